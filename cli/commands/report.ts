@@ -1,0 +1,40 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Option } from 'commander';
+import { findRun } from '../../shared/local/run-folder.ts';
+import { readRunReport } from '../../shared/pipeline/run-report.ts';
+import { compareRuns, formatComparison } from '../../shared/reports/compare.ts';
+import { renderReport } from '../../shared/reports/report.ts';
+import type { RunReport } from '../../shared/reports/report-input.ts';
+import { type CliCommand, jsonOption, print } from '../command.ts';
+
+export const reportCommand: CliCommand<{ out?: string; title?: string; json?: boolean }> = {
+  usage: 'report <run...>',
+  description: 'write the report of a run, or of several runs side by side',
+  examples: [
+    'tempbalance report runs/burgers-20261123-101500',
+    'tempbalance report runs/plain runs/balanced --out comparison.html',
+    'tempbalance report runs/plain --json',
+  ],
+  options: [
+    new Option('--out <file>', "where to write it (default: report.html in the run's folder, or here for several)"),
+    new Option('--title <text>', 'heading of the page'),
+    jsonOption('print everything the report says as JSON instead'),
+  ],
+  async run(positional, { out, title, json }) {
+    const folders = await Promise.all((positional[0] as unknown as string[]).map(findRun));
+    const runs: RunReport[] = [];
+    for (const { store, run } of folders) runs.push(await readRunReport(store, run));
+    if (json) {
+      print(JSON.stringify(runs, null, 2));
+      return 0;
+    }
+    const [first] = folders;
+    const path = out ?? (folders.length === 1 ? join(first!.root, first!.run, 'report.html') : 'report.html');
+    const heading = title ?? runs.map(({ name }) => name).join(' and ');
+    await writeFile(path, renderReport({ title: heading, madeAt: new Date().toISOString(), runs }));
+    if (runs.length > 1) print(formatComparison(compareRuns(runs)));
+    print(`report  ${path}`);
+    return 0;
+  },
+};

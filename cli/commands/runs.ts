@@ -1,0 +1,42 @@
+import { join, resolve } from 'node:path';
+import { fileStore } from '../../shared/checkpoints/file-store.ts';
+import { messageOf } from '../../shared/core/errors.ts';
+import { formatTable } from '../../shared/core/table.ts';
+import { listRuns } from '../../shared/local/run-folder.ts';
+import { type RunSummary, summariseRun } from '../../shared/pipeline/run-summary.ts';
+import { formatDuration, formatNumber } from '../../shared/reports/format.ts';
+import { type CliCommand, jsonOption, print } from '../command.ts';
+
+export const runsCommand: CliCommand<{ json?: boolean }> = {
+  usage: 'runs [folder]',
+  description: 'list the runs in a folder (default: runs)',
+  examples: ['tempbalance runs', 'tempbalance runs experiments/runs --json'],
+  options: [jsonOption('print a list of objects')],
+  async run([folder = 'runs'], { json }) {
+    const store = fileStore(resolve(folder));
+    const summaries: (RunSummary | { run: string; unreadable: string })[] = [];
+    for (const run of await listRuns(resolve(folder))) {
+      const unreadable = (error: unknown) => ({ run, unreadable: messageOf(error) });
+      summaries.push(await summariseRun(store, run).catch(unreadable));
+    }
+    if (json) print(JSON.stringify(summaries, null, 2));
+    else if (summaries.length === 0) print(`no runs in ${join(folder, '')}`);
+    else
+      print(formatTable([['run', 'outcome', 'epoch', 'metric', 'best', 'at epoch', 'time'], ...summaries.map(rowOf)]));
+    return 0;
+  },
+};
+
+function rowOf(summary: RunSummary | { run: string; unreadable: string }): string[] {
+  if ('unreadable' in summary) return [summary.run, 'unreadable', '', summary.unreadable.split('\n')[0]!];
+  const { run, outcome, epoch, epochs, metric, best, seconds } = summary;
+  return [
+    run,
+    outcome,
+    `${epoch ?? '-'}/${epochs}`,
+    metric,
+    formatNumber(best?.value ?? null),
+    String(best?.epoch ?? '-'),
+    formatDuration(seconds),
+  ];
+}

@@ -1,0 +1,63 @@
+import { Command, CommanderError, Option } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { messageOf, UserError } from '../shared/core/errors.ts';
+import { initCommand } from './commands/init.ts';
+import { reportCommand } from './commands/report.ts';
+import { resumeCommand } from './commands/resume.ts';
+import { runsCommand } from './commands/runs.ts';
+import { trainCommand } from './commands/train.ts';
+import { validateCommand } from './commands/validate.ts';
+import { exitCodes, exitCodesHelp } from './exit-codes.ts';
+
+const commands = [initCommand, validateCommand, trainCommand, resumeCommand, runsCommand, reportCommand];
+
+/** Parses the arguments, runs the command, and returns the exit code; errors are printed, never thrown. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  let code: number = exitCodes.done;
+  const program = new Command('tempbalance')
+    .description('Fine-tunes models with little data, balancing the learning rates of layers by their spectra.')
+    .version(packageJson.version)
+    .option('--debug', 'show the stack trace of an error')
+    .addHelpText('after', exitCodesHelp)
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const command of commands) {
+    const sub = program
+      .command(command.usage)
+      .description(command.description)
+      .addHelpText(
+        'after',
+        `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join('\n')}\n${exitCodesHelp}`,
+      )
+      .addOption(new Option('--debug', 'show the stack trace of an error'))
+      .exitOverride();
+    for (const option of command.options) sub.addOption(option);
+    sub.action(async (...given: unknown[]) => {
+      const positional = given.slice(0, -2) as (string | undefined)[];
+      code = await command.run(positional, given.at(-2) as never);
+    });
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.userError;
+    return reportError(error, args.includes('--debug'));
+  }
+}
+
+/** Prints an error for a person; the stack only when asked for. */
+export function reportError(error: unknown, debug: boolean): number {
+  process.stderr.write(`error: ${messageOf(error)}\n`);
+  if (debug && error instanceof Error) process.stderr.write(`\n${describeStack(error)}\n`);
+  else if (!isExplained(error)) process.stderr.write('  This is unexpected; --debug shows where it comes from.\n');
+  return error instanceof UserError ? exitCodes.userError : exitCodes.failed;
+}
+
+const isExplained = (error: unknown) =>
+  error instanceof Error && ['UserError', 'RunError', 'TransientError'].includes(error.name);
+
+function describeStack(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by: ${describeStack(error.cause)}` : '';
+  return `${error.stack ?? error.message}${cause}`;
+}

@@ -1,0 +1,71 @@
+import { join, relative } from 'node:path';
+import { sweepScratch } from '../shared/checkpoints/file-store.ts';
+import { readJson } from '../shared/checkpoints/json.ts';
+import { runKeys } from '../shared/checkpoints/run-keys.ts';
+import { localContext } from '../shared/local/local-context.ts';
+import { lockRun, type RunFolder } from '../shared/local/run-folder.ts';
+import { type Execution, runPipeline } from '../shared/local/run-pipeline.ts';
+import { outcomeSchema, readConfig } from '../shared/pipeline/records.ts';
+import { print } from './command.ts';
+import { exitCodes } from './exit-codes.ts';
+import { chooseView } from './views/choose-view.ts';
+
+/** Runs the workflow on a run's folder with a view of it, stopping gently on Ctrl-C; returns the exit code. */
+export async function runAndWatch(folder: RunFolder, options: { json?: boolean }): Promise<number> {
+  const lock = await lockRun(folder, () => new Date());
+  const json = options.json ?? false;
+  const view = chooseView({ json, terminal: process.stdout.isTTY === true });
+  const path = relative(process.cwd(), join(folder.root, folder.run)) || '.';
+  const resume = `tempbalance resume ${path}`;
+  let stopping = false;
+  const onSignal = () => {
+    if (stopping) {
+      view.close();
+      process.stderr.write(`stopped; everything committed is kept. Go on with: ${resume}\n`);
+      process.exit(exitCodes.interrupted);
+    }
+    stopping = true;
+    view.show({ type: 'warning', message: `stopping after this epoch is committed (again to stop at once)` });
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  let execution: Execution;
+  try {
+    await sweepScratch(folder.root);
+    const context = localContext(folder.store, view.show);
+    execution = await runPipeline(folder.run, context, () => stopping);
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+    view.close();
+    await lock.release();
+  }
+  return conclude(execution, folder, { json, path, resume });
+}
+
+async function conclude(
+  execution: Execution,
+  { store, run }: RunFolder,
+  { json, path, resume }: { json: boolean; path: string; resume: string },
+): Promise<number> {
+  if (execution.status === 'failed') throw execution.error;
+  const say = (line: string) => (json ? undefined : print(line));
+  if (execution.status === 'interrupted') {
+    process.stderr.write(`interrupted after a commit; nothing is lost. Go on with: ${resume}\n`);
+    return exitCodes.interrupted;
+  }
+  say(`model   ${path}/model\nreport  ${path}/report.html`);
+  if (execution.status === 'done') return exitCodes.done;
+  const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
+  const { training } = await readConfig(store, run);
+  const { learningRate } = training;
+  process.stderr.write(
+    [
+      `error: the run diverged: ${outcome?.reason}; the best epoch before that is kept and exported.`,
+      `  The learning rate (${learningRate}) is probably too high. Go on from the last good epoch with a lower one:`,
+      `  ${resume} --set training.learningRate=${learningRate / 4}`,
+      '  or begin again with less contrast between layers (balance.assignment), a warm-up, or cleaner data.\n',
+    ].join('\n'),
+  );
+  return exitCodes.failed;
+}

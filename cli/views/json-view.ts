@@ -1,0 +1,9 @@
+import type { View } from './view.ts';
+
+/** One JSON event a line. */
+export function jsonView(): View {
+  return {
+    show: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`),
+    close: () => undefined,
+  };
+}

@@ -1,0 +1,87 @@
+/** Data sets of Burgers trajectories in PDEBench's layout. */
+import { File, ready } from 'h5wasm/node';
+import { randomFor } from '../../shared/core/random.ts';
+import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import { randomSines, resolvingPoints, solveBurgers, sumOfSines } from './solver.ts';
+
+/** What determines a data set, to the last bit. */
+interface BurgersOptions {
+  readonly viscosity: number;
+  readonly samples: number;
+  readonly seed: number;
+  /** Points kept, at the centres of as many equal cells. */
+  readonly points: number;
+  /** Times kept, evenly spaced over [0, duration]. */
+  readonly times: number;
+  readonly duration: number;
+}
+
+/** A data set `[samples, times, points]` with its coordinates. */
+interface BurgersData {
+  readonly options: BurgersOptions;
+  readonly values: Float32Array;
+  readonly x: Float32Array;
+  readonly t: Float32Array;
+}
+
+/** Sample `n` depends on the seed and `n` alone; computed on a finer grid in float64, rounded once. */
+export function generateBurgers(options: BurgersOptions): BurgersData {
+  const { viscosity, samples, seed, points, times, duration } = options;
+  const stride = 2 * Math.ceil(resolvingPoints(viscosity) / (2 * points));
+  const finePoints = stride * points;
+  const interval = duration / (times - 1);
+  const values = new Float32Array(samples * times * points);
+  for (let sample = 0; sample < samples; sample++) {
+    const sines = randomSines(randomFor(seed, 'burgers', sample));
+    const initial = Float64Array.from({ length: finePoints }, (_, j) => sumOfSines(sines, j / finePoints));
+    const states = solveBurgers(initial, { viscosity, points: finePoints, interval, times });
+    for (const [time, state] of states.entries()) {
+      for (let point = 0; point < points; point++) {
+        values[(sample * times + time) * points + point] = state[(point + 0.5) * stride]!;
+      }
+    }
+  }
+  return {
+    options,
+    values,
+    x: Float32Array.from({ length: points }, (_, point) => (point + 0.5) / points),
+    t: Float32Array.from({ length: times }, (_, time) => time * interval),
+  };
+}
+
+/** Writes `tensor` [samples, times, points], `x-coordinate` and `t-coordinate`, with the settings as attributes. */
+export async function writeBurgers(path: string, { options, values, x, t }: BurgersData): Promise<void> {
+  await ready;
+  const file = new File(path, 'w');
+  try {
+    file.create_dataset({ name: 'tensor', data: values, shape: [options.samples, t.length, x.length] });
+    file.create_dataset({ name: 'x-coordinate', data: x });
+    file.create_dataset({ name: 't-coordinate', data: t });
+    file.create_attribute('nu', options.viscosity);
+    file.create_attribute('seed', options.seed);
+  } finally {
+    file.close();
+  }
+}
+
+/** The same data as a training set, `[samples, points, times, 1]`. */
+export function asTrajectories({ options, values, x, t }: BurgersData): Trajectories {
+  const { samples } = options;
+  const transposed = new Float32Array(values.length);
+  for (let sample = 0; sample < samples; sample++) {
+    for (let time = 0; time < t.length; time++) {
+      for (let point = 0; point < x.length; point++) {
+        transposed[(sample * x.length + point) * t.length + time] =
+          values[(sample * t.length + time) * x.length + point]!;
+      }
+    }
+  }
+  return {
+    kind: 'trajectories',
+    shape: [samples, x.length, t.length, 1],
+    values: transposed,
+    grid: { shape: [x.length, 1], values: x },
+    channels: ['u'],
+    rows: Array.from({ length: samples }, (_, row) => row),
+  };
+}

@@ -1,0 +1,32 @@
+import type { z } from 'zod';
+import { RunError } from '../core/errors.ts';
+import type { ArtifactStore } from './artifact-store.ts';
+
+/** Indented, with a final newline: these files are read by people too. */
+export function encodeJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** @throws RunError naming the key when the bytes are not JSON of this form. */
+export function decodeJson<T>(key: string, bytes: Uint8Array, schema: z.ZodType<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new RunError('is not JSON; the file is damaged', { where: key, cause });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new RunError(
+    `${issue.path.join('.') || 'content'}: ${issue.message}; the file is damaged or of another version`,
+    {
+      where: key,
+    },
+  );
+}
+
+export async function readJson<T>(store: ArtifactStore, key: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const object = await store.get(key);
+  return object && decodeJson(key, object.bytes, schema);
+}

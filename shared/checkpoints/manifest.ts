@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { RunError } from '../core/errors.ts';
+import { type ArtifactStore, sha256 } from './artifact-store.ts';
+import { decodeJson, readJson } from './json.ts';
+import { runKeys } from './run-keys.ts';
+
+export const fileRecordSchema = z.strictObject({ bytes: z.int().nonnegative(), sha256: z.string().length(64) });
+export type FileRecord = z.infer<typeof fileRecordSchema>;
+export const fileRecordsSchema = z.record(z.string(), fileRecordSchema);
+export type FileRecords = z.infer<typeof fileRecordsSchema>;
+
+/** What makes an epoch committed: the files of one attempt and their digests. Written last, by Checkpoint alone. */
+export const manifestSchema = z.strictObject({
+  version: z.literal(1),
+  run: z.string(),
+  /** 0 is the model before training. */
+  epoch: z.int().nonnegative(),
+  attempt: z.string(),
+  /** SHA-256 of the manifest of the epoch before; null for epoch 0. */
+  previous: z.string().nullable(),
+  files: fileRecordsSchema,
+  committedAt: z.iso.datetime(),
+});
+export type Manifest = z.infer<typeof manifestSchema>;
+
+const headSchema = z.strictObject({ epoch: z.int().nonnegative(), manifest: z.string() });
+
+/** The last committed epoch, and the tag to replace it by. */
+export interface Head {
+  readonly epoch: number;
+  /** SHA-256 of the epoch's manifest. */
+  readonly manifest: string;
+  readonly etag: string;
+}
+
+export async function readHead(store: ArtifactStore, run: string): Promise<Head | undefined> {
+  const key = runKeys.head(run);
+  const object = await store.get(key);
+  return object && { ...decodeJson(key, object.bytes, headSchema), etag: object.etag };
+}
+
+export const readManifest = (store: ArtifactStore, run: string, epoch: number): Promise<Manifest | undefined> =>
+  readJson(store, runKeys.manifest(run, epoch), manifestSchema);
+
+/**
+ * The manifest of the last committed epoch.
+ * @throws RunError when there is none, or when it is not the one the head names.
+ */
+export async function readHeadManifest(store: ArtifactStore, run: string): Promise<Manifest> {
+  const head = await readHead(store, run);
+  if (!head) throw new RunError('nothing has been committed yet', { where: `${store.label}/${run}` });
+  const key = runKeys.manifest(run, head.epoch);
+  const object = await store.get(key);
+  if (!object || sha256(object.bytes) !== head.manifest) {
+    throw new RunError(object ? 'is not the manifest that was committed' : 'is missing', {
+      where: `${store.label}/${key}`,
+      remedy: 'Resume the run: it falls back to the last intact epoch.',
+    });
+  }
+  return decodeJson(key, object.bytes, manifestSchema);
+}
+
+/** Writes a file of an attempt; nothing reads it until a manifest, or the task's own message, names it. */
+export async function writeArtifact(
+  store: ArtifactStore,
+  at: { run: string; epoch: number; attempt: string },
+  file: string,
+  bytes: Uint8Array,
+): Promise<FileRecords> {
+  await store.put(runKeys.artifact(at.run, at.epoch, at.attempt, file), bytes);
+  return { [file]: { bytes: bytes.byteLength, sha256: sha256(bytes) } };
+}
+
+/** What is wrong with a file that a manifest names; undefined when it is intact. */
+export async function damageOf(
+  store: ArtifactStore,
+  at: Pick<Manifest, 'run' | 'epoch' | 'attempt' | 'files'>,
+  file: string,
+): Promise<string | undefined> {
+  const record = at.files[file]!;
+  const object = await store.get(runKeys.artifact(at.run, at.epoch, at.attempt, file));
+  if (!object) return 'is missing';
+  if (object.bytes.byteLength !== record.bytes)
+    return `has ${object.bytes.byteLength} bytes instead of ${record.bytes}`;
+  return sha256(object.bytes) === record.sha256 ? undefined : 'does not have the content that was committed';
+}
+
+/**
+ * A file of a committed epoch, checked against its digest; undefined when the manifest has no such file.
+ * @throws RunError naming the file when it is missing or damaged.
+ */
+export async function readArtifact(
+  store: ArtifactStore,
+  manifest: Manifest,
+  file: string,
+): Promise<Uint8Array | undefined> {
+  const record = manifest.files[file];
+  if (!record) return undefined;
+  const key = runKeys.artifact(manifest.run, manifest.epoch, manifest.attempt, file);
+  const object = await store.get(key);
+  if (object && sha256(object.bytes) === record.sha256) return object.bytes;
+  throw new RunError(object ? 'does not have the content that was committed' : 'is missing', {
+    where: `${store.label}/${key}`,
+    remedy: 'Resume the run: it falls back to the last intact epoch.',
+  });
+}

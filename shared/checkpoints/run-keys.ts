@@ -1,0 +1,27 @@
+/** Where a run's artifacts are. `run` is the key prefix of the run, e.g. `runs/burgers-20261123`. */
+export const runKeys = {
+  /** The settings asked for, before Prepare has checked them against the data. */
+  request: (run: string) => `${run}/request.json`,
+  /** Resolved settings, dataset fingerprint, versions, seed, history. */
+  record: (run: string) => `${run}/run.json`,
+  head: (run: string) => `${run}/head.json`,
+  best: (run: string) => `${run}/best.json`,
+  outcome: (run: string) => `${run}/outcome.json`,
+  report: (run: string) => `${run}/report.html`,
+  model: (run: string, file: string) => `${run}/model/${file}`,
+  manifest: (run: string, epoch: number) => `${epochFolder(run, epoch)}/manifest.json`,
+  damagedManifest: (run: string, epoch: number, attempt: string) =>
+    `${epochFolder(run, epoch)}/damaged-${attempt}.json`,
+  artifact: (run: string, epoch: number, attempt: string, file: string) =>
+    `${attemptFolder(run, epoch, attempt)}/${file}`,
+  attempt: attemptFolder,
+  epoch: epochFolder,
+};
+
+function epochFolder(run: string, epoch: number): string {
+  return `${run}/epochs/${String(epoch).padStart(4, '0')}`;
+}
+
+function attemptFolder(run: string, epoch: number, attempt: string): string {
+  return `${epochFolder(run, epoch)}/${attempt}`;
+}

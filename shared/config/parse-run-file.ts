@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { UserError } from '../core/errors.ts';
+import { explainIssues, formatPath, type Problem } from './problems.ts';
+import { type RunConfig, runFileJsonSchema, runFileSchema } from './run-file.ts';
+import { keysAt } from './schema-walk.ts';
+
+/** `--set a.b=c` */
+export interface Override {
+  readonly path: readonly string[];
+  readonly value: unknown;
+  /** As given. */
+  readonly text: string;
+}
+
+/**
+ * @throws UserError when `text` is not `key.path=value`.
+ */
+export function parseOverride(text: string): Override {
+  const at = text.indexOf('=');
+  const path = text.slice(0, at).split('.');
+  if (at < 1 || path.some((key) => key === '')) {
+    throw new UserError('is not of the form key.path=value', {
+      where: `--set ${text}`,
+      remedy: 'For example: --set training.epochs=10',
+    });
+  }
+  return { path, value: parseDocument(text.slice(at + 1)).toJS() ?? null, text };
+}
+
+/** Where in a YAML text the thing at `path` stands: its key, its value, or the nearest section that exists. */
+function lineOf(document: Document, lines: LineCounter, problem: Problem): string {
+  let node: unknown = document.contents;
+  let offset = isMap(node) ? (node.range?.[0] ?? 0) : 0;
+  for (const part of problem.path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === part);
+      if (!pair) break;
+      offset = (isScalar(pair.key) ? pair.key.range?.[0] : undefined) ?? offset;
+      node = pair.value;
+    } else if (typeof part === 'number' && typeof node === 'object' && node !== null && 'items' in node) {
+      node = (node.items as unknown[])[part];
+      offset = (node as { range?: [number] } | undefined)?.range?.[0] ?? offset;
+    } else break;
+  }
+  const { line, col } = lines.linePos(offset);
+  return `${line}:${col}`;
+}
+
+const startsWith = (path: readonly unknown[], prefix: readonly unknown[]) =>
+  prefix.every((part, index) => path[index] === part);
+
+function formatProblem(file: string, document: Document, lines: LineCounter, overrides: readonly Override[]) {
+  return (problem: Problem) => {
+    const override = overrides.findLast(({ path }) => startsWith(problem.path, path) || startsWith(path, problem.path));
+    const where = override ? `--set ${override.text}` : `${file}:${lineOf(document, lines, problem)}`;
+    const hint = problem.hint ? `\n      ${problem.hint}` : '';
+    return `  ${where}  ${formatPath(problem.path) || 'the run file'}: ${problem.what}${hint}`;
+  };
+}
+
+/** One error for everything that is wrong. */
+function refuse(file: string, problems: readonly string[]): never {
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  throw new UserError(`${file} has ${count}:\n\n${problems.join('\n')}`);
+}
+
+/**
+ * Checks a run file's text and fills in the defaults.
+ * @param file for messages.
+ * @throws UserError listing every problem with file, line, key, and what is allowed.
+ */
+export function parseRunFile(text: string, file: string, overrides: readonly Override[] = []): RunConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  if (document.errors.length > 0) {
+    refuse(
+      file,
+      document.errors.map(
+        ({ linePos, message }) => `  ${file}:${linePos?.[0].line}:${linePos?.[0].col}  ${message.split('\n')[0]}`,
+      ),
+    );
+  }
+  const original = (document.toJS() as unknown) ?? {};
+  if (typeof original !== 'object' || Array.isArray(original)) {
+    refuse(file, [`  ${file}:1:1  the run file must be a mapping of sections: model, dataset, training, ...`]);
+  }
+  const input = applyOverrides(original as Record<string, unknown>, overrides);
+  const parsed = runFileSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const schema = runFileJsonSchema();
+  const problems = explainIssues(parsed.error.issues, input, (path) => keysAt(schema, input, path));
+  return refuse(file, problems.map(formatProblem(file, document, lines, overrides)));
+}
+
+function applyOverrides(original: Record<string, unknown>, overrides: readonly Override[]): Record<string, unknown> {
+  const input = structuredClone(original);
+  for (const { path, value } of overrides) {
+    let section = input;
+    for (const key of path.slice(0, -1)) {
+      const inner = section[key];
+      section = section[key] =
+        typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as Record<string, unknown>) : {};
+    }
+    section[path.at(-1)!] = value;
+  }
+  return input;
+}
+
+/** Makes the paths in it absolute: relative ones count from the run file's folder. */
+function resolvePaths(config: RunConfig, folder: string): RunConfig {
+  const { weights } = config.model;
+  return {
+    ...config,
+    model: weights === undefined ? config.model : { ...config.model, weights: resolve(folder, weights) },
+    dataset: { ...config.dataset, path: resolve(folder, config.dataset.path) },
+    output: { ...config.output, folder: resolve(folder, config.output.folder) },
+  };
+}
+
+/**
+ * Reads and checks a run file; its relative paths become absolute.
+ * @throws UserError when the file can't be read or has problems.
+ */
+export async function loadRunFile(path: string, overrides: readonly Override[] = []): Promise<RunConfig> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UserError(missing ? 'there is no such run file' : `can't be read (${(cause as Error).message})`, {
+      where: path,
+      remedy: 'Write one with `tempbalance init`, or give the path of yours.',
+      cause,
+    });
+  }
+  return resolvePaths(parseRunFile(text, path, overrides), dirname(resolve(path)));
+}

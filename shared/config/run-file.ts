@@ -1,0 +1,60 @@
+/** The run file: its schema is put together from the features' own, and is the single source of types, checks and docs. */
+import { z } from 'zod';
+import { datasetSchema } from '../datasets/registry.ts';
+import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
+import { modelSchema } from '../models/registry.ts';
+import { balanceConfigSchema } from '../schedules/config.ts';
+import { trainingSchema } from '../training/config.ts';
+import type { JsonSchema } from './schema-walk.ts';
+
+const balanceSchema = z
+  .union([z.literal('off'), balanceConfigSchema])
+  .describe('How the rates of layers follow from their spectra, or `off` to train all at the base rate.');
+
+const outputSchema = z
+  .strictObject({
+    folder: z
+      .string()
+      .min(1)
+      .default('runs')
+      .describe('Folder that gets a folder for each run; relative to the run file.'),
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'may only have letters, digits, ".", "_" and "-", and no leading dot')
+      .optional()
+      .describe("Name of the run; absent: the run file's name and the time."),
+    keep: z
+      .int()
+      .positive()
+      .default(2)
+      .describe('Epochs whose weights are kept, besides the best; one more than 1 allows for a damaged file.'),
+  })
+  .describe('Where the results go.');
+
+export const runFileSchema = z
+  .strictObject({
+    model: modelSchema,
+    dataset: datasetSchema,
+    training: trainingSchema.prefault({}),
+    balance: balanceSchema.prefault({}),
+    convergence: convergenceSchema.prefault({}),
+    budget: budgetSchema.prefault({}),
+    output: outputSchema.prefault({}),
+  })
+  .superRefine(({ budget }, context) => {
+    if (budget.usd !== undefined && budget.usdPerHour === undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['budget', 'usd'],
+        message: 'a budget in dollars needs budget.usdPerHour, the price of this machine',
+      });
+    }
+  });
+
+/** A run's settings with every default filled in. */
+export type RunConfig = z.infer<typeof runFileSchema>;
+
+/** The run file's schema for editors. */
+export function runFileJsonSchema(): JsonSchema {
+  return z.toJSONSchema(runFileSchema, { io: 'input' }) as JsonSchema;
+}

@@ -1,0 +1,41 @@
+/** What an error message answers besides what happened: where, and how to mend it. */
+interface ErrorDetails {
+  /** File, line, key or tensor name. */
+  where?: string;
+  /** What the reader can do about it. */
+  remedy?: string;
+  cause?: unknown;
+}
+
+/** An error whose message says what happened, where, and how to mend it. Its `name` is what the workflow matches on. */
+abstract class ExplainedError extends Error {
+  readonly where: string | undefined;
+  readonly remedy: string | undefined;
+
+  constructor(what: string, details: ErrorDetails = {}) {
+    const head = details.where ? `${details.where}: ${what}` : what;
+    super(details.remedy ? `${head}\n  ${details.remedy}` : head, { cause: details.cause });
+    this.where = details.where;
+    this.remedy = details.remedy;
+  }
+}
+
+/** The user's input is at fault (configuration, data, weights, arguments): never retried, exit code 2. */
+export class UserError extends ExplainedError {
+  override readonly name: string = 'UserError';
+}
+
+/** Something outside failed in a way that may pass (store, network, disk): the workflow retries it with backoff. */
+export class TransientError extends ExplainedError {
+  override readonly name: string = 'TransientError';
+}
+
+/** The run can't go on, and neither a retry nor the user's input is to blame (full disk, lost commit race): exit code 1. */
+export class RunError extends ExplainedError {
+  override readonly name: string = 'RunError';
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

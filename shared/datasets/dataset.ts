@@ -1,0 +1,16 @@
+import type { z } from 'zod';
+import type { Trajectories } from './trajectories.ts';
+
+/** A format of data sets: one file, one line in the registry. */
+export interface DatasetFormat<Config = unknown, Data = Trajectories> {
+  readonly name: string;
+  /** What it yields; a model family says which kind it takes. */
+  readonly kind: 'trajectories';
+  /** Its part of the run file: an object with `format: <name>`. */
+  readonly configSchema: z.ZodType<Config>;
+  /**
+   * Reads what the configuration selects; `path` is the resolved path of the file.
+   * @throws UserError when the file or what is in it can't serve.
+   */
+  open(config: Config, path: string, context: { readonly seed: number }): Promise<Data>;
+}

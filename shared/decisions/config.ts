@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { type MetricName, metrics } from '../training/metrics/registry.ts';
+
+export const budgetSchema = z
+  .strictObject({
+    hours: z.number().positive().optional().describe('Stop before the run takes longer than this, in hours.'),
+    usd: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Stop before the run costs more than this, in US dollars; needs usdPerHour.'),
+    usdPerHour: z.number().positive().optional().describe('What an hour of this machine costs, in US dollars.'),
+  })
+  .describe('Limits; the run stops before the next epoch would exceed one, and leaves a usable model.');
+export type Budget = z.infer<typeof budgetSchema>;
+
+const metricNames = Object.keys(metrics) as [MetricName, ...MetricName[]];
+
+export const convergenceSchema = z
+  .strictObject({
+    metric: z.enum(metricNames).default('nRMSE').describe('The validation metric that decides which epoch is best.'),
+    direction: z
+      .enum(['lower', 'higher'])
+      .default('lower')
+      .describe('Whether a lower or a higher value of the metric is better.'),
+    patience: z
+      .int()
+      .positive()
+      .optional()
+      .describe('Stop after this many epochs in a row without improvement; absent: never.'),
+    minDelta: z.number().nonnegative().default(0).describe('A smaller change than this is no improvement.'),
+    target: z.number().optional().describe('Stop as soon as the metric is at least this good.'),
+  })
+  .superRefine(({ metric, direction }, context) => {
+    const better = metrics[metric].direction;
+    if (direction !== better) {
+      context.addIssue({
+        code: 'custom',
+        path: ['direction'],
+        message: `can't be ${direction} for ${metric}, which is better when ${better}`,
+      });
+    }
+  })
+  .describe('When to stop before the last epoch, and which epoch is the best.');
+export type Convergence = z.infer<typeof convergenceSchema>;

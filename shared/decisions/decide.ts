@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { Budget, Convergence } from './config.ts';
+
+/** What the decisions need of the past; folded epoch by epoch, so that it stays small: the content of `progress.json`. */
+export const progressSchema = z.strictObject({
+  epoch: z.int().nonnegative(),
+  best: z.strictObject({ epoch: z.int().nonnegative(), value: z.number() }).nullable(),
+  epochsWithoutImprovement: z.int().nonnegative(),
+  /** Wall time of the run so far, in seconds, retries and restarts included as far as they were seen. */
+  seconds: z.number().nonnegative(),
+  /** Wall time of the slowest epoch so far, in seconds: what the next one is expected to take. */
+  slowestEpochSeconds: z.number().nonnegative(),
+});
+export type Progress = z.infer<typeof progressSchema>;
+
+/** How a run stands. `running` also stands for a run that was interrupted and can be resumed. */
+export const outcomes = ['running', 'completed', 'converged', 'budget', 'diverged', 'failed'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+export const decisionSchema = z.strictObject({
+  next: z.enum(['analyse', 'train', 'finalise']),
+  outcome: z.enum(outcomes),
+  /** In plain words. */
+  reason: z.string(),
+});
+export type Decision = z.infer<typeof decisionSchema>;
+
+/** What Checkpoint has seen of the epoch it commits. */
+export interface Observation {
+  readonly epoch: number;
+  /** The convergence metric on the validation data. */
+  readonly value: number;
+  /** Wall time since the last commit, in seconds. */
+  readonly seconds: number;
+}
+
+const isBetter = (value: number, than: number, { direction, minDelta }: Convergence) =>
+  direction === 'lower' ? value < than - minDelta : value > than + minDelta;
+
+/** The progress after one more epoch. */
+export function observe(before: Progress | undefined, seen: Observation, convergence: Convergence): Progress {
+  const best = before?.best;
+  const improved = !best || isBetter(seen.value, best.value, convergence);
+  return {
+    epoch: seen.epoch,
+    best: improved ? { epoch: seen.epoch, value: seen.value } : best,
+    epochsWithoutImprovement: improved ? 0 : before!.epochsWithoutImprovement + 1,
+    seconds: (before?.seconds ?? 0) + seen.seconds,
+    slowestEpochSeconds: seen.epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.seconds),
+  };
+}
+
+/** What stops the next epoch for want of time or money, in words; undefined when there is enough. */
+function exceededBudget(progress: Progress, budget: Budget): string | undefined {
+  const hours = (progress.seconds + progress.slowestEpochSeconds) / 3600;
+  if (budget.hours !== undefined && hours > budget.hours) {
+    return `the next epoch would exceed the budget of ${budget.hours} h`;
+  }
+  const { usd, usdPerHour } = budget;
+  if (usd !== undefined && usdPerHour !== undefined && hours * usdPerHour > usd) {
+    return `the next epoch would exceed the budget of ${usd} USD`;
+  }
+  return undefined;
+}
+
+/** Whether to train one more epoch. A pure function of what is recorded, so that a resumed run decides alike. */
+export function decide(
+  progress: Progress,
+  value: number,
+  { epochs, convergence, budget }: { epochs: number; convergence: Convergence; budget: Budget },
+): Decision {
+  const stop = (outcome: Outcome, reason: string): Decision => ({ next: 'finalise', outcome, reason });
+  const { metric, target, direction, patience } = convergence;
+  if (target !== undefined && (direction === 'lower' ? value <= target : value >= target)) {
+    return stop('converged', `${metric} reached the target of ${target}`);
+  }
+  if (patience !== undefined && progress.epochsWithoutImprovement >= patience) {
+    return stop('converged', `${metric} did not improve for ${patience} epochs`);
+  }
+  if (progress.epoch >= epochs) return stop('completed', `all ${epochs} epochs are trained`);
+  const exceeded = exceededBudget(progress, budget);
+  if (exceeded) return stop('budget', exceeded);
+  return { next: 'train', outcome: 'running', reason: `${epochs - progress.epoch} epochs to go` };
+}

@@ -1,0 +1,128 @@
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { messageOf, UserError } from '../core/errors.ts';
+import type { Engine, TensorLibrary } from './engine.ts';
+import { type WasmBackend, wasmKernels } from './wasm/kernels.ts';
+
+export const engineChoices = ['auto', 'tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'] as const;
+export type EngineChoice = (typeof engineChoices)[number];
+type EngineName = Engine['name'];
+
+type PackageLibrary = TensorLibrary & { version: Record<string, string> };
+
+const ownRequire = createRequire(import.meta.url);
+
+/** Where the native packages are looked for: a named folder, beside this package, the folder it is run in. */
+function nativeRequires(): NodeJS.Require[] {
+  const named = process.env.TEMPBALANCE_TFJS_NODE;
+  const from = (folder: string) => createRequire(join(resolve(folder), 'package.json'));
+  return [...(named ? [from(named)] : []), ownRequire, from(process.cwd())];
+}
+
+function findNative(name: EngineName): { requireNative: NodeJS.Require; id: string } | undefined {
+  const id = `@tensorflow/${name}`;
+  for (const requireNative of nativeRequires()) {
+    try {
+      requireNative.resolve(id);
+      return { requireNative, id };
+    } catch {}
+  }
+  return undefined;
+}
+
+/** The engines that can be opened here, best first; `cpu`, a plain reference implementation, comes last. */
+export function availableEngines(): EngineName[] {
+  const native = (['tfjs-node-gpu', 'tfjs-node'] as const).filter((name) => findNative(name) !== undefined);
+  return [...native, 'wasm', 'cpu'];
+}
+
+function openNative(name: 'tfjs-node' | 'tfjs-node-gpu'): Engine {
+  const found = findNative(name);
+  if (!found) {
+    throw new UserError(`@tensorflow/${name} is not installed`, {
+      where: `engine ${name}`,
+      remedy: `Run: npm install @tensorflow/${name}, or point TEMPBALANCE_TFJS_NODE to the folder that has it in node_modules.`,
+    });
+  }
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  try {
+    const tf = found.requireNative(found.id) as PackageLibrary;
+    tf.enableProdMode();
+    return { name, version: `${name} ${tf.version['tfjs-node'] ?? tf.version['tfjs-core']}`, tf };
+  } catch (cause) {
+    throw new UserError(`@tensorflow/${name} is installed but can't be loaded: ${messageOf(cause)}`, {
+      where: found.requireNative.resolve(found.id),
+      remedy: 'Reinstall it (its native part may be missing or built for another system), or choose the engine wasm.',
+      cause,
+    });
+  }
+}
+
+function loadPortable(): PackageLibrary {
+  const tf = ownRequire('@tensorflow/tfjs') as PackageLibrary;
+  tf.enableProdMode();
+  return tf;
+}
+
+function openWasm(): Engine {
+  const tf = loadPortable();
+  const { version_wasm: version } = ownRequire('@tensorflow/tfjs-backend-wasm') as { version_wasm: string };
+  const backend = () => tf.backend() as unknown as WasmBackend;
+  for (const kernel of wasmKernels(tf, backend)) {
+    if (tf.getKernel(kernel.kernelName, 'wasm')) tf.unregisterKernel(kernel.kernelName, 'wasm');
+    tf.registerKernel(kernel);
+  }
+  return { name: 'wasm', version: `tfjs-backend-wasm ${version}`, tf };
+}
+
+function openCpu(): Engine {
+  const tf = loadPortable();
+  return { name: 'cpu', version: `tfjs-backend-cpu ${tf.version['tfjs-backend-cpu']}`, tf };
+}
+
+const openers: Readonly<Record<EngineName, () => Engine>> = {
+  wasm: openWasm,
+  cpu: openCpu,
+  'tfjs-node': () => openNative('tfjs-node'),
+  'tfjs-node-gpu': () => openNative('tfjs-node-gpu'),
+};
+
+/** What each engine is called inside the tensor library. */
+const backendNames: Readonly<Record<EngineName, string>> = {
+  wasm: 'wasm',
+  cpu: 'cpu',
+  'tfjs-node': 'tensorflow',
+  'tfjs-node-gpu': 'tensorflow',
+};
+
+const opened = new Map<EngineName, Engine>();
+
+async function activate(name: EngineName): Promise<Engine> {
+  const engine = opened.get(name) ?? openers[name]();
+  opened.set(name, engine);
+  if (!(await engine.tf.setBackend(backendNames[name]))) {
+    throw new UserError(`the backend ${backendNames[name]} could not be started`, {
+      where: `engine ${name}`,
+      remedy: 'Choose another engine: wasm runs anywhere.',
+    });
+  }
+  await engine.tf.ready();
+  return engine;
+}
+
+/**
+ * Opens a tensor engine and makes it the active one of this process (the tensor library knows one at a time).
+ * `auto` takes an installed native one, GPU first, and wasm otherwise; a native one that fails to load is reported to `warn`.
+ * @throws UserError when the chosen engine is not installed or does not start.
+ */
+export async function openEngine(choice: EngineChoice, warn: (message: string) => void = () => {}): Promise<Engine> {
+  if (choice !== 'auto') return await activate(choice);
+  for (const name of availableEngines().filter((candidate) => candidate.startsWith('tfjs-node'))) {
+    try {
+      return await activate(name);
+    } catch (error) {
+      warn(messageOf(error));
+    }
+  }
+  return await activate('wasm');
+}

@@ -1,0 +1,102 @@
+import type { KernelConfig, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import type { TensorLibrary } from '../engine.ts';
+import { copyOf } from './identity.ts';
+import type { DataId, WasmBackend } from './kernels.ts';
+
+interface Attributes {
+  transposeA?: boolean;
+  transposeB?: boolean;
+}
+
+const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
+
+function transposeLast(tf: TensorLibrary, tensor: TensorInfo): Tensor {
+  const rank = tensor.shape.length;
+  const axes = Array.from({ length: rank }, (_, axis) => axis);
+  return tf.transpose(tensor as Tensor, [...axes.slice(0, -2), rank - 1, rank - 2]);
+}
+
+/**
+ * The backend packs a right operand once and finds the packed copy again by data id alone, so that a reshaped view of the
+ * same data silently gets the packing of the other shape. The guard hands out a copy where a view's shape is not the first one seen.
+ */
+function rightOperandGuard(tf: TensorLibrary, backend: () => WasmBackend) {
+  const firstShapes = new WeakMap<DataId, string>();
+  return (tensor: TensorInfo): TensorInfo => {
+    const shape = tensor.shape.slice(-2).join('x');
+    const first = firstShapes.get(tensor.dataId);
+    if (first === undefined) firstShapes.set(tensor.dataId, shape);
+    return first === undefined || first === shape ? tensor : asTensor(tf, copyOf(backend(), tensor));
+  };
+}
+
+/**
+ * The backend multiplies stacks of matrices by plain loops: only single products use its fast code, after packing the right
+ * operand. From about five rows the packing pays for itself.
+ */
+function fasterOneByOne(rows: number, inner: number, columns: number): boolean {
+  return rows > 4 && rows * inner * columns >= 2000;
+}
+
+/** `[n, rows, inner]` times `[n, inner, columns]` as n single products on slices of the operands' memory. */
+function oneByOne(backend: WasmBackend, shapes: number, a: TensorInfo, b: TensorInfo): TensorInfo {
+  const [batch, [rows, inner], columns] = [count(a.shape.slice(0, -2)), a.shape.slice(-2), b.shape.at(-1)];
+  const out = backend.makeOutput([...a.shape.slice(0, -1), columns!], 'float32');
+  const slices = [
+    { tensor: a, size: rows! * inner! },
+    { tensor: b, size: inner! * columns! },
+    { tensor: out, size: rows! * columns! },
+  ].map(({ tensor, size }) => ({
+    id: backend.dataIdNextNumber++,
+    size,
+    start: backend.dataIdMap.get(tensor.dataId).memoryOffset,
+  }));
+  backend.wasm.HEAP32.set([1, rows!, inner!, 1, inner!, columns!], shapes / Int32Array.BYTES_PER_ELEMENT);
+  const { registerTensor, disposeData } = backend.wasm.tfjs;
+  const [left, right, product] = slices.map(({ id }) => id);
+  for (let index = 0; index < batch; index++) {
+    for (const { id, size, start } of slices) {
+      registerTensor(id, size, start + index * size * Float32Array.BYTES_PER_ELEMENT);
+    }
+    backend.wasm._BatchMatMul(left!, shapes, 3, right!, shapes + 12, 3, 0, 0, product!);
+    for (const { id } of slices) disposeData(id);
+  }
+  return out;
+}
+
+/** Matrix products that transpose first (the backend's own transposed path is 20 times slower) and guard the packing cache. */
+export function guardedMatMuls(tf: TensorLibrary, backend: () => WasmBackend): KernelConfig[] {
+  const guard = rightOperandGuard(tf, backend);
+  let shapes: number | undefined;
+  const original = (kernelName: string): KernelConfig => {
+    const kernel = tf.getKernel(kernelName, 'wasm');
+    if (!kernel) throw new Error(`tfjs-backend-wasm has no kernel ${kernelName}`);
+    return kernel;
+  };
+  const wrap = (kernel: KernelConfig): KernelConfig => ({
+    ...kernel,
+    kernelFunc(call) {
+      const { transposeA, transposeB, ...rest } = call.attrs as Attributes;
+      const { a, b, ...others } = call.inputs as { a: TensorInfo; b: TensorInfo };
+      return tf.tidy(() => {
+        const left = transposeA ? transposeLast(tf, a) : a;
+        const right = transposeB ? transposeLast(tf, b) : b;
+        const batch = count(left.shape.slice(0, -2));
+        const sameBatch = left.shape.slice(0, -2).join() === right.shape.slice(0, -2).join();
+        const [rows, inner] = left.shape.slice(-2);
+        const plain = kernel.kernelName === 'BatchMatMul' && left.dtype === 'float32' && right.dtype === 'float32';
+        if (plain && sameBatch && batch > 1 && fasterOneByOne(rows!, inner!, right.shape.at(-1)!)) {
+          shapes ??= backend().wasm._malloc(6 * Int32Array.BYTES_PER_ELEMENT);
+          return asTensor(tf, oneByOne(backend(), shapes, left, right));
+        }
+        const attrs = { ...rest, transposeA: false, transposeB: false };
+        const result = kernel.kernelFunc({ ...call, inputs: { ...others, a: left, b: guard(right) }, attrs });
+        return asTensor(tf, result as TensorInfo);
+      });
+    },
+  });
+  return ['BatchMatMul', '_FusedMatMul'].map((name) => wrap(original(name)));
+}
+
+const asTensor = (tf: TensorLibrary, { dataId, shape, dtype }: TensorInfo): Tensor =>
+  tf.engine().makeTensorFromDataId(dataId, shape, dtype);

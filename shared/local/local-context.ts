@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import type { RunConfig } from '../config/run-file.ts';
+import type { ProgressEvent, TaskContext } from '../pipeline/context.ts';
+import { openWorkload } from '../pipeline/open-workload.ts';
+import type { Workload } from '../training/workload.ts';
+
+/** The outside world of a process on a laptop: its clock, its disk, its engine; data and model are opened once. */
+export function localContext(store: ArtifactStore, emit: (event: ProgressEvent) => void): TaskContext {
+  const opened = new Map<string, Promise<Workload>>();
+  const warned = new Set<string>();
+  return {
+    store,
+    now: () => new Date(),
+    newAttempt: () => randomBytes(6).toString('hex'),
+    openWorkload(config: RunConfig) {
+      const { model, dataset, training } = config;
+      const key = JSON.stringify({ model, dataset, training });
+      const workload = opened.get(key) ?? openWorkload(config);
+      opened.set(key, workload);
+      return workload;
+    },
+    versions: { tempbalance: packageJson.version, node: process.version },
+    emit(event) {
+      if (event.type === 'warning') {
+        if (warned.has(event.message)) return;
+        warned.add(event.message);
+      }
+      emit(event);
+    },
+  };
+}

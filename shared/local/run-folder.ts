@@ -1,0 +1,98 @@
+/** Runs as folders: `<folder>/<name>/`; the folder is the store's root and the name is the run's key prefix. */
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { fileStore } from '../checkpoints/file-store.ts';
+import { encodeJson } from '../checkpoints/json.ts';
+import { acquireProcessLock, type ProcessLock } from '../checkpoints/process-lock.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import type { RunConfig } from '../config/run-file.ts';
+import { UserError } from '../core/errors.ts';
+import { didYouMean } from '../core/suggest.ts';
+
+/** Where a run is. */
+export interface RunFolder {
+  /** The folder that holds the runs: the store's root. */
+  readonly root: string;
+  /** The run's name: its key prefix. */
+  readonly run: string;
+  readonly store: ArtifactStore;
+}
+
+const lockFile = 'lock.json';
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Names of the runs in a folder, oldest name first; none when the folder does not exist. */
+export async function listRuns(root: string): Promise<string[]> {
+  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  const runs: string[] = [];
+  for (const entry of entries) {
+    if (entry.isDirectory() && (await exists(join(root, entry.name, 'request.json')))) runs.push(entry.name);
+  }
+  return runs.sort();
+}
+
+/**
+ * The run that is meant by a folder, or by a name below `runs/`.
+ * @throws UserError when there is none.
+ */
+export async function findRun(given: string): Promise<RunFolder> {
+  for (const path of [resolve(given), resolve('runs', given)]) {
+    if (await exists(join(path, 'request.json'))) {
+      return { root: dirname(path), run: basename(path), store: fileStore(dirname(path)) };
+    }
+  }
+  const known = await listRuns(resolve('runs'));
+  throw new UserError('there is no such run', {
+    where: given,
+    remedy:
+      didYouMean(basename(given), known) ||
+      (known.length > 0
+        ? `In runs/ there are: ${known.join(', ')}.`
+        : 'Give the folder of a run; `tempbalance runs` lists them.'),
+  });
+}
+
+const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+
+/**
+ * Makes the folder of a new run, with the settings that are asked for.
+ * @throws UserError when a run of that name exists.
+ */
+export async function createRun(
+  config: RunConfig,
+  options: { source?: string | undefined; now: Date },
+): Promise<RunFolder> {
+  const { folder: root, name } = config.output;
+  const stem = options.source ? basename(options.source).replace(/\.[^.]+$/, '') : 'run';
+  const run = name ?? `${stem}-${timestamp(options.now)}`;
+  const store = fileStore(root);
+  const request = { version: 1, config, ...(options.source ? { source: resolve(options.source) } : {}) };
+  if (!(await store.putIfAbsent(runKeys.request(run), encodeJson(request)))) {
+    throw new UserError('a run of this name exists', {
+      where: join(root, run),
+      remedy: `Go on with it by \`tempbalance resume ${join(root, run)}\`, or choose another output.name.`,
+    });
+  }
+  return { root, run, store };
+}
+
+/**
+ * Keeps other processes out of the run until released.
+ * @throws UserError naming the process that has it.
+ */
+export async function lockRun({ root, run }: RunFolder, now: () => Date): Promise<ProcessLock> {
+  const path = join(root, run, lockFile);
+  const lock = await acquireProcessLock(path, now);
+  if (lock.held) return lock;
+  const { pid, host, since } = lock.holder;
+  throw new UserError(`is in use by process ${pid} on ${host} since ${since}`, {
+    where: join(root, run),
+    remedy: `Wait for it or stop it. If it is certainly gone, delete ${path}.`,
+  });
+}

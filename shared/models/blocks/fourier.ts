@@ -1,0 +1,180 @@
+/**
+ * The truncated Fourier transform of an FNO as products with fixed cosine and sine matrices, for any number of space axes.
+ * Source: Li et al., Fourier Neural Operator (ICLR 2021). Layout: space first, `[...space, batch, channels]`, so that an
+ * axis is transformed by one large product without moving anything. Real and imaginary parts are an axis of size 2.
+ */
+import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { withGradient } from './with-gradient.ts';
+
+/** One transformed axis: its length and the frequencies kept of it. */
+interface Stage {
+  readonly length: number;
+  readonly frequencies: number;
+  /** `[2 * frequencies, parts * length]`; parts = 1 for the first axis, which is real, else 2. */
+  readonly forward: Float32Array;
+  /** `[parts * length, 2 * frequencies]` */
+  readonly inverse: Float32Array;
+  readonly parts: 1 | 2;
+}
+
+export interface FourierPlan {
+  readonly stages: readonly Stage[];
+}
+
+/**
+ * Kept frequencies of an axis: on the last axis the lowest `modes` of the half spectrum; on the others, where the
+ * spectrum is whole, the lowest `modes` and the highest `modes` (the negative ones).
+ */
+function keptFrequencies(length: number, modes: number, half: boolean): number[] {
+  const lowest = Array.from({ length: modes }, (_, k) => k);
+  return half ? lowest : [...lowest, ...lowest.map((k) => length - modes + k)];
+}
+
+/** What a frequency counts for in the inverse: on the half axis it stands for its mirror image too, if that is another one. */
+function inverseWeight(length: number, frequency: number, half: boolean): number {
+  const mirrored = half && frequency !== 0 && 2 * frequency !== length;
+  return (mirrored ? 2 : 1) / length;
+}
+
+function planStage(length: number, frequencies: readonly number[], parts: 1 | 2, half: boolean): Stage {
+  const count = frequencies.length;
+  const [rows, columns] = [2 * count, parts * length];
+  const forward = new Float32Array(rows * columns);
+  const inverse = new Float32Array(columns * rows);
+  for (const [k, frequency] of frequencies.entries()) {
+    const weight = inverseWeight(length, frequency, half);
+    for (let j = 0; j < length; j++) {
+      const angle = (2 * Math.PI * ((frequency * j) % length)) / length;
+      const entries = [
+        [k, j, Math.cos(angle)],
+        [count + k, j, -Math.sin(angle)],
+        [k, length + j, Math.sin(angle)],
+        [count + k, length + j, Math.cos(angle)],
+      ] as const;
+      for (const [row, column, value] of entries.slice(0, 2 * parts)) {
+        forward[row * columns + column] = value;
+        inverse[column * rows + row] = value * weight;
+      }
+    }
+  }
+  return { length, frequencies: count, forward, inverse, parts };
+}
+
+/** Plans the transform of fields on `space` points that keeps `modes[i]` frequencies of axis i. */
+export function planFourier(space: readonly number[], modes: readonly number[]): FourierPlan {
+  const stages = space.map((length, axis) => {
+    const half = axis === space.length - 1;
+    return planStage(length, keptFrequencies(length, modes[axis]!, half), axis === 0 ? 1 : 2, half);
+  });
+  return { stages };
+}
+
+const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
+
+/** One matrix per space axis, on the engine. */
+type Matrices = readonly Tensor[];
+
+/** A plan's matrices on the engine. The adjoint of a transform, which its gradient is, has the transposed matrices. */
+export interface BoundFourier {
+  readonly plan: FourierPlan;
+  readonly forward: Matrices;
+  readonly forwardAdjoint: Matrices;
+  readonly inverse: Matrices;
+  readonly inverseAdjoint: Matrices;
+}
+
+/** Puts a plan's matrices on the engine. */
+export function bindFourier(tf: TensorLibrary, plan: FourierPlan): BoundFourier {
+  const forward = plan.stages.map((stage) =>
+    tf.tensor2d(stage.forward, [2 * stage.frequencies, stage.parts * stage.length]),
+  );
+  const inverse = plan.stages.map((stage) =>
+    tf.tensor2d(stage.inverse, [stage.parts * stage.length, 2 * stage.frequencies]),
+  );
+  const transposed = (matrices: Matrices) => matrices.map((matrix) => tf.transpose(matrix));
+  return {
+    plan,
+    forward,
+    inverse,
+    forwardAdjoint: transposed(forward),
+    inverseAdjoint: transposed(inverse),
+  };
+}
+
+/** Sizes that surround an axis while it is transformed: the axes that are done, and those to come with batch and channels. */
+const around = ({ stages }: FourierPlan, axis: number, fields: number) => ({
+  done: product(stages.slice(0, axis).map(({ frequencies }) => frequencies)),
+  rest: product(stages.slice(axis + 1).map(({ length }) => length)) * fields,
+});
+
+/** Space to frequencies: `[...space, batch, channels]` to `[frequencies, 2 * channels, batch]`, last space axis first. */
+function toFrequencies(tf: TensorLibrary, plan: FourierPlan, matrices: Matrices, x: Tensor): Tensor {
+  const [batch, channels] = x.shape.slice(-2) as [number, number];
+  let state = x;
+  for (const [axis, { length, parts }] of plan.stages.entries()) {
+    const { done, rest } = around(plan, axis, batch * channels);
+    if (axis > 0) state = tf.transpose(tf.reshape(state, [2, done, length, rest]), [0, 2, 1, 3]);
+    state = tf.matMul(matrices[axis]!, tf.reshape(state, [parts * length, done * rest]));
+  }
+  const spectrum = tf.transpose(tf.reshape(state, [2, -1, batch, channels]), [1, 0, 3, 2]);
+  return tf.reshape(spectrum, [-1, 2 * channels, batch]);
+}
+
+/** Frequencies to space: `[frequencies, 2 * channels, batch]` to `[...space, batch, channels]`. */
+function toSpace(tf: TensorLibrary, plan: FourierPlan, matrices: Matrices, spectrum: Tensor): Tensor {
+  const [frequencies, pairs, batch] = spectrum.shape as [number, number, number];
+  const channels = pairs / 2;
+  let state: Tensor = tf.transpose(tf.reshape(spectrum, [frequencies, 2, channels, batch]), [1, 0, 3, 2]);
+  for (const [axis, stage] of [...plan.stages.entries()].reverse()) {
+    const { done, rest } = around(plan, axis, batch * channels);
+    state = tf.matMul(matrices[axis]!, tf.reshape(state, [2 * stage.frequencies, done * rest]));
+    if (axis > 0) state = tf.transpose(tf.reshape(state, [2, stage.length, done, rest]), [0, 2, 1, 3]);
+  }
+  return tf.reshape(state, [...plan.stages.map(({ length }) => length), batch, channels]);
+}
+
+/**
+ * One real matrix `[2 * out, 2 * in]` per kept frequency, whose product with `[re; im]` is the complex product, from
+ * weights `[in, out, ...modes, 2]`, one tensor for each corner of kept frequencies of the whole axes.
+ */
+function realBlocks(tf: TensorLibrary, weights: readonly Tensor[]): Tensor {
+  const joined = weights.length === 1 ? weights[0]! : tf.concat([...weights], 2);
+  const [inputs, outputs, ...modes] = joined.shape.slice(0, -1) as [number, number, ...number[]];
+  const modeAxes = modes.map((_, index) => index + 2).reverse();
+  const ordered = tf.reshape(tf.transpose(joined, [joined.rank - 1, ...modeAxes, 1, 0]), [2, -1, outputs, inputs]);
+  const [real, imaginary] = tf.unstack(ordered) as [Tensor, Tensor];
+  return tf.concat([tf.concat([real, tf.neg(imaginary)], 2), tf.concat([imaginary, real], 2)], 1);
+}
+
+/**
+ * Spectral convolution of `[...space, batch, channels]`: per kept frequency a complex matrix `in x out`, from `weights`
+ * `[in, out, ...modes, 2]`, one tensor for each corner of kept frequencies (1-D: one; 2-D: the low and the high rows).
+ */
+export function spectralConvolution(
+  tf: TensorLibrary,
+  fourier: BoundFourier,
+  weights: readonly Tensor[],
+): (x: Tensor) => Tensor {
+  const { plan, forward, forwardAdjoint, inverse, inverseAdjoint } = fourier;
+  const axes = plan.stages.length;
+  const blocks = realBlocks(tf, weights);
+  const blocksAdjoint = tf.transpose(blocks, [0, 2, 1]);
+  const apply = withGradient(
+    tf,
+    (x, matrices) => {
+      const spectrum = toFrequencies(tf, plan, forward, x!);
+      return {
+        value: toSpace(tf, plan, inverse, tf.matMul(matrices!, spectrum)),
+        keep: [spectrum, blocksAdjoint, ...forwardAdjoint, ...inverseAdjoint],
+      };
+    },
+    (dy, [spectrum, adjoint, ...matrices]) => {
+      const gradient = toFrequencies(tf, plan, matrices.slice(axes), dy);
+      return [
+        toSpace(tf, plan, matrices.slice(0, axes), tf.matMul(adjoint!, gradient)),
+        tf.matMul(gradient, spectrum!, false, true),
+      ];
+    },
+  );
+  return (x) => apply(x, blocks);
+}

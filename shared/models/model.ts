@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { Random } from '../core/random.ts';
+import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
+import type { Layer, ParameterSpec } from '../tensors/layer.ts';
+import type { HostTensors } from '../tensors/tensor.ts';
+
+/** What a model has to know of the data it is built for. */
+export interface TrajectoryFormat {
+  readonly kind: 'trajectories';
+  /** Points along each space axis, after sub-sampling. */
+  readonly space: readonly number[];
+  readonly channels: number;
+  /** Time steps in the input window. */
+  readonly window: number;
+}
+
+/** `[batch, ...space, window, channels]` to `[batch, ...space, channels]`. */
+export type StepForward = (window: Tensor) => Tensor;
+
+/** A model of time-dependent fields: one step forward from a window of past steps. */
+export interface FieldModel {
+  readonly parameters: readonly ParameterSpec[];
+  readonly layers: readonly Layer[];
+  /** Seeded initial values of every parameter. */
+  initialise(random: Random): HostTensors;
+  /**
+   * Binds parameters and coordinates `grid` `[...space, dimensions]`: gives the function from a window of past steps
+   * `[batch, ...space, window, channels]` to the next time step `[batch, ...space, channels]`. What depends on the
+   * parameters alone is computed here, once per roll-out. Pure: depends on nothing but its arguments.
+   */
+  forward(tf: TensorLibrary, parameters: NamedTensors, grid: Tensor): StepForward;
+}
+
+/** The settings that every family has. */
+export const modelSettings = {
+  weights: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Pre-trained weights, a safetensors file; a relative path counts from the run file. Absent: fresh ones.'),
+};
+
+/** A family of models: one file, one line in the registry. */
+export interface ModelFamily<Config = unknown> {
+  readonly name: string;
+  /** Its part of the run file: an object with `family: <name>`. */
+  readonly configSchema: z.ZodType<Config>;
+  readonly takes: TrajectoryFormat['kind'];
+  /** @throws UserError when the model can't be built for such data (too many modes, wrong number of axes). */
+  build(config: Config, format: TrajectoryFormat): FieldModel;
+}

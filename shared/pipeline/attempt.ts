@@ -1,0 +1,36 @@
+/** Writing an attempt's files, and reading those of an attempt that is not committed yet. */
+import { encodeJson } from '../checkpoints/json.ts';
+import { type FileRecords, type Manifest, readArtifact, writeArtifact } from '../checkpoints/manifest.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import { RunError } from '../core/errors.ts';
+import { bufferSource } from '../tensors/byte-source.ts';
+import { encodeSafetensors, openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
+import type { HostTensors } from '../tensors/tensor.ts';
+import type { TaskContext } from './context.ts';
+import type { PipelineState } from './messages.ts';
+
+type At = Pick<PipelineState, 'run' | 'epoch' | 'attempt'>;
+
+export const writeTensors = (ctx: TaskContext, at: At, file: string, tensors: HostTensors): Promise<FileRecords> =>
+  writeArtifact(ctx.store, at, file, encodeSafetensors(tensors, { format: 'pt' }));
+
+export const writeJson = (ctx: TaskContext, at: At, file: string, value: unknown): Promise<FileRecords> =>
+  writeArtifact(ctx.store, at, file, encodeJson(value));
+
+/** A tensor file of the attempt that the state names, for reading by tensor. */
+export async function openAttemptTensors(ctx: TaskContext, at: At, file: string): Promise<SafetensorsFile> {
+  const key = runKeys.artifact(at.run, at.epoch, at.attempt, file);
+  const source = await ctx.store.open(key);
+  if (!source) throw new RunError('is missing', { where: `${ctx.store.label}/${key}` });
+  return openSafetensors(source);
+}
+
+/** All tensors of a committed file, checked against its digest; undefined when the epoch has no such file. */
+export async function readCommittedTensors(
+  ctx: TaskContext,
+  manifest: Manifest,
+  file: string,
+): Promise<HostTensors | undefined> {
+  const bytes = await readArtifact(ctx.store, manifest, file);
+  return bytes && (await openSafetensors(bufferSource(file, bytes))).readAll();
+}

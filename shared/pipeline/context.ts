@@ -1,0 +1,44 @@
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import type { RunConfig } from '../config/run-file.ts';
+import type { Workload } from '../training/workload.ts';
+
+/** What happens in a run, for views and logs. */
+export type ProgressEvent =
+  | { readonly type: 'state'; readonly state: string }
+  | { readonly type: 'retry'; readonly state: string }
+  | { readonly type: 'prepared'; readonly run: string; readonly epoch: number; readonly epochs: number }
+  | {
+      readonly type: 'step';
+      readonly epoch: number;
+      readonly step: number;
+      readonly steps: number;
+      readonly loss: number;
+    }
+  | {
+      readonly type: 'epoch';
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly trainLoss: number | null;
+      readonly metric: { readonly name: string; readonly value: number | null };
+      readonly best: { readonly epoch: number; readonly value: number } | null;
+      readonly alphaMean: number | null;
+      readonly alphaStd: number | null;
+      /** Wall time of the run so far, and what is left of it at this pace. */
+      readonly seconds: number;
+      readonly secondsLeft: number | null;
+    }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'finished'; readonly run: string; readonly outcome: string; readonly reason: string };
+
+/** What a task needs of the outside world. */
+export interface TaskContext {
+  readonly store: ArtifactStore;
+  now(): Date;
+  /** A name that no other attempt has. */
+  newAttempt(): string;
+  /** Data and model of the run, on an engine; opened once for the same settings. */
+  openWorkload(config: RunConfig): Promise<Workload>;
+  /** Versions for the run's record. */
+  readonly versions: Readonly<Record<string, string>>;
+  emit(event: ProgressEvent): void;
+}

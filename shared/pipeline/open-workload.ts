@@ -1,0 +1,12 @@
+import type { RunConfig } from '../config/run-file.ts';
+import { openDataset } from '../datasets/registry.ts';
+import { openEngine } from '../engines/open-engine.ts';
+import type { Workload } from '../training/workload.ts';
+import { trajectoryWorkload } from '../training/workloads/trajectories.ts';
+
+/** Reads the data, builds the model and starts the engine that the settings name. @throws UserError when they don't fit. */
+export async function openWorkload({ model, dataset, training }: RunConfig): Promise<Workload> {
+  const data = await openDataset(dataset, dataset.path, { seed: training.seed });
+  const engine = await openEngine(training.engine);
+  return trajectoryWorkload({ engine, model, data, window: dataset.window, training });
+}

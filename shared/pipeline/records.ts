@@ -1,0 +1,128 @@
+/** The JSON files of a run. */
+import { z } from 'zod';
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { decodeJson, readJson } from '../checkpoints/json.ts';
+import { type Manifest, readArtifact } from '../checkpoints/manifest.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import { type RunConfig, runFileSchema } from '../config/run-file.ts';
+import { RunError } from '../core/errors.ts';
+import { outcomes, type Progress, progressSchema } from '../decisions/decide.ts';
+import type { RateTable } from '../schedules/rates.ts';
+import type { SpectraReport } from '../spectra/spectrum.ts';
+
+/** Names of an attempt's files. */
+export const files = {
+  model: 'model.safetensors',
+  optimizer: 'optimizer.safetensors',
+  metrics: 'metrics.json',
+  spectra: 'spectra.json',
+  rates: 'rates.json',
+  progress: 'progress.json',
+} as const;
+
+const historySchema = z.array(z.strictObject({ at: z.iso.datetime(), what: z.string() }));
+
+export const requestSchema = z.strictObject({
+  version: z.literal(1),
+  config: runFileSchema,
+  /** The run file it came from; absent when there was none. */
+  source: z.string().optional(),
+});
+
+export const runRecordSchema = z.strictObject({
+  version: z.literal(1),
+  name: z.string(),
+  config: runFileSchema,
+  seed: z.int(),
+  dataset: z.looseObject({ path: z.string(), sha256: z.string(), bytes: z.int() }),
+  versions: z.record(z.string(), z.string()),
+  history: historySchema,
+});
+export type RunRecord = z.infer<typeof runRecordSchema>;
+
+const finiteOrNull = z.number().nullable();
+
+/** The content of `metrics.json`. */
+export const epochMetricsSchema = z.strictObject({
+  epoch: z.int().nonnegative(),
+  /** Mean over the steps; null for epoch 0. */
+  trainLoss: finiteOrNull,
+  losses: z.array(finiteOrNull).readonly(),
+  /** On the validation data. */
+  metrics: z.record(z.string(), finiteOrNull),
+  /** Wall time of training and evaluation. */
+  seconds: z.number().nonnegative(),
+  /** Of the epoch's first step; null for epoch 0. */
+  baseLearningRate: finiteOrNull,
+  applied: z
+    .array(
+      z.strictObject({
+        group: z.string(),
+        parameters: z.array(z.string()).readonly(),
+        learningRateMultiplier: z.number(),
+        weightDecayMultiplier: z.number(),
+        /** Of every step of the epoch, as the optimizer used it. */
+        learningRate: z.array(z.number()).readonly(),
+        weightDecay: z.number(),
+      }),
+    )
+    .readonly(),
+  engine: z.string(),
+});
+export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
+
+export const outcomeSchema = z.strictObject({
+  outcome: z.enum(outcomes),
+  reason: z.string(),
+  at: z.iso.datetime(),
+  error: z.strictObject({ name: z.string(), message: z.string() }).optional(),
+});
+export type OutcomeRecord = z.infer<typeof outcomeSchema>;
+
+/** The settings that were asked for. @throws RunError when the run has none. */
+export async function readRequest(store: ArtifactStore, run: string): Promise<z.infer<typeof requestSchema>> {
+  const request = await readJson(store, runKeys.request(run), requestSchema);
+  if (!request) throw new RunError('there is no such run', { where: `${store.label}/${run}` });
+  return request;
+}
+
+/** The settings in force. @throws RunError when Prepare has not written them. */
+export async function readRunRecord(store: ArtifactStore, run: string): Promise<RunRecord> {
+  const record = await readJson(store, runKeys.record(run), runRecordSchema);
+  if (!record) throw new RunError('has no run.json: the run was never prepared', { where: `${store.label}/${run}` });
+  return record;
+}
+
+export async function readConfig(store: ArtifactStore, run: string): Promise<RunConfig> {
+  return (await readRunRecord(store, run)).config;
+}
+
+const readCommittedJson = async <T>(store: ArtifactStore, manifest: Manifest, file: string, schema: z.ZodType<T>) => {
+  const bytes = await readArtifact(store, manifest, file);
+  return bytes && decodeJson(runKeys.artifact(manifest.run, manifest.epoch, manifest.attempt, file), bytes, schema);
+};
+
+export const readMetrics = (store: ArtifactStore, manifest: Manifest): Promise<EpochMetrics | undefined> =>
+  readCommittedJson(store, manifest, files.metrics, epochMetricsSchema);
+
+export const readProgress = (store: ArtifactStore, manifest: Manifest): Promise<Progress | undefined> =>
+  readCommittedJson(store, manifest, files.progress, progressSchema);
+
+export const readRates = (store: ArtifactStore, manifest: Manifest): Promise<RateTable | undefined> =>
+  readCommittedJson(store, manifest, files.rates, z.custom<RateTable>());
+
+export const readSpectra = (store: ArtifactStore, manifest: Manifest): Promise<SpectraReport | undefined> =>
+  readCommittedJson(store, manifest, files.spectra, z.custom<SpectraReport>());
+
+/** A JSON file of an attempt that is not committed yet. @throws RunError when it is missing or damaged. */
+export async function readAttemptJson<T>(
+  store: ArtifactStore,
+  at: { run: string; epoch: number; attempt: string },
+  file: string,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const key = runKeys.artifact(at.run, at.epoch, at.attempt, file);
+  const value = await readJson(store, key, schema);
+  if (value === undefined) throw new RunError('is missing', { where: `${store.label}/${key}` });
+  return value;
+}

@@ -1,0 +1,37 @@
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { readJson } from '../checkpoints/json.ts';
+import { readHead, readHeadManifest } from '../checkpoints/manifest.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import type { Outcome, Progress } from '../decisions/decide.ts';
+import { outcomeSchema, readProgress, readRequest } from './records.ts';
+
+/** A run in a line. */
+export interface RunSummary {
+  readonly run: string;
+  readonly outcome: Outcome;
+  readonly reason: string;
+  /** The last committed epoch; null before the first commit. */
+  readonly epoch: number | null;
+  readonly epochs: number;
+  readonly metric: string;
+  readonly best: Progress['best'];
+  readonly seconds: number;
+}
+
+/** @throws RunError when there is no such run or what is committed of it is damaged. */
+export async function summariseRun(store: ArtifactStore, run: string): Promise<RunSummary> {
+  const { config } = await readRequest(store, run);
+  const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
+  const head = await readHead(store, run);
+  const progress = head && (await readProgress(store, await readHeadManifest(store, run)));
+  return {
+    run,
+    outcome: outcome?.outcome ?? 'running',
+    reason: outcome?.reason ?? '',
+    epoch: progress?.epoch ?? null,
+    epochs: config.training.epochs,
+    metric: config.convergence.metric,
+    best: progress?.best ?? null,
+    seconds: progress?.seconds ?? 0,
+  };
+}

@@ -1,0 +1,141 @@
+import { recover } from '../../checkpoints/commit.ts';
+import { encodeJson, readJson } from '../../checkpoints/json.ts';
+import type { Manifest } from '../../checkpoints/manifest.ts';
+import { prune } from '../../checkpoints/prune.ts';
+import { runKeys } from '../../checkpoints/run-keys.ts';
+import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
+import type { RunConfig } from '../../config/run-file.ts';
+import { RunError, UserError } from '../../core/errors.ts';
+import { fingerprintFile } from '../../datasets/fingerprint.ts';
+import { decide } from '../../decisions/decide.ts';
+import { readPretrained } from '../../models/pretrained.ts';
+import type { Workload } from '../../training/workload.ts';
+import { writeJson, writeTensors } from '../attempt.ts';
+import type { TaskContext } from '../context.ts';
+import type { PipelineState } from '../messages.ts';
+import {
+  type EpochMetrics,
+  files,
+  type RunRecord,
+  readMetrics,
+  readProgress,
+  readRequest,
+  runRecordSchema,
+} from '../records.ts';
+
+type Prepared = { run: string; config: RunConfig; startedAt: string };
+
+/** Checks settings and data, and begins a run or goes on with it from its last intact epoch. */
+export async function prepare(ctx: TaskContext, { run }: { run: string }): Promise<PipelineState> {
+  const { config } = await readRequest(ctx.store, run);
+  const startedAt = ctx.now().toISOString();
+  const before = await readJson(ctx.store, runKeys.record(run), runRecordSchema);
+  if (before) refuseFixedChanges(before.config, config);
+  const dataset = await fingerprintFile(config.dataset.path);
+  if (before && before.dataset.sha256 !== dataset.sha256) {
+    throw new UserError('the data set is not the one that the run began with', {
+      where: config.dataset.path,
+      remedy: 'Put the old file back, or start a new run for the new data.',
+    });
+  }
+  const workload = await ctx.openWorkload(config);
+  const { manifest, damage } = await recover(ctx.store, run);
+  const history = historyOf(before, config, manifest, damage);
+  for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
+
+  const record: RunRecord = {
+    version: 1,
+    name: run.split('/').at(-1)!,
+    config,
+    seed: config.training.seed,
+    dataset: { path: config.dataset.path, ...dataset, ...workload.data },
+    versions: { ...ctx.versions, engine: workload.engine },
+    history: [
+      ...(before?.history ?? []),
+      ...[...history.notes, history.begun].map((what) => ({ at: startedAt, what })),
+    ],
+  };
+  await ctx.store.put(runKeys.record(run), encodeJson(record));
+  await ctx.store.delete(runKeys.outcome(run));
+  ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs });
+  const prepared = { run, config, startedAt };
+  return manifest ? goOn(ctx, prepared, manifest) : begin(ctx, prepared, workload);
+}
+
+function historyOf(
+  before: RunRecord | undefined,
+  config: RunConfig,
+  manifest: Manifest | undefined,
+  damage: readonly { key: string; what: string }[],
+): { notes: string[]; begun: string } {
+  const [worst] = damage;
+  return {
+    notes: [
+      ...(worst ? [`${worst.key} ${worst.what}: went back to epoch ${manifest?.epoch}, the last intact one`] : []),
+      ...(before ? describeChanges(before.config, config) : []),
+    ],
+    begun: manifest ? `resumed after epoch ${manifest.epoch}` : 'started',
+  };
+}
+
+/** Epoch 0: the model before training, measured like every other epoch. */
+async function begin(
+  ctx: TaskContext,
+  { run, config, startedAt }: Prepared,
+  workload: Workload,
+): Promise<PipelineState> {
+  const at = { run, epoch: 0, attempt: ctx.newAttempt() };
+  const { weights } = config.model;
+  const parameters = weights ? await readPretrained(weights, workload.parameters) : workload.initialise();
+  const clock = ctx.now();
+  const metrics: EpochMetrics = {
+    epoch: 0,
+    trainLoss: null,
+    losses: [],
+    metrics: await workload.evaluate(parameters),
+    seconds: 0,
+    baseLearningRate: null,
+    applied: [],
+    engine: workload.engine,
+  };
+  const seconds = (ctx.now().getTime() - clock.getTime()) / 1000;
+  return {
+    ...at,
+    startedAt,
+    files: {
+      ...(await writeTensors(ctx, at, files.model, parameters)),
+      ...(await writeJson(ctx, at, files.metrics, { ...metrics, seconds })),
+    },
+    decision: { next: 'analyse', outcome: 'running', reason: 'the model before training' },
+  };
+}
+
+async function goOn(
+  ctx: TaskContext,
+  { run, config, startedAt }: Prepared,
+  manifest: Manifest,
+): Promise<PipelineState> {
+  const [progress, metrics] = [await readProgress(ctx.store, manifest), await readMetrics(ctx.store, manifest)];
+  const value = metrics?.metrics[config.convergence.metric];
+  if (!progress || typeof value !== 'number') {
+    throw new RunError(`epoch ${manifest.epoch} has no ${config.convergence.metric} on record`, {
+      where: `${ctx.store.label}/${run}`,
+    });
+  }
+  await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
+  await prune(ctx.store, manifest, {
+    keep: config.output.keep,
+    best: progress.best?.epoch,
+    epochs: Array.from({ length: manifest.epoch + 1 }, (_, epoch) => epoch),
+  });
+  const { epochs } = config.training;
+  const { convergence, budget } = config;
+  return {
+    run,
+    startedAt,
+    epoch: manifest.epoch,
+    attempt: '',
+    files: {},
+    decision: decide(progress, value, { epochs, convergence, budget }),
+  };
+}

@@ -1,0 +1,158 @@
+import * as Plot from '@observablehq/plot';
+import { epochTicks } from './epoch-axis.ts';
+import { formatNumber } from './format.ts';
+import { runStyle } from './palette.ts';
+import { finite, thin } from './runs.ts';
+import { renderSvg } from './svg.ts';
+
+/** A value at an epoch; null leaves a gap. */
+interface CurvePoint {
+  readonly x: number;
+  readonly y: number | null;
+  /** Half height of a band around the curve. */
+  readonly spread?: number | null;
+}
+
+/** One run's curve. */
+export interface Curve {
+  readonly name: string;
+  /** Index of the run among all runs, which decides its colour. */
+  readonly index: number;
+  readonly points: readonly CurvePoint[];
+  /** Finer values drawn faintly behind the curve, e.g. single steps. */
+  readonly background?: readonly CurvePoint[];
+  /** The point to be marked, e.g. the best epoch. */
+  readonly marked?: { readonly x: number; readonly y: number } | null;
+}
+
+/** How the plot of curves over epochs looks. */
+export interface CurvePlotOptions {
+  readonly label: string;
+  readonly axis: string;
+  readonly width: number;
+  readonly height: number;
+  /** A logarithmic axis where all values are positive and span more than a factor of ten. */
+  readonly logarithmic?: boolean;
+}
+
+const MOST_POINTS = 600;
+const FEW_POINTS = 40;
+const DENSE = 150;
+
+/** Curves of several runs over epochs as an SVG string; null when there is no finite value to draw. */
+export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): string | null {
+  const values = curves
+    .flatMap(({ points, background = [] }) => [...points, ...background])
+    .flatMap(({ y }) => (finite(y) === null ? [] : [y!]));
+  if (values.length === 0) return null;
+  const low = values.reduce((a, b) => Math.min(a, b));
+  const high = values.reduce((a, b) => Math.max(a, b));
+  const log = options.logarithmic === true && low > 0 && high > 10 * low;
+  const ticks = log ? logTicks(low, high) : [];
+  const drawable = (point: CurvePoint) => finite(point.y) !== null;
+  const epochs = curves.flatMap(({ points, background = [] }) => [...points, ...background].map(({ x }) => x));
+  const first = Math.min(...epochs);
+  const last = Math.max(...epochs);
+  const banded = curves.some(({ points }) => points.some(({ spread }) => finite(spread) !== null));
+  const axis = {
+    label: `↑ ${options.axis}${log ? ' (log scale)' : ''}`,
+    labelAnchor: 'top' as const,
+    text: (value: number) => tickText(value),
+  };
+  return renderSvg({
+    ariaLabel: options.label,
+    width: options.width,
+    height: options.height,
+    marginLeft: 64,
+    marginTop: 30,
+    marginRight: 16,
+    marginBottom: 42,
+    x: {
+      label: 'epoch →',
+      labelAnchor: 'right',
+      domain: first === last ? [first - 0.5, last + 0.5] : [first, last],
+      ticks: epochTicks(first, last, options.width > 500 ? 12 : 7),
+      tickFormat: String,
+    },
+    y: { type: log ? 'log' : 'linear', axis: null, ...(log ? { domain: logDomain(low, high) } : { nice: true }) },
+    marks: [
+      log ? Plot.gridY(ticks) : Plot.gridY({ ticks: 5 }),
+      log ? Plot.axisY(ticks, axis) : Plot.axisY({ ...axis, ticks: 5 }),
+      ...curves.flatMap((curve) => {
+        const { stroke, dash } = runStyle(curve.index);
+        const points = thin(curve.points, MOST_POINTS);
+        const shown = points.filter(drawable);
+        const background = thin((curve.background ?? []).filter(drawable), MOST_POINTS);
+        const tip = ({ x, y, spread }: CurvePoint) =>
+          `${curve.name}, epoch ${x}: ${formatNumber(y)}${spread ? ` ± ${formatNumber(spread, 3)}` : ''}`;
+        return [
+          ...(banded
+            ? [
+                Plot.areaY(
+                  points.map(({ x, y, spread }) => {
+                    const half = finite(spread);
+                    return y === null || half === null
+                      ? { x, low: Number.NaN, high: Number.NaN }
+                      : { x, low: y - half, high: y + half };
+                  }),
+                  { x: 'x', y1: 'low', y2: 'high', fill: stroke, fillOpacity: 0.15 },
+                ),
+              ]
+            : []),
+          ...(background.length > 0
+            ? [Plot.lineY(background, { x: 'x', y: 'y', stroke, strokeWidth: 1, strokeOpacity: 0.45 })]
+            : []),
+          Plot.lineY(
+            points.map(({ x, y }) => ({ x, y: finite(y) ?? Number.NaN })),
+            { x: 'x', y: 'y', stroke, strokeWidth: points.length > DENSE ? 1.25 : 2, strokeDasharray: dash },
+          ),
+          Plot.dot(shown, {
+            x: 'x',
+            y: 'y',
+            r: shown.length <= FEW_POINTS ? 2.5 : shown.length <= DENSE ? 1.5 : 0.6,
+            fill: stroke,
+            title: tip,
+          }),
+        ];
+      }),
+      ...curves.flatMap(({ index, name, marked }) =>
+        marked && Number.isFinite(marked.y)
+          ? [
+              Plot.dot([marked], {
+                x: 'x',
+                y: 'y',
+                r: 6,
+                fill: 'none',
+                stroke: runStyle(index).stroke,
+                strokeWidth: 2,
+                title: ({ x, y }: { x: number; y: number }) => `${name}: best, epoch ${x}: ${formatNumber(y)}`,
+              }),
+            ]
+          : [],
+      ),
+    ],
+  });
+}
+
+/** Round numbers to label on a logarithmic axis: 1, 2, 5 in each decade, or whole decades where there are many. */
+export function logTicks(low: number, high: number): number[] {
+  const first = Math.floor(Math.log10(low));
+  const last = Math.ceil(Math.log10(high));
+  const leading = last - first <= 3 ? [1, 2, 5] : [1];
+  const step = Math.max(1, Math.ceil((last - first) / 8));
+  const ticks: number[] = [];
+  for (let power = first; power <= last; power += step) {
+    ticks.push(...leading.map((digit) => Number(`${digit}e${power}`)));
+  }
+  const [bottom, top] = logDomain(low, high);
+  return ticks.filter((tick) => tick >= bottom && tick <= top);
+}
+
+/** The values' range with a tenth of a decade to spare on either side. */
+function logDomain(low: number, high: number): [number, number] {
+  return [low / 10 ** 0.1, high * 10 ** 0.1];
+}
+
+function tickText(value: number): string {
+  return String(Number(value.toPrecision(6))).replaceAll('-', '−');
+}

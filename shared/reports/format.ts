@@ -1,0 +1,76 @@
+/** A number to so many significant digits, in exponent form only where plain digits would be unreadable; `–` for none. */
+export function formatNumber(value: number | null | undefined, digits = 4): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-4) return minus(value.toExponential(digits - 1));
+  if (size >= 10 ** digits) return minus(String(Math.round(value)));
+  return minus(value.toPrecision(digits));
+}
+
+/** A number with so many decimals; `–` for none. */
+export function formatFixed(value: number | null | undefined, decimals = 2): string {
+  return value === null || value === undefined || !Number.isFinite(value) ? '–' : minus(value.toFixed(decimals));
+}
+
+/** `12.3 % lower`, `4.0 % higher` or `unchanged`, for a relative change in percent. */
+export function formatChange(percent: number | null): string {
+  if (percent === null) return '–';
+  const size = Math.abs(percent);
+  if (size === 0) return 'unchanged';
+  const text = size < 0.05 ? 'less than 0.1' : size.toFixed(1);
+  return `${text} % ${percent < 0 ? 'lower' : 'higher'}`;
+}
+
+/** `48 s`, `3 min 5 s`, `2 h 10 min` */
+export function formatDuration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** `812 bytes`, `4.2 kB`, `1.3 MB` */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`;
+}
+
+/** `0–4, 7`: whole numbers, with runs of neighbours joined. */
+export function formatRanges(numbers: readonly number[]): string {
+  const sorted = [...new Set(numbers)].sort((a, b) => a - b);
+  const ranges: [number, number][] = [];
+  for (const value of sorted) {
+    const last = ranges.at(-1);
+    if (last && last[1] === value - 1) last[1] = value;
+    else ranges.push([value, value]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)).join(', ');
+}
+
+/**
+ * Short forms of dotted names: what all of them begin with is left out, then the middle of those still too long.
+ */
+export function shortNames(names: readonly string[], longest = 30): Map<string, string> {
+  const paths = names.map((name) => name.split('.'));
+  const shortest = Math.min(...paths.map((path) => path.length)) - 1;
+  let shared = 0;
+  while (names.length > 1 && shared < shortest && paths.every((path) => path[shared] === paths[0]![shared])) shared++;
+  return new Map(names.map((name, index) => [name, shorten(paths[index]!.slice(shared).join('.'), longest)]));
+}
+
+/** A long name with its middle left out. */
+export function shorten(name: string, longest = 24): string {
+  if (name.length <= longest) return name;
+  const kept = longest - 1;
+  return `${name.slice(0, Math.ceil(kept / 2))}…${name.slice(-Math.floor(kept / 2))}`;
+}
+
+function minus(text: string): string {
+  return text.replaceAll('-', '−');
+}

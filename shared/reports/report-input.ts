@@ -1,0 +1,66 @@
+import type { RateTable } from '../schedules/rates.ts';
+import type { SpectraReport } from '../spectra/spectrum.ts';
+
+/** How a run ended, or that it has not. */
+export type RunStatus = 'completed' | 'converged' | 'budget' | 'diverged' | 'failed' | 'running';
+
+/** The validation metric that decides which epoch is best. */
+export interface ReportMetric {
+  readonly name: string;
+  readonly direction: 'lower' | 'higher';
+}
+
+/** The factor one parameter group trained with, in one epoch. */
+export interface AppliedRate {
+  /** Name of the group: a layer's name, or what the trainer calls the rest. */
+  readonly group: string;
+  readonly learningRateMultiplier: number;
+  readonly weightDecayMultiplier?: number;
+}
+
+/** What is known of one epoch; epoch 0 is the model before any training. */
+export interface EpochReport {
+  readonly epoch: number;
+  /** Mean training loss; null at epoch 0 and where it was not a finite number. */
+  readonly trainLoss: number | null;
+  /** Loss of every step, in order. */
+  readonly losses?: readonly (number | null)[];
+  /** Validation metrics by name. */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  /** Wall-clock time of training and evaluation. */
+  readonly seconds: number;
+  /** Spectra of the weights as they stood after the epoch. */
+  readonly spectra: SpectraReport | null;
+  /** Multipliers that this epoch's analysis handed to the next epoch. */
+  readonly rates: RateTable | null;
+  readonly baseLearningRate: number | null;
+  /** What this epoch was trained with. */
+  readonly applied: readonly AppliedRate[];
+}
+
+/** Everything a report says of one run. */
+export interface RunReport {
+  readonly name: string;
+  readonly status: RunStatus;
+  /** Why it ended as it did, in a sentence; may be empty. */
+  readonly reason: string;
+  readonly metric: ReportMetric;
+  /** The resolved run file. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
+    Record<string, unknown>
+  >;
+  readonly seed: number;
+  readonly epochs: readonly EpochReport[];
+  readonly best: { readonly epoch: number; readonly value: number } | null;
+  readonly history: readonly { readonly at: string; readonly what: string }[];
+}
+
+/** What `report.html` is made from: one run, or several to be drawn together. */
+export interface ReportInput {
+  readonly title: string;
+  /** Time of making, as it is to be printed. */
+  readonly madeAt: string;
+  readonly runs: readonly RunReport[];
+}

@@ -1,0 +1,82 @@
+import type { LayerSpectrum, SpectraReport } from '../spectra/spectrum.ts';
+import type { AppliedRate, EpochReport, RunReport } from './report-input.ts';
+
+/** An epoch whose weights were analysed. */
+export interface AnalysedEpoch extends EpochReport {
+  readonly spectra: SpectraReport;
+}
+
+/** The value if it is a finite number, else null. */
+export function finite(value: number | null | undefined): number | null {
+  return value !== null && value !== undefined && Number.isFinite(value) ? value : null;
+}
+
+/** A validation metric of an epoch, null where it is missing or not finite. */
+export function metricOf(epoch: EpochReport | undefined, name: string): number | null {
+  return finite(epoch?.metrics[name]);
+}
+
+/** The epoch before any training, where the run has it. */
+export function epochZero(run: RunReport): EpochReport | undefined {
+  return run.epochs.find(({ epoch }) => epoch === 0);
+}
+
+/** Number of the last epoch there is; 0 where nothing was trained. */
+export function lastEpoch(run: RunReport): number {
+  return run.epochs.at(-1)?.epoch ?? 0;
+}
+
+/** The epochs that were analysed, in order. */
+export function analysedEpochs(run: RunReport): AnalysedEpoch[] {
+  return run.epochs.filter(
+    (epoch): epoch is AnalysedEpoch => epoch.spectra !== null && epoch.spectra.layers.length > 0,
+  );
+}
+
+/** First analysis, and that of the best epoch (the last one, where the best was not analysed); null without two of them. */
+export function beforeAndAfter(run: RunReport): { before: AnalysedEpoch; after: AnalysedEpoch | null } | null {
+  const analysed = analysedEpochs(run);
+  const before = analysed[0];
+  if (!before) return null;
+  const best = analysed.find(({ epoch }) => epoch === run.best?.epoch && epoch !== before.epoch);
+  const last = analysed.at(-1);
+  return { before, after: best ?? (last === before ? null : (last ?? null)) };
+}
+
+/** Names of all analysed layers, in the model's order. */
+export function layerNames(run: RunReport): string[] {
+  return [...new Set(analysedEpochs(run).flatMap(({ spectra }) => spectra.layers.map(({ name }) => name)))];
+}
+
+/** A layer's spectrum in one epoch. */
+export function layerOf(epoch: EpochReport | null | undefined, name: string): LayerSpectrum | undefined {
+  return epoch?.spectra?.layers.find((layer) => layer.name === name);
+}
+
+/**
+ * Learning-rate multipliers by trained epoch: those recorded as applied, else those that the analysis before the epoch
+ * handed over. Epochs without any are left out.
+ */
+export function multipliersByEpoch(run: RunReport): { epoch: number; rates: readonly AppliedRate[] }[] {
+  const trained: { epoch: number; rates: readonly AppliedRate[] }[] = [];
+  let handed: readonly AppliedRate[] = [];
+  for (const { epoch, applied, rates } of run.epochs) {
+    const used = applied.length > 0 ? applied : handed;
+    if (epoch > 0 && used.length > 0) trained.push({ epoch, rates: used });
+    if (rates) {
+      handed = Object.entries(rates.layers).map(([group, { learningRate, weightDecay }]) => ({
+        group,
+        learningRateMultiplier: learningRate,
+        weightDecayMultiplier: weightDecay,
+      }));
+    }
+  }
+  return trained;
+}
+
+/** At most so many of the items, evenly spread, always with the first and the last. */
+export function thin<Item>(items: readonly Item[], most: number): Item[] {
+  if (items.length <= most) return [...items];
+  const step = (items.length - 1) / (most - 1);
+  return Array.from({ length: most }, (_, index) => items[Math.round(index * step)]!);
+}

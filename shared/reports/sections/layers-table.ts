@@ -1,0 +1,60 @@
+import { formatShape } from '../../tensors/tensor.ts';
+import { table } from '../figure.ts';
+import { formatFixed, formatNumber } from '../format.ts';
+import { html } from '../html.ts';
+import type { RunReport } from '../report-input.ts';
+import { beforeAndAfter, layerNames, layerOf, multipliersByEpoch } from '../runs.ts';
+import type { Section } from '../section.ts';
+
+export const layersTableSection: Section = {
+  name: 'layers',
+  title: 'Layers in numbers',
+  howToRead:
+    'The same spectra as numbers, before → after: the KS distance says how well the power law fits the tail (below 0.1 is close), the stable rank how many directions carry the weight, and the multiplier what the layer trained with on (geometric) average.',
+  render({ runs }) {
+    const tables = runs.flatMap((run) => {
+      const epochs = beforeAndAfter(run);
+      if (!epochs) return [];
+      const { before, after } = epochs;
+      const caption = `${run.name}: epoch ${before.epoch}${after ? ` → ${after.epoch}` : ''}`;
+      const rows = layerNames(run).map((name) => {
+        const pair = [layerOf(before, name), ...(after ? [layerOf(after, name)] : [])];
+        const shown = pair.at(-1) ?? pair[0];
+        const both = (text: (layer: NonNullable<typeof shown>) => string) =>
+          shown === undefined || pair.every((layer) => !layer || text(layer) === '–')
+            ? '–'
+            : pair.map((layer) => (layer ? text(layer) : '–')).join(' → ');
+        return [
+          name,
+          shown ? `${shown.kind} ${formatShape(shown.shape)}` : '–',
+          String(shown?.eigenvalues.length ?? '–'),
+          both(({ alpha }) => formatFixed(alpha)),
+          both(({ ksDistance }) => formatFixed(ksDistance)),
+          both(({ stableRank }) => formatFixed(stableRank, 1)),
+          both(({ spectralNorm }) => formatNumber(spectralNorm, 3)),
+          formatNumber(meanMultiplier(run, name), 3),
+        ];
+      });
+      const header = [
+        'Layer',
+        'Weight',
+        'Eigenvalues',
+        'Alpha',
+        'KS distance',
+        'Stable rank',
+        'Largest eigenvalue',
+        'Multiplier',
+      ];
+      return [table(caption, header, rows, [2, 3, 4, 5, 6, 7])];
+    });
+    return tables.length > 0 ? html`${tables}` : null;
+  },
+};
+
+/** Geometric mean over epochs of what a layer trained with; null where it was never given a multiplier. */
+function meanMultiplier(run: RunReport, layer: string): number | null {
+  const logs = multipliersByEpoch(run)
+    .flatMap(({ rates }) => rates.filter(({ group }) => group === layer))
+    .map(({ learningRateMultiplier }) => Math.log(learningRateMultiplier));
+  return logs.length === 0 ? null : Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
+}

@@ -1,0 +1,72 @@
+import { figure } from '../figure.ts';
+import { formatNumber } from '../format.ts';
+import { colorRamp, drawnColumns, heatMap } from '../heat-map.ts';
+import { html, trusted } from '../html.ts';
+import type { RunReport } from '../report-input.ts';
+import { layerNames, multipliersByEpoch } from '../runs.ts';
+import type { Section } from '../section.ts';
+
+/** The largest factor away from 1 in any of the runs; 1 where none was balanced. */
+function largestFactor(runs: readonly RunReport[]): number {
+  const factors = runs
+    .flatMap(multipliersByEpoch)
+    .flatMap(({ rates }) => rates.map(({ learningRateMultiplier }) => learningRateMultiplier))
+    .filter((multiplier) => multiplier > 0 && Number.isFinite(multiplier));
+  return factors.reduce((largest, multiplier) => Math.max(largest, multiplier, 1 / multiplier), 1);
+}
+
+/** Learning-rate multipliers by layer over the epochs of one run as an SVG string, coloured around 1. */
+export function ratesHeatMap(run: RunReport, largest: number, width: number): string {
+  const columns = multipliersByEpoch(run);
+  const seen = new Set(columns.flatMap(({ rates }) => rates.map(({ group }) => group)));
+  const inOrder = layerNames(run).filter((name) => seen.has(name));
+  return heatMap({
+    label: `Learning-rate multipliers by layer and epoch of ${run.name}`,
+    rows: [...inOrder, ...[...seen].filter((name) => !inOrder.includes(name))],
+    columns: columns.map(({ epoch, rates }) => ({
+      epoch,
+      values: Object.fromEntries(rates.map(({ group, learningRateMultiplier }) => [group, learningRateMultiplier])),
+    })),
+    width,
+    color: divergingColor(largest),
+    ink: () => 'var(--ink)',
+    describe: (multiplier) => (multiplier === null ? 'none' : `× ${formatNumber(multiplier, 3)}`),
+    format: (multiplier) => multiplier.toFixed(2),
+  });
+}
+
+export const ratesHeatMapSection: Section = {
+  name: 'rates',
+  title: 'Learning-rate multipliers by layer',
+  howToRead:
+    'The factor on the base learning rate that each layer trained with in each epoch: blue layers were slowed down, orange ones sped up, colourless ones trained at about the base rate.',
+  render({ runs }) {
+    const balanced = runs.filter((run) => largestFactor([run]) > 1);
+    if (balanced.length === 0) return null;
+    const largest = largestFactor(balanced);
+    const width = balanced.length > 1 ? 530 : 1080;
+    const ramp = colorRamp({
+      label: 'multiplier (log scale)',
+      low: 1 / largest,
+      high: largest,
+      ticks: [1 / largest, 1 / Math.sqrt(largest), 1, Math.sqrt(largest), largest],
+      logarithmic: true,
+      color: divergingColor(largest),
+      format: (multiplier) => formatNumber(multiplier, 3).replace(/\.?0+$/, ''),
+    });
+    const plain = runs.filter((run) => !balanced.includes(run)).map(({ name }) => `“${name}”`);
+    return html`<div class="ramp">${trusted(ramp)}</div><div class="multiples">${balanced.map((run) => {
+      const all = multipliersByEpoch(run);
+      const drawn = drawnColumns(all, new Set(all.flatMap(({ rates }) => rates.map(({ group }) => group))).size).length;
+      const thinned = drawn < all.length ? ` (${drawn} of ${all.length} epochs drawn)` : '';
+      return figure(ratesHeatMap(run, largest, width), `${run.name}${thinned}`);
+    })}</div>${plain.length > 0 ? html`<p>In ${plain.join(', ')} every layer trained at the base rate.</p>` : null}`;
+  },
+};
+
+function divergingColor(largest: number): (multiplier: number) => string {
+  return (multiplier) => {
+    const part = Math.max(-1, Math.min(1, Math.log(multiplier) / Math.log(largest)));
+    return `color-mix(in oklab, var(--${part < 0 ? 'slow' : 'fast'}) ${Math.round(100 * Math.abs(part))}%, var(--neutral))`;
+  };
+}

@@ -1,0 +1,71 @@
+/** The report's style sheet: light and dark by the reader's setting, light on paper. Series colours after Okabe and Ito. */
+export const STYLE = `
+:root {
+  color-scheme: light dark;
+  --page: #ffffff; --ink: #1a1d21; --soft: #5a626c; --line: #d9dde2; --panel: #f5f6f8; --accent: #0b62a3;
+  --series-1: #0072b2; --series-2: #d55e00; --series-3: #00805e; --series-4: #a8518a; --series-5: #5d6670;
+  --before: #7a828c; --empty: #dfe2e6; --neutral: #f3f3f1; --slow: #5aa5dc; --fast: #f0a04b;
+}
+@media screen and (prefers-color-scheme: dark) {
+  :root {
+    --page: #14171a; --ink: #e8eaed; --soft: #a3abb5; --line: #343a41; --panel: #1d2125; --accent: #7cc0f2;
+    --series-1: #56b4e9; --series-2: #ff9440; --series-3: #3cc79c; --series-4: #e39acb; --series-5: #b4bcc6;
+    --before: #98a1ab; --empty: #3a4047; --neutral: #2b3035; --slow: #1f6fae; --fast: #b3590a;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
+main, header, footer { max-width: 72rem; margin: 0 auto; padding: 0 1.25rem; }
+header { padding-top: 2rem; }
+h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .25rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.25rem; margin: 0 0 .25rem; }
+h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; overflow-wrap: anywhere; }
+p { margin: .4rem 0; max-width: 75ch; overflow-wrap: anywhere; }
+section { padding: 1.5rem 0; border-top: 1px solid var(--line); }
+section:first-child { border-top: 0; }
+nav ul, .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; padding: 0; margin: .5rem 0; }
+a { color: var(--accent); }
+.soft, .how, figcaption, caption, .key, footer { color: var(--soft); font-size: .9rem; }
+.how { margin-bottom: .8rem; }
+.headline { font-size: 1.15rem; font-weight: 600; }
+.legend li { overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; }
+figure { margin: .6rem 0; min-width: 0; }
+figcaption { overflow-wrap: anywhere; }
+.multiples { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: .5rem 1.5rem; }
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15.5rem), 1fr)); gap: .5rem 1rem; }
+svg { display: block; max-width: 100%; height: auto; }
+svg.plot { overflow: visible; color: var(--ink); font-size: 12px; }
+svg.plot [aria-label$="grid"] { stroke: var(--line); stroke-opacity: 1; }
+.legend svg { display: inline; vertical-align: middle; }
+.ring, .disc { display: inline-block; width: .6rem; height: .6rem; border-radius: 50%; border: 2px solid var(--before); }
+.disc { background: currentColor; border-color: currentColor; }
+.series-1 { color: var(--series-1); } .series-2 { color: var(--series-2); } .series-3 { color: var(--series-3); }
+.series-4 { color: var(--series-4); } .series-5 { color: var(--series-5); }
+table { border-collapse: collapse; font-size: .875rem; margin: .6rem 0; }
+caption { text-align: left; padding-bottom: .25rem; }
+th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th:first-child { overflow-wrap: normal; }
+thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+pre { background: var(--panel); border-radius: .4rem; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; line-height: 1.45; }
+summary { cursor: pointer; margin: .4rem 0; }
+code { font-family: ui-monospace, monospace; }
+footer { padding-bottom: 2rem; }
+@media screen and (max-width: 60rem) { .scroll > svg.plot[width="1080"] { min-width: 44rem; } }
+@media screen and (max-width: 30rem) { .multiples .scroll > svg.plot { min-width: 25rem; } }
+@media print {
+  html { font-size: 10.5px; }
+  body { font-size: 1rem; }
+  nav { display: none; }
+  main, header, footer { max-width: none; padding: 0; }
+  .scroll { overflow: visible; }
+  pre { white-space: pre-wrap; }
+  table { font-size: .8rem; }
+  th, td { padding-right: .6rem; }
+  figure, tr, p { break-inside: avoid; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+  h2, h3, .how, .key, .legend, .ramp, figcaption, caption { break-after: avoid; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+`;

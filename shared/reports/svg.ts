@@ -1,0 +1,43 @@
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+
+/** What a figure needs besides Plot's own options. */
+export interface FigureOptions extends Plot.PlotOptions {
+  /** What the figure shows, for readers who can't see it. */
+  readonly ariaLabel: string;
+}
+
+const GEOMETRY = [
+  'd',
+  'x',
+  'y',
+  'x1',
+  'x2',
+  'y1',
+  'y2',
+  'cx',
+  'cy',
+  'r',
+  'width',
+  'height',
+  'points',
+  'transform',
+  'dx',
+  'dy',
+];
+const LONG_FRACTION = /(\.\d{2})\d+/g;
+
+/** Draws a figure as an SVG string that takes its colours from the page it stands in; needs no browser. */
+export function renderSvg(options: FigureOptions): string {
+  const { document } = parseHTML('<!doctype html><html><body></body></html>');
+  const svg = Plot.plot({ ...options, document, className: 'plot' });
+  for (const style of svg.querySelectorAll('style')) style.remove();
+  for (const element of svg.querySelectorAll('*')) {
+    for (const name of GEOMETRY) {
+      const value = element.getAttribute(name);
+      if (value?.includes('.')) element.setAttribute(name, value.replace(LONG_FRACTION, '$1'));
+    }
+  }
+  svg.setAttribute('role', 'img');
+  return svg.outerHTML;
+}

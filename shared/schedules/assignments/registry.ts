@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { configSchemasOf } from '../../core/families.ts';
+import type { AssignmentFunction } from './assignment.ts';
+import { linearMap } from './linear-map.ts';
+import { log2 } from './log2.ts';
+import { rank } from './rank.ts';
+import { sigmoid } from './sigmoid.ts';
+import { sqrt } from './sqrt.ts';
+
+/** Every way to turn values of a metric into factors. */
+export const assignmentFunctions = [sigmoid, linearMap, sqrt, log2, rank] as const;
+
+export const assignmentSchema = z.discriminatedUnion('function', configSchemasOf(assignmentFunctions));
+export type AssignmentConfig = z.output<typeof assignmentSchema>;
+
+/** The configured way. */
+export function assignmentFunction(config: AssignmentConfig): AssignmentFunction<AssignmentConfig> {
+  return assignmentFunctions.find(
+    ({ name }) => name === config.function,
+  ) as unknown as AssignmentFunction<AssignmentConfig>;
+}

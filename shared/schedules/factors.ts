@@ -1,0 +1,73 @@
+import { linearMap } from './assignments/linear-map.ts';
+import { assignmentFunction } from './assignments/registry.ts';
+import type { BalanceConfig } from './config.ts';
+import { overMean } from './mean.ts';
+import { groupLayers, type LayerGroup, type LayerValue } from './units.ts';
+
+/** One factor for each layer, and what could not be balanced. */
+export interface LayerFactors {
+  readonly factors: readonly number[];
+  readonly warnings: readonly string[];
+}
+
+/** Factors on the base rate from the layers' values: group, assign, spread within blocks, normalise. */
+export function layerFactors(
+  layers: readonly LayerValue[],
+  config: Pick<BalanceConfig, 'assignment' | 'unit' | 'withinBlock' | 'normaliseMean'>,
+): LayerFactors {
+  const groups = groupLayers(layers, config.unit);
+  const assigned = assignToGroups(groups, config);
+  const factors: number[] = layers.map(() => 1);
+  const warnings = [...assigned.warnings];
+  groups.forEach((group, index) => {
+    const within = config.unit === 'layerInBlock' ? spreadInBlock(group, layers, config.withinBlock) : undefined;
+    if (within?.warning) warnings.push(within.warning);
+    group.members.forEach((position, place) => {
+      factors[position] = assigned.factors[index]! * (within?.factors[place] ?? 1);
+    });
+  });
+  return { factors: config.normaliseMean && factors.length > 0 ? overMean(factors) : factors, warnings };
+}
+
+function assignToGroups(
+  groups: readonly LayerGroup[],
+  { assignment, unit }: Pick<BalanceConfig, 'assignment' | 'unit'>,
+): LayerFactors {
+  const base = groups.map(() => 1);
+  const kind = unit === 'layer' ? 'layer' : 'block';
+  if (groups.length === 0) {
+    const why =
+      unit === 'layer'
+        ? 'no layer is left to balance'
+        : `unit ${unit}: no layer's name holds a block number such as ".0."`;
+    return { factors: [], warnings: [`${why}: every layer keeps the base rate`] };
+  }
+  const values = groups.map(({ value }) => value);
+  if (groups.length === 1) {
+    return { factors: base, warnings: [`${groups[0]!.name}: the only ${kind} to balance, so it keeps the base rate`] };
+  }
+  if (allEqual(values)) {
+    return { factors: base, warnings: [`every ${kind} has the same value (${values[0]}): all keep the base rate`] };
+  }
+  return { factors: assignmentFunction(assignment).assign(values, assignment), warnings: [] };
+}
+
+function spreadInBlock(
+  group: LayerGroup,
+  layers: readonly LayerValue[],
+  range: BalanceConfig['withinBlock'],
+): { factors: number[]; warning?: string } {
+  const values = group.members.map((position) => layers[position]!.value);
+  if (!allEqual(values)) return { factors: linearMap.assign(values, { function: 'linearMap', ...range }) };
+  return {
+    factors: values.map(() => 1),
+    warning: `${group.name}: ${values.length === 1 ? 'has one layer' : 'its layers have the same value'}, so the block's rate is not spread`,
+  };
+}
+
+/** Whether the values differ by no more than rounding. */
+function allEqual(values: readonly number[]): boolean {
+  const high = Math.max(...values);
+  const low = Math.min(...values);
+  return high - low <= 1e-12 * Math.max(Math.abs(high), Math.abs(low));
+}

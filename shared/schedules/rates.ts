@@ -1,0 +1,15 @@
+/** Factors on the base learning rate and base weight decay. */
+export interface Multipliers {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+}
+
+/** What an analysis hands the trainer: the content of `rates.json`. The trainer keeps its own base schedule. */
+export interface RateTable {
+  /** By parameter name; a parameter that is absent trains at the base rate. */
+  readonly parameters: Readonly<Record<string, Multipliers>>;
+  /** By layer name, for reports. */
+  readonly layers: Readonly<Record<string, Multipliers>>;
+  /** Which layers were left at the base rate, and why. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,41 @@
+import { mean } from './mean.ts';
+
+/** What shares one factor: every layer by itself, a transformer block, or every layer within the range of its block. */
+export const balanceUnits = ['layer', 'block', 'layerInBlock'] as const;
+export type BalanceUnit = (typeof balanceUnits)[number];
+
+/** A layer and its value of the metric. */
+export interface LayerValue {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** Layers that are assigned one factor together. */
+export interface LayerGroup {
+  /** The layer's name or the block's number, for messages. */
+  readonly name: string;
+  /** Mean over the members. */
+  readonly value: number;
+  /** Positions in the list of layers. */
+  readonly members: readonly number[];
+}
+
+/** The number of the block that a dotted name belongs to: the first component of digits with something on both sides. */
+export function blockNumber(name: string): string | undefined {
+  return /\.(\d+)\./.exec(name)?.[1];
+}
+
+/** Groups by unit, in order of first appearance; layers outside blocks are in no group when the unit needs a block. */
+export function groupLayers(layers: readonly LayerValue[], unit: BalanceUnit): LayerGroup[] {
+  const members = new Map<string, number[]>();
+  layers.forEach(({ name }, position) => {
+    const key = unit === 'layer' ? `${position}` : blockNumber(name);
+    if (key === undefined) return;
+    members.set(key, [...(members.get(key) ?? []), position]);
+  });
+  return [...members].map(([key, positions]) => ({
+    name: unit === 'layer' ? layers[positions[0]!]!.name : `block ${key}`,
+    value: mean(positions.map((position) => layers[position]!.value)),
+    members: positions,
+  }));
+}

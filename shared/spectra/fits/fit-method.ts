@@ -1,0 +1,10 @@
+import type { z } from 'zod';
+import type { ChooseTail } from '../power-law.ts';
+
+/** A way to choose where the power-law tail starts: one file, one line in the registry. */
+export interface FitMethod<Config> {
+  readonly name: string;
+  /** Its part of the run file: an object with `method: <name>` and its own settings. */
+  readonly configSchema: z.ZodType<Config>;
+  chooseTail(config: Config): ChooseTail;
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { configSchemasOf } from '../../core/families.ts';
+import type { ChooseTail } from '../power-law.ts';
+import type { FitMethod } from './fit-method.ts';
+import { fixFinger } from './fix-finger.ts';
+import { goodnessOfFit } from './goodness-of-fit.ts';
+import { median } from './median.ts';
+
+/** Every way to choose the tail of a spectrum. */
+export const fitMethods = [median, goodnessOfFit, fixFinger] as const;
+
+export const fitSchema = z.discriminatedUnion('method', configSchemasOf(fitMethods));
+export type FitConfig = z.output<typeof fitSchema>;
+
+/** The configured way to choose the tail. */
+export function tailChooser(config: FitConfig): ChooseTail {
+  const method = fitMethods.find(({ name }) => name === config.method) as unknown as FitMethod<FitConfig>;
+  return method.chooseTail(config);
+}

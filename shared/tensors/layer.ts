@@ -1,0 +1,27 @@
+/** How a layer's weight becomes matrices: see METHOD in docs/method.md. */
+export type LayerKind = 'linear' | 'conv1d' | 'conv2d' | 'spectralConv';
+
+/**
+ * A layer whose weight can be analysed and balanced.
+ * Weight layouts: linear `[out, in]`; conv1d `[out, in, k]`; conv2d `[out, in, kh, kw]`;
+ * spectralConv `[in, out, ...modes, 2]` (complex pairs).
+ */
+export interface Layer {
+  /** Name of the module, e.g. `fc1`; its block number, if any, is the first `.digits.` in it. */
+  readonly name: string;
+  readonly kind: LayerKind;
+  /** Names of the weight tensors; several are pooled into one spectrum (FNO 2-D's weights1 and weights2). */
+  readonly weights: readonly string[];
+}
+
+/** One trainable tensor of a model. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** The last axis holds real and imaginary part of a complex number. */
+  readonly complex?: boolean;
+  /** Whether weight decay applies (matrices yes; biases and norms as the model's family says). */
+  readonly decay: boolean;
+  /** The layer whose rate it follows (a bias follows its weight); undefined: always the base rate. */
+  readonly layer?: string;
+}

@@ -1,0 +1,207 @@
+/** Reading and writing safetensors: 8-byte little-endian header length, JSON header, raw little-endian data. */
+import { endianness } from 'node:os';
+import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
+import { didYouMean } from '../core/suggest.ts';
+import type { ByteSource } from './byte-source.ts';
+import { elementCount, formatShape, type HostTensor, type HostTensors } from './tensor.ts';
+
+const bytesPerElement = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
+type DType = keyof typeof bytesPerElement;
+
+/** Largest header taken; a million tensors need about as much. */
+const maxHeaderBytes = 100_000_000;
+
+const entrySchema = z.object({
+  dtype: z.enum(Object.keys(bytesPerElement) as [DType, ...DType[]]),
+  shape: z.array(z.int().nonnegative()),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+});
+
+/** Where one tensor lies in the file. */
+export interface SafetensorsEntry {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Byte range in the file. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An opened file: the header is read and checked, tensors are read when asked for. */
+export interface SafetensorsFile {
+  readonly label: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  names(): string[];
+  /** @throws UserError when there is no such tensor. */
+  entry(name: string): SafetensorsEntry;
+  /** As float32, whatever the stored float type. @throws UserError when it is missing or not of a float type. */
+  read(name: string): Promise<HostTensor>;
+  /** As float64. */
+  readFloat64(name: string): Promise<HostTensor<Float64Array>>;
+  /** Every tensor as float32. */
+  readAll(): Promise<Map<string, HostTensor>>;
+}
+
+const damaged = (label: string, what: string, cause?: unknown) =>
+  new UserError(what, {
+    where: label,
+    remedy: 'The file is damaged or not safetensors: fetch or export it again.',
+    cause,
+  });
+
+async function readHeader(source: ByteSource): Promise<{ header: Record<string, unknown>; dataStart: number }> {
+  if (source.size < 8) throw damaged(source.label, `has only ${source.size} bytes, too few for a safetensors header`);
+  const prefix = await source.read(0, 8);
+  const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(source.size - 8)) {
+    throw damaged(
+      source.label,
+      `header claims ${length} bytes but the file has ${source.size}; it is probably cut off`,
+    );
+  }
+  if (length > BigInt(maxHeaderBytes)) throw damaged(source.label, `header of ${length} bytes is absurdly large`);
+  const dataStart = 8 + Number(length);
+  const text = new TextDecoder().decode(await source.read(8, dataStart));
+  try {
+    const header: unknown = JSON.parse(text);
+    if (typeof header !== 'object' || header === null || Array.isArray(header)) throw new Error('not a JSON object');
+    return { header: header as Record<string, unknown>, dataStart };
+  } catch (cause) {
+    throw damaged(source.label, 'header is not a JSON object', cause);
+  }
+}
+
+function checkEntry(label: string, name: string, raw: unknown, dataStart: number, fileSize: number): SafetensorsEntry {
+  const parsed = entrySchema.safeParse(raw);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw damaged(label, `tensor "${name}": header entry ${issue.path.join('.')}: ${issue.message}`);
+  }
+  const { dtype, shape } = parsed.data;
+  const [from, to] = parsed.data.data_offsets;
+  const bytes = elementCount(shape) * bytesPerElement[dtype];
+  if (to - from !== bytes) {
+    throw damaged(
+      label,
+      `tensor "${name}": ${dtype} ${formatShape(shape)} needs ${bytes} bytes but its offsets span ${to - from}`,
+    );
+  }
+  if (dataStart + to > fileSize) {
+    throw damaged(
+      label,
+      `tensor "${name}": ends at byte ${dataStart + to} but the file has ${fileSize}; it is probably cut off`,
+    );
+  }
+  return { dtype, shape, start: dataStart + from, end: dataStart + to };
+}
+
+function refuseOverlaps(label: string, entries: ReadonlyMap<string, SafetensorsEntry>): void {
+  const inOrder = [...entries].filter(([, entry]) => entry.end > entry.start).sort(([, a], [, b]) => a.start - b.start);
+  for (const [index, [name, entry]] of inOrder.entries()) {
+    const before = inOrder[index - 1];
+    if (before && entry.start < before[1].end) {
+      throw damaged(label, `tensors "${before[0]}" and "${name}" overlap`);
+    }
+  }
+}
+
+/** 16-bit floats as float64 by their bits: sign, exponent, fraction. */
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+function decode<Data extends Float32Array | Float64Array>(bytes: Uint8Array, dtype: DType, into: Data): Data {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (dtype === 'F32' && endianness() === 'LE') into.set(new Float32Array(bytes.slice().buffer));
+  else if (dtype === 'F32') for (let i = 0; i < into.length; i++) into[i] = view.getFloat32(4 * i, true);
+  else if (dtype === 'F64') for (let i = 0; i < into.length; i++) into[i] = view.getFloat64(8 * i, true);
+  else if (dtype === 'F16') for (let i = 0; i < into.length; i++) into[i] = halfToNumber(view.getUint16(2 * i, true));
+  else {
+    const word = new DataView(new ArrayBuffer(4));
+    for (let i = 0; i < into.length; i++) {
+      word.setUint16(2, view.getUint16(2 * i, true), true);
+      into[i] = word.getFloat32(0, true);
+    }
+  }
+  return into;
+}
+
+const floatTypes: readonly DType[] = ['F64', 'F32', 'F16', 'BF16'];
+
+/**
+ * Opens a safetensors file without reading its tensors.
+ * @throws UserError for a malformed header, absurd sizes, or offsets that overlap or leave the file.
+ */
+export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
+  const { header, dataStart } = await readHeader(source);
+  const { __metadata__: metadata, ...rest } = header;
+  const entries = new Map(
+    Object.entries(rest).map(([name, raw]) => [name, checkEntry(source.label, name, raw, dataStart, source.size)]),
+  );
+  refuseOverlaps(source.label, entries);
+
+  const entry = (name: string): SafetensorsEntry => {
+    const found = entries.get(name);
+    if (!found) {
+      throw new UserError(`has no tensor "${name}"`, {
+        where: source.label,
+        remedy: didYouMean(name, [...entries.keys()]) || `It has: ${[...entries.keys()].join(', ')}.`,
+      });
+    }
+    return found;
+  };
+  const readFloats = async <Data extends Float32Array | Float64Array>(name: string, make: (length: number) => Data) => {
+    const { dtype, shape, start, end } = entry(name);
+    if (!floatTypes.includes(dtype)) {
+      throw new UserError(`tensor "${name}" is ${dtype}, not a float type`, { where: source.label });
+    }
+    const bytes = await source.read(start, end);
+    return { shape, data: decode(bytes, dtype, make(elementCount(shape))) };
+  };
+  const read = (name: string) => readFloats(name, (length) => new Float32Array(length));
+
+  return {
+    label: source.label,
+    metadata: z.record(z.string(), z.string()).catch({}).parse(metadata),
+    names: () => [...entries.keys()],
+    entry,
+    read,
+    readFloat64: (name) => readFloats(name, (length) => new Float64Array(length)),
+    async readAll() {
+      const tensors = new Map<string, HostTensor>();
+      for (const name of entries.keys()) tensors.set(name, await read(name));
+      return tensors;
+    },
+  };
+}
+
+/** The bytes of a file with these float32 tensors, in the map's order; the header is padded to a multiple of 8. */
+export function encodeSafetensors(tensors: HostTensors, metadata: Record<string, string> = {}): Uint8Array {
+  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  let offset = 0;
+  for (const [name, { shape, data }] of tensors) {
+    if (data.length !== elementCount(shape))
+      throw new Error(`${name}: ${data.length} values for ${formatShape(shape)}`);
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const headerLength = Math.ceil(text.length / 8) * 8;
+  const bytes = new Uint8Array(8 + headerLength + offset);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(headerLength), true);
+  bytes.fill(0x20, 8, 8 + headerLength);
+  bytes.set(text, 8);
+  let position = 8 + headerLength;
+  for (const { data } of tensors.values()) {
+    if (endianness() === 'LE') bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
+    else for (let i = 0; i < data.length; i++) view.setFloat32(position + 4 * i, data[i]!, true);
+    position += data.byteLength;
+  }
+  return bytes;
+}

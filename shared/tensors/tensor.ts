@@ -1,0 +1,18 @@
+/** A dense row-major tensor in host memory. */
+export interface HostTensor<Data extends Float32Array | Float64Array = Float32Array> {
+  readonly shape: readonly number[];
+  readonly data: Data;
+}
+
+/** Tensors by name; nothing ever refers to a parameter by its position. */
+export type HostTensors = ReadonlyMap<string, HostTensor>;
+
+/** Number of elements of a shape; 1 for a scalar's `[]`. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** `[64, 11]` */
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}

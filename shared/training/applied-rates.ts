@@ -1,0 +1,48 @@
+import type { ParameterSpec } from '../tensors/layer.ts';
+
+/** Factors on the base rates, by parameter name; a parameter that is absent trains at the base rate. */
+export type ParameterMultipliers = Readonly<Record<string, { learningRate: number; weightDecay: number }>>;
+
+/** Parameters that train with the same rates, for one epoch. */
+export interface RateGroup {
+  /** The layer's name, or the parameter's where it belongs to none. */
+  readonly group: string;
+  readonly parameters: readonly string[];
+  readonly learningRateMultiplier: number;
+  readonly weightDecayMultiplier: number;
+  /** 0 where decay does not apply. */
+  readonly weightDecay: number;
+}
+
+/** What a group was trained with in one epoch: the very numbers that the optimizer was given. */
+export interface AppliedRate extends RateGroup {
+  /** Of every step taken in the epoch: base rate times multiplier. */
+  readonly learningRate: readonly number[];
+}
+
+/** Parameters of one layer that have the same multipliers form one group. */
+export function groupRates(
+  specs: readonly ParameterSpec[],
+  multipliers: ParameterMultipliers,
+  baseWeightDecay: number,
+): RateGroup[] {
+  const groups = new Map<string, RateGroup & { parameters: string[] }>();
+  for (const { name, layer, decay } of specs) {
+    const { learningRate = 1, weightDecay = 1 } = multipliers[name] ?? {};
+    const group = layer ?? name;
+    const key = JSON.stringify([group, learningRate, weightDecay, decay]);
+    const existing = groups.get(key);
+    if (existing) {
+      existing.parameters.push(name);
+      continue;
+    }
+    groups.set(key, {
+      group,
+      parameters: [name],
+      learningRateMultiplier: learningRate,
+      weightDecayMultiplier: weightDecay,
+      weightDecay: decay ? baseWeightDecay * weightDecay : 0,
+    });
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,48 @@
+import { UserError } from '../core/errors.ts';
+import { randomFor } from '../core/random.ts';
+import type { Trajectories } from '../datasets/trajectories.ts';
+import type { Tensor, TensorLibrary } from '../engines/engine.ts';
+import { elementCount } from '../tensors/tensor.ts';
+
+/** The samples of every batch of an epoch: a permutation that depends on seed and epoch alone; the last may be smaller. */
+export function shuffledBatches(samples: number, batchSize: number, seed: number, epoch: number): number[][] {
+  return inBatches(randomFor(seed, 'shuffle', epoch).permutation(samples), batchSize);
+}
+
+/** Cuts a list of samples in batches; the last may be smaller. */
+export function inBatches(samples: readonly number[], batchSize: number): number[][] {
+  return Array.from({ length: Math.ceil(samples.length / batchSize) }, (_, index) =>
+    samples.slice(index * batchSize, (index + 1) * batchSize),
+  );
+}
+
+/** @throws UserError when the trajectories are too short for a window and its roll-out. */
+export function checkTimeSteps(data: Trajectories, window: number, rolloutSteps: number): void {
+  const time = data.shape.at(-2)!;
+  if (time >= window + rolloutSteps) return;
+  throw new UserError(
+    `${window} input steps and a roll-out of ${rolloutSteps} need ${window + rolloutSteps} time steps, but the data has ${time}`,
+    { where: 'dataset', remedy: 'Shorten the roll-out or the input window, or take more time steps of the data.' },
+  );
+}
+
+/** The first `steps` time steps of some samples, `[samples, ...space, steps, channels]`, on the engine. */
+export function batchTensor(tf: TensorLibrary, data: Trajectories, samples: readonly number[], steps: number): Tensor {
+  const [time, channels] = data.shape.slice(-2) as [number, number];
+  const space = data.shape.slice(1, -2);
+  const points = elementCount(space);
+  const [stored, taken] = [time * channels, steps * channels];
+  const values = new Float32Array(samples.length * points * taken);
+  for (const [row, sample] of samples.entries()) {
+    for (let point = 0; point < points; point++) {
+      const from = (sample * points + point) * stored;
+      values.set(data.values.subarray(from, from + taken), (row * points + point) * taken);
+    }
+  }
+  return tf.tensor(values, [samples.length, ...space, steps, channels]);
+}
+
+/** Coordinates `[...space, dimensions]` on the engine. */
+export function gridTensor(tf: TensorLibrary, { grid }: Trajectories): Tensor {
+  return tf.tensor(grid.values, [...grid.shape]);
+}

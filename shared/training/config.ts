@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { validationSizeSchema } from '../datasets/split.ts';
+import { learningRateCurveSchema } from './learning-rate-curves/registry.ts';
+import { optimizerSchema } from './optimizers/registry.ts';
+
+/** The run file's `training` section. */
+export const trainingSchema = z
+  .strictObject({
+    epochs: z.int().positive().default(20).describe('Passes over the training data.'),
+    batchSize: z.int().positive().default(4).describe('Samples per optimizer step.'),
+    optimizer: optimizerSchema.prefault({ name: 'adam' }),
+    learningRate: z
+      .number()
+      .positive()
+      .default(1e-3)
+      .describe('The base learning rate, before schedule and balancing.'),
+    schedule: learningRateCurveSchema.prefault({ name: 'constant' }),
+    weightDecay: z.number().nonnegative().default(1e-4).describe('The base weight decay, before balancing.'),
+    seed: z.int().nonnegative().default(42).describe('Decides the split, the order of batches and fresh weights.'),
+    validation: validationSizeSchema.default(0.25),
+    engine: z
+      .enum(['auto', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
+      .default('auto')
+      .describe('What computes: auto takes tfjs-node-gpu or tfjs-node where installed, else wasm.'),
+  })
+  .describe('How to train.');
+export type TrainingConfig = z.infer<typeof trainingSchema>;

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { configSchemasOf } from '../../core/families.ts';
+import { constant } from './constant.ts';
+import { cosine } from './cosine.ts';
+import type { LearningRateCurve, LearningRateCurveFamily, TrainingLength } from './curve.ts';
+import { linear } from './linear.ts';
+import { step } from './step.ts';
+
+/** Every base learning-rate schedule. */
+export const learningRateCurves = [constant, linear, cosine, step] as const;
+
+export const learningRateCurveSchema = z.discriminatedUnion('name', configSchemasOf(learningRateCurves));
+export type LearningRateCurveConfig = z.output<typeof learningRateCurveSchema>;
+
+/**
+ * The configured schedule for a training of this length: step -> factor on the base learning rate.
+ * @throws UserError when the warm-up is longer than training.
+ */
+export function learningRateCurve(config: LearningRateCurveConfig, length: TrainingLength): LearningRateCurve {
+  const family = learningRateCurves.find(
+    ({ name }) => name === config.name,
+  ) as unknown as LearningRateCurveFamily<LearningRateCurveConfig>;
+  return family.build(config, length);
+}

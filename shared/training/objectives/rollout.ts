@@ -1,0 +1,102 @@
+import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { withGradient } from '../../models/blocks/with-gradient.ts';
+import type { FieldModel } from '../../models/model.ts';
+
+/** Some trajectories on the engine. */
+export interface TrajectoryBatch {
+  /** `[batch, ...space, time, channels]`; the first `window` steps are given, the rest are to be predicted. */
+  readonly values: Tensor;
+  /** Coordinates `[...space, dimensions]`. */
+  readonly grid: Tensor;
+}
+
+/** Axes of a field `[batch, ...space, time, channels]` with time put first. */
+const timeFirst = (rank: number) => [rank - 2, ...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1];
+
+/** Drops the oldest step of a window and appends the newest, all `[rows, steps * channels]`, as products with 0/1 matrices. */
+function bindSlide(tf: TensorLibrary, steps: number, channels: number): (window: Tensor, next: Tensor) => Tensor {
+  const kept = (steps - 1) * channels;
+  const diagonal = (rows: number, offset: number) =>
+    tf.tensor2d(
+      Float32Array.from({ length: rows * steps * channels }, (_, index) => {
+        const [row, column] = [Math.floor(index / (steps * channels)), index % (steps * channels)];
+        return column - row === offset ? 1 : 0;
+      }),
+      [rows, steps * channels],
+    );
+  const shift = diagonal(steps * channels, -channels);
+  const append = diagonal(channels, kept);
+  const shiftBack = tf.transpose(shift);
+  const lastOnly = tf.transpose(append);
+  return withGradient(
+    tf,
+    (window, next) => ({
+      value: tf.add(tf.matMul(window!, shift), tf.matMul(next!, append)),
+      keep: [shiftBack, lastOnly],
+    }),
+    (dy, [back, last]) => [tf.matMul(dy, back!), tf.matMul(dy, last!)],
+  );
+}
+
+/**
+ * Autoregressive roll-out: each prediction is appended to the window that the next one is made from.
+ * @param start the first window `[batch, ...space, window, channels]`
+ * @returns the predictions, one `[batch, ...space, channels]` per step
+ */
+export function rollOut(
+  tf: TensorLibrary,
+  model: FieldModel,
+  parameters: NamedTensors,
+  start: Tensor,
+  grid: Tensor,
+  steps: number,
+): Tensor[] {
+  const [window, channels] = start.shape.slice(-2) as [number, number];
+  const forward = model.forward(tf, parameters, grid);
+  const slide = bindSlide(tf, window, channels);
+  const predictions: Tensor[] = [];
+  let past: Tensor = start;
+  for (let step = 0; step < steps; step++) {
+    const next = forward(past);
+    predictions.push(next);
+    if (step === steps - 1) break;
+    const flat = tf.reshape(past, [-1, window * channels]);
+    past = tf.reshape(slide(flat, tf.reshape(next, [-1, channels])), start.shape);
+  }
+  return predictions;
+}
+
+/**
+ * Training loss: the sum over roll-out steps of the mean squared error over batch, space and channels, with the
+ * gradient through the whole roll-out. Every time step after the window is predicted.
+ */
+export function rolloutLoss(
+  tf: TensorLibrary,
+  model: FieldModel,
+  parameters: NamedTensors,
+  window: number,
+  { values, grid }: TrajectoryBatch,
+): Tensor {
+  const time = values.shape.at(-2)!;
+  const head = values.shape.map(() => 0);
+  const start = tf.slice(values, head, [...values.shape.slice(0, -2), window, -1]);
+  const targets = tf.slice(
+    tf.transpose(values, timeFirst(values.rank)),
+    [window, ...head.slice(1)],
+    head.map(() => -1),
+  );
+  const predictions = tf.stack(rollOut(tf, model, parameters, start, grid, time - window));
+  return tf.mul(tf.mean(tf.square(tf.sub(predictions, targets))), time - window);
+}
+
+/** The roll-out without gradients: `[batch, ...space, steps, channels]`. */
+export function predictRollout(
+  tf: TensorLibrary,
+  model: FieldModel,
+  parameters: NamedTensors,
+  start: Tensor,
+  grid: Tensor,
+  steps: number,
+): Tensor {
+  return tf.tidy(() => tf.stack(rollOut(tf, model, parameters, start, grid, steps), start.rank - 2));
+}

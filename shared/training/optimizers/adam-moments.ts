@@ -1,0 +1,68 @@
+import type { NamedTensors, Scalar, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import type { ParameterSpec } from '../../tensors/layer.ts';
+import { elementCount, type HostTensors } from '../../tensors/tensor.ts';
+
+/** How the second moment of a complex parameter is kept. */
+export type ComplexMoments = 'shared' | 'separate';
+
+export interface MomentSettings {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly complexMoments: ComplexMoments;
+}
+
+const firstMoment = (name: string) => `firstMoment/${name}`;
+const secondMoment = (name: string) => `secondMoment/${name}`;
+
+const isShared = (spec: ParameterSpec, settings: MomentSettings) =>
+  spec.complex === true && settings.complexMoments === 'shared';
+
+/** Zero moments for every parameter. A shared second moment `[..., 1]` serves real and imaginary part. */
+export function zeroMoments(specs: readonly ParameterSpec[], settings: MomentSettings): HostTensors {
+  const zeros = (shape: readonly number[]) => ({ shape, data: new Float32Array(elementCount(shape)) });
+  return new Map(
+    specs.flatMap((spec) => {
+      const secondShape = isShared(spec, settings) ? [...spec.shape.slice(0, -1), 1] : spec.shape;
+      return [
+        [firstMoment(spec.name), zeros(spec.shape)] as const,
+        [secondMoment(spec.name), zeros(secondShape)] as const,
+      ];
+    }),
+  );
+}
+
+/** Bias corrections 1 - beta^step. */
+export function biasCorrections(
+  tf: TensorLibrary,
+  settings: MomentSettings,
+  step: Scalar,
+): { first: Tensor; second: Tensor } {
+  return {
+    first: tf.sub(1, tf.pow(settings.beta1, step)),
+    second: tf.sub(1, tf.pow(settings.beta2, step)),
+  };
+}
+
+/**
+ * Adam's direction m_hat / (sqrt(v_hat) + epsilon) and the moments after `gradient`.
+ * Source: Kingma and Ba, Adam (ICLR 2015). Shared complex moments: v averages |g|^2.
+ */
+export function adamDirection(
+  tf: TensorLibrary,
+  spec: ParameterSpec,
+  settings: MomentSettings,
+  gradient: Tensor,
+  state: NamedTensors,
+  corrections: { first: Tensor; second: Tensor },
+): { direction: Tensor; state: NamedTensors } {
+  const { beta1, beta2, epsilon } = settings;
+  const square = isShared(spec, settings) ? tf.sum(tf.square(gradient), -1, true) : tf.square(gradient);
+  const first = tf.add(tf.mul(state[firstMoment(spec.name)]!, beta1), tf.mul(gradient, 1 - beta1));
+  const second = tf.add(tf.mul(state[secondMoment(spec.name)]!, beta2), tf.mul(square, 1 - beta2));
+  const deviation = tf.add(tf.sqrt(tf.div(second, corrections.second)), epsilon);
+  return {
+    direction: tf.div(tf.div(first, corrections.first), deviation),
+    state: { [firstMoment(spec.name)]: first, [secondMoment(spec.name)]: second },
+  };
+}

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { configSchemasOf } from '../../core/families.ts';
+import type { ParameterSpec } from '../../tensors/layer.ts';
+import type { Optimizer, OptimizerFamily } from '../optimizer.ts';
+import { adam } from './adam.ts';
+import { adamw } from './adamw.ts';
+import { sgd } from './sgd.ts';
+
+/** Every optimizer: one line each. */
+export const optimizerFamilies = [adam, adamw, sgd] as const;
+
+/** The run file's `training.optimizer`. */
+export const optimizerSchema = z
+  .discriminatedUnion('name', configSchemasOf(optimizerFamilies))
+  .describe('How gradients become steps.');
+export type OptimizerConfig = z.infer<typeof optimizerSchema>;
+
+/** The configured optimizer for these parameters. */
+export function buildOptimizer(config: OptimizerConfig, parameters: readonly ParameterSpec[]): Optimizer {
+  const family = optimizerFamilies.find(({ name }) => name === config.name) as OptimizerFamily<OptimizerConfig>;
+  return family.build(config, parameters);
+}

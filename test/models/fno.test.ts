@@ -1,0 +1,122 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { randomFor } from '../../shared/core/random.ts';
+import type { Engine, NamedTensors, Tensor } from '../../shared/engines/engine.ts';
+import { openEngine } from '../../shared/engines/open-engine.ts';
+import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { elementCount } from '../../shared/tensors/tensor.ts';
+import { predictRollout, rolloutLoss } from '../../shared/training/objectives/rollout.ts';
+import { lossAndGradients } from '../../shared/training/train-step.ts';
+import { toEngine } from '../../shared/training/transfer.ts';
+import { type FnoFixture, fnoFixtureNames, readFnoFixture } from '../support/fno-fixture.ts';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await openEngine('wasm');
+});
+
+const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Math.max(...Array.from(a, (value, index) => Math.abs(value - b[index]!)));
+const norm = (values: ArrayLike<number>) =>
+  Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
+
+describe.each(fnoFixtureNames)('%s agrees with the reference', (name) => {
+  let fixture: FnoFixture;
+  let parameters: NamedTensors;
+  let values: Tensor;
+  let grid: Tensor;
+  beforeAll(async () => {
+    fixture = await readFnoFixture(name);
+    parameters = toEngine(engine.tf, fixture.parameters);
+    values = engine.tf.tensor(fixture.values.data, [...fixture.values.shape]);
+    grid = engine.tf.tensor(fixture.grid.data, [...fixture.grid.shape]);
+  });
+
+  const firstSteps = (steps: number) =>
+    engine.tf.slice(
+      values,
+      values.shape.map(() => 0),
+      values.shape.map((size, axis) => (axis === values.rank - 2 ? steps : size)),
+    );
+
+  it('names its parameters, with their shapes, as the stored model does', () => {
+    const shapes = (entries: Iterable<readonly [string, readonly number[]]>) => Object.fromEntries(entries);
+    expect(shapes(fixture.model.parameters.map(({ name, shape }) => [name, shape]))).toEqual(
+      shapes([...fixture.parameters].map(([name, { shape }]) => [name, shape])),
+    );
+  });
+
+  it.each([
+    ['one_step_out_f64', 1],
+    ['rollout_out_f64', 3],
+  ])('in its predictions (%s)', async (key, steps) => {
+    const expected = (await fixture.tensors('expected')).get(key)!;
+    const predicted = predictRollout(engine.tf, fixture.model, parameters, firstSteps(10), grid, steps);
+    expect(predicted.shape).toEqual(expected.shape);
+    expect(largestDifference(await predicted.data(), expected.data)).toBeLessThan(1e-5);
+  });
+
+  it.each([
+    ['one step', 11, 'one_step'],
+    ['the roll-out', 13, 'rollout_3'],
+  ] as const)('in loss and gradients of %s', async (_, time, key) => {
+    const { tf } = engine;
+    const batch = { values: firstSteps(time), grid };
+    const objective = (current: NamedTensors) => rolloutLoss(tf, fixture.model, current, 10, batch);
+    const { loss, gradients } = lossAndGradients(tf, objective, parameters);
+    const expected = fixture.expected[key];
+    const expectedLoss = 'mse_f64' in expected ? expected.mse_f64 : expected.sum_of_mse_f64;
+    expect(Math.abs((await loss.data())[0]! / expectedLoss - 1)).toBeLessThan(2e-6);
+    for (const [parameter, expectedNorm] of Object.entries(expected.grad_norms_f64)) {
+      const relative = norm(await gradients[parameter]!.data()) / expectedNorm - 1;
+      expect(Math.abs(relative), parameter).toBeLessThan(2e-5);
+    }
+  });
+});
+
+describe('fno1d', () => {
+  const config = modelSchema.parse({ family: 'fno1d', modes: 4, width: 6 });
+  const format = { kind: 'trajectories', space: [16], channels: 2, window: 3 } as const;
+
+  it('takes the published sizes by default', () => {
+    expect(modelSchema.parse({ family: 'fno1d' })).toEqual({
+      family: 'fno1d',
+      modes: 12,
+      width: 20,
+      padding: 2,
+      projection: 128,
+    });
+  });
+
+  it('draws every parameter from the seed, within the bounds of its layer', () => {
+    const model = buildModel(config, format);
+    const values = model.initialise(randomFor(1, 'initialise'));
+    expect([...values.keys()]).toEqual(model.parameters.map(({ name }) => name));
+    for (const { name, shape } of model.parameters) expect(values.get(name)!.data.length).toBe(elementCount(shape));
+    const bound = 1 / Math.sqrt(3 * 2 + 1);
+    expect(Math.max(...values.get('fc0.weight')!.data.map(Math.abs))).toBeLessThanOrEqual(bound);
+    expect(Math.max(...values.get('fc0.bias')!.data.map(Math.abs))).toBeLessThanOrEqual(bound);
+    expect(Math.min(...values.get('conv0.weights1')!.data)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...values.get('conv0.weights1')!.data)).toBeLessThan(1 / 36);
+    expect(model.initialise(randomFor(1, 'initialise'))).toEqual(values);
+    expect(model.initialise(randomFor(2, 'initialise'))).not.toEqual(values);
+  });
+
+  it('gives every layer its weight, and every parameter its layer', () => {
+    const { layers, parameters } = buildModel(config, format);
+    const names = parameters.map(({ name }) => name);
+    expect(layers.flatMap(({ weights }) => weights).every((weight) => names.includes(weight))).toBe(true);
+    const layerNames = layers.map(({ name }) => name);
+    expect(parameters.every(({ layer }) => layer !== undefined && layerNames.includes(layer))).toBe(true);
+  });
+
+  it('refuses more modes than the grid has', () => {
+    expect(() => buildModel(config, { ...format, space: [5] })).not.toThrow();
+    expect(() => buildModel({ ...config, modes: 5 }, { ...format, space: [5] })).toThrow(
+      /has only 4[\s\S]*model\.modes/,
+    );
+  });
+
+  it('refuses data on a plane', () => {
+    expect(() => buildModel(config, { ...format, space: [16, 16] })).toThrow(/1 space axis, not 2[\s\S]*fno2d/);
+  });
+});

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import {
+  formatBytes,
+  formatChange,
+  formatDuration,
+  formatFixed,
+  formatNumber,
+  formatRanges,
+  shorten,
+  shortNames,
+} from '../../shared/reports/format.ts';
+
+describe('formatNumber', () => {
+  test.each([
+    [0, '0'],
+    [0.0412345, '0.04123'],
+    [-1234.56, '−1235'],
+    [123456, '123456'],
+    [3.2e-7, '3.200e−7'],
+    [null, '–'],
+    [Number.NaN, '–'],
+    [Number.POSITIVE_INFINITY, '∞'],
+  ])('writes %s as %s', (value, text) => {
+    expect(formatNumber(value)).toBe(text);
+  });
+});
+
+test('formatFixed shows nothing for what is not a finite number', () => {
+  expect([1.005, null, Number.NaN].map((value) => formatFixed(value, 1))).toEqual(['1.0', '–', '–']);
+});
+
+test('formatChange says which way, and does not round a difference away', () => {
+  expect([-12.34, 4, 0, -0.01, null].map(formatChange)).toEqual([
+    '12.3 % lower',
+    '4.0 % higher',
+    'unchanged',
+    'less than 0.1 % lower',
+    '–',
+  ]);
+});
+
+test('formatDuration uses two units at most', () => {
+  expect([0.04, 48, 185, 7800].map(formatDuration)).toEqual(['0.0 s', '48 s', '3 min 5 s', '2 h 10 min']);
+  expect(formatDuration(7199)).toBe('2 h 0 min');
+});
+
+test('formatBytes uses decimal units', () => {
+  expect([812, 4200, 1_310_720].map(formatBytes)).toEqual(['812 bytes', '4.2 kB', '1.3 MB']);
+});
+
+test('formatRanges joins neighbours', () => {
+  expect(formatRanges([7, 0, 1, 2, 2])).toBe('0–2, 7');
+});
+
+test('shorten leaves out the middle', () => {
+  expect(shorten('encoder.layer.3.output', 11)).toBe('encod…utput');
+  expect(shorten('fc1')).toBe('fc1');
+});
+
+test('shortNames leaves out what all names begin with, and keeps a lone name whole', () => {
+  const names = ['net.layer.0.query', 'net.layer.1.key'];
+  expect([...shortNames(names).values()]).toEqual(['0.query', '1.key']);
+  expect([...shortNames(['net.layer.0']).values()]).toEqual(['net.layer.0']);
+  expect([...shortNames(['a.x', 'a']).values()]).toEqual(['a.x', 'a']);
+});

@@ -1,0 +1,237 @@
+import { parseHTML } from 'linkedom';
+import { describe, expect, test } from 'vitest';
+import { renderReport } from '../../shared/reports/report.ts';
+import type { EpochReport, RunReport } from '../../shared/reports/report-input.ts';
+import { SECTIONS } from '../../shared/reports/sections/registry.ts';
+import type { SpectraReport } from '../../shared/spectra/spectrum.ts';
+import { FNO_LAYERS, madeUpRun } from './made-up-runs.ts';
+
+const NASTY = `</title><script>alert("1")</script> & 'x' <b>`;
+
+const render = (...runs: RunReport[]) => renderReport({ title: 'Burgers', madeAt: '2026-11-02', runs });
+const parse = (page: string) => parseHTML(page).document;
+const sections = (page: string) => [...parse(page).querySelectorAll('section')].map(({ id }) => id);
+const textOf = (page: string, section: string) => parse(page).querySelector(`#${section}`)?.textContent ?? '';
+const changeEpochs = (run: RunReport, change: (epoch: EpochReport) => EpochReport): RunReport => ({
+  ...run,
+  epochs: run.epochs.map(change),
+});
+
+const plain = madeUpRun({ name: 'plain', epochs: 4 });
+const balanced = madeUpRun({ name: 'balanced', balanced: true, epochs: 4 });
+const both = render(plain, balanced);
+
+describe('renderReport', () => {
+  test('shows every section for two runs that have everything', () => {
+    expect(sections(both)).toEqual(SECTIONS.map(({ name }) => name));
+  });
+
+  test('tells in every section how to read it', () => {
+    for (const { howToRead } of SECTIONS) expect(howToRead).toMatch(/^.+\.$/s);
+    expect(parse(both).querySelectorAll('section > .how')).toHaveLength(SECTIONS.length);
+  });
+
+  test('gives the same page for the same input', () => {
+    expect(render(plain, balanced) === both).toBe(true);
+  });
+
+  test('needs no script and nothing from outside', () => {
+    const document = parse(both);
+    expect(document.querySelectorAll('script, link, img, iframe, object')).toHaveLength(0);
+    expect(/@import|url\(|\bsrc=|href="(?!#)/.exec(both)).toBeNull();
+  });
+
+  test('labels every drawn figure and heads every table', () => {
+    const document = parse(both);
+    const drawn = [...document.querySelectorAll('svg:not([aria-hidden])')];
+    expect(drawn.length).toBeGreaterThan(10);
+    for (const svg of drawn) {
+      expect(svg.getAttribute('role')).toBe('img');
+      expect(svg.getAttribute('aria-label')).toMatch(/\w/);
+    }
+    for (const table of document.querySelectorAll('table')) {
+      expect(table.querySelector('caption')?.textContent).toMatch(/\w/);
+      expect(table.querySelectorAll('th[scope="col"]').length).toBeGreaterThan(0);
+    }
+  });
+
+  test('has each id once, and an anchor for every link', () => {
+    const ids = [...parse(both).querySelectorAll('[id]')].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const link of parse(both).querySelectorAll('nav a')) expect(ids).toContain(link.getAttribute('href').slice(1));
+  });
+
+  test('shows hostile names, keys and remarks as plain text', () => {
+    const layers = [{ ...FNO_LAYERS[1], name: NASTY }, FNO_LAYERS[2]];
+    const run = madeUpRun({ name: NASTY, epochs: 2, balanced: true, layers });
+    const page = renderReport({
+      title: NASTY,
+      madeAt: NASTY,
+      runs: [
+        changeEpochs(
+          {
+            ...run,
+            reason: NASTY,
+            config: { [NASTY]: NASTY },
+            versions: { [NASTY]: NASTY },
+            dataset: { ...run.dataset, [NASTY]: NASTY },
+            history: [{ at: NASTY, what: NASTY }],
+          },
+          (epoch) => ({
+            ...epoch,
+            metrics: { ...epoch.metrics, [NASTY]: 1 + epoch.epoch },
+            rates: epoch.rates && { ...epoch.rates, warnings: [NASTY] },
+          }),
+        ),
+        plain,
+      ],
+    });
+    const withoutAttributeValues = page.replace(/="[^"]*"/g, '');
+    expect(withoutAttributeValues.includes('<script')).toBe(false);
+    expect(withoutAttributeValues.includes('<b>')).toBe(false);
+    expect(parse(page).querySelectorAll('script, b')).toHaveLength(0);
+    expect(textOf(page, 'summary')).toContain('<script>');
+  });
+
+  test('stays a small file for two runs of fifty epochs', () => {
+    const page = render(madeUpRun({ epochs: 50 }), madeUpRun({ name: 'balanced', balanced: true, epochs: 50 }));
+    expect(page.length).toBeLessThan(1_000_000);
+  });
+
+  test('thins heat maps of long runs and says so', () => {
+    const page = render(madeUpRun({ epochs: 200, balanced: true }));
+    expect(textOf(page, 'alpha')).toContain('120 of 201 analysed epochs drawn');
+    expect(textOf(page, 'rates')).toContain('120 of 200 epochs drawn');
+    expect(page.length).toBeLessThan(1_000_000);
+  });
+});
+
+describe('the summary', () => {
+  test('names the plain run as the better one when it is', () => {
+    const page = render(
+      { ...plain, best: { epoch: 3, value: 0.01 } },
+      { ...balanced, best: { epoch: 4, value: 0.02 } },
+    );
+    expect(textOf(page, 'summary')).toContain('“plain” did better than “balanced”');
+  });
+
+  test('says when no epoch improved on the weights as they came', () => {
+    const page = render({ ...plain, best: { epoch: 0, value: 0.1 } });
+    expect(textOf(page, 'summary')).toContain('did not improve: in 4 epochs no nrmse was better than the 0.1000');
+  });
+});
+
+describe('runs that lack something', () => {
+  test('without a single epoch only words and settings are left', () => {
+    const page = render({ ...plain, epochs: [], best: null, status: 'failed', reason: 'the data file is cut off' });
+    expect(sections(page)).toEqual(['summary', 'runs', 'remarks', 'configuration', 'dataset', 'versions', 'history']);
+    expect(textOf(page, 'remarks')).toContain('The run failed: the data file is cut off.');
+  });
+
+  test('without spectra there is nothing about alpha', () => {
+    const page = render(madeUpRun({ spectra: false, epochs: 3 }));
+    expect(sections(page)).not.toEqual(expect.arrayContaining(['alpha']));
+    expect(sections(page)).toEqual(expect.arrayContaining(['metrics', 'loss']));
+    expect(sections(page)).not.toContain('esd');
+  });
+
+  test('without balance there is no heat map of multipliers', () => {
+    expect(sections(render(plain))).not.toContain('rates');
+  });
+
+  test('with epoch 0 alone it draws the spectra as they came', () => {
+    const page = render({ ...plain, epochs: plain.epochs.slice(0, 1), best: { epoch: 0, value: 0.1 } });
+    expect(sections(page)).toEqual(expect.arrayContaining(['metrics', 'alpha', 'esd']));
+    expect(textOf(page, 'esd')).toContain('Only epoch 0 was analysed');
+  });
+
+  test('with one layer and no fit anywhere it keeps the spectra and their remarks', () => {
+    const page = render(madeUpRun({ epochs: 2, layers: FNO_LAYERS.slice(0, 1) }));
+    expect(sections(page)).not.toContain('alpha');
+    expect(textOf(page, 'esd')).toContain('no fit');
+    expect(textOf(page, 'remarks')).toContain('fc0: too few eigenvalues for a fit (11 of at least 12) (epochs 0–2).');
+  });
+
+  test('a diverged run is drawn up to where its numbers end, with advice', () => {
+    const diverged = changeEpochs({ ...balanced, status: 'diverged', reason: 'loss is NaN' }, (epoch) =>
+      epoch.epoch < 4
+        ? epoch
+        : {
+            ...epoch,
+            trainLoss: null,
+            losses: [1, Number.NaN],
+            metrics: { nrmse: Number.NaN },
+            spectra: null,
+            rates: null,
+          },
+    );
+    const page = render(diverged, plain);
+    expect(/(?<!loss is )NaN/.exec(page)).toBeNull();
+    expect(textOf(page, 'remarks')).toContain('try a smaller base learning rate');
+    expect(textOf(page, 'summary')).toContain('“balanced” did not end normally (diverged)');
+  });
+
+  test('eigenvalues and losses of zero do not break logarithmic axes', () => {
+    const zeroed = (spectra: SpectraReport | null): SpectraReport | null =>
+      spectra && {
+        ...spectra,
+        layers: spectra.layers.map((layer) => ({
+          ...layer,
+          eigenvalues: layer.eigenvalues.map((lambda, index) => (index < 3 ? 0 : lambda)),
+        })),
+      };
+    const run = changeEpochs(plain, (epoch) => ({
+      ...epoch,
+      trainLoss: epoch.epoch === 3 ? 0 : epoch.trainLoss,
+      spectra: zeroed(epoch.spectra),
+    }));
+    const page = render(run);
+    expect(/NaN|Infinity/.exec(page)).toBeNull();
+    expect(textOf(page, 'esd')).toContain('3 of 20 eigenvalues are zero and not drawn');
+  });
+
+  test('alphas far out do not drown the others in colour', () => {
+    const run = changeEpochs(plain, (epoch) => ({
+      ...epoch,
+      spectra: epoch.spectra && {
+        ...epoch.spectra,
+        layers: epoch.spectra.layers.map((layer) => (layer.name === 'w3' ? { ...layer, alpha: 40 } : layer)),
+      },
+    }));
+    expect(textOf(render(run), 'alpha')).toContain('above 10 drawn as 10');
+    expect(textOf(render(run), 'remarks')).toMatch(/w3.*: alpha above 6 at epoch 4/);
+  });
+});
+
+describe('the multipliers shown', () => {
+  test('are those recorded as applied in the epoch', () => {
+    const run = changeEpochs(balanced, (epoch) => ({
+      ...epoch,
+      applied: epoch.epoch === 2 ? [{ group: 'w1', learningRateMultiplier: 1.234 }] : [],
+      rates: null,
+    }));
+    const page = render(run);
+    expect(page.includes('w1, epoch 2: × 1.23')).toBe(true);
+    expect(page.includes('w1, epoch 1: ×')).toBe(false);
+  });
+
+  test('are those of the analysis before the epoch where none were recorded', () => {
+    const run = changeEpochs(balanced, (epoch) => ({
+      ...epoch,
+      applied: [],
+      rates:
+        epoch.epoch === 0
+          ? { parameters: {}, layers: { w1: { learningRate: 0.5, weightDecay: 1 } }, warnings: [] }
+          : null,
+    }));
+    const page = render(run);
+    expect(page.includes('w1, epoch 1: × 0.500')).toBe(true);
+    expect(page.includes('w1, epoch 0: ×')).toBe(false);
+  });
+});
+
+test('the configuration section lists where the runs differ', () => {
+  const rows = [...parse(both).querySelectorAll('#configuration tbody tr')].map(({ textContent }) => textContent);
+  expect(rows.some((row) => row.includes('balance.unit'))).toBe(true);
+  expect(rows.some((row) => row.includes('training.batchSize'))).toBe(false);
+});

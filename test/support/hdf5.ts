@@ -1,0 +1,33 @@
+import { File, type GuessableDataTypes, ready } from 'h5wasm/node';
+
+/** An array to be written; `shape` defaults to its length. */
+interface WrittenArray {
+  readonly data: GuessableDataTypes;
+  readonly shape?: number[];
+  readonly chunks?: number[];
+}
+
+/** Writes an HDF5 file with these arrays; a name with a slash lies in a group. */
+export async function writeHdf5(path: string, arrays: Record<string, WrittenArray>): Promise<string> {
+  await ready;
+  const file = new File(path, 'w');
+  for (const [name, { data, shape, chunks }] of Object.entries(arrays)) {
+    const parts = name.split('/');
+    const last = parts.pop()!;
+    const group = parts.reduce((parent, part) => parent.create_group(part), file as ReturnType<File['create_group']>);
+    group.create_dataset({
+      name: last,
+      data,
+      ...(shape && { shape }),
+      ...(chunks && { chunks, compression: 'gzip' as const }),
+    });
+  }
+  file.close();
+  return path;
+}
+
+/** 0, 1, 2, ... in this many elements of a shape, so that every element tells where it was. */
+export function counting(shape: number[]): { data: Float32Array; shape: number[] } {
+  const length = shape.reduce((product, size) => product * size, 1);
+  return { data: Float32Array.from({ length }, (_, index) => index), shape };
+}

@@ -1,0 +1,144 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Engine, NamedTensors } from '../../shared/engines/engine.ts';
+import { openEngine } from '../../shared/engines/open-engine.ts';
+import type { ParameterSpec } from '../../shared/tensors/layer.ts';
+import type { HostTensors } from '../../shared/tensors/tensor.ts';
+import { rolloutLoss } from '../../shared/training/objectives/rollout.ts';
+import type { StepScalars } from '../../shared/training/optimizer.ts';
+import { buildOptimizer, optimizerFamilies, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
+import { trainStep } from '../../shared/training/train-step.ts';
+import { toEngine, toHost } from '../../shared/training/transfer.ts';
+import { fnoFixtureNames, readFnoFixture } from '../support/fno-fixture.ts';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await openEngine('wasm');
+});
+
+function scalarsFor(
+  specs: readonly ParameterSpec[],
+  step: number,
+  rate: (name: string) => number,
+  decay: number,
+): StepScalars {
+  const { tf } = engine;
+  return {
+    step: tf.scalar(step),
+    learningRates: Object.fromEntries(specs.map(({ name }) => [name, tf.scalar(rate(name))])),
+    weightDecays: Object.fromEntries(specs.map(({ name }) => [name, tf.scalar(decay)])),
+  };
+}
+
+const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Math.max(...Array.from(a, (value, index) => Math.abs(value - b[index]!)));
+
+describe.each(fnoFixtureNames)('adam on %s', (name) => {
+  it.each([
+    ['shared', 'after_3_adam_steps', 'losses_reference_adam_f64'],
+    ['separate', 'after_3_torch_adam_steps', 'losses_torch_adam_f64'],
+  ] as const)('reproduces three steps with %s complex moments', async (complexMoments, file, lossKey) => {
+    const { tf } = engine;
+    const { model, expected, values, grid, ...fixture } = await readFnoFixture(name);
+    const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adam', complexMoments }), model.parameters);
+    const batch = { values: tf.tensor(values.data, [...values.shape]), grid: tf.tensor(grid.data, [...grid.shape]) };
+    const objective = (current: NamedTensors) => rolloutLoss(tf, model, current, 10, batch);
+    let parameters = toEngine(tf, fixture.parameters);
+    let state = toEngine(tf, optimizer.init(model.parameters));
+    const losses: number[] = [];
+    for (const step of [1, 2, 3]) {
+      const scalars = scalarsFor(model.parameters, step, () => expected.adam.lr, expected.adam.weight_decay);
+      const result = trainStep(tf, optimizer, objective, parameters, state, scalars);
+      losses.push((await result.loss.data())[0]!);
+      ({ parameters, state } = result);
+    }
+    losses.push((await objective(parameters).data())[0]!);
+    expect(largestDifference(losses, expected.adam[lossKey])).toBeLessThan(2e-6);
+    for (const [parameter, { data }] of await fixture.tensors(file)) {
+      const found = (await toHost(parameters, [parameter])).get(parameter)!;
+      expect(largestDifference(found.data, data), parameter).toBeLessThan(5e-6);
+    }
+  });
+});
+
+const specs: ParameterSpec[] = [
+  { name: 'matrix', shape: [2, 2], decay: true },
+  { name: 'norm', shape: [2], decay: false },
+  { name: 'spectral', shape: [2, 2], decay: true, complex: true },
+];
+const start: HostTensors = new Map([
+  ['matrix', { shape: [2, 2], data: Float32Array.of(1, -2, 3, 0.5) }],
+  ['norm', { shape: [2], data: Float32Array.of(1, 1) }],
+  ['spectral', { shape: [2, 2], data: Float32Array.of(0.3, -0.4, 0.1, 0.2) }],
+]);
+const gradients: HostTensors = new Map([
+  ['matrix', { shape: [2, 2], data: Float32Array.of(0.1, 0.2, -0.3, 0.4) }],
+  ['norm', { shape: [2], data: Float32Array.of(0.5, -0.5) }],
+  ['spectral', { shape: [2, 2], data: Float32Array.of(3, 4, 0.6, -0.8) }],
+]);
+
+async function update(config: unknown, rate: (name: string) => number, decay: number, steps = 1): Promise<HostTensors> {
+  const { tf } = engine;
+  const optimizer = buildOptimizer(optimizerSchema.parse(config), specs);
+  let [parameters, state] = [toEngine(tf, start), toEngine(tf, optimizer.init(specs))];
+  for (let step = 1; step <= steps; step++) {
+    const scalars = scalarsFor(specs, step, rate, decay);
+    ({ parameters, state } = optimizer.update(tf, parameters, toEngine(tf, gradients), state, scalars));
+  }
+  return toHost(parameters, start.keys());
+}
+
+const near = (expected: readonly number[]) => expected.map((value) => expect.closeTo(value, 6));
+
+describe.each(optimizerFamilies)('$name', ({ name }) => {
+  it('leaves its arguments alone and names its state by slot and parameter', async () => {
+    const { tf } = engine;
+    const optimizer = buildOptimizer(optimizerSchema.parse({ name }), specs);
+    const initial = optimizer.init(specs);
+    const [parameters, state] = [toEngine(tf, start), toEngine(tf, initial)];
+    const scalars = scalarsFor(specs, 1, () => 0.1, 0.1);
+    const result = optimizer.update(tf, parameters, toEngine(tf, gradients), state, scalars);
+    expect(await toHost(parameters, start.keys())).toEqual(start);
+    expect(await toHost(state, initial.keys())).toEqual(initial);
+    expect(Object.keys(result.state).sort()).toEqual([...initial.keys()].sort());
+    expect([...initial.keys()].every((slot) => /^\w+\/(matrix|norm|spectral)$/.test(slot))).toBe(true);
+    expect(
+      Object.entries(result.state).every(([slot, { shape }]) => `${shape}` === `${initial.get(slot)!.shape}`),
+    ).toBe(true);
+  });
+
+  it('moves each parameter by its own rate', async () => {
+    const moved = await update({ name }, (parameter) => (parameter === 'matrix' ? 0 : 0.01), 0);
+    expect(moved.get('matrix')).toEqual(start.get('matrix'));
+    expect(moved.get('norm')!.data).not.toEqual(start.get('norm')!.data);
+  });
+
+  it('does not decay what is exempt', async () => {
+    const [without, withDecay] = [await update({ name }, () => 0.01, 0), await update({ name }, () => 0.01, 0.5)];
+    expect(withDecay.get('norm')).toEqual(without.get('norm'));
+    expect(withDecay.get('matrix')).not.toEqual(without.get('matrix'));
+  });
+});
+
+describe('one step by hand', () => {
+  it('of adam is the rate along the sign of the decayed gradient', async () => {
+    const moved = await update({ name: 'adam', complexMoments: 'separate' }, () => 0.01, 0.2);
+    expect([...moved.get('matrix')!.data]).toEqual(near([0.99, -1.99, 2.99, 0.49]));
+  });
+
+  it('of adam with shared moments keeps the direction of a complex gradient', async () => {
+    const moved = await update({ name: 'adam' }, () => 0.01, 0);
+    expect([...moved.get('spectral')!.data]).toEqual(near([0.3 - 0.006, -0.4 - 0.008, 0.1 - 0.006, 0.2 + 0.008]));
+  });
+
+  it('of adamw shrinks first, then moves by the rate', async () => {
+    const moved = await update({ name: 'adamw' }, () => 0.01, 0.1);
+    expect([...moved.get('matrix')!.data]).toEqual(
+      near([1, -2, 3, 0.5].map((value, index) => value * 0.999 - [0.01, 0.01, -0.01, 0.01][index]!)),
+    );
+  });
+
+  it('of sgd, twice, gathers momentum', async () => {
+    const moved = await update({ name: 'sgd', momentum: 0.5 }, () => 0.1, 0, 2);
+    expect([...moved.get('norm')!.data]).toEqual(near([1 - 0.1 * (0.5 + 0.75), 1 + 0.1 * (0.5 + 0.75)]));
+  });
+});

@@ -1,0 +1,227 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { randomFor } from '../../shared/core/random.ts';
+import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import type { Engine } from '../../shared/engines/engine.ts';
+import { openEngine } from '../../shared/engines/open-engine.ts';
+import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
+import type { Optimizer } from '../../shared/training/optimizer.ts';
+import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
+import { predictAll } from '../../shared/training/predict.ts';
+import { type EpochRequest, trainEpoch } from '../../shared/training/train-epoch.ts';
+
+const window = 3;
+const rolloutSteps = 2;
+const format = { kind: 'trajectories', space: [8], channels: 2, window } as const;
+const model = buildModel(modelSchema.parse({ family: 'fno1d', modes: 3, width: 4, projection: 8 }), format);
+const initial = model.initialise(randomFor(3, 'initialise'));
+
+/** Waves that travel at their own speed, with some time steps more than are asked for. */
+function waves(samples: number, time = window + rolloutSteps + 1): Trajectories {
+  const random = randomFor(5, 'waves');
+  const shape = [samples, ...format.space, time, format.channels];
+  const values = new Float32Array(elementCount(shape));
+  for (let sample = 0, at = 0; sample < samples; sample++) {
+    const [speed, phase] = [random.uniform(), random.uniform()];
+    for (let x = 0; x < 8; x++) {
+      for (let t = 0; t < time; t++) {
+        for (let channel = 0; channel < 2; channel++) {
+          values[at++] = Math.sin(2 * Math.PI * (x / 8 + phase + channel / 4) - speed * t);
+        }
+      }
+    }
+  }
+  const grid = { shape: [8, 1], values: Float32Array.from({ length: 8 }, (_, x) => x / 8) };
+  return { kind: 'trajectories', shape, values, grid, channels: ['u', 'v'], rows: [...Array(samples).keys()] };
+}
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await openEngine('wasm');
+});
+
+const adam = () => buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters);
+
+const request = (changes: Partial<EpochRequest> = {}): EpochRequest => ({
+  engine,
+  model,
+  optimizer: adam(),
+  parameters: initial,
+  state: undefined,
+  data: waves(5),
+  window,
+  rolloutSteps,
+  batchSize: 2,
+  seed: 1,
+  epoch: 1,
+  baseRate: () => 1e-2,
+  weightDecay: 1e-4,
+  rates: {},
+  ...changes,
+});
+
+async function trainFor(epochs: number, changes: Partial<EpochRequest> = {}) {
+  let at: { parameters: HostTensors; state: HostTensors | undefined } = { parameters: initial, state: undefined };
+  const losses: number[] = [];
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const result = await trainEpoch(request({ ...changes, ...at, epoch }));
+    losses.push(result.loss);
+    at = result;
+  }
+  return { ...at, losses };
+}
+
+/** Notes the numbers in the scalars that each update is given, and updates as `inner` does. */
+function recording(inner: Optimizer) {
+  const steps: { step: number; learningRates: Record<string, number>; weightDecays: Record<string, number> }[] = [];
+  const numbers = (scalars: Readonly<Record<string, { dataSync(): ArrayLike<number> }>>) =>
+    Object.fromEntries(Object.entries(scalars).map(([name, scalar]) => [name, scalar.dataSync()[0]!]));
+  const optimizer: Optimizer = {
+    init: (specs) => inner.init(specs),
+    update(tf, parameters, gradients, state, scalars) {
+      steps.push({
+        step: scalars.step.dataSync()[0]!,
+        learningRates: numbers(scalars.learningRates),
+        weightDecays: numbers(scalars.weightDecays),
+      });
+      return inner.update(tf, parameters, gradients, state, scalars);
+    },
+  };
+  return { optimizer, steps };
+}
+
+describe('trainEpoch', () => {
+  it('lowers the loss', async () => {
+    const { losses } = await trainFor(12);
+    expect(losses.at(-1)!).toBeLessThan(0.5 * losses[0]!);
+  });
+
+  it('gives the same bits again from the same host tensors', async () => {
+    const [once, again] = [await trainFor(2), await trainFor(2)];
+    expect(again).toEqual(once);
+  });
+
+  it('depends on the seed through the order of batches', async () => {
+    const [one, two] = [await trainEpoch(request()), await trainEpoch(request({ seed: 2 }))];
+    expect(two.losses).not.toEqual(one.losses);
+  });
+
+  it('leaves its arguments alone', async () => {
+    const before = structuredClone(new Map(initial));
+    await trainEpoch(request());
+    expect(new Map(initial)).toEqual(before);
+  });
+
+  it('leaves nothing behind on the engine', async () => {
+    await trainEpoch(request());
+    const { numTensors, numDataBuffers } = engine.tf.memory();
+    await trainEpoch(request());
+    await predictAll({ ...request(), batchSize: 2 });
+    expect(engine.tf.memory()).toMatchObject({ numTensors, numDataBuffers });
+  });
+
+  it('reports every step, and a mean loss', async () => {
+    const seen: unknown[] = [];
+    const { loss, losses } = await trainEpoch(request({ onStep: (progress) => seen.push(progress) }));
+    expect(seen).toEqual(losses.map((each, index) => ({ step: index + 1, steps: 3, loss: each })));
+    expect(loss).toBeCloseTo((losses[0]! + losses[1]! + losses[2]!) / 3, 12);
+  });
+
+  it('records, for every step and parameter, the rates that the optimizer used', async () => {
+    const { optimizer, steps } = recording(adam());
+    const rates = {
+      'fc0.weight': { learningRate: 2, weightDecay: 0.5 },
+      'fc0.bias': { learningRate: 2, weightDecay: 0.5 },
+      'conv1.weights1': { learningRate: 0.3, weightDecay: 1 },
+    };
+    const baseRate = (step: number) => 1e-3 / (step + 1);
+    const second = {
+      epoch: 2,
+      state: new Map([...adam().init(model.parameters), ['step', { shape: [], data: Float32Array.of(3) }]]),
+    };
+    const { applied, baseLearningRate } = await trainEpoch(request({ optimizer, rates, baseRate, ...second }));
+    expect(applied.flatMap(({ parameters }) => parameters).sort()).toEqual(
+      model.parameters.map(({ name }) => name).sort(),
+    );
+    expect(steps.map(({ step }) => step)).toEqual([4, 5, 6]);
+    for (const { parameters, learningRate, weightDecay } of applied) {
+      for (const name of parameters) {
+        expect(learningRate.map(Math.fround)).toEqual(steps.map(({ learningRates }) => learningRates[name]));
+        expect(steps.map(({ weightDecays }) => weightDecays[name])).toEqual(steps.map(() => Math.fround(weightDecay)));
+      }
+    }
+    const fc0 = applied.find(({ group }) => group === 'fc0')!;
+    expect(fc0.learningRate).toEqual([3, 4, 5].map((step) => 2 * baseRate(step)));
+    expect(fc0).toMatchObject({
+      parameters: ['fc0.weight', 'fc0.bias'],
+      learningRateMultiplier: 2,
+      weightDecayMultiplier: 0.5,
+      weightDecay: 0.5e-4,
+    });
+    expect(applied.find(({ group }) => group === 'conv1')!.learningRateMultiplier).toBe(0.3);
+    expect(applied.find(({ group }) => group === 'fc2')!.learningRateMultiplier).toBe(1);
+    expect(baseLearningRate).toBe(baseRate(3));
+  });
+
+  it('keeps count of the steps, for the bias correction after a resume', async () => {
+    const first = await trainEpoch(request());
+    expect(first.state.get('step')).toEqual({ shape: [], data: Float32Array.of(3) });
+    const second = await trainEpoch(request({ ...first, epoch: 2 }));
+    expect(second.state.get('step')!.data[0]).toBe(6);
+  });
+
+  it('gives the event loop a turn after every step', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    await trainEpoch(request({ batchSize: 1 }));
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+  });
+
+  it('stops at the first loss that is not finite and hands back what it was given', async () => {
+    const seen: number[] = [];
+    const onStep = ({ step }: { step: number }) => seen.push(step);
+    const result = await trainEpoch(request({ baseRate: (step) => (step === 0 ? 1e30 : 1e-3), onStep }));
+    expect(result.diverged).toEqual({ step: 2, loss: result.losses[1] });
+    expect(Number.isFinite(result.losses[1])).toBe(false);
+    expect(result.losses).toHaveLength(2);
+    expect(seen).toEqual([1]);
+    expect(result.parameters).toBe(initial);
+  });
+
+  it('finds weights that stop being finite in the very last step', async () => {
+    const result = await trainEpoch(request({ baseRate: (step) => (step === 2 ? Number.POSITIVE_INFINITY : 1e-3) }));
+    expect(result.diverged).toMatchObject({ step: 3 });
+    expect(result.parameters).toBe(initial);
+  });
+
+  it('refuses trajectories that are too short', async () => {
+    await expect(trainEpoch(request({ data: waves(2, 4) }))).rejects.toThrow(/need 5 time steps, but the data has 4/);
+  });
+});
+
+describe('predictAll', () => {
+  it('rolls every trajectory out, whatever the batch size', async () => {
+    const data = waves(5);
+    const all = await predictAll({ ...request({ data }), batchSize: 5 });
+    const byTwo = await predictAll({ ...request({ data }), batchSize: 2 });
+    expect(all.shape).toEqual([5, 8, rolloutSteps, 2]);
+    expect(Math.max(...all.data.map((value, index) => Math.abs(value - byTwo.data[index]!)))).toBeLessThan(1e-6);
+  });
+
+  it('approaches the data as training goes on', async () => {
+    const data = waves(5);
+    const { parameters } = await trainFor(12);
+    const error = async (weights: HostTensors) => {
+      const predicted = await predictAll({ ...request({ data, parameters: weights }), batchSize: 5 });
+      let sum = 0;
+      for (let row = 0; row < 5 * 8; row++) {
+        for (let i = 0; i < rolloutSteps * 2; i++) {
+          sum += (predicted.data[row * rolloutSteps * 2 + i]! - data.values[row * 12 + window * 2 + i]!) ** 2;
+        }
+      }
+      return sum;
+    };
+    expect(await error(parameters)).toBeLessThan(0.5 * (await error(initial)));
+  });
+});
