@@ -1,7 +1,6 @@
 import { Option } from 'commander';
-import { type Override, parseOverride } from '../shared/config/parse-run-file.ts';
 
-/** A sub-command: one file, one line in `program.ts`. */
+/** A sub-command: one file, one line in `program.ts`. What is heavy it imports when it runs, so that help is quick. */
 export interface CliCommand<Options = never> {
   /** Name and arguments, as commander takes them. */
   readonly usage: string;
@@ -15,10 +14,10 @@ export interface CliCommand<Options = never> {
 /** `--json` */
 export const jsonOption = (what: string): Option => new Option('--json', what);
 
-/** `--set key.path=value`, any number of times. */
+/** `--set key.path=value`, any number of times; gives the texts. */
 export const setOption = (): Option =>
   new Option('--set <key=value>', 'override a setting of the run file; may be repeated')
-    .argParser((text: string, before: Override[] = []) => [...before, parseOverride(text)])
+    .argParser((text: string, before: string[] | undefined) => [...(before ?? []), text])
     .default([], 'none');
 
 /** Prints a line to standard output. */

@@ -1,10 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option } from 'commander';
-import { findRun } from '../../shared/local/run-folder.ts';
-import { readRunReport } from '../../shared/pipeline/run-report.ts';
-import { compareRuns, formatComparison } from '../../shared/reports/compare.ts';
-import { renderReport } from '../../shared/reports/report.ts';
 import type { RunReport } from '../../shared/reports/report-input.ts';
 import { type CliCommand, jsonOption, print } from '../command.ts';
 
@@ -22,6 +18,10 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
     jsonOption('print everything the report says as JSON instead'),
   ],
   async run(positional, { out, title, json }) {
+    const { findRun } = await import('../../shared/local/run-folder.ts');
+    const { readRunReport } = await import('../../shared/pipeline/run-report.ts');
+    const { compareRuns, formatComparison } = await import('../../shared/reports/compare.ts');
+    const { renderReport } = await import('../../shared/reports/report.ts');
     const folders = await Promise.all((positional[0] as unknown as string[]).map(findRun));
     const runs: RunReport[] = [];
     for (const { store, run } of folders) runs.push(await readRunReport(store, run));

@@ -1,9 +1,7 @@
 import { join, resolve } from 'node:path';
-import { fileStore } from '../../shared/checkpoints/file-store.ts';
 import { messageOf } from '../../shared/core/errors.ts';
 import { formatTable } from '../../shared/core/table.ts';
-import { listRuns } from '../../shared/local/run-folder.ts';
-import { type RunSummary, summariseRun } from '../../shared/pipeline/run-summary.ts';
+import type { RunSummary } from '../../shared/pipeline/run-summary.ts';
 import { formatDuration, formatNumber } from '../../shared/reports/format.ts';
 import { type CliCommand, jsonOption, print } from '../command.ts';
 
@@ -13,6 +11,9 @@ export const runsCommand: CliCommand<{ json?: boolean }> = {
   examples: ['tempbalance runs', 'tempbalance runs experiments/runs --json'],
   options: [jsonOption('print a list of objects')],
   async run([folder = 'runs'], { json }) {
+    const { fileStore } = await import('../../shared/checkpoints/file-store.ts');
+    const { listRuns } = await import('../../shared/local/run-folder.ts');
+    const { summariseRun } = await import('../../shared/pipeline/run-summary.ts');
     const store = fileStore(resolve(folder));
     const summaries: (RunSummary | { run: string; unreadable: string })[] = [];
     for (const run of await listRuns(resolve(folder))) {

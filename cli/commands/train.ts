@@ -1,9 +1,6 @@
-import { loadRunFile, type Override } from '../../shared/config/parse-run-file.ts';
-import { createRun } from '../../shared/local/run-folder.ts';
 import { type CliCommand, jsonOption, setOption } from '../command.ts';
-import { runAndWatch } from '../run-and-watch.ts';
 
-export const trainCommand: CliCommand<{ set: Override[]; json?: boolean }> = {
+export const trainCommand: CliCommand<{ set: string[]; json?: boolean }> = {
   usage: 'train [run-file]',
   description: 'train a model as the run file says (default: tempbalance.yaml)',
   examples: [
@@ -13,7 +10,10 @@ export const trainCommand: CliCommand<{ set: Override[]; json?: boolean }> = {
   ],
   options: [setOption(), jsonOption('print one JSON event a line')],
   async run([file = 'tempbalance.yaml'], { set, json }) {
-    const config = await loadRunFile(file, set);
+    const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
+    const { createRun } = await import('../../shared/local/run-folder.ts');
+    const { runAndWatch } = await import('../run-and-watch.ts');
+    const config = await loadRunFile(file, set.map(parseOverride));
     return runAndWatch(await createRun(config, { source: file, now: new Date() }), { json: json ?? false });
   },
 };

@@ -35,7 +35,7 @@ const learningRate = 2e-3;
 const epochs = Number(args.epochs);
 const grid = { points: 64, times: 41, duration: 2 };
 
-const engine = await openEngine('auto', (message) => process.stderr.write(`${message}\n`));
+const engine = await openEngine('wasm');
 const source = asTrajectories(generateBurgers({ ...grid, viscosity, samples: 256, seed }));
 const heldOut = asTrajectories(generateBurgers({ ...grid, viscosity, samples: 32, seed: seed + 1000 }));
 const targetPath = here('target.hdf5');

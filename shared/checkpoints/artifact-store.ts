@@ -9,14 +9,15 @@ export interface StoredObject {
 }
 
 /**
- * Where a run's artifacts live: a folder, a bucket, memory. Keys are `/`-separated names without `.` or `..` parts.
- * Every write is atomic: a reader sees the old bytes or the new ones, never a mixture, and a writer that dies leaves the old.
+ * Where a run's artifacts live: a folder, a bucket, memory. Keys are `/`-separated names without `.` or `..` parts; no key
+ * is also the folder of another. Every write is atomic: a reader sees the old bytes or the new ones, never a mixture, and
+ * a writer that dies leaves the old. Writers that race for a key all use `putIfAbsent` or `putIfMatch`.
  */
 export interface ArtifactStore {
   /** For messages, e.g. the folder. */
   readonly label: string;
   get(key: string): Promise<StoredObject | undefined>;
-  /** The object for ranged reads; undefined when there is none. */
+  /** The object for ranged reads; undefined when there is none. A read fails rather than mix two versions of it. */
   open(key: string): Promise<ByteSource | undefined>;
   /** Writes unconditionally; returns the new tag. */
   put(key: string, bytes: Uint8Array): Promise<string>;
@@ -35,6 +36,12 @@ export function checkKey(key: string): void {
   const wrong = key.split('/').some((part) => part === '' || part === '.' || part === '..');
   if (wrong || key.includes('\\') || key.includes('\0'))
     throw new RangeError(`not an artifact key: ${JSON.stringify(key)}`);
+}
+
+/** @throws RangeError for a prefix that no key can begin with. */
+export function checkPrefix(prefix: string): void {
+  const folder = prefix.slice(0, Math.max(0, prefix.lastIndexOf('/')));
+  if (folder !== '' || prefix.startsWith('/')) checkKey(folder);
 }
 
 export function sha256(bytes: Uint8Array): string {

@@ -3,13 +3,13 @@ import { type ArtifactStore, sha256 } from './artifact-store.ts';
 import { encodeJson } from './json.ts';
 import {
   damageOf,
+  decodeHead,
+  decodeManifest,
+  encodeManifest,
   type FileRecords,
-  type Head,
   type Manifest,
-  manifestSchema,
   readHead,
   readHeadManifest,
-  readManifest,
 } from './manifest.ts';
 import { runKeys } from './run-keys.ts';
 
@@ -33,24 +33,38 @@ async function refuseDamage(store: ArtifactStore, attempt: Attempt): Promise<voi
   }
 }
 
-async function isIntact(store: ArtifactStore, manifest: Manifest): Promise<boolean> {
-  for (const file of Object.keys(manifest.files)) if (await damageOf(store, manifest, file)) return false;
-  return true;
+/** A manifest as it is stored, and the digest by which the head and the next manifest name it. */
+interface StoredManifest {
+  readonly manifest: Manifest;
+  readonly digest: string;
 }
 
-/** The manifest that stands for the epoch: ours, or an intact one that a writer left before it died. */
-async function placeManifest(store: ArtifactStore, ours: Manifest): Promise<Manifest> {
-  const key = runKeys.manifest(ours.run, ours.epoch);
-  if (await store.putIfAbsent(key, encodeJson(ours))) return ours;
-  const theirs = await readManifest(store, ours.run, ours.epoch).catch(() => undefined);
-  if (theirs && theirs.previous === ours.previous && (await isIntact(store, theirs))) return theirs;
-  await store.put(key, encodeJson(ours));
-  return ours;
+/** The manifest that stands for the epoch: ours, or an intact one that a writer left before the head was moved. */
+async function placeManifest(store: ArtifactStore, ours: Manifest): Promise<StoredManifest> {
+  const { run, epoch, previous } = ours;
+  const key = runKeys.manifest(run, epoch);
+  const bytes = encodeManifest(ours);
+  const placed = { manifest: ours, digest: sha256(bytes) };
+  for (;;) {
+    if (await store.putIfAbsent(key, bytes)) return placed;
+    const theirs = await inspect(store, run, epoch);
+    if ('manifest' in theirs && theirs.manifest.previous === previous) return theirs;
+    const object = await store.get(key);
+    if (object && (await store.putIfMatch(key, bytes, object.etag))) return placed;
+  }
 }
 
-function moveHead(store: ArtifactStore, run: string, from: Head | undefined, epoch: number, manifestDigest: string) {
-  const bytes = encodeJson({ epoch, manifest: manifestDigest });
-  return from ? store.putIfMatch(runKeys.head(run), bytes, from.etag) : store.putIfAbsent(runKeys.head(run), bytes);
+/** Moves the head from the version with this tag (undefined: there is none); false when another process was first. */
+async function moveHead(
+  store: ArtifactStore,
+  run: string,
+  etag: string | undefined,
+  { manifest, digest }: StoredManifest,
+): Promise<boolean> {
+  const key = runKeys.head(run);
+  const bytes = encodeJson({ epoch: manifest.epoch, manifest: digest });
+  const moved = etag === undefined ? store.putIfAbsent(key, bytes) : store.putIfMatch(key, bytes, etag);
+  return (await moved) !== undefined;
 }
 
 /**
@@ -72,24 +86,18 @@ export async function commit(store: ArtifactStore, attempt: Attempt, committedAt
     );
   }
   await refuseDamage(store, attempt);
-  const { files } = attempt;
-  const previous = head?.manifest ?? null;
-  const manifest = await placeManifest(
-    store,
-    manifestSchema.parse({
-      version: 1,
-      run,
-      epoch,
-      attempt: attempt.attempt,
-      previous,
-      files,
-      committedAt: committedAt.toISOString(),
-    }),
-  );
-  const digest = sha256(encodeJson(manifest));
-  if (await moveHead(store, run, head, epoch, digest)) return manifest;
+  const placed = await placeManifest(store, {
+    version: 1,
+    run,
+    epoch,
+    attempt: attempt.attempt,
+    previous: head?.manifest ?? null,
+    files: attempt.files,
+    committedAt: committedAt.toISOString(),
+  });
+  if (await moveHead(store, run, head?.etag, placed)) return placed.manifest;
   const winner = await readHead(store, run);
-  if (winner?.epoch === epoch && winner.manifest === digest) return manifest;
+  if (winner?.epoch === epoch && winner.manifest === placed.digest) return placed.manifest;
   throw new RunError(`another process committed epoch ${winner?.epoch ?? epoch} first`, {
     where: `${store.label}/${run}`,
     remedy: 'Nothing is lost: that process goes on with the run.',
@@ -103,54 +111,91 @@ export interface Damage {
   readonly what: string;
 }
 
-async function inspect(store: ArtifactStore, run: string, epoch: number): Promise<Manifest | Damage> {
+/** The epoch's manifest when it and all of its files are intact, else the first thing that is wrong. */
+async function inspect(store: ArtifactStore, run: string, epoch: number): Promise<StoredManifest | Damage> {
   const key = runKeys.manifest(run, epoch);
-  let manifest: Manifest | undefined;
-  try {
-    manifest = await readManifest(store, run, epoch);
-  } catch {
-    return { epoch, key, what: 'is damaged' };
-  }
-  if (!manifest) return { epoch, key, what: 'is missing' };
+  const object = await store.get(key);
+  if (!object) return { epoch, key, what: 'is missing' };
+  const manifest = decoded(() => decodeManifest(run, epoch, object.bytes));
+  if (!manifest) return { epoch, key, what: 'is damaged' };
   for (const file of Object.keys(manifest.files)) {
     const what = await damageOf(store, manifest, file);
     if (what) return { epoch, key: runKeys.artifact(run, epoch, manifest.attempt, file), what };
   }
-  return manifest;
+  return { manifest, digest: sha256(object.bytes) };
+}
+
+function decoded<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The highest epoch that has a manifest. */
+async function newestEpoch(store: ArtifactStore, run: string): Promise<number | undefined> {
+  const keys = await store.list(runKeys.epochs(run));
+  const epochs = keys.map((key) => Number(/\/(\d+)\/manifest\.json$/.exec(key)?.[1] ?? -1));
+  const newest = epochs.reduce((a, b) => Math.max(a, b), -1);
+  return newest < 0 ? undefined : newest;
+}
+
+/** What a run can go on from. */
+export interface Recovery {
+  /** The epoch to go on from; undefined when nothing was ever committed. */
+  readonly manifest: Manifest | undefined;
+  /** What was wrong, newest first; older epochs without their pruned weights are in it too. */
+  readonly damage: readonly Damage[];
 }
 
 /**
- * Checks the last committed epoch, and falls back to the newest one whose files are all intact: the head is moved
- * there and the manifests above it are set aside, so that those epochs are trained again.
- * @returns the epoch to go on from (undefined when nothing was ever committed) and what was wrong.
+ * Makes the head name an intact epoch.
+ * - An intact head moves forward over a manifest that was written just before its writer died.
+ * - From a damaged epoch the head moves back to the newest intact one; the manifests above it are set aside, so that those
+ *   epochs are trained again.
+ * - A head that is damaged or gone is made anew, from the newest intact manifest.
+ *
  * @throws RunError when no intact epoch is left.
  */
-export async function recover(
-  store: ArtifactStore,
-  run: string,
-): Promise<{ manifest: Manifest | undefined; damage: Damage[] }> {
-  const head = await readHead(store, run);
-  if (!head) return { manifest: undefined, damage: [] };
+export async function recover(store: ArtifactStore, run: string): Promise<Recovery> {
+  const headKey = runKeys.head(run);
+  const object = await store.get(headKey);
+  const head = object && decoded(() => decodeHead(run, object));
+  const newest = head?.epoch ?? (await newestEpoch(store, run));
+  const neverCommitted = !object && !newest;
   const damage: Damage[] = [];
-  for (let epoch = head.epoch; epoch >= 0; epoch--) {
+  if (!head && !neverCommitted) {
+    damage.push({ epoch: newest ?? 0, key: headKey, what: object ? 'is damaged' : 'is missing' });
+  }
+  const settleOn = async (found: StoredManifest) => {
+    if (await moveHead(store, run, object?.etag, found)) return;
+    throw new RunError('another process moved the run while it was being repaired', {
+      where: `${store.label}/${run}`,
+      remedy: 'Let the other process finish, or resume when it has stopped.',
+    });
+  };
+  for (let epoch = newest ?? -1; epoch >= 0; epoch--) {
     const found = await inspect(store, run, epoch);
     if ('what' in found) {
       damage.push(found);
       continue;
     }
-    const digest = sha256(encodeJson(found));
-    if (epoch === head.epoch && digest === head.manifest) return { manifest: found, damage };
-    if (!(await moveHead(store, run, head, epoch, digest))) {
-      throw new RunError('another process moved the run while it was being repaired', {
-        where: `${store.label}/${run}`,
-      });
+    if (found.digest === head?.manifest) {
+      const next = await inspect(store, run, epoch + 1);
+      if (!('manifest' in next) || next.manifest.previous !== found.digest) return { manifest: found.manifest, damage };
+      await settleOn(next);
+      return { manifest: next.manifest, damage };
     }
-    for (let above = head.epoch; above > epoch; above--) await setAside(store, run, above);
-    return { manifest: found, damage };
+    if (head?.epoch === epoch) damage.push({ epoch, key: headKey, what: 'names another manifest' });
+    await settleOn(found);
+    for (let above = newest!; above > epoch; above--) await setAside(store, run, above);
+    return { manifest: found.manifest, damage };
   }
   const [first] = damage;
-  throw new RunError(`${first!.what}, and no older epoch is intact`, {
-    where: `${store.label}/${first!.key}`,
+  if (!first || neverCommitted) return { manifest: undefined, damage: [] };
+  throw new RunError(`${first.what}, and no older epoch is intact`, {
+    where: `${store.label}/${first.key}`,
     remedy: 'Restore the run folder from a copy, or start a new run.',
   });
 }

@@ -1,10 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
 import * as nodeFiles from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RunError, TransientError } from '../core/errors.ts';
+import { TransientError } from '../core/errors.ts';
 import { fileSource } from '../tensors/byte-source.ts';
-import { type ArtifactStore, checkKey, sha256 } from './artifact-store.ts';
+import { type ArtifactStore, checkKey, checkPrefix, sha256 } from './artifact-store.ts';
+import { codeOf, diskError } from './disk-error.ts';
+import { draftName, sweepDrafts } from './drafts.ts';
 import { acquireProcessLock } from './process-lock.ts';
 
 /** The part of node:fs/promises that writes, so that tests can make a disk fail. */
@@ -13,26 +14,10 @@ export type FileWriter = Pick<typeof nodeFiles, 'open' | 'rename' | 'link'>;
 /** Unfinished writes and locks lie here, outside every run. */
 const scratchFolder = '.tempbalance-scratch';
 
-const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+/** How long a compare-and-swap waits for another process that is at the same key. */
+const longestWaitMs = 10_000;
 
-/** Turns what the disk says into a message; what was stored before is untouched. */
-function diskError(error: unknown, path: string): Error {
-  const code = codeOf(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new RunError('the disk is full; what was committed before is intact', {
-      where: path,
-      remedy: 'Free some space (or keep fewer epochs: output.keep), then resume the run.',
-      cause: error,
-    });
-  }
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
-    return new RunError('may not be written', { where: path, remedy: 'Check the folder and its owner.', cause: error });
-  }
-  if (code === 'EIO' || code === 'EBUSY' || code === 'EMFILE' || code === 'ENFILE') {
-    return new TransientError(`writing failed (${code})`, { where: path, cause: error });
-  }
-  return error as Error;
-}
+const isAbsence = (error: unknown) => ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error) ?? '');
 
 async function syncFolder(path: string): Promise<void> {
   const folder = await nodeFiles.open(path);
@@ -43,20 +28,30 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Makes a folder so that it lasts: every folder that was made is synced into the one above it. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await nodeFiles.mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made)) {
+    await syncFolder(dirname(made));
+  }
+}
+
 /** A store in the folder `root`; each object is a file, written aside, synced and moved into place. */
 export function fileStore(root: string, files: FileWriter = nodeFiles): ArtifactStore {
   const scratch = join(root, scratchFolder);
   const pathOf = (key: string) => {
     checkKey(key);
+    if (key.startsWith(`${scratchFolder}/`)) throw new RangeError(`${scratchFolder} is not for artifacts`);
     return join(root, ...key.split('/'));
   };
 
   /** Writes `bytes` aside and lets `place` move them to their path. */
   async function writeAside<T>(path: string, bytes: Uint8Array, place: (draft: string) => Promise<T>): Promise<T> {
-    const draft = join(scratch, `${process.pid}-${randomUUID()}`);
+    const draft = join(scratch, draftName());
     try {
       await nodeFiles.mkdir(scratch, { recursive: true });
-      await nodeFiles.mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       const file = await files.open(draft, 'wx');
       try {
         await file.writeFile(bytes);
@@ -79,19 +74,28 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
     return sha256(bytes);
   };
 
-  const get = async (key: string) => {
+  /** What `look` finds at the key's path; undefined when there is no file. */
+  async function lookUp<T>(key: string, look: (path: string) => Promise<T>): Promise<T | undefined> {
+    const path = pathOf(key);
     try {
-      const bytes = await nodeFiles.readFile(pathOf(key));
-      return { bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), etag: sha256(bytes) };
+      return (await nodeFiles.stat(path)).isFile() ? await look(path) : undefined;
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EISDIR') return undefined;
-      throw error;
+      if (isAbsence(error)) return undefined;
+      throw diskError(error, path);
     }
-  };
+  }
+
+  const get = (key: string) =>
+    lookUp(key, async (path) => {
+      const { buffer, byteOffset, byteLength } = await nodeFiles.readFile(path);
+      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      return { bytes, etag: sha256(bytes) };
+    });
 
   /** One compare-and-swap at a time per key, over all processes; a process that died holding it is passed over. */
   async function exclusively<T>(key: string, action: () => Promise<T>): Promise<T> {
-    const path = join(scratch, `lock-${createHash('sha256').update(key).digest('hex').slice(0, 32)}`);
+    const path = join(scratch, `lock-${sha256(new TextEncoder().encode(key)).slice(0, 32)}`);
+    const began = performance.now();
     for (;;) {
       const lock = await acquireProcessLock(path, () => new Date());
       if (lock.held) {
@@ -101,6 +105,13 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
           await lock.release();
         }
       }
+      if (performance.now() - began > longestWaitMs) {
+        const { pid, host } = lock.holder;
+        throw new TransientError(`process ${pid} on ${host} has been writing it for too long`, {
+          where: join(root, key),
+          remedy: `If that process is certainly gone, delete ${path}.`,
+        });
+      }
       await sleep(1 + 4 * Math.random());
     }
   }
@@ -108,15 +119,8 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
   return {
     label: root,
     get,
-    async open(key) {
-      try {
-        return await fileSource(pathOf(key));
-      } catch (error) {
-        if (codeOf(error) === 'ENOENT') return undefined;
-        throw error;
-      }
-    },
-    put: (key, bytes) => replace(pathOf(key), bytes),
+    open: (key) => lookUp(key, fileSource),
+    put: async (key, bytes) => replace(pathOf(key), bytes),
     async putIfAbsent(key, bytes) {
       const path = pathOf(key);
       const created = await writeAside(path, bytes, (draft) =>
@@ -130,16 +134,19 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
       );
       return created ? sha256(bytes) : undefined;
     },
-    putIfMatch: (key, bytes, etag) =>
-      exclusively(key, async () => ((await get(key))?.etag === etag ? replace(pathOf(key), bytes) : undefined)),
+    async putIfMatch(key, bytes, etag) {
+      const path = pathOf(key);
+      return exclusively(key, async () => ((await get(key))?.etag === etag ? replace(path, bytes) : undefined));
+    },
     async list(prefix) {
+      checkPrefix(prefix);
       const folder = join(root, ...prefix.split('/').slice(0, -1));
       let found: Awaited<ReturnType<typeof readTree>>;
       try {
         found = await readTree(folder);
       } catch (error) {
-        if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
-        throw error;
+        if (isAbsence(error)) return [];
+        throw diskError(error, folder);
       }
       return found
         .filter((entry) => entry.isFile())
@@ -148,7 +155,13 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
         .sort();
     },
     async delete(key) {
-      await nodeFiles.rm(pathOf(key), { force: true });
+      const path = pathOf(key);
+      try {
+        await nodeFiles.unlink(path);
+      } catch (error) {
+        const isFolder = codeOf(error) === 'EPERM' && (await nodeFiles.stat(path)).isDirectory();
+        if (!isAbsence(error) && !isFolder) throw diskError(error, path);
+      }
     },
   };
 }
@@ -156,19 +169,4 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
 const readTree = (folder: string) => nodeFiles.readdir(folder, { recursive: true, withFileTypes: true });
 
 /** Removes the unfinished writes of processes that are gone. */
-export async function sweepScratch(root: string): Promise<void> {
-  const scratch = join(root, scratchFolder);
-  for (const name of await nodeFiles.readdir(scratch).catch(() => [])) {
-    const pid = Number(/^(\d+)-/.exec(name)?.[1]);
-    if (pid && !processExists(pid)) await nodeFiles.rm(join(scratch, name), { force: true });
-  }
-}
-
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
-  }
-}
+export const sweepScratch = (root: string): Promise<void> => sweepDrafts(join(root, scratchFolder));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
-import { type ArtifactStore, sha256 } from './artifact-store.ts';
-import { decodeJson, readJson } from './json.ts';
+import { type ArtifactStore, type StoredObject, sha256 } from './artifact-store.ts';
+import { decodeJson, encodeJson } from './json.ts';
 import { runKeys } from './run-keys.ts';
 
 export const fileRecordSchema = z.strictObject({ bytes: z.int().nonnegative(), sha256: z.string().length(64) });
@@ -9,10 +9,9 @@ export type FileRecord = z.infer<typeof fileRecordSchema>;
 export const fileRecordsSchema = z.record(z.string(), fileRecordSchema);
 export type FileRecords = z.infer<typeof fileRecordsSchema>;
 
-/** What makes an epoch committed: the files of one attempt and their digests. Written last, by Checkpoint alone. */
-export const manifestSchema = z.strictObject({
+/** The content of `manifest.json`; it holds no key prefix, so that a run can be moved or renamed. */
+const manifestSchema = z.strictObject({
   version: z.literal(1),
-  run: z.string(),
   /** 0 is the model before training. */
   epoch: z.int().nonnegative(),
   attempt: z.string(),
@@ -21,7 +20,23 @@ export const manifestSchema = z.strictObject({
   files: fileRecordsSchema,
   committedAt: z.iso.datetime(),
 });
-export type Manifest = z.infer<typeof manifestSchema>;
+
+/** What makes an epoch committed: the files of one attempt and their digests. Written last, by Checkpoint alone. */
+export interface Manifest extends Readonly<z.infer<typeof manifestSchema>> {
+  readonly run: string;
+}
+
+/** @throws RunError when the bytes are not the manifest of this epoch. */
+export function decodeManifest(run: string, epoch: number, bytes: Uint8Array): Manifest {
+  const key = runKeys.manifest(run, epoch);
+  const manifest = decodeJson(key, bytes, manifestSchema);
+  if (manifest.epoch !== epoch) throw new RunError(`is the manifest of epoch ${manifest.epoch}`, { where: key });
+  return { run, ...manifest };
+}
+
+export function encodeManifest({ run: _, ...content }: Manifest): Uint8Array {
+  return encodeJson(content);
+}
 
 const headSchema = z.strictObject({ epoch: z.int().nonnegative(), manifest: z.string() });
 
@@ -33,14 +48,20 @@ export interface Head {
   readonly etag: string;
 }
 
-export async function readHead(store: ArtifactStore, run: string): Promise<Head | undefined> {
-  const key = runKeys.head(run);
-  const object = await store.get(key);
-  return object && { ...decodeJson(key, object.bytes, headSchema), etag: object.etag };
+/** @throws RunError when it is damaged. */
+export function decodeHead(run: string, { bytes, etag }: StoredObject): Head {
+  return { ...decodeJson(runKeys.head(run), bytes, headSchema), etag };
 }
 
-export const readManifest = (store: ArtifactStore, run: string, epoch: number): Promise<Manifest | undefined> =>
-  readJson(store, runKeys.manifest(run, epoch), manifestSchema);
+export async function readHead(store: ArtifactStore, run: string): Promise<Head | undefined> {
+  const object = await store.get(runKeys.head(run));
+  return object && decodeHead(run, object);
+}
+
+export async function readManifest(store: ArtifactStore, run: string, epoch: number): Promise<Manifest | undefined> {
+  const object = await store.get(runKeys.manifest(run, epoch));
+  return object && decodeManifest(run, epoch, object.bytes);
+}
 
 /**
  * The manifest of the last committed epoch.
@@ -57,7 +78,7 @@ export async function readHeadManifest(store: ArtifactStore, run: string): Promi
       remedy: 'Resume the run: it falls back to the last intact epoch.',
     });
   }
-  return decodeJson(key, object.bytes, manifestSchema);
+  return decodeManifest(run, head.epoch, object.bytes);
 }
 
 /** Writes a file of an attempt; nothing reads it until a manifest, or the task's own message, names it. */

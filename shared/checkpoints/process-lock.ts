@@ -1,64 +1,47 @@
-import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { codeOf, diskError } from './disk-error.ts';
+import { draftName } from './drafts.ts';
+import { processStart } from './process-start.ts';
 
 const holderSchema = z.object({
-  pid: z.int(),
+  pid: z.int().positive(),
   host: z.string(),
-  /** Start time of the process in clock ticks since boot, where the system tells it: a reused pid differs in it. */
+  /** Start of the process, where the system tells it: a reused pid differs in it. */
   started: z.string(),
   since: z.string(),
+  /** Makes every taking of the lock another one. */
+  token: z.string(),
 });
 
 /** The process that holds a lock. */
 export type LockHolder = z.infer<typeof holderSchema>;
 
-/** Field 22 of /proc/<pid>/stat; empty where there is no such file. */
-async function processStart(pid: number): Promise<string> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
-}
-
 async function isAlive(holder: LockHolder): Promise<boolean> {
   if (holder.host !== hostname()) return true;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
-  return (await processStart(holder.pid)) === holder.started;
+  const started = await processStart(holder.pid);
+  return started === undefined || started === holder.started;
 }
 
-async function readHolder(path: string): Promise<{ text: string; holder: LockHolder | undefined } | undefined> {
+function parseHolder(text: string): LockHolder | undefined {
   try {
-    const text = await readFile(path, 'utf8');
-    const parsed = holderSchema.safeParse(JSON.parse(text));
-    return { text, holder: parsed.data };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    if (error instanceof SyntaxError) return { text: '', holder: undefined };
-    throw error;
+    return holderSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
   }
 }
 
-/** Takes a dead holder's file away, unless somebody has replaced it in the meantime. */
-async function removeStale(path: string, seen: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+async function readLock(path: string): Promise<string | undefined> {
   try {
-    await rename(path, aside);
+    return await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-  const taken = await readHolder(aside);
-  if (taken && taken.text !== seen) await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
 }
 
 /** A lock that this process holds. */
@@ -67,37 +50,78 @@ export interface ProcessLock {
   release(): Promise<void>;
 }
 
+/** Whoever else has the lock. */
+export interface LockRefusal {
+  readonly held: false;
+  readonly holder: LockHolder;
+}
+
 /**
  * Takes the lock file `path` for this process, or says which live process has it. A lock left by a process that died
- * (killed, crashed, machine restarted) is taken over; one from another host is believed.
+ * (killed, crashed, machine restarted) is taken over, by one process however many try; one from another host is believed.
+ * @throws RunError when the disk is full.
  */
-export async function acquireProcessLock(
-  path: string,
-  now: () => Date,
-): Promise<ProcessLock | { held: false; holder: LockHolder }> {
-  await mkdir(dirname(path), { recursive: true });
+export async function acquireProcessLock(path: string, now: () => Date): Promise<ProcessLock | LockRefusal> {
   const mine: LockHolder = {
     pid: process.pid,
     host: hostname(),
-    started: await processStart(process.pid),
+    started: (await processStart(process.pid)) ?? '',
     since: now().toISOString(),
+    token: randomUUID(),
   };
-  const draft = `${path}.${randomUUID()}`;
-  await writeFile(draft, JSON.stringify(mine));
+  const draft = join(dirname(path), draftName());
   try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(draft, JSON.stringify(mine));
     for (;;) {
-      try {
-        await link(draft, path);
-        return { held: true, release: () => rm(path, { force: true }) };
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
-      const current = await readHolder(path);
-      if (!current) continue;
-      if (current.holder && (await isAlive(current.holder))) return { held: false, holder: current.holder };
-      await removeStale(path, current.text);
+      if (await placeLock(draft, path)) return heldLock(path);
+      const found = await readLock(path);
+      if (found === undefined) continue;
+      const holder = parseHolder(found);
+      if (holder && (await isAlive(holder))) return { held: false, holder };
+      if (!(await removeStale(path, found, now))) await sleep(1 + 4 * Math.random());
     }
+  } catch (error) {
+    throw diskError(error, path);
   } finally {
     await rm(draft, { force: true });
   }
+}
+
+async function placeLock(draft: string, path: string): Promise<boolean> {
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function heldLock(path: string): ProcessLock {
+  let released = false;
+  return {
+    held: true,
+    async release() {
+      if (released) return;
+      released = true;
+      await rm(path, { force: true });
+    },
+  };
+}
+
+/**
+ * Removes a dead holder's lock; false when another process is at it. Only the holder of a second lock, named after the
+ * very content that was found, may remove that content: so nobody removes the lock of the next holder.
+ */
+async function removeStale(path: string, found: string, now: () => Date): Promise<boolean> {
+  const digest = createHash('sha256').update(found).digest('hex').slice(0, 16);
+  const right = await acquireProcessLock(`${path}.${digest}`, now);
+  if (!right.held) return false;
+  try {
+    if ((await readLock(path)) === found) await rm(path, { force: true });
+  } finally {
+    await right.release();
+  }
+  return true;
 }

@@ -10,11 +10,10 @@ export const runKeys = {
   report: (run: string) => `${run}/report.html`,
   model: (run: string, file: string) => `${run}/model/${file}`,
   manifest: (run: string, epoch: number) => `${epochFolder(run, epoch)}/manifest.json`,
-  damagedManifest: (run: string, epoch: number, attempt: string) =>
-    `${epochFolder(run, epoch)}/damaged-${attempt}.json`,
+  damagedManifest: (run: string, epoch: number, digest: string) => `${epochFolder(run, epoch)}/damaged-${digest}.json`,
   artifact: (run: string, epoch: number, attempt: string, file: string) =>
     `${attemptFolder(run, epoch, attempt)}/${file}`,
-  attempt: attemptFolder,
+  epochs: (run: string) => `${run}/epochs/`,
   epoch: epochFolder,
 };
 

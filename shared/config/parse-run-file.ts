@@ -30,7 +30,7 @@ export function parseOverride(text: string): Override {
 }
 
 /** Where in a YAML text the thing at `path` stands: its key, its value, or the nearest section that exists. */
-function lineOf(document: Document, lines: LineCounter, problem: Problem): string {
+function positionOf(document: Document, lines: LineCounter, problem: Problem): { line: number; col: number } {
   let node: unknown = document.contents;
   let offset = isMap(node) ? (node.range?.[0] ?? 0) : 0;
   for (const part of problem.path) {
@@ -44,20 +44,31 @@ function lineOf(document: Document, lines: LineCounter, problem: Problem): strin
       offset = (node as { range?: [number] } | undefined)?.range?.[0] ?? offset;
     } else break;
   }
-  const { line, col } = lines.linePos(offset);
-  return `${line}:${col}`;
+  return lines.linePos(offset);
 }
 
 const startsWith = (path: readonly unknown[], prefix: readonly unknown[]) =>
   prefix.every((part, index) => path[index] === part);
 
-function formatProblem(file: string, document: Document, lines: LineCounter, overrides: readonly Override[]) {
-  return (problem: Problem) => {
+/** The problems as lines, in the order of the file, those of overrides last. */
+function formatProblems(
+  problems: readonly Problem[],
+  { file, document, lines }: { file: string; document: Document; lines: LineCounter },
+  overrides: readonly Override[],
+): string[] {
+  const located = problems.map((problem) => {
     const override = overrides.findLast(({ path }) => startsWith(problem.path, path) || startsWith(path, problem.path));
-    const where = override ? `--set ${override.text}` : `${file}:${lineOf(document, lines, problem)}`;
-    const hint = problem.hint ? `\n      ${problem.hint}` : '';
-    return `  ${where}  ${formatPath(problem.path) || 'the run file'}: ${problem.what}${hint}`;
-  };
+    return { problem, override, ...positionOf(document, lines, problem) };
+  });
+  const order = ({ override, line, col }: (typeof located)[number]) =>
+    override ? Number.POSITIVE_INFINITY : line * 1e4 + col;
+  return located
+    .toSorted((a, b) => order(a) - order(b) || 0)
+    .map(({ problem, override, line, col }) => {
+      const where = override ? `--set ${override.text}` : `${file}:${line}:${col}`;
+      const hint = problem.hint ? `\n      ${problem.hint}` : '';
+      return `  ${where}  ${formatPath(problem.path) || 'the run file'}: ${problem.what}${hint}`;
+    });
 }
 
 /** One error for everything that is wrong. */
@@ -91,7 +102,7 @@ export function parseRunFile(text: string, file: string, overrides: readonly Ove
   if (parsed.success) return parsed.data;
   const schema = runFileJsonSchema();
   const problems = explainIssues(parsed.error.issues, input, (path) => keysAt(schema, input, path));
-  return refuse(file, problems.map(formatProblem(file, document, lines, overrides)));
+  return refuse(file, formatProblems(problems, { file, document, lines }, overrides));
 }
 
 function applyOverrides(original: Record<string, unknown>, overrides: readonly Override[]): Record<string, unknown> {

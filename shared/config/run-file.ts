@@ -31,25 +31,15 @@ const outputSchema = z
   })
   .describe('Where the results go.');
 
-export const runFileSchema = z
-  .strictObject({
-    model: modelSchema,
-    dataset: datasetSchema,
-    training: trainingSchema.prefault({}),
-    balance: balanceSchema.prefault({}),
-    convergence: convergenceSchema.prefault({}),
-    budget: budgetSchema.prefault({}),
-    output: outputSchema.prefault({}),
-  })
-  .superRefine(({ budget }, context) => {
-    if (budget.usd !== undefined && budget.usdPerHour === undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['budget', 'usd'],
-        message: 'a budget in dollars needs budget.usdPerHour, the price of this machine',
-      });
-    }
-  });
+export const runFileSchema = z.strictObject({
+  model: modelSchema,
+  dataset: datasetSchema,
+  training: trainingSchema.prefault({}),
+  balance: balanceSchema.prefault({}),
+  convergence: convergenceSchema.prefault({}),
+  budget: budgetSchema.prefault({}),
+  output: outputSchema.prefault({}),
+});
 
 /** A run's settings with every default filled in. */
 export type RunConfig = z.infer<typeof runFileSchema>;

@@ -28,7 +28,7 @@ export type Decision = z.infer<typeof decisionSchema>;
 /** What Checkpoint has seen of the epoch it commits. */
 export interface Observation {
   readonly epoch: number;
-  /** The convergence metric on the validation data. */
+  /** The convergence metric on the validation data; NaN where it is not a finite number. */
   readonly value: number;
   /** Wall time since the last commit, in seconds. */
   readonly seconds: number;
@@ -39,12 +39,12 @@ const isBetter = (value: number, than: number, { direction, minDelta }: Converge
 
 /** The progress after one more epoch. */
 export function observe(before: Progress | undefined, seen: Observation, convergence: Convergence): Progress {
-  const best = before?.best;
-  const improved = !best || isBetter(seen.value, best.value, convergence);
+  const best = before?.best ?? null;
+  const improved = Number.isFinite(seen.value) && (!best || isBetter(seen.value, best.value, convergence));
   return {
     epoch: seen.epoch,
     best: improved ? { epoch: seen.epoch, value: seen.value } : best,
-    epochsWithoutImprovement: improved ? 0 : before!.epochsWithoutImprovement + 1,
+    epochsWithoutImprovement: improved || !before ? 0 : before.epochsWithoutImprovement + 1,
     seconds: (before?.seconds ?? 0) + seen.seconds,
     slowestEpochSeconds: seen.epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.seconds),
   };

@@ -36,6 +36,12 @@ export function availableEngines(): EngineName[] {
   return [...native, 'wasm', 'cpu'];
 }
 
+/** tfjs-node calls `util.isNullOrUndefined`, which Node 22 warns of and Node 23 no longer has. */
+function restoreRemovedUtilities(): void {
+  const util = ownRequire('node:util') as { isNullOrUndefined?: (value: unknown) => boolean };
+  util.isNullOrUndefined = (value) => value === null || value === undefined;
+}
+
 function openNative(name: 'tfjs-node' | 'tfjs-node-gpu'): Engine {
   const found = findNative(name);
   if (!found) {
@@ -45,6 +51,7 @@ function openNative(name: 'tfjs-node' | 'tfjs-node-gpu'): Engine {
     });
   }
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  restoreRemovedUtilities();
   try {
     const tf = found.requireNative(found.id) as PackageLibrary;
     tf.enableProdMode();

@@ -17,8 +17,11 @@ export function localContext(store: ArtifactStore, emit: (event: ProgressEvent) 
     openWorkload(config: RunConfig) {
       const { model, dataset, training } = config;
       const key = JSON.stringify({ model, dataset, training });
-      const workload = opened.get(key) ?? openWorkload(config);
+      const known = opened.get(key);
+      if (known) return known;
+      const workload = openWorkload(config);
       opened.set(key, workload);
+      workload.catch(() => opened.delete(key));
       return workload;
     },
     versions: { tempbalance: packageJson.version, node: process.version },

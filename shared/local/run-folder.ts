@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { fileStore } from '../checkpoints/file-store.ts';
 import { encodeJson } from '../checkpoints/json.ts';
 import { acquireProcessLock, type ProcessLock } from '../checkpoints/process-lock.ts';
@@ -89,7 +90,10 @@ export async function createRun(
 export async function lockRun({ root, run }: RunFolder, now: () => Date): Promise<ProcessLock> {
   const path = join(root, run, lockFile);
   const lock = await acquireProcessLock(path, now);
-  if (lock.held) return lock;
+  if (lock.held) {
+    await sweepDrafts(join(root, run));
+    return lock;
+  }
   const { pid, host, since } = lock.holder;
   throw new UserError(`is in use by process ${pid} on ${host} since ${since}`, {
     where: join(root, run),

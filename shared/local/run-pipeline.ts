@@ -1,5 +1,10 @@
 /** The workflow document, interpreted in this process. */
-import { ExecutionAbortedError, StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions';
+import {
+  ExecutionAbortedError,
+  type RunOptions,
+  StateMachine,
+  type StateMachineDefinition,
+} from 'aws-local-stepfunctions';
 import type { TaskContext } from '../pipeline/context.ts';
 import { type TaskName, taskMessages } from '../pipeline/messages.ts';
 import document from '../pipeline/pipeline.asl.json' with { type: 'json' };
@@ -10,6 +15,8 @@ export type Execution =
   | { readonly status: 'done' | 'diverged' | 'interrupted' }
   | { readonly status: 'failed'; readonly error: unknown };
 
+type Overrides = NonNullable<RunOptions['overrides']>;
+
 /** Fills in the resources, as a deployment does with the functions' own names. */
 function definition(): StateMachineDefinition {
   const text = JSON.stringify(document).replace(/\$\{(\w+)Arn\}/g, 'arn:aws:lambda:us-east-1:000000000000:function:$1');
@@ -17,34 +24,45 @@ function definition(): StateMachineDefinition {
 }
 
 /**
- * Runs the workflow on the run's folder until it ends, or until `stopRequested` is true after a commit.
+ * Runs the workflow on the run's folder until it ends, or until `stopRequested` is true after a commit. `retryDelay`:
+ * milliseconds before a failed task is tried again, instead of what the document says.
  */
 export async function runPipeline(
   run: string,
   ctx: TaskContext,
   stopRequested: () => boolean = () => false,
+  { retryDelay }: { retryDelay?: number } = {},
 ): Promise<Execution> {
   let thrown: unknown;
   const handler = (name: TaskName) => async (message: unknown) => {
     try {
-      return (await runTask(name, ctx, message)) as never;
-    } catch (error) {
-      thrown = error;
-      throw error;
-    } finally {
+      const result = await runTask(name, ctx, message);
+      if (name !== 'RecordFailure') thrown = undefined;
       if (name === 'Checkpoint' && stopRequested()) execution.abort();
+      return result as never;
+    } catch (error) {
+      if (name !== 'RecordFailure') thrown = error;
+      throw error;
     }
   };
-  const handlers = Object.fromEntries(Object.keys(taskMessages).map((name) => [name, handler(name as TaskName)]));
+  const names = Object.keys(taskMessages) as TaskName[];
   const machine = new StateMachine(definition());
-  const execution = machine.run({ run }, { overrides: { taskResourceLocalHandlers: handlers } });
+  const overrides: Overrides = {
+    taskResourceLocalHandlers: Object.fromEntries(names.map((name) => [name, handler(name)])),
+    ...(retryDelay === undefined
+      ? {}
+      : { retryIntervalOverrides: Object.fromEntries(names.map((name) => [name, retryDelay])) }),
+  };
+  const execution = machine.run({ run }, { overrides });
   const watched = watch(execution.eventLogs, ctx);
   try {
     await execution.result;
     return { status: 'done' };
   } catch (error) {
     if (error instanceof ExecutionAbortedError) return { status: 'interrupted' };
-    return thrown === undefined ? { status: 'diverged' } : { status: 'failed', error: thrown };
+    const cause = error instanceof Error && error.cause;
+    if (cause instanceof Error && cause.name === 'Diverged') return { status: 'diverged' };
+    return { status: 'failed', error: thrown ?? cause ?? error };
   } finally {
     await watched;
   }

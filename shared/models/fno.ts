@@ -146,6 +146,7 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
   );
   const parameters = parametersOf(config, format);
   const spaceAxes = space.map((_, axis) => axis);
+  const points = elementCount(space);
 
   const forward = (tf: TensorLibrary, values: NamedTensors, grid: Tensor) => {
     const fourier = bindFourier(tf, plan);
@@ -169,13 +170,9 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
 
     return (window: Tensor): Tensor => {
       const batch = window.shape[0]!;
-      const flat = tf.reshape(window, [batch, ...space, steps * channels]);
-      const spaceFirst = tf.transpose(flat, [...spaceAxes.map((axis) => axis + 1), 0, dimensions + 1]);
-      const lifted = tf.reshape(onWindow(tf.reshape(spaceFirst, [-1, steps * channels])), [
-        ...space,
-        batch,
-        config.width,
-      ]);
+      const flat = tf.reshape(window, [batch, points, steps * channels]);
+      const spaceFirst = tf.reshape(tf.transpose(flat, [1, 0, 2]), [-1, steps * channels]);
+      const lifted = tf.reshape(onWindow(spaceFirst), [...space, batch, config.width]);
       let hidden: Tensor = tf.add(lifted, gridPart);
       for (const axis of spaceAxes) hidden = appendZeros(tf, hidden, axis, config.padding);
       for (const [block, { spectral, pointwise }] of blocks.entries()) {
@@ -192,7 +189,11 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
               [...space, batch, config.width],
             );
       const out = fc2(gelu(tf, fc1(tf.reshape(cropped, [-1, config.width]))));
-      return tf.transpose(tf.reshape(out, [...space, batch, channels]), [dimensions, ...spaceAxes, dimensions + 1]);
+      return tf.reshape(tf.transpose(tf.reshape(out, [points, batch, channels]), [1, 0, 2]), [
+        batch,
+        ...space,
+        channels,
+      ]);
     };
   };
 

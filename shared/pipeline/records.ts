@@ -71,6 +71,19 @@ export const epochMetricsSchema = z.strictObject({
 });
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
 
+/**
+ * The convergence metric of an epoch; NaN where it was not a finite number.
+ * @throws RunError when it was not measured.
+ */
+export function metricValue(measured: EpochMetrics | undefined, { convergence }: RunConfig, run: string): number {
+  const value = measured?.metrics[convergence.metric];
+  if (value !== undefined) return value ?? Number.NaN;
+  throw new RunError(`${convergence.metric} was not measured`, {
+    where: run,
+    remedy: 'Choose another convergence.metric: this one does not apply to the data.',
+  });
+}
+
 export const outcomeSchema = z.strictObject({
   outcome: z.enum(outcomes),
   reason: z.string(),

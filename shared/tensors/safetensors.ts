@@ -6,8 +6,29 @@ import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
 import { elementCount, formatShape, type HostTensor, type HostTensors } from './tensor.ts';
 
-const bytesPerElement = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
+/** Every type of the format with whole bytes; those that are not floats can be stored but not read as numbers. */
+const bytesPerElement = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  C64: 8,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+} as const;
 type DType = keyof typeof bytesPerElement;
+
+/** Key of the header that is no tensor. */
+const metadataName = '__metadata__';
 
 /** Largest header taken; a million tensors need about as much. */
 const maxHeaderBytes = 100_000_000;
@@ -61,9 +82,9 @@ async function readHeader(source: ByteSource): Promise<{ header: Record<string, 
   }
   if (length > BigInt(maxHeaderBytes)) throw damaged(source.label, `header of ${length} bytes is absurdly large`);
   const dataStart = 8 + Number(length);
-  const text = new TextDecoder().decode(await source.read(8, dataStart));
+  const bytes = await source.read(8, dataStart);
   try {
-    const header: unknown = JSON.parse(text);
+    const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     if (typeof header !== 'object' || header === null || Array.isArray(header)) throw new Error('not a JSON object');
     return { header: header as Record<string, unknown>, dataStart };
   } catch (cause) {
@@ -79,6 +100,7 @@ function checkEntry(label: string, name: string, raw: unknown, dataStart: number
   }
   const { dtype, shape } = parsed.data;
   const [from, to] = parsed.data.data_offsets;
+  if (to < from) throw damaged(label, `tensor "${name}": ends at offset ${to}, before it starts at ${from}`);
   const bytes = elementCount(shape) * bytesPerElement[dtype];
   if (to - from !== bytes) {
     throw damaged(
@@ -95,14 +117,28 @@ function checkEntry(label: string, name: string, raw: unknown, dataStart: number
   return { dtype, shape, start: dataStart + from, end: dataStart + to };
 }
 
-function refuseOverlaps(label: string, entries: ReadonlyMap<string, SafetensorsEntry>): void {
-  const inOrder = [...entries].filter(([, entry]) => entry.end > entry.start).sort(([, a], [, b]) => a.start - b.start);
-  for (const [index, [name, entry]] of inOrder.entries()) {
-    const before = inOrder[index - 1];
-    if (before && entry.start < before[1].end) {
-      throw damaged(label, `tensors "${before[0]}" and "${name}" overlap`);
+/**
+ * The format demands that tensors cover the data exactly: nothing may hide in a gap, behind the end or in two tensors at
+ * once.
+ */
+function checkCoverage(
+  label: string,
+  entries: ReadonlyMap<string, SafetensorsEntry>,
+  dataStart: number,
+  fileSize: number,
+): void {
+  const inOrder = [...entries].sort(([, a], [, b]) => a.start - b.start || a.end - b.end);
+  let before: [name: string, end: number] | undefined;
+  for (const [name, { start, end }] of inOrder) {
+    const [neighbour, covered] = before ?? [undefined, dataStart];
+    if (start < covered) throw damaged(label, `tensors "${neighbour}" and "${name}" overlap`);
+    if (start > covered) {
+      throw damaged(label, `${start - covered} bytes before tensor "${name}" belong to no tensor`);
     }
+    before = [name, end];
   }
+  const rest = fileSize - (before?.[1] ?? dataStart);
+  if (rest > 0) throw damaged(label, `the last ${rest} bytes belong to no tensor`);
 }
 
 /** 16-bit floats as float64 by their bits: sign, exponent, fraction. */
@@ -117,7 +153,7 @@ function halfToNumber(bits: number): number {
 
 function decode<Data extends Float32Array | Float64Array>(bytes: Uint8Array, dtype: DType, into: Data): Data {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (dtype === 'F32' && endianness() === 'LE') into.set(new Float32Array(bytes.slice().buffer));
+  if (dtype === 'F32' && endianness() === 'LE') into.set(new Float32Array(new Uint8Array(bytes).buffer));
   else if (dtype === 'F32') for (let i = 0; i < into.length; i++) into[i] = view.getFloat32(4 * i, true);
   else if (dtype === 'F64') for (let i = 0; i < into.length; i++) into[i] = view.getFloat64(8 * i, true);
   else if (dtype === 'F16') for (let i = 0; i < into.length; i++) into[i] = halfToNumber(view.getUint16(2 * i, true));
@@ -135,15 +171,15 @@ const floatTypes: readonly DType[] = ['F64', 'F32', 'F16', 'BF16'];
 
 /**
  * Opens a safetensors file without reading its tensors.
- * @throws UserError for a malformed header, absurd sizes, or offsets that overlap or leave the file.
+ * @throws UserError for a malformed header, absurd sizes, or offsets that overlap, leave gaps or leave the file.
  */
 export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
   const { header, dataStart } = await readHeader(source);
-  const { __metadata__: metadata, ...rest } = header;
+  const { [metadataName]: metadata, ...rest } = header;
   const entries = new Map(
     Object.entries(rest).map(([name, raw]) => [name, checkEntry(source.label, name, raw, dataStart, source.size)]),
   );
-  refuseOverlaps(source.label, entries);
+  checkCoverage(source.label, entries, dataStart, source.size);
 
   const entry = (name: string): SafetensorsEntry => {
     const found = entries.get(name);
@@ -180,17 +216,22 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   };
 }
 
-/** The bytes of a file with these float32 tensors, in the map's order; the header is padded to a multiple of 8. */
+/**
+ * The bytes of a file with these float32 tensors, in the map's order; the header is padded to a multiple of 8.
+ * @throws RangeError for a tensor whose values don't fill its shape, or one of the name that the format reserves.
+ */
 export function encodeSafetensors(tensors: HostTensors, metadata: Record<string, string> = {}): Uint8Array {
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  const entries: [name: string, entry: unknown][] = [];
+  if (Object.keys(metadata).length > 0) entries.push([metadataName, metadata]);
   let offset = 0;
   for (const [name, { shape, data }] of tensors) {
     if (data.length !== elementCount(shape))
-      throw new Error(`${name}: ${data.length} values for ${formatShape(shape)}`);
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
+      throw new RangeError(`${name}: ${data.length} values for ${formatShape(shape)}`);
+    if (name === metadataName) throw new RangeError(`${name}: can't be the name of a tensor`);
+    entries.push([name, { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] }]);
     offset += data.byteLength;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
   const headerLength = Math.ceil(text.length / 8) * 8;
   const bytes = new Uint8Array(8 + headerLength + offset);
   const view = new DataView(bytes.buffer);

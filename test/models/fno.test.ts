@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
 import type { Engine, NamedTensors, Tensor } from '../../shared/engines/engine.ts';
-import { openEngine } from '../../shared/engines/open-engine.ts';
+import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, modelSchema } from '../../shared/models/registry.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
 import { predictRollout, rolloutLoss } from '../../shared/training/objectives/rollout.ts';
@@ -9,22 +9,21 @@ import { lossAndGradients } from '../../shared/training/train-step.ts';
 import { toEngine } from '../../shared/training/transfer.ts';
 import { type FnoFixture, fnoFixtureNames, readFnoFixture } from '../support/fno-fixture.ts';
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await openEngine('wasm');
-});
-
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Math.max(...Array.from(a, (value, index) => Math.abs(value - b[index]!)));
 const norm = (values: ArrayLike<number>) =>
   Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
 
-describe.each(fnoFixtureNames)('%s agrees with the reference', (name) => {
+const cases = availableEngines().flatMap((engineName) => fnoFixtureNames.map((name) => ({ name, engineName })));
+
+describe.each(cases)('$name on $engineName agrees with the reference', ({ name, engineName }) => {
+  let engine: Engine;
   let fixture: FnoFixture;
   let parameters: NamedTensors;
   let values: Tensor;
   let grid: Tensor;
   beforeAll(async () => {
+    engine = await openEngine(engineName);
     fixture = await readFnoFixture(name);
     parameters = toEngine(engine.tf, fixture.parameters);
     values = engine.tf.tensor(fixture.values.data, [...fixture.values.shape]);

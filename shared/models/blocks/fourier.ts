@@ -138,10 +138,14 @@ function toSpace(tf: TensorLibrary, plan: FourierPlan, matrices: Matrices, spect
  * weights `[in, out, ...modes, 2]`, one tensor for each corner of kept frequencies of the whole axes.
  */
 function realBlocks(tf: TensorLibrary, weights: readonly Tensor[]): Tensor {
-  const joined = weights.length === 1 ? weights[0]! : tf.concat([...weights], 2);
-  const [inputs, outputs, ...modes] = joined.shape.slice(0, -1) as [number, number, ...number[]];
-  const modeAxes = modes.map((_, index) => index + 2).reverse();
-  const ordered = tf.reshape(tf.transpose(joined, [joined.rank - 1, ...modeAxes, 1, 0]), [2, -1, outputs, inputs]);
+  const [inputs, outputs, corner, ...others] = weights[0]!.shape.slice(0, -1) as [number, number, number, ...number[]];
+  const [pairs, modes] = [inputs * outputs, [weights.length * corner, ...others]];
+  // In steps of few axes each: the engines are slow beyond four.
+  const corners = weights.map((weight) => tf.reshape(weight, [pairs, corner, -1]));
+  const joined = tf.reshape(corners.length === 1 ? corners[0]! : tf.concat(corners, 1), [inputs, outputs, -1]);
+  const matricesLast = tf.reshape(tf.transpose(joined, [2, 1, 0]), [...modes, 2, pairs]);
+  const reversed = tf.transpose(matricesLast, [...[...modes, 2].map((_, axis) => axis).reverse(), modes.length + 1]);
+  const ordered = tf.reshape(reversed, [2, -1, outputs, inputs]);
   const [real, imaginary] = tf.unstack(ordered) as [Tensor, Tensor];
   return tf.concat([tf.concat([real, tf.neg(imaginary)], 2), tf.concat([imaginary, real], 2)], 1);
 }

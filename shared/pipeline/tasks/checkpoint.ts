@@ -4,6 +4,7 @@ import { type Manifest, readHead, readHeadManifest } from '../../checkpoints/man
 import { prune } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { RunConfig } from '../../config/run-file.ts';
+import { elapsedSeconds } from '../../core/elapsed.ts';
 import { RunError } from '../../core/errors.ts';
 import { decide, observe, type Progress } from '../../decisions/decide.ts';
 import type { SpectraReport } from '../../spectra/spectrum.ts';
@@ -14,6 +15,7 @@ import {
   type EpochMetrics,
   epochMetricsSchema,
   files,
+  metricValue,
   readAttemptJson,
   readConfig,
   readMetrics,
@@ -63,7 +65,7 @@ async function commitAttempt(
   const now = ctx.now();
   const since = Math.max(Date.parse(state.startedAt), before ? Date.parse(before.committedAt) : 0);
   const measured = await readAttemptJson(ctx.store, state, files.metrics, epochMetricsSchema);
-  const seen = { epoch, value: metricValue(measured, config, run), seconds: (now.getTime() - since) / 1000 };
+  const seen = { epoch, value: metricValue(measured, config, run), seconds: elapsedSeconds(new Date(since), now) };
   const progress = observe(before && (await progressOf(ctx, before)), seen, config.convergence);
   const written = { ...state.files, ...(await writeJson(ctx, state, files.progress, progress)) };
   return commit(ctx.store, { run, epoch, attempt, files: written }, now);
@@ -73,12 +75,6 @@ async function progressOf(ctx: TaskContext, manifest: Manifest): Promise<Progres
   const progress = await readProgress(ctx.store, manifest);
   if (!progress) throw new RunError(`epoch ${manifest.epoch} has no progress on record`, { where: manifest.run });
   return progress;
-}
-
-function metricValue(measured: EpochMetrics | undefined, { convergence }: RunConfig, run: string): number {
-  const value = measured?.metrics[convergence.metric];
-  if (typeof value === 'number') return value;
-  throw new RunError(`epoch ${measured?.epoch} has no finite ${convergence.metric}`, { where: run });
 }
 
 function epochEvent(

@@ -1,5 +1,6 @@
+import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { encodeJson } from '../../checkpoints/json.ts';
-import { readArtifact, readHeadManifest, readManifest } from '../../checkpoints/manifest.ts';
+import { type Manifest, readArtifact, readHeadManifest, readManifest } from '../../checkpoints/manifest.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { RunError } from '../../core/errors.ts';
 import { renderModelCard } from '../../reports/model-card.ts';
@@ -17,24 +18,41 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const { config } = await readRunRecord(store, run);
   const workload = await ctx.openWorkload(config);
 
-  const head = await readHeadManifest(store, run);
-  const best = (await readProgress(store, head))?.best?.epoch ?? head.epoch;
-  const manifest = best === head.epoch ? head : await readManifest(store, run, best);
-  const model = manifest && (await readArtifact(store, manifest, files.model));
-  if (!model) throw new RunError(`the best epoch (${best}) has no model`, { where: `${store.label}/${run}` });
+  const warn = (message: string) => ctx.emit({ type: 'warning', message });
+  const model = await bestModel(ctx, run, warn);
 
-  const outcome: OutcomeRecord = {
-    outcome: decision.outcome,
-    reason: decision.reason,
-    at: ctx.now().toISOString(),
-  };
-  await store.put(runKeys.outcome(run), encodeJson(outcome));
-  const report = await readRunReport(store, run);
+  const { outcome, reason } = decision;
+  const at = ctx.now().toISOString();
+  const report = { ...(await readRunReport(store, run, warn)), status: outcome, reason };
   await store.put(runKeys.model(run, 'model.safetensors'), model);
   await store.put(runKeys.model(run, 'config.json'), encodeJson(workload.modelConfig));
   await store.put(runKeys.model(run, 'README.md'), text(renderModelCard(report)));
-  const page = renderReport({ title: report.name, madeAt: outcome.at, runs: [report] });
+  const page = renderReport({ title: report.name, madeAt: at, runs: [report] });
   await store.put(runKeys.report(run), text(page));
-  ctx.emit({ type: 'finished', run, outcome: outcome.outcome, reason: outcome.reason });
+  const record: OutcomeRecord = { outcome, reason, at };
+  await store.put(runKeys.outcome(run), encodeJson(record));
+  ctx.emit({ type: 'finished', run, outcome, reason });
   return state;
+}
+
+/** The best epoch's weights; where they are damaged, those of the last epoch, so that there is always a model. */
+async function bestModel(ctx: TaskContext, run: string, warn: (message: string) => void): Promise<Uint8Array> {
+  const { store } = ctx;
+  const head = await readHeadManifest(store, run);
+  const best = (await readProgress(store, head))?.best?.epoch ?? head.epoch;
+  if (best !== head.epoch) {
+    try {
+      return await modelOf(store, await readManifest(store, run, best), `the best epoch (${best})`);
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error;
+      warn(`${error.message}; exporting the model of the last epoch (${head.epoch}) instead`);
+    }
+  }
+  return modelOf(store, head, `the last epoch (${head.epoch})`);
+}
+
+async function modelOf(store: ArtifactStore, manifest: Manifest | undefined, which: string): Promise<Uint8Array> {
+  const model = manifest && (await readArtifact(store, manifest, files.model));
+  if (!model) throw new RunError(`${which} has no model`, { where: store.label });
+  return model;
 }

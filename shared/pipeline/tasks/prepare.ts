@@ -5,6 +5,7 @@ import { prune } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
+import { elapsedSeconds } from '../../core/elapsed.ts';
 import { RunError, UserError } from '../../core/errors.ts';
 import { fingerprintFile } from '../../datasets/fingerprint.ts';
 import { decide } from '../../decisions/decide.ts';
@@ -16,6 +17,7 @@ import type { PipelineState } from '../messages.ts';
 import {
   type EpochMetrics,
   files,
+  metricValue,
   type RunRecord,
   readMetrics,
   readProgress,
@@ -71,7 +73,7 @@ function historyOf(
   const [worst] = damage;
   return {
     notes: [
-      ...(worst ? [`${worst.key} ${worst.what}: went back to epoch ${manifest?.epoch}, the last intact one`] : []),
+      ...(worst ? [`${worst.key} ${worst.what}: going on from epoch ${manifest?.epoch}, the last intact one`] : []),
       ...(before ? describeChanges(before.config, config) : []),
     ],
     begun: manifest ? `resumed after epoch ${manifest.epoch}` : 'started',
@@ -98,7 +100,7 @@ async function begin(
     applied: [],
     engine: workload.engine,
   };
-  const seconds = (ctx.now().getTime() - clock.getTime()) / 1000;
+  const seconds = elapsedSeconds(clock, ctx.now());
   return {
     ...at,
     startedAt,
@@ -115,13 +117,9 @@ async function goOn(
   { run, config, startedAt }: Prepared,
   manifest: Manifest,
 ): Promise<PipelineState> {
-  const [progress, metrics] = [await readProgress(ctx.store, manifest), await readMetrics(ctx.store, manifest)];
-  const value = metrics?.metrics[config.convergence.metric];
-  if (!progress || typeof value !== 'number') {
-    throw new RunError(`epoch ${manifest.epoch} has no ${config.convergence.metric} on record`, {
-      where: `${ctx.store.label}/${run}`,
-    });
-  }
+  const progress = await readProgress(ctx.store, manifest);
+  if (!progress) throw new RunError(`epoch ${manifest.epoch} has no progress on record`, { where: run });
+  const value = metricValue(await readMetrics(ctx.store, manifest), config, run);
   await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
   await prune(ctx.store, manifest, {
     keep: config.output.keep,

@@ -1,4 +1,5 @@
 import { readHeadManifest } from '../../checkpoints/manifest.ts';
+import { elapsedSeconds } from '../../core/elapsed.ts';
 import { RunError } from '../../core/errors.ts';
 import { readCommittedTensors, writeJson, writeTensors } from '../attempt.ts';
 import type { TaskContext } from '../context.ts';
@@ -38,7 +39,7 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
     metrics: Object.fromEntries(
       Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]),
     ),
-    seconds: (ctx.now().getTime() - clock.getTime()) / 1000,
+    seconds: elapsedSeconds(clock, ctx.now()),
     baseLearningRate: trained.baseLearningRate,
     applied: trained.applied,
     engine: workload.engine,

@@ -10,9 +10,6 @@ export interface TrajectoryBatch {
   readonly grid: Tensor;
 }
 
-/** Axes of a field `[batch, ...space, time, channels]` with time put first. */
-const timeFirst = (rank: number) => [rank - 2, ...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1];
-
 /** Drops the oldest step of a window and appends the newest, all `[rows, steps * channels]`, as products with 0/1 matrices. */
 function bindSlide(tf: TensorLibrary, steps: number, channels: number): (window: Tensor, next: Tensor) => Tensor {
   const kept = (steps - 1) * channels;
@@ -77,16 +74,15 @@ export function rolloutLoss(
   window: number,
   { values, grid }: TrajectoryBatch,
 ): Tensor {
-  const time = values.shape.at(-2)!;
-  const head = values.shape.map(() => 0);
-  const start = tf.slice(values, head, [...values.shape.slice(0, -2), window, -1]);
-  const targets = tf.slice(
-    tf.transpose(values, timeFirst(values.rank)),
-    [window, ...head.slice(1)],
-    head.map(() => -1),
-  );
-  const predictions = tf.stack(rollOut(tf, model, parameters, start, grid, time - window));
-  return tf.mul(tf.mean(tf.square(tf.sub(predictions, targets))), time - window);
+  const [batch, ...space] = values.shape.slice(0, -2) as [number, ...number[]];
+  const [time, channels] = values.shape.slice(-2) as [number, number];
+  const rows = tf.reshape(values, [-1, time * channels]);
+  const start = tf.reshape(tf.slice(rows, [0, 0], [-1, window * channels]), [batch, ...space, window, channels]);
+  const timeFirst = tf.transpose(tf.reshape(values, [-1, time, channels]), [1, 0, 2]);
+  const targets = tf.slice(timeFirst, [window, 0, 0], [-1, -1, -1]);
+  const predictions = rollOut(tf, model, parameters, start, grid, time - window);
+  const predicted = tf.reshape(tf.concat(predictions, 0), targets.shape);
+  return tf.mul(tf.mean(tf.square(tf.sub(predicted, targets))), time - window);
 }
 
 /** The roll-out without gradients: `[batch, ...space, steps, channels]`. */

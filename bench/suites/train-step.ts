@@ -1,12 +1,12 @@
-/** Median time per training step of seeded, named cases. Usage: node bench/train-step.ts [--json] [--engine NAME] */
-import { parseArgs } from 'node:util';
-import { randomFor } from '../shared/core/random.ts';
-import type { Trajectories } from '../shared/datasets/trajectories.ts';
-import { type EngineChoice, engineChoices, openEngine } from '../shared/engines/open-engine.ts';
-import { buildModel, modelSchema } from '../shared/models/registry.ts';
-import { elementCount } from '../shared/tensors/tensor.ts';
-import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
-import { trainEpoch } from '../shared/training/train-epoch.ts';
+import { randomFor } from '../../shared/core/random.ts';
+import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import type { Engine } from '../../shared/engines/engine.ts';
+import { openEngine } from '../../shared/engines/open-engine.ts';
+import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { elementCount } from '../../shared/tensors/tensor.ts';
+import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
+import { trainEpoch } from '../../shared/training/train-epoch.ts';
+import { median, type Result, type Suite } from '../suite.ts';
 
 interface Case {
   readonly name: string;
@@ -57,18 +57,29 @@ function noise({ name, space, channels, window, rolloutSteps, batchSize, steps }
   };
 }
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+/** Time per training step: forward, backward through the roll-out, optimizer. */
+export const trainStep: Suite = {
+  name: 'train-step',
+  async run({ engine: choice }) {
+    const engine = await openEngine(choice, console.warn);
+    const results: Result[] = [];
+    for (const each of cases) {
+      const times = await timeSteps(engine, each);
+      results.push({
+        case: each.name,
+        engine: engine.version,
+        rolloutSteps: each.rolloutSteps,
+        batchSize: each.batchSize,
+        firstStepMs: times[0]!,
+        medianStepMs: median(times.slice(1)),
+      });
+    }
+    return results;
+  },
+};
 
-const { values: options } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, engine: { type: 'string', default: 'auto' } },
-});
-if (!engineChoices.includes(options.engine as EngineChoice)) {
-  throw new Error(`--engine ${options.engine}: choose one of ${engineChoices.join(', ')}`);
-}
-const engine = await openEngine(options.engine as EngineChoice, console.warn);
-
-const results = [];
-for (const each of cases) {
+/** Milliseconds of every step, the first with its warm-up included. */
+async function timeSteps(engine: Engine, each: Case): Promise<number[]> {
   const { window, rolloutSteps, batchSize, space, channels } = each;
   const model = buildModel(modelSchema.parse(each.model), { kind: 'trajectories', space, channels, window });
   const marks = [performance.now()];
@@ -89,16 +100,5 @@ for (const each of cases) {
     rates: {},
     onStep: () => marks.push(performance.now()),
   });
-  const times = marks.slice(1).map((mark, index) => mark - marks[index]!);
-  results.push({
-    name: each.name,
-    engine: engine.version,
-    rolloutSteps,
-    batchSize,
-    firstStepMs: times[0]!,
-    medianStepMs: median(times.slice(1)),
-  });
+  return marks.slice(1).map((mark, index) => mark - marks[index]!);
 }
-
-if (options.json) console.log(JSON.stringify(results, null, 2));
-else console.table(results);

@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadRunFile } from '../../shared/config/parse-run-file.ts';
+import { localContext } from '../../shared/local/local-context.ts';
+import { createRun } from '../../shared/local/run-folder.ts';
+import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import { openWorkload } from '../../shared/pipeline/open-workload.ts';
+import type { HostTensors } from '../../shared/tensors/tensor.ts';
+import { buildOptimizer } from '../../shared/training/optimizers/registry.ts';
+import type { Workload } from '../../shared/training/workload.ts';
+import { median, type Suite } from '../suite.ts';
+import { timeAnalysis } from './analysis.ts';
+
+const epochs = 30;
+const runFile = fileURLToPath(new URL('../../examples/burgers/burgers.yaml', import.meta.url));
+
+/** The demo's model and data, whose training and evaluation take no time: what is left is everything around them. */
+function instant(workload: Workload, optimizerState: HostTensors): Workload {
+  return {
+    ...workload,
+    train: async (_epoch, parameters) => ({
+      parameters,
+      state: optimizerState,
+      loss: 1,
+      losses: [1, 1, 1, 1],
+      baseLearningRate: 1e-3,
+      applied: workload.layers.map(({ name, weights }) => ({
+        group: name,
+        parameters: weights,
+        learningRateMultiplier: 1,
+        weightDecayMultiplier: 1,
+        weightDecay: 0,
+        learningRate: [1e-3, 1e-3, 1e-3, 1e-3],
+      })),
+    }),
+    evaluate: async () => ({ nRMSE: 1, RMSE: 1, cRMSE: 1, maxError: 1, bRMSE: 1 }),
+  };
+}
+
+/** What one local epoch costs beside training and analysis: store, manifest, interpreter, reporting. */
+export const epochOverhead: Suite = {
+  name: 'epoch-overhead',
+  async run() {
+    const folder = await mkdtemp(join(tmpdir(), 'tempbalance-bench-'));
+    try {
+      const overrides = [
+        { path: ['output', 'folder'], value: folder, text: '' },
+        { path: ['training', 'epochs'], value: epochs, text: '' },
+      ];
+      const config = await loadRunFile(runFile, overrides);
+      const real = await openWorkload(config);
+      const optimizer = buildOptimizer(config.training.optimizer, real.parameters);
+      const workload = instant(real, optimizer.init(real.parameters));
+      const { run, store } = await createRun(config, { now: new Date() });
+      const marks: number[] = [];
+      const lines: string[] = [];
+      const emit = (event: ProgressEvent) => {
+        lines.push(JSON.stringify(event));
+        if (event.type === 'epoch') marks.push(performance.now());
+      };
+      const context: TaskContext = { ...localContext(store, emit), openWorkload: async () => workload };
+      const execution = await runPipeline(run, context);
+      if (execution.status !== 'done') throw new Error(`the run ended as ${execution.status}`, { cause: execution });
+      const epochMs = median(marks.slice(1).map((mark, index) => mark - marks[index]!));
+      const analysisMs = await timeAnalysis(real.layers, real.initialise());
+      return [{ case: 'fno1d-demo', epochs, epochMs, analysisMs, overheadMs: epochMs - analysisMs }];
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+};

@@ -1,0 +1,48 @@
+import { encodeJson } from '../checkpoints/json.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import { describeChanges, refuseFixedChanges } from '../config/changes.ts';
+import { loadRunFile, type Override, parseRunFile } from '../config/parse-run-file.ts';
+import type { RunConfig } from '../config/run-file.ts';
+import { UserError } from '../core/errors.ts';
+import { readRequest } from '../pipeline/records.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/**
+ * Writes the settings that a run is to go on with: its own, or with `reload` those of its run file as it is now, and the
+ * overrides. Prepare notes what changed in the run's history.
+ * @returns what the user should know: edits of the run file that are not taken.
+ * @throws UserError when a setting changes that makes it another run, or the run file can't be read for `reload`.
+ */
+export async function changeSettings(
+  { store, run }: Pick<RunFolder, 'store' | 'run'>,
+  overrides: readonly Override[],
+  reload: boolean,
+): Promise<string[]> {
+  const request = await readRequest(store, run);
+  const edited = request.source === undefined ? undefined : await currentRunFile(request.source, reload);
+  if (reload && !edited) throw new UserError('has no run file to reload', { where: run, remedy: 'Use --set instead.' });
+  const current = edited && { ...edited, output: { ...edited.output, ...namesOf(request.config) } };
+  const base = reload && current ? current : request.config;
+  const config = parseRunFile(JSON.stringify(base), `${run}/request.json`, overrides);
+  refuseFixedChanges(request.config, config);
+  await store.put(runKeys.request(run), encodeJson({ ...request, config }));
+  const ignored = current && !reload ? describeChanges(request.config, current) : [];
+  return ignored.length === 0
+    ? []
+    : [
+        `${request.source} was edited since the run began; its settings are kept (--reload takes the new ones):\n${ignored.map((change) => `  ${change}`).join('\n')}`,
+      ];
+}
+
+/** A run keeps its name and place, whatever its run file says now. */
+const namesOf = ({ output: { name, folder } }: RunConfig) => ({ name, folder });
+
+/** The run file as it is now; undefined when it is gone or not valid and its settings are not asked for. */
+async function currentRunFile(source: string, needed: boolean): Promise<RunConfig | undefined> {
+  try {
+    return await loadRunFile(source);
+  } catch (error) {
+    if (needed || !(error instanceof UserError)) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,195 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
+import { runCli, startCli } from '../support/cli.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+
+const readJson = async (...path: string[]) => JSON.parse(await readFile(join(...path), 'utf8'));
+const events = (stdout: string) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+it('trains, lists, reports, and goes on with a finished run for more epochs', async () => {
+  const cwd = await temporaryFolder();
+  const runFile = await writeRunFile(cwd);
+  const trained = await runCli(['train', runFile], { cwd });
+  expect(trained.stderr).toBe('');
+  expect(trained.code).toBe(0);
+  expect(trained.stdout).toContain('epoch 4/4');
+  expect(trained.stdout).toContain('small: completed, all 4 epochs are trained');
+
+  const [listed] = JSON.parse((await runCli(['runs', '--json'], { cwd })).stdout);
+  expect(listed).toMatchObject({ run: 'small', outcome: 'completed', epoch: 4, epochs: 4, metric: 'nRMSE' });
+  expect((await runCli(['runs'], { cwd })).stdout).toMatch(/small\s+completed\s+4\/4/);
+
+  const report = await runCli(['report', 'small', '--out', 'page.html'], { cwd });
+  expect(report.code).toBe(0);
+  expect(await readFile(join(cwd, 'page.html'), 'utf8')).toContain('<svg');
+  const [asJson] = JSON.parse((await runCli(['report', 'small', '--json'], { cwd })).stdout);
+  expect(asJson.epochs).toHaveLength(5);
+
+  const more = await runCli(['resume', 'small', '--set', 'training.epochs=6'], { cwd });
+  expect(more.code).toBe(0);
+  expect(more.stdout).toContain('training.epochs: 4 -> 6');
+  const record = await readJson(cwd, 'runs', 'small', 'run.json');
+  expect(record.history.map(({ what }: { what: string }) => what)).toEqual([
+    'started',
+    'training.epochs: 4 -> 6',
+    'resumed after epoch 4',
+  ]);
+});
+
+it('prints one JSON event a line', async () => {
+  const folder = await temporaryFolder();
+  const { stdout } = await runCli(['train', await writeRunFile(folder), '--json']);
+  const epochs = events(stdout).filter(({ type }) => type === 'epoch');
+  expect(epochs.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3, 4]);
+  expect(epochs.at(-1)).toMatchObject({ epochs: 4, metric: { name: 'nRMSE' }, secondsLeft: 0 });
+  expect(epochs.at(-1).alphaStd).toBeGreaterThan(0);
+  expect(events(stdout).find(({ type }) => type === 'step')).toMatchObject({ step: 1, steps: 3 });
+  expect(events(stdout).find(({ type }) => type === 'finished')).toMatchObject({ run: 'small', outcome: 'completed' });
+});
+
+it('stops after the commit on Ctrl-C, says how to resume, and ends as if nothing had been', {
+  timeout: 60_000,
+}, async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 6 }, output: {} });
+  const { child, finished } = startCli(['train', runFile, '--json', '--set', 'output.name=stopped']);
+  let seen = '';
+  child.stdout!.on('data', (chunk) => {
+    const before = seen.includes('"type":"step"');
+    seen += String(chunk);
+    if (!before && seen.includes('"type":"step"')) child.kill('SIGINT');
+  });
+  const stopped = await finished;
+  expect(stopped.code).toBe(130);
+  expect(stopped.stderr).toContain('tempbalance resume');
+  const { epoch } = await readJson(folder, 'runs', 'stopped', 'head.json');
+  expect(epoch).toBeGreaterThan(0);
+  expect(epoch).toBeLessThan(6);
+
+  expect((await runCli(['resume', join(folder, 'runs', 'stopped')])).code).toBe(0);
+  expect((await runCli(['train', runFile, '--set', 'output.name=whole'])).code).toBe(0);
+  const model = (run: string) => readFile(join(folder, 'runs', run, 'model', 'model.safetensors'));
+  expect(await model('stopped')).toEqual(await model('whole'));
+});
+
+it('refuses a run that another live process has', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 500 } });
+  const { child, finished } = startCli(['train', runFile, '--json']);
+  await new Promise<void>((resolve) => child.stdout!.once('data', () => resolve()));
+  const second = await runCli(['resume', join(folder, 'runs', 'small')]);
+  child.kill('SIGKILL');
+  await finished;
+  expect(second.code).toBe(2);
+  expect(second.stderr).toContain(`is in use by process ${child.pid}`);
+});
+
+it('refuses to begin a run whose name is taken', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 1 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  const again = await runCli(['train', runFile]);
+  expect(again.code).toBe(2);
+  expect(again.stderr).toContain('tempbalance resume');
+});
+
+it('keeps the best epoch of a run that diverges, and goes on from it with a lower rate', {
+  timeout: 60_000,
+}, async () => {
+  const folder = await temporaryFolder();
+  const schedule = { name: 'linear', warmUpSteps: 11 };
+  const runFile = await writeRunFile(folder, { training: { learningRate: 1e9, schedule, optimizer: { name: 'sgd' } } });
+  const diverged = await runCli(['train', runFile]);
+  expect(diverged.code).toBe(1);
+  expect(diverged.stderr).toMatch(/the run diverged: .* in epoch 1/);
+  expect(diverged.stderr).toContain('--set training.learningRate=250000000');
+  const run = join(folder, 'runs', 'small');
+  expect((await readJson(run, 'outcome.json')).outcome).toBe('diverged');
+  expect((await readFile(join(run, 'model', 'model.safetensors'))).length).toBeGreaterThan(1000);
+
+  const lower = await runCli(['resume', run, '--set', 'training.learningRate=0.001']);
+  expect(lower.code).toBe(0);
+  const { baseLearningRate } = await metricsOf(run, 2);
+  expect(baseLearningRate).toBeCloseTo((0.001 * 3) / 11, 12);
+});
+
+async function metricsOf(run: string, epoch: number) {
+  const folder = join(run, 'epochs', String(epoch).padStart(4, '0'));
+  const { attempt } = await readJson(folder, 'manifest.json');
+  return readJson(folder, attempt, 'metrics.json');
+}
+
+it('names a damaged committed file on resume and goes on from the last intact epoch', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder);
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  const run = join(folder, 'runs', 'small');
+  const before = await readFile(join(run, 'model', 'model.safetensors'));
+  const { attempt } = await readJson(run, 'epochs', '0004', 'manifest.json');
+  await writeFile(join(run, 'epochs', '0004', attempt, 'model.safetensors'), 'garbage');
+
+  const resumed = await runCli(['resume', run]);
+  expect(resumed.code).toBe(0);
+  expect(resumed.stdout).toContain(`small/epochs/0004/${attempt}/model.safetensors has 7 bytes`);
+  expect(resumed.stdout).toContain('went back to epoch 3');
+  expect(await readFile(join(run, 'model', 'model.safetensors'))).toEqual(before);
+});
+
+it('refuses to resume with another seed or another data set', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 1 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  const run = join(folder, 'runs', 'small');
+  const seed = await runCli(['resume', run, '--set', 'training.seed=8']);
+  expect(seed.code).toBe(2);
+  expect(seed.stderr).toContain('training.seed: 7 -> 8');
+  const data = join(folder, 'other.hdf5');
+  await writeFile(data, 'other');
+  const other = await runCli(['resume', run, '--set', `dataset.path=${data}`]);
+  expect(other.code).toBe(2);
+  expect(other.stderr).toContain('is not the one that the run began with');
+});
+
+it('says that an edited run file is not taken, and takes it with --reload', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 1 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  await writeRunFile(folder, { training: { epochs: 2 } });
+  const run = join(folder, 'runs', 'small');
+  const kept = await runCli(['resume', run]);
+  expect(kept.stderr).toContain('training.epochs: 1 -> 2');
+  expect((await readJson(run, 'head.json')).epoch).toBe(1);
+  expect((await runCli(['resume', run, '--reload'])).code).toBe(0);
+  expect((await readJson(run, 'head.json')).epoch).toBe(2);
+});
+
+it('lists every tensor of the weights that does not fit the model', async () => {
+  const folder = await temporaryFolder();
+  const tensor = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+  const weights = new Map([
+    ['fc0.weight', tensor(16, 9)],
+    ['fc0.bais', tensor(16)],
+  ]);
+  await writeFile(join(folder, 'weights.safetensors'), encodeSafetensors(weights));
+  const runFile = await writeRunFile(folder, { model: { weights: 'weights.safetensors' } });
+  const { code, stderr } = await runCli(['validate', runFile]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('mis-shaped  fc0.weight: the file has [16, 9], the model needs [16, 5]');
+  expect(stderr).toContain('missing     fc0.bias [16]  did you mean "fc0.bais"?');
+  expect(stderr).toContain('unexpected  fc0.bais [16]');
+  expect(stderr).toContain('missing     fc2.weight');
+});
+
+it('leaves nothing behind when the data can not serve', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { dataset: { samples: 1000 } });
+  const { code, stderr } = await runCli(['train', runFile]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('has 64 samples, 1000 were asked for');
+});

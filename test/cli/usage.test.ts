@@ -1,0 +1,81 @@
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { runCli } from '../support/cli.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+
+describe('tempbalance', () => {
+  it('prints its version', async () => {
+    const { code, stdout } = await runCli(['--version']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${packageJson.version}\n` });
+  });
+
+  it.each(['init', 'validate', 'train', 'resume', 'runs', 'report'])('explains %s with examples', async (command) => {
+    const { code, stdout } = await runCli([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Examples:');
+    expect(stdout).toContain(`$ tempbalance ${command}`);
+    expect(stdout).toContain('Exit codes:');
+  });
+
+  it('answers an unknown command with the nearest one', async () => {
+    const { code, stderr } = await runCli(['trian']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('Did you mean train?');
+  });
+
+  it('answers an unknown option with exit code 2', async () => {
+    expect((await runCli(['runs', '--jsn'])).code).toBe(2);
+  });
+});
+
+describe('init', () => {
+  it('writes a run file whose first line points editors to the schema', async () => {
+    const cwd = await temporaryFolder();
+    const { code, stdout } = await runCli(['init'], { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toContain('tempbalance validate tempbalance.yaml');
+    const [first] = (await readFile(join(cwd, 'tempbalance.yaml'), 'utf8')).split('\n');
+    const schema = /^# yaml-language-server: \$schema=(.*)$/.exec(first!)?.[1];
+    await expect(access(join(cwd, schema!))).resolves.toBeUndefined();
+  });
+
+  it('keeps an existing file unless forced', async () => {
+    const cwd = await temporaryFolder();
+    await writeFile(join(cwd, 'mine.yaml'), 'mine');
+    const refused = await runCli(['init', 'mine.yaml'], { cwd });
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('--force');
+    expect(await readFile(join(cwd, 'mine.yaml'), 'utf8')).toBe('mine');
+    expect((await runCli(['init', 'mine.yaml', '--force'], { cwd })).code).toBe(0);
+  });
+});
+
+describe('validate', () => {
+  it('says what the run will be', async () => {
+    const folder = await temporaryFolder();
+    const { code, stdout } = await runCli(['validate', await writeRunFile(folder)]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('is valid');
+    expect(stdout).toMatch(/trainingSamples\s+6/);
+  });
+
+  it('prints the settings with their defaults as JSON', async () => {
+    const folder = await temporaryFolder();
+    const { stdout } = await runCli(['validate', await writeRunFile(folder), '--json', '--set', 'training.epochs=9']);
+    const { valid, config } = JSON.parse(stdout);
+    expect(valid).toBe(true);
+    expect(config.training).toMatchObject({ epochs: 9, weightDecay: 1e-4, optimizer: { name: 'adam', beta1: 0.9 } });
+  });
+
+  it('shows a stack trace only with --debug', async () => {
+    const plain = await runCli(['validate', 'nowhere.yaml']);
+    expect(plain.code).toBe(2);
+    expect(plain.stderr).toContain('there is no such run file');
+    expect(plain.stderr).not.toMatch(/\n\s+at /);
+    const debug = await runCli(['validate', 'nowhere.yaml', '--debug']);
+    expect(debug.code).toBe(2);
+    expect(debug.stderr).toMatch(/\n\s+at /);
+  });
+});

@@ -1,0 +1,67 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { randomFor } from '../../shared/core/random.ts';
+import { startCli } from '../support/cli.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+
+const epochs = 12;
+const kills = 20;
+
+/** What must be the same to the bit, however often the run was killed. */
+async function resultOf(folder: string, run: string) {
+  const root = join(folder, 'runs', run);
+  const epochFolders = await readdir(join(root, 'epochs'));
+  const last = join(root, 'epochs', epochFolders.sort().at(-1)!);
+  const manifest = JSON.parse(await readFile(join(last, 'manifest.json'), 'utf8'));
+  const { seconds: _, ...metrics } = JSON.parse(await readFile(join(last, manifest.attempt, 'metrics.json'), 'utf8'));
+  return {
+    epochs: epochFolders,
+    files: Object.fromEntries(
+      ['model.safetensors', 'optimizer.safetensors', 'rates.json', 'spectra.json'].map((file) => [
+        file,
+        manifest.files[file].sha256,
+      ]),
+    ),
+    metrics,
+    exported: await readFile(join(root, 'model', 'model.safetensors')),
+  };
+}
+
+it('gives bit-identical results however often the process is killed and resumed', { timeout: 400_000 }, async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs }, output: {} });
+  const started = performance.now();
+  const whole = await startCli(['train', runFile, '--set', 'output.name=whole']).finished;
+  const duration = performance.now() - started;
+  expect(whole.stderr).toBe('');
+  expect(whole.code).toBe(0);
+  const expected = await resultOf(folder, 'whole');
+
+  const random = randomFor(2026, 'kills');
+  let killed = 0;
+  let committedBetween = 0;
+  for (let number = 0; killed < kills; number++) {
+    const run = `killed-${number}`;
+    let args = ['train', runFile, '--set', `output.name=${run}`];
+    for (;;) {
+      const { child, finished } = startCli(args);
+      const moment = sleep(random.uniform() * duration).then(() => child.kill('SIGKILL'));
+      const ended = await finished;
+      await moment;
+      if (ended.signal !== 'SIGKILL') {
+        expect(ended.stderr).toBe('');
+        expect(ended.code).toBe(0);
+        break;
+      }
+      killed += 1;
+      const begun = await readdir(join(folder, 'runs', run)).catch((): string[] => []);
+      if (begun.includes('head.json')) committedBetween += 1;
+      if (begun.includes('request.json')) args = ['resume', join(folder, 'runs', run)];
+    }
+    expect(await resultOf(folder, run)).toEqual(expected);
+  }
+  expect(killed).toBeGreaterThanOrEqual(kills);
+  expect(committedBetween).toBeGreaterThan(0);
+});

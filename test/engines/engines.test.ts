@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { randomFor } from '../../shared/core/random.ts';
+import type { Engine, Tensor, TensorLibrary } from '../../shared/engines/engine.ts';
+import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
+import { gelu } from '../../shared/models/blocks/gelu.ts';
+import { linear } from '../../shared/models/blocks/linear.ts';
+
+type Shape = readonly number[];
+const sizeOf = (shape: Shape) => shape.reduce((product, size) => product * size, 1);
+
+/** Numbers in host memory, the plain reference for everything below. */
+interface Array3 {
+  readonly shape: readonly [number, number, number];
+  at(batch: number, row: number, column: number): number;
+}
+
+function draw(shape: Shape, name: string): Float32Array {
+  const random = randomFor(7, name, ...shape);
+  return Float32Array.from({ length: sizeOf(shape) }, () => random.normal());
+}
+
+const matrices = (
+  data: Float32Array,
+  [n, rows, columns]: readonly [number, number, number],
+  transposed: boolean,
+): Array3 => ({
+  shape: transposed ? [n, columns, rows] : [n, rows, columns],
+  at: (batch, row, column) => {
+    const base = (n === 1 ? 0 : batch) * rows * columns;
+    return transposed ? data[base + column * columns + row]! : data[base + row * columns + column]!;
+  },
+});
+
+function plainProduct(a: Array3, b: Array3): number[] {
+  const out: number[] = [];
+  for (let batch = 0; batch < Math.max(a.shape[0], b.shape[0]); batch++) {
+    for (let row = 0; row < a.shape[1]; row++) {
+      for (let column = 0; column < b.shape[2]; column++) {
+        let sum = 0;
+        for (let k = 0; k < a.shape[2]; k++) sum += a.at(batch, row, k) * b.at(batch, k, column);
+        out.push(sum);
+      }
+    }
+  }
+  return out;
+}
+
+async function expectNear(tensor: Tensor, expected: ArrayLike<number>, tolerance = 1e-4) {
+  const found = await tensor.data();
+  expect(found).toHaveLength(expected.length);
+  const worst = Math.max(...Array.from(expected, (value, index) => Math.abs(value - found[index]!)));
+  expect(worst).toBeLessThan(tolerance);
+}
+
+/** The derivative of sum(f * dy) by each entry of `x`, by central differences. */
+function differences(f: (x: Float32Array) => number, x: Float32Array, step = 1e-3): number[] {
+  return Array.from(x, (value, index) => {
+    const at = (moved: number) => f(x.map((old, other) => (other === index ? moved : old)));
+    return (at(value + step) - at(value - step)) / (2 * step);
+  });
+}
+
+const silenced = ['log', 'info', 'warn', 'error'] as const;
+
+describe.each(availableEngines())('engine %s', (name) => {
+  let engine: Engine;
+  let tf: TensorLibrary;
+  const spies = silenced.map((method) => vi.spyOn(console, method));
+  beforeAll(async () => {
+    engine = await openEngine(name);
+    tf = engine.tf;
+  });
+  beforeEach(() => {
+    for (const spy of spies) spy.mockClear();
+    tf.engine().startScope();
+    return () => tf.engine().endScope();
+  });
+  afterAll(() => {
+    for (const spy of spies) spy.mockRestore();
+  });
+
+  it('is open under its name and version, and says nothing on the console', async () => {
+    expect(await openEngine(name)).toBe(engine);
+    expect(engine.name).toBe(name);
+    expect(engine.version).toMatch(/^tfjs[\w-]* \d+\.\d+\.\d+$/);
+    await tf.matMul(tf.ones([2, 2]), tf.ones([2, 2])).data();
+    for (const spy of spies) expect(spy).not.toHaveBeenCalled();
+  });
+
+  const products = [
+    { batch: 1, rows: 3, inner: 5, columns: 2 },
+    { batch: 1, rows: 66, inner: 24, columns: 80 },
+    { batch: 12, rows: 4, inner: 40, columns: 40 },
+    { batch: 12, rows: 40, inner: 4, columns: 40 },
+    { batch: 7, rows: 33, inner: 17, columns: 1 },
+  ];
+  const transposes = [
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ] as const;
+  describe.each(products)(
+    'multiplies $batch times $rows x $inner by $inner x $columns',
+    ({ batch, rows, inner, columns }) => {
+      it.each(transposes)('with operands transposed: %s, %s', async (transposeA, transposeB) => {
+        const aShape = [batch, ...(transposeA ? [inner, rows] : [rows, inner])] as [number, number, number];
+        const bShape = [batch, ...(transposeB ? [columns, inner] : [inner, columns])] as [number, number, number];
+        const [a, b] = [draw(aShape, 'a'), draw(bShape, 'b')];
+        const expected = plainProduct(matrices(a, aShape, transposeA), matrices(b, bShape, transposeB));
+        await expectNear(tf.matMul(tf.tensor(a, aShape), tf.tensor(b, bShape), transposeA, transposeB), expected);
+      });
+    },
+  );
+
+  it('multiplies a stack of matrices by one matrix', async () => {
+    const [a, b] = [draw([6, 10, 20], 'a'), draw([1, 20, 30], 'b')];
+    const expected = plainProduct(matrices(a, [6, 10, 20], false), matrices(b, [1, 20, 30], false));
+    await expectNear(tf.matMul(tf.tensor(a, [6, 10, 20]), tf.tensor(b, [1, 20, 30])), expected);
+  });
+
+  it('multiplies right when a right operand is reshaped and used as right operand again', async () => {
+    const [data, left] = [draw([20, 6], 'right'), draw([4, 20], 'left')];
+    const right = tf.tensor(data, [20, 6]);
+    const reshaped = tf.reshape(right, [6, 20]);
+    const a = tf.tensor(left, [4, 20]);
+    const b = tf.slice(a, [0, 0], [4, 6]);
+    const first = plainProduct(matrices(left, [1, 4, 20], false), matrices(data, [1, 20, 6], false));
+    const second = plainProduct(
+      matrices(Float32Array.from(await b.data()), [1, 4, 6], false),
+      matrices(data, [1, 6, 20], false),
+    );
+    for (let time = 0; time < 2; time++) {
+      await expectNear(tf.matMul(a, right), first);
+      await expectNear(tf.matMul(b, reshaped), second);
+      await expectNear(tf.fused.matMul({ a: b as never, b: reshaped as never }), second);
+    }
+  });
+
+  it('multiplies with bias and activation', async () => {
+    const [a, b, bias] = [draw([5, 7], 'a'), draw([7, 3], 'b'), draw([3], 'bias')];
+    const plain = plainProduct(matrices(a, [1, 5, 7], false), matrices(b, [1, 7, 3], false));
+    const fused = tf.fused.matMul({
+      a: tf.tensor2d(a, [5, 7]),
+      b: tf.tensor2d(b, [7, 3]),
+      bias: tf.tensor1d(bias),
+      activation: 'relu',
+    });
+    await expectNear(
+      fused,
+      plain.map((value, index) => Math.max(0, value + bias[index % 3]!)),
+    );
+  });
+
+  it('sums rows by segment, the gradient of gather', async () => {
+    const rows = draw([5, 3], 'rows');
+    const ids = [1, 0, 1, 3, -1];
+    const expected = new Float32Array(12);
+    for (const [row, id] of ids.entries()) {
+      for (let i = 0; i < 3; i++) if (id >= 0) expected[id * 3 + i]! += rows[row * 3 + i]!;
+    }
+    const segments = (values: readonly number[]) => tf.tensor1d([...values], 'int32');
+    await expectNear(
+      tf.unsortedSegmentSum(tf.tensor2d(rows.slice(0, 12), [4, 3]), segments(ids.slice(0, 4)), 4),
+      expected,
+    );
+    const table = tf.tensor2d(draw([4, 2], 'table'), [4, 2]);
+    const gradient = tf.grad((x) => tf.sum(tf.gather(x, segments([2, 2, 0]))))(table);
+    await expectNear(gradient, [1, 1, 0, 0, 2, 2, 0, 0]);
+  });
+
+  it.each([
+    { kernel: 3, stride: 1, pad: 'same' },
+    { kernel: 3, stride: 2, pad: 'same' },
+    { kernel: 2, stride: 2, pad: 'valid' },
+    { kernel: 1, stride: 1, pad: 'valid' },
+  ] as const)(
+    'differentiates a convolution by its filter ($kernel x $kernel, stride $stride, $pad)',
+    async ({ kernel, stride, pad }) => {
+      const [xShape, filterShape] = [[2, 6, 5, 3] as const, [kernel, kernel, 3, 2] as const];
+      const x = tf.tensor4d(draw(xShape, 'x'), [...xShape]);
+      const filter = draw(filterShape, 'filter');
+      const convolve = (values: Float32Array) => tf.conv2d(x, tf.tensor4d(values, [...filterShape]), stride, pad);
+      const dy = tf.tensor(draw(convolve(filter).shape, 'dy'), convolve(filter).shape);
+      const weighted = (values: Float32Array) => tf.tidy(() => tf.sum(tf.mul(convolve(values), dy)).dataSync()[0]!);
+      const gradient = tf.grad((f) => tf.sum(tf.mul(tf.conv2d(x, f as never, stride, pad), dy)))(
+        tf.tensor4d(filter, [...filterShape]),
+      );
+      await expectNear(gradient, differences(weighted, filter, 0.25), 2e-4);
+    },
+  );
+
+  it('computes GELU with the exact normal distribution, and its gradient', async () => {
+    const points = tf.tensor1d([-6, -2, -1, -0.1, 0, 0.5, 1, 3]);
+    const values = [
+      -5.91952587e-9, -0.0455002639, -0.158655254, -0.0460172163, 0, 0.345731231, 0.841344746, 2.99595031,
+    ];
+    const slopes = [
+      -3.54687095e-8, -0.0852318011, -0.0833154706, 0.420476908, 0.5, 0.867495125, 1.08331547, 1.01194565,
+    ];
+    await expectNear(gelu(tf, points), values, 2e-6);
+    await expectNear(tf.grad((x) => gelu(tf, x))(points), slopes, 2e-6);
+  });
+
+  it.each([
+    [5, 3],
+    [3, 5],
+  ])('differentiates a dense layer from %i to %i', async (inputs, outputs) => {
+    const [x, w, b] = [draw([4, inputs], 'x'), draw([outputs, inputs, 1], 'w'), draw([outputs], 'b')];
+    const tensors = [tf.tensor(x, [4, inputs]), tf.tensor(w, [outputs, inputs, 1]), tf.tensor(b, [outputs])];
+    const written = (...[input, weight, bias]: Tensor[]) => tf.sum(tf.square(linear(tf, weight!, bias!)(input!)));
+    const plain = (...[input, weight, bias]: Tensor[]) =>
+      tf.sum(tf.square(tf.add(tf.matMul(input!, tf.transpose(tf.reshape(weight!, [outputs, inputs]))), bias!)));
+    const [found, expected] = [tf.grads(written)(tensors), tf.grads(plain)(tensors)];
+    for (const [index, gradient] of found.entries()) {
+      expect(gradient.shape).toEqual(tensors[index]!.shape);
+      await expectNear(gradient, await expected[index]!.data());
+    }
+  });
+
+  it('keeps no memory that its results do not need', async () => {
+    const before = tf.memory();
+    const [a, b] = [tf.tensor(draw([8, 40], 'a'), [8, 40]), tf.tensor(draw([8, 40], 'b'), [8, 40])];
+    for (let time = 0; time < 3; time++) {
+      tf.tidy(() => {
+        tf.matMul(a, b, false, true);
+        tf.matMul(a, tf.reshape(b, [40, 8]));
+        tf.matMul(tf.reshape(a, [2, 8, 20]), tf.reshape(b, [2, 20, 8]));
+        tf.clone(a);
+      });
+    }
+    const after = tf.memory();
+    expect(after.numDataBuffers - before.numDataBuffers).toBe(2);
+    tf.dispose([a, b]);
+  });
+});
+
+describe('openEngine', () => {
+  it('takes wasm where nothing native is installed', async () => {
+    const native = availableEngines().filter((name) => name.startsWith('tfjs-node'));
+    const engine = await openEngine('auto');
+    expect(engine.name).toBe(native[0] ?? 'wasm');
+  });
+
+  it('says how to mend it when the chosen engine is not installed', async () => {
+    const missing = (['tfjs-node-gpu', 'tfjs-node'] as const).filter((name) => !availableEngines().includes(name));
+    for (const name of missing) await expect(openEngine(name)).rejects.toThrow(/is not installed[\s\S]*npm install/);
+  });
+});

@@ -1,0 +1,38 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+
+/** What a finished command left. `signal` is set when it was killed. */
+export interface CliResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts `tempbalance` as a child process. */
+export function startCli(
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): { child: ChildProcess; finished: Promise<CliResult> } {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, NO_COLOR: '1', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream]!.on('data', (chunk) => {
+      text[stream] += String(chunk);
+    });
+  }
+  const finished = new Promise<CliResult>((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal, ...text }));
+  });
+  return { child, finished };
+}
+
+/** Runs `tempbalance` to its end. */
+export const runCli = (args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) =>
+  startCli(args, options).finished;
