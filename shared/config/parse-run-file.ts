@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { explainIssues, formatPath, type Problem } from './problems.ts';
 import { type RunConfig, runFileJsonSchema, runFileSchema } from './run-file.ts';
 import { keysAt } from './schema-walk.ts';
@@ -93,7 +93,7 @@ export function parseRunFile(text: string, file: string, overrides: readonly Ove
       ),
     );
   }
-  const original = (document.toJS() as unknown) ?? {};
+  const original = plainValue(document, file) ?? {};
   if (typeof original !== 'object' || Array.isArray(original)) {
     refuse(file, [`  ${file}:1:1  the run file must be a mapping of sections: model, dataset, training, ...`]);
   }
@@ -103,6 +103,15 @@ export function parseRunFile(text: string, file: string, overrides: readonly Ove
   const schema = runFileJsonSchema();
   const problems = explainIssues(parsed.error.issues, input, (path) => keysAt(schema, input, path));
   return refuse(file, formatProblems(problems, { file, document, lines }, overrides));
+}
+
+/** @throws UserError for an alias without an anchor, or aliases that blow up. */
+function plainValue(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    return refuse(file, [`  ${file}  ${messageOf(error)}`]);
+  }
 }
 
 function applyOverrides(original: Record<string, unknown>, overrides: readonly Override[]): Record<string, unknown> {

@@ -14,7 +14,9 @@ export const trainingSchema = z
       .positive()
       .default(1e-3)
       .describe('The base learning rate, before schedule and balancing.'),
-    schedule: learningRateCurveSchema.prefault({ name: 'constant' }),
+    schedule: learningRateCurveSchema
+      .prefault({ name: 'constant' })
+      .describe('How the base learning rate changes over the run.'),
     weightDecay: z.number().nonnegative().default(1e-4).describe('The base weight decay, before balancing.'),
     seed: z.int().nonnegative().default(42).describe('Decides the split, the order of batches and fresh weights.'),
     validation: validationSizeSchema.default(0.25),

@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { runFileReference } from '../../shared/config/reference.ts';
+import { runFileJsonSchema } from '../../shared/config/run-file.ts';
+import { branchesOf, type JsonSchema } from '../../shared/config/schema-walk.ts';
+
+/** Every setting below a section, as dotted keys. */
+function settings(schema: JsonSchema, prefix = ''): { key: string; schema: JsonSchema }[] {
+  return branchesOf(schema).flatMap((branch) =>
+    Object.entries(branch.properties ?? {}).flatMap(([name, property]) => {
+      const key = `${prefix}${name}`;
+      return [{ key, schema: property }, ...settings(property, `${key}.`)];
+    }),
+  );
+}
+
+it('describes every setting', () => {
+  const undescribed = settings(runFileJsonSchema()).filter(({ schema }) => !schema.description);
+  expect(undescribed.map(({ key }) => key)).toEqual([]);
+});
+
+it('has a reference page that is up to date and names every setting', async () => {
+  const page = await readFile('docs/run-file.md', 'utf8');
+  expect(page).toBe(runFileReference(runFileJsonSchema()));
+  const inSections = settings(runFileJsonSchema()).filter(({ key }) => key.includes('.'));
+  for (const { key, schema } of inSections) {
+    const name = schema.const === undefined ? `.${key.split('.').at(-1)}\`` : `${schema.const}`;
+    expect(page).toContain(name);
+  }
+});

@@ -1,0 +1,150 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseOverride, parseRunFile } from '../../shared/config/parse-run-file.ts';
+import { runFileSchema } from '../../shared/config/run-file.ts';
+import { schemaComment, starterRunFile } from '../../shared/config/starter.ts';
+
+const minimal = 'model: { family: fno1d }\ndataset: { format: pdebench, path: data.hdf5 }\n';
+
+/** The message with which a text is refused. */
+function refusal(text: string, ...overrides: string[]): string {
+  try {
+    parseRunFile(text, 'run.yaml', overrides.map(parseOverride));
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('was accepted');
+}
+
+describe('a run file', () => {
+  it('needs only a model and a data set; the rest has defaults', () => {
+    const config = parseRunFile(minimal, 'run.yaml');
+    expect(config.training).toMatchObject({ epochs: 20, optimizer: { name: 'adam' }, schedule: { name: 'constant' } });
+    expect(config.balance).toMatchObject({ metric: 'alpha', assignment: { function: 'sigmoid' }, unit: 'layer' });
+    expect(config.convergence).toEqual({ metric: 'nRMSE', direction: 'lower', minDelta: 0 });
+  });
+
+  it('is what a run file of all its values would be', () => {
+    const config = parseRunFile(minimal, 'run.yaml');
+    expect(parseRunFile(JSON.stringify(config), 'run.json')).toEqual(config);
+  });
+
+  it('turns balancing off by `off`', () => {
+    expect(parseRunFile(`${minimal}balance: off\n`, 'run.yaml').balance).toBe('off');
+  });
+
+  it('written by init is valid and says what the defaults are', () => {
+    const text = starterRunFile({ schema: 'schema.json', dataset: 'data: odd name.hdf5', weights: '#w.safetensors' });
+    expect(text.split('\n')[0]).toBe(schemaComment('schema.json'));
+    const config = parseRunFile(text, 'run.yaml');
+    expect(config.dataset.path).toBe('data: odd name.hdf5');
+    expect(config.model.weights).toBe('#w.safetensors');
+    const bare = runFileSchema.parse({
+      model: { family: 'fno1d', weights: '#w.safetensors' },
+      dataset: { format: 'pdebench', path: 'data: odd name.hdf5' },
+    });
+    expect(config).toEqual(bare);
+  });
+});
+
+describe('what is wrong with a run file', () => {
+  it('is reported all together, in the order of the file, with line, key, what is allowed and a guess', () => {
+    const text = `model: { family: fno1e }
+dataset:
+  format: pdebench
+  path: 5
+  sampels: 3
+training:
+  optimizer: { name: adma, betta1: 0.9 }
+  epochs: 1.5
+  learningRate: -1
+balance:
+  unit: blok
+  exclude: [fc0, 7]
+budget: { usd: 3 }
+`;
+    expect(
+      refusal(text)
+        .split('\n')
+        .filter((line) => line.startsWith('  run.yaml')),
+    ).toEqual([
+      `  run.yaml:1:10  model.family: can't be "fno1e"`,
+      '  run.yaml:4:3  dataset.path: is a number (5)',
+      '  run.yaml:5:3  dataset.sampels: unknown key',
+      `  run.yaml:7:16  training.optimizer.name: can't be "adma"`,
+      '  run.yaml:8:3  training.epochs: is a number (1.5)',
+      '  run.yaml:9:3  training.learningRate: is too small (-1)',
+      `  run.yaml:11:3  balance.unit: can't be "blok"`,
+      '  run.yaml:12:18  balance.exclude[1]: is a number (7)',
+      '  run.yaml:13:11  budget.usd: a budget in dollars needs budget.usdPerHour, the price of this machine',
+    ]);
+    expect(refusal(text)).toContain('did you mean "samples"? Allowed: format, path, key,');
+    expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd.');
+  });
+
+  it('includes unknown keys of the chosen variant, with the keys of that variant', () => {
+    const message = refusal(`${minimal}training: { optimizer: { name: sgd, beta1: 0.9 } }\n`);
+    expect(message).toContain('training.optimizer.beta1: unknown key');
+    expect(message).toContain('Allowed: name, momentum.');
+  });
+
+  it('includes missing sections', () => {
+    expect(refusal('training: {}\n')).toMatch(/model: is missing[\s\S]*dataset: is missing/);
+  });
+
+  it('includes a direction that contradicts the metric', () => {
+    expect(refusal(`${minimal}convergence: { metric: RMSE, direction: higher }\n`)).toContain(
+      "can't be higher for RMSE, which is better when lower",
+    );
+  });
+
+  it('says what a value of several kinds may be', () => {
+    expect(refusal(`${minimal}balance: of\n`)).toMatch(/balance: can't be "of"\n\s+.*Allowed: off, or a section\./);
+    expect(refusal('model: { family: fno1d }\ndataset: { format: pdebench, path: a, samples: al }\n')).toMatch(
+      /dataset.samples: can't be "al"\n\s+.*Allowed: a number, or all\./,
+    );
+  });
+
+  it('is the place of a syntax error or a doubled key', () => {
+    expect(refusal('model: [unclosed\ndataset: 3\n')).toMatch(/run\.yaml:\d+:\d+ {2}/);
+    expect(refusal('model: { family: fno1d }\nmodel: { family: fno2d }\n')).toMatch(
+      /run\.yaml:2:1 {2}Map keys must be unique/,
+    );
+  });
+
+  it('is that it is no mapping at all', () => {
+    expect(refusal('- a\n- b\n')).toContain('must be a mapping');
+    expect(refusal('')).toContain('model: is missing');
+  });
+
+  it('never crashes the reader, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        expect(refusal(text)).toContain('run.yaml');
+      }),
+      { seed: 1, numRuns: 300 },
+    );
+  });
+});
+
+describe('an override', () => {
+  it('sets a value of the type that YAML gives it, making sections as needed', () => {
+    const overrides = ['training.epochs=7', 'balance=off', 'budget.hours=1.5', 'dataset.channels=[a, b]'];
+    const config = parseRunFile(minimal, 'run.yaml', overrides.map(parseOverride));
+    expect(config).toMatchObject({ balance: 'off', budget: { hours: 1.5 }, dataset: { channels: ['a', 'b'] } });
+    expect(config.training.epochs).toBe(7);
+  });
+
+  it('is named when it is at fault', () => {
+    expect(refusal(minimal, 'training.epochs=many')).toContain('--set training.epochs=many  training.epochs: is text');
+    expect(refusal(minimal, 'trainig.epochs=3')).toMatch(
+      /--set trainig\.epochs=3 {2}trainig: unknown key\n.*"training"/,
+    );
+  });
+
+  it('must have the form key=value', () => {
+    expect(() => parseOverride('training.epochs')).toThrow('is not of the form key.path=value');
+    expect(() => parseOverride('=3')).toThrow('is not of the form');
+    expect(() => parseOverride('a..b=3')).toThrow('is not of the form');
+  });
+});
