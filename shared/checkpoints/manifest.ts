@@ -103,7 +103,7 @@ export async function damageOf(
   if (!object) return 'is missing';
   if (object.bytes.byteLength !== record.bytes)
     return `has ${object.bytes.byteLength} bytes instead of ${record.bytes}`;
-  return sha256(object.bytes) === record.sha256 ? undefined : 'does not have the content that was committed';
+  return sha256(object.bytes) === record.sha256 ? undefined : 'does not have the content that was written';
 }
 
 /**
@@ -120,7 +120,7 @@ export async function readArtifact(
   const key = runKeys.artifact(manifest.run, manifest.epoch, manifest.attempt, file);
   const object = await store.get(key);
   if (object && sha256(object.bytes) === record.sha256) return object.bytes;
-  throw new RunError(object ? 'does not have the content that was committed' : 'is missing', {
+  throw new RunError(object ? 'does not have the content that was written' : 'is missing', {
     where: `${store.label}/${key}`,
     remedy: 'Resume the run: it falls back to the last intact epoch.',
   });

@@ -1,15 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 
 /** A module of the project as an import specifier for a child's program. */
 export const moduleOf = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
 
-/** Starts a TypeScript program in another process. */
+/** Starts a TypeScript program in another process, which ends with the test at the latest. */
 export function startProgram(program: string): ChildProcess {
-  return spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], {
+  const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  return child;
 }
 
 /** What the child writes until it ends. */
