@@ -27,7 +27,10 @@ if (chosen.length === 0 || !engineChoices.includes(options.engine as EngineChoic
 /** Four significant digits, for the table. */
 const rounded = (result: Result) =>
   Object.fromEntries(
-    Object.entries(result).map(([key, value]) => [key, typeof value === 'number' ? Number(value.toPrecision(4)) : value]),
+    Object.entries(result).map(([key, value]) => [
+      key,
+      typeof value === 'number' ? Number(value.toPrecision(4)) : value,
+    ]),
   );
 
 const machine = {

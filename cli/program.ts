@@ -47,7 +47,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
 }
 
 /** Prints an error for a person; the stack only when asked for. */
-export function reportError(error: unknown, debug: boolean): number {
+function reportError(error: unknown, debug: boolean): number {
   process.stderr.write(`error: ${messageOf(error)}\n`);
   if (debug && error instanceof Error) process.stderr.write(`\n${describeStack(error)}\n`);
   else if (!isExplained(error)) process.stderr.write('  This is unexpected; --debug shows where it comes from.\n');

@@ -24,7 +24,7 @@ function bar(done: number, of: number, width = 24): string {
 }
 
 /** The picture: state and epoch, the running step, and the last epoch's numbers. */
-export function drawLive({ state, step, epoch }: LiveState): string {
+function drawLive({ state, step, epoch }: LiveState): string {
   const total = epoch?.epochs ?? 0;
   const trained = epoch?.epoch ?? 0;
   const within = step && step.epoch > trained ? step.step / step.steps : 0;

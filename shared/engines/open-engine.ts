@@ -2,7 +2,8 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { Engine, TensorLibrary } from './engine.ts';
-import { type WasmBackend, wasmKernels } from './wasm/kernels.ts';
+import type { WasmBackend } from './wasm/backend.ts';
+import { wasmKernels } from './wasm/kernels.ts';
 
 export const engineChoices = ['auto', 'tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'] as const;
 export type EngineChoice = (typeof engineChoices)[number];

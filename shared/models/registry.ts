@@ -5,7 +5,7 @@ import { fno2d } from './fno2d.ts';
 import type { FieldModel, ModelFamily, TrajectoryFormat } from './model.ts';
 
 /** Every model family: one line each. */
-export const modelFamilies = [fno1d, fno2d] as const;
+const modelFamilies = [fno1d, fno2d] as const;
 
 /** The run file's `model` section. */
 export const modelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies)).describe('What to train.');

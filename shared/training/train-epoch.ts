@@ -10,10 +10,10 @@ import type { Optimizer, StepScalars } from './optimizer.ts';
 import { trainStep } from './train-step.ts';
 import { toEngine, toHost } from './transfer.ts';
 
-export type { AppliedRate, ParameterMultipliers } from './applied-rates.ts';
+export type { ParameterMultipliers } from './applied-rates.ts';
 
 /** In the optimizer's state, besides its own tensors: how many steps were ever taken. */
-export const stepCountName = 'step';
+const stepCountName = 'step';
 
 export interface EpochRequest {
   readonly engine: Engine;

@@ -1,5 +1,5 @@
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs-core';
-import type { WasmBackend } from './kernels.ts';
+import type { WasmBackend } from './backend.ts';
 
 /** Hands out another reference to the same data, as the other backends do; the backend's own kernel copies it. */
 export function identity(backend: () => WasmBackend): KernelConfig {

@@ -1,40 +1,10 @@
-import type { DataType, KernelConfig, TensorInfo } from '@tensorflow/tfjs-core';
+import type { KernelConfig } from '@tensorflow/tfjs-core';
 import type { TensorLibrary } from '../engine.ts';
+import type { WasmBackend } from './backend.ts';
 import { conv2dBackpropFilter } from './conv2d-backprop-filter.ts';
 import { identity } from './identity.ts';
 import { guardedMatMuls } from './mat-mul.ts';
 import { unsortedSegmentSum } from './unsorted-segment-sum.ts';
-
-export type DataId = TensorInfo['dataId'];
-
-/** The parts of tfjs's wasm backend that kernels build on. */
-export interface WasmBackend {
-  readonly wasm: {
-    readonly HEAP32: Int32Array;
-    readonly HEAPF32: Float32Array;
-    _malloc(bytes: number): number;
-    _BatchMatMul(
-      aId: number,
-      aShape: number,
-      aRank: number,
-      bId: number,
-      bShape: number,
-      bRank: number,
-      transposeA: number,
-      transposeB: number,
-      outId: number,
-    ): void;
-    readonly tfjs: {
-      registerTensor(id: number, size: number, offset: number): void;
-      disposeData(id: number): void;
-    };
-  };
-  readonly dataIdMap: { get(dataId: DataId): { id: number; memoryOffset: number } };
-  dataIdNextNumber: number;
-  incRef(dataId: DataId): void;
-  makeOutput(shape: readonly number[], dtype: DataType): TensorInfo;
-  typedArrayFromHeap(tensor: TensorInfo): Float32Array | Int32Array | Uint8Array;
-}
 
 /** Kernels that tfjs's wasm backend lacks, or has but slow or wrong. */
 export function wasmKernels(tf: TensorLibrary, backend: () => WasmBackend): KernelConfig[] {

@@ -1,7 +1,7 @@
 import type { KernelConfig, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import type { TensorLibrary } from '../engine.ts';
+import type { DataId, WasmBackend } from './backend.ts';
 import { copyOf } from './identity.ts';
-import type { DataId, WasmBackend } from './kernels.ts';
 
 interface Attributes {
   transposeA?: boolean;

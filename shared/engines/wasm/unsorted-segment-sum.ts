@@ -1,5 +1,5 @@
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs-core';
-import type { WasmBackend } from './kernels.ts';
+import type { WasmBackend } from './backend.ts';
 
 interface Inputs {
   x: TensorInfo;

@@ -8,7 +8,7 @@ import { sigmoid } from './sigmoid.ts';
 import { sqrt } from './sqrt.ts';
 
 /** Every way to turn values of a metric into factors. */
-export const assignmentFunctions = [sigmoid, linearMap, sqrt, log2, rank] as const;
+const assignmentFunctions = [sigmoid, linearMap, sqrt, log2, rank] as const;
 
 export const assignmentSchema = z.discriminatedUnion('function', configSchemasOf(assignmentFunctions));
 export type AssignmentConfig = z.output<typeof assignmentSchema>;

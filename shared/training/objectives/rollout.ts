@@ -40,7 +40,7 @@ function bindSlide(tf: TensorLibrary, steps: number, channels: number): (window:
  * @param start the first window `[batch, ...space, window, channels]`
  * @returns the predictions, one `[batch, ...space, channels]` per step
  */
-export function rollOut(
+function rollOut(
   tf: TensorLibrary,
   model: FieldModel,
   parameters: NamedTensors,

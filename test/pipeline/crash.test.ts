@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/manifest.ts';
+import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { randomFor } from '../../shared/core/random.ts';
+import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
+import { fakeWorkload } from '../support/fake-workload.ts';
+
+const epochs = 4;
+const config = fakeConfig({ training: { epochs } });
+
+type Moment = 'before' | 'after';
+const writes = new Set(['put', 'putIfAbsent', 'putIfMatch', 'delete']);
+
+/** A store of a process that dies at its `fatal`-th operation, before or after it takes effect: none succeeds from then on. */
+function dyingStore(store: ArtifactStore, fatal: number, moment: Moment) {
+  const performed: string[] = [];
+  const died = () => new Error('the process died');
+  const wrap =
+    <Arguments extends unknown[], Result>(name: string, operation: (...given: Arguments) => Promise<Result>) =>
+    async (...given: Arguments): Promise<Result> => {
+      performed.push(name);
+      if (performed.length > fatal || (performed.length === fatal && moment === 'before')) throw died();
+      const result = await operation(...given);
+      if (performed.length === fatal) throw died();
+      return result;
+    };
+  const dying: ArtifactStore = {
+    label: store.label,
+    get: wrap('get', store.get),
+    open: wrap('open', store.open),
+    put: wrap('put', store.put),
+    putIfAbsent: wrap('putIfAbsent', store.putIfAbsent),
+    putIfMatch: wrap('putIfMatch', store.putIfMatch),
+    list: wrap('list', store.list),
+    delete: wrap('delete', store.delete),
+  };
+  return { dying, performed };
+}
+
+const execute = (store: ArtifactStore, process: string) =>
+  runPipeline(run, fakeContext(store, fakeWorkload(), { process }));
+
+const json = (bytes: Uint8Array | undefined) => bytes && JSON.parse(new TextDecoder().decode(bytes));
+
+/** Everything that must not depend on interruptions: all but times, names of attempts and the history. */
+async function resultOf(store: ArtifactStore) {
+  const read = async (key: string) => (await store.get(key))?.bytes;
+  const perEpoch = [];
+  for (let epoch = 0; epoch <= epochs; epoch++) {
+    const manifest = (await readManifest(store, run, epoch))!;
+    const file = async (name: string) => {
+      const kept = await read(runKeys.artifact(run, epoch, manifest.attempt, name));
+      return kept && readArtifact(store, manifest, name);
+    };
+    const { seconds: _, ...metrics } = json(await file('metrics.json'));
+    const { seconds: __, slowestEpochSeconds: ___, ...progress } = json(await file('progress.json'));
+    perEpoch.push({
+      metrics,
+      progress,
+      spectra: json(await file('spectra.json')),
+      rates: json(await file('rates.json')),
+      model: await file('model.safetensors'),
+      optimizer: await file('optimizer.safetensors'),
+      digests: [manifest.files['model.safetensors'], manifest.files['optimizer.safetensors']],
+    });
+  }
+  const { at: _, ...outcome } = json(await read(runKeys.outcome(run)));
+  return {
+    outcome,
+    perEpoch,
+    head: (await readHead(store, run))!.epoch,
+    best: json(await read(runKeys.best(run))),
+    exported: await read(runKeys.model(run, 'model.safetensors')),
+    exportedConfig: json(await read(runKeys.model(run, 'config.json'))),
+    reported: (await read(runKeys.report(run))) !== undefined,
+    keys: (await store.list('')).map((key) => key.replace(/\/\w+-\d+\//, '/attempt/')),
+  };
+}
+
+async function requestedStore(): Promise<ArtifactStore> {
+  const store = memoryStore();
+  await requestRun(store, config);
+  return store;
+}
+
+async function uninterrupted() {
+  const store = await requestedStore();
+  const { dying, performed } = dyingStore(store, Number.POSITIVE_INFINITY, 'before');
+  expect(await execute(dying, 'whole')).toEqual({ status: 'done' });
+  return { expected: await resultOf(store), operations: performed };
+}
+
+/** The committed epoch; -1 for none. */
+const committedEpoch = async (store: ArtifactStore) => (await readHead(store, run))?.epoch ?? -1;
+
+describe('a run whose process dies', () => {
+  it('at any operation of its store ends, when resumed, as if it had not been interrupted', async () => {
+    const { expected, operations } = await uninterrupted();
+    expect(expected.head).toBe(epochs);
+    expect(expected.outcome).toEqual({ outcome: 'completed', reason: 'all 4 epochs are trained' });
+    expect(operations.length).toBeGreaterThan(100);
+
+    for (const [index, operation] of operations.entries()) {
+      const moments: Moment[] = writes.has(operation) ? ['before', 'after'] : ['before'];
+      for (const moment of moments) {
+        const where = `${moment} operation ${index + 1} (${operation})`;
+        const store = await requestedStore();
+        const { dying } = dyingStore(store, index + 1, moment);
+        expect(await execute(dying, 'first'), where).toMatchObject({ status: 'failed' });
+        const committed = await committedEpoch(store);
+
+        let lowest = Number.POSITIVE_INFINITY;
+        const watched: ArtifactStore = {
+          ...store,
+          async putIfMatch(key, bytes, etag) {
+            if (key === runKeys.head(run)) lowest = Math.min(lowest, json(bytes).epoch);
+            return store.putIfMatch(key, bytes, etag);
+          },
+        };
+        expect(await execute(watched, 'second'), where).toEqual({ status: 'done' });
+        expect(lowest, where).toBeGreaterThan(committed);
+        expect(await resultOf(store), where).toEqual(expected);
+      }
+    }
+  });
+
+  it('again and again, at random operations, loses no committed epoch and ends the same', async () => {
+    const { expected } = await uninterrupted();
+    const random = randomFor(2026, 'crashes');
+    for (let story = 0; story < 25; story++) {
+      const store = await requestedStore();
+      let committed = -1;
+      for (let process = 0; ; process++) {
+        const moment = random.integer(2) === 0 ? 'before' : 'after';
+        const { dying } = dyingStore(store, 1 + random.integer(120), moment);
+        const execution = await execute(dying, `process${process}`);
+        const now = await committedEpoch(store);
+        expect(now).toBeGreaterThanOrEqual(committed);
+        committed = now;
+        if (execution.status === 'done') break;
+      }
+      expect(await resultOf(store)).toEqual(expected);
+    }
+  });
+});

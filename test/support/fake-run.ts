@@ -1,0 +1,42 @@
+import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { encodeJson } from '../../shared/checkpoints/json.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { type RunConfig, runFileSchema } from '../../shared/config/run-file.ts';
+import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import type { Workload } from '../../shared/training/workload.ts';
+import { fixturePath } from './fixtures.ts';
+
+export const run = 'runs/fake';
+
+/** Settings for a run of the fake workload; the data set is a file that only has to be there. */
+export function fakeConfig(changes: Record<string, Record<string, unknown>> = {}): RunConfig {
+  const { training, ...others } = changes;
+  return runFileSchema.parse({
+    model: { family: 'fno1d' },
+    dataset: { format: 'pdebench', path: fixturePath('data', 'pde_1d.json') },
+    training: { epochs: 4, ...training },
+    ...others,
+  });
+}
+
+export async function requestRun(store: ArtifactStore, config: RunConfig): Promise<void> {
+  await store.put(runKeys.request(run), encodeJson({ version: 1, config }));
+}
+
+/** A context over the store, with a clock that ticks a second at each look and attempts that are numbered. */
+export function fakeContext(
+  store: ArtifactStore,
+  workload: Workload,
+  { process = 'p', events = [] }: { process?: string; events?: ProgressEvent[] } = {},
+): TaskContext {
+  let ticks = 0;
+  let attempts = 0;
+  return {
+    store,
+    now: () => new Date(Date.UTC(2026, 10, 23) + 1000 * ticks++),
+    newAttempt: () => `${process}-${attempts++}`,
+    openWorkload: async () => workload,
+    versions: { tempbalance: '0.0.0' },
+    emit: (event) => events.push(event),
+  };
+}
