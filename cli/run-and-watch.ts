@@ -10,10 +10,25 @@ import { print } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { chooseView } from './views/choose-view.ts';
 
-/** Runs the workflow on a run's folder with a view of it, stopping gently on Ctrl-C; returns the exit code. */
-export async function runAndWatch(folder: RunFolder, options: { json?: boolean }): Promise<number> {
+/**
+ * Runs the workflow on a run's folder with a view of it, stopping gently on Ctrl-C; returns the exit code.
+ * @param settle writes the run's settings once no other process can.
+ */
+export async function runAndWatch(
+  folder: RunFolder,
+  { json = false }: { json?: boolean | undefined },
+  settle: () => Promise<void>,
+): Promise<number> {
   const lock = await lockRun(folder, () => new Date());
-  const json = options.json ?? false;
+  try {
+    await settle();
+    return await watch(folder, json);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function watch(folder: RunFolder, json: boolean): Promise<number> {
   const view = chooseView({ json, terminal: process.stdout.isTTY === true });
   const path = relative(process.cwd(), join(folder.root, folder.run)) || '.';
   const resume = `tempbalance resume ${path}`;
@@ -38,7 +53,6 @@ export async function runAndWatch(folder: RunFolder, options: { json?: boolean }
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
     view.close();
-    await lock.release();
   }
   return conclude(execution, folder, { json, path, resume });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadRunFile } from '../../shared/config/parse-run-file.ts';
 import { localContext } from '../../shared/local/local-context.ts';
-import { createRun } from '../../shared/local/run-folder.ts';
+import { beginRun, newRun } from '../../shared/local/run-folder.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import { openWorkload } from '../../shared/pipeline/open-workload.ts';
@@ -44,17 +44,19 @@ function instant(workload: Workload, optimizerState: HostTensors): Workload {
 export const epochOverhead: Suite = {
   name: 'epoch-overhead',
   async run() {
-    const folder = await mkdtemp(join(tmpdir(), 'tempbalance-bench-'));
+    const root = await mkdtemp(join(tmpdir(), 'tempbalance-bench-'));
     try {
       const overrides = [
-        { path: ['output', 'folder'], value: folder, text: '' },
+        { path: ['output', 'folder'], value: root, text: '' },
         { path: ['training', 'epochs'], value: epochs, text: '' },
       ];
       const config = await loadRunFile(runFile, overrides);
       const real = await openWorkload(config);
       const optimizer = buildOptimizer(config.training.optimizer, real.parameters);
       const workload = instant(real, optimizer.init(real.parameters));
-      const { run, store } = await createRun(config, { now: new Date() });
+      const folder = newRun(config, { now: new Date() });
+      await beginRun(folder, config);
+      const { run, store } = folder;
       const marks: number[] = [];
       const lines: string[] = [];
       const emit = (event: ProgressEvent) => {
@@ -68,7 +70,7 @@ export const epochOverhead: Suite = {
       const analysisMs = await timeAnalysis(real.layers, real.initialise());
       return [{ case: 'fno1d-demo', epochs, epochMs, analysisMs, overheadMs: epochMs - analysisMs }];
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await rm(root, { recursive: true, force: true });
     }
   },
 };

@@ -16,17 +16,14 @@ export const resumeCommand: CliCommand<{ set: string[]; reload?: boolean; json?:
   ],
   async run([given], { set, reload, json }) {
     const { parseOverride } = await import('../../shared/config/parse-run-file.ts');
-    const { findRun, lockRun } = await import('../../shared/local/run-folder.ts');
+    const { findRun } = await import('../../shared/local/run-folder.ts');
     const { changeSettings } = await import('../../shared/local/change-settings.ts');
     const { runAndWatch } = await import('../run-and-watch.ts');
     const folder = await findRun(given!);
-    const lock = await lockRun(folder, () => new Date());
-    try {
-      const notes = await changeSettings(folder, set.map(parseOverride), reload ?? false);
+    const overrides = set.map(parseOverride);
+    return runAndWatch(folder, { json }, async () => {
+      const notes = await changeSettings(folder, overrides, reload ?? false);
       for (const note of notes) process.stderr.write(`note: ${note}\n`);
-    } finally {
-      await lock.release();
-    }
-    return runAndWatch(folder, { json: json ?? false });
+    });
   },
 };

@@ -11,9 +11,10 @@ export const trainCommand: CliCommand<{ set: string[]; json?: boolean }> = {
   options: [setOption(), jsonOption('print one JSON event a line')],
   async run([file = 'tempbalance.yaml'], { set, json }) {
     const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
-    const { createRun } = await import('../../shared/local/run-folder.ts');
+    const { beginRun, newRun } = await import('../../shared/local/run-folder.ts');
     const { runAndWatch } = await import('../run-and-watch.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
-    return runAndWatch(await createRun(config, { source: file, now: new Date() }), { json: json ?? false });
+    const folder = newRun(config, { source: file, now: new Date() });
+    return runAndWatch(folder, { json }, () => beginRun(folder, config, file));
   },
 };

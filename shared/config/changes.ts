@@ -8,7 +8,12 @@ interface Change {
 }
 
 /** What a run is about; the rest may change when it is resumed. Files may move: their content is checked elsewhere. */
-const fixed = [/^model\.(?!weights$)/, /^dataset\.(?!path$)/, /^training\.(seed|validation)\b/];
+const fixed = [
+  /^model\.(?!weights$)/,
+  /^dataset\.(?!path$)/,
+  /^training\.(seed|validation)\b/,
+  /^convergence\.(metric|direction)$/,
+];
 
 const isSection = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -24,7 +29,7 @@ function changes(from: unknown, to: unknown, key = ''): Change[] {
 const shown = (value: unknown) => (value === undefined ? 'not set' : JSON.stringify(value));
 
 /** `training.learningRate: 0.001 -> 0.0005`, a line for each setting that differs. */
-export function describeChanges(from: RunConfig, to: RunConfig): string[] {
+export function describeChanges(from: object, to: object): string[] {
   return changes(from, to).map((change) => `${change.key}: ${shown(change.from)} -> ${shown(change.to)}`);
 }
 

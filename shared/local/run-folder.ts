@@ -61,26 +61,27 @@ export async function findRun(given: string): Promise<RunFolder> {
 
 const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
-/**
- * Makes the folder of a new run, with the settings that are asked for.
- * @throws UserError when a run of that name exists.
- */
-export async function createRun(
-  config: RunConfig,
-  options: { source?: string | undefined; now: Date },
-): Promise<RunFolder> {
+/** Where a new run goes: named by its settings, or by the run file and the time. Nothing is written yet. */
+export function newRun(config: RunConfig, options: { source?: string; now: Date }): RunFolder {
   const { folder: root, name } = config.output;
   const stem = options.source ? basename(options.source).replace(/\.[^.]+$/, '') : 'run';
-  const run = name ?? `${stem}-${timestamp(options.now)}`;
-  const store = fileStore(root);
-  const request = { version: 1, config, ...(options.source ? { source: resolve(options.source) } : {}) };
-  if (!(await store.putIfAbsent(runKeys.request(run), encodeJson(request)))) {
+  return { root, run: name ?? `${stem}-${timestamp(options.now)}`, store: fileStore(root) };
+}
+
+/**
+ * Writes the settings that are asked for; the run is to be locked. One that never got as far as a commit is begun anew.
+ * @throws UserError when a run of that name has commits.
+ */
+export async function beginRun({ root, run, store }: RunFolder, config: RunConfig, source?: string): Promise<void> {
+  if (await store.get(runKeys.head(run))) {
     throw new UserError('a run of this name exists', {
       where: join(root, run),
       remedy: `Go on with it by \`tempbalance resume ${join(root, run)}\`, or choose another output.name.`,
     });
   }
-  return { root, run, store };
+  const request = { version: 1, config, ...(source === undefined ? {} : { source: resolve(source) }) };
+  await store.delete(runKeys.record(run));
+  await store.put(runKeys.request(run), encodeJson(request));
 }
 
 /**

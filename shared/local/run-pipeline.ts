@@ -17,8 +17,8 @@ export type Execution =
 
 type Overrides = NonNullable<RunOptions['overrides']>;
 
-/** Fills in the resources, as a deployment does with the functions' own names. */
-function definition(): StateMachineDefinition {
+/** The document with its resources filled in, as a deployment does with the functions' own names. */
+export function workflowDefinition(): StateMachineDefinition {
   const text = JSON.stringify(document).replace(/\$\{(\w+)Arn\}/g, 'arn:aws:lambda:us-east-1:000000000000:function:$1');
   return JSON.parse(text) as StateMachineDefinition;
 }
@@ -46,7 +46,7 @@ export async function runPipeline(
     }
   };
   const names = Object.keys(taskMessages) as TaskName[];
-  const machine = new StateMachine(definition());
+  const machine = new StateMachine(workflowDefinition(), { validationOptions: { noValidate: true } });
   const overrides: Overrides = {
     taskResourceLocalHandlers: Object.fromEntries(names.map((name) => [name, handler(name)])),
     ...(retryDelay === undefined

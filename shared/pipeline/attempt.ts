@@ -17,6 +17,11 @@ export const writeTensors = (ctx: TaskContext, at: At, file: string, tensors: Ho
 export const writeJson = (ctx: TaskContext, at: At, file: string, value: unknown): Promise<FileRecords> =>
   writeArtifact(ctx.store, at, file, encodeJson(value));
 
+/** The digests of files that are written at the same time. */
+export async function allWritten(...writes: readonly Promise<FileRecords>[]): Promise<FileRecords> {
+  return Object.assign({}, ...(await Promise.all(writes)));
+}
+
 /** A tensor file of the attempt that the state names, for reading by tensor. */
 export async function openAttemptTensors(ctx: TaskContext, at: At, file: string): Promise<SafetensorsFile> {
   const key = runKeys.artifact(at.run, at.epoch, at.attempt, file);

@@ -5,7 +5,7 @@ import { decisionSchema } from '../decisions/decide.ts';
 
 const runField = z.string().min(1).describe('Key prefix of the run.');
 
-export const prepareInput = z.object({ run: runField });
+const prepareInput = z.object({ run: runField });
 
 /** State after Prepare, TrainEpoch, Analyse and Checkpoint: which epoch, which attempt at it, what is next. */
 export const stateSchema = z.object({
@@ -18,7 +18,7 @@ export const stateSchema = z.object({
 });
 export type PipelineState = z.infer<typeof stateSchema>;
 
-export const failureInput = z.object({
+const failureInput = z.object({
   run: runField,
   error: z.object({ Error: z.string(), Cause: z.string().optional() }),
 });

@@ -1,6 +1,6 @@
 import { UserError } from '../core/errors.ts';
 import type { LayerKind } from '../tensors/layer.ts';
-import { formatShape, type HostTensor } from '../tensors/tensor.ts';
+import { formatShape, type WeightTensor } from '../tensors/tensor.ts';
 
 /** A row-major matrix whose spectrum is wanted. */
 export interface Matrix {
@@ -24,7 +24,7 @@ const layouts: Readonly<Record<LayerKind, { readonly axes: readonly number[]; re
  * `[out, in]` matrix per tap, times sqrt(0.5); a spectral convolution as one complex `[in, out]` matrix per kept mode.
  * @throws UserError when the weight hasn't the axes of its kind.
  */
-export function* matricesOf(kind: LayerKind, name: string, weight: HostTensor): Generator<Matrix> {
+export function* matricesOf(kind: LayerKind, name: string, weight: WeightTensor): Generator<Matrix> {
   const { shape, data } = weight;
   const { axes, text } = layouts[kind];
   if (!axes.includes(shape.length) || (kind === 'spectralConv' && shape.at(-1) !== 2)) {
@@ -46,14 +46,26 @@ export function* matricesOf(kind: LayerKind, name: string, weight: HostTensor): 
   }
 }
 
-function tapMatrix(rows: number, columns: number, taps: number, tap: number, data: Float32Array): Matrix {
+function tapMatrix(
+  rows: number,
+  columns: number,
+  taps: number,
+  tap: number,
+  data: Float32Array | Float64Array,
+): Matrix {
   const matrix = new Float64Array(rows * columns);
   for (let i = 0; i < matrix.length; i++) matrix[i] = data[i * taps + tap]! * Math.SQRT1_2;
   return { rows, columns, data: matrix, multiplicity: 1 };
 }
 
 /** A + iB as [[A, -B], [B, A]], which has every singular value of it twice. */
-function modeMatrix(rows: number, columns: number, modes: number, mode: number, data: Float32Array): Matrix {
+function modeMatrix(
+  rows: number,
+  columns: number,
+  modes: number,
+  mode: number,
+  data: Float32Array | Float64Array,
+): Matrix {
   const width = 2 * columns;
   const matrix = new Float64Array(2 * rows * width);
   for (let row = 0; row < rows; row++) {

@@ -151,21 +151,40 @@ function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-function decode<Data extends Float32Array | Float64Array>(bytes: Uint8Array, dtype: DType, into: Data): Data {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (dtype === 'F32' && endianness() === 'LE') into.set(new Float32Array(new Uint8Array(bytes).buffer));
-  else if (dtype === 'F32') for (let i = 0; i < into.length; i++) into[i] = view.getFloat32(4 * i, true);
-  else if (dtype === 'F64') for (let i = 0; i < into.length; i++) into[i] = view.getFloat64(8 * i, true);
-  else if (dtype === 'F16') for (let i = 0; i < into.length; i++) into[i] = halfToNumber(view.getUint16(2 * i, true));
-  else {
-    const word = new DataView(new ArrayBuffer(4));
-    for (let i = 0; i < into.length; i++) {
-      word.setUint16(2, view.getUint16(2 * i, true), true);
-      into[i] = word.getFloat32(0, true);
-    }
-  }
-  return into;
+/** Brain floats are the upper halves of 32-bit ones. */
+function brainToNumber(bits: number): number {
+  brainWord.setUint32(0, bits << 16);
+  return brainWord.getFloat32(0);
 }
+const brainWord = new DataView(new ArrayBuffer(4));
+
+/** The value of each of the 65,536 bit patterns, made when first needed: looking one up is quicker than computing it. */
+const lookUp = (convert: (bits: number) => number) => {
+  let values: Float32Array | undefined;
+  return () => {
+    values ??= Float32Array.from({ length: 0x10000 }, (_, bits) => convert(bits));
+    return values;
+  };
+};
+const halfValues = lookUp(halfToNumber);
+const brainValues = lookUp(brainToNumber);
+
+/** Numbers from stored bytes, into `into` from `offset` on. */
+function decode(bytes: Uint8Array, dtype: DType, into: Float32Array | Float64Array, offset: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const count = bytes.byteLength / bytesPerElement[dtype];
+  if (dtype === 'F32' && endianness() === 'LE' && bytes.byteOffset % 4 === 0) {
+    into.set(new Float32Array(bytes.buffer, bytes.byteOffset, count), offset);
+  } else if (dtype === 'F32') for (let i = 0; i < count; i++) into[offset + i] = view.getFloat32(4 * i, true);
+  else if (dtype === 'F64') for (let i = 0; i < count; i++) into[offset + i] = view.getFloat64(8 * i, true);
+  else {
+    const values = dtype === 'F16' ? halfValues() : brainValues();
+    for (let i = 0; i < count; i++) into[offset + i] = values[view.getUint16(2 * i, true)]!;
+  }
+}
+
+/** Bytes that are read and converted at a time, so that no tensor is held in memory twice. */
+const bytesPerRead = 16 * 2 ** 20;
 
 const floatTypes: readonly DType[] = ['F64', 'F32', 'F16', 'BF16'];
 
@@ -196,8 +215,12 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     if (!floatTypes.includes(dtype)) {
       throw new UserError(`tensor "${name}" is ${dtype}, not a float type`, { where: source.label });
     }
-    const bytes = await source.read(start, end);
-    return { shape, data: decode(bytes, dtype, make(elementCount(shape))) };
+    const data = make(elementCount(shape));
+    for (let from = start; from < end; from += bytesPerRead) {
+      const bytes = await source.read(from, Math.min(end, from + bytesPerRead));
+      decode(bytes, dtype, data, (from - start) / bytesPerElement[dtype]);
+    }
+    return { shape, data };
   };
   const read = (name: string) => readFloats(name, (length) => new Float32Array(length));
 

@@ -4,6 +4,9 @@ export interface HostTensor<Data extends Float32Array | Float64Array = Float32Ar
   readonly data: Data;
 }
 
+/** A weight as it is analysed: in float64 where float32 would lose digits. */
+export type WeightTensor<Data extends Float32Array | Float64Array = Float32Array | Float64Array> = HostTensor<Data>;
+
 /** Tensors by name; nothing ever refers to a parameter by its position. */
 export type HostTensors = ReadonlyMap<string, HostTensor>;
 

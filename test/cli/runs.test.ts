@@ -186,10 +186,12 @@ it('lists every tensor of the weights that does not fit the model', async () => 
   expect(stderr).toContain('missing     fc2.weight');
 });
 
-it('leaves nothing behind when the data can not serve', async () => {
+it('refuses data that can not serve, and begins the same run once the run file is mended', async () => {
   const folder = await temporaryFolder();
   const runFile = await writeRunFile(folder, { dataset: { samples: 1000 } });
   const { code, stderr } = await runCli(['train', runFile]);
   expect(code).toBe(2);
   expect(stderr).toContain('has 64 samples, 1000 were asked for');
+  await writeRunFile(folder, { training: { epochs: 1 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
 });

@@ -4,7 +4,7 @@ import type { RateTable } from '../../schedules/rates.ts';
 import { analyseLayers } from '../../spectra/analyse.ts';
 import { spectraConfigSchema } from '../../spectra/config.ts';
 import { portableSolver } from '../../spectra/eigenvalues.ts';
-import { openAttemptTensors, writeJson } from '../attempt.ts';
+import { allWritten, openAttemptTensors, writeJson } from '../attempt.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
 import { files, readConfig, readRates } from '../records.ts';
@@ -30,14 +30,11 @@ export async function analyse(ctx: TaskContext, state: PipelineState): Promise<P
   const report = await analyseLayers(layers, model.read, spectra, portableSolver);
   const rates = balance === 'off' ? baseRates : rateTable(report, parameters, balance);
   for (const message of rates.warnings) ctx.emit({ type: 'warning', message });
-  return {
-    ...state,
-    files: {
-      ...state.files,
-      ...(await writeJson(ctx, state, files.spectra, report)),
-      ...(await writeJson(ctx, state, files.rates, rates)),
-    },
-  };
+  const written = await allWritten(
+    writeJson(ctx, state, files.spectra, report),
+    writeJson(ctx, state, files.rates, rates),
+  );
+  return { ...state, files: { ...state.files, ...written } };
 }
 
 async function lastRates(ctx: TaskContext, run: string): Promise<RateTable | undefined> {

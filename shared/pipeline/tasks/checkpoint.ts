@@ -33,7 +33,7 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
   const progress = await progressOf(ctx, manifest);
   const measured = await readMetrics(ctx.store, manifest);
 
-  await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
+  if (progress.best?.epoch === epoch) await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
   const { keep } = config.output;
   const formerBest = before && (await progressOf(ctx, before)).best?.epoch;
   await prune(ctx.store, manifest, {

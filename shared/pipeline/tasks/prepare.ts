@@ -1,4 +1,4 @@
-import { recover } from '../../checkpoints/commit.ts';
+import { type Damage, recover } from '../../checkpoints/commit.ts';
 import { encodeJson, readJson } from '../../checkpoints/json.ts';
 import type { Manifest } from '../../checkpoints/manifest.ts';
 import { prune } from '../../checkpoints/prune.ts';
@@ -11,7 +11,7 @@ import { fingerprintFile } from '../../datasets/fingerprint.ts';
 import { decide } from '../../decisions/decide.ts';
 import { readPretrained } from '../../models/pretrained.ts';
 import type { Workload } from '../../training/workload.ts';
-import { writeJson, writeTensors } from '../attempt.ts';
+import { allWritten, writeJson, writeTensors } from '../attempt.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
 import {
@@ -42,7 +42,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   }
   const workload = await ctx.openWorkload(config);
   const { manifest, damage } = await recover(ctx.store, run);
-  const history = historyOf(before, config, manifest, damage);
+  const versions = { ...ctx.versions, engine: workload.engine };
+  const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
   const record: RunRecord = {
@@ -51,7 +52,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     config,
     seed: config.training.seed,
     dataset: { path: config.dataset.path, ...dataset, ...workload.data },
-    versions: { ...ctx.versions, engine: workload.engine },
+    versions,
     history: [
       ...(before?.history ?? []),
       ...[...history.notes, history.begun].map((what) => ({ at: startedAt, what })),
@@ -66,19 +67,23 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
 
 function historyOf(
   before: RunRecord | undefined,
-  config: RunConfig,
+  now: Pick<RunRecord, 'config' | 'versions'>,
   manifest: Manifest | undefined,
-  damage: readonly { key: string; what: string }[],
+  damage: readonly Damage[],
 ): { notes: string[]; begun: string } {
   const [worst] = damage;
   return {
     notes: [
-      ...(worst ? [`${worst.key} ${worst.what}: going on from epoch ${manifest?.epoch}, the last intact one`] : []),
-      ...(before ? describeChanges(before.config, config) : []),
+      ...(worst && manifest ? [`${worst.key} ${worst.what}: ${mended(worst, manifest)}`] : []),
+      ...(before ? describeChanges(before.config, now.config) : []),
+      ...(before ? describeChanges({ versions: before.versions }, { versions: now.versions }) : []),
     ],
     begun: manifest ? `resumed after epoch ${manifest.epoch}` : 'started',
   };
 }
+
+const mended = (damage: Damage, { epoch }: Manifest) =>
+  damage.epoch > epoch ? `went back to epoch ${epoch}, the last intact one` : `made anew from epoch ${epoch}`;
 
 /** Epoch 0: the model before training, measured like every other epoch. */
 async function begin(
@@ -104,10 +109,10 @@ async function begin(
   return {
     ...at,
     startedAt,
-    files: {
-      ...(await writeTensors(ctx, at, files.model, parameters)),
-      ...(await writeJson(ctx, at, files.metrics, { ...metrics, seconds })),
-    },
+    files: await allWritten(
+      writeTensors(ctx, at, files.model, parameters),
+      writeJson(ctx, at, files.metrics, { ...metrics, seconds }),
+    ),
     decision: { next: 'analyse', outcome: 'running', reason: 'the model before training' },
   };
 }

@@ -1,7 +1,7 @@
 import { readHeadManifest } from '../../checkpoints/manifest.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
 import { RunError } from '../../core/errors.ts';
-import { readCommittedTensors, writeJson, writeTensors } from '../attempt.ts';
+import { allWritten, readCommittedTensors, writeJson, writeTensors } from '../attempt.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
 import { type EpochMetrics, files, readConfig, readRates } from '../records.ts';
@@ -47,11 +47,11 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
   return {
     ...state,
     ...at,
-    files: {
-      ...(await writeTensors(ctx, at, files.model, trained.parameters)),
-      ...(await writeTensors(ctx, at, files.optimizer, trained.state)),
-      ...(await writeJson(ctx, at, files.metrics, record)),
-    },
+    files: await allWritten(
+      writeTensors(ctx, at, files.model, trained.parameters),
+      writeTensors(ctx, at, files.optimizer, trained.state),
+      writeJson(ctx, at, files.metrics, record),
+    ),
     decision: { next: 'analyse', outcome: 'running', reason: `epoch ${epoch} is trained` },
   };
 }

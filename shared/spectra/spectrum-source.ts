@@ -1,0 +1,8 @@
+/** Gives the squared singular values of one dense row-major matrix, ascending; at once, or later from another thread. */
+export interface SpectrumSource {
+  squaredSingularValues(
+    rows: number,
+    columns: number,
+    data: Float32Array | Float64Array,
+  ): Float64Array | Promise<Float64Array>;
+}

@@ -1,0 +1,28 @@
+import { matchesAny } from './patterns.ts';
+
+/** Names of embedding tables by model family, as Hugging Face names them. Rows of a table are looked up, never multiplied. */
+const embeddingNames: Readonly<Record<string, readonly string[]>> = {
+  'bert, roberta, distilbert, electra': [
+    '*embeddings.word_embeddings.weight',
+    '*embeddings.position_embeddings.weight',
+    '*embeddings.token_type_embeddings.weight',
+  ],
+  'gpt2, gpt-j, gpt-neo': ['*wte.weight', '*wpe.weight'],
+  'llama, mistral, qwen, gemma, phi': ['*embed_tokens.weight'],
+  'gpt-neox, pythia': ['*embed_in.weight'],
+  't5, bart': ['*shared.weight', '*relative_attention_bias.weight', '*embed_positions.weight'],
+  'bloom, falcon': ['*word_embeddings.weight'],
+  'deberta, xlm': ['*rel_embeddings.weight', '*lang_embeddings.weight'],
+  'vit, clip': ['*position_embedding.weight', '*position_embeddings', '*pos_embed', '*class_embedding', '*cls_token'],
+};
+
+/** In other families a table's last word but `weight` says what it is; `projection` and the like are ordinary layers. */
+const genericTable = /(^|[._])(embed|emb|embeddings?|codebook|lookup)(_?(table|tokens|in|positions?))?(\.weight)?$/i;
+
+/** Whether a tensor is an embedding table: by the names of known families, else by a word in its name. */
+export function isEmbedding(name: string): boolean {
+  return matchesAny(Object.values(embeddingNames).flat(), name) || genericTable.test(name);
+}
+
+/** Names under which language models keep the output head that may share its weight with the token embedding. */
+export const headNames = ['*lm_head.weight', '*embed_out.weight', 'cls.predictions.decoder.weight', 'lm_head.decoder.weight'];

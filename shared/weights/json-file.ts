@@ -1,0 +1,20 @@
+import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import { messageOf, UserError } from '../core/errors.ts';
+
+/**
+ * A JSON file of another tool, checked for what is needed of it.
+ * @throws UserError when it is no JSON or lacks something; `what` says what it should be.
+ */
+export async function readJsonFile<Content>(path: string, schema: z.ZodType<Content>, what: string): Promise<Content> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new UserError(`can't be read as JSON: ${messageOf(cause)}`, { where: path, cause });
+  }
+  const parsed = schema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new UserError(`is not ${what}: ${[...issue.path, issue.message].join(': ')}`, { where: path });
+}

@@ -1,0 +1,171 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { z } from 'zod';
+import { messageOf, TransientError, UserError } from '../core/errors.ts';
+import { didYouMean } from '../core/suggest.ts';
+import { fileSource } from '../tensors/byte-source.ts';
+import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
+import { readJsonFile } from './json-file.ts';
+import type { TensorStore } from './tensor-store.ts';
+
+const indexSuffix = '.safetensors.index.json';
+const shardName = /^(.*)-(\d{5})-of-(\d{5})\.safetensors$/;
+const pickled = ['.bin', '.pt', '.pth', '.ckpt', '.pkl'];
+
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+/** What a path is, or undefined where there is nothing. */
+export async function pathKind(path: string): Promise<'file' | 'folder' | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw new UserError(`can't be read (${(error as NodeJS.ErrnoException).code})`, { where: path, cause: error });
+  }
+}
+
+/**
+ * The tensors of a safetensors file, of a sharded checkpoint by its index, or of a folder that holds either.
+ * @throws UserError when there is no such checkpoint, naming the shards that are missing or damaged.
+ */
+export async function openTensors(path: string): Promise<TensorStore & { readonly sharded: boolean }> {
+  const kind = await pathKind(path);
+  if (!kind) throw new UserError('there is no such file or folder', { where: path, remedy: await nearby(path) });
+  if (kind === 'folder') return openFolder(path);
+  if (path.endsWith('.index.json')) return openIndex(path);
+  if (pickled.includes(extname(path))) throw pickledError(path);
+  if (extname(path) !== '.safetensors') throw notACheckpoint(path);
+  return { ...storeOf(await openFile(path)), sharded: false };
+}
+
+async function openFolder(folder: string) {
+  const files = (await readdir(folder)).sort();
+  const index = files.filter((file) => file.endsWith(indexSuffix));
+  const tensors = files.filter((file) => file.endsWith('.safetensors'));
+  const preferred = ['model.safetensors', 'adapter_model.safetensors'].find((file) => tensors.includes(file));
+  if (preferred) return { ...storeOf(await openFile(join(folder, preferred))), sharded: false };
+  if (index.length > 0) return openIndex(join(folder, index[0]!));
+  const shards = tensors.map((file) => shardName.exec(file)).filter((match) => match !== null);
+  if (shards.length > 0 && shards.length === tensors.length) return openShards(folder, shards);
+  if (tensors.length === 1) return { ...storeOf(await openFile(join(folder, tensors[0]!))), sharded: false };
+  if (tensors.length > 1) {
+    throw new UserError(`holds ${tensors.length} safetensors files and no index: ${tensors.join(', ')}`, {
+      where: folder,
+      remedy: 'Give one of the files.',
+    });
+  }
+  const old = files.find((file) => pickled.includes(extname(file)));
+  throw old ? pickledError(join(folder, old)) : notACheckpoint(folder, files);
+}
+
+/** Shards without an index: their names say how many there should be. */
+async function openShards(folder: string, shards: readonly RegExpExecArray[]) {
+  const [, stem, , count] = shards[0]!;
+  const wanted = Array.from(
+    { length: Number(count) },
+    (_, index) => `${stem}-${String(index + 1).padStart(5, '0')}-of-${count}.safetensors`,
+  );
+  const files = await openAll(folder, wanted, folder);
+  return { ...joined(folder, files), sharded: true };
+}
+
+async function openIndex(path: string) {
+  const { weight_map: map } = await readJsonFile(path, indexSchema, 'the index of a sharded checkpoint');
+  const folder = dirname(path);
+  const files = await openAll(folder, [...new Set(Object.values(map))].sort(), path);
+  const absent = Object.entries(map).filter(([name, file]) => !files.get(file)!.names().includes(name));
+  if (absent.length > 0) {
+    const [name, file] = absent[0]!;
+    const others = absent.length > 1 ? ` and ${absent.length - 1} more` : '';
+    throw new UserError(`has no tensor "${name}"${others}, which the index says it holds`, {
+      where: join(folder, file),
+      remedy: 'Index and shards belong to different versions of the checkpoint: fetch them again.',
+    });
+  }
+  return { ...joined(path, files, new Map(Object.entries(map))), sharded: true };
+}
+
+/** Opens all shards. @throws UserError listing those that are missing, or naming those that are damaged. */
+async function openAll(folder: string, names: readonly string[], where: string): Promise<Map<string, SafetensorsFile>> {
+  const kinds = await Promise.all(names.map((name) => pathKind(join(folder, name))));
+  const missing = names.filter((_, index) => kinds[index] !== 'file');
+  if (missing.length > 0) {
+    throw new UserError(`${missing.length} of ${names.length} shards are missing: ${missing.join(', ')}`, {
+      where,
+      remedy: `Fetch them into ${folder || '.'}.`,
+    });
+  }
+  const files = new Map<string, SafetensorsFile>();
+  const damaged: string[] = [];
+  for (const name of names) {
+    try {
+      files.set(name, await openFile(join(folder, name)));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      damaged.push(error.message);
+    }
+  }
+  if (damaged.length === 0) return files;
+  if (damaged.length === 1) throw new UserError(damaged[0]!);
+  throw new UserError(`${damaged.length} of ${names.length} shards are damaged:\n${damaged.join('\n')}`, { where });
+}
+
+async function openFile(path: string): Promise<SafetensorsFile> {
+  const source = await fileSource(path);
+  const start = source.size < 200 ? new TextDecoder().decode(await source.read(0, source.size)) : '';
+  if (start.startsWith('version https://git-lfs')) {
+    throw new UserError('is a Git LFS pointer, not the file itself', { where: path, remedy: 'Run `git lfs pull`.' });
+  }
+  return openSafetensors(source);
+}
+
+function storeOf(file: SafetensorsFile): TensorStore {
+  const { label, names, entry } = file;
+  return { label, names, entry, read: (name) => readFrom(file, name) };
+}
+
+function joined(label: string, files: ReadonlyMap<string, SafetensorsFile>, map?: ReadonlyMap<string, string>): TensorStore {
+  const homes = new Map<string, SafetensorsFile>();
+  for (const [shard, file] of files) {
+    for (const name of file.names()) if (!map || map.get(name) === shard) homes.set(name, file);
+  }
+  const home = (name: string) => {
+    const file = homes.get(name);
+    if (file) return file;
+    throw new UserError(`has no tensor "${name}"`, { where: label, remedy: didYouMean(name, [...homes.keys()]) });
+  };
+  return {
+    label,
+    names: () => [...homes.keys()],
+    entry: (name) => home(name).entry(name),
+    read: (name) => readFrom(home(name), name),
+  };
+}
+
+/** @throws UserError when the file changes or goes away while it is read. */
+async function readFrom(file: SafetensorsFile, name: string) {
+  try {
+    return file.entry(name).dtype === 'F64' ? await file.readFloat64(name) : await file.read(name);
+  } catch (cause) {
+    if (cause instanceof UserError || cause instanceof TransientError) throw cause;
+    throw new UserError(`tensor "${name}" can't be read: ${messageOf(cause)}`, { where: file.label, cause });
+  }
+}
+
+const pickledError = (path: string) =>
+  new UserError('is a pickled PyTorch file, which is not opened: it could run code', {
+    where: path,
+    remedy: 'Save it as safetensors: `safetensors.torch.save_file(torch.load(path, weights_only=True), "model.safetensors")`.',
+  });
+
+const notACheckpoint = (path: string, files?: readonly string[]) =>
+  new UserError(files?.length === 0 ? 'is an empty folder' : 'is not a checkpoint', {
+    where: path,
+    remedy:
+      'Give a .safetensors file, an index (model.safetensors.index.json), or a folder with one of them, with an adapter (adapter_config.json), or of a run.',
+  });
+
+async function nearby(path: string): Promise<string> {
+  const siblings = await readdir(dirname(path)).catch(() => []);
+  return didYouMean(basename(path), siblings);
+}
