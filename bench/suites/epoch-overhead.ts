@@ -51,7 +51,7 @@ export const epochOverhead: Suite = {
         { path: ['training', 'epochs'], value: epochs, text: '' },
       ];
       const config = await loadRunFile(runFile, overrides);
-      const real = await openWorkload(config);
+      const real = await openWorkload(config, console.warn);
       const optimizer = buildOptimizer(config.training.optimizer, real.parameters);
       const workload = instant(real, optimizer.init(real.parameters));
       const folder = newRun(config, { now: new Date() });

@@ -10,7 +10,7 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const { readPretrained } = await import('../../shared/models/pretrained.ts');
     const { openWorkload } = await import('../../shared/pipeline/open-workload.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
-    const workload = await openWorkload(config);
+    const workload = await openWorkload(config, (message) => process.stderr.write(`note: ${message}\n`));
     const { weights } = config.model;
     if (weights !== undefined) await readPretrained(weights, workload.parameters);
     if (json) {

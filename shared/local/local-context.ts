@@ -19,7 +19,7 @@ export function localContext(store: ArtifactStore, emit: (event: ProgressEvent) 
       const key = JSON.stringify({ model, dataset, training });
       const known = opened.get(key);
       if (known) return known;
-      const workload = openWorkload(config);
+      const workload = openWorkload(config, (message) => emit({ type: 'warning', message }));
       opened.set(key, workload);
       workload.catch(() => opened.delete(key));
       return workload;
