@@ -5,19 +5,26 @@ import { type EngineChoice, engineChoices } from '../shared/engines/open-engine.
 import type { Result } from './suite.ts';
 import { analysis } from './suites/analysis.ts';
 import { epochOverhead } from './suites/epoch-overhead.ts';
+import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
 
-const suites = [trainStep, analysis, epochOverhead];
+const suites = [trainStep, analysis, spectra, epochOverhead];
 
 const { values: options } = parseArgs({
+  strict: false,
   options: {
     json: { type: 'boolean', default: false },
     only: { type: 'string' },
     engine: { type: 'string', default: 'auto' },
   },
 });
+const known = new Set(['json', 'only', 'engine']);
 const chosen = suites.filter(({ name }) => options.only === undefined || name === options.only);
-if (chosen.length === 0 || !engineChoices.includes(options.engine as EngineChoice)) {
+if (
+  Object.keys(options).some((name) => !known.has(name)) ||
+  chosen.length === 0 ||
+  !engineChoices.includes(options.engine as EngineChoice)
+) {
   process.stderr.write(
     `--only takes ${suites.map(({ name }) => name).join(', ')}; --engine takes ${engineChoices.join(', ')}\n`,
   );

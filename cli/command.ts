@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { solverChoices } from '../shared/spectra/solvers/solver.ts';
 
 /** A sub-command: one file, one line in `program.ts`. What is heavy it imports when it runs, so that help is quick. */
 export interface CliCommand<Options = never> {
@@ -19,6 +20,13 @@ export const setOption = (): Option =>
   new Option('--set <key=value>', 'override a setting of the run file; may be repeated')
     .argParser((text: string, before: string[] | undefined) => [...(before ?? []), text])
     .default([], 'none');
+
+/** `--solver name` */
+export const solverOption = (whenAbsent: string): Option =>
+  new Option(
+    '--solver <name>',
+    `what computes eigenvalues (default: TEMPBALANCE_SOLVER, or else ${whenAbsent})`,
+  ).choices(solverChoices);
 
 /** Prints a line to standard output. */
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -1,4 +1,16 @@
 #!/usr/bin/env node
+import { exitCodes } from './exit-codes.ts';
 import { runCli } from './program.ts';
 
-process.exit(await runCli(process.argv.slice(2)));
+/** A reader that went away (`| head`) ends the command like Ctrl-C twice: everything committed is kept. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? exitCodes.interrupted : exitCodes.failed);
+  });
+}
+
+const code = await runCli(process.argv.slice(2));
+for (const stream of [process.stdout, process.stderr]) {
+  await new Promise<void>((resolve) => stream.write('', () => resolve()));
+}
+process.exit(code);

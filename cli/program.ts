@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { messageOf, UserError } from '../shared/core/errors.ts';
+import { analyzeCommand } from './commands/analyze.ts';
 import { initCommand } from './commands/init.ts';
 import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
@@ -9,7 +10,15 @@ import { trainCommand } from './commands/train.ts';
 import { validateCommand } from './commands/validate.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 
-const commands = [initCommand, validateCommand, trainCommand, resumeCommand, runsCommand, reportCommand];
+const commands = [
+  initCommand,
+  validateCommand,
+  trainCommand,
+  resumeCommand,
+  runsCommand,
+  reportCommand,
+  analyzeCommand,
+];
 
 /** Parses the arguments, runs the command, and returns the exit code; errors are printed, never thrown. */
 export async function runCli(args: readonly string[]): Promise<number> {

@@ -6,6 +6,8 @@ import { localContext } from '../shared/local/local-context.ts';
 import { lockRun, type RunFolder } from '../shared/local/run-folder.ts';
 import { type Execution, runPipeline } from '../shared/local/run-pipeline.ts';
 import { outcomeSchema, readConfig } from '../shared/pipeline/records.ts';
+import { solverFromEnvironment } from '../shared/spectra/solvers/open-solver.ts';
+import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
 import { print } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { chooseView } from './views/choose-view.ts';
@@ -16,19 +18,19 @@ import { chooseView } from './views/choose-view.ts';
  */
 export async function runAndWatch(
   folder: RunFolder,
-  { json = false }: { json?: boolean | undefined },
+  { json = false, solver }: { json?: boolean | undefined; solver?: SolverChoice | undefined },
   settle: () => Promise<void>,
 ): Promise<number> {
   const lock = await lockRun(folder, () => new Date());
   try {
     await settle();
-    return await watch(folder, json);
+    return await watch(folder, json, solver ?? solverFromEnvironment(process.env));
   } finally {
     await lock.release();
   }
 }
 
-async function watch(folder: RunFolder, json: boolean): Promise<number> {
+async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Promise<number> {
   const view = chooseView({ json, terminal: process.stdout.isTTY === true });
   const path = relative(process.cwd(), join(folder.root, folder.run)) || '.';
   const resume = `tempbalance resume ${path}`;
@@ -47,8 +49,9 @@ async function watch(folder: RunFolder, json: boolean): Promise<number> {
   let execution: Execution;
   try {
     await sweepScratch(folder.root);
-    const context = localContext(folder.store, view.show);
+    const context = localContext(folder.store, view.show, solver);
     execution = await runPipeline(folder.run, context, () => stopping);
+    if (execution.status === 'interrupted') view.show({ type: 'interrupted', run: folder.run, resume });
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);

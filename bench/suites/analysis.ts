@@ -2,7 +2,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import { buildModel, modelSchema } from '../../shared/models/registry.ts';
 import { analyseLayers } from '../../shared/spectra/analyse.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
-import { portableSolver } from '../../shared/spectra/eigenvalues.ts';
+import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import type { Layer } from '../../shared/tensors/layer.ts';
 import type { HostTensors } from '../../shared/tensors/tensor.ts';
 import { median, type Result, type Suite } from '../suite.ts';

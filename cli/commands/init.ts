@@ -1,10 +1,11 @@
-import { access, writeFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
 import { starterRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { type CliCommand, print } from '../command.ts';
+import { writeText } from '../write-text.ts';
 
 /** Two folders up in the sources, one more in the built package. */
 const schemaPath = fileURLToPath(
@@ -35,7 +36,7 @@ export const initCommand: CliCommand<{ dataset: string; weights?: string; force?
       });
     }
     const schema = relative(dirname(resolve(file)), schemaPath) || schemaPath;
-    await writeFile(file, starterRunFile({ schema, dataset, weights }));
+    await writeText(file, starterRunFile({ schema, dataset, weights }));
     print(`wrote ${file}; next: tempbalance validate ${file}`);
     return 0;
   },

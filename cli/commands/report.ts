@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option } from 'commander';
 import type { RunReport } from '../../shared/reports/report-input.ts';
 import { type CliCommand, jsonOption, print } from '../command.ts';
+import { writeText } from '../write-text.ts';
 
 export const reportCommand: CliCommand<{ out?: string; title?: string; json?: boolean }> = {
   usage: 'report <run...>',
@@ -24,7 +24,8 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
     const { renderReport } = await import('../../shared/reports/report.ts');
     const folders = await Promise.all((positional[0] as unknown as string[]).map(findRun));
     const runs: RunReport[] = [];
-    for (const { store, run } of folders) runs.push(await readRunReport(store, run));
+    for (const { store, run } of folders)
+      runs.push(await readRunReport(store, run, (note) => process.stderr.write(`note: ${note}\n`)));
     if (json) {
       print(JSON.stringify(runs, null, 2));
       return 0;
@@ -32,7 +33,7 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
     const [first] = folders;
     const path = out ?? (folders.length === 1 ? join(first!.root, first!.run, 'report.html') : 'report.html');
     const heading = title ?? runs.map(({ name }) => name).join(' and ');
-    await writeFile(path, renderReport({ title: heading, madeAt: new Date().toISOString(), runs }));
+    await writeText(path, renderReport({ title: heading, madeAt: new Date().toISOString(), runs }));
     if (runs.length > 1) print(formatComparison(compareRuns(runs)));
     print(`report  ${path}`);
     return 0;

@@ -1,7 +1,8 @@
 import { Option } from 'commander';
-import { type CliCommand, jsonOption, setOption } from '../command.ts';
+import type { SolverChoice } from '../../shared/spectra/solvers/solver.ts';
+import { type CliCommand, jsonOption, setOption, solverOption } from '../command.ts';
 
-export const resumeCommand: CliCommand<{ set: string[]; reload?: boolean; json?: boolean }> = {
+export const resumeCommand: CliCommand<{ set: string[]; reload?: boolean; json?: boolean; solver?: SolverChoice }> = {
   usage: 'resume <run>',
   description: 'go on with a run from its last commit, to the same bits as without the interruption',
   examples: [
@@ -13,15 +14,16 @@ export const resumeCommand: CliCommand<{ set: string[]; reload?: boolean; json?:
     setOption(),
     new Option('--reload', 'take the settings from the run file as it is now'),
     jsonOption('print one JSON event a line'),
+    solverOption('the one on record'),
   ],
-  async run([given], { set, reload, json }) {
+  async run([given], { set, reload, json, solver }) {
     const { parseOverride } = await import('../../shared/config/parse-run-file.ts');
     const { findRun } = await import('../../shared/local/run-folder.ts');
     const { changeSettings } = await import('../../shared/local/change-settings.ts');
     const { runAndWatch } = await import('../run-and-watch.ts');
     const folder = await findRun(given!);
     const overrides = set.map(parseOverride);
-    return runAndWatch(folder, { json }, async () => {
+    return runAndWatch(folder, { json, solver }, async () => {
       const notes = await changeSettings(folder, overrides, reload ?? false);
       for (const note of notes) process.stderr.write(`note: ${note}\n`);
     });

@@ -1,5 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { messageOf } from '../../shared/core/errors.ts';
+import { messageOf, UserError } from '../../shared/core/errors.ts';
 import { formatTable } from '../../shared/core/table.ts';
 import type { RunSummary } from '../../shared/pipeline/run-summary.ts';
 import { formatDuration, formatNumber } from '../../shared/reports/format.ts';
@@ -14,6 +15,9 @@ export const runsCommand: CliCommand<{ json?: boolean }> = {
     const { fileStore } = await import('../../shared/checkpoints/file-store.ts');
     const { listRuns } = await import('../../shared/local/run-folder.ts');
     const { summariseRun } = await import('../../shared/pipeline/run-summary.ts');
+    if (!(await stat(folder).catch(() => undefined))?.isDirectory()) {
+      throw new UserError('there is no such folder', { where: folder, remedy: 'Give the output.folder of your runs.' });
+    }
     const store = fileStore(resolve(folder));
     const summaries: (RunSummary | { run: string; unreadable: string })[] = [];
     for (const run of await listRuns(resolve(folder))) {

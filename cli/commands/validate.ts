@@ -1,3 +1,4 @@
+import { formatTable } from '../../shared/core/table.ts';
 import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
 
 export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
@@ -20,9 +21,12 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const { elementCount } = await import('../../shared/tensors/tensor.ts');
     const count = workload.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
     print(`${file} is valid`);
-    print(`  model    ${config.model.family}, ${count} parameters, weights ${weights ?? 'fresh'}`);
-    for (const [name, value] of Object.entries(workload.data)) print(`  ${name.padEnd(18)} ${JSON.stringify(value)}`);
-    print(`  engine   ${workload.engine}`);
+    const rows = [
+      ['model', `${config.model.family}, ${count} parameters, weights ${weights ?? 'fresh'}`],
+      ...Object.entries(workload.data).map(([name, value]) => [name, JSON.stringify(value)]),
+      ['engine', workload.engine],
+    ];
+    print(formatTable(rows));
     return 0;
   },
 };

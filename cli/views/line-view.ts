@@ -24,7 +24,7 @@ export function describeEvent(event: ProgressEvent): string | undefined {
     case 'warning':
       return `note: ${event.message}`;
     case 'finished':
-      return `${event.run}: ${event.outcome}, ${event.reason}`;
+      return event.outcome === 'failed' ? undefined : `${event.run}: ${event.outcome}, ${event.reason}`;
     default:
       return undefined;
   }

@@ -1,4 +1,4 @@
-import { RunError, TransientError } from '../core/errors.ts';
+import { RunError, TransientError, UserError } from '../core/errors.ts';
 
 /** The code that the system gave an error, e.g. `ENOENT`. */
 export const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
@@ -17,6 +17,19 @@ export function diskError(error: unknown, path: string): unknown {
     case 'EROFS':
     case 'EPERM':
       return new RunError('access is denied', { where: path, remedy: 'Check the folder and its owner.', cause: error });
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new UserError('a part of the path is a file, not a folder', {
+        where: path,
+        remedy: 'Choose another output.folder.',
+        cause: error,
+      });
+    case 'ENOENT':
+      return new UserError("the folder can't be made", {
+        where: path,
+        remedy: 'Choose another output.folder.',
+        cause: error,
+      });
     case 'EIO':
     case 'EBUSY':
     case 'EMFILE':

@@ -65,7 +65,7 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
     } catch (error) {
       throw diskError(error, path);
     } finally {
-      await nodeFiles.rm(draft, { force: true });
+      await nodeFiles.rm(draft, { force: true }).catch(() => undefined);
     }
   }
 

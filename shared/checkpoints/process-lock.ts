@@ -84,7 +84,7 @@ export async function acquireProcessLock(path: string, now: () => Date): Promise
   } catch (error) {
     throw diskError(error, path);
   } finally {
-    await rm(draft, { force: true });
+    await rm(draft, { force: true }).catch(() => undefined);
   }
 }
 

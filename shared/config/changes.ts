@@ -7,12 +7,14 @@ interface Change {
   readonly to: unknown;
 }
 
-/** What a run is about; the rest may change when it is resumed. Files may move: their content is checked elsewhere. */
+/** What a run is about; the rest may change when it is resumed. The data may move: its content is checked elsewhere. */
 const fixed = [
-  /^model\.(?!weights$)/,
+  /^model\b/,
   /^dataset\.(?!path$)/,
   /^training\.(seed|validation)\b/,
+  /^training\.optimizer\.(name|complexMoments)$/,
   /^convergence\.(metric|direction)$/,
+  /^output\.(folder|name)$/,
 ];
 
 const isSection = (value: unknown): value is Record<string, unknown> =>

@@ -4,9 +4,9 @@ import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } fr
 import { messageOf, UserError } from '../core/errors.ts';
 import { explainIssues, formatPath, type Problem } from './problems.ts';
 import { type RunConfig, runFileJsonSchema, runFileSchema } from './run-file.ts';
-import { keysAt } from './schema-walk.ts';
+import { isDiscriminator, keysAt } from './schema-walk.ts';
 
-/** `--set a.b=c` */
+/** `--set a.b=c`; a value of null (`--set a.b=`) takes the setting away, so that its default applies. */
 export interface Override {
   readonly path: readonly string[];
   readonly value: unknown;
@@ -20,7 +20,7 @@ export interface Override {
 export function parseOverride(text: string): Override {
   const at = text.indexOf('=');
   const path = text.slice(0, at).split('.');
-  if (at < 1 || path.some((key) => key === '')) {
+  if (at < 1 || !path.every((key) => /^[A-Za-z][A-Za-z0-9]*$/.test(key))) {
     throw new UserError('is not of the form key.path=value', {
       where: `--set ${text}`,
       remedy: 'For example: --set training.epochs=10',
@@ -77,6 +77,13 @@ function refuse(file: string, problems: readonly string[]): never {
   throw new UserError(`${file} has ${count}:\n\n${problems.join('\n')}`);
 }
 
+/** The first sentence of what the YAML parser says, without its own position and advice. */
+const plainly = (message: string) =>
+  message
+    .split('\n')[0]!
+    .replace(/;.*$/, '')
+    .replace(/ at line \d+.*$/, '');
+
 /**
  * Checks a run file's text and fills in the defaults.
  * @param file for messages.
@@ -89,7 +96,7 @@ export function parseRunFile(text: string, file: string, overrides: readonly Ove
     refuse(
       file,
       document.errors.map(
-        ({ linePos, message }) => `  ${file}:${linePos?.[0].line}:${linePos?.[0].col}  ${message.split('\n')[0]}`,
+        ({ linePos, message }) => `  ${file}:${linePos?.[0].line}:${linePos?.[0].col}  ${plainly(message)}`,
       ),
     );
   }
@@ -123,13 +130,14 @@ function applyOverrides(original: Record<string, unknown>, overrides: readonly O
       section = section[key] =
         typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as Record<string, unknown>) : {};
     }
-    section[path.at(-1)!] = value;
+    if (value === null) delete section[path.at(-1)!];
+    else section[path.at(-1)!] = value;
   }
   return input;
 }
 
 /** Makes the paths in it absolute: relative ones count from the run file's folder. */
-function resolvePaths(config: RunConfig, folder: string): RunConfig {
+export function resolvePaths(config: RunConfig, folder: string): RunConfig {
   const { weights } = config.model;
   return {
     ...config,
@@ -137,6 +145,25 @@ function resolvePaths(config: RunConfig, folder: string): RunConfig {
     dataset: { ...config.dataset, path: resolve(folder, config.dataset.path) },
     output: { ...config.output, folder: resolve(folder, config.output.folder) },
   };
+}
+
+/**
+ * Settings with overrides: of a section that another variant is chosen for, the defaults of the old variant go.
+ * @param label for messages.
+ * @param folder that relative paths in the overrides count from.
+ * @throws UserError listing every problem.
+ */
+export function overrideSettings(
+  settings: RunConfig,
+  overrides: readonly Override[],
+  { label, folder }: { label: string; folder: string },
+): RunConfig {
+  const schema = runFileJsonSchema();
+  const sections = overrides
+    .filter(({ path }) => isDiscriminator(schema, settings, path))
+    .map(({ path }) => ({ path: path.slice(0, -1), value: {}, text: '' }));
+  const base = applyOverrides(settings, sections);
+  return resolvePaths(parseRunFile(JSON.stringify(base), label, overrides), folder);
 }
 
 /**

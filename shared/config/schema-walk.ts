@@ -32,8 +32,12 @@ function agrees(schema: JsonSchema, input: unknown): boolean {
   });
 }
 
-/** The keys known at `path`, in the branches that the input's own discriminators leave open. */
-export function keysAt(schema: JsonSchema, input: unknown, path: readonly (string | number)[]): string[] {
+/** The branches that the input's own discriminators leave open at `path`, and the value there. */
+function branchesAt(
+  schema: JsonSchema,
+  input: unknown,
+  path: readonly (string | number)[],
+): { branches: readonly JsonSchema[]; value: unknown } {
   let schemas = branchesOf(schema);
   let value = input;
   for (const part of path) {
@@ -44,6 +48,19 @@ export function keysAt(schema: JsonSchema, input: unknown, path: readonly (strin
       .flatMap(branchesOf);
     value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[part] : undefined;
   }
-  const open = schemas.filter((branch) => agrees(branch, value));
+  return { branches: schemas, value };
+}
+
+/** The keys known at `path`. */
+export function keysAt(schema: JsonSchema, input: unknown, path: readonly (string | number)[]): string[] {
+  const { branches, value } = branchesAt(schema, input, path);
+  const open = branches.filter((branch) => agrees(branch, value));
   return [...new Set(open.flatMap((branch) => Object.keys(branch.properties ?? {})))];
+}
+
+/** Whether the key at the end of `path` chooses between variants of its section, as an optimizer's name does. */
+export function isDiscriminator(schema: JsonSchema, input: unknown, path: readonly string[]): boolean {
+  const sections = branchesAt(schema, input, path.slice(0, -1)).branches.filter(({ properties }) => properties);
+  const key = path.at(-1)!;
+  return sections.length > 1 && sections.every(({ properties }) => properties?.[key]?.const !== undefined);
 }

@@ -5,5 +5,7 @@ export function didYouMean(given: string, candidates: readonly string[]): string
   if (candidates.length === 0) return '';
   const nearest = closest(given.toLowerCase(), candidates as string[]);
   const near = distance(given.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, Math.floor(nearest.length / 3));
-  return near ? `did you mean "${nearest}"?` : '';
+  return near && distance(given.toLowerCase(), nearest.toLowerCase()) < given.length
+    ? `did you mean "${nearest}"?`
+    : '';
 }

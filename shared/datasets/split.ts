@@ -26,6 +26,7 @@ export function splitTrajectories(data: Trajectories, options: { validation: num
   const held = validation < 1 ? Math.max(1, Math.min(total - 1, Math.round(validation * total))) : validation;
   if (held >= total) {
     throw new UserError(`holding out ${held} of ${total} samples for validation leaves none to train on`, {
+      where: 'training.validation',
       remedy: total > 1 ? `At most ${total - 1} can be held out.` : 'Use at least 2 samples.',
     });
   }

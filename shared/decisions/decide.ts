@@ -5,6 +5,8 @@ import type { Budget, Convergence } from './config.ts';
 export const progressSchema = z.strictObject({
   epoch: z.int().nonnegative(),
   best: z.strictObject({ epoch: z.int().nonnegative(), value: z.number() }).nullable(),
+  /** The value that the next one has to beat by minDelta to count as an improvement; null before the first finite one. */
+  reference: z.number().nullable(),
   epochsWithoutImprovement: z.int().nonnegative(),
   /** Wall time of the run so far, in seconds, retries and restarts included as far as they were seen. */
   seconds: z.number().nonnegative(),
@@ -34,19 +36,28 @@ export interface Observation {
   readonly seconds: number;
 }
 
-const isBetter = (value: number, than: number, { direction, minDelta }: Convergence) =>
-  direction === 'lower' ? value < than - minDelta : value > than + minDelta;
+/** By how much `value` is better than `than`; below 0 where it is worse. */
+const gain = (value: number, than: number, { direction }: Convergence) =>
+  direction === 'lower' ? than - value : value - than;
 
-/** The progress after one more epoch. */
+/**
+ * The progress after one more epoch. Any better value is the best; only one that is better by more than minDelta than the
+ * last such value counts as an improvement for patience.
+ */
 export function observe(before: Progress | undefined, seen: Observation, convergence: Convergence): Progress {
   const best = before?.best ?? null;
-  const improved = Number.isFinite(seen.value) && (!best || isBetter(seen.value, best.value, convergence));
+  const reference = before?.reference ?? null;
+  const { epoch, value } = seen;
+  const isBest = Number.isFinite(value) && (best === null || gain(value, best.value, convergence) > 0);
+  const improved =
+    Number.isFinite(value) && (reference === null || gain(value, reference, convergence) > convergence.minDelta);
   return {
-    epoch: seen.epoch,
-    best: improved ? { epoch: seen.epoch, value: seen.value } : best,
+    epoch,
+    best: isBest ? { epoch, value } : best,
+    reference: improved ? value : reference,
     epochsWithoutImprovement: improved || !before ? 0 : before.epochsWithoutImprovement + 1,
     seconds: (before?.seconds ?? 0) + seen.seconds,
-    slowestEpochSeconds: seen.epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.seconds),
+    slowestEpochSeconds: epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.seconds),
   };
 }
 
@@ -75,7 +86,7 @@ export function decide(
     return stop('converged', `${metric} reached the target of ${target}`);
   }
   if (patience !== undefined && progress.epochsWithoutImprovement >= patience) {
-    return stop('converged', `${metric} did not improve for ${patience} epochs`);
+    return stop('converged', `${metric} did not improve for ${patience} epoch${patience === 1 ? '' : 's'}`);
   }
   if (progress.epoch >= epochs) return stop('completed', `all ${epochs} epochs are trained`);
   const exceeded = exceededBudget(progress, budget);

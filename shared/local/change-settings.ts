@@ -1,7 +1,8 @@
+import { dirname } from 'node:path';
 import { encodeJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../config/changes.ts';
-import { loadRunFile, type Override, parseRunFile } from '../config/parse-run-file.ts';
+import { loadRunFile, type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { readRequest } from '../pipeline/records.ts';
@@ -19,28 +20,35 @@ export async function changeSettings(
   reload: boolean,
 ): Promise<string[]> {
   const request = await readRequest(store, run);
-  const edited = request.source === undefined ? undefined : await currentRunFile(request.source, reload);
+  const { source } = request;
+  const edited = source === undefined ? undefined : await currentRunFile(source, request.overrides, reload);
   if (reload && !edited) throw new UserError('has no run file to reload', { where: run, remedy: 'Use --set instead.' });
   const current = edited && { ...edited, output: { ...edited.output, ...namesOf(request.config) } };
   const base = reload && current ? current : request.config;
-  const config = parseRunFile(JSON.stringify(base), `${run}/request.json`, overrides);
+  const folder = source === undefined ? process.cwd() : dirname(source);
+  const config = overrideSettings(base, overrides, { label: `${run}/request.json`, folder });
   refuseFixedChanges(request.config, config);
-  await store.put(runKeys.request(run), encodeJson({ ...request, config }));
+  const all = [...request.overrides, ...overrides.map(({ text }) => text)];
+  await store.put(runKeys.request(run), encodeJson({ ...request, config, overrides: all }));
   const ignored = current && !reload ? describeChanges(request.config, current) : [];
   return ignored.length === 0
     ? []
     : [
-        `${request.source} was edited since the run began; its settings are kept (--reload takes the new ones):\n${ignored.map((change) => `  ${change}`).join('\n')}`,
+        `${source} was edited since the run began; its settings are kept (--reload takes the new ones):\n${ignored.map((change) => `  ${change}`).join('\n')}`,
       ];
 }
 
 /** A run keeps its name and place, whatever its run file says now. */
 const namesOf = ({ output: { name, folder } }: RunConfig) => ({ name, folder });
 
-/** The run file as it is now; undefined when it is gone or not valid and its settings are not asked for. */
-async function currentRunFile(source: string, needed: boolean): Promise<RunConfig | undefined> {
+/** The run file as it is now, with what was set on top of it; undefined when it is gone or not valid and its settings are not asked for. */
+async function currentRunFile(
+  source: string,
+  overrides: readonly string[],
+  needed: boolean,
+): Promise<RunConfig | undefined> {
   try {
-    return await loadRunFile(source);
+    return await loadRunFile(source, overrides.map(parseOverride));
   } catch (error) {
     if (needed || !(error instanceof UserError)) throw error;
     return undefined;

@@ -4,11 +4,22 @@ import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import type { ProgressEvent, TaskContext } from '../pipeline/context.ts';
 import { openWorkload } from '../pipeline/open-workload.ts';
+import { openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
+import type { SpectraPool } from '../spectra/solvers/pool.ts';
+import type { SolverChoice } from '../spectra/solvers/solver.ts';
 import type { Workload } from '../training/workload.ts';
 
-/** The outside world of a process on a laptop: its clock, its disk, its engine; data and model are opened once. */
-export function localContext(store: ArtifactStore, emit: (event: ProgressEvent) => void): TaskContext {
+/**
+ * The outside world of a process on a laptop: its clock, its disk, its engine; data, model and solver are opened once.
+ * A `solver` other than `auto` overrides what the run has on record.
+ */
+export function localContext(
+  store: ArtifactStore,
+  emit: (event: ProgressEvent) => void,
+  solver: SolverChoice = 'auto',
+): TaskContext {
   const opened = new Map<string, Promise<Workload>>();
+  const solvers = new Map<number, Promise<SpectraPool>>();
   const warned = new Set<string>();
   return {
     store,
@@ -23,6 +34,19 @@ export function localContext(store: ArtifactStore, emit: (event: ProgressEvent) 
       opened.set(key, workload);
       workload.catch(() => opened.delete(key));
       return workload;
+    },
+    openSolver(flops, recorded) {
+      const known = solvers.get(flops);
+      if (known) return known;
+      const note = (message: string) => this.emit({ type: 'warning', message });
+      const options = { flops, note };
+      const pool =
+        solver === 'auto'
+          ? openSolver(solverChoiceOf(recorded), options).catch(() => openSolver('auto', options))
+          : openSolver(solver, options);
+      solvers.set(flops, pool);
+      pool.catch(() => solvers.delete(flops));
+      return pool;
     },
     versions: { tempbalance: packageJson.version, node: process.version },
     emit(event) {

@@ -72,14 +72,18 @@ export function newRun(config: RunConfig, options: { source?: string; now: Date 
  * Writes the settings that are asked for; the run is to be locked. One that never got as far as a commit is begun anew.
  * @throws UserError when a run of that name has commits.
  */
-export async function beginRun({ root, run, store }: RunFolder, config: RunConfig, source?: string): Promise<void> {
+export async function beginRun(
+  { root, run, store }: RunFolder,
+  config: RunConfig,
+  { source, overrides = [] }: { source?: string; overrides?: readonly string[] } = {},
+): Promise<void> {
   if (await store.get(runKeys.head(run))) {
     throw new UserError('a run of this name exists', {
       where: join(root, run),
       remedy: `Go on with it by \`tempbalance resume ${join(root, run)}\`, or choose another output.name.`,
     });
   }
-  const request = { version: 1, config, ...(source === undefined ? {} : { source: resolve(source) }) };
+  const request = { version: 1, config, ...(source === undefined ? {} : { source: resolve(source) }), overrides };
   await store.delete(runKeys.record(run));
   await store.put(runKeys.request(run), encodeJson(request));
 }

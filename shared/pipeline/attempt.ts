@@ -30,12 +30,23 @@ export async function openAttemptTensors(ctx: TaskContext, at: At, file: string)
   return openSafetensors(source);
 }
 
-/** All tensors of a committed file, checked against its digest; undefined when the epoch has no such file. */
+/** A committed tensor file, checked against its digest. @throws RunError when the epoch has no such file. */
+export async function openCommittedTensors(
+  ctx: TaskContext,
+  manifest: Manifest,
+  file: string,
+): Promise<SafetensorsFile> {
+  const bytes = await readArtifact(ctx.store, manifest, file);
+  if (!bytes)
+    throw new RunError(`epoch ${manifest.epoch} has no ${file}`, { where: `${ctx.store.label}/${manifest.run}` });
+  return openSafetensors(bufferSource(file, bytes));
+}
+
+/** All tensors of a committed file; undefined when the epoch has no such file. */
 export async function readCommittedTensors(
   ctx: TaskContext,
   manifest: Manifest,
   file: string,
 ): Promise<HostTensors | undefined> {
-  const bytes = await readArtifact(ctx.store, manifest, file);
-  return bytes && (await openSafetensors(bufferSource(file, bytes))).readAll();
+  return manifest.files[file] && (await openCommittedTensors(ctx, manifest, file)).readAll();
 }

@@ -1,5 +1,6 @@
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { Workload } from '../training/workload.ts';
 
 /** What happens in a run, for views and logs. */
@@ -28,6 +29,7 @@ export type ProgressEvent =
       readonly secondsLeft: number | null;
     }
   | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'interrupted'; readonly run: string; readonly resume: string }
   | { readonly type: 'finished'; readonly run: string; readonly outcome: string; readonly reason: string };
 
 /** What a task needs of the outside world. */
@@ -38,6 +40,11 @@ export interface TaskContext {
   newAttempt(): string;
   /** Data and model of the run, on an engine; opened once for the same settings. */
   openWorkload(config: RunConfig): Promise<Workload>;
+  /**
+   * What computes eigenvalues, for an analysis of so many floating-point operations; opened once.
+   * `recorded` is the version that the run has on record: the same solver is opened again where it can be had.
+   */
+  openSolver(flops: number, recorded: string | undefined): Promise<SpectraPool>;
   /** Versions for the run's record. */
   readonly versions: Readonly<Record<string, string>>;
   emit(event: ProgressEvent): void;

@@ -27,6 +27,8 @@ export const requestSchema = z.strictObject({
   config: runFileSchema,
   /** The run file it came from; absent when there was none. */
   source: z.string().optional(),
+  /** What was set on top of the run file, as given: `training.epochs=10`. */
+  overrides: z.array(z.string()).default([]),
 });
 
 export const runRecordSchema = z.strictObject({
@@ -121,8 +123,11 @@ export const readMetrics = (store: ArtifactStore, manifest: Manifest): Promise<E
 export const readProgress = (store: ArtifactStore, manifest: Manifest): Promise<Progress | undefined> =>
   readCommittedJson(store, manifest, files.progress, progressSchema);
 
-export const readRates = (store: ArtifactStore, manifest: Manifest): Promise<RateTable | undefined> =>
-  readCommittedJson(store, manifest, files.rates, z.custom<RateTable>());
+/** The content of `rates.json`: the rates, and the balance settings that they follow from. */
+export type RateRecord = RateTable & { readonly balance: RunConfig['balance'] };
+
+export const readRates = (store: ArtifactStore, manifest: Manifest): Promise<RateRecord | undefined> =>
+  readCommittedJson(store, manifest, files.rates, z.custom<RateRecord>());
 
 export const readSpectra = (store: ArtifactStore, manifest: Manifest): Promise<SpectraReport | undefined> =>
   readCommittedJson(store, manifest, files.spectra, z.custom<SpectraReport>());

@@ -1,3 +1,4 @@
+import { formatTable } from '../core/table.ts';
 import { formatChange, formatDuration, formatFixed, formatNumber } from './format.ts';
 import type { ReportMetric, RunReport, RunStatus } from './report-input.ts';
 import { analysedEpochs, epochZero, lastEpoch, metricOf } from './runs.ts';
@@ -68,14 +69,7 @@ export function formatComparison(comparison: Comparison): string {
       formatDuration(run.seconds),
     ]),
   ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const table = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
-  return [...table, '', ...verdict(comparison), ...comparison.caveats].join('\n').trimEnd();
+  return [formatTable(rows), '', ...verdict(comparison), ...comparison.caveats].join('\n').trimEnd();
 }
 
 /** Who won and by how much, in sentences. */

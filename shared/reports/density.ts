@@ -35,7 +35,7 @@ export function logDensity(eigenvalues: readonly number[], floor: number): Densi
  * Two ends of the fitted tail, from xmin to the largest eigenvalue, on the scale of `logDensity`:
  * p(lambda) = tail / N * (alpha - 1) / xmin * (lambda / xmin)^-alpha. Empty without a fit.
  */
-export function fittedTail(layer: LayerSpectrum): DensityPoint[] {
+export function fittedTail(layer: Pick<LayerSpectrum, 'alpha' | 'xmin' | 'tail' | 'eigenvalues'>): DensityPoint[] {
   const { alpha, xmin, tail, eigenvalues } = layer;
   const largest = eigenvalues.at(-1) ?? 0;
   if (alpha === null || xmin === null || tail === null || !(xmin > 0) || !(largest > xmin) || alpha <= 1) return [];
@@ -47,6 +47,6 @@ export function fittedTail(layer: LayerSpectrum): DensityPoint[] {
 }
 
 /** Below this an eigenvalue is drawn as zero, that is not at all: a millionth of a millionth of the largest. */
-export function densityFloor(layers: readonly LayerSpectrum[]): number {
+export function densityFloor(layers: readonly Pick<LayerSpectrum, 'eigenvalues'>[]): number {
   return 1e-12 * Math.max(0, ...layers.map(({ eigenvalues }) => eigenvalues.at(-1) ?? 0));
 }

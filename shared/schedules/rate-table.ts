@@ -1,3 +1,4 @@
+import { matchesName } from '../core/name-pattern.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { LayerSpectrum, SpectraReport } from '../spectra/spectrum.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
@@ -5,7 +6,6 @@ import { assignmentFunction } from './assignments/registry.ts';
 import type { BalanceConfig } from './config.ts';
 import { layerFactors } from './factors.ts';
 import { followLayers } from './follow.ts';
-import { matchesName } from './name-pattern.ts';
 import type { Multipliers, RateTable } from './rates.ts';
 import type { LayerValue } from './units.ts';
 

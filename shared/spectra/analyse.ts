@@ -1,33 +1,50 @@
+import { mapInFlight } from '../core/in-flight.ts';
 import type { Layer } from '../tensors/layer.ts';
-import type { HostTensor } from '../tensors/tensor.ts';
+import { allFinite, type HostTensor } from '../tensors/tensor.ts';
 import type { SpectraConfig } from './config.ts';
-import { type EigenvalueSolver, noiseFloor } from './eigenvalues.ts';
-import { tailChooser } from './fits/registry.ts';
-import { matricesOf } from './matrices.ts';
-import { fitPowerLaw, type Refusal } from './power-law.ts';
-import type { LayerSpectrum, PowerLawFit, SpectraReport } from './spectrum.ts';
+import { layerBytes, layerFlops, layerSize } from './cost.ts';
+import { describeSpectrum, unmeasurable } from './describe.ts';
+import { pooledSpectrum } from './pooled-spectrum.ts';
+import { costliestFirst, mergeShards } from './shards.ts';
+import type { LayerSpectrum, SpectraReport } from './spectrum.ts';
+import type { SpectrumSource } from './spectrum-source.ts';
 
-/** Eigenvalues at or below this count as zero; the published code's threshold. */
-const zeroThreshold = 1e-5;
+/** Shape of a weight, where it is known before it is read. */
+export type ShapeOf = (weight: string) => readonly number[] | undefined;
+
+/** Weights that may be in memory at a time, unless a single layer has more. */
+const bytesInFlight = 256 * 2 ** 20;
+
+/** The layers that a configuration wants measured: spectral convolutions only where it asks for them. */
+const analysedLayers = (layers: readonly Layer[], { spectralWeights }: Pick<SpectraConfig, 'spectralWeights'>) =>
+  layers.filter(({ kind }) => kind !== 'spectralConv' || spectralWeights);
+
+/** Floating-point operations of measuring these layers. */
+export function analysisFlops(layers: readonly Layer[], config: SpectraConfig, shapeOf: ShapeOf): number {
+  return analysedLayers(layers, config).reduce((sum, layer) => sum + layerFlops(layerSize(layer, shapeOf)), 0);
+}
 
 /**
- * Measures every layer, one at a time. Spectral convolutions are left out unless the configuration asks for them.
+ * Measures the layers, as many at a time as the source works on, the costliest first where shapes are known beforehand. The
+ * report has them in their order, and is the same to the bit however they were scheduled.
  * @throws UserError when a weight hasn't the shape of its kind of layer.
  */
 export async function analyseLayers(
   layers: readonly Layer[],
   read: (name: string) => Promise<HostTensor>,
   config: SpectraConfig,
-  solver: EigenvalueSolver,
+  source: SpectrumSource,
+  shapeOf: ShapeOf = () => undefined,
 ): Promise<SpectraReport> {
-  const analysed: LayerSpectrum[] = [];
-  for (const layer of layers) {
-    if (layer.kind === 'spectralConv' && !config.spectralWeights) continue;
+  const wanted = analysedLayers(layers, config);
+  const sized = costliestFirst(wanted.map((layer) => ({ ...layerSize(layer, shapeOf), layer })));
+  const limit = { count: source.concurrency ?? 1, weight: bytesInFlight, weigh: layerBytes };
+  const measured = await mapInFlight<(typeof sized)[number], LayerSpectrum>(sized, limit, async ({ layer }) => {
     const weights: [name: string, weight: HostTensor][] = [];
     for (const name of layer.weights) weights.push([name, await read(name)]);
-    analysed.push(analyseLayer(layer, weights, config, solver));
-  }
-  return spectraReport(analysed);
+    return analyseLayer(layer, weights, config, source);
+  });
+  return spectraReport(mergeShards(wanted, [measured]));
 }
 
 /** The report over layers that were measured together or in parts. */
@@ -47,94 +64,16 @@ export function spectraReport(layers: readonly LayerSpectrum[]): SpectraReport {
 }
 
 /** Measures one layer from its weights. */
-export function analyseLayer(
+export async function analyseLayer(
   layer: Layer,
   weights: readonly (readonly [name: string, weight: HostTensor])[],
   config: SpectraConfig,
-  solver: EigenvalueSolver,
-): LayerSpectrum {
+  source: SpectrumSource,
+): Promise<LayerSpectrum> {
   const { name, kind } = layer;
   const identity = { name, kind, shape: weights[0]?.[1].shape ?? [] };
-  const broken = weights.filter(([, { data }]) => !data.every(Number.isFinite)).map(([weight]) => weight);
+  const broken = weights.filter(([, { data }]) => !allFinite(data)).map(([weight]) => weight);
   if (broken.length > 0) return unmeasurable(identity, `holds NaN or infinite weights: ${broken.join(', ')}`);
-  const { eigenvalues, dimension } = pooledSpectrum(layer, weights, solver);
-  const largest = eigenvalues.at(-1) ?? 0;
-  if (largest === 0) return { ...unmeasurable(identity, 'every weight is zero'), eigenvalues: [...eigenvalues] };
-
-  const floor = noiseFloor(dimension, largest);
-  const kept = config.filterZeros ? withoutZeros(eigenvalues, kind, floor) : eigenvalues;
-  const fit = fitAboveNoise(kept, floor, config);
-  const refused = 'refused' in fit;
-  return {
-    ...identity,
-    eigenvalues: [...eigenvalues],
-    alpha: refused ? null : fit.alpha,
-    xmin: refused ? null : fit.xmin,
-    tail: refused ? null : fit.tail,
-    ksDistance: refused ? null : fit.ksDistance,
-    spectralNorm: largest,
-    frobeniusNormSquared: sum(eigenvalues),
-    stableRank: sum(kept) / largest,
-    alphaHat: refused ? null : fit.alpha * Math.log10(largest),
-    flags: refused ? [`no alpha: ${fit.refused}`] : [],
-  };
-}
-
-function pooledSpectrum(
-  { kind }: Layer,
-  weights: readonly (readonly [name: string, weight: HostTensor])[],
-  solver: EigenvalueSolver,
-): { eigenvalues: Float64Array; dimension: number } {
-  const pool: number[] = [];
-  let dimension = 0;
-  for (const [name, weight] of weights) {
-    for (const { rows, columns, data, multiplicity } of matricesOf(kind, name, weight)) {
-      const eigenvalues = solver.squaredSingularValues(rows, columns, data);
-      for (let i = 0; i < eigenvalues.length; i += multiplicity) pool.push(eigenvalues[i]!);
-      dimension = Math.max(dimension, rows, columns);
-    }
-  }
-  return { eigenvalues: Float64Array.from(pool).sort(), dimension };
-}
-
-/**
- * The published threshold is absolute; the spectral weights of a neural operator are so small by design that it would cut
- * into their bulk, so theirs is the noise floor alone, as it is where the published threshold would leave nothing.
- */
-function withoutZeros(eigenvalues: Float64Array, kind: Layer['kind'], floor: number): Float64Array {
-  const threshold = kind === 'spectralConv' ? floor : Math.max(zeroThreshold, floor);
-  const kept = eigenvalues.filter((eigenvalue) => eigenvalue > threshold);
-  return kept.length > 0 ? kept : eigenvalues.filter((eigenvalue) => eigenvalue > floor);
-}
-
-function fitAboveNoise(eigenvalues: Float64Array, floor: number, config: SpectraConfig): PowerLawFit | Refusal {
-  const fit = fitPowerLaw(eigenvalues, tailChooser(config.fit));
-  if ('refused' in fit || fit.xmin > floor) return fit;
-  return {
-    refused: `the tail starts at ${fit.xmin.toExponential(1)}, in the rounding noise of a matrix without full rank${
-      config.filterZeros ? '' : '; turn filterZeros on'
-    }`,
-  };
-}
-
-function unmeasurable(identity: Pick<LayerSpectrum, 'name' | 'kind' | 'shape'>, reason: string): LayerSpectrum {
-  return {
-    ...identity,
-    eigenvalues: [],
-    alpha: null,
-    xmin: null,
-    tail: null,
-    ksDistance: null,
-    spectralNorm: 0,
-    frobeniusNormSquared: 0,
-    stableRank: null,
-    alphaHat: null,
-    flags: [`no alpha: ${reason}`],
-  };
-}
-
-function sum(values: Float64Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
+  const { eigenvalues, dimension } = await pooledSpectrum(kind, weights, source);
+  return describeSpectrum(identity, eigenvalues, config, { dimension }).spectrum;
 }

@@ -1,9 +1,9 @@
+import { matchesName } from '../core/name-pattern.ts';
 import type { LayerKind } from '../tensors/layer.ts';
 import { elementCount } from '../tensors/tensor.ts';
 import { headNames, isEmbedding } from './embeddings.ts';
-import { matchesAny } from './patterns.ts';
 import type { TensorStore } from './tensor-store.ts';
-import type { SkippedTensor, WeightLayer } from './weight-source.ts';
+import { precisionBits, type SkippedTensor, type WeightLayer } from './weight-source.ts';
 
 /** What is known of a checkpoint besides its tensors. */
 export interface ClassifyOptions {
@@ -11,7 +11,6 @@ export interface ClassifyOptions {
   readonly tied: boolean;
 }
 
-const floatTypes = ['F64', 'F32', 'F16', 'BF16'];
 const kinds: Readonly<Record<number, LayerKind>> = { 2: 'linear', 3: 'conv1d', 4: 'conv2d' };
 const spectralName = /^(.*\.)?([^.]*conv[^.]*)\.weights?(\d*)$/i;
 
@@ -31,37 +30,54 @@ export function classifyTensors(
     if ('reason' in found) skipped.push({ name, reason: found.reason });
     else {
       const before = layers.get(found.name);
-      layers.set(found.name, before ? { ...before, weights: [...before.weights, name], size: before.size + found.size } : found);
+      layers.set(
+        found.name,
+        before ? { ...before, weights: [...before.weights, name], size: before.size + found.size } : found,
+      );
     }
   }
   return { layers: [...layers.values()], skipped };
 }
 
-function layerOf(name: string, shape: readonly number[], dtype: string, tied: boolean): WeightLayer | { reason: string } {
+function layerOf(
+  name: string,
+  shape: readonly number[],
+  dtype: string,
+  tied: boolean,
+): WeightLayer | { reason: string } {
   const axes = shape.length;
   if (elementCount(shape) === 0) return { reason: 'empty' };
   if (axes < 2) return { reason: axes === 1 ? 'a bias or norm: not a matrix' : 'a single number' };
   const spectral = spectralName.exec(name);
   if (spectral && (axes === 4 || axes === 5) && shape.at(-1) === 2) {
-    if (!floatTypes.includes(dtype)) return { reason: `stored as ${dtype}, not as floats` };
-    return layer(`${spectral[1] ?? ''}${spectral[2]}`, 'spectralConv', name, shape);
+    if (!(dtype in precisionBits)) return { reason: `stored as ${dtype}, not as floats` };
+    return layer(`${spectral[1] ?? ''}${spectral[2]}`, 'spectralConv', name, shape, precisionBits[dtype]!);
   }
-  if (!floatTypes.includes(dtype)) return { reason: `stored as ${dtype}, not as floats` };
+  if (!(dtype in precisionBits)) return { reason: `stored as ${dtype}, not as floats` };
   if (isEmbedding(name)) return { reason: 'an embedding table' };
-  if (tied && matchesAny(headNames, name)) return { reason: 'shares the weight of the token embedding' };
+  if (tied && headNames.some((pattern) => matchesName(pattern, name)))
+    return { reason: 'shares the weight of the token embedding' };
   if (name.endsWith('.bias') || name === 'bias') return { reason: 'a bias' };
   if (/(^|[._])(norm|ln|layernorm|batchnorm|bn)\d*(\.|_|$)[^.]*$/i.test(name) && axes > 2) return { reason: 'a norm' };
   const kind = kinds[axes];
   if (!kind) return { reason: `${axes} axes: neither a matrix nor a convolution in one or two dimensions` };
-  if (axes > 2 && !name.endsWith('weight')) return { reason: `${axes} axes and no name of a convolution's weight` };
-  return layer(name.replace(/\.weight$/, ''), kind, name, shape);
+  if (axes > 2 && !name.endsWith('weight') && !/conv/i.test(name))
+    return { reason: `${axes} axes and no name of a convolution's weight` };
+  return layer(name.replace(/\.weight$/, ''), kind, name, shape, precisionBits[dtype]!);
 }
 
-const layer = (name: string, kind: LayerKind, weight: string, shape: readonly number[]): WeightLayer => ({
+const layer = (
+  name: string,
+  kind: LayerKind,
+  weight: string,
+  shape: readonly number[],
+  precision: number,
+): WeightLayer => ({
   name,
   kind,
   weights: [weight],
   matrix: 'W',
   shape,
   size: elementCount(shape),
+  precision,
 });

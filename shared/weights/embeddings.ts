@@ -1,4 +1,4 @@
-import { matchesAny } from './patterns.ts';
+import { matchesName } from '../core/name-pattern.ts';
 
 /** Names of embedding tables by model family, as Hugging Face names them. Rows of a table are looked up, never multiplied. */
 const embeddingNames: Readonly<Record<string, readonly string[]>> = {
@@ -21,8 +21,17 @@ const genericTable = /(^|[._])(embed|emb|embeddings?|codebook|lookup)(_?(table|t
 
 /** Whether a tensor is an embedding table: by the names of known families, else by a word in its name. */
 export function isEmbedding(name: string): boolean {
-  return matchesAny(Object.values(embeddingNames).flat(), name) || genericTable.test(name);
+  return (
+    Object.values(embeddingNames)
+      .flat()
+      .some((pattern) => matchesName(pattern, name)) || genericTable.test(name)
+  );
 }
 
 /** Names under which language models keep the output head that may share its weight with the token embedding. */
-export const headNames = ['*lm_head.weight', '*embed_out.weight', 'cls.predictions.decoder.weight', 'lm_head.decoder.weight'];
+export const headNames = [
+  '*lm_head.weight',
+  '*embed_out.weight',
+  'cls.predictions.decoder.weight',
+  'lm_head.decoder.weight',
+];

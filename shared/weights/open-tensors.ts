@@ -124,7 +124,11 @@ function storeOf(file: SafetensorsFile): TensorStore {
   return { label, names, entry, read: (name) => readFrom(file, name) };
 }
 
-function joined(label: string, files: ReadonlyMap<string, SafetensorsFile>, map?: ReadonlyMap<string, string>): TensorStore {
+function joined(
+  label: string,
+  files: ReadonlyMap<string, SafetensorsFile>,
+  map?: ReadonlyMap<string, string>,
+): TensorStore {
   const homes = new Map<string, SafetensorsFile>();
   for (const [shard, file] of files) {
     for (const name of file.names()) if (!map || map.get(name) === shard) homes.set(name, file);
@@ -155,7 +159,8 @@ async function readFrom(file: SafetensorsFile, name: string) {
 const pickledError = (path: string) =>
   new UserError('is a pickled PyTorch file, which is not opened: it could run code', {
     where: path,
-    remedy: 'Save it as safetensors: `safetensors.torch.save_file(torch.load(path, weights_only=True), "model.safetensors")`.',
+    remedy:
+      'Save it as safetensors: `safetensors.torch.save_file(torch.load(path, weights_only=True), "model.safetensors")`.',
   });
 
 const notACheckpoint = (path: string, files?: readonly string[]) =>

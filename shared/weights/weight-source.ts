@@ -11,7 +11,12 @@ export interface WeightLayer extends Layer {
   readonly shape: readonly number[];
   /** Number of weights, as a measure of how much there is to read. */
   readonly size: number;
+  /** Bits of fraction with which its weights are stored, the leading one included. */
+  readonly precision: number;
 }
+
+/** Bits of fraction of the stored types that can be read, the leading one included. */
+export const precisionBits: Readonly<Record<string, number>> = { F64: 53, F32: 24, F16: 11, BF16: 8 };
 
 /** A tensor that is not analysed, and why. */
 export interface SkippedTensor {

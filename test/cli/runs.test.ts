@@ -195,3 +195,57 @@ it('refuses data that can not serve, and begins the same run once the run file i
   await writeRunFile(folder, { training: { epochs: 1 } });
   expect((await runCli(['train', runFile])).code).toBe(0);
 });
+
+it('says that the output folder is a file', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'taken'), '');
+  const { code, stderr } = await runCli(['train', await writeRunFile(folder, { output: { folder: 'taken' } })]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('a part of the path is a file, not a folder');
+});
+
+it('says nothing of edits when a run with overrides is resumed, and keeps them on reload', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder);
+  expect((await runCli(['train', runFile, '--set', 'training.epochs=1'])).code).toBe(0);
+  const run = join(folder, 'runs', 'small');
+  expect((await runCli(['resume', run])).stderr).toBe('');
+  expect((await runCli(['resume', run, '--reload'])).code).toBe(0);
+  expect((await readJson(run, 'head.json')).epoch).toBe(1);
+});
+
+it('trains with changed balance settings from the very next epoch', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 1 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  const run = join(folder, 'runs', 'small');
+  expect((await runCli(['resume', run, '--set', 'training.epochs=2', '--set', 'balance=off'])).code).toBe(0);
+  const multipliers = async (epoch: number) =>
+    new Set(
+      (await metricsOf(run, epoch)).applied.map(
+        (each: { learningRateMultiplier: number }) => each.learningRateMultiplier,
+      ),
+    );
+  expect((await multipliers(1)).size).toBeGreaterThan(1);
+  expect(await multipliers(2)).toEqual(new Set([1]));
+});
+
+it('keeps the outcome of a finished run that could not be resumed', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 1 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  const run = join(folder, 'runs', 'small');
+  const failed = await runCli(['resume', run, '--set', 'dataset.path=nowhere.hdf5']);
+  expect(failed.code).toBe(2);
+  expect(failed.stderr).toContain(join(folder, 'nowhere.hdf5'));
+  expect((await readJson(run, 'outcome.json')).outcome).toBe('completed');
+});
+
+it('prints the whole of a long JSON report through a pipe', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 12 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  const { stdout } = await runCli(['report', join(folder, 'runs', 'small'), '--json']);
+  expect(stdout.length).toBeGreaterThan(2 ** 16);
+  expect(JSON.parse(stdout)[0].epochs).toHaveLength(13);
+});

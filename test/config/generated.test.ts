@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { runFileReference } from '../../shared/config/reference.ts';
 import { runFileJsonSchema } from '../../shared/config/run-file.ts';
 import { branchesOf, type JsonSchema } from '../../shared/config/schema-walk.ts';
+import { analysisJsonSchema } from '../../shared/weights/analysis.ts';
 
 /** Every setting below a section, as dotted keys. */
 function settings(schema: JsonSchema, prefix = ''): { key: string; schema: JsonSchema }[] {
@@ -27,4 +28,9 @@ it('has a reference page that is up to date and names every setting', async () =
     const name = schema.const === undefined ? `.${key.split('.').at(-1)}\`` : `${schema.const}`;
     expect(page).toContain(name);
   }
+});
+
+it('has a schema of the analysis that is up to date', async () => {
+  const { $comment: _, ...schema } = JSON.parse(await readFile('docs/analysis.schema.json', 'utf8'));
+  expect(schema).toEqual(JSON.parse(JSON.stringify(analysisJsonSchema())));
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseOverride, parseRunFile } from '../../shared/config/parse-run-file.ts';
+import { overrideSettings, parseOverride, parseRunFile } from '../../shared/config/parse-run-file.ts';
 import { runFileSchema } from '../../shared/config/run-file.ts';
 import { schemaComment, starterRunFile } from '../../shared/config/starter.ts';
 
@@ -146,5 +146,28 @@ describe('an override', () => {
     expect(() => parseOverride('training.epochs')).toThrow('is not of the form key.path=value');
     expect(() => parseOverride('=3')).toThrow('is not of the form');
     expect(() => parseOverride('a..b=3')).toThrow('is not of the form');
+    expect(() => parseOverride('__proto__.x=1')).toThrow('is not of the form');
+  });
+
+  it('without a value takes the setting away', () => {
+    const text = `${minimal}convergence: { patience: 3 }\n`;
+    expect(
+      parseRunFile(text, 'run.yaml', [parseOverride('convergence.patience=')]).convergence.patience,
+    ).toBeUndefined();
+  });
+});
+
+describe('overrides of complete settings', () => {
+  const settings = parseRunFile(minimal, 'run.yaml');
+  const override = (...texts: string[]) =>
+    overrideSettings(settings, texts.map(parseOverride), { label: 'request.json', folder: '/data' });
+
+  it('take the defaults of a variant away when another is chosen', () => {
+    expect(override('training.optimizer.name=sgd').training.optimizer).toEqual({ name: 'sgd', momentum: 0.9 });
+    expect(override('balance.assignment.function=rank').balance).toMatchObject({ assignment: { function: 'rank' } });
+  });
+
+  it('count relative paths from the given folder', () => {
+    expect(override('dataset.path=moved.hdf5').dataset.path).toBe('/data/moved.hdf5');
   });
 });

@@ -15,7 +15,7 @@ import { temporaryFolder } from '../support/small-run.ts';
 const now = new Date('2026-11-23T10:15:00Z');
 async function createRun(config: RunConfig, options: { source?: string; now: Date }) {
   const folder = newRun(config, options);
-  await beginRun(folder, config, options.source);
+  await beginRun(folder, config, options);
   return folder;
 }
 

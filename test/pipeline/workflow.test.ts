@@ -11,6 +11,8 @@ import { runPipeline, workflowDefinition } from '../../shared/local/run-pipeline
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import { outcomeSchema, readMetrics, readProgress, readRates, readRunRecord } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
+import { callingThread } from '../../shared/spectra/solvers/pool.ts';
+import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
 
@@ -314,6 +316,40 @@ describe('a finished run', () => {
     expect(await execute()).toEqual({ status: 'done' });
     expect(await store.get(runKeys.report(run))).toBeDefined();
     expect(await headEpoch()).toBe(4);
+  });
+});
+
+describe('the solver of a run', () => {
+  const openedWith = async (story: Story, version: string) => {
+    const asked: (string | undefined)[] = [];
+    await execute({
+      ...story,
+      context: (context) => ({
+        ...context,
+        openSolver: async (_flops, recorded) => {
+          asked.push(recorded);
+          return callingThread({ ...portableSolver, version });
+        },
+      }),
+    });
+    return asked;
+  };
+
+  it('is on record from the start, and asked for again when the run is resumed', async () => {
+    const config = fakeConfig({ training: { epochs: 1 } });
+    expect(await openedWith({ config }, 'wasm fma')).toEqual([undefined, 'wasm fma', 'wasm fma']);
+    expect((await readRunRecord(store, run)).versions.solver).toBe('wasm fma');
+    const more = fakeConfig({ training: { epochs: 2 } });
+    expect(await openedWith({ config: more }, 'wasm fma')).toEqual(['wasm fma', 'wasm fma']);
+    expect(warnings().filter((message) => message.includes('solver'))).toEqual([]);
+  });
+
+  it('is noted in the history when it is another than before', async () => {
+    await openedWith({ config: fakeConfig({ training: { epochs: 1 } }) }, 'openblas 0.3.21 Zen');
+    await openedWith({ config: fakeConfig({ training: { epochs: 2 } }) }, 'wasm fma');
+    const note = 'versions.solver: "openblas 0.3.21 Zen" -> "wasm fma"';
+    expect(warnings()).toContain(note);
+    expect((await readRunRecord(store, run)).history.map(({ what }) => what)).toContain(note);
   });
 });
 

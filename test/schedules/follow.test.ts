@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { matchesName } from '../../shared/core/name-pattern.ts';
 import { withLayersByName } from '../../shared/schedules/follow.ts';
-import { matchesName } from '../../shared/schedules/name-pattern.ts';
 import type { Layer, LayerKind } from '../../shared/tensors/layer.ts';
 
 function followed(layers: [string, LayerKind][], names: string[]): Record<string, string | undefined> {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
-import { noiseFloor, portableSolver } from '../../shared/spectra/eigenvalues.ts';
+import { noiseFloor } from '../../shared/spectra/eigenvalues.ts';
+import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 
 const size = fc.integer({ min: 1, max: 17 });
 

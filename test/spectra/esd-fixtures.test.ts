@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyseLayers } from '../../shared/spectra/analyse.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
-import { portableSolver } from '../../shared/spectra/eigenvalues.ts';
+import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import type { LayerSpectrum } from '../../shared/spectra/spectrum.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
 import type { LayerKind } from '../../shared/tensors/layer.ts';

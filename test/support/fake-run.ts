@@ -3,6 +3,8 @@ import { encodeJson } from '../../shared/checkpoints/json.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { type RunConfig, runFileSchema } from '../../shared/config/run-file.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import { callingThread } from '../../shared/spectra/solvers/pool.ts';
+import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import type { Workload } from '../../shared/training/workload.ts';
 import { fixturePath } from './fixtures.ts';
 
@@ -36,6 +38,7 @@ export function fakeContext(
     now: () => new Date(Date.UTC(2026, 10, 23) + 1000 * ticks++),
     newAttempt: () => `${process}-${attempts++}`,
     openWorkload: async () => workload,
+    openSolver: async () => callingThread(portableSolver),
     versions: { tempbalance: '0.0.0' },
     emit: (event) => events.push(event),
   };

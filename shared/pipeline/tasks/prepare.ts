@@ -24,6 +24,7 @@ import {
   readRequest,
   runRecordSchema,
 } from '../records.ts';
+import { openRunSolver } from '../run-solver.ts';
 
 type Prepared = { run: string; config: RunConfig; startedAt: string };
 
@@ -42,7 +43,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   }
   const workload = await ctx.openWorkload(config);
   const { manifest, damage } = await recover(ctx.store, run);
-  const versions = { ...ctx.versions, engine: workload.engine };
+  const { solver } = await openRunSolver(ctx, workload, config, before?.versions.solver);
+  const versions = { ...ctx.versions, engine: workload.engine, solver };
   const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
@@ -71,10 +73,12 @@ function historyOf(
   manifest: Manifest | undefined,
   damage: readonly Damage[],
 ): { notes: string[]; begun: string } {
-  const [worst] = damage;
+  const worth = damage.filter(
+    ({ epoch, what }) => what !== 'is missing' || epoch > damage[0]!.epoch - now.config.output.keep,
+  );
   return {
     notes: [
-      ...(worst && manifest ? [`${worst.key} ${worst.what}: ${mended(worst, manifest)}`] : []),
+      ...(manifest ? worth.map((each) => `${each.key} ${each.what}: ${mended(each, manifest)}`) : []),
       ...(before ? describeChanges(before.config, now.config) : []),
       ...(before ? describeChanges({ versions: before.versions }, { versions: now.versions }) : []),
     ],

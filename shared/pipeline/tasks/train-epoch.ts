@@ -2,24 +2,26 @@ import { readHeadManifest } from '../../checkpoints/manifest.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
 import { RunError } from '../../core/errors.ts';
 import { allWritten, readCommittedTensors, writeJson, writeTensors } from '../attempt.ts';
+import { ratesInForce } from '../balanced-rates.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
-import { type EpochMetrics, files, readConfig, readRates } from '../records.ts';
+import { type EpochMetrics, files, readRunRecord } from '../records.ts';
 
 /** Trains the epoch after the last commit with the rates of the last analysis, and evaluates on the validation data. */
 export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
   const { run } = state;
-  const config = await readConfig(ctx.store, run);
+  const record = await readRunRecord(ctx.store, run);
+  const { config } = record;
   const workload = await ctx.openWorkload(config);
   const head = await readHeadManifest(ctx.store, run);
   const parameters = await readCommittedTensors(ctx, head, files.model);
   if (!parameters) throw new RunError(`epoch ${head.epoch} has no model`, { where: `${ctx.store.label}/${run}` });
   const optimizerState = await readCommittedTensors(ctx, head, files.optimizer);
-  const rates = await readRates(ctx.store, head);
+  const rates = await ratesInForce(ctx, head, record, workload);
 
   const epoch = head.epoch + 1;
   const clock = ctx.now();
-  const trained = await workload.train(epoch, parameters, optimizerState, rates?.parameters ?? {}, (progress) =>
+  const trained = await workload.train(epoch, parameters, optimizerState, rates.parameters, (progress) =>
     ctx.emit({ type: 'step', epoch, ...progress }),
   );
   if (trained.diverged) {
@@ -32,7 +34,7 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
     return diverged(state, `${metric} became ${metrics[metric]} in epoch ${epoch}`);
 
   const at = { run, epoch, attempt: ctx.newAttempt() };
-  const record: EpochMetrics = {
+  const measured: EpochMetrics = {
     epoch,
     trainLoss: trained.loss,
     losses: trained.losses,
@@ -50,7 +52,7 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
     files: await allWritten(
       writeTensors(ctx, at, files.model, trained.parameters),
       writeTensors(ctx, at, files.optimizer, trained.state),
-      writeJson(ctx, at, files.metrics, record),
+      writeJson(ctx, at, files.metrics, measured),
     ),
     decision: { next: 'analyse', outcome: 'running', reason: `epoch ${epoch} is trained` },
   };

@@ -13,11 +13,18 @@ import { renderSvg } from '../svg.ts';
 const MOST_LAYERS = 24;
 const BEFORE = 'var(--before)';
 
-/** A layer's spectrum before and after training, log-log with the fits, as an SVG string; null with nothing to draw. */
+/** A spectrum as far as it is drawn. */
+export type DrawnSpectrum = Pick<LayerSpectrum, 'name' | 'eigenvalues' | 'alpha' | 'xmin' | 'tail'>;
+
+/**
+ * Two spectra of a layer (before and after training, unless other words are given), log-log with the fits, as an SVG
+ * string; null with nothing to draw.
+ */
 export function esdPlot(
-  before: LayerSpectrum | undefined,
-  after: LayerSpectrum | undefined,
+  before: DrawnSpectrum | undefined,
+  after: DrawnSpectrum | undefined,
   color: string,
+  words = { before: 'before', after: 'after', caption: esdCaption(before, after) },
 ): string | null {
   const present = [before, after].filter((layer) => layer !== undefined);
   const floor = densityFloor(present);
@@ -30,7 +37,7 @@ export function esdPlot(
   if (points.length === 0) return null;
   const position = { x: 'lambda', y: 'density' };
   return renderSvg({
-    ariaLabel: `Spectral density of ${present[0]!.name} on log-log axes, ${esdCaption(before, after)}`,
+    ariaLabel: `Spectral density of ${present[0]!.name} on log-log axes, ${words.caption}`,
     width: 270,
     height: 205,
     marginLeft: 46,
@@ -49,7 +56,7 @@ export function esdPlot(
           strokeWidth: 1.2,
           fill: isAfter ? stroke : 'none',
           title: ({ lambda, density: share }) =>
-            `${isAfter ? 'after' : 'before'}: λ ${formatNumber(lambda, 3)}, density ${formatNumber(share, 3)}`,
+            `${isAfter ? words.after : words.before}: λ ${formatNumber(lambda, 3)}, density ${formatNumber(share, 3)}`,
         }),
         Plot.line(fit, { ...position, stroke, strokeWidth: 2, strokeDasharray: isAfter ? 'none' : '4 3' }),
         Plot.ruleX(fit.slice(0, 1), {
@@ -65,7 +72,7 @@ export function esdPlot(
 }
 
 /** `alpha 4.10 → 3.02`, with what could not be drawn. */
-function esdCaption(before: LayerSpectrum | undefined, after: LayerSpectrum | undefined): string {
+function esdCaption(before: DrawnSpectrum | undefined, after: DrawnSpectrum | undefined): string {
   const alphas = [before, after].filter((layer) => layer !== undefined).map(({ alpha }) => alpha);
   const text = alphas.every((alpha) => alpha === null)
     ? 'no fit'

@@ -1,0 +1,183 @@
+import { writeFile } from 'node:fs/promises';
+import { InvalidArgumentError, Option } from 'commander';
+import { UserError } from '../../shared/core/errors.ts';
+import type { SpectraConfig } from '../../shared/spectra/config.ts';
+import type { FitConfig } from '../../shared/spectra/fits/registry.ts';
+import type { SolverChoice } from '../../shared/spectra/solvers/solver.ts';
+import type { AnalysedLayer, Analysis } from '../../shared/weights/analysis.ts';
+import { type CliCommand, jsonOption, print, solverOption } from '../command.ts';
+import { progressBar } from '../views/progress-bar.ts';
+
+interface AnalyzeOptions {
+  json?: boolean;
+  csv?: boolean;
+  report?: string;
+  fit?: FitConfig['method'];
+  xminPos?: number;
+  filterZeros?: boolean;
+  spectralWeights?: boolean;
+  layers?: string;
+  compare?: string;
+  base?: string;
+  epoch?: number;
+  randomise?: boolean;
+  farms?: number | true;
+  seed: number;
+  solver?: SolverChoice;
+  eigenvalues: boolean;
+}
+
+const numberOption = (flags: string, what: string, { integer, least }: { integer: boolean; least: number }): Option =>
+  new Option(flags, what).argParser((text: string) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < least || (integer && !Number.isInteger(value))) {
+      throw new InvalidArgumentError(`It must be ${integer ? 'a whole number' : 'a number'} of at least ${least}.`);
+    }
+    return value;
+  });
+
+/** Sub-matrices along each side of a matrix, for `--farms`. */
+const farmsPerSide = 5;
+const farmsSide = 128;
+
+export const analyzeCommand: CliCommand<AnalyzeOptions> = {
+  usage: 'analyze <checkpoint>',
+  description:
+    'measure how well trained each layer of a checkpoint is: a folder, a .safetensors file, a sharded index, an adapter or a run',
+  examples: [
+    'tempbalance analyze roberta-base',
+    'tempbalance analyze model.safetensors.index.json --layers "*.mlp.*" --report spectra.html',
+    'tempbalance analyze tuned --compare roberta-base --json --no-eigenvalues',
+    'tempbalance analyze runs/burgers-20261123-101500 --epoch 3 --spectral-weights',
+  ],
+  options: [
+    jsonOption('print everything as JSON (docs/analysis.schema.json)'),
+    new Option('--csv', 'print a row for each layer as CSV').conflicts('json'),
+    new Option('--report <file>', 'write a page with tables and plots'),
+    new Option('--fit <method>', 'where the tail starts (default: median, or as in the run)').choices([
+      'median',
+      'goodnessOfFit',
+      'fixFinger',
+    ]),
+    numberOption('--xmin-pos <x>', 'with the median fit: the tail starts at index N / x (default: 2)', {
+      integer: false,
+      least: 1,
+    }),
+    new Option('--filter-zeros', 'leave out eigenvalues that are as good as zero (the default)'),
+    new Option('--no-filter-zeros', 'fit them too'),
+    new Option('--spectral-weights', 'analyse the complex weights of spectral convolutions too'),
+    new Option('--layers <glob>', 'only layers whose name matches; * stands for any characters'),
+    new Option('--compare <checkpoint>', 'set it against another, such as the weights it was tuned from'),
+    new Option('--base <checkpoint>', 'the model an adapter belongs to'),
+    numberOption('--epoch <n>', 'of a run: the epoch (default: the best)', { integer: true, least: 0 }),
+    new Option('--randomise', 'compare with the same weights in random places, and count correlation traps'),
+    numberOption('--farms [side]', `alpha from square windows, free of the shape’s bias (default side: ${farmsSide})`, {
+      integer: true,
+      least: 2,
+    }),
+    numberOption('--seed <n>', 'of the random places', { integer: true, least: 0 }).default(0),
+    solverOption('the fastest here'),
+    new Option('--no-eigenvalues', 'leave the eigenvalues out of the JSON'),
+  ],
+  async run([path], options) {
+    const { openCheckpoint } = await import('../../shared/local/open-checkpoint.ts');
+    const { analyseCheckpoint, checkpointFlops } = await import('../../shared/weights/analyse-checkpoint.ts');
+    const { openSolver, solverFromEnvironment } = await import('../../shared/spectra/solvers/open-solver.ts');
+    const opened = await openCheckpoint(path!, { epoch: options.epoch, base: options.base });
+    const compare = options.compare === undefined ? undefined : await openCheckpoint(options.compare);
+    const solver = await openSolver(options.solver ?? solverFromEnvironment(process.env), {
+      flops: checkpointFlops(opened.weights),
+    });
+    const bar = progressBar();
+    let analysis: Analysis;
+    try {
+      analysis = await analyseCheckpoint(opened.weights, solver, {
+        settings: await settingsOf(options, opened.spectra),
+        only: options.layers,
+        compare: compare?.weights,
+        onProgress: ({ layer, index, layers, done, total }) =>
+          bar.show(done / total, `layer ${index + 1} of ${layers}  ${layer}`),
+      });
+    } finally {
+      bar.close();
+      await solver.close();
+    }
+    if (opened.epoch !== undefined) analysis = { ...analysis, source: { ...analysis.source, epoch: opened.epoch } };
+    await show(analysis, options);
+    return 0;
+  },
+};
+
+/** The run's own settings where there are some, changed by what was asked for. */
+async function settingsOf(options: AnalyzeOptions, ofRun: SpectraConfig | undefined) {
+  const { spectraConfigSchema } = await import('../../shared/spectra/config.ts');
+  const runFit = ofRun?.fit;
+  const method = options.fit ?? (options.xminPos === undefined ? runFit?.method : 'median') ?? 'median';
+  if (options.xminPos !== undefined && method !== 'median') {
+    throw new UserError(`--xmin-pos does not go with --fit ${method}`, {
+      remedy: 'Only the median fit starts its tail at a fixed place.',
+    });
+  }
+  const fit =
+    method !== 'median'
+      ? { method }
+      : {
+          method,
+          ...(runFit?.method === 'median' ? runFit : {}),
+          ...(options.xminPos ? { xminPosition: options.xminPos } : {}),
+        };
+  const spectra = spectraConfigSchema.parse({
+    ...ofRun,
+    fit,
+    ...(options.filterZeros === undefined ? {} : { filterZeros: options.filterZeros }),
+    ...(options.spectralWeights ? { spectralWeights: true } : {}),
+  });
+  return {
+    ...spectra,
+    ...(options.randomise ? { randomise: { seed: options.seed } } : {}),
+    ...(options.farms
+      ? { farms: { side: options.farms === true ? farmsSide : options.farms, perSide: farmsPerSide } }
+      : {}),
+  };
+}
+
+async function show(analysis: Analysis, options: AnalyzeOptions): Promise<void> {
+  if (options.report) {
+    const { renderAnalysis } = await import('../../shared/reports/analysis-report.ts');
+    await writeFile(options.report, renderAnalysis(analysis, { madeAt: new Date().toISOString() }));
+  }
+  if (options.json) print(JSON.stringify(options.eigenvalues ? analysis : withoutEigenvalues(analysis)));
+  else if (options.csv) {
+    const { analysisCsv } = await import('../../shared/weights/csv.ts');
+    process.stdout.write(analysisCsv(analysis));
+  } else {
+    const { formatAnalysis } = await import('../../shared/reports/analysis-text.ts');
+    print(formatAnalysis(analysis));
+    if (options.report) print(`\nreport  ${options.report}`);
+  }
+}
+
+function withoutEigenvalues(analysis: Analysis): Analysis {
+  const slim = ({ eigenvalues: _, randomised, ...layer }: AnalysedLayer): AnalysedLayer => {
+    if (!randomised) return layer;
+    const { eigenvalues: __, ...rest } = randomised;
+    return { ...layer, randomised: rest };
+  };
+  const { comparison } = analysis;
+  return {
+    ...analysis,
+    layers: analysis.layers.map(slim),
+    ...(comparison
+      ? {
+          comparison: {
+            ...comparison,
+            layers: comparison.layers.map((pair) => ({
+              ...pair,
+              other: slim(pair.other),
+              difference: slim(pair.difference),
+            })),
+          },
+        }
+      : {}),
+  };
+}

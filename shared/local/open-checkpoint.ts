@@ -1,0 +1,97 @@
+/** Weights to analyse from anywhere on this machine: a checkpoint's files, or one of our runs. */
+import { join } from 'node:path';
+import { readHead, readHeadManifest, readManifest } from '../checkpoints/manifest.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import { UserError } from '../core/errors.ts';
+import { buildModel } from '../models/registry.ts';
+import { files, type RunRecord, readProgress, readRunRecord } from '../pipeline/records.ts';
+import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
+import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
+import { elementCount } from '../tensors/tensor.ts';
+import { pathKind } from '../weights/open-tensors.ts';
+import { openWeights } from '../weights/open-weights.ts';
+import { precisionBits, type WeightLayer, type WeightSource } from '../weights/weight-source.ts';
+import { findRun, type RunFolder } from './run-folder.ts';
+
+/** Opened weights; a run brings its epoch and the settings its own spectra were taken with. */
+export interface OpenedCheckpoint {
+  readonly weights: WeightSource;
+  readonly epoch?: number;
+  readonly spectra?: SpectraConfig;
+}
+
+/**
+ * A checkpoint's files or a run, which may be given by its name below `runs/`; of a run, the given epoch or the best.
+ * @throws UserError when it is neither, or when the epoch has no weights any more.
+ */
+export async function openCheckpoint(
+  path: string,
+  { epoch, base }: { epoch?: number | undefined; base?: string | undefined } = {},
+): Promise<OpenedCheckpoint> {
+  const isRun = (await pathKind(join(path, 'request.json'))) || (await pathKind(join('runs', path, 'request.json')));
+  if (isRun) return openRun(path, await findRun(path), epoch);
+  if (epoch !== undefined) {
+    throw new UserError('is not a run, so it has no epochs', { where: path, remedy: 'Leave --epoch out.' });
+  }
+  return { weights: await openWeights(path, { base }) };
+}
+
+async function openRun(path: string, { store, run }: RunFolder, wanted: number | undefined): Promise<OpenedCheckpoint> {
+  const record = await readRunRecord(store, run);
+  const head = await readHead(store, run);
+  if (!head) throw new UserError('has no committed epoch yet', { where: path });
+  const best = (await readProgress(store, await readHeadManifest(store, run)))?.best?.epoch;
+  const epoch = wanted ?? best ?? head.epoch;
+  const manifest = epoch <= head.epoch ? await readManifest(store, run, epoch) : undefined;
+  const source = manifest && (await store.open(runKeys.artifact(run, epoch, manifest.attempt, files.model)));
+  if (!source) {
+    const kept: number[] = [];
+    for (let candidate = 0; candidate <= head.epoch; candidate++) {
+      const committed = await readManifest(store, run, candidate);
+      if (committed && (await store.open(runKeys.artifact(run, candidate, committed.attempt, files.model)))) {
+        kept.push(candidate);
+      }
+    }
+    throw new UserError(
+      epoch > head.epoch
+        ? `has no epoch ${epoch}: the last is ${head.epoch}`
+        : `the weights of epoch ${epoch} are not kept`,
+      { where: path, remedy: `Epochs with weights: ${kept.join(', ')}. \`output.keep\` says how many are kept.` },
+    );
+  }
+  const tensors = await openSafetensors(source);
+  const { balance } = record.config;
+  const weights: WeightSource = {
+    label: path,
+    format: 'run',
+    ...layersOf(record, tensors),
+    notes: [`epoch ${epoch}${epoch === best ? ', the best' : ''}`],
+    read: tensors.read,
+  };
+  return { weights, epoch, ...(balance === 'off' ? {} : { spectra: spectraOf(balance) }) };
+}
+
+/** The layers of the run's model, which is built for the data's format without opening the data. */
+function layersOf({ config, dataset }: RunRecord, tensors: SafetensorsFile): Pick<WeightSource, 'layers' | 'skipped'> {
+  const { space, channels } = dataset as unknown as { space: readonly number[]; channels: readonly string[] };
+  const format = { kind: 'trajectories' as const, space, channels: channels.length, window: config.dataset.window };
+  const layers = buildModel(config.model, format).layers.map((layer): WeightLayer => {
+    const entries = layer.weights.map((name) => tensors.entry(name));
+    return {
+      ...layer,
+      matrix: 'W',
+      shape: entries[0]!.shape,
+      size: entries.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      precision: precisionBits[entries[0]!.dtype] ?? 0,
+    };
+  });
+  const analysed = new Set(layers.flatMap((layer) => layer.weights));
+  const skipped = tensors
+    .names()
+    .filter((name) => !analysed.has(name))
+    .map((name) => ({ name, reason: 'not the weight of a layer' }));
+  return { layers, skipped };
+}
+
+const spectraOf = ({ fit, filterZeros, spectralWeights }: SpectraConfig): SpectraConfig =>
+  spectraConfigSchema.parse({ fit, filterZeros, spectralWeights });

@@ -1,0 +1,35 @@
+import type { Layer } from '../tensors/layer.ts';
+import { elementCount } from '../tensors/tensor.ts';
+
+/** A layer as work: `matrices` real matrices of `rows` x `columns`. */
+export interface LayerSize {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly matrices: number;
+}
+
+/** Floating-point operations of one matrix's spectrum: Gram matrix of the shorter side, tridiagonalisation. */
+export function matrixFlops({ rows, columns }: Pick<LayerSize, 'rows' | 'columns'>): number {
+  const order = Math.min(rows, columns);
+  return order * order * Math.max(rows, columns) + (4 / 3) * order ** 3;
+}
+
+export const layerFlops = (size: LayerSize): number => size.matrices * matrixFlops(size);
+
+/** In float32, as it is read. */
+export const layerBytes = ({ rows, columns, matrices }: LayerSize): number =>
+  rows * columns * matrices * Float32Array.BYTES_PER_ELEMENT;
+
+/** How a layer comes apart into matrices, from the shapes of its weights. */
+export function layerSize(
+  { name, kind, weights }: Layer,
+  shapeOf: (weight: string) => readonly number[] | undefined,
+): LayerSize {
+  const shapes = weights.map((weight) => shapeOf(weight) ?? []);
+  const [rows = 0, columns = 0] = shapes[0] ?? [];
+  const taps = shapes.reduce((sum, shape) => sum + elementCount(shape.slice(2)), 0);
+  return kind === 'spectralConv'
+    ? { name, rows: 2 * rows, columns: 2 * columns, matrices: taps / 2 }
+    : { name, rows, columns, matrices: taps };
+}

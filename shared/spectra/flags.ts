@@ -1,0 +1,73 @@
+import type { MetricValues } from './metrics/registry.ts';
+import type { LayerSpectrum } from './spectrum.ts';
+
+/** What a flag is decided by. */
+export interface FlagInput {
+  readonly spectrum: LayerSpectrum;
+  readonly metrics: MetricValues | null;
+  /** Correlation traps, where they were counted. */
+  readonly traps: number | null;
+}
+
+/** A remark on a layer in plain language, with the rule that leads to it. */
+export interface FlagRule {
+  readonly name: string;
+  readonly rule: string;
+  /** What it means and what to do about it. */
+  readonly meaning: string;
+  applies(input: FlagInput): boolean;
+}
+
+/** Below this alpha a layer counts as over-trained, and above the other as under-trained (Martin and Mahoney). */
+const [overTrainedBelow, underTrainedAbove] = [2, 6];
+const fewEigenvalues = 50;
+const poorFitAbove = 0.3;
+
+/** Every flag: the order is that of the table. */
+export const flagRules: readonly FlagRule[] = [
+  {
+    name: 'over-trained',
+    rule: `alpha < ${overTrainedBelow} (best fit)`,
+    meaning:
+      'The tail is so heavy that the layer may have memorised its data; more or noisier data, or less training, helps.',
+    applies: ({ metrics }) => metrics?.alphaBestFit != null && metrics.alphaBestFit < overTrainedBelow,
+  },
+  {
+    name: 'under-trained',
+    rule: `alpha > ${underTrainedAbove} (best fit)`,
+    meaning:
+      'The spectrum has no heavy tail: the layer is near its random start, and could learn more or is larger than needed.',
+    applies: ({ metrics }) => metrics?.alphaBestFit != null && metrics.alphaBestFit > underTrainedAbove,
+  },
+  {
+    name: 'poor fit',
+    rule: `KS distance > ${poorFitAbove}`,
+    meaning: 'A power law does not describe the tail that alpha was fitted to, so alpha says little.',
+    applies: ({ spectrum }) => spectrum.ksDistance !== null && spectrum.ksDistance > poorFitAbove,
+  },
+  {
+    name: 'few eigenvalues',
+    rule: `fewer than ${fewEigenvalues}`,
+    meaning: 'Alpha is uncertain, by about (alpha - 1) / sqrt(tail).',
+    applies: ({ spectrum }) => spectrum.eigenvalues.length > 0 && spectrum.eigenvalues.length < fewEigenvalues,
+  },
+  {
+    name: 'not of full rank',
+    rule: 'rank < number of eigenvalues',
+    meaning: 'Some directions carry nothing; zeros are filtered out before fitting.',
+    applies: ({ spectrum, metrics }) => metrics?.matrixRank != null && metrics.matrixRank < spectrum.eigenvalues.length,
+  },
+  {
+    name: 'correlation traps',
+    rule: 'randomised eigenvalues > random-matrix edge',
+    meaning:
+      'Single entries are so large that they dominate the spectrum even in random places; often a too large learning rate.',
+    applies: ({ traps }) => traps !== null && traps > 0,
+  },
+];
+
+/** The layer's flags, each as `flag: rule`, after those that the measurement gave. */
+export function flagsOf(input: FlagInput): string[] {
+  const found = flagRules.filter((rule) => rule.applies(input)).map(({ name, rule }) => `${name}: ${rule}`);
+  return [...input.spectrum.flags, ...found];
+}

@@ -1,0 +1,201 @@
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
+import { matchesName } from '../core/name-pattern.ts';
+import { elementCount, formatShape } from '../tensors/tensor.ts';
+import { readJsonFile } from './json-file.ts';
+import { addProduct, productCore } from './low-rank.ts';
+import { openTensors, pathKind } from './open-tensors.ts';
+import type { TensorStore } from './tensor-store.ts';
+import { precisionBits, type SkippedTensor, type WeightLayer, type WeightSource } from './weight-source.ts';
+
+/** What PEFT writes of a LoRA adapter, as far as the update depends on it. */
+const adapterConfigSchema = z.looseObject({
+  peft_type: z.string(),
+  r: z.int().positive(),
+  lora_alpha: z.number(),
+  use_rslora: z.boolean().nullish(),
+  use_dora: z.boolean().nullish(),
+  fan_in_fan_out: z.boolean().nullish(),
+  rank_pattern: z.record(z.string(), z.number()).nullish(),
+  alpha_pattern: z.record(z.string(), z.number()).nullish(),
+  base_model_name_or_path: z.string().nullish(),
+});
+type AdapterConfig = z.infer<typeof adapterConfigSchema>;
+
+export const adapterConfigFile = 'adapter_config.json';
+const factorName = /^(?:base_model\.model\.)?(.+)\.lora_(A|B)(?:\.[^.]+)?\.weight$/;
+
+interface Factors {
+  readonly module: string;
+  readonly a: string;
+  readonly b: string;
+  readonly scale: number;
+}
+
+/**
+ * The layers that a PEFT LoRA adapter changes: with the base, each as W + scale * BA; and each as BA alone.
+ * @throws UserError when it is another kind of adapter, when one of a pair is missing, or when it doesn't fit the base.
+ */
+export async function openAdapter(folder: string, base: string | undefined): Promise<WeightSource> {
+  const configPath = join(folder, adapterConfigFile);
+  const config = await readJsonFile(
+    configPath,
+    adapterConfigSchema,
+    'the configuration of a PEFT adapter with r and lora_alpha',
+  );
+  if (config.peft_type.toUpperCase() !== 'LORA' || config.use_dora) {
+    throw new UserError(
+      `is a ${config.use_dora ? 'DoRA' : config.peft_type} adapter; only LoRA adapters can be analysed`,
+      {
+        where: configPath,
+        remedy: 'Merge it into its base (`merge_and_unload` in PEFT), save that and analyse the result.',
+      },
+    );
+  }
+  const store = await openTensors(folder);
+  const { factors, skipped } = pairFactors(store, config);
+  const found = await findBase(folder, base, config);
+  const notes = [...found.notes];
+  const merged = found.store ? mergedLayers(store, found.store, factors, config) : [];
+  const products = factors.map((factor): WeightLayer => {
+    const [outputs, inputs] = [store.entry(factor.b).shape[0]!, store.entry(factor.a).shape[1]!];
+    return {
+      name: `${factor.module}.BA`,
+      kind: 'linear',
+      weights: [`${factor.module}.BA`],
+      matrix: 'BA',
+      shape: [outputs, inputs],
+      size: elementCount(store.entry(factor.a).shape) + elementCount(store.entry(factor.b).shape),
+      precision: precisionOf(store, factor.a),
+    };
+  });
+  const scales = [...new Set(factors.map(({ scale }) => scale))];
+  notes.push(`the update of a layer is BA times its scale (${scales.join(', ')}); spectra of BA alone are without it`);
+  const byWeight = new Map(factors.map((factor) => [`${factor.module}.BA`, factor]));
+  const byMerged = new Map(merged.map(({ layer, factor }) => [layer.weights[0]!, factor]));
+  const pairOf = async ({ a, b }: Factors) => [await store.read(a), await store.read(b)] as const;
+  return {
+    label: folder,
+    format: 'adapter',
+    layers: [...merged.map(({ layer }) => layer), ...products],
+    skipped,
+    notes,
+    async read(name) {
+      const product = byWeight.get(name);
+      if (product) return productCore(...(await pairOf(product)));
+      const factor = byMerged.get(name)!;
+      return addProduct(
+        await found.store!.read(name),
+        ...(await pairOf(factor)),
+        factor.scale,
+        config.fan_in_fan_out ?? false,
+      );
+    },
+  };
+}
+
+function pairFactors(store: TensorStore, config: AdapterConfig): { factors: Factors[]; skipped: SkippedTensor[] } {
+  const pairs = new Map<string, { A?: string; B?: string }>();
+  const skipped: SkippedTensor[] = [];
+  for (const name of store.names()) {
+    const match = factorName.exec(name);
+    const { shape } = store.entry(name);
+    if (!match) skipped.push({ name, reason: 'not a factor of a dense layer’s update' });
+    else if (shape.length !== 2) skipped.push({ name, reason: `a factor of ${shape.length} axes, of a convolution` });
+    else pairs.set(match[1]!, { ...pairs.get(match[1]!), [match[2]!]: name });
+  }
+  if (pairs.size === 0) throw new UserError('holds no lora_A and lora_B weights', { where: store.label });
+  const factors = [...pairs].map(([module, { A, B }]) => {
+    if (!A || !B) throw new UserError(`module ${module} has no lora_${A ? 'B' : 'A'} weight`, { where: store.label });
+    const [a, b] = [store.entry(A).shape, store.entry(B).shape];
+    if (a[0] !== b[1]) {
+      throw new UserError(`module ${module}: B ${formatShape(b)} and A ${formatShape(a)} don't fit each other`, {
+        where: store.label,
+      });
+    }
+    return { module, a: A, b: B, scale: scaleOf(module, a[0]!, config) };
+  });
+  return { factors, skipped };
+}
+
+/** lora_alpha over the rank (or its root, for rank-stabilised adapters), with what a pattern says of this module. */
+function scaleOf(module: string, storedRank: number, config: AdapterConfig): number {
+  const special = (patterns: Record<string, number> | null | undefined) =>
+    Object.entries(patterns ?? {}).find(([pattern]) => module === pattern || module.endsWith(`.${pattern}`))?.[1];
+  const alpha = special(config.alpha_pattern) ?? config.lora_alpha;
+  const rank = special(config.rank_pattern) ?? storedRank;
+  return alpha / (config.use_rslora ? Math.sqrt(rank) : rank);
+}
+
+/** The base that was given or, where that is a folder here, the one the adapter names. */
+async function findBase(
+  folder: string,
+  given: string | undefined,
+  config: AdapterConfig,
+): Promise<{ store?: TensorStore; notes: string[] }> {
+  if (given !== undefined) return { store: await openTensors(given), notes: [] };
+  const named = config.base_model_name_or_path;
+  const places = named
+    ? isAbsolute(named)
+      ? [named]
+      : [resolve(folder, named), resolve(named), join(dirname(folder), named)]
+    : [];
+  for (const place of places) {
+    if (await pathKind(place)) return { store: await openTensors(place), notes: [`base: ${place}`] };
+  }
+  const what = named ? `its base, ${named}, is not a folder here` : 'it names no base';
+  return { notes: [`${what}, so BA is analysed alone; --base <folder> adds W + scale * BA`] };
+}
+
+function mergedLayers(
+  store: TensorStore,
+  base: TensorStore,
+  factors: readonly Factors[],
+  config: AdapterConfig,
+): { layer: WeightLayer; factor: Factors }[] {
+  const names = base.names();
+  return factors.map((factor) => {
+    const weight = baseWeight(names, factor.module);
+    if (!weight) {
+      throw new UserError(`has no weight of ${factor.module}, which the adapter changes`, {
+        where: base.label,
+        remedy: 'Give the model that the adapter was trained on as --base.',
+      });
+    }
+    const { shape } = base.entry(weight);
+    const [outputs, inputs] = [store.entry(factor.b).shape[0]!, store.entry(factor.a).shape[1]!];
+    const expected = config.fan_in_fan_out ? [inputs, outputs] : [outputs, inputs];
+    if (formatShape(shape) !== formatShape(expected)) {
+      throw new UserError(
+        `tensor "${weight}" is ${formatShape(shape)}, but the adapter's update of it is ${formatShape(expected)}`,
+        {
+          where: base.label,
+          remedy: 'Give the model that the adapter was trained on as --base.',
+        },
+      );
+    }
+    const layer: WeightLayer = {
+      name: factor.module,
+      kind: 'linear',
+      weights: [weight],
+      matrix: 'W + scale * BA',
+      shape,
+      size: elementCount(shape),
+      precision: precisionOf(base, weight),
+    };
+    return { layer, factor };
+  });
+}
+
+/** The base's weight of a module; a base saved without its head, or with another prefix, matches by the end of the name. */
+function baseWeight(names: readonly string[], module: string): string | undefined {
+  const wanted = `${module}.weight`;
+  return (
+    names.find((name) => name === wanted) ??
+    names.find((name) => wanted.endsWith(`.${name}`)) ??
+    names.find((name) => matchesName(`*.${wanted}`, name))
+  );
+}
+
+const precisionOf = (store: TensorStore, name: string) => precisionBits[store.entry(name).dtype] ?? 0;

@@ -1,0 +1,57 @@
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
+import { adapterConfigFile, openAdapter } from './adapter.ts';
+import { classifyTensors } from './classify.ts';
+import { readJsonFile } from './json-file.ts';
+import { openTensors, pathKind } from './open-tensors.ts';
+import type { WeightSource } from './weight-source.ts';
+
+const modelConfigSchema = z.looseObject({
+  tie_word_embeddings: z.boolean().nullish(),
+  model_type: z.string().nullish(),
+});
+
+/** How weights are to be taken apart. */
+export interface OpenWeightsOptions {
+  /** Folder or file of the model that an adapter belongs to. */
+  readonly base?: string | undefined;
+}
+
+/**
+ * The layers of any checkpoint that isn't a run's: a safetensors file, a sharded index, a Hugging Face folder, a PEFT
+ * adapter. Nothing but headers is read yet.
+ * @throws UserError when it is none of these, damaged, incomplete, or has no layers.
+ */
+export async function openWeights(path: string, { base }: OpenWeightsOptions = {}): Promise<WeightSource> {
+  const folder = (await pathKind(path)) === 'folder' ? path : dirname(path);
+  if (folder === path && (await pathKind(join(folder, adapterConfigFile)))) return openAdapter(folder, base);
+  if (base !== undefined) {
+    throw new UserError('is not an adapter, so it has no base', {
+      where: path,
+      remedy: 'Leave --base out; --compare sets a checkpoint against another.',
+    });
+  }
+  const store = await openTensors(path);
+  const configPath = join(folder, 'config.json');
+  const config = (await pathKind(configPath))
+    ? await readJsonFile(configPath, modelConfigSchema, 'the configuration of a model')
+    : {};
+  const { layers, skipped } = classifyTensors(store, { tied: config.tie_word_embeddings ?? false });
+  if (layers.length === 0) {
+    throw new UserError(`none of its ${skipped.length} tensors is a layer's weight`, {
+      where: store.label,
+      remedy: 'Dense weights have 2 axes, convolutions 3 or 4; embeddings, norms and biases are not analysed.',
+    });
+  }
+  return {
+    label: path,
+    format: store.sharded ? 'sharded' : 'safetensors',
+    layers,
+    skipped,
+    notes: config.tie_word_embeddings
+      ? ['the output head shares the weight of the token embedding, so it is not analysed']
+      : [],
+    read: store.read,
+  };
+}

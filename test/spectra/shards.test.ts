@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { layerSize, matrixFlops } from '../../shared/spectra/cost.ts';
+import { layerCost, mergeShards, planShards } from '../../shared/spectra/shards.ts';
+
+const side = fc.integer({ min: 1, max: 4096 });
+const layers = fc
+  .array(fc.record({ rows: side, columns: side, matrices: fc.integer({ min: 1, max: 9 }) }), { maxLength: 40 })
+  .map((sizes) => sizes.map((size, index) => ({ name: `layer${index}`, ...size })));
+const workers = fc.integer({ min: 1, max: 8 });
+
+describe('the plan of shards', () => {
+  it('has every layer once, in no more shards than there are workers, none of them empty', () => {
+    fc.assert(
+      fc.property(layers, workers, (all, count) => {
+        const shards = planShards(all, count);
+        expect(shards.flatMap((shard) => shard.layers).sort()).toEqual(all.map(({ name }) => name).sort());
+        expect(shards.length).toBe(Math.min(count, all.length));
+        expect(shards.every((shard) => shard.layers.length > 0)).toBe(true);
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('does not depend on the order of the layers', () => {
+    fc.assert(
+      fc.property(layers, workers, (all, count) => {
+        expect(planShards(all.toReversed(), count)).toEqual(planShards(all, count));
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('gives no worker more than 4/3 of an even share, the costliest layer or the two that must go together', () => {
+    fc.assert(
+      fc.property(layers, workers, (all, count) => {
+        const costs = all.map(layerCost).sort((a, b) => b - a);
+        const costOf = new Map(all.map((layer) => [layer.name, layerCost(layer)]));
+        const loads = planShards(all, count).map((shard) =>
+          shard.layers.reduce((sum, name) => sum + costOf.get(name)!, 0),
+        );
+        const even = costs.reduce((sum, cost) => sum + cost, 0) / count;
+        const best = Math.max(even, costs[0] ?? 0, (costs[count - 1] ?? 0) + (costs[count] ?? 0));
+        expect(Math.max(0, ...loads)).toBeLessThanOrEqual((4 / 3) * best * (1 + 1e-12));
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('counts operations and bytes', () => {
+    const size = { name: 'fc', rows: 768, columns: 3072, matrices: 1 };
+    expect(planShards([size], 4)).toEqual([{ layers: ['fc'], flops: matrixFlops(size), bytes: 768 * 3072 * 4 }]);
+  });
+});
+
+describe('merging shards', () => {
+  it('gives the order of the layers, whichever shard came first', () => {
+    fc.assert(
+      fc.property(layers, workers, fc.integer(), (all, count, seed) => {
+        const parts = planShards(all, count).map((shard) => shard.layers.map((name) => ({ name })));
+        const shuffled = parts.map((part, index) => ({ part, key: (index * 7919 + seed) % 13 }));
+        const order = shuffled.sort((a, b) => a.key - b.key).map(({ part }) => part);
+        expect(mergeShards(all, order)).toEqual(all.map(({ name }) => ({ name })));
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('refuses a layer that is missing or came back twice', () => {
+    const fc1 = { name: 'fc1' };
+    expect(() => mergeShards([fc1], [])).toThrow('layer fc1: came back from no shard');
+    expect(() => mergeShards([fc1], [[fc1], [fc1]])).toThrow('layer fc1: came back from two shards');
+  });
+});
+
+describe('the size of a layer', () => {
+  const size = (kind: 'linear' | 'conv2d' | 'spectralConv', ...shapes: number[][]) =>
+    layerSize({ name: 'x', kind, weights: shapes.map((_, index) => `${index}`) }, (weight) => shapes[Number(weight)]);
+  it('is its matrices, all weights together', () => {
+    expect(size('linear', [4, 6])).toEqual({ name: 'x', rows: 4, columns: 6, matrices: 1 });
+    expect(size('conv2d', [4, 6, 3, 3])).toMatchObject({ rows: 4, columns: 6, matrices: 9 });
+    expect(size('spectralConv', [4, 6, 5, 5, 2], [4, 6, 5, 5, 2])).toMatchObject({
+      rows: 8,
+      columns: 12,
+      matrices: 50,
+    });
+  });
+});

@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import { randomFor } from '../../shared/core/random.ts';
+import { spectraConfigSchema } from '../../shared/spectra/config.ts';
+import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
+import { elementCount, type WeightTensor } from '../../shared/tensors/tensor.ts';
+import { analyseCheckpoint } from '../../shared/weights/analyse-checkpoint.ts';
+import { analysisSchema } from '../../shared/weights/analysis.ts';
+import { openWeights } from '../../shared/weights/open-weights.ts';
+import type { WeightLayer, WeightSource } from '../../shared/weights/weight-source.ts';
+import { fixturePath, readJsonFixture } from '../support/fixtures.ts';
+
+const settings = spectraConfigSchema.parse({});
+const lora = fixturePath('models', 'roberta-tiny-lora');
+
+function sourceOf(weights: Record<string, WeightTensor>, precision = 24): WeightSource {
+  const layers = Object.entries(weights).map(
+    ([name, { shape }]): WeightLayer => ({
+      name,
+      kind: 'linear',
+      weights: [name],
+      matrix: 'W',
+      shape,
+      size: elementCount(shape),
+      precision,
+    }),
+  );
+  return {
+    label: 'made up',
+    format: 'safetensors',
+    layers,
+    skipped: [],
+    notes: [],
+    read: async (name) => weights[name]!,
+  };
+}
+
+function normal(seed: number, rows: number, columns: number, scale = 1): WeightTensor<Float32Array> {
+  const random = randomFor(seed, 'weights');
+  return { shape: [rows, columns], data: Float32Array.from({ length: rows * columns }, () => scale * random.normal()) };
+}
+
+describe('the analysis of a checkpoint', () => {
+  it('agrees with the published estimator on every fixture', async () => {
+    interface Fit {
+      alpha: number;
+      D: number;
+      n_tail: number;
+      well_conditioned: boolean;
+    }
+    const expected = await readJsonFixture<
+      Record<
+        string,
+        {
+          N: number;
+          fnorm_sq: number;
+          spectral_norm: number;
+          filter_zeros_true: { xmin_mid_pos2: Fit; stable_rank: number };
+        }
+      >
+    >('esd', 'expected.json');
+    const source = await openWeights(fixturePath('esd', 'weights.safetensors'));
+    expect(source.layers).toHaveLength(Object.keys(expected).length);
+    const analysis = await analyseCheckpoint(source, portableSolver, { settings });
+    for (const layer of analysis.layers) {
+      const { N, fnorm_sq, spectral_norm, filter_zeros_true } = expected[layer.name]!;
+      expect(layer.eigenvalues).toHaveLength(N);
+      expect(layer.frobeniusNormSquared / fnorm_sq).toBeCloseTo(1, 9);
+      expect(layer.spectralNorm / spectral_norm).toBeCloseTo(1, 9);
+      expect(layer.stableRank! / filter_zeros_true.stable_rank).toBeCloseTo(1, 7);
+      if (!filter_zeros_true.xmin_mid_pos2.well_conditioned) continue;
+      expect(layer.alpha! / filter_zeros_true.xmin_mid_pos2.alpha).toBeCloseTo(1, 7);
+      expect(layer.ksDistance! / filter_zeros_true.xmin_mid_pos2.D).toBeCloseTo(1, 6);
+    }
+  });
+
+  it('has the documented shape, with every option', async () => {
+    for (const path of [
+      fixturePath('models', 'fno1d_c1', 'model.safetensors'),
+      fixturePath('models', 'gpt2-tiny'),
+      lora,
+    ]) {
+      const analysis = await analyseCheckpoint(await openWeights(path), portableSolver, {
+        settings: { ...settings, spectralWeights: true, randomise: { seed: 0 }, farms: { side: 8, perSide: 3 } },
+        compare: await openWeights(path),
+      });
+      expect(analysisSchema.parse(JSON.parse(JSON.stringify(analysis)))).toEqual(JSON.parse(JSON.stringify(analysis)));
+    }
+  });
+
+  it('says why a layer has no alpha, and goes on', async () => {
+    const broken = normal(1, 8, 8);
+    broken.data[3] = Number.NaN;
+    const weights = {
+      broken,
+      zero: { shape: [4, 4], data: new Float32Array(16) },
+      row: normal(2, 1, 9),
+      good: normal(3, 64, 64),
+    };
+    const { layers, summary } = await analyseCheckpoint(sourceOf(weights), portableSolver, { settings });
+    expect(layers.map(({ flags }) => flags[0])).toEqual([
+      'no alpha: holds NaN or infinite weights: broken',
+      'no alpha: every weight is zero',
+      'no alpha: one eigenvalue is too few for a power-law fit',
+      undefined,
+    ]);
+    expect(summary).toMatchObject({ analysed: 4, withoutAlpha: 3, alphaStd: 0 });
+    expect(summary.flags['no alpha']).toBe(3);
+  });
+
+  it('measures the layers that match, and names those there are when none does', async () => {
+    const source = await openWeights(fixturePath('models', 'roberta-tiny'));
+    const { layers } = await analyseCheckpoint(source, portableSolver, { settings, only: '*.1.attention.*' });
+    expect(layers).toHaveLength(4);
+    await expect(analyseCheckpoint(source, portableSolver, { settings, only: 'decoder*' })).rejects.toThrow(
+      /no layer matches "decoder\*"\n {2}It has: roberta\.encoder/,
+    );
+  });
+
+  it('reads one layer at a time, the costliest first, and tells how far it is', async () => {
+    const source = sourceOf({ a: normal(1, 4, 4), b: normal(2, 4, 8) });
+    const seen: string[] = [];
+    await analyseCheckpoint(
+      {
+        ...source,
+        read: (name) => {
+          seen.push(`read ${name}`);
+          return source.read(name);
+        },
+      },
+      portableSolver,
+      { settings, onProgress: ({ layer, done, total }) => seen.push(`${layer} ${done}/${total}`) },
+    );
+    expect(seen).toEqual(['b 0/48', 'read b', 'a 32/48', 'read a']);
+  });
+
+  it('leaves the product of an adapter out of the mean over its merged layers', async () => {
+    const { layers, summary } = await analyseCheckpoint(await openWeights(lora), portableSolver, { settings });
+    const merged = layers.flatMap(({ matrix, alpha }) => (matrix === 'BA' ? [] : (alpha ?? [])));
+    expect(merged).toHaveLength(4);
+    expect(summary.alphaMean).toBeCloseTo(merged.reduce((sum, alpha) => sum + alpha, 0) / 4, 12);
+  });
+});
+
+describe('a comparison', () => {
+  const base = normal(1, 48, 64, 0.02);
+  const plus = (seed: number, scale: number) => {
+    const change = normal(seed, 48, 64, scale);
+    return { shape: base.shape, data: base.data.map((value, i) => value + change.data[i]!) };
+  };
+  const compare = (tuned: WeightTensor, precision = 24, name = 'fc') =>
+    analyseCheckpoint(sourceOf({ [name]: tuned }, precision), portableSolver, {
+      settings,
+      compare: sourceOf({ fc: base }, precision),
+    });
+
+  it('gives the spectrum of what changed, however small', async () => {
+    const { comparison } = await compare(plus(2, 1e-5));
+    const [pair] = comparison!.layers;
+    expect(pair!.relativeChange).toBeCloseTo(5e-4, 4);
+    expect(pair!.difference.metrics!.matrixRank).toBe(48);
+    expect(pair!.difference.alpha).not.toBeNull();
+  });
+
+  it('counts a change of low rank as such, the rounding of the stored weights apart', async () => {
+    const [left, right] = [normal(3, 48, 2), normal(4, 2, 64)];
+    const tuned = {
+      shape: base.shape,
+      data: base.data.map((value, i) => {
+        const [row, column] = [Math.floor(i / 64), i % 64];
+        return (
+          value +
+          1e-3 * (left.data[2 * row]! * right.data[column]! + left.data[2 * row + 1]! * right.data[64 + column]!)
+        );
+      }),
+    };
+    const { comparison } = await compare(tuned);
+    expect(comparison!.layers[0]!.difference.metrics!.matrixRank).toBe(2);
+  });
+
+  it('gives no alpha to a change that rounding alone explains', async () => {
+    const { comparison } = await compare(plus(5, 1e-6), 8);
+    expect(comparison!.layers[0]!.difference.alpha).toBeNull();
+  });
+
+  it('of equal weights finds no change', async () => {
+    const { comparison } = await compare(base);
+    expect(comparison!.layers[0]).toMatchObject({ relativeChange: 0, alphaChange: 0 });
+    expect(comparison!.layers[0]!.difference.flags).toEqual(['no alpha: every weight is zero']);
+  });
+
+  it('pairs layers across a prefix, and names those without a counterpart', async () => {
+    expect((await compare(base, 24, 'model.fc')).comparison!.layers).toHaveLength(1);
+    const apart = (await compare(normal(1, 8, 8), 24, 'fc')).comparison!;
+    expect(apart).toMatchObject({ layers: [], onlyHere: ['fc'], onlyThere: ['fc'] });
+  });
+});

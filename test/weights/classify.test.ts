@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { fileSource } from '../../shared/tensors/byte-source.ts';
+import { openSafetensors } from '../../shared/tensors/safetensors.ts';
+import { classifyTensors } from '../../shared/weights/classify.ts';
+import { fixturePath } from '../support/fixtures.ts';
+
+const tensors = async (...path: string[]) => openSafetensors(await fileSource(fixturePath('models', ...path)));
+const made = (entries: Record<string, { shape: number[]; dtype?: 'F32' | 'I8' }>) => ({
+  names: () => Object.keys(entries),
+  entry: (name: string) => ({ dtype: 'F32' as const, ...entries[name]! }),
+});
+const untied = { tied: false };
+
+describe('the layers of a checkpoint', () => {
+  it('are the dense weights of a RoBERTa classifier, without embeddings, norms and biases', async () => {
+    const { layers, skipped } = classifyTensors(await tensors('roberta-tiny', 'model.safetensors'), untied);
+    expect(layers.map(({ name }) => name)).toEqual([
+      ...[0, 1].flatMap((block) =>
+        [
+          'attention.self.query',
+          'attention.self.key',
+          'attention.self.value',
+          'attention.output.dense',
+          'intermediate.dense',
+          'output.dense',
+        ].map((name) => `roberta.encoder.layer.${block}.${name}`),
+      ),
+      'classifier.dense',
+      'classifier.out_proj',
+    ]);
+    expect(skipped.filter(({ reason }) => reason === 'an embedding table').map(({ name }) => name)).toEqual([
+      'roberta.embeddings.word_embeddings.weight',
+      'roberta.embeddings.position_embeddings.weight',
+      'roberta.embeddings.token_type_embeddings.weight',
+    ]);
+  });
+
+  it('are the same by shape in GPT-2, which stores them [in, out], and Llama, which has a head of its own', async () => {
+    const gpt2 = classifyTensors(await tensors('gpt2-tiny', 'model.safetensors'), { tied: true });
+    expect(gpt2.layers).toHaveLength(8);
+    expect(gpt2.layers[0]).toMatchObject({ name: 'transformer.h.0.attn.c_attn', kind: 'linear', shape: [32, 96] });
+    const llama = await tensors('llama-tiny', 'model.safetensors');
+    expect(classifyTensors(llama, untied).layers.at(-1)!.name).toBe('lm_head');
+    const tied = classifyTensors(llama, { tied: true });
+    expect(tied.layers).toHaveLength(14);
+    expect(tied.skipped).toContainEqual({ name: 'lm_head.weight', reason: 'shares the weight of the token embedding' });
+  });
+
+  it('pool the complex weights of a spectral convolution', async () => {
+    const { layers } = classifyTensors(await tensors('fno2d_c1', 'model.safetensors'), untied);
+    expect(layers.find(({ name }) => name === 'conv0')).toMatchObject({
+      kind: 'spectralConv',
+      weights: ['conv0.weights1', 'conv0.weights2'],
+      size: 2 * 8 * 8 * 4 * 4 * 2,
+    });
+    expect(layers.find(({ name }) => name === 'w0')).toMatchObject({ kind: 'conv2d', shape: [8, 8, 1, 1] });
+  });
+
+  it.each([
+    ['vit.embeddings.position_embeddings', [1, 197, 64], 'an embedding table'],
+    ['model.pos_embed', [1, 197, 64], 'an embedding table'],
+    ['transformer.token_embedding_table.weight', [99, 16], 'an embedding table'],
+    ['encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight', [32, 8], 'an embedding table'],
+    ['experts.gate_up_proj', [8, 64, 32], "3 axes and no name of a convolution's weight"],
+    ['video.weight', [8, 4, 3, 3, 3], '5 axes: neither a matrix nor a convolution in one or two dimensions'],
+    ['norm.weight', [8], 'a bias or norm: not a matrix'],
+    ['empty.weight', [0, 8], 'empty'],
+  ])('are not: %s', (name, shape, reason) => {
+    expect(classifyTensors(made({ [name]: { shape } }), untied)).toEqual({ layers: [], skipped: [{ name, reason }] });
+  });
+
+  it.each([
+    ['embed_out.weight', [99, 16], 'linear'],
+    ['albert.encoder.embedding_hidden_mapping_in.weight', [16, 8], 'linear'],
+    ['vit.embeddings.patch_embeddings.projection.weight', [64, 3, 4, 4], 'conv2d'],
+    ['wav.conv.weight', [8, 4, 5], 'conv1d'],
+  ])('are: %s', (name, shape, kind) => {
+    expect(classifyTensors(made({ [name]: { shape } }), untied).layers).toMatchObject([{ kind, shape }]);
+  });
+
+  it('are not read from quantised tensors', () => {
+    const { skipped } = classifyTensors(made({ 'fc.weight': { shape: [4, 4], dtype: 'I8' } }), untied);
+    expect(skipped).toEqual([{ name: 'fc.weight', reason: 'stored as I8, not as floats' }]);
+  });
+});
