@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { openInThread } from '../../shared/spectra/solvers/registry.ts';
@@ -68,10 +68,12 @@ function solversHere() {
   });
 }
 
-const startSolvers = () =>
-  Promise.all(
-    solversHere().map(async (name) => (await startPeer(name, process.execPath, [file('spectra-peer.ts'), name]))!),
-  );
+/** Each in a process of its own that runs what is published: compiled, for stripping types takes memory in every thread. */
+function startSolvers(): Promise<Peer[]> {
+  execFileSync(file('../node_modules/.bin/tsc'), ['-p', file('tsconfig.json')]);
+  const peer = file('../node_modules/.cache/tempbalance-bench/bench/spectra-peer.js');
+  return Promise.all(solversHere().map(async (name) => (await startPeer(name, process.execPath, [peer, name]))!));
+}
 
 async function startReference(): Promise<Peer[]> {
   const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';

@@ -137,7 +137,7 @@ function applyOverrides(original: Record<string, unknown>, overrides: readonly O
 }
 
 /** Makes the paths in it absolute: relative ones count from the run file's folder. */
-export function resolvePaths(config: RunConfig, folder: string): RunConfig {
+function resolvePaths(config: RunConfig, folder: string): RunConfig {
   const { weights } = config.model;
   return {
     ...config,

@@ -18,10 +18,10 @@ export interface Tails {
 export type ChooseTail = (tails: Tails) => number | Refusal;
 
 /** An exponent above this means a tail of equal eigenvalues: what is left of its width is rounding noise. */
-export const largestMeaningfulAlpha = 1e5;
+const largestMeaningfulAlpha = 1e5;
 
 /** Hill estimate of the exponent of the tail that starts at `start`; not finite when the tail is all equal or holds zeros. */
-export function hillAlpha({ eigenvalues, logs, logSums }: Tails, start: number): number {
+function hillAlpha({ eigenvalues, logs, logSums }: Tails, start: number): number {
   const tail = eigenvalues.length - start;
   return 1 + tail / (logSums[start]! - tail * logs[start]!);
 }
@@ -30,7 +30,7 @@ export function hillAlpha({ eigenvalues, logs, logSums }: Tails, start: number):
  * Kolmogorov-Smirnov distance of the tail to its fit, max over j of |1 - (x_j / xmin)^(1 - alpha) - j / n|;
  * at `giveUpAt` or above the exact value doesn't matter and the search for the maximum ends.
  */
-export function ksDistance({ logs }: Tails, start: number, alpha: number, giveUpAt = Number.POSITIVE_INFINITY): number {
+function ksDistance({ logs }: Tails, start: number, alpha: number, giveUpAt = Number.POSITIVE_INFINITY): number {
   const tail = logs.length - start;
   const origin = logs[start]!;
   let distance = 0;

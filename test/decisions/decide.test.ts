@@ -105,7 +105,7 @@ describe('progress', () => {
         const finite = seen.filter(Number.isFinite);
         const extreme = convergence.direction === 'lower' ? Math.min(...finite) : Math.max(...finite);
         expect(best?.value).toEqual(finite.length === 0 ? undefined : seen[best!.epoch]);
-        if (best) expect(best.epoch).toBe(seen.findIndex((value) => value === extreme));
+        if (best) expect(best.epoch).toBe(seen.indexOf(extreme));
         expect(epochsWithoutImprovement).toBeLessThan(seen.length);
       }),
     );

@@ -7,7 +7,7 @@ import { goodnessOfFit } from './goodness-of-fit.ts';
 import { median } from './median.ts';
 
 /** Every way to choose the tail of a spectrum. */
-export const fitMethods = [median, goodnessOfFit, fixFinger] as const;
+const fitMethods = [median, goodnessOfFit, fixFinger] as const;
 
 export const fitSchema = z.discriminatedUnion('method', configSchemasOf(fitMethods));
 export type FitConfig = z.output<typeof fitSchema>;

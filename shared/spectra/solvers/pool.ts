@@ -40,6 +40,9 @@ interface Thread {
   job: Job | undefined;
 }
 
+/** A thread keeps its arrays from matrix to matrix and makes hardly any garbage. */
+const resourceLimits = { maxYoungGenerationSizeMb: 2 };
+
 const here = import.meta.url;
 const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js', here);
 
@@ -114,7 +117,7 @@ export async function openPool(name: SolverName, threads = availableParallelism(
 }
 
 function startThread(solver: SolverName): Thread {
-  const worker = new Worker(workerModule, { workerData: { solver } });
+  const worker = new Worker(workerModule, { workerData: { solver }, resourceLimits });
   worker.unref();
   return { worker, shared: new SharedArrayBuffer(0), job: undefined };
 }
