@@ -22,15 +22,15 @@ export interface Attempt {
 }
 
 async function refuseDamage(store: ArtifactStore, attempt: Attempt): Promise<void> {
-  for (const file of Object.keys(attempt.files)) {
+  const refuse = async (file: string) => {
     const damage = await damageOf(store, attempt, file);
-    if (damage) {
-      throw new RunError(damage, {
-        where: `${store.label}/${runKeys.artifact(attempt.run, attempt.epoch, attempt.attempt, file)}`,
-        remedy: 'It was not committed. Resume the run to train this epoch again.',
-      });
-    }
-  }
+    if (!damage) return;
+    throw new RunError(damage, {
+      where: `${store.label}/${runKeys.artifact(attempt.run, attempt.epoch, attempt.attempt, file)}`,
+      remedy: 'It was not committed. Resume the run to train this epoch again.',
+    });
+  };
+  await Promise.all(Object.keys(attempt.files).map(refuse));
 }
 
 /** A manifest as it is stored, and the digest by which the head and the next manifest name it. */

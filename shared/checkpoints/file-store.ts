@@ -46,12 +46,20 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
     return join(root, ...key.split('/'));
   };
 
-  /** Writes `bytes` aside and lets `place` move them to their path. */
+  /** Folders that were there when last written to. */
+  const madeFolders = new Set<string>();
+  async function ensureFolder(path: string): Promise<void> {
+    if (madeFolders.has(path)) return;
+    await makeFolder(path);
+    madeFolders.add(path);
+  }
+
+  /** Writes `bytes` aside and lets `place` move them to their path, leaving no draft. */
   async function writeAside<T>(path: string, bytes: Uint8Array, place: (draft: string) => Promise<T>): Promise<T> {
     const draft = join(scratch, draftName());
     try {
-      await nodeFiles.mkdir(scratch, { recursive: true });
-      await makeFolder(dirname(path));
+      await ensureFolder(scratch);
+      await ensureFolder(dirname(path));
       const file = await files.open(draft, 'wx');
       try {
         await file.writeFile(bytes);
@@ -63,9 +71,9 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
       await syncFolder(dirname(path));
       return placed;
     } catch (error) {
-      throw diskError(error, path);
-    } finally {
+      madeFolders.clear();
       await nodeFiles.rm(draft, { force: true }).catch(() => undefined);
+      throw diskError(error, path);
     }
   }
 
@@ -78,7 +86,7 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
   async function lookUp<T>(key: string, look: (path: string) => Promise<T>): Promise<T | undefined> {
     const path = pathOf(key);
     try {
-      return (await nodeFiles.stat(path)).isFile() ? await look(path) : undefined;
+      return await look(path);
     } catch (error) {
       if (isAbsence(error)) return undefined;
       throw diskError(error, path);
@@ -119,19 +127,21 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
   return {
     label: root,
     get,
-    open: (key) => lookUp(key, fileSource),
+    open: (key) => lookUp(key, async (path) => ((await nodeFiles.stat(path)).isFile() ? fileSource(path) : undefined)),
     put: async (key, bytes) => replace(pathOf(key), bytes),
     async putIfAbsent(key, bytes) {
       const path = pathOf(key);
-      const created = await writeAside(path, bytes, (draft) =>
-        files.link(draft, path).then(
-          () => true,
-          (error) => {
-            if (codeOf(error) === 'EEXIST') return false;
-            throw error;
-          },
-        ),
-      );
+      const created = await writeAside(path, bytes, async (draft) => {
+        try {
+          await files.link(draft, path);
+          return true;
+        } catch (error) {
+          if (codeOf(error) === 'EEXIST') return false;
+          throw error;
+        } finally {
+          await nodeFiles.rm(draft, { force: true });
+        }
+      });
       return created ? sha256(bytes) : undefined;
     },
     async putIfMatch(key, bytes, etag) {
