@@ -11,6 +11,9 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+/** No colours, and the engine and solver that are there on every machine. */
+const plainEnvironment = { NO_COLOR: '1', TEMPBALANCE_TFJS_NODE: '', TEMPBALANCE_SOLVER: '' };
+
 /** Starts `tempbalance` as a child process. */
 export function startCli(
   args: readonly string[],
@@ -18,7 +21,7 @@ export function startCli(
 ): { child: ChildProcess; finished: Promise<CliResult> } {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd,
-    env: { ...process.env, NO_COLOR: '1', ...options.env },
+    env: { ...process.env, ...plainEnvironment, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const text = { stdout: '', stderr: '' };
