@@ -1,11 +1,10 @@
-import { mapInFlight } from '../core/in-flight.ts';
 import type { Layer } from '../tensors/layer.ts';
 import { allFinite, type HostTensor } from '../tensors/tensor.ts';
 import type { SpectraConfig } from './config.ts';
 import { layerBytes, layerFlops, layerSize } from './cost.ts';
 import { describeSpectrum, unmeasurable } from './describe.ts';
 import { pooledSpectrum } from './pooled-spectrum.ts';
-import { costliestFirst, mergeShards } from './shards.ts';
+import { mergeShards, workThroughShards } from './shards.ts';
 import type { LayerSpectrum, SpectraReport } from './spectrum.ts';
 import type { SpectrumSource } from './spectrum-source.ts';
 
@@ -25,8 +24,8 @@ export function analysisFlops(layers: readonly Layer[], config: SpectraConfig, s
 }
 
 /**
- * Measures the layers, as many at a time as the source works on, the costliest first where shapes are known beforehand. The
- * report has them in their order, and is the same to the bit however they were scheduled.
+ * Measures the layers in as many shards as the source works on, of equal cost where shapes are known beforehand. The
+ * report has them in their order, and is the same to the bit however they were shared out.
  * @throws UserError when a weight hasn't the shape of its kind of layer.
  */
 export async function analyseLayers(
@@ -37,14 +36,14 @@ export async function analyseLayers(
   shapeOf: ShapeOf = () => undefined,
 ): Promise<SpectraReport> {
   const wanted = analysedLayers(layers, config);
-  const sized = costliestFirst(wanted.map((layer) => ({ ...layerSize(layer, shapeOf), layer })));
-  const limit = { count: source.concurrency ?? 1, weight: bytesInFlight, weigh: layerBytes };
-  const measured = await mapInFlight<(typeof sized)[number], LayerSpectrum>(sized, limit, async ({ layer }) => {
+  const sized = wanted.map((layer) => ({ ...layerSize(layer, shapeOf), layer }));
+  const limit = { workers: source.concurrency ?? 1, weight: bytesInFlight, weigh: layerBytes };
+  const parts = await workThroughShards(sized, limit, async ({ layer }) => {
     const weights: [name: string, weight: HostTensor][] = [];
     for (const name of layer.weights) weights.push([name, await read(name)]);
     return analyseLayer(layer, weights, config, source);
   });
-  return spectraReport(mergeShards(wanted, [measured]));
+  return spectraReport(mergeShards(wanted, parts));
 }
 
 /** The report over layers that were measured together or in parts. */

@@ -15,7 +15,7 @@ const flopsPerByte = 50;
 export const layerCost = (size: LayerSize): number => layerFlops(size) + flopsPerByte * layerBytes(size);
 
 /** Layers from the costliest to the cheapest, by name where they cost the same. */
-export function costliestFirst<Size extends LayerSize>(layers: readonly Size[]): Size[] {
+function costliestFirst<Size extends LayerSize>(layers: readonly Size[]): Size[] {
   return layers.toSorted((a, b) => layerCost(b) - layerCost(a) || (a.name < b.name ? -1 : 1));
 }
 
@@ -39,6 +39,56 @@ export function planShards(layers: readonly LayerSize[], workers: number): Shard
     shard.cost += layerCost(layer);
   }
   return shards.map(({ cost: _, ...shard }) => shard);
+}
+
+/** What may be under way in all shards together. */
+interface ShardLimit<Size> {
+  readonly workers: number;
+  /** A single layer may always be under way; several only as long as together they weigh no more than this. */
+  readonly weight: number;
+  weigh(layer: Size): number;
+}
+
+/**
+ * Plans shards and works through them side by side, layer after layer in each. After a failure no layer is begun, and what
+ * is under way is waited for.
+ * @returns what each shard found, in its own order.
+ */
+export async function workThroughShards<Size extends LayerSize, Found>(
+  layers: readonly Size[],
+  { workers, weight, weigh }: ShardLimit<NoInfer<Size>>,
+  task: (layer: Size) => Promise<Found>,
+): Promise<Found[][]> {
+  const byName = new Map(layers.map((layer) => [layer.name, layer]));
+  const failures: unknown[] = [];
+  let [load, room] = [0, Promise.withResolvers<void>()];
+  const begin = async (own: number) => {
+    while (load > 0 && load + own > weight) await room.promise;
+    load += own;
+  };
+  const end = (own: number) => {
+    load -= own;
+    room.resolve();
+    room = Promise.withResolvers();
+  };
+  const workThrough = async (shard: Shard) => {
+    const found: Found[] = [];
+    for (const layer of shard.layers.map((name) => byName.get(name)!)) {
+      const own = weigh(layer);
+      await begin(own);
+      try {
+        if (failures.length === 0) found.push(await task(layer));
+      } catch (error) {
+        failures.push(error);
+      } finally {
+        end(own);
+      }
+    }
+    return found;
+  };
+  const parts = await Promise.all(planShards(layers, workers).map(workThrough));
+  if (failures.length > 0) throw failures[0];
+  return parts;
 }
 
 /**

@@ -1,9 +1,8 @@
 import { UserError } from '../core/errors.ts';
-import { mapInFlight } from '../core/in-flight.ts';
 import { matchesName } from '../core/name-pattern.ts';
 import { spectraReport } from '../spectra/analyse.ts';
 import { layerFlops, layerSize } from '../spectra/cost.ts';
-import { costliestFirst } from '../spectra/shards.ts';
+import { workThroughShards } from '../spectra/shards.ts';
 import type { SpectrumSource } from '../spectra/spectrum-source.ts';
 import type { WeightTensor } from '../tensors/tensor.ts';
 import { type AnalysisSettings, analyseWeights } from './analyse-weights.ts';
@@ -28,7 +27,7 @@ export interface AnalyseCheckpointOptions {
 }
 
 /**
- * Measures every layer of a checkpoint, as many at a time as the solver works on and as fit in memory, the costliest first.
+ * Measures every layer of a checkpoint, in as many shards of equal cost as the solver works on, as far as memory allows.
  * @throws UserError when no layer is left to measure.
  */
 export async function analyseCheckpoint(
@@ -59,9 +58,13 @@ export async function analyseCheckpoint(
   const total = chosen.reduce((sum, { size }) => sum + size, 0);
   const pairs = compare ? pairLayers(chosen, compare.layers) : new Map<WeightLayer, WeightLayer>();
   let [begun, done] = [0, 0];
-  const measured = await mapInFlight(
-    costliestFirst(chosen.map((layer) => ({ ...sizeOf(layer), layer }))),
-    { count: solver.concurrency ?? 1, weight: bytesInFlight, weigh: ({ layer }) => memoryOf(layer, pairs.has(layer)) },
+  const parts = await workThroughShards(
+    chosen.map((layer) => ({ ...sizeOf(layer), layer })),
+    {
+      workers: solver.concurrency ?? 1,
+      weight: bytesInFlight,
+      weigh: ({ layer }) => memoryOf(layer, pairs.has(layer)),
+    },
     async ({ layer }) => {
       onProgress({ layer: layer.name, index: begun++, layers: chosen.length, done, total });
       const weights = await readAll(source, layer);
@@ -75,7 +78,7 @@ export async function analyseCheckpoint(
       return { layer, here, pair };
     },
   );
-  const found = new Map(measured.map(({ layer, ...rest }) => [layer, rest]));
+  const found = new Map(parts.flat().map(({ layer, ...rest }) => [layer, rest]));
   const layers = chosen.map((layer) => found.get(layer)!.here);
   const compared = chosen.flatMap((layer) => found.get(layer)!.pair ?? []);
   const whole = layers.filter(({ matrix }) => matrix !== 'BA');

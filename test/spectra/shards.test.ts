@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { layerSize, matrixFlops } from '../../shared/spectra/cost.ts';
-import { layerCost, mergeShards, planShards } from '../../shared/spectra/shards.ts';
+import { layerCost, mergeShards, planShards, workThroughShards } from '../../shared/spectra/shards.ts';
 
 const side = fc.integer({ min: 1, max: 4096 });
 const layers = fc
@@ -84,5 +84,41 @@ describe('the size of a layer', () => {
       columns: 12,
       matrices: 50,
     });
+  });
+});
+
+describe('working through shards', () => {
+  const weigh = layerCost;
+
+  it('does every layer once, in the order of its shard, within the limits', async () => {
+    await fc.assert(
+      fc.asyncProperty(layers, workers, fc.double({ min: 0, max: 1e12, noNaN: true }), async (all, count, weight) => {
+        let [running, load] = [0, 0];
+        const parts = await workThroughShards(all, { workers: count, weight, weigh }, async (layer) => {
+          running += 1;
+          load += weigh(layer);
+          expect(running).toBeLessThanOrEqual(count);
+          if (running > 1) expect(load).toBeLessThanOrEqual(weight);
+          await Promise.resolve();
+          running -= 1;
+          load -= weigh(layer);
+          return layer.name;
+        });
+        expect(parts).toEqual(planShards(all, count).map((shard) => shard.layers));
+      }),
+      { seed: 1 },
+    );
+  });
+
+  it('begins nothing after a failure, and reports it', async () => {
+    const all = ['a', 'b', 'c', 'd'].map((name) => ({ name, rows: 8, columns: 8, matrices: 1 }));
+    const begun: string[] = [];
+    const work = workThroughShards(all, { workers: 2, weight: 1e9, weigh }, async ({ name }) => {
+      begun.push(name);
+      await Promise.resolve();
+      if (name === 'a') throw new Error('no good');
+    });
+    await expect(work).rejects.toThrow('no good');
+    expect(begun).toEqual(['a', 'b']);
   });
 });
