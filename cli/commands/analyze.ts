@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, Option } from 'commander';
 import { UserError } from '../../shared/core/errors.ts';
 import type { SpectraConfig } from '../../shared/spectra/config.ts';
@@ -7,6 +6,7 @@ import type { SolverChoice } from '../../shared/spectra/solvers/solver.ts';
 import type { AnalysedLayer, Analysis } from '../../shared/weights/analysis.ts';
 import { type CliCommand, jsonOption, print, solverOption } from '../command.ts';
 import { progressBar } from '../views/progress-bar.ts';
+import { writeText } from '../write-text.ts';
 
 interface AnalyzeOptions {
   json?: boolean;
@@ -142,10 +142,6 @@ async function settingsOf(options: AnalyzeOptions, ofRun: SpectraConfig | undefi
 }
 
 async function show(analysis: Analysis, options: AnalyzeOptions): Promise<void> {
-  if (options.report) {
-    const { renderAnalysis } = await import('../../shared/reports/analysis-report.ts');
-    await writeFile(options.report, renderAnalysis(analysis, { madeAt: new Date().toISOString() }));
-  }
   if (options.json) print(JSON.stringify(options.eigenvalues ? analysis : withoutEigenvalues(analysis)));
   else if (options.csv) {
     const { analysisCsv } = await import('../../shared/weights/csv.ts');
@@ -153,8 +149,11 @@ async function show(analysis: Analysis, options: AnalyzeOptions): Promise<void> 
   } else {
     const { formatAnalysis } = await import('../../shared/reports/analysis-text.ts');
     print(formatAnalysis(analysis));
-    if (options.report) print(`\nreport  ${options.report}`);
   }
+  if (!options.report) return;
+  const { renderAnalysis } = await import('../../shared/reports/analysis-report.ts');
+  await writeText(options.report, renderAnalysis(analysis, { madeAt: new Date().toISOString() }));
+  if (!options.json && !options.csv) print(`\nreport  ${options.report}`);
 }
 
 function withoutEigenvalues(analysis: Analysis): Analysis {

@@ -122,10 +122,19 @@ function pairFactors(store: TensorStore, config: AdapterConfig): { factors: Fact
 /** lora_alpha over the rank (or its root, for rank-stabilised adapters), with what a pattern says of this module. */
 function scaleOf(module: string, storedRank: number, config: AdapterConfig): number {
   const special = (patterns: Record<string, number> | null | undefined) =>
-    Object.entries(patterns ?? {}).find(([pattern]) => module === pattern || module.endsWith(`.${pattern}`))?.[1];
+    Object.entries(patterns ?? {}).find(([pattern]) => endsIn(module, pattern))?.[1];
   const alpha = special(config.alpha_pattern) ?? config.lora_alpha;
   const rank = special(config.rank_pattern) ?? storedRank;
   return alpha / (config.use_rslora ? Math.sqrt(rank) : rank);
+}
+
+/** Whether a module's name ends in what the pattern, a regular expression as in PEFT, stands for. */
+function endsIn(module: string, pattern: string): boolean {
+  try {
+    return new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(module);
+  } catch {
+    return module === pattern || module.endsWith(`.${pattern}`);
+  }
 }
 
 /** The base that was given or, where that is a folder here, the one the adapter names. */

@@ -12,7 +12,8 @@ export interface ClassifyOptions {
 }
 
 const kinds: Readonly<Record<number, LayerKind>> = { 2: 'linear', 3: 'conv1d', 4: 'conv2d' };
-const spectralName = /^(.*\.)?([^.]*conv[^.]*)\.weights?(\d*)$/i;
+/** `conv0.weights1`, `conv0.weights`: never a plain `.weight`, for a kernel may be two wide. */
+const spectralName = /^(.*\.)?([^.]*conv[^.]*)\.(?:weights\d*|weight\d+)$/i;
 
 /**
  * The layers of a checkpoint by the names and shapes of its tensors, in the file's order, and every tensor that is none

@@ -56,6 +56,17 @@ describe('the layers of a checkpoint', () => {
     expect(layers.find(({ name }) => name === 'w0')).toMatchObject({ kind: 'conv2d', shape: [8, 8, 1, 1] });
   });
 
+  it('are plain convolutions, also where a kernel is two wide', () => {
+    const { layers } = classifyTensors(
+      made({ 'upconv4.weight': { shape: [64, 32, 2, 2] }, 'c1.conv.weight': { shape: [32, 16, 5, 2] } }),
+      untied,
+    );
+    expect(layers).toMatchObject([
+      { name: 'upconv4', kind: 'conv2d' },
+      { name: 'c1.conv', kind: 'conv2d' },
+    ]);
+  });
+
   it.each([
     ['vit.embeddings.position_embeddings', [1, 197, 64], 'an embedding table'],
     ['model.pos_embed', [1, 197, 64], 'an embedding table'],

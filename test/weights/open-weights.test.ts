@@ -141,6 +141,7 @@ describe('an adapter', () => {
     [{ use_rslora: true }, 4],
     [{ alpha_pattern: { query: 6 }, rank_pattern: { query: 3 } }, 2],
     [{ alpha_pattern: { query: 12, value: 12 } }, 3],
+    [{ alpha_pattern: { 'layer\\.\\d+\\..*(query|value)': 12 } }, 3],
   ])('scales its update as its configuration %j says', async (changes, scale) => {
     const { notes } = await openWeights(await copyAdapter(changes));
     expect(notes.at(-1)).toContain(`its scale (${scale})`);
