@@ -1,4 +1,4 @@
-/** How a layer's weight becomes matrices: see METHOD in docs/method.md. */
+/** How a layer's weight becomes matrices: docs/method.md. */
 export type LayerKind = 'linear' | 'conv1d' | 'conv2d' | 'spectralConv';
 
 /**
