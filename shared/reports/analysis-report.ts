@@ -3,7 +3,7 @@ import { spectrumMetrics } from '../spectra/metrics/registry.ts';
 import { formatShape } from '../tensors/tensor.ts';
 import type { AnalysedLayer, Analysis, Comparison } from '../weights/analysis.ts';
 import { alphaByDepth, alphaHistogram, alphaScatter, fittedLayers, groupOf } from './alpha-plots.ts';
-import { rankOf } from './analysis-text.ts';
+import { comparisonRows } from './analysis-text.ts';
 import { figure, table } from './figure.ts';
 import { formatFixed, formatNumber, shortNames } from './format.ts';
 import { html, type Markup, trusted } from './html.ts';
@@ -73,16 +73,7 @@ const scatter: Part = ({ comparison }) => {
     'Its rank',
     'Remarks on W − W₀',
   ];
-  const rows = comparison.layers.map(({ name, alpha, otherAlpha, alphaChange, relativeChange, difference }) => [
-    name,
-    formatFixed(otherAlpha),
-    formatFixed(alpha),
-    formatFixed(alphaChange),
-    relativeChange === null ? '–' : `${formatNumber(100 * relativeChange, 3)} %`,
-    formatFixed(difference.alpha),
-    rankOf(difference),
-    difference.flags.find((flag) => flag.startsWith('no alpha')) ?? '',
-  ]);
+  const rows = comparisonRows(comparison.layers);
   return {
     name: 'comparison',
     title: 'Against the other checkpoint',

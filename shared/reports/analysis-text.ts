@@ -1,6 +1,6 @@
 import { formatTable } from '../core/table.ts';
 import { formatShape } from '../tensors/tensor.ts';
-import type { AnalysedLayer, Analysis } from '../weights/analysis.ts';
+import type { AnalysedLayer, Analysis, Comparison } from '../weights/analysis.ts';
 import { formatFixed, formatNumber } from './format.ts';
 
 /** An analysis as text for a terminal: a row for each layer, what its flags mean, and the summary. */
@@ -56,7 +56,7 @@ export function formatAnalysis(analysis: Analysis): string {
   return parts.join('\n\n');
 }
 
-function comparisonTable({ other, layers, onlyHere, onlyThere }: NonNullable<Analysis['comparison']>): string {
+function comparisonTable({ other, layers, onlyHere, onlyThere }: Comparison): string {
   const header = [
     'layer',
     'alpha there',
@@ -67,16 +67,7 @@ function comparisonTable({ other, layers, onlyHere, onlyThere }: NonNullable<Ana
     'its rank',
     'remarks on W - W0',
   ];
-  const rows = layers.map(({ name, alpha, otherAlpha, alphaChange, relativeChange, difference }) => [
-    name,
-    formatFixed(otherAlpha),
-    formatFixed(alpha),
-    formatFixed(alphaChange),
-    relativeChange === null ? '–' : `${formatNumber(100 * relativeChange, 3)} %`,
-    formatFixed(difference.alpha),
-    rankOf(difference),
-    difference.flags.find((flag) => flag.startsWith('no alpha')) ?? '',
-  ]);
+  const rows = comparisonRows(layers);
   const apart = [
     onlyHere.length > 0 ? `only here: ${onlyHere.join(', ')}` : '',
     onlyThere.length > 0 ? `only there: ${onlyThere.join(', ')}` : '',
@@ -90,8 +81,22 @@ function reasons(skipped: Analysis['skipped']): string {
   return [...counts].map(([reason, count]) => `${count} × ${reason}`).join('; ');
 }
 
+/** A row for each pair of layers: name, alpha there, here, its change, change of the weights, alpha, rank and remarks of W - W0. */
+export function comparisonRows(layers: Comparison['layers']): string[][] {
+  return layers.map(({ name, alpha, otherAlpha, alphaChange, relativeChange, difference }) => [
+    name,
+    formatFixed(otherAlpha),
+    formatFixed(alpha),
+    formatFixed(alphaChange),
+    relativeChange === null ? '–' : `${formatNumber(100 * relativeChange, 3)} %`,
+    formatFixed(difference.alpha),
+    rankOf(difference),
+    difference.flags.find((flag) => flag.startsWith('no alpha')) ?? '',
+  ]);
+}
+
 /** `3 of 32`: eigenvalues above rounding noise. */
-export function rankOf({ metrics, eigenvalues }: AnalysedLayer): string {
+function rankOf({ metrics, eigenvalues }: AnalysedLayer): string {
   if (metrics?.matrixRank == null) return '–';
   return eigenvalues ? `${metrics.matrixRank} of ${eigenvalues.length}` : String(metrics.matrixRank);
 }

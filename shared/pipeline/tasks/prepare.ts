@@ -73,12 +73,12 @@ function historyOf(
   manifest: Manifest | undefined,
   damage: readonly Damage[],
 ): { notes: string[]; begun: string } {
-  const worth = damage.filter(
+  const reported = damage.filter(
     ({ epoch, what }) => what !== 'is missing' || epoch > damage[0]!.epoch - now.config.output.keep,
   );
   return {
     notes: [
-      ...(manifest ? worth.map((each) => `${each.key} ${each.what}: ${mended(each, manifest)}`) : []),
+      ...(manifest ? reported.map((each) => `${each.key} ${each.what}: ${mended(each, manifest)}`) : []),
       ...(before ? describeChanges(before.config, now.config) : []),
       ...(before ? describeChanges({ versions: before.versions }, { versions: now.versions }) : []),
     ],

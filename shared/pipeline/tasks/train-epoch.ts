@@ -1,7 +1,6 @@
 import { readHeadManifest } from '../../checkpoints/manifest.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
-import { RunError } from '../../core/errors.ts';
-import { allWritten, readCommittedTensors, writeJson, writeTensors } from '../attempt.ts';
+import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from '../attempt.ts';
 import { ratesInForce } from '../balanced-rates.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
@@ -14,8 +13,7 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
   const { config } = record;
   const workload = await ctx.openWorkload(config);
   const head = await readHeadManifest(ctx.store, run);
-  const parameters = await readCommittedTensors(ctx, head, files.model);
-  if (!parameters) throw new RunError(`epoch ${head.epoch} has no model`, { where: `${ctx.store.label}/${run}` });
+  const parameters = await (await openCommittedTensors(ctx, head, files.model)).readAll();
   const optimizerState = await readCommittedTensors(ctx, head, files.optimizer);
   const rates = await ratesInForce(ctx, head, record, workload);
 
