@@ -4,11 +4,12 @@ import { parseArgs } from 'node:util';
 import { type EngineChoice, engineChoices } from '../shared/engines/open-engine.ts';
 import type { Result } from './suite.ts';
 import { analysis } from './suites/analysis.ts';
+import { checkpointMemory } from './suites/checkpoint-memory.ts';
 import { epochOverhead } from './suites/epoch-overhead.ts';
 import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
 
-const suites = [trainStep, analysis, spectra, epochOverhead];
+const suites = [trainStep, analysis, spectra, epochOverhead, checkpointMemory];
 
 const { values: options } = parseArgs({
   strict: false,
@@ -19,7 +20,9 @@ const { values: options } = parseArgs({
   },
 });
 const known = new Set(['json', 'only', 'engine']);
-const chosen = suites.filter(({ name }) => options.only === undefined || name === options.only);
+const chosen = suites.filter(({ name, onRequest }) =>
+  options.only === undefined ? !onRequest : name === options.only,
+);
 if (
   Object.keys(options).some((name) => !known.has(name)) ||
   chosen.length === 0 ||

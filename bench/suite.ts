@@ -6,6 +6,8 @@ export type Result = { readonly case: string } & Readonly<Record<string, string 
 /** Seeded, named cases: one file, one line in `main.ts`. */
 export interface Suite {
   readonly name: string;
+  /** Whether it runs only when it is named, for it takes long or much disk. */
+  readonly onRequest?: boolean;
   run(options: { engine: EngineChoice }): Promise<Result[]>;
 }
 

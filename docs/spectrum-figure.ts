@@ -44,7 +44,7 @@ export async function spectrumFigure(): Promise<string> {
     randomFor(0, 'randomise'),
     eigenvalues,
   );
-  const variance = spectrum.frobeniusNormSquared / (rows * columns);
+  const variance = spectrum.frobeniusNormSquared! / (rows * columns);
   const edge = randomEdge(rows, columns, variance);
   const layer = logDensity(spectrum.eigenvalues, 0);
   const shuffled = logDensity([...random.eigenvalues], 0);

@@ -10,7 +10,8 @@ import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts
 import { elementCount } from '../tensors/tensor.ts';
 import { pathKind } from '../weights/open-tensors.ts';
 import { openWeights } from '../weights/open-weights.ts';
-import { precisionBits, type WeightLayer, type WeightSource } from '../weights/weight-source.ts';
+import { rowsOfTensor } from '../weights/tensor-store.ts';
+import { storedPrecision, type WeightLayer, type WeightSource } from '../weights/weight-source.ts';
 import { findRun, type RunFolder } from './run-folder.ts';
 
 /** Opened weights; a run brings its epoch and the settings its own spectra were taken with. */
@@ -67,6 +68,7 @@ async function openRun(path: string, { store, run }: RunFolder, wanted: number |
     ...layersOf(record, tensors),
     notes: [`epoch ${epoch}${epoch === best ? ', the best' : ''}`],
     read: tensors.read,
+    openRows: async (name) => rowsOfTensor(tensors, name),
   };
   return { weights, epoch, ...(balance === 'off' ? {} : { spectra: spectraOf(balance) }) };
 }
@@ -82,7 +84,7 @@ function layersOf({ config, dataset }: RunRecord, tensors: SafetensorsFile): Pic
       matrix: 'W',
       shape: entries[0]!.shape,
       size: entries.reduce((sum, { shape }) => sum + elementCount(shape), 0),
-      precision: precisionBits[entries[0]!.dtype] ?? 0,
+      precision: storedPrecision(entries[0]!),
     };
   });
   const analysed = new Set(layers.flatMap((layer) => layer.weights));

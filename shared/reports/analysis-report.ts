@@ -5,7 +5,7 @@ import type { AnalysedLayer, Analysis, Comparison } from '../weights/analysis.ts
 import { alphaByDepth, alphaHistogram, alphaScatter, fittedLayers, groupOf } from './alpha-plots.ts';
 import { comparisonRows } from './analysis-text.ts';
 import { figure, table } from './figure.ts';
-import { formatFixed, formatNumber, shortNames } from './format.ts';
+import { formatCount, formatFixed, formatNumber, shortNames } from './format.ts';
 import { html, type Markup, trusted } from './html.ts';
 import { type PageSection, renderPage } from './page.ts';
 import { type DrawnSpectrum, esdPlot } from './sections/esd.ts';
@@ -31,7 +31,7 @@ export function renderAnalysis(analysis: Analysis, { madeAt }: { madeAt: string 
 const inShort: Part = (analysis) => {
   const { summary, notes, comparison } = analysis;
   const flags = Object.entries(summary.flags).map(
-    ([flag, count]) => `${flag}: ${count} of ${summary.analysed} layers.`,
+    ([flag, count]) => `${flag}: ${count} of ${formatCount(summary.analysed, 'layer')}.`,
   );
   const compared = comparison ? [comparisonSentence(comparison)] : [];
   return {
@@ -39,7 +39,7 @@ const inShort: Part = (analysis) => {
     title: 'In short',
     howToRead:
       'Alpha is the exponent of the power law that the largest eigenvalues of a layer follow: about 2 to 6 is typical of well-trained layers when the tail is chosen by best fit.',
-    content: html`<p class="headline">${summary.analysed} layers, alpha ${formatFixed(summary.alphaMean)} on average, with a spread of ${formatFixed(summary.alphaStd)} over layers.</p>
+    content: html`<p class="headline">${formatCount(summary.analysed, 'layer')}, alpha ${formatFixed(summary.alphaMean)} on average, with a spread of ${formatFixed(summary.alphaStd)} over layers.</p>
 ${[...compared, ...flags, ...notes.map((note) => `${note[0]!.toUpperCase()}${note.slice(1)}.`)].map((line) => html`<p>${line}</p>`)}`,
   };
 };
@@ -107,7 +107,7 @@ const spectra: Part = ({ layers, comparison }) => {
     : null;
   const which =
     layers.length > mostPanels
-      ? ` ${panels.length} of ${layers.length} layers: those with the smallest and the largest alpha.`
+      ? ` ${panels.length} of ${formatCount(layers.length, 'layer')}: those with the smallest and the largest alpha.`
       : '';
   return {
     name: 'esd',
@@ -284,7 +284,7 @@ function comparisonSentence({ other, layers }: Comparison): string {
   const mean = changes.reduce((sum, change) => sum + change, 0) / changes.length;
   if (changes.length === 0) return `No layer has an alpha both here and in ${other}.`;
   const lower = changes.filter((change) => change < 0).length;
-  return `Against ${other}, alpha changed by ${formatFixed(mean)} on average; it is lower in ${lower} of ${changes.length} layers.`;
+  return `Against ${other}, alpha changed by ${formatFixed(mean)} on average; it is lower in ${lower} of ${formatCount(changes.length, 'layer')}.`;
 }
 
 function apart({ onlyHere, onlyThere }: Comparison): Markup {

@@ -1,7 +1,7 @@
 import { formatTable } from '../core/table.ts';
 import { formatShape } from '../tensors/tensor.ts';
 import type { AnalysedLayer, Analysis, Comparison } from '../weights/analysis.ts';
-import { formatFixed, formatNumber } from './format.ts';
+import { formatCount, formatFixed, formatNumber } from './format.ts';
 
 /** An analysis as text for a terminal: a row for each layer, what its flags mean, and the summary. */
 export function formatAnalysis(analysis: Analysis): string {
@@ -43,10 +43,12 @@ export function formatAnalysis(analysis: Analysis): string {
   if (comparison) parts.push(comparisonTable(comparison));
   parts.push(
     [
-      `${summary.analysed} layers, alpha ${formatFixed(summary.alphaMean)} ± ${formatFixed(summary.alphaStd)} over layers${
+      `${formatCount(summary.analysed, 'layer')}, alpha ${formatFixed(summary.alphaMean)} ± ${formatFixed(summary.alphaStd)} over layers${
         summary.withoutAlpha > 0 ? `, ${summary.withoutAlpha} without alpha` : ''
       }`,
-      ...Object.entries(summary.flags).map(([flag, count]) => `${flag}: ${count} of ${summary.analysed} layers`),
+      ...Object.entries(summary.flags).map(
+        ([flag, count]) => `${flag}: ${count} of ${formatCount(summary.analysed, 'layer')}`,
+      ),
       ...notes.map((note) => `note: ${note}`),
       skipped.length > 0 ? `not analysed: ${reasons(skipped)}` : '',
     ]

@@ -14,6 +14,9 @@ export function formatFixed(value: number | null | undefined, decimals = 2): str
   return value === null || value === undefined || !Number.isFinite(value) ? '–' : minus(value.toFixed(decimals));
 }
 
+/** `1 layer`, `3 layers` */
+export const formatCount = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 /** `12.3 % lower`, `4.0 % higher` or `unchanged`, for a relative change in percent. */
 export function formatChange(percent: number | null): string {
   if (percent === null) return '–';

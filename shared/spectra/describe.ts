@@ -1,4 +1,3 @@
-import type { LayerKind } from '../tensors/layer.ts';
 import type { SpectraConfig } from './config.ts';
 import { noiseFloor } from './eigenvalues.ts';
 import { tailChooser } from './fits/registry.ts';
@@ -7,6 +6,9 @@ import type { LayerSpectrum, PowerLawFit } from './spectrum.ts';
 
 /** Eigenvalues at or below this count as zero; the published code's threshold. */
 const zeroThreshold = 1e-5;
+
+/** A power law through fewer points than this can have any exponent. */
+const smallestTail = 3;
 
 type Identity = Pick<LayerSpectrum, 'name' | 'kind' | 'shape'>;
 
@@ -19,29 +21,35 @@ export interface DescribedSpectrum {
   readonly floor: number;
 }
 
-/**
- * Fits a layer's eigenvalues (ascending) and takes its norms. `dimension` is the longest side of its matrices. A matrix
- * that is the difference of stored weights has a floor of its own: what rounding them alone would leave.
- */
+/** What is known of a spectrum besides its eigenvalues. */
+export interface SpectrumOrigin {
+  /** Longest side of the matrices. */
+  readonly dimension: number;
+  /** Of a difference of stored weights: eigenvalues up to this can come from rounding them alone. */
+  readonly storageFloor?: number | undefined;
+}
+
+/** Fits a layer's eigenvalues (ascending) and takes its norms. */
 export function describeSpectrum(
   identity: Identity,
   eigenvalues: Float64Array,
   config: Pick<SpectraConfig, 'fit' | 'filterZeros'>,
-  { dimension, storageFloor }: { dimension: number; storageFloor?: number },
+  { dimension, storageFloor }: SpectrumOrigin,
 ): DescribedSpectrum {
   const largest = eigenvalues.at(-1) ?? 0;
+  const nothing = (spectrum: LayerSpectrum) => ({ spectrum, kept: new Float64Array(), floor: 0 });
   if (largest === 0) {
-    return {
-      spectrum: unmeasurable(identity, 'every weight is zero', eigenvalues),
-      kept: new Float64Array(),
-      floor: 0,
-    };
+    const reason = storageFloor === undefined ? allZero : 'nothing changed';
+    return nothing({ ...unmeasurable(identity, reason, eigenvalues), spectralNorm: 0, frobeniusNormSquared: 0 });
+  }
+  if (largest === Number.POSITIVE_INFINITY) {
+    return nothing(unmeasurable(identity, 'the weights are so large that their squares are beyond float64'));
   }
   const floor = Math.max(noiseFloor(dimension, largest), storageFloor ?? 0);
   const threshold =
     storageFloor === undefined && identity.kind !== 'spectralConv' ? Math.max(zeroThreshold, floor) : floor;
   const kept = config.filterZeros ? above(eigenvalues, threshold, floor) : eigenvalues;
-  const fit = fitAboveNoise(kept, floor, config);
+  const fit = kept.length === 0 ? nothingAbove(floor) : fitAboveNoise(kept, floor, config);
   const refused = 'refused' in fit;
   const spectrum: LayerSpectrum = {
     ...identity,
@@ -52,12 +60,18 @@ export function describeSpectrum(
     ksDistance: refused ? null : fit.ksDistance,
     spectralNorm: largest,
     frobeniusNormSquared: sum(eigenvalues),
-    stableRank: sum(kept) / largest,
+    stableRank: kept.length === 0 ? null : sum(kept) / largest,
     alphaHat: refused ? null : fit.alpha * Math.log10(largest),
     flags: refused ? [`no alpha: ${fit.refused}`] : [],
   };
   return { spectrum, kept, floor };
 }
+
+const allZero = 'every weight is zero, or so small that its square is';
+
+const nothingAbove = (floor: number): Refusal => ({
+  refused: `nothing rises above ${floor.toExponential(1)}, which rounding the stored weights can explain`,
+});
 
 /** The spectrum of a layer that can't be measured, with the reason. */
 export function unmeasurable(identity: Identity, reason: string, eigenvalues: Iterable<number> = []): LayerSpectrum {
@@ -68,37 +82,31 @@ export function unmeasurable(identity: Identity, reason: string, eigenvalues: It
     xmin: null,
     tail: null,
     ksDistance: null,
-    spectralNorm: 0,
-    frobeniusNormSquared: 0,
+    spectralNorm: null,
+    frobeniusNormSquared: null,
     stableRank: null,
     alphaHat: null,
     flags: [`no alpha: ${reason}`],
   };
 }
 
-/** A fit of the tail, refused where it would start among eigenvalues that are noise. */
+/** A fit of the tail, refused where it would start among eigenvalues that are noise, or has too few of them. */
 export function fitAboveNoise(
   eigenvalues: Float64Array,
   floor: number,
   config: Pick<SpectraConfig, 'fit' | 'filterZeros'>,
 ): PowerLawFit | Refusal {
   const fit = fitPowerLaw(eigenvalues, tailChooser(config.fit));
-  if ('refused' in fit || fit.xmin > floor) return fit;
+  if ('refused' in fit) return fit;
+  if (fit.tail < smallestTail) {
+    return { refused: `a tail of ${fit.tail} eigenvalues says nothing of its exponent; at least ${smallestTail} do` };
+  }
+  if (fit.xmin > floor) return fit;
   return {
     refused: `the tail starts at ${fit.xmin.toExponential(1)}, in the rounding noise of a matrix without full rank${
       config.filterZeros ? '' : '; turn filterZeros on'
     }`,
   };
-}
-
-/**
- * What rounding stored weights to `bits` of fraction would add to the eigenvalues of their difference: the edge of a
- * random matrix whose entries are rounding errors (uniform, so a third of half a unit in the last place, squared).
- */
-export function roundingFloor(shape: readonly number[], kind: LayerKind, meanSquare: number, bits: number): number {
-  const [rows = 1, columns = 1] = shape;
-  const scale = kind === 'conv1d' || kind === 'conv2d' ? 0.5 : 1;
-  return (scale * 2 * meanSquare * 4 ** -bits * (Math.sqrt(rows) + Math.sqrt(columns)) ** 2) / 3;
 }
 
 function above(eigenvalues: Float64Array, threshold: number, floor: number): Float64Array {

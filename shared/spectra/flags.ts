@@ -18,26 +18,32 @@ export interface FlagRule {
   applies(input: FlagInput): boolean;
 }
 
+/** Fewer eigenvalues than this and alpha is too uncertain for a verdict. */
+export const fewEigenvalues = 50;
+
+const isFew = ({ eigenvalues }: LayerSpectrum) => eigenvalues.length < fewEigenvalues;
+
 /** Below this alpha a layer counts as over-trained, and above the other as under-trained (Martin and Mahoney). */
 const [overTrainedBelow, underTrainedAbove] = [2, 6];
-const fewEigenvalues = 50;
 const poorFitAbove = 0.3;
 
 /** Every flag: the order is that of the table. */
 export const flagRules: readonly FlagRule[] = [
   {
     name: 'over-trained',
-    rule: `alpha < ${overTrainedBelow} (best fit)`,
+    rule: `alpha < ${overTrainedBelow} (best fit, of at least ${fewEigenvalues} eigenvalues)`,
     meaning:
       'The tail is so heavy that the layer may have memorised its data; more or noisier data, or less training, helps.',
-    applies: ({ metrics }) => metrics?.alphaBestFit != null && metrics.alphaBestFit < overTrainedBelow,
+    applies: ({ spectrum, metrics }) =>
+      !isFew(spectrum) && metrics?.alphaBestFit != null && metrics.alphaBestFit < overTrainedBelow,
   },
   {
     name: 'under-trained',
-    rule: `alpha > ${underTrainedAbove} (best fit)`,
+    rule: `alpha > ${underTrainedAbove} (best fit, of at least ${fewEigenvalues} eigenvalues)`,
     meaning:
       'The spectrum has no heavy tail: the layer is near its random start, and could learn more or is larger than needed.',
-    applies: ({ metrics }) => metrics?.alphaBestFit != null && metrics.alphaBestFit > underTrainedAbove,
+    applies: ({ spectrum, metrics }) =>
+      !isFew(spectrum) && metrics?.alphaBestFit != null && metrics.alphaBestFit > underTrainedAbove,
   },
   {
     name: 'poor fit',
@@ -49,7 +55,7 @@ export const flagRules: readonly FlagRule[] = [
     name: 'few eigenvalues',
     rule: `fewer than ${fewEigenvalues}`,
     meaning: 'Alpha is uncertain, by about (alpha - 1) / sqrt(tail).',
-    applies: ({ spectrum }) => spectrum.eigenvalues.length > 0 && spectrum.eigenvalues.length < fewEigenvalues,
+    applies: ({ spectrum }) => spectrum.eigenvalues.length > 0 && isFew(spectrum),
   },
   {
     name: 'not of full rank',

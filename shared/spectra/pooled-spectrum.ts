@@ -1,5 +1,6 @@
 import { mapInFlight } from '../core/in-flight.ts';
 import type { LayerKind } from '../tensors/layer.ts';
+import type { RowReader } from '../tensors/row-reader.ts';
 import type { WeightTensor } from '../tensors/tensor.ts';
 import { type Matrix, matricesOf } from './matrices.ts';
 import type { SpectrumSource } from './spectrum-source.ts';
@@ -13,6 +14,20 @@ export interface PooledSpectrum {
   /** Sides of the layer's last matrix. */
   readonly short: number;
   readonly long: number;
+}
+
+/** Solves one matrix that is read by rows; `largest` is the largest magnitude of its entries. */
+export async function spectrumOfRows(
+  matrix: RowReader,
+  largest: number,
+  source: SpectrumSource,
+): Promise<PooledSpectrum> {
+  const { rows, columns } = matrix;
+  const eigenvalues = source.squaredSingularValuesOfRows
+    ? await source.squaredSingularValuesOfRows(matrix, largest)
+    : await source.squaredSingularValues(rows, columns, await matrix.read(0, rows));
+  const [short, long] = [Math.min(rows, columns), Math.max(rows, columns)];
+  return { eigenvalues, dimension: long, short, long };
 }
 
 /**

@@ -58,7 +58,8 @@ export function nearestToPowerLaw(tails: Tails, candidates: Iterable<number>): n
 
 /** Fits a power law to the tail that `chooseTail` picks of `eigenvalues` (ascending, none negative), or says why not. */
 export function fitPowerLaw(eigenvalues: Float64Array, chooseTail: ChooseTail): PowerLawFit | Refusal {
-  if (eigenvalues.length < 2) return { refused: 'one eigenvalue is too few for a power-law fit' };
+  if (eigenvalues.length === 0) return { refused: 'there is no eigenvalue to fit' };
+  if (eigenvalues.length === 1) return { refused: 'one eigenvalue is too few for a power-law fit' };
   const tails = tailsOf(eigenvalues);
   const start = chooseTail(tails);
   if (typeof start !== 'number') return start;

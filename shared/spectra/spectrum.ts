@@ -25,8 +25,8 @@ export interface LayerSpectrum {
   readonly tail: number | null;
   readonly ksDistance: number | null;
   /** Largest eigenvalue. */
-  readonly spectralNorm: number;
-  readonly frobeniusNormSquared: number;
+  readonly spectralNorm: number | null;
+  readonly frobeniusNormSquared: number | null;
   readonly stableRank: number | null;
   /** alpha * log10(spectralNorm) */
   readonly alphaHat: number | null;

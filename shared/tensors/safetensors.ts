@@ -59,6 +59,8 @@ export interface SafetensorsFile {
   read(name: string): Promise<HostTensor>;
   /** As float64. */
   readFloat64(name: string): Promise<HostTensor<Float64Array>>;
+  /** Elements `from` .. `to` in row-major order: float64 where they are stored so, else float32. */
+  readElements(name: string, from: number, to: number): Promise<Float32Array | Float64Array>;
   /** Every tensor as float32. */
   readAll(): Promise<Map<string, HostTensor>>;
 }
@@ -210,19 +212,26 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     }
     return found;
   };
-  const readFloats = async <Data extends Float32Array | Float64Array>(name: string, make: (length: number) => Data) => {
-    const { dtype, shape, start, end } = entry(name);
+  /** Fills `into` with a tensor's elements from `first` on. */
+  const readInto = async <Data extends Float32Array | Float64Array>(name: string, first: number, into: Data) => {
+    const { dtype, start } = entry(name);
     if (!floatTypes.includes(dtype)) {
       throw new UserError(`tensor "${name}" is ${dtype}, not a float type`, { where: source.label });
     }
-    const data = make(elementCount(shape));
-    for (let from = start; from < end; from += bytesPerRead) {
-      const bytes = await source.read(from, Math.min(end, from + bytesPerRead));
-      decode(bytes, dtype, data, (from - start) / bytesPerElement[dtype]);
+    const size = bytesPerElement[dtype];
+    const from = start + first * size;
+    const end = from + into.length * size;
+    for (let at = from; at < end; at += bytesPerRead) {
+      const bytes = await source.read(at, Math.min(end, at + bytesPerRead));
+      decode(bytes, dtype, into, (at - from) / size);
     }
-    return { shape, data };
+    return into;
   };
-  const read = (name: string) => readFloats(name, (length) => new Float32Array(length));
+  const readWhole = async <Data extends Float32Array | Float64Array>(name: string, make: (length: number) => Data) => {
+    const { shape } = entry(name);
+    return { shape, data: await readInto(name, 0, make(elementCount(shape))) };
+  };
+  const read = (name: string) => readWhole(name, (length) => new Float32Array(length));
 
   return {
     label: source.label,
@@ -230,7 +239,11 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     names: () => [...entries.keys()],
     entry,
     read,
-    readFloat64: (name) => readFloats(name, (length) => new Float64Array(length)),
+    readFloat64: (name) => readWhole(name, (length) => new Float64Array(length)),
+    readElements(name, from, to) {
+      const length = to - from;
+      return readInto(name, from, entry(name).dtype === 'F64' ? new Float64Array(length) : new Float32Array(length));
+    },
     async readAll() {
       const tensors = new Map<string, HostTensor>();
       for (const name of entries.keys()) tensors.set(name, await read(name));

@@ -7,7 +7,7 @@ import { readJsonFile } from './json-file.ts';
 import { addProduct, productCore } from './low-rank.ts';
 import { openTensors, pathKind } from './open-tensors.ts';
 import type { TensorStore } from './tensor-store.ts';
-import { precisionBits, type SkippedTensor, type WeightLayer, type WeightSource } from './weight-source.ts';
+import { type SkippedTensor, storedPrecision, type WeightLayer, type WeightSource } from './weight-source.ts';
 
 /** What PEFT writes of a LoRA adapter, as far as the update depends on it. */
 const adapterConfigSchema = z.looseObject({
@@ -67,13 +67,14 @@ export async function openAdapter(folder: string, base: string | undefined): Pro
       matrix: 'BA',
       shape: [outputs, inputs],
       size: elementCount(store.entry(factor.a).shape) + elementCount(store.entry(factor.b).shape),
-      precision: precisionOf(store, factor.a),
+      precision: storedPrecision(store.entry(factor.a)),
     };
   });
   const scales = [...new Set(factors.map(({ scale }) => scale))];
   notes.push(`the update of a layer is BA times its scale (${scales.join(', ')}); spectra of BA alone are without it`);
   const byWeight = new Map(factors.map((factor) => [`${factor.module}.BA`, factor]));
   const byMerged = new Map(merged.map(({ layer, factor }) => [layer.weights[0]!, factor]));
+  const updateOf = ({ scale }: Factors) => ({ scale, transposed: config.fan_in_fan_out ?? false });
   const pairOf = async ({ a, b }: Factors) => [await store.read(a), await store.read(b)] as const;
   return {
     label: folder,
@@ -85,12 +86,19 @@ export async function openAdapter(folder: string, base: string | undefined): Pro
       const product = byWeight.get(name);
       if (product) return productCore(...(await pairOf(product)));
       const factor = byMerged.get(name)!;
-      return addProduct(
-        await found.store!.read(name),
-        ...(await pairOf(factor)),
-        factor.scale,
-        config.fan_in_fan_out ?? false,
-      );
+      return addProduct(await found.store!.read(name), ...(await pairOf(factor)), updateOf(factor));
+    },
+    async openRows(name) {
+      const factor = byMerged.get(name)!;
+      const base = found.store!.rowsOf(name);
+      const [a, b] = await pairOf(factor);
+      return {
+        ...base,
+        async read(start, count) {
+          const rows = { shape: [count, base.columns], data: await base.read(start, count) };
+          return addProduct(rows, a, b, { ...updateOf(factor), firstRow: start }).data;
+        },
+      };
     },
   };
 }
@@ -191,7 +199,7 @@ function mergedLayers(
       matrix: 'W + scale * BA',
       shape,
       size: elementCount(shape),
-      precision: precisionOf(base, weight),
+      precision: storedPrecision(base.entry(weight)),
     };
     return { layer, factor };
   });
@@ -206,5 +214,3 @@ function baseWeight(names: readonly string[], module: string): string | undefine
     names.find((name) => matchesName(`*.${wanted}`, name))
   );
 }
-
-const precisionOf = (store: TensorStore, name: string) => precisionBits[store.entry(name).dtype] ?? 0;

@@ -2,11 +2,12 @@ import { UserError } from '../core/errors.ts';
 import { matchesName } from '../core/name-pattern.ts';
 import { spectraReport } from '../spectra/analyse.ts';
 import { layerFlops, layerSize } from '../spectra/cost.ts';
+import { fewEigenvalues } from '../spectra/flags.ts';
 import { workThroughShards } from '../spectra/shards.ts';
 import type { SpectrumSource } from '../spectra/spectrum-source.ts';
-import type { WeightTensor } from '../tensors/tensor.ts';
 import { type AnalysisSettings, analyseWeights } from './analyse-weights.ts';
 import type { AnalysedLayer, Analysis, Comparison } from './analysis.ts';
+import { changeOfWeights, type LayerWeights, memoryOf, openLayerWeights } from './layer-weights.ts';
 import type { WeightLayer, WeightSource } from './weight-source.ts';
 
 /** A layer is begun; `done` of `total` weights are measured. */
@@ -63,11 +64,11 @@ export async function analyseCheckpoint(
     {
       workers: solver.concurrency ?? 1,
       weight: bytesInFlight,
-      weigh: ({ layer }) => memoryOf(layer, pairs.has(layer)),
+      weigh: ({ layer }) => (pairs.has(layer) ? 4 : 1) * memoryOf(layer),
     },
     async ({ layer }) => {
       onProgress({ layer: layer.name, index: begun++, layers: chosen.length, done, total });
-      const weights = await readAll(source, layer);
+      const weights = await openLayerWeights(source, layer);
       const here = await analyseWeights(layer, weights, settings, solver);
       const counterpart = pairs.get(layer);
       const pair =
@@ -81,10 +82,7 @@ export async function analyseCheckpoint(
   const found = new Map(parts.flat().map(({ layer, ...rest }) => [layer, rest]));
   const layers = chosen.map((layer) => found.get(layer)!.here);
   const compared = chosen.flatMap((layer) => found.get(layer)!.pair ?? []);
-  const whole = layers.filter(({ matrix }) => matrix !== 'BA');
-  const { summary } = spectraReport(
-    (whole.length > 0 ? whole : layers).map((layer) => ({ ...layer, eigenvalues: [] })),
-  );
+  const { summary } = spectraReport(representative(layers).map((layer) => ({ ...layer, eigenvalues: [] })));
   const paired = new Set([...pairs.values()]);
   return {
     version: 1,
@@ -118,9 +116,6 @@ export async function analyseCheckpoint(
 /** Weights that may be in memory at a time, unless a single layer has more. */
 const bytesInFlight = 256 * 2 ** 20;
 
-const memoryOf = ({ size }: WeightLayer, compared: boolean) =>
-  (compared ? 4 : 1) * size * Float32Array.BYTES_PER_ELEMENT;
-
 const sizeOf = (layer: WeightLayer) => layerSize(layer, () => layer.shape);
 
 /** Floating-point operations of the analysis of all layers, by which a solver is chosen. */
@@ -128,42 +123,36 @@ export function checkpointFlops({ layers }: WeightSource): number {
   return layers.reduce((sum, layer) => sum + layerFlops(sizeOf(layer)), 0);
 }
 
-type NamedWeights = readonly (readonly [name: string, weight: WeightTensor])[];
-
-async function readAll(source: WeightSource, layer: WeightLayer): Promise<NamedWeights> {
-  const weights: (readonly [string, WeightTensor])[] = [];
-  for (const name of layer.weights) weights.push([name, await source.read(name)]);
-  return weights;
-}
-
 async function compareLayer(
   here: AnalysedLayer,
-  { layer, weights }: { layer: WeightLayer; weights: NamedWeights },
+  { layer, weights }: { layer: WeightLayer; weights: LayerWeights },
   other: WeightSource,
   counterpart: WeightLayer,
   settings: AnalysisSettings,
   solver: SpectrumSource,
 ): Promise<Comparison['layers'][number]> {
-  const otherWeights = await readAll(other, counterpart);
+  const otherWeights = await openLayerWeights(other, counterpart);
   const plain: AnalysisSettings = {
     fit: settings.fit,
     filterZeros: settings.filterZeros,
     spectralWeights: settings.spectralWeights,
   };
   const there = await analyseWeights(counterpart, otherWeights, plain, solver);
-  const change = weights.map(([name, weight], index) => [name, subtract(weight, otherWeights[index]![1])] as const);
-  const rounding = {
-    meanSquare: meanSquare(otherWeights),
-    bits: Math.min(layer.precision, counterpart.precision),
-  };
-  const difference = await analyseWeights({ ...layer, matrix: 'W - W0' }, change, plain, solver, rounding);
+  const { change, noise } = await changeOfWeights(
+    layer.kind,
+    { layer: weights, precision: layer.precision },
+    { layer: otherWeights, precision: counterpart.precision },
+  );
+  const difference = await analyseWeights({ ...layer, matrix: 'W - W0' }, change, plain, solver, noise);
   return {
     name: here.name,
     alpha: here.alpha,
     otherAlpha: there.alpha,
     alphaChange: here.alpha === null || there.alpha === null ? null : here.alpha - there.alpha,
     relativeChange:
-      there.frobeniusNormSquared > 0 ? Math.sqrt(difference.frobeniusNormSquared / there.frobeniusNormSquared) : null,
+      there.frobeniusNormSquared && difference.frobeniusNormSquared !== null
+        ? Math.sqrt(difference.frobeniusNormSquared / there.frobeniusNormSquared)
+        : null,
     other: there,
     difference,
   };
@@ -186,19 +175,12 @@ function pairLayers(here: readonly WeightLayer[], there: readonly WeightLayer[])
   return pairs;
 }
 
-function subtract(a: WeightTensor, b: WeightTensor): WeightTensor {
-  const data = Float64Array.from(a.data);
-  for (let i = 0; i < data.length; i++) data[i]! -= b.data[i]!;
-  return { shape: a.shape, data };
-}
-
-function meanSquare(weights: NamedWeights): number {
-  let [sum, count] = [0, 0];
-  for (const [, { data }] of weights) {
-    for (let i = 0; i < data.length; i++) sum += data[i]! * data[i]!;
-    count += data.length;
-  }
-  return sum / count;
+/** The layers whose alphas are averaged: whole weights rather than updates, those with enough eigenvalues rather than all. */
+function representative(layers: readonly AnalysedLayer[]): readonly AnalysedLayer[] {
+  const preferred = (all: readonly AnalysedLayer[], fits: (layer: AnalysedLayer) => boolean) =>
+    all.some(fits) ? all.filter(fits) : all;
+  const whole = preferred(layers, ({ matrix }) => matrix !== 'BA');
+  return preferred(whole, ({ alpha, eigenvalues }) => alpha !== null && (eigenvalues?.length ?? 0) >= fewEigenvalues);
 }
 
 function countFlags(layers: readonly AnalysedLayer[]): Record<string, number> {

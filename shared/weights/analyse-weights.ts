@@ -1,15 +1,14 @@
 import { randomFor } from '../core/random.ts';
 import type { SpectraConfig } from '../spectra/config.ts';
-import { describeSpectrum, fitAboveNoise, roundingFloor, unmeasurable } from '../spectra/describe.ts';
+import { describeSpectrum, fitAboveNoise, unmeasurable } from '../spectra/describe.ts';
 import { farmsConvolution, farmsEigenvalues } from '../spectra/farms.ts';
 import { flagsOf } from '../spectra/flags.ts';
 import { matricesOf } from '../spectra/matrices.ts';
 import { measureMetrics } from '../spectra/metrics/registry.ts';
-import { pooledSpectrum } from '../spectra/pooled-spectrum.ts';
 import { compareWithRandomised } from '../spectra/randomised.ts';
 import type { SpectrumSource } from '../spectra/spectrum-source.ts';
-import { allFinite, type WeightTensor } from '../tensors/tensor.ts';
 import type { AnalysedLayer } from './analysis.ts';
+import { brokenWeights, type LayerWeights, spectrumOfWeights, wholeWeights } from './layer-weights.ts';
 import type { WeightLayer } from './weight-source.ts';
 
 /** What is measured of each layer. */
@@ -20,27 +19,20 @@ export interface AnalysisSettings extends SpectraConfig {
   readonly farms?: { readonly side: number; readonly perSide: number };
 }
 
-type Weights = readonly (readonly [name: string, weight: WeightTensor])[];
-
-/** How exactly the two weights of a difference were stored. */
-export interface StoredRounding {
-  /** Mean of the squares of one of the weights. */
-  readonly meanSquare: number;
-  /** Bits of its fraction, the leading one included. */
-  readonly bits: number;
-}
-
-/** Measures one layer of a checkpoint from its weights. */
+/**
+ * Measures one layer of a checkpoint from its weights. `noise` is for a difference of stored weights: eigenvalues up to it
+ * can come from rounding alone. Randomising and FARMS take all of the layer's weights into memory.
+ */
 export async function analyseWeights(
   layer: WeightLayer,
-  weights: Weights,
+  weights: LayerWeights,
   settings: AnalysisSettings,
   solver: SpectrumSource,
-  rounding?: StoredRounding,
+  noise?: number,
 ): Promise<AnalysedLayer> {
   const { name, kind, matrix, shape } = layer;
   const identity = { name, kind, matrix, shape: [...shape] };
-  const broken = weights.filter(([, { data }]) => !allFinite(data)).map(([weight]) => weight);
+  const broken = brokenWeights(weights);
   if (broken.length > 0) {
     return {
       ...identity,
@@ -49,18 +41,19 @@ export async function analyseWeights(
       metrics: null,
     };
   }
-  const { eigenvalues, dimension, short, long } = await pooledSpectrum(kind, weights, solver);
+  const { eigenvalues, dimension, short, long } = await spectrumOfWeights(kind, weights, solver);
   const { spectrum, kept, floor } = describeSpectrum(identity, eigenvalues, withZerosFor(layer, settings), {
     dimension,
-    ...(rounding ? { storageFloor: roundingFloor(shape, kind, rounding.meanSquare, rounding.bits) } : {}),
+    storageFloor: noise,
   });
-  if (spectrum.spectralNorm === 0) return { ...identity, ...spectrum, metrics: null };
-  const best = fitAboveNoise(kept, floor, { fit: { method: 'goodnessOfFit' }, filterZeros: settings.filterZeros });
+  if (!spectrum.spectralNorm) return { ...identity, ...spectrum, metrics: null };
+  const { filterZeros } = settings;
+  const best = fitAboveNoise(kept, floor, { fit: { method: 'goodnessOfFit' }, filterZeros });
   const metrics = measureMetrics({ eigenvalues, kept, floor, short, long, bestFit: 'refused' in best ? null : best });
   const randomised = settings.randomise
     ? await compareWithRandomised(
         kind,
-        weights,
+        await wholeWeights(weights),
         solver,
         randomFor(settings.randomise.seed, 'randomise', name),
         eigenvalues,
@@ -93,13 +86,14 @@ const withZerosFor = ({ matrix }: WeightLayer, settings: AnalysisSettings) =>
 
 async function farmsAlpha(
   { kind, matrix }: WeightLayer,
-  weights: Weights,
+  layer: LayerWeights,
   settings: AnalysisSettings,
   solver: SpectrumSource,
 ): Promise<NonNullable<AnalysedLayer['farms']>> {
   const none = (reason: string) => ({ alpha: null, windows: 0, shape: [], reason });
   if (kind === 'spectralConv') return none('FARMS is not defined for spectral convolutions');
   if (matrix === 'BA') return none('a product of low rank has no sub-matrices of full rank');
+  const weights = await wholeWeights(layer);
   const matrices = weights.flatMap(([name, weight]) => [...matricesOf(kind, name, weight)]);
   const { rows, columns } = matrices[0]!;
   const side = Math.min(settings.farms!.side, rows, columns);

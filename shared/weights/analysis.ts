@@ -56,8 +56,8 @@ const layerSchema = z
     xmin: maybe('Smallest eigenvalue of the tail.'),
     tail: maybe('Number of eigenvalues in the tail.'),
     ksDistance: maybe('Kolmogorov-Smirnov distance between tail and fit.'),
-    spectralNorm: number('Largest eigenvalue.'),
-    frobeniusNormSquared: number('Sum of the eigenvalues.'),
+    spectralNorm: maybe('Largest eigenvalue; null where there is none, or beyond float64.'),
+    frobeniusNormSquared: maybe('Sum of the eigenvalues; null where `spectralNorm` is.'),
     stableRank: maybe('Sum of the eigenvalues (zeros filtered out) over the largest.'),
     alphaHat: maybe('alpha * log10(spectralNorm)'),
     flags: z.array(z.string()).readonly().describe('Remarks in plain language, each as `flag: rule or reason`.'),
@@ -100,8 +100,10 @@ export const analysisSchema = z
     layers: z.array(layerSchema).readonly(),
     summary: z.object({
       analysed: z.int().describe('Number of layers.'),
-      alphaMean: maybe('Over the layers with an alpha; of an adapter with its base, over W + scale * BA alone.'),
-      alphaStd: maybe('Population standard deviation of alpha over layers: how unevenly trained they are.'),
+      alphaMean: maybe(
+        'Over the layers with an alpha and at least 50 eigenvalues, or over all with an alpha where none has so many; of an adapter with its base, over W + scale * BA alone.',
+      ),
+      alphaStd: maybe('Population standard deviation of alpha over the same layers: how unevenly trained they are.'),
       withoutAlpha: z.int().describe('Layers without an alpha.'),
       flags: z.record(z.string(), z.int()).describe('How many layers have each flag.'),
     }),

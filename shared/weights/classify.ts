@@ -1,9 +1,10 @@
 import { matchesName } from '../core/name-pattern.ts';
+import type { StoredPrecision } from '../spectra/rounding.ts';
 import type { LayerKind } from '../tensors/layer.ts';
 import { elementCount } from '../tensors/tensor.ts';
 import { headNames, isEmbedding } from './embeddings.ts';
 import type { TensorStore } from './tensor-store.ts';
-import { precisionBits, type SkippedTensor, type WeightLayer } from './weight-source.ts';
+import { precisionOf, type SkippedTensor, type WeightLayer } from './weight-source.ts';
 
 /** What is known of a checkpoint besides its tensors. */
 export interface ClassifyOptions {
@@ -25,9 +26,14 @@ export function classifyTensors(
 ): { layers: WeightLayer[]; skipped: SkippedTensor[] } {
   const layers = new Map<string, WeightLayer>();
   const skipped: SkippedTensor[] = [];
-  for (const name of store.names()) {
+  const names = new Set(store.names());
+  const moduleOf = (name: string) => {
+    const stem = name.replace(/\.weight$/, '');
+    return names.has(stem) ? name : stem;
+  };
+  for (const name of names) {
     const { dtype, shape } = store.entry(name);
-    const found = layerOf(name, shape, dtype, tied);
+    const found = layerOf(name, moduleOf(name), shape, dtype, tied);
     if ('reason' in found) skipped.push({ name, reason: found.reason });
     else {
       const before = layers.get(found.name);
@@ -42,6 +48,7 @@ export function classifyTensors(
 
 function layerOf(
   name: string,
+  module: string,
   shape: readonly number[],
   dtype: string,
   tied: boolean,
@@ -49,12 +56,12 @@ function layerOf(
   const axes = shape.length;
   if (elementCount(shape) === 0) return { reason: 'empty' };
   if (axes < 2) return { reason: axes === 1 ? 'a bias or norm: not a matrix' : 'a single number' };
+  const precision = precisionOf(dtype);
+  if (!precision) return { reason: `stored as ${dtype}, not as floats` };
   const spectral = spectralName.exec(name);
   if (spectral && (axes === 4 || axes === 5) && shape.at(-1) === 2) {
-    if (!(dtype in precisionBits)) return { reason: `stored as ${dtype}, not as floats` };
-    return layer(`${spectral[1] ?? ''}${spectral[2]}`, 'spectralConv', name, shape, precisionBits[dtype]!);
+    return layer(`${spectral[1] ?? ''}${spectral[2]}`, 'spectralConv', name, shape, precision);
   }
-  if (!(dtype in precisionBits)) return { reason: `stored as ${dtype}, not as floats` };
   if (isEmbedding(name)) return { reason: 'an embedding table' };
   if (tied && headNames.some((pattern) => matchesName(pattern, name)))
     return { reason: 'shares the weight of the token embedding' };
@@ -64,7 +71,7 @@ function layerOf(
   if (!kind) return { reason: `${axes} axes: neither a matrix nor a convolution in one or two dimensions` };
   if (axes > 2 && !name.endsWith('weight') && !/conv/i.test(name))
     return { reason: `${axes} axes and no name of a convolution's weight` };
-  return layer(name.replace(/\.weight$/, ''), kind, name, shape, precisionBits[dtype]!);
+  return layer(module, kind, name, shape, precision);
 }
 
 const layer = (
@@ -72,7 +79,7 @@ const layer = (
   kind: LayerKind,
   weight: string,
   shape: readonly number[],
-  precision: number,
+  precision: StoredPrecision,
 ): WeightLayer => ({
   name,
   kind,

@@ -1,12 +1,11 @@
 import { spectrumMetrics } from '../spectra/metrics/registry.ts';
-import type { AnalysedLayer, Analysis } from './analysis.ts';
+import type { AnalysedLayer, Analysis, Comparison } from './analysis.ts';
 
 const metricNames = spectrumMetrics.map(({ name }) => name);
 
-const columns: readonly (readonly [
-  name: string,
-  cell: (layer: AnalysedLayer) => string | number | null | undefined,
-])[] = [
+type Column<Row> = readonly [name: string, cell: (row: Row) => string | number | null | undefined];
+
+const columns: readonly Column<AnalysedLayer>[] = [
   ['name', ({ name }) => name],
   ['kind', ({ kind }) => kind],
   ['matrix', ({ matrix }) => matrix],
@@ -27,9 +26,29 @@ const columns: readonly (readonly [
   ['flags', ({ flags }) => flags.join('; ')],
 ];
 
-/** An analysis as CSV (RFC 4180), one layer a row, without eigenvalues; an empty cell is no number. */
-export function analysisCsv({ layers }: Pick<Analysis, 'layers'>): string {
-  const rows = [columns.map(([name]) => name), ...layers.map((layer) => columns.map(([, cell]) => cell(layer) ?? ''))];
+const comparisonColumns: readonly Column<Comparison['layers'][number] | undefined>[] = [
+  ['otherAlpha', (pair) => pair?.otherAlpha],
+  ['alphaChange', (pair) => pair?.alphaChange],
+  ['relativeChange', (pair) => pair?.relativeChange],
+  ['differenceAlpha', (pair) => pair?.difference.alpha],
+  ['differenceRank', (pair) => pair?.difference.metrics?.matrixRank],
+  ['differenceFlags', (pair) => pair?.difference.flags.join('; ')],
+];
+
+/**
+ * An analysis as CSV (RFC 4180), one layer a row, without eigenvalues; an empty cell is no number. A comparison adds columns
+ * about the other checkpoint's layer and about the change.
+ */
+export function analysisCsv({ layers, comparison }: Pick<Analysis, 'layers' | 'comparison'>): string {
+  const pairs = new Map(comparison?.layers.map((pair) => [pair.name, pair]));
+  const added = comparison ? comparisonColumns : [];
+  const rows = [
+    [...columns, ...added].map(([name]) => name),
+    ...layers.map((layer) => [
+      ...columns.map(([, cell]) => cell(layer) ?? ''),
+      ...added.map(([, cell]) => cell(layer.matrix === 'BA' ? undefined : pairs.get(layer.name)) ?? ''),
+    ]),
+  ];
   return `${rows.map((row) => row.map(quoted).join(',')).join('\r\n')}\r\n`;
 }
 

@@ -20,13 +20,21 @@ export function productCore(a: WeightTensor, b: WeightTensor): WeightTensor<Floa
   return { shape: [left.rows, right.rows], data };
 }
 
-/** W + scale * B A in float64; `transposed` where W is stored `[in, out]`. */
+/** How an adapter changes a weight. */
+export interface LowRankUpdate {
+  readonly scale: number;
+  /** Whether W is stored `[in, out]`. */
+  readonly transposed: boolean;
+  /** Where only some rows of W are given: the index of the first. */
+  readonly firstRow?: number;
+}
+
+/** W + scale * B A in float64, or the rows of it that are given of W. */
 export function addProduct(
   weight: WeightTensor,
   a: WeightTensor,
   b: WeightTensor,
-  scale: number,
-  transposed: boolean,
+  { scale, transposed, firstRow = 0 }: LowRankUpdate,
 ): WeightTensor<Float64Array> {
   const [rows, columns] = weight.shape as [number, number];
   const rank = a.shape[0]!;
@@ -35,12 +43,12 @@ export function addProduct(
   for (let row = 0; row < rows; row++) {
     for (let k = 0; k < rank; k++) {
       if (transposed) {
-        const factor = scale * a.data[k * inputs + row]!;
+        const factor = scale * a.data[k * inputs + firstRow + row]!;
         for (let column = 0; column < columns; column++) {
           data[row * columns + column]! += factor * b.data[column * rank + k]!;
         }
       } else {
-        const factor = scale * b.data[row * rank + k]!;
+        const factor = scale * b.data[(firstRow + row) * rank + k]!;
         const start = k * inputs;
         for (let column = 0; column < columns; column++) {
           data[row * columns + column]! += factor * a.data[start + column]!;

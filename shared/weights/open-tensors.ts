@@ -4,9 +4,11 @@ import { z } from 'zod';
 import { messageOf, TransientError, UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { fileSource } from '../tensors/byte-source.ts';
+import type { RowReader } from '../tensors/row-reader.ts';
 import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
+import type { WeightTensor } from '../tensors/tensor.ts';
 import { readJsonFile } from './json-file.ts';
-import type { TensorStore } from './tensor-store.ts';
+import { rowsOfTensor, type TensorStore } from './tensor-store.ts';
 
 const indexSuffix = '.safetensors.index.json';
 const shardName = /^(.*)-(\d{5})-of-(\d{5})\.safetensors$/;
@@ -72,6 +74,14 @@ async function openShards(folder: string, shards: readonly RegExpExecArray[]) {
 async function openIndex(path: string) {
   const { weight_map: map } = await readJsonFile(path, indexSchema, 'the index of a sharded checkpoint');
   const folder = dirname(path);
+  const outside = Object.values(map).find((file) => file !== basename(file) || ['.', '..', ''].includes(file));
+  if (outside !== undefined) {
+    throw new UserError(`names a shard that does not lie beside it: ${outside}`, {
+      where: path,
+      remedy:
+        'An index and its shards belong into one folder: put the files there, and their plain names into the index.',
+    });
+  }
   const files = await openAll(folder, [...new Set(Object.values(map))].sort(), path);
   const absent = Object.entries(map).filter(([name, file]) => !files.get(file)!.names().includes(name));
   if (absent.length > 0) {
@@ -121,7 +131,13 @@ async function openFile(path: string): Promise<SafetensorsFile> {
 
 function storeOf(file: SafetensorsFile): TensorStore {
   const { label, names, entry } = file;
-  return { label, names, entry, read: (name) => readFrom(file, name) };
+  return {
+    label,
+    names,
+    entry,
+    read: (name) => readFrom(file, name),
+    rowsOf: (name) => rowsFrom(file, name),
+  };
 }
 
 function joined(
@@ -143,13 +159,24 @@ function joined(
     names: () => [...homes.keys()],
     entry: (name) => home(name).entry(name),
     read: (name) => readFrom(home(name), name),
+    rowsOf: (name) => rowsFrom(home(name), name),
   };
 }
 
+const readFrom = (file: SafetensorsFile, name: string) =>
+  reading<WeightTensor>(file, name, () =>
+    file.entry(name).dtype === 'F64' ? file.readFloat64(name) : file.read(name),
+  );
+
+function rowsFrom(file: SafetensorsFile, name: string): RowReader {
+  const rows = rowsOfTensor(file, name);
+  return { ...rows, read: (start, count) => reading(file, name, () => rows.read(start, count)) };
+}
+
 /** @throws UserError when the file changes or goes away while it is read. */
-async function readFrom(file: SafetensorsFile, name: string) {
+async function reading<Content>(file: SafetensorsFile, name: string, read: () => Promise<Content>): Promise<Content> {
   try {
-    return file.entry(name).dtype === 'F64' ? await file.readFloat64(name) : await file.read(name);
+    return await read();
   } catch (cause) {
     if (cause instanceof UserError || cause instanceof TransientError) throw cause;
     throw new UserError(`tensor "${name}" can't be read: ${messageOf(cause)}`, { where: file.label, cause });

@@ -53,5 +53,6 @@ export async function openWeights(path: string, { base }: OpenWeightsOptions = {
       ? ['the output head shares the weight of the token embedding, so it is not analysed']
       : [],
     read: store.read,
+    openRows: async (name) => store.rowsOf(name),
   };
 }

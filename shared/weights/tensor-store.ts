@@ -1,4 +1,5 @@
-import type { SafetensorsEntry } from '../tensors/safetensors.ts';
+import type { RowReader } from '../tensors/row-reader.ts';
+import type { SafetensorsEntry, SafetensorsFile } from '../tensors/safetensors.ts';
 import type { WeightTensor } from '../tensors/tensor.ts';
 
 /** The tensors of one file or of several shards, under one set of names. */
@@ -9,4 +10,16 @@ export interface TensorStore {
   entry(name: string): Pick<SafetensorsEntry, 'dtype' | 'shape'>;
   /** float64 where it is stored so, else float32. */
   read(name: string): Promise<WeightTensor>;
+  /** A tensor of two axes, by its rows. */
+  rowsOf(name: string): RowReader;
+}
+
+/** The rows of a tensor `[rows, columns]` of a file. */
+export function rowsOfTensor(file: Pick<SafetensorsFile, 'entry' | 'readElements'>, name: string): RowReader {
+  const [rows, columns] = file.entry(name).shape as [number, number];
+  return {
+    rows,
+    columns,
+    read: (start, count) => file.readElements(name, start * columns, (start + count) * columns),
+  };
 }

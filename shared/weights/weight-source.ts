@@ -1,4 +1,6 @@
+import type { StoredPrecision } from '../spectra/rounding.ts';
 import type { Layer } from '../tensors/layer.ts';
+import type { RowReader } from '../tensors/row-reader.ts';
 import type { WeightTensor } from '../tensors/tensor.ts';
 
 /** Which matrix of a layer is analysed: its weight, a weight with its adapter, the adapter's product alone, a change. */
@@ -11,12 +13,23 @@ export interface WeightLayer extends Layer {
   readonly shape: readonly number[];
   /** Number of weights, as a measure of how much there is to read. */
   readonly size: number;
-  /** Bits of fraction with which its weights are stored, the leading one included. */
-  readonly precision: number;
+  /** How exactly its weights are stored. */
+  readonly precision: StoredPrecision;
 }
 
-/** Bits of fraction of the stored types that can be read, the leading one included. */
-export const precisionBits: Readonly<Record<string, number>> = { F64: 53, F32: 24, F16: 11, BF16: 8 };
+/** The stored types that can be read as numbers, with how exactly each holds them. */
+const precisions: ReadonlyMap<string, StoredPrecision> = new Map([
+  ['F64', { bits: 53, smallestExponent: -1022 }],
+  ['F32', { bits: 24, smallestExponent: -126 }],
+  ['F16', { bits: 11, smallestExponent: -14 }],
+  ['BF16', { bits: 8, smallestExponent: -126 }],
+]);
+
+/** Undefined for a type that is not of floats. */
+export const precisionOf = (dtype: string): StoredPrecision | undefined => precisions.get(dtype);
+
+/** Of a tensor that is known to be of floats. */
+export const storedPrecision = ({ dtype }: { readonly dtype: string }): StoredPrecision => precisions.get(dtype)!;
 
 /** A tensor that is not analysed, and why. */
 export interface SkippedTensor {
@@ -37,4 +50,6 @@ export interface WeightSource {
   readonly notes: readonly string[];
   /** One of the weights of `layers`. */
   read(name: string): Promise<WeightTensor>;
+  /** The weight of a layer of one matrix, without reading it whole. */
+  openRows(name: string): Promise<RowReader>;
 }

@@ -65,7 +65,7 @@ describe('a layer without a meaningful alpha', () => {
     const spectrum = await measure({ shape: [12, 14], data: new Float32Array(168) });
     expect(spectrum).toMatchObject({ alpha: null, spectralNorm: 0, stableRank: null, alphaHat: null });
     expect(spectrum.eigenvalues).toHaveLength(12);
-    expect(spectrum.flags).toEqual(['no alpha: every weight is zero']);
+    expect(spectrum.flags).toEqual(['no alpha: every weight is zero, or so small that its square is']);
   });
 
   it('is flagged when a weight is NaN or infinite', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { UserError } from '../../shared/core/errors.ts';
 import { randomFor } from '../../shared/core/random.ts';
 import { analyseLayers } from '../../shared/spectra/analyse.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
@@ -13,6 +14,7 @@ import { type EigenvalueSolver, type SolverName, solverNames } from '../../share
 import { simd } from '../../shared/spectra/solvers/wasm/kernels.ts';
 import { openWasm } from '../../shared/spectra/solvers/wasm.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
+import { largestMagnitude, type RowReader } from '../../shared/tensors/row-reader.ts';
 import { openSafetensors } from '../../shared/tensors/safetensors.ts';
 import { fixturePath } from '../support/fixtures.ts';
 
@@ -151,7 +153,43 @@ describe.each(solvers)('a pool of $name', ({ name }) => {
   });
 });
 
+describe.each(solvers)('a matrix that is read by rows, in a pool of $name', ({ name }) => {
+  it.each([
+    [1300, 40],
+    [40, 1300],
+    [50, 50],
+  ])('[%i, %i] gives the bits of one in memory, each row read once and in order', async (rows, columns) => {
+    const pool = await pooled(name, 1);
+    const data = Float32Array.from(randomMatrix(8, rows, columns));
+    const read: number[] = [];
+    const reader: RowReader = {
+      rows,
+      columns,
+      async read(start, count) {
+        for (let row = start; row < start + count; row++) read.push(row);
+        return data.slice(start * columns, (start + count) * columns);
+      },
+    };
+    const spectrum = await pool.squaredSingularValuesOfRows!(reader, await largestMagnitude(reader));
+    expect(spectrum).toEqual(await pool.squaredSingularValues(rows, columns, data));
+    const inOrder = Array.from({ length: rows }, (_, row) => row);
+    expect(read).toEqual([...inOrder, ...inOrder]);
+  });
+});
+
 describe('a pool', () => {
+  it('passes an error of reading rows on as it is, and goes on to the next matrix', async () => {
+    const pool = await pooled('wasm', 1);
+    const cause = new UserError('was cut off', { where: 'model.safetensors' });
+    const reader: RowReader = { rows: 600, columns: 2, read: (start) => read(start) };
+    const read = async (start: number) => {
+      if (start > 0) throw cause;
+      return new Float64Array(1200).fill(1);
+    };
+    await expect(pool.squaredSingularValuesOfRows!(reader, 1)).rejects.toBe(cause);
+    expect([...(await pool.squaredSingularValues(1, 1, Float32Array.of(3)))]).toEqual([9]);
+  });
+
   it('answers every matrix when more wait than it has threads', async () => {
     const pool = await pooled('wasm', 2);
     const sizes = Array.from({ length: 12 }, (_, i) => 5 + ((i * 7) % 12));

@@ -1,18 +1,23 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
+import { openPool } from '../../shared/spectra/solvers/pool.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import { elementCount, type WeightTensor } from '../../shared/tensors/tensor.ts';
 import { analyseCheckpoint } from '../../shared/weights/analyse-checkpoint.ts';
-import { analysisSchema } from '../../shared/weights/analysis.ts';
+import { analysisSchema, type Comparison } from '../../shared/weights/analysis.ts';
 import { openWeights } from '../../shared/weights/open-weights.ts';
 import type { WeightLayer, WeightSource } from '../../shared/weights/weight-source.ts';
 import { fixturePath, readJsonFixture } from '../support/fixtures.ts';
+import { brainBytes, rawSafetensors } from '../support/safetensors.ts';
 
 const settings = spectraConfigSchema.parse({});
 const lora = fixturePath('models', 'roberta-tiny-lora');
 
-function sourceOf(weights: Record<string, WeightTensor>, precision = 24): WeightSource {
+function sourceOf(weights: Record<string, WeightTensor>, bits = 24): WeightSource {
   const layers = Object.entries(weights).map(
     ([name, { shape }]): WeightLayer => ({
       name,
@@ -21,7 +26,7 @@ function sourceOf(weights: Record<string, WeightTensor>, precision = 24): Weight
       matrix: 'W',
       shape,
       size: elementCount(shape),
-      precision,
+      precision: { bits, smallestExponent: -126 },
     }),
   );
   return {
@@ -31,6 +36,9 @@ function sourceOf(weights: Record<string, WeightTensor>, precision = 24): Weight
     skipped: [],
     notes: [],
     read: async (name) => weights[name]!,
+    openRows: async () => {
+      throw new Error('these layers are small');
+    },
   };
 }
 
@@ -64,13 +72,50 @@ describe('the analysis of a checkpoint', () => {
     for (const layer of analysis.layers) {
       const { N, fnorm_sq, spectral_norm, filter_zeros_true } = expected[layer.name]!;
       expect(layer.eigenvalues).toHaveLength(N);
-      expect(layer.frobeniusNormSquared / fnorm_sq).toBeCloseTo(1, 9);
-      expect(layer.spectralNorm / spectral_norm).toBeCloseTo(1, 9);
+      expect(layer.frobeniusNormSquared! / fnorm_sq).toBeCloseTo(1, 9);
+      expect(layer.spectralNorm! / spectral_norm).toBeCloseTo(1, 9);
       expect(layer.stableRank! / filter_zeros_true.stable_rank).toBeCloseTo(1, 7);
       if (!filter_zeros_true.xmin_mid_pos2.well_conditioned) continue;
       expect(layer.alpha! / filter_zeros_true.xmin_mid_pos2.alpha).toBeCloseTo(1, 7);
       expect(layer.ksDistance! / filter_zeros_true.xmin_mid_pos2.D).toBeCloseTo(1, 6);
     }
+  });
+
+  it('counts as rank what rises above the rounding noise of float64, so that rounded low rank stays low', async () => {
+    const source = await openWeights(fixturePath('esd', 'weights.safetensors'));
+    const only = 'rank_deficient_60x60_r22';
+    const { layers } = await analyseCheckpoint(source, portableSolver, { settings, only });
+    expect(layers[0]!.metrics!.matrixRank).toBe(22);
+    expect(layers[0]!.flags).toContain('not of full rank: rank < number of eigenvalues');
+  });
+
+  it('keeps layers of few eigenvalues out of the mean where others have enough, and passes no verdict on them', async () => {
+    const weights = { wide: normal(1, 60, 80), narrow: normal(2, 6, 2000) };
+    const { layers, summary } = await analyseCheckpoint(sourceOf(weights), portableSolver, { settings });
+    expect(layers[1]!.alpha).not.toBeNull();
+    expect(layers[1]!.metrics!.alphaBestFit).toBeGreaterThan(6);
+    expect(layers[1]!.flags).toContain('few eigenvalues: fewer than 50');
+    expect(layers[1]!.flags.join()).not.toContain('under-trained');
+    expect(summary).toMatchObject({ analysed: 2, alphaMean: layers[0]!.alpha, alphaStd: 0, withoutAlpha: 0 });
+    const alone = await analyseCheckpoint(sourceOf({ narrow: weights.narrow }), portableSolver, { settings });
+    expect(alone.summary.alphaMean).toBe(layers[1]!.alpha);
+  });
+
+  it('gives no numbers where squares leave the range of float64', async () => {
+    const scaled = (scale: number) => {
+      const { shape, data } = normal(1, 20, 30);
+      return { shape, data: Float64Array.from(data, (value) => value * scale) };
+    };
+    const { layers } = await analyseCheckpoint(
+      sourceOf({ huge: scaled(1e200), tiny: scaled(1e-200) }),
+      portableSolver,
+      {
+        settings,
+      },
+    );
+    expect(layers[0]).toMatchObject({ spectralNorm: null, frobeniusNormSquared: null, alpha: null });
+    expect(layers[0]!.flags).toEqual(['no alpha: the weights are so large that their squares are beyond float64']);
+    expect(layers[1]!.flags).toEqual(['no alpha: every weight is zero, or so small that its square is']);
   });
 
   it('has the documented shape, with every option', async () => {
@@ -99,7 +144,7 @@ describe('the analysis of a checkpoint', () => {
     const { layers, summary } = await analyseCheckpoint(sourceOf(weights), portableSolver, { settings });
     expect(layers.map(({ flags }) => flags[0])).toEqual([
       'no alpha: holds NaN or infinite weights: broken',
-      'no alpha: every weight is zero',
+      'no alpha: every weight is zero, or so small that its square is',
       'no alpha: one eigenvalue is too few for a power-law fit',
       undefined,
     ]);
@@ -141,6 +186,43 @@ describe('the analysis of a checkpoint', () => {
   });
 });
 
+describe('a dense weight that is too large to hold', () => {
+  const [rows, columns] = [70_000, 250];
+  const noise = normal(11, 1, 65_537).data;
+  const stored = (scale: number) =>
+    brainBytes(
+      Float32Array.from({ length: rows * columns }, (_, at) => noise[at % noise.length]! * (1 + scale * (at % 3))),
+    );
+
+  it('is measured by its rows as one in memory is, also against another', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tempbalance-rows-'));
+    try {
+      const shape = [rows, columns];
+      const open = async (name: string, scale: number) => {
+        const path = join(folder, name);
+        await writeFile(path, rawSafetensors({ 'head.weight': { dtype: 'BF16', shape, bytes: stored(scale) } }));
+        return openWeights(path);
+      };
+      const [tuned, base] = [await open('tuned.safetensors', 0.5), await open('base.safetensors', 0)];
+      const solver = await openPool('wasm', 1);
+      try {
+        const { layers, comparison } = await analyseCheckpoint(tuned, solver, { settings, compare: base });
+        const whole = await tuned.read('head.weight');
+        const other = await base.read('head.weight');
+        const change = Float64Array.from(whole.data, (value, at) => value - other.data[at]!);
+        expect(layers[0]!.eigenvalues).toEqual([...(await solver.squaredSingularValues(rows, columns, whole.data))]);
+        const [{ difference }] = comparison!.layers as [Comparison['layers'][number]];
+        expect(difference.eigenvalues).toEqual([...(await solver.squaredSingularValues(rows, columns, change))]);
+        expect(difference.metrics!.matrixRank).toBe(columns);
+      } finally {
+        await solver.close();
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
 describe('a comparison', () => {
   const base = normal(1, 48, 64, 0.02);
   const plus = (seed: number, scale: number) => {
@@ -177,15 +259,20 @@ describe('a comparison', () => {
     expect(comparison!.layers[0]!.difference.metrics!.matrixRank).toBe(2);
   });
 
-  it('gives no alpha to a change that rounding alone explains', async () => {
+  it('gives no alpha to a change that rounding alone explains, and says so', async () => {
     const { comparison } = await compare(plus(5, 1e-6), 8);
-    expect(comparison!.layers[0]!.difference.alpha).toBeNull();
+    const { difference } = comparison!.layers[0]!;
+    expect(difference).toMatchObject({ alpha: null, stableRank: null });
+    expect(difference.metrics!.matrixRank).toBe(0);
+    expect(difference.flags[0]).toMatch(
+      /^no alpha: nothing rises above .*, which rounding the stored weights can explain$/,
+    );
   });
 
   it('of equal weights finds no change', async () => {
     const { comparison } = await compare(base);
     expect(comparison!.layers[0]).toMatchObject({ relativeChange: 0, alphaChange: 0 });
-    expect(comparison!.layers[0]!.difference.flags).toEqual(['no alpha: every weight is zero']);
+    expect(comparison!.layers[0]!.difference.flags).toEqual(['no alpha: nothing changed']);
   });
 
   it('pairs layers across a prefix, and names those without a counterpart', async () => {

@@ -23,4 +23,17 @@ it('quotes what needs it, and leaves a cell empty where there is no number', () 
   expect(row).toMatch(/^"a,""b""",linear,W,2x3,,,,,0,0,,,,/);
   expect(row!.endsWith(',no alpha: every weight is zero')).toBe(true);
   expect(row!.replace(/"a,""b"""/, 'a').split(',')).toHaveLength(header!.split(',').length);
+
+  const pair = { name: layer.name, alpha: null, otherAlpha: 3, alphaChange: null, relativeChange: 0.25 };
+  const comparison = {
+    other: 'base',
+    layers: [{ ...pair, other: layer, difference: { ...layer, flags: ['no alpha: nothing changed'] } }],
+    onlyHere: [],
+    onlyThere: [],
+  };
+  const [wider, compared] = analysisCsv({ layers: [layer], comparison }).split('\r\n');
+  expect(wider!.slice(header!.length)).toBe(
+    ',otherAlpha,alphaChange,relativeChange,differenceAlpha,differenceRank,differenceFlags',
+  );
+  expect(compared!.endsWith(',3,,0.25,,,no alpha: nothing changed')).toBe(true);
 });

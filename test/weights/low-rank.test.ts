@@ -21,7 +21,7 @@ it('the small core of a product has its non-zero singular values, whatever the s
   fc.assert(
     fc.property(fc.integer(), size, size, size, (seed, outputs, inputs, rank) => {
       const [a, b] = [matrix(seed, rank, inputs), matrix(seed + 1, outputs, rank)];
-      const whole = spectrum(addProduct(zeros(outputs, inputs), a, b, 1, false));
+      const whole = spectrum(addProduct(zeros(outputs, inputs), a, b, { scale: 1, transposed: false }));
       const core = spectrum(productCore(a, b));
       const largest = whole.at(-1)!;
       for (let i = 1; i <= whole.length; i++) {
@@ -34,8 +34,8 @@ it('the small core of a product has its non-zero singular values, whatever the s
 
 it('a weight that is stored [in, out] takes the transposed update', () => {
   const [a, b] = [matrix(1, 2, 5), matrix(2, 3, 2)];
-  const plain = addProduct(zeros(3, 5), a, b, 0.5, false);
-  const turned = addProduct(zeros(5, 3), a, b, 0.5, true);
+  const plain = addProduct(zeros(3, 5), a, b, { scale: 0.5, transposed: false });
+  const turned = addProduct(zeros(5, 3), a, b, { scale: 0.5, transposed: true });
   for (let i = 0; i < 15; i++) {
     expect(turned.data[(i % 5) * 3 + Math.floor(i / 5)]).toBeCloseTo(plain.data[i]!, 14);
   }

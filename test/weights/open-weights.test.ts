@@ -74,7 +74,7 @@ describe('weights', () => {
       }),
     );
     const { read, layers } = await openWeights(path);
-    expect(layers.map(({ precision }) => precision)).toEqual([53, 24, 11, 8]);
+    expect(layers.map(({ precision }) => precision.bits)).toEqual([53, 24, 11, 8]);
     expect([...(await read('d.weight')).data]).toEqual([...precise]);
     for (const name of ['s', 'h', 'b']) expect([...(await read(`${name}.weight`)).data]).toEqual([...values]);
   });

@@ -8,7 +8,7 @@ export const aspectRatio = metric(
 
 export const matrixRank = metric(
   'matrixRank',
-  'Number of eigenvalues above rounding noise.',
+  'Number of eigenvalues above rounding noise, (longer side) * 2.2e-16 * largest; of a change W - W0 above the rounding of the stored weights.',
   ({ eigenvalues, floor }) => rankAbove(eigenvalues, floor),
 );
 

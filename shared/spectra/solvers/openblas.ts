@@ -129,17 +129,20 @@ function lapackSolver(name: SolverName, lapack: Lapack): EigenvalueSolver {
 }
 
 /** Columns `start` .. `start + depth` of a matrix `[order, length]`. */
-function copyColumns({ data, order, length, factor }: ScaledMatrix, start: number, depth: number, slab: Float64Array) {
+function copyColumns(matrix: ScaledMatrix, start: number, depth: number, slab: Float64Array) {
+  const { order, vectorStep, factor } = matrix;
+  const { data, from } = matrix.slab(start, depth);
   for (let row = 0; row < order; row++) {
-    const from = row * length + start;
+    const first = from + row * vectorStep;
     const to = row * depth;
-    for (let k = 0; k < depth; k++) slab[to + k] = data[from + k]! * factor;
+    for (let k = 0; k < depth; k++) slab[to + k] = data[first + k]! * factor;
   }
 }
 
 /** Rows `start` .. `start + depth` of a matrix `[length, order]`. */
-function copyRows({ data, order, factor }: ScaledMatrix, start: number, depth: number, slab: Float64Array) {
-  const from = start * order;
+function copyRows(matrix: ScaledMatrix, start: number, depth: number, slab: Float64Array) {
+  const { order, factor } = matrix;
+  const { data, from } = matrix.slab(start, depth);
   for (let k = 0; k < depth * order; k++) slab[k] = data[from + k]! * factor;
 }
 

@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { RunError } from '../../core/errors.ts';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { messageOf, RunError } from '../../core/errors.ts';
+import type { RowReader } from '../../tensors/row-reader.ts';
 import { matrixFlops } from '../cost.ts';
 import type { SpectrumSource } from '../spectrum-source.ts';
 import type { EigenvalueSolver, SolverName } from './solver.ts';
-import type { MatrixMessage, WorkerReply } from './worker.ts';
+import type { MatrixMessage, RowsAnswer, RowsOnDemand, RowsQuestion, WorkerReply } from './worker.ts';
 
 /** A solver that is kept open. */
 export interface SpectraPool extends SpectrumSource {
@@ -13,6 +14,7 @@ export interface SpectraPool extends SpectrumSource {
   /** One more than there are threads, so that none waits while a matrix is read. */
   readonly concurrency: number;
   squaredSingularValues(rows: number, columns: number, data: Float32Array | Float64Array): Promise<Float64Array>;
+  squaredSingularValuesOfRows?(matrix: RowReader, largest: number): Promise<Float64Array>;
   close(): Promise<void>;
 }
 
@@ -27,7 +29,9 @@ export function callingThread(solver: EigenvalueSolver): SpectraPool {
 }
 
 interface Job {
-  readonly message: MatrixMessage;
+  readonly matrix: Pick<MatrixMessage, 'rows' | 'columns'>;
+  /** The matrix, or who reads its rows and their largest magnitude. */
+  readonly data: Float32Array | Float64Array | { readonly reader: RowReader; readonly largest: number };
   readonly cost: number;
   resolve(eigenvalues: Float64Array): void;
   reject(error: Error): void;
@@ -48,7 +52,8 @@ const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js
 
 /**
  * Threads that each solve one matrix at a time with one BLAS thread, the costliest waiting matrix first. They start as they
- * are needed, stay for the next matrix, and never keep the process from ending. Matrices in shared memory are not copied; others are, once, when their turn comes, and must not change before.
+ * are needed, stay for the next matrix, and never keep the process from ending. Matrices in shared memory are not copied;
+ * others are, once, when their turn comes, and must not change before.
  * @throws Error when the solver can't be had or fails its self-test.
  */
 export async function openPool(name: SolverName, threads = availableParallelism()): Promise<SpectraPool> {
@@ -95,19 +100,21 @@ export async function openPool(name: SolverName, threads = availableParallelism(
       const job = waiting.splice(costliest(waiting), 1)[0]!;
       thread.job = job;
       thread.worker.ref();
-      thread.worker.postMessage({ ...job.message, data: inSharedMemory(thread, job.message.data) });
+      send(thread, job);
     }
   };
+  const solve = ({ rows, columns }: Job['matrix'], data: Job['data']) =>
+    new Promise<Float64Array>((resolve, reject) => {
+      if (closed) throw new RunError('is closed', { where: `solver ${name}` });
+      waiting.push({ matrix: { rows, columns }, data, cost: matrixFlops({ rows, columns }), resolve, reject });
+      dispatch();
+    });
   attend(first);
   return {
     solver,
     concurrency: threads + 1,
-    squaredSingularValues: (rows, columns, data) =>
-      new Promise((resolve, reject) => {
-        if (closed) throw new RunError('is closed', { where: `solver ${name}` });
-        waiting.push({ message: { rows, columns, data }, cost: matrixFlops({ rows, columns }), resolve, reject });
-        dispatch();
-      }),
+    squaredSingularValues: (rows, columns, data) => solve({ rows, columns }, data),
+    squaredSingularValuesOfRows: (reader, largest) => solve(reader, { reader, largest }),
     async close() {
       closed = true;
       for (const { reject } of waiting.splice(0)) reject(new RunError('was closed', { where: `solver ${name}` }));
@@ -139,6 +146,36 @@ function costliest(jobs: readonly Job[]): number {
   let best = 0;
   for (let index = 1; index < jobs.length; index++) if (jobs[index]!.cost > jobs[best]!.cost) best = index;
   return best;
+}
+
+function send(thread: Thread, { matrix, data, reject }: Job): void {
+  if (!('reader' in data)) {
+    thread.worker.postMessage({ ...matrix, data: inSharedMemory(thread, data) });
+    return;
+  }
+  const { rows, port } = serveRows(thread, data.reader, data.largest, reject);
+  thread.worker.postMessage({ ...matrix, data: rows } satisfies MatrixMessage, [port]);
+}
+
+/** Reads rows for a thread that sleeps until it has them; the first error is given to `fail` as it is. */
+function serveRows(thread: Thread, reader: RowReader, largest: number, fail: (error: Error) => void) {
+  const { port1: here, port2: port } = new MessageChannel();
+  const signal = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const answer = async ({ start, count }: RowsQuestion): Promise<RowsAnswer> => {
+    try {
+      return { rows: inSharedMemory(thread, await reader.read(start, count)) };
+    } catch (error) {
+      fail(error as Error);
+      return { error: messageOf(error) };
+    }
+  };
+  here.on('message', async (question: RowsQuestion) => {
+    here.postMessage(await answer(question));
+    Atomics.store(signal, 0, 1);
+    Atomics.notify(signal, 0);
+  });
+  here.unref();
+  return { rows: { largest, port, signal } satisfies RowsOnDemand, port };
 }
 
 function inSharedMemory(thread: Thread, data: Float32Array | Float64Array): Float32Array | Float64Array {

@@ -26,11 +26,14 @@ export const portableSolver: EigenvalueSolver = {
 export const portable: SolverFactory = { open: () => portableSolver };
 
 /** The vectors one after the other, scaled. */
-function copyScaled({ data, order, length, vectorStep, entryStep, factor }: ScaledMatrix): Float64Array {
+function copyScaled(matrix: ScaledMatrix): Float64Array {
+  const { order, length, vectorStep, entryStep, factor } = matrix;
+  const { data, from } = matrix.slab(0, length);
   const copy = new Float64Array(order * length);
   let at = 0;
   for (let vector = 0; vector < order; vector++) {
-    for (let entry = 0; entry < length; entry++) copy[at++] = data[vector * vectorStep + entry * entryStep]! * factor;
+    const first = from + vector * vectorStep;
+    for (let entry = 0; entry < length; entry++) copy[at++] = data[first + entry * entryStep]! * factor;
   }
   return copy;
 }

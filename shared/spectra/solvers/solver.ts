@@ -15,7 +15,18 @@ export interface EigenvalueSolver {
    * The min(rows, columns) squared singular values of a row-major matrix of finite numbers, ascending, none below 0;
    * those of a rank-deficient matrix come out as 0 or as noise below `noiseFloor`.
    */
-  squaredSingularValues(rows: number, columns: number, data: Float32Array | Float64Array): Float64Array;
+  squaredSingularValues(rows: number, columns: number, data: MatrixData): Float64Array;
+}
+
+/** A row-major matrix of finite numbers: in memory, or fetched as it is needed. */
+export type MatrixData = Float32Array | Float64Array | FetchedRows;
+
+/** The rows of a matrix that is too large to hold. */
+export interface FetchedRows {
+  /** Largest magnitude of all entries. */
+  readonly largest: number;
+  /** `count` rows from `start` on; what was fetched before may be overwritten. */
+  fetch(start: number, count: number): Float32Array | Float64Array;
 }
 
 /** A way to have a solver: one file, one line in the registry. */
@@ -26,7 +37,6 @@ export interface SolverFactory {
 
 /** A matrix as its Gram matrix of the shorter side is taken: `order` vectors of `length`, times a power of two. */
 export interface ScaledMatrix {
-  readonly data: Float32Array | Float64Array;
   readonly order: number;
   readonly length: number;
   /** Steps between vectors, and between the entries of one. */
@@ -34,20 +44,31 @@ export interface ScaledMatrix {
   readonly entryStep: number;
   /** Power of two that brings the largest magnitude to between 1 and 2; exact, and no square can over- or underflow. */
   readonly factor: number;
+  /** Entries `start` .. `start + depth` of every vector; slabs are to be taken in order, each once. */
+  slab(start: number, depth: number): Slab;
+}
+
+/** Where entries lie: that of vector v with index `start + k` is `data[from + v * vectorStep + k * entryStep]`. */
+export interface Slab {
+  readonly data: Float32Array | Float64Array;
+  readonly from: number;
 }
 
 /** Orients and scales a row-major matrix; undefined when it is all zeros. */
-export function scaleMatrix(
-  rows: number,
-  columns: number,
-  data: Float32Array | Float64Array,
-): ScaledMatrix | undefined {
-  const largest = largestMagnitude(data);
+export function scaleMatrix(rows: number, columns: number, data: MatrixData): ScaledMatrix | undefined {
+  const fetched = 'fetch' in data;
+  const largest = fetched ? data.largest : largestMagnitude(data);
   if (largest === 0) return undefined;
   const factor = 2 ** -Math.max(-1000, Math.floor(Math.log2(largest)));
-  return rows <= columns
-    ? { data, order: rows, length: columns, vectorStep: columns, entryStep: 1, factor }
-    : { data, order: columns, length: rows, vectorStep: 1, entryStep: columns, factor };
+  if (rows > columns) {
+    const slab = fetched
+      ? (start: number, depth: number) => ({ data: data.fetch(start, depth), from: 0 })
+      : (start: number) => ({ data, from: start * columns });
+    return { order: columns, length: rows, vectorStep: 1, entryStep: columns, factor, slab };
+  }
+  const whole = fetched ? data.fetch(0, rows) : data;
+  const slab = (start: number) => ({ data: whole, from: start });
+  return { order: rows, length: columns, vectorStep: columns, entryStep: 1, factor, slab };
 }
 
 /** Eigenvalues of a scaled Gram matrix (overwritten) as those of the matrix itself: ascending, none below 0. */

@@ -122,11 +122,12 @@ function gramMatrix(kernels: Kernels, matrix: ScaledMatrix, stride: number, room
 
 /** Entries `start` .. `start + depth` of all vectors, four vectors side by side; zeros fill the last panel. */
 function pack(matrix: ScaledMatrix, start: number, depth: number, packed: Float64Array): void {
-  const { data, order, vectorStep, entryStep, factor } = matrix;
+  const { order, vectorStep, entryStep, factor } = matrix;
+  const { data, from: first } = matrix.slab(start, depth);
   for (let vector = 0, panel = 0; vector < order; vector += panelRows, panel += panelRows * depth) {
     for (let lane = 0; lane < panelRows; lane++) {
       const known = vector + lane < order;
-      let from = (vector + lane) * vectorStep + start * entryStep;
+      let from = first + (vector + lane) * vectorStep;
       for (let to = panel + lane; to < panel + panelRows * depth; to += panelRows) {
         packed[to] = known ? data[from]! * factor : 0;
         from += entryStep;

@@ -1,15 +1,26 @@
 /** A thread of the pool: opens the solver that it is told to, and answers one matrix after another. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../core/errors.ts';
 import { openInThread } from './registry.ts';
-import type { EigenvalueSolver, SolverName } from './solver.ts';
+import type { EigenvalueSolver, FetchedRows, SolverName } from './solver.ts';
 
-/** What a thread is asked; the data lie in shared memory. */
+/** What a thread is asked; the data lie in shared memory, or their rows are asked for as they are needed. */
 export interface MatrixMessage {
   readonly rows: number;
   readonly columns: number;
-  readonly data: Float32Array | Float64Array;
+  readonly data: Float32Array | Float64Array | RowsOnDemand;
 }
+
+/** Rows that another thread reads: asked for by the port, upon which this thread sleeps until `signal[0]` is 1. */
+export interface RowsOnDemand {
+  readonly largest: number;
+  readonly port: MessagePort;
+  readonly signal: Int32Array;
+}
+
+/** A question on the port, and its answer: the rows in shared memory. */
+export type RowsQuestion = { readonly start: number; readonly count: number };
+export type RowsAnswer = { readonly rows: Float32Array | Float64Array } | { readonly error: string };
 
 /** What a thread says: once that it is ready or can't be, then one answer to each matrix. */
 export type WorkerReply = { readonly version: string } | { readonly eigenvalues: Float64Array } | { error: string };
@@ -19,11 +30,29 @@ const reply = (message: WorkerReply, transfer: ArrayBuffer[] = []) => port.postM
 
 function answer(solver: EigenvalueSolver, { rows, columns, data }: MatrixMessage): void {
   try {
-    const eigenvalues = solver.squaredSingularValues(rows, columns, data);
+    const eigenvalues = solver.squaredSingularValues(rows, columns, isOnDemand(data) ? fetching(data) : data);
     reply({ eigenvalues }, [eigenvalues.buffer as ArrayBuffer]);
   } catch (error) {
     reply({ error: messageOf(error) });
+  } finally {
+    if (isOnDemand(data)) data.port.close();
   }
+}
+
+const isOnDemand = (data: MatrixMessage['data']): data is RowsOnDemand => 'signal' in data;
+
+function fetching({ largest, port, signal }: RowsOnDemand): FetchedRows {
+  return {
+    largest,
+    fetch(start, count) {
+      Atomics.store(signal, 0, 0);
+      port.postMessage({ start, count } satisfies RowsQuestion);
+      Atomics.wait(signal, 0, 0);
+      const { message } = receiveMessageOnPort(port) as { message: RowsAnswer };
+      if ('error' in message) throw new Error(message.error);
+      return message.rows;
+    },
+  };
 }
 
 try {
