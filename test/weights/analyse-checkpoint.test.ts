@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
@@ -13,6 +12,7 @@ import { openWeights } from '../../shared/weights/open-weights.ts';
 import type { WeightLayer, WeightSource } from '../../shared/weights/weight-source.ts';
 import { fixturePath, readJsonFixture } from '../support/fixtures.ts';
 import { brainBytes, rawSafetensors } from '../support/safetensors.ts';
+import { temporaryFolder } from '../support/small-run.ts';
 
 const settings = spectraConfigSchema.parse({});
 const lora = fixturePath('models', 'roberta-tiny-lora');
@@ -190,35 +190,29 @@ describe('a dense weight that is too large to hold', () => {
   const [rows, columns] = [70_000, 250];
   const noise = normal(11, 1, 65_537).data;
   const stored = (scale: number) =>
-    brainBytes(
-      Float32Array.from({ length: rows * columns }, (_, at) => noise[at % noise.length]! * (1 + scale * (at % 3))),
-    );
+    Float32Array.from({ length: rows * columns }, (_, at) => noise[at % noise.length]! * (1 + scale * (at % 3)));
 
   it('is measured by its rows as one in memory is, also against another', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'tempbalance-rows-'));
+    const folder = await temporaryFolder();
+    const open = async (name: string, scale: number) => {
+      const path = join(folder, name);
+      const tensor = { dtype: 'BF16', shape: [rows, columns], bytes: brainBytes(stored(scale)) };
+      await writeFile(path, rawSafetensors({ 'head.weight': tensor }));
+      return openWeights(path);
+    };
+    const [tuned, base] = [await open('tuned.safetensors', 0.5), await open('base.safetensors', 0)];
+    const solver = await openPool('wasm', 1);
     try {
-      const shape = [rows, columns];
-      const open = async (name: string, scale: number) => {
-        const path = join(folder, name);
-        await writeFile(path, rawSafetensors({ 'head.weight': { dtype: 'BF16', shape, bytes: stored(scale) } }));
-        return openWeights(path);
-      };
-      const [tuned, base] = [await open('tuned.safetensors', 0.5), await open('base.safetensors', 0)];
-      const solver = await openPool('wasm', 1);
-      try {
-        const { layers, comparison } = await analyseCheckpoint(tuned, solver, { settings, compare: base });
-        const whole = await tuned.read('head.weight');
-        const other = await base.read('head.weight');
-        const change = Float64Array.from(whole.data, (value, at) => value - other.data[at]!);
-        expect(layers[0]!.eigenvalues).toEqual([...(await solver.squaredSingularValues(rows, columns, whole.data))]);
-        const [{ difference }] = comparison!.layers as [Comparison['layers'][number]];
-        expect(difference.eigenvalues).toEqual([...(await solver.squaredSingularValues(rows, columns, change))]);
-        expect(difference.metrics!.matrixRank).toBe(columns);
-      } finally {
-        await solver.close();
-      }
+      const { layers, comparison } = await analyseCheckpoint(tuned, solver, { settings, compare: base });
+      const whole = await tuned.read('head.weight');
+      const other = await base.read('head.weight');
+      const change = Float64Array.from(whole.data, (value, at) => value - other.data[at]!);
+      expect(layers[0]!.eigenvalues).toEqual([...(await solver.squaredSingularValues(rows, columns, whole.data))]);
+      const [{ difference }] = comparison!.layers as [Comparison['layers'][number]];
+      expect(difference.eigenvalues).toEqual([...(await solver.squaredSingularValues(rows, columns, change))]);
+      expect(difference.metrics!.matrixRank).toBe(columns);
     } finally {
-      await rm(folder, { recursive: true });
+      await solver.close();
     }
   });
 });

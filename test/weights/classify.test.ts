@@ -56,6 +56,14 @@ describe('the layers of a checkpoint', () => {
     expect(layers.find(({ name }) => name === 'w0')).toMatchObject({ kind: 'conv2d', shape: [8, 8, 1, 1] });
   });
 
+  it('are told apart where one tensor is named like the module of another', () => {
+    const { layers } = classifyTensors(made({ 'proj.weight': { shape: [2, 3] }, proj: { shape: [4, 5] } }), untied);
+    expect(layers.map(({ name, shape }) => [name, shape])).toEqual([
+      ['proj.weight', [2, 3]],
+      ['proj', [4, 5]],
+    ]);
+  });
+
   it('are plain convolutions, also where a kernel is two wide', () => {
     const { layers } = classifyTensors(
       made({ 'upconv4.weight': { shape: [64, 32, 2, 2] }, 'c1.conv.weight': { shape: [32, 16, 5, 2] } }),

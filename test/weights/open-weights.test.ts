@@ -56,6 +56,10 @@ describe('a sharded checkpoint', () => {
     await expect(openWeights(index)).rejects.toThrow('is not the index of a sharded checkpoint: weight_map');
     await writeFile(index, '{');
     await expect(openWeights(index)).rejects.toThrow("can't be read as JSON");
+    for (const outside of ['../model.safetensors', '/etc/model.safetensors', '..']) {
+      await writeFile(index, JSON.stringify({ weight_map: { 'fc.weight': outside } }));
+      await expect(openWeights(index)).rejects.toThrow(`names a shard that does not lie beside it: ${outside}`);
+    }
   });
 });
 
@@ -105,6 +109,43 @@ describe('weights', () => {
     await expect(openWeights(folder)).rejects.toThrow(
       'holds 2 safetensors files and no index: a.safetensors, b.safetensors',
     );
+  });
+});
+
+describe('the rows of a weight', () => {
+  it.each([
+    ['of an adapter on its base', fixturePath('models', 'roberta-tiny-lora')],
+    ['of a plain checkpoint', fixturePath('models', 'roberta-tiny')],
+  ])('%s are those of the whole', async (_, path) => {
+    const { layers, read, openRows } = await openWeights(path);
+    const name = layers.find(({ matrix }) => matrix !== 'BA')!.weights[0]!;
+    const whole = await read(name);
+    const { rows, columns, read: readRows } = await openRows(name);
+    expect([rows, columns]).toEqual(whole.shape);
+    expect(await readRows(3, 5)).toEqual(whole.data.slice(3 * columns, 8 * columns));
+  });
+
+  it('of an adapter on a base stored [in, out] are too', async () => {
+    const [folder, base] = [await temporaryFolder(), await temporaryFolder()];
+    const factor = (seed: number, shape: number[]) => ({
+      dtype: 'F32',
+      shape,
+      bytes: new Uint8Array(
+        Float32Array.from({ length: shape[0]! * shape[1]! }, (_, at) => Math.sin(seed + at)).buffer,
+      ),
+    });
+    const key = 'base_model.model.h.0.c_attn';
+    await writeFile(
+      join(folder, 'adapter_model.safetensors'),
+      rawSafetensors({ [`${key}.lora_A.weight`]: factor(1, [2, 7]), [`${key}.lora_B.weight`]: factor(2, [5, 2]) }),
+    );
+    const config = { peft_type: 'LORA', r: 2, lora_alpha: 4, fan_in_fan_out: true };
+    await writeFile(join(folder, 'adapter_config.json'), JSON.stringify(config));
+    await writeFile(join(base, 'model.safetensors'), rawSafetensors({ 'h.0.c_attn.weight': factor(3, [7, 5]) }));
+    const { read, openRows } = await openWeights(folder, { base });
+    const whole = await read('h.0.c_attn.weight');
+    const rows = await openRows('h.0.c_attn.weight');
+    expect(await rows.read(2, 4)).toEqual(whole.data.slice(2 * 5, 6 * 5));
   });
 });
 
