@@ -99,7 +99,7 @@ export function fitAboveNoise(
   const fit = fitPowerLaw(eigenvalues, tailChooser(config.fit));
   if ('refused' in fit) return fit;
   if (fit.tail < smallestTail) {
-    return { refused: `a tail of ${fit.tail} eigenvalues says nothing of its exponent; at least ${smallestTail} do` };
+    return { refused: `a tail of ${fit.tail} eigenvalues is too short for a power law, which takes ${smallestTail}` };
   }
   if (fit.xmin > floor) return fit;
   return {
