@@ -11,6 +11,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
+import type { Random } from '../../shared/core/random.ts';
 
 /** What happens to a request. */
 export type Fault =
@@ -29,7 +30,7 @@ export type Fault =
   | { readonly kind: 'cutOff'; readonly after: number }
   /** The reply has fewer bytes, and says so. */
   | { readonly kind: 'shortened'; readonly to: number }
-  /** A bit of the reply's body is wrong. */
+  /** A bit of the reply's body is wrong, where the reply is no error. */
   | { readonly kind: 'flippedReply' }
   /** A bit of the request's body is wrong. */
   | { readonly kind: 'flippedRequest' }
@@ -110,9 +111,9 @@ async function handOn(target: string, agent: Agent, seen: SeenRequest, body: Buf
 }
 
 /** S3 refuses a body that is not of the checksum sent with it; moto stores it. */
-function isDamaged({ headers }: SeenRequest, body: Buffer): boolean {
+function isDamaged({ operation, headers }: SeenRequest, body: Buffer): boolean {
   const sent = headers['x-amz-checksum-crc32'];
-  if (sent === undefined || headers['x-amz-decoded-content-length'] !== undefined) return false;
+  if (sent === undefined || !['PutObject', 'UploadPart'].includes(operation)) return false;
   return Buffer.from(String(sent), 'base64').readUInt32BE() !== crc32(body);
 }
 
@@ -126,7 +127,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   async function refusal(asked: SeenRequest): Promise<Reply | undefined> {
     const wanted = asked.headers['if-match'];
     if (asked.operation !== 'CompleteMultipartUpload' || wanted === undefined) return undefined;
-    const head = { ...asked, method: 'HEAD', url: asked.url.split('?')[0]!, headers: { host: asked.headers.host } };
+    const { host, authorization } = asked.headers;
+    const head = { ...asked, method: 'HEAD', url: asked.url.split('?')[0]!, headers: { host, authorization } };
     const current = await handOn(target, agent, head, Buffer.alloc(0));
     if (current.status === 404) return errorReply(404, 'NoSuchKey');
     return current.headers.etag === wanted ? undefined : errorReply(412, 'PreconditionFailed');
@@ -176,7 +178,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
         return;
       default:
         send(response, asked, reply);
-        response.end(fault?.kind === 'flippedReply' ? flip(reply.body) : reply.body);
+        response.end(fault?.kind === 'flippedReply' && reply.status < 300 ? flip(reply.body) : reply.body);
     }
   }
 
@@ -200,5 +202,18 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       agent.destroy();
       await once(server, 'close');
     },
+  };
+}
+
+/** Faults by chance, of every kind that a store must see through, for a share of all requests. */
+export function chaos(random: Random, share: number): FaultScript {
+  return ({ operation, headers }) => {
+    if (random.uniform() >= share) return undefined;
+    const faults: Fault[] = [slowDown, internalError, { kind: 'lostRequest' }, { kind: 'lostReply' }];
+    if (operation !== 'HeadObject') faults.push({ kind: 'cutOff', after: random.integer(2000) });
+    if (operation === 'GetObject') faults.push({ kind: 'shortened', to: random.integer(2) });
+    if (operation === 'GetObject' && headers.range === undefined) faults.push({ kind: 'flippedReply' });
+    if (operation === 'PutObject' || operation === 'UploadPart') faults.push({ kind: 'flippedRequest' });
+    return faults[random.integer(faults.length)];
   };
 }

@@ -81,7 +81,7 @@ const passingCodes = new Set([
 export function mayPass(error: unknown): boolean {
   const { code, $fault, $response } = asSdkError(error);
   const status = statusOf(error);
-  const unreadable = $response !== undefined && $fault === undefined && status < 400;
+  const unreadable = $response !== undefined && $fault === undefined;
   return (
     error instanceof BrokenReply ||
     passingNames.has(nameOf(error)) ||

@@ -38,11 +38,13 @@ export function parseVersionTag(tag: string): { etag: string; writes: Writes } {
 export const goneEtag = '"replaced"';
 
 /**
- * Whether a write of ours took effect, by the history of the object as it is now (undefined: there is none).
+ * Whether a write of ours took effect, by the history of the object as it is now. An object that is gone counts as lost:
+ * nothing that we wrote is there.
  * @param ours the history that our write gave the object: its own id, then those that it followed.
+ * @param current undefined: there is no object.
  */
 export function judge(ours: Writes, current: Writes | undefined): 'won' | 'lost' | 'unknown' {
-  if (current === undefined) return 'unknown';
+  if (current === undefined) return 'lost';
   const [own, replaced] = ours;
   if (current.includes(own!)) return 'won';
   const complete = current.length < longestHistory || (replaced !== undefined && current.includes(replaced));

@@ -43,6 +43,7 @@ async function putWhole(s3: Bucket, { key, bytes, writes, condition }: ObjectWri
     ...condition,
     Body: bytes,
     Metadata: writesAsMetadata(writes),
+    ChecksumAlgorithm: 'CRC32',
     ChecksumCRC32: crc32Of(bytes),
   });
   let retried = false;
