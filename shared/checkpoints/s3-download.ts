@@ -38,7 +38,7 @@ export async function downloadTo(path: string, key: string, options: S3Options):
     await untilUnspoilt(s3, fetchDraft);
     await rename(draft, path);
   } catch (error) {
-    await rm(draft, { force: true });
+    await rm(draft, { force: true }).catch(() => undefined);
     throw diskError(error, path);
   }
 }

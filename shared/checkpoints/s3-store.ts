@@ -50,6 +50,8 @@ async function listKeys(s3: Bucket, prefix: string): Promise<string[]> {
  * TransientError says so rather than guess. A creation that is lost on the way may leave an empty multipart upload: give the
  * bucket a lifecycle rule that aborts incomplete uploads.
  *
+ * Needs s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on the objects, s3:ListBucket on the bucket.
+ *
  * @throws UserError when access is denied, there is no such bucket, or the credentials or the region are wrong.
  */
 export function s3Store(options: S3StoreOptions): ArtifactStore {

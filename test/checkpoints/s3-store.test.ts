@@ -299,6 +299,12 @@ describe.skipIf(!s3)('s3Store', () => {
       expect(await unfinishedUploads(options.bucket)).toEqual([]);
     });
 
+    it('is not taken for done when S3 begins a reply well and then says that it failed', async () => {
+      const store = await newStore();
+      proxy.play(inTurn('CompleteMultipartUpload', { kind: 'refuse', status: 200, code: 'InternalError' }));
+      expect(await store.put('model', large)).toBe((await store.get('model'))!.etag);
+    });
+
     it.each(['UploadPart', 'CompleteMultipartUpload'])('that fails for good at %s leaves nothing', async (failing) => {
       const options = await s3!.options();
       const store = s3Store({ ...options, retry: { ...options.retry, tries: 3 } });

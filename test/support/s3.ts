@@ -10,7 +10,7 @@ import { startMoto } from './moto.ts';
 export const mebibyte = 1024 * 1024;
 
 /** Many tries that wait for nothing. */
-export const eager: Partial<RetrySettings> = { tries: 15, sleep: async () => undefined, random: () => 0.5 };
+const eager: Partial<RetrySettings> = { tries: 15, sleep: async () => undefined, random: () => 0.5 };
 
 export interface TestS3 {
   readonly proxy: FaultProxy;
