@@ -13,6 +13,11 @@ import {
 } from './manifest.ts';
 import { runKeys } from './run-keys.ts';
 
+/** Another writer has moved the run: nothing is lost, and that writer goes on with it. */
+export class OvertakenError extends RunError {
+  override readonly name: string = 'OvertakenError';
+}
+
 /** An attempt at an epoch, all of its files written. */
 export interface Attempt {
   readonly run: string;
@@ -70,14 +75,15 @@ async function moveHead(
 /**
  * Commits an attempt: verifies its files, writes the manifest, then moves the head from the epoch before by
  * compare-and-swap. Safe to repeat: an epoch that is already the head is answered with its manifest.
- * @throws RunError when the head is elsewhere (another writer), or a file is not what was written.
+ * @throws OvertakenError when the head is elsewhere (another writer).
+ * @throws RunError when a file is not what was written.
  */
 export async function commit(store: ArtifactStore, attempt: Attempt, committedAt: Date): Promise<Manifest> {
   const { run, epoch } = attempt;
   const head = await readHead(store, run);
   if (head?.epoch === epoch) return readHeadManifest(store, run);
   if ((head?.epoch ?? -1) !== epoch - 1) {
-    throw new RunError(
+    throw new OvertakenError(
       `epoch ${epoch} can't follow epoch ${head?.epoch ?? 'none'}: another process has moved the run`,
       {
         where: `${store.label}/${run}`,
@@ -98,7 +104,7 @@ export async function commit(store: ArtifactStore, attempt: Attempt, committedAt
   if (await moveHead(store, run, head?.etag, placed)) return placed.manifest;
   const winner = await readHead(store, run);
   if (winner?.epoch === epoch && winner.manifest === placed.digest) return placed.manifest;
-  throw new RunError(`another process committed epoch ${winner?.epoch ?? epoch} first`, {
+  throw new OvertakenError(`another process committed epoch ${winner?.epoch ?? epoch} first`, {
     where: `${store.label}/${run}`,
     remedy: 'Nothing is lost: that process goes on with the run.',
   });

@@ -2,17 +2,23 @@
 
 import type { TaskContext } from '../context.ts';
 import { type TaskName, taskMessages } from '../messages.ts';
-import { analyse } from './analyse.ts';
+import { analyseShard } from './analyse-shard.ts';
 import { checkpoint } from './checkpoint.ts';
+import { collectEpoch } from './collect-epoch.ts';
 import { finalise } from './finalise.ts';
+import { planAnalysis } from './plan-analysis.ts';
 import { prepare } from './prepare.ts';
 import { recordFailure } from './record-failure.ts';
+import { setRates } from './set-rates.ts';
 import { trainEpoch } from './train-epoch.ts';
 
 const tasks = {
   Prepare: prepare,
   TrainEpoch: trainEpoch,
-  Analyse: analyse,
+  CollectEpoch: collectEpoch,
+  PlanAnalysis: planAnalysis,
+  AnalyseShard: analyseShard,
+  SetRates: setRates,
   Checkpoint: checkpoint,
   Finalise: finalise,
   RecordFailure: recordFailure,
