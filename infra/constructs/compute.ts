@@ -143,6 +143,8 @@ export class Compute extends Construct {
     const resource = fleet.node.defaultChild as CfnComputeEnvironment;
     // The launch template tags instances and their volumes.
     resource.addPropertyDeletionOverride('ComputeResources.Tags');
+    // Without a number Batch takes the template's first version for good.
+    resource.addPropertyOverride('ComputeResources.LaunchTemplate.Version', launchTemplate.latestVersionNumber);
     if (settings.scaleDownDelayMinutes > 0) {
       resource.addPropertyOverride(
         'ComputeResources.ScalingPolicy.MinScaleDownDelayMinutes',

@@ -36,12 +36,16 @@ export class TrainingJobs extends Construct {
 
   constructor(scope: Construct, id: string, { bucket, settings }: TrainingJobsProps) {
     super(scope, id);
-    const assumedBy = new ServicePrincipal('ecs-tasks.amazonaws.com', {
-      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+    const tasks = new ServicePrincipal('ecs-tasks.amazonaws.com');
+    const jobRole = new Role(this, 'JobRole', {
+      assumedBy: tasks.withConditions({ StringEquals: { 'aws:SourceAccount': Stack.of(this).account } }),
+      description: 'What a training job may do',
     });
-    const jobRole = new Role(this, 'JobRole', { assumedBy, description: 'What a training job may do' });
     grantAccess(jobRole, bucket, 'train-epoch');
-    const executionRole = new Role(this, 'ExecutionRole', { assumedBy, description: 'Pulls images and writes logs' });
+    const executionRole = new Role(this, 'ExecutionRole', {
+      assumedBy: tasks,
+      description: 'Pulls images and writes logs',
+    });
     acknowledge(executionRole, 'AwsSolutions-IAM5', 'ecr:GetAuthorizationToken knows no resources.', ['Resource::*']);
 
     const shared = {

@@ -66,6 +66,13 @@ it('the GPU image has CUDA 11.8 with cuDNN 8, Node 22, and TensorFlow that takes
   expect(dependencies).toEqual({ '@tensorflow/tfjs-node-gpu': '4.22.0' });
 });
 
+it('the images compile the same sources in the same way, so that it is done once', async () => {
+  const firstStage = async (path: string) => /^FROM [\s\S]*?(?=\nFROM |\n#)/m.exec((await read(path)).text)?.[0].trim();
+  const stages = await Promise.all(dockerfiles.map(firstStage));
+  expect(stages[0]).toContain('tsc -p functions/tsconfig.build.json');
+  expect(new Set(stages).size).toBe(1);
+});
+
 it('the Node of the images is the one that the tests run on', async () => {
   const { devDependencies } = JSON.parse(await readFile('package.json', 'utf8'));
   const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8'));

@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { access, readdir, rm } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asText, keysByAction, type Properties, propertiesOf, type Statement, statementsByRole } from './policies.ts';
-import { appWith, everySetting, fullDocument, synthesize } from './synthesize.ts';
+import { appWith, everySetting, fullDocument, removeOutput, synthesize } from './synthesize.ts';
 
 let usual: ReturnType<typeof synthesize>;
 let full: ReturnType<typeof synthesize>;
@@ -20,7 +20,7 @@ beforeAll(() => {
     Properties: { VersioningConfiguration: { Status: 'Enabled' } },
   });
 });
-afterAll(() => Promise.all([usual, full].map(({ outdir }) => rm(outdir, { recursive: true, force: true }))));
+afterAll(removeOutput);
 
 function onlyId(template: Template, type: string, props: object = {}): string {
   const ids = Object.keys(template.findResources(type, props));
@@ -363,6 +363,9 @@ describe('training', () => {
         BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { Encrypted: true } }],
       },
     });
+    const newest = { 'Fn::GetAtt': [onlyId(usual.template, 'AWS::EC2::LaunchTemplate'), 'LatestVersionNumber'] };
+    const versions = environments(usual).flatMap(({ LaunchTemplate }) => LaunchTemplate?.Version ?? []);
+    expect(versions).toEqual([newest, newest]);
   });
 
   it('runs a job once, without root, with a file system that is read-only where there is scratch space beside it', () => {
@@ -406,6 +409,15 @@ describe('the workflow', () => {
     expect(asText(values.TrainEpochResource)).toBe('arn:<AWS::Partition>:states:::batch:submitJob.sync');
     expect(asText(values.SuccessorResource)).toBe('arn:<AWS::Partition>:states:::states:startExecution');
     expect(asText(values.AnalyseShardArn)).toMatch(/^<FunctionsAnalyseShard[0-9A-F]{8}\.Arn>$/);
+  });
+
+  it('of this project has a value for each of its names', () => {
+    const { app, stack } = appWith({}, { document: undefined });
+    const { template } = app.synth().getStackArtifact(stack.artifactId);
+    const [machine] = propertiesOf(Template.fromJSON(template), 'AWS::StepFunctions::StateMachine');
+    const names = new Set([...machine!.DefinitionString.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
+    expect(names.size).toBeGreaterThan(0);
+    expect(new Set(Object.keys(machine!.DefinitionSubstitutions))).toEqual(names);
   });
 
   it('is traced, and logged without the data that goes through it', () => {
@@ -543,13 +555,12 @@ describe('people are told', () => {
 });
 
 describe('checks', () => {
-  it('let no finding of cdk-nag through that has no reason on record', async () => {
+  it('let no finding of cdk-nag through that has no reason on record', () => {
     const { app, stack } = appWith({});
     const role = stack.node.findChild('Functions').node.findChild('LaunchRole') as Role;
     role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions: ['s3:DeleteObject'], resources: ['*'] }));
     role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions: ['s3:Put*'], resources: ['*'] }));
     expect(() => app.synth()).toThrow('AwsSolutions-IAM5[Action::s3:Put*]');
-    await rm(app.outdir, { recursive: true, force: true });
   });
 
   it('make the same template for the same settings', () => {

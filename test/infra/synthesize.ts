@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -54,18 +54,34 @@ export const everySetting = {
   permissionsBoundary: 'arn:aws:iam::123456789012:policy/bounds',
 };
 
-/** An app in a folder of its own. @param bundle whether esbuild makes the functions' files, which takes seconds. */
-export function appWith(settings: object, { bundle = false }: { bundle?: boolean } = {}) {
+interface Options {
+  /** Whether esbuild makes the functions' files, which takes seconds. */
+  readonly bundle?: boolean;
+  /** Undefined for the project's own. */
+  readonly document?: string | undefined;
+}
+
+const outdirs: string[] = [];
+
+/** Takes away what was synthesised. */
+export function removeOutput(): void {
+  for (const outdir of outdirs.splice(0)) rmSync(outdir, { recursive: true, force: true });
+}
+
+/** An app in a folder of its own. */
+export function appWith(settings: object, options: Options = {}) {
+  const { bundle, document } = { bundle: false, document: fullDocument, ...options };
   const outdir = mkdtempSync(join(tmpdir(), 'tempbalance-infra-'));
+  outdirs.push(outdir);
   return buildApp({
     outdir,
-    document: fullDocument,
+    ...(document === undefined ? {} : { document }),
     context: { tempbalance: settings, ...(bundle ? {} : { 'aws:cdk:bundling-stacks': [] }) },
   });
 }
 
 /** @throws when cdk-nag or CloudFormation's schemas have a finding. */
-export function synthesize(settings: object, options?: { bundle?: boolean }) {
+export function synthesize(settings: object, options?: Options) {
   const { app, stack } = appWith(settings, options);
   const artifact = app.synth().getStackArtifact(stack.artifactId);
   return {
