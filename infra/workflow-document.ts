@@ -1,9 +1,6 @@
 /** The workflow document as it is deployed: CloudFormation puts a value in place of every `${Name}`. */
 import { UserError } from '../shared/core/errors.ts';
 
-/** Names of a document that analyses in one task; as long as it has them, not every value has a use. */
-const provisional = ['TrainEpochArn', 'AnalyseArn'];
-
 const namesIn = (document: string) =>
   new Set([...document.matchAll(/\$\{([A-Za-z0-9_]+)\}/g)].map(([, name]) => name!));
 
@@ -19,14 +16,14 @@ export function substitutionsFor(
 ): Record<string, string> {
   const names = namesIn(document);
   const missing = [...names].filter((name) => !(name in values));
-  const unused = Object.keys(values).filter((name) => !names.has(name) && !provisional.includes(name));
+  const unused = Object.keys(values).filter((name) => !names.has(name));
   if (missing.length > 0) {
     throw new UserError(`asks for ${missing.map((name) => `\${${name}}`).join(', ')}, which nothing in infra/ gives`, {
       where: label,
       remedy: `There are: ${Object.keys(values).join(', ')}.`,
     });
   }
-  if (unused.length > 0 && !provisional.some((name) => names.has(name))) {
+  if (unused.length > 0) {
     throw new UserError(`has no use for ${unused.join(', ')}, which infra/ deploys`, {
       where: label,
       remedy: 'Name it in the document, or take it out of infra/constructs/workflow.ts.',

@@ -12,7 +12,7 @@ import { acknowledge } from '../acknowledge.ts';
 
 /**
  * Where training runs: public subnets that nothing can connect into. There is no NAT gateway and no interface endpoint, the
- * two things in a network that cost money while nothing runs (docs/adr/0006-public-subnets-without-nat.md).
+ * two things in a network that cost money while nothing runs (docs/adr/0008-public-subnets-without-nat.md).
  */
 export class Network extends Construct {
   readonly vpc: Vpc;

@@ -56,8 +56,6 @@ export class Workflow extends Construct {
       ...arns,
       TrainEpochResource: service('batch:submitJob.sync'),
       SuccessorResource: service('states:startExecution'),
-      TrainEpochArn: service('batch:submitJob.sync'),
-      AnalyseArn: arns.AnalyseShardArn!,
     };
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       stateMachineName: settings.name,

@@ -1,5 +1,5 @@
 import { RunError } from '../core/errors.ts';
-import { type ArtifactStore, sha256 } from './artifact-store.ts';
+import { type ArtifactStore, type StoredObject, sha256 } from './artifact-store.ts';
 import { encodeJson } from './json.ts';
 import {
   damageOf,
@@ -162,11 +162,23 @@ export interface Recovery {
  *   epochs are trained again.
  * - A head that is damaged or gone is made anew, from the newest intact manifest.
  *
+ * Begins anew when another writer commits meanwhile: what that one prunes is no damage.
  * @throws RunError when no intact epoch is left.
  */
 export async function recover(store: ArtifactStore, run: string): Promise<Recovery> {
+  for (;;) {
+    const head = await store.get(runKeys.head(run));
+    try {
+      return await recoverFrom(store, run, head);
+    } catch (error) {
+      if ((await store.get(runKeys.head(run)))?.etag === head?.etag) throw error;
+    }
+  }
+}
+
+/** Recovers a run whose head is this object. */
+async function recoverFrom(store: ArtifactStore, run: string, object: StoredObject | undefined): Promise<Recovery> {
   const headKey = runKeys.head(run);
-  const object = await store.get(headKey);
   const head = object && decoded(() => decodeHead(run, object));
   const newest = head?.epoch ?? (await newestEpoch(store, run));
   const neverCommitted = !object && !newest;

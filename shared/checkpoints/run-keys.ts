@@ -13,7 +13,7 @@ export const runKeys = {
   damagedManifest: (run: string, epoch: number, digest: string) => `${epochFolder(run, epoch)}/damaged-${digest}.json`,
   artifact: (run: string, epoch: number, attempt: string, file: string) =>
     `${attemptFolder(run, epoch, attempt)}/${file}`,
-  /** What the training task of an execution left at an epoch, at its so-manieth try. */
+  /** What the training task of an execution left at an epoch; `tried` counts the tries before this one. */
   result: (run: string, epoch: number, execution: string, tried: number) =>
     `${run}/results/${numbered(epoch)}-${execution}-${tried}.json`,
   results: (run: string) => `${run}/results/`,

@@ -11,7 +11,7 @@ import type { Workload } from '../training/workload.ts';
 import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
 import { ratesInForce } from './balanced-rates.ts';
 import type { TaskContext } from './context.ts';
-import { attemptOf } from './execution.ts';
+import { attemptOf, isTakenOver, leave } from './execution.ts';
 import type { PipelineState } from './messages.ts';
 import { type EpochMetrics, files, type RunRecord, readLastCommit, readRunRecord } from './records.ts';
 
@@ -21,7 +21,7 @@ export function refuseWhenInterrupted(ctx: TaskContext): void {
 }
 
 /**
- * Makes the epoch after the last commit; where nothing is committed, epoch 0.
+ * Makes the epoch after the last commit; where nothing is committed, epoch 0; none where another execution has the run.
  * @returns the state with the attempt and, of a trained epoch, how long it took.
  * @throws InterruptedError after the step under way when this process was told to end.
  */
@@ -31,10 +31,11 @@ export async function makeEpoch(
 ): Promise<{ state: PipelineState; epochSeconds: number | undefined }> {
   refuseWhenInterrupted(ctx);
   const { run } = state;
+  const head = await readLastCommit(ctx.store, run);
+  if (isTakenOver(head, state)) return { state: leave(ctx, state), epochSeconds: undefined };
   const record = await readRunRecord(ctx.store, run);
   const workload = await ctx.openWorkload(record.config);
   await noteEngine(ctx, record, run, workload.engine);
-  const head = await readLastCommit(ctx.store, run);
   return head
     ? trainAfter(ctx, state, { record, workload, head })
     : { state: await begin(ctx, state, record, workload), epochSeconds: undefined };

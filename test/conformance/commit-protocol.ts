@@ -4,6 +4,7 @@ import { type ArtifactStore, sha256 } from '../../shared/checkpoints/artifact-st
 import { type Attempt, commit, recover } from '../../shared/checkpoints/commit.ts';
 import {
   type FileRecords,
+  type Manifest,
   readArtifact,
   readHead,
   readHeadManifest,
@@ -347,20 +348,39 @@ export function describeCommitProtocol(name: string, makeStore: () => Promise<Ar
         await expectIntactHead(epoch);
       });
 
-      it('does not move the head of a run that another process has moved meanwhile', async () => {
+      it('does not move the head of a run that another process has moved meanwhile, and goes on from that one', async () => {
         await commitEpochs(2);
         await store.delete(artifactKey(2, 'model.safetensors'));
+        let theirs: Manifest | undefined;
         const disturbed: ArtifactStore = {
           ...store,
           async putIfMatch(key, bytes, etag) {
-            await store.put(runKeys.head(run), bytesOf('{"epoch": 9, "manifest": "theirs"}'));
+            if (!theirs) {
+              await recover(store, run);
+              theirs = await commitEpoch(2, 'theirs');
+            }
             return store.putIfMatch(key, bytes, etag);
           },
         };
-        await expect(recover(disturbed, run)).rejects.toThrow(
-          'another process moved the run while it was being repaired',
-        );
-        expect(await store.get(runKeys.manifest(run, 2))).toBeDefined();
+        expect(await recover(disturbed, run)).toEqual({ manifest: theirs, damage: [] });
+        await expectIntactHead(2);
+      });
+
+      it('takes no epoch for damaged whose files another process prunes after a commit', async () => {
+        await commitEpochs(2);
+        let theirs: Manifest | undefined;
+        const disturbed: ArtifactStore = {
+          ...store,
+          async get(key) {
+            if (!theirs && key === artifactKey(2, 'model.safetensors')) {
+              theirs = await commitEpoch(3, 'theirs');
+              for (const epoch of [0, 1, 2]) await store.delete(artifactKey(epoch, 'model.safetensors'));
+            }
+            return store.get(key);
+          },
+        };
+        expect(await recover(disturbed, run)).toEqual({ manifest: theirs, damage: [] });
+        await expectIntactHead(3);
       });
     });
 

@@ -10,7 +10,7 @@ import type { SpectraReport } from '../../spectra/spectrum.ts';
 import { writeJson } from '../attempt.ts';
 import { computeState, sinceCommit } from '../compute.ts';
 import type { ProgressEvent, TaskContext } from '../context.ts';
-import { isOwn } from '../execution.ts';
+import { isOwn, isTakenOver, leave } from '../execution.ts';
 import { isHistoryFull } from '../history.ts';
 import type { PipelineState } from '../messages.ts';
 import {
@@ -34,6 +34,7 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
   const { run, epoch } = state;
   const config = await readConfig(ctx.store, run);
   const before = await readLastCommit(ctx.store, run);
+  if (isTakenOver(before, state)) return leave(ctx, state);
   const manifest = before?.epoch === epoch ? before : await commitAttempt(ctx, state, config, before);
   if (!manifest || !isOwn(manifest.attempt, state)) return leave(ctx, state);
   const progress = await progressOf(ctx.store, manifest);
@@ -66,13 +67,6 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
 /** What is to be trained is trained by the next execution. */
 const handedOver = (decision: Decision): Decision =>
   decision.next === 'train' ? { ...decision, next: 'handOver' } : decision;
-
-function leave(ctx: TaskContext, state: PipelineState): PipelineState {
-  const { run } = state;
-  const reason = 'another execution has taken over the run, and goes on with it';
-  ctx.emit({ type: 'finished', run, outcome: 'running', reason });
-  return { ...state, attempt: '', files: {}, decision: { next: 'leave', outcome: 'running', reason } };
-}
 
 /** Adds the progress so far to the attempt's files, and commits them; undefined when another execution was first. */
 async function commitAttempt(

@@ -2,7 +2,7 @@ import { encodeJson, readJson } from '../../checkpoints/json.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { Decision } from '../../decisions/decide.ts';
 import type { TaskContext } from '../context.ts';
-import { isOwn } from '../execution.ts';
+import { isTakenOver } from '../execution.ts';
 import type { FailureInput } from '../messages.ts';
 import { type OutcomeRecord, outcomeSchema, readLastCommit } from '../records.ts';
 import { plainMessage } from '../task-failure.ts';
@@ -30,9 +30,7 @@ export async function recordFailure(
   return { run, decision: { next: isTaken ? 'leave' : 'finalise', outcome, reason } };
 }
 
-/** Whether an epoch that was this execution's to make is committed, and not by it. */
 async function wasTakenOver(ctx: TaskContext, { run, execution, epoch }: FailureInput): Promise<boolean> {
   if (execution === undefined || epoch === undefined) return false;
-  const head = await readLastCommit(ctx.store, run);
-  return head !== undefined && head.epoch >= epoch && !isOwn(head.attempt, { execution });
+  return isTakenOver(await readLastCommit(ctx.store, run), { execution, epoch });
 }
