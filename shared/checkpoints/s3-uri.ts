@@ -5,12 +5,14 @@ export interface S3Location {
   readonly bucket: string;
   /** As it is, never percent-decoded. */
   readonly key: string;
+  /** Of a bucket that keeps versions: which one. Absent: the newest. */
+  readonly versionId?: string;
 }
 
 const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
 /**
- * The parts of `s3://bucket/key`.
+ * The parts of `s3://bucket/key` or `s3://bucket/key?versionId=id`.
  * @throws UserError that says which part is missing or wrong.
  */
 export function parseS3Uri(uri: string): S3Location {
@@ -24,5 +26,6 @@ export function parseS3Uri(uri: string): S3Location {
   }
   if (!key) throw refuse('names a bucket but no object in it');
   if (key.endsWith('/')) throw refuse('names a folder, not an object');
-  return { bucket, key };
+  const [, plain, versionId] = /^(.*)\?versionId=([^?/&]+)$/s.exec(key) ?? [];
+  return plain === undefined || versionId === undefined ? { bucket, key } : { bucket, key: plain, versionId };
 }

@@ -45,6 +45,8 @@ export interface TaskContext {
   now(): Date;
   /** A name that no other attempt has. */
   newAttempt(): string;
+  /** Where a data set or weights are on this machine; they are fetched when they are elsewhere. */
+  localPath(address: string): Promise<string>;
   /** Data and model of the run, without an engine; read once for the same settings. */
   planWorkload(config: RunConfig): Promise<WorkloadPlan>;
   /** Data and model of the run, on an engine; opened once for the same settings. */

@@ -61,7 +61,9 @@ async function begin(
   workload: Workload,
 ): Promise<PipelineState> {
   const { weights } = config.model;
-  const parameters = weights ? await readPretrained(weights, workload.parameters) : workload.initialise();
+  const parameters = weights
+    ? await readPretrained(await ctx.localPath(weights), workload.parameters)
+    : workload.initialise();
   const clock = ctx.now();
   const measured: EpochMetrics = {
     epoch: 0,

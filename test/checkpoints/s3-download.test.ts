@@ -35,7 +35,7 @@ describe.skipIf(!s3)('downloadTo', () => {
     ['many', data],
   ])('fetches %s bytes, in ranges, and leaves nothing else', async (_, content) => {
     const { options, folder, path, key } = await setUp(content);
-    await downloadTo(path, key, options);
+    await downloadTo(path, { key }, options);
     expect(Buffer.compare(await readFile(path), content)).toBe(0);
     expect(await readdir(folder)).toEqual(['train.h5']);
   });
@@ -43,16 +43,16 @@ describe.skipIf(!s3)('downloadTo', () => {
   it('makes the folders of the file, and replaces one that is there', async () => {
     const { options, folder, key } = await setUp(small);
     const path = join(folder, 'not', 'yet', 'train.h5');
-    await downloadTo(path, key, options);
+    await downloadTo(path, { key }, options);
     await writeFile(path, 'changed');
-    await downloadTo(path, key, options);
+    await downloadTo(path, { key }, options);
     expect(Buffer.compare(await readFile(path), small)).toBe(0);
   });
 
   it('fetches through faults', async () => {
     const { options, path, key } = await setUp(data);
     proxy.play(chaos(randomFor(3, 'faults'), 0.4));
-    await downloadTo(path, key, options);
+    await downloadTo(path, { key }, options);
     expect(Buffer.compare(await readFile(path), data)).toBe(0);
   });
 
@@ -62,7 +62,7 @@ describe.skipIf(!s3)('downloadTo', () => {
       const { options, folder, path, key } = await setUp(small, algorithm);
       let gets = 0;
       proxy.play(({ operation }) => (operation === 'GetObject' && ++gets === 1 ? { kind: 'flippedReply' } : undefined));
-      await downloadTo(path, key, {
+      await downloadTo(path, { key }, {
         ...options,
         client: s3!.clientWith({ responseChecksumValidation: 'WHEN_REQUIRED' }),
       });
@@ -79,7 +79,7 @@ describe.skipIf(!s3)('downloadTo', () => {
     const { options, folder, path, key } = await setUp(data);
     await writeFile(path, 'before');
     proxy.play(fault);
-    await expect(downloadTo(path, key, options)).rejects.toBeInstanceOf(TransientError);
+    await expect(downloadTo(path, { key }, options)).rejects.toBeInstanceOf(TransientError);
     expect(await readFile(path, 'utf8')).toBe('before');
     expect(await readdir(folder)).toEqual(['train.h5']);
   });
@@ -93,13 +93,13 @@ describe.skipIf(!s3)('downloadTo', () => {
       await s3Store(options).put(key, newer);
     };
     proxy.play(({ headers }) => (headers.range && ++ranges === 2 ? { kind: 'meanwhile', action } : undefined));
-    await downloadTo(path, key, options);
+    await downloadTo(path, { key }, options);
     expect(Buffer.compare(await readFile(path), newer)).toBe(0);
   });
 
   it('says where there is no such object', async () => {
     const { options, path } = await setUp(small);
-    const error = await downloadTo(path, 'nothing', options).catch((thrown) => thrown);
+    const error = await downloadTo(path, { key: 'nothing' }, options).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(UserError);
     expect(error.message).toContain(`s3://${options.bucket}/nothing: there is no such object`);
   });
@@ -107,6 +107,6 @@ describe.skipIf(!s3)('downloadTo', () => {
   it('says where a folder of the path is a file', async () => {
     const { options, path, key } = await setUp(small);
     await writeFile(path, '');
-    await expect(downloadTo(join(path, 'train.h5'), key, options)).rejects.toBeInstanceOf(UserError);
+    await expect(downloadTo(join(path, 'train.h5'), { key }, options)).rejects.toBeInstanceOf(UserError);
   });
 });

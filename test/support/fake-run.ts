@@ -38,6 +38,7 @@ export function fakeContext(
     store,
     now: () => new Date(Date.UTC(2026, 10, 23) + 1000 * ticks++),
     newAttempt: () => `${process}-${attempts++}`,
+    localPath: async (path) => path,
     planWorkload: async () => workload,
     openWorkload: async () => workload,
     openSolver: async () => callingThread(portableSolver),

@@ -28,7 +28,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const startedAt = ctx.now().toISOString();
   const before = await readJson(ctx.store, runKeys.record(run), runRecordSchema);
   if (before) refuseFixedChanges(before.config, config);
-  const dataset = await fingerprintFile(config.dataset.path);
+  const dataset = await fingerprintFile(await ctx.localPath(config.dataset.path));
   if (before && before.dataset.sha256 !== dataset.sha256) {
     throw new UserError('the data set is not the one that the run began with', {
       where: config.dataset.path,
@@ -37,7 +37,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   }
   const plan = await ctx.planWorkload(config);
   const { manifest, damage } = await recover(ctx.store, run);
-  if (!manifest && config.model.weights !== undefined) await readPretrained(config.model.weights, plan.parameters);
+  const { weights } = config.model;
+  if (!manifest && weights !== undefined) await readPretrained(await ctx.localPath(weights), plan.parameters);
   const { solver } = await openRunSolver(ctx, plan, config, before?.versions.solver);
   const engine = before?.versions.engine;
   const versions = { ...ctx.versions, ...(engine === undefined ? {} : { engine }), solver };
