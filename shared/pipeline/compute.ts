@@ -28,4 +28,5 @@ export const jobName = (run: string): string =>
     .split('/')
     .at(-1)!
     .replace(/[^A-Za-z0-9_-]/g, '-')
-    .slice(0, 40);
+    .replace(/^[^A-Za-z0-9]*/, '')
+    .slice(0, 40) || 'run';

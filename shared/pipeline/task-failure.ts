@@ -75,6 +75,13 @@ function describeJob({ JobId: id, StatusReason: status, Container: container }: 
   return `training job ${id ?? ''}: ${parts.join('; ')}`.replace(' :', ':');
 }
 
+/** Errors that are no job's description; of a job whose description can't be read nothing is known. */
+const kindsByName: Readonly<Record<string, ClassifiedFailure['kind']>> = {
+  InterruptedError: 'interruption',
+  'States.Timeout': 'timeout',
+  'States.TaskFailed': 'passing',
+};
+
 /**
  * Why a training task left no result. A job that ended says so by its description, as AWS Batch gives it; anything else is
  * a job that could not be submitted, or a task of this process, and the document has retried it already.
@@ -85,9 +92,7 @@ export function classifyFailure(error: TaskError): ClassifiedFailure {
     const name = job.data.Container?.ExitCode === trainingExitCodes.userError ? 'UserError' : 'RunError';
     return { kind: kindOf(job.data), name, message: describeJob(job.data) };
   }
-  const kind =
-    error.Error === 'InterruptedError' ? 'interruption' : error.Error === 'States.Timeout' ? 'timeout' : 'final';
-  return { kind, name: error.Error, message: plainMessage(error) };
+  return { kind: kindsByName[error.Error] ?? 'final', name: error.Error, message: plainMessage(error) };
 }
 
 /** Name and message of anything thrown. */

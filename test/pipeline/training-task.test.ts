@@ -13,7 +13,7 @@ import { outcomeSchema, readRunRecord } from '../../shared/pipeline/records.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
-import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
+import { type FakeBehaviour, fakeModel, fakeWorkload } from '../support/fake-workload.ts';
 
 let store: ArtifactStore;
 let events: ProgressEvent[];
@@ -117,6 +117,13 @@ describe('the first task', () => {
     const state = await prepared(contextOf({ context: { openWorkload } }));
     expect(state).toMatchObject({ epoch: 0, attempt: '', files: {}, decision: { next: 'train' } });
     expect(await store.list(runKeys.epochs(run))).toEqual([]);
+  });
+
+  it('checks weights before anything is begun', async () => {
+    const weights = '/nowhere/weights.safetensors';
+    const config = fakeConfig({ model: { ...fakeModel, weights } });
+    await expect(prepared(contextOf({}), config)).rejects.toThrow(`${weights}: there is no such file`);
+    expect(await store.list(run)).toEqual([runKeys.request(run)]);
   });
 
   it('is followed by one that makes epoch 0 and notes the engine', async () => {
@@ -264,6 +271,22 @@ describe('a job without a result', () => {
     await trainTask(ctx, state);
     expect(await collect(ctx, { ...state, job: { ...state.job, try: 9 }, error: tooLong })).toMatchObject({
       decision: { next: 'finalise', outcome: 'budget' },
+    });
+  });
+});
+
+describe('a failure on record', () => {
+  it('has the plain message, when a function reported it too', async () => {
+    const ctx = contextOf({});
+    const { execution, epoch } = await prepared(ctx);
+    const report = { errorType: 'UserError', errorMessage: 'the data are too few', trace: [] };
+    const error = { Error: 'UserError', Cause: JSON.stringify(report) };
+    expect(await runTask('RecordFailure', ctx, { run, execution, epoch, error })).toMatchObject({
+      decision: { next: 'finalise', outcome: 'failed' },
+    });
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({
+      reason: 'the data are too few',
+      error: { name: 'UserError', message: 'the data are too few' },
     });
   });
 });

@@ -32,7 +32,8 @@ interface Story {
 
 let moto: Moto;
 beforeAll(() => {
-  if (!missing || process.env.CI) moto = startMoto();
+  if (missing && process.env.CI) throw new Error(missing);
+  if (!missing) moto = startMoto();
 });
 afterAll(() => moto?.close());
 

@@ -6,9 +6,10 @@ import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
 import { type Decision, decide, observe, type Progress } from '../../decisions/decide.ts';
+import { attemptSeconds } from '../../decisions/task-length.ts';
 import type { SpectraReport } from '../../spectra/spectrum.ts';
 import { writeJson } from '../attempt.ts';
-import { computeState, sinceCommit } from '../compute.ts';
+import { sinceCommit } from '../compute.ts';
 import type { ProgressEvent, TaskContext } from '../context.ts';
 import { isOwn, isTakenOver, leave } from '../execution.ts';
 import { isHistoryFull } from '../history.ts';
@@ -59,7 +60,7 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
     attempt: '',
     files: {},
     decision: isHistoryFull(state.events, ctx.historyEvents) ? handedOver(decision) : decision,
-    compute: computeState(ctx, config, state.compute, progress.seconds),
+    compute: { ...state.compute, attemptSeconds: attemptSeconds(progress.seconds, budget) },
     job: { ...state.job, try: 0, failures: 0 },
   };
 }
