@@ -1,3 +1,4 @@
-export async function handler(): Promise<never> {
-  throw new Error('not written yet');
-}
+import { checkpoint } from '../../shared/pipeline/tasks/checkpoint.ts';
+import { taskHandler } from '../task-handler.ts';
+
+export const handler = taskHandler('Checkpoint', checkpoint);

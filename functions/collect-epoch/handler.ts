@@ -1,3 +1,4 @@
-export async function handler(): Promise<never> {
-  throw new Error('not written yet');
-}
+import { collectEpoch } from '../../shared/pipeline/tasks/collect-epoch.ts';
+import { taskHandler } from '../task-handler.ts';
+
+export const handler = taskHandler('CollectEpoch', collectEpoch);

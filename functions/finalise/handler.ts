@@ -1,3 +1,4 @@
-export async function handler(): Promise<never> {
-  throw new Error('not written yet');
-}
+import { finalise } from '../../shared/pipeline/tasks/finalise.ts';
+import { taskHandler } from '../task-handler.ts';
+
+export const handler = taskHandler('Finalise', finalise);

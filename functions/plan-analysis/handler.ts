@@ -1,3 +1,4 @@
-export async function handler(): Promise<never> {
-  throw new Error('not written yet');
-}
+import { planAnalysis } from '../../shared/pipeline/tasks/plan-analysis.ts';
+import { taskHandler } from '../task-handler.ts';
+
+export const handler = taskHandler('PlanAnalysis', planAnalysis);

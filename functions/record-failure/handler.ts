@@ -1,3 +1,4 @@
-export async function handler(): Promise<never> {
-  throw new Error('not written yet');
-}
+import { recordFailure } from '../../shared/pipeline/tasks/record-failure.ts';
+import { taskHandler } from '../task-handler.ts';
+
+export const handler = taskHandler('RecordFailure', recordFailure);

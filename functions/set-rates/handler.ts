@@ -1,3 +1,4 @@
-export async function handler(): Promise<never> {
-  throw new Error('not written yet');
-}
+import { setRates } from '../../shared/pipeline/tasks/set-rates.ts';
+import { taskHandler } from '../task-handler.ts';
+
+export const handler = taskHandler('SetRates', setRates);

@@ -14,7 +14,13 @@ export function notificationOf(event: ProgressEvent, bucket: string): Notificati
   const place = `s3://${bucket}/${run}`;
   const lines =
     outcome === 'failed'
-      ? [`${run} failed:`, reason, '', `What is committed is kept: ${place}/`, `tempbalance cloud resume ${nameOf(run)}`]
+      ? [
+          `${run} failed:`,
+          reason,
+          '',
+          `What is committed is kept: ${place}/`,
+          `tempbalance cloud resume ${nameOf(run)}`,
+        ]
       : [`${run}: ${outcome}, ${reason}`, '', `model   ${place}/model/`, `report  ${place}/report.html`];
   return { subject: `tempbalance: ${nameOf(run)} ${outcome}`.slice(0, 100), message: lines.join('\n') };
 }

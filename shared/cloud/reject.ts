@@ -1,30 +1,58 @@
+/** Data sets that no run can be made of. */
 import { CopyObjectCommand, DeleteObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { s3Store } from '../checkpoints/s3-store.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { UserError } from '../core/errors.ts';
+import type { TaskContext } from '../pipeline/context.ts';
+import { readRequest } from '../pipeline/records.ts';
+import type { Task } from '../pipeline/tasks/perform.ts';
 import { profileOfDataset } from './profile.ts';
 
 /**
- * Moves a data set that no run can be made of out of the way, to `rejected/<profile>/`, with a report beside it: a schedule
- * would take it up again and again. A newer version that has come meanwhile stays.
- * @param address of the data set.
- * @returns where the report is; undefined when the data set is not one of the bucket's profiles.
+ * Prepare, which moves a data set that it refuses out of the way, to `rejected/<profile>/`, with a report beside it: a
+ * schedule would take it up again and again. A newer version that has come meanwhile stays.
  */
-export async function rejectDataset(
-  { s3, bucket }: { s3: S3Client; bucket: string },
+export function refusePoison(s3: S3Client, prepare: Task<'Prepare'>): Task<'Prepare'> {
+  return async (ctx, message) => {
+    const { config } = await readRequest(ctx.store, message.run);
+    const isNew = !(await ctx.store.get(runKeys.record(message.run)));
+    try {
+      return await prepare(ctx, message);
+    } catch (error) {
+      const address = config.dataset.path;
+      const reason = isNew ? await reasonAgainst(ctx, error, address) : undefined;
+      if (reason === undefined) throw error;
+      const report = await rejectDataset(s3, ctx, address, { run: message.run, reason });
+      if (report === undefined) throw error;
+      throw new UserError(`${reason}\n  The data set was moved; its report: ${report}`, { cause: error });
+    }
+  };
+}
+
+/** What an error says against a data set; undefined when it is about something else. */
+async function reasonAgainst(ctx: TaskContext, error: unknown, address: string): Promise<string | undefined> {
+  if (!(error instanceof UserError) || !address.startsWith('s3://')) return undefined;
+  const path = await ctx.localPath(address).catch(() => undefined);
+  return path !== undefined && error.where?.startsWith(path) ? error.message.replaceAll(path, address) : undefined;
+}
+
+/** @returns the address of the report; undefined when the data set does not lie below datasets/ of the run's own bucket. */
+async function rejectDataset(
+  s3: S3Client,
+  { store, now }: TaskContext,
   address: string,
-  { run, reason, at }: { run: string; reason: string; at: Date },
+  { run, reason }: { run: string; reason: string },
 ): Promise<string | undefined> {
-  if (!address.startsWith(`s3://${bucket}/datasets/`)) return undefined;
-  const { key, versionId } = parseS3Uri(address);
+  const { bucket, key, versionId } = parseS3Uri(address);
   const profile = profileOfDataset(key);
-  if (profile === undefined) return undefined;
+  if (profile === undefined || store.label !== `s3://${bucket}`) return undefined;
   const target = `rejected/${profile}/${run.split('/').at(-1)}/${key.split('/').at(-1)}`;
   const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
   const source = `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}${version}`;
   await s3.send(new CopyObjectCommand({ Bucket: bucket, Key: target, CopySource: source }));
   const report = `${target}.report.txt`;
   const lines = [
-    `Rejected on ${at.toISOString()}: no run can be made of this data set.`,
+    `Rejected on ${now().toISOString()}: no run can be made of this data set.`,
     '',
     reason,
     '',
@@ -32,7 +60,7 @@ export async function rejectDataset(
     `Mend it and upload it to s3://${bucket}/datasets/${profile}/ again.`,
     '',
   ];
-  await s3Store({ client: s3, bucket }).put(report, new TextEncoder().encode(lines.join('\n')));
+  await store.put(report, new TextEncoder().encode(lines.join('\n')));
   const newest = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
   if (versionId === undefined || newest.VersionId === versionId) {
     await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));

@@ -40,6 +40,13 @@ export class RunError extends ExplainedError {
   override readonly name: string = 'RunError';
 }
 
+/** The error with its message as `rewrite` makes it, and all else as it was. */
+export function explained<Thrown extends Error>(error: Thrown, rewrite: (message: string) => string): Thrown {
+  const message = rewrite(error.message);
+  if (message !== error.message) error.message = message;
+  return error;
+}
+
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

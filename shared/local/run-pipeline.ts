@@ -37,6 +37,8 @@ interface LocalOptions {
   readonly retryDelay?: number;
   /** How a training job with this environment is run; by default in this process. */
   readonly runJob?: (environment: Environment) => Promise<unknown>;
+  /** How the other tasks are done; by default in this process too. */
+  readonly perform?: (name: TaskName, message: unknown) => Promise<unknown>;
   /** Told of every task with what it was given, and what it gave or threw. */
   readonly onTask?: (task: { name: string; input: unknown; output?: unknown; error?: unknown }) => void;
 }
@@ -70,7 +72,12 @@ async function execute(
   input: { run: string },
   ctx: TaskContext,
   startSuccessor: (input: { run: string }) => void,
-  { retryDelay, runJob = (environment) => runTrainingJob(ctx, environment), onTask }: LocalOptions,
+  {
+    retryDelay,
+    runJob = (environment) => runTrainingJob(ctx, environment),
+    perform: performTask = (name, message) => runTask(name, ctx, message),
+    onTask,
+  }: LocalOptions,
 ): Promise<Execution> {
   let thrown: unknown;
   const perform = async (name: string, message: unknown): Promise<unknown> => {
@@ -82,7 +89,7 @@ async function execute(
       await runJob(environmentOf(message));
       return {};
     }
-    const result = await runTask(name as TaskName, ctx, message);
+    const result = await performTask(name as TaskName, message);
     if (name === 'Checkpoint' && ctx.stopRequested?.()) execution.abort();
     return result;
   };

@@ -20,6 +20,16 @@ export function environmentOf(parameters: unknown): Environment {
   return Object.fromEntries(variables.map(({ Name, Value }) => [Name, Value]));
 }
 
+/** The run that an environment describes, for logs; undefined where it describes none. */
+export function runOfJob(environment: Environment): string | undefined {
+  try {
+    const { run } = JSON.parse(environment[stateVariable] ?? '') as { run?: unknown };
+    return typeof run === 'string' ? run : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Runs the training task that an environment describes; what it finds is in the store when it ends.
  * @throws what the task throws; `exitCodeOf` says how a container ends then.

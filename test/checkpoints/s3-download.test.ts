@@ -62,10 +62,14 @@ describe.skipIf(!s3)('downloadTo', () => {
       const { options, folder, path, key } = await setUp(small, algorithm);
       let gets = 0;
       proxy.play(({ operation }) => (operation === 'GetObject' && ++gets === 1 ? { kind: 'flippedReply' } : undefined));
-      await downloadTo(path, { key }, {
-        ...options,
-        client: s3!.clientWith({ responseChecksumValidation: 'WHEN_REQUIRED' }),
-      });
+      await downloadTo(
+        path,
+        { key },
+        {
+          ...options,
+          client: s3!.clientWith({ responseChecksumValidation: 'WHEN_REQUIRED' }),
+        },
+      );
       expect(gets).toBe(2);
       expect(Buffer.compare(await readFile(path), small)).toBe(0);
       expect(await readdir(folder)).toEqual(['train.h5']);
