@@ -11,21 +11,32 @@ export interface Access {
 
 const run = 'runs/*';
 const epochs = 'runs/*/epochs/*';
+const results = 'runs/*/results/*';
+/** What a commit writes beside the epochs. */
+const heads = ['runs/*/head.json', 'runs/*/best.json'];
 
 export const access = {
-  launch: { read: ['profiles/*', 'datasets/*'], write: ['runs/*/request.json'] },
+  launch: { read: ['profiles/*', 'datasets/*', 'runs/*/request.json'], write: ['runs/*/request.json'] },
   prepare: {
-    read: ['profiles/*', 'datasets/*', 'weights/*', 'prices/*', run],
-    write: [run, 'rejected/*'],
-    delete: [run],
+    read: ['datasets/*', 'weights/*', 'prices/*', run],
+    write: ['runs/*/run.json', ...heads, epochs, 'rejected/*'],
+    delete: ['runs/*/outcome.json', epochs, 'datasets/*'],
   },
-  'train-epoch': { read: ['datasets/*', 'weights/*', run], write: [epochs] },
-  'collect-epoch': { read: [run], write: [epochs] },
-  'plan-analysis': { read: [run], write: [epochs] },
+  'train-epoch': {
+    read: ['datasets/*', 'weights/*', run],
+    write: ['runs/*/run.json', ...heads, epochs, results],
+    delete: [epochs, results],
+  },
+  'collect-epoch': { read: ['prices/*', run], write: [] },
+  'plan-analysis': { read: [run], write: [] },
   'analyse-shard': { read: ['runs/*/run.json', epochs], write: [epochs] },
   'set-rates': { read: [run], write: [epochs] },
-  checkpoint: { read: ['prices/*', run], write: [run], delete: [run] },
-  finalise: { read: [run], write: [run], delete: [run] },
+  checkpoint: { read: ['prices/*', run], write: [...heads, epochs], delete: [epochs, results] },
+  finalise: {
+    read: [run],
+    write: ['runs/*/model/*', 'runs/*/report.html', 'runs/*/outcome.json'],
+    delete: [results],
+  },
   'record-failure': { read: [run], write: ['runs/*/outcome.json'] },
 } as const satisfies Record<string, Access>;
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +22,7 @@ import { s3Store } from '../../shared/checkpoints/s3-store.ts';
 import { workflowDefinition } from '../../shared/local/run-pipeline.ts';
 import type { TaskName } from '../../shared/pipeline/messages.ts';
 import type { Environment } from '../../shared/pipeline/training-job.ts';
+import { asRole, type LoggedRequest, logRequests } from './access-log.ts';
 import { failedJob } from './batch.ts';
 import { startMoto } from './moto.ts';
 
@@ -52,6 +54,8 @@ export interface TestDeployment {
   perform(name: TaskName, message: unknown): Promise<unknown>;
   /** Runs a training job in a process of its own; fails as AWS Batch does when it exits with another code than 0. */
   runJob(environment: Environment, watch?: (child: ChildProcess) => void): Promise<void>;
+  /** Every request to S3 so far, of functions and containers, by the name of their role. */
+  requests(): LoggedRequest[];
   /** Names and inputs of the executions that were started. */
   executions(): Promise<{ name: string; input: unknown }[]>;
 }
@@ -105,7 +109,11 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     TEMPBALANCE_STATE_MACHINE: stateMachineArn!,
     TEMPBALANCE_COMPUTE: JSON.stringify({ gpu: markets('gpu'), cpu: markets('cpu') }),
   });
+  const requests: LoggedRequest[] = [];
+  logRequests((request) => requests.push(request));
+  const accessLog = join(tmpdir(), `tempbalance-access-${randomUUID()}.jsonl`);
   const before = { ...process.env };
+  mkdirSync(scratch);
   Object.assign(process.env, given);
   afterAll(async () => {
     for (const name of Object.keys(given)) {
@@ -114,11 +122,13 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     }
     for (const client of [s3, sfn, sns, dynamo]) client.destroy();
     await moto.stop();
+    rmSync(accessLog, { force: true });
+    rmSync(scratch, { recursive: true, force: true });
   });
 
   const invoke = async (folder: string, event: unknown) => {
     const { handler } = (await import(`../../functions/${folder}/handler.ts`)) as { handler: Handler };
-    return handler(JSON.parse(JSON.stringify(event)), lambdaContext(folder));
+    return asRole(folder, () => handler(JSON.parse(JSON.stringify(event)), lambdaContext(folder)));
   };
   return {
     bucket,
@@ -135,7 +145,16 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     perform: (name, message) => invoke(folders[name as keyof typeof folders], message),
     async runJob(environment, watch = () => undefined) {
       const main = fileURLToPath(new URL('../../functions/train-epoch/main.ts', import.meta.url));
-      const child = spawn(process.execPath, [main], { env: { ...process.env, ...environment }, stdio: 'ignore' });
+      const env = {
+        ...process.env,
+        POWERTOOLS_LOG_LEVEL: 'DEBUG',
+        TEMPBALANCE_TEST_ACCESS_LOG: accessLog,
+        TEMPBALANCE_TEST_ROLE: 'train-epoch',
+        NODE_OPTIONS: `--import ${new URL('./access-log.ts', import.meta.url)}`,
+        ...environment,
+      };
+      const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+      child.stdout.resume();
       watch(child);
       const [exitCode, signal] = await once(child, 'close');
       if (exitCode === 0) return;
@@ -143,6 +162,10 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
         ? 'Host EC2 (instance i-0123456789abcdef0) terminated.'
         : 'Essential container in task exited';
       throw failedJob({ status, ...(exitCode === null ? {} : { exitCode }) });
+    },
+    requests() {
+      const lines = existsSync(accessLog) ? readFileSync(accessLog, 'utf8').split('\n').filter(Boolean) : [];
+      return [...requests, ...lines.map((line) => JSON.parse(line) as LoggedRequest)];
     },
     async executions() {
       const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn }));
