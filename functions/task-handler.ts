@@ -12,6 +12,7 @@ import type { TaskName } from '../shared/pipeline/messages.ts';
 import type { ResourceOptions, Resources } from '../shared/pipeline/resources.ts';
 import { performTask, type Task } from '../shared/pipeline/tasks/perform.ts';
 import { lambda, logger, notify, s3 } from './lambda.ts';
+import { logEvent } from './log-event.ts';
 
 const scratch = join(process.env.TMPDIR ?? tmpdir(), 'inputs');
 
@@ -34,7 +35,7 @@ export function taskHandler<Name extends TaskName>(
   let kept: Kept | undefined;
   const keep = (): Kept => {
     kept ??= keepOpen(open, (event) => {
-      logEvent(event);
+      logEvent(logger, event);
       const message = notificationOf(event, required(process.env, 'TEMPBALANCE_BUCKET'));
       if (message) messages.push(message);
     });
@@ -67,11 +68,4 @@ function keepOpen(
     compute: computeChoices(process.env),
   });
   return { context, inputs };
-}
-
-/** Progress as structured logs, step by step only where details are asked for. */
-export function logEvent(event: ProgressEvent): void {
-  if (event.type === 'warning') logger.warn(event.message);
-  else if (event.type === 'step') logger.debug('step', { event });
-  else logger.info(event.type, { event });
 }

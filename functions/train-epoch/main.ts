@@ -8,10 +8,10 @@ import { cloudContext } from '../../shared/cloud/cloud-context.ts';
 import { required } from '../../shared/cloud/environment.ts';
 import { s3Inputs } from '../../shared/cloud/inputs.ts';
 import { explained } from '../../shared/core/errors.ts';
-import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
 import { runOfJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { logEvent } from '../log-event.ts';
 
 const logger = new Logger({ persistentKeys: { run: runOfJob(process.env) } });
 
@@ -22,12 +22,6 @@ process.on('SIGTERM', () => {
   logger.warn('told to end');
 });
 
-function emit(event: ProgressEvent): void {
-  if (event.type === 'warning') logger.warn(event.message);
-  else if (event.type === 'step') logger.debug('step', { event });
-  else logger.info(event.type, { event });
-}
-
 const client = new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined });
 const inputs = s3Inputs(client, join(process.env.TMPDIR ?? tmpdir(), 'inputs'));
 const { localPath } = inputs;
@@ -35,7 +29,7 @@ const { localPath } = inputs;
 try {
   const context = cloudContext({
     store: s3Store({ client, bucket: required(process.env, 'TEMPBALANCE_BUCKET') }),
-    emit,
+    emit: (event) => logEvent(logger, event),
     localPath,
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message) }),
     interrupted: () => interrupted,

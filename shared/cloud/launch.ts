@@ -91,7 +91,7 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
 }
 
 /** Starts the workflow on a run whose request is written; once for each name. */
-export async function startExecution(
+async function startExecution(
   { sfn, stateMachine }: Pick<LaunchContext, 'sfn' | 'stateMachine'>,
   run: string,
   name = run.split('/').at(-1)!,

@@ -278,7 +278,10 @@ describe('functions', () => {
     expect(bundles.length).toBeGreaterThan(0);
     for (const file of bundles) {
       const script = `console.log(typeof (await import(${JSON.stringify(file)})).handler)`;
-      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+        env: { AWS_REGION: 'us-east-1', TEMPBALANCE_BUCKET: 'bucket', TEMPBALANCE_IDEMPOTENCY_TABLE: 'table' },
+      });
       expect(printed.trim()).toBe('function');
     }
   });
@@ -462,7 +465,7 @@ describe('runs are started', () => {
       {
         ScheduleExpression: 'cron(30 1 1 * ? *)',
         ScheduleExpressionTimezone: 'UTC',
-        input: { profile: 'darcy', schedule: 'darcy-2' },
+        input: { profile: 'darcy', schedule: 'darcy-2', time: '<aws.scheduler.scheduled-time>' },
       },
     ]);
     for (const { Target } of schedules) expect(Target.DeadLetterConfig.Arn).toBeDefined();
