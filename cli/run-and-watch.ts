@@ -71,6 +71,10 @@ async function conclude(
     process.stderr.write(`interrupted after a commit; nothing is lost. Go on with: ${resume}\n`);
     return exitCodes.interrupted;
   }
+  if (execution.status === 'takenOver') {
+    process.stderr.write('another process has taken over the run, and goes on with it; nothing is lost.\n');
+    return exitCodes.interrupted;
+  }
   say(`model   ${path}/model\nreport  ${path}/report.html`);
   if (execution.status === 'done') return exitCodes.done;
   const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);

@@ -1,5 +1,5 @@
 import { RunError } from '../core/errors.ts';
-import { type ArtifactStore, sha256 } from './artifact-store.ts';
+import { type ArtifactStore, type StoredObject, sha256 } from './artifact-store.ts';
 import { encodeJson } from './json.ts';
 import {
   damageOf,
@@ -12,6 +12,11 @@ import {
   readHeadManifest,
 } from './manifest.ts';
 import { runKeys } from './run-keys.ts';
+
+/** Another writer has moved the run: nothing is lost, and that writer goes on with it. */
+export class OvertakenError extends RunError {
+  override readonly name: string = 'OvertakenError';
+}
 
 /** An attempt at an epoch, all of its files written. */
 export interface Attempt {
@@ -70,14 +75,15 @@ async function moveHead(
 /**
  * Commits an attempt: verifies its files, writes the manifest, then moves the head from the epoch before by
  * compare-and-swap. Safe to repeat: an epoch that is already the head is answered with its manifest.
- * @throws RunError when the head is elsewhere (another writer), or a file is not what was written.
+ * @throws OvertakenError when the head is elsewhere (another writer).
+ * @throws RunError when a file is not what was written.
  */
 export async function commit(store: ArtifactStore, attempt: Attempt, committedAt: Date): Promise<Manifest> {
   const { run, epoch } = attempt;
   const head = await readHead(store, run);
   if (head?.epoch === epoch) return readHeadManifest(store, run);
   if ((head?.epoch ?? -1) !== epoch - 1) {
-    throw new RunError(
+    throw new OvertakenError(
       `epoch ${epoch} can't follow epoch ${head?.epoch ?? 'none'}: another process has moved the run`,
       {
         where: `${store.label}/${run}`,
@@ -98,7 +104,7 @@ export async function commit(store: ArtifactStore, attempt: Attempt, committedAt
   if (await moveHead(store, run, head?.etag, placed)) return placed.manifest;
   const winner = await readHead(store, run);
   if (winner?.epoch === epoch && winner.manifest === placed.digest) return placed.manifest;
-  throw new RunError(`another process committed epoch ${winner?.epoch ?? epoch} first`, {
+  throw new OvertakenError(`another process committed epoch ${winner?.epoch ?? epoch} first`, {
     where: `${store.label}/${run}`,
     remedy: 'Nothing is lost: that process goes on with the run.',
   });
@@ -156,11 +162,23 @@ export interface Recovery {
  *   epochs are trained again.
  * - A head that is damaged or gone is made anew, from the newest intact manifest.
  *
+ * Begins anew when another writer commits meanwhile: what that one prunes is no damage.
  * @throws RunError when no intact epoch is left.
  */
 export async function recover(store: ArtifactStore, run: string): Promise<Recovery> {
+  for (;;) {
+    const head = await store.get(runKeys.head(run));
+    try {
+      return await recoverFrom(store, run, head);
+    } catch (error) {
+      if ((await store.get(runKeys.head(run)))?.etag === head?.etag) throw error;
+    }
+  }
+}
+
+/** Recovers a run whose head is this object. */
+async function recoverFrom(store: ArtifactStore, run: string, object: StoredObject | undefined): Promise<Recovery> {
   const headKey = runKeys.head(run);
-  const object = await store.get(headKey);
   const head = object && decoded(() => decodeHead(run, object));
   const newest = head?.epoch ?? (await newestEpoch(store, run));
   const neverCommitted = !object && !newest;

@@ -6,8 +6,9 @@ import { runKeys } from './run-keys.ts';
 const heavyFiles = new Set(['model.safetensors', 'optimizer.safetensors']);
 
 /**
- * Frees what the given epochs no longer need: abandoned attempts wholly, and the committed attempt's weights and
- * optimizer state unless the epoch is one of the last `keep` or the best. Measurements of every epoch stay, for the report.
+ * Frees what the given epochs no longer need: abandoned attempts wholly, what the committed attempt's manifest does not
+ * name, and its weights and optimizer state unless the epoch is one of the last `keep` or the best. Measurements of every
+ * epoch stay, for the report.
  */
 export async function prune(
   store: ArtifactStore,
@@ -24,7 +25,16 @@ export async function prune(
     for (const key of await store.list(folder)) {
       const [attempt, file] = key.slice(folder.length).split('/');
       if (file === undefined) continue;
-      if (attempt !== manifest.attempt || (isOld && heavyFiles.has(file))) await store.delete(key);
+      const isNeeded = attempt === manifest.attempt && manifest.files[file] && !(isOld && heavyFiles.has(file));
+      if (!isNeeded) await store.delete(key);
     }
+  }
+}
+
+/** Deletes what training tasks left for the workflow at epochs up to this one: those are committed. */
+export async function pruneResults(store: ArtifactStore, run: string, epoch: number): Promise<void> {
+  const folder = runKeys.results(run);
+  for (const key of await store.list(folder)) {
+    if (Number.parseInt(key.slice(folder.length), 10) <= epoch) await store.delete(key);
   }
 }

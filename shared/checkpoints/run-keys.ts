@@ -13,12 +13,20 @@ export const runKeys = {
   damagedManifest: (run: string, epoch: number, digest: string) => `${epochFolder(run, epoch)}/damaged-${digest}.json`,
   artifact: (run: string, epoch: number, attempt: string, file: string) =>
     `${attemptFolder(run, epoch, attempt)}/${file}`,
+  /** What the training task of an execution left at an epoch; `tried` counts the tries before this one. */
+  result: (run: string, epoch: number, execution: string, tried: number) =>
+    `${run}/results/${numbered(epoch)}-${execution}-${tried}.json`,
+  results: (run: string) => `${run}/results/`,
   epochs: (run: string) => `${run}/epochs/`,
   epoch: epochFolder,
 };
 
 function epochFolder(run: string, epoch: number): string {
-  return `${run}/epochs/${String(epoch).padStart(4, '0')}`;
+  return `${run}/epochs/${numbered(epoch)}`;
+}
+
+function numbered(epoch: number): string {
+  return String(epoch).padStart(4, '0');
 }
 
 function attemptFolder(run: string, epoch: number, attempt: string): string {

@@ -1,6 +1,7 @@
 /** The run file: its schema is put together from the features' own, and is the single source of types, checks and docs. */
 import { z } from 'zod';
 import { datasetSchema } from '../datasets/registry.ts';
+import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { modelSchema } from '../models/registry.ts';
 import { balanceConfigSchema } from '../schedules/config.ts';
@@ -38,6 +39,7 @@ export const runFileSchema = z.strictObject({
   balance: balanceSchema.prefault({}),
   convergence: convergenceSchema.prefault({}),
   budget: budgetSchema.prefault({}),
+  compute: computeSchema.prefault({}),
   output: outputSchema.prefault({}),
 });
 

@@ -30,9 +30,21 @@ export class TransientError extends ExplainedError {
   override readonly name: string = 'TransientError';
 }
 
+/** The process was told to end (SIGTERM, a Spot notice) and left nothing half done: the work is begun again elsewhere. */
+export class InterruptedError extends ExplainedError {
+  override readonly name: string = 'InterruptedError';
+}
+
 /** The run can't go on, and neither a retry nor the user's input is to blame (full disk, lost commit race): exit code 1. */
 export class RunError extends ExplainedError {
   override readonly name: string = 'RunError';
+}
+
+/** The error with its message as `rewrite` makes it, and all else as it was. */
+export function explained<Thrown extends Error>(error: Thrown, rewrite: (message: string) => string): Thrown {
+  const message = rewrite(error.message);
+  if (message !== error.message) error.message = message;
+  return error;
 }
 
 /** The message of anything thrown. */

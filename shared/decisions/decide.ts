@@ -20,7 +20,8 @@ export const outcomes = ['running', 'completed', 'converged', 'budget', 'diverge
 export type Outcome = (typeof outcomes)[number];
 
 export const decisionSchema = z.strictObject({
-  next: z.enum(['analyse', 'train', 'finalise']),
+  /** `handOver`: to a new execution, which goes on with the run; `leave`: another execution has the run. */
+  next: z.enum(['train', 'analyse', 'finalise', 'handOver', 'leave']),
   outcome: z.enum(outcomes),
   /** In plain words. */
   reason: z.string(),
@@ -59,6 +60,12 @@ export function observe(before: Progress | undefined, seen: Observation, converg
     seconds: (before?.seconds ?? 0) + seen.seconds,
     slowestEpochSeconds: epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.seconds),
   };
+}
+
+/** What a budget leaves of a run after so many seconds, in seconds; infinite without a budget. */
+export function secondsLeft(spent: number, { hours, usd, usdPerHour }: Budget): number {
+  const byMoney = usd === undefined || usdPerHour === undefined ? Number.POSITIVE_INFINITY : usd / usdPerHour;
+  return 3600 * Math.min(hours ?? Number.POSITIVE_INFINITY, byMoney) - spent;
 }
 
 /** What stops the next epoch for want of time or money, in words; undefined when there is enough. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { readHead, readHeadManifest, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { UserError } from '../core/errors.ts';
-import { buildModel } from '../models/registry.ts';
 import { files, type RunRecord, readProgress, readRunRecord } from '../pipeline/records.ts';
+import { modelOfRun } from '../pipeline/run-model.ts';
 import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
 import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
 import { elementCount } from '../tensors/tensor.ts';
@@ -73,11 +73,8 @@ async function openRun(path: string, { store, run }: RunFolder, wanted: number |
   return { weights, epoch, ...(balance === 'off' ? {} : { spectra: spectraOf(balance) }) };
 }
 
-/** The layers of the run's model, which is built for the data's format without opening the data. */
-function layersOf({ config, dataset }: RunRecord, tensors: SafetensorsFile): Pick<WeightSource, 'layers' | 'skipped'> {
-  const { space, channels } = dataset as unknown as { space: readonly number[]; channels: readonly string[] };
-  const format = { kind: 'trajectories' as const, space, channels: channels.length, window: config.dataset.window };
-  const layers = buildModel(config.model, format).layers.map((layer): WeightLayer => {
+function layersOf(record: RunRecord, tensors: SafetensorsFile): Pick<WeightSource, 'layers' | 'skipped'> {
+  const layers = modelOfRun(record).layers.map((layer): WeightLayer => {
     const entries = layer.weights.map((name) => tensors.entry(name));
     return {
       ...layer,

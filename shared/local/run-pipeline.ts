@@ -9,55 +9,116 @@ import type { TaskContext } from '../pipeline/context.ts';
 import { type TaskName, taskMessages } from '../pipeline/messages.ts';
 import document from '../pipeline/pipeline.asl.json' with { type: 'json' };
 import { runTask } from '../pipeline/tasks/index.ts';
+import { type Environment, environmentOf, runTrainingJob } from '../pipeline/training-job.ts';
 
-/** How an execution ended. `error` is what the failed task threw. */
+/** How an execution ended: `takenOver` by another one. `error` is what the failed task threw. */
 export type Execution =
-  | { readonly status: 'done' | 'diverged' | 'interrupted' }
+  | { readonly status: 'done' | 'diverged' | 'interrupted' | 'takenOver' }
   | { readonly status: 'failed'; readonly error: unknown };
 
 type Overrides = NonNullable<RunOptions['overrides']>;
+type Handlers = NonNullable<Overrides['taskResourceLocalHandlers']>;
 
-/** The document with its resources filled in, as a deployment does with the functions' own names. */
+/** What stands for the document's placeholders here: services by their own names, functions by the tasks' names. */
+const services: Readonly<Record<string, string>> = {
+  TrainEpochResource: 'arn:aws:states:::batch:submitJob.sync',
+  SuccessorResource: 'arn:aws:states:::states:startExecution',
+};
+const functionArn = (name: string) => `arn:aws:lambda:us-east-1:000000000000:function:${name.replace(/Arn$/, '')}`;
+
+/** The document with its resources filled in, as a deployment does. */
 export function workflowDefinition(): StateMachineDefinition {
-  const text = JSON.stringify(document).replace(/\$\{(\w+)Arn\}/g, 'arn:aws:lambda:us-east-1:000000000000:function:$1');
-  return JSON.parse(text) as StateMachineDefinition;
+  const text = JSON.stringify(document);
+  return JSON.parse(text.replace(/\$\{(\w+)\}/g, (_, name) => services[name] ?? functionArn(name)));
+}
+
+interface LocalOptions {
+  /** Milliseconds before a failed task is tried again, instead of what the document says. */
+  readonly retryDelay?: number;
+  /** How a training job with this environment is run; by default in this process. */
+  readonly runJob?: (environment: Environment) => Promise<unknown>;
+  /** How the other tasks are done; by default in this process too. */
+  readonly perform?: (name: TaskName, message: unknown) => Promise<unknown>;
+  /** Told of every task with what it was given, and what it gave or threw. */
+  readonly onTask?: (task: { name: string; input: unknown; output?: unknown; error?: unknown }) => void;
 }
 
 /**
- * Runs the workflow on the run's folder until it ends, or until `stopRequested` is true after a commit. `retryDelay`:
- * milliseconds before a failed task is tried again, instead of what the document says.
+ * Runs the workflow on the run's folder until it ends, or until `stopRequested` is true after a commit. Where an execution
+ * hands the run over, the next one follows.
  */
 export async function runPipeline(
   run: string,
   ctx: TaskContext,
   stopRequested: () => boolean = () => false,
-  { retryDelay }: { retryDelay?: number } = {},
+  options: LocalOptions = {},
+): Promise<Execution> {
+  const context: TaskContext = { ...ctx, stopRequested };
+  let input: { run: string } | undefined = { run };
+  let execution: Execution = { status: 'done' };
+  while (input) {
+    let next: { run: string } | undefined;
+    const startSuccessor = (successor: { run: string }) => {
+      next = successor;
+    };
+    execution = await execute(input, context, startSuccessor, options);
+    input = next;
+  }
+  return execution;
+}
+
+/** One execution of the document. */
+async function execute(
+  input: { run: string },
+  ctx: TaskContext,
+  startSuccessor: (input: { run: string }) => void,
+  {
+    retryDelay,
+    runJob = (environment) => runTrainingJob(ctx, environment),
+    perform: performTask = (name, message) => runTask(name, ctx, message),
+    onTask,
+  }: LocalOptions,
 ): Promise<Execution> {
   let thrown: unknown;
-  const handler = (name: TaskName) => async (message: unknown) => {
+  const perform = async (name: string, message: unknown): Promise<unknown> => {
+    if (name === 'Successor') {
+      startSuccessor((message as { Input: { run: string } }).Input);
+      return {};
+    }
+    if (name === 'TrainEpoch') {
+      await runJob(environmentOf(message));
+      return {};
+    }
+    const result = await performTask(name as TaskName, message);
+    if (name === 'Checkpoint' && ctx.stopRequested?.()) execution.abort();
+    return result;
+  };
+  /** The error that is reported is the first one, not what CollectEpoch or RecordFailure say of it. */
+  const handler = (name: string) => async (message: unknown) => {
     try {
-      const result = await runTask(name, ctx, message);
+      const output = await perform(name, message);
+      onTask?.({ name, input: message, output });
       if (name !== 'RecordFailure') thrown = undefined;
-      if (name === 'Checkpoint' && stopRequested()) execution.abort();
-      return result as never;
+      return output as never;
     } catch (error) {
-      if (name !== 'RecordFailure') thrown = error;
+      onTask?.({ name, input: message, error });
+      if (name === 'CollectEpoch') thrown ??= error;
+      else if (name !== 'RecordFailure') thrown = error;
       throw error;
     }
   };
-  const names = Object.keys(taskMessages) as TaskName[];
+  const names = [...Object.keys(taskMessages), 'Successor'];
+  const each = <Value>(value: (name: string) => Value) => Object.fromEntries(names.map((name) => [name, value(name)]));
   const machine = new StateMachine(workflowDefinition(), { validationOptions: { noValidate: true } });
   const overrides: Overrides = {
-    taskResourceLocalHandlers: Object.fromEntries(names.map((name) => [name, handler(name)])),
-    ...(retryDelay === undefined
-      ? {}
-      : { retryIntervalOverrides: Object.fromEntries(names.map((name) => [name, retryDelay])) }),
+    taskResourceLocalHandlers: each(handler) as Handlers,
+    ...(retryDelay === undefined ? {} : { retryIntervalOverrides: each(() => retryDelay) }),
   };
-  const execution = machine.run({ run }, { overrides });
+  const execution = machine.run(input, { overrides, context: { StateMachine: { Id: 'local' } } });
   const watched = watch(execution.eventLogs, ctx);
   try {
-    await execution.result;
-    return { status: 'done' };
+    const output = (await execution.result) as { decision?: { next?: string } };
+    return { status: output.decision?.next === 'leave' ? 'takenOver' : 'done' };
   } catch (error) {
     if (error instanceof ExecutionAbortedError) return { status: 'interrupted' };
     const cause = error instanceof Error && error.cause;
@@ -68,9 +129,11 @@ export async function runPipeline(
   }
 }
 
+/** Tells of the document's own states; those of a map's items have none of their own order. */
 async function watch(events: ReturnType<StateMachine['run']>['eventLogs'], ctx: TaskContext): Promise<void> {
   for await (const event of events) {
-    if (event.type === 'StateEntered') ctx.emit({ type: 'state', state: event.state.name });
+    if (event.type === 'StateEntered' && event.index === undefined)
+      ctx.emit({ type: 'state', state: event.state.name });
     if (event.type === 'StateRetried') ctx.emit({ type: 'retry', state: event.state.name });
   }
 }

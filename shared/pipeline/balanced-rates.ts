@@ -2,47 +2,84 @@
 import type { Manifest } from '../checkpoints/manifest.ts';
 import { rateTable } from '../schedules/rate-table.ts';
 import type { RateTable } from '../schedules/rates.ts';
-import { analyseLayers } from '../spectra/analyse.ts';
-import type { SpectraReport } from '../spectra/spectrum.ts';
+import { analysedLayers, analysisFlops, measureLayers, spectraReport } from '../spectra/analyse.ts';
+import { layerSize } from '../spectra/cost.ts';
+import { planShards } from '../spectra/shards.ts';
+import type { LayerSpectrum, SpectraReport } from '../spectra/spectrum.ts';
+import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { SafetensorsFile } from '../tensors/safetensors.ts';
-import type { Workload } from '../training/workload.ts';
 import { openCommittedTensors } from './attempt.ts';
 import type { TaskContext } from './context.ts';
+import { mostShards } from './history.ts';
 import { files, type RateRecord, type RunRecord, readRates } from './records.ts';
+import { modelOfRun } from './run-model.ts';
 import { openRunSolver, spectraSettings } from './run-solver.ts';
 
 /** Rates of a run that is not balanced: every parameter at the base rate. */
 const baseRates: RateTable = { parameters: {}, layers: {}, warnings: [] };
 
-type Settings = Pick<RunRecord, 'config' | 'versions'>;
+type Settings = Pick<RunRecord, 'config' | 'dataset' | 'versions'>;
 
-/** Measures a model, and sets the rates by the balance settings in force. */
+const shapeIn = (parameters: readonly ParameterSpec[]) => {
+  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
+  return (name: string) => shapes.get(name);
+};
+
+/** The layers that a run's settings want measured, in their order. */
+export const measuredLayers = (settings: Settings): Layer[] =>
+  analysedLayers(modelOfRun(settings).layers, spectraSettings(settings.config));
+
+/** The layers of each of so many shards; a function of the run's record, so that every task plans alike. */
+export function shardsOf(settings: Settings, count: number): Layer[][] {
+  const layers = measuredLayers(settings);
+  const shapeOf = shapeIn(modelOfRun(settings).parameters);
+  const shards = planShards(
+    layers.map((layer) => layerSize(layer, shapeOf)),
+    count,
+  );
+  return shards.map((shard) => shard.layers.map((wanted) => layers.find(({ name }) => name === wanted)!));
+}
+
+/** How many shards the context wants the run's analysis in. */
+export function shardCount(ctx: TaskContext, settings: Settings): number {
+  const { layers, parameters } = modelOfRun(settings);
+  const flops = analysisFlops(layers, spectraSettings(settings.config), shapeIn(parameters));
+  return shardsOf(settings, Math.min(mostShards, ctx.shardsFor(flops))).length;
+}
+
+/** The spectra of some of a model's layers; only their tensors are read. */
 export async function measure(
   ctx: TaskContext,
-  { config, versions }: Settings,
-  workload: Workload,
+  settings: Settings,
   model: SafetensorsFile,
-): Promise<{ report: SpectraReport; rates: RateRecord }> {
-  const { balance } = config;
-  const solver = await openRunSolver(ctx, workload, config, versions.solver);
-  const shapeOf = (name: string) => model.entry(name).shape;
-  const report = await analyseLayers(workload.layers, model.read, spectraSettings(config), solver, shapeOf);
-  const rates = balance === 'off' ? baseRates : rateTable(report, workload.parameters, balance);
+  layers: readonly Layer[],
+): Promise<LayerSpectrum[]> {
+  const { config, versions } = settings;
+  const described = modelOfRun(settings);
+  const solver = await openRunSolver(ctx, described, config, versions.solver);
+  return measureLayers(layers, model.read, spectraSettings(config), solver, shapeIn(described.parameters));
+}
+
+/** The report over all measured layers, and the rates by the balance settings in force. */
+export function balance(
+  ctx: TaskContext,
+  settings: Settings,
+  spectra: readonly LayerSpectrum[],
+): { report: SpectraReport; rates: RateRecord } {
+  const config = settings.config.balance;
+  const report = spectraReport(spectra);
+  const rates = config === 'off' ? baseRates : rateTable(report, modelOfRun(settings).parameters, config);
   for (const message of rates.warnings) ctx.emit({ type: 'warning', message });
-  return { report, rates: { ...rates, balance } };
+  return { report, rates: { ...rates, balance: config } };
 }
 
 /**
  * The rates that the epoch after `head` trains with: those of the last analysis, or, where the balance settings have
  * changed since, what the new settings make of the committed model.
  */
-export async function ratesInForce(
-  ctx: TaskContext,
-  head: Manifest,
-  settings: Settings,
-  workload: Workload,
-): Promise<RateRecord> {
+export async function ratesInForce(ctx: TaskContext, head: Manifest, settings: Settings): Promise<RateRecord> {
   const stored = await readRates(ctx.store, head);
   if (stored && JSON.stringify(stored.balance) === JSON.stringify(settings.config.balance)) return stored;
-  return (await measure(ctx, settings, workload, await openCommittedTensors(ctx, head, files.model))).rates;
+  const model = await openCommittedTensors(ctx, head, files.model);
+  return balance(ctx, settings, await measure(ctx, settings, model, measuredLayers(settings))).rates;
 }

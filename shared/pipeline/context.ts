@@ -1,7 +1,8 @@
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import type { ComputeConfig, Market, Target } from '../decisions/compute.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
-import type { Workload } from '../training/workload.ts';
+import type { Workload, WorkloadPlan } from '../training/workload.ts';
 
 /** What happens in a run, for views and logs. */
 export type ProgressEvent =
@@ -32,12 +33,22 @@ export type ProgressEvent =
   | { readonly type: 'interrupted'; readonly run: string; readonly resume: string }
   | { readonly type: 'finished'; readonly run: string; readonly outcome: string; readonly reason: string };
 
+/** A kind of machine that the settings ask for. */
+export interface ComputeRequest extends Pick<ComputeConfig, 'gpuClass' | 'waitingLimitMinutes'> {
+  readonly target: Target;
+  readonly market: Market;
+}
+
 /** What a task needs of the outside world. */
 export interface TaskContext {
   readonly store: ArtifactStore;
   now(): Date;
   /** A name that no other attempt has. */
   newAttempt(): string;
+  /** Where a data set or weights are on this machine; they are fetched when they are elsewhere. */
+  localPath(address: string): Promise<string>;
+  /** Data and model of the run, without an engine; read once for the same settings. */
+  planWorkload(config: RunConfig): Promise<WorkloadPlan>;
   /** Data and model of the run, on an engine; opened once for the same settings. */
   openWorkload(config: RunConfig): Promise<Workload>;
   /**
@@ -45,6 +56,18 @@ export interface TaskContext {
    * `recorded` is the version that the run has on record: the same solver is opened again where it can be had.
    */
   openSolver(flops: number, recorded: string | undefined): Promise<SpectraPool>;
+  /** The job queue and the job definition that stand for a kind of machine. */
+  computeFor(request: ComputeRequest): { readonly queue: string; readonly definition: string };
+  /** Into how many tasks an analysis of so many floating-point operations is shared out, at most `mostShards`. */
+  shardsFor(flops: number): number;
+  /** What starting a training task costs, in seconds; 0 where it is a function call. */
+  readonly startSeconds: number;
+  /** Events that the history of an execution may have; the run is then handed over to the next execution. */
+  readonly historyEvents: number;
+  /** Whether this process was told to end at once (SIGTERM, a Spot notice). */
+  interrupted(): boolean;
+  /** Whether the run is to stop once the epoch under way is committed. */
+  stopRequested?(): boolean;
   /** Versions for the run's record. */
   readonly versions: Readonly<Record<string, string>>;
   emit(event: ProgressEvent): void;

@@ -1,35 +1,83 @@
-/** What the workflow's tasks take and give: keys and small numbers, never data. */
+/** What the workflow's tasks take and give: keys and small numbers, never data, and nothing that grows with the model. */
 import { z } from 'zod';
 import { fileRecordsSchema } from '../checkpoints/manifest.ts';
+import { markets, targets } from '../decisions/compute.ts';
 import { decisionSchema } from '../decisions/decide.ts';
 
+const count = z.int().nonnegative();
 const runField = z.string().min(1).describe('Key prefix of the run.');
 
 const prepareInput = z.object({ run: runField });
 
-/** State after Prepare, TrainEpoch, Analyse and Checkpoint: which epoch, which attempt at it, what is next. */
+const computeStateSchema = z.object({
+  target: z.enum(targets),
+  market: z.enum(markets),
+  queue: z.string().describe('Job queue of the market.'),
+  definition: z.string().describe('Job definition of the target.'),
+  attemptSeconds: z.int().positive().describe('How long a job may run.'),
+  interruptions: count.describe('Spot instances that were taken away, in this execution.'),
+});
+export type ComputeState = z.infer<typeof computeStateSchema>;
+
+/** What goes from state to state: which execution, which epoch, which attempt at it, where it trains, what is next. */
 export const stateSchema = z.object({
   run: runField,
+  execution: z.string().describe('A name that no other execution has; the attempts it makes begin with it.'),
   startedAt: z.iso.datetime().describe('When this execution began.'),
-  epoch: z.int().nonnegative().describe('The epoch that the attempt is at; without one, the last committed epoch.'),
-  attempt: z.string().describe('Folder of the attempt; empty after a commit.'),
+  epoch: count.describe('The epoch to be made or under way.'),
+  attempt: z.string().describe('Folder of the attempt; empty before training and after a commit.'),
   files: fileRecordsSchema.describe('Digests of the files that the attempt has so far.'),
   decision: decisionSchema,
+  compute: computeStateSchema,
+  job: z.object({
+    name: z.string().describe('The run, as jobs and executions are named after it.'),
+    try: count.describe('How often a job for this epoch left no result.'),
+    failures: count.describe('Those among them that were no interruptions.'),
+  }),
+  events: count.describe('Events that the history of this execution has at most.'),
 });
 export type PipelineState = z.infer<typeof stateSchema>;
 
+const errorSchema = z.object({ Error: z.string(), Cause: z.string().optional() });
+/** What a state machine says of a failed task. */
+export type TaskError = z.infer<typeof errorSchema>;
+
+const collectInput = stateSchema.extend({ error: errorSchema.optional() });
+export type CollectInput = z.infer<typeof collectInput>;
+
+const plannedSchema = stateSchema.extend({
+  shards: z
+    .array(count)
+    .describe('Numbers of the shards that the layers are analysed in; none where no analysis is due.'),
+});
+export type PlannedState = z.infer<typeof plannedSchema>;
+
+const shardInput = z.object({
+  run: runField,
+  epoch: count,
+  attempt: z.string().min(1),
+  shard: count.describe('Which shard, from 0 on.'),
+  shards: z.int().positive().describe('Of how many.'),
+});
+export type ShardInput = z.infer<typeof shardInput>;
+
 const failureInput = z.object({
   run: runField,
-  error: z.object({ Error: z.string(), Cause: z.string().optional() }),
+  ...stateSchema.pick({ execution: true, epoch: true }).partial().shape,
+  error: errorSchema,
 });
+export type FailureInput = z.infer<typeof failureInput>;
 
 /** The tasks in the order in which data flows through them. */
 export const taskMessages = {
   Prepare: { input: prepareInput, output: stateSchema },
   TrainEpoch: { input: stateSchema, output: stateSchema },
-  Analyse: { input: stateSchema, output: stateSchema },
+  CollectEpoch: { input: collectInput, output: stateSchema },
+  PlanAnalysis: { input: stateSchema, output: plannedSchema },
+  AnalyseShard: { input: shardInput, output: z.object({ shard: count }) },
+  SetRates: { input: plannedSchema, output: stateSchema },
   Checkpoint: { input: stateSchema, output: stateSchema },
   Finalise: { input: stateSchema, output: stateSchema },
-  RecordFailure: { input: failureInput, output: z.object({ run: runField }) },
+  RecordFailure: { input: failureInput, output: z.object({ run: runField, decision: decisionSchema }) },
 } as const;
 export type TaskName = keyof typeof taskMessages;

@@ -2,18 +2,31 @@ import type { RunConfig } from '../config/run-file.ts';
 import { openDataset } from '../datasets/registry.ts';
 import { openEngine } from '../engines/open-engine.ts';
 import type { Workload } from '../training/workload.ts';
-import { trajectoryWorkload } from '../training/workloads/trajectories.ts';
+import { planTrajectories, type TrajectoryPlan } from '../training/workloads/trajectories.ts';
 
 /**
- * Reads the data, builds the model and starts the engine that the settings name.
- * @param warn told of an engine that is installed but does not start.
+ * Reads the data and builds the model that the settings name.
  * @throws UserError when they don't fit.
  */
-export async function openWorkload(
-  { model, dataset, training }: RunConfig,
+export async function planWorkload({ model, dataset, training }: RunConfig): Promise<TrajectoryPlan> {
+  const data = await openDataset(dataset, dataset.path, { seed: training.seed });
+  return planTrajectories({ model, data, window: dataset.window, training });
+}
+
+/**
+ * Starts the engine that the settings name for a plan.
+ * @param warn told of an engine that is installed but does not start.
+ * @throws UserError when the engine can't be had.
+ */
+export async function startWorkload(
+  plan: TrajectoryPlan,
+  { training }: RunConfig,
   warn: (message: string) => void,
 ): Promise<Workload> {
-  const data = await openDataset(dataset, dataset.path, { seed: training.seed });
-  const engine = await openEngine(training.engine, warn);
-  return trajectoryWorkload({ engine, model, data, window: dataset.window, training });
+  return plan.on(await openEngine(training.engine, warn));
+}
+
+/** Data, model and engine that the settings name. @throws UserError when they don't fit or can't be had. */
+export async function openWorkload(config: RunConfig, warn: (message: string) => void): Promise<Workload> {
+  return startWorkload(await planWorkload(config), config, warn);
 }

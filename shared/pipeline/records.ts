@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { decodeJson, readJson } from '../checkpoints/json.ts';
-import { type Manifest, readArtifact } from '../checkpoints/manifest.ts';
+import { type Manifest, readArtifact, readHead, readHeadManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { type RunConfig, runFileSchema } from '../config/run-file.ts';
 import { RunError } from '../core/errors.ts';
@@ -18,6 +18,8 @@ export const files = {
   spectra: 'spectra.json',
   rates: 'rates.json',
   progress: 'progress.json',
+  /** Spectra on their way to `spectra.json`; no manifest names them. */
+  shard: (shard: number, of: number) => `spectra-${shard}-of-${of}.json`,
 } as const;
 
 const historySchema = z.array(z.strictObject({ at: z.iso.datetime(), what: z.string() }));
@@ -122,6 +124,17 @@ export const readMetrics = (store: ArtifactStore, manifest: Manifest): Promise<E
 
 export const readProgress = (store: ArtifactStore, manifest: Manifest): Promise<Progress | undefined> =>
   readCommittedJson(store, manifest, files.progress, progressSchema);
+
+/** @throws RunError when the committed epoch has none. */
+export async function progressOf(store: ArtifactStore, manifest: Manifest): Promise<Progress> {
+  const progress = await readProgress(store, manifest);
+  if (!progress) throw new RunError(`epoch ${manifest.epoch} has no progress on record`, { where: manifest.run });
+  return progress;
+}
+
+/** The last commit; undefined before the first. */
+export const readLastCommit = async (store: ArtifactStore, run: string): Promise<Manifest | undefined> =>
+  (await readHead(store, run)) && readHeadManifest(store, run);
 
 /** The content of `rates.json`: the rates, and the balance settings that they follow from. */
 export type RateRecord = RateTable & { readonly balance: RunConfig['balance'] };

@@ -2,8 +2,8 @@ import type { RunConfig } from '../config/run-file.ts';
 import { analysisFlops } from '../spectra/analyse.ts';
 import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
-import type { Workload } from '../training/workload.ts';
 import type { TaskContext } from './context.ts';
+import type { RunModel } from './run-model.ts';
 
 /** How the spectra of a run are taken; a run without balancing is measured too. */
 export const spectraSettings = ({ balance }: RunConfig): SpectraConfig =>
@@ -12,7 +12,7 @@ export const spectraSettings = ({ balance }: RunConfig): SpectraConfig =>
 /** What computes the eigenvalues of a run: what it has on record, or what suits the size of its model. */
 export function openRunSolver(
   ctx: TaskContext,
-  { layers, parameters }: Pick<Workload, 'layers' | 'parameters'>,
+  { layers, parameters }: Pick<RunModel, 'layers' | 'parameters'>,
   config: RunConfig,
   recorded: string | undefined,
 ): Promise<SpectraPool> {

@@ -15,7 +15,7 @@ export type ShapeOf = (weight: string) => readonly number[] | undefined;
 const bytesInFlight = 256 * 2 ** 20;
 
 /** The layers that a configuration wants measured: spectral convolutions only where it asks for them. */
-const analysedLayers = (layers: readonly Layer[], { spectralWeights }: Pick<SpectraConfig, 'spectralWeights'>) =>
+export const analysedLayers = (layers: readonly Layer[], { spectralWeights }: Pick<SpectraConfig, 'spectralWeights'>) =>
   layers.filter(({ kind }) => kind !== 'spectralConv' || spectralWeights);
 
 /** Floating-point operations of measuring these layers. */
@@ -24,8 +24,7 @@ export function analysisFlops(layers: readonly Layer[], config: SpectraConfig, s
 }
 
 /**
- * Measures the layers in as many shards as the source works on, of equal cost where shapes are known beforehand. The
- * report has them in their order, and is the same to the bit however they were shared out.
+ * Measures the layers that the configuration wants, as a report.
  * @throws UserError when a weight hasn't the shape of its kind of layer.
  */
 export async function analyseLayers(
@@ -35,15 +34,29 @@ export async function analyseLayers(
   source: SpectrumSource,
   shapeOf: ShapeOf = () => undefined,
 ): Promise<SpectraReport> {
-  const wanted = analysedLayers(layers, config);
-  const sized = wanted.map((layer) => ({ ...layerSize(layer, shapeOf), layer }));
+  return spectraReport(await measureLayers(analysedLayers(layers, config), read, config, source, shapeOf));
+}
+
+/**
+ * Measures each of these layers in as many shards as the source works on, of equal cost where shapes are known beforehand.
+ * The result has them in their order, and is the same to the bit however they were shared out.
+ * @throws UserError when a weight hasn't the shape of its kind of layer.
+ */
+export async function measureLayers(
+  layers: readonly Layer[],
+  read: (name: string) => Promise<HostTensor>,
+  config: SpectraConfig,
+  source: SpectrumSource,
+  shapeOf: ShapeOf,
+): Promise<LayerSpectrum[]> {
+  const sized = layers.map((layer) => ({ ...layerSize(layer, shapeOf), layer }));
   const limit = { workers: source.concurrency ?? 1, weight: bytesInFlight, weigh: layerBytes };
   const parts = await workThroughShards(sized, limit, async ({ layer }) => {
     const weights: [name: string, weight: HostTensor][] = [];
     for (const name of layer.weights) weights.push([name, await read(name)]);
     return analyseLayer(layer, weights, config, source);
   });
-  return spectraReport(mergeShards(wanted, parts));
+  return mergeShards(layers, parts);
 }
 
 /** The report over layers that were measured together or in parts. */

@@ -2,16 +2,20 @@ import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { EpochResult, ParameterMultipliers } from './train-epoch.ts';
 
-/** Model and data of a run, ready to train: what the pipeline needs to know of either. */
-export interface Workload {
+/** Model and data of a run, read and checked without an engine. */
+export interface WorkloadPlan {
   readonly parameters: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
+  /** Floating-point operations of an optimizer step, roughly. */
+  readonly stepFlops: number;
+  /** Sizes of the data for the run's record; with the settings, enough to build the model again. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Model and data of a run, ready to train: what the pipeline needs to know of either. */
+export interface Workload extends WorkloadPlan {
   /** What computes, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly engine: string;
-  /** Sizes of the data for the run's record. */
-  readonly data: Readonly<Record<string, unknown>>;
-  /** What, besides the weights, is needed to build the model again: the exported `config.json`. */
-  readonly modelConfig: Readonly<Record<string, unknown>>;
   initialise(): HostTensors;
   /** Trains epoch `epoch` (1-based) from these parameters and optimizer state (undefined: a fresh one). */
   train(

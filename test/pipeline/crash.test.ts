@@ -76,7 +76,7 @@ async function resultOf(store: ArtifactStore) {
     exported: await read(runKeys.model(run, 'model.safetensors')),
     exportedConfig: json(await read(runKeys.model(run, 'config.json'))),
     reported: (await read(runKeys.report(run))) !== undefined,
-    keys: (await store.list('')).map((key) => key.replace(/\/\w+-\d+\//, '/attempt/')).sort(),
+    keys: (await store.list('')).map((key) => key.replace(/(\/epochs\/\d+)\/[^/]+\//, '$1/attempt/')).sort(),
   };
 }
 

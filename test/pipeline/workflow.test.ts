@@ -44,8 +44,9 @@ const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [ev
 const outcomeOf = () => readJson(store, runKeys.outcome(run), outcomeSchema);
 const headEpoch = async () => (await readHead(store, run))?.epoch;
 
-const epochStates = ['TrainEpoch', 'Diverged?', 'Analyse', 'Checkpoint', 'Continue?'];
-const beginning = ['Prepare', 'Where to begin?', 'Analyse', 'Checkpoint', 'Continue?'];
+const trainStates = ['TrainEpoch', 'CollectEpoch', 'Trained?'];
+const epochStates = [...trainStates, 'PlanAnalysis', 'AnalyseShards', 'SetRates', 'Checkpoint', 'Continue?'];
+const beginning = ['Prepare', 'Where to begin?'];
 const ending = ['Finalise', 'Outcome?', 'Done'];
 
 it('is a valid Amazon States Language document', () => {
@@ -55,7 +56,7 @@ it('is a valid Amazon States Language document', () => {
 describe('a run that goes well', () => {
   it('goes through the states in order', async () => {
     expect(await execute({ config: fakeConfig({ training: { epochs: 2 } }) })).toEqual({ status: 'done' });
-    expect(states()).toEqual([...beginning, ...epochStates, ...epochStates, ...ending]);
+    expect(states()).toEqual([...beginning, ...epochStates, ...epochStates, ...epochStates, ...ending]);
   });
 
   it('commits every epoch, and exports the best one with a report', async () => {
@@ -190,7 +191,7 @@ describe('a run that diverges', () => {
   it('ends in Diverged, with the best epoch before that exported', async () => {
     const diverges = (epoch: number) => epoch === 3;
     expect(await execute({ config: fakeConfig(), behaviour: { diverges } })).toEqual({ status: 'diverged' });
-    expect(states().slice(-5)).toEqual(['TrainEpoch', 'Diverged?', 'Finalise', 'Outcome?', 'Diverged']);
+    expect(states().slice(-6)).toEqual([...trainStates, 'Finalise', 'Outcome?', 'Diverged']);
     expect(await headEpoch()).toBe(2);
     expect(await outcomeOf()).toMatchObject({
       outcome: 'diverged',
@@ -223,7 +224,7 @@ describe('an error', () => {
     };
     const execution = await execute({ config: fakeConfig(), behaviour: { onTrain } });
     expect(execution).toMatchObject({ status: 'failed', error: expect.any(UserError) });
-    expect(states().slice(-3)).toEqual(['TrainEpoch', 'RecordFailure', 'Failed']);
+    expect(states().slice(-5)).toEqual(['TrainEpoch', 'CollectEpoch', 'RecordFailure', 'Failed?', 'Failed']);
     expect(events.filter(({ type }) => type === 'retry')).toEqual([]);
     expect(await outcomeOf()).toMatchObject({
       outcome: 'failed',
@@ -239,7 +240,7 @@ describe('an error', () => {
     const missing = fakeConfig({ dataset: { format: 'pdebench', path: '/nowhere/data.hdf5' } });
     const execution = await execute({ config: missing });
     expect(execution).toMatchObject({ status: 'failed', error: expect.any(UserError) });
-    expect(states()).toEqual(['Prepare', 'RecordFailure', 'Failed']);
+    expect(states()).toEqual(['Prepare', 'RecordFailure', 'Failed?', 'Failed']);
     expect((await outcomeOf())!.reason).toContain('/nowhere/data.hdf5');
   });
 

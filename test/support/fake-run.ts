@@ -6,6 +6,7 @@ import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.t
 import { callingThread } from '../../shared/spectra/solvers/pool.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import type { Workload } from '../../shared/training/workload.ts';
+import { fakeModel } from './fake-workload.ts';
 import { fixturePath } from './fixtures.ts';
 
 export const run = 'runs/fake';
@@ -14,8 +15,8 @@ export const run = 'runs/fake';
 export function fakeConfig(changes: Record<string, Record<string, unknown>> = {}): RunConfig {
   const { training, ...others } = changes;
   return runFileSchema.parse({
-    model: { family: 'fno1d' },
-    dataset: { format: 'pdebench', path: fixturePath('data', 'pde_1d.json') },
+    model: fakeModel,
+    dataset: { format: 'pdebench', path: fixturePath('data', 'pde_1d.json'), window: 1 },
     training: { epochs: 4, ...training },
     ...others,
   });
@@ -37,8 +38,15 @@ export function fakeContext(
     store,
     now: () => new Date(Date.UTC(2026, 10, 23) + 1000 * ticks++),
     newAttempt: () => `${process}-${attempts++}`,
+    localPath: async (path) => path,
+    planWorkload: async () => workload,
     openWorkload: async () => workload,
     openSolver: async () => callingThread(portableSolver),
+    computeFor: ({ target, market }) => ({ queue: `queue-${market}`, definition: `definition-${target}` }),
+    shardsFor: () => 1,
+    startSeconds: 0,
+    historyEvents: 25_000,
+    interrupted: () => false,
     versions: { tempbalance: '0.0.0' },
     emit: (event) => events.push(event),
   };

@@ -13,7 +13,7 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 /** Settings of a run that takes a second: a small FNO on a few advected waves. */
-const smallRun = {
+export const smallRun = {
   model: { family: 'fno1d', modes: 4, width: 16, projection: 16 },
   dataset: {
     format: 'pdebench',

@@ -1,80 +1,98 @@
-import { commit } from '../../checkpoints/commit.ts';
+import { commit, OvertakenError } from '../../checkpoints/commit.ts';
 import { encodeJson } from '../../checkpoints/json.ts';
-import { type Manifest, readHead, readHeadManifest } from '../../checkpoints/manifest.ts';
-import { prune } from '../../checkpoints/prune.ts';
+import type { Manifest } from '../../checkpoints/manifest.ts';
+import { prune, pruneResults } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
-import { RunError } from '../../core/errors.ts';
-import { decide, observe, type Progress } from '../../decisions/decide.ts';
+import { type Decision, decide, observe, type Progress } from '../../decisions/decide.ts';
+import { attemptSeconds } from '../../decisions/task-length.ts';
 import type { SpectraReport } from '../../spectra/spectrum.ts';
 import { writeJson } from '../attempt.ts';
+import { sinceCommit } from '../compute.ts';
 import type { ProgressEvent, TaskContext } from '../context.ts';
+import { isOwn, isTakenOver, leave } from '../execution.ts';
+import { isHistoryFull } from '../history.ts';
 import type { PipelineState } from '../messages.ts';
 import {
   type EpochMetrics,
   epochMetricsSchema,
   files,
   metricValue,
+  progressOf,
   readAttemptJson,
   readConfig,
+  readLastCommit,
   readMetrics,
-  readProgress,
   readSpectra,
 } from '../records.ts';
 
-/** Commits the attempt, frees what old epochs no longer need, and decides whether to go on. */
+/**
+ * Commits the attempt, frees what old epochs no longer need, and decides whether to go on. Where another execution has
+ * committed this epoch, that one goes on with the run and this one leaves it.
+ */
 export async function checkpoint(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
   const { run, epoch } = state;
   const config = await readConfig(ctx.store, run);
-  const head = await readHead(ctx.store, run);
-  const before = head && (await readHeadManifest(ctx.store, run));
+  const before = await readLastCommit(ctx.store, run);
+  if (isTakenOver(before, state)) return leave(ctx, state);
   const manifest = before?.epoch === epoch ? before : await commitAttempt(ctx, state, config, before);
-  const progress = await progressOf(ctx, manifest);
+  if (!manifest || !isOwn(manifest.attempt, state)) return leave(ctx, state);
+  const progress = await progressOf(ctx.store, manifest);
   const measured = await readMetrics(ctx.store, manifest);
 
   if (progress.best?.epoch === epoch) await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
   const { keep } = config.output;
-  const formerBest = before && (await progressOf(ctx, before)).best?.epoch;
+  const formerBest = before && (await progressOf(ctx.store, before)).best?.epoch;
   await prune(ctx.store, manifest, {
     keep,
     best: progress.best?.epoch,
     epochs: new Set([epoch, epoch - keep, formerBest ?? epoch]),
   });
+  await pruneResults(ctx.store, run, epoch);
   ctx.emit(epochEvent(config, progress, measured, await readSpectra(ctx.store, manifest)));
   const { epochs } = config.training;
   const { convergence, budget } = config;
+  const decision = decide(progress, metricValue(measured, config, run), { epochs, convergence, budget });
   return {
-    run,
-    startedAt: state.startedAt,
-    epoch,
+    ...state,
+    epoch: epoch + 1,
     attempt: '',
     files: {},
-    decision: decide(progress, metricValue(measured, config, run), { epochs, convergence, budget }),
+    decision: isHistoryFull(state.events, ctx.historyEvents) ? handedOver(decision) : decision,
+    compute: { ...state.compute, attemptSeconds: attemptSeconds(progress.seconds, budget) },
+    job: { ...state.job, try: 0, failures: 0 },
   };
 }
 
-/** Adds the progress so far to the attempt's files, and commits them. */
+/** What is to be trained is trained by the next execution. */
+const handedOver = (decision: Decision): Decision =>
+  decision.next === 'train' ? { ...decision, next: 'handOver' } : decision;
+
+/** Adds the progress so far to the attempt's files, and commits them; undefined when another execution was first. */
 async function commitAttempt(
   ctx: TaskContext,
   state: PipelineState,
   config: RunConfig,
   before: Manifest | undefined,
-): Promise<Manifest> {
+): Promise<Manifest | undefined> {
   const { run, epoch, attempt } = state;
+  if ((before?.epoch ?? -1) !== epoch - 1) return undefined;
   const now = ctx.now();
-  const since = Math.max(Date.parse(state.startedAt), before ? Date.parse(before.committedAt) : 0);
   const measured = await readAttemptJson(ctx.store, state, files.metrics, epochMetricsSchema);
-  const seen = { epoch, value: metricValue(measured, config, run), seconds: elapsedSeconds(new Date(since), now) };
-  const progress = observe(before && (await progressOf(ctx, before)), seen, config.convergence);
+  const seen = {
+    epoch,
+    value: metricValue(measured, config, run),
+    seconds: elapsedSeconds(sinceCommit(state, before), now),
+  };
+  const progress = observe(before && (await progressOf(ctx.store, before)), seen, config.convergence);
   const written = { ...state.files, ...(await writeJson(ctx, state, files.progress, progress)) };
-  return commit(ctx.store, { run, epoch, attempt, files: written }, now);
-}
-
-async function progressOf(ctx: TaskContext, manifest: Manifest): Promise<Progress> {
-  const progress = await readProgress(ctx.store, manifest);
-  if (!progress) throw new RunError(`epoch ${manifest.epoch} has no progress on record`, { where: manifest.run });
-  return progress;
+  try {
+    return await commit(ctx.store, { run, epoch, attempt, files: written }, now);
+  } catch (error) {
+    if (error instanceof OvertakenError) return undefined;
+    throw error;
+  }
 }
 
 function epochEvent(

@@ -1,6 +1,7 @@
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { encodeJson } from '../../checkpoints/json.ts';
 import { type Manifest, readArtifact, readHeadManifest, readManifest } from '../../checkpoints/manifest.ts';
+import { pruneResults } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { RunError } from '../../core/errors.ts';
 import { renderModelCard } from '../../reports/model-card.ts';
@@ -8,6 +9,7 @@ import { renderReport } from '../../reports/report.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
 import { files, type OutcomeRecord, readProgress, readRunRecord } from '../records.ts';
+import { modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
 
 /** Exports the best epoch's model with its card, writes the report, and notes how the run ended. */
@@ -15,9 +17,7 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const { run, decision } = state;
   const { store } = ctx;
   const text = (content: string) => new TextEncoder().encode(content);
-  const { config } = await readRunRecord(store, run);
-  const workload = await ctx.openWorkload(config);
-
+  const described = modelOfRun(await readRunRecord(store, run));
   const warn = (message: string) => ctx.emit({ type: 'warning', message });
   const model = await bestModel(ctx, run, warn);
 
@@ -25,10 +25,11 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const at = ctx.now().toISOString();
   const report = { ...(await readRunReport(store, run, warn)), status: outcome, reason };
   await store.put(runKeys.model(run, 'model.safetensors'), model);
-  await store.put(runKeys.model(run, 'config.json'), encodeJson(workload.modelConfig));
+  await store.put(runKeys.model(run, 'config.json'), encodeJson(described.config));
   await store.put(runKeys.model(run, 'README.md'), text(renderModelCard(report)));
   const page = renderReport({ title: report.name, madeAt: at, runs: [report] });
   await store.put(runKeys.report(run), text(page));
+  await pruneResults(store, run, state.epoch);
   const record: OutcomeRecord = { outcome, reason, at };
   await store.put(runKeys.outcome(run), encodeJson(record));
   ctx.emit({ type: 'finished', run, outcome, reason });

@@ -5,46 +5,43 @@ import { prune } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
-import { elapsedSeconds } from '../../core/elapsed.ts';
-import { RunError, UserError } from '../../core/errors.ts';
+import { UserError } from '../../core/errors.ts';
 import { fingerprintFile } from '../../datasets/fingerprint.ts';
-import { decide } from '../../decisions/decide.ts';
+import { chooseTarget } from '../../decisions/compute.ts';
+import { type Decision, decide } from '../../decisions/decide.ts';
 import { readPretrained } from '../../models/pretrained.ts';
-import type { Workload } from '../../training/workload.ts';
-import { allWritten, writeJson, writeTensors } from '../attempt.ts';
+import { elementCount } from '../../tensors/tensor.ts';
+import type { WorkloadPlan } from '../../training/workload.ts';
+import { computeState, jobName } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
-import type { PipelineState } from '../messages.ts';
-import {
-  type EpochMetrics,
-  files,
-  metricValue,
-  type RunRecord,
-  readMetrics,
-  readProgress,
-  readRequest,
-  runRecordSchema,
-} from '../records.ts';
+import { eventsOfStart } from '../history.ts';
+import type { ComputeState, PipelineState } from '../messages.ts';
+import { metricValue, progressOf, type RunRecord, readMetrics, readRequest, runRecordSchema } from '../records.ts';
 import { openRunSolver } from '../run-solver.ts';
 
-type Prepared = { run: string; config: RunConfig; startedAt: string };
-
-/** Checks settings and data, and begins a run or goes on with it from its last intact epoch. */
+/**
+ * Checks settings, data and weights, and begins a run or goes on with it from its last intact epoch. Needs no engine: what
+ * has to be computed, the training task computes.
+ */
 export async function prepare(ctx: TaskContext, { run }: { run: string }): Promise<PipelineState> {
   const { config } = await readRequest(ctx.store, run);
   const startedAt = ctx.now().toISOString();
   const before = await readJson(ctx.store, runKeys.record(run), runRecordSchema);
   if (before) refuseFixedChanges(before.config, config);
-  const dataset = await fingerprintFile(config.dataset.path);
+  const dataset = await fingerprintFile(await ctx.localPath(config.dataset.path));
   if (before && before.dataset.sha256 !== dataset.sha256) {
     throw new UserError('the data set is not the one that the run began with', {
       where: config.dataset.path,
       remedy: 'Put the old file back, or start a new run for the new data.',
     });
   }
-  const workload = await ctx.openWorkload(config);
+  const plan = await ctx.planWorkload(config);
   const { manifest, damage } = await recover(ctx.store, run);
-  const { solver } = await openRunSolver(ctx, workload, config, before?.versions.solver);
-  const versions = { ...ctx.versions, engine: workload.engine, solver };
+  const { weights } = config.model;
+  if (!manifest && weights !== undefined) await readPretrained(await ctx.localPath(weights), plan.parameters);
+  const { solver } = await openRunSolver(ctx, plan, config, before?.versions.solver);
+  const engine = before?.versions.engine;
+  const versions = { ...ctx.versions, ...(engine === undefined ? {} : { engine }), solver };
   const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
@@ -53,7 +50,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     name: run.split('/').at(-1)!,
     config,
     seed: config.training.seed,
-    dataset: { path: config.dataset.path, ...dataset, ...workload.data },
+    dataset: { path: config.dataset.path, ...dataset, ...plan.data },
     versions,
     history: [
       ...(before?.history ?? []),
@@ -63,8 +60,31 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   await ctx.store.put(runKeys.record(run), encodeJson(record));
   await ctx.store.delete(runKeys.outcome(run));
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs });
-  const prepared = { run, config, startedAt };
-  return manifest ? goOn(ctx, prepared, manifest) : begin(ctx, prepared, workload);
+  const committed = manifest && (await goOn(ctx, run, config, manifest));
+  return {
+    run,
+    execution: ctx.newAttempt(),
+    startedAt,
+    epoch: manifest ? manifest.epoch + 1 : 0,
+    attempt: '',
+    files: {},
+    decision: committed?.decision ?? {
+      next: 'train',
+      outcome: 'running',
+      reason: 'the model is measured before training',
+    },
+    compute: firstCompute(ctx, config, plan, committed?.seconds ?? 0),
+    job: { name: jobName(run), try: 0, failures: 0 },
+    events: eventsOfStart(),
+  };
+}
+
+/** Where an execution begins to train: on Spot instances, unless the settings say otherwise. */
+function firstCompute(ctx: TaskContext, config: RunConfig, plan: WorkloadPlan, spent: number): ComputeState {
+  const parameters = plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const target = chooseTarget(config.compute.target, { parameters, stepFlops: plan.stepFlops });
+  const market = config.compute.spot ? 'spot' : 'onDemand';
+  return computeState(ctx, config, { target, market, interruptions: 0 }, spent);
 }
 
 function historyOf(
@@ -89,45 +109,14 @@ function historyOf(
 const mended = (damage: Damage, { epoch }: Manifest) =>
   damage.epoch > epoch ? `went back to epoch ${epoch}, the last intact one` : `made anew from epoch ${epoch}`;
 
-/** Epoch 0: the model before training, measured like every other epoch. */
-async function begin(
-  ctx: TaskContext,
-  { run, config, startedAt }: Prepared,
-  workload: Workload,
-): Promise<PipelineState> {
-  const at = { run, epoch: 0, attempt: ctx.newAttempt() };
-  const { weights } = config.model;
-  const parameters = weights ? await readPretrained(weights, workload.parameters) : workload.initialise();
-  const clock = ctx.now();
-  const metrics: EpochMetrics = {
-    epoch: 0,
-    trainLoss: null,
-    losses: [],
-    metrics: await workload.evaluate(parameters),
-    seconds: 0,
-    baseLearningRate: null,
-    applied: [],
-    engine: workload.engine,
-  };
-  const seconds = elapsedSeconds(clock, ctx.now());
-  return {
-    ...at,
-    startedAt,
-    files: await allWritten(
-      writeTensors(ctx, at, files.model, parameters),
-      writeJson(ctx, at, files.metrics, { ...metrics, seconds }),
-    ),
-    decision: { next: 'analyse', outcome: 'running', reason: 'the model before training' },
-  };
-}
-
+/** Puts right what an interruption may have left undone after the last commit, and decides anew. */
 async function goOn(
   ctx: TaskContext,
-  { run, config, startedAt }: Prepared,
+  run: string,
+  config: RunConfig,
   manifest: Manifest,
-): Promise<PipelineState> {
-  const progress = await readProgress(ctx.store, manifest);
-  if (!progress) throw new RunError(`epoch ${manifest.epoch} has no progress on record`, { where: run });
+): Promise<{ decision: Decision; seconds: number }> {
+  const progress = await progressOf(ctx.store, manifest);
   const value = metricValue(await readMetrics(ctx.store, manifest), config, run);
   await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
   await prune(ctx.store, manifest, {
@@ -137,12 +126,5 @@ async function goOn(
   });
   const { epochs } = config.training;
   const { convergence, budget } = config;
-  return {
-    run,
-    startedAt,
-    epoch: manifest.epoch,
-    attempt: '',
-    files: {},
-    decision: decide(progress, value, { epochs, convergence, budget }),
-  };
+  return { decision: decide(progress, value, { epochs, convergence, budget }), seconds: progress.seconds };
 }

@@ -1,25 +1,36 @@
 import { encodeJson, readJson } from '../../checkpoints/json.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
+import type { Decision } from '../../decisions/decide.ts';
 import type { TaskContext } from '../context.ts';
-import { type OutcomeRecord, outcomeSchema } from '../records.ts';
+import { isTakenOver } from '../execution.ts';
+import type { FailureInput } from '../messages.ts';
+import { type OutcomeRecord, outcomeSchema, readLastCommit } from '../records.ts';
+import { plainMessage } from '../task-failure.ts';
 
 /**
  * Notes beside the run which error ended it. Prepare takes an old outcome away once it has checked everything; where one is
- * still there, the run was never touched and ended as it says.
+ * still there, the run was never touched and ended as it says. An execution that failed because another one has moved the
+ * run, and pruned what it was at, leaves the run to that one.
  */
 export async function recordFailure(
   ctx: TaskContext,
-  { run, error }: { run: string; error: { Error: string; Cause?: string | undefined } },
-): Promise<{ run: string }> {
-  const message = error.Cause ?? error.Error;
-  const outcome: OutcomeRecord = {
-    outcome: 'failed',
-    reason: message,
-    at: ctx.now().toISOString(),
-    error: { name: error.Error, message },
-  };
+  failure: FailureInput,
+): Promise<{ run: string; decision: Decision }> {
+  const { run, error } = failure;
+  const reason = plainMessage(error);
+  const isTaken = await wasTakenOver(ctx, failure).catch(() => false);
+  const outcome = isTaken ? 'running' : 'failed';
   const before = await readJson(ctx.store, runKeys.outcome(run), outcomeSchema).catch(() => undefined);
-  if (!before || before.outcome === 'failed') await ctx.store.put(runKeys.outcome(run), encodeJson(outcome));
-  ctx.emit({ type: 'finished', run, outcome: outcome.outcome, reason: outcome.reason });
-  return { run };
+  if (!isTaken && (!before || before.outcome === 'failed')) {
+    const at = ctx.now().toISOString();
+    const record: OutcomeRecord = { outcome, reason, at, error: { name: error.Error, message: reason } };
+    await ctx.store.put(runKeys.outcome(run), encodeJson(record));
+  }
+  ctx.emit({ type: 'finished', run, outcome, reason });
+  return { run, decision: { next: isTaken ? 'leave' : 'finalise', outcome, reason } };
+}
+
+async function wasTakenOver(ctx: TaskContext, { run, execution, epoch }: FailureInput): Promise<boolean> {
+  if (execution === undefined || epoch === undefined) return false;
+  return isTakenOver(await readLastCommit(ctx.store, run), { execution, epoch });
 }

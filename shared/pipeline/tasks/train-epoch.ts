@@ -1,62 +1,54 @@
-import { readHeadManifest } from '../../checkpoints/manifest.ts';
-import { elapsedSeconds } from '../../core/elapsed.ts';
-import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from '../attempt.ts';
-import { ratesInForce } from '../balanced-rates.ts';
+import { secondsLeft } from '../../decisions/decide.ts';
+import { epochsPerTask } from '../../decisions/task-length.ts';
 import type { TaskContext } from '../context.ts';
+import { makeEpoch, refuseWhenInterrupted } from '../make-epoch.ts';
 import type { PipelineState } from '../messages.ts';
-import { type EpochMetrics, files, readRunRecord } from '../records.ts';
+import { progressOf, readConfig, readLastCommit } from '../records.ts';
+import { mayPass, namedError } from '../task-failure.ts';
+import { writeResult } from '../task-result.ts';
+import { analyseShard } from './analyse-shard.ts';
+import { checkpoint } from './checkpoint.ts';
+import { planAnalysis } from './plan-analysis.ts';
+import { setRates } from './set-rates.ts';
 
-/** Trains the epoch after the last commit with the rates of the last analysis, and evaluates on the validation data. */
+/**
+ * The training task: makes an epoch, or several of which it commits all but the last itself, and leaves the state after it
+ * in the store as its result. So does an error for which it is not to be run again.
+ * @throws InterruptedError when the process was told to end, and TransientError: without a result, the task is run again.
+ */
 export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
-  const { run } = state;
-  const record = await readRunRecord(ctx.store, run);
-  const { config } = record;
-  const workload = await ctx.openWorkload(config);
-  const head = await readHeadManifest(ctx.store, run);
-  const parameters = await (await openCommittedTensors(ctx, head, files.model)).readAll();
-  const optimizerState = await readCommittedTensors(ctx, head, files.optimizer);
-  const rates = await ratesInForce(ctx, head, record, workload);
-
-  const epoch = head.epoch + 1;
-  const clock = ctx.now();
-  const trained = await workload.train(epoch, parameters, optimizerState, rates.parameters, (progress) =>
-    ctx.emit({ type: 'step', epoch, ...progress }),
-  );
-  if (trained.diverged) {
-    const { step, loss } = trained.diverged;
-    return diverged(state, `the loss became ${loss} in epoch ${epoch}, step ${step}`);
+  let result: PipelineState;
+  try {
+    result = await trainSome(ctx, state);
+  } catch (error) {
+    if (!mayPass(error)) await writeResult(ctx.store, state, { error: namedError(error) }).catch(() => undefined);
+    throw error;
   }
-  const metrics = await workload.evaluate(trained.parameters);
-  const { metric } = config.convergence;
-  if (!Number.isFinite(metrics[metric]))
-    return diverged(state, `${metric} became ${metrics[metric]} in epoch ${epoch}`);
-
-  const at = { run, epoch, attempt: ctx.newAttempt() };
-  const measured: EpochMetrics = {
-    epoch,
-    trainLoss: trained.loss,
-    losses: trained.losses,
-    metrics: Object.fromEntries(
-      Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]),
-    ),
-    seconds: elapsedSeconds(clock, ctx.now()),
-    baseLearningRate: trained.baseLearningRate,
-    applied: trained.applied,
-    engine: workload.engine,
-  };
-  return {
-    ...state,
-    ...at,
-    files: await allWritten(
-      writeTensors(ctx, at, files.model, trained.parameters),
-      writeTensors(ctx, at, files.optimizer, trained.state),
-      writeJson(ctx, at, files.metrics, measured),
-    ),
-    decision: { next: 'analyse', outcome: 'running', reason: `epoch ${epoch} is trained` },
-  };
+  await writeResult(ctx.store, state, { state: result });
+  return result;
 }
 
-/** Nothing of a diverged epoch is kept: the last commit stays, and the best epoch is exported. */
-function diverged(state: PipelineState, reason: string): PipelineState {
-  return { ...state, attempt: '', files: {}, decision: { next: 'finalise', outcome: 'diverged', reason } };
+/** Goes on in this task as long as that is worth it and nothing says stop. */
+async function trainSome(ctx: TaskContext, before: PipelineState): Promise<PipelineState> {
+  const { compute, budget } = await readConfig(ctx.store, before.run);
+  const { startSeconds } = ctx;
+  const head = await readLastCommit(ctx.store, before.run);
+  const left = secondsLeft(head ? (await progressOf(ctx.store, head)).seconds : 0, budget);
+  for (let state = before, made = 1; ; made++) {
+    const attempt = await makeEpoch(ctx, state);
+    const { epochSeconds } = attempt;
+    const wanted = epochsPerTask(compute.epochsPerTask, { startSeconds, epochSeconds, secondsLeft: left });
+    const isLast = made >= wanted || ctx.stopRequested?.() || attempt.state.decision.next !== 'analyse';
+    if (isLast) return attempt.state;
+    state = await commitHere(ctx, attempt.state);
+    if (state.decision.next !== 'train') return state;
+    refuseWhenInterrupted(ctx);
+  }
+}
+
+/** What the workflow does with an attempt, done in this process. */
+async function commitHere(ctx: TaskContext, attempt: PipelineState): Promise<PipelineState> {
+  const { shards } = await planAnalysis(ctx, attempt);
+  for (const shard of shards) await analyseShard(ctx, { ...attempt, shard, shards: shards.length });
+  return checkpoint(ctx, await setRates(ctx, { ...attempt, shards }));
 }

@@ -1,0 +1,42 @@
+import { IdempotencyConfig } from '@aws-lambda-powertools/idempotency';
+import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dynamodb';
+import { makeHandlerIdempotent } from '@aws-lambda-powertools/idempotency/middleware';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { required } from '../../shared/cloud/environment.ts';
+import { type LaunchInput, launch, launchInputSchema } from '../../shared/cloud/launch.ts';
+import { UserError } from '../../shared/core/errors.ts';
+import { lambda, logger, notify, s3, tracer } from '../lambda.ts';
+
+const sfn = tracer.captureAWSv3Client(new SFNClient({}));
+
+/** What makes two events the same start. */
+const identity = '[profile, dataset, name, schedule, time, detail.object.key, detail.object."version-id"]';
+
+/** Starts a run. What a person has to mend is told and not thrown: the event would come again and again. */
+async function start(input: LaunchInput) {
+  const ctx = {
+    s3,
+    sfn,
+    bucket: required(process.env, 'TEMPBALANCE_BUCKET'),
+    stateMachine: required(process.env, 'TEMPBALANCE_STATE_MACHINE'),
+  };
+  try {
+    const launched = await launch(ctx, input);
+    logger.info(launched.status, { ...launched });
+    return launched;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    logger.warn(error.message);
+    await notify({ subject: 'tempbalance: no run was started', message: error.message });
+    return { status: 'rejected', reason: error.message };
+  }
+}
+
+export const handler = lambda(launchInputSchema, start).use(
+  makeHandlerIdempotent({
+    persistenceStore: new DynamoDBPersistenceLayer({
+      tableName: required(process.env, 'TEMPBALANCE_IDEMPOTENCY_TABLE'),
+    }),
+    config: new IdempotencyConfig({ eventKeyJmesPath: identity, expiresAfterSeconds: 6 * 3600 }),
+  }),
+);

@@ -1,0 +1,45 @@
+/** The training container: runs one training task, and tells by its exit code how it ended. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { S3Client } from '@aws-sdk/client-s3';
+import { s3Store } from '../../shared/checkpoints/s3-store.ts';
+import { cloudContext } from '../../shared/cloud/cloud-context.ts';
+import { required } from '../../shared/cloud/environment.ts';
+import { s3Inputs } from '../../shared/cloud/inputs.ts';
+import { explained } from '../../shared/core/errors.ts';
+import { openedOnce } from '../../shared/pipeline/resources.ts';
+import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
+import { runOfJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { logEvent } from '../log-event.ts';
+
+const logger = new Logger({ persistentKeys: { run: runOfJob(process.env) } });
+
+/** Set by SIGTERM, which comes with a Spot notice: the step under way ends, nothing is written, the exit code says retry. */
+let interrupted = false;
+process.on('SIGTERM', () => {
+  interrupted = true;
+  logger.warn('told to end');
+});
+
+const client = new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined });
+const inputs = s3Inputs(client, join(process.env.TMPDIR ?? tmpdir(), 'inputs'));
+const { localPath } = inputs;
+
+try {
+  const context = cloudContext({
+    store: s3Store({ client, bucket: required(process.env, 'TEMPBALANCE_BUCKET') }),
+    emit: (event) => logEvent(logger, event),
+    localPath,
+    resources: openedOnce({ localPath, warn: (message) => logger.warn(message) }),
+    interrupted: () => interrupted,
+  });
+  await runTrainingJob(context, process.env);
+  process.exitCode = 0;
+} catch (error) {
+  const { message } = explained(error as Error, inputs.withAddresses);
+  logger.error(message, error as Error);
+  process.exitCode = exitCodeOf(error);
+} finally {
+  client.destroy();
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { projectRoot } from './constructs/images.ts';
+import { ServiceStack } from './service-stack.ts';
+import { contextKey, parseSettings } from './settings.ts';
+
+const documentPath = 'shared/pipeline/pipeline.asl.json';
+
+interface AppOptions {
+  /** Goes before cdk.json's context, as `-c` does. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  readonly outdir: string;
+  /** In place of the project's workflow document. */
+  readonly document?: string;
+}
+
+/**
+ * The app with its one stack and cdk-nag's checks. cdk.json is read here, so that the app is the same with the CDK's command
+ * line, which has read it too, and without.
+ * @throws UserError for settings with problems.
+ */
+export function buildApp({ context, outdir, document }: AppOptions): { app: App; stack: ServiceStack } {
+  const cdkJson = JSON.parse(readFileSync(join(projectRoot, 'cdk.json'), 'utf8')) as {
+    context: Record<string, unknown>;
+  };
+  const app = new App({ outdir, context: { ...cdkJson.context, ...context }, analyticsReporting: false });
+  const stack = new ServiceStack(app, {
+    settings: parseSettings(app.node.tryGetContext(contextKey)),
+    document: document ?? readFileSync(join(projectRoot, documentPath), 'utf8'),
+    documentPath,
+  });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return { app, stack };
+}

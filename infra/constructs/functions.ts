@@ -1,0 +1,194 @@
+import { join } from 'node:path';
+import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  Architecture,
+  DockerImageCode,
+  DockerImageFunction,
+  type FunctionOptions,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
+import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { grantAccess } from '../access.ts';
+import { acknowledge } from '../acknowledge.ts';
+import type { Settings } from '../settings.ts';
+import type { ComputeChoices } from './compute.ts';
+import { imageOf, projectRoot } from './images.ts';
+import type { Notifications } from './notifications.ts';
+
+interface FunctionPlan {
+  readonly does: string;
+  /** `zip`: one file by esbuild. `image`: with node_modules and OpenBLAS, as WebAssembly and native code don't bundle. */
+  readonly package: 'zip' | 'image';
+  readonly minutes: number;
+  /** MB; `large` is the setting `functionMemoryMb`. */
+  readonly memory: number | 'large';
+  /** GiB of /tmp, where more than Lambda's 0.5 are needed. */
+  readonly scratch?: number;
+  /** Told where jobs can be submitted to. */
+  readonly choosesCompute?: true;
+  /** May publish to the topic. */
+  readonly notifies?: true;
+}
+
+const plans = {
+  launch: { does: 'Starts a run', package: 'zip', minutes: 2, memory: 512, notifies: true },
+  prepare: {
+    does: 'Checks settings and data, and begins a run or goes on with it',
+    package: 'image',
+    minutes: 15,
+    memory: 'large',
+    scratch: 8,
+    choosesCompute: true,
+  },
+  'collect-epoch': {
+    does: 'Takes over what a training job wrote',
+    package: 'zip',
+    minutes: 5,
+    memory: 1024,
+    choosesCompute: true,
+  },
+  'plan-analysis': { does: 'Deals the layers out to shards', package: 'zip', minutes: 5, memory: 1024 },
+  'analyse-shard': {
+    does: 'Takes the spectra of some layers',
+    package: 'image',
+    minutes: 15,
+    memory: 'large',
+  },
+  'set-rates': { does: 'Merges the shards and sets the learning rates', package: 'zip', minutes: 5, memory: 1024 },
+  checkpoint: {
+    does: 'Commits an epoch and decides',
+    package: 'zip',
+    minutes: 15,
+    memory: 'large',
+    choosesCompute: true,
+  },
+  finalise: {
+    does: 'Exports the model and writes the report',
+    package: 'zip',
+    minutes: 15,
+    memory: 'large',
+    notifies: true,
+  },
+  'record-failure': { does: 'Notes why a run failed', package: 'zip', minutes: 2, memory: 512, notifies: true },
+} as const satisfies Record<string, FunctionPlan>;
+
+export type FunctionName = keyof typeof plans;
+
+interface FunctionsProps {
+  readonly bucket: IBucket;
+  readonly compute: ComputeChoices;
+  readonly notifications: Notifications;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb'>;
+}
+
+const constructId = (name: string) =>
+  name.replace(/(^|-)([a-z])/g, (_match, _hyphen, letter: string) => letter.toUpperCase());
+
+/** The workflow's functions and the one that starts it, each with a role and a log group of its own. */
+export class Functions extends Construct {
+  private readonly byName: ReadonlyMap<FunctionName, NodejsFunction | DockerImageFunction>;
+  private readonly props: FunctionsProps;
+
+  constructor(scope: Construct, id: string, props: FunctionsProps) {
+    super(scope, id);
+    this.props = props;
+    const names = Object.keys(plans) as FunctionName[];
+    this.byName = new Map(names.map((name) => [name, this.deploy(name, plans[name])]));
+  }
+
+  get(name: FunctionName): NodejsFunction | DockerImageFunction {
+    return this.byName.get(name)!;
+  }
+
+  /** x86-64 for all: one architecture, the training images' and most laptops', keeps numbers the same to the last bit. */
+  private deploy(name: FunctionName, plan: FunctionPlan): NodejsFunction | DockerImageFunction {
+    const { settings } = this.props;
+    const id = constructId(name);
+    const logGroup = new LogGroup(this, `${id}Logs`, {
+      retention: settings.logDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const options: FunctionOptions = {
+      description: plan.does,
+      role: this.roleOf(name, plan, logGroup),
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      tracing: Tracing.ACTIVE,
+      architecture: Architecture.X86_64,
+      timeout: Duration.minutes(plan.minutes),
+      memorySize: plan.memory === 'large' ? settings.functionMemoryMb : plan.memory,
+      environment: this.environmentOf(plan),
+      ...(plan.scratch === undefined ? {} : { ephemeralStorageSize: Size.gibibytes(plan.scratch) }),
+    };
+    return plan.package === 'zip' ? this.zipped(id, name, options) : this.inImage(id, name, options);
+  }
+
+  private zipped(id: string, name: FunctionName, options: FunctionOptions): NodejsFunction {
+    const zipped = new NodejsFunction(this, id, {
+      ...options,
+      entry: join(projectRoot, 'functions', name, 'handler.ts'),
+      projectRoot,
+      depsLockFilePath: join(projectRoot, 'package-lock.json'),
+      runtime: Runtime.NODEJS_22_X,
+      awsSdkConnectionReuse: false,
+      bundling: {
+        format: OutputFormat.ESM,
+        target: 'node22',
+        logLevel: LogLevel.WARNING,
+        sourceMap: true,
+        sourcesContent: false,
+        mainFields: ['module', 'main'],
+        // The SDK that was tested is the one that runs, not the runtime's.
+        externalModules: [],
+        // Packages in the older module format call `require`.
+        banner:
+          "import { createRequire as bundledRequire } from 'node:module'; const require = bundledRequire(import.meta.url);",
+      },
+    });
+    acknowledge(
+      zipped,
+      'AwsSolutions-L1',
+      'Node 22 everywhere: the images run it too, as tfjs-node does not work on later ones.',
+    );
+    return zipped;
+  }
+
+  private inImage(id: string, name: FunctionName, options: FunctionOptions): DockerImageFunction {
+    const { directory, ...image } = imageOf('functions/image/Dockerfile');
+    return new DockerImageFunction(this, id, {
+      ...options,
+      code: DockerImageCode.fromImageAsset(directory, { ...image, cmd: [`dist/functions/${name}/handler.handler`] }),
+    });
+  }
+
+  private environmentOf({ choosesCompute, notifies }: FunctionPlan): Record<string, string> {
+    const { bucket, compute, notifications, settings } = this.props;
+    return {
+      TEMPBALANCE_BUCKET: bucket.bucketName,
+      ...(choosesCompute ? { TEMPBALANCE_COMPUTE: Stack.of(this).toJsonString(compute) } : {}),
+      ...(notifies ? { TEMPBALANCE_TOPIC: notifications.topic.topicArn } : {}),
+      POWERTOOLS_SERVICE_NAME: settings.name,
+      POWERTOOLS_METRICS_NAMESPACE: 'TempBalance',
+      LOG_LEVEL: 'INFO',
+      NODE_OPTIONS: '--enable-source-maps',
+    };
+  }
+
+  private roleOf(name: FunctionName, plan: FunctionPlan, logGroup: LogGroup): Role {
+    const role = new Role(this, `${constructId(name)}Role`, {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: plan.does,
+    });
+    logGroup.grantWrite(role);
+    grantAccess(role, this.props.bucket, name);
+    if (plan.notifies) this.props.notifications.grantPublish(role);
+    acknowledge(role, 'AwsSolutions-IAM5', 'Sending traces to X-Ray knows no resources.', ['Resource::*']);
+    return role;
+  }
+}

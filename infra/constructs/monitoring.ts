@@ -1,0 +1,154 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  MathExpression,
+  Metric,
+  SearchExpression,
+  TextWidget,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { EventField, Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
+import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
+import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import type { Settings } from '../settings.ts';
+
+interface MonitoringProps {
+  readonly stateMachine: StateMachine;
+  readonly launch: Lambda;
+  readonly deadLetters: IQueue;
+  readonly queueArns: readonly string[];
+  readonly topic: ITopic;
+  readonly settings: Pick<Settings, 'name' | 'hourlySpendAlarmUsd'>;
+}
+
+/** Alarms on what nobody would notice otherwise, and a dashboard of what runs do and cost. */
+export class Monitoring extends Construct {
+  private readonly topic: ITopic;
+
+  constructor(scope: Construct, id: string, props: MonitoringProps) {
+    super(scope, id);
+    const { stateMachine, launch, deadLetters, topic, settings } = props;
+    this.topic = topic;
+    const failed = new MathExpression({
+      label: 'Runs that failed, timed out or were aborted',
+      expression: 'failed + timedOut + aborted',
+      usingMetrics: {
+        failed: stateMachine.metricFailed(),
+        timedOut: stateMachine.metricTimedOut(),
+        aborted: stateMachine.metricAborted(),
+      },
+      period: Duration.minutes(5),
+    });
+    const blocked = this.blockedQueues(props);
+    const lost = deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' });
+    const spend = spendOfAllRuns();
+
+    this.alarm('FailedRuns', failed, 0, 'A run failed, timed out or was aborted; outcome.json of the run says why.');
+    this.alarm('StuckJobs', blocked, 0, 'A training job waits and can not start; its status reason says why.');
+    this.alarm(
+      'LostEvents',
+      lost,
+      0,
+      'A data set or a schedule started no run; its event is in the dead-letter queue.',
+    );
+    this.alarm('LaunchErrors', launch.metricErrors(), 0, 'The function that starts runs failed; it is tried again.');
+    this.alarm(
+      'Spend',
+      spend,
+      settings.hourlySpendAlarmUsd,
+      `The runs of one hour cost more than ${settings.hourlySpendAlarmUsd} USD.`,
+    );
+    this.dashboard(props, { failed, blocked, lost, spend });
+  }
+
+  private alarm(id: string, metric: IMetric, threshold: number, alarmDescription: string): void {
+    new Alarm(this, id, {
+      metric,
+      threshold,
+      alarmDescription,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    }).addAlarmAction(new SnsAction(this.topic));
+  }
+
+  /** AWS Batch has no metric of waiting jobs, but an event when the first of a queue can't start: told, and counted. */
+  private blockedQueues({ queueArns, topic }: MonitoringProps): Metric {
+    const rule = new Rule(this, 'BlockedQueue', {
+      description: 'The first job of a queue can not start',
+      eventPattern: {
+        source: ['aws.batch'],
+        detailType: ['Batch Job Queue Blocked'],
+        detail: { jobQueue: [...queueArns] },
+      },
+      targets: [
+        new SnsTopic(topic, {
+          message: RuleTargetInput.fromText(
+            `Training job ${EventField.fromPath('$.detail.jobName')} can not start: ${EventField.fromPath('$.detail.statusReason')}`,
+          ),
+        }),
+      ],
+    });
+    return new Metric({
+      namespace: 'AWS/Events',
+      metricName: 'TriggeredRules',
+      dimensionsMap: { RuleName: rule.ruleName },
+      label: 'Jobs that could not start',
+      statistic: 'Sum',
+      period: Duration.minutes(5),
+    });
+  }
+
+  private dashboard(
+    { stateMachine, launch, settings }: MonitoringProps,
+    { failed, blocked, lost, spend }: Record<'failed' | 'blocked' | 'lost' | 'spend', IMetric>,
+  ): void {
+    const graph = (title: string, left: IMetric[]) => new GraphWidget({ title, left, width: 12, height: 6 });
+    new Dashboard(this, 'Dashboard', {
+      dashboardName: `${settings.name}-${Stack.of(this).region}`,
+      widgets: [
+        [
+          new TextWidget({
+            markdown: `# ${settings.name}\nRuns, what they cost, and what is stuck. A run's own report is \`runs/<run>/report.html\` in the bucket.`,
+            width: 24,
+            height: 2,
+          }),
+        ],
+        [
+          graph('Runs', [stateMachine.metricStarted(), stateMachine.metricSucceeded(), failed]),
+          graph('Spend by run, USD', [
+            new SearchExpression({
+              expression: 'SEARCH(\'Namespace="TempBalance" MetricName="SpendUsd"\', \'Sum\', 3600)',
+              label: '',
+              period: Duration.hours(1),
+            }),
+          ]),
+        ],
+        [
+          graph('Spend of all runs, USD an hour', [spend]),
+          graph('Duration of runs', [stateMachine.metricTime({ statistic: 'Maximum' })]),
+        ],
+        [graph('Stuck', [blocked, lost]), graph('Starting runs', [launch.metricInvocations(), launch.metricErrors()])],
+      ],
+    });
+  }
+}
+
+/** What runs report as they go, `TempBalance/SpendUsd`, summed over an hour whatever its dimensions are. */
+function spendOfAllRuns(): MathExpression {
+  return new MathExpression({
+    label: 'Spend of all runs, USD',
+    expression: 'SELECT SUM(SpendUsd) FROM "TempBalance"',
+    usingMetrics: {},
+    period: Duration.hours(1),
+  });
+}

@@ -1,0 +1,120 @@
+import { RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import {
+  EcsEc2ContainerDefinition,
+  EcsFargateContainerDefinition,
+  EcsJobDefinition,
+  EcsVolume,
+  type IEcsContainerDefinition,
+  LinuxParameters,
+  TmpfsMountOption,
+} from 'aws-cdk-lib/aws-batch';
+import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
+import { ContainerImage, LogDriver } from 'aws-cdk-lib/aws-ecs';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { grantAccess } from '../access.ts';
+import { acknowledge } from '../acknowledge.ts';
+import type { Settings } from '../settings.ts';
+import { imageOf } from './images.ts';
+
+/** The smallest machine of every GPU class has 4 vCPUs, 16 GiB and one GPU; the system and the agent need some of it. */
+const gpuJob = { cpu: 4, memory: Size.gibibytes(12), gpu: 1 };
+const cpuJob = { cpu: 4, memory: Size.gibibytes(16), ephemeralStorageSize: Size.gibibytes(50) };
+
+interface TrainingJobsProps {
+  readonly bucket: IBucket;
+  readonly settings: Pick<Settings, 'name' | 'logDays'>;
+}
+
+/** What AWS Batch runs for an epoch: the same program in two images, one with CUDA and one without. */
+export class TrainingJobs extends Construct {
+  /** Names and not revisions, so that a run in progress goes on after a deployment. */
+  readonly gpu: string;
+  readonly cpu: string;
+
+  constructor(scope: Construct, id: string, { bucket, settings }: TrainingJobsProps) {
+    super(scope, id);
+    const tasks = new ServicePrincipal('ecs-tasks.amazonaws.com');
+    const jobRole = new Role(this, 'JobRole', {
+      assumedBy: tasks.withConditions({ StringEquals: { 'aws:SourceAccount': Stack.of(this).account } }),
+      description: 'What a training job may do',
+    });
+    grantAccess(jobRole, bucket, 'train-epoch');
+    const executionRole = new Role(this, 'ExecutionRole', {
+      assumedBy: tasks,
+      description: 'Pulls images and writes logs',
+    });
+    acknowledge(executionRole, 'AwsSolutions-IAM5', 'ecr:GetAuthorizationToken knows no resources.', ['Resource::*']);
+
+    const shared = {
+      jobRole,
+      executionRole,
+      logging: LogDriver.awsLogs({
+        streamPrefix: 'train-epoch',
+        logGroup: new LogGroup(this, 'Logs', {
+          retention: settings.logDays,
+          removalPolicy: RemovalPolicy.DESTROY,
+        }),
+      }),
+      environment: {
+        AWS_REGION: Stack.of(this).region,
+        TEMPBALANCE_BUCKET: bucket.bucketName,
+        POWERTOOLS_SERVICE_NAME: settings.name,
+        POWERTOOLS_METRICS_NAMESPACE: 'TempBalance',
+        LOG_LEVEL: 'INFO',
+      },
+    };
+    const image = (name: string, dockerfile: string) =>
+      ContainerImage.fromDockerImageAsset(new DockerImageAsset(this, name, imageOf(dockerfile)));
+
+    this.gpu = this.define('Gpu', `${settings.name}-gpu`, (job) => {
+      const linuxParameters = new LinuxParameters(job, 'Linux', {
+        initProcessEnabled: true,
+        sharedMemorySize: Size.gibibytes(2),
+      });
+      linuxParameters.addTmpfs({
+        containerPath: '/tmp',
+        size: Size.mebibytes(256),
+        mountOptions: [TmpfsMountOption.NOSUID, TmpfsMountOption.NODEV],
+      });
+      return new EcsEc2ContainerDefinition(job, 'Container', {
+        ...shared,
+        ...gpuJob,
+        image: image('GpuImage', 'functions/train-epoch/Dockerfile'),
+        readonlyRootFilesystem: true,
+        user: '1000:1000',
+        linuxParameters,
+        volumes: [EcsVolume.host({ name: 'scratch', containerPath: '/scratch' })],
+      });
+    });
+    // Fargate knows neither scratch volumes nor tmpfs, so the root file system stays writable there.
+    this.cpu = this.define(
+      'Cpu',
+      `${settings.name}-cpu`,
+      (job) =>
+        new EcsFargateContainerDefinition(job, 'Container', {
+          ...shared,
+          ...cpuJob,
+          image: image('CpuImage', 'functions/train-epoch/Dockerfile.cpu'),
+          assignPublicIp: true,
+        }),
+    );
+  }
+
+  /** One attempt each: whether a job is tried again, and where, is the workflow's decision. */
+  private define(
+    id: string,
+    jobDefinitionName: string,
+    container: (scope: Construct) => IEcsContainerDefinition,
+  ): string {
+    new EcsJobDefinition(this, id, {
+      jobDefinitionName,
+      container: container(new Construct(this, `${id}Job`)),
+      retryAttempts: 1,
+      propagateTags: true,
+    });
+    return jobDefinitionName;
+  }
+}

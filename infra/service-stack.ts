@@ -1,0 +1,62 @@
+import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import { ManagedPolicy, PermissionsBoundary } from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
+import { Artifacts } from './constructs/artifacts.ts';
+import { Budget } from './constructs/budget.ts';
+import { Compute } from './constructs/compute.ts';
+import { Functions } from './constructs/functions.ts';
+import { Launching } from './constructs/launching.ts';
+import { Monitoring } from './constructs/monitoring.ts';
+import { Network } from './constructs/network.ts';
+import { Notifications } from './constructs/notifications.ts';
+import { TrainingJobs } from './constructs/training-jobs.ts';
+import { Workflow } from './constructs/workflow.ts';
+import type { Settings } from './settings.ts';
+
+export interface ServiceProps {
+  readonly settings: Settings;
+  /** The workflow document and where it was read. */
+  readonly document: string;
+  readonly documentPath: string;
+}
+
+/** The whole service, for any account and region. */
+export class ServiceStack extends Stack {
+  constructor(scope: Construct, { settings, document, documentPath }: ServiceProps) {
+    super(scope, settings.name, {
+      description: 'tempbalance: fine-tuning with little data, started by data sets, schedules and people',
+      analyticsReporting: false,
+    });
+    const { bucket } = new Artifacts(this, 'Artifacts', settings);
+    const notifications = new Notifications(this, 'Notifications', settings);
+    const { topic } = notifications;
+    const jobs = new TrainingJobs(this, 'Jobs', { bucket, settings });
+    const compute = new Compute(this, 'Compute', { network: new Network(this, 'Network'), jobs, settings });
+    const functions = new Functions(this, 'Functions', { bucket, compute: compute.choices, notifications, settings });
+    const launch = functions.get('launch');
+    const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });
+    const { stateMachine } = new Workflow(this, 'Workflow', {
+      document,
+      documentPath,
+      functions,
+      compute,
+      jobs,
+      settings,
+    });
+    const { queueArns } = compute;
+    new Monitoring(this, 'Monitoring', { stateMachine, launch, deadLetters, queueArns, topic, settings });
+    new Budget(this, 'Budget', { topic, settings });
+
+    // CloudFormation's dashboards take no tags.
+    Tags.of(this).add('tempbalance', settings.name, { excludeResourceTypes: ['AWS::CloudWatch::Dashboard'] });
+    if (settings.permissionsBoundary !== undefined) {
+      PermissionsBoundary.of(this).apply(
+        ManagedPolicy.fromManagedPolicyArn(this, 'PermissionsBoundary', settings.permissionsBoundary),
+      );
+    }
+    new CfnOutput(this, 'Bucket', { value: bucket.bucketName, description: 'profiles/, datasets/, runs/' });
+    new CfnOutput(this, 'Launch', { value: launch.functionName, description: 'Starts a run by hand' });
+    new CfnOutput(this, 'StateMachine', { value: stateMachine.stateMachineArn, description: 'Runs in progress' });
+    new CfnOutput(this, 'Topic', { value: topic.topicArn, description: 'Notifications' });
+  }
+}

@@ -1,0 +1,153 @@
+/** What a deployment can be asked for: the context key `tempbalance` in cdk.json, or `-c tempbalance='{...}'`. */
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { z } from 'zod';
+import { explainIssues, formatPath } from '../shared/config/problems.ts';
+import { type JsonSchema, keysAt } from '../shared/config/schema-walk.ts';
+import { messageOf, UserError } from '../shared/core/errors.ts';
+
+export const contextKey = 'tempbalance';
+
+const keptDays = Object.values(RetentionDays).filter(
+  (value): value is RetentionDays => typeof value === 'number' && value !== RetentionDays.INFINITE,
+);
+
+const isTimezone = (zone: string) => {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Minutes, hours, day of month, month, day of week, year; of the two days one is `?`. */
+const isCron = (text: string) => {
+  const fields = text.split(' ');
+  return (
+    fields.length === 6 &&
+    fields.every((field) => /^[A-Za-z0-9*?,/#-]+$/.test(field)) &&
+    (fields[2] === '?') !== (fields[4] === '?')
+  );
+};
+
+const days = () => z.int().min(1).max(3650);
+
+const scheduleSchema = z.strictObject({
+  profile: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be the name of a file in profiles/, without .yaml')
+    .describe('Which profile is trained again, on its newest data set: `profiles/<profile>.yaml`.'),
+  cron: z
+    .string()
+    .refine(isCron, 'must have six fields (minutes, hours, day of month, month, day of week, year), one day being ?')
+    .describe('When, in six fields: `0 3 ? * MON *` is every Monday at 3.'),
+  timezone: z
+    .string()
+    .refine(isTimezone, 'is not a time zone; write it as in Europe/Berlin')
+    .default('UTC')
+    .describe('The time zone that `cron` counts in.'),
+});
+
+const settingsSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{1,19}$/, 'must be 2 to 20 lower-case letters, digits and hyphens, beginning with a letter')
+    .default('tempbalance')
+    .describe('Name of the stack, and what the names in it begin with. Another name is another, separate service.'),
+  gpuClasses: z
+    .array(z.enum(['g4dn', 'g5', 'g6', 'g6e']))
+    .min(1)
+    .default(['g4dn', 'g5', 'g6'])
+    .describe('Instance classes that GPU jobs may run on; AWS Batch chooses by price and, on Spot, by capacity.'),
+  maxGpus: z.int().min(1).max(64).default(2).describe('GPU jobs at a time, on Spot and on-demand each.'),
+  maxVcpus: z.int().min(4).max(256).default(16).describe('vCPUs of Fargate at a time; a job for small models takes 4.'),
+  waitingLimitMinutes: z
+    .int()
+    .min(10)
+    .max(1440)
+    .default(15)
+    .describe('How long a job may wait for a Spot instance before it is cancelled, so that the run goes on on-demand.'),
+  scaleDownDelayMinutes: z
+    .int()
+    .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 10_080), 'must be 0, or from 20 to 10080')
+    .default(20)
+    .describe('How long a GPU machine is kept after a job, so that the next epoch finds it warm; 0 keeps none.'),
+  functionMemoryMb: z
+    .int()
+    .min(512)
+    .max(10_240)
+    .default(3008)
+    .describe('Memory of the functions that read data and take spectra; new accounts are limited to 3008.'),
+  notificationEmail: z.email('is not an e-mail address').optional().describe('Who is told of runs, alarms and spend.'),
+  monthlyBudgetUsd: z.number().positive().default(50).describe('AWS Budgets warns at 80 % and 100 % of it.'),
+  budgetScope: z
+    .enum(['account', 'tag'])
+    .default('account')
+    .describe('What the budget counts: the account, or what is tagged (activate the tag for cost allocation first).'),
+  hourlySpendAlarmUsd: z
+    .number()
+    .positive()
+    .default(5)
+    .describe('An alarm is raised when the runs of one hour have cost more than this.'),
+  schedules: z.array(scheduleSchema).max(50).default([]).describe('When profiles are trained again.'),
+  retention: z
+    .strictObject({
+      rejectedDays: days().default(30).describe('Days that data sets in `rejected/` are kept.'),
+      replacedDays: days().default(7).describe('Days that replaced and deleted versions of objects are kept.'),
+      accessLogDays: days().default(90).describe('Days that access logs of the bucket are kept.'),
+      runFilesDays: days()
+        .optional()
+        .describe('Days after which files of runs larger than 1 MiB (weights, exported models) are deleted.'),
+    })
+    .prefault({})
+    .describe('How long things in the bucket are kept.'),
+  logDays: z
+    .int()
+    .refine((value) => keptDays.includes(value), `must be one of ${keptDays.join(', ')}`)
+    .default(RetentionDays.ONE_MONTH)
+    .describe('Days that logs are kept.'),
+  removal: z
+    .enum(['retain', 'destroy'])
+    .default('retain')
+    .describe('What happens to the bucket when the stack is deleted; only an empty one can be destroyed.'),
+  permissionsBoundary: z
+    .string()
+    .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')
+    .optional()
+    .describe('Managed policy that bounds every role, where the account asks for one.'),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
+
+export const settingsJsonSchema = () => z.toJSONSchema(settingsSchema, { io: 'input' }) as JsonSchema;
+
+/**
+ * Checks what the CDK context has under `tempbalance` and fills in the defaults.
+ * @param context the value there; text is taken for JSON, as `-c` gives it.
+ * @throws UserError listing every problem with its key and what is allowed.
+ */
+export function parseSettings(context: unknown): Settings {
+  const input = typeof context === 'string' ? fromJson(context) : (context ?? {});
+  const parsed = settingsSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const schema = settingsJsonSchema();
+  const problems = explainIssues(parsed.error.issues, input, (path) => keysAt(schema, input, path));
+  const lines = problems.map(({ path, what, hint }) => {
+    const key = formatPath(path) || 'the settings';
+    return hint ? `  ${key}: ${what}\n      ${hint}` : `  ${key}: ${what}`;
+  });
+  const count = lines.length === 1 ? 'a problem' : `${lines.length} problems`;
+  throw new UserError(`context "${contextKey}" has ${count}:\n\n${lines.join('\n')}`);
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UserError(`is not JSON (${messageOf(cause)})`, {
+      where: `context "${contextKey}"`,
+      remedy: `For example: -c ${contextKey}='{"name":"burgers"}'`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { RunError } from '../core/errors.ts';
+import type { ProgressEvent, TaskContext } from '../pipeline/context.ts';
+import { mostShards } from '../pipeline/history.ts';
+import type { Resources } from '../pipeline/resources.ts';
+import type { ComputeChoices } from './environment.ts';
+
+export interface CloudOptions {
+  readonly store: ArtifactStore;
+  readonly emit: (event: ProgressEvent) => void;
+  readonly localPath?: TaskContext['localPath'];
+  /** Absent in tasks that open neither data nor engine nor solver. */
+  readonly resources?: Resources;
+  /** Absent in tasks that choose no machine. */
+  readonly compute?: ComputeChoices | undefined;
+  readonly interrupted?: () => boolean;
+}
+
+/** What a function solves in about half a minute with two threads of OpenBLAS. */
+const flopsPerShard = 1e12;
+
+/** From the submission of a job to its first step on a warm machine: image, process, data. */
+const startSeconds = 60;
+
+/** AWS ends an execution whose history has so many events. */
+const historyEvents = 25_000;
+
+const refuse = (what: string) => (): never => {
+  throw new RunError(`this task can't ${what}`, { remedy: 'That is a fault in the deployment: report it.' });
+};
+
+/** The outside world of a function or a container in AWS. */
+export function cloudContext(options: CloudOptions): TaskContext {
+  const { store, emit, compute, localPath = refuse('fetch data'), interrupted = () => false } = options;
+  const resources = options.resources ?? {
+    planWorkload: refuse('read data'),
+    openWorkload: refuse('start an engine'),
+    openSolver: refuse('compute eigenvalues'),
+  };
+  return {
+    store,
+    now: () => new Date(),
+    newAttempt: () => randomBytes(6).toString('hex'),
+    localPath,
+    ...resources,
+    computeFor: ({ target, market }) => (compute ? compute[target][market] : refuse('choose machines')()),
+    shardsFor: (flops) => Math.min(mostShards, Math.max(1, Math.ceil(flops / flopsPerShard))),
+    startSeconds,
+    historyEvents,
+    interrupted,
+    versions: { tempbalance: packageJson.version, node: process.version },
+    emit,
+  };
+}

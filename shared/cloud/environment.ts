@@ -1,0 +1,31 @@
+/** What a deployment tells its functions and containers: environment variables. */
+import { z } from 'zod';
+import { RunError } from '../core/errors.ts';
+
+const choiceSchema = z.object({ queue: z.string(), definition: z.string() });
+const marketsSchema = z.object({ spot: choiceSchema, onDemand: choiceSchema });
+
+/** The job queue and definition for every kind of machine. */
+export const computeChoicesSchema = z.object({ gpu: marketsSchema, cpu: marketsSchema });
+export type ComputeChoices = z.output<typeof computeChoicesSchema>;
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws RunError when the variable is not set. */
+export function required(environment: Environment, name: string): string {
+  const value = environment[name];
+  if (value) return value;
+  throw new RunError('is not set', { where: name, remedy: 'The deployment sets it: deploy again.' });
+}
+
+/** Undefined where this task does not choose machines. @throws RunError when it is not what a deployment writes. */
+export function computeChoices(environment: Environment): ComputeChoices | undefined {
+  const text = environment.TEMPBALANCE_COMPUTE;
+  if (text === undefined) return undefined;
+  try {
+    return computeChoicesSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new RunError('does not name the queues and job definitions', { where: 'TEMPBALANCE_COMPUTE', cause });
+  }
+}

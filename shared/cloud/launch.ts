@@ -1,0 +1,160 @@
+/** Starts a run: because a data set arrived, because it is time, or because a person asks for it. */
+import { createHash } from 'node:crypto';
+import { HeadObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
+import { ExecutionAlreadyExists, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { z } from 'zod';
+import { encodeJson } from '../checkpoints/json.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import { s3Store } from '../checkpoints/s3-store.ts';
+import { UserError } from '../core/errors.ts';
+import { datasetFolder, isProfileName, profileKey, profileOfDataset, profileSettings } from './profile.ts';
+
+const profileField = z.string().refine(isProfileName, 'must be letters, digits, ".", "_" and "-", 60 at most');
+
+/** S3's event for a new object, as EventBridge delivers it. */
+const arrivalSchema = z.object({
+  source: z.literal('aws.s3'),
+  detail: z.object({
+    bucket: z.object({ name: z.string() }),
+    object: z.object({ key: z.string(), 'version-id': z.string().optional() }),
+  }),
+});
+
+const scheduledSchema = z.strictObject({
+  profile: profileField,
+  schedule: z.string().describe('Name of the schedule.'),
+  time: z.string().describe('For when it was due.'),
+});
+
+const requestSchema = z.strictObject({
+  profile: profileField,
+  dataset: z.string().optional().describe('Key in the bucket; absent: the newest below datasets/<profile>/.'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,30}$/, 'must be letters, digits, ".", "_" and "-", 30 at most')
+    .optional()
+    .describe('Ends the name of the run; absent: the run is named after the data set, and started once.'),
+});
+
+export const launchInputSchema = z.union([arrivalSchema, scheduledSchema, requestSchema]);
+export type LaunchInput = z.output<typeof launchInputSchema>;
+
+/** What a launch needs of AWS. */
+export interface LaunchContext {
+  readonly s3: S3Client;
+  readonly sfn: SFNClient;
+  readonly bucket: string;
+  readonly stateMachine: string;
+}
+
+/** `exists`: the run was started before; `superseded`: a newer version of the data set has come, or it was deleted. */
+export interface Launched {
+  readonly status: 'started' | 'exists' | 'superseded';
+  /** Key prefix of the run. */
+  readonly run?: string;
+  readonly reason: string;
+}
+
+/** A data set of a profile, and what tells this start from others. */
+interface Start {
+  readonly profile: string;
+  readonly key: string;
+  readonly versionId?: string | undefined;
+  readonly occasion: readonly string[];
+  readonly name?: string | undefined;
+}
+
+/**
+ * Writes the run's request and starts an execution of its name, which follows from what is asked for: the same event twice,
+ * or an event of a version that is no longer the newest, starts nothing.
+ * @throws UserError when there is no such profile or data set, or the profile has problems.
+ */
+export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<Launched> {
+  const { bucket } = ctx;
+  const start = await startOf(ctx, input);
+  if (!start) return { status: 'superseded', reason: 'the data set was replaced or deleted since' };
+  const { profile, key, versionId } = start;
+  const store = s3Store({ client: ctx.s3, bucket });
+  const text = await store.get(profileKey(profile));
+  if (!text) {
+    throw new UserError('there is no such profile', {
+      where: `s3://${bucket}/${profileKey(profile)}`,
+      remedy: `Upload a run file there, or put the data set below the name of a profile: datasets/<profile>/.`,
+    });
+  }
+  const address = `s3://${bucket}/${key}${versionId === undefined ? '' : `?versionId=${versionId}`}`;
+  const config = profileSettings(new TextDecoder().decode(text.bytes), bucket, profile, address);
+  const run = `runs/${runName(start)}`;
+  const request = { version: 1, config, source: `s3://${bucket}/${profileKey(profile)}`, overrides: [] };
+  await store.putIfAbsent(runKeys.request(run), encodeJson(request));
+  return startExecution(ctx, run);
+}
+
+/** Starts the workflow on a run whose request is written; once for each name. */
+async function startExecution(
+  { sfn, stateMachine }: Pick<LaunchContext, 'sfn' | 'stateMachine'>,
+  run: string,
+  name = run.split('/').at(-1)!,
+): Promise<Launched> {
+  try {
+    await sfn.send(new StartExecutionCommand({ stateMachineArn: stateMachine, name, input: JSON.stringify({ run }) }));
+    return { status: 'started', run, reason: `execution ${name}` };
+  } catch (error) {
+    if (error instanceof ExecutionAlreadyExists) return { status: 'exists', run, reason: `execution ${name}` };
+    throw error;
+  }
+}
+
+/** `burgers-1f3a9c0d2b4e`, or `burgers-<name>`. */
+function runName({ profile, key, versionId, occasion, name }: Start): string {
+  if (name !== undefined) return `${profile}-${name}`;
+  const identity = JSON.stringify([key, versionId ?? null, ...occasion]);
+  return `${profile}-${createHash('sha256').update(identity).digest('hex').slice(0, 12)}`;
+}
+
+async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | undefined> {
+  if ('detail' in input) {
+    const { key, 'version-id': versionId } = input.detail.object;
+    const profile = profileOfDataset(key);
+    if (profile === undefined || !isProfileName(profile)) {
+      throw new UserError('is not the key of a profile’s data set', {
+        where: `s3://${ctx.bucket}/${key}`,
+        remedy: 'Upload data sets to datasets/<profile>/<file>.',
+      });
+    }
+    const newest = await versionOf(ctx, key);
+    const isNewest = newest && (versionId === undefined || newest.versionId === versionId);
+    return isNewest ? { profile, key, versionId: newest.versionId, occasion: [] } : undefined;
+  }
+  const { profile } = input;
+  const key = ('dataset' in input ? input.dataset : undefined) ?? (await newestDataset(ctx, profile));
+  const version = await versionOf(ctx, key);
+  if (!version) throw new UserError('there is no such data set', { where: `s3://${ctx.bucket}/${key}` });
+  const { versionId } = version;
+  if ('schedule' in input) return { profile, key, versionId, occasion: [input.schedule, input.time] };
+  return { profile, key, versionId, occasion: [], name: input.name };
+}
+
+/** The newest version of an object; undefined where there is none. */
+async function versionOf({ s3, bucket }: LaunchContext, key: string): Promise<{ versionId?: string } | undefined> {
+  try {
+    const { VersionId: versionId } = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    return versionId === undefined || versionId === 'null' ? {} : { versionId };
+  } catch (error) {
+    if ((error as { name?: string }).name === 'NotFound') return undefined;
+    throw error;
+  }
+}
+
+async function newestDataset({ s3, bucket }: LaunchContext, profile: string): Promise<string> {
+  const folder = datasetFolder(profile);
+  let newest: { key: string; at: number } | undefined;
+  for await (const page of paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: folder })) {
+    for (const { Key: key, Size: size, LastModified: modified } of page.Contents ?? []) {
+      const at = modified?.getTime() ?? 0;
+      if (key && size && !key.endsWith('/') && (!newest || at >= newest.at)) newest = { key, at };
+    }
+  }
+  if (newest) return newest.key;
+  throw new UserError('holds no data set', { where: `s3://${bucket}/${folder}`, remedy: 'Upload one there.' });
+}

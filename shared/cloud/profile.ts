@@ -1,0 +1,42 @@
+/** A profile: a run file in the bucket, which a data set of the profile's name starts a run by. */
+import { parseRunFile } from '../config/parse-run-file.ts';
+import type { RunConfig } from '../config/run-file.ts';
+import { UserError } from '../core/errors.ts';
+
+export const profileKey = (profile: string): string => `profiles/${profile}.yaml`;
+export const datasetFolder = (profile: string): string => `datasets/${profile}/`;
+
+/** The profile of a data set's key, `datasets/<profile>/...`; undefined for other keys. */
+export const profileOfDataset = (key: string): string | undefined => /^datasets\/([^/]+)\/.*[^/]$/.exec(key)?.[1];
+
+/** Whether it can be the name of a profile, and so the beginning of a run's name. */
+export const isProfileName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$/.test(name);
+
+/**
+ * The settings of a run of a profile on a data set. Relative paths count from the top of the bucket.
+ * @param text of the profile.
+ * @throws UserError listing everything that is wrong with it.
+ */
+export function profileSettings(text: string, bucket: string, profile: string, dataset: string): RunConfig {
+  const label = `s3://${bucket}/${profileKey(profile)}`;
+  const config = parseRunFile(text, label, [
+    { path: ['dataset', 'path'], value: dataset, text: `dataset.path=${dataset}` },
+  ]);
+  const { weights } = config.model;
+  return {
+    ...config,
+    model: weights === undefined ? config.model : { ...config.model, weights: addressOf(weights, bucket, label) },
+    output: { ...config.output, folder: 'runs' },
+  };
+}
+
+function addressOf(path: string, bucket: string, label: string): string {
+  if (path.startsWith('s3://')) return path;
+  if (path.startsWith('/') || path.startsWith('~') || path.split('/').includes('..')) {
+    throw new UserError(`model.weights: ${path} is a path on some machine`, {
+      where: label,
+      remedy: 'Upload the file to weights/ in the bucket, and write weights/<file>.',
+    });
+  }
+  return `s3://${bucket}/${path.replace(/^\.\//, '')}`;
+}

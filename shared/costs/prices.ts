@@ -1,0 +1,76 @@
+/** What cloud resources cost: a dated table by region, and the cost of what a task used. */
+import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
+import { didYouMean } from '../core/suggest.ts';
+
+const usd = (text: string) => z.number().positive().describe(text);
+
+export const regionPricesSchema = z
+  .strictObject({
+    instances: z
+      .record(z.string(), z.number().positive())
+      .describe('On-demand price of an instance type, in US dollars an hour; Spot costs less and is counted alike.'),
+    fargateVcpuHour: usd('Fargate, x86, for a processor and hour.'),
+    fargateGbHour: usd('Fargate, x86, for a GB of memory and hour.'),
+    lambdaGbSecond: usd('Lambda, x86, for a GB of memory and second.'),
+    lambdaRequest: usd('Lambda, for a request.'),
+    s3Write: usd('S3 standard, for a PUT, COPY, POST or LIST request.'),
+    s3Read: usd('S3 standard, for a GET request.'),
+    s3GbMonth: usd('S3 standard, for a GB and month.'),
+    stateTransition: usd('Step Functions standard, for a state transition.'),
+  })
+  .describe('Prices in a region, in US dollars.');
+export type RegionPrices = z.output<typeof regionPricesSchema>;
+
+export const priceTableSchema = z.strictObject({
+  version: z.literal(1),
+  date: z.iso.date().describe('When the prices were looked up.'),
+  source: z.string().describe('Where.'),
+  regions: z.record(z.string(), regionPricesSchema),
+});
+export type PriceTable = z.output<typeof priceTableSchema>;
+
+/** @throws UserError when the table doesn't have the region. */
+export function pricesOf({ regions, date }: PriceTable, region: string): RegionPrices {
+  const prices = regions[region];
+  if (prices) return prices;
+  const known = Object.keys(regions);
+  throw new UserError(`there are no prices of ${region} in the table of ${date}`, {
+    remedy: `${didYouMean(region, known) || `It has ${known.join(', ')}.`} \`tempbalance prices --region ${region}\` adds them.`,
+  });
+}
+
+/** What a task used of the cloud. */
+export type Usage =
+  | { readonly kind: 'instance'; readonly instance: string; readonly seconds: number }
+  | { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number; readonly seconds: number }
+  | { readonly kind: 'lambda'; readonly memoryGb: number; readonly seconds: number };
+
+/** What a resource costs a second while it is used, in US dollars. @throws UserError for an unknown instance type. */
+export function usdPerSecond(usage: Usage, prices: RegionPrices): number {
+  switch (usage.kind) {
+    case 'instance': {
+      const hour = prices.instances[usage.instance];
+      if (hour !== undefined) return hour / 3600;
+      const known = Object.keys(prices.instances);
+      throw new UserError(`there is no price of ${usage.instance}`, {
+        remedy: didYouMean(usage.instance, known) || `The table has ${known.join(', ')}.`,
+      });
+    }
+    case 'fargate':
+      return (usage.vcpus * prices.fargateVcpuHour + usage.memoryGb * prices.fargateGbHour) / 3600;
+    case 'lambda':
+      return usage.memoryGb * prices.lambdaGbSecond;
+  }
+}
+
+/** Fargate and EC2 bill at least a minute. */
+const leastSeconds = 60;
+
+/** What was used, in US dollars. @throws UserError for an unknown instance type. */
+export function usdOf(usage: Usage, prices: RegionPrices): number {
+  const rate = usdPerSecond(usage, prices);
+  return usage.kind === 'lambda'
+    ? rate * usage.seconds + prices.lambdaRequest
+    : rate * Math.max(usage.seconds, leastSeconds);
+}

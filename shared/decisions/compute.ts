@@ -1,0 +1,82 @@
+/** Where a deployed run trains, and where it goes on after a job failed. */
+import { z } from 'zod';
+
+export const targets = ['gpu', 'cpu'] as const;
+export type Target = (typeof targets)[number];
+
+export const markets = ['spot', 'onDemand'] as const;
+export type Market = (typeof markets)[number];
+
+export const computeSchema = z
+  .strictObject({
+    target: z
+      .enum(['auto', ...targets])
+      .default('auto')
+      .describe(
+        'What kind of machine trains. auto: a GPU from ten million parameters or 1e11 operations a step on, else CPUs.',
+      ),
+    gpuClass: z
+      .enum(['g4dn', 'g5', 'g6', 'g6e'])
+      .optional()
+      .describe('Class of GPU instances; absent: what the deployment prefers.'),
+    spot: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Train on Spot instances; after two interruptions, or when none is to be had, the run turns to on-demand ones.',
+      ),
+    waitingLimitMinutes: z
+      .int()
+      .min(10)
+      .max(1440)
+      .default(30)
+      .describe("Minutes to wait for a Spot instance; enforced by the deployment's queue."),
+    epochsPerTask: z
+      .union([z.literal('auto'), z.int().positive()])
+      .default('auto')
+      .describe(
+        'Epochs that a container trains before it ends; results are the same. auto: so many that starting it is at most a tenth of its time, for half an hour at most. On this machine nothing has to be started: auto is 1.',
+      ),
+  })
+  .describe('Machines of a deployed run; without effect on a run on this machine, except for epochsPerTask.');
+export type ComputeConfig = z.infer<typeof computeSchema>;
+
+const gpuParameters = 1e7;
+const gpuStepFlops = 1e11;
+
+/** What the setting says; `auto` takes a GPU where an optimizer step would keep CPU cores busy for seconds. */
+export function chooseTarget(
+  setting: ComputeConfig['target'],
+  { parameters, stepFlops }: { parameters: number; stepFlops: number },
+): Target {
+  if (setting !== 'auto') return setting;
+  return parameters >= gpuParameters || stepFlops >= gpuStepFlops ? 'gpu' : 'cpu';
+}
+
+/** Why a job left no result: its machine was taken away, none was to be had, or anything else that may pass. */
+export type JobFailure = 'interruption' | 'waiting' | 'passing';
+
+/** What is counted of the jobs that left no result. */
+export interface Tries {
+  readonly market: Market;
+  /** Spot instances taken away, in this execution. */
+  readonly interruptions: number;
+  /** Other failures at this epoch. */
+  readonly failures: number;
+}
+
+const interruptionsOnSpot = 2;
+const mostFailures = 3;
+
+/** Jobs that an epoch may take: interrupted ones, one that waited in vain, those that failed otherwise, one that succeeds. */
+export const mostTries = interruptionsOnSpot + 1 + mostFailures + 1;
+
+/** How to try again after a failure; undefined when it has been tried often enough. */
+export function triesAfter(failure: JobFailure, { market, interruptions, failures }: Tries): Tries | undefined {
+  if (market === 'spot' && failure === 'waiting') return { market: 'onDemand', interruptions, failures };
+  if (market === 'spot' && failure === 'interruption') {
+    const count = interruptions + 1;
+    return { market: count < interruptionsOnSpot ? 'spot' : 'onDemand', interruptions: count, failures };
+  }
+  return failures < mostFailures ? { market, interruptions, failures: failures + 1 } : undefined;
+}

@@ -1,0 +1,43 @@
+/** How long a training job may run, and how many epochs it trains. */
+import type { ComputeConfig } from './compute.ts';
+import type { Budget } from './config.ts';
+import { secondsLeft } from './decide.ts';
+
+/** A job without a budget that runs longer than this hangs. */
+const longestAttemptSeconds = 86_400;
+
+/** The shortest limit that AWS Batch takes. */
+const shortestAttemptSeconds = 60;
+
+/** What a lost machine may cost at most: the time since the last commit is lost, the container's start-up too. */
+const longestGroupSeconds = 1800;
+
+/** Share of a container's time that its start may take. */
+const startShare = 0.1;
+
+/** How long a job may run after `spent` seconds of the run, in whole seconds: what is left of the budget, or a day. */
+export function attemptSeconds(spent: number, budget: Budget): number {
+  const left = Math.ceil(secondsLeft(spent, budget));
+  return Math.max(shortestAttemptSeconds, Math.min(left, longestAttemptSeconds));
+}
+
+/** Whether a job's limit was what was left of a budget, and not a guard against hanging. */
+export const isBudgetCap = (seconds: number): boolean => seconds < longestAttemptSeconds;
+
+/**
+ * Epochs that a container trains, commits between them included: as many as it is told to or, with `auto`, so many that
+ * its start of `startSeconds` is at most a tenth of its time, within what is left of the budget and half an hour. Before
+ * the first epoch is measured the task that makes epoch 0 trains it too.
+ */
+export function epochsPerTask(
+  setting: ComputeConfig['epochsPerTask'],
+  measured: { startSeconds: number; epochSeconds: number | undefined; secondsLeft: number },
+): number {
+  if (setting !== 'auto') return setting;
+  const { startSeconds, epochSeconds } = measured;
+  if (startSeconds <= 0) return 1;
+  if (epochSeconds === undefined) return 2;
+  const worthwhile = Math.ceil((startSeconds * (1 - startShare)) / (startShare * epochSeconds));
+  const affordable = Math.floor(Math.min(measured.secondsLeft, longestGroupSeconds) / epochSeconds);
+  return Math.max(1, Math.min(worthwhile, affordable));
+}

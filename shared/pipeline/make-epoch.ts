@@ -1,0 +1,146 @@
+/** One epoch as an attempt: trained, or the model before training, and evaluated. */
+import { encodeJson } from '../checkpoints/json.ts';
+import type { Manifest } from '../checkpoints/manifest.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import { describeChanges } from '../config/changes.ts';
+import { elapsedSeconds } from '../core/elapsed.ts';
+import { InterruptedError } from '../core/errors.ts';
+import { readPretrained } from '../models/pretrained.ts';
+import type { HostTensors } from '../tensors/tensor.ts';
+import type { Workload } from '../training/workload.ts';
+import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
+import { ratesInForce } from './balanced-rates.ts';
+import type { TaskContext } from './context.ts';
+import { attemptOf, isTakenOver, leave } from './execution.ts';
+import type { PipelineState } from './messages.ts';
+import { type EpochMetrics, files, type RunRecord, readLastCommit, readRunRecord } from './records.ts';
+
+/** @throws InterruptedError when this process was told to end. */
+export function refuseWhenInterrupted(ctx: TaskContext): void {
+  if (ctx.interrupted()) throw new InterruptedError('the training task was told to end; what is committed is kept');
+}
+
+/**
+ * Makes the epoch after the last commit; where nothing is committed, epoch 0; none where another execution has the run.
+ * @returns the state with the attempt and, of a trained epoch, how long it took.
+ * @throws InterruptedError after the step under way when this process was told to end.
+ */
+export async function makeEpoch(
+  ctx: TaskContext,
+  state: PipelineState,
+): Promise<{ state: PipelineState; epochSeconds: number | undefined }> {
+  refuseWhenInterrupted(ctx);
+  const { run } = state;
+  const head = await readLastCommit(ctx.store, run);
+  if (isTakenOver(head, state)) return { state: leave(ctx, state), epochSeconds: undefined };
+  const record = await readRunRecord(ctx.store, run);
+  const workload = await ctx.openWorkload(record.config);
+  await noteEngine(ctx, record, run, workload.engine);
+  return head
+    ? trainAfter(ctx, state, { record, workload, head })
+    : { state: await begin(ctx, state, record, workload), epochSeconds: undefined };
+}
+
+/** Keeps what trains on record; a change of it is a part of the run's history. */
+async function noteEngine(ctx: TaskContext, record: RunRecord, run: string, engine: string): Promise<void> {
+  const before = record.versions.engine;
+  if (before === engine) return;
+  const notes = before === undefined ? [] : describeChanges({ versions: { engine: before } }, { versions: { engine } });
+  for (const message of notes) ctx.emit({ type: 'warning', message });
+  const at = ctx.now().toISOString();
+  const versions = { ...record.versions, engine };
+  const history = [...record.history, ...notes.map((what) => ({ at, what }))];
+  await ctx.store.put(runKeys.record(run), encodeJson({ ...record, versions, history }));
+}
+
+/** The model before training, measured like every other epoch. */
+async function begin(
+  ctx: TaskContext,
+  state: PipelineState,
+  { config }: RunRecord,
+  workload: Workload,
+): Promise<PipelineState> {
+  const { weights } = config.model;
+  const parameters = weights
+    ? await readPretrained(await ctx.localPath(weights), workload.parameters)
+    : workload.initialise();
+  const clock = ctx.now();
+  const measured: EpochMetrics = {
+    epoch: 0,
+    trainLoss: null,
+    losses: [],
+    metrics: await workload.evaluate(parameters),
+    seconds: 0,
+    baseLearningRate: null,
+    applied: [],
+    engine: workload.engine,
+  };
+  const seconds = elapsedSeconds(clock, ctx.now());
+  return attempted(ctx, state, { ...measured, seconds }, { [files.model]: parameters }, 'the model before training');
+}
+
+/** Trains with the rates of the last analysis, and evaluates on the validation data. */
+async function trainAfter(
+  ctx: TaskContext,
+  state: PipelineState,
+  { record, workload, head }: { record: RunRecord; workload: Workload; head: Manifest },
+): Promise<{ state: PipelineState; epochSeconds: number }> {
+  const parameters = await (await openCommittedTensors(ctx, head, files.model)).readAll();
+  const optimizerState = await readCommittedTensors(ctx, head, files.optimizer);
+  const rates = await ratesInForce(ctx, head, record);
+
+  const epoch = head.epoch + 1;
+  const clock = ctx.now();
+  const trained = await workload.train(epoch, parameters, optimizerState, rates.parameters, (progress) => {
+    ctx.emit({ type: 'step', epoch, ...progress });
+    refuseWhenInterrupted(ctx);
+  });
+  const diverged = (reason: string) => ({
+    state: divergedState({ ...state, epoch }, reason),
+    epochSeconds: elapsedSeconds(clock, ctx.now()),
+  });
+  if (trained.diverged) {
+    const { step, loss } = trained.diverged;
+    return diverged(`the loss became ${loss} in epoch ${epoch}, step ${step}`);
+  }
+  const metrics = await workload.evaluate(trained.parameters);
+  const { metric } = record.config.convergence;
+  if (!Number.isFinite(metrics[metric])) return diverged(`${metric} became ${metrics[metric]} in epoch ${epoch}`);
+
+  const epochSeconds = elapsedSeconds(clock, ctx.now());
+  const measured: EpochMetrics = {
+    epoch,
+    trainLoss: trained.loss,
+    losses: trained.losses,
+    metrics: Object.fromEntries(
+      Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]),
+    ),
+    seconds: epochSeconds,
+    baseLearningRate: trained.baseLearningRate,
+    applied: trained.applied,
+    engine: workload.engine,
+  };
+  const tensors = { [files.model]: trained.parameters, [files.optimizer]: trained.state };
+  return { state: await attempted(ctx, state, measured, tensors, `epoch ${epoch} is trained`), epochSeconds };
+}
+
+/** Writes an attempt's tensors and measurements, for the analysis. */
+async function attempted(
+  ctx: TaskContext,
+  state: PipelineState,
+  measured: EpochMetrics,
+  tensors: Readonly<Record<string, HostTensors>>,
+  reason: string,
+): Promise<PipelineState> {
+  const at = { run: state.run, epoch: measured.epoch, attempt: attemptOf(state, ctx.newAttempt()) };
+  const written = await allWritten(
+    ...Object.entries(tensors).map(([file, values]) => writeTensors(ctx, at, file, values)),
+    writeJson(ctx, at, files.metrics, measured),
+  );
+  return { ...state, ...at, files: written, decision: { next: 'analyse', outcome: 'running', reason } };
+}
+
+/** Nothing of a diverged epoch is kept: the last commit stays, and the best epoch is exported. */
+function divergedState(state: PipelineState, reason: string): PipelineState {
+  return { ...state, attempt: '', files: {}, decision: { next: 'finalise', outcome: 'diverged', reason } };
+}

@@ -1,0 +1,54 @@
+import type { RunConfig } from '../config/run-file.ts';
+import { openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
+import type { SpectraPool } from '../spectra/solvers/pool.ts';
+import type { SolverChoice } from '../spectra/solvers/solver.ts';
+import type { Workload } from '../training/workload.ts';
+import type { TrajectoryPlan } from '../training/workloads/trajectories.ts';
+import type { TaskContext } from './context.ts';
+import { planWorkload, startWorkload } from './open-workload.ts';
+
+/** The part of a task's context that is costly to open. */
+export type Resources = Pick<TaskContext, 'planWorkload' | 'openWorkload' | 'openSolver'>;
+
+export interface ResourceOptions {
+  /** Where a data set is on this machine. */
+  readonly localPath: TaskContext['localPath'];
+  readonly warn: (message: string) => void;
+  /** Other than `auto`: instead of what the run has on record. */
+  readonly solver?: SolverChoice;
+}
+
+const keyOf = ({ model, dataset, training }: RunConfig) => JSON.stringify({ model, dataset, training });
+
+/** What is known under a key, opened when first asked for; a failure is not kept. */
+function once<Key, Opened>(known: Map<Key, Promise<Opened>>, key: Key, open: () => Promise<Opened>): Promise<Opened> {
+  const opened = known.get(key) ?? open();
+  known.set(key, opened);
+  opened.catch(() => known.delete(key));
+  return opened;
+}
+
+/** Data, models, engines and solvers, each opened once in this process. */
+export function openedOnce({ localPath, warn, solver = 'auto' }: ResourceOptions): Resources {
+  const plans = new Map<string, Promise<TrajectoryPlan>>();
+  const workloads = new Map<string, Promise<Workload>>();
+  const solvers = new Map<number, Promise<SpectraPool>>();
+  const plan = (config: RunConfig) =>
+    once(plans, keyOf(config), async () => {
+      const path = await localPath(config.dataset.path);
+      return planWorkload({ ...config, dataset: { ...config.dataset, path } });
+    });
+  return {
+    planWorkload: plan,
+    openWorkload: (config) =>
+      once(workloads, keyOf(config), async () => startWorkload(await plan(config), config, warn)),
+    openSolver(flops, recorded) {
+      const options = { flops, note: warn };
+      return once(solvers, flops, () =>
+        solver === 'auto'
+          ? openSolver(solverChoiceOf(recorded), options).catch(() => openSolver('auto', options))
+          : openSolver(solver, options),
+      );
+    },
+  };
+}

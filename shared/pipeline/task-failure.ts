@@ -1,0 +1,101 @@
+/** What a failed training job means. Pure: from what the state machine says of it to what is to be done. */
+import { z } from 'zod';
+import { messageOf } from '../core/errors.ts';
+import type { JobFailure } from '../decisions/compute.ts';
+import type { TaskError } from './messages.ts';
+
+/** Exit codes of the training container; `retry` for what may pass, such as SIGTERM, or a store that does not answer. */
+export const trainingExitCodes = { done: 0, failed: 1, userError: 2, retry: 75 } as const;
+
+const retried = ['InterruptedError', 'TransientError'];
+
+/** Whether a training task that failed with this error is to be run again; such a task leaves no result. */
+export const mayPass = (error: unknown): boolean => error instanceof Error && retried.includes(error.name);
+
+/** The container's exit code for an error. */
+export function exitCodeOf(error: unknown): number {
+  if (mayPass(error)) return trainingExitCodes.retry;
+  return error instanceof Error && error.name === 'UserError' ? trainingExitCodes.userError : trainingExitCodes.failed;
+}
+
+/** `final`: no use in trying again; `timeout`: the job ran as long as it was allowed to. */
+export interface ClassifiedFailure {
+  readonly kind: JobFailure | 'timeout' | 'final';
+  /** `UserError` where the user has to mend something. */
+  readonly name: string;
+  readonly message: string;
+}
+
+const containerSchema = z.looseObject({
+  ExitCode: z.number().nullish(),
+  Reason: z.string().nullish(),
+  LogStreamName: z.string().nullish(),
+});
+/** The part of AWS Batch's job description that says how a job ended. */
+const jobSchema = z.looseObject({
+  JobId: z.string().nullish(),
+  StatusReason: z.string().nullish(),
+  Container: containerSchema.nullish(),
+});
+type Job = z.infer<typeof jobSchema>;
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a failed task said: the message inside a function's error report, or the cause as it is. */
+export function plainMessage({ Error: name, Cause: cause }: TaskError): string {
+  const report = z.looseObject({ errorMessage: z.string() }).safeParse(parsed(cause));
+  return report.success ? report.data.errorMessage : cause || name;
+}
+
+function kindOf({ StatusReason: status, Container: container }: Job): ClassifiedFailure['kind'] {
+  const code = container?.ExitCode;
+  const reason = status ?? '';
+  if (reason.startsWith('Host EC2')) return 'interruption';
+  if (reason.includes('JobStateTimeLimit')) return reason.includes('MISCONFIGURATION') ? 'final' : 'waiting';
+  if (reason.startsWith('Job attempt duration exceeded')) return 'timeout';
+  if (container?.Reason?.startsWith('OutOfMemory')) return 'final';
+  if (code === trainingExitCodes.retry) return 'interruption';
+  return code === trainingExitCodes.failed || code === trainingExitCodes.userError ? 'final' : 'passing';
+}
+
+function describeJob({ JobId: id, StatusReason: status, Container: container }: Job): string {
+  const { ExitCode: code, Reason: reason, LogStreamName: log } = container ?? {};
+  const parts = [
+    status || 'no reason given',
+    reason ?? '',
+    code == null ? '' : `exit code ${code}`,
+    log ? `log ${log}` : '',
+  ].filter(Boolean);
+  return `training job ${id ?? ''}: ${parts.join('; ')}`.replace(' :', ':');
+}
+
+/** Errors that are no job's description; of a job whose description can't be read nothing is known. */
+const kindsByName: Readonly<Record<string, ClassifiedFailure['kind']>> = {
+  InterruptedError: 'interruption',
+  'States.Timeout': 'timeout',
+  'States.TaskFailed': 'passing',
+};
+
+/**
+ * Why a training task left no result. A job that ended says so by its description, as AWS Batch gives it; anything else is
+ * a job that could not be submitted, or a task of this process, and the document has retried it already.
+ */
+export function classifyFailure(error: TaskError): ClassifiedFailure {
+  const job = jobSchema.safeParse(parsed(error.Cause));
+  if (job.success && (job.data.JobId || job.data.StatusReason)) {
+    const name = job.data.Container?.ExitCode === trainingExitCodes.userError ? 'UserError' : 'RunError';
+    return { kind: kindOf(job.data), name, message: describeJob(job.data) };
+  }
+  return { kind: kindsByName[error.Error] ?? 'final', name: error.Error, message: plainMessage(error) };
+}
+
+/** Name and message of anything thrown. */
+export function namedError(error: unknown): { name: string; message: string } {
+  return { name: error instanceof Error ? error.name : 'Error', message: messageOf(error) };
+}

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { readHeadManifest } from '../../checkpoints/manifest.ts';
+import { mergeShards } from '../../spectra/shards.ts';
+import type { LayerSpectrum } from '../../spectra/spectrum.ts';
+import { allWritten, writeJson } from '../attempt.ts';
+import { balance, measuredLayers, ratesInForce } from '../balanced-rates.ts';
+import type { TaskContext } from '../context.ts';
+import type { PipelineState, PlannedState } from '../messages.ts';
+import { files, type RunRecord, readAttemptJson, readRunRecord } from '../records.ts';
+
+/** Puts the shards' spectra together and sets the rates of the next epoch; without an analysis the last rates stay. */
+export async function setRates(ctx: TaskContext, { shards, ...state }: PlannedState): Promise<PipelineState> {
+  const record = await readRunRecord(ctx.store, state.run);
+  const measured = shards.length > 0 ? balance(ctx, record, await readShards(ctx, state, record, shards)) : undefined;
+  const rates = (await ratesKept(ctx, state, record)) ?? measured!.rates;
+  const written = await allWritten(
+    writeJson(ctx, state, files.rates, rates),
+    ...(measured ? [writeJson(ctx, state, files.spectra, measured.report)] : []),
+  );
+  return { ...state, files: { ...state.files, ...written } };
+}
+
+/** The rates that stay between two analyses, though the last epoch is measured once more; undefined where new ones are due. */
+async function ratesKept(ctx: TaskContext, { run, epoch }: PipelineState, record: RunRecord) {
+  const settings = record.config.balance;
+  if (settings === 'off' || epoch % settings.every === 0) return undefined;
+  return ratesInForce(ctx, await readHeadManifest(ctx.store, run), record);
+}
+
+async function readShards(
+  ctx: TaskContext,
+  state: PipelineState,
+  record: RunRecord,
+  shards: readonly number[],
+): Promise<LayerSpectrum[]> {
+  const read = (shard: number) =>
+    readAttemptJson(ctx.store, state, files.shard(shard, shards.length), z.custom<LayerSpectrum[]>());
+  return mergeShards(measuredLayers(record), await Promise.all(shards.map(read)));
+}

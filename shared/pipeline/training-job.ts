@@ -1,0 +1,41 @@
+/** A training task as a job: how the workflow hands it its state, in a container's environment or in this process. */
+import { z } from 'zod';
+import { RunError } from '../core/errors.ts';
+import type { TaskContext } from './context.ts';
+import { runTask } from './tasks/index.ts';
+
+const stateVariable = 'TEMPBALANCE_STATE';
+
+/** The part of the job's parameters that reaches the container, as AWS Batch takes it. */
+const jobParametersSchema = z.object({
+  ContainerOverrides: z.object({ Environment: z.array(z.object({ Name: z.string(), Value: z.string() })) }),
+});
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The environment that a job with these parameters gives its container. */
+export function environmentOf(parameters: unknown): Environment {
+  const { Environment: variables } = jobParametersSchema.parse(parameters).ContainerOverrides;
+  return Object.fromEntries(variables.map(({ Name, Value }) => [Name, Value]));
+}
+
+/** The run that an environment describes, for logs; undefined where it describes none. */
+export function runOfJob(environment: Environment): string | undefined {
+  try {
+    const { run } = JSON.parse(environment[stateVariable] ?? '') as { run?: unknown };
+    return typeof run === 'string' ? run : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Runs the training task that an environment describes; what it finds is in the store when it ends.
+ * @throws what the task throws; `exitCodeOf` says how a container ends then.
+ */
+export async function runTrainingJob(ctx: TaskContext, environment: Environment): Promise<void> {
+  const state = environment[stateVariable];
+  if (state === undefined) throw new RunError(`${stateVariable} is not set: the workflow puts the state there`);
+  await runTask('TrainEpoch', ctx, JSON.parse(state));
+}

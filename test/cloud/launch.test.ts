@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { readRequest } from '../../shared/pipeline/records.ts';
+import { startDeployment } from '../support/deployment.ts';
+import { smallRun } from '../support/small-run.ts';
+
+const deployment = await startDeployment();
+const profile = (changes: object = {}) => stringify({ ...smallRun, output: {}, ...changes });
+
+describe.skipIf(!deployment)('launching', () => {
+  const deployed = deployment!;
+
+  it('takes the settings of the profile, with addresses in the bucket and the version of the data', async () => {
+    await deployed.upload(
+      'profiles/a.yaml',
+      profile({ model: { ...smallRun.model, weights: 'weights/base.safetensors' } }),
+    );
+    const version = await deployed.upload('datasets/a/deep/data.hdf5', 'data');
+    const launched = await deployed.invoke('launch', { profile: 'a' });
+    expect(launched).toMatchObject({ status: 'started', run: expect.stringMatching(/^runs\/a-[0-9a-f]{12}$/) });
+    const { config, source } = await readRequest(deployed.store, (launched as { run: string }).run);
+    expect(config.model.weights).toBe(`s3://${deployed.bucket}/weights/base.safetensors`);
+    expect(config.dataset.path).toBe(`s3://${deployed.bucket}/datasets/a/deep/data.hdf5?versionId=${version}`);
+    expect(source).toBe(`s3://${deployed.bucket}/profiles/a.yaml`);
+  });
+
+  it('on a schedule takes the newest data set, once for every time that is due', async () => {
+    await deployed.upload('profiles/b.yaml', profile());
+    await deployed.upload('datasets/b/old.hdf5', 'old');
+    await deployed.upload('datasets/b/folder/', new Uint8Array());
+    const due = (time: string) => deployed.invoke('launch', { profile: 'b', schedule: 'b-1', time });
+    const first = await due('2026-11-23T03:00:00Z');
+    expect(first).toMatchObject({ status: 'started' });
+    expect(await due('2026-11-23T03:00:00Z')).toEqual(first);
+    const second = await due('2026-11-30T03:00:00Z');
+    expect(second).toMatchObject({ status: 'started' });
+    const runs = [first, second].map((launched) => (launched as { run: string }).run);
+    expect(new Set(runs).size).toBe(2);
+    for (const run of runs) expect((await readRequest(deployed.store, run)).config.dataset.path).toContain('old.hdf5');
+  });
+
+  it('starts a run of a name once, whoever asks', async () => {
+    await deployed.upload('profiles/c.yaml', profile());
+    await deployed.upload('datasets/c/data.hdf5', 'data');
+    const started = await deployed.invoke('launch', { profile: 'c', name: 'x1' });
+    expect(started).toMatchObject({ status: 'started', run: 'runs/c-x1' });
+    const key = 'datasets/c/data.hdf5';
+    expect(await deployed.invoke('launch', { profile: 'c', name: 'x1', dataset: key })).toMatchObject({
+      run: 'runs/c-x1',
+    });
+    expect((await deployed.executions()).filter(({ name }) => name === 'c-x1')).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      'a profile that is not there',
+      { profile: 'nobody', dataset: 'datasets/c/data.hdf5' },
+      /profiles\/nobody.yaml: there is no such profile/,
+    ],
+    [
+      'a data set that is not there',
+      { profile: 'c', dataset: 'datasets/c/none.hdf5' },
+      /none.hdf5: there is no such data set/,
+    ],
+    ['a profile without data sets', { profile: 'empty' }, /datasets\/empty\/: holds no data set/],
+  ])('is refused for %s, without an error that would bring the event back', async (_, event, reason) => {
+    expect(await deployed.invoke('launch', event)).toMatchObject({
+      status: 'rejected',
+      reason: expect.stringMatching(reason),
+    });
+  });
+
+  it('lists what is wrong with a profile', async () => {
+    await deployed.upload('profiles/d.yaml', profile({ training: { learninRate: 1 } }));
+    await deployed.upload('datasets/d/data.hdf5', 'data');
+    const refused = await deployed.invoke('launch', { profile: 'd' });
+    expect(refused).toMatchObject({
+      status: 'rejected',
+      reason: expect.stringContaining('did you mean "learningRate"'),
+    });
+    await deployed.upload(
+      'profiles/e.yaml',
+      profile({ model: { ...smallRun.model, weights: '/home/me/base.safetensors' } }),
+    );
+    await deployed.upload('datasets/e/data.hdf5', 'data');
+    expect(await deployed.invoke('launch', { profile: 'e' })).toMatchObject({
+      reason: expect.stringContaining('/home/me/base.safetensors is a path on some machine'),
+    });
+  });
+
+  it('refuses input that is none of these', async () => {
+    await expect(deployed.invoke('launch', { profil: 'a' })).rejects.toMatchObject({ name: 'UserError' });
+    await expect(deployed.invoke('checkpoint', { runs: 'a' })).rejects.toThrow(/can't take this input/);
+  });
+});

@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  chooseTarget,
+  type JobFailure,
+  markets,
+  mostTries,
+  type Tries,
+  triesAfter,
+} from '../../shared/decisions/compute.ts';
+
+describe('the target', () => {
+  const small = { parameters: 50_000, stepFlops: 2e9 };
+  it('is what the settings say', () => {
+    expect(chooseTarget('gpu', small)).toBe('gpu');
+    expect(chooseTarget('cpu', { parameters: 1e9, stepFlops: 1e15 })).toBe('cpu');
+  });
+  it('is a GPU by itself for a large model or a costly step', () => {
+    expect(chooseTarget('auto', small)).toBe('cpu');
+    expect(chooseTarget('auto', { ...small, parameters: 1e7 })).toBe('gpu');
+    expect(chooseTarget('auto', { ...small, stepFlops: 1e11 })).toBe('gpu');
+  });
+});
+
+const fresh: Tries = { market: 'spot', interruptions: 0, failures: 0 };
+const triesOf = (failures: readonly JobFailure[], from: Tries = fresh) =>
+  failures.reduce<Tries | undefined>((tries, failure) => tries && triesAfter(failure, tries), from);
+
+describe('after a failure', () => {
+  it('a run stays on Spot after one interruption, and leaves it after two', () => {
+    expect(triesOf(['interruption'])).toEqual({ market: 'spot', interruptions: 1, failures: 0 });
+    expect(triesOf(['interruption', 'interruption'])).toEqual({ market: 'onDemand', interruptions: 2, failures: 0 });
+  });
+  it('a run leaves Spot when none is to be had', () => {
+    expect(triesOf(['waiting'])).toEqual({ market: 'onDemand', interruptions: 0, failures: 0 });
+  });
+  it('other failures are tried again three times', () => {
+    expect(triesOf(['passing', 'passing', 'passing'])).toEqual({ market: 'spot', interruptions: 0, failures: 3 });
+    expect(triesOf(['passing', 'passing', 'passing', 'passing'])).toBeUndefined();
+  });
+  it('of any kind, an epoch is given up after a bounded number of tries, and never goes back to Spot', () => {
+    const kinds = fc.array(fc.constantFrom<JobFailure>('interruption', 'waiting', 'passing'), { minLength: mostTries });
+    fc.assert(
+      fc.property(kinds, fc.constantFrom(...markets), (failures, market) => {
+        expect(triesOf(failures, { ...fresh, market })).toBeUndefined();
+        const markets = failures.map((_, index) => triesOf(failures.slice(0, index), { ...fresh, market })?.market);
+        expect(markets.join(' ')).not.toContain('onDemand spot');
+      }),
+    );
+  });
+});

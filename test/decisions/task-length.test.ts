@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { attemptSeconds, epochsPerTask, isBudgetCap } from '../../shared/decisions/task-length.ts';
+
+describe('the limit of a job', () => {
+  it('is a day without a budget: longer is a hang', () => {
+    expect(attemptSeconds(1e9, {})).toBe(86_400);
+    expect(isBudgetCap(attemptSeconds(0, {}))).toBe(false);
+  });
+  it('is what is left of hours or dollars, whichever is less', () => {
+    expect(attemptSeconds(600.5, { hours: 1 })).toBe(3000);
+    expect(attemptSeconds(600, { hours: 1, usd: 1, usdPerHour: 2 })).toBe(1200);
+    expect(isBudgetCap(attemptSeconds(600, { hours: 1 }))).toBe(true);
+  });
+  it('is never less than the service takes', () => {
+    expect(attemptSeconds(3599, { hours: 1 })).toBe(60);
+    expect(attemptSeconds(1e9, { hours: 1 })).toBe(60);
+  });
+});
+
+describe('the epochs of a task', () => {
+  const unlimited = Number.POSITIVE_INFINITY;
+  it('are as many as the settings say', () => {
+    expect(epochsPerTask(7, { startSeconds: 0, epochSeconds: 1e6, secondsLeft: 0 })).toBe(7);
+  });
+  it('are one each where a task is started for nothing', () => {
+    expect(epochsPerTask('auto', { startSeconds: 0, epochSeconds: 0.1, secondsLeft: unlimited })).toBe(1);
+    expect(epochsPerTask('auto', { startSeconds: 0, epochSeconds: undefined, secondsLeft: unlimited })).toBe(1);
+  });
+  it('are the first two until one is measured', () => {
+    expect(epochsPerTask('auto', { startSeconds: 90, epochSeconds: undefined, secondsLeft: unlimited })).toBe(2);
+  });
+  it('make the start a tenth of the time', () => {
+    expect(epochsPerTask('auto', { startSeconds: 90, epochSeconds: 10, secondsLeft: unlimited })).toBe(81);
+    expect(epochsPerTask('auto', { startSeconds: 90, epochSeconds: 900, secondsLeft: unlimited })).toBe(1);
+  });
+  it('fit what is left of the budget, and half an hour; a single epoch may be longer', () => {
+    const seconds = fc.double({ min: 0.01, max: 1e5, noNaN: true });
+    fc.assert(
+      fc.property(
+        seconds,
+        seconds,
+        fc.double({ min: -1e5, max: 1e6, noNaN: true }),
+        (startSeconds, epochSeconds, secondsLeft) => {
+          const epochs = epochsPerTask('auto', { startSeconds, epochSeconds, secondsLeft });
+          expect(Number.isInteger(epochs) && epochs >= 1).toBe(true);
+          if (epochs > 1) expect(epochs * epochSeconds).toBeLessThanOrEqual(Math.min(secondsLeft, 1800) * (1 + 1e-9));
+          const bounded = Math.min(secondsLeft, 1800) < (epochs + 1) * epochSeconds;
+          if (!bounded) expect(startSeconds / (startSeconds + epochs * epochSeconds)).toBeLessThanOrEqual(0.1 + 1e-9);
+        },
+      ),
+    );
+  });
+});

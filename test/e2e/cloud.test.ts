@@ -1,0 +1,157 @@
+import type { ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { type Access, access } from '../../infra/access.ts';
+import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { readJson } from '../../shared/checkpoints/json.ts';
+import { readHeadManifest } from '../../shared/checkpoints/manifest.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { loadRunFile } from '../../shared/config/parse-run-file.ts';
+import { matchesName } from '../../shared/core/name-pattern.ts';
+import { localContext } from '../../shared/local/local-context.ts';
+import { beginRun, newRun } from '../../shared/local/run-folder.ts';
+import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
+import { outcomeSchema } from '../../shared/pipeline/records.ts';
+import type { Environment } from '../../shared/pipeline/training-job.ts';
+import { startDeployment, type TestDeployment } from '../support/deployment.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { smallRun, temporaryFolder, writeRunFile } from '../support/small-run.ts';
+
+const deployment = await startDeployment();
+const dataset = await readFile(fixturePath('data', 'pde_1d.hdf5'));
+const onWasm = { training: { ...smallRun.training, engine: 'wasm' } };
+const profile = stringify({ ...smallRun, ...onWasm, output: {} });
+
+/** Digests of what is the same to the bit wherever the run was, of the last commit. */
+async function digestsOf(store: ArtifactStore, run: string) {
+  const { epoch, files } = await readHeadManifest(store, run);
+  const names = ['model.safetensors', 'optimizer.safetensors', 'spectra.json', 'rates.json'];
+  return { epoch, digests: names.map((name) => files[name]?.sha256) };
+}
+
+/** The same run in a folder of this machine. */
+async function localDigests() {
+  const folder = await temporaryFolder();
+  const config = await loadRunFile(await writeRunFile(folder, onWasm));
+  const local = newRun(config, { now: new Date() });
+  await beginRun(local, config);
+  const { status } = await runPipeline(
+    local.run,
+    localContext(local.store, () => undefined),
+  );
+  expect(status).toBe('done');
+  return digestsOf(local.store, local.run);
+}
+
+const arrival = (bucket: string, key: string, version: string) => ({
+  source: 'aws.s3',
+  'detail-type': 'Object Created',
+  detail: { bucket: { name: bucket }, object: { key, size: dataset.length, 'version-id': version, sequencer: '1' } },
+});
+
+/** Runs the workflow on the deployment's functions and containers; the context is only told of states. */
+const execute = (
+  { store, perform, runJob }: TestDeployment,
+  run: string,
+  job: (environment: Environment) => Promise<void> = runJob,
+): Promise<Execution> =>
+  runPipeline(
+    run,
+    localContext(store, () => undefined),
+    () => false,
+    { perform, runJob: job, retryDelay: 0 },
+  );
+
+/** What a policy calls a request. */
+const kinds: Readonly<Record<string, keyof Access | 'list'>> = {
+  ListObjectsV2Command: 'list',
+  GetObjectCommand: 'read',
+  HeadObjectCommand: 'read',
+  PutObjectCommand: 'write',
+  CopyObjectCommand: 'write',
+  DeleteObjectCommand: 'delete',
+};
+
+describe.skipIf(!deployment)('a deployed run', () => {
+  const deployed = deployment!;
+
+  it('is started by its data set, once, and gives the bits of a local run', { timeout: 240_000 }, async () => {
+    await deployed.upload('profiles/waves.yaml', profile);
+    const key = 'datasets/waves/pde_1d.hdf5';
+    const before = await deployed.upload(key, 'an older version');
+    const version = await deployed.upload(key, dataset);
+    const started = await deployed.invoke('launch', arrival(deployed.bucket, key, version));
+    expect(started).toMatchObject({ status: 'started' });
+    const { run } = started as { run: string };
+    expect(await deployed.invoke('launch', arrival(deployed.bucket, key, version))).toEqual(started);
+    expect(await deployed.invoke('launch', arrival(deployed.bucket, key, before))).toMatchObject({
+      status: 'superseded',
+    });
+    expect(await deployed.executions()).toEqual([{ name: run.replace('runs/', ''), input: { run } }]);
+
+    expect(await execute(deployed, run)).toEqual({ status: 'done' });
+    expect(await digestsOf(deployed.store, run)).toEqual(await localDigests());
+    expect(await readJson(deployed.store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'completed' });
+    expect(await deployed.store.list(`${run}/model/`)).toHaveLength(3);
+    expect(await deployed.store.get(runKeys.report(run))).toBeDefined();
+  });
+
+  it('goes on elsewhere when its container is told to end, to the same bits', { timeout: 240_000 }, async () => {
+    await deployed.upload('profiles/interrupted.yaml', `${profile}\ncompute: { epochsPerTask: 2 }\n`);
+    await deployed.upload('datasets/interrupted/pde_1d.hdf5', dataset);
+    const { run } = (await deployed.invoke('launch', { profile: 'interrupted', name: 'one' })) as { run: string };
+    expect(run).toBe('runs/interrupted-one');
+
+    const codes: (number | null)[] = [];
+    const markets: string[] = [];
+    const endAtFirstStep = (child: ChildProcess) => {
+      child.on('close', (code) => codes.push(code));
+      if (codes.length >= 2) return;
+      child.stdout!.on('data', (text: Buffer) => {
+        if (text.includes('"type":"step"')) child.kill('SIGTERM');
+      });
+    };
+    const execution = await execute(deployed, run, (environment) => {
+      markets.push(JSON.parse(environment.TEMPBALANCE_STATE!).compute.market);
+      return deployed.runJob(environment, endAtFirstStep);
+    });
+    expect(execution).toEqual({ status: 'done' });
+    expect(codes.slice(0, 3)).toEqual([75, 75, 0]);
+    expect(markets.slice(0, 3)).toEqual(['spot', 'spot', 'onDemand']);
+    expect(await digestsOf(deployed.store, run)).toEqual(await localDigests());
+  });
+
+  it('puts a data set aside that no run can be made of, and says why', { timeout: 60_000 }, async () => {
+    await deployed.upload('profiles/poison.yaml', profile);
+    const key = 'datasets/poison/broken.hdf5';
+    const version = await deployed.upload(key, 'these are no trajectories');
+    const { run } = (await deployed.invoke('launch', arrival(deployed.bucket, key, version))) as { run: string };
+    const execution = await execute(deployed, run);
+    expect(execution).toMatchObject({ status: 'failed', error: { name: 'UserError' } });
+    expect(await deployed.store.get(key)).toBeUndefined();
+    const rejected = await deployed.store.list('rejected/poison/');
+    expect(rejected.map((name) => name.split('/').at(-1))).toEqual(['broken.hdf5', 'broken.hdf5.report.txt']);
+    const report = new TextDecoder().decode((await deployed.store.get(rejected[1]!))!.bytes);
+    expect(report).toContain(`s3://${deployed.bucket}/${key}?versionId=${version}: is not an HDF5 file`);
+    const outcome = await readJson(deployed.store, runKeys.outcome(run), outcomeSchema);
+    expect(outcome).toMatchObject({ outcome: 'failed', error: { name: 'UserError' } });
+    expect(outcome!.reason).toContain(`its report: s3://${deployed.bucket}/${rejected[1]}`);
+    expect(await deployed.invoke('launch', { profile: 'poison' })).toMatchObject({
+      status: 'rejected',
+      reason: expect.stringContaining('holds no data set'),
+    });
+  });
+
+  it('stays within what the roles of its tasks allow', () => {
+    const requests = deployed.requests();
+    expect(new Set(requests.map(({ role }) => role))).toEqual(new Set(Object.keys(access)));
+    const refused = requests.filter(({ role, command, key }) => {
+      const kind = kinds[command];
+      if (kind === 'list') return false;
+      const patterns: readonly string[] = (kind && (access as Record<string, Access>)[role]?.[kind]) ?? [];
+      return !patterns.some((pattern) => matchesName(pattern, key ?? ''));
+    });
+    expect(refused).toEqual([]);
+  });
+});

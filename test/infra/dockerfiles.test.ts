@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { DockerfileParser, Entrypoint, type From } from 'dockerfile-ast';
+import { validate } from 'dockerfile-utils';
+import { describe, expect, it } from 'vitest';
+
+const dockerfiles = [
+  'functions/image/Dockerfile',
+  'functions/train-epoch/Dockerfile',
+  'functions/train-epoch/Dockerfile.cpu',
+];
+
+/** The instructions of the stage that is shipped: those after the last FROM. */
+async function read(path: string) {
+  const text = await readFile(path, 'utf8');
+  const dockerfile = DockerfileParser.parse(text);
+  const instructions = dockerfile.getInstructions();
+  const last = instructions.findLastIndex((instruction) => instruction.getKeyword() === 'FROM');
+  return { text, dockerfile, instructions, shipped: instructions.slice(last) };
+}
+
+describe.each(dockerfiles)('%s', (path) => {
+  it('is valid', async () => {
+    expect(validate((await read(path)).text)).toEqual([]);
+  });
+
+  it('starts from images of exact versions', async () => {
+    const { dockerfile } = await read(path);
+    for (const from of dockerfile.getFROMs()) {
+      const tag = (from as From).getImageTag();
+      expect(tag).toMatch(/^\d+\.\d+\.\d+-/);
+    }
+  });
+
+  it('ships a program that is not root, is told to stop by SIGTERM, and gets the signal itself', async () => {
+    const { shipped } = await read(path);
+    const argumentsOf = (keyword: string) =>
+      shipped.filter((instruction) => instruction.getKeyword() === keyword).map((found) => found.getArgumentsContent());
+    expect(['node', '1000:1000']).toContain(argumentsOf('USER').at(-1));
+    expect(argumentsOf('STOPSIGNAL')).toEqual(['SIGTERM']);
+    const [entrypoint] = shipped.filter((instruction) => instruction instanceof Entrypoint);
+    expect((entrypoint as Entrypoint).getOpeningBracket()).not.toBeNull();
+  });
+
+  it('copies what it names, adds nothing from the network, and has no secrets in it', async () => {
+    const { text, instructions } = await read(path);
+    for (const instruction of instructions) {
+      expect(instruction.getKeyword()).not.toBe('ADD');
+      if (instruction.getKeyword() === 'COPY') expect(instruction.getArguments()[0]!.getValue()).not.toBe('.');
+    }
+    expect(text).not.toMatch(/curl |wget |--no-verify|strict-ssl|AKIA|_authToken|password|secret/i);
+  });
+
+  it('installs what the lockfiles say', async () => {
+    const { text } = await read(path);
+    expect(text).toContain('npm ci');
+    expect(text).not.toMatch(/npm (install|i) /);
+  });
+});
+
+it('the GPU image has CUDA 11.8 with cuDNN 8, Node 22, and TensorFlow that takes memory as it needs it', async () => {
+  const { text } = await read('functions/train-epoch/Dockerfile');
+  expect(text).toContain('FROM nvidia/cuda:11.8.0-cudnn8-runtime-');
+  expect(text).toContain('FROM node:22.');
+  expect(text).toContain('TF_FORCE_GPU_ALLOW_GROWTH=true');
+  const { dependencies } = JSON.parse(await readFile('functions/train-epoch/package.json', 'utf8'));
+  expect(dependencies).toEqual({ '@tensorflow/tfjs-node-gpu': '4.22.0' });
+});
+
+it('the images compile the same sources in the same way, so that it is done once', async () => {
+  const firstStage = async (path: string) => /^FROM [\s\S]*?(?=\nFROM |\n#)/m.exec((await read(path)).text)?.[0].trim();
+  const stages = await Promise.all(dockerfiles.map(firstStage));
+  expect(stages[0]).toContain('tsc -p functions/tsconfig.build.json');
+  expect(new Set(stages).size).toBe(1);
+});
+
+it('the Node of the images is the one that the tests run on', async () => {
+  const { devDependencies } = JSON.parse(await readFile('package.json', 'utf8'));
+  const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8'));
+  expect(devDependencies.node).toBeDefined();
+  for (const path of dockerfiles) {
+    const { text } = await read(path);
+    const versions = [...text.matchAll(/FROM node:([\d.]+)/g)].map(([, version]) => version);
+    expect(new Set(versions)).toEqual(new Set([packages['node_modules/node'].version]));
+  }
+});

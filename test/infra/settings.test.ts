@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseSettings } from '../../infra/settings.ts';
+import { everySetting } from './synthesize.ts';
+
+const complaint = (settings: unknown) => {
+  try {
+    parseSettings(settings);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('there is no complaint');
+};
+
+describe('settings', () => {
+  it('have a default for everything', () => {
+    const settings = parseSettings(undefined);
+    expect(settings).toMatchObject({ name: 'tempbalance', schedules: [], removal: 'retain' });
+    expect(settings.retention).toEqual({ rejectedDays: 30, replacedDays: 7, accessLogDays: 90 });
+    expect(parseSettings({})).toEqual(settings);
+  });
+
+  it('are taken as they are given, as an object or as text', () => {
+    const settings = parseSettings(everySetting);
+    expect(settings).toEqual({
+      ...everySetting,
+      schedules: [everySetting.schedules[0], { ...everySetting.schedules[1], timezone: 'UTC' }],
+    });
+    expect(parseSettings(JSON.stringify(everySetting))).toEqual(settings);
+  });
+
+  it('have all their problems listed at once, with what was probably meant', () => {
+    const message = complaint({
+      gpuClases: ['g5'],
+      gpuClasses: ['g4dm'],
+      waitingLimitMinutes: 5,
+      schedules: [{ profile: 'burgers', cron: '0 3 * * MON *', timezone: 'Berlin' }],
+      retention: { rejectDays: 3 },
+    });
+    expect(message).toContain('context "tempbalance" has 6 problems');
+    expect(message).toContain('gpuClases: unknown key\n      did you mean "gpuClasses"?');
+    expect(message).toContain('gpuClasses[0]: can\'t be "g4dm"\n      did you mean "g4dn"?');
+    expect(message).toContain('waitingLimitMinutes: is too small (5)\n      It must be at least 10.');
+    expect(message).toContain('schedules[0].cron: must have six fields');
+    expect(message).toContain('schedules[0].timezone: is not a time zone');
+    expect(message).toContain('retention.rejectDays: unknown key\n      did you mean "rejectedDays"?');
+  });
+
+  it.each([
+    ['a name that AWS would refuse', { name: 'Team_A' }, 'name: must be 2 to 20 lower-case letters'],
+    ['a scale-down delay that AWS Batch does not know', { scaleDownDelayMinutes: 5 }, 'must be 0, or from 20 to 10080'],
+    ['a log retention that CloudWatch does not know', { logDays: 8 }, 'logDays: must be one of 1, 3, 5, 7'],
+    ['an address that is none', { notificationEmail: 'team' }, 'notificationEmail: is not an e-mail address'],
+    ['a boundary that is no policy', { permissionsBoundary: 'bounds' }, 'must be the ARN of a managed policy'],
+    ['text that is not JSON', '{name: 1}', 'is not JSON'],
+    ['a list', [], 'the settings: is a list'],
+  ])('refuse %s', (_, settings, message) => {
+    expect(complaint(settings)).toContain(message);
+  });
+
+  it('with problems end the app with exit code 2 and no stack trace', () => {
+    const outdir = mkdtempSync(join(tmpdir(), 'tempbalance-infra-'));
+    const { status, stderr } = spawnSync(process.execPath, ['infra/app.ts'], {
+      encoding: 'utf8',
+      env: { ...process.env, CDK_OUTDIR: outdir, CDK_CONTEXT_JSON: JSON.stringify({ tempbalance: { maxGpu: 1 } }) },
+    });
+    rmSync(outdir, { recursive: true });
+    expect(stderr).toBe(
+      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, maxGpus, maxVcpus, waitingLimitMinutes, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, permissionsBoundary.\n',
+    );
+    expect(status).toBe(2);
+  });
+});

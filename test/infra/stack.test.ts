@@ -1,0 +1,580 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { access, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Access, access as accessTable } from '../../infra/access.ts';
+import { asText, keysByAction, type Properties, propertiesOf, type Statement, statementsByRole } from './policies.ts';
+import { appWith, everySetting, fullDocument, removeOutput, synthesize } from './synthesize.ts';
+
+let usual: ReturnType<typeof synthesize>;
+let full: ReturnType<typeof synthesize>;
+let roles: Map<string, Statement[]>;
+let bucket: string;
+
+beforeAll(() => {
+  usual = synthesize({}, { bundle: true });
+  full = synthesize(everySetting);
+  roles = statementsByRole(usual.template);
+  bucket = onlyId(usual.template, 'AWS::S3::Bucket', {
+    Properties: { VersioningConfiguration: { Status: 'Enabled' } },
+  });
+});
+afterAll(removeOutput);
+
+function onlyId(template: Template, type: string, props: object = {}): string {
+  const ids = Object.keys(template.findResources(type, props));
+  expect(ids).toHaveLength(1);
+  return ids[0]!;
+}
+
+/** The statements of the one role whose logical id begins so. */
+function roleOf(prefix: string): Statement[] {
+  const found = [...roles].filter(([id]) => id.startsWith(prefix));
+  expect(found.map(([id]) => id)).toHaveLength(1);
+  return found[0]![1];
+}
+
+describe('the bucket', () => {
+  it('is versioned, encrypted, closed to the public, owned by the account, logged, and kept', () => {
+    usual.template.hasResource('AWS::S3::Bucket', {
+      DeletionPolicy: 'Retain',
+      Properties: {
+        VersioningConfiguration: { Status: 'Enabled' },
+        BucketEncryption: {
+          ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+        },
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+        OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+        LoggingConfiguration: { DestinationBucketName: Match.anyValue() },
+        NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
+      },
+    });
+    full.template.hasResource('AWS::S3::Bucket', {
+      DeletionPolicy: 'Delete',
+      Properties: { VersioningConfiguration: { Status: 'Enabled' } },
+    });
+  });
+
+  it('refuses whatever does not come over TLS, its access logs too', () => {
+    const policies = propertiesOf(usual.template, 'AWS::S3::BucketPolicy');
+    expect(policies).toHaveLength(2);
+    for (const { PolicyDocument } of policies) {
+      const denied = PolicyDocument.Statement.filter(({ Effect: effect }: { Effect: string }) => effect === 'Deny');
+      expect(denied).toContainEqual(
+        expect.objectContaining({
+          Action: 's3:*',
+          Principal: { AWS: '*' },
+          Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+        }),
+      );
+      const allowed = PolicyDocument.Statement.filter(({ Effect: effect }: { Effect: string }) => effect === 'Allow');
+      for (const { Principal } of allowed) expect(Principal).toEqual({ Service: 'logging.s3.amazonaws.com' });
+    }
+  });
+
+  it('forgets replaced versions, rejected data sets, broken uploads and, where asked, the large files of old runs', () => {
+    const rulesOf = ({ template }: typeof usual) =>
+      propertiesOf(template, 'AWS::S3::Bucket').find(({ VersioningConfiguration }) => VersioningConfiguration)!
+        .LifecycleConfiguration.Rules;
+    expect(rulesOf(usual)).toEqual([
+      {
+        Id: 'replaced-versions',
+        Status: 'Enabled',
+        NoncurrentVersionExpiration: { NoncurrentDays: 7 },
+        ExpiredObjectDeleteMarker: true,
+        AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
+      },
+      { Id: 'rejected', Status: 'Enabled', Prefix: 'rejected/', ExpirationInDays: 30 },
+    ]);
+    expect(rulesOf(full)).toContainEqual({
+      Id: 'large-run-files',
+      Status: 'Enabled',
+      Prefix: 'runs/',
+      ObjectSizeGreaterThan: 1048576,
+      ExpirationInDays: 60,
+    });
+  });
+});
+
+describe('roles', () => {
+  const roleOfTask = (name: string) =>
+    name === 'train-epoch'
+      ? 'JobsJobRole'
+      : `Functions${name.replace(/(^|-)([a-z])/g, (_match, _hyphen, letter: string) => letter.toUpperCase())}Role`;
+  const rows: [name: string, row: Access][] = Object.entries(accessTable);
+
+  it.each(rows)('the role of %s has its own keys of the bucket and no others', (name, row) => {
+    const keys = (patterns: readonly string[] = []) => patterns.map((pattern) => `/${pattern}`).toSorted();
+    const granted = keysByAction(roleOf(roleOfTask(name)), bucket);
+    expect(granted).toEqual({
+      's3:ListBucket': [''],
+      's3:GetObject': keys(row.read),
+      's3:GetObjectVersion': keys(row.read),
+      ...(row.write.length > 0 ? { 's3:PutObject': keys(row.write), 's3:AbortMultipartUpload': keys(row.write) } : {}),
+      ...(row.delete ? { 's3:DeleteObject': keys(row.delete) } : {}),
+    });
+  });
+
+  it('have no access to the bucket beyond these', () => {
+    const withKeys = [...roles].filter(([, statements]) =>
+      statements.some(({ actions }) => actions.some((action) => action.startsWith('s3:'))),
+    );
+    expect(withKeys).toHaveLength(rows.length);
+  });
+
+  it('name every action, and have all resources only where AWS knows none', () => {
+    const without = new Set<string>();
+    for (const { actions, resources } of [...roles.values()].flat()) {
+      for (const action of actions) expect(action).not.toContain('*');
+      if (resources.includes('*')) for (const action of actions) without.add(action);
+    }
+    expect([...without].toSorted()).toEqual([
+      'batch:DescribeJobs',
+      'ecr:GetAuthorizationToken',
+      'logs:CreateLogDelivery',
+      'logs:DeleteLogDelivery',
+      'logs:DescribeLogGroups',
+      'logs:DescribeResourcePolicies',
+      'logs:GetLogDelivery',
+      'logs:ListLogDeliveries',
+      'logs:PutResourcePolicy',
+      'logs:UpdateLogDelivery',
+      'xray:GetSamplingRules',
+      'xray:GetSamplingTargets',
+      'xray:PutTelemetryRecords',
+      'xray:PutTraceSegments',
+    ]);
+  });
+
+  it('of the workflow reaches the functions, queues and definitions of the workflow, and its own successor', () => {
+    const statements = roleOf('WorkflowRole');
+    const resourcesFor = (action: string) =>
+      statements.filter(({ actions }) => actions.includes(action)).flatMap(({ resources }) => resources);
+    const functions = resourcesFor('lambda:InvokeFunction');
+    expect(functions.map((arn) => /<Functions(\D+?)[0-9A-F]{8}\.Arn>/.exec(arn)?.[1]).toSorted()).toEqual([
+      'AnalyseShard',
+      'Checkpoint',
+      'CollectEpoch',
+      'Finalise',
+      'PlanAnalysis',
+      'Prepare',
+      'RecordFailure',
+      'SetRates',
+    ]);
+    const account = 'arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>';
+    const submit = resourcesFor('batch:SubmitJob');
+    expect(submit.filter((arn) => arn.startsWith('arn:'))).toEqual(
+      ['tempbalance-cpu', 'tempbalance-cpu:*', 'tempbalance-gpu', 'tempbalance-gpu:*'].map(
+        (name) => `${account}:job-definition/${name}`,
+      ),
+    );
+    const queues = Object.keys(usual.template.findResources('AWS::Batch::JobQueue'));
+    expect(submit.filter((arn) => arn.startsWith('<')).toSorted()).toEqual(
+      queues.map((id) => `<${id}.JobQueueArn>`).toSorted(),
+    );
+    expect(resourcesFor('batch:TerminateJob')).toEqual([`${account}:job/*`]);
+    expect(resourcesFor('events:PutRule')).toEqual([
+      'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:rule/StepFunctionsGetEventsForBatchJobsRule',
+    ]);
+    expect(resourcesFor('states:StartExecution')).toEqual([
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:stateMachine:tempbalance',
+    ]);
+  });
+
+  it('are within the boundary that the settings name', () => {
+    for (const { PermissionsBoundary } of propertiesOf(full.template, 'AWS::IAM::Role')) {
+      expect(PermissionsBoundary).toBe(everySetting.permissionsBoundary);
+    }
+  });
+});
+
+describe('functions', () => {
+  const functions = () => propertiesOf(usual.template, 'AWS::Lambda::Function');
+
+  it('are those of the design: nine, and none that CDK adds for itself', () => {
+    expect(
+      functions()
+        .map(({ PackageType, ImageConfig }) => (PackageType === 'Image' ? ImageConfig.Command[0] : 'zip'))
+        .toSorted(),
+    ).toEqual([
+      'dist/functions/analyse-shard/handler.handler',
+      'dist/functions/prepare/handler.handler',
+      ...Array.from({ length: 7 }, () => 'zip'),
+    ]);
+    expect(functions().flatMap(({ Runtime }) => Runtime ?? [])).toEqual(Array.from({ length: 7 }, () => 'nodejs22.x'));
+  });
+
+  it('trace, log as JSON for a limited time, run on x86-64 and end', () => {
+    for (const { TracingConfig, LoggingConfig, Architectures, Timeout } of functions()) {
+      expect(TracingConfig).toEqual({ Mode: 'Active' });
+      expect(LoggingConfig).toEqual({ LogFormat: 'JSON', LogGroup: expect.anything() });
+      expect(Architectures).toEqual(['x86_64']);
+      expect(Timeout).toBeLessThanOrEqual(900);
+    }
+    for (const { RetentionInDays } of propertiesOf(usual.template, 'AWS::Logs::LogGroup'))
+      expect(RetentionInDays).toBe(30);
+    for (const { RetentionInDays } of propertiesOf(full.template, 'AWS::Logs::LogGroup'))
+      expect(RetentionInDays).toBe(7);
+  });
+
+  it('have no secrets in their environment, nor have the jobs', () => {
+    const variables = [
+      ...functions().flatMap(({ Environment }) => Object.entries(Environment.Variables)),
+      ...propertiesOf(usual.template, 'AWS::Batch::JobDefinition').flatMap(({ ContainerProperties }) =>
+        ContainerProperties.Environment.map(({ Name, Value }: Record<string, unknown>) => [Name, Value]),
+      ),
+    ];
+    expect([...new Set(variables.map(([name]) => name))].toSorted()).toEqual([
+      'AWS_REGION',
+      'LOG_LEVEL',
+      'NODE_OPTIONS',
+      'POWERTOOLS_METRICS_NAMESPACE',
+      'POWERTOOLS_SERVICE_NAME',
+      'TEMPBALANCE_BUCKET',
+      'TEMPBALANCE_COMPUTE',
+      'TEMPBALANCE_IDEMPOTENCY_TABLE',
+      'TEMPBALANCE_STATE_MACHINE',
+      'TEMPBALANCE_TOPIC',
+    ]);
+    for (const [, value] of variables) expect(asText(value)).not.toMatch(/AKIA|secret|password|token|resolve:/i);
+  });
+
+  it('that choose where a job runs are told the four queues and two definitions', () => {
+    const told = functions().flatMap(({ Environment }) => Environment.Variables.TEMPBALANCE_COMPUTE ?? []);
+    expect(told).toHaveLength(3);
+    const choices = JSON.parse(asText(told[0]));
+    const queue = (name: string) =>
+      expect.stringMatching(new RegExp(`^<Compute${name}Queue[0-9A-F]{8}\\.JobQueueArn>$`));
+    expect(choices).toEqual({
+      gpu: {
+        spot: { queue: queue('GpuSpot'), definition: 'tempbalance-gpu' },
+        onDemand: { queue: queue('GpuOnDemand'), definition: 'tempbalance-gpu' },
+      },
+      cpu: {
+        spot: { queue: queue('CpuSpot'), definition: 'tempbalance-cpu' },
+        onDemand: { queue: queue('CpuOnDemand'), definition: 'tempbalance-cpu' },
+      },
+    });
+  });
+
+  it('in zip files are modules that Node loads and that export a handler', async () => {
+    const folders = (await readdir(usual.outdir)).filter((name) => name.startsWith('asset.'));
+    const bundles: string[] = [];
+    for (const folder of folders) {
+      const file = join(usual.outdir, folder, 'index.mjs');
+      const found = await access(file).then(
+        () => true,
+        () => false,
+      );
+      if (found) bundles.push(file);
+    }
+    expect(bundles.length).toBeGreaterThan(0);
+    for (const file of bundles) {
+      const script = `console.log(typeof (await import(${JSON.stringify(file)})).handler)`;
+      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+        env: { AWS_REGION: 'us-east-1', TEMPBALANCE_BUCKET: 'bucket', TEMPBALANCE_IDEMPOTENCY_TABLE: 'table' },
+      });
+      expect(printed.trim()).toBe('function');
+    }
+  });
+
+  it('in images and the training jobs are built from sources alone', async () => {
+    const folders = (await readdir(usual.outdir)).filter((name) => name.startsWith('asset.'));
+    const contexts: string[][] = [];
+    for (const folder of folders) {
+      const files = await readdir(join(usual.outdir, folder));
+      if (files.includes('package.json')) contexts.push(files.toSorted());
+    }
+    expect(contexts.length).toBeGreaterThan(0);
+    for (const files of contexts) {
+      expect(files).toEqual([
+        '.dockerignore',
+        'functions',
+        'package-lock.json',
+        'package.json',
+        'shared',
+        'tsconfig.build.json',
+        'tsconfig.json',
+      ]);
+    }
+  });
+});
+
+describe('training', () => {
+  const environments = ({ template }: typeof usual) =>
+    propertiesOf(template, 'AWS::Batch::ComputeEnvironment').map(({ ComputeResources }) => ComputeResources);
+
+  it('runs on GPU machines and Fargate, each on Spot and on-demand, and scales to nothing', () => {
+    expect(environments(usual).map(({ Type }) => Type)).toEqual(['SPOT', 'EC2', 'FARGATE_SPOT', 'FARGATE']);
+    for (const { Type, MinvCpus, MaxvCpus } of environments(usual)) {
+      expect(MinvCpus).toBe(Type.startsWith('FARGATE') ? undefined : 0);
+      expect(MaxvCpus).toBe(Type.startsWith('FARGATE') ? 16 : 8);
+    }
+    expect(environments(full).map(({ MaxvCpus }) => MaxvCpus)).toEqual([12, 12, 32, 32]);
+  });
+
+  it('takes one-GPU machines of the classes in the settings, and keeps them warm between epochs', () => {
+    const machines = environments(full).filter(({ Type }) => !Type.startsWith('FARGATE'));
+    expect(machines).toHaveLength(2);
+    for (const { InstanceTypes, Ec2Configuration, ScalingPolicy } of machines) {
+      expect(InstanceTypes).toEqual(['g6e.xlarge', 'g6e.2xlarge']);
+      expect(Ec2Configuration).toEqual([{ ImageType: 'ECS_AL2023_NVIDIA' }]);
+      expect(ScalingPolicy).toEqual({ MinScaleDownDelayMinutes: 45 });
+    }
+  });
+
+  it('gives up on Spot after the waiting limit, and everywhere on what can never fit', () => {
+    const limits = propertiesOf(full.template, 'AWS::Batch::JobQueue').map(({ JobStateTimeLimitActions }) =>
+      Object.fromEntries(
+        JobStateTimeLimitActions.map(({ Reason, MaxTimeSeconds, State, Action }: Record<string, unknown>) => {
+          expect([State, Action]).toEqual(['RUNNABLE', 'CANCEL']);
+          return [Reason, MaxTimeSeconds];
+        }),
+      ),
+    );
+    const never = {
+      'MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE': 600,
+      'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT': 600,
+    };
+    const onSpot = { ...never, 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY': 1800 };
+    expect(limits).toEqual([onSpot, never, onSpot, never]);
+  });
+
+  it('has machines with encrypted disks, whose credentials containers can not read', () => {
+    usual.template.hasResourceProperties('AWS::EC2::LaunchTemplate', {
+      LaunchTemplateData: {
+        MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1 },
+        BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { Encrypted: true } }],
+      },
+    });
+    const newest = { 'Fn::GetAtt': [onlyId(usual.template, 'AWS::EC2::LaunchTemplate'), 'LatestVersionNumber'] };
+    const versions = environments(usual).flatMap(({ LaunchTemplate }) => LaunchTemplate?.Version ?? []);
+    expect(versions).toEqual([newest, newest]);
+  });
+
+  it('runs a job once, without root, with a file system that is read-only where there is scratch space beside it', () => {
+    const [gpu, cpu] = propertiesOf(usual.template, 'AWS::Batch::JobDefinition');
+    expect(gpu).toMatchObject({
+      RetryStrategy: { Attempts: 1 },
+      ContainerProperties: {
+        ReadonlyRootFilesystem: true,
+        User: '1000:1000',
+        LinuxParameters: { SharedMemorySize: 2048, InitProcessEnabled: true },
+        MountPoints: [{ ContainerPath: '/scratch', SourceVolume: 'scratch' }],
+        LogConfiguration: { LogDriver: 'awslogs' },
+      },
+    });
+    expect(gpu!.ContainerProperties.ResourceRequirements).toContainEqual({ Type: 'GPU', Value: '1' });
+    expect(gpu!.ContainerProperties.Privileged).toBeUndefined();
+    expect(cpu).toMatchObject({ RetryStrategy: { Attempts: 1 }, PlatformCapabilities: ['FARGATE'] });
+  });
+
+  it('has a network that nothing comes into and that costs nothing: no NAT, no interface endpoint', () => {
+    usual.template.resourceCountIs('AWS::EC2::NatGateway', 0);
+    usual.template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
+    usual.template.resourceCountIs('AWS::EC2::VPCEndpoint', 1);
+    usual.template.hasResourceProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Gateway' });
+    const [group, ...others] = propertiesOf(usual.template, 'AWS::EC2::SecurityGroup');
+    expect(others).toEqual([]);
+    expect(group!.SecurityGroupIngress).toBeUndefined();
+    expect(group!.SecurityGroupEgress).toEqual([
+      expect.objectContaining({ IpProtocol: 'tcp', FromPort: 443, ToPort: 443, CidrIp: '0.0.0.0/0' }),
+    ]);
+  });
+});
+
+describe('the workflow', () => {
+  it('is the document, with a value for each of its names', () => {
+    const [machine] = propertiesOf(usual.template, 'AWS::StepFunctions::StateMachine');
+    const { DefinitionSubstitutions: values } = machine!;
+    const names = [...fullDocument.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name!);
+    expect(machine!.DefinitionString).toBe(fullDocument);
+    expect(Object.keys(values).toSorted()).toEqual(names.toSorted());
+    expect(asText(values.TrainEpochResource)).toBe('arn:<AWS::Partition>:states:::batch:submitJob.sync');
+    expect(asText(values.SuccessorResource)).toBe('arn:<AWS::Partition>:states:::states:startExecution');
+    expect(asText(values.AnalyseShardArn)).toMatch(/^<FunctionsAnalyseShard[0-9A-F]{8}\.Arn>$/);
+  });
+
+  it('of this project has a value for each of its names', () => {
+    const { app, stack } = appWith({}, { document: undefined });
+    const { template } = app.synth().getStackArtifact(stack.artifactId);
+    const [machine] = propertiesOf(Template.fromJSON(template), 'AWS::StepFunctions::StateMachine');
+    const names = new Set([...machine!.DefinitionString.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
+    expect(names.size).toBeGreaterThan(0);
+    expect(new Set(Object.keys(machine!.DefinitionSubstitutions))).toEqual(names);
+  });
+
+  it('is traced, and logged without the data that goes through it', () => {
+    usual.template.hasResourceProperties('AWS::StepFunctions::StateMachine', {
+      StateMachineType: 'STANDARD',
+      TracingConfiguration: { Enabled: true },
+      LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: false },
+    });
+  });
+});
+
+describe('runs are started', () => {
+  it('by data sets that arrive in a profile, with a dead-letter queue for lost events', () => {
+    usual.template.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: {
+        source: ['aws.s3'],
+        'detail-type': ['Object Created'],
+        detail: {
+          bucket: { name: [{ Ref: bucket }] },
+          object: { key: [{ wildcard: 'datasets/*/*' }], size: [{ numeric: ['>', 0] }] },
+        },
+      },
+      Targets: [
+        Match.objectLike({
+          Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^FunctionsLaunch'), 'Arn'] },
+          DeadLetterConfig: { Arn: Match.anyValue() },
+          RetryPolicy: { MaximumRetryAttempts: 8, MaximumEventAgeInSeconds: 21600 },
+        }),
+      ],
+    });
+    usual.template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+      MaximumRetryAttempts: 2,
+      DestinationConfig: { OnFailure: { Destination: Match.anyValue() } },
+    });
+    usual.template.hasResourceProperties('AWS::SQS::Queue', { SqsManagedSseEnabled: true });
+  });
+
+  it('by the schedules of the settings, each with its profile and time zone', () => {
+    usual.template.resourceCountIs('AWS::Scheduler::Schedule', 0);
+    const schedules = propertiesOf(full.template, 'AWS::Scheduler::Schedule');
+    expect(
+      schedules.map(({ ScheduleExpression, ScheduleExpressionTimezone, Target }) => ({
+        ScheduleExpression,
+        ScheduleExpressionTimezone,
+        input: JSON.parse(Target.Input),
+      })),
+    ).toEqual([
+      {
+        ScheduleExpression: 'cron(0 3 ? * MON *)',
+        ScheduleExpressionTimezone: 'Europe/Berlin',
+        input: { profile: 'burgers', schedule: 'burgers-1', time: '<aws.scheduler.scheduled-time>' },
+      },
+      {
+        ScheduleExpression: 'cron(30 1 1 * ? *)',
+        ScheduleExpressionTimezone: 'UTC',
+        input: { profile: 'darcy', schedule: 'darcy-2', time: '<aws.scheduler.scheduled-time>' },
+      },
+    ]);
+    for (const { Target } of schedules) expect(Target.DeadLetterConfig.Arn).toBeDefined();
+  });
+
+  it('once for an event, by a table that forgets', () => {
+    usual.template.hasResourceProperties('AWS::DynamoDB::Table', {
+      BillingMode: 'PAY_PER_REQUEST',
+      TimeToLiveSpecification: { AttributeName: 'expiration', Enabled: true },
+    });
+  });
+});
+
+describe('people are told', () => {
+  it('by an encrypted topic that CloudWatch, Budgets and EventBridge can publish to', () => {
+    usual.template.hasResourceProperties('AWS::SNS::Topic', { KmsMasterKeyId: Match.anyValue() });
+    const [key] = propertiesOf(usual.template, 'AWS::KMS::Key');
+    const [policy] = propertiesOf(usual.template, 'AWS::SNS::TopicPolicy');
+    expect(key!.EnableKeyRotation).toBe(true);
+    const services = (statements: Properties[], action: string) =>
+      statements
+        .filter(({ Effect: effect, Action }) => effect === 'Allow' && [Action].flat().includes(action))
+        .flatMap(({ Principal }) => Principal.Service ?? [])
+        .toSorted();
+    const expected = ['budgets.amazonaws.com', 'cloudwatch.amazonaws.com', 'events.amazonaws.com'];
+    expect(services(key!.KeyPolicy.Statement, 'kms:Decrypt')).toEqual(expected);
+    expect(services(key!.KeyPolicy.Statement, 'kms:GenerateDataKey*')).toEqual(expected);
+    expect(services(policy!.PolicyDocument.Statement, 'sns:Publish')).toEqual(expected);
+    usual.template.resourceCountIs('AWS::SNS::Subscription', 0);
+    full.template.hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: 'team@example.com' });
+  });
+
+  it('of failed runs, stuck jobs, lost events, failing starts and spend', () => {
+    const alarms = propertiesOf(full.template, 'AWS::CloudWatch::Alarm');
+    const measured = alarms.map(({ MetricName, Metrics, Threshold }) => ({
+      what: MetricName ?? Metrics[0].Expression ?? Metrics[0].MetricStat.Metric.MetricName,
+      Threshold,
+    }));
+    expect(measured).toEqual([
+      { what: 'failed + timedOut + aborted', Threshold: 0 },
+      { what: 'TriggeredRules', Threshold: 0 },
+      { what: 'ApproximateNumberOfMessagesVisible', Threshold: 0 },
+      { what: 'Errors', Threshold: 0 },
+      { what: 'SELECT SUM(SpendUsd) FROM "TempBalance"', Threshold: 12.5 },
+    ]);
+    for (const { AlarmActions, TreatMissingData } of alarms) {
+      expect(AlarmActions).toHaveLength(1);
+      expect(TreatMissingData).toBe('notBreaching');
+    }
+  });
+
+  it('of a job that blocks its queue, whichever of the four it is', () => {
+    const rule = propertiesOf(usual.template, 'AWS::Events::Rule').find(
+      ({ EventPattern }) => EventPattern.source[0] === 'aws.batch',
+    );
+    expect(rule!.EventPattern['detail-type']).toEqual(['Batch Job Queue Blocked']);
+    expect(rule!.EventPattern.detail.jobQueue).toHaveLength(4);
+  });
+
+  it('of the bill, by what the settings say that it counts', () => {
+    const budgetOf = ({ template }: typeof usual) => propertiesOf(template, 'AWS::Budgets::Budget')[0]!;
+    expect(budgetOf(usual).Budget).toMatchObject({ BudgetLimit: { Amount: 50, Unit: 'USD' }, TimeUnit: 'MONTHLY' });
+    expect(budgetOf(usual).Budget.CostFilters).toBeUndefined();
+    expect(budgetOf(full).Budget).toMatchObject({
+      BudgetLimit: { Amount: 200 },
+      CostFilters: { TagKeyValue: ['user:tempbalance$team-a'] },
+    });
+    expect(
+      budgetOf(full).NotificationsWithSubscribers.map(({ Notification }: Properties) => [
+        Notification.NotificationType,
+        Notification.Threshold,
+      ]),
+    ).toEqual([
+      ['ACTUAL', 80],
+      ['ACTUAL', 100],
+      ['FORECASTED', 100],
+    ]);
+  });
+});
+
+describe('checks', () => {
+  it('let no finding of cdk-nag through that has no reason on record', () => {
+    const { app, stack } = appWith({});
+    const role = stack.node.findChild('Functions').node.findChild('LaunchRole') as Role;
+    role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions: ['s3:DeleteObject'], resources: ['*'] }));
+    role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions: ['s3:Put*'], resources: ['*'] }));
+    expect(() => app.synth()).toThrow('AwsSolutions-IAM5[Action::s3:Put*]');
+  });
+
+  it('make the same template for the same settings', () => {
+    const again = synthesize(everySetting);
+    expect(again.template.toJSON()).toEqual(full.template.toJSON());
+  });
+
+  it('by cfn-lint find nothing, where it is installed', async (context) => {
+    const { status, stdout } = await lint([usual.templateFile, full.templateFile]);
+    if (status === undefined) return context.skip('cfn-lint is not installed here (pip install cfn-lint)');
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+});
+
+/** W3005 is of `DependsOn` that CDK writes beside a reference. */
+async function lint(files: readonly string[]): Promise<{ status: number | undefined; stdout: string }> {
+  const options = ['--ignore-checks', 'W3005', '--', ...files];
+  for (const [command, ...first] of [['cfn-lint'], ['python3', '-m', 'cfnlint']] as const) {
+    if (spawnSync(command, [...first, '--version']).status !== 0) continue;
+    const { status, stdout, stderr } = spawnSync(command, [...first, ...options], { encoding: 'utf8' });
+    return { status: status ?? 1, stdout: stdout + stderr };
+  }
+  return { status: undefined, stdout: '' };
+}

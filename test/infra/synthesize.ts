@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
+import { buildApp } from '../../infra/build-app.ts';
+
+/** Every value that infra/ has for the workflow document, in a document that names them all. */
+export const fullDocument = JSON.stringify({
+  StartAt: 'Prepare',
+  States: Object.fromEntries(
+    [
+      'PrepareArn',
+      'TrainEpochResource',
+      'CollectEpochArn',
+      'PlanAnalysisArn',
+      'AnalyseShardArn',
+      'SetRatesArn',
+      'CheckpointArn',
+      'FinaliseArn',
+      'RecordFailureArn',
+      'SuccessorResource',
+    ].map((name, index, names) => [
+      index === 0 ? 'Prepare' : name,
+      {
+        Type: 'Task',
+        Resource: `\${${name}}`,
+        TimeoutSeconds: 60,
+        ...(index === names.length - 1 ? { End: true } : { Next: names[index + 1] }),
+      },
+    ]),
+  ),
+});
+
+/** Settings that ask for everything. */
+export const everySetting = {
+  name: 'team-a',
+  gpuClasses: ['g6e'],
+  maxGpus: 3,
+  maxVcpus: 32,
+  waitingLimitMinutes: 30,
+  scaleDownDelayMinutes: 45,
+  functionMemoryMb: 4096,
+  notificationEmail: 'team@example.com',
+  monthlyBudgetUsd: 200,
+  budgetScope: 'tag',
+  hourlySpendAlarmUsd: 12.5,
+  schedules: [
+    { profile: 'burgers', cron: '0 3 ? * MON *', timezone: 'Europe/Berlin' },
+    { profile: 'darcy', cron: '30 1 1 * ? *' },
+  ],
+  retention: { rejectedDays: 10, replacedDays: 3, accessLogDays: 30, runFilesDays: 60 },
+  logDays: 7,
+  removal: 'destroy',
+  permissionsBoundary: 'arn:aws:iam::123456789012:policy/bounds',
+};
+
+interface Options {
+  /** Whether esbuild makes the functions' files, which takes seconds. */
+  readonly bundle?: boolean;
+  /** Undefined for the project's own. */
+  readonly document?: string | undefined;
+}
+
+const outdirs: string[] = [];
+
+/** Takes away what was synthesised. */
+export function removeOutput(): void {
+  for (const outdir of outdirs.splice(0)) rmSync(outdir, { recursive: true, force: true });
+}
+
+/** An app in a folder of its own. */
+export function appWith(settings: object, options: Options = {}) {
+  const { bundle, document } = { bundle: false, document: fullDocument, ...options };
+  const outdir = mkdtempSync(join(tmpdir(), 'tempbalance-infra-'));
+  outdirs.push(outdir);
+  return buildApp({
+    outdir,
+    ...(document === undefined ? {} : { document }),
+    context: { tempbalance: settings, ...(bundle ? {} : { 'aws:cdk:bundling-stacks': [] }) },
+  });
+}
+
+/** @throws when cdk-nag or CloudFormation's schemas have a finding. */
+export function synthesize(settings: object, options?: Options) {
+  const { app, stack } = appWith(settings, options);
+  const artifact = app.synth().getStackArtifact(stack.artifactId);
+  return {
+    template: Template.fromJSON(artifact.template),
+    templateFile: artifact.templateFullPath,
+    outdir: app.outdir,
+  };
+}

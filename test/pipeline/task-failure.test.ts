@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { InterruptedError, RunError, TransientError, UserError } from '../../shared/core/errors.ts';
+import { classifyFailure, exitCodeOf, plainMessage, trainingExitCodes } from '../../shared/pipeline/task-failure.ts';
+import { failedJob, spotInterruption, waitedInVain } from '../support/batch.ts';
+
+const classified = (error: Error) => classifyFailure({ Error: error.name, Cause: error.message });
+
+describe('a failed job', () => {
+  it.each([
+    ['a Spot instance that was taken away', spotInterruption(), 'interruption'],
+    [
+      'a container that ended on SIGTERM',
+      failedJob({ status: 'Essential container in task exited', exitCode: 75 }),
+      'interruption',
+    ],
+    ['a queue without capacity', waitedInVain(), 'waiting'],
+    [
+      'a job that no machine of the queue can run',
+      failedJob({
+        status: 'Canceled by JobStateTimeLimit action due to reason: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT',
+      }),
+      'final',
+    ],
+    ['the limit of its time', failedJob({ status: 'Job attempt duration exceeded timeout' }), 'timeout'],
+    ['an error for good', failedJob({ status: 'Essential container in task exited', exitCode: 1 }), 'final'],
+    ["the user's input", failedJob({ status: 'Essential container in task exited', exitCode: 2 }), 'final'],
+    [
+      'too little memory',
+      failedJob({
+        status: 'Essential container in task exited',
+        exitCode: 137,
+        reason: 'OutOfMemoryError: Container killed due to memory usage',
+      }),
+      'final',
+    ],
+    ['a crash', failedJob({ status: 'Essential container in task exited', exitCode: 139 }), 'passing'],
+    ['a container that did not start', failedJob({ status: 'Task failed to start' }), 'passing'],
+  ] as const)('says what happened: %s', (_, error, kind) => {
+    expect(classified(error).kind).toBe(kind);
+  });
+
+  it("is the user's when its exit code says so", () => {
+    const ended = (exitCode: number) =>
+      classified(failedJob({ status: 'Essential container in task exited', exitCode }));
+    expect(ended(2).name).toBe('UserError');
+    expect(ended(1).name).toBe('RunError');
+  });
+
+  it('is described with its reason, exit code and log', () => {
+    const error = failedJob({ status: 'Essential container in task exited', exitCode: 1, reason: 'CannotStart' });
+    expect(classified(error).message).toBe(
+      'training job job-1: Essential container in task exited; CannotStart; exit code 1; log train/default/0123',
+    );
+  });
+});
+
+describe('a job that could not be submitted, or a task of this process', () => {
+  it('is not tried again beyond what the document does, unless it was told to end', () => {
+    expect(classifyFailure({ Error: 'Batch.ClientException', Cause: 'no such queue' })).toEqual({
+      kind: 'final',
+      name: 'Batch.ClientException',
+      message: 'no such queue',
+    });
+    expect(classified(new TransientError('the disk did not answer')).kind).toBe('final');
+    expect(classified(new InterruptedError('told to end')).kind).toBe('interruption');
+    expect(classifyFailure({ Error: 'States.TaskFailed', Cause: '{"JobId": "cut o' }).kind).toBe('passing');
+    expect(classifyFailure({ Error: 'States.Timeout' })).toMatchObject({ kind: 'timeout', message: 'States.Timeout' });
+  });
+});
+
+describe('the message of a failure', () => {
+  it('is plain, whether a function reports it or an error was thrown here', () => {
+    const message = 'the data are too few\n  Give more.';
+    expect(plainMessage({ Error: 'UserError', Cause: message })).toBe(message);
+    const report = { errorType: 'UserError', errorMessage: message, trace: ['at prepare'] };
+    expect(plainMessage({ Error: 'UserError', Cause: JSON.stringify(report) })).toBe(message);
+  });
+
+  it('is the cause, or the name, where there is no more', () => {
+    expect(plainMessage({ Error: 'Lambda.Unknown', Cause: '{"requestId":"1"}' })).toBe('{"requestId":"1"}');
+    expect(plainMessage({ Error: 'States.Timeout' })).toBe('States.Timeout');
+    expect(plainMessage({ Error: 'States.Timeout', Cause: '' })).toBe('States.Timeout');
+  });
+});
+
+it('gives a container an exit code for each kind of error', () => {
+  expect(exitCodeOf(new UserError('x'))).toBe(trainingExitCodes.userError);
+  expect(exitCodeOf(new TransientError('x'))).toBe(75);
+  expect(exitCodeOf(new InterruptedError('x'))).toBe(75);
+  expect(exitCodeOf(new RunError('x'))).toBe(1);
+  expect(exitCodeOf('x')).toBe(1);
+});

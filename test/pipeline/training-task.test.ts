@@ -1,0 +1,317 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { readJson } from '../../shared/checkpoints/json.ts';
+import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/manifest.ts';
+import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import type { RunConfig } from '../../shared/config/run-file.ts';
+import { InterruptedError, UserError } from '../../shared/core/errors.ts';
+import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import type { PipelineState } from '../../shared/pipeline/messages.ts';
+import { outcomeSchema, readRunRecord } from '../../shared/pipeline/records.ts';
+import { runTask } from '../../shared/pipeline/tasks/index.ts';
+import { environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
+import { type FakeBehaviour, fakeModel, fakeWorkload } from '../support/fake-workload.ts';
+
+let store: ArtifactStore;
+let events: ProgressEvent[];
+beforeEach(() => {
+  store = memoryStore();
+  events = [];
+});
+
+interface Story {
+  readonly config?: RunConfig;
+  readonly behaviour?: FakeBehaviour;
+  readonly context?: Partial<TaskContext>;
+  readonly process?: string;
+}
+
+function contextOf({ behaviour, context, process = 'p' }: Story): TaskContext {
+  return { ...fakeContext(store, fakeWorkload(behaviour), { process, events }), ...context };
+}
+
+/** The state with which the training task is entered. */
+async function prepared(ctx: TaskContext, config: RunConfig = fakeConfig()): Promise<PipelineState> {
+  await requestRun(store, config);
+  return (await runTask('Prepare', ctx, { run })) as PipelineState;
+}
+
+const trainTask = (ctx: TaskContext, state: PipelineState) =>
+  runTask('TrainEpoch', ctx, state) as Promise<PipelineState>;
+const collect = (ctx: TaskContext, state: object) => runTask('CollectEpoch', ctx, state) as Promise<PipelineState>;
+const states = () => events.flatMap((event) => (event.type === 'state' ? [event.state] : []));
+const headEpoch = async () => (await readHead(store, run))?.epoch;
+
+/** Bytes of every epoch's results. */
+async function resultsOf(): Promise<unknown[]> {
+  const results: unknown[] = [];
+  for (let epoch = 0; epoch <= (await headEpoch())!; epoch++) {
+    const manifest = (await readManifest(store, run, epoch))!;
+    for (const file of ['model.safetensors', 'optimizer.safetensors', 'spectra.json', 'rates.json'] as const) {
+      const kept = await store.get(runKeys.artifact(run, epoch, manifest.attempt, file));
+      results.push([epoch, file, manifest.files[file]?.sha256, kept && (await readArtifact(store, manifest, file))]);
+    }
+  }
+  return results;
+}
+
+describe('epochs in one task', () => {
+  const configOf = (epochsPerTask: number | 'auto', epochs = 7) =>
+    fakeConfig({ training: { epochs }, compute: { epochsPerTask }, output: { keep: 100 }, balance: { every: 2 } });
+
+  async function complete(config: RunConfig, story: Story = {}) {
+    store = memoryStore();
+    events = [];
+    await requestRun(store, config);
+    expect(await runPipeline(run, contextOf(story))).toEqual({ status: 'done' });
+    return resultsOf();
+  }
+
+  it('give the same bits as one task for each, however many there are', async () => {
+    const expected = await complete(configOf(1));
+    for (const count of [2, 3, 5, 100]) {
+      expect(await complete(configOf(count)), `${count} epochs`).toEqual(expected);
+      expect(states().filter((state) => state === 'TrainEpoch')).toHaveLength(Math.ceil(8 / count));
+    }
+  });
+
+  it('end with the last epoch, and with the patience', async () => {
+    const patient = fakeConfig({
+      training: { epochs: 20 },
+      convergence: { patience: 2 },
+      compute: { epochsPerTask: 100 },
+    });
+    const metric = (epoch: number) => (epoch < 3 ? 5 - epoch : 4);
+    await complete(patient, { behaviour: { metric } });
+    expect(await headEpoch()).toBe(4);
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'converged' });
+    expect(states().filter((state) => state === 'Checkpoint')).toEqual([]);
+  });
+
+  it('are one each with `auto` where a task is started for nothing, and more where starting it takes long', async () => {
+    const expected = await complete(configOf('auto'));
+    expect(states().filter((state) => state === 'TrainEpoch')).toHaveLength(8);
+    expect(await complete(configOf('auto'), { context: { startSeconds: 1 } })).toEqual(expected);
+    expect(states().filter((state) => state === 'TrainEpoch').length).toBeLessThan(4);
+  });
+
+  it('stop after the one under way when the user asks to stop', async () => {
+    const onTrain = (epoch: number) => {
+      stop = epoch === 2;
+    };
+    let stop = false;
+    await requestRun(store, configOf(100));
+    expect(await runPipeline(run, contextOf({ behaviour: { onTrain } }), () => stop)).toEqual({
+      status: 'interrupted',
+    });
+    expect(await headEpoch()).toBe(2);
+  });
+});
+
+describe('the first task', () => {
+  it('is Prepare, which needs no engine and evaluates nothing', async () => {
+    const openWorkload = () => Promise.reject(new Error('no engine here'));
+    const state = await prepared(contextOf({ context: { openWorkload } }));
+    expect(state).toMatchObject({ epoch: 0, attempt: '', files: {}, decision: { next: 'train' } });
+    expect(await store.list(runKeys.epochs(run))).toEqual([]);
+  });
+
+  it('checks weights before anything is begun', async () => {
+    const weights = '/nowhere/weights.safetensors';
+    const config = fakeConfig({ model: { ...fakeModel, weights } });
+    await expect(prepared(contextOf({}), config)).rejects.toThrow(`${weights}: there is no such file`);
+    expect(await store.list(run)).toEqual([runKeys.request(run)]);
+  });
+
+  it('is followed by one that makes epoch 0 and notes the engine', async () => {
+    const ctx = contextOf({});
+    const state = await trainTask(ctx, await prepared(ctx));
+    expect(state).toMatchObject({ epoch: 0, decision: { next: 'analyse', reason: 'the model before training' } });
+    expect(Object.keys(state.files).sort()).toEqual(['metrics.json', 'model.safetensors']);
+    expect((await readRunRecord(store, run)).versions.engine).toBe('fake 1.0');
+  });
+});
+
+describe('the analysis of an attempt', () => {
+  it('needs neither data nor engine', async () => {
+    const ctx = contextOf({});
+    const attempt = await trainTask(ctx, await prepared(ctx));
+    const refused = () => Promise.reject(new Error('neither data nor engine here'));
+    const light = contextOf({ context: { planWorkload: refused, openWorkload: refused, shardsFor: () => 2 } });
+    const planned = (await runTask('PlanAnalysis', light, attempt)) as { shards: number[] };
+    for (const shard of planned.shards) await runTask('AnalyseShard', light, { ...attempt, shard, shards: 2 });
+    const state = (await runTask('SetRates', light, planned)) as PipelineState;
+    expect(await runTask('Checkpoint', light, state)).toMatchObject({ epoch: 1, decision: { next: 'train' } });
+  });
+});
+
+describe('a note of a change of engine', () => {
+  it('is made when the run is resumed on another', async () => {
+    await requestRun(store, fakeConfig({ training: { epochs: 1 } }));
+    await runPipeline(run, contextOf({}));
+    await requestRun(store, fakeConfig({ training: { epochs: 2 } }));
+    const openWorkload = async () => ({ ...fakeWorkload(), engine: 'fake 2.0' });
+    await runPipeline(run, contextOf({ context: { openWorkload }, process: 'q' }));
+    const note = 'versions.engine: "fake 1.0" -> "fake 2.0"';
+    const record = await readRunRecord(store, run);
+    expect(record.history.map(({ what }) => what)).toContain(note);
+    expect(record.versions.engine).toBe('fake 2.0');
+  });
+});
+
+describe('a task that is told to end', () => {
+  it('stops after the step under way, without a result, and goes on elsewhere to the same bits', async () => {
+    const onTrain = (epoch: number) => {
+      told = epoch === 2;
+    };
+    let told = false;
+    const config = fakeConfig({ compute: { epochsPerTask: 100 }, output: { keep: 100 } });
+    const ctx = contextOf({ behaviour: { onTrain }, context: { interrupted: () => told } });
+    const state = await prepared(ctx, config);
+    await expect(trainTask(ctx, state)).rejects.toThrow(InterruptedError);
+    expect(await headEpoch()).toBe(1);
+    expect(await store.list(runKeys.results(run))).toEqual([]);
+
+    const calm = contextOf({ process: 'q' });
+    const error = { Error: 'States.TaskFailed', Cause: JSON.stringify({ StatusReason: 'Host EC2 (i-1) terminated.' }) };
+    const again = await collect(calm, { ...state, error });
+    expect(again).toMatchObject({
+      decision: { next: 'train' },
+      compute: { market: 'spot', interruptions: 1 },
+      job: { try: 1 },
+    });
+    await trainTask(calm, again);
+    const interrupted = await resultsOf();
+
+    store = memoryStore();
+    const whole = contextOf({ process: 'r' });
+    await trainTask(whole, await prepared(whole, config));
+    expect(interrupted).toEqual(await resultsOf());
+  });
+});
+
+describe("a task's result", () => {
+  it('is taken whatever is said of the job, and may be taken again', async () => {
+    const ctx = contextOf({});
+    const state = await prepared(ctx);
+    const result = await trainTask(ctx, state);
+    const error = { Error: 'States.TaskFailed', Cause: '{"StatusReason":"Host EC2 (i-1) terminated."}' };
+    const collected = await collect(ctx, { ...state, error });
+    expect({ ...collected, events: 0 }).toEqual({ ...result, events: 0 });
+    expect(await collect(ctx, state)).toEqual(collected);
+  });
+
+  it('of an earlier try, epoch or execution is never taken for this one', async () => {
+    const ctx = contextOf({});
+    const state = await prepared(ctx);
+    await trainTask(ctx, state);
+    const others = [
+      { ...state, job: { ...state.job, try: 1 } },
+      { ...state, epoch: 1 },
+      { ...state, execution: 'another' },
+    ];
+    for (const other of others) await expect(collect(ctx, other)).rejects.toThrow('ended without a result');
+  });
+
+  it('may be an error for good, whose message the run ends with', async () => {
+    const onTrain = () => {
+      throw new UserError('the data are too few', { remedy: 'Give more.' });
+    };
+    const ctx = contextOf({ behaviour: { onTrain } });
+    const first = await trainTask(ctx, await prepared(ctx, fakeConfig({ compute: { epochsPerTask: 1 } })));
+    const planned = (await runTask('PlanAnalysis', ctx, first)) as PipelineState & { shards: number[] };
+    await runTask('AnalyseShard', ctx, { ...first, shard: 0, shards: 1 });
+    const state = (await runTask('Checkpoint', ctx, await runTask('SetRates', ctx, planned))) as PipelineState;
+    await expect(trainTask(ctx, state)).rejects.toThrow(UserError);
+    const said = { StatusReason: 'Essential container in task exited', Container: { ExitCode: 2 } };
+    const error = { Error: 'States.TaskFailed', Cause: JSON.stringify(said) };
+    await expect(collect(ctx, { ...state, error })).rejects.toThrow(
+      expect.objectContaining({ name: 'UserError', message: 'the data are too few\n  Give more.' }),
+    );
+  });
+
+  it('is cleared away with the commit, the last with the end of the run', async () => {
+    await requestRun(store, fakeConfig());
+    await runPipeline(run, contextOf({}));
+    expect(await store.list(runKeys.results(run))).toEqual([]);
+    expect((await store.list(run)).filter((key) => key.includes('-of-'))).toEqual([]);
+  });
+});
+
+describe('a job without a result', () => {
+  const failed = (job: object) => ({ Error: 'States.TaskFailed', Cause: JSON.stringify(job) });
+  const crashed = failed({ JobId: 'job-1', StatusReason: 'Task failed to start' });
+  const tooLong = failed({ JobId: 'job-1', StatusReason: 'Job attempt duration exceeded timeout' });
+
+  it('is tried again a few times, then the run fails with what was said last', async () => {
+    const ctx = contextOf({});
+    let state = await prepared(ctx);
+    for (let tried = 1; tried <= 3; tried++) {
+      state = await collect(ctx, { ...state, error: crashed });
+      expect(state.job).toMatchObject({ try: tried, failures: tried });
+    }
+    await expect(collect(ctx, { ...state, error: crashed })).rejects.toThrow(
+      'the training task failed 4 times, the last time so: training job job-1: Task failed to start',
+    );
+  });
+
+  it('is tried again when it hung, and ends the run with its best model when it ran into the budget', async () => {
+    const endless = contextOf({});
+    const unlimited = await prepared(endless);
+    expect(await collect(endless, { ...unlimited, error: tooLong })).toMatchObject({ decision: { next: 'train' } });
+
+    store = memoryStore();
+    const ctx = contextOf({});
+    const state = await prepared(ctx, fakeConfig({ budget: { hours: 1 }, compute: { epochsPerTask: 2 } }));
+    expect(state.compute.attemptSeconds).toBe(3600);
+    await expect(collect(ctx, { ...state, error: tooLong })).rejects.toThrow('the budget is used up before');
+    await trainTask(ctx, state);
+    expect(await collect(ctx, { ...state, job: { ...state.job, try: 9 }, error: tooLong })).toMatchObject({
+      decision: { next: 'finalise', outcome: 'budget' },
+    });
+  });
+});
+
+describe('a failure on record', () => {
+  it('has the plain message, when a function reported it too', async () => {
+    const ctx = contextOf({});
+    const { execution, epoch } = await prepared(ctx);
+    const report = { errorType: 'UserError', errorMessage: 'the data are too few', trace: [] };
+    const error = { Error: 'UserError', Cause: JSON.stringify(report) };
+    expect(await runTask('RecordFailure', ctx, { run, execution, epoch, error })).toMatchObject({
+      decision: { next: 'finalise', outcome: 'failed' },
+    });
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({
+      reason: 'the data are too few',
+      error: { name: 'UserError', message: 'the data are too few' },
+    });
+  });
+});
+
+describe('a job', () => {
+  it('gets its state in the environment, small enough for a container', async () => {
+    const ctx = contextOf({});
+    const state = await prepared(ctx);
+    const Value = JSON.stringify(state);
+    expect(Value.length).toBeLessThan(2048);
+    const parameters = {
+      JobName: 'x',
+      ContainerOverrides: { Environment: [{ Name: 'TEMPBALANCE_STATE', Value }] },
+    };
+    await runTrainingJob(ctx, environmentOf(parameters));
+    expect(await collect(ctx, state)).toMatchObject({ decision: { next: 'analyse' } });
+    await expect(runTrainingJob(ctx, {})).rejects.toThrow('TEMPBALANCE_STATE is not set');
+  });
+
+  it('and execution are named after the run, in characters that the services take', async () => {
+    const ctx = contextOf({});
+    const odd = `runs/${'burgers.v2 final'.repeat(9)}`;
+    await requestRun(store, fakeConfig());
+    await store.put(runKeys.request(odd), (await store.get(runKeys.request(run)))!.bytes);
+    const { job } = (await runTask('Prepare', ctx, { run: odd })) as PipelineState;
+    expect(job.name).toMatch(/^[A-Za-z0-9_-]{1,40}$/);
+  });
+});

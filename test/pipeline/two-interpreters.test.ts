@@ -1,0 +1,211 @@
+/**
+ * The document in two independent interpreters. A run is made locally; moto then reads the same document and gets from each
+ * task what that task gave locally. Both must enter the same states in the same order and give every task the same input.
+ * What moto can't tell: it runs no job, so a job's description is scripted in both.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
+import type { RunConfig } from '../../shared/config/run-file.ts';
+import { TransientError, UserError } from '../../shared/core/errors.ts';
+import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import { eventsOf } from '../../shared/pipeline/history.ts';
+import { runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { failedJob, spotInterruption, waitedInVain } from '../support/batch.ts';
+import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
+import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
+import { type Moto, motoMissing, type RanTask, startMoto, type Told, toldLocally } from '../support/replay.ts';
+
+const missing = motoMissing();
+if (missing && !process.env.CI) console.warn(`not replayed in moto: ${missing}`);
+const withMoto = it.skipIf(missing !== undefined && !process.env.CI);
+
+interface Story {
+  readonly config?: RunConfig;
+  readonly behaviour?: FakeBehaviour;
+  readonly context?: Partial<TaskContext>;
+  /** Jobs that end like this, by their number from 1 on. */
+  readonly jobs?: Readonly<Record<number, Error>>;
+  readonly beforeJob?: (job: number) => Promise<unknown>;
+}
+
+let moto: Moto;
+beforeAll(() => {
+  if (missing && process.env.CI) throw new Error(missing);
+  if (!missing) moto = startMoto();
+});
+afterAll(() => moto?.close());
+
+let store: ArtifactStore;
+beforeEach(() => {
+  store = memoryStore();
+});
+
+const statusOf = { done: 'SUCCEEDED', takenOver: 'SUCCEEDED', diverged: 'FAILED', failed: 'FAILED', interrupted: '' };
+
+/** The first execution of a run, as the local interpreter tells it; of one that hands over, without what follows. */
+async function tellLocally({
+  config = fakeConfig({ training: { epochs: 2 } }),
+  behaviour,
+  context,
+  jobs = {},
+  beforeJob,
+}: Story) {
+  await requestRun(store, config);
+  const events: ProgressEvent[] = [];
+  const tasks: RanTask[] = [];
+  const ctx = { ...fakeContext(store, fakeWorkload(behaviour), { process: 'p', events }), ...context };
+  let job = 0;
+  const execution = await runPipeline(run, ctx, undefined, {
+    retryDelay: 0,
+    onTask: (task) => tasks.push(task),
+    async runJob(environment) {
+      job += 1;
+      await beforeJob?.(job);
+      const end = jobs[job];
+      if (end) throw end;
+      await runTrainingJob(ctx, environment);
+    },
+  });
+  const states = events.flatMap((event) => (event.type === 'state' ? [event.state] : []));
+  const first = <Item>(items: readonly Item[], isStart: (item: Item) => boolean) => {
+    const next = items.findIndex((item, index) => index > 0 && isStart(item));
+    return next < 0 ? items : items.slice(0, next);
+  };
+  const own = first(tasks, ({ name }) => name === 'Prepare');
+  const told = toldLocally(
+    statusOf[execution.status],
+    first(states, (state) => state === 'Prepare'),
+    own,
+  );
+  return { told, tasks: own };
+}
+
+/** Tells a story in both interpreters. */
+async function tell(story: Story): Promise<{ locally: Told; events: number }> {
+  const { told, tasks } = await tellLocally(story);
+  const { events, ...inMoto } = await moto.replay(run, tasks);
+  expect(inMoto).toEqual(told);
+  return { locally: told, events };
+}
+
+const train = ['TrainEpoch', 'CollectEpoch', 'Trained?'];
+const commit = ['PlanAnalysis', 'AnalyseShards', 'SetRates', 'Checkpoint', 'Continue?'];
+const begin = ['Prepare', 'Where to begin?'];
+const end = ['Finalise', 'Outcome?', 'Done'];
+const failure = ['RecordFailure', 'Failed?', 'Failed'];
+
+describe('the local interpreter and moto agree on', () => {
+  withMoto('a run that goes well, with an analysis in several shards', async () => {
+    const { locally, events } = await tell({ context: { shardsFor: () => 3 } });
+    const epoch = [...train, ...commit];
+    expect(locally.states).toEqual([...begin, ...epoch, ...epoch, ...epoch, ...end]);
+    expect(locally.inputs.AnalyseShard).toHaveLength(9);
+    const counted =
+      2 +
+      eventsOf(['Prepare', 'Where to begin?', 'Finalise', 'Outcome?', 'Done'], { retries: false }) +
+      3 * eventsOf(['TrainEpoch', 'CollectEpoch', 'Trained?'], { retries: false }) +
+      3 *
+        eventsOf(['PlanAnalysis', 'AnalyseShards', 'SetRates', 'Checkpoint', 'Continue?'], {
+          items: 3,
+          retries: false,
+        });
+    expect(events).toBe(counted);
+  });
+
+  withMoto('an analysis that is not due: a map over nothing', async () => {
+    const config = fakeConfig({ training: { epochs: 3 }, balance: { every: 2 } });
+    const { locally } = await tell({ config });
+    expect(locally.inputs.AnalyseShard).toHaveLength(3);
+  });
+
+  withMoto('Spot interruptions: tried again, the third time on demand', async () => {
+    const { locally } = await tell({ jobs: { 2: spotInterruption(), 3: spotInterruption() } });
+    const epoch = [...train, ...commit];
+    expect(locally.states).toEqual([...begin, ...epoch, ...train, ...train, ...epoch, ...epoch, ...end]);
+    const queues = locally.inputs.TrainEpoch!.map((job) => (job as { JobQueue: string }).JobQueue);
+    expect(queues).toEqual(['queue-spot', 'queue-spot', 'queue-spot', 'queue-onDemand', 'queue-onDemand']);
+    const names = locally.inputs.TrainEpoch!.map((job) => (job as { JobName: string }).JobName);
+    expect(names).toEqual([0, 1, 1, 1, 2].map((epoch, n) => `fake-epoch-${epoch}-try-${[0, 0, 1, 2, 0][n]}`));
+  });
+
+  withMoto('a queue that gave up waiting: on demand at once', async () => {
+    const { locally } = await tell({ jobs: { 1: waitedInVain() } });
+    const queues = locally.inputs.TrainEpoch!.map((job) => (job as { JobQueue: string }).JobQueue);
+    expect(queues).toEqual(['queue-spot', ...Array(3).fill('queue-onDemand')]);
+  });
+
+  withMoto('a stop for want of budget', async () => {
+    const config = fakeConfig({ training: { epochs: 500 }, budget: { hours: 0.01 } });
+    const { locally } = await tell({ config });
+    expect(locally.states.slice(-4)).toEqual(['Continue?', ...end]);
+  });
+
+  withMoto('a job that ran into the budget', async () => {
+    const config = fakeConfig({ budget: { hours: 1 } });
+    const { locally } = await tell({
+      config,
+      jobs: { 2: failedJob({ status: 'Job attempt duration exceeded timeout' }) },
+    });
+    expect(locally.states.slice(-6)).toEqual([...train, ...end]);
+  });
+
+  withMoto('a run that diverges', async () => {
+    const { locally } = await tell({ behaviour: { diverges: (epoch) => epoch === 1 } });
+    expect(locally.status).toBe('FAILED');
+    expect(locally.states.slice(-6)).toEqual([...train, 'Finalise', 'Outcome?', 'Diverged']);
+  });
+
+  withMoto("a failure for good: the user's input", async () => {
+    const onTrain = () => {
+      throw new UserError('the data are too few', { remedy: 'Give more.' });
+    };
+    const { locally } = await tell({ behaviour: { onTrain } });
+    expect(locally.status).toBe('FAILED');
+    expect(locally.states.slice(-5)).toEqual(['TrainEpoch', 'CollectEpoch', ...failure]);
+  });
+
+  withMoto('a failure of a shard', async () => {
+    const context = {
+      openSolver: async () => {
+        if (analysed) throw new UserError('no solver here');
+        analysed = true;
+        return fakeContext(store, fakeWorkload()).openSolver(0, undefined);
+      },
+    };
+    let analysed = false;
+    const { locally } = await tell({ context });
+    expect(locally.states.slice(-4)).toEqual(['AnalyseShards', ...failure]);
+  });
+
+  withMoto('a task that fails in passing', async () => {
+    let failures = 0;
+    const unsteady: ArtifactStore = {
+      ...store,
+      async put(key, bytes) {
+        if (key.endsWith('best.json') && failures++ === 0) throw new TransientError('the disk did not answer');
+        return store.put(key, bytes);
+      },
+    };
+    const { locally } = await tell({ context: { store: unsteady }, config: fakeConfig({ training: { epochs: 1 } }) });
+    expect(locally.inputs.Checkpoint).toHaveLength(3);
+    expect(locally.states.filter((state) => state === 'Checkpoint')).toHaveLength(2);
+  });
+
+  withMoto('an execution that hands over to a successor', async () => {
+    const { locally } = await tell({ context: { historyEvents: 900 } });
+    expect(locally.states.at(-1)).toBe('Successor');
+    expect(locally.inputs.Successor).toEqual([
+      { StateMachineArn: 'the machine', Name: 'fake-after-p-0', Input: { run } },
+    ]);
+  });
+
+  withMoto('an execution that another one takes over from', async () => {
+    const rival = fakeContext(store, fakeWorkload(), { process: 'rival' });
+    const { locally } = await tell({
+      beforeJob: async (job) => job === 2 && runPipeline(run, rival),
+    });
+    expect(locally.states.at(-1)).toBe('Taken over');
+  });
+});

@@ -1,0 +1,197 @@
+/** A deployment in the stand-in for AWS: bucket, state machine, table and topic; and its functions and containers run here. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateStateMachineCommand,
+  DescribeExecutionCommand,
+  ListExecutionsCommand,
+  SFNClient,
+} from '@aws-sdk/client-sfn';
+import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
+import type { Context } from 'aws-lambda';
+import { afterAll } from 'vitest';
+import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { s3Store } from '../../shared/checkpoints/s3-store.ts';
+import { workflowDefinition } from '../../shared/local/run-pipeline.ts';
+import type { TaskName } from '../../shared/pipeline/messages.ts';
+import type { Environment } from '../../shared/pipeline/training-job.ts';
+import { asRole, type LoggedRequest, logRequests } from './access-log.ts';
+import { failedJob } from './batch.ts';
+import { startMoto } from './moto.ts';
+
+const folders: Readonly<Record<Exclude<TaskName, 'TrainEpoch'>, string>> = {
+  Prepare: 'prepare',
+  CollectEpoch: 'collect-epoch',
+  PlanAnalysis: 'plan-analysis',
+  AnalyseShard: 'analyse-shard',
+  SetRates: 'set-rates',
+  Checkpoint: 'checkpoint',
+  Finalise: 'finalise',
+  RecordFailure: 'record-failure',
+};
+
+type Handler = (event: unknown, context: Context) => Promise<unknown>;
+
+export interface TestDeployment {
+  readonly bucket: string;
+  readonly store: ArtifactStore;
+  readonly s3: S3Client;
+  readonly sfn: SFNClient;
+  readonly stateMachine: string;
+  readonly environment: Environment;
+  /** Uploads an object and gives its version, as an event tells it. */
+  upload(key: string, bytes: Uint8Array | string): Promise<string>;
+  /** Calls a function as Lambda does. */
+  invoke(folder: string, event: unknown): Promise<unknown>;
+  /** Runs a task of the workflow in its function. */
+  perform(name: TaskName, message: unknown): Promise<unknown>;
+  /** Runs a training job in a process of its own; fails as AWS Batch does when it exits with another code than 0. */
+  runJob(environment: Environment, watch?: (child: ChildProcess) => void): Promise<void>;
+  /** Every request to S3 so far, of functions and containers, by the name of their role. */
+  requests(): LoggedRequest[];
+  /** Names and inputs of the executions that were started. */
+  executions(): Promise<{ name: string; input: unknown }[]>;
+}
+
+/** Starts it for the tests of a file; undefined where moto is not installed. */
+export async function startDeployment(): Promise<TestDeployment | undefined> {
+  const moto = await startMoto();
+  if (!moto) return undefined;
+  const scratch = join(tmpdir(), `tempbalance-test-${randomUUID()}`);
+  const given: Record<string, string> = {
+    AWS_ENDPOINT_URL: moto.url,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    POWERTOOLS_TRACE_ENABLED: 'false',
+    POWERTOOLS_LOG_LEVEL: 'SILENT',
+    TMPDIR: scratch,
+    TEMPBALANCE_BUCKET: `tempbalance-${randomUUID()}`,
+    TEMPBALANCE_IDEMPOTENCY_TABLE: 'started',
+  };
+  const options = {
+    endpoint: moto.url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  };
+  const s3 = new S3Client({ ...options, forcePathStyle: true, maxAttempts: 1 });
+  const [sfn, sns, dynamo] = [new SFNClient(options), new SNSClient(options), new DynamoDBClient(options)];
+  const bucket = given.TEMPBALANCE_BUCKET!;
+  await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+  await s3.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: 'Enabled' } }));
+  await dynamo.send(
+    new CreateTableCommand({
+      TableName: 'started',
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    }),
+  );
+  const { TopicArn: topic } = await sns.send(new CreateTopicCommand({ Name: 'tempbalance' }));
+  const { stateMachineArn } = await sfn.send(
+    new CreateStateMachineCommand({
+      name: 'tempbalance',
+      definition: JSON.stringify(workflowDefinition()),
+      roleArn: 'arn:aws:iam::123456789012:role/workflow',
+    }),
+  );
+  const choice = (name: string) => ({ queue: `arn:${name}`, definition: name });
+  const markets = (name: string) => ({ spot: choice(`${name}-spot`), onDemand: choice(`${name}-on-demand`) });
+  Object.assign(given, {
+    TEMPBALANCE_TOPIC: topic!,
+    TEMPBALANCE_STATE_MACHINE: stateMachineArn!,
+    TEMPBALANCE_COMPUTE: JSON.stringify({ gpu: markets('gpu'), cpu: markets('cpu') }),
+  });
+  const requests: LoggedRequest[] = [];
+  logRequests((request) => requests.push(request));
+  const accessLog = join(tmpdir(), `tempbalance-access-${randomUUID()}.jsonl`);
+  const before = { ...process.env };
+  mkdirSync(scratch);
+  Object.assign(process.env, given);
+  afterAll(async () => {
+    for (const name of Object.keys(given)) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+    for (const client of [s3, sfn, sns, dynamo]) client.destroy();
+    await moto.stop();
+    rmSync(accessLog, { force: true });
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  const invoke = async (folder: string, event: unknown) => {
+    const { handler } = (await import(`../../functions/${folder}/handler.ts`)) as { handler: Handler };
+    return asRole(folder, () => handler(JSON.parse(JSON.stringify(event)), lambdaContext(folder)));
+  };
+  return {
+    bucket,
+    store: s3Store({ client: s3, bucket }),
+    s3,
+    sfn,
+    stateMachine: stateMachineArn!,
+    environment: given,
+    async upload(key, bytes) {
+      const { VersionId } = await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes }));
+      return VersionId!;
+    },
+    invoke,
+    perform: (name, message) => invoke(folders[name as keyof typeof folders], message),
+    async runJob(environment, watch = () => undefined) {
+      const main = fileURLToPath(new URL('../../functions/train-epoch/main.ts', import.meta.url));
+      const env = {
+        ...process.env,
+        POWERTOOLS_LOG_LEVEL: 'DEBUG',
+        TEMPBALANCE_TEST_ACCESS_LOG: accessLog,
+        TEMPBALANCE_TEST_ROLE: 'train-epoch',
+        NODE_OPTIONS: `--import ${new URL('./access-log.ts', import.meta.url)}`,
+        ...environment,
+      };
+      const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+      child.stdout.resume();
+      watch(child);
+      const [exitCode, signal] = await once(child, 'close');
+      if (exitCode === 0) return;
+      const status = signal
+        ? 'Host EC2 (instance i-0123456789abcdef0) terminated.'
+        : 'Essential container in task exited';
+      throw failedJob({ status, ...(exitCode === null ? {} : { exitCode }) });
+    },
+    requests() {
+      const lines = existsSync(accessLog) ? readFileSync(accessLog, 'utf8').split('\n').filter(Boolean) : [];
+      return [...requests, ...lines.map((line) => JSON.parse(line) as LoggedRequest)];
+    },
+    async executions() {
+      const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn }));
+      return Promise.all(
+        executions.map(async ({ executionArn, name }) => {
+          const { input } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+          return { name: name!, input: JSON.parse(input!) };
+        }),
+      );
+    },
+  };
+}
+
+function lambdaContext(functionName: string): Context {
+  return {
+    functionName,
+    functionVersion: '1',
+    invokedFunctionArn: `arn:aws:lambda:us-east-1:123456789012:function:${functionName}`,
+    memoryLimitInMB: '1024',
+    awsRequestId: randomUUID(),
+    logGroupName: '',
+    logStreamName: '',
+    callbackWaitsForEmptyEventLoop: false,
+    getRemainingTimeInMillis: () => 60_000,
+    done: () => undefined,
+    fail: () => undefined,
+    succeed: () => undefined,
+  };
+}
