@@ -7,30 +7,21 @@ export type Target = (typeof targets)[number];
 export const markets = ['spot', 'onDemand'] as const;
 export type Market = (typeof markets)[number];
 
-export const computeSchema = z
+const targetSetting = z.enum(['auto', ...targets]);
+
+const machinesSchema = z
   .strictObject({
-    target: z
-      .enum(['auto', ...targets])
+    target: targetSetting
       .default('auto')
       .describe(
         'What kind of machine trains. auto: a GPU from ten million parameters or 1e11 operations a step on, else CPUs.',
       ),
-    gpuClass: z
-      .enum(['g4dn', 'g5', 'g6', 'g6e'])
-      .optional()
-      .describe('Class of GPU instances; absent: what the deployment prefers.'),
     spot: z
       .boolean()
       .default(true)
       .describe(
         'Train on Spot instances; after two interruptions, or when none is to be had, the run turns to on-demand ones.',
       ),
-    waitingLimitMinutes: z
-      .int()
-      .min(10)
-      .max(1440)
-      .default(30)
-      .describe("Minutes to wait for a Spot instance; enforced by the deployment's queue."),
     epochsPerTask: z
       .union([z.literal('auto'), z.int().positive()])
       .default('auto')
@@ -39,7 +30,14 @@ export const computeSchema = z
       ),
   })
   .describe('Machines of a deployed run; without effect on a run on this machine, except for epochsPerTask.');
-export type ComputeConfig = z.infer<typeof computeSchema>;
+export type ComputeConfig = z.output<typeof machinesSchema>;
+
+/** `compute: gpu` is short for `compute: { target: gpu }`. */
+export const computeSchema = z
+  .union([targetSetting.transform((target) => machinesSchema.parse({ target })), machinesSchema])
+  .describe(
+    'Machines of a deployed run: a target alone (`compute: gpu`) or more settings. Without effect on a run on this machine, except for epochsPerTask.',
+  );
 
 const gpuParameters = 1e7;
 const gpuStepFlops = 1e11;

@@ -8,12 +8,11 @@ import type { ComputeState } from './messages.ts';
 /** Where the next training job runs, and for how long at most after `spent` seconds of the run. */
 export function computeState(
   ctx: TaskContext,
-  { compute, budget }: RunConfig,
+  { budget }: RunConfig,
   { target, market, interruptions }: { target: Target; market: Market; interruptions: number },
   spent: number,
 ): ComputeState {
-  const { gpuClass, waitingLimitMinutes } = compute;
-  const { queue, definition } = ctx.computeFor({ target, market, gpuClass, waitingLimitMinutes });
+  const { queue, definition } = ctx.computeFor({ target, market });
   return { target, market, queue, definition, attemptSeconds: attemptSeconds(spent, budget), interruptions };
 }
 

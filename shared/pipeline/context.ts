@@ -1,6 +1,6 @@
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { RunConfig } from '../config/run-file.ts';
-import type { ComputeConfig, Market, Target } from '../decisions/compute.ts';
+import type { Market, Target } from '../decisions/compute.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { Workload, WorkloadPlan } from '../training/workload.ts';
 
@@ -34,7 +34,7 @@ export type ProgressEvent =
   | { readonly type: 'finished'; readonly run: string; readonly outcome: string; readonly reason: string };
 
 /** A kind of machine that the settings ask for. */
-export interface ComputeRequest extends Pick<ComputeConfig, 'gpuClass' | 'waitingLimitMinutes'> {
+export interface ComputeRequest {
   readonly target: Target;
   readonly market: Market;
 }

@@ -33,6 +33,14 @@ describe('a run file', () => {
     expect(parseRunFile(`${minimal}balance: off\n`, 'run.yaml').balance).toBe('off');
   });
 
+  it('takes a target alone for where it trains', () => {
+    expect(parseRunFile(`${minimal}compute: gpu\n`, 'run.yaml').compute).toEqual(
+      parseRunFile(`${minimal}compute: { target: gpu }\n`, 'run.yaml').compute,
+    );
+    expect(refusal(`${minimal}compute: gqu\n`)).toContain('Allowed: auto, gpu, cpu, or a section.');
+    expect(refusal(`${minimal}compute: { targt: gpu }\n`)).toContain('did you mean "target"');
+  });
+
   it('written by init is valid and says what the defaults are', () => {
     const text = starterRunFile({ schema: 'schema.json', dataset: 'data: odd name.hdf5', weights: '#w.safetensors' });
     expect(text.split('\n')[0]).toBe(schemaComment('schema.json'));
