@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,6 +62,7 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
   const moto = await startMoto();
   if (!moto) return undefined;
   const scratch = join(tmpdir(), `tempbalance-test-${randomUUID()}`);
+  await mkdir(scratch);
   const given: Record<string, string> = {
     AWS_ENDPOINT_URL: moto.url,
     AWS_REGION: 'us-east-1',
@@ -114,6 +116,7 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     }
     for (const client of [s3, sfn, sns, dynamo]) client.destroy();
     await moto.stop();
+    await rm(scratch, { recursive: true, force: true });
   });
 
   const invoke = async (folder: string, event: unknown) => {
