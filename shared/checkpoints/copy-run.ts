@@ -1,5 +1,6 @@
 /** Copying a run from one store to another, so that it can go on there. */
 import { UserError } from '../core/errors.ts';
+import { mapInFlight } from '../core/in-flight.ts';
 import { type ArtifactStore, sha256 } from './artifact-store.ts';
 import { readHead } from './manifest.ts';
 import { runKeys } from './run-keys.ts';
@@ -14,12 +15,15 @@ export interface RunPlace {
 /** Files of the place and not of the run: results on their way, inputs, locks, drafts. */
 const isOfPlace = (file: string) => /^(results\/|inputs\/|lock|draft-)/.test(file);
 
-/** Files in the order in which a run is written: what is named comes before what names it. */
-const rankOf = (file: string) => {
-  if (file === 'head.json') return 3;
-  if (!file.includes('/')) return 2;
-  return file.endsWith('/manifest.json') ? 1 : 0;
+/** Files are written in this order: what is named comes before what names it. */
+const ranks = ['content', 'manifest', 'record', 'head'] as const;
+const rankOf = (file: string): (typeof ranks)[number] => {
+  if (file === 'head.json') return 'head';
+  if (!file.includes('/')) return 'record';
+  return file.endsWith('/manifest.json') ? 'manifest' : 'content';
 };
+
+const filesAtATime = 8;
 
 /**
  * Copies what is committed, and the files beside it. A copy that is cut off is mended by copying again.
@@ -36,11 +40,18 @@ export async function copyRun(
   const prefix = `${from.run}/`;
   const all = (await from.store.list(prefix)).map((key) => key.slice(prefix.length));
   const isAhead = (file: string) => Number(/^epochs\/(\d+)\//.exec(file)?.[1] ?? -1) > (head?.epoch ?? -1);
-  const files = all.filter((file) => !isOfPlace(file) && !isAhead(file)).sort((a, b) => rankOf(a) - rankOf(b));
-  if (!files.includes('outcome.json')) await to.store.delete(runKeys.outcome(to.run));
-  for (const file of files) {
+  const files = all.filter((file) => !isOfPlace(file) && !isAhead(file));
+  const copy = async (file: string) => {
     const bytes = replace[file] ?? (await from.store.get(`${prefix}${file}`))?.bytes;
     if (bytes) await to.store.put(`${to.run}/${file}`, bytes);
+  };
+  if (!files.includes('outcome.json')) await to.store.delete(runKeys.outcome(to.run));
+  for (const rank of ranks) {
+    await mapInFlight(
+      files.filter((file) => rankOf(file) === rank),
+      { count: filesAtATime },
+      copy,
+    );
   }
 }
 

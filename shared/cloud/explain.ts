@@ -23,15 +23,19 @@ const isDenial = ({ name = '', $metadata }: SdkError) =>
   /^AccessDenied|^UnauthorizedOperation$|NotAuthorized/.test(name) ||
   ($metadata?.httpStatusCode === 403 && !unknown.has(name) && !expired.has(name));
 
-/** The error as one that says what to do; itself where it is not about identity, rights or the network. */
-export function explainAws(error: unknown): unknown {
+/**
+ * The error as one that says what to do; itself where it is not about identity, rights or the network.
+ * @param operation for messages, e.g. `S3 HeadObject`.
+ */
+export function explainAws(error: unknown, operation: string): unknown {
   const sdk = (error ?? {}) as SdkError;
   const { name = '', message = '', code = '' } = sdk;
   const mend = (what: string, remedy: string) => new UserError(what, { where: 'AWS', remedy, cause: error });
   if (error instanceof UserError) return error;
-  if (message === 'Region is missing') {
+  if (message === 'Region is missing' || message.startsWith('Region not accepted: region=""')) {
     return mend('no region is set', 'Give --region, or set AWS_REGION or the region of your AWS profile.');
   }
+  if (message.startsWith('Region not accepted')) return mend(message, 'Write the region as in eu-central-1.');
   if (/^(CredentialsProviderError|TokenProviderError)$/.test(name)) {
     return /expired|refresh/i.test(message)
       ? mend('the sign-in has expired', 'Sign in again (e.g. aws sso login).')
@@ -43,8 +47,8 @@ export function explainAws(error: unknown): unknown {
   }
   if (isDenial(sdk)) {
     return mend(
-      `access is denied: ${messageOf(error)}`,
-      'Use an identity that may do this; tempbalance cloud doctor says which one is in use.',
+      `access is denied (${operation}): ${messageOf(error)}`,
+      'Allow it to the identity in use (`tempbalance cloud doctor` says which), or use another.',
     );
   }
   if (unreachable.has(code)) {
@@ -58,20 +62,31 @@ export function explainAws(error: unknown): unknown {
 }
 
 type Send = (request: unknown) => Promise<unknown>;
+/** Names of client and command, as the SDK's classes have them. */
+interface Context {
+  readonly clientName?: string;
+  readonly commandName?: string;
+}
 interface Stack {
-  add(middleware: (next: Send) => Send, options: { step: 'initialize'; priority: 'high'; name: string }): void;
+  add(
+    middleware: (next: Send, context: Context) => Send,
+    options: { step: 'initialize'; priority: 'high'; name: string },
+  ): void;
 }
 
 /** A client whose errors are explained. */
 export function explaining<Client extends { readonly middlewareStack: unknown }>(client: Client): Client {
   const stack = client.middlewareStack as Stack;
-  const explain = (next: Send) => async (request: unknown) => {
-    try {
-      return await next(request);
-    } catch (error) {
-      throw explainAws(error);
-    }
-  };
+  const explain =
+    (next: Send, { clientName, commandName }: Context) =>
+    async (request: unknown) => {
+      try {
+        return await next(request);
+      } catch (error) {
+        const [service, operation] = [clientName?.replace(/Client$/, ''), commandName?.replace(/Command$/, '')];
+        throw explainAws(error, `${service} ${operation}`);
+      }
+    };
   stack.add(explain, { step: 'initialize', priority: 'high', name: 'explain' });
   return client;
 }

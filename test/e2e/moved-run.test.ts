@@ -36,7 +36,10 @@ async function begin(folder: string, name: string): Promise<RunFolder> {
   return run;
 }
 
-async function goOnHere({ store, run }: Pick<RunFolder, 'store' | 'run'>, until = Number.POSITIVE_INFINITY): Promise<string> {
+async function goOnHere(
+  { store, run }: Pick<RunFolder, 'store' | 'run'>,
+  until = Number.POSITIVE_INFINITY,
+): Promise<string> {
   let last = 0;
   const context = localContext(
     store,

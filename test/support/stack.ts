@@ -4,10 +4,10 @@ import type { TestDeployment } from './deployment.ts';
 
 const output = (Value: string) => ({ Value });
 
-/** Creates the stack; `Resources` besides a queue, without which a template is none. */
+/** Creates the stack; `Resources` besides a queue, without which a template is none; `Outputs` in place of a deployment's. */
 export async function createStack(
   { bucket, stateMachine, environment }: TestDeployment,
-  { name = 'tempbalance', Resources = {} }: { name?: string; Resources?: object } = {},
+  { name = 'tempbalance', Resources = {}, Outputs }: { name?: string; Resources?: object; Outputs?: object } = {},
 ): Promise<void> {
   const client = new CloudFormationClient({
     endpoint: environment.AWS_ENDPOINT_URL!,
@@ -16,7 +16,7 @@ export async function createStack(
   });
   const template = {
     Resources: { DeadLetters: { Type: 'AWS::SQS::Queue' }, ...Resources },
-    Outputs: {
+    Outputs: Outputs ?? {
       Bucket: output(bucket),
       Launch: output('launch'),
       StateMachine: output(stateMachine),
