@@ -70,7 +70,7 @@ function keepOpen(
 }
 
 /** Progress as structured logs, step by step only where details are asked for. */
-export function logEvent(event: ProgressEvent): void {
+function logEvent(event: ProgressEvent): void {
   if (event.type === 'warning') logger.warn(event.message);
   else if (event.type === 'step') logger.debug('step', { event });
   else logger.info(event.type, { event });

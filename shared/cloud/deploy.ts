@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../core/errors.ts';
-import { callerIdentity } from './doctor.ts';
+import { callerIdentity } from './identity.ts';
 
 /** The folder with cdk.json, from this file upwards. @throws UserError when there is none: what is installed has no `infra/`. */
 function projectFolder(): string {

@@ -6,10 +6,10 @@ import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbri
 import { GetBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { DescribeStateMachineCommand, ListExecutionsCommand } from '@aws-sdk/client-sfn';
-import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { messageOf } from '../core/errors.ts';
 import { explaining } from './explain.ts';
-import { type DeploymentName, inRegion } from './find-deployment.ts';
+import type { DeploymentName } from './find-deployment.ts';
+import { callerIdentity } from './identity.ts';
 import { type Cloud, openCloud } from './open-cloud.ts';
 import { type StackResource, stackResources } from './stack-resources.ts';
 
@@ -33,17 +33,6 @@ async function answer(check: string, ask: () => Promise<Answer>): Promise<Findin
     const [found, ...rest] = messageOf(error).split('\n');
     const remedy = rest.join(' ').trim();
     return { check, result: 'problem', found: found!, ...(remedy ? { remedy } : {}) };
-  }
-}
-
-/** Who the credentials belong to. */
-export async function callerIdentity(region: string | undefined): Promise<{ account: string; arn: string }> {
-  const client = explaining(new STSClient(inRegion(region)));
-  try {
-    const { Account, Arn } = await client.send(new GetCallerIdentityCommand({}));
-    return { account: Account!, arn: Arn! };
-  } finally {
-    client.destroy();
   }
 }
 
@@ -176,7 +165,7 @@ async function isPresent(image: string): Promise<boolean> {
   }
 }
 
-async function askBudget(AccountId: string, budgets: readonly StackResource[]): Promise<Answer> {
+export async function askBudget(AccountId: string, budgets: readonly StackResource[]): Promise<Answer> {
   const [budget] = budgets;
   if (!budget) return problem('the stack has no budget', 'Deploy again.');
   const client = explaining(new BudgetsClient({ region: 'us-east-1' }));

@@ -13,6 +13,8 @@ export interface DeploymentName {
 /** What the stack's outputs say, by their names there. */
 const outputsSchema = z.object({ Bucket: z.string(), StateMachine: z.string(), Launch: z.string(), Topic: z.string() });
 
+export const outputNames = Object.keys(outputsSchema.shape);
+
 export interface Deployment {
   readonly stack: string;
   readonly region: string;

@@ -18,7 +18,7 @@ export interface Addresses {
 }
 
 /** Settings with other addresses, and nothing else changed. */
-export function relocate(config: RunConfig, { dataset, weights, folder }: Addresses): RunConfig {
+function relocate(config: RunConfig, { dataset, weights, folder }: Addresses): RunConfig {
   const { model } = config;
   return {
     ...config,

@@ -1,12 +1,15 @@
+import { BudgetsClient, CreateBudgetCommand } from '@aws-sdk/client-budgets';
+import { CreateRepositoryCommand, ECRClient, PutImageCommand } from '@aws-sdk/client-ecr';
 import { DisableRuleCommand, EventBridgeClient, ListRulesCommand } from '@aws-sdk/client-eventbridge';
 import { PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { examine, parseImage, quotaAnswer } from '../../shared/cloud/doctor.ts';
+import { askBudget, examine, parseImage, quotaAnswer } from '../../shared/cloud/doctor.ts';
 import { runCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { createStack } from '../support/stack.ts';
 
 const deployment = await startDeployment();
+const image = '123456789012.dkr.ecr.us-east-1.amazonaws.com/assets/tempbalance:abc';
 
 describe.skipIf(!deployment)('doctor', () => {
   beforeAll(async () => {
@@ -15,6 +18,14 @@ describe.skipIf(!deployment)('doctor', () => {
         LaunchingDataSetArrived0A1B2C3D: {
           Type: 'AWS::Events::Rule',
           Properties: { EventPattern: { source: ['aws.s3'] }, State: 'ENABLED' },
+        },
+        JobsCpu0A1B2C3D: {
+          Type: 'AWS::Batch::JobDefinition',
+          Properties: {
+            Type: 'container',
+            ContainerProperties: { Image: image, Vcpus: 4, Memory: 2000 },
+            RetryStrategy: { Attempts: 1 },
+          },
         },
       },
     });
@@ -35,9 +46,35 @@ describe.skipIf(!deployment)('doctor', () => {
       rule: { result: 'ok' },
       'state machine': { result: 'ok' },
       'failed runs': { result: 'ok', found: 'none' },
-      images: { result: 'problem', remedy: 'Deploy again.' },
+      images: { result: 'problem', found: `not in ECR: ${image}` },
       budget: { result: 'problem', found: 'the stack has no budget' },
     });
+  });
+
+  it('finds the images once they are in ECR', async () => {
+    const ecr = new ECRClient({ region: 'us-east-1' });
+    const repositoryName = 'assets/tempbalance';
+    await ecr.send(new CreateRepositoryCommand({ repositoryName }));
+    expect((await found()).images).toMatchObject({ result: 'problem' });
+    const imageManifestMediaType = 'application/vnd.docker.distribution.manifest.v2+json';
+    const imageManifest = JSON.stringify({ schemaVersion: 2, mediaType: imageManifestMediaType, config: {}, layers: [] });
+    await ecr.send(new PutImageCommand({ repositoryName, imageManifest, imageManifestMediaType, imageTag: 'abc' }));
+    expect((await found()).images).toMatchObject({ result: 'ok', found: '1 present' });
+    ecr.destroy();
+  });
+
+  it('reads the budget', async () => {
+    const client = new BudgetsClient({ region: 'us-east-1' });
+    const Budget = {
+      BudgetName: 'monthly',
+      BudgetType: 'COST' as const,
+      TimeUnit: 'MONTHLY' as const,
+      BudgetLimit: { Amount: '50', Unit: 'USD' },
+    };
+    await client.send(new CreateBudgetCommand({ AccountId: '123456789012', Budget }));
+    const answer = await askBudget('123456789012', [{ logicalId: 'Budget', id: 'monthly' }]);
+    expect(answer).toMatchObject({ result: 'ok', found: expect.stringContaining('50 USD a month') });
+    client.destroy();
   });
 
   it('finds a rule that was disabled and a bucket without versions', async () => {
