@@ -55,8 +55,11 @@ export async function copyRun(
   }
 }
 
-/** A run of the same name there is either the same one, not as far, or another one. */
-async function refuseOtherHistory(from: RunPlace, to: RunPlace): Promise<void> {
+/**
+ * A run of the same name there is either the same one, not as far, or another one.
+ * @throws UserError when the target has epochs that the run does not have.
+ */
+export async function refuseOtherHistory(from: RunPlace, to: RunPlace): Promise<void> {
   const theirs = await readHead(to.store, to.run);
   if (!theirs) return;
   const same = await from.store.get(runKeys.manifest(from.run, theirs.epoch));

@@ -23,6 +23,9 @@ export interface Execution {
   readonly redrivable: boolean;
 }
 
+/** As many as a page can have. */
+const pageSize = 1000;
+
 type Executions = Pick<Cloud, 'sfn' | 'stateMachine'>;
 
 const inputSchema = z.object({ run: z.string() });
@@ -73,7 +76,7 @@ export async function executionsOf(cloud: Executions, run: string): Promise<Exec
   const isCandidate = mayBeOf(run);
   const items: ExecutionListItem[] = [];
   const { sfn, stateMachine: stateMachineArn } = cloud;
-  for await (const { executions = [] } of paginateListExecutions({ client: sfn }, { stateMachineArn })) {
+  for await (const { executions = [] } of paginateListExecutions({ client: sfn, pageSize }, { stateMachineArn })) {
     items.push(...executions.filter(({ name }) => isCandidate(name!)));
   }
   const own = (await describeAll(cloud, items)).filter((execution) => execution.run === run);
@@ -85,11 +88,15 @@ export async function activeRuns(cloud: Executions): Promise<Set<string>> {
   const runs = new Set<string>();
   const { sfn, stateMachine: stateMachineArn } = cloud;
   const running = { stateMachineArn, statusFilter: 'RUNNING' as const };
-  for await (const { executions = [] } of paginateListExecutions({ client: sfn }, running)) {
+  for await (const { executions = [] } of paginateListExecutions({ client: sfn, pageSize }, running)) {
     for (const { run } of await describeAll(cloud, executions)) runs.add(run);
   }
   return runs;
 }
+
+/** ARN of an execution by its name. */
+export const executionArn = ({ stateMachine }: Pick<Cloud, 'stateMachine'>, name: string): string =>
+  `${stateMachine.replace(':stateMachine:', ':execution:')}:${name}`;
 
 /** Where the console shows an execution. */
 export function consoleAddress({ arn }: Pick<Execution, 'arn'>): string {

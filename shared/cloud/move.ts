@@ -1,7 +1,7 @@
 /** Runs that come from this machine, and go back to it. */
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { RunPlace } from '../checkpoints/copy-run.ts';
+import { type RunPlace, refuseOtherHistory } from '../checkpoints/copy-run.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { downloadTo } from '../checkpoints/s3-download.ts';
@@ -56,19 +56,16 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
       remedy: 'Rename its folder.',
     });
   }
+  const there = { store: cloud.store, run };
   await refuseRunning(cloud, run);
+  await refuseOtherHistory(local, there);
   const { config } = await readRequest(local.store, local.run);
   const { path } = config.dataset;
   const { weights } = config.model;
   await refuseOtherData(local, path);
   const dataset = await uploadDataset(cloud, path, name);
   const sent = weights !== undefined && (await isFile(weights)) ? await uploadWeights(cloud, weights) : undefined;
-  await moveRun(
-    local,
-    { store: cloud.store, run },
-    { dataset: dataset.address, weights: sent?.address, folder: 'runs' },
-    now,
-  );
+  await moveRun(local, there, { dataset: dataset.address, weights: sent?.address, folder: 'runs' }, now);
   return run;
 }
 
@@ -83,13 +80,15 @@ export async function fetchRun(
   run: string,
   { local, root, dataset, now }: { local: RunPlace; root: string; dataset?: string | undefined; now: Date },
 ): Promise<void> {
+  const there = { store: cloud.store, run };
   await refuseRunning(cloud, run);
+  await refuseOtherHistory(there, local);
   const { config } = await readRequest(cloud.store, run);
   const { weights } = config.model;
-  if (dataset !== undefined) await refuseOtherData({ store: cloud.store, run }, dataset);
+  if (dataset !== undefined) await refuseOtherData(there, dataset);
   const inputs = join(root, local.run, 'inputs');
   await moveRun(
-    { store: cloud.store, run },
+    there,
     local,
     {
       dataset: dataset ?? (await fetchInput(cloud, config.dataset.path, inputs)),

@@ -2,10 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
-import { UserError } from '../core/errors.ts';
+import { RunError, UserError } from '../core/errors.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
 import { readRequest } from '../pipeline/records.ts';
-import { type Launched, launch, launchInputSchema } from './launch.ts';
+import { executionName, launch, launchInputSchema } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
 import { isProfileName, profileSettings, profileText } from './profile.ts';
 import { nameOf } from './runs.ts';
@@ -21,9 +21,11 @@ export interface Submission {
   readonly name?: string | undefined;
 }
 
-export interface Submitted extends Launched {
+export interface Submitted {
   /** Key prefix. */
   readonly run: string;
+  /** Name of its first execution. */
+  readonly execution: string;
 }
 
 /**
@@ -53,8 +55,8 @@ export async function submit(
   const wanted = profileSettings(text, cloud.bucket, profile, dataset.address);
   told('profile', await uploadProfile(cloud, text, profile));
 
-  const launched = await launch(cloud, { profile, dataset: dataset.key, ...(name === undefined ? {} : { name }) });
-  const run = launched.run!;
+  const { run } = await launch(cloud, { profile, dataset: dataset.key, ...(name === undefined ? {} : { name }) });
+  if (run === undefined) throw new RunError('no run was started', { where: profile });
   const { config: found } = await readRequest(cloud.store, run);
   if (JSON.stringify(found) !== JSON.stringify(wanted)) {
     throw new UserError('a run of this name was started with other settings or data', {
@@ -62,7 +64,7 @@ export async function submit(
       remedy: 'Give the new one another name: --name <name>.',
     });
   }
-  return { ...launched, run };
+  return { run, execution: executionName(nameOf(run)) };
 }
 
 function refuseNames(profile: string, name: string | undefined): void {

@@ -25,8 +25,8 @@ export interface WatchedEnd {
   readonly outcome: OutcomeRecord | undefined;
 }
 
-/** How often an execution that has ended without an outcome is looked at for a successor. */
-const looksForSuccessor = 5;
+/** How often a first execution, or the successor of one that has ended without an outcome, is looked for: lists lag behind. */
+const mostIdleLooks = 5;
 
 /**
  * Tells of the last commit and of everything from now on, until no execution is at the run any more.
@@ -44,24 +44,21 @@ export async function* watchRun(
   yield { type: 'prepared', run: nameOf(run), epoch: head?.epoch ?? 0, epochs: config.training.epochs };
   const commits = commitTeller(cloud, run, (head?.epoch ?? 0) - 1);
   const states = stateTeller(cloud);
-  for (let looks = 0; ; ) {
+  for (let idleLooks = 0; ; ) {
     const [execution] = await executionsOf(cloud, run);
-    if (!execution) {
-      throw new UserError('has no execution', {
-        where: nameOf(run),
-        remedy: `Start one by \`tempbalance cloud resume ${nameOf(run)}\`.`,
-      });
-    }
-    yield* await states(execution);
+    if (execution) yield* await states(execution);
     yield* await commits();
-    if (execution.status !== 'RUNNING') {
+    if (execution?.status !== 'RUNNING') {
       const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
-      const mayGoOn = execution.status === 'SUCCEEDED' && !outcome && ++looks < looksForSuccessor;
-      if (!mayGoOn) {
-        if (outcome) {
-          yield { type: 'finished', run: nameOf(run), outcome: outcome.outcome, reason: outcome.reason };
-        }
+      if (execution && (outcome || execution.status !== 'SUCCEEDED' || ++idleLooks === mostIdleLooks)) {
+        if (outcome) yield { type: 'finished', run: nameOf(run), outcome: outcome.outcome, reason: outcome.reason };
         return { execution, outcome };
+      }
+      if (!execution && ++idleLooks === mostIdleLooks) {
+        throw new UserError('has no execution', {
+          where: nameOf(run),
+          remedy: `Start one by \`tempbalance cloud resume ${nameOf(run)}\`.`,
+        });
       }
     }
     await wait();

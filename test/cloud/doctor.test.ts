@@ -57,7 +57,12 @@ describe.skipIf(!deployment)('doctor', () => {
     await ecr.send(new CreateRepositoryCommand({ repositoryName }));
     expect((await found()).images).toMatchObject({ result: 'problem' });
     const imageManifestMediaType = 'application/vnd.docker.distribution.manifest.v2+json';
-    const imageManifest = JSON.stringify({ schemaVersion: 2, mediaType: imageManifestMediaType, config: {}, layers: [] });
+    const imageManifest = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: imageManifestMediaType,
+      config: {},
+      layers: [],
+    });
     await ecr.send(new PutImageCommand({ repositoryName, imageManifest, imageManifestMediaType, imageTag: 'abc' }));
     expect((await found()).images).toMatchObject({ result: 'ok', found: '1 present' });
     ecr.destroy();

@@ -49,8 +49,12 @@ describe.skipIf(!deployment)('watching a run', () => {
     const run = 'runs/never-started';
     const cloud = await openCloud({ stack: 'tempbalance' });
     await cloud.store.put(runKeys.request(run), encodeJson({ version: 1, config: fakeConfig(), overrides: [] }));
-    const events = watchRun(cloud, run, async () => undefined);
+    let waits = 0;
+    const events = watchRun(cloud, run, async () => {
+      waits += 1;
+    });
     await events.next();
     await expect(events.next()).rejects.toThrow('tempbalance cloud resume never-started');
+    expect(waits).toBeGreaterThan(0);
   });
 });

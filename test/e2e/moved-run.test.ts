@@ -95,7 +95,7 @@ describe.skipIf(!deployment)('a run that moves to the cloud and back', () => {
     expect(await readHead(moved.store, 'moved')).toMatchObject({ epoch: 2 });
 
     const cloud = await openCloud({ stack: 'tempbalance' });
-    const run = await continueInCloud(cloud, join(moved.root, 'moved'), []);
+    const { run } = await continueInCloud(cloud, join(moved.root, 'moved'), []);
     expect(run).toBe('runs/moved');
     expect(await deployment!.executions()).toEqual([{ name: 'moved', input: { run } }]);
     const { config } = await readRunRecord(cloud.store, run);

@@ -20,7 +20,7 @@ export const fetchCommand: CliCommand<DeploymentOptions & { all?: boolean; datas
     const { fileStore } = await import('../../../shared/checkpoints/file-store.ts');
     const { openCloud } = await import('../../../shared/cloud/open-cloud.ts');
     const { findCloudRun, nameOf } = await import('../../../shared/cloud/runs.ts');
-    const { fetchResults, fetchRun } = await import('../../../shared/cloud/move.ts');
+    const { fetchResults, fetchRun, refuseRunning } = await import('../../../shared/cloud/move.ts');
     const cloud = await openCloud(deployment);
     const run = await findCloudRun(cloud, given!);
     const root = resolve(folder);
@@ -30,6 +30,7 @@ export const fetchCommand: CliCommand<DeploymentOptions & { all?: boolean; datas
       for (const file of await fetchResults(cloud, run, local)) print(join(path, file));
       return 0;
     }
+    await refuseRunning(cloud, run);
     const { lockRun } = await import('../../../shared/local/run-folder.ts');
     const lock = await lockRun(local, () => new Date());
     try {

@@ -37,23 +37,20 @@ export const submitCommand: CliCommand<Options> = {
       });
     }
     const { openCloud } = await import('../../../shared/cloud/open-cloud.ts');
-    const { executionsOf, consoleAddress } = await import('../../../shared/cloud/executions.ts');
+    const { consoleAddress, executionArn } = await import('../../../shared/cloud/executions.ts');
+    const { nameOf } = await import('../../../shared/cloud/runs.ts');
     const cloud = await openCloud(deployment);
     const told = (what: string, { address, sent }: Uploaded) =>
       print(`${what.padEnd(9)} ${address}${sent ? '' : '  (was there)'}`);
     const start = async () => {
       if (folder !== undefined) return (await import('../../continue-in-cloud.ts')).continueInCloud(cloud, folder, set);
       const { submit } = await import('../../../shared/cloud/submit.ts');
-      return (await submit(cloud, { file: file ?? 'tempbalance.yaml', overrides: set, profile, name }, told)).run;
+      return submit(cloud, { file: file ?? 'tempbalance.yaml', overrides: set, profile, name }, told);
     };
-    const run = await start();
-    const [execution] = await executionsOf(cloud, run);
-    const short = run.split('/').at(-1);
-    print(`run       ${short}`);
-    if (execution) print(`console   ${consoleAddress(execution)}`);
-    print(
-      `\n  tempbalance cloud watch ${short}\n  tempbalance cloud status ${short}\n  tempbalance cloud fetch ${short}`,
-    );
+    const { run, execution } = await start();
+    const short = nameOf(run);
+    print(`run       ${short}\nconsole   ${consoleAddress({ arn: executionArn(cloud, execution) })}\n`);
+    for (const next of ['watch', 'status', 'fetch']) print(`  tempbalance cloud ${next} ${short}`);
     return 0;
   },
 };
