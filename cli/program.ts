@@ -1,7 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { messageOf, UserError } from '../shared/core/errors.ts';
+import type { CliCommand } from './command.ts';
 import { analyzeCommand } from './commands/analyze.ts';
+import { cloudCommands } from './commands/cloud/index.ts';
 import { initCommand } from './commands/init.ts';
 import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
@@ -30,22 +32,17 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .addHelpText('after', exitCodesHelp)
     .showSuggestionAfterError()
     .exitOverride();
-  for (const command of commands) {
-    const sub = program
-      .command(command.usage)
-      .description(command.description)
-      .addHelpText(
-        'after',
-        `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join('\n')}\n${exitCodesHelp}`,
-      )
-      .addOption(new Option('--debug', 'show the stack trace of an error'))
-      .exitOverride();
-    for (const option of command.options) sub.addOption(option);
-    sub.action(async (...given: unknown[]) => {
-      const positional = given.slice(0, -2) as (string | undefined)[];
-      code = await command.run(positional, given.at(-2) as never);
-    });
-  }
+  const settle = (ended: number) => {
+    code = ended;
+  };
+  for (const command of commands) addCommand(program, command, settle);
+  const cloud = program
+    .command('cloud')
+    .description('run in a deployment on AWS, and look after it')
+    .addHelpText('after', exitCodesHelp)
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const command of cloudCommands) addCommand(cloud, command, settle);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return code;
@@ -53,6 +50,20 @@ export async function runCli(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.userError;
     return reportError(error, args.includes('--debug'));
   }
+}
+
+function addCommand(parent: Command, command: CliCommand, settle: (code: number) => void): void {
+  const sub = parent
+    .command(command.usage)
+    .description(command.description)
+    .addHelpText('after', `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join('\n')}\n${exitCodesHelp}`)
+    .addOption(new Option('--debug', 'show the stack trace of an error'))
+    .exitOverride();
+  for (const option of command.options) sub.addOption(option);
+  sub.action(async (...given: unknown[]) => {
+    const positional = given.slice(0, -2) as (string | undefined)[];
+    settle(await command.run(positional, given.at(-2) as never));
+  });
 }
 
 /** Prints an error for a person; the stack only when asked for. */

@@ -9,6 +9,7 @@ import { outcomeSchema, readConfig } from '../shared/pipeline/records.ts';
 import { solverFromEnvironment } from '../shared/spectra/solvers/open-solver.ts';
 import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
 import { print } from './command.ts';
+import { divergedMessage } from './diverged.ts';
 import { exitCodes } from './exit-codes.ts';
 import { chooseView } from './views/choose-view.ts';
 
@@ -79,14 +80,6 @@ async function conclude(
   if (execution.status === 'done') return exitCodes.done;
   const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
   const { training } = await readConfig(store, run);
-  const { learningRate } = training;
-  process.stderr.write(
-    [
-      `error: the run diverged: ${outcome?.reason}; the best epoch before that is kept and exported.`,
-      `  The learning rate (${learningRate}) is probably too high. Go on from the last good epoch with a lower one:`,
-      `  ${resume} --set training.learningRate=${learningRate / 4}`,
-      '  or begin again with less contrast between layers (balance.assignment), a warm-up, or cleaner data.\n',
-    ].join('\n'),
-  );
+  process.stderr.write(divergedMessage(outcome?.reason, training.learningRate, resume));
   return exitCodes.failed;
 }

@@ -26,7 +26,7 @@ const scheduledSchema = z.strictObject({
   time: z.string().describe('For when it was due.'),
 });
 
-const requestSchema = z.strictObject({
+const askedSchema = z.strictObject({
   profile: profileField,
   dataset: z.string().optional().describe('Key in the bucket; absent: the newest below datasets/<profile>/.'),
   name: z
@@ -36,7 +36,7 @@ const requestSchema = z.strictObject({
     .describe('Ends the name of the run; absent: the run is named after the data set, and started once.'),
 });
 
-export const launchInputSchema = z.union([arrivalSchema, scheduledSchema, requestSchema]);
+export const launchInputSchema = z.union([arrivalSchema, scheduledSchema, askedSchema]);
 export type LaunchInput = z.output<typeof launchInputSchema>;
 
 /** What a launch needs of AWS. */
@@ -47,12 +47,23 @@ export interface LaunchContext {
   readonly stateMachine: string;
 }
 
-/** `exists`: the run was started before; `superseded`: a newer version of the data set has come, or it was deleted. */
+/** What is written on a data set whose uploader starts the run: its arrival starts none. */
+export const startedByUploader = { 'tempbalance-start': 'uploader' } as const;
+
+/**
+ * `exists`: the run was started before; `superseded`: a newer version of the data set has come, it was deleted, or who
+ * uploaded it starts the run.
+ */
 export interface Launched {
   readonly status: 'started' | 'exists' | 'superseded';
   /** Key prefix of the run. */
   readonly run?: string;
   readonly reason: string;
+}
+
+interface Version {
+  readonly versionId: string | undefined;
+  readonly startedByUploader: boolean;
 }
 
 /** A data set of a profile, and what tells this start from others. */
@@ -72,7 +83,11 @@ interface Start {
 export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<Launched> {
   const { bucket } = ctx;
   const start = await startOf(ctx, input);
-  if (!start) return { status: 'superseded', reason: 'the data set was replaced or deleted since' };
+  if (!start)
+    return {
+      status: 'superseded',
+      reason: 'the data set was replaced or deleted since, or its uploader starts the run',
+    };
   const { profile, key, versionId } = start;
   const store = s3Store({ client: ctx.s3, bucket });
   const text = await store.get(profileKey(profile));
@@ -90,11 +105,15 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   return startExecution(ctx, run);
 }
 
+/** The name of a run's first execution, or of a later one: unique, and at most 80 characters, as Step Functions wants it. */
+export const executionName = (name: string, number = 1): string =>
+  number === 1 ? name.slice(0, 80) : `${name.slice(0, 72)}-${number}`;
+
 /** Starts the workflow on a run whose request is written; once for each name. */
 async function startExecution(
   { sfn, stateMachine }: Pick<LaunchContext, 'sfn' | 'stateMachine'>,
   run: string,
-  name = run.split('/').at(-1)!,
+  name = executionName(run.split('/').at(-1)!),
 ): Promise<Launched> {
   try {
     await sfn.send(new StartExecutionCommand({ stateMachineArn: stateMachine, name, input: JSON.stringify({ run }) }));
@@ -124,7 +143,9 @@ async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | 
     }
     const newest = await versionOf(ctx, key);
     const isNewest = newest && (versionId === undefined || newest.versionId === versionId);
-    return isNewest ? { profile, key, versionId: newest.versionId, occasion: [] } : undefined;
+    return isNewest && !newest.startedByUploader
+      ? { profile, key, versionId: newest.versionId, occasion: [] }
+      : undefined;
   }
   const { profile } = input;
   const key = ('dataset' in input ? input.dataset : undefined) ?? (await newestDataset(ctx, profile));
@@ -136,10 +157,14 @@ async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | 
 }
 
 /** The newest version of an object; undefined where there is none. */
-async function versionOf({ s3, bucket }: LaunchContext, key: string): Promise<{ versionId?: string } | undefined> {
+async function versionOf({ s3, bucket }: LaunchContext, key: string): Promise<Version | undefined> {
   try {
-    const { VersionId: versionId } = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-    return versionId === undefined || versionId === 'null' ? {} : { versionId };
+    const { VersionId, Metadata = {} } = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    const [[name, value]] = Object.entries(startedByUploader) as [[string, string]];
+    return {
+      versionId: VersionId === 'null' ? undefined : VersionId,
+      startedByUploader: Metadata[name] === value,
+    };
   } catch (error) {
     if ((error as { name?: string }).name === 'NotFound') return undefined;
     throw error;

@@ -1,5 +1,6 @@
 /** A profile: a run file in the bucket, which a data set of the profile's name starts a run by. */
-import { parseRunFile } from '../config/parse-run-file.ts';
+import { isMap, parseDocument } from 'yaml';
+import { type Override, parseRunFile } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 
@@ -39,4 +40,21 @@ function addressOf(path: string, bucket: string, label: string): string {
     });
   }
   return `s3://${bucket}/${path.replace(/^\.\//, '')}`;
+}
+
+/**
+ * A run file as a profile: with what is set on top of it written into it, its comments kept.
+ * @param text of a run file that is valid with these overrides.
+ */
+export function profileText(text: string, overrides: readonly Pick<Override, 'path' | 'value'>[]): string {
+  const document = parseDocument(text);
+  for (const { path, value } of overrides) {
+    for (let depth = 1; depth < path.length; depth++) {
+      const section = path.slice(0, depth);
+      if (document.hasIn(section) && !isMap(document.getIn(section))) document.deleteIn(section);
+    }
+    if (value === null) document.deleteIn(path);
+    else document.setIn(path, value);
+  }
+  return document.toString();
 }

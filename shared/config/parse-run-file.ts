@@ -136,13 +136,14 @@ function applyOverrides(original: Record<string, unknown>, overrides: readonly O
   return input;
 }
 
-/** Makes the paths in it absolute: relative ones count from the run file's folder. */
+/** Makes the paths in it absolute: relative ones count from the run file's folder. Addresses in S3 are kept. */
 function resolvePaths(config: RunConfig, folder: string): RunConfig {
   const { weights } = config.model;
+  const absolute = (path: string) => (path.startsWith('s3://') ? path : resolve(folder, path));
   return {
     ...config,
-    model: weights === undefined ? config.model : { ...config.model, weights: resolve(folder, weights) },
-    dataset: { ...config.dataset, path: resolve(folder, config.dataset.path) },
+    model: weights === undefined ? config.model : { ...config.model, weights: absolute(weights) },
+    dataset: { ...config.dataset, path: absolute(config.dataset.path) },
     output: { ...config.output, folder: resolve(folder, config.output.folder) },
   };
 }
@@ -150,20 +151,21 @@ function resolvePaths(config: RunConfig, folder: string): RunConfig {
 /**
  * Settings with overrides: of a section that another variant is chosen for, the defaults of the old variant go.
  * @param label for messages.
- * @param folder that relative paths in the overrides count from.
+ * @param folder that relative paths count from; absent: paths are kept as they are.
  * @throws UserError listing every problem.
  */
 export function overrideSettings(
   settings: RunConfig,
   overrides: readonly Override[],
-  { label, folder }: { label: string; folder: string },
+  { label, folder }: { label: string; folder?: string },
 ): RunConfig {
   const schema = runFileJsonSchema();
   const sections = overrides
     .filter(({ path }) => isDiscriminator(schema, settings, path))
     .map(({ path }) => ({ path: path.slice(0, -1), value: {}, text: '' }));
   const base = applyOverrides(settings, sections);
-  return resolvePaths(parseRunFile(JSON.stringify(base), label, overrides), folder);
+  const changed = parseRunFile(JSON.stringify(base), label, overrides);
+  return folder === undefined ? changed : resolvePaths(changed, folder);
 }
 
 /**

@@ -1,10 +1,9 @@
 import { dirname } from 'node:path';
-import { encodeJson } from '../checkpoints/json.ts';
-import { runKeys } from '../checkpoints/run-keys.ts';
-import { describeChanges, refuseFixedChanges } from '../config/changes.ts';
+import { describeChanges } from '../config/changes.ts';
 import { loadRunFile, type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
+import { changeRequest } from '../pipeline/change-request.ts';
 import { readRequest } from '../pipeline/records.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -27,9 +26,7 @@ export async function changeSettings(
   const base = reload && current ? current : request.config;
   const folder = source === undefined ? process.cwd() : dirname(source);
   const config = overrideSettings(base, overrides, { label: `${run}/request.json`, folder });
-  refuseFixedChanges(request.config, config);
-  const all = [...request.overrides, ...overrides.map(({ text }) => text)];
-  await store.put(runKeys.request(run), encodeJson({ ...request, config, overrides: all }));
+  await changeRequest(store, run, request, { config, overrides });
   const ignored = current && !reload ? describeChanges(request.config, current) : [];
   return ignored.length === 0
     ? []

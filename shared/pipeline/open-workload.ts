@@ -1,6 +1,7 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { openDataset } from '../datasets/registry.ts';
 import { openEngine } from '../engines/open-engine.ts';
+import { readPretrained } from '../models/pretrained.ts';
 import type { Workload } from '../training/workload.ts';
 import { planTrajectories, type TrajectoryPlan } from '../training/workloads/trajectories.ts';
 
@@ -29,4 +30,12 @@ export async function startWorkload(
 /** Data, model and engine that the settings name. @throws UserError when they don't fit or can't be had. */
 export async function openWorkload(config: RunConfig, warn: (message: string) => void): Promise<Workload> {
   return startWorkload(await planWorkload(config), config, warn);
+}
+
+/** Checks data, model and weights of settings, without an engine. @throws UserError when they don't fit. */
+export async function checkInputs(config: RunConfig): Promise<TrajectoryPlan> {
+  const plan = await planWorkload(config);
+  const { weights } = config.model;
+  if (weights !== undefined) await readPretrained(weights, plan.parameters);
+  return plan;
 }

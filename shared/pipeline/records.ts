@@ -33,6 +33,8 @@ export const requestSchema = z.strictObject({
   overrides: z.array(z.string()).default([]),
 });
 
+export type RunRequest = z.infer<typeof requestSchema>;
+
 export const runRecordSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
@@ -97,7 +99,7 @@ export const outcomeSchema = z.strictObject({
 export type OutcomeRecord = z.infer<typeof outcomeSchema>;
 
 /** The settings that were asked for. @throws RunError when the run has none. */
-export async function readRequest(store: ArtifactStore, run: string): Promise<z.infer<typeof requestSchema>> {
+export async function readRequest(store: ArtifactStore, run: string): Promise<RunRequest> {
   const request = await readJson(store, runKeys.request(run), requestSchema);
   if (!request) throw new RunError('there is no such run', { where: `${store.label}/${run}` });
   return request;

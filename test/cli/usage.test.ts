@@ -19,6 +19,21 @@ describe('tempbalance', () => {
     expect(stdout).toContain('Exit codes:');
   });
 
+  it.each(['deploy', 'doctor', 'submit', 'status', 'watch', 'logs', 'stop', 'resume', 'fetch'])(
+    'explains cloud %s with examples',
+    async (command) => {
+      const { code, stdout } = await runCli(['cloud', command, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`$ tempbalance cloud ${command}`);
+      expect(stdout).toContain('Exit codes:');
+    },
+  );
+
+  it('shows the cloud commands, and the nearest one to one that is not there', async () => {
+    expect((await runCli(['cloud'])).stderr).toContain('submit [options] [run-file]');
+    expect((await runCli(['cloud', 'wacth'])).stderr).toContain('Did you mean watch?');
+  });
+
   it('answers an unknown command with the nearest one', async () => {
     const { code, stderr } = await runCli(['trian']);
     expect(code).toBe(2);

@@ -5,6 +5,8 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Access, access as accessTable } from '../../infra/access.ts';
+import { outputNames } from '../../shared/cloud/find-deployment.ts';
+import { sourceOf } from '../../shared/cloud/logs.ts';
 import { asText, keysByAction, type Properties, propertiesOf, type Statement, statementsByRole } from './policies.ts';
 import { appWith, everySetting, fullDocument, removeOutput, synthesize } from './synthesize.ts';
 
@@ -543,6 +545,20 @@ describe('people are told', () => {
       ['ACTUAL', 100],
       ['FORECASTED', 100],
     ]);
+  });
+});
+
+describe('the command line', () => {
+  it('finds what it looks for in the stack', () => {
+    const { Outputs } = usual.template.toJSON();
+    expect(Object.keys(Outputs).sort()).toEqual([...outputNames].sort());
+    const logs = Object.keys(usual.template.findResources('AWS::Logs::LogGroup'));
+    const sources = logs.flatMap((id) => sourceOf(id) ?? []);
+    expect(sources.sort()).toEqual([...Object.keys(accessTable)].sort());
+    const rules = Object.keys(usual.template.findResources('AWS::Events::Rule'));
+    expect(rules.filter((id) => id.includes('DataSetArrived'))).toHaveLength(1);
+    expect(Object.keys(usual.template.findResources('AWS::Batch::JobDefinition'))).toHaveLength(2);
+    expect(Object.keys(usual.template.findResources('AWS::Budgets::Budget'))).toHaveLength(1);
   });
 });
 

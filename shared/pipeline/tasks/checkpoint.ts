@@ -5,17 +5,16 @@ import { prune, pruneResults } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
-import { type Decision, decide, observe, type Progress } from '../../decisions/decide.ts';
+import { type Decision, decide, observe } from '../../decisions/decide.ts';
 import { attemptSeconds } from '../../decisions/task-length.ts';
-import type { SpectraReport } from '../../spectra/spectrum.ts';
 import { writeJson } from '../attempt.ts';
 import { sinceCommit } from '../compute.ts';
-import type { ProgressEvent, TaskContext } from '../context.ts';
+import type { TaskContext } from '../context.ts';
+import { epochEvent } from '../epoch-event.ts';
 import { isOwn, isTakenOver, leave } from '../execution.ts';
 import { isHistoryFull } from '../history.ts';
 import type { PipelineState } from '../messages.ts';
 import {
-  type EpochMetrics,
   epochMetricsSchema,
   files,
   metricValue,
@@ -93,27 +92,4 @@ async function commitAttempt(
     if (error instanceof OvertakenError) return undefined;
     throw error;
   }
-}
-
-function epochEvent(
-  config: RunConfig,
-  progress: Progress,
-  measured: EpochMetrics | undefined,
-  spectra: SpectraReport | undefined,
-): ProgressEvent {
-  const { epochs } = config.training;
-  const { metric } = config.convergence;
-  const { epoch, seconds } = progress;
-  return {
-    type: 'epoch',
-    epoch,
-    epochs,
-    trainLoss: measured?.trainLoss ?? null,
-    metric: { name: metric, value: measured?.metrics[metric] ?? null },
-    best: progress.best,
-    alphaMean: spectra?.summary.alphaMean ?? null,
-    alphaStd: spectra?.summary.alphaStd ?? null,
-    seconds,
-    secondsLeft: epoch === 0 ? null : (seconds / epoch) * (epochs - epoch),
-  };
 }

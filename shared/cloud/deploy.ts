@@ -1,0 +1,58 @@
+/** Deploying, by the CDK's own command line. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UserError } from '../core/errors.ts';
+import { callerIdentity } from './identity.ts';
+
+/** The folder with cdk.json, from this file upwards. @throws UserError when there is none: what is installed has no `infra/`. */
+function projectFolder(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'cdk.json')) && existsSync(join(folder, 'infra', 'app.ts'))) return folder;
+    if (folder === dirname(folder)) break;
+  }
+  throw new UserError('the package has no infrastructure to deploy', {
+    remedy:
+      "Clone the project, and run `npx tempbalance cloud deploy` in the clone, where cdk.json has the service's settings.",
+  });
+}
+
+/** @throws UserError when images can't be built. */
+function refuseWithoutDocker(): void {
+  const { error, status, stderr } = spawnSync('docker', ['info'], { encoding: 'utf8' });
+  if (error) {
+    throw new UserError('is not installed', {
+      where: 'docker',
+      remedy: 'Deploying builds images on this machine: install Docker, or deploy from one that has it.',
+    });
+  }
+  if (status !== 0) {
+    throw new UserError(`does not run (${stderr.trim().split('\n').at(-1)})`, {
+      where: 'docker',
+      remedy: 'Start it: deploying builds images on this machine.',
+    });
+  }
+}
+
+/**
+ * Deploys with the settings in cdk.json.
+ * @param args go to `cdk deploy` as they are.
+ * @param region absent: the SDK's own choice.
+ * @returns the exit code of cdk.
+ * @throws UserError when Docker or credentials are missing.
+ */
+export async function deploy(args: readonly string[], region: string | undefined): Promise<number> {
+  const folder = projectFolder();
+  refuseWithoutDocker();
+  const { account } = await callerIdentity(region);
+  process.stderr.write(`deploying to account ${account}\n`);
+  const cdk = spawn(join(folder, 'node_modules', '.bin', 'cdk'), ['deploy', ...args], {
+    cwd: folder,
+    stdio: 'inherit',
+    env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },
+  });
+  const [code] = await once(cdk, 'close');
+  return (code as number | null) ?? 1;
+}

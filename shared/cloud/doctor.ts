@@ -1,0 +1,191 @@
+/** Whether a deployment has what runs need. Each check says what it found, and what to do where that is not enough. */
+import { BatchClient, DescribeJobDefinitionsCommand } from '@aws-sdk/client-batch';
+import { BudgetsClient, DescribeBudgetCommand } from '@aws-sdk/client-budgets';
+import { DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
+import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { GetBucketVersioningCommand } from '@aws-sdk/client-s3';
+import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { DescribeStateMachineCommand, ListExecutionsCommand } from '@aws-sdk/client-sfn';
+import { messageOf } from '../core/errors.ts';
+import { explaining } from './explain.ts';
+import type { DeploymentName } from './find-deployment.ts';
+import { callerIdentity } from './identity.ts';
+import { type Cloud, openCloud } from './open-cloud.ts';
+import { type StackResource, stackResources } from './stack-resources.ts';
+
+/** `note`: worth knowing, and no problem. */
+export interface Finding {
+  readonly check: string;
+  readonly result: 'ok' | 'note' | 'problem';
+  readonly found: string;
+  readonly remedy?: string;
+}
+type Answer = Omit<Finding, 'check'>;
+
+const ok = (found: string): Answer => ({ result: 'ok', found });
+const problem = (found: string, remedy: string): Answer => ({ result: 'problem', found, remedy });
+
+/** The answer of a check; that it could not be made is a problem too. */
+async function answer(check: string, ask: () => Promise<Answer>): Promise<Finding> {
+  try {
+    return { check, ...(await ask()) };
+  } catch (error) {
+    const [found, ...rest] = messageOf(error).split('\n');
+    const remedy = rest.join(' ').trim();
+    return { check, result: 'problem', found: found!, ...(remedy ? { remedy } : {}) };
+  }
+}
+
+/** All checks, in the order in which one needs the other; without a stack, only those that come before it. */
+export async function examine(name: DeploymentName): Promise<Finding[]> {
+  let account = '';
+  const identity = await answer('identity', async () => {
+    const caller = await callerIdentity(name.region);
+    account = caller.account;
+    return ok(caller.arn);
+  });
+  if (identity.result !== 'ok') return [identity];
+  let cloud: Cloud | undefined;
+  const stack = await answer('stack', async () => {
+    cloud = await openCloud(name);
+    return stackAnswer(cloud);
+  });
+  if (!cloud) return [identity, stack];
+  const deployed = cloud;
+  const { region } = deployed;
+  const resources = await stackResources(deployed);
+  const rest = await Promise.all([
+    answer('bucket', () => askBucket(deployed)),
+    answer('rule', () => askRule(region, resources('AWS::Events::Rule'))),
+    answer('state machine', () => askStateMachine(deployed)),
+    answer('Spot GPU quota', () => askQuota(region, spotQuota)),
+    answer('on-demand GPU quota', () => askQuota(region, onDemandQuota)),
+    answer('images', () => askImages(region, resources('AWS::Batch::JobDefinition'))),
+    answer('budget', () => askBudget(account, resources('AWS::Budgets::Budget'))),
+    answer('failed runs', () => askFailures(deployed)),
+  ]);
+  return [identity, { check: 'region', ...ok(region) }, stack, ...rest];
+}
+
+const stackAnswer = ({ status, stack }: Cloud): Answer =>
+  /^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(status)
+    ? ok(`${stack}, ${status}`)
+    : problem(`${stack}, ${status}`, 'See its events in the CloudFormation console; deploy again when it has settled.');
+
+async function askBucket({ s3, bucket }: Cloud): Promise<Answer> {
+  const { Status } = await s3.send(new GetBucketVersioningCommand({ Bucket: bucket }));
+  return Status === 'Enabled'
+    ? ok(`${bucket}, versions are kept`)
+    : problem(`${bucket} keeps no versions`, 'Deploy again: what is replaced by mistake could not be had back.');
+}
+
+async function askRule(region: string, rules: readonly StackResource[]): Promise<Answer> {
+  const [rule] = rules.filter(({ logicalId }) => logicalId.includes('DataSetArrived'));
+  if (!rule) return problem('the stack has no rule for data sets that arrive', 'Deploy again.');
+  const client = explaining(new EventBridgeClient({ region }));
+  const { State } = await client.send(new DescribeRuleCommand({ Name: rule.id }));
+  return State === 'ENABLED'
+    ? ok('data sets that arrive start runs')
+    : problem(`${rule.id} is disabled`, `Enable it: aws events enable-rule --name ${rule.id}`);
+}
+
+async function askStateMachine({ sfn, stateMachine: stateMachineArn }: Cloud): Promise<Answer> {
+  const { status, name } = await sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
+  return status === 'ACTIVE' ? ok(`${name}, ${status}`) : problem(`${name} is ${status}`, 'Deploy again.');
+}
+
+/** vCPUs of the smallest machine with a GPU. */
+const vcpusPerJob = 4;
+
+interface Quota {
+  readonly code: string;
+  readonly label: string;
+  readonly without: string;
+}
+const spotQuota: Quota = {
+  code: 'L-3819A6DF',
+  label: 'All G and VT Spot Instance Requests',
+  without: 'jobs for GPUs wait in vain on Spot, and then go on on-demand',
+};
+const onDemandQuota: Quota = {
+  code: 'L-DB2E81BA',
+  label: 'Running On-Demand G and VT instances',
+  without: 'jobs for GPUs wait for good on-demand',
+};
+
+/** What a quota of so many vCPUs means. */
+export function quotaAnswer({ code, label, without }: Quota, vcpus: number): Answer {
+  const jobs = Math.floor(vcpus / vcpusPerJob);
+  if (jobs > 0) return ok(`${vcpus} vCPUs, ${jobs} GPU job${jobs === 1 ? '' : 's'} at a time`);
+  return problem(
+    `${vcpus} vCPUs, a job needs ${vcpusPerJob}: ${without}`,
+    `Ask for more of "${label}" (Service Quotas, EC2, ${code}), or set compute.target: cpu in run files.`,
+  );
+}
+
+async function askQuota(region: string, quota: Quota): Promise<Answer> {
+  const client = explaining(new ServiceQuotasClient({ region }));
+  const { Quota: found } = await client.send(new GetServiceQuotaCommand({ ServiceCode: 'ec2', QuotaCode: quota.code }));
+  return quotaAnswer(quota, found?.Value ?? 0);
+}
+
+/** The parts of an image's address in ECR; undefined for images elsewhere. */
+export function parseImage(
+  image: string,
+): { account: string; region: string; repository: string; tag: string } | undefined {
+  const [, account, region, repository, tag] =
+    /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+):([^:@]+)$/.exec(image) ?? [];
+  return account && region && repository && tag ? { account, region, repository, tag } : undefined;
+}
+
+async function askImages(region: string, definitions: readonly StackResource[]): Promise<Answer> {
+  const batch = explaining(new BatchClient({ region }));
+  const { jobDefinitions = [] } = await batch.send(
+    new DescribeJobDefinitionsCommand({ jobDefinitions: definitions.map(({ id }) => id) }),
+  );
+  const images = jobDefinitions.flatMap(({ containerProperties }) => containerProperties?.image ?? []);
+  if (images.length === 0) return problem('the stack has no job definition with an image', 'Deploy again.');
+  const missing: string[] = [];
+  for (const image of images) if (!(await isPresent(image))) missing.push(image);
+  if (missing.length === 0) return ok(`${images.length} present`);
+  return problem(`not in ECR: ${missing.join(', ')}`, 'Deploy again; `cdk gc` must not delete images in use.');
+}
+
+async function isPresent(image: string): Promise<boolean> {
+  const parts = parseImage(image);
+  if (!parts) return true;
+  const { account: registryId, region, repository: repositoryName, tag: imageTag } = parts;
+  const client = explaining(new ECRClient({ region }));
+  try {
+    await client.send(new DescribeImagesCommand({ registryId, repositoryName, imageIds: [{ imageTag }] }));
+    return true;
+  } catch (error) {
+    if (['ImageNotFoundException', 'RepositoryNotFoundException'].includes((error as Error).name)) return false;
+    throw error;
+  }
+}
+
+export async function askBudget(AccountId: string, budgets: readonly StackResource[]): Promise<Answer> {
+  const [budget] = budgets;
+  if (!budget) return problem('the stack has no budget', 'Deploy again.');
+  const client = explaining(new BudgetsClient({ region: 'us-east-1' }));
+  const { Budget } = await client.send(new DescribeBudgetCommand({ AccountId, BudgetName: budget.id }));
+  const { Amount, Unit } = Budget?.BudgetLimit ?? {};
+  const spent = Budget?.CalculatedSpend?.ActualSpend?.Amount;
+  return ok(`${Amount} ${Unit} a month${spent === undefined ? '' : `, ${spent} spent`}`);
+}
+
+const shownFailures = 3;
+
+async function askFailures({ sfn, stateMachine: stateMachineArn }: Cloud): Promise<Answer> {
+  const { executions = [] } = await sfn.send(
+    new ListExecutionsCommand({ stateMachineArn, statusFilter: 'FAILED', maxResults: shownFailures }),
+  );
+  if (executions.length === 0) return ok('none');
+  const lines = executions.map(({ name, stopDate }) => `${name} (${stopDate?.toISOString() ?? 'no time'})`);
+  return {
+    result: 'note',
+    found: `the last: ${lines.join(', ')}`,
+    remedy: 'tempbalance cloud status <run> says why; tempbalance cloud logs <run> shows more.',
+  };
+}

@@ -1,0 +1,131 @@
+/** Runs that come from this machine, and go back to it. */
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type RunPlace, refuseOtherHistory } from '../checkpoints/copy-run.ts';
+import { readJson } from '../checkpoints/json.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import { downloadTo } from '../checkpoints/s3-download.ts';
+import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { UserError } from '../core/errors.ts';
+import { fingerprintFile } from '../datasets/fingerprint.ts';
+import { moveRun } from '../pipeline/move-run.ts';
+import { readRequest, runRecordSchema } from '../pipeline/records.ts';
+import { executionsOf } from './executions.ts';
+import type { Cloud } from './open-cloud.ts';
+import { isProfileName } from './profile.ts';
+import { nameOf, runOf } from './runs.ts';
+import { uploadDataset, uploadWeights } from './upload.ts';
+
+const isFile = (path: string) =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+
+/** @throws UserError when an execution is at the run. */
+export async function refuseRunning(cloud: Cloud, run: string): Promise<void> {
+  const [execution] = await executionsOf(cloud, run);
+  if (execution?.status !== 'RUNNING') return;
+  throw new UserError('is running', {
+    where: nameOf(run),
+    remedy: `Wait for its end (tempbalance cloud watch ${nameOf(run)}), or stop it: tempbalance cloud stop ${nameOf(run)}`,
+  });
+}
+
+/** The data set must be the one that the run has on record. @throws UserError when it is another. */
+async function refuseOtherData({ store, run }: RunPlace, path: string): Promise<void> {
+  const record = await readJson(store, runKeys.record(run), runRecordSchema);
+  if (!record || record.dataset.sha256 === (await fingerprintFile(path)).sha256) return;
+  throw new UserError('is not the data set that the run began with', {
+    where: path,
+    remedy: `Give the file that it began with, of ${record.dataset.bytes} bytes.`,
+  });
+}
+
+/**
+ * Sends a run of this machine, with its data set and weights, to the bucket; nothing is started. The run is to be locked.
+ * @returns its key prefix there.
+ * @throws UserError when the data set is not there or not the run's, or the bucket has another run of the name.
+ */
+export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise<string> {
+  const name = nameOf(local.run);
+  const run = runOf(name);
+  if (!isProfileName(name)) {
+    throw new UserError('has a name that a deployment can\'t take: letters, digits, ".", "_" and "-", 60 at most', {
+      where: name,
+      remedy: 'Rename its folder.',
+    });
+  }
+  const there = { store: cloud.store, run };
+  await refuseRunning(cloud, run);
+  await refuseOtherHistory(local, there);
+  const { config } = await readRequest(local.store, local.run);
+  const { path } = config.dataset;
+  const { weights } = config.model;
+  await refuseOtherData(local, path);
+  const dataset = await uploadDataset(cloud, path, name);
+  const sent = weights !== undefined && (await isFile(weights)) ? await uploadWeights(cloud, weights) : undefined;
+  await moveRun(local, there, { dataset: dataset.address, weights: sent?.address, folder: 'runs' }, now);
+  return run;
+}
+
+/**
+ * Fetches a whole run, with its data set and weights, so that it can go on here. The run here is to be locked.
+ * @param options.root holds the runs here.
+ * @param options.dataset where the data set is on this machine; absent: it is fetched into the run's folder.
+ * @throws UserError when the run is running, or there is another run of the name here.
+ */
+export async function fetchRun(
+  cloud: Cloud,
+  run: string,
+  { local, root, dataset, now }: { local: RunPlace; root: string; dataset?: string | undefined; now: Date },
+): Promise<void> {
+  const there = { store: cloud.store, run };
+  await refuseRunning(cloud, run);
+  await refuseOtherHistory(there, local);
+  const { config } = await readRequest(cloud.store, run);
+  const { weights } = config.model;
+  if (dataset !== undefined) await refuseOtherData(there, dataset);
+  const inputs = join(root, local.run, 'inputs');
+  await moveRun(
+    there,
+    local,
+    {
+      dataset: dataset ?? (await fetchInput(cloud, config.dataset.path, inputs)),
+      weights: weights === undefined ? undefined : await fetchInput(cloud, weights, inputs),
+      folder: root,
+    },
+    now,
+  );
+}
+
+/** @returns where it is on this machine. */
+async function fetchInput({ s3 }: Cloud, address: string, folder: string): Promise<string> {
+  if (!address.startsWith('s3://')) return address;
+  const { bucket, ...object } = parseS3Uri(address);
+  const path = join(folder, basename(object.key));
+  await downloadTo(path, object, { client: s3, bucket });
+  return path;
+}
+
+/**
+ * Fetches the exported model and the report into the run's folder.
+ * @returns the files, by their keys.
+ * @throws UserError when the run has not got that far.
+ */
+export async function fetchResults({ store }: Pick<Cloud, 'store'>, run: string, local: RunPlace): Promise<string[]> {
+  const keys = [...(await store.list(`${run}/model/`)), runKeys.report(run)];
+  const fetched: string[] = [];
+  for (const key of keys) {
+    const object = await store.get(key);
+    const file = key.slice(run.length + 1);
+    if (!object) continue;
+    await local.store.put(`${local.run}/${file}`, object.bytes);
+    fetched.push(file);
+  }
+  if (fetched.length > 0) return fetched;
+  throw new UserError('has no model yet: it is exported when the run ends', {
+    where: nameOf(run),
+    remedy: `See how far it is: tempbalance cloud status ${nameOf(run)}. --all fetches what is committed.`,
+  });
+}

@@ -1,0 +1,80 @@
+/** Sends a run file with its data and weights to a deployment, and starts a run of them. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
+import { RunError, UserError } from '../core/errors.ts';
+import { checkInputs } from '../pipeline/open-workload.ts';
+import { readRequest } from '../pipeline/records.ts';
+import { executionName, launch, launchInputSchema } from './launch.ts';
+import type { Cloud } from './open-cloud.ts';
+import { isProfileName, profileSettings, profileText } from './profile.ts';
+import { nameOf } from './runs.ts';
+import { type Uploaded, uploadDataset, uploadProfile, uploadWeights } from './upload.ts';
+
+export interface Submission {
+  readonly file: string;
+  /** As given: `training.epochs=10`. */
+  readonly overrides: readonly string[];
+  /** Absent: the run file's name. */
+  readonly profile?: string | undefined;
+  /** Ends the run's name; absent: the run is named after the data set. */
+  readonly name?: string | undefined;
+}
+
+export interface Submitted {
+  /** Key prefix. */
+  readonly run: string;
+  /** Name of its first execution. */
+  readonly execution: string;
+}
+
+/**
+ * @param told of every file that is sent, or was there.
+ * @throws UserError when the run file, its data or its weights have problems, or a run of that name has other settings.
+ */
+export async function submit(
+  cloud: Cloud,
+  { file, overrides, profile = basename(file).replace(/\.[^.]+$/, ''), name }: Submission,
+  told: (what: string, uploaded: Uploaded) => void,
+): Promise<Submitted> {
+  refuseNames(profile, name);
+  const given = overrides.map(parseOverride);
+  const config = await loadRunFile(file, given);
+  await checkInputs(config);
+
+  const { weights } = config.model;
+  const sentWeights = weights === undefined ? undefined : await uploadWeights(cloud, weights);
+  if (sentWeights) told('weights', sentWeights);
+  const dataset = await uploadDataset(cloud, config.dataset.path, profile);
+  told('data set', dataset);
+  const text = profileText(await readFile(file, 'utf8'), [
+    ...given,
+    { path: ['dataset', 'path'], value: dataset.key },
+    ...(sentWeights ? [{ path: ['model', 'weights'], value: sentWeights.key }] : []),
+  ]);
+  const wanted = profileSettings(text, cloud.bucket, profile, dataset.address);
+  told('profile', await uploadProfile(cloud, text, profile));
+
+  const { run } = await launch(cloud, { profile, dataset: dataset.key, ...(name === undefined ? {} : { name }) });
+  if (run === undefined) throw new RunError('no run was started', { where: profile });
+  const { config: found } = await readRequest(cloud.store, run);
+  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
+    throw new UserError('a run of this name was started with other settings or data', {
+      where: nameOf(run),
+      remedy: 'Give the new one another name: --name <name>.',
+    });
+  }
+  return { run, execution: executionName(nameOf(run)) };
+}
+
+function refuseNames(profile: string, name: string | undefined): void {
+  if (!isProfileName(profile)) {
+    throw new UserError('can\'t be the name of a profile: letters, digits, ".", "_" and "-", 60 at most', {
+      where: profile,
+      remedy: 'Give one by --profile.',
+    });
+  }
+  if (name !== undefined && !launchInputSchema.safeParse({ profile, name }).success) {
+    throw new UserError('must be letters, digits, ".", "_" and "-", 30 at most', { where: `--name ${name}` });
+  }
+}

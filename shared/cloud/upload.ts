@@ -1,0 +1,73 @@
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { HeadObjectCommand } from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { sha256 } from '../checkpoints/artifact-store.ts';
+import { fingerprintFile } from '../datasets/fingerprint.ts';
+import { startedByUploader } from './launch.ts';
+import type { Cloud } from './open-cloud.ts';
+import { datasetFolder, profileKey } from './profile.ts';
+
+type Bucket = Pick<Cloud, 's3' | 'bucket' | 'store'>;
+
+export interface Uploaded {
+  readonly key: string;
+  /** `s3://bucket/key`, of this version where the bucket keeps versions. */
+  readonly address: string;
+  /** False where the same content was there. */
+  readonly sent: boolean;
+}
+
+/** What an object of this content is recognised by. */
+const digestName = 'tempbalance-sha256';
+
+/** Sends a file in parts, unless the object has the same size and digest. */
+async function uploadFile(
+  { s3, bucket }: Bucket,
+  path: string,
+  key: string,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<Uploaded> {
+  const { bytes, sha256: digest } = await fingerprintFile(path);
+  const addressOf = (version: string | undefined) =>
+    `s3://${bucket}/${key}${version === undefined || version === 'null' ? '' : `?versionId=${version}`}`;
+  const there = await headOf({ s3, bucket }, key);
+  if (there?.ContentLength === bytes && there.Metadata?.[digestName] === digest) {
+    return { key, address: addressOf(there.VersionId), sent: false };
+  }
+  const upload = new Upload({
+    client: s3,
+    params: { Bucket: bucket, Key: key, Body: createReadStream(path), Metadata: { ...metadata, [digestName]: digest } },
+  });
+  const { VersionId } = await upload.done();
+  return { key, address: addressOf(VersionId), sent: true };
+}
+
+async function headOf({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>, key: string) {
+  try {
+    return await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+  } catch (error) {
+    if ((error as Error).name === 'NotFound') return undefined;
+    throw error;
+  }
+}
+
+/** Sends a data set to `datasets/<profile>/`; its arrival starts no run, since who sends it starts one. */
+export const uploadDataset = (cloud: Bucket, path: string, profile: string): Promise<Uploaded> =>
+  uploadFile(cloud, path, `${datasetFolder(profile)}${basename(path)}`, startedByUploader);
+
+/** Sends weights to `weights/`, named by their content: other weights never replace those that a run began with. */
+export async function uploadWeights(cloud: Bucket, path: string): Promise<Uploaded> {
+  const { sha256: digest } = await fingerprintFile(path);
+  return uploadFile(cloud, path, `weights/${digest.slice(0, 16)}-${basename(path)}`);
+}
+
+/** Writes a profile, unless it is there as it is. */
+export async function uploadProfile({ bucket, store }: Bucket, text: string, profile: string): Promise<Uploaded> {
+  const key = profileKey(profile);
+  const bytes = new TextEncoder().encode(text);
+  const there = await store.get(key);
+  const sent = !there || sha256(there.bytes) !== sha256(bytes);
+  if (sent) await store.put(key, bytes);
+  return { key, address: `s3://${bucket}/${key}`, sent };
+}

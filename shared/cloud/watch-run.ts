@@ -1,0 +1,102 @@
+/** Follows a run in the cloud, by its commits and by the history of its execution. */
+import { readJson } from '../checkpoints/json.ts';
+import { readHead, readManifest } from '../checkpoints/manifest.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import { UserError } from '../core/errors.ts';
+import type { ProgressEvent } from '../pipeline/context.ts';
+import { epochEvent } from '../pipeline/epoch-event.ts';
+import {
+  type OutcomeRecord,
+  outcomeSchema,
+  progressOf,
+  readConfig,
+  readMetrics,
+  readRequest,
+  readSpectra,
+} from '../pipeline/records.ts';
+import { type Execution, executionsOf } from './executions.ts';
+import { historyAfter, historyTeller } from './history.ts';
+import type { Cloud } from './open-cloud.ts';
+import { nameOf } from './runs.ts';
+
+/** How a run was when its last execution had ended; no outcome: the execution was stopped, or failed before it could note one. */
+export interface WatchedEnd {
+  readonly execution: Execution;
+  readonly outcome: OutcomeRecord | undefined;
+}
+
+/** How often a first execution, or the successor of one that has ended without an outcome, is looked for: lists lag behind. */
+const mostIdleLooks = 5;
+
+/**
+ * Tells of the last commit and of everything from now on, until no execution is at the run any more.
+ * @param wait between looks.
+ * @throws UserError when the run has no execution.
+ */
+export async function* watchRun(
+  cloud: Pick<Cloud, 'store' | 'sfn' | 'stateMachine'>,
+  run: string,
+  wait: () => Promise<void>,
+): AsyncGenerator<ProgressEvent, WatchedEnd> {
+  const { store } = cloud;
+  const { config } = await readRequest(store, run);
+  const head = await readHead(store, run);
+  yield { type: 'prepared', run: nameOf(run), epoch: head?.epoch ?? 0, epochs: config.training.epochs };
+  const commits = commitTeller(cloud, run, (head?.epoch ?? 0) - 1);
+  const states = stateTeller(cloud);
+  for (let idleLooks = 0; ; ) {
+    const [execution] = await executionsOf(cloud, run);
+    if (execution) yield* await states(execution);
+    yield* await commits();
+    if (execution?.status !== 'RUNNING') {
+      const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
+      if (execution && (outcome || execution.status !== 'SUCCEEDED' || ++idleLooks === mostIdleLooks)) {
+        if (outcome) yield { type: 'finished', run: nameOf(run), outcome: outcome.outcome, reason: outcome.reason };
+        return { execution, outcome };
+      }
+      if (!execution && ++idleLooks === mostIdleLooks) {
+        throw new UserError('has no execution', {
+          where: nameOf(run),
+          remedy: `Start one by \`tempbalance cloud resume ${nameOf(run)}\`.`,
+        });
+      }
+    }
+    await wait();
+  }
+}
+
+/** The epochs committed since the last look. */
+function commitTeller({ store }: Pick<Cloud, 'store'>, run: string, before: number): () => Promise<ProgressEvent[]> {
+  let seen = before;
+  return async () => {
+    const head = await readHead(store, run);
+    if (!head || head.epoch === seen) return [];
+    const config = await readConfig(store, run);
+    const told: ProgressEvent[] = [];
+    for (let epoch = Math.min(seen, head.epoch - 1) + 1; epoch <= head.epoch; epoch++) {
+      const manifest = await readManifest(store, run, epoch);
+      if (!manifest) continue;
+      const [progress, measured, spectra] = await Promise.all([
+        progressOf(store, manifest),
+        readMetrics(store, manifest),
+        readSpectra(store, manifest),
+      ]);
+      told.push(epochEvent(config, progress, measured, spectra));
+    }
+    seen = head.epoch;
+    return told;
+  };
+}
+
+/** The states entered since the last look; of an execution that is new, the one it is in. */
+function stateTeller({ sfn }: Pick<Cloud, 'sfn'>): (execution: Execution) => Promise<ProgressEvent[]> {
+  let followed: { readonly arn: string; readonly tell: ReturnType<typeof historyTeller>; lastId: number } | undefined;
+  return async ({ arn }) => {
+    const isNew = followed?.arn !== arn;
+    if (!followed || isNew) followed = { arn, tell: historyTeller(), lastId: 0 };
+    const events = await historyAfter(sfn, arn, followed.lastId, { latest: isNew });
+    followed.lastId = events.at(-1)?.id ?? followed.lastId;
+    const told = followed.tell(events);
+    return isNew ? told.slice(-1) : told;
+  };
+}

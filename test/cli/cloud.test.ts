@@ -1,0 +1,259 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { encodeJson } from '../../shared/checkpoints/json.ts';
+import { readHead } from '../../shared/checkpoints/manifest.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { localContext } from '../../shared/local/local-context.ts';
+import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import { runCli, startCli } from '../support/cli.ts';
+import { startDeployment } from '../support/deployment.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+import { createStack } from '../support/stack.ts';
+
+const deployment = await startDeployment();
+/** What the stand-in needs, and no credentials but those given. */
+const env: Record<string, string> = {
+  AWS_EC2_METADATA_DISABLED: 'true',
+  AWS_CONFIG_FILE: '/nowhere',
+  AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+};
+const cloud = (args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) =>
+  runCli(['cloud', ...args], { ...options, env: { ...env, ...options.env } });
+
+/** Interprets the workflow of a run here, by the deployment's functions and containers. */
+async function complete(run: string) {
+  const { store, perform, runJob } = deployment!;
+  expect(
+    await runPipeline(
+      run,
+      localContext(store, () => undefined),
+      () => false,
+      { perform, runJob },
+    ),
+  ).toEqual({
+    status: 'done',
+  });
+}
+
+beforeAll(async () => {
+  if (deployment) await createStack(deployment);
+});
+
+describe.skipIf(!deployment)('tempbalance cloud', () => {
+  it('sends a run file with data and weights, follows the run, and fetches what it leaves', async () => {
+    const cwd = await temporaryFolder();
+    const { store, bucket } = deployment!;
+    const weights = await pretrained(cwd);
+    await writeRunFile(cwd, { model: { weights: 'weights.safetensors' }, training: { epochs: 2, engine: 'wasm' } });
+    const submitted = await cloud(['submit', 'small.yaml', '--set', 'compute.target=cpu'], { cwd });
+    expect(submitted.stderr).toBe('');
+    expect(submitted.code).toBe(0);
+    const [, name] = /^run {7}(small-[0-9a-f]{12})$/m.exec(submitted.stdout)!;
+    expect(submitted.stdout).toMatch(/^weights {3}s3:\/\/.*\/weights\/[0-9a-f]{16}-weights\.safetensors/m);
+    expect(submitted.stdout).toContain(`tempbalance cloud watch ${name}`);
+    expect(submitted.stdout).toContain('https://us-east-1.console.aws.amazon.com/states/');
+    expect(await deployment!.executions()).toEqual([{ name, input: { run: `runs/${name}` } }]);
+    expect((await store.list('weights/')).length).toBe(1);
+    expect(new TextDecoder().decode((await store.get('profiles/small.yaml'))!.bytes)).toContain('target: cpu');
+
+    const [key] = await store.list('datasets/');
+    const detail = { bucket: { name: bucket }, object: { key } };
+    expect(await deployment!.invoke('launch', { source: 'aws.s3', detail })).toMatchObject({ status: 'superseded' });
+
+    const again = await cloud(['submit', 'small.yaml', '--set', 'compute.target=cpu'], { cwd });
+    expect(again.code).toBe(0);
+    expect(again.stdout.match(/\(was there\)/g)).toHaveLength(3);
+    expect(await deployment!.executions()).toHaveLength(1);
+    const other = await cloud(['submit', 'small.yaml', '--set', 'training.learningRate=0.1'], { cwd });
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain('--name <name>');
+
+    const early = await cloud(['fetch', name!], { cwd });
+    expect(early.code).toBe(2);
+    expect(early.stderr).toContain('has no model yet');
+    const running = JSON.parse((await cloud(['status', name!, '--json'])).stdout);
+    expect(running).toMatchObject({ run: name, state: 'running', epoch: null, execution: { name, status: 'RUNNING' } });
+
+    await complete(`runs/${name}`);
+    expect((await cloud(['stop', name!])).stdout).toContain('epoch 2, the last commit, is kept');
+    const watched = await cloud(['watch', name!]);
+    expect(watched.code).toBe(0);
+    expect(watched.stdout).toContain('epoch 2/2');
+    expect(watched.stdout).toContain(`${name}: completed, all 2 epochs are trained`);
+    expect((await cloud(['status'])).stdout).toMatch(new RegExp(`${name}\\s+completed\\s+2/2\\s+nRMSE`));
+    const status = await cloud(['status', name!]);
+    expect(status.stdout).toMatch(/state\s+completed, all 2 epochs are trained/);
+    expect(status.stdout).toContain(`s3://${bucket}/runs/${name}/`);
+
+    const fetched = await cloud(['fetch', name!, 'there'], { cwd });
+    expect(fetched.code).toBe(0);
+    expect(fetched.stdout.trim().split('\n')).toContain(`there/${name}/report.html`);
+    const model = await readFile(join(cwd, 'there', name!, 'model', 'model.safetensors'));
+    expect(model.equals((await store.get(runKeys.model(`runs/${name}`, 'model.safetensors')))!.bytes)).toBe(true);
+
+    const all = await cloud(['fetch', name!, '--all', '--dataset', weights], { cwd });
+    expect(all.code).toBe(2);
+    expect(all.stderr).toContain('is not the data set that the run began with');
+    expect((await cloud(['fetch', name!, '--all'], { cwd })).code).toBe(0);
+    const more = await runCli(['resume', name!, '--set', 'training.epochs=3'], { cwd });
+    expect(more.stderr).toBe('');
+    expect(more.code).toBe(0);
+    expect(more.stdout).toContain('epoch 3/3');
+  });
+
+  it('stops a run, refuses what that leaves no sense in, and goes on with other settings', async () => {
+    const cwd = await temporaryFolder();
+    await writeRunFile(cwd, { training: { epochs: 1 } });
+    const name = 'small-second';
+    expect((await cloud(['submit', 'small.yaml', '--name', 'second'], { cwd })).code).toBe(0);
+    const early = await cloud(['resume', name]);
+    expect(early.code).toBe(2);
+    expect(early.stderr).toContain(`${name}: is running`);
+
+    const stopped = await cloud(['stop', name]);
+    expect(stopped.stdout).toContain('nothing was committed yet');
+    expect(stopped.stdout).toContain(`tempbalance cloud resume ${name}`);
+    expect((await cloud(['stop', name])).stderr).toContain(`${name}: is not running`);
+    expect(JSON.parse((await cloud(['status', name, '--json'])).stdout)).toMatchObject({ state: 'stopped' });
+    const watched = await cloud(['watch', name]);
+    expect(watched.code).toBe(130);
+    expect(watched.stderr).toContain('no execution is at it (the last: ABORTED)');
+    const error = { name: 'UserError', message: 'the data set is odd' };
+    const outcome = { outcome: 'failed', reason: error.message, at: new Date(0).toISOString(), error };
+    await deployment!.store.put(runKeys.outcome(`runs/${name}`), encodeJson(outcome));
+    const failed = await cloud(['watch', name]);
+    expect(failed.code).toBe(2);
+    expect(failed.stderr).toContain('error: the data set is odd');
+    expect((await cloud(['status', name])).stdout).toMatch(/error +the data set is odd/);
+
+    const refused = await cloud(['resume', name, '--set', 'training.seed=8']);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("can't change in the middle of a run");
+    const resumed = await cloud(['resume', name, '--set', 'training.epochs=5']);
+    expect(resumed.stderr).toBe('');
+    expect(resumed.stdout).toContain(`execution ${name}-2 goes on from the last commit`);
+    const executions = await deployment!.executions();
+    expect(executions.filter(({ input }) => JSON.stringify(input).includes(name)).map((each) => each.name)).toEqual(
+      expect.arrayContaining([name, `${name}-2`]),
+    );
+    const { config, overrides } = JSON.parse(
+      new TextDecoder().decode((await deployment!.store.get(`runs/${name}/request.json`))!.bytes),
+    );
+    expect(config.training.epochs).toBe(5);
+    expect(config.dataset.path).toMatch(/^s3:/);
+    expect(overrides).toEqual(['training.epochs=5']);
+  });
+
+  it('checks the run file before it sends anything', async () => {
+    const cwd = await temporaryFolder();
+    await writeRunFile(cwd, { dataset: { window: 400 } });
+    const before = await deployment!.store.list('');
+    const refused = await cloud(['submit', 'small.yaml', '--profile', 'unfit'], { cwd });
+    expect(refused.code).toBe(2);
+    expect(await deployment!.store.list('')).toEqual(before);
+    const named = await cloud(['submit', 'small.yaml', '--name', 'with space'], { cwd });
+    expect(named.code).toBe(2);
+    expect(named.stderr).toContain('--name with space: must be letters');
+  });
+
+  it('sends a run of this machine and goes on with it under its name', async () => {
+    const cwd = await temporaryFolder();
+    await writeRunFile(cwd, { training: { epochs: 1 }, output: { name: 'begun-here' } });
+    expect((await runCli(['train', 'small.yaml'], { cwd })).code).toBe(0);
+    const pushed = await cloud(['submit', '--run', 'begun-here', '--set', 'training.epochs=2'], { cwd });
+    expect(pushed.stderr).toBe('');
+    expect(pushed.code).toBe(0);
+    expect(await readHead(deployment!.store, 'runs/begun-here')).toMatchObject({ epoch: 1 });
+    const status = JSON.parse((await cloud(['status', 'begun-here', '--json'])).stdout);
+    expect(status).toMatchObject({ state: 'running', epoch: 1, epochs: 2, execution: { name: 'begun-here' } });
+  });
+
+  it('says that it only stops watching on Ctrl-C', async () => {
+    const { child, finished } = startCli(['cloud', 'watch', 'begun-here', '--json'], { env });
+    await new Promise<void>((resolve) => child.stdout!.once('data', () => resolve()));
+    child.kill('SIGINT');
+    const { code, stderr } = await finished;
+    expect(code).toBe(130);
+    expect(stderr).toContain('no longer watching; the run goes on');
+    expect(JSON.parse((await cloud(['status', 'begun-here', '--json'])).stdout).state).toBe('running');
+  });
+
+  describe('deploy', () => {
+    const commandsIn = async (docker: string) => {
+      const folder = await temporaryFolder();
+      await writeFile(join(folder, 'docker'), docker, { mode: 0o755 });
+      return { PATH: `${folder}:${dirname(process.execPath)}:/usr/bin:/bin` };
+    };
+
+    it('hands its arguments to cdk deploy, once Docker and credentials are there', async () => {
+      const args = ['deploy', '--', '--version'];
+      const deployed = await cloud(args, { env: await commandsIn('#!/bin/sh\n') });
+      expect(deployed.code).toBe(0);
+      expect(deployed.stdout).toContain(packageJson.devDependencies['aws-cdk']);
+      expect(deployed.stderr).toContain('deploying to account 123456789012');
+      const anonymous = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+      const refused = await cloud(args, { env: { ...(await commandsIn('#!/bin/sh\n')), ...anonymous } });
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain('there are no credentials');
+    });
+
+    it('says that Docker is missing or does not run', async () => {
+      const missing = await cloud(['deploy'], { env: { PATH: '/nowhere' } });
+      expect(missing.code).toBe(2);
+      expect(missing.stderr).toContain('docker: is not installed');
+      const broken = '#!/bin/sh\necho Cannot connect to the Docker daemon >&2\nexit 1\n';
+      const stopped = await cloud(['deploy'], { env: await commandsIn(broken) });
+      expect(stopped.code).toBe(2);
+      expect(stopped.stderr).toContain('docker: does not run (Cannot connect to the Docker daemon)');
+    });
+  });
+
+  describe('says what to mend when', () => {
+    it('there is no such run', async () => {
+      const { code, stderr } = await cloud(['status', 'begun-heer']);
+      expect(code).toBe(2);
+      expect(stderr).toContain('did you mean "begun-here"?');
+    });
+
+    it('there is no such stack', async () => {
+      const { code, stderr } = await cloud(['status', '--stack', 'another']);
+      expect(code).toBe(2);
+      expect(stderr).toContain('another: there is no stack of this name in us-east-1');
+      expect(stderr).toContain('tempbalance cloud deploy');
+    });
+
+    it('the stack is of something else', async () => {
+      await createStack(deployment!, { name: 'else', Outputs: { Bucket: { Value: 'a-bucket' } } });
+      const { code, stderr } = await cloud(['status'], { env: { TEMPBALANCE_STACK: 'else' } });
+      expect(code).toBe(2);
+      expect(stderr).toContain(
+        'else: the stack has no outputs StateMachine, Launch, Topic (its status: CREATE_COMPLETE)',
+      );
+    });
+
+    it('there are no credentials', async () => {
+      const { code, stderr } = await cloud(['status'], { env: { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' } });
+      expect(code).toBe(2);
+      expect(stderr).toContain('there are no credentials');
+      expect(stderr).toContain('aws sso login');
+      expect(stderr).not.toContain('unexpected');
+    });
+
+    it('no region is set', async () => {
+      const { code, stderr } = await cloud(['status'], { env: { AWS_REGION: '' } });
+      expect(code).toBe(2);
+      expect(stderr).toContain('no region is set');
+    });
+  });
+});
+
+/** Weights for the small model, exported by a run of another name. */
+async function pretrained(folder: string): Promise<string> {
+  const file = await writeRunFile(folder, { training: { epochs: 1 }, output: { name: 'first' } }, 'first.yaml');
+  expect((await runCli(['train', file], { cwd: folder })).code).toBe(0);
+  const path = join(folder, 'weights.safetensors');
+  await writeFile(path, await readFile(join(folder, 'runs', 'first', 'model', 'model.safetensors')));
+  return path;
+}
