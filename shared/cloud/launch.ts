@@ -110,7 +110,7 @@ export const executionName = (name: string, number = 1): string =>
   number === 1 ? name.slice(0, 80) : `${name.slice(0, 72)}-${number}`;
 
 /** Starts the workflow on a run whose request is written; once for each name. */
-async function startExecution(
+export async function startExecution(
   { sfn, stateMachine }: Pick<LaunchContext, 'sfn' | 'stateMachine'>,
   run: string,
   name = executionName(run.split('/').at(-1)!),
