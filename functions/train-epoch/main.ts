@@ -7,11 +7,12 @@ import { s3Store } from '../../shared/checkpoints/s3-store.ts';
 import { cloudContext } from '../../shared/cloud/cloud-context.ts';
 import { required } from '../../shared/cloud/environment.ts';
 import { s3Inputs } from '../../shared/cloud/inputs.ts';
+import { cloudMeter, jobLaps } from '../../shared/cloud/meter.ts';
 import { explained } from '../../shared/core/errors.ts';
-import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
 import { runOfJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { emitEvent } from '../emit.ts';
 
 const logger = new Logger({ persistentKeys: { run: runOfJob(process.env) } });
 
@@ -22,20 +23,17 @@ process.on('SIGTERM', () => {
   logger.warn('told to end');
 });
 
-function emit(event: ProgressEvent): void {
-  if (event.type === 'warning') logger.warn(event.message);
-  else if (event.type === 'step') logger.debug('step', { event });
-  else logger.info(event.type, { event });
-}
-
 const client = new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined });
 const inputs = s3Inputs(client, join(process.env.TMPDIR ?? tmpdir(), 'inputs'));
 const { localPath } = inputs;
 
 try {
+  const store = s3Store({ client, bucket: required(process.env, 'TEMPBALANCE_BUCKET') });
+  const job = jobLaps(required(process.env, 'AWS_BATCH_JOB_ID'), process.uptime);
   const context = cloudContext({
-    store: s3Store({ client, bucket: required(process.env, 'TEMPBALANCE_BUCKET') }),
-    emit,
+    store,
+    emit: (event) => emitEvent(logger, event),
+    meter: cloudMeter({ store, region: required(process.env, 'AWS_REGION'), job }),
     localPath,
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message) }),
     interrupted: () => interrupted,
