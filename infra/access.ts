@@ -11,22 +11,30 @@ export interface Access {
 
 const run = 'runs/*';
 const epochs = 'runs/*/epochs/*';
+const results = 'runs/*/results/*';
+/** What every task has used: noted at the epoch after the head, at the prices in force. */
+const meter = 'runs/*/meter/*';
+const prices = 'prices/*';
 
 export const access = {
   launch: { read: ['profiles/*', 'datasets/*'], write: ['runs/*/request.json'] },
   prepare: {
-    read: ['profiles/*', 'datasets/*', 'weights/*', 'prices/*', run],
+    read: ['profiles/*', 'datasets/*', 'weights/*', prices, run],
     write: [run, 'rejected/*'],
     delete: [run],
   },
-  'train-epoch': { read: ['datasets/*', 'weights/*', run], write: [epochs] },
-  'collect-epoch': { read: [run], write: [epochs] },
-  'plan-analysis': { read: [run], write: [epochs] },
-  'analyse-shard': { read: ['runs/*/run.json', epochs], write: [epochs] },
-  'set-rates': { read: [run], write: [epochs] },
-  checkpoint: { read: ['prices/*', run], write: [run], delete: [run] },
-  finalise: { read: [run], write: [run], delete: [run] },
-  'record-failure': { read: [run], write: ['runs/*/outcome.json'] },
+  'train-epoch': {
+    read: ['datasets/*', 'weights/*', run],
+    write: [epochs, results, meter, 'runs/*/run.json', 'runs/*/head.json', 'runs/*/best.json'],
+    delete: [epochs, results],
+  },
+  'collect-epoch': { read: [prices, run], write: [meter] },
+  'plan-analysis': { read: [prices, run], write: [meter] },
+  'analyse-shard': { read: [prices, 'runs/*/run.json', 'runs/*/head.json', epochs], write: [epochs, meter] },
+  'set-rates': { read: [prices, run], write: [epochs, meter] },
+  checkpoint: { read: [prices, run], write: [run], delete: [run] },
+  finalise: { read: [prices, run], write: [run], delete: [run] },
+  'record-failure': { read: [prices, run], write: ['runs/*/outcome.json', meter] },
 } as const satisfies Record<string, Access>;
 
 export type RoleName = keyof typeof access;

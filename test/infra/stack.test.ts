@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { computeChoices } from '../../shared/cloud/environment.ts';
 import { asText, keysByAction, type Properties, propertiesOf, type Statement, statementsByRole } from './policies.ts';
 import { appWith, everySetting, fullDocument, removeOutput, synthesize } from './synthesize.ts';
 
@@ -105,21 +106,32 @@ describe('the bucket', () => {
 describe('roles', () => {
   const epochs = '/runs/*/epochs/*';
   const run = '/runs/*';
+  const results = '/runs/*/results/*';
+  const meter = '/runs/*/meter/*';
+  const prices = '/prices/*';
   const expected = {
     FunctionsLaunchRole: { read: ['/datasets/*', '/profiles/*'], write: ['/runs/*/request.json'], delete: undefined },
     FunctionsPrepareRole: {
-      read: ['/datasets/*', '/prices/*', '/profiles/*', run, '/weights/*'],
+      read: ['/datasets/*', prices, '/profiles/*', run, '/weights/*'],
       write: ['/rejected/*', run],
       delete: [run],
     },
-    JobsJobRole: { read: ['/datasets/*', run, '/weights/*'], write: [epochs], delete: undefined },
-    FunctionsCollectEpochRole: { read: [run], write: [epochs], delete: undefined },
-    FunctionsPlanAnalysisRole: { read: [run], write: [epochs], delete: undefined },
-    FunctionsAnalyseShardRole: { read: [epochs, '/runs/*/run.json'], write: [epochs], delete: undefined },
-    FunctionsSetRatesRole: { read: [run], write: [epochs], delete: undefined },
-    FunctionsCheckpointRole: { read: ['/prices/*', run], write: [run], delete: [run] },
-    FunctionsFinaliseRole: { read: [run], write: [run], delete: [run] },
-    FunctionsRecordFailureRole: { read: [run], write: ['/runs/*/outcome.json'], delete: undefined },
+    JobsJobRole: {
+      read: ['/datasets/*', run, '/weights/*'],
+      write: ['/runs/*/best.json', epochs, '/runs/*/head.json', meter, results, '/runs/*/run.json'],
+      delete: [epochs, results],
+    },
+    FunctionsCollectEpochRole: { read: [prices, run], write: [meter], delete: undefined },
+    FunctionsPlanAnalysisRole: { read: [prices, run], write: [meter], delete: undefined },
+    FunctionsAnalyseShardRole: {
+      read: [prices, epochs, '/runs/*/head.json', '/runs/*/run.json'],
+      write: [epochs, meter],
+      delete: undefined,
+    },
+    FunctionsSetRatesRole: { read: [prices, run], write: [epochs, meter], delete: undefined },
+    FunctionsCheckpointRole: { read: [prices, run], write: [run], delete: [run] },
+    FunctionsFinaliseRole: { read: [prices, run], write: [run], delete: [run] },
+    FunctionsRecordFailureRole: { read: [prices, run], write: [meter, '/runs/*/outcome.json'], delete: undefined },
   };
 
   it.each(Object.entries(expected))('%s has its own keys of the bucket and no others', (role, keys) => {
@@ -257,22 +269,20 @@ describe('functions', () => {
     for (const [, value] of variables) expect(asText(value)).not.toMatch(/AKIA|secret|password|token|resolve:/i);
   });
 
-  it('that choose where a job runs are told the four queues and two definitions', () => {
+  it('that choose where a job runs are told the four queues, two definitions and what their jobs are counted as, in the form that functions read', () => {
     const told = functions().flatMap(({ Environment }) => Environment.Variables.TEMPBALANCE_COMPUTE ?? []);
     expect(told).toHaveLength(3);
     const choices = JSON.parse(asText(told[0]));
     const queue = (name: string) =>
       expect.stringMatching(new RegExp(`^<Compute${name}Queue[0-9A-F]{8}\\.JobQueueArn>$`));
+    const instances = ['g4dn.xlarge', 'g4dn.2xlarge', 'g5.xlarge', 'g5.2xlarge', 'g6.xlarge', 'g6.2xlarge'];
+    const gpu = { definition: 'tempbalance-gpu', machine: { kind: 'instance', instances } };
+    const cpu = { definition: 'tempbalance-cpu', machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } };
     expect(choices).toEqual({
-      gpu: {
-        spot: { queue: queue('GpuSpot'), definition: 'tempbalance-gpu' },
-        onDemand: { queue: queue('GpuOnDemand'), definition: 'tempbalance-gpu' },
-      },
-      cpu: {
-        spot: { queue: queue('CpuSpot'), definition: 'tempbalance-cpu' },
-        onDemand: { queue: queue('CpuOnDemand'), definition: 'tempbalance-cpu' },
-      },
+      gpu: { spot: { queue: queue('GpuSpot'), ...gpu }, onDemand: { queue: queue('GpuOnDemand'), ...gpu } },
+      cpu: { spot: { queue: queue('CpuSpot'), ...cpu }, onDemand: { queue: queue('CpuOnDemand'), ...cpu } },
     });
+    expect(computeChoices({ TEMPBALANCE_COMPUTE: asText(told[0]) })).toEqual(choices);
   });
 
   it('in zip files are modules that Node loads and that export a handler', async () => {
@@ -289,7 +299,8 @@ describe('functions', () => {
     expect(bundles.length).toBeGreaterThan(0);
     for (const file of bundles) {
       const script = `console.log(typeof (await import(${JSON.stringify(file)})).handler)`;
-      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+      const env = { ...process.env, TEMPBALANCE_IDEMPOTENCY_TABLE: 'started' };
+      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', env });
       expect(printed.trim()).toBe('function');
     }
   });

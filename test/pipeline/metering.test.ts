@@ -175,6 +175,8 @@ describe('a budget in dollars', () => {
           const { execution, store } = metered;
           expect(metered.usd).toBeLessThanOrEqual(usd + prices.lambdaGbSecond * 10);
           for (const { limit, ran } of metered.jobs) expect(ran).toBeLessThanOrEqual(limit);
+          const used = metered.jobs.reduce((sum, { ran }) => sum + (startSeconds + ran) * second, 0);
+          expect(metered.usd).toBeGreaterThanOrEqual(used - 1e-9);
           const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
           if (await readHead(store, run)) {
             expect(execution).toEqual({ status: 'done' });

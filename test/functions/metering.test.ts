@@ -1,0 +1,73 @@
+/** What functions and containers note of themselves, in the stand-in for AWS. */
+import { describe, expect, it } from 'vitest';
+import { encodeJson } from '../../shared/checkpoints/json.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { readMeterEntries } from '../../shared/costs/meter.ts';
+import packaged from '../../shared/costs/prices.json' with { type: 'json' };
+import { prepare } from '../../shared/pipeline/tasks/prepare.ts';
+import { startDeployment } from '../support/deployment.ts';
+import { fakeConfig, fakeContext } from '../support/fake-run.ts';
+import { fakeWorkload } from '../support/fake-workload.ts';
+import { prices } from '../support/metered-run.ts';
+
+const deployment = await startDeployment();
+const region = packaged.regions['us-east-1'];
+
+/** A run that no task has touched. */
+async function requested(name: string): Promise<string> {
+  const run = `runs/${name}`;
+  await deployment!.store.put(runKeys.request(run), encodeJson({ version: 1, config: fakeConfig() }));
+  return run;
+}
+
+const entriesOf = (run: string, epoch = 0) => readMeterEntries(deployment!.store, run, epoch);
+
+describe.skipIf(!deployment)('a function', () => {
+  it('notes memory and time of every call, at the price of the region', async () => {
+    const run = await requested('noted');
+    const error = { Error: 'States.Timeout' };
+    await deployment!.perform('RecordFailure', { run, error });
+    await deployment!.perform('RecordFailure', { run, error });
+    const entries = await entriesOf(run);
+    expect(entries).toHaveLength(2);
+    for (const { seconds, usd, ...entry } of entries) {
+      expect(entry).toMatchObject({ run, epoch: 0, task: 'RecordFailure', resource: { kind: 'lambda', memoryGb: 1 } });
+      expect(seconds).toBeGreaterThan(0);
+      expect(usd).toBeCloseTo(seconds * region.lambdaGbSecond + region.lambdaRequest, 15);
+    }
+  });
+
+  it('notes a call that fails, too', async () => {
+    const run = await requested('unprepared');
+    await expect(deployment!.perform('PlanAnalysis', { run })).rejects.toThrow();
+    expect((await entriesOf(run)).map(({ task }) => task)).toEqual(['PlanAnalysis']);
+  });
+});
+
+describe.skipIf(!deployment)('a container', () => {
+  it('notes its time when it fails, with its start; what is said of its job afterwards adds no more than the rest', async () => {
+    const run = await requested('failing');
+    const price = {
+      resource: { kind: 'instance', instance: 'g5.xlarge' },
+      usdPerSecond: 0.001,
+      startSeconds: 100,
+      reserveUsd: 0,
+    };
+    const meter = { functionGb: 1, prices: async () => prices };
+    const ctx = { ...fakeContext(deployment!.store, fakeWorkload()), meter };
+    const state = await prepare(ctx, { run });
+    const priced = { ...state, compute: { ...state.compute, price } };
+    const environment = { TEMPBALANCE_STATE: JSON.stringify(priced) };
+    const failure = (await deployment!.runJob(environment).catch((error: unknown) => error)) as Error;
+    const [noted] = await entriesOf(run);
+    expect(noted).toMatchObject({ task: 'TrainEpoch', market: 'spot', resource: price.resource });
+    expect(noted!.seconds).toBeGreaterThan(100);
+    expect(noted!.usd).toBeCloseTo(noted!.seconds * 0.001, 12);
+    const error = { Error: failure.name, Cause: failure.message };
+    await expect(deployment!.perform('CollectEpoch', { ...priced, error })).rejects.toThrow();
+    const job = JSON.parse(failure.message) as { StartedAt: number; StoppedAt: number };
+    const all = (await entriesOf(run)).filter(({ task }) => task === 'TrainEpoch');
+    const seconds = all.reduce((sum, entry) => sum + entry.seconds, 0);
+    expect(seconds).toBeCloseTo(Math.max(noted!.seconds, 100 + (job.StoppedAt - job.StartedAt) / 1000), 6);
+  });
+});
