@@ -3,6 +3,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { messageOf, UserError } from '../shared/core/errors.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { initCommand } from './commands/init.ts';
+import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -13,6 +14,7 @@ import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 const commands = [
   initCommand,
   validateCommand,
+  planCommand,
   trainCommand,
   resumeCommand,
   runsCommand,
