@@ -4,6 +4,7 @@ import { messageOf, UserError } from '../shared/core/errors.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
+import { pricesCommand } from './commands/prices.ts';
 import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -20,6 +21,7 @@ const commands = [
   runsCommand,
   reportCommand,
   analyzeCommand,
+  pricesCommand,
 ];
 
 /** Parses the arguments, runs the command, and returns the exit code; errors are printed, never thrown. */
