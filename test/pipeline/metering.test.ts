@@ -6,6 +6,7 @@ import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
+import { readRunReport } from '../../shared/pipeline/run-report.ts';
 import { fakeConfig, run } from '../support/fake-run.ts';
 import { isExported, type JobStory, prices, runMetered } from '../support/metered-run.ts';
 
@@ -64,6 +65,16 @@ describe('the meter', () => {
     const seconds = entries.flatMap((entry) => (entry.task === 'TrainEpoch' ? [entry.seconds] : []));
     expect(jobs.map(({ ran }) => ran)).toEqual([250, 150, 100]);
     expect(seconds.reduce((sum, each) => sum + each, 0)).toBeCloseTo(250 + 150 + 100 + 3 * startSeconds, 6);
+  });
+
+  it('tells the report what the run has cost, the tasks after the last commit included', async () => {
+    const { store, usd, entries } = await runMetered({
+      config: fakeConfig({ training: { epochs: 2 } }),
+      functionSeconds: [5],
+    });
+    const { cost } = await readRunReport(store, run);
+    expect(cost).toEqual({ basis: 'meter', usd: expect.closeTo(usd, 12) });
+    expect(entries.some(({ epoch }) => epoch === 3)).toBe(true);
   });
 
   it('has entries without a price where the region has none and no budget needs one', async () => {
