@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
+import { countedStore } from '../shared/checkpoints/counted-store.ts';
 import { s3Store } from '../shared/checkpoints/s3-store.ts';
 import { cloudContext } from '../shared/cloud/cloud-context.ts';
 import { computeChoices, required } from '../shared/cloud/environment.ts';
@@ -84,11 +85,12 @@ function keepOpen(
   const inputs = s3Inputs(s3, scratch);
   const { localPath } = inputs;
   const warn = (message: string) => emit({ type: 'warning', message });
-  const store = s3Store({ client: s3, bucket });
+  const { store, take } = countedStore(s3Store({ client: s3, bucket }));
+  const region = required(process.env, 'AWS_REGION');
   const context = cloudContext({
     store,
     emit,
-    meter: cloudMeter({ store, region: required(process.env, 'AWS_REGION'), functionGb: memoryGb() }),
+    meter: cloudMeter({ store, region, functionGb: memoryGb(), takeRequests: take }),
     localPath,
     ...(open ? { resources: open({ localPath, warn }) } : {}),
     compute: computeChoices(process.env),

@@ -125,7 +125,7 @@ function assumptions(
     `Fargate is taken to be as fast as that core; a GPU to do a seventh of its peak (g4dn ${giga(assumedFlops.g4dn)}, g5 ${giga(assumedFlops.g5)}, g6 ${giga(assumedFlops.g6)}, g6e ${giga(assumedFlops.g6e)}), and at least 20 ms a step.`,
     `An evaluation costs a third of a step for each batch; an analysis runs at ${giga(analysisFlopsASecond)}.`,
     'Each job takes 60 s to start on Fargate, 180 s on a GPU machine; a machine that is still warm is faster.',
-    `Functions of an epoch outside a container: ${assumedFunctions.count} of ${assumedFunctions.seconds} s in ${assumedFunctions.memoryGb} GB. Requests: ${assumedRequests.writes} writes and ${assumedRequests.reads} reads of S3 an epoch, ${assumedRequests.transitions} state transitions a job; a budget does not count them.`,
+    `Functions of an epoch outside a container: ${assumedFunctions.count} of ${assumedFunctions.seconds} s in ${assumedFunctions.memoryGb} GB. Requests: ${assumedRequests.writes} writes and ${assumedRequests.reads} reads of S3 an epoch, ${assumedRequests.transitions} state transitions a job.`,
     `Prices of ${region} on demand, of ${table.date} (${table.source}). Spot is usually well below and is counted alike.`,
     ...(gpu?.countedUsdPerSecond === undefined
       ? []

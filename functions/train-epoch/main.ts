@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
+import { countedStore } from '../../shared/checkpoints/counted-store.ts';
 import { s3Store } from '../../shared/checkpoints/s3-store.ts';
 import { cloudContext } from '../../shared/cloud/cloud-context.ts';
 import { required } from '../../shared/cloud/environment.ts';
@@ -28,12 +29,14 @@ const inputs = s3Inputs(client, join(process.env.TMPDIR ?? tmpdir(), 'inputs'));
 const { localPath } = inputs;
 
 try {
-  const store = s3Store({ client, bucket: required(process.env, 'TEMPBALANCE_BUCKET') });
+  const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
+  const { store, take } = countedStore(s3Store({ client, bucket }));
+  const region = required(process.env, 'AWS_REGION');
   const job = jobLaps(required(process.env, 'AWS_BATCH_JOB_ID'), process.uptime);
   const context = cloudContext({
     store,
     emit: (event) => emitEvent(logger, event),
-    meter: cloudMeter({ store, region: required(process.env, 'AWS_REGION'), job }),
+    meter: cloudMeter({ store, region, takeRequests: take, job }),
     localPath,
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message) }),
     interrupted: () => interrupted,

@@ -11,14 +11,16 @@ interface MeterOptions {
   readonly store: ArtifactStore;
   readonly region: string;
   readonly functionGb?: number;
+  readonly takeRequests: Meter['takeRequests'];
   readonly job?: Meter['job'];
 }
 
 /** Meters by the prices of a region, which are read once in this process. */
-export function cloudMeter({ store, region, functionGb = 0, job }: MeterOptions): Meter {
+export function cloudMeter({ store, region, functionGb = 0, takeRequests, job }: MeterOptions): Meter {
   let known: Promise<RegionPrices> | undefined;
   return {
     functionGb,
+    takeRequests,
     ...(job ? { job } : {}),
     prices() {
       known ??= pricesInForce(store, region);

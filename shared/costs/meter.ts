@@ -13,6 +13,9 @@ const meterEntrySchema = z.strictObject({
   resource: resourceSchema,
   market: z.string().optional().describe('Of a training job; the price is the one on demand all the same.'),
   seconds: z.number().nonnegative().describe('Billable, as far as the task or the job service knows.'),
+  writes: z.int().nonnegative().describe('Requests to S3 that write or list.'),
+  reads: z.int().nonnegative().describe('Requests to S3 that read.'),
+  transitions: z.int().nonnegative().describe('Of the workflow, about the task.'),
   usd: z.number().nonnegative().nullable().describe('Null where the price table does not have the region.'),
   at: z.iso.datetime(),
 });

@@ -69,6 +69,19 @@ export function usdPerSecond(resource: Resource, prices: RegionPrices): number {
   }
 }
 
+/** What a task asked other services for. */
+export interface Requests {
+  readonly writes: number;
+  readonly reads: number;
+  readonly transitions: number;
+}
+
+/** Requests to S3 and transitions of the workflow, in US dollars. */
+export const usdOfRequests = (
+  { writes, reads, transitions }: Requests,
+  { s3Write, s3Read, stateTransition }: Pick<RegionPrices, 's3Write' | 's3Read' | 'stateTransition'>,
+): number => writes * s3Write + reads * s3Read + transitions * stateTransition;
+
 /** Fargate and EC2 bill at least a minute. */
 const leastSeconds = 60;
 

@@ -1,6 +1,6 @@
 /** What a run is expected to take and to cost, before it is begun. Pure: sizes, prices and assumptions in, numbers out. */
 import { type Machine, startSecondsOf } from '../costs/machines.ts';
-import { type RegionPrices, type Resource, usdPerSecond } from '../costs/prices.ts';
+import { type RegionPrices, type Resource, usdOfRequests, usdPerSecond } from '../costs/prices.ts';
 import { stepsPerEpoch } from '../training/train-epoch.ts';
 import { type ComputeConfig, chooseTarget, type Target } from './compute.ts';
 import type { Budget } from './config.ts';
@@ -150,12 +150,12 @@ export function estimateRun(run: PlannedRun, place: Place): RunEstimate {
   const jobSecondsFor = (epochs: number) =>
     work.zero + epochs * work.epoch + (cloud ? jobsFor(epochs) * cloud.startSeconds : 0);
   const functionsFor = (epochs: number) => (cloud ? jobsFor(epochs) * functionsUsd(cloud.prices) : 0);
-  const requestsFor = (epochs: number) =>
-    cloud ? (epochs + 1) * requestsUsd(cloud.prices) + jobsFor(epochs) * transitionsUsd(cloud.prices) : 0;
-  const meteredFor = (epochs: number, rate: number) => jobSecondsFor(epochs) * rate + functionsFor(epochs);
+  const requestsFor = (epochs: number) => (cloud ? requestsUsd(epochs + 1, jobsFor(epochs), cloud.prices) : 0);
+  const usdFor = (epochs: number, rate: number) =>
+    jobSecondsFor(epochs) * rate + functionsFor(epochs) + requestsFor(epochs);
 
   const rate = place.usdPerSecond;
-  const usd = rate === undefined ? null : meteredFor(epochs, rate) + requestsFor(epochs);
+  const usd = rate === undefined ? null : usdFor(epochs, rate);
   const bytes = size.parameters * (bytesAParameter.model * (keep + 2) + bytesAParameter.optimizer * keep);
   return {
     place: place.name,
@@ -171,7 +171,7 @@ export function estimateRun(run: PlannedRun, place: Place): RunEstimate {
         ? null
         : { jobs: jobSecondsFor(epochs) * rate, functions: functionsFor(epochs), requests: requestsFor(epochs) },
     storageUsdAMonth: cloud ? (bytes / 1e9) * cloud.prices.s3GbMonth : null,
-    ...withinBudget(run, secondsFor, (count) => meteredFor(count, place.countedUsdPerSecond ?? 0), place),
+    ...withinBudget(run, secondsFor, (count) => usdFor(count, place.countedUsdPerSecond ?? 0), place),
   };
 }
 
@@ -183,10 +183,10 @@ function jobLength(compute: ComputeConfig, startSeconds: number, epochSeconds: n
 const functionsUsd = ({ lambdaGbSecond, lambdaRequest }: RegionPrices) =>
   assumedFunctions.count * (assumedFunctions.seconds * assumedFunctions.memoryGb * lambdaGbSecond + lambdaRequest);
 
-const requestsUsd = ({ s3Write, s3Read }: RegionPrices) =>
-  assumedRequests.writes * s3Write + assumedRequests.reads * s3Read;
-
-const transitionsUsd = ({ stateTransition }: RegionPrices) => assumedRequests.transitions * stateTransition;
+function requestsUsd(epochs: number, jobs: number, prices: RegionPrices): number {
+  const { writes, reads, transitions } = assumedRequests;
+  return usdOfRequests({ writes: epochs * writes, reads: epochs * reads, transitions: jobs * transitions }, prices);
+}
 
 /** The epochs that time and money are enough for. */
 function withinBudget(

@@ -8,6 +8,7 @@ export const jobPriceSchema = z.object({
   resource: resourceSchema,
   usdPerSecond: z.number().positive(),
   startSeconds: z.number().nonnegative().describe('Counted for image and machine, besides the time of the process.'),
+  requestUsd: z.object({ s3Write: z.number(), s3Read: z.number() }).describe('Of requests to S3, each.'),
   reserveUsd: z.number().nonnegative().describe('Kept for the functions of an epoch, and of the end of the run.'),
 });
 export type JobPrice = z.infer<typeof jobPriceSchema>;

@@ -2,12 +2,14 @@ import type { Manifest } from '../checkpoints/manifest.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { dearestOf, describeResource, type Machine, startSecondsOf } from '../costs/machines.ts';
-import type { RegionPrices } from '../costs/prices.ts';
+import { type RegionPrices, usdOfRequests } from '../costs/prices.ts';
 import type { Market, Target } from '../decisions/compute.ts';
+import { assumedRequests } from '../decisions/estimate.ts';
 import { type JobPrice, leastBudgetUsd, type Spent } from '../decisions/spending.ts';
 import { attemptSeconds } from '../decisions/task-length.ts';
 import type { TaskContext } from './context.ts';
 import type { ComputeState } from './messages.ts';
+import { transitionsOfFunction } from './metering.ts';
 
 /** Where the next training job runs, and for how long at most after what is spent. */
 export function computeState(
@@ -44,8 +46,16 @@ export async function jobPrice(
     prices = await ctx.meter.prices();
     const shards = ctx.shardsFor(analysisFlops);
     const seconds = functionsOfEpoch * functionSeconds.task + shards * functionSeconds.shard;
-    const reserveUsd = seconds * ctx.meter.functionGb * prices.lambdaGbSecond;
-    return { ...dearestOf(machine, prices), startSeconds: startSecondsOf[machine.kind], reserveUsd };
+    const { s3Write, s3Read, lambdaGbSecond } = prices;
+    const transitions = (functionsOfEpoch + shards) * transitionsOfFunction;
+    const { writes, reads } = assumedRequests;
+    return {
+      ...dearestOf(machine, prices),
+      startSeconds: startSecondsOf[machine.kind],
+      requestUsd: { s3Write, s3Read },
+      reserveUsd:
+        seconds * ctx.meter.functionGb * lambdaGbSecond + usdOfRequests({ writes, reads, transitions }, prices),
+    };
   } catch (error) {
     if (budget.usd !== undefined || !(error instanceof UserError)) throw error;
     ctx.emit({ type: 'warning', message: `what the run costs is not known: ${error.message}` });
@@ -69,7 +79,7 @@ export function budgetTooSmall(
   const hour = usd(price.usdPerSecond * 3600);
   return new UserError(`a budget of ${budget.usd} USD does not pay for evaluating the model even once (${why})`, {
     where: 'budget.usd',
-    remedy: `It needs more than ${usd(leastBudgetUsd(spent, price))}: ${usd(spent.usd ?? 0)} are spent, ${usd(price.reserveUsd)} are kept for functions, and a job on ${describeResource(price.resource)} at ${hour} an hour takes ${price.startSeconds} s to start and a minute at least. \`tempbalance plan\` says what a run costs.`,
+    remedy: `It needs more than ${usd(leastBudgetUsd(spent, price))}: ${usd(spent.usd ?? 0)} are spent, ${usd(price.reserveUsd)} are kept for functions and requests, and a job on ${describeResource(price.resource)} at ${hour} an hour takes ${price.startSeconds} s to start and a minute at least. \`tempbalance plan\` says what a run costs.`,
   });
 }
 

@@ -57,6 +57,8 @@ export interface Meter {
   prices(): Promise<RegionPrices>;
   /** Memory of a function that reads data or takes spectra, in GB. */
   readonly functionGb: number;
+  /** Requests to the store since it was asked last. */
+  takeRequests(): { readonly writes: number; readonly reads: number };
   /** In a training job. */
   readonly job?: {
     readonly id: string;

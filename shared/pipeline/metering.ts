@@ -1,8 +1,8 @@
 /** What tasks use of the cloud: noted beside the run, added up, and held against its budget. */
 import { readHead } from '../checkpoints/manifest.ts';
 import { type MeterEntry, openUsd, readMeterEntries, writeMeterEntry } from '../costs/meter.ts';
-import { type Resource, usdOf } from '../costs/prices.ts';
-import type { Spent } from '../decisions/spending.ts';
+import { type Resource, usdOf, usdOfRequests } from '../costs/prices.ts';
+import type { JobPrice, Spent } from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
 import type { PipelineState, TaskName } from './messages.ts';
 import { progressOf, readLastCommit } from './records.ts';
@@ -14,7 +14,7 @@ async function epochUnderWay({ store }: TaskContext, run: string): Promise<numbe
 }
 
 /** What was used, before it is known where it belongs. */
-type Used = Pick<MeterEntry, 'task' | 'resource' | 'seconds' | 'usd' | 'market'>;
+type Used = Omit<MeterEntry, 'version' | 'run' | 'epoch' | 'at'>;
 
 /** Notes what was used; tells of it when it is new. */
 async function note(ctx: TaskContext, run: string, id: string, used: Used): Promise<void> {
@@ -33,6 +33,9 @@ export interface FunctionUse {
   /** Until it is ended for want of time. */
   readonly secondsLeft: number;
 }
+
+/** Transitions that are counted with a function: its own state, and a choice after it or the map or job before it. */
+export const transitionsOfFunction = 2;
 
 /** A function that is about to be ended is noted so many seconds before, as it would not come to it afterwards. */
 const noticeSeconds = 3;
@@ -53,8 +56,10 @@ export async function metered<Output>(
     unlessImpossible(ctx, async () => {
       const seconds = use.seconds() + more;
       const prices = await ctx.meter?.prices().catch(() => undefined);
-      const usd = prices ? usdOf({ ...resource, seconds }, prices) : null;
-      if (ctx.meter) await note(ctx, run, `${task}-${use.id}`, { task, resource, seconds, usd });
+      if (!ctx.meter) return;
+      const requests = { ...ctx.meter.takeRequests(), transitions: transitionsOfFunction };
+      const usd = prices ? usdOf({ ...resource, seconds }, prices) + usdOfRequests(requests, prices) : null;
+      await note(ctx, run, `${task}-${use.id}`, { task, resource, seconds, ...requests, usd });
     });
   const lastMoment = setTimeout(() => noteUse(noticeSeconds), 1000 * Math.max(0, use.secondsLeft - noticeSeconds));
   try {
@@ -77,25 +82,26 @@ const jobEntry = (job: string, part: string | number) => `${jobPrefix(job)}${par
 const jobPrefix = (job: string) => `TrainEpoch-${job}-`;
 
 /** What a training job used, by the price that the state has for it. */
-const usedByJob = ({ price, market }: PipelineState['compute'], seconds: number): Used => ({
-  task: 'TrainEpoch',
-  resource: price!.resource,
-  market,
-  seconds,
-  usd: seconds * price!.usdPerSecond,
-});
+function usedByJob(
+  { market }: PipelineState['compute'],
+  price: JobPrice,
+  seconds: number,
+  asked = { writes: 0, reads: 0 },
+): Used {
+  const { resource, usdPerSecond, requestUsd } = price;
+  const requests = { ...asked, transitions: 0 };
+  const usd = seconds * usdPerSecond + usdOfRequests(requests, { ...requestUsd, stateTransition: 0 });
+  return { task: 'TrainEpoch', resource, market, seconds, ...requests, usd };
+}
 
-/** In a training job: notes its time since the last note, with its start in the first. */
+/** In a training job: notes its time and requests since the last note, with its start in the first. */
 export async function noteLap(ctx: TaskContext, { run, compute }: PipelineState): Promise<void> {
-  const job = ctx.meter?.job;
-  if (!job || !compute.price) return;
+  const { price } = compute;
+  if (!ctx.meter?.job || !price) return;
+  const { job } = ctx.meter;
   const { lap, seconds } = job.lap();
-  await note(
-    ctx,
-    run,
-    jobEntry(job.id, lap),
-    usedByJob(compute, seconds + (lap === 0 ? compute.price.startSeconds : 0)),
-  );
+  const billed = seconds + (lap === 0 ? price.startSeconds : 0);
+  await note(ctx, run, jobEntry(job.id, lap), usedByJob(compute, price, billed, ctx.meter.takeRequests()));
 }
 
 /** As `noteLap`; that the note can't be written fails no task: what is missing is noted after the job has failed. */
@@ -115,7 +121,7 @@ export async function noteRestOfJob(
     for (const entry of await readMeterEntries(ctx.store, run, each, jobPrefix(id))) noted += entry.seconds;
   }
   const rest = compute.price.startSeconds + seconds - noted;
-  if (rest > 0) await note(ctx, run, jobEntry(id, 'rest'), usedByJob(compute, rest));
+  if (rest > 0) await note(ctx, run, jobEntry(id, 'rest'), usedByJob(compute, compute.price, rest));
 }
 
 /** What the run has used so far, what no commit has counted yet included; `lost` are seconds since the last commit. */

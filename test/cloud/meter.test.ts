@@ -7,10 +7,11 @@ import { UserError } from '../../shared/core/errors.ts';
 import packaged from '../../shared/costs/prices.json' with { type: 'json' };
 import { prices } from '../support/metered-run.ts';
 
+const takeRequests = () => ({ writes: 0, reads: 0 });
 const ownTable = (regions: object) => encodeJson({ version: 1, date: '2026-01-02', source: 'made up', regions });
 
 it('takes the prices of the package where the bucket has no table', async () => {
-  const found = await cloudMeter({ store: memoryStore(), region: 'us-west-2' }).prices();
+  const found = await cloudMeter({ store: memoryStore(), region: 'us-west-2', takeRequests }).prices();
   expect(found).toEqual(packaged.regions['us-west-2']);
 });
 
@@ -25,14 +26,14 @@ it('takes the table of the bucket, and reads it once', async () => {
       return store.get(key);
     },
   };
-  const meter = cloudMeter({ store: counting, region: 'eu-west-1' });
+  const meter = cloudMeter({ store: counting, region: 'eu-west-1', takeRequests });
   expect([await meter.prices(), await meter.prices()]).toEqual([prices, prices]);
   expect(reads).toBe(1);
 });
 
 it('says of a region without prices how to get them, and looks again once they are there', async () => {
   const store = memoryStore();
-  const meter = cloudMeter({ store, region: 'eu-west-1' });
+  const meter = cloudMeter({ store, region: 'eu-west-1', takeRequests });
   const refused = await meter.prices().catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(UserError);
   expect((refused as Error).message).toMatch(/no prices of eu-west-1 .*`tempbalance prices --region eu-west-1`/s);

@@ -7,6 +7,7 @@ const price: JobPrice = {
   resource: { kind: 'instance', instance: 'g5.xlarge' },
   usdPerSecond: 0.001,
   startSeconds: 60,
+  requestUsd: { s3Write: 0, s3Read: 0 },
   reserveUsd: 1,
 };
 

@@ -30,10 +30,16 @@ describe.skipIf(!deployment)('a function', () => {
     await deployment!.perform('RecordFailure', { run, error });
     const entries = await entriesOf(run);
     expect(entries).toHaveLength(2);
-    for (const { seconds, usd, ...entry } of entries) {
+    for (const { seconds, usd, writes, reads, transitions, ...entry } of entries) {
       expect(entry).toMatchObject({ run, epoch: 0, task: 'RecordFailure', resource: { kind: 'lambda', memoryGb: 1 } });
       expect(seconds).toBeGreaterThan(0);
-      expect(usd).toBeCloseTo(seconds * region.lambdaGbSecond + region.lambdaRequest, 15);
+      expect({ transitions, hasWritten: writes > 0, hasRead: reads > 0 }).toEqual({
+        transitions: 2,
+        hasWritten: true,
+        hasRead: true,
+      });
+      const requests = writes * region.s3Write + reads * region.s3Read + 2 * region.stateTransition;
+      expect(usd).toBeCloseTo(seconds * region.lambdaGbSecond + region.lambdaRequest + requests, 15);
     }
   });
 
@@ -51,9 +57,10 @@ describe.skipIf(!deployment)('a container', () => {
       resource: { kind: 'instance', instance: 'g5.xlarge' },
       usdPerSecond: 0.001,
       startSeconds: 100,
+      requestUsd: { s3Write: 0.01, s3Read: 0.001 },
       reserveUsd: 0,
     };
-    const meter = { functionGb: 1, prices: async () => prices };
+    const meter = { functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }), prices: async () => prices };
     const ctx = { ...fakeContext(deployment!.store, fakeWorkload()), meter };
     const state = await prepare(ctx, { run });
     const priced = { ...state, compute: { ...state.compute, price } };
@@ -62,7 +69,8 @@ describe.skipIf(!deployment)('a container', () => {
     const [noted] = await entriesOf(run);
     expect(noted).toMatchObject({ task: 'TrainEpoch', market: 'spot', resource: price.resource });
     expect(noted!.seconds).toBeGreaterThan(100);
-    expect(noted!.usd).toBeCloseTo(noted!.seconds * 0.001, 12);
+    expect(noted!.reads).toBeGreaterThan(0);
+    expect(noted!.usd).toBeCloseTo(noted!.seconds * 0.001 + noted!.writes * 0.01 + noted!.reads * 0.001, 12);
     const error = { Error: failure.name, Cause: failure.message };
     await expect(deployment!.perform('CollectEpoch', { ...priced, error })).rejects.toThrow();
     const job = JSON.parse(failure.message) as { StartedAt: number; StoppedAt: number };

@@ -13,8 +13,11 @@ import { isExported, type JobStory, prices, runMetered } from '../support/metere
 /** Of the machine, in US dollars. */
 const second = 0.224 / 3600;
 const startSeconds = 60;
-/** Kept for functions: six of ten seconds and a shard of thirty, in a GB. */
-const reserve = 90 * prices.lambdaGbSecond;
+/** Kept for functions and requests: six of ten seconds and a shard of thirty, in a GB. */
+const reserve = 90 * prices.lambdaGbSecond + 25 * prices.s3Write + 60 * prices.s3Read + 14 * prices.stateTransition;
+/** Of every task in these stories. */
+const requests = 2 * prices.s3Write + 5 * prices.s3Read;
+const aFunction = prices.lambdaRequest + 2 * prices.stateTransition + requests;
 const oneEpochAJob = { compute: { epochsPerTask: 1 } };
 
 describe('the meter', () => {
@@ -28,8 +31,8 @@ describe('the meter', () => {
     expect(tasks(0)).toEqual([...others, 'Prepare', 'SetRates', 'TrainEpoch']);
     expect(tasks(1)).toEqual(['AnalyseShard', 'Checkpoint', 'CollectEpoch', 'PlanAnalysis', 'SetRates', 'TrainEpoch']);
     expect(tasks(3)).toEqual(['Checkpoint', 'Finalise']);
-    const ofFunction = 2 * prices.lambdaGbSecond + prices.lambdaRequest;
-    const ofJob = (startSeconds + 100) * second;
+    const ofFunction = 2 * prices.lambdaGbSecond + aFunction;
+    const ofJob = (startSeconds + 100) * second + requests;
     expect(usd).toBeCloseTo(3 * ofJob + 17 * ofFunction, 12);
     expect(await readProgress(store, await readHeadManifest(store, run))).toMatchObject({
       usd: expect.closeTo(3 * ofJob + 15 * ofFunction, 12),
@@ -78,7 +81,11 @@ describe('the meter', () => {
   });
 
   it('has entries without a price where the region has none and no budget needs one', async () => {
-    const meter = { functionGb: 1, prices: () => Promise.reject(new UserError('there are no prices of xx-1')) };
+    const meter = {
+      functionGb: 1,
+      takeRequests: () => ({ writes: 0, reads: 0 }),
+      prices: () => Promise.reject(new UserError('there are no prices of xx-1')),
+    };
     const config = fakeConfig({ training: { epochs: 1 } });
     const { execution, store, entries, events } = await runMetered({ config, context: { meter } }).catch(
       (error) => error,
@@ -103,7 +110,7 @@ describe('a budget in dollars', () => {
     });
     expect(execution).toEqual({ status: 'done' });
     expect(jobs[0]!.limit).toBe(Math.floor((0.1 - reserve) / second - startSeconds));
-    const spent = (startSeconds + 100) * second + 6 * prices.lambdaRequest;
+    const spent = (startSeconds + 100) * second + requests + 5 * aFunction;
     expect(jobs[1]!.limit).toBe(Math.floor((0.1 - spent - reserve) / second - startSeconds));
     expect(usd).toBeLessThan(0.1);
   });
@@ -144,7 +151,7 @@ describe('a budget in dollars', () => {
       error: {
         name: 'UserError',
         message: expect.stringMatching(
-          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.00927 USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
+          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.00977 USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
         ),
       },
     });

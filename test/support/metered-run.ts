@@ -79,7 +79,7 @@ export async function runMetered(story: MeteredStory, store: ArtifactStore = mem
   let clock = Date.UTC(2026, 10, 24);
   let calls = 0;
   const execution = executions++;
-  const meter = { prices: async () => prices, functionGb: 1 };
+  const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 2, reads: 5 }) };
   const computeFor: TaskContext['computeFor'] = ({ target, market }) => ({
     queue: market,
     definition: target,

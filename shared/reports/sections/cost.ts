@@ -13,7 +13,7 @@ export const costSection: Section = {
   name: 'cost',
   title: 'Cost',
   howToRead:
-    'What the runs have cost so far. A metered cost is a bound as far as Spot machines are cheaper, and leaves out machines that are kept warm, disks, requests, logs and data transfer.',
+    'What the runs have cost so far. A metered cost is a bound as far as Spot machines are cheaper, and leaves out machines that are kept warm, disks, storage, logs and data transfer.',
   render({ runs }) {
     const rows = runs.flatMap(({ name, cost, epochs }) =>
       cost ? [[name, formatUsd(cost.usd), formatUsd(cost.usd / Math.max(1, epochs.length)), bases[cost.basis]]] : [],
