@@ -1,14 +1,23 @@
 /** What functions and containers note of themselves, in the stand-in for AWS. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { encodeJson } from '../../shared/checkpoints/json.ts';
+import { readHeadManifest } from '../../shared/checkpoints/manifest.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { loadRunFile } from '../../shared/config/parse-run-file.ts';
 import { readMeterEntries } from '../../shared/costs/meter.ts';
 import packaged from '../../shared/costs/prices.json' with { type: 'json' };
+import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import { taskMessages } from '../../shared/pipeline/messages.ts';
+import { readProgress } from '../../shared/pipeline/records.ts';
 import { prepare } from '../../shared/pipeline/tasks/prepare.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { fakeConfig, fakeContext } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
+import { fixturePath } from '../support/fixtures.ts';
 import { prices } from '../support/metered-run.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 const deployment = await startDeployment();
 const region = packaged.regions['us-east-1'];
@@ -77,5 +86,40 @@ describe.skipIf(!deployment)('a container', () => {
     const all = (await entriesOf(run)).filter(({ task }) => task === 'TrainEpoch');
     const seconds = all.reduce((sum, entry) => sum + entry.seconds, 0);
     expect(seconds).toBeCloseTo(Math.max(noted!.seconds, 100 + (job.StoppedAt - job.StartedAt) / 1000), 6);
+  });
+});
+
+describe.skipIf(!deployment)('a deployed run', () => {
+  it('with a budget in dollars is metered from Prepare to Finalise, and stays within it', {
+    timeout: 120_000,
+  }, async () => {
+    const run = 'runs/metered';
+    const { store, bucket, upload, perform, runJob } = deployment!;
+    await upload('datasets/small/pde_1d.hdf5', await readFile(fixturePath('data', 'pde_1d.hdf5')));
+    await mkdir(tmpdir(), { recursive: true });
+    const file = await writeRunFile(await temporaryFolder(), { budget: { usd: 0.1 }, compute: { epochsPerTask: 3 } });
+    const config = await loadRunFile(file);
+    const dataset = { ...config.dataset, path: `s3://${bucket}/datasets/small/pde_1d.hdf5` };
+    await store.put(runKeys.request(run), encodeJson({ version: 1, config: { ...config, dataset } }));
+    expect(await runPipeline(run, fakeContext(store, fakeWorkload()), undefined, { perform, runJob })).toEqual({
+      status: 'done',
+    });
+
+    const head = await readHeadManifest(store, run);
+    const progress = (await readProgress(store, head))!;
+    const entries = (await Promise.all([0, 1, 2, 3, 4, 5].map((epoch) => entriesOf(run, epoch)))).flat();
+    const usd = entries.reduce((sum, entry) => sum + entry.usd!, 0);
+    const tasks = new Set(entries.map(({ task }) => task));
+    expect(tasks).toEqual(new Set(Object.keys(taskMessages).filter((task) => task !== 'RecordFailure')));
+    expect(entries.find(({ task }) => task === 'TrainEpoch')).toMatchObject({
+      market: 'spot',
+      resource: { kind: 'fargate', vcpus: 4, memoryGb: 16 },
+    });
+    expect(head.epoch).toBe(4);
+    expect(progress.usd).toBeGreaterThan(0);
+    expect(progress.usd).toBeLessThan(usd);
+    expect(usd).toBeLessThan(0.1);
+    const page = new TextDecoder().decode((await store.get(runKeys.report(run)))!.bytes);
+    expect(page).toContain('metered: what every task used');
   });
 });
