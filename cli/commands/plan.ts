@@ -34,18 +34,21 @@ export const planCommand: CliCommand<PlanOptions> = {
     const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
     const { planWorkload } = await import('../../shared/pipeline/open-workload.ts');
     const { pricesOf } = await import('../../shared/costs/prices.ts');
-    const estimates = await import('../../shared/decisions/estimate.ts');
+    const { explainAssumptions } = await import('../../shared/decisions/assumptions.ts');
+    const { chooseTarget } = await import('../../shared/decisions/compute.ts');
+    const { cloudPlace, estimateRun, thisMachine } = await import('../../shared/decisions/estimate.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
     const table = await readPrices(prices);
     const regionPrices = pricesOf(table, region);
     const workload = await planWorkload(config);
     const run = await plannedRun(config, workload);
-    const measured = measure ? await measuredStep(workload, config) : undefined;
+    const stepSeconds = measure ? await measuredStep(workload, config) : undefined;
     const targets = target ? [target] : (['cpu', 'gpu'] as const);
     const places = [
-      estimates.thisMachine(config.budget, run.size.stepFlops, measured),
-      ...targets.map((each) => estimates.cloudPlace(each, config.compute, regionPrices)),
+      thisMachine(config.budget, run.size.stepFlops, stepSeconds),
+      ...targets.map((each) => cloudPlace(each, config.compute, regionPrices)),
     ];
+    const gpuUsdPerSecond = places.find(({ name }) => name.startsWith('gpu'))?.countedUsdPerSecond;
     const plan = {
       runFile: file,
       region,
@@ -53,14 +56,9 @@ export const planCommand: CliCommand<PlanOptions> = {
       steps: Math.ceil(run.size.trainingSamples / run.training.batchSize),
       epochs: run.training.epochs,
       ...run.size,
-      target: estimates.plannedTarget(run),
-      estimates: places.map((place) => estimates.estimateRun(run, place)),
-      assumptions: assumptions(estimates, {
-        measured,
-        table,
-        region,
-        gpu: places.find(({ name }) => /^gpu/.test(name)),
-      }),
+      target: chooseTarget(config.compute.target, run.size),
+      estimates: places.map((place) => estimateRun(run, place)),
+      assumptions: explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond }),
     };
     print(json ? JSON.stringify(plan, null, 2) : await formatPlan(plan));
     return 0;
@@ -102,41 +100,6 @@ async function measuredStep(plan: TrajectoryPlan, config: RunConfig): Promise<nu
   const workload = await startWorkload(plan, config, (message) => process.stderr.write(`note: ${message}\n`));
   return measureStep(workload, () => performance.now());
 }
-
-type Estimates = typeof import('../../shared/decisions/estimate.ts');
-
-/** Everything that the numbers rest on, a sentence each. */
-function assumptions(
-  { assumedFlops, assumedFunctions, assumedRequests, analysisFlopsASecond }: Estimates,
-  {
-    measured,
-    table,
-    region,
-    gpu,
-  }: { measured: number | undefined; table: PriceTable; region: string; gpu: Place | undefined },
-): string[] {
-  const hourly = (usd: number) => `${(usd * 3600).toFixed(3)} USD an hour`;
-  const giga = (flops: number) => `${Number((flops / 1e9).toPrecision(3))} GFLOPS`;
-  return [
-    'Throughput on AWS machines is assumed and was not measured: times and costs there may be wrong by several times.',
-    measured === undefined
-      ? `This machine is taken to do ${giga(assumedFlops.wasm)}, what the wasm engine was measured at on one core; --measure measures it.`
-      : `A step was measured here: ${measured.toPrecision(3)} s.`,
-    `Fargate is taken to be as fast as that core; a GPU to do a seventh of its peak (g4dn ${giga(assumedFlops.g4dn)}, g5 ${giga(assumedFlops.g5)}, g6 ${giga(assumedFlops.g6)}, g6e ${giga(assumedFlops.g6e)}), and at least 20 ms a step.`,
-    `An evaluation costs a third of a step for each batch; an analysis runs at ${giga(analysisFlopsASecond)}.`,
-    'Each job takes 60 s to start on Fargate, 180 s on a GPU machine; a machine that is still warm is faster.',
-    `Functions of an epoch outside a container: ${assumedFunctions.count} of ${assumedFunctions.seconds} s in ${assumedFunctions.memoryGb} GB. Requests: ${assumedRequests.writes} writes and ${assumedRequests.reads} reads of S3 an epoch, ${assumedRequests.transitions} state transitions a job.`,
-    `Prices of ${region} on demand, of ${table.date} (${table.source}). Spot is usually well below and is counted alike.`,
-    ...(gpu?.countedUsdPerSecond === undefined
-      ? []
-      : [
-          `A GPU job is metered at the dearest type that the deployment allows (usually ${hourly(gpu.countedUsdPerSecond)}), as it is not known which it gets: a budget in dollars stops it by that price.`,
-        ]),
-    'No interruptions, no early stop by convergence, no idle machines kept warm, no disks, logs or data transfer.',
-  ];
-}
-
-type Place = ReturnType<Estimates['cloudPlace']>;
 
 interface Plan {
   readonly runFile: string;

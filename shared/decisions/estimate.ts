@@ -1,8 +1,17 @@
 /** What a run is expected to take and to cost, before it is begun. Pure: sizes, prices and assumptions in, numbers out. */
-import { type Machine, startSecondsOf } from '../costs/machines.ts';
+import { startSecondsOf } from '../costs/machines.ts';
 import { type RegionPrices, type Resource, usdOfRequests, usdPerSecond } from '../costs/prices.ts';
 import { stepsPerEpoch } from '../training/train-epoch.ts';
-import { type ComputeConfig, chooseTarget, type Target } from './compute.ts';
+import {
+  analysisFlopsASecond,
+  assumedFlops,
+  assumedFunctions,
+  assumedRequests,
+  bytesAParameter,
+  leastStepSeconds,
+  usualMachines,
+} from './assumptions.ts';
+import type { ComputeConfig, Target } from './compute.ts';
 import type { Budget } from './config.ts';
 import { epochsPerTask } from './task-length.ts';
 
@@ -39,22 +48,6 @@ export interface Place {
   readonly cloud?: { readonly startSeconds: number; readonly prices: RegionPrices };
 }
 
-/**
- * What this project's wasm engine does on one core, by `docs/benchmarks.md`: 131 ms for a step of 1.3e9 operations. GPUs are
- * taken to reach a seventh of their peak in float32, and a step to be bound by launching kernels below 20 ms.
- */
-export const assumedFlops = { wasm: 1e10, g4dn: 1.2e12, g5: 4.5e12, g6: 4.3e12, g6e: 1.3e13 } as const;
-const leastStepSeconds = { cpu: 0.005, gpu: 0.02 };
-/** Eigenvalues, by `docs/benchmarks.md`, on two cores. */
-export const analysisFlopsASecond = 2.5e10;
-
-/** Functions of an epoch that is committed outside its container: how many, how long each, in how much memory. */
-export const assumedFunctions = { count: 6, seconds: 3, memoryGb: 2 } as const;
-/** Requests to the store, of an epoch; state transitions, of a job. */
-export const assumedRequests = { writes: 25, reads: 60, transitions: 12 } as const;
-/** Weights, and the optimizer's two moments, in float32. */
-const bytesAParameter = { model: 4, optimizer: 8 };
-
 /** This machine, at the speed of the wasm engine unless a step was measured. */
 export function thisMachine({ usdPerHour }: Budget, stepFlops: number, measuredStepSeconds?: number): Place {
   const usd = usdPerHour === undefined ? undefined : usdPerHour / 3600;
@@ -67,15 +60,6 @@ export function thisMachine({ usdPerHour }: Budget, stepFlops: number, measuredS
     countedUsdPerSecond: usd,
   };
 }
-
-/** What a deployment with the usual settings has: 4 vCPUs and 16 GB of Fargate, and GPU instances of these types. */
-export const usualMachines: Readonly<Record<Target, Machine>> = {
-  cpu: { kind: 'fargate', vcpus: 4, memoryGb: 16 },
-  gpu: {
-    kind: 'instance',
-    instances: ['g4dn', 'g5', 'g6'].flatMap((type) => [`${type}.xlarge`, `${type}.2xlarge`]),
-  },
-};
 
 /** A deployed run's place. GPU jobs are taken to get the class asked for, or else the cheapest, in its smallest size. */
 export function cloudPlace(target: Target, { gpuClass }: ComputeConfig, prices: RegionPrices): Place {
@@ -203,6 +187,3 @@ function withinBudget(
   }
   return { epochsInBudget: training.epochs, limit: 'epochs' };
 }
-
-/** What `compute.target` comes to. */
-export const plannedTarget = ({ compute, size }: PlannedRun): Target => chooseTarget(compute.target, size);
