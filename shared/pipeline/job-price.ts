@@ -2,7 +2,7 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { dearestOf, describeResource, type Machine, startSecondsOf } from '../costs/machines.ts';
-import { type RegionPrices, usdOfRequests } from '../costs/prices.ts';
+import { usdOfRequests } from '../costs/prices.ts';
 import { assumedRequests } from '../decisions/assumptions.ts';
 import { type JobPrice, leastBudgetUsd, type Spent } from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
@@ -24,9 +24,8 @@ export async function jobPrice(
   analysisFlops: number,
 ): Promise<JobPrice | undefined> {
   if (!ctx.meter || !machine) return undefined;
-  let prices: RegionPrices;
   try {
-    prices = await ctx.meter.prices();
+    const prices = await ctx.meter.prices();
     const shards = ctx.shardsFor(analysisFlops);
     const seconds = functionsOfEpoch * functionSeconds.task + shards * functionSeconds.shard;
     const { s3Write, s3Read, lambdaGbSecond } = prices;

@@ -1,10 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { s3Store } from '../../shared/checkpoints/s3-store.ts';
+import { cloudMeter } from '../../shared/cloud/meter.ts';
 import { priceTableSchema } from '../../shared/costs/prices.ts';
 import { runCli } from '../support/cli.ts';
 import { type ListedProduct, startPriceList } from '../support/price-list.ts';
+import { startTestS3 } from '../support/s3.ts';
 import { temporaryFolder } from '../support/small-run.ts';
+
+const s3 = await startTestS3();
 
 /** What a region has, all but some instance types. */
 function listedIn(regionCode: string, prefix: string): ListedProduct[] {
@@ -82,6 +87,29 @@ describe('prices', () => {
     const table = priceTableSchema.parse(JSON.parse(await readFile(out, 'utf8')));
     expect(table.regions).toEqual({ 'us-east-1': expectedPrices, 'eu-west-1': expectedPrices });
     expect(table.date).not.toBe('2020-01-01');
+  });
+
+  it.skipIf(!s3)('puts a table where a deployment looks for it', async () => {
+    const { url } = await startPriceList(everywhere);
+    const { client, bucket } = await s3!.options();
+    const env = {
+      ...someone,
+      AWS_REGION: 'us-east-1',
+      AWS_ENDPOINT_URL: s3!.proxy.url,
+      AWS_ENDPOINT_URL_PRICING: url,
+    };
+    const given = ['prices', '--region', 'eu-west-1', '--upload'];
+    const { code, stdout } = await runCli([...given, bucket], { env });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `prices of eu-west-1 put to s3://${bucket}/prices/prices.json\n`,
+    });
+    const takeRequests = () => ({ writes: 0, reads: 0 });
+    const meter = cloudMeter({ store: s3Store({ client, bucket }), region: 'eu-west-1', takeRequests });
+    expect(await meter.prices()).toEqual(expectedPrices);
+    const refused = await runCli([...given, 'no-such-bucket'], { env });
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("s3://no-such-bucket/prices/prices.json: can't be written");
   });
 
   it('says what is wrong with a region, with credentials, and with rights, with exit code 2', async () => {

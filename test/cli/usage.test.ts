@@ -11,13 +11,16 @@ describe('tempbalance', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${packageJson.version}\n` });
   });
 
-  it.each(['init', 'validate', 'train', 'resume', 'runs', 'report'])('explains %s with examples', async (command) => {
-    const { code, stdout } = await runCli([command, '--help']);
-    expect(code).toBe(0);
-    expect(stdout).toContain('Examples:');
-    expect(stdout).toContain(`$ tempbalance ${command}`);
-    expect(stdout).toContain('Exit codes:');
-  });
+  it.each(['init', 'validate', 'plan', 'prices', 'train', 'resume', 'runs', 'report'])(
+    'explains %s with examples',
+    async (command) => {
+      const { code, stdout } = await runCli([command, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toContain('Examples:');
+      expect(stdout).toContain(`$ tempbalance ${command}`);
+      expect(stdout).toContain('Exit codes:');
+    },
+  );
 
   it('answers an unknown command with the nearest one', async () => {
     const { code, stderr } = await runCli(['trian']);
