@@ -5,6 +5,8 @@ import type { CliCommand } from './command.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { cloudCommands } from './commands/cloud/index.ts';
 import { initCommand } from './commands/init.ts';
+import { planCommand } from './commands/plan.ts';
+import { pricesCommand } from './commands/prices.ts';
 import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -15,11 +17,13 @@ import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 const commands = [
   initCommand,
   validateCommand,
+  planCommand,
   trainCommand,
   resumeCommand,
   runsCommand,
   reportCommand,
   analyzeCommand,
+  pricesCommand,
 ];
 
 /** Parses the arguments, runs the command, and returns the exit code; errors are printed, never thrown. */

@@ -6,6 +6,7 @@ import { captureLambdaHandler } from '@aws-lambda-powertools/tracer/middleware';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import middy, { type MiddlewareObj } from '@middy/core';
+import type { Context } from 'aws-lambda';
 import { z } from 'zod';
 import { type Notification, publish } from '../shared/cloud/notifications.ts';
 import { UserError } from '../shared/core/errors.ts';
@@ -55,7 +56,7 @@ function mapErrors(explain: (error: Error) => Error): MiddlewareObj {
 /** A function's handler. */
 export function lambda<Input, Output>(
   input: z.ZodType<Input>,
-  handle: (input: Input) => Promise<Output>,
+  handle: (input: Input, context: Context) => Promise<Output>,
   explain: (error: Error) => Error = (error) => error,
 ) {
   return middy(handle)

@@ -1,18 +1,25 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Context } from 'aws-lambda';
 import { z } from 'zod';
+import { countedStore } from '../shared/checkpoints/counted-store.ts';
 import { s3Store } from '../shared/checkpoints/s3-store.ts';
 import { cloudContext } from '../shared/cloud/cloud-context.ts';
 import { computeChoices, required } from '../shared/cloud/environment.ts';
 import { type Inputs, s3Inputs } from '../shared/cloud/inputs.ts';
+import { cloudMeter } from '../shared/cloud/meter.ts';
 import { type Notification, notificationOf } from '../shared/cloud/notifications.ts';
 import { explained } from '../shared/core/errors.ts';
 import type { ProgressEvent, TaskContext } from '../shared/pipeline/context.ts';
 import type { TaskName } from '../shared/pipeline/messages.ts';
+import { type FunctionUse, metered } from '../shared/pipeline/metering.ts';
 import type { ResourceOptions, Resources } from '../shared/pipeline/resources.ts';
 import { performTask, type Task } from '../shared/pipeline/tasks/perform.ts';
+import { emitEvent } from './emit.ts';
 import { lambda, logger, notify, s3 } from './lambda.ts';
-import { logEvent } from './log-event.ts';
+
+/** Lambda bills the start of a function's process with its first call; it gives it ten seconds at most. */
+let startSeconds = Math.min(10, process.uptime());
 
 const scratch = join(process.env.TMPDIR ?? tmpdir(), 'inputs');
 
@@ -35,15 +42,18 @@ export function taskHandler<Name extends TaskName>(
   let kept: Kept | undefined;
   const keep = (): Kept => {
     kept ??= keepOpen(open, (event) => {
-      logEvent(logger, event);
+      emitEvent(logger, event);
       const message = notificationOf(event, required(process.env, 'TEMPBALANCE_BUCKET'));
       if (message) messages.push(message);
     });
     return kept;
   };
-  const handle = async (message: { run: string }) => {
+  const handle = async (message: { run: string }, call: Context) => {
     logger.appendKeys({ run: message.run });
-    const output = await performTask(name, task, keep().context, message);
+    const { context } = keep();
+    const output = await metered(context, message.run, name, useOf(call), () =>
+      performTask(name, task, context, message),
+    );
     for (const notification of messages.splice(0)) await notify(notification);
     return output;
   };
@@ -51,6 +61,21 @@ export function taskHandler<Name extends TaskName>(
     kept ? explained(error, kept.inputs.withAddresses) : error,
   );
 }
+
+/** The invocation as it will be billed. */
+function useOf({ awsRequestId: id, getRemainingTimeInMillis }: Context): FunctionUse {
+  const began = performance.now();
+  const start = startSeconds;
+  startSeconds = 0;
+  return {
+    id,
+    memoryGb: memoryGb(),
+    seconds: () => start + (performance.now() - began) / 1000,
+    secondsLeft: getRemainingTimeInMillis() / 1000,
+  };
+}
+
+const memoryGb = () => Number(required(process.env, 'AWS_LAMBDA_FUNCTION_MEMORY_SIZE')) / 1024;
 
 function keepOpen(
   open: ((options: ResourceOptions) => Resources) | undefined,
@@ -60,9 +85,12 @@ function keepOpen(
   const inputs = s3Inputs(s3, scratch);
   const { localPath } = inputs;
   const warn = (message: string) => emit({ type: 'warning', message });
+  const { store, take } = countedStore(s3Store({ client: s3, bucket }));
+  const region = required(process.env, 'AWS_REGION');
   const context = cloudContext({
-    store: s3Store({ client: s3, bucket }),
+    store,
     emit,
+    meter: cloudMeter({ store, region, functionGb: memoryGb(), takeRequests: take }),
     localPath,
     ...(open ? { resources: open({ localPath, warn }) } : {}),
     compute: computeChoices(process.env),

@@ -14,30 +14,33 @@ const epochs = 'runs/*/epochs/*';
 const results = 'runs/*/results/*';
 /** What a commit writes beside the epochs. */
 const heads = ['runs/*/head.json', 'runs/*/best.json'];
+/** What every task has used: noted at the epoch after the head, at the prices in force. */
+const meter = 'runs/*/meter/*';
+const prices = 'prices/*';
 
 export const access = {
   launch: { read: ['profiles/*', 'datasets/*', 'runs/*/request.json'], write: ['runs/*/request.json'] },
   prepare: {
-    read: ['datasets/*', 'weights/*', 'prices/*', run],
-    write: ['runs/*/run.json', ...heads, epochs, 'rejected/*'],
+    read: ['datasets/*', 'weights/*', prices, run],
+    write: ['runs/*/run.json', ...heads, epochs, meter, 'rejected/*'],
     delete: ['runs/*/outcome.json', epochs, 'datasets/*'],
   },
   'train-epoch': {
-    read: ['datasets/*', 'weights/*', run],
-    write: ['runs/*/run.json', ...heads, epochs, results],
+    read: ['datasets/*', 'weights/*', prices, run],
+    write: ['runs/*/run.json', ...heads, epochs, results, meter],
     delete: [epochs, results],
   },
-  'collect-epoch': { read: ['prices/*', run], write: [] },
-  'plan-analysis': { read: [run], write: [] },
-  'analyse-shard': { read: ['runs/*/run.json', epochs], write: [epochs] },
-  'set-rates': { read: [run], write: [epochs] },
-  checkpoint: { read: ['prices/*', run], write: [...heads, epochs], delete: [epochs, results] },
+  'collect-epoch': { read: [prices, run], write: [meter] },
+  'plan-analysis': { read: [prices, run], write: [meter] },
+  'analyse-shard': { read: [prices, 'runs/*/run.json', 'runs/*/head.json', epochs], write: [epochs, meter] },
+  'set-rates': { read: [prices, run], write: [epochs, meter] },
+  checkpoint: { read: [prices, run], write: [...heads, epochs, meter], delete: [epochs, results] },
   finalise: {
-    read: [run],
-    write: ['runs/*/model/*', 'runs/*/report.html', 'runs/*/outcome.json'],
+    read: [prices, run],
+    write: ['runs/*/model/*', 'runs/*/report.html', 'runs/*/outcome.json', meter],
     delete: [results],
   },
-  'record-failure': { read: [run], write: ['runs/*/outcome.json'] },
+  'record-failure': { read: [prices, run], write: ['runs/*/outcome.json', meter] },
 } as const satisfies Record<string, Access>;
 
 export type RoleName = keyof typeof access;

@@ -3,15 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
+import { countedStore } from '../../shared/checkpoints/counted-store.ts';
 import { s3Store } from '../../shared/checkpoints/s3-store.ts';
 import { cloudContext } from '../../shared/cloud/cloud-context.ts';
 import { required } from '../../shared/cloud/environment.ts';
 import { s3Inputs } from '../../shared/cloud/inputs.ts';
+import { cloudMeter, jobLaps } from '../../shared/cloud/meter.ts';
 import { explained } from '../../shared/core/errors.ts';
 import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
 import { runOfJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
-import { logEvent } from '../log-event.ts';
+import { emitEvent } from '../emit.ts';
 
 const logger = new Logger({ persistentKeys: { run: runOfJob(process.env) } });
 
@@ -27,9 +29,14 @@ const inputs = s3Inputs(client, join(process.env.TMPDIR ?? tmpdir(), 'inputs'));
 const { localPath } = inputs;
 
 try {
+  const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
+  const { store, take } = countedStore(s3Store({ client, bucket }));
+  const region = required(process.env, 'AWS_REGION');
+  const job = jobLaps(required(process.env, 'AWS_BATCH_JOB_ID'), process.uptime);
   const context = cloudContext({
-    store: s3Store({ client, bucket: required(process.env, 'TEMPBALANCE_BUCKET') }),
-    emit: (event) => logEvent(logger, event),
+    store,
+    emit: (event) => emitEvent(logger, event),
+    meter: cloudMeter({ store, region, takeRequests: take, job }),
     localPath,
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message) }),
     interrupted: () => interrupted,

@@ -29,10 +29,20 @@ import type { TrainingJobs } from './training-jobs.ts';
 const sizes = ['xlarge', '2xlarge'];
 const vcpusPerGpu = 4;
 
+/** The types that a GPU job may get. */
+const instancesOf = ({ gpuClasses }: Pick<Settings, 'gpuClasses'>) =>
+  gpuClasses.flatMap((type) => sizes.map((size) => `${type}.${size}`));
+
+/** What jobs are counted as, in the words of the functions that read it. */
+type Machine =
+  | { readonly kind: 'instance'; readonly instances: readonly string[] }
+  | { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };
+
 /** Where a job can be submitted to. */
 interface Choice {
   readonly queue: string;
   readonly definition: string;
+  readonly machine: Machine;
 }
 
 export interface ComputeChoices {
@@ -75,15 +85,11 @@ export class Compute extends Construct {
     const cpuSpot = queue('CpuSpotQueue', fargate('CpuSpot', true), settings.waitingLimitMinutes);
     const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false));
     this.queueArns = [gpuSpot, gpuOnDemand, cpuSpot, cpuOnDemand];
+    const withGpu = { definition: jobs.gpu, machine: { kind: 'instance', instances: instancesOf(settings) } } as const;
+    const without = { definition: jobs.cpu, machine: jobs.cpuMachine };
     this.choices = {
-      gpu: {
-        spot: { queue: gpuSpot, definition: jobs.gpu },
-        onDemand: { queue: gpuOnDemand, definition: jobs.gpu },
-      },
-      cpu: {
-        spot: { queue: cpuSpot, definition: jobs.cpu },
-        onDemand: { queue: cpuOnDemand, definition: jobs.cpu },
-      },
+      gpu: { spot: { queue: gpuSpot, ...withGpu }, onDemand: { queue: gpuOnDemand, ...withGpu } },
+      cpu: { spot: { queue: cpuSpot, ...without }, onDemand: { queue: cpuOnDemand, ...without } },
     };
   }
 
@@ -129,7 +135,7 @@ export class Compute extends Construct {
         ? AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
         : AllocationStrategy.BEST_FIT_PROGRESSIVE,
       useOptimalInstanceClasses: false,
-      instanceTypes: settings.gpuClasses.flatMap((type) => sizes.map((size) => new InstanceType(`${type}.${size}`))),
+      instanceTypes: instancesOf(settings).map((type) => new InstanceType(type)),
       images: [{ imageType: EcsMachineImageType.ECS_AL2023_NVIDIA }],
       minvCpus: 0,
       maxvCpus: settings.maxGpus * vcpusPerGpu,

@@ -21,7 +21,12 @@ import { imageOf } from './images.ts';
 
 /** The smallest machine of every GPU class has 4 vCPUs, 16 GiB and one GPU; the system and the agent need some of it. */
 const gpuJob = { cpu: 4, memory: Size.gibibytes(12), gpu: 1 };
-const cpuJob = { cpu: 4, memory: Size.gibibytes(16), ephemeralStorageSize: Size.gibibytes(50) };
+const cpuSize = { vcpus: 4, memoryGb: 16 };
+const cpuJob = {
+  cpu: cpuSize.vcpus,
+  memory: Size.gibibytes(cpuSize.memoryGb),
+  ephemeralStorageSize: Size.gibibytes(50),
+};
 
 interface TrainingJobsProps {
   readonly bucket: IBucket;
@@ -33,6 +38,8 @@ export class TrainingJobs extends Construct {
   /** Names and not revisions, so that a run in progress goes on after a deployment. */
   readonly gpu: string;
   readonly cpu: string;
+  /** What a job without a GPU is billed for. */
+  readonly cpuMachine = { kind: 'fargate', ...cpuSize } as const;
 
   constructor(scope: Construct, id: string, { bucket, settings }: TrainingJobsProps) {
     super(scope, id);

@@ -17,12 +17,19 @@ export const runKeys = {
   result: (run: string, epoch: number, execution: string, tried: number) =>
     `${run}/results/${numbered(epoch)}-${execution}-${tried}.json`,
   results: (run: string) => `${run}/results/`,
+  /** What a task used while an epoch was under way. */
+  meterEntry: (run: string, epoch: number, id: string) => `${meterFolder(run, epoch)}${id}.json`,
+  meter: meterFolder,
   epochs: (run: string) => `${run}/epochs/`,
   epoch: epochFolder,
 };
 
 function epochFolder(run: string, epoch: number): string {
   return `${run}/epochs/${numbered(epoch)}`;
+}
+
+function meterFolder(run: string, epoch: number): string {
+  return `${run}/meter/${numbered(epoch)}/`;
 }
 
 function numbered(epoch: number): string {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { RunError } from '../core/errors.ts';
-import type { ProgressEvent, TaskContext } from '../pipeline/context.ts';
+import type { Meter, ProgressEvent, TaskContext } from '../pipeline/context.ts';
 import { mostShards } from '../pipeline/history.ts';
 import type { Resources } from '../pipeline/resources.ts';
 import type { ComputeChoices } from './environment.ts';
@@ -15,6 +15,7 @@ export interface CloudOptions {
   readonly resources?: Resources;
   /** Absent in tasks that choose no machine. */
   readonly compute?: ComputeChoices | undefined;
+  readonly meter: Meter;
   readonly interrupted?: () => boolean;
 }
 
@@ -33,7 +34,7 @@ const refuse = (what: string) => (): never => {
 
 /** The outside world of a function or a container in AWS. */
 export function cloudContext(options: CloudOptions): TaskContext {
-  const { store, emit, compute, localPath = refuse('fetch data'), interrupted = () => false } = options;
+  const { store, emit, compute, meter, localPath = refuse('fetch data'), interrupted = () => false } = options;
   const resources = options.resources ?? {
     planWorkload: refuse('read data'),
     openWorkload: refuse('start an engine'),
@@ -48,6 +49,7 @@ export function cloudContext(options: CloudOptions): TaskContext {
     computeFor: ({ target, market }) => (compute ? compute[target][market] : refuse('choose machines')()),
     shardsFor: (flops) => Math.min(mostShards, Math.max(1, Math.ceil(flops / flopsPerShard))),
     startSeconds,
+    meter,
     historyEvents,
     interrupted,
     versions: { tempbalance: packageJson.version, node: process.version },

@@ -1,11 +1,12 @@
 /** What a deployment tells its functions and containers: environment variables. */
 import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
+import { machineSchema } from '../costs/machines.ts';
 
-const choiceSchema = z.object({ queue: z.string(), definition: z.string() });
+const choiceSchema = z.object({ queue: z.string(), definition: z.string(), machine: machineSchema });
 const marketsSchema = z.object({ spot: choiceSchema, onDemand: choiceSchema });
 
-/** The job queue and definition for every kind of machine. */
+/** The job queue and definition for every kind of machine, and what its jobs are counted as. */
 export const computeChoicesSchema = z.object({ gpu: marketsSchema, cpu: marketsSchema });
 export type ComputeChoices = z.output<typeof computeChoicesSchema>;
 
@@ -26,6 +27,9 @@ export function computeChoices(environment: Environment): ComputeChoices | undef
   try {
     return computeChoicesSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new RunError('does not name the queues and job definitions', { where: 'TEMPBALANCE_COMPUTE', cause });
+    throw new RunError('does not name the queues, job definitions and machines', {
+      where: 'TEMPBALANCE_COMPUTE',
+      cause,
+    });
   }
 }

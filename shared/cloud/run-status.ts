@@ -4,7 +4,7 @@ import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { messageOf } from '../core/errors.ts';
 import { mapInFlight } from '../core/in-flight.ts';
-import { secondsLeft } from '../decisions/decide.ts';
+import { secondsLeft } from '../decisions/spending.ts';
 import type { ComputeState } from '../pipeline/messages.ts';
 import { outcomeSchema, readRequest } from '../pipeline/records.ts';
 import { type RunSummary, summariseRun } from '../pipeline/run-summary.ts';
@@ -66,7 +66,8 @@ export async function cloudRunStatus(cloud: Cloud, run: string): Promise<CloudRu
     executionsOf(cloud, run),
   ]);
   const standing = execution && standingOf(await historyAfter(sfn, execution.arn, 0, { latest: true }));
-  const left = secondsLeft(summary.seconds, config.budget);
+  const spent = { seconds: summary.seconds, usd: summary.usd ?? undefined };
+  const left = secondsLeft(spent, config.budget, standing?.compute?.price);
   const { target, market, interruptions } = standing?.compute ?? {};
   return {
     ...summary,

@@ -57,34 +57,41 @@ const plainInstance = {
 } as const;
 
 /**
- * Looks up what a region's table holds.
- * @throws UserError naming the price that the list does not have.
+ * Looks up what a region's table holds; instance types that are not offered there are left out.
+ * @throws UserError naming the price that the list does not have, or when it has none of the instance types.
  */
 export async function fetchPrices(
   query: QueryProducts,
   region: string,
   instanceTypes: readonly string[],
 ): Promise<RegionPrices> {
-  const find = async ({ service, attributes, usageType }: PriceQuery, what: string) => {
+  const find = async ({ service, attributes, usageType }: PriceQuery) => {
     const found = (await query(service, { regionCode: region, ...attributes })).map((text) =>
       productSchema.parse(JSON.parse(text)),
     );
     const prices = found
       .filter(({ product }) => usageType.test(product.attributes.usagetype ?? ''))
       .flatMap(chargedPrices);
-    if (prices.length > 0) return Math.max(...prices);
-    throw new UserError(`the AWS Price List has no ${what} in ${region}`, {
+    return prices.length > 0 ? Math.max(...prices) : undefined;
+  };
+  const missing = (what: string) =>
+    new UserError(`the AWS Price List has no ${what} in ${region}`, {
       remedy: 'Check the name of the region, and whether the service is offered there.',
     });
-  };
   const instances: Record<string, number> = {};
   for (const instanceType of instanceTypes) {
     const attributes = { ...plainInstance, instanceType };
     const boxUsage = usage(`BoxUsage:${instanceType.replace('.', '\\.')}`);
-    instances[instanceType] = await find({ service: 'AmazonEC2', attributes, usageType: boxUsage }, instanceType);
+    const price = await find({ service: 'AmazonEC2', attributes, usageType: boxUsage });
+    if (price !== undefined) instances[instanceType] = price;
   }
+  if (Object.keys(instances).length === 0) throw missing(instanceTypes.join(', '));
   const prices: Record<string, unknown> = { instances };
-  for (const [name, priceQuery] of Object.entries(queries)) prices[name] = await find(priceQuery, name);
+  for (const [name, priceQuery] of Object.entries(queries)) {
+    const price = await find(priceQuery);
+    if (price === undefined) throw missing(name);
+    prices[name] = price;
+  }
   return regionPricesSchema.parse(prices);
 }
 

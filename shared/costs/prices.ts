@@ -40,29 +40,47 @@ export function pricesOf({ regions, date }: PriceTable, region: string): RegionP
   });
 }
 
+/** What a task runs on and is billed for by the second. */
+export const resourceSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('instance'), instance: z.string() }),
+  z.strictObject({ kind: z.literal('fargate'), vcpus: z.number().positive(), memoryGb: z.number().positive() }),
+  z.strictObject({ kind: z.literal('lambda'), memoryGb: z.number().positive() }),
+]);
+export type Resource = z.output<typeof resourceSchema>;
+
 /** What a task used of the cloud. */
-export type Usage =
-  | { readonly kind: 'instance'; readonly instance: string; readonly seconds: number }
-  | { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number; readonly seconds: number }
-  | { readonly kind: 'lambda'; readonly memoryGb: number; readonly seconds: number };
+export type Usage = Resource & { readonly seconds: number };
 
 /** What a resource costs a second while it is used, in US dollars. @throws UserError for an unknown instance type. */
-export function usdPerSecond(usage: Usage, prices: RegionPrices): number {
-  switch (usage.kind) {
+export function usdPerSecond(resource: Resource, prices: RegionPrices): number {
+  switch (resource.kind) {
     case 'instance': {
-      const hour = prices.instances[usage.instance];
+      const hour = prices.instances[resource.instance];
       if (hour !== undefined) return hour / 3600;
       const known = Object.keys(prices.instances);
-      throw new UserError(`there is no price of ${usage.instance}`, {
-        remedy: didYouMean(usage.instance, known) || `The table has ${known.join(', ')}.`,
+      throw new UserError(`there is no price of ${resource.instance}`, {
+        remedy: didYouMean(resource.instance, known) || `The table has ${known.join(', ')}.`,
       });
     }
     case 'fargate':
-      return (usage.vcpus * prices.fargateVcpuHour + usage.memoryGb * prices.fargateGbHour) / 3600;
+      return (resource.vcpus * prices.fargateVcpuHour + resource.memoryGb * prices.fargateGbHour) / 3600;
     case 'lambda':
-      return usage.memoryGb * prices.lambdaGbSecond;
+      return resource.memoryGb * prices.lambdaGbSecond;
   }
 }
+
+/** What a task asked other services for. */
+export interface Requests {
+  readonly writes: number;
+  readonly reads: number;
+  readonly transitions: number;
+}
+
+/** Requests to S3 and transitions of the workflow, in US dollars. */
+export const usdOfRequests = (
+  { writes, reads, transitions }: Requests,
+  { s3Write, s3Read, stateTransition }: Pick<RegionPrices, 's3Write' | 's3Read' | 'stateTransition'>,
+): number => writes * s3Write + reads * s3Read + transitions * stateTransition;
 
 /** Fargate and EC2 bill at least a minute. */
 const leastSeconds = 60;

@@ -8,12 +8,14 @@ export const budgetSchema = z
       .number()
       .positive()
       .optional()
-      .describe('Stop before the run costs more than this, in US dollars; needs usdPerHour.'),
-    usdPerHour: z.number().positive().optional().describe('What an hour of this machine costs, in US dollars.'),
-  })
-  .refine(({ usd, usdPerHour }) => usd === undefined || usdPerHour !== undefined, {
-    path: ['usd'],
-    error: 'a budget in dollars needs budget.usdPerHour, the price of this machine',
+      .describe(
+        'Stop before the run costs more than this, in US dollars. A deployed run is metered by the price table; one on this machine needs usdPerHour.',
+      ),
+    usdPerHour: z
+      .number()
+      .positive()
+      .optional()
+      .describe('What an hour of this machine costs, in US dollars; without effect on a deployed run.'),
   })
   .describe('Limits; the run stops before the next epoch would exceed one, and leaves a usable model.');
 export type Budget = z.infer<typeof budgetSchema>;

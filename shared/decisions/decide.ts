@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Budget, Convergence } from './config.ts';
+import { type JobPrice, paysForJob, spentUsd } from './spending.ts';
 
 /** What the decisions need of the past; folded epoch by epoch, so that it stays small: the content of `progress.json`. */
 export const progressSchema = z.strictObject({
@@ -12,6 +13,10 @@ export const progressSchema = z.strictObject({
   seconds: z.number().nonnegative(),
   /** Wall time of the slowest epoch so far, in seconds: what the next one is expected to take. */
   slowestEpochSeconds: z.number().nonnegative(),
+  /** What the run has cost so far, in US dollars, failed tries included; absent where nothing is metered. */
+  usd: z.number().nonnegative().optional(),
+  /** What the dearest epoch so far has cost: what the next one is expected to cost. */
+  dearestEpochUsd: z.number().nonnegative().optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;
 
@@ -35,6 +40,8 @@ export interface Observation {
   readonly value: number;
   /** Wall time since the last commit, in seconds. */
   readonly seconds: number;
+  /** What was metered since the last commit, in US dollars; undefined where nothing is. */
+  readonly usd?: number | undefined;
 }
 
 /** By how much `value` is better than `than`; below 0 where it is worse. */
@@ -59,35 +66,44 @@ export function observe(before: Progress | undefined, seen: Observation, converg
     epochsWithoutImprovement: improved || !before ? 0 : before.epochsWithoutImprovement + 1,
     seconds: (before?.seconds ?? 0) + seen.seconds,
     slowestEpochSeconds: epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.seconds),
+    ...costAfter(before, seen),
   };
 }
 
-/** What a budget leaves of a run after so many seconds, in seconds; infinite without a budget. */
-export function secondsLeft(spent: number, { hours, usd, usdPerHour }: Budget): number {
-  const byMoney = usd === undefined || usdPerHour === undefined ? Number.POSITIVE_INFINITY : usd / usdPerHour;
-  return 3600 * Math.min(hours ?? Number.POSITIVE_INFINITY, byMoney) - spent;
+function costAfter(
+  before: Progress | undefined,
+  { epoch, usd }: Observation,
+): Pick<Progress, 'usd' | 'dearestEpochUsd'> {
+  if (usd === undefined && before?.usd === undefined) return {};
+  const dearest = epoch === 0 ? 0 : Math.max(before?.dearestEpochUsd ?? 0, usd ?? 0);
+  return { usd: (before?.usd ?? 0) + (usd ?? 0), dearestEpochUsd: dearest };
 }
 
 /** What stops the next epoch for want of time or money, in words; undefined when there is enough. */
-function exceededBudget(progress: Progress, budget: Budget): string | undefined {
-  const hours = (progress.seconds + progress.slowestEpochSeconds) / 3600;
-  if (budget.hours !== undefined && hours > budget.hours) {
+function exceededBudget(progress: Progress, budget: Budget, price: JobPrice | undefined): string | undefined {
+  const { seconds, slowestEpochSeconds, dearestEpochUsd } = progress;
+  if (budget.hours !== undefined && seconds + slowestEpochSeconds > 3600 * budget.hours) {
     return `the next epoch would exceed the budget of ${budget.hours} h`;
   }
-  const { usd, usdPerHour } = budget;
-  if (usd !== undefined && usdPerHour !== undefined && hours * usdPerHour > usd) {
-    return `the next epoch would exceed the budget of ${usd} USD`;
+  if (budget.usd === undefined) return undefined;
+  const spent = spentUsd(progress, budget);
+  const next = spentUsd({ seconds: slowestEpochSeconds, usd: dearestEpochUsd }, budget) ?? 0;
+  if (spent !== undefined && spent + next + (price?.reserveUsd ?? 0) > budget.usd) {
+    return `the next epoch would exceed the budget of ${budget.usd} USD`;
   }
-  return undefined;
+  return paysForJob(progress, budget, price)
+    ? undefined
+    : `what is left of the budget of ${budget.usd} USD does not pay for another training job`;
 }
 
 /** Whether to train one more epoch. A pure function of what is recorded, so that a resumed run decides alike. */
 export function decide(
   progress: Progress,
   value: number,
-  { epochs, convergence, budget }: { epochs: number; convergence: Convergence; budget: Budget },
+  settings: { epochs: number; convergence: Convergence; budget: Budget; price?: JobPrice | undefined },
 ): Decision {
   const stop = (outcome: Outcome, reason: string): Decision => ({ next: 'finalise', outcome, reason });
+  const { epochs, convergence, budget, price } = settings;
   const { metric, target, direction, patience } = convergence;
   if (target !== undefined && (direction === 'lower' ? value <= target : value >= target)) {
     return stop('converged', `${metric} reached the target of ${target}`);
@@ -96,7 +112,7 @@ export function decide(
     return stop('converged', `${metric} did not improve for ${patience} epoch${patience === 1 ? '' : 's'}`);
   }
   if (progress.epoch >= epochs) return stop('completed', `all ${epochs} epochs are trained`);
-  const exceeded = exceededBudget(progress, budget);
+  const exceeded = exceededBudget(progress, budget, price);
   if (exceeded) return stop('budget', exceeded);
   return { next: 'train', outcome: 'running', reason: `${epochs - progress.epoch} epochs to go` };
 }

@@ -1,13 +1,10 @@
 /** How long a training job may run, and how many epochs it trains. */
 import type { ComputeConfig } from './compute.ts';
 import type { Budget } from './config.ts';
-import { secondsLeft } from './decide.ts';
+import { type JobPrice, type Spent, secondsLeft, shortestAttemptSeconds } from './spending.ts';
 
 /** A job without a budget that runs longer than this hangs. */
 const longestAttemptSeconds = 86_400;
-
-/** The shortest limit that AWS Batch takes. */
-const shortestAttemptSeconds = 60;
 
 /** What a lost machine may cost at most: the time since the last commit is lost, the container's start-up too. */
 const longestGroupSeconds = 1800;
@@ -15,9 +12,9 @@ const longestGroupSeconds = 1800;
 /** Share of a container's time that its start may take. */
 const startShare = 0.1;
 
-/** How long a job may run after `spent` seconds of the run, in whole seconds: what is left of the budget, or a day. */
-export function attemptSeconds(spent: number, budget: Budget): number {
-  const left = Math.ceil(secondsLeft(spent, budget));
+/** How long a job may run after what is spent, in whole seconds: what is left of the budget, or a day. */
+export function attemptSeconds(spent: Spent, budget: Budget, price?: JobPrice): number {
+  const left = Math.floor(secondsLeft(spent, budget, price) + 1e-6);
   return Math.max(shortestAttemptSeconds, Math.min(left, longestAttemptSeconds));
 }
 

@@ -1,19 +1,22 @@
 import type { Manifest } from '../checkpoints/manifest.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import type { Market, Target } from '../decisions/compute.ts';
+import type { JobPrice, Spent } from '../decisions/spending.ts';
 import { attemptSeconds } from '../decisions/task-length.ts';
 import type { TaskContext } from './context.ts';
 import type { ComputeState } from './messages.ts';
 
-/** Where the next training job runs, and for how long at most after `spent` seconds of the run. */
+/** Where the next training job runs, and for how long at most after what is spent. */
 export function computeState(
   ctx: TaskContext,
   { budget }: RunConfig,
-  { target, market, interruptions }: { target: Target; market: Market; interruptions: number },
-  spent: number,
+  where: { target: Target; market: Market; interruptions: number; price?: JobPrice | undefined },
+  spent: Spent,
 ): ComputeState {
+  const { target, market, interruptions, price } = where;
   const { queue, definition } = ctx.computeFor({ target, market });
-  return { target, market, queue, definition, attemptSeconds: attemptSeconds(spent, budget), interruptions };
+  const limit = attemptSeconds(spent, budget, price);
+  return { target, market, queue, definition, attemptSeconds: limit, interruptions, ...(price ? { price } : {}) };
 }
 
 /** Since when time counts for the next commit: the last one, or the start of this execution if that was later. */

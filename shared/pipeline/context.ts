@@ -1,5 +1,7 @@
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import type { Machine } from '../costs/machines.ts';
+import type { RegionPrices } from '../costs/prices.ts';
 import type { Market, Target } from '../decisions/compute.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { Workload, WorkloadPlan } from '../training/workload.ts';
@@ -29,6 +31,8 @@ export type ProgressEvent =
       readonly seconds: number;
       readonly secondsLeft: number | null;
     }
+  /** What a task has just been metered with, in US dollars. */
+  | { readonly type: 'spend'; readonly run: string; readonly task: string; readonly usd: number }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'interrupted'; readonly run: string; readonly resume: string }
   | { readonly type: 'finished'; readonly run: string; readonly outcome: string; readonly reason: string };
@@ -37,6 +41,30 @@ export type ProgressEvent =
 export interface ComputeRequest {
   readonly target: Target;
   readonly market: Market;
+}
+
+/** A place where training jobs run. */
+export interface ComputeChoice {
+  readonly queue: string;
+  readonly definition: string;
+  /** By which its jobs are counted; absent where they cost nothing. */
+  readonly machine?: Machine | undefined;
+}
+
+/** How what tasks use of the cloud is metered. */
+export interface Meter {
+  /** In force in this region. @throws UserError when the price table does not have it. */
+  prices(): Promise<RegionPrices>;
+  /** Memory of a function that reads data or takes spectra, in GB. */
+  readonly functionGb: number;
+  /** Requests to the store since it was asked last. */
+  takeRequests(): { readonly writes: number; readonly reads: number };
+  /** In a training job. */
+  readonly job?: {
+    readonly id: string;
+    /** The seconds of this process since the last lap, the first of which has number 0 and begins with the process. */
+    lap(): { readonly lap: number; readonly seconds: number };
+  };
 }
 
 /** What a task needs of the outside world. */
@@ -57,11 +85,13 @@ export interface TaskContext {
    */
   openSolver(flops: number, recorded: string | undefined): Promise<SpectraPool>;
   /** The job queue and the job definition that stand for a kind of machine. */
-  computeFor(request: ComputeRequest): { readonly queue: string; readonly definition: string };
+  computeFor(request: ComputeRequest): ComputeChoice;
   /** Into how many tasks an analysis of so many floating-point operations is shared out, at most `mostShards`. */
   shardsFor(flops: number): number;
   /** What starting a training task costs, in seconds; 0 where it is a function call. */
   readonly startSeconds: number;
+  /** Absent where nothing is metered: on a machine of one's own. */
+  readonly meter?: Meter | undefined;
   /** Events that the history of an execution may have; the run is then handed over to the next execution. */
   readonly historyEvents: number;
   /** Whether this process was told to end at once (SIGTERM, a Spot notice). */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { fileRecordsSchema } from '../checkpoints/manifest.ts';
 import { markets, targets } from '../decisions/compute.ts';
 import { decisionSchema } from '../decisions/decide.ts';
+import { jobPriceSchema } from '../decisions/spending.ts';
 
 const count = z.int().nonnegative();
 const runField = z.string().min(1).describe('Key prefix of the run.');
@@ -15,6 +16,7 @@ const computeStateSchema = z.object({
   queue: z.string().describe('Job queue of the market.'),
   definition: z.string().describe('Job definition of the target.'),
   attemptSeconds: z.int().positive().describe('How long a job may run.'),
+  price: jobPriceSchema.optional().describe('By what jobs are counted; absent where nothing is metered.'),
   interruptions: count.describe('Spot instances that were taken away, in this execution.'),
 });
 export type ComputeState = z.infer<typeof computeStateSchema>;

@@ -16,6 +16,8 @@ export interface RunSummary {
   readonly metric: string;
   readonly best: Progress['best'];
   readonly seconds: number;
+  /** What it has cost, where that is metered. */
+  readonly usd: number | null;
 }
 
 /** @throws RunError when there is no such run or what is committed of it is damaged. */
@@ -33,5 +35,6 @@ export async function summariseRun(store: ArtifactStore, run: string): Promise<R
     metric: config.convergence.metric,
     best: progress?.best ?? null,
     seconds: progress?.seconds ?? 0,
+    usd: progress?.usd ?? null,
   };
 }

@@ -35,6 +35,9 @@ const containerSchema = z.looseObject({
 const jobSchema = z.looseObject({
   JobId: z.string().nullish(),
   StatusReason: z.string().nullish(),
+  /** Milliseconds since 1970. */
+  StartedAt: z.number().nullish(),
+  StoppedAt: z.number().nullish(),
   Container: containerSchema.nullish(),
 });
 type Job = z.infer<typeof jobSchema>;
@@ -93,6 +96,14 @@ export function classifyFailure(error: TaskError): ClassifiedFailure {
     return { kind: kindOf(job.data), name, message: describeJob(job.data) };
   }
   return { kind: kindsByName[error.Error] ?? 'final', name: error.Error, message: plainMessage(error) };
+}
+
+/** The job that an error describes, and how long it ran, in seconds; undefined where none did. */
+export function jobTime(error: TaskError, now: Date): { id: string; seconds: number } | undefined {
+  const job = jobSchema.safeParse(parsed(error.Cause));
+  if (!job.success || !job.data.JobId || !job.data.StartedAt) return undefined;
+  const { JobId: id, StartedAt: started, StoppedAt: stopped } = job.data;
+  return { id, seconds: Math.max(0, ((stopped ?? now.getTime()) - started) / 1000) };
 }
 
 /** Name and message of anything thrown. */

@@ -26,6 +26,13 @@ export function formatChange(percent: number | null): string {
   return `${text} % ${percent < 0 ? 'lower' : 'higher'}`;
 }
 
+/** `0.012 USD`, `4.20 USD`; `–` for none, and never less than is visible. */
+export function formatUsd(value: number | null | undefined): string {
+  if (value === null || value === undefined) return '–';
+  if (value > 0 && value < 0.0001) return '< 0.0001 USD';
+  return `${value >= 1 || value === 0 ? value.toFixed(2) : Number(value.toPrecision(2))} USD`;
+}
+
 /** `48 s`, `3 min 5 s`, `2 h 10 min` */
 export function formatDuration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

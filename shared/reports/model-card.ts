@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { compareRuns } from './compare.ts';
-import { formatBytes, formatChange, formatDuration, formatFixed, formatNumber } from './format.ts';
+import { formatBytes, formatChange, formatDuration, formatFixed, formatNumber, formatUsd } from './format.ts';
 import type { RunReport } from './report-input.ts';
 import { beforeAndAfter, layerNames, layerOf, metricOf, multipliersByEpoch } from './runs.ts';
 
@@ -70,10 +70,17 @@ function training(run: RunReport): string {
   const rates = base.length > 0 ? `, base learning rate ${range(Math.min(...base), Math.max(...base))}` : '';
   return [
     `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
+    ...cost(run),
     balanced
       ? `TempBalance set each layer's rate from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
       : 'Every layer trained at the base rate (no balancing).',
   ].join(' ');
+}
+
+function cost({ cost }: RunReport): string[] {
+  if (!cost) return [];
+  const basis = cost.basis === 'meter' ? 'metered at list prices on demand' : 'by the time it took';
+  return [`It cost ${formatUsd(cost.usd)}, ${basis}.`];
 }
 
 function layers(run: RunReport): string {

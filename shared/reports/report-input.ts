@@ -38,6 +38,13 @@ export interface EpochReport {
   readonly applied: readonly AppliedRate[];
 }
 
+/** What a run has cost so far, in US dollars. */
+export interface RunCost {
+  readonly usd: number;
+  /** `meter`: what tasks used, at list prices; `usdPerHour`: time on a machine of that price. */
+  readonly basis: 'meter' | 'usdPerHour';
+}
+
 /** Everything a report says of one run. */
 export interface RunReport {
   readonly name: string;
@@ -55,6 +62,8 @@ export interface RunReport {
   readonly epochs: readonly EpochReport[];
   readonly best: { readonly epoch: number; readonly value: number } | null;
   readonly history: readonly { readonly at: string; readonly what: string }[];
+  /** Absent where nothing is metered. */
+  readonly cost?: RunCost | undefined;
 }
 
 /** What `report.html` is made from: one run, or several to be drawn together. */

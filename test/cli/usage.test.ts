@@ -11,13 +11,16 @@ describe('tempbalance', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${packageJson.version}\n` });
   });
 
-  it.each(['init', 'validate', 'train', 'resume', 'runs', 'report'])('explains %s with examples', async (command) => {
-    const { code, stdout } = await runCli([command, '--help']);
-    expect(code).toBe(0);
-    expect(stdout).toContain('Examples:');
-    expect(stdout).toContain(`$ tempbalance ${command}`);
-    expect(stdout).toContain('Exit codes:');
-  });
+  it.each(['init', 'validate', 'plan', 'prices', 'train', 'resume', 'runs', 'report'])(
+    'explains %s with examples',
+    async (command) => {
+      const { code, stdout } = await runCli([command, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toContain('Examples:');
+      expect(stdout).toContain(`$ tempbalance ${command}`);
+      expect(stdout).toContain('Exit codes:');
+    },
+  );
 
   it.each(['deploy', 'doctor', 'submit', 'status', 'watch', 'logs', 'stop', 'resume', 'fetch'])(
     'explains cloud %s with examples',

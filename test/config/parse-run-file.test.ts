@@ -69,7 +69,7 @@ training:
 balance:
   unit: blok
   exclude: [fc0, 7]
-budget: { usd: 3 }
+budget: { usd: -3 }
 `;
     expect(
       refusal(text)
@@ -84,7 +84,7 @@ budget: { usd: 3 }
       '  run.yaml:9:3  training.learningRate: is too small (-1)',
       `  run.yaml:11:3  balance.unit: can't be "blok"`,
       '  run.yaml:12:18  balance.exclude[1]: is a number (7)',
-      '  run.yaml:13:11  budget.usd: a budget in dollars needs budget.usdPerHour, the price of this machine',
+      '  run.yaml:13:11  budget.usd: is too small (-3)',
     ]);
     expect(refusal(text)).toContain('did you mean "samples"? Allowed: format, path, key,');
     expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd.');

@@ -98,6 +98,16 @@ describe('the prices of a region', () => {
     expect(new Set(asked.map((line) => line.split(' ')[1]))).toEqual(new Set(['eu-west-1']));
   });
 
+  it('have no instance types that are not offered there, but one at least', async () => {
+    const query = async (service: string, { instanceType }: Readonly<Record<string, string>>) =>
+      instanceType === undefined || instanceType === 'g5.xlarge' ? listed[service]! : [];
+    const found = await fetchPrices(query, 'eu-west-1', ['g4dn.xlarge', 'g5.xlarge']);
+    expect(found.instances).toEqual({ 'g5.xlarge': 1.123 });
+    await expect(fetchPrices(query, 'eu-west-1', ['g4dn.xlarge', 'g6.xlarge'])).rejects.toThrow(
+      'the AWS Price List has no g4dn.xlarge, g6.xlarge in eu-west-1',
+    );
+  });
+
   it('are refused when one is not listed', async () => {
     const query = async (service: string) => (service === 'AmazonStates' ? [] : listed[service]!);
     await expect(fetchPrices(query, 'eu-west-1', ['g5.xlarge'])).rejects.toThrow(

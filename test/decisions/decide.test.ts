@@ -205,8 +205,7 @@ describe('settings', () => {
     expect(convergenceSchema.safeParse({ metric: 'nRMSE', direction: 'higher' }).success).toBe(false);
   });
 
-  it('refuse dollars without a price', () => {
-    expect(budgetSchema.safeParse({ usd: 5 }).success).toBe(false);
-    expect(budgetSchema.safeParse({ usd: 5, usdPerHour: 1 }).success).toBe(true);
+  it('take dollars without a price: a deployment knows it', () => {
+    expect(budgetSchema.safeParse({ usd: 5 }).success).toBe(true);
   });
 });

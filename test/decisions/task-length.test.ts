@@ -1,20 +1,34 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { JobPrice } from '../../shared/decisions/spending.ts';
 import { attemptSeconds, epochsPerTask, isBudgetCap } from '../../shared/decisions/task-length.ts';
+
+const price: JobPrice = {
+  resource: { kind: 'instance', instance: 'g5.xlarge' },
+  usdPerSecond: 0.001,
+  startSeconds: 60,
+  requestUsd: { s3Write: 0, s3Read: 0 },
+  reserveUsd: 1,
+};
 
 describe('the limit of a job', () => {
   it('is a day without a budget: longer is a hang', () => {
-    expect(attemptSeconds(1e9, {})).toBe(86_400);
-    expect(isBudgetCap(attemptSeconds(0, {}))).toBe(false);
+    expect(attemptSeconds({ seconds: 1e9 }, {})).toBe(86_400);
+    expect(isBudgetCap(attemptSeconds({ seconds: 0 }, {}))).toBe(false);
   });
   it('is what is left of hours or dollars, whichever is less', () => {
-    expect(attemptSeconds(600.5, { hours: 1 })).toBe(3000);
-    expect(attemptSeconds(600, { hours: 1, usd: 1, usdPerHour: 2 })).toBe(1200);
-    expect(isBudgetCap(attemptSeconds(600, { hours: 1 }))).toBe(true);
+    expect(attemptSeconds({ seconds: 600.5 }, { hours: 1 })).toBe(2999);
+    expect(attemptSeconds({ seconds: 600 }, { hours: 1, usd: 1, usdPerHour: 2 })).toBe(1200);
+    expect(isBudgetCap(attemptSeconds({ seconds: 600 }, { hours: 1 }))).toBe(true);
+  });
+  it('is what the dollars left pay for on a metered machine, its start and what is kept left out', () => {
+    expect(attemptSeconds({ seconds: 1e6, usd: 1 }, { usd: 4 }, price)).toBe(1940);
+    expect(attemptSeconds({ seconds: 3000, usd: 1 }, { usd: 4, hours: 1 }, price)).toBe(600);
+    expect(attemptSeconds({ seconds: 1e6, usd: 1 }, { usd: 4, usdPerHour: 1000 }, price)).toBe(1940);
   });
   it('is never less than the service takes', () => {
-    expect(attemptSeconds(3599, { hours: 1 })).toBe(60);
-    expect(attemptSeconds(1e9, { hours: 1 })).toBe(60);
+    expect(attemptSeconds({ seconds: 3599 }, { hours: 1 })).toBe(60);
+    expect(attemptSeconds({ seconds: 1e9 }, { hours: 1 })).toBe(60);
   });
 });
 

@@ -5,6 +5,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Access, access as accessTable } from '../../infra/access.ts';
+import { computeChoices } from '../../shared/cloud/environment.ts';
 import { outputNames } from '../../shared/cloud/find-deployment.ts';
 import { sourceOf } from '../../shared/cloud/logs.ts';
 import { asText, keysByAction, type Properties, propertiesOf, type Statement, statementsByRole } from './policies.ts';
@@ -248,22 +249,20 @@ describe('functions', () => {
     for (const [, value] of variables) expect(asText(value)).not.toMatch(/AKIA|secret|password|token|resolve:/i);
   });
 
-  it('that choose where a job runs are told the four queues and two definitions', () => {
+  it('that choose where a job runs are told the four queues, two definitions and what their jobs are counted as, in the form that functions read', () => {
     const told = functions().flatMap(({ Environment }) => Environment.Variables.TEMPBALANCE_COMPUTE ?? []);
     expect(told).toHaveLength(3);
     const choices = JSON.parse(asText(told[0]));
     const queue = (name: string) =>
       expect.stringMatching(new RegExp(`^<Compute${name}Queue[0-9A-F]{8}\\.JobQueueArn>$`));
+    const instances = ['g4dn.xlarge', 'g4dn.2xlarge', 'g5.xlarge', 'g5.2xlarge', 'g6.xlarge', 'g6.2xlarge'];
+    const gpu = { definition: 'tempbalance-gpu', machine: { kind: 'instance', instances } };
+    const cpu = { definition: 'tempbalance-cpu', machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } };
     expect(choices).toEqual({
-      gpu: {
-        spot: { queue: queue('GpuSpot'), definition: 'tempbalance-gpu' },
-        onDemand: { queue: queue('GpuOnDemand'), definition: 'tempbalance-gpu' },
-      },
-      cpu: {
-        spot: { queue: queue('CpuSpot'), definition: 'tempbalance-cpu' },
-        onDemand: { queue: queue('CpuOnDemand'), definition: 'tempbalance-cpu' },
-      },
+      gpu: { spot: { queue: queue('GpuSpot'), ...gpu }, onDemand: { queue: queue('GpuOnDemand'), ...gpu } },
+      cpu: { spot: { queue: queue('CpuSpot'), ...cpu }, onDemand: { queue: queue('CpuOnDemand'), ...cpu } },
     });
+    expect(computeChoices({ TEMPBALANCE_COMPUTE: asText(told[0]) })).toEqual(choices);
   });
 
   it('in zip files are modules that Node loads and that export a handler', async () => {
@@ -280,10 +279,12 @@ describe('functions', () => {
     expect(bundles.length).toBeGreaterThan(0);
     for (const file of bundles) {
       const script = `console.log(typeof (await import(${JSON.stringify(file)})).handler)`;
-      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
-        encoding: 'utf8',
-        env: { AWS_REGION: 'us-east-1', TEMPBALANCE_BUCKET: 'bucket', TEMPBALANCE_IDEMPOTENCY_TABLE: 'table' },
-      });
+      const env = {
+        AWS_REGION: 'us-east-1',
+        TEMPBALANCE_BUCKET: 'bucket',
+        TEMPBALANCE_IDEMPOTENCY_TABLE: 'table',
+      };
+      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', env });
       expect(printed.trim()).toBe('function');
     }
   });

@@ -121,6 +121,25 @@ describe('a run that goes well', () => {
     expect(progress.seconds + progress.slowestEpochSeconds).toBeGreaterThan(36);
   });
 
+  it('counts dollars by the price of this machine, and refuses to without one', async () => {
+    const budget = { usd: 0.01, usdPerHour: 1 };
+    expect(await execute({ config: fakeConfig({ training: { epochs: 500 }, budget }) })).toEqual({ status: 'done' });
+    expect(await outcomeOf()).toMatchObject({
+      outcome: 'budget',
+      reason: 'the next epoch would exceed the budget of 0.01 USD',
+    });
+    const { seconds } = (await readProgress(store, await readHeadManifest(store, run)))!;
+    expect(seconds).toBeLessThanOrEqual(36);
+    expect((await readRunReport(store, run)).cost).toEqual({ usd: seconds / 3600, basis: 'usdPerHour' });
+    expect(await store.list(`${run}/meter/`)).toEqual([]);
+
+    store = memoryStore();
+    expect(await execute({ config: fakeConfig({ budget: { usd: 1 } }) })).toMatchObject({
+      status: 'failed',
+      error: { name: 'UserError', message: expect.stringContaining('a budget in dollars needs budget.usdPerHour') },
+    });
+  });
+
   it('may begin with a model that has no finite metric', async () => {
     const behaviour = { metric: (epoch: number) => (epoch === 0 ? Number.POSITIVE_INFINITY : 1 / epoch) };
     expect(await execute({ config: fakeConfig(), behaviour })).toEqual({ status: 'done' });

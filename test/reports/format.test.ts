@@ -6,9 +6,25 @@ import {
   formatFixed,
   formatNumber,
   formatRanges,
+  formatUsd,
   shorten,
   shortNames,
 } from '../../shared/reports/format.ts';
+
+describe('formatUsd', () => {
+  test('gives cents and more with two decimals, less with two digits, and never nothing for something', () => {
+    expect([12.344, 1, 0.5, 0.01234, 0.000123, 0.00000001, 0, null].map(formatUsd)).toEqual([
+      '12.34 USD',
+      '1.00 USD',
+      '0.5 USD',
+      '0.012 USD',
+      '0.00012 USD',
+      '< 0.0001 USD',
+      '0.00 USD',
+      '–',
+    ]);
+  });
+});
 
 describe('formatNumber', () => {
   test.each([

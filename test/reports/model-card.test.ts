@@ -21,6 +21,15 @@ describe('renderModelCard', () => {
     expect(card).toContain("readFile('model.safetensors')");
   });
 
+  test('says what the run has cost, where it is known', () => {
+    const costing = renderModelCard({ ...run, cost: { usd: 0.0123, basis: 'meter' } });
+    expect(costing).toContain('It cost 0.012 USD, metered at list prices on demand.');
+    expect(renderModelCard({ ...run, cost: { usd: 2, basis: 'usdPerHour' } })).toContain(
+      'It cost 2.00 USD, by the time',
+    );
+    expect(card).not.toContain('USD');
+  });
+
   test('says that nothing was balanced when nothing was', () => {
     expect(renderModelCard(madeUpRun({ epochs: 2 }))).toContain('at the base rate (no balancing)');
   });

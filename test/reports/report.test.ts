@@ -17,8 +17,11 @@ const changeEpochs = (run: RunReport, change: (epoch: EpochReport) => EpochRepor
   epochs: run.epochs.map(change),
 });
 
-const plain = madeUpRun({ name: 'plain', epochs: 4 });
-const balanced = madeUpRun({ name: 'balanced', balanced: true, epochs: 4 });
+const plain: RunReport = { ...madeUpRun({ name: 'plain', epochs: 4 }), cost: { usd: 0.5, basis: 'usdPerHour' } };
+const balanced: RunReport = {
+  ...madeUpRun({ name: 'balanced', balanced: true, epochs: 4 }),
+  cost: { usd: 1.25, basis: 'meter' },
+};
 const both = render(plain, balanced);
 
 describe('renderReport', () => {
@@ -121,9 +124,30 @@ describe('the summary', () => {
   });
 });
 
+describe('the cost', () => {
+  test('is given for each run and epoch, with what it was counted by', () => {
+    const text = textOf(both, 'cost');
+    expect(text).toMatch(/plain\s*0\.5 USD\s*0\.1 USD\s*the time it took, at budget\.usdPerHour/);
+    expect(text).toMatch(/balanced\s*1\.25 USD\s*0\.25 USD\s*metered/);
+  });
+
+  test('is given only where it is known', () => {
+    const page = render(plain, { ...balanced, cost: undefined });
+    expect(textOf(page, 'cost')).not.toContain('balanced');
+    expect(sections(render({ ...balanced, cost: undefined }))).not.toContain('cost');
+  });
+});
+
 describe('runs that lack something', () => {
   test('without a single epoch only words and settings are left', () => {
-    const page = render({ ...plain, epochs: [], best: null, status: 'failed', reason: 'the data file is cut off' });
+    const page = render({
+      ...plain,
+      epochs: [],
+      best: null,
+      cost: undefined,
+      status: 'failed',
+      reason: 'the data file is cut off',
+    });
     expect(sections(page)).toEqual(['summary', 'runs', 'remarks', 'configuration', 'dataset', 'versions', 'history']);
     expect(textOf(page, 'remarks')).toContain('The run failed: the data file is cut off.');
   });

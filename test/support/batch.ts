@@ -4,17 +4,21 @@ interface JobEnd {
   readonly status: string;
   readonly exitCode?: number;
   readonly reason?: string;
+  readonly id?: string;
+  /** When it ran, in milliseconds since 1970. */
+  readonly ran?: { readonly from: number; readonly to: number };
 }
 
 /** The job's description in the cause of the task's error. */
-export function failedJob({ status, exitCode, reason }: JobEnd): Error {
+export function failedJob({ status, exitCode, reason, id = 'job-1', ran }: JobEnd): Error {
   const container = {
     Image: 'tempbalance',
     LogStreamName: 'train/default/0123',
     ...(exitCode === undefined ? {} : { ExitCode: exitCode }),
     ...(reason === undefined ? {} : { Reason: reason }),
   };
-  const job = { JobId: 'job-1', JobName: 'fake', Status: 'FAILED', StatusReason: status, Container: container };
+  const times = ran ? { StartedAt: ran.from, StoppedAt: ran.to } : {};
+  const job = { JobId: id, JobName: 'fake', Status: 'FAILED', StatusReason: status, ...times, Container: container };
   return Object.assign(new Error(JSON.stringify(job)), { name: 'States.TaskFailed' });
 }
 

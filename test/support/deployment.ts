@@ -19,6 +19,7 @@ import type { Context } from 'aws-lambda';
 import { afterAll } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { s3Store } from '../../shared/checkpoints/s3-store.ts';
+import type { Machine } from '../../shared/costs/machines.ts';
 import { workflowDefinition } from '../../shared/local/run-pipeline.ts';
 import type { TaskName } from '../../shared/pipeline/messages.ts';
 import type { Environment } from '../../shared/pipeline/training-job.ts';
@@ -72,6 +73,9 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     AWS_SECRET_ACCESS_KEY: 'test',
     POWERTOOLS_TRACE_ENABLED: 'false',
     POWERTOOLS_LOG_LEVEL: 'SILENT',
+    POWERTOOLS_METRICS_DISABLED: 'true',
+    POWERTOOLS_METRICS_NAMESPACE: 'TempBalance',
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1024',
     TMPDIR: scratch,
     TEMPBALANCE_BUCKET: `tempbalance-${randomUUID()}`,
     TEMPBALANCE_IDEMPOTENCY_TABLE: 'started',
@@ -102,12 +106,18 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
       roleArn: 'arn:aws:iam::123456789012:role/workflow',
     }),
   );
-  const choice = (name: string) => ({ queue: `arn:${name}`, definition: name });
-  const markets = (name: string) => ({ spot: choice(`${name}-spot`), onDemand: choice(`${name}-on-demand`) });
+  const choice = (name: string, machine: Machine) => ({ queue: `arn:${name}`, definition: name, machine });
+  const markets = (name: string, machine: Machine) => ({
+    spot: choice(`${name}-spot`, machine),
+    onDemand: choice(`${name}-on-demand`, machine),
+  });
   Object.assign(given, {
     TEMPBALANCE_TOPIC: topic!,
     TEMPBALANCE_STATE_MACHINE: stateMachineArn!,
-    TEMPBALANCE_COMPUTE: JSON.stringify({ gpu: markets('gpu'), cpu: markets('cpu') }),
+    TEMPBALANCE_COMPUTE: JSON.stringify({
+      gpu: markets('gpu', { kind: 'instance', instances: ['g4dn.xlarge', 'g5.xlarge'] }),
+      cpu: markets('cpu', { kind: 'fargate', vcpus: 4, memoryGb: 16 }),
+    }),
   });
   const requests: LoggedRequest[] = [];
   logRequests((request) => requests.push(request));
@@ -145,14 +155,17 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     perform: (name, message) => invoke(folders[name as keyof typeof folders], message),
     async runJob(environment, watch = () => undefined) {
       const main = fileURLToPath(new URL('../../functions/train-epoch/main.ts', import.meta.url));
+      const id = randomUUID();
       const env = {
         ...process.env,
+        AWS_BATCH_JOB_ID: id,
         POWERTOOLS_LOG_LEVEL: 'DEBUG',
         TEMPBALANCE_TEST_ACCESS_LOG: accessLog,
         TEMPBALANCE_TEST_ROLE: 'train-epoch',
         NODE_OPTIONS: `--import ${new URL('./access-log.ts', import.meta.url)}`,
         ...environment,
       };
+      const from = Date.now();
       const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'ignore'] });
       child.stdout.resume();
       watch(child);
@@ -161,7 +174,8 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
       const status = signal
         ? 'Host EC2 (instance i-0123456789abcdef0) terminated.'
         : 'Essential container in task exited';
-      throw failedJob({ status, ...(exitCode === null ? {} : { exitCode }) });
+      const ran = { from, to: Date.now() };
+      throw failedJob({ id, ran, status, ...(exitCode === null ? {} : { exitCode }) });
     },
     requests() {
       const lines = existsSync(accessLog) ? readFileSync(accessLog, 'utf8').split('\n').filter(Boolean) : [];

@@ -5,7 +5,9 @@ import { prune, pruneResults } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
-import { type Decision, decide, observe } from '../../decisions/decide.ts';
+import { readMeterEntries, usdOfEntries } from '../../costs/meter.ts';
+import { type Decision, decide, observe, type Progress } from '../../decisions/decide.ts';
+import { spentUsd } from '../../decisions/spending.ts';
 import { attemptSeconds } from '../../decisions/task-length.ts';
 import { writeJson } from '../attempt.ts';
 import { sinceCommit } from '../compute.ts';
@@ -52,14 +54,15 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
   ctx.emit(epochEvent(config, progress, measured, await readSpectra(ctx.store, manifest)));
   const { epochs } = config.training;
   const { convergence, budget } = config;
-  const decision = decide(progress, metricValue(measured, config, run), { epochs, convergence, budget });
+  const { price } = state.compute;
+  const decision = decide(progress, metricValue(measured, config, run), { epochs, convergence, budget, price });
   return {
     ...state,
     epoch: epoch + 1,
     attempt: '',
     files: {},
     decision: isHistoryFull(state.events, ctx.historyEvents) ? handedOver(decision) : decision,
-    compute: { ...state.compute, attemptSeconds: attemptSeconds(progress.seconds, budget) },
+    compute: { ...state.compute, attemptSeconds: attemptSeconds(progress, budget, price) },
     job: { ...state.job, try: 0, failures: 0 },
   };
 }
@@ -79,12 +82,11 @@ async function commitAttempt(
   if ((before?.epoch ?? -1) !== epoch - 1) return undefined;
   const now = ctx.now();
   const measured = await readAttemptJson(ctx.store, state, files.metrics, epochMetricsSchema);
-  const seen = {
-    epoch,
-    value: metricValue(measured, config, run),
-    seconds: elapsedSeconds(sinceCommit(state, before), now),
-  };
-  const progress = observe(before && (await progressOf(ctx.store, before)), seen, config.convergence);
+  const former = before && (await progressOf(ctx.store, before));
+  const seconds = elapsedSeconds(sinceCommit(state, before), now);
+  const usd = await usdSince(ctx, state, config, former, seconds);
+  const seen = { epoch, value: metricValue(measured, config, run), seconds, usd };
+  const progress = observe(former, seen, config.convergence);
   const written = { ...state.files, ...(await writeJson(ctx, state, files.progress, progress)) };
   try {
     return await commit(ctx.store, { run, epoch, attempt, files: written }, now);
@@ -92,4 +94,16 @@ async function commitAttempt(
     if (error instanceof OvertakenError) return undefined;
     throw error;
   }
+}
+
+/** What the epoch has cost, in US dollars: as metered or, where a metered run goes on here, by the price of this machine. */
+async function usdSince(
+  ctx: TaskContext,
+  { run, epoch }: PipelineState,
+  { budget }: RunConfig,
+  before: Progress | undefined,
+  seconds: number,
+): Promise<number | undefined> {
+  if (ctx.meter) return usdOfEntries(await readMeterEntries(ctx.store, run, epoch));
+  return before?.usd === undefined ? undefined : spentUsd({ seconds }, budget);
 }

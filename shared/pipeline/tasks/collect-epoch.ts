@@ -1,13 +1,16 @@
 import { elapsedSeconds } from '../../core/elapsed.ts';
-import { RunError, UserError } from '../../core/errors.ts';
+import { messageOf, RunError, UserError } from '../../core/errors.ts';
 import { type JobFailure, triesAfter } from '../../decisions/compute.ts';
+import { paysForJob } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
 import { computeState, sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { eventsOfJob } from '../history.ts';
+import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
-import { progressOf, readConfig, readLastCommit } from '../records.ts';
-import { type ClassifiedFailure, classifyFailure } from '../task-failure.ts';
+import { noteRestOfJob, spentSoFar } from '../metering.ts';
+import { readConfig, readLastCommit } from '../records.ts';
+import { type ClassifiedFailure, classifyFailure, jobTime } from '../task-failure.ts';
 import { readResult } from '../task-result.ts';
 
 /**
@@ -17,6 +20,7 @@ import { readResult } from '../task-result.ts';
  */
 export async function collectEpoch(ctx: TaskContext, { error, ...before }: CollectInput): Promise<PipelineState> {
   const state = { ...before, events: before.events + eventsOfJob() };
+  await noteFailedJob(ctx, before, error);
   const result = await readResult(ctx.store, before);
   if (result && 'state' in result) return { ...result.state, events: state.events };
   if (result) throw errorNamed(result.error);
@@ -28,6 +32,15 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   return tryAgain(ctx, state, failure, failure.kind === 'timeout' ? 'passing' : failure.kind);
 }
 
+/** What a job used that could not say so itself; that it can't be noted fails no run. */
+async function noteFailedJob(ctx: TaskContext, state: PipelineState, error: CollectInput['error']): Promise<void> {
+  const time = error && jobTime(error, ctx.now());
+  if (!time) return;
+  await noteRestOfJob(ctx, state, time).catch((failure: unknown) =>
+    ctx.emit({ type: 'warning', message: `what the job used could not be noted: ${messageOf(failure)}` }),
+  );
+}
+
 /** An error as the task threw it, as far as the workflow needs to tell errors apart. */
 function errorNamed({ name, message }: { name: string; message: string }): Error {
   return name === 'UserError' ? new UserError(message) : new RunError(message);
@@ -36,39 +49,41 @@ function errorNamed({ name, message }: { name: string; message: string }): Error
 async function tryAgain(
   ctx: TaskContext,
   state: PipelineState,
-  { message }: ClassifiedFailure,
+  classified: ClassifiedFailure,
   failure: JobFailure,
 ): Promise<PipelineState> {
   const { run, compute, job } = state;
+  const { message } = classified;
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
+  const config = await readConfig(ctx.store, run);
+  const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), ctx.now());
+  const spent = await spentSoFar(ctx, run, lost);
+  if (!paysForJob(spent, config.budget, compute.price)) return outOfBudget(ctx, state, classified);
   const { market, interruptions, failures } = tries;
   const reason = `${message}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });
-  const head = await readLastCommit(ctx.store, run);
-  const lost = elapsedSeconds(sinceCommit(state, head), ctx.now());
-  const spent = lost + (head ? (await progressOf(ctx.store, head)).seconds : 0);
   return {
     ...state,
     attempt: '',
     files: {},
     decision: { next: 'train', outcome: 'running', reason },
-    compute: computeState(ctx, await readConfig(ctx.store, run), { ...compute, market, interruptions }, spent),
+    compute: computeState(ctx, config, { ...compute, market, interruptions }, spent),
     job: { ...job, try: job.try + 1, failures },
   };
 }
 
-/** Ends a run that has a model; the epoch that took too long is not kept. */
+/** Ends a run that has a model; the epoch that the budget did not pay for is not kept. */
 async function outOfBudget(
   ctx: TaskContext,
   state: PipelineState,
   { message }: ClassifiedFailure,
 ): Promise<PipelineState> {
-  if (!(await readLastCommit(ctx.store, state.run))) {
-    throw new UserError(`the budget is used up before the model is evaluated even once (${message})`, {
-      remedy: 'Raise `budget`, or take a smaller model or less data.',
-    });
+  const { run, compute } = state;
+  const head = await readLastCommit(ctx.store, run);
+  if (!head) {
+    throw budgetTooSmall(await readConfig(ctx.store, run), await spentSoFar(ctx, run), compute.price, message);
   }
-  const reason = `epoch ${state.epoch} took longer than what was left of the budget`;
+  const reason = `epoch ${head.epoch + 1} took longer than what was left of the budget`;
   return { ...state, attempt: '', files: {}, decision: { next: 'finalise', outcome: 'budget', reason } };
 }

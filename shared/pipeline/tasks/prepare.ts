@@ -7,17 +7,21 @@ import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { UserError } from '../../core/errors.ts';
 import { fingerprintFile } from '../../datasets/fingerprint.ts';
-import { chooseTarget } from '../../decisions/compute.ts';
+import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import { type Decision, decide } from '../../decisions/decide.ts';
+import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.ts';
 import { readPretrained } from '../../models/pretrained.ts';
+import { analysisFlops } from '../../spectra/analyse.ts';
 import { elementCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { eventsOfStart } from '../history.ts';
-import type { ComputeState, PipelineState } from '../messages.ts';
+import { budgetTooSmall, jobPrice } from '../job-price.ts';
+import type { PipelineState } from '../messages.ts';
+import { spentSoFar } from '../metering.ts';
 import { metricValue, progressOf, type RunRecord, readMetrics, readRequest, runRecordSchema } from '../records.ts';
-import { openRunSolver } from '../run-solver.ts';
+import { openRunSolver, spectraSettings } from '../run-solver.ts';
 
 /**
  * Checks settings, data and weights, and begins a run or goes on with it from its last intact epoch. Needs no engine: what
@@ -25,6 +29,7 @@ import { openRunSolver } from '../run-solver.ts';
  */
 export async function prepare(ctx: TaskContext, { run }: { run: string }): Promise<PipelineState> {
   const { config } = await readRequest(ctx.store, run);
+  refuseUnpriced(ctx, config);
   const startedAt = ctx.now().toISOString();
   const before = await readJson(ctx.store, runKeys.record(run), runRecordSchema);
   if (before) refuseFixedChanges(before.config, config);
@@ -39,6 +44,11 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const { manifest, damage } = await recover(ctx.store, run);
   const { weights } = config.model;
   if (!manifest && weights !== undefined) await readPretrained(await ctx.localPath(weights), plan.parameters);
+  const place = await firstPlace(ctx, config, plan);
+  const spent = await spentSoFar(ctx, run);
+  if (!manifest && !paysForJob(spent, config.budget, place.price)) {
+    throw budgetTooSmall(config, spent, place.price, 'no job was started');
+  }
   const { solver } = await openRunSolver(ctx, plan, config, before?.versions.solver);
   const engine = before?.versions.engine;
   const versions = { ...ctx.versions, ...(engine === undefined ? {} : { engine }), solver };
@@ -60,7 +70,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   await ctx.store.put(runKeys.record(run), encodeJson(record));
   await ctx.store.delete(runKeys.outcome(run));
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs });
-  const committed = manifest && (await goOn(ctx, run, config, manifest));
+  const decision = manifest && (await goOn(ctx, run, config, manifest, { spent, price: place.price }));
   return {
     run,
     execution: ctx.newAttempt(),
@@ -68,23 +78,39 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     epoch: manifest ? manifest.epoch + 1 : 0,
     attempt: '',
     files: {},
-    decision: committed?.decision ?? {
+    decision: decision ?? {
       next: 'train',
       outcome: 'running',
       reason: 'the model is measured before training',
     },
-    compute: firstCompute(ctx, config, plan, committed?.seconds ?? 0),
+    compute: computeState(ctx, config, place, spent),
     job: { name: jobName(run), try: 0, failures: 0 },
     events: eventsOfStart(),
   };
 }
 
-/** Where an execution begins to train: on Spot instances, unless the settings say otherwise. */
-function firstCompute(ctx: TaskContext, config: RunConfig, plan: WorkloadPlan, spent: number): ComputeState {
+/** @throws UserError when dollars are to be counted by a price that is not known. */
+function refuseUnpriced({ meter }: TaskContext, { budget }: RunConfig): void {
+  if (meter || budget.usd === undefined || budget.usdPerHour !== undefined) return;
+  throw new UserError('a budget in dollars needs budget.usdPerHour, the price of this machine', {
+    where: 'budget.usd',
+    remedy: 'For example: --set budget.usdPerHour=0.5. A deployed run is metered by the prices of its region.',
+  });
+}
+
+/** Where an execution begins to train, on Spot instances unless the settings say otherwise; and at what price. */
+async function firstPlace(
+  ctx: TaskContext,
+  config: RunConfig,
+  plan: WorkloadPlan,
+): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined }> {
   const parameters = plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const target = chooseTarget(config.compute.target, { parameters, stepFlops: plan.stepFlops });
   const market = config.compute.spot ? 'spot' : 'onDemand';
-  return computeState(ctx, config, { target, market, interruptions: 0 }, spent);
+  const { machine } = ctx.computeFor({ target, market });
+  const shapes = new Map(plan.parameters.map(({ name, shape }) => [name, shape]));
+  const flops = analysisFlops(plan.layers, spectraSettings(config), (name) => shapes.get(name));
+  return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };
 }
 
 function historyOf(
@@ -115,7 +141,8 @@ async function goOn(
   run: string,
   config: RunConfig,
   manifest: Manifest,
-): Promise<{ decision: Decision; seconds: number }> {
+  { spent, price }: { spent: Spent; price: JobPrice | undefined },
+): Promise<Decision> {
   const progress = await progressOf(ctx.store, manifest);
   const value = metricValue(await readMetrics(ctx.store, manifest), config, run);
   await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
@@ -126,5 +153,6 @@ async function goOn(
   });
   const { epochs } = config.training;
   const { convergence, budget } = config;
-  return { decision: decide(progress, value, { epochs, convergence, budget }), seconds: progress.seconds };
+  const now = spent.usd === undefined ? progress : { ...progress, usd: spent.usd };
+  return decide(now, value, { epochs, convergence, budget, price });
 }

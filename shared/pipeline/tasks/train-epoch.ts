@@ -1,9 +1,9 @@
-import { secondsLeft } from '../../decisions/decide.ts';
 import { epochsPerTask } from '../../decisions/task-length.ts';
 import type { TaskContext } from '../context.ts';
 import { makeEpoch, refuseWhenInterrupted } from '../make-epoch.ts';
 import type { PipelineState } from '../messages.ts';
-import { progressOf, readConfig, readLastCommit } from '../records.ts';
+import { noteLap, noteLastLap } from '../metering.ts';
+import { readConfig } from '../records.ts';
 import { mayPass, namedError } from '../task-failure.ts';
 import { writeResult } from '../task-result.ts';
 import { analyseShard } from './analyse-shard.ts';
@@ -23,6 +23,8 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
   } catch (error) {
     if (!mayPass(error)) await writeResult(ctx.store, state, { error: namedError(error) }).catch(() => undefined);
     throw error;
+  } finally {
+    await noteLastLap(ctx, state);
   }
   await writeResult(ctx.store, state, { state: result });
   return result;
@@ -30,14 +32,13 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
 
 /** Goes on in this task as long as that is worth it and nothing says stop. */
 async function trainSome(ctx: TaskContext, before: PipelineState): Promise<PipelineState> {
-  const { compute, budget } = await readConfig(ctx.store, before.run);
+  const { compute } = await readConfig(ctx.store, before.run);
   const { startSeconds } = ctx;
-  const head = await readLastCommit(ctx.store, before.run);
-  const left = secondsLeft(head ? (await progressOf(ctx.store, head)).seconds : 0, budget);
+  const secondsLeft = before.compute.attemptSeconds;
   for (let state = before, made = 1; ; made++) {
     const attempt = await makeEpoch(ctx, state);
     const { epochSeconds } = attempt;
-    const wanted = epochsPerTask(compute.epochsPerTask, { startSeconds, epochSeconds, secondsLeft: left });
+    const wanted = epochsPerTask(compute.epochsPerTask, { startSeconds, epochSeconds, secondsLeft });
     const isLast = made >= wanted || ctx.stopRequested?.() || attempt.state.decision.next !== 'analyse';
     if (isLast) return attempt.state;
     state = await commitHere(ctx, attempt.state);
@@ -50,5 +51,7 @@ async function trainSome(ctx: TaskContext, before: PipelineState): Promise<Pipel
 async function commitHere(ctx: TaskContext, attempt: PipelineState): Promise<PipelineState> {
   const { shards } = await planAnalysis(ctx, attempt);
   for (const shard of shards) await analyseShard(ctx, { ...attempt, shard, shards: shards.length });
-  return checkpoint(ctx, await setRates(ctx, { ...attempt, shards }));
+  const rated = await setRates(ctx, { ...attempt, shards });
+  await noteLap(ctx, attempt);
+  return checkpoint(ctx, rated);
 }

@@ -2,6 +2,7 @@ import type { Section } from '../section.ts';
 import { alphaHeatMapSection } from './alpha-heat-map.ts';
 import { alphaSummarySection } from './alpha-summary.ts';
 import { configurationSection } from './configuration.ts';
+import { costSection } from './cost.ts';
 import { esdSection } from './esd.ts';
 import { headlineSection } from './headline.ts';
 import { layersTableSection } from './layers-table.ts';
@@ -24,6 +25,7 @@ export const SECTIONS: readonly Section[] = [
   esdSection,
   layersTableSection,
   remarksSection,
+  costSection,
   configurationSection,
   datasetSection,
   versionsSection,

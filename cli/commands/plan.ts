@@ -1,0 +1,149 @@
+import { Option } from 'commander';
+import type { RunConfig } from '../../shared/config/run-file.ts';
+import type { PriceTable } from '../../shared/costs/prices.ts';
+import type { PlannedRun, RunEstimate } from '../../shared/decisions/estimate.ts';
+import type { TrajectoryPlan } from '../../shared/training/workloads/trajectories.ts';
+import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
+
+interface PlanOptions {
+  readonly set: string[];
+  readonly region: string;
+  readonly target?: 'cpu' | 'gpu';
+  readonly prices?: string;
+  readonly measure?: boolean;
+  readonly json?: boolean;
+}
+
+export const planCommand: CliCommand<PlanOptions> = {
+  usage: 'plan [run-file]',
+  description: 'say what a run is expected to take and to cost, here and deployed, with what is assumed',
+  examples: [
+    'tempbalance plan',
+    'tempbalance plan burgers.yaml --measure',
+    'tempbalance plan burgers.yaml --region us-west-2 --target gpu --set budget.usd=5',
+  ],
+  options: [
+    setOption(),
+    new Option('--region <name>', 'whose prices').default('us-east-1'),
+    new Option('--target <kind>', 'only this kind of machine, besides this one').choices(['cpu', 'gpu']),
+    new Option('--prices <file>', "a price table, as `tempbalance prices` writes it (default: the package's)"),
+    new Option('--measure', 'train two steps here, and go by the time of the second'),
+    jsonOption('print the estimate as JSON'),
+  ],
+  async run([file = 'tempbalance.yaml'], { set, region, target, prices, measure, json }) {
+    const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
+    const { planWorkload } = await import('../../shared/pipeline/open-workload.ts');
+    const { pricesOf } = await import('../../shared/costs/prices.ts');
+    const { explainAssumptions } = await import('../../shared/decisions/assumptions.ts');
+    const { chooseTarget } = await import('../../shared/decisions/compute.ts');
+    const { cloudPlace, estimateRun, thisMachine } = await import('../../shared/decisions/estimate.ts');
+    const config = await loadRunFile(file, set.map(parseOverride));
+    const table = await readPrices(prices);
+    const regionPrices = pricesOf(table, region);
+    const workload = await planWorkload(config);
+    const run = await plannedRun(config, workload);
+    const stepSeconds = measure ? await measuredStep(workload, config) : undefined;
+    const targets = target ? [target] : (['cpu', 'gpu'] as const);
+    const places = [
+      thisMachine(config.budget, run.size.stepFlops, stepSeconds),
+      ...targets.map((each) => cloudPlace(each, regionPrices)),
+    ];
+    const gpuUsdPerSecond = places.find(({ name }) => name.startsWith('gpu'))?.countedUsdPerSecond;
+    const plan = {
+      runFile: file,
+      region,
+      pricesOf: table.date,
+      steps: Math.ceil(run.size.trainingSamples / run.training.batchSize),
+      epochs: run.training.epochs,
+      ...run.size,
+      target: chooseTarget(config.compute.target, run.size),
+      estimates: places.map((place) => estimateRun(run, place)),
+      assumptions: explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond }),
+    };
+    print(json ? JSON.stringify(plan, null, 2) : await formatPlan(plan));
+    return 0;
+  },
+};
+
+async function readPrices(path: string | undefined): Promise<PriceTable> {
+  const { readPriceTable, packagedPrices } = await import('../price-table.ts');
+  return path === undefined ? packagedPrices() : readPriceTable(path);
+}
+
+async function plannedRun(
+  config: RunConfig,
+  { parameters, layers, stepFlops, data }: TrajectoryPlan,
+): Promise<PlannedRun> {
+  const { elementCount } = await import('../../shared/tensors/tensor.ts');
+  const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
+  const { spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
+  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
+  const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
+  return {
+    size: {
+      parameters: parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      trainingSamples,
+      validationSamples,
+      stepFlops,
+      analysisFlops: analysisFlops(layers, spectraSettings(config), (name) => shapes.get(name)),
+    },
+    training: config.training,
+    compute: config.compute,
+    budget: config.budget,
+    keep: config.output.keep,
+  };
+}
+
+async function measuredStep(plan: TrajectoryPlan, config: RunConfig): Promise<number> {
+  const { startWorkload } = await import('../../shared/pipeline/open-workload.ts');
+  const { measureStep } = await import('../../shared/training/measure-step.ts');
+  const workload = await startWorkload(plan, config, (message) => process.stderr.write(`note: ${message}\n`));
+  return measureStep(workload, () => performance.now());
+}
+
+interface Plan {
+  readonly runFile: string;
+  readonly region: string;
+  readonly steps: number;
+  readonly epochs: number;
+  readonly parameters: number;
+  readonly stepFlops: number;
+  readonly target: string;
+  readonly estimates: readonly RunEstimate[];
+  readonly assumptions: readonly string[];
+}
+
+async function formatPlan(plan: Plan): Promise<string> {
+  const { formatTable } = await import('../../shared/core/table.ts');
+  const { formatDuration, formatNumber, formatUsd } = await import('../../shared/reports/format.ts');
+  const row = (name: string, of: (estimate: RunEstimate) => string) => [name, ...plan.estimates.map(of)];
+  const stops = ({ limit, epochsInBudget }: RunEstimate) =>
+    limit === 'epochs' ? 'after the last epoch' : `budget.${limit}, after epoch ${epochsInBudget}`;
+  const table = formatTable([
+    row('', ({ place }) => place),
+    row('a step', ({ stepSeconds }) =>
+      stepSeconds < 1 ? `${formatNumber(1000 * stepSeconds, 3)} ms` : formatDuration(stepSeconds),
+    ),
+    row('an epoch', ({ epochSeconds }) => formatDuration(epochSeconds)),
+    row('', ({ epochUsd }) => formatUsd(epochUsd)),
+    row('epochs a job', ({ epochsPerJob }) => String(epochsPerJob)),
+    row('all epochs', ({ seconds }) => formatDuration(seconds)),
+    row('', ({ usd }) => formatUsd(usd)),
+    row('  of it jobs', ({ parts }) => formatUsd(parts?.jobs ?? null)),
+    row('  functions', ({ parts }) => formatUsd(parts?.functions ?? null)),
+    row('  requests', ({ parts }) => formatUsd(parts?.requests ?? null)),
+    row('storage a month', ({ storageUsdAMonth }) => formatUsd(storageUsdAMonth)),
+    row('stops', stops),
+  ]);
+  const { runFile, epochs, steps, parameters, stepFlops, target } = plan;
+  return [
+    `${runFile}: ${epochs} epochs of ${steps} steps, ${parameters} parameters, ${formatNumber(stepFlops / 1e9, 3)} GFLOP a step`,
+    '',
+    table,
+    '',
+    `Deployed, it trains on: ${target} (compute.target)`,
+    '',
+    'Assumed:',
+    ...plan.assumptions.map((line) => `- ${line}`),
+  ].join('\n');
+}

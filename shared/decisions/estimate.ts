@@ -1,0 +1,188 @@
+/** What a run is expected to take and to cost, before it is begun. Pure: sizes, prices and assumptions in, numbers out. */
+import { startSecondsOf } from '../costs/machines.ts';
+import { type RegionPrices, type Resource, usdOfRequests, usdPerSecond } from '../costs/prices.ts';
+import { stepsPerEpoch } from '../training/train-epoch.ts';
+import {
+  analysisFlopsASecond,
+  assumedFlops,
+  assumedFunctions,
+  assumedRequests,
+  bytesAParameter,
+  leastStepSeconds,
+  usualMachines,
+} from './assumptions.ts';
+import type { ComputeConfig, Target } from './compute.ts';
+import type { Budget } from './config.ts';
+import { epochsPerTask } from './task-length.ts';
+
+/** A run as work. */
+export interface WorkSize {
+  readonly parameters: number;
+  readonly trainingSamples: number;
+  readonly validationSamples: number;
+  /** Floating-point operations of an optimizer step, and of an analysis of the spectra. */
+  readonly stepFlops: number;
+  readonly analysisFlops: number;
+}
+
+export interface PlannedRun {
+  readonly size: WorkSize;
+  readonly training: { readonly epochs: number; readonly batchSize: number };
+  readonly compute: ComputeConfig;
+  readonly budget: Budget;
+  /** Epochs whose weights are kept, besides the best. */
+  readonly keep: number;
+}
+
+/** Where a run may be trained. */
+export interface Place {
+  readonly name: string;
+  /** Floating-point operations a second that a step gets, as `stepFlops` counts them, and the time a step takes at least. */
+  readonly flops: number;
+  readonly leastStepSeconds: number;
+  /** US dollars a second; undefined where it costs nothing that is known. */
+  readonly usdPerSecond: number | undefined;
+  /** As the meter counts it, on which the budget depends. */
+  readonly countedUsdPerSecond: number | undefined;
+  /** Absent on this machine: nothing is started, and functions, requests and storage cost nothing. */
+  readonly cloud?: { readonly startSeconds: number; readonly prices: RegionPrices };
+}
+
+/** This machine, at the speed of the wasm engine unless a step was measured. */
+export function thisMachine({ usdPerHour }: Budget, stepFlops: number, measuredStepSeconds?: number): Place {
+  const usd = usdPerHour === undefined ? undefined : usdPerHour / 3600;
+  const flops = measuredStepSeconds === undefined ? assumedFlops.wasm : stepFlops / measuredStepSeconds;
+  return {
+    name: 'this machine',
+    flops,
+    leastStepSeconds: measuredStepSeconds ?? leastStepSeconds.cpu,
+    usdPerSecond: usd,
+    countedUsdPerSecond: usd,
+  };
+}
+
+/** A deployed run's place. GPU jobs are taken to get the cheapest class, in its smallest size. */
+export function cloudPlace(target: Target, prices: RegionPrices): Place {
+  const machine = usualMachines[target];
+  const cloud = { startSeconds: startSecondsOf[machine.kind], prices };
+  if (machine.kind === 'fargate') {
+    const usd = usdPerSecond(machine, prices);
+    const name = `cpu: Fargate, ${machine.vcpus} vCPUs`;
+    return {
+      name,
+      flops: assumedFlops.wasm,
+      leastStepSeconds: leastStepSeconds.cpu,
+      usdPerSecond: usd,
+      countedUsdPerSecond: usd,
+      cloud,
+    };
+  }
+  const priceOf = (instance: string) => usdPerSecond({ kind: 'instance', instance } satisfies Resource, prices);
+  const instance = 'g4dn.xlarge';
+  return {
+    name: `gpu: ${instance}`,
+    flops: assumedFlops.g4dn,
+    leastStepSeconds: leastStepSeconds.gpu,
+    usdPerSecond: priceOf(instance),
+    countedUsdPerSecond: Math.max(...[instance, ...machine.instances].map(priceOf)),
+    cloud,
+  };
+}
+
+export interface RunEstimate {
+  readonly place: string;
+  readonly stepSeconds: number;
+  /** Training, evaluation and analysis of one epoch, in seconds; starts of jobs and functions shared out. */
+  readonly epochSeconds: number;
+  readonly epochUsd: number | null;
+  readonly epochsPerJob: number;
+  readonly jobs: number;
+  /** Of all epochs. */
+  readonly seconds: number;
+  readonly usd: number | null;
+  /** What `usd` is made of. */
+  readonly parts: { readonly jobs: number; readonly functions: number; readonly requests: number } | null;
+  /** Of the weights that are kept, for a month. */
+  readonly storageUsdAMonth: number | null;
+  /** Epochs that the budget allows, as the meter counts; and what limits them. */
+  readonly epochsInBudget: number;
+  readonly limit: 'epochs' | 'hours' | 'usd';
+}
+
+/** What training, evaluating and analysing cost in time, without what is around them. */
+function epochWork({ size, training }: PlannedRun, { flops, leastStepSeconds: least }: Place) {
+  const { trainingSamples, validationSamples, stepFlops, analysisFlops } = size;
+  const stepSeconds = Math.max(least, stepFlops / flops);
+  // A prediction is the forward third of a step.
+  const evaluation = (stepSeconds / 3) * stepsPerEpoch(validationSamples, training.batchSize);
+  const analysis = analysisFlops / analysisFlopsASecond;
+  const trained = stepSeconds * stepsPerEpoch(trainingSamples, training.batchSize);
+  return { stepSeconds, zero: evaluation + analysis, epoch: trained + evaluation + analysis };
+}
+
+/** Estimates a run in a place; epoch 0, the model before training, is a part of it. */
+export function estimateRun(run: PlannedRun, place: Place): RunEstimate {
+  const { training, compute, size, keep } = run;
+  const work = epochWork(run, place);
+  const { cloud } = place;
+  const { epochs } = training;
+  const perJob = cloud ? Math.min(epochs + 1, jobLength(compute, cloud.startSeconds, work.epoch)) : 1;
+  const aJob = cloud ? cloud.startSeconds + assumedFunctions.count * assumedFunctions.seconds : 0;
+  const jobsFor = (epochs: number) => Math.ceil((epochs + 1) / perJob);
+  const secondsFor = (epochs: number) => work.zero + epochs * work.epoch + jobsFor(epochs) * aJob;
+  const jobSecondsFor = (epochs: number) =>
+    work.zero + epochs * work.epoch + (cloud ? jobsFor(epochs) * cloud.startSeconds : 0);
+  const functionsFor = (epochs: number) => (cloud ? jobsFor(epochs) * functionsUsd(cloud.prices) : 0);
+  const requestsFor = (epochs: number) => (cloud ? requestsUsd(epochs + 1, jobsFor(epochs), cloud.prices) : 0);
+  const usdFor = (epochs: number, rate: number) =>
+    jobSecondsFor(epochs) * rate + functionsFor(epochs) + requestsFor(epochs);
+
+  const rate = place.usdPerSecond;
+  const usd = rate === undefined ? null : usdFor(epochs, rate);
+  const bytes = size.parameters * (bytesAParameter.model * (keep + 2) + bytesAParameter.optimizer * keep);
+  return {
+    place: place.name,
+    stepSeconds: work.stepSeconds,
+    epochSeconds: secondsFor(epochs) / (epochs + 1),
+    epochUsd: usd === null ? null : usd / (epochs + 1),
+    epochsPerJob: perJob,
+    jobs: jobsFor(epochs),
+    seconds: secondsFor(epochs),
+    usd,
+    parts:
+      rate === undefined
+        ? null
+        : { jobs: jobSecondsFor(epochs) * rate, functions: functionsFor(epochs), requests: requestsFor(epochs) },
+    storageUsdAMonth: cloud ? (bytes / 1e9) * cloud.prices.s3GbMonth : null,
+    ...withinBudget(run, secondsFor, (count) => usdFor(count, place.countedUsdPerSecond ?? 0), place),
+  };
+}
+
+function jobLength(compute: ComputeConfig, startSeconds: number, epochSeconds: number): number {
+  const secondsLeft = Number.POSITIVE_INFINITY;
+  return epochsPerTask(compute.epochsPerTask, { startSeconds, epochSeconds, secondsLeft });
+}
+
+const functionsUsd = ({ lambdaGbSecond, lambdaRequest }: RegionPrices) =>
+  assumedFunctions.count * (assumedFunctions.seconds * assumedFunctions.memoryGb * lambdaGbSecond + lambdaRequest);
+
+function requestsUsd(epochs: number, jobs: number, prices: RegionPrices): number {
+  const { writes, reads, transitions } = assumedRequests;
+  return usdOfRequests({ writes: epochs * writes, reads: epochs * reads, transitions: jobs * transitions }, prices);
+}
+
+/** The epochs that time and money are enough for. */
+function withinBudget(
+  { training, budget }: PlannedRun,
+  secondsFor: (epochs: number) => number,
+  countedUsdFor: (epochs: number) => number,
+  { countedUsdPerSecond }: Place,
+): Pick<RunEstimate, 'epochsInBudget' | 'limit'> {
+  const { hours = Number.POSITIVE_INFINITY, usd = Number.POSITIVE_INFINITY } = budget;
+  const dollars = countedUsdPerSecond === undefined ? Number.POSITIVE_INFINITY : usd;
+  for (let epochs = 0; epochs <= training.epochs; epochs++) {
+    const limit = countedUsdFor(epochs) > dollars ? 'usd' : secondsFor(epochs) > 3600 * hours ? 'hours' : undefined;
+    if (limit) return { epochsInBudget: Math.max(0, epochs - 1), limit };
+  }
+  return { epochsInBudget: training.epochs, limit: 'epochs' };
+}

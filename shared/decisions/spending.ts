@@ -1,0 +1,58 @@
+/** What is left of a budget, in seconds of a training job. */
+import { z } from 'zod';
+import { resourceSchema } from '../costs/prices.ts';
+import type { Budget } from './config.ts';
+
+/** By what a training job is counted, and what is kept for all else. */
+export const jobPriceSchema = z.object({
+  resource: resourceSchema,
+  usdPerSecond: z.number().positive(),
+  startSeconds: z.number().nonnegative().describe('Counted for image and machine, besides the time of the process.'),
+  requestUsd: z.object({ s3Write: z.number(), s3Read: z.number() }).describe('Of requests to S3, each.'),
+  reserveUsd: z.number().nonnegative().describe('Kept for the functions of an epoch, and of the end of the run.'),
+});
+export type JobPrice = z.infer<typeof jobPriceSchema>;
+
+/** What a run has used so far: wall time, and US dollars where they are metered. */
+export interface Spent {
+  readonly seconds: number;
+  readonly usd?: number | undefined;
+}
+
+/** The shortest limit that AWS Batch takes. */
+export const shortestAttemptSeconds = 60;
+
+/** Dollars a second: of the metered machine, or of this one where the user has given its price. */
+function rateOf({ usdPerHour }: Budget, price: JobPrice | undefined): number | undefined {
+  return price?.usdPerSecond ?? (usdPerHour === undefined ? undefined : usdPerHour / 3600);
+}
+
+/** What was spent in US dollars: as metered, or by the price of this machine; undefined where neither is known. */
+export function spentUsd({ seconds, usd }: Spent, { usdPerHour }: Budget): number | undefined {
+  return usd ?? (usdPerHour === undefined ? undefined : (seconds / 3600) * usdPerHour);
+}
+
+/** Seconds of a job that the dollars left pay for, its start and what is kept for other tasks left out. */
+function paidSeconds(spent: Spent, budget: Budget, price: JobPrice | undefined): number {
+  const rate = rateOf(budget, price);
+  if (budget.usd === undefined || rate === undefined) return Number.POSITIVE_INFINITY;
+  const left = budget.usd - (spentUsd(spent, budget) ?? 0) - (price?.reserveUsd ?? 0);
+  return left / rate - (price?.startSeconds ?? 0);
+}
+
+/** What a budget leaves, in seconds of a job; infinite without a budget, below 0 where it is overdrawn. */
+export function secondsLeft(spent: Spent, budget: Budget, price?: JobPrice): number {
+  const byTime = budget.hours === undefined ? Number.POSITIVE_INFINITY : 3600 * budget.hours - spent.seconds;
+  return Math.min(byTime, paidSeconds(spent, budget, price));
+}
+
+/** Whether the dollars left pay for a job at all; where nothing is metered, there is no job to pay for. */
+export function paysForJob(spent: Spent, budget: Budget, price: JobPrice | undefined): boolean {
+  return price === undefined || paidSeconds(spent, budget, price) >= shortestAttemptSeconds;
+}
+
+/** What a budget must have at least for one more job, in US dollars. */
+export function leastBudgetUsd(spent: Spent, price: JobPrice): number {
+  const { usdPerSecond, startSeconds, reserveUsd } = price;
+  return (spent.usd ?? 0) + reserveUsd + (startSeconds + shortestAttemptSeconds) * usdPerSecond;
+}

@@ -1,0 +1,23 @@
+import { table } from '../figure.ts';
+import { formatUsd } from '../format.ts';
+import type { RunCost } from '../report-input.ts';
+import type { Section } from '../section.ts';
+
+/** How a cost was counted. */
+const bases: Readonly<Record<RunCost['basis'], string>> = {
+  meter: 'metered: what every task used, failed ones too, at list prices on demand',
+  usdPerHour: 'the time it took, at budget.usdPerHour',
+};
+
+export const costSection: Section = {
+  name: 'cost',
+  title: 'Cost',
+  howToRead:
+    'What the runs have cost so far. A metered cost is a bound as far as Spot machines are cheaper, and leaves out machines that are kept warm, disks, storage, logs and data transfer.',
+  render({ runs }) {
+    const rows = runs.flatMap(({ name, cost, epochs }) =>
+      cost ? [[name, formatUsd(cost.usd), formatUsd(cost.usd / Math.max(1, epochs.length)), bases[cost.basis]]] : [],
+    );
+    return rows.length === 0 ? null : table('One row per run', ['Run', 'Cost', 'an epoch', 'Counted by'], rows, [1, 2]);
+  },
+};

@@ -1,0 +1,61 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { prices } from '../support/metered-run.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+
+describe('plan', () => {
+  it('says what a run takes and costs here and deployed, which machine it would get, and what is assumed', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    const { code, stdout } = await runCli(['plan', file]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`${file}: 4 epochs of 3 steps`);
+    expect(stdout).toMatch(/this machine +cpu: Fargate, 4 vCPUs +gpu: g4dn\.xlarge/);
+    expect(stdout).toMatch(/all epochs .* s .* s/);
+    expect(stdout).toContain('Deployed, it trains on: cpu (compute.target)');
+    expect(stdout).toContain('Throughput on AWS machines is assumed and was not measured');
+    expect(stdout).toMatch(/Prices of us-east-1 on demand, of \d{4}-\d\d-\d\d/);
+  });
+
+  it('gives it all as JSON; settings can be tried out, and a step can be measured', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    const set = ['--set', 'budget.usd=0.001', '--set', 'budget.usdPerHour=1'];
+    const { code, stdout } = await runCli(['plan', file, '--json', '--measure', '--target', 'gpu', ...set]);
+    expect(code).toBe(0);
+    const plan = JSON.parse(stdout);
+    expect(plan).toMatchObject({ region: 'us-east-1', epochs: 4, steps: 3, target: 'cpu' });
+    expect(plan.estimates.map(({ place }: { place: string }) => place)).toEqual(['this machine', 'gpu: g4dn.xlarge']);
+    expect(plan.estimates[0].stepSeconds).toBeGreaterThan(0);
+    expect(plan.estimates[0].usd).toBeCloseTo(plan.estimates[0].seconds / 3600, 9);
+    expect(plan.estimates[1]).toMatchObject({ limit: 'usd', epochsInBudget: 0 });
+    expect(plan.assumptions.join('\n')).toContain('A step was measured here');
+  });
+
+  it('goes by a price table of the user’s', async () => {
+    const folder = await temporaryFolder();
+    const file = await writeRunFile(folder);
+    const table = join(folder, 'prices.json');
+    await writeFile(
+      table,
+      JSON.stringify({ version: 1, date: '2026-01-02', source: 'made up', regions: { 'xx-1': prices } }),
+    );
+    const given = ['--target', 'cpu', '--region', 'xx-1', '--prices', table];
+    const { code, stdout } = await runCli(['plan', file, '--json', ...given]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ region: 'xx-1', pricesOf: '2026-01-02' });
+    await writeFile(table, '{}');
+    const refused = await runCli(['plan', file, ...given]);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain(`${table}: is not a price table`);
+  });
+
+  it('refuses a region without prices, and settings that are wrong, with exit code 2', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    const region = await runCli(['plan', file, '--region', 'us-east-2']);
+    expect(region.code).toBe(2);
+    expect(region.stderr).toMatch(/no prices of us-east-2 .*tempbalance prices --region us-east-2/s);
+    expect((await runCli(['plan', file, '--set', 'training.epochs=-1'])).code).toBe(2);
+    expect((await runCli(['plan', file, '--target', 'tpu'])).code).toBe(2);
+  });
+});

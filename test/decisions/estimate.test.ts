@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { computeSchema } from '../../shared/decisions/compute.ts';
+import { cloudPlace, estimateRun, type Place, type PlannedRun, thisMachine } from '../../shared/decisions/estimate.ts';
+import { prices as base } from '../support/metered-run.ts';
+
+const instances = Object.fromEntries(
+  ['g4dn', 'g5', 'g6', 'g6e'].flatMap((type, index) => [
+    [`${type}.xlarge`, 0.5 + index],
+    [`${type}.2xlarge`, 0.75 + index],
+  ]),
+);
+const prices = { ...base, instances };
+
+/** Ten steps of a second and two evaluated batches, on a machine of 1e9 operations a second. */
+const planned: PlannedRun = {
+  size: { parameters: 1e6, trainingSamples: 40, validationSamples: 6, stepFlops: 3e9, analysisFlops: 2.5e10 },
+  training: { epochs: 9, batchSize: 4 },
+  compute: computeSchema.parse({ epochsPerTask: 5 }),
+  budget: {},
+  keep: 2,
+};
+const machine: Place = {
+  name: 'made up',
+  flops: 1e9,
+  leastStepSeconds: 0,
+  usdPerSecond: 0.001,
+  countedUsdPerSecond: 0.002,
+  cloud: { startSeconds: 50, prices },
+};
+
+describe('the estimate of a run', () => {
+  it('adds up steps, evaluations, analyses, starts of jobs, functions and requests', () => {
+    const estimate = estimateRun(planned, machine);
+    const zero = 2 + 1;
+    const epoch = 30 + zero;
+    const jobSeconds = zero + 9 * epoch + 2 * 50;
+    const functions = 2 * 6 * (3 * 2 * prices.lambdaGbSecond + prices.lambdaRequest);
+    const requests = 10 * (25 * prices.s3Write + 60 * prices.s3Read) + 2 * 12 * prices.stateTransition;
+    expect(estimate).toMatchObject({ stepSeconds: 3, epochsPerJob: 5, jobs: 2, limit: 'epochs', epochsInBudget: 9 });
+    expect(estimate.seconds).toBeCloseTo(jobSeconds + 2 * 18, 9);
+    expect(estimate.parts!.jobs).toBeCloseTo(jobSeconds * 0.001, 12);
+    expect(estimate.parts!.functions).toBeCloseTo(functions, 12);
+    expect(estimate.parts!.requests).toBeCloseTo(requests, 12);
+    expect(estimate.usd).toBeCloseTo(jobSeconds * 0.001 + functions + requests, 12);
+    expect(estimate.epochUsd).toBeCloseTo(estimate.usd! / 10, 12);
+    expect(estimate.storageUsdAMonth).toBeCloseTo(((4 * 4 + 8 * 2) / 1000) * prices.s3GbMonth, 12);
+  });
+
+  it('of this machine has no starts, functions or requests, and no cost without a price', () => {
+    expect(estimateRun(planned, thisMachine({}, 3e9, 3))).toMatchObject({
+      stepSeconds: 3,
+      epochsPerJob: 1,
+      seconds: 3 + 9 * 33,
+      usd: null,
+      storageUsdAMonth: null,
+    });
+    expect(estimateRun(planned, thisMachine({ usdPerHour: 3.6 }, 3e9, 3)).usd).toBeCloseTo(0.3, 9);
+  });
+
+  it('stops where time or money are used up, the money as the meter counts it', () => {
+    const budgeted = (budget: PlannedRun['budget']) => estimateRun({ ...planned, budget }, machine);
+    expect(budgeted({ hours: 0.05 })).toMatchObject({ limit: 'hours', epochsInBudget: 3 });
+    expect(budgeted({ usd: 0.3 })).toMatchObject({ limit: 'usd', epochsInBudget: 2 });
+    expect(budgeted({ usd: 100, hours: 10 })).toMatchObject({ limit: 'epochs', epochsInBudget: 9 });
+    expect(budgeted({ usd: 0.0001 })).toMatchObject({ limit: 'usd', epochsInBudget: 0 });
+  });
+
+  it('never says that less budget is enough for more epochs', () => {
+    const usd = fc.double({ min: 0, max: 2, noNaN: true });
+    fc.assert(
+      fc.property(usd, usd, (a, b) => {
+        const [less, more] = [Math.min(a, b), Math.max(a, b)].map((each) =>
+          estimateRun({ ...planned, budget: { usd: each } }, machine),
+        );
+        expect(less!.epochsInBudget).toBeLessThanOrEqual(more!.epochsInBudget);
+      }),
+    );
+  });
+});
+
+describe('a place in the cloud', () => {
+  it('is Fargate at its price, or the cheapest GPU, counted at the dearest that a job may get', () => {
+    expect(cloudPlace('cpu', prices).usdPerSecond).toBeCloseTo(0.224 / 3600, 15);
+    const cheapest = cloudPlace('gpu', prices);
+    expect(cheapest).toMatchObject({
+      name: 'gpu: g4dn.xlarge',
+      usdPerSecond: 0.5 / 3600,
+      countedUsdPerSecond: 2.75 / 3600,
+    });
+  });
+});

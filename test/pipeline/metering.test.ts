@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readJson } from '../../shared/checkpoints/json.ts';
+import { readHead, readHeadManifest } from '../../shared/checkpoints/manifest.ts';
+import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { UserError } from '../../shared/core/errors.ts';
+import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
+import { readRunReport } from '../../shared/pipeline/run-report.ts';
+import { fakeConfig, run } from '../support/fake-run.ts';
+import { isExported, type JobStory, prices, runMetered } from '../support/metered-run.ts';
+
+/** Of the machine, in US dollars. */
+const second = 0.224 / 3600;
+const startSeconds = 60;
+/** Kept for functions and requests: six of ten seconds and a shard of thirty, in a GB. */
+const reserve = 90 * prices.lambdaGbSecond + 25 * prices.s3Write + 60 * prices.s3Read + 14 * prices.stateTransition;
+/** Of every task in these stories. */
+const requests = 2 * prices.s3Write + 5 * prices.s3Read;
+const aFunction = prices.lambdaRequest + 2 * prices.stateTransition + requests;
+const oneEpochAJob = { compute: { epochsPerTask: 1 } };
+
+describe('the meter', () => {
+  it('has an entry of every task, and counts them in the commit of the epoch that they were for', async () => {
+    const { store, entries, usd, events } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, training: { epochs: 2 } }),
+      functionSeconds: [2],
+    });
+    const tasks = (epoch: number) => entries.filter((entry) => entry.epoch === epoch).map(({ task }) => task);
+    const others = ['AnalyseShard', 'CollectEpoch', 'PlanAnalysis'];
+    expect(tasks(0)).toEqual([...others, 'Prepare', 'SetRates', 'TrainEpoch']);
+    expect(tasks(1)).toEqual(['AnalyseShard', 'Checkpoint', 'CollectEpoch', 'PlanAnalysis', 'SetRates', 'TrainEpoch']);
+    expect(tasks(3)).toEqual(['Checkpoint', 'Finalise']);
+    const ofFunction = 2 * prices.lambdaGbSecond + aFunction;
+    const ofJob = (startSeconds + 100) * second + requests;
+    expect(usd).toBeCloseTo(3 * ofJob + 17 * ofFunction, 12);
+    expect(await readProgress(store, await readHeadManifest(store, run))).toMatchObject({
+      usd: expect.closeTo(3 * ofJob + 15 * ofFunction, 12),
+      dearestEpochUsd: expect.closeTo(ofJob + 5 * ofFunction, 12),
+    });
+    const told = events.flatMap((event) => (event.type === 'spend' ? [event.usd] : []));
+    expect(told.reduce((sum, each) => sum + each, 0)).toBeCloseTo(usd, 12);
+  });
+
+  it('counts the start of a job once, and its epochs one by one', async () => {
+    const { entries } = await runMetered({
+      config: fakeConfig({ compute: { epochsPerTask: 9 }, training: { epochs: 3 } }),
+    });
+    const laps = entries.filter(({ task }) => task === 'TrainEpoch');
+    expect(laps.map(({ epoch, seconds }) => [epoch, seconds])).toEqual([
+      [0, 160],
+      [1, 100],
+      [2, 100],
+      [3, 100],
+      [4, 0],
+    ]);
+    expect(laps[0]).toMatchObject({ market: 'spot', resource: { kind: 'fargate', vcpus: 4, memoryGb: 16 } });
+  });
+
+  it('counts jobs that were cut off by their description, less what they noted themselves', async () => {
+    const { entries, jobs } = await runMetered({
+      config: fakeConfig({ compute: { epochsPerTask: 9 }, training: { epochs: 3 } }),
+      jobs: [
+        { end: 'cut off', after: 250 },
+        { end: 'told to end', after: 150 },
+      ],
+    });
+    const seconds = entries.flatMap((entry) => (entry.task === 'TrainEpoch' ? [entry.seconds] : []));
+    expect(jobs.map(({ ran }) => ran)).toEqual([250, 150, 100]);
+    expect(seconds.reduce((sum, each) => sum + each, 0)).toBeCloseTo(250 + 150 + 100 + 3 * startSeconds, 6);
+  });
+
+  it('tells the report what the run has cost, the tasks after the last commit included', async () => {
+    const { store, usd, entries } = await runMetered({
+      config: fakeConfig({ training: { epochs: 2 } }),
+      functionSeconds: [5],
+    });
+    const { cost } = await readRunReport(store, run);
+    expect(cost).toEqual({ basis: 'meter', usd: expect.closeTo(usd, 12) });
+    expect(entries.some(({ epoch }) => epoch === 3)).toBe(true);
+  });
+
+  it('has entries without a price where the region has none and no budget needs one', async () => {
+    const meter = {
+      functionGb: 1,
+      takeRequests: () => ({ writes: 0, reads: 0 }),
+      prices: () => Promise.reject(new UserError('there are no prices of xx-1')),
+    };
+    const config = fakeConfig({ training: { epochs: 1 } });
+    const { execution, store, entries, events } = await runMetered({ config, context: { meter } }).catch(
+      (error) => error,
+    );
+    expect(execution).toEqual({ status: 'done' });
+    expect(entries.every(({ usd }: { usd: number | null }) => usd === null)).toBe(true);
+    expect(await readProgress(store, await readHeadManifest(store, run))).not.toHaveProperty('usd');
+    expect(events).toContainEqual({
+      type: 'warning',
+      message: 'what the run costs is not known: there are no prices of xx-1',
+    });
+    const priced = await runMetered({ config: fakeConfig({ budget: { usd: 1 } }), context: { meter } });
+    expect(priced.execution).toMatchObject({ status: 'failed', error: { name: 'UserError' } });
+  });
+});
+
+describe('a budget in dollars', () => {
+  it('caps each job at what is left of it, less its start and what is kept for functions', async () => {
+    const { jobs, usd, execution } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, training: { epochs: 2 }, budget: { usd: 0.1 } }),
+      functionSeconds: [0],
+    });
+    expect(execution).toEqual({ status: 'done' });
+    expect(jobs[0]!.limit).toBe(Math.floor((0.1 - reserve) / second - startSeconds));
+    const spent = (startSeconds + 100) * second + requests + 5 * aFunction;
+    expect(jobs[1]!.limit).toBe(Math.floor((0.1 - spent - reserve) / second - startSeconds));
+    expect(usd).toBeLessThan(0.1);
+  });
+
+  it('stops the run before an epoch as dear as the dearest would exceed it', async () => {
+    const budget = 0.04;
+    const { store, usd } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, training: { epochs: 50 }, budget: { usd: budget } }),
+      functionSeconds: [0],
+    });
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({
+      outcome: 'budget',
+      reason: 'the next epoch would exceed the budget of 0.04 USD',
+    });
+    expect((await readHead(store, run))!.epoch).toBe(2);
+    expect(usd).toBeLessThanOrEqual(budget);
+  });
+
+  it('ends a run whose job hangs at what is left, with its best model', async () => {
+    const { store, usd, jobs } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, budget: { usd: 0.5 } }),
+      jobs: [
+        { end: 'done', after: 0 },
+        { end: 'hangs', after: 0 },
+      ],
+    });
+    expect(jobs).toHaveLength(2);
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'budget' });
+    expect(await isExported(store)).toBe(true);
+    expect(usd).toBeGreaterThan(0.49);
+    expect(usd).toBeLessThanOrEqual(0.5);
+  });
+
+  it('that does not pay for epoch 0 is refused, with what it would take', async () => {
+    const { execution, entries } = await runMetered({ config: fakeConfig({ budget: { usd: 0.005 } }) });
+    expect(execution).toMatchObject({
+      status: 'failed',
+      error: {
+        name: 'UserError',
+        message: expect.stringMatching(
+          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.00977 USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
+        ),
+      },
+    });
+    expect(entries.map(({ task }) => task)).not.toContain('TrainEpoch');
+  });
+
+  it('counts what failed executions have used', async () => {
+    const store = memoryStore();
+    const config = fakeConfig({ ...oneEpochAJob, training: { epochs: 1 }, budget: { usd: 0.2 } });
+    const jobs = Array.from({ length: 6 }, () => ({ end: 'cut off', after: 50 }) as const);
+    const first = await runMetered({ config, jobs }, store);
+    expect(first.execution.status).toBe('failed');
+    expect(first.usd).toBeGreaterThan(6 * (startSeconds + 50) * second);
+    const again = await runMetered({ config }, store);
+    expect(again.jobs[0]!.limit).toBeLessThanOrEqual(Math.floor((0.2 - first.usd - reserve) / second - startSeconds));
+    expect(again.usd).toBeLessThanOrEqual(0.2);
+  });
+
+  it('is exceeded by no sequence of long epochs, lost machines and hangs, and a model is left once there was one', async () => {
+    const job = fc.record<JobStory>({
+      end: fc.constantFrom('done', 'done', 'told to end', 'cut off', 'hangs'),
+      after: fc.integer({ min: 1, max: 4000 }),
+    });
+    /** An epoch is given up after some tries, so that not all jobs may fail. */
+    const bearable = (jobs: readonly JobStory[]) =>
+      jobs.map((each, index) =>
+        index % 3 === 2 && each.end !== 'hangs' ? ({ end: 'done', after: 0 } as const) : each,
+      );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.double({ min: 0.005, max: 0.4, noNaN: true }),
+        fc.array(job, { maxLength: 12 }).map(bearable),
+        fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 12 }),
+        fc.array(fc.double({ min: 0, max: 10, noNaN: true }), { minLength: 1, maxLength: 8 }),
+        fc.constantFrom<number | 'auto'>(1, 3, 'auto'),
+        async (usd, jobs, epochSeconds, functionSeconds, epochsPerTask) => {
+          const config = fakeConfig({ training: { epochs: 6 }, compute: { epochsPerTask }, budget: { usd } });
+          const metered = await runMetered({ config, jobs, epochSeconds, functionSeconds });
+          const { execution, store } = metered;
+          expect(metered.usd).toBeLessThanOrEqual(usd + prices.lambdaGbSecond * 10);
+          for (const { limit, ran } of metered.jobs) expect(ran).toBeLessThanOrEqual(limit);
+          const used = metered.jobs.reduce((sum, { ran }) => sum + (startSeconds + ran) * second, 0);
+          expect(metered.usd).toBeGreaterThanOrEqual(used - 1e-9);
+          const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
+          if (await readHead(store, run)) {
+            expect(execution).toEqual({ status: 'done' });
+            expect(['budget', 'completed']).toContain(outcome?.outcome);
+            expect(await isExported(store)).toBe(true);
+          } else {
+            expect(outcome?.error?.name).toBe('UserError');
+            expect(outcome?.reason).toMatch(/does not pay for evaluating the model even once/);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
