@@ -292,7 +292,10 @@ describe('functions', () => {
     expect(bundles.length).toBeGreaterThan(0);
     for (const file of bundles) {
       const script = `console.log(typeof (await import(${JSON.stringify(file)})).handler)`;
-      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+      const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+        env: { ...process.env, TEMPBALANCE_IDEMPOTENCY_TABLE: 'started' },
+      });
       expect(printed.trim()).toBe('function');
     }
   });
