@@ -83,11 +83,7 @@ interface Start {
 export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<Launched> {
   const { bucket } = ctx;
   const start = await startOf(ctx, input);
-  if (!start)
-    return {
-      status: 'superseded',
-      reason: 'the data set was replaced or deleted since, or its uploader starts the run',
-    };
+  if ('superseded' in start) return { status: 'superseded', reason: start.superseded };
   const { profile, key, versionId } = start;
   const store = s3Store({ client: ctx.s3, bucket });
   const text = await store.get(profileKey(profile));
@@ -105,9 +101,18 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   return startExecution(ctx, run);
 }
 
-/** The name of a run's first execution, or of a later one: unique, and at most 80 characters, as Step Functions wants it. */
+/** What Step Functions allows for the name of an execution. */
+const longestName = 80;
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);
+
+/** A name, or, where it is too long, its beginning and a digest of it. */
+const shortened = (name: string, longest: number): string =>
+  name.length <= longest ? name : `${name.slice(0, longest - 13)}-${digestOf(name)}`;
+
+/** The name of a run's first execution, or of a later one. */
 export const executionName = (name: string, number = 1): string =>
-  number === 1 ? name.slice(0, 80) : `${name.slice(0, 72)}-${number}`;
+  number === 1 ? shortened(name, longestName) : `${shortened(name, longestName - 5)}-${number}`;
 
 /** Starts the workflow on a run whose request is written; once for each name. */
 export async function startExecution(
@@ -128,10 +133,10 @@ export async function startExecution(
 function runName({ profile, key, versionId, occasion, name }: Start): string {
   if (name !== undefined) return `${profile}-${name}`;
   const identity = JSON.stringify([key, versionId ?? null, ...occasion]);
-  return `${profile}-${createHash('sha256').update(identity).digest('hex').slice(0, 12)}`;
+  return `${profile}-${digestOf(identity)}`;
 }
 
-async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | undefined> {
+async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | { readonly superseded: string }> {
   if ('detail' in input) {
     const { key, 'version-id': versionId } = input.detail.object;
     const profile = profileOfDataset(key);
@@ -143,9 +148,9 @@ async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | 
     }
     const newest = await versionOf(ctx, key);
     const isNewest = newest && (versionId === undefined || newest.versionId === versionId);
-    return isNewest && !newest.startedByUploader
-      ? { profile, key, versionId: newest.versionId, occasion: [] }
-      : undefined;
+    if (!isNewest) return { superseded: 'the data set was replaced or deleted since' };
+    if (newest.startedByUploader) return { superseded: 'who uploaded the data set starts the run' };
+    return { profile, key, versionId: newest.versionId, occasion: [] };
   }
   const { profile } = input;
   const key = ('dataset' in input ? input.dataset : undefined) ?? (await newestDataset(ctx, profile));

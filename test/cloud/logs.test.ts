@@ -4,7 +4,10 @@ import {
   PutLogEventsCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { describe, expect, it } from 'vitest';
+import { encodeJson } from '../../shared/checkpoints/json.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { formatLogLine, logGroups, logsClient, readLogs, sourceOf } from '../../shared/cloud/logs.ts';
+import { runCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { createStack } from '../support/stack.ts';
 
@@ -45,6 +48,11 @@ describe.skipIf(!deployment)('the logs of a run', () => {
     const later = await readLogs(client, groups, 'runs/a', new Date(start + 1500));
     expect(later).toHaveLength(2);
     client.destroy();
+
+    await deployment!.store.put(runKeys.request('runs/a'), encodeJson({}));
+    const { code, stdout } = await runCli(['cloud', 'logs', 'a', '--json']);
+    expect(code).toBe(0);
+    expect(stdout.trim().split('\n')).toEqual(read.map(({ text }) => text));
   });
 });
 
@@ -55,7 +63,7 @@ it('knows which function a log group is of', () => {
   expect(sourceOf('WorkflowLogsABCDEF01')).toBeUndefined();
 });
 
-it('are printed as plain lines', () => {
+it('prints lines plainly, and progress with its details', () => {
   const at = new Date('2026-11-24T10:00:00Z');
   const of = (text: string) => formatLogLine({ id: '1', at, source: 'prepare', text });
   expect(of(line('runs/a', 'read the data'))).toBe('2026-11-24T10:00:00.000Z  INFO   prepare         read the data');

@@ -179,3 +179,27 @@ describe('overrides of complete settings', () => {
     expect(override('dataset.path=moved.hdf5').dataset.path).toBe('/data/moved.hdf5');
   });
 });
+
+describe('paths', () => {
+  const settings = parseRunFile(
+    'model: { family: fno1d, weights: s3://bucket/weights/w.safetensors }\ndataset: { format: pdebench, path: d.hdf5 }\n',
+    'run.yaml',
+  );
+  const epochs = [parseOverride('training.epochs=7')];
+
+  it('count from the folder, but for addresses in S3', () => {
+    const { model, dataset, output } = overrideSettings(settings, epochs, { label: 'run', folder: '/here' });
+    expect([model.weights, dataset.path, output.folder]).toEqual([
+      's3://bucket/weights/w.safetensors',
+      '/here/d.hdf5',
+      '/here/runs',
+    ]);
+  });
+
+  it('are kept as they are where no folder is given', () => {
+    const { training, ...changed } = overrideSettings(settings, epochs, { label: 'run' });
+    const { training: before, ...rest } = settings;
+    expect(changed).toEqual(rest);
+    expect(training).toEqual({ ...before, epochs: 7 });
+  });
+});
