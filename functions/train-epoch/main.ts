@@ -1,4 +1,5 @@
 /** The training container: runs one training task, and tells by its exit code how it ended. */
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@aws-lambda-powertools/logger';
@@ -32,7 +33,7 @@ try {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
   const { store, take } = countedStore(s3Store({ client, bucket }));
   const region = required(process.env, 'AWS_REGION');
-  const job = jobLaps(required(process.env, 'AWS_BATCH_JOB_ID'), process.uptime);
+  const job = jobLaps(process.env.AWS_BATCH_JOB_ID ?? randomUUID(), process.uptime);
   const context = cloudContext({
     store,
     emit: (event) => emitEvent(logger, event),

@@ -15,7 +15,8 @@ export interface CloudOptions {
   readonly resources?: Resources;
   /** Absent in tasks that choose no machine. */
   readonly compute?: ComputeChoices | undefined;
-  readonly meter: Meter;
+  /** Absent where nothing is metered. */
+  readonly meter?: Meter;
   readonly interrupted?: () => boolean;
 }
 

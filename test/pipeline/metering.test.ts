@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readJson } from '../../shared/checkpoints/json.ts';
@@ -5,9 +6,13 @@ import { readHead, readHeadManifest } from '../../shared/checkpoints/manifest.ts
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { UserError } from '../../shared/core/errors.ts';
+import { readMeterEntries } from '../../shared/costs/meter.ts';
+import type { ProgressEvent } from '../../shared/pipeline/context.ts';
+import { metered } from '../../shared/pipeline/metering.ts';
 import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
-import { fakeConfig, run } from '../support/fake-run.ts';
+import { fakeConfig, fakeContext, run } from '../support/fake-run.ts';
+import { fakeWorkload } from '../support/fake-workload.ts';
 import { isExported, type JobStory, prices, runMetered } from '../support/metered-run.ts';
 
 /** Of the machine, in US dollars. */
@@ -78,6 +83,30 @@ describe('the meter', () => {
     const { cost } = await readRunReport(store, run);
     expect(cost).toEqual({ basis: 'meter', usd: expect.closeTo(usd, 12) });
     expect(entries.some(({ epoch }) => epoch === 3)).toBe(true);
+  });
+
+  it('has an entry of a function that is ended for want of time, and only one where it is not', async () => {
+    const store = memoryStore();
+    const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
+    const ctx = { ...fakeContext(store, fakeWorkload()), meter };
+    const use = { id: 'call', memoryGb: 2, seconds: () => 897, secondsLeft: 0 };
+    let atTheEnd: unknown;
+    await metered(ctx, run, 'SetRates', use, async () => {
+      while ((await store.list(run)).length === 0) await setImmediate();
+      atTheEnd = await readMeterEntries(store, run, 0);
+    });
+    expect(atTheEnd).toMatchObject([{ task: 'SetRates', seconds: 900, usd: expect.closeTo(1800 * 0.00002, 3) }]);
+    expect(await readMeterEntries(store, run, 0)).toEqual(atTheEnd);
+  });
+
+  it('fails no task when it can not be written', async () => {
+    const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
+    const events: ProgressEvent[] = [];
+    const full = { ...memoryStore(), putIfAbsent: () => Promise.reject(new Error('no room')) };
+    const ctx = { ...fakeContext(full, fakeWorkload(), { events }), meter };
+    const use = { id: 'call', memoryGb: 2, seconds: () => 1, secondsLeft: 900 };
+    expect(await metered(ctx, run, 'SetRates', use, async () => 'done')).toBe('done');
+    expect(events).toEqual([{ type: 'warning', message: 'what the task used could not be noted: no room' }]);
   });
 
   it('has entries without a price where the region has none and no budget needs one', async () => {
@@ -189,12 +218,12 @@ describe('a budget in dollars', () => {
         fc.constantFrom<number | 'auto'>(1, 3, 'auto'),
         async (usd, jobs, epochSeconds, functionSeconds, epochsPerTask) => {
           const config = fakeConfig({ training: { epochs: 6 }, compute: { epochsPerTask }, budget: { usd } });
-          const metered = await runMetered({ config, jobs, epochSeconds, functionSeconds });
-          const { execution, store } = metered;
-          expect(metered.usd).toBeLessThanOrEqual(usd + prices.lambdaGbSecond * 10);
-          for (const { limit, ran } of metered.jobs) expect(ran).toBeLessThanOrEqual(limit);
-          const used = metered.jobs.reduce((sum, { ran }) => sum + (startSeconds + ran) * second, 0);
-          expect(metered.usd).toBeGreaterThanOrEqual(used - 1e-9);
+          const story = await runMetered({ config, jobs, epochSeconds, functionSeconds });
+          const { execution, store } = story;
+          expect(story.usd).toBeLessThanOrEqual(usd + prices.lambdaGbSecond * 10);
+          for (const { limit, ran } of story.jobs) expect(ran).toBeLessThanOrEqual(limit);
+          const used = story.jobs.reduce((sum, { ran }) => sum + (startSeconds + ran) * second, 0);
+          expect(story.usd).toBeGreaterThanOrEqual(used - 1e-9);
           const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
           if (await readHead(store, run)) {
             expect(execution).toEqual({ status: 'done' });

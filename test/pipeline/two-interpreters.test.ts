@@ -15,6 +15,7 @@ import { runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { failedJob, spotInterruption, waitedInVain } from '../support/batch.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
+import { prices } from '../support/metered-run.ts';
 import { type Moto, motoMissing, type RanTask, startMoto, type Told, toldLocally } from '../support/replay.ts';
 
 const missing = motoMissing();
@@ -134,6 +135,15 @@ describe('the local interpreter and moto agree on', () => {
     const { locally } = await tell({ jobs: { 1: waitedInVain() } });
     const queues = locally.inputs.TrainEpoch!.map((job) => (job as { JobQueue: string }).JobQueue);
     expect(queues).toEqual(['queue-spot', ...Array(3).fill('queue-onDemand')]);
+  });
+
+  withMoto('a metered run, whose state has prices', async () => {
+    const config = fakeConfig({ training: { epochs: 2 }, budget: { usd: 1 } });
+    const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
+    const machine = { kind: 'fargate', vcpus: 4, memoryGb: 16 } as const;
+    const computeFor: TaskContext['computeFor'] = () => ({ queue: 'queue', definition: 'definition', machine });
+    const { locally } = await tell({ config, context: { meter, computeFor } });
+    expect(locally.inputs.CollectEpoch?.[0]).toMatchObject({ compute: { price: { usdPerSecond: 0.224 / 3600 } } });
   });
 
   withMoto('a stop for want of budget', async () => {
