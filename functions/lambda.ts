@@ -14,10 +14,12 @@ import { UserError } from '../shared/core/errors.ts';
 export const logger = new Logger();
 export const tracer = new Tracer();
 
-/** The store tries again by itself; AWS_ENDPOINT_URL points all clients elsewhere, for tests. */
-export const s3 = tracer.captureAWSv3Client(
-  new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined }),
-);
+/** AWS_ENDPOINT_URL points all clients elsewhere, for tests. */
+const forcePathStyle = process.env.AWS_ENDPOINT_URL !== undefined;
+/** For stores, which try again by themselves. */
+export const s3 = tracer.captureAWSv3Client(new S3Client({ maxAttempts: 1, forcePathStyle }));
+/** For single requests. */
+export const patientS3 = tracer.captureAWSv3Client(new S3Client({ maxAttempts: 6, forcePathStyle }));
 const sns = tracer.captureAWSv3Client(new SNSClient({}));
 
 /** Tells people, where the deployment has named a topic; a message that can't be sent fails no task. */
@@ -42,13 +44,16 @@ function parseInput(schema: z.ZodType): MiddlewareObj {
   };
 }
 
-/** Logs an error with its cause, and hands on what `explain` makes of it; its name is what the workflow decides by. */
+/**
+ * Logs an error with its cause, and hands on what `explain` makes of it; its name is what the workflow decides by. It isn't
+ * thrown here: what is around it has to see it too.
+ */
 function mapErrors(explain: (error: Error) => Error): MiddlewareObj {
   return {
     onError(request) {
       const error = explain(request.error as Error);
+      request.error = error;
       logger.error(error.message, error);
-      throw error;
     },
   };
 }

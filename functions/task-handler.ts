@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'aws-lambda';
@@ -32,11 +33,13 @@ interface Kept {
 /**
  * The handler of a task of the workflow.
  * @param open opens data, engines and solvers; absent where the task needs none, so that they are not in its bundle.
+ * @param forget whether nothing is kept for the next call: data sets of one run after the other would fill memory and disk.
  */
 export function taskHandler<Name extends TaskName>(
   name: Name,
   task: Task<Name>,
   open?: (options: ResourceOptions) => Resources,
+  { forget = false }: { forget?: boolean } = {},
 ) {
   const messages: Notification[] = [];
   let kept: Kept | undefined;
@@ -50,11 +53,13 @@ export function taskHandler<Name extends TaskName>(
   };
   const handle = async (message: { run: string }, call: Context) => {
     logger.appendKeys({ run: message.run });
+    messages.length = 0;
+    if (forget) kept = undefined;
     const { context } = keep();
     const output = await metered(context, message.run, name, useOf(call), () =>
       performTask(name, task, context, message),
     );
-    for (const notification of messages.splice(0)) await notify(notification);
+    for (const notification of messages) await notify(notification);
     return output;
   };
   return lambda(z.looseObject({ run: z.string() }), handle, (error) =>
@@ -82,6 +87,7 @@ function keepOpen(
   emit: (event: ProgressEvent) => void,
 ): Kept {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
+  rmSync(scratch, { recursive: true, force: true });
   const inputs = s3Inputs(s3, scratch);
   const { localPath } = inputs;
   const warn = (message: string) => emit({ type: 'warning', message });

@@ -19,7 +19,10 @@ const meter = 'runs/*/meter/*';
 const prices = 'prices/*';
 
 export const access = {
-  launch: { read: ['profiles/*', 'datasets/*', 'runs/*/request.json'], write: ['runs/*/request.json'] },
+  launch: {
+    read: ['profiles/*', 'datasets/*', 'weights/*', 'runs/*/request.json', 'runs/*/run.json', 'runs/*/outcome.json'],
+    write: ['runs/*/request.json'],
+  },
   prepare: {
     read: ['datasets/*', 'weights/*', prices, run],
     write: ['runs/*/run.json', ...heads, epochs, meter, 'rejected/*'],

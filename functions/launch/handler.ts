@@ -5,17 +5,17 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { required } from '../../shared/cloud/environment.ts';
 import { type LaunchInput, launch, launchInputSchema } from '../../shared/cloud/launch.ts';
 import { UserError } from '../../shared/core/errors.ts';
-import { lambda, logger, notify, s3, tracer } from '../lambda.ts';
+import { lambda, logger, notify, patientS3, tracer } from '../lambda.ts';
 
 const sfn = tracer.captureAWSv3Client(new SFNClient({}));
 
-/** What makes two events the same start. */
-const identity = '[profile, dataset, name, schedule, time, detail.object.key, detail.object."version-id"]';
+/** What makes two events the same start; a person who asks has none, and is answered anew each time. */
+const identity = 'detail.object.[key, "version-id"] || schedule && [schedule, time]';
 
 /** Starts a run. What a person has to mend is told and not thrown: the event would come again and again. */
 async function start(input: LaunchInput) {
   const ctx = {
-    s3,
+    s3: patientS3,
     sfn,
     bucket: required(process.env, 'TEMPBALANCE_BUCKET'),
     stateMachine: required(process.env, 'TEMPBALANCE_STATE_MACHINE'),
@@ -37,6 +37,10 @@ export const handler = lambda(launchInputSchema, start).use(
     persistenceStore: new DynamoDBPersistenceLayer({
       tableName: required(process.env, 'TEMPBALANCE_IDEMPOTENCY_TABLE'),
     }),
-    config: new IdempotencyConfig({ eventKeyJmesPath: identity, expiresAfterSeconds: 6 * 3600 }),
+    config: new IdempotencyConfig({
+      eventKeyJmesPath: identity,
+      expiresAfterSeconds: 6 * 3600,
+      throwOnNoIdempotencyKey: false,
+    }),
   }),
 );

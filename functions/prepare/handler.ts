@@ -1,7 +1,7 @@
 import { refusePoison } from '../../shared/cloud/reject.ts';
 import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { prepare } from '../../shared/pipeline/tasks/prepare.ts';
-import { s3 } from '../lambda.ts';
+import { patientS3 } from '../lambda.ts';
 import { taskHandler } from '../task-handler.ts';
 
-export const handler = taskHandler('Prepare', refusePoison(s3, prepare), openedOnce);
+export const handler = taskHandler('Prepare', refusePoison(patientS3, prepare), openedOnce, { forget: true });

@@ -43,7 +43,7 @@ const plans = {
     package: 'image',
     minutes: 15,
     memory: 'large',
-    scratch: 8,
+    scratch: 10,
     choosesCompute: true,
   },
   'collect-epoch': {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { mkdir, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { S3Client } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { downloadTo } from '../checkpoints/s3-download.ts';
-import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
+import { UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 
 /** Data sets and weights on this machine. */
@@ -11,6 +13,24 @@ export interface Inputs {
   /** A text with the addresses of inputs in place of where they lie on this machine. */
   withAddresses(text: string): string;
 }
+
+/** @throws UserError when an object is larger than what is free here. */
+async function refuseWithoutRoom(client: S3Client, { bucket, key, versionId }: S3Location, scratch: string) {
+  await mkdir(scratch, { recursive: true });
+  const { bavail, bsize } = await statfs(scratch);
+  const head = new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId });
+  const size = await client.send(head).then(
+    ({ ContentLength = 0 }) => ContentLength,
+    () => 0,
+  );
+  if (size <= bavail * bsize) return;
+  throw new UserError(`has ${gigabytes(size)} GB, more than the ${gigabytes(bavail * bsize)} GB that fit here`, {
+    where: `s3://${bucket}/${key}`,
+    remedy: 'Store fewer samples, time steps or points, in float32, or split the data set.',
+  });
+}
+
+const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
 
 /** Fetches data sets and weights out of S3 into `scratch`, each once; other paths are left as they are. */
 export function s3Inputs(client: S3Client, scratch: string): Inputs {
@@ -21,6 +41,7 @@ export function s3Inputs(client: S3Client, scratch: string): Inputs {
     const digest = createHash('sha256').update(address).digest('hex').slice(0, 16);
     const path = join(scratch, digest, basename(object.key));
     addresses.set(path, address);
+    await refuseWithoutRoom(client, { bucket, ...object }, scratch);
     await downloadTo(path, object, { client, bucket });
     return path;
   };

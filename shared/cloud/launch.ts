@@ -3,10 +3,14 @@ import { createHash } from 'node:crypto';
 import { HeadObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
 import { ExecutionAlreadyExists, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { encodeJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { s3Store } from '../checkpoints/s3-store.ts';
+import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
+import { readRequest } from '../pipeline/records.ts';
 import { datasetFolder, isProfileName, profileKey, profileOfDataset, profileSettings } from './profile.ts';
 
 const profileField = z.string().refine(isProfileName, 'must be letters, digits, ".", "_" and "-", 60 at most');
@@ -94,11 +98,44 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
     });
   }
   const address = `s3://${bucket}/${key}${versionId === undefined ? '' : `?versionId=${versionId}`}`;
-  const config = profileSettings(new TextDecoder().decode(text.bytes), bucket, profile, address);
+  const settings = profileSettings(new TextDecoder().decode(text.bytes), bucket, profile, address);
   const run = `runs/${runName(start)}`;
-  const request = { version: 1, config, source: `s3://${bucket}/${profileKey(profile)}`, overrides: [] };
-  await store.putIfAbsent(runKeys.request(run), encodeJson(request));
+  await requestRun(store, run, await withPinnedWeights(ctx, settings), `s3://${bucket}/${profileKey(profile)}`);
   return startExecution(ctx, run);
+}
+
+/** The settings with the version of the weights that there is now: a run begins from the weights it was checked with. */
+async function withPinnedWeights(ctx: LaunchContext, config: RunConfig): Promise<RunConfig> {
+  const { weights } = config.model;
+  if (weights === undefined) return config;
+  const { key, versionId } = parseS3Uri(weights);
+  if (versionId !== undefined) return config;
+  const version = await versionOf(ctx, key);
+  if (!version) {
+    throw new UserError('there are no such weights', { where: weights, remedy: 'Upload them, or mend model.weights.' });
+  }
+  const pinned = version.versionId === undefined ? weights : `${weights}?versionId=${version.versionId}`;
+  return { ...config, model: { ...config.model, weights: pinned } };
+}
+
+/**
+ * Writes a run's request. Other settings take the place of those that a run failed with before anything was made of it.
+ * @throws UserError when the run has begun with other settings, or may be about to.
+ */
+async function requestRun(store: ArtifactStore, run: string, config: RunConfig, source: string): Promise<void> {
+  const key = runKeys.request(run);
+  const request = encodeJson({ version: 1, config, source, overrides: [] });
+  if ((await store.putIfAbsent(key, request)) !== undefined) return;
+  const { config: before } = await readRequest(store, run);
+  if (JSON.stringify(before) === JSON.stringify(config)) return;
+  const hasFailedUnmade = !(await store.get(runKeys.record(run))) && (await store.get(runKeys.outcome(run)));
+  if (!hasFailedUnmade) {
+    throw new UserError('a run of this name was started with other settings or data', {
+      where: run.split('/').at(-1)!,
+      remedy: 'Give the new one a name of its own: `name`, or --name <name> on the command line.',
+    });
+  }
+  await store.put(key, request);
 }
 
 /** What Step Functions allows for the name of an execution. */
@@ -124,7 +161,10 @@ export async function startExecution(
     await sfn.send(new StartExecutionCommand({ stateMachineArn: stateMachine, name, input: JSON.stringify({ run }) }));
     return { status: 'started', run, reason: `execution ${name}` };
   } catch (error) {
-    if (error instanceof ExecutionAlreadyExists) return { status: 'exists', run, reason: `execution ${name}` };
+    if (error instanceof ExecutionAlreadyExists) {
+      const wayOn = 'where it failed, `tempbalance cloud resume` goes on with it; a `name` makes another run';
+      return { status: 'exists', run, reason: `execution ${name} was started before: ${wayOn}` };
+    }
     throw error;
   }
 }
@@ -153,7 +193,14 @@ async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | 
     return { profile, key, versionId: newest.versionId, occasion: [] };
   }
   const { profile } = input;
-  const key = ('dataset' in input ? input.dataset : undefined) ?? (await newestDataset(ctx, profile));
+  const asked = 'dataset' in input ? input.dataset : undefined;
+  if (asked !== undefined && profileOfDataset(asked) !== profile) {
+    throw new UserError('is not a data set of this profile', {
+      where: `s3://${ctx.bucket}/${asked}`,
+      remedy: `Its data sets lie below ${datasetFolder(profile)}.`,
+    });
+  }
+  const key = asked ?? (await newestDataset(ctx, profile));
   const version = await versionOf(ctx, key);
   if (!version) throw new UserError('there is no such data set', { where: `s3://${ctx.bucket}/${key}` });
   const { versionId } = version;

@@ -32,14 +32,12 @@ export function profileSettings(text: string, bucket: string, profile: string, d
 }
 
 function addressOf(path: string, bucket: string, label: string): string {
-  if (path.startsWith('s3://')) return path;
-  if (path.startsWith('/') || path.startsWith('~') || path.split('/').includes('..')) {
-    throw new UserError(`model.weights: ${path} is a path on some machine`, {
-      where: label,
-      remedy: 'Upload the file to weights/ in the bucket, and write weights/<file>.',
-    });
-  }
-  return `s3://${bucket}/${path.replace(/^\.\//, '')}`;
+  const key = path.replace(`s3://${bucket}/`, '').replace(/^\.\//, '');
+  if (key.startsWith('weights/') && !key.split('/').includes('..')) return `s3://${bucket}/${key}`;
+  throw new UserError(`model.weights: ${path} does not lie below weights/ in the bucket`, {
+    where: label,
+    remedy: 'Upload the file there, and write weights/<file>.',
+  });
 }
 
 /**

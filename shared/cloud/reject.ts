@@ -1,16 +1,20 @@
 /** Data sets that no run can be made of. */
 import { CopyObjectCommand, DeleteObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { runKeys } from '../checkpoints/run-keys.ts';
-import { parseS3Uri } from '../checkpoints/s3-uri.ts';
-import { UserError } from '../core/errors.ts';
+import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
+import { BrokenInputError, messageOf, UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { readRequest } from '../pipeline/records.ts';
 import type { Task } from '../pipeline/tasks/perform.ts';
 import { profileOfDataset } from './profile.ts';
 
+/** What S3 copies in one request. */
+const largestCopy = 5 * 10 ** 9;
+
 /**
- * Prepare, which moves a data set that it refuses out of the way, to `rejected/<profile>/`, with a report beside it: a
- * schedule would take it up again and again. A newer version that has come meanwhile stays.
+ * Prepare, which moves a data set that is itself broken out of the way, to `rejected/<profile>/`, with a report beside it: a
+ * schedule would take it up again and again. What settings ask of an intact file in vain is no reason to move it. A newer
+ * version that has come meanwhile stays, and so does a file too large to be copied at once.
  */
 export function refusePoison(s3: S3Client, prepare: Task<'Prepare'>): Task<'Prepare'> {
   return async (ctx, message) => {
@@ -22,16 +26,18 @@ export function refusePoison(s3: S3Client, prepare: Task<'Prepare'>): Task<'Prep
       const address = config.dataset.path;
       const reason = isNew ? await reasonAgainst(ctx, error, address) : undefined;
       if (reason === undefined) throw error;
-      const report = await rejectDataset(s3, ctx, address, { run: message.run, reason });
-      if (report === undefined) throw error;
-      throw new UserError(`${reason}\n  The data set was moved; its report: ${report}`, { cause: error });
+      const report = await rejectDataset(s3, ctx, address, { run: message.run, reason }).catch((failure: unknown) => {
+        ctx.emit({ type: 'warning', message: `the data set could not be moved: ${messageOf(failure)}` });
+      });
+      if (!report) throw error;
+      throw new UserError(`${reason}\n  The data set was refused; the report: ${report}`, { cause: error });
     }
   };
 }
 
-/** What an error says against a data set; undefined when it is about something else. */
+/** What an error says against a data set itself; undefined when it is about something else. */
 async function reasonAgainst(ctx: TaskContext, error: unknown, address: string): Promise<string | undefined> {
-  if (!(error instanceof UserError) || !address.startsWith('s3://')) return undefined;
+  if (!(error instanceof BrokenInputError) || !address.startsWith('s3://')) return undefined;
   const path = await ctx.localPath(address).catch(() => undefined);
   return path !== undefined && error.where?.startsWith(path) ? error.message.replaceAll(path, address) : undefined;
 }
@@ -47,23 +53,44 @@ async function rejectDataset(
   const profile = profileOfDataset(key);
   if (profile === undefined || store.label !== `s3://${bucket}`) return undefined;
   const target = `rejected/${profile}/${run.split('/').at(-1)}/${key.split('/').at(-1)}`;
-  const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
-  const source = `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}${version}`;
-  await s3.send(new CopyObjectCommand({ Bucket: bucket, Key: target, CopySource: source }));
+  const isMoved = await moveVersion(s3, { bucket, key, versionId }, target);
   const report = `${target}.report.txt`;
+  const place = isMoved
+    ? `It was ${address}, and is now s3://${bucket}/${target}.`
+    : `It is still ${address}: delete it, or no schedule of ${profile} gets past it.`;
   const lines = [
-    `Rejected on ${now().toISOString()}: no run can be made of this data set.`,
+    `Refused on ${now().toISOString()}: no run can be made of this data set.`,
     '',
     reason,
     '',
-    `It was ${address}, and is now s3://${bucket}/${target}.`,
+    place,
     `Mend it and upload it to s3://${bucket}/datasets/${profile}/ again.`,
     '',
   ];
   await store.put(report, new TextEncoder().encode(lines.join('\n')));
-  const newest = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-  if (versionId === undefined || newest.VersionId === versionId) {
-    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
-  }
   return `s3://${bucket}/${report}`;
+}
+
+/** Copies a version of an object, and deletes the object where that version is the newest; false where it is too large. */
+async function moveVersion(s3: S3Client, { bucket, key, versionId }: S3Location, target: string): Promise<boolean> {
+  const source = `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+  const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
+  const named = { Bucket: bucket, Key: key };
+  const { ContentLength: size = 0 } = await s3.send(new HeadObjectCommand({ ...named, VersionId: versionId }));
+  if (size > largestCopy) return false;
+  await s3.send(
+    new CopyObjectCommand({
+      Bucket: bucket,
+      Key: target,
+      CopySource: `${source}${version}`,
+      TaggingDirective: 'REPLACE',
+    }),
+  );
+  const newest = await s3.send(new HeadObjectCommand(named)).catch((error: unknown) => {
+    if ((error as { name?: string }).name !== 'NotFound') throw error;
+  });
+  if (newest && (versionId === undefined || newest.VersionId === versionId)) {
+    await s3.send(new DeleteObjectCommand(named));
+  }
+  return true;
 }

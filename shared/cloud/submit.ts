@@ -4,10 +4,9 @@ import { basename } from 'node:path';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
-import { readRequest } from '../pipeline/records.ts';
 import { executionName, launch, launchInputSchema } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
-import { isProfileName, profileSettings, profileText } from './profile.ts';
+import { isProfileName, profileText } from './profile.ts';
 import { nameOf } from './runs.ts';
 import { type Uploaded, uploadDataset, uploadProfile, uploadWeights } from './upload.ts';
 
@@ -52,18 +51,10 @@ export async function submit(
     { path: ['dataset', 'path'], value: dataset.key },
     ...(sentWeights ? [{ path: ['model', 'weights'], value: sentWeights.key }] : []),
   ]);
-  const wanted = profileSettings(text, cloud.bucket, profile, dataset.address);
   told('profile', await uploadProfile(cloud, text, profile));
 
   const { run } = await launch(cloud, { profile, dataset: dataset.key, ...(name === undefined ? {} : { name }) });
   if (run === undefined) throw new RunError('no run was started', { where: profile });
-  const { config: found } = await readRequest(cloud.store, run);
-  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
-    throw new UserError('a run of this name was started with other settings or data', {
-      where: nameOf(run),
-      remedy: 'Give the new one another name: --name <name>.',
-    });
-  }
   return { run, execution: executionName(nameOf(run)) };
 }
 

@@ -25,6 +25,9 @@ export class UserError extends ExplainedError {
   override readonly name: string = 'UserError';
 }
 
+/** What a user gave is itself broken, whatever the settings ask of it. */
+export class BrokenInputError extends UserError {}
+
 /** Something outside failed in a way that may pass (store, network, disk): the workflow retries it with backoff. */
 export class TransientError extends ExplainedError {
   override readonly name: string = 'TransientError';

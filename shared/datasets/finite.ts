@@ -1,4 +1,4 @@
-import { UserError } from '../core/errors.ts';
+import { BrokenInputError } from '../core/errors.ts';
 import type { Trajectories } from './trajectories.ts';
 
 const shown = 3;
@@ -21,7 +21,7 @@ export function refuseNonFinite(where: string, data: Trajectories, strides: Kept
   if (count === 0) return;
   const places = bad.map((index) => `  ${placeOf(data, index, strides)}`).join('\n');
   const more = count > bad.length ? `\n  and ${count - bad.length} more` : '';
-  throw new UserError(`${count} of the ${data.values.length} values read are not finite:\n${places}${more}`, {
+  throw new BrokenInputError(`${count} of the ${data.values.length} values read are not finite:\n${places}${more}`, {
     where,
     remedy: 'Remove or repair those samples: a solver that blew up is the usual cause.',
   });

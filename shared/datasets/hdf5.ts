@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Dataset } from 'h5wasm/node';
-import { UserError } from '../core/errors.ts';
+import { BrokenInputError, UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { elementCount, formatShape } from '../tensors/tensor.ts';
 
@@ -39,20 +39,20 @@ function openingFailed(path: string, cause: unknown): UserError {
   const reason = deepestReason(cause);
   const sizes = /truncated file: eof = (\d+).*stored_eof = (\d+)/.exec(reason);
   if (sizes) {
-    return new UserError(`is cut off: it has ${sizes[1]} of its ${sizes[2]} bytes`, {
+    return new BrokenInputError(`is cut off: it has ${sizes[1]} of its ${sizes[2]} bytes`, {
       where: path,
       remedy: 'Fetch or write the file again.',
       cause,
     });
   }
   if (reason.includes('signature not found')) {
-    return new UserError('is not an HDF5 file', {
+    return new BrokenInputError('is not an HDF5 file', {
       where: path,
       remedy: 'Point `dataset.path` at a file in HDF5 format (.hdf5, .h5).',
       cause,
     });
   }
-  return new UserError(`can't be opened as HDF5: ${reason}`, {
+  return new BrokenInputError(`can't be opened as HDF5: ${reason}`, {
     where: path,
     remedy: 'The file is probably damaged: fetch or write it again.',
     cause,
@@ -68,7 +68,7 @@ async function checkIsFilledFile(path: string): Promise<void> {
     throw new UserError('is not a file', { where: path, remedy: 'Point `dataset.path` at one HDF5 file.' });
   }
   if (status.size === 0) {
-    throw new UserError('is empty (0 bytes)', { where: path, remedy: 'Fetch or write the file again.' });
+    throw new BrokenInputError('is empty (0 bytes)', { where: path, remedy: 'Fetch or write the file again.' });
   }
 }
 
@@ -98,7 +98,7 @@ function numericDataset(path: string, name: string, dataset: Dataset): Hdf5Datas
         const values = toFloat32(block);
         if (values) return values;
       } catch (cause) {
-        throw new UserError(`dataset "${name}" ${formatShape(shape)} can't be read: ${deepestReason(cause)}`, {
+        throw new BrokenInputError(`dataset "${name}" ${formatShape(shape)} can't be read: ${deepestReason(cause)}`, {
           where: path,
           remedy: 'The file is probably damaged, or compressed by a filter that is not built in: write it again.',
           cause,

@@ -1,6 +1,6 @@
 /** PDEBench (Takamoto et al., NeurIPS 2022): one HDF5 file with an array of trajectories, or one array per variable. */
 import { z } from 'zod';
-import { UserError } from '../core/errors.ts';
+import { BrokenInputError, UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
 import { elementCount, formatShape } from '../tensors/tensor.ts';
 import type { DatasetFormat } from './dataset.ts';
@@ -102,7 +102,7 @@ function coordinatesIn(file: Hdf5File, path: string): (Float32Array | undefined)
     const values = dataset.read([{ start: 0, count: dataset.shape[0]!, stride: 1 }]);
     const bad = values.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) {
-      throw new UserError(`coordinate ${bad} is ${values[bad]}`, {
+      throw new BrokenInputError(`coordinate ${bad} is ${values[bad]}`, {
         where: `${path}: dataset "${name}"`,
         remedy: 'Repair the coordinates, or leave them out for a uniform grid.',
       });

@@ -16,10 +16,15 @@ describe.skipIf(!deployment)('launching', () => {
       profile({ model: { ...smallRun.model, weights: 'weights/base.safetensors' } }),
     );
     const version = await deployed.upload('datasets/a/deep/data.hdf5', 'data');
+    expect(await deployed.invoke('launch', { profile: 'a' })).toMatchObject({
+      status: 'rejected',
+      reason: expect.stringContaining('weights/base.safetensors: there are no such weights'),
+    });
+    const weights = await deployed.upload('weights/base.safetensors', 'weights');
     const launched = await deployed.invoke('launch', { profile: 'a' });
     expect(launched).toMatchObject({ status: 'started', run: expect.stringMatching(/^runs\/a-[0-9a-f]{12}$/) });
     const { config, source } = await readRequest(deployed.store, (launched as { run: string }).run);
-    expect(config.model.weights).toBe(`s3://${deployed.bucket}/weights/base.safetensors`);
+    expect(config.model.weights).toBe(`s3://${deployed.bucket}/weights/base.safetensors?versionId=${weights}`);
     expect(config.dataset.path).toBe(`s3://${deployed.bucket}/datasets/a/deep/data.hdf5?versionId=${version}`);
     expect(source).toBe(`s3://${deployed.bucket}/profiles/a.yaml`);
   });
@@ -54,7 +59,7 @@ describe.skipIf(!deployment)('launching', () => {
   it.each([
     [
       'a profile that is not there',
-      { profile: 'nobody', dataset: 'datasets/c/data.hdf5' },
+      { profile: 'nobody', dataset: 'datasets/nobody/data.hdf5' },
       /profiles\/nobody.yaml: there is no such profile/,
     ],
     [
@@ -64,6 +69,7 @@ describe.skipIf(!deployment)('launching', () => {
     ],
     ['a profile without data sets', { profile: 'empty' }, /datasets\/empty\/: holds no data set/],
   ])('is refused for %s, without an error that would bring the event back', async (_, event, reason) => {
+    await deployed.upload('datasets/nobody/data.hdf5', 'data');
     expect(await deployed.invoke('launch', event)).toMatchObject({
       status: 'rejected',
       reason: expect.stringMatching(reason),
@@ -84,8 +90,32 @@ describe.skipIf(!deployment)('launching', () => {
     );
     await deployed.upload('datasets/e/data.hdf5', 'data');
     expect(await deployed.invoke('launch', { profile: 'e' })).toMatchObject({
-      reason: expect.stringContaining('/home/me/base.safetensors is a path on some machine'),
+      reason: expect.stringContaining('/home/me/base.safetensors does not lie below weights/ in the bucket'),
     });
+  });
+
+  it('takes the profile as it is now for a run that failed before anything was made of it, and for no other', async () => {
+    await deployed.upload('profiles/f.yaml', profile());
+    await deployed.upload('datasets/f/data.hdf5', 'data');
+    const { run } = (await deployed.invoke('launch', { profile: 'f' })) as { run: string };
+    await deployed.upload('profiles/f.yaml', profile({ training: { ...smallRun.training, epochs: 9 } }));
+    const refused = {
+      status: 'rejected',
+      reason: expect.stringMatching(/was started with other settings.*`name`/s),
+    };
+    expect(await deployed.invoke('launch', { profile: 'f' })).toMatchObject(refused);
+    await deployed.upload(`${run}/outcome.json`, 'it failed');
+    expect(await deployed.invoke('launch', { profile: 'f' })).toMatchObject({ run });
+    expect((await readRequest(deployed.store, run)).config.training.epochs).toBe(9);
+    await deployed.upload(`${run}/run.json`, 'a record');
+    await deployed.upload('profiles/f.yaml', profile());
+    expect(await deployed.invoke('launch', { profile: 'f' })).toMatchObject(refused);
+    expect((await readRequest(deployed.store, run)).config.training.epochs).toBe(9);
+  });
+
+  it('refuses a data set of another profile', async () => {
+    const launched = await deployed.invoke('launch', { profile: 'f', dataset: 'datasets/a/deep/data.hdf5' });
+    expect(launched).toMatchObject({ reason: expect.stringContaining('is not a data set of this profile') });
   });
 
   it('refuses input that is none of these', async () => {

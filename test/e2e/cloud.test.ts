@@ -136,7 +136,7 @@ describe.skipIf(!deployment)('a deployed run', () => {
     expect(report).toContain(`s3://${deployed.bucket}/${key}?versionId=${version}: is not an HDF5 file`);
     const outcome = await readJson(deployed.store, runKeys.outcome(run), outcomeSchema);
     expect(outcome).toMatchObject({ outcome: 'failed', error: { name: 'UserError' } });
-    expect(outcome!.reason).toContain(`its report: s3://${deployed.bucket}/${rejected[1]}`);
+    expect(outcome!.reason).toContain(`the report: s3://${deployed.bucket}/${rejected[1]}`);
     expect(await deployed.invoke('launch', { profile: 'poison' })).toMatchObject({
       status: 'rejected',
       reason: expect.stringContaining('holds no data set'),

@@ -116,6 +116,11 @@ function usersFault(error: unknown, request: Request): [what: string, remedy: st
   const region = Region ?? $response?.headers?.['x-amz-bucket-region'] ?? "the bucket's region";
   const name = nameOf(error);
   switch (name) {
+    case 'NoSuchVersion':
+      return [
+        'this version of the object is gone',
+        'It was replaced, and replaced versions are kept only so long (`retention.replacedDays`): upload it again and start a new run.',
+      ];
     case 'NoSuchBucket':
     case 'InvalidBucketName':
       return ['there is no such bucket', 'Check its name, and the account that the credentials belong to.'];
