@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { messageOf, UserError } from '../../shared/core/errors.ts';
 import { formatTable } from '../../shared/core/table.ts';
 import type { RunSummary } from '../../shared/pipeline/run-summary.ts';
-import { formatDuration, formatNumber } from '../../shared/reports/format.ts';
+import { formatDuration, formatNumber, formatUsd } from '../../shared/reports/format.ts';
 import { type CliCommand, jsonOption, print } from '../command.ts';
 
 export const runsCommand: CliCommand<{ json?: boolean }> = {
@@ -27,14 +27,19 @@ export const runsCommand: CliCommand<{ json?: boolean }> = {
     if (json) print(JSON.stringify(summaries, null, 2));
     else if (summaries.length === 0) print(`no runs in ${join(folder, '')}`);
     else
-      print(formatTable([['run', 'outcome', 'epoch', 'metric', 'best', 'at epoch', 'time'], ...summaries.map(rowOf)]));
+      print(
+        formatTable([
+          ['run', 'outcome', 'epoch', 'metric', 'best', 'at epoch', 'time', 'cost'],
+          ...summaries.map(rowOf),
+        ]),
+      );
     return 0;
   },
 };
 
 function rowOf(summary: RunSummary | { run: string; unreadable: string }): string[] {
   if ('unreadable' in summary) return [summary.run, 'unreadable', '', summary.unreadable.split('\n')[0]!];
-  const { run, outcome, epoch, epochs, metric, best, seconds } = summary;
+  const { run, outcome, epoch, epochs, metric, best, seconds, usd } = summary;
   return [
     run,
     outcome,
@@ -43,5 +48,6 @@ function rowOf(summary: RunSummary | { run: string; unreadable: string }): strin
     formatNumber(best?.value ?? null),
     String(best?.epoch ?? '-'),
     formatDuration(seconds),
+    formatUsd(usd),
   ];
 }

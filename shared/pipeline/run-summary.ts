@@ -3,6 +3,7 @@ import { readJson } from '../checkpoints/json.ts';
 import { readHead, readHeadManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import type { Outcome, Progress } from '../decisions/decide.ts';
+import { spentUsd } from '../decisions/spending.ts';
 import { outcomeSchema, readProgress, readRequest } from './records.ts';
 
 /** A run in a line. */
@@ -16,7 +17,7 @@ export interface RunSummary {
   readonly metric: string;
   readonly best: Progress['best'];
   readonly seconds: number;
-  /** What it has cost, where that is metered. */
+  /** What its commits have counted, in US dollars; null where nothing is metered. */
   readonly usd: number | null;
 }
 
@@ -35,6 +36,6 @@ export async function summariseRun(store: ArtifactStore, run: string): Promise<R
     metric: config.convergence.metric,
     best: progress?.best ?? null,
     seconds: progress?.seconds ?? 0,
-    usd: progress?.usd ?? null,
+    usd: (progress && spentUsd(progress, config.budget)) ?? null,
   };
 }

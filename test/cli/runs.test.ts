@@ -42,6 +42,21 @@ it('trains, lists, reports, and goes on with a finished run for more epochs', as
   ]);
 });
 
+it('says what a run on a machine with a price has cost, and refuses a budget in dollars without one', async () => {
+  const cwd = await temporaryFolder();
+  const runFile = await writeRunFile(cwd, { training: { epochs: 1 }, budget: { usd: 100 } });
+  const refused = await runCli(['train', runFile], { cwd });
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('budget.usd: a budget in dollars needs budget.usdPerHour');
+
+  expect((await runCli(['train', runFile, '--set', 'budget.usdPerHour=36'], { cwd })).code).toBe(0);
+  const [listed] = JSON.parse((await runCli(['runs', '--json'], { cwd })).stdout);
+  expect(listed.usd).toBeCloseTo(listed.seconds / 100, 12);
+  expect((await runCli(['runs'], { cwd })).stdout).toMatch(/cost\nsmall .* USD/);
+  const [report] = JSON.parse((await runCli(['report', 'small', '--json'], { cwd })).stdout);
+  expect(report.cost).toEqual({ usd: listed.usd, basis: 'usdPerHour' });
+});
+
 it('prints one JSON event a line', async () => {
   const folder = await temporaryFolder();
   const { stdout } = await runCli(['train', await writeRunFile(folder), '--json']);
