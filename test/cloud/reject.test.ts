@@ -6,6 +6,7 @@ import { BrokenInputError, UserError } from '../../shared/core/errors.ts';
 import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { fakeConfig, fakeContext } from '../support/fake-run.ts';
+import { fakeWorkload } from '../support/fake-workload.ts';
 
 const deployment = await startDeployment();
 const local = '/scratch/data.hdf5';
@@ -24,7 +25,7 @@ describe.skipIf(!deployment)('a refused data set', () => {
     await deployed.store.put(runKeys.request(run), encodeJson(request));
     const events: ProgressEvent[] = [];
     const ctx = {
-      ...fakeContext(deployed.store),
+      ...fakeContext(deployed.store, fakeWorkload()),
       localPath: async () => local,
       emit: (event: ProgressEvent) => void events.push(event),
     };
