@@ -1,4 +1,5 @@
 import type { RunConfig } from '../config/run-file.ts';
+import { messageOf } from '../core/errors.ts';
 import { openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { SolverChoice } from '../spectra/solvers/solver.ts';
@@ -32,7 +33,7 @@ function once<Key, Opened>(known: Map<Key, Promise<Opened>>, key: Key, open: () 
 export function openedOnce({ localPath, warn, solver = 'auto' }: ResourceOptions): Resources {
   const plans = new Map<string, Promise<TrajectoryPlan>>();
   const workloads = new Map<string, Promise<Workload>>();
-  const solvers = new Map<number, Promise<SpectraPool>>();
+  const solvers = new Map<string, Promise<SpectraPool>>();
   const plan = (config: RunConfig) =>
     once(plans, keyOf(config), async () => {
       const path = await localPath(config.dataset.path);
@@ -43,12 +44,19 @@ export function openedOnce({ localPath, warn, solver = 'auto' }: ResourceOptions
     openWorkload: (config) =>
       once(workloads, keyOf(config), async () => startWorkload(await plan(config), config, warn)),
     openSolver(flops, recorded) {
+      const keyFor = (choice: SolverChoice) => `${choice} ${flops}`;
       const options = { flops, note: warn };
-      return once(solvers, flops, () =>
-        solver === 'auto'
-          ? openSolver(solverChoiceOf(recorded), options).catch(() => openSolver('auto', options))
-          : openSolver(solver, options),
-      );
+      const opened = (choice: SolverChoice) =>
+        once(solvers, keyFor(choice), async () => {
+          const pool = await openSolver(choice, options);
+          solvers.set(keyFor(solverChoiceOf(pool.solver)), Promise.resolve(pool));
+          return pool;
+        });
+      if (solver !== 'auto') return opened(solver);
+      return opened(solverChoiceOf(recorded)).catch((error) => {
+        warn(messageOf(error));
+        return opened('auto');
+      });
     },
   };
 }
