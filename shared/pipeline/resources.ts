@@ -17,6 +17,8 @@ export interface ResourceOptions {
   readonly warn: (message: string) => void;
   /** Other than `auto`: instead of what the run has on record. */
   readonly solver?: SolverChoice;
+  /** Whether this machine is there for its GPU. */
+  readonly hasGpu?: boolean;
 }
 
 const keyOf = ({ model, dataset, training }: RunConfig) => JSON.stringify({ model, dataset, training });
@@ -30,7 +32,7 @@ function once<Key, Opened>(known: Map<Key, Promise<Opened>>, key: Key, open: () 
 }
 
 /** Data, models, engines and solvers, each opened once in this process. */
-export function openedOnce({ localPath, warn, solver = 'auto' }: ResourceOptions): Resources {
+export function openedOnce({ localPath, warn, solver = 'auto', hasGpu }: ResourceOptions): Resources {
   const plans = new Map<string, Promise<TrajectoryPlan>>();
   const workloads = new Map<string, Promise<Workload>>();
   const solvers = new Map<string, Promise<SpectraPool>>();
@@ -42,7 +44,7 @@ export function openedOnce({ localPath, warn, solver = 'auto' }: ResourceOptions
   return {
     planWorkload: plan,
     openWorkload: (config) =>
-      once(workloads, keyOf(config), async () => startWorkload(await plan(config), config, warn)),
+      once(workloads, keyOf(config), async () => startWorkload(await plan(config), config, warn, hasGpu)),
     openSolver(flops, recorded) {
       const keyFor = (choice: SolverChoice) => `${choice} ${flops}`;
       const options = { flops, note: warn };

@@ -23,7 +23,9 @@ export const trainingSchema = z
     engine: z
       .enum(['auto', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
       .default('auto')
-      .describe('What computes: auto takes tfjs-node-gpu or tfjs-node where installed, else wasm.'),
+      .describe(
+        'What computes: auto takes tfjs-node-gpu or tfjs-node where installed, else wasm; a deployed job with a GPU fails rather than go without it.',
+      ),
   })
   .describe('How to train.');
 export type TrainingConfig = z.infer<typeof trainingSchema>;

@@ -143,6 +143,16 @@ describe.skipIf(!deployment)('a deployed run', () => {
     });
   });
 
+  it('fails on a machine whose GPU can not be used, rather than train on it without', { timeout: 60_000 }, async () => {
+    await deployed.upload('profiles/lost.yaml', stringify({ ...smallRun, compute: 'gpu', output: {} }));
+    await deployed.upload('datasets/lost/pde_1d.hdf5', dataset);
+    const { run } = (await deployed.invoke('launch', { profile: 'lost' })) as { run: string };
+    expect(await execute(deployed, run)).toMatchObject({ status: 'failed' });
+    const outcome = await readJson(deployed.store, runKeys.outcome(run), outcomeSchema);
+    expect(outcome!.error!.name).toBe('RunError');
+    expect(outcome!.reason).toContain('this machine is there for its GPU, and TensorFlow does not start');
+  });
+
   it('stays within what the roles of its tasks allow', () => {
     const requests = deployed.requests();
     expect(new Set(requests.map(({ role }) => role))).toEqual(new Set(Object.keys(access)));
