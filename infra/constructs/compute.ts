@@ -17,6 +17,8 @@ import {
   InstanceType,
   LaunchTemplate,
   LaunchTemplateHttpTokens,
+  MultipartUserData,
+  UserData,
 } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
@@ -68,7 +70,7 @@ export class Compute extends Construct {
 
   constructor(scope: Construct, id: string, { network, jobs, settings }: ComputeProps) {
     super(scope, id);
-    const machines = this.machines();
+    const machines = this.machines(jobs.gpuMachineSetup);
     const gpu = (name: string, spot: boolean) => this.gpuFleet(name, spot, { ...machines, network, settings });
     const fargate = (name: string, spot: boolean) =>
       new FargateComputeEnvironment(this, name, {
@@ -94,7 +96,7 @@ export class Compute extends Construct {
   }
 
   /** What both GPU fleets' instances are given. */
-  private machines(): { launchTemplate: LaunchTemplate; instanceRole: Role } {
+  private machines(setup: string): { launchTemplate: LaunchTemplate; instanceRole: Role } {
     const instanceRole = new Role(this, 'InstanceRole', {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
       description: 'The ECS agent of GPU instances; jobs have a role of their own and can not reach this one',
@@ -106,7 +108,13 @@ export class Compute extends Construct {
       'AWS keeps this policy in step with the ECS agent that it is for; jobs can not reach it.',
       ['Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role'],
     );
+    // AWS Batch adds parts of its own.
+    const userData = new MultipartUserData();
+    const commands = UserData.forLinux();
+    commands.addCommands(setup);
+    userData.addUserDataPart(commands);
     const launchTemplate = new LaunchTemplate(this, 'LaunchTemplate', {
+      userData,
       httpTokens: LaunchTemplateHttpTokens.REQUIRED,
       // One hop: the instance itself, and no container on it, reads the instance's credentials.
       httpPutResponseHopLimit: 1,

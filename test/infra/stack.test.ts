@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
@@ -371,13 +371,30 @@ describe('training', () => {
         ReadonlyRootFilesystem: true,
         User: '1000:1000',
         LinuxParameters: { SharedMemorySize: 2048, InitProcessEnabled: true },
-        MountPoints: [{ ContainerPath: '/scratch', SourceVolume: 'scratch' }],
+        MountPoints: [
+          { ContainerPath: '/scratch', SourceVolume: 'scratch' },
+          { ContainerPath: '/var/cache/cuda', SourceVolume: 'cuda-cache' },
+        ],
         LogConfiguration: { LogDriver: 'awslogs' },
       },
     });
     expect(gpu!.ContainerProperties.ResourceRequirements).toContainEqual({ Type: 'GPU', Value: '1' });
     expect(gpu!.ContainerProperties.Privileged).toBeUndefined();
     expect(cpu).toMatchObject({ RetryStrategy: { Attempts: 1 }, PlatformCapabilities: ['FARGATE'] });
+  });
+
+  it('finds the kernels that CUDA compiled for the jobs before it on the machine', async () => {
+    const [gpu] = propertiesOf(usual.template, 'AWS::Batch::JobDefinition');
+    const { Volumes, MountPoints, User } = gpu!.ContainerProperties;
+    const { Host } = Volumes.find(({ Name }: Properties) => Name === 'cuda-cache');
+    const { ContainerPath } = MountPoints.find(({ SourceVolume }: Properties) => SourceVolume === 'cuda-cache');
+    const dockerfile = await readFile('functions/train-epoch/Dockerfile', 'utf8');
+    expect(dockerfile).toContain(`CUDA_CACHE_PATH=${ContainerPath} `);
+    const [owner, group] = User.split(':');
+    const [machine] = propertiesOf(usual.template, 'AWS::EC2::LaunchTemplate');
+    const setup = asText(machine!.LaunchTemplateData.UserData['Fn::Base64']);
+    expect(setup).toMatch(/^Content-Type: multipart\/mixed; boundary=.*\nMIME-Version: 1\.0/);
+    expect(setup).toContain(`install --directory --owner ${owner} --group ${group} ${Host.SourcePath}`);
   });
 
   it('has a network that nothing comes into and that costs nothing: no NAT, no interface endpoint', () => {
