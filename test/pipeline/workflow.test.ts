@@ -228,6 +228,21 @@ describe('a task that fails in passing', () => {
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
   });
 
+  it('waits longer when it is a shard that the account has no room for', async () => {
+    let times = 8;
+    const busy = (context: TaskContext): TaskContext => ({
+      ...context,
+      async openSolver(flops, recorded) {
+        if (recorded !== undefined && times-- > 0) {
+          throw Object.assign(new Error('Rate Exceeded.'), { name: 'Lambda.TooManyRequestsException' });
+        }
+        return context.openSolver(flops, recorded);
+      },
+    });
+    expect(await execute({ config: fakeConfig(), context: busy })).toEqual({ status: 'done' });
+    expect(events.filter(({ type }) => type === 'retry')).toHaveLength(8);
+  });
+
   it('fails the run after the last try', async () => {
     const execution = await execute({ config: fakeConfig(), behaviour: failing(5) });
     expect(execution).toMatchObject({ status: 'failed', error: expect.any(TransientError) });
