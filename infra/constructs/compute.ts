@@ -54,7 +54,7 @@ export interface ComputeChoices {
 
 type FleetSettings = Pick<
   Settings,
-  'gpuClasses' | 'maxGpus' | 'maxVcpus' | 'waitingLimitMinutes' | 'scaleDownDelayMinutes'
+  'gpuClasses' | 'maxGpus' | 'maxVcpus' | 'waitingLimitMinutes' | 'onDemandWaitingLimitHours' | 'scaleDownDelayMinutes'
 >;
 
 interface ComputeProps {
@@ -80,12 +80,14 @@ export class Compute extends Construct {
         maxvCpus: settings.maxVcpus,
         spot,
       });
-    const queue = (name: string, environment: IManagedComputeEnvironment, waitingMinutes?: number) =>
-      jobQueue(this, name, environment, waitingMinutes).jobQueueArn;
-    const gpuSpot = queue('GpuSpotQueue', gpu('GpuSpot', true), settings.waitingLimitMinutes);
-    const gpuOnDemand = queue('GpuOnDemandQueue', gpu('GpuOnDemand', false));
-    const cpuSpot = queue('CpuSpotQueue', fargate('CpuSpot', true), settings.waitingLimitMinutes);
-    const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false));
+    const queue = (name: string, environment: IManagedComputeEnvironment, waiting: Duration) =>
+      jobQueue(this, name, environment, waiting).jobQueueArn;
+    const forSpot = Duration.minutes(settings.waitingLimitMinutes);
+    const forOnDemand = Duration.hours(settings.onDemandWaitingLimitHours);
+    const gpuSpot = queue('GpuSpotQueue', gpu('GpuSpot', true), forSpot);
+    const gpuOnDemand = queue('GpuOnDemandQueue', gpu('GpuOnDemand', false), forOnDemand);
+    const cpuSpot = queue('CpuSpotQueue', fargate('CpuSpot', true), forSpot);
+    const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false), forOnDemand);
     this.queueArns = [gpuSpot, gpuOnDemand, cpuSpot, cpuOnDemand];
     const withGpu = { definition: jobs.gpu, machine: { kind: 'instance', instances: instancesOf(settings) } } as const;
     const without = { definition: jobs.cpu, machine: jobs.cpuMachine };
@@ -171,28 +173,23 @@ export class Compute extends Construct {
 
 /**
  * A job that can't start is cancelled instead of blocking those behind it: at once where nothing will ever fit, after the
- * waiting limit where capacity is lacking. Without a limit, it waits for capacity.
+ * waiting limit where capacity is lacking.
  */
-function jobQueue(
-  scope: Construct,
-  id: string,
-  environment: IManagedComputeEnvironment,
-  waitingMinutes: number | undefined,
-): JobQueue {
+function jobQueue(scope: Construct, id: string, environment: IManagedComputeEnvironment, waiting: Duration): JobQueue {
   const { INSUFFICIENT_INSTANCE_CAPACITY, COMPUTE_ENVIRONMENT_MAX_RESOURCE, JOB_RESOURCE_REQUIREMENT } =
     JobStateTimeLimitActionsReason;
-  const limit = (reason: JobStateTimeLimitActionsReason, minutes: number) => ({
+  const limit = (reason: JobStateTimeLimitActionsReason, maxTime: Duration) => ({
     reason,
     state: JobStateTimeLimitActionsState.RUNNABLE,
     action: JobStateTimeLimitActionsAction.CANCEL,
-    maxTime: Duration.minutes(minutes),
+    maxTime,
   });
   return new JobQueue(scope, id, {
     computeEnvironments: [{ computeEnvironment: environment, order: 1 }],
     jobStateTimeLimitActions: [
-      limit(COMPUTE_ENVIRONMENT_MAX_RESOURCE, 10),
-      limit(JOB_RESOURCE_REQUIREMENT, 10),
-      ...(waitingMinutes === undefined ? [] : [limit(INSUFFICIENT_INSTANCE_CAPACITY, waitingMinutes)]),
+      limit(COMPUTE_ENVIRONMENT_MAX_RESOURCE, Duration.minutes(10)),
+      limit(JOB_RESOURCE_REQUIREMENT, Duration.minutes(10)),
+      limit(INSUFFICIENT_INSTANCE_CAPACITY, waiting),
     ],
   });
 }
