@@ -67,6 +67,12 @@ const settingsSchema = z.strictObject({
     .max(1440)
     .default(15)
     .describe('How long a job may wait for a Spot instance before it is cancelled, so that the run goes on on-demand.'),
+  onDemandWaitingLimitHours: z
+    .int()
+    .min(1)
+    .max(24)
+    .default(6)
+    .describe('How long a job may wait for an on-demand instance before it is cancelled.'),
   scaleDownDelayMinutes: z
     .int()
     .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 10_080), 'must be 0, or from 20 to 10080')

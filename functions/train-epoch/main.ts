@@ -13,10 +13,11 @@ import { cloudMeter, jobLaps } from '../../shared/cloud/meter.ts';
 import { explained } from '../../shared/core/errors.ts';
 import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
-import { runOfJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { describeJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { emitEvent } from '../emit.ts';
 
-const logger = new Logger({ persistentKeys: { run: runOfJob(process.env) } });
+const { run, target } = describeJob(process.env);
+const logger = new Logger({ persistentKeys: { run } });
 
 /** Set by SIGTERM, which comes with a Spot notice: the step under way ends, nothing is written, the exit code says retry. */
 let interrupted = false;
@@ -39,7 +40,7 @@ try {
     emit: (event) => emitEvent(logger, event),
     meter: cloudMeter({ store, region, takeRequests: take, job }),
     localPath,
-    resources: openedOnce({ localPath, warn: (message) => logger.warn(message) }),
+    resources: openedOnce({ localPath, warn: (message) => logger.warn(message), hasGpu: target === 'gpu' }),
     interrupted: () => interrupted,
   });
   await runTrainingJob(context, process.env);

@@ -17,6 +17,8 @@ import {
   InstanceType,
   LaunchTemplate,
   LaunchTemplateHttpTokens,
+  MultipartUserData,
+  UserData,
 } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
@@ -52,7 +54,7 @@ export interface ComputeChoices {
 
 type FleetSettings = Pick<
   Settings,
-  'gpuClasses' | 'maxGpus' | 'maxVcpus' | 'waitingLimitMinutes' | 'scaleDownDelayMinutes'
+  'gpuClasses' | 'maxGpus' | 'maxVcpus' | 'waitingLimitMinutes' | 'onDemandWaitingLimitHours' | 'scaleDownDelayMinutes'
 >;
 
 interface ComputeProps {
@@ -68,7 +70,7 @@ export class Compute extends Construct {
 
   constructor(scope: Construct, id: string, { network, jobs, settings }: ComputeProps) {
     super(scope, id);
-    const machines = this.machines();
+    const machines = this.machines(jobs.gpuMachineSetup);
     const gpu = (name: string, spot: boolean) => this.gpuFleet(name, spot, { ...machines, network, settings });
     const fargate = (name: string, spot: boolean) =>
       new FargateComputeEnvironment(this, name, {
@@ -78,12 +80,14 @@ export class Compute extends Construct {
         maxvCpus: settings.maxVcpus,
         spot,
       });
-    const queue = (name: string, environment: IManagedComputeEnvironment, waitingMinutes?: number) =>
-      jobQueue(this, name, environment, waitingMinutes).jobQueueArn;
-    const gpuSpot = queue('GpuSpotQueue', gpu('GpuSpot', true), settings.waitingLimitMinutes);
-    const gpuOnDemand = queue('GpuOnDemandQueue', gpu('GpuOnDemand', false));
-    const cpuSpot = queue('CpuSpotQueue', fargate('CpuSpot', true), settings.waitingLimitMinutes);
-    const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false));
+    const queue = (name: string, environment: IManagedComputeEnvironment, waiting: Duration) =>
+      jobQueue(this, name, environment, waiting).jobQueueArn;
+    const forSpot = Duration.minutes(settings.waitingLimitMinutes);
+    const forOnDemand = Duration.hours(settings.onDemandWaitingLimitHours);
+    const gpuSpot = queue('GpuSpotQueue', gpu('GpuSpot', true), forSpot);
+    const gpuOnDemand = queue('GpuOnDemandQueue', gpu('GpuOnDemand', false), forOnDemand);
+    const cpuSpot = queue('CpuSpotQueue', fargate('CpuSpot', true), forSpot);
+    const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false), forOnDemand);
     this.queueArns = [gpuSpot, gpuOnDemand, cpuSpot, cpuOnDemand];
     const withGpu = { definition: jobs.gpu, machine: { kind: 'instance', instances: instancesOf(settings) } } as const;
     const without = { definition: jobs.cpu, machine: jobs.cpuMachine };
@@ -94,7 +98,7 @@ export class Compute extends Construct {
   }
 
   /** What both GPU fleets' instances are given. */
-  private machines(): { launchTemplate: LaunchTemplate; instanceRole: Role } {
+  private machines(setup: string): { launchTemplate: LaunchTemplate; instanceRole: Role } {
     const instanceRole = new Role(this, 'InstanceRole', {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
       description: 'The ECS agent of GPU instances; jobs have a role of their own and can not reach this one',
@@ -106,7 +110,13 @@ export class Compute extends Construct {
       'AWS keeps this policy in step with the ECS agent that it is for; jobs can not reach it.',
       ['Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role'],
     );
+    // AWS Batch adds parts of its own.
+    const userData = new MultipartUserData();
+    const commands = UserData.forLinux();
+    commands.addCommands(setup);
+    userData.addUserDataPart(commands);
     const launchTemplate = new LaunchTemplate(this, 'LaunchTemplate', {
+      userData,
       httpTokens: LaunchTemplateHttpTokens.REQUIRED,
       // One hop: the instance itself, and no container on it, reads the instance's credentials.
       httpPutResponseHopLimit: 1,
@@ -163,28 +173,23 @@ export class Compute extends Construct {
 
 /**
  * A job that can't start is cancelled instead of blocking those behind it: at once where nothing will ever fit, after the
- * waiting limit where capacity is lacking. Without a limit, it waits for capacity.
+ * waiting limit where capacity is lacking.
  */
-function jobQueue(
-  scope: Construct,
-  id: string,
-  environment: IManagedComputeEnvironment,
-  waitingMinutes: number | undefined,
-): JobQueue {
+function jobQueue(scope: Construct, id: string, environment: IManagedComputeEnvironment, waiting: Duration): JobQueue {
   const { INSUFFICIENT_INSTANCE_CAPACITY, COMPUTE_ENVIRONMENT_MAX_RESOURCE, JOB_RESOURCE_REQUIREMENT } =
     JobStateTimeLimitActionsReason;
-  const limit = (reason: JobStateTimeLimitActionsReason, minutes: number) => ({
+  const limit = (reason: JobStateTimeLimitActionsReason, maxTime: Duration) => ({
     reason,
     state: JobStateTimeLimitActionsState.RUNNABLE,
     action: JobStateTimeLimitActionsAction.CANCEL,
-    maxTime: Duration.minutes(minutes),
+    maxTime,
   });
   return new JobQueue(scope, id, {
     computeEnvironments: [{ computeEnvironment: environment, order: 1 }],
     jobStateTimeLimitActions: [
-      limit(COMPUTE_ENVIRONMENT_MAX_RESOURCE, 10),
-      limit(JOB_RESOURCE_REQUIREMENT, 10),
-      ...(waitingMinutes === undefined ? [] : [limit(INSUFFICIENT_INSTANCE_CAPACITY, waitingMinutes)]),
+      limit(COMPUTE_ENVIRONMENT_MAX_RESOURCE, Duration.minutes(10)),
+      limit(JOB_RESOURCE_REQUIREMENT, Duration.minutes(10)),
+      limit(INSUFFICIENT_INSTANCE_CAPACITY, waiting),
     ],
   });
 }

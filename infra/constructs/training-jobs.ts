@@ -28,6 +28,15 @@ const cpuJob = {
   ephemeralStorageSize: Size.gibibytes(50),
 };
 
+/** Whom jobs with a GPU run as. */
+const gpuUser = 1000;
+
+/**
+ * Kernels that CUDA compiles for a GPU that TensorFlow was not built for: a folder of the machine, so that the next job on it
+ * finds them.
+ */
+const cudaCache = { containerPath: '/var/cache/cuda', hostPath: '/var/cache/tempbalance-cuda' };
+
 interface TrainingJobsProps {
   readonly bucket: IBucket;
   readonly settings: Pick<Settings, 'name' | 'logDays'>;
@@ -38,6 +47,8 @@ export class TrainingJobs extends Construct {
   /** Names and not revisions, so that a run in progress goes on after a deployment. */
   readonly gpu: string;
   readonly cpu: string;
+  /** What a GPU machine does before its first job: Docker would make the folder for root alone. */
+  readonly gpuMachineSetup = `install --directory --owner ${gpuUser} --group ${gpuUser} ${cudaCache.hostPath}`;
   /** What a job without a GPU is billed for. */
   readonly cpuMachine = { kind: 'fargate', ...cpuSize } as const;
 
@@ -91,9 +102,12 @@ export class TrainingJobs extends Construct {
         ...gpuJob,
         image: image('GpuImage', 'functions/train-epoch/Dockerfile'),
         readonlyRootFilesystem: true,
-        user: '1000:1000',
+        user: `${gpuUser}:${gpuUser}`,
         linuxParameters,
-        volumes: [EcsVolume.host({ name: 'scratch', containerPath: '/scratch' })],
+        volumes: [
+          EcsVolume.host({ name: 'scratch', containerPath: '/scratch' }),
+          EcsVolume.host({ name: 'cuda-cache', ...cudaCache }),
+        ],
       });
     });
     // Fargate knows neither scratch volumes nor tmpfs, so the root file system stays writable there.

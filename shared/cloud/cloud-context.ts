@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { RunError } from '../core/errors.ts';
+import type { Target } from '../decisions/compute.ts';
+import type { EngineChoice } from '../engines/open-engine.ts';
 import type { Meter, ProgressEvent, TaskContext } from '../pipeline/context.ts';
 import { mostShards } from '../pipeline/history.ts';
 import type { Resources } from '../pipeline/resources.ts';
@@ -29,6 +31,12 @@ const startSeconds = 60;
 /** AWS ends an execution whose history has so many events. */
 const historyEvents = 25_000;
 
+/** What the images of the training jobs have. */
+const engines: Readonly<Record<Target, readonly EngineChoice[]>> = {
+  gpu: ['auto', 'tfjs-node-gpu', 'wasm', 'cpu'],
+  cpu: ['auto', 'wasm', 'cpu'],
+};
+
 const refuse = (what: string) => (): never => {
   throw new RunError(`this task can't ${what}`, { remedy: 'That is a fault in the deployment: report it.' });
 };
@@ -47,7 +55,10 @@ export function cloudContext(options: CloudOptions): TaskContext {
     newAttempt: () => randomBytes(6).toString('hex'),
     localPath,
     ...resources,
-    computeFor: ({ target, market }) => (compute ? compute[target][market] : refuse('choose machines')()),
+    computeFor: ({ target, market }) => {
+      const choice = compute ? compute[target][market] : refuse('choose machines')();
+      return { ...choice, engines: engines[target] };
+    },
     shardsFor: (flops) => Math.min(mostShards, Math.max(1, Math.ceil(flops / flopsPerShard))),
     startSeconds,
     meter,

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { messageOf, UserError } from '../core/errors.ts';
+import { messageOf, RunError, UserError } from '../core/errors.ts';
 import type { Engine, TensorLibrary } from './engine.ts';
 import type { WasmBackend } from './wasm/backend.ts';
 import { wasmKernels } from './wasm/kernels.ts';
@@ -115,6 +115,25 @@ async function activate(name: EngineName): Promise<Engine> {
     });
   }
   await engine.tf.ready();
+  return engine;
+}
+
+/**
+ * The engine of a machine that is there for its GPU.
+ * @throws RunError when TensorFlow does not load or finds no GPU: any other engine would train for hours on what a GPU costs.
+ */
+export async function openGpuEngine(): Promise<Engine> {
+  const remedy = 'Mend the image or the machine, or name the engine that is wanted in its place: training.engine.';
+  const refuse = (what: string, cause?: unknown) =>
+    new RunError(`this machine is there for its GPU, and ${what}`, { where: 'engine tfjs-node-gpu', remedy, cause });
+  let engine: Engine;
+  try {
+    engine = await activate('tfjs-node-gpu');
+  } catch (error) {
+    throw refuse(`TensorFlow does not start: ${messageOf(error)}`, error);
+  }
+  const { isUsingGpuDevice } = engine.tf.backend() as { isUsingGpuDevice?: boolean };
+  if (!isUsingGpuDevice) throw refuse('TensorFlow finds none that it can use');
   return engine;
 }
 

@@ -47,7 +47,7 @@ export function shardCount(ctx: TaskContext, settings: Settings): number {
   return shardsOf(settings, Math.min(mostShards, ctx.shardsFor(flops))).length;
 }
 
-/** The spectra of some of a model's layers; only their tensors are read. */
+/** The spectra of some of a model's layers; only their tensors are read. Another solver than the one on record is noted. */
 export async function measure(
   ctx: TaskContext,
   settings: Settings,
@@ -57,7 +57,17 @@ export async function measure(
   const { config, versions } = settings;
   const described = modelOfRun(settings);
   const solver = await openRunSolver(ctx, described, config, versions.solver);
-  return measureLayers(layers, model.read, spectraSettings(config), solver, shapeIn(described.parameters));
+  const spectra = await measureLayers(
+    layers,
+    model.read,
+    spectraSettings(config),
+    solver,
+    shapeIn(described.parameters),
+  );
+  if (solver.solver === versions.solver) return spectra;
+  const message = `eigenvalues come from ${solver.solver} here, and the run has ${versions.solver} on record: last bits may differ`;
+  ctx.emit({ type: 'warning', message });
+  return spectra.map((spectrum) => ({ ...spectrum, solver: solver.solver }));
 }
 
 /** The report over all measured layers, and the rates by the balance settings in force. */

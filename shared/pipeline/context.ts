@@ -3,6 +3,7 @@ import type { RunConfig } from '../config/run-file.ts';
 import type { Machine } from '../costs/machines.ts';
 import type { RegionPrices } from '../costs/prices.ts';
 import type { Market, Target } from '../decisions/compute.ts';
+import type { EngineChoice } from '../engines/open-engine.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { Workload, WorkloadPlan } from '../training/workload.ts';
 
@@ -49,6 +50,8 @@ export interface ComputeChoice {
   readonly definition: string;
   /** By which its jobs are counted; absent where they cost nothing. */
   readonly machine?: Machine | undefined;
+  /** What its jobs can be told to train with; absent where that is found out when they try. */
+  readonly engines?: readonly EngineChoice[];
 }
 
 /** How what tasks use of the cloud is metered. */

@@ -1,4 +1,5 @@
 import type { RunConfig } from '../config/run-file.ts';
+import { messageOf } from '../core/errors.ts';
 import { openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { SolverChoice } from '../spectra/solvers/solver.ts';
@@ -16,6 +17,8 @@ export interface ResourceOptions {
   readonly warn: (message: string) => void;
   /** Other than `auto`: instead of what the run has on record. */
   readonly solver?: SolverChoice;
+  /** Whether this machine is there for its GPU. */
+  readonly hasGpu?: boolean;
 }
 
 const keyOf = ({ model, dataset, training }: RunConfig) => JSON.stringify({ model, dataset, training });
@@ -29,10 +32,10 @@ function once<Key, Opened>(known: Map<Key, Promise<Opened>>, key: Key, open: () 
 }
 
 /** Data, models, engines and solvers, each opened once in this process. */
-export function openedOnce({ localPath, warn, solver = 'auto' }: ResourceOptions): Resources {
+export function openedOnce({ localPath, warn, solver = 'auto', hasGpu }: ResourceOptions): Resources {
   const plans = new Map<string, Promise<TrajectoryPlan>>();
   const workloads = new Map<string, Promise<Workload>>();
-  const solvers = new Map<number, Promise<SpectraPool>>();
+  const solvers = new Map<string, Promise<SpectraPool>>();
   const plan = (config: RunConfig) =>
     once(plans, keyOf(config), async () => {
       const path = await localPath(config.dataset.path);
@@ -41,14 +44,21 @@ export function openedOnce({ localPath, warn, solver = 'auto' }: ResourceOptions
   return {
     planWorkload: plan,
     openWorkload: (config) =>
-      once(workloads, keyOf(config), async () => startWorkload(await plan(config), config, warn)),
+      once(workloads, keyOf(config), async () => startWorkload(await plan(config), config, warn, hasGpu)),
     openSolver(flops, recorded) {
+      const keyFor = (choice: SolverChoice) => `${choice} ${flops}`;
       const options = { flops, note: warn };
-      return once(solvers, flops, () =>
-        solver === 'auto'
-          ? openSolver(solverChoiceOf(recorded), options).catch(() => openSolver('auto', options))
-          : openSolver(solver, options),
-      );
+      const opened = (choice: SolverChoice) =>
+        once(solvers, keyFor(choice), async () => {
+          const pool = await openSolver(choice, options);
+          solvers.set(keyFor(solverChoiceOf(pool.solver)), Promise.resolve(pool));
+          return pool;
+        });
+      if (solver !== 'auto') return opened(solver);
+      return opened(solverChoiceOf(recorded)).catch((error) => {
+        warn(messageOf(error));
+        return opened('auto');
+      });
     },
   };
 }

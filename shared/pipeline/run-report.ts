@@ -3,15 +3,22 @@ import { readJson } from '../checkpoints/json.ts';
 import { readHead, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { RunError } from '../core/errors.ts';
+import { mapInFlight } from '../core/in-flight.ts';
 import { openUsd } from '../costs/meter.ts';
 import type { Budget } from '../decisions/config.ts';
 import type { Progress } from '../decisions/decide.ts';
 import { spentUsd } from '../decisions/spending.ts';
 import type { EpochReport, RunCost, RunReport } from '../reports/report-input.ts';
+import { beforeAndAfter } from '../reports/runs.ts';
+import type { SpectraReport } from '../spectra/spectrum.ts';
 import { outcomeSchema, readMetrics, readProgress, readRates, readRunRecord, readSpectra } from './records.ts';
+
+/** Epochs that are read at a time, each with three or four requests. */
+const epochsAtATime = 8;
 
 /**
  * Everything a report says of a run, from its committed artifacts; an epoch whose measurements are damaged is left out.
+ * Eigenvalues are only those of the epochs whose spectra are drawn: all of a long run's would not fit into memory.
  * @throws RunError when there is no such run.
  */
 export async function readRunReport(
@@ -22,26 +29,14 @@ export async function readRunReport(
   const record = await readRunRecord(store, run);
   const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
   const head = await readHead(store, run);
-  const epochs: EpochReport[] = [];
-  let progress: Progress | undefined;
-  for (let epoch = 0; head && epoch <= head.epoch; epoch++) {
-    try {
-      const manifest = await readManifest(store, run, epoch);
-      const measured = manifest && (await readMetrics(store, manifest));
-      if (!measured) continue;
-      epochs.push({
-        ...measured,
-        spectra: (await readSpectra(store, manifest)) ?? null,
-        rates: (await readRates(store, manifest)) ?? null,
-      });
-      if (epoch === head.epoch) progress = await readProgress(store, manifest);
-    } catch (error) {
-      if (!(error instanceof RunError)) throw error;
-      warn(`the report leaves out epoch ${epoch}: ${error.message}`);
-    }
-  }
+  const numbers = Array.from({ length: head ? head.epoch + 1 : 0 }, (_, epoch) => epoch);
+  const found = await mapInFlight(numbers, { count: epochsAtATime }, (epoch) =>
+    readEpoch(store, run, epoch, epoch === head?.epoch),
+  );
+  for (const { damage } of found) if (damage !== undefined) warn(damage);
+  const progress = found.at(-1)?.progress;
   const { metric, direction } = record.config.convergence;
-  return {
+  const report: RunReport = {
     name: record.name,
     status: outcome?.outcome ?? 'running',
     reason: outcome?.reason ?? '',
@@ -50,11 +45,56 @@ export async function readRunReport(
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,
-    epochs,
+    epochs: found.flatMap(({ report: epoch = [] }) => epoch),
     best: progress?.best ?? null,
     cost: progress && (await costOf(store, run, progress, record.config.budget)),
     history: record.history,
   };
+  return withDrawnSpectra(store, run, report);
+}
+
+interface FoundEpoch {
+  /** Absent where the epoch was not measured, or is damaged. */
+  readonly report?: EpochReport;
+  /** Of the last epoch. */
+  readonly progress?: Progress | undefined;
+  /** What is to be said of it. */
+  readonly damage?: string;
+}
+
+/** What is committed of an epoch, without eigenvalues. */
+async function readEpoch(store: ArtifactStore, run: string, epoch: number, isLast: boolean): Promise<FoundEpoch> {
+  try {
+    const manifest = await readManifest(store, run, epoch);
+    if (!manifest) return {};
+    const [measured, spectra, rates, progress] = await Promise.all([
+      readMetrics(store, manifest),
+      readSpectra(store, manifest),
+      readRates(store, manifest),
+      isLast ? readProgress(store, manifest) : undefined,
+    ]);
+    if (!measured) return {};
+    return { report: { ...measured, spectra: withoutEigenvalues(spectra), rates: rates ?? null }, progress };
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    return { damage: `the report leaves out epoch ${epoch}: ${error.message}` };
+  }
+}
+
+const withoutEigenvalues = (spectra: SpectraReport | undefined): SpectraReport | null =>
+  spectra ? { ...spectra, layers: spectra.layers.map((layer) => ({ ...layer, eigenvalues: [] })) } : null;
+
+/** With the eigenvalues of the epochs whose spectra are drawn. */
+async function withDrawnSpectra(store: ArtifactStore, run: string, report: RunReport): Promise<RunReport> {
+  const { before, after } = beforeAndAfter(report) ?? {};
+  const whole = new Map<number, SpectraReport>();
+  for (const drawn of [before, after]) {
+    const manifest = drawn && (await readManifest(store, run, drawn.epoch));
+    const spectra = manifest && (await readSpectra(store, manifest));
+    if (spectra) whole.set(drawn.epoch, spectra);
+  }
+  const epochs = report.epochs.map((epoch) => ({ ...epoch, spectra: whole.get(epoch.epoch) ?? epoch.spectra }));
+  return { ...report, epochs };
 }
 
 /** What no commit has counted yet included, such as the tasks after the last one. */

@@ -1,6 +1,7 @@
 /** A training task as a job: how the workflow hands it its state, in a container's environment or in this process. */
 import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
+import { type Target, targets } from '../decisions/compute.ts';
 import type { TaskContext } from './context.ts';
 import { runTask } from './tasks/index.ts';
 
@@ -20,13 +21,15 @@ export function environmentOf(parameters: unknown): Environment {
   return Object.fromEntries(variables.map(({ Name, Value }) => [Name, Value]));
 }
 
-/** The run that an environment describes, for logs; undefined where it describes none. */
-export function runOfJob(environment: Environment): string | undefined {
+const describedSchema = z.object({ run: z.string(), compute: z.object({ target: z.enum(targets) }) }).partial();
+
+/** The run that an environment describes, and what kind of machine it asked for; empty where it describes none. */
+export function describeJob(environment: Environment): { run?: string | undefined; target?: Target | undefined } {
   try {
-    const { run } = JSON.parse(environment[stateVariable] ?? '') as { run?: unknown };
-    return typeof run === 'string' ? run : undefined;
+    const { run, compute } = describedSchema.parse(JSON.parse(environment[stateVariable] ?? ''));
+    return { run, target: compute?.target };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -29,7 +29,7 @@ export interface EpochReport {
   readonly metrics: Readonly<Record<string, number | null>>;
   /** Wall-clock time of training and evaluation. */
   readonly seconds: number;
-  /** Spectra of the weights as they stood after the epoch. */
+  /** Spectra of the weights as they stood after the epoch; eigenvalues may be absent where they are not drawn. */
   readonly spectra: SpectraReport | null;
   /** Multipliers that this epoch's analysis handed to the next epoch. */
   readonly rates: RateTable | null;

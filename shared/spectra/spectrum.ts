@@ -32,6 +32,8 @@ export interface LayerSpectrum {
   readonly alphaHat: number | null;
   /** Plain-language remarks: why a number is null, or why it should be doubted. */
   readonly flags: readonly string[];
+  /** What computed the eigenvalues, where that is not what the run has on record. */
+  readonly solver?: string;
 }
 
 /** The spectra of a model's layers: the content of `spectra.json`. */

@@ -23,7 +23,9 @@ export const trainingSchema = z
     engine: z
       .enum(['auto', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
       .default('auto')
-      .describe('What computes: auto takes tfjs-node-gpu or tfjs-node where installed, else wasm.'),
+      .describe(
+        'What computes: auto takes tfjs-node-gpu or tfjs-node where installed, else wasm; a deployed job with a GPU fails rather than go without it. Deployed runs have tfjs-node-gpu on GPUs only, and no tfjs-node.',
+      ),
   })
   .describe('How to train.');
 export type TrainingConfig = z.infer<typeof trainingSchema>;

@@ -143,6 +143,28 @@ describe.skipIf(!deployment)('a deployed run', () => {
     });
   });
 
+  it('fails on a machine whose GPU can not be used, rather than train on it without', { timeout: 60_000 }, async () => {
+    await deployed.upload('profiles/lost.yaml', stringify({ ...smallRun, compute: 'gpu', output: {} }));
+    await deployed.upload('datasets/lost/pde_1d.hdf5', dataset);
+    const { run } = (await deployed.invoke('launch', { profile: 'lost' })) as { run: string };
+    expect(await execute(deployed, run)).toMatchObject({ status: 'failed' });
+    const outcome = await readJson(deployed.store, runKeys.outcome(run), outcomeSchema);
+    expect(outcome!.error!.name).toBe('RunError');
+    expect(outcome!.reason).toContain('this machine is there for its GPU, and TensorFlow does not start');
+  });
+
+  it('is refused with an engine that its machines have not, and its data set stays', { timeout: 60_000 }, async () => {
+    const training = { ...smallRun.training, engine: 'tfjs-node-gpu' };
+    await deployed.upload('profiles/engine.yaml', stringify({ ...smallRun, training, output: {} }));
+    await deployed.upload('datasets/engine/pde_1d.hdf5', dataset);
+    const { run } = (await deployed.invoke('launch', { profile: 'engine' })) as { run: string };
+    expect(await execute(deployed, run)).toMatchObject({
+      status: 'failed',
+      error: { name: 'UserError', message: expect.stringContaining('has no engine tfjs-node-gpu') },
+    });
+    expect(await deployed.store.get('datasets/engine/pde_1d.hdf5')).toBeDefined();
+  });
+
   it('stays within what the roles of its tasks allow', () => {
     const requests = deployed.requests();
     expect(new Set(requests.map(({ role }) => role))).toEqual(new Set(Object.keys(access)));

@@ -1,9 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { RunError } from '../../shared/core/errors.ts';
 import { randomFor } from '../../shared/core/random.ts';
 import type { Engine, Tensor, TensorLibrary } from '../../shared/engines/engine.ts';
-import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
+import { availableEngines, openEngine, openGpuEngine } from '../../shared/engines/open-engine.ts';
 import { gelu } from '../../shared/models/blocks/gelu.ts';
 import { linear } from '../../shared/models/blocks/linear.ts';
+import { temporaryFolder } from '../support/small-run.ts';
 
 type Shape = readonly number[];
 const sizeOf = (shape: Shape) => shape.reduce((product, size) => product * size, 1);
@@ -245,5 +249,46 @@ describe('openEngine', () => {
   it('says how to mend it when the chosen engine is not installed', async () => {
     const missing = (['tfjs-node-gpu', 'tfjs-node'] as const).filter((name) => !availableEngines().includes(name));
     for (const name of missing) await expect(openEngine(name)).rejects.toThrow(/is not installed[\s\S]*npm install/);
+  });
+});
+
+describe('the engine of a machine that is there for its GPU', () => {
+  const refusal = /^engine tfjs-node-gpu: this machine is there for its GPU, and TensorFlow /;
+
+  /** A package in place of TensorFlow, which says of itself what is asked here; found where the images have theirs. */
+  async function installed(code: string): Promise<void> {
+    const folder = await temporaryFolder();
+    const home = join(folder, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
+    await mkdir(home, { recursive: true });
+    await writeFile(join(home, 'index.js'), code);
+    vi.stubEnv('TEMPBALANCE_TFJS_NODE', folder);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+  }
+
+  it('is no other when TensorFlow does not start there', async () => {
+    await installed(`throw new Error('libcudart.so.11.0: cannot open shared object file')`);
+    const opened = openGpuEngine();
+    await expect(opened).rejects.toThrow(refusal);
+    await expect(opened).rejects.toThrow(RunError);
+    await expect(opened).rejects.toThrow('libcudart.so.11.0: cannot open shared object file');
+  });
+
+  it('is not TensorFlow without a GPU', async () => {
+    const backend = { isUsingGpuDevice: false };
+    const tf = {
+      enableProdMode() {},
+      version: {},
+      setBackend: async () => true,
+      ready: async () => {},
+      backend: () => backend,
+    };
+    vi.stubGlobal('tensorflowStandIn', tf);
+    await installed('module.exports = globalThis.tensorflowStandIn;');
+    await expect(openGpuEngine()).rejects.toThrow(refusal);
+    backend.isUsingGpuDevice = true;
+    expect(await openGpuEngine()).toMatchObject({ name: 'tfjs-node-gpu' });
+    vi.unstubAllGlobals();
   });
 });

@@ -73,6 +73,19 @@ it('the images compile the same sources in the same way, so that it is done once
   expect(new Set(stages).size).toBe(1);
 });
 
+it('all images take spectra with the same OpenBLAS, and with the same kernels on every CPU', async () => {
+  const files = await Promise.all(dockerfiles.map(read));
+  const stages = files.map(({ text }) => /^FROM \S+ AS openblas\n[\s\S]*?(?=\n\n)/m.exec(text)?.[0]);
+  expect(stages[0]).toContain('libopenblas0-pthread');
+  expect(new Set(stages).size).toBe(1);
+  for (const { text } of files) {
+    const shipped = text.slice(text.lastIndexOf('\nFROM '));
+    expect(shipped).toContain('\nCOPY --from=openblas /opt/openblas /usr/local/lib/\nRUN ldconfig\n');
+    expect(shipped).toMatch(/ OPENBLAS_CORETYPE=Haswell\b/);
+    expect(shipped).not.toContain('apt-get');
+  }
+});
+
 it('the Node of the images is the one that the tests run on', async () => {
   const { devDependencies } = JSON.parse(await readFile('package.json', 'utf8'));
   const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8'));

@@ -18,7 +18,12 @@ const complaint = (settings: unknown) => {
 describe('settings', () => {
   it('have a default for everything', () => {
     const settings = parseSettings(undefined);
-    expect(settings).toMatchObject({ name: 'tempbalance', schedules: [], removal: 'retain' });
+    expect(settings).toMatchObject({
+      name: 'tempbalance',
+      schedules: [],
+      removal: 'retain',
+      onDemandWaitingLimitHours: 6,
+    });
     expect(settings.retention).toEqual({ rejectedDays: 30, replacedDays: 7, accessLogDays: 90 });
     expect(parseSettings({})).toEqual(settings);
   });
@@ -69,7 +74,7 @@ describe('settings', () => {
     });
     rmSync(outdir, { recursive: true });
     expect(stderr).toBe(
-      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, maxGpus, maxVcpus, waitingLimitMinutes, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, permissionsBoundary.\n',
+      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, maxGpus, maxVcpus, waitingLimitMinutes, onDemandWaitingLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, permissionsBoundary.\n',
     );
     expect(status).toBe(2);
   });

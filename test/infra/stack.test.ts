@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
@@ -334,7 +334,7 @@ describe('training', () => {
     }
   });
 
-  it('gives up on Spot after the waiting limit, and everywhere on what can never fit', () => {
+  it('gives up after the waiting limit of Spot or of on-demand, and everywhere on what can never fit', () => {
     const limits = propertiesOf(full.template, 'AWS::Batch::JobQueue').map(({ JobStateTimeLimitActions }) =>
       Object.fromEntries(
         JobStateTimeLimitActions.map(({ Reason, MaxTimeSeconds, State, Action }: Record<string, unknown>) => {
@@ -348,7 +348,8 @@ describe('training', () => {
       'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT': 600,
     };
     const onSpot = { ...never, 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY': 1800 };
-    expect(limits).toEqual([onSpot, never, onSpot, never]);
+    const onDemand = { ...never, 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY': 7200 };
+    expect(limits).toEqual([onSpot, onDemand, onSpot, onDemand]);
   });
 
   it('has machines with encrypted disks, whose credentials containers can not read', () => {
@@ -371,13 +372,30 @@ describe('training', () => {
         ReadonlyRootFilesystem: true,
         User: '1000:1000',
         LinuxParameters: { SharedMemorySize: 2048, InitProcessEnabled: true },
-        MountPoints: [{ ContainerPath: '/scratch', SourceVolume: 'scratch' }],
+        MountPoints: [
+          { ContainerPath: '/scratch', SourceVolume: 'scratch' },
+          { ContainerPath: '/var/cache/cuda', SourceVolume: 'cuda-cache' },
+        ],
         LogConfiguration: { LogDriver: 'awslogs' },
       },
     });
     expect(gpu!.ContainerProperties.ResourceRequirements).toContainEqual({ Type: 'GPU', Value: '1' });
     expect(gpu!.ContainerProperties.Privileged).toBeUndefined();
     expect(cpu).toMatchObject({ RetryStrategy: { Attempts: 1 }, PlatformCapabilities: ['FARGATE'] });
+  });
+
+  it('finds the kernels that CUDA compiled for the jobs before it on the machine', async () => {
+    const [gpu] = propertiesOf(usual.template, 'AWS::Batch::JobDefinition');
+    const { Volumes, MountPoints, User } = gpu!.ContainerProperties;
+    const { Host } = Volumes.find(({ Name }: Properties) => Name === 'cuda-cache');
+    const { ContainerPath } = MountPoints.find(({ SourceVolume }: Properties) => SourceVolume === 'cuda-cache');
+    const dockerfile = await readFile('functions/train-epoch/Dockerfile', 'utf8');
+    expect(dockerfile).toContain(`CUDA_CACHE_PATH=${ContainerPath} `);
+    const [owner, group] = User.split(':');
+    const [machine] = propertiesOf(usual.template, 'AWS::EC2::LaunchTemplate');
+    const setup = asText(machine!.LaunchTemplateData.UserData['Fn::Base64']);
+    expect(setup).toMatch(/^Content-Type: multipart\/mixed; boundary=.*\nMIME-Version: 1\.0/);
+    expect(setup).toContain(`install --directory --owner ${owner} --group ${group} ${Host.SourcePath}`);
   });
 
   it('has a network that nothing comes into and that costs nothing: no NAT, no interface endpoint', () => {

@@ -32,4 +32,21 @@ describe('the solver of a run on this machine', () => {
     const first = await context.openSolver(1000, undefined);
     expect(await context.openSolver(1000, first.solver)).toBe(first);
   });
+
+  it('is the one on record of each run, in a process that serves several', async () => {
+    const context = localContext(memoryStore(), () => {});
+    const first = await context.openSolver(1000, undefined);
+    const other = await context.openSolver(1000, 'wasm fma');
+    expect([first.solver, other.solver]).toEqual(['portable', expect.stringMatching(/^wasm /)]);
+    await other.close();
+  });
+
+  it.skipIf(process.platform === 'darwin')('is passed over with a warning when it can not be had', async () => {
+    const warnings: string[] = [];
+    const context = localContext(memoryStore(), (event) => {
+      if (event.type === 'warning') warnings.push(event.message);
+    });
+    await context.openSolver(1000, 'accelerate');
+    expect(warnings).toEqual([expect.stringContaining("solver accelerate: can't be used here")]);
+  });
 });

@@ -5,9 +5,13 @@ import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { mostShards } from '../../shared/pipeline/history.ts';
 import type { PipelineState } from '../../shared/pipeline/messages.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
+import { callingThread } from '../../shared/spectra/solvers/pool.ts';
+import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
+import type { SpectraReport } from '../../shared/spectra/spectrum.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
 
@@ -74,6 +78,29 @@ it('a shard reads no more of the model than its header and its own layers', asyn
   const dense = (14 * 15 + 4 * 14 * 14 + 14 * 14 + 14 * 14) * 4;
   expect(read.get(model)).toBe(5 * header + dense);
   expect(read.get(model)! - 5 * header).toBeLessThan(size - header);
+});
+
+it('a shard notes with its spectra that another solver than the one on record took them', async () => {
+  const { store, ctx, attempt, plan } = await planned(1);
+  const events: ProgressEvent[] = [];
+  const spectraWith = async (version: string) => {
+    const openSolver = async () => callingThread({ ...portableSolver, version });
+    await runTask(
+      'AnalyseShard',
+      { ...ctx, openSolver, emit: (event) => events.push(event) },
+      { ...attempt, shard: 0, shards: 1 },
+    );
+    const state = (await runTask('SetRates', ctx, plan)) as PipelineState;
+    const key = runKeys.artifact(run, 0, state.attempt, 'spectra.json');
+    return JSON.parse(new TextDecoder().decode((await store.get(key))!.bytes)) as SpectraReport;
+  };
+  expect((await spectraWith('portable')).layers.flatMap(({ solver = [] }) => solver)).toEqual([]);
+  expect(events).toEqual([]);
+  const { layers } = await spectraWith('openblas 0.3.21 Zen');
+  expect(new Set(layers.map(({ solver }) => solver))).toEqual(new Set(['openblas 0.3.21 Zen']));
+  const message =
+    'eigenvalues come from openblas 0.3.21 Zen here, and the run has portable on record: last bits may differ';
+  expect(events).toEqual([{ type: 'warning', message }]);
 });
 
 it('the plan is carried as a few numbers, whatever is asked for', async () => {

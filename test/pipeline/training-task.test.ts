@@ -126,6 +126,17 @@ describe('the first task', () => {
     expect(await store.list(run)).toEqual([runKeys.request(run)]);
   });
 
+  it('refuses an engine that the machines to train on have not, before anything is begun', async () => {
+    const computeFor = () => ({ queue: 'q', definition: 'd', engines: ['auto', 'wasm'] as const });
+    const withEngine = (engine: string) =>
+      prepared(contextOf({ context: { computeFor } }), fakeConfig({ training: { engine } }));
+    await expect(withEngine('tfjs-node-gpu')).rejects.toThrow(
+      'training.engine: a deployed run that trains on compute.target cpu has no engine tfjs-node-gpu\n  Choose one of auto, wasm, or compute: gpu.',
+    );
+    expect(await store.list(run)).toEqual([runKeys.request(run)]);
+    expect(await withEngine('wasm')).toMatchObject({ decision: { next: 'train' } });
+  });
+
   it('is followed by one that makes epoch 0 and notes the engine', async () => {
     const ctx = contextOf({});
     const state = await trainTask(ctx, await prepared(ctx));

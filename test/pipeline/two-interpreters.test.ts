@@ -189,6 +189,17 @@ describe('the local interpreter and moto agree on', () => {
     expect(locally.states.slice(-4)).toEqual(['AnalyseShards', ...failure]);
   });
 
+  withMoto('a shard that the account has no room for yet', { timeout: 30_000 }, async () => {
+    let asked = 0;
+    const openSolver = async () => {
+      if (++asked === 2) throw Object.assign(new Error('Rate Exceeded.'), { name: 'Lambda.TooManyRequestsException' });
+      return fakeContext(store, fakeWorkload()).openSolver(0, undefined);
+    };
+    const { locally } = await tell({ context: { openSolver }, config: fakeConfig({ training: { epochs: 1 } }) });
+    expect(locally.status).toBe('SUCCEEDED');
+    expect(locally.inputs.AnalyseShard).toHaveLength(3);
+  });
+
   withMoto('a task that fails in passing', async () => {
     let failures = 0;
     const unsteady: ArtifactStore = {

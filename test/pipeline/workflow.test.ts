@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { StateMachine } from 'aws-local-stepfunctions';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
@@ -9,7 +10,14 @@ import type { RunConfig } from '../../shared/config/run-file.ts';
 import { RunError, TransientError, UserError } from '../../shared/core/errors.ts';
 import { runPipeline, workflowDefinition } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
-import { outcomeSchema, readMetrics, readProgress, readRates, readRunRecord } from '../../shared/pipeline/records.ts';
+import {
+  outcomeSchema,
+  readMetrics,
+  readProgress,
+  readRates,
+  readRunRecord,
+  readSpectra,
+} from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
 import { callingThread } from '../../shared/spectra/solvers/pool.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
@@ -71,6 +79,50 @@ describe('a run that goes well', () => {
     expect(report.best).toEqual({ epoch: 2, value: 1 });
     expect(report.epochs.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3, 4]);
     expect(report.status).toBe('completed');
+  });
+
+  it('is exported and has its outcome, though its report can not be written', async () => {
+    const unsteady = (context: TaskContext): TaskContext => ({
+      ...context,
+      store: {
+        ...store,
+        async put(key, bytes) {
+          if (key === runKeys.report(run)) throw new RunError('the disk is full');
+          return store.put(key, bytes);
+        },
+      },
+    });
+    expect(await execute({ config: fakeConfig(), context: unsteady })).toMatchObject({ status: 'failed' });
+    expect(await outcomeOf()).toMatchObject({ outcome: 'completed', reason: 'all 4 epochs are trained' });
+    expect((await store.list(runKeys.model(run, ''))).length).toBe(3);
+  });
+
+  it('is reported on with several epochs read at a time, and the eigenvalues of those that are drawn', async () => {
+    await execute({
+      config: fakeConfig({ training: { epochs: 20 } }),
+      behaviour: { metric: (epoch) => 1 + Math.abs(epoch - 7) },
+    });
+    let reading = 0;
+    let most = 0;
+    const counting: ArtifactStore = {
+      ...store,
+      async get(key) {
+        if (!key.endsWith('/manifest.json')) return store.get(key);
+        most = Math.max(most, ++reading);
+        await setImmediate();
+        reading--;
+        return store.get(key);
+      },
+    };
+    const { epochs } = await readRunReport(counting, run);
+    expect(epochs.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 21 }, (_, epoch) => epoch));
+    const full = epochs.filter(({ spectra }) => spectra!.layers.some(({ eigenvalues }) => eigenvalues.length > 0));
+    expect(full.map(({ epoch }) => epoch)).toEqual([0, 7]);
+    const kept = (await readSpectra(store, (await readManifest(store, run, 7))!))!;
+    expect(epochs[7]!.spectra).toEqual(kept);
+    expect(epochs[6]!.spectra!.summary.alphaMean).not.toBeNull();
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(8);
   });
 
   it('trains each epoch with the rates of the analysis before it', async () => {
@@ -174,6 +226,21 @@ describe('a task that fails in passing', () => {
       Array(2).fill({ type: 'retry', state: 'TrainEpoch' }),
     );
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('waits longer when it is a shard that the account has no room for', async () => {
+    let times = 8;
+    const busy = (context: TaskContext): TaskContext => ({
+      ...context,
+      async openSolver(flops, recorded) {
+        if (recorded !== undefined && times-- > 0) {
+          throw Object.assign(new Error('Rate Exceeded.'), { name: 'Lambda.TooManyRequestsException' });
+        }
+        return context.openSolver(flops, recorded);
+      },
+    });
+    expect(await execute({ config: fakeConfig(), context: busy })).toEqual({ status: 'done' });
+    expect(events.filter(({ type }) => type === 'retry')).toHaveLength(8);
   });
 
   it('fails the run after the last try', async () => {

@@ -12,26 +12,28 @@ import { files, type OutcomeRecord, readProgress, readRunRecord } from '../recor
 import { modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
 
-/** Exports the best epoch's model with its card, writes the report, and notes how the run ended. */
+/**
+ * Exports the best epoch's model, notes how the run ended, and writes the model's card and the report: the report of a long
+ * run takes longest, and without it there is a model and an outcome nevertheless.
+ */
 export async function finalise(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
   const { run, decision } = state;
   const { store } = ctx;
   const text = (content: string) => new TextEncoder().encode(content);
   const described = modelOfRun(await readRunRecord(store, run));
   const warn = (message: string) => ctx.emit({ type: 'warning', message });
-  const model = await bestModel(ctx, run, warn);
-
+  await store.put(runKeys.model(run, 'model.safetensors'), await bestModel(ctx, run, warn));
+  await store.put(runKeys.model(run, 'config.json'), encodeJson(described.config));
   const { outcome, reason } = decision;
   const at = ctx.now().toISOString();
-  const report = { ...(await readRunReport(store, run, warn)), status: outcome, reason };
-  await store.put(runKeys.model(run, 'model.safetensors'), model);
-  await store.put(runKeys.model(run, 'config.json'), encodeJson(described.config));
+  const record: OutcomeRecord = { outcome, reason, at };
+  await store.put(runKeys.outcome(run), encodeJson(record));
+
+  const report = await readRunReport(store, run, warn);
   await store.put(runKeys.model(run, 'README.md'), text(renderModelCard(report)));
   const page = renderReport({ title: report.name, madeAt: at, runs: [report] });
   await store.put(runKeys.report(run), text(page));
   await pruneResults(store, run, state.epoch);
-  const record: OutcomeRecord = { outcome, reason, at };
-  await store.put(runKeys.outcome(run), encodeJson(record));
   ctx.emit({ type: 'finished', run, outcome, reason });
   return state;
 }

@@ -15,7 +15,7 @@ import { analysisFlops } from '../../spectra/analyse.ts';
 import { elementCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
 import { computeState, jobName } from '../compute.ts';
-import type { TaskContext } from '../context.ts';
+import type { ComputeChoice, TaskContext } from '../context.ts';
 import { eventsOfStart } from '../history.ts';
 import { budgetTooSmall, jobPrice } from '../job-price.ts';
 import type { PipelineState } from '../messages.ts';
@@ -107,10 +107,25 @@ async function firstPlace(
   const parameters = plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const target = chooseTarget(config.compute.target, { parameters, stepFlops: plan.stepFlops });
   const market = config.compute.spot ? 'spot' : 'onDemand';
-  const { machine } = ctx.computeFor({ target, market });
+  const { machine, engines } = ctx.computeFor({ target, market });
+  refuseMissingEngine(config, target, engines);
   const shapes = new Map(plan.parameters.map(({ name, shape }) => [name, shape]));
   const flops = analysisFlops(plan.layers, spectraSettings(config), (name) => shapes.get(name));
   return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };
+}
+
+/** @throws UserError when jobs on machines of that kind don't have the engine that is asked for. */
+function refuseMissingEngine(
+  { training: { engine } }: RunConfig,
+  target: Target,
+  engines: ComputeChoice['engines'] = [engine],
+): void {
+  if (engines.includes(engine)) return;
+  const others = engines.join(', ');
+  throw new UserError(`a deployed run that trains on compute.target ${target} has no engine ${engine}`, {
+    where: 'training.engine',
+    remedy: `Choose one of ${others}${engine === 'tfjs-node-gpu' ? ', or compute: gpu' : ''}.`,
+  });
 }
 
 function historyOf(
