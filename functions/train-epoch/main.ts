@@ -15,15 +15,11 @@ import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
 import { runOfJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { emitEvent } from '../emit.ts';
+import { toldToEnd } from './told-to-end.ts';
 
 const logger = new Logger({ persistentKeys: { run: runOfJob(process.env) } });
 
-/** Set by SIGTERM, which comes with a Spot notice: the step under way ends, nothing is written, the exit code says retry. */
-let interrupted = false;
-process.on('SIGTERM', () => {
-  interrupted = true;
-  logger.warn('told to end');
-});
+const interrupted = toldToEnd(process, () => logger.warn('told to end'));
 
 const client = new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined });
 const inputs = s3Inputs(client, join(process.env.TMPDIR ?? tmpdir(), 'inputs'));
@@ -40,7 +36,7 @@ try {
     meter: cloudMeter({ store, region, takeRequests: take, job }),
     localPath,
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message) }),
-    interrupted: () => interrupted,
+    interrupted,
   });
   await runTrainingJob(context, process.env);
   process.exitCode = 0;

@@ -56,15 +56,18 @@ export function plainMessage({ Error: name, Cause: cause }: TaskError): string {
   return report.success ? report.data.errorMessage : cause || name;
 }
 
+/** What is said of a job whose Spot machine is taken away: of an instance, and of a task on Fargate. */
+const interruption = /^Host EC2|Spot Task was interrupted|SpotInterruption/;
+
 function kindOf({ StatusReason: status, Container: container }: Job): ClassifiedFailure['kind'] {
   const code = container?.ExitCode;
   const reason = status ?? '';
-  if (reason.startsWith('Host EC2')) return 'interruption';
+  if (interruption.test(reason) || interruption.test(container?.Reason ?? '')) return 'interruption';
   if (reason.includes('JobStateTimeLimit')) return reason.includes('MISCONFIGURATION') ? 'final' : 'waiting';
   if (reason.startsWith('Job attempt duration exceeded')) return 'timeout';
   if (container?.Reason?.startsWith('OutOfMemory')) return 'final';
   if (code === trainingExitCodes.retry) return 'interruption';
-  return code === trainingExitCodes.failed || code === trainingExitCodes.userError ? 'final' : 'passing';
+  return code === trainingExitCodes.failed || code === trainingExitCodes.userError ? 'final' : 'unexplained';
 }
 
 function describeJob({ JobId: id, StatusReason: status, Container: container }: Job): string {
@@ -82,7 +85,7 @@ function describeJob({ JobId: id, StatusReason: status, Container: container }: 
 const kindsByName: Readonly<Record<string, ClassifiedFailure['kind']>> = {
   InterruptedError: 'interruption',
   'States.Timeout': 'timeout',
-  'States.TaskFailed': 'passing',
+  'States.TaskFailed': 'unexplained',
 };
 
 /**

@@ -9,6 +9,21 @@ describe('a failed job', () => {
   it.each([
     ['a Spot instance that was taken away', spotInterruption(), 'interruption'],
     [
+      'a Spot task on Fargate that was taken away',
+      failedJob({ status: 'Your Spot Task was interrupted.' }),
+      'interruption',
+    ],
+    [
+      'one that was killed before it could end',
+      failedJob({ status: 'Your Spot Task was interrupted.', exitCode: 137 }),
+      'interruption',
+    ],
+    [
+      'one whose container says so',
+      failedJob({ status: 'Task stopped', reason: 'SpotInterruption: Your Spot Task was interrupted.', exitCode: 143 }),
+      'interruption',
+    ],
+    [
       'a container that ended on SIGTERM',
       failedJob({ status: 'Essential container in task exited', exitCode: 75 }),
       'interruption',
@@ -33,8 +48,8 @@ describe('a failed job', () => {
       }),
       'final',
     ],
-    ['a crash', failedJob({ status: 'Essential container in task exited', exitCode: 139 }), 'passing'],
-    ['a container that did not start', failedJob({ status: 'Task failed to start' }), 'passing'],
+    ['a crash', failedJob({ status: 'Essential container in task exited', exitCode: 139 }), 'unexplained'],
+    ['a container that did not start', failedJob({ status: 'Task failed to start' }), 'unexplained'],
   ] as const)('says what happened: %s', (_, error, kind) => {
     expect(classified(error).kind).toBe(kind);
   });
@@ -63,7 +78,7 @@ describe('a job that could not be submitted, or a task of this process', () => {
     });
     expect(classified(new TransientError('the disk did not answer')).kind).toBe('final');
     expect(classified(new InterruptedError('told to end')).kind).toBe('interruption');
-    expect(classifyFailure({ Error: 'States.TaskFailed', Cause: '{"JobId": "cut o' }).kind).toBe('passing');
+    expect(classifyFailure({ Error: 'States.TaskFailed', Cause: '{"JobId": "cut o' }).kind).toBe('unexplained');
     expect(classifyFailure({ Error: 'States.Timeout' })).toMatchObject({ kind: 'timeout', message: 'States.Timeout' });
   });
 });
