@@ -14,7 +14,7 @@ export function toldToEnd(process: Pick<NodeJS.Process, 'on' | 'exit'>, warn: ()
     if (told) return;
     told = true;
     warn();
-    setTimeout(() => process.exit(trainingExitCodes.retry), graceMs).unref();
+    setTimeout(() => process.exit(trainingExitCodes.interrupted), graceMs).unref();
   });
   return () => told;
 }

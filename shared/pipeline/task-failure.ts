@@ -4,23 +4,27 @@ import { messageOf } from '../core/errors.ts';
 import type { JobFailure } from '../decisions/compute.ts';
 import type { TaskError } from './messages.ts';
 
-/** Exit codes of the training container; `retry` for what may pass, such as SIGTERM, or a store that does not answer. */
-export const trainingExitCodes = { done: 0, failed: 1, userError: 2, retry: 75 } as const;
+/** Exit codes of the training container; `transient` for what may pass, such as a store that does not answer. */
+export const trainingExitCodes = { done: 0, failed: 1, userError: 2, transient: 74, interrupted: 75 } as const;
 
-const retried = ['InterruptedError', 'TransientError'];
-
-/** Whether a training task that failed with this error is to be run again; such a task leaves no result. */
-export const mayPass = (error: unknown): boolean => error instanceof Error && retried.includes(error.name);
+const codesByName: Readonly<Record<string, number>> = {
+  UserError: trainingExitCodes.userError,
+  TransientError: trainingExitCodes.transient,
+  InterruptedError: trainingExitCodes.interrupted,
+};
 
 /** The container's exit code for an error. */
-export function exitCodeOf(error: unknown): number {
-  if (mayPass(error)) return trainingExitCodes.retry;
-  return error instanceof Error && error.name === 'UserError' ? trainingExitCodes.userError : trainingExitCodes.failed;
-}
+export const exitCodeOf = (error: unknown): number =>
+  (error instanceof Error && codesByName[error.name]) || trainingExitCodes.failed;
 
-/** `final`: no use in trying again; `timeout`: the job ran as long as it was allowed to. */
+const retried: readonly number[] = [trainingExitCodes.transient, trainingExitCodes.interrupted];
+
+/** Whether a training task that failed with this error is to be run again; such a task leaves no result. */
+export const mayPass = (error: unknown): boolean => retried.includes(exitCodeOf(error));
+
+/** `final`: no use in trying again; `stopped`: nor is it wanted; `timeout`: the job ran as long as it was allowed to. */
 export interface ClassifiedFailure {
-  readonly kind: JobFailure | 'timeout' | 'final';
+  readonly kind: JobFailure | 'timeout' | 'final' | 'stopped';
   /** `UserError` where the user has to mend something. */
   readonly name: string;
   readonly message: string;
@@ -35,6 +39,9 @@ const containerSchema = z.looseObject({
 const jobSchema = z.looseObject({
   JobId: z.string().nullish(),
   StatusReason: z.string().nullish(),
+  /** Whether somebody asked to cancel it while it waited, or to end it. */
+  IsCancelled: z.boolean().nullish(),
+  IsTerminated: z.boolean().nullish(),
   /** Milliseconds since 1970. */
   StartedAt: z.number().nullish(),
   StoppedAt: z.number().nullish(),
@@ -56,21 +63,36 @@ export function plainMessage({ Error: name, Cause: cause }: TaskError): string {
   return report.success ? report.data.errorMessage : cause || name;
 }
 
-/** What is said of a job whose Spot machine is taken away: of an instance, and of a task on Fargate. */
-const interruption = /^Host EC2|Spot Task was interrupted|SpotInterruption/;
+/** What is said of a job whose machine is taken away: of an instance, of a task on Fargate, for maintenance. */
+const interruption = /^Host EC2|Spot Task was interrupted|SpotInterruption|performing maintenance/;
 
-function kindOf({ StatusReason: status, Container: container }: Job): ClassifiedFailure['kind'] {
-  const code = container?.ExitCode;
+/** What Batch says of a container that ended by itself, or nothing. */
+const endedByItself = /^(Essential container in task exited.*)?$/;
+
+const kindsByCode: Readonly<Record<number, ClassifiedFailure['kind']>> = {
+  [trainingExitCodes.failed]: 'final',
+  [trainingExitCodes.userError]: 'final',
+  [trainingExitCodes.transient]: 'passing',
+  [trainingExitCodes.interrupted]: 'interruption',
+};
+
+/** Whether a person has ended the job: it says so, or it was told to end, and for a reason of no service. */
+const wasStopped = ({ StatusReason: status, IsCancelled, IsTerminated, Container: container }: Job): boolean =>
+  Boolean(IsCancelled || IsTerminated) ||
+  (container?.ExitCode === trainingExitCodes.interrupted && !endedByItself.test(status ?? ''));
+
+function kindOf(job: Job): ClassifiedFailure['kind'] {
+  const { StatusReason: status, Container: container } = job;
   const reason = status ?? '';
   if (interruption.test(reason) || interruption.test(container?.Reason ?? '')) return 'interruption';
   if (reason.includes('JobStateTimeLimit')) return reason.includes('MISCONFIGURATION') ? 'final' : 'waiting';
   if (reason.startsWith('Job attempt duration exceeded')) return 'timeout';
   if (container?.Reason?.startsWith('OutOfMemory')) return 'final';
-  if (code === trainingExitCodes.retry) return 'interruption';
-  return code === trainingExitCodes.failed || code === trainingExitCodes.userError ? 'final' : 'unexplained';
+  if (wasStopped(job)) return 'stopped';
+  return kindsByCode[container?.ExitCode ?? trainingExitCodes.done] ?? 'unexplained';
 }
 
-function describeJob({ JobId: id, StatusReason: status, Container: container }: Job): string {
+function describeJob({ JobId: id, StatusReason: status, Container: container }: Job, wasEnded: boolean): string {
   const { ExitCode: code, Reason: reason, LogStreamName: log } = container ?? {};
   const parts = [
     status || 'no reason given',
@@ -78,7 +100,7 @@ function describeJob({ JobId: id, StatusReason: status, Container: container }: 
     code == null ? '' : `exit code ${code}`,
     log ? `log ${log}` : '',
   ].filter(Boolean);
-  return `training job ${id ?? ''}: ${parts.join('; ')}`.replace(' :', ':');
+  return `${['training job', id, wasEnded ? 'was stopped' : ''].filter(Boolean).join(' ')}: ${parts.join('; ')}`;
 }
 
 /** Errors that are no job's description; of a job whose description can't be read nothing is known. */
@@ -96,7 +118,8 @@ export function classifyFailure(error: TaskError): ClassifiedFailure {
   const job = jobSchema.safeParse(parsed(error.Cause));
   if (job.success && (job.data.JobId || job.data.StatusReason)) {
     const name = job.data.Container?.ExitCode === trainingExitCodes.userError ? 'UserError' : 'RunError';
-    return { kind: kindOf(job.data), name, message: describeJob(job.data) };
+    const kind = kindOf(job.data);
+    return { kind, name, message: describeJob(job.data, kind === 'stopped') };
   }
   return { kind: kindsByName[error.Error] ?? 'final', name: error.Error, message: plainMessage(error) };
 }

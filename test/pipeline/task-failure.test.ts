@@ -28,6 +28,30 @@ describe('a failed job', () => {
       failedJob({ status: 'Essential container in task exited', exitCode: 75 }),
       'interruption',
     ],
+    [
+      'maintenance',
+      failedJob({
+        status: 'ECS is performing maintenance on the underlying infrastructure hosting the task.',
+        exitCode: 75,
+      }),
+      'interruption',
+    ],
+    [
+      'a store that did not answer',
+      failedJob({ status: 'Essential container in task exited', exitCode: 74 }),
+      'passing',
+    ],
+    ['a person who ended it', failedJob({ status: 'wrong data', exitCode: 137, ended: 'IsTerminated' }), 'stopped'],
+    ['a person who gave a reason and no more is said', failedJob({ status: 'wrong data', exitCode: 75 }), 'stopped'],
+    ['a person who cancelled it', failedJob({ status: 'not now', ended: 'IsCancelled' }), 'stopped'],
+    [
+      'a queue without capacity that marks it as cancelled',
+      failedJob({
+        status: 'Canceled by JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY',
+        ended: 'IsCancelled',
+      }),
+      'waiting',
+    ],
     ['a queue without capacity', waitedInVain(), 'waiting'],
     [
       'a job that no machine of the queue can run',
@@ -66,6 +90,9 @@ describe('a failed job', () => {
     expect(classified(error).message).toBe(
       'training job job-1: Essential container in task exited; CannotStart; exit code 1; log train/default/0123',
     );
+    expect(classified(failedJob({ status: 'wrong data', exitCode: 75 })).message).toBe(
+      'training job job-1 was stopped: wrong data; exit code 75; log train/default/0123',
+    );
   });
 });
 
@@ -100,7 +127,7 @@ describe('the message of a failure', () => {
 
 it('gives a container an exit code for each kind of error', () => {
   expect(exitCodeOf(new UserError('x'))).toBe(trainingExitCodes.userError);
-  expect(exitCodeOf(new TransientError('x'))).toBe(75);
+  expect(exitCodeOf(new TransientError('x'))).toBe(74);
   expect(exitCodeOf(new InterruptedError('x'))).toBe(75);
   expect(exitCodeOf(new RunError('x'))).toBe(1);
   expect(exitCodeOf('x')).toBe(1);

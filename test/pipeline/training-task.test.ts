@@ -258,6 +258,23 @@ describe('a job without a result', () => {
     );
   });
 
+  it('ends the run when a person has stopped it', async () => {
+    const ctx = contextOf({});
+    const state = await prepared(ctx);
+    const stopped = failed({ JobId: 'job-1', StatusReason: 'wrong data', IsTerminated: true });
+    await expect(collect(ctx, { ...state, error: stopped })).rejects.toThrow(
+      expect.objectContaining({ name: 'RunError', message: 'training job job-1 was stopped: wrong data' }),
+    );
+  });
+
+  it('stays on Spot, however often the store did not answer', async () => {
+    const ctx = contextOf({});
+    let state = await prepared(ctx);
+    const transient = failed({ StatusReason: 'Essential container in task exited', Container: { ExitCode: 74 } });
+    for (let tried = 1; tried <= 3; tried++) state = await collect(ctx, { ...state, error: transient });
+    expect(state).toMatchObject({ compute: { market: 'spot', interruptions: 0 }, job: { failures: 3 } });
+  });
+
   it('is tried again when it hung, and ends the run with its best model when it ran into the budget', async () => {
     const endless = contextOf({});
     const unlimited = await prepared(endless);

@@ -27,7 +27,7 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   if (!error)
     throw new RunError('the training task ended without a result', { where: `${ctx.store.label}/${before.run}` });
   const failure = classifyFailure(error);
-  if (failure.kind === 'final') throw errorNamed(failure);
+  if (failure.kind === 'final' || failure.kind === 'stopped') throw errorNamed(failure);
   if (failure.kind === 'timeout' && isBudgetCap(state.compute.attemptSeconds)) return outOfBudget(ctx, state, failure);
   return tryAgain(ctx, state, failure, failure.kind === 'timeout' ? 'passing' : failure.kind);
 }
