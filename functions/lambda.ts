@@ -14,9 +14,16 @@ import { UserError } from '../shared/core/errors.ts';
 export const logger = new Logger();
 export const tracer = new Tracer();
 
+/** A request that hangs must leave the shortest function time for another try: the store's own limit is longer than its life. */
+export const hungRequestMs = 25_000;
+
 /** The store tries again by itself; AWS_ENDPOINT_URL points all clients elsewhere, for tests. */
 export const s3 = tracer.captureAWSv3Client(
-  new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined }),
+  new S3Client({
+    maxAttempts: 1,
+    forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined,
+    requestHandler: { requestTimeout: hungRequestMs, throwOnRequestTimeout: true },
+  }),
 );
 const sns = tracer.captureAWSv3Client(new SNSClient({}));
 

@@ -12,8 +12,11 @@ export interface Inputs {
   withAddresses(text: string): string;
 }
 
-/** Fetches data sets and weights out of S3 into `scratch`, each once; other paths are left as they are. */
-export function s3Inputs(client: S3Client, scratch: string): Inputs {
+/**
+ * Fetches data sets and weights out of S3 into `scratch`, each once; other paths are left as they are.
+ * @param limits where other than the store's own.
+ */
+export function s3Inputs(client: S3Client, scratch: string, limits: { readonly tryTimeoutMs?: number } = {}): Inputs {
   const fetched = new Map<string, Promise<string>>();
   const addresses = new Map<string, string>();
   const fetchOnce = async (address: string) => {
@@ -21,7 +24,7 @@ export function s3Inputs(client: S3Client, scratch: string): Inputs {
     const digest = createHash('sha256').update(address).digest('hex').slice(0, 16);
     const path = join(scratch, digest, basename(object.key));
     addresses.set(path, address);
-    await downloadTo(path, object, { client, bucket });
+    await downloadTo(path, object, { client, bucket, ...limits });
     return path;
   };
   return {

@@ -57,10 +57,24 @@ function parsed(text: string | undefined): unknown {
   }
 }
 
-/** What a failed task said: the message inside a function's error report, or the cause as it is. */
+const moreMemory =
+  'set functionMemoryMb higher in the context of cdk.json, and deploy again. Functions get CPUs by their memory, too.';
+
+/** What mends a function that was ended by Lambda, which says little of it. */
+function remedyFor(name: string, message: string): string {
+  if (name === 'Runtime.ExitError' || /signal: killed|heap out of memory/i.test(message)) {
+    return `\n  The function probably ran out of memory: ${moreMemory}`;
+  }
+  return name === 'Sandbox.Timedout' || /Task timed out after/.test(message)
+    ? `\n  The function ran out of time: ${moreMemory}`
+    : '';
+}
+
+/** What a failed task said: the message inside a function's error report, or the cause as it is; and how to mend it. */
 export function plainMessage({ Error: name, Cause: cause }: TaskError): string {
   const report = z.looseObject({ errorMessage: z.string() }).safeParse(parsed(cause));
-  return report.success ? report.data.errorMessage : cause || name;
+  const message = report.success ? report.data.errorMessage : cause || name;
+  return `${message}${remedyFor(name, message)}`;
 }
 
 /** What is said of a job whose machine is taken away: of an instance, of a task on Fargate, for maintenance. */

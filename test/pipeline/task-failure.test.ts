@@ -118,6 +118,20 @@ describe('the message of a failure', () => {
     expect(plainMessage({ Error: 'UserError', Cause: JSON.stringify(report) })).toBe(message);
   });
 
+  it('says what mends a function that had too little memory or time', () => {
+    const ended = (errorType: string, errorMessage: string) =>
+      plainMessage({ Error: errorType, Cause: JSON.stringify({ errorType, errorMessage }) });
+    const killed = 'RequestId: 1 Error: Runtime exited with error: signal: killed';
+    expect(ended('Runtime.ExitError', killed)).toMatch(
+      /^RequestId: 1 .*\n {2}.*out of memory: set functionMemoryMb higher/,
+    );
+    const late = 'RequestId: 1 Error: Task timed out after 900.00 seconds';
+    expect(ended('Sandbox.Timedout', late)).toMatch(/out of time: set functionMemoryMb higher/);
+    expect(plainMessage({ Error: 'Lambda.Unknown', Cause: `Returned payload: {"errorMessage":"${late}"}` })).toMatch(
+      /out of time: set functionMemoryMb higher/,
+    );
+  });
+
   it('is the cause, or the name, where there is no more', () => {
     expect(plainMessage({ Error: 'Lambda.Unknown', Cause: '{"requestId":"1"}' })).toBe('{"requestId":"1"}');
     expect(plainMessage({ Error: 'States.Timeout' })).toBe('States.Timeout');
