@@ -258,6 +258,15 @@ describe('a job without a result', () => {
     );
   });
 
+  it('leaves a state that the next job can be given, however much is said of it', async () => {
+    const ctx = contextOf({});
+    const state = await trainTask(ctx, await prepared(ctx));
+    const long = failed({ JobId: 'job-1', StatusReason: '"no space left"\n'.repeat(2000) });
+    const again = await collect(ctx, { ...state, job: { ...state.job, try: 1 }, error: long });
+    expect(again.decision.reason).toMatch(/^training job job-1: "no space left.*: tried again on a Spot instance$/s);
+    expect(JSON.stringify(JSON.stringify(again)).length).toBeLessThan(4096);
+  });
+
   it('ends the run when a person has stopped it', async () => {
     const ctx = contextOf({});
     const state = await prepared(ctx);

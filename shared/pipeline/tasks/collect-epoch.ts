@@ -46,6 +46,11 @@ function errorNamed({ name, message }: { name: string; message: string }): Error
   return name === 'UserError' ? new UserError(message) : new RunError(message);
 }
 
+/** A job's description can be long, and the state is handed to the next job, which takes 8 KiB. */
+const longestReason = 500;
+
+const shortened = (text: string) => (text.length > longestReason ? `${text.slice(0, longestReason - 3)}...` : text);
+
 async function tryAgain(
   ctx: TaskContext,
   state: PipelineState,
@@ -61,7 +66,7 @@ async function tryAgain(
   const spent = await spentSoFar(ctx, run, lost);
   if (!paysForJob(spent, config.budget, compute.price)) return outOfBudget(ctx, state, classified);
   const { market, interruptions, failures } = tries;
-  const reason = `${message}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
+  const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });
   return {
     ...state,
