@@ -8,8 +8,8 @@ import type { RunConfig } from '../../shared/config/run-file.ts';
 import { InterruptedError, UserError } from '../../shared/core/errors.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
-import type { PipelineState } from '../../shared/pipeline/messages.ts';
-import { outcomeSchema, readRunRecord } from '../../shared/pipeline/records.ts';
+import type { PipelineState, TaskName } from '../../shared/pipeline/messages.ts';
+import { outcomeSchema, readMetrics, readRunRecord } from '../../shared/pipeline/records.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
@@ -145,6 +145,30 @@ describe('the analysis of an attempt', () => {
     for (const shard of planned.shards) await runTask('AnalyseShard', light, { ...attempt, shard, shards: 2 });
     const state = (await runTask('SetRates', light, planned)) as PipelineState;
     expect(await runTask('Checkpoint', light, state)).toMatchObject({ epoch: 1, decision: { next: 'train' } });
+  });
+});
+
+describe('rates that stay between two analyses', () => {
+  it('are those that were trained with, though SetRates has no solver and the balance has changed', async () => {
+    const configOf = (target: string) => fakeConfig({ balance: { every: 2, target } });
+    const resumed = async (setRates: Partial<TaskContext>) => {
+      store = memoryStore();
+      await requestRun(store, configOf('learningRate'));
+      const stopAfter = (epoch: number) => () =>
+        events.some((event) => event.type === 'epoch' && event.epoch === epoch);
+      events = [];
+      expect(await runPipeline(run, contextOf({}), stopAfter(2))).toEqual({ status: 'interrupted' });
+      await requestRun(store, configOf('weightDecay'));
+      const ctx = contextOf({ process: 'q' });
+      const perform = (name: TaskName, message: unknown) =>
+        runTask(name, name === 'SetRates' ? { ...ctx, ...setRates } : ctx, message);
+      expect(await runPipeline(run, ctx, undefined, { perform })).toEqual({ status: 'done' });
+      return resultsOf();
+    };
+    const openSolver = () => Promise.reject(new Error('no solver here'));
+    expect(await resumed({ openSolver })).toEqual(await resumed({}));
+    const { applied } = (await readMetrics(store, (await readManifest(store, run, 3))!))!;
+    expect(new Set(applied.map(({ learningRateMultiplier }) => learningRateMultiplier))).toEqual(new Set([1]));
   });
 });
 
