@@ -5,7 +5,7 @@ import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/m
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
-import { InterruptedError, UserError } from '../../shared/core/errors.ts';
+import { InterruptedError, TransientError, UserError } from '../../shared/core/errors.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import type { PipelineState, TaskName } from '../../shared/pipeline/messages.ts';
@@ -280,6 +280,42 @@ describe('a job without a result', () => {
     await expect(collect(ctx, { ...state, error: crashed })).rejects.toThrow(
       'the training task failed 4 times, the last time so: training job job-1: Task failed to start',
     );
+  });
+
+  it('counts failures for each epoch: a job that is cut off after commits has come further', async () => {
+    const grouped = { epochsPerTask: 1000 };
+    const config = fakeConfig({ training: { epochs: 100 }, compute: grouped, convergence: { patience: 1000 } });
+    const calm = contextOf({});
+    let state = await prepared(calm, config);
+    for (let cut = 1; cut <= 6; cut++) {
+      const onTrain = (epoch: number) => {
+        if (epoch > 5 * cut) throw new TransientError('cut off');
+      };
+      await expect(trainTask(contextOf({ behaviour: { onTrain } }), state)).rejects.toThrow('cut off');
+      state = await collect(calm, { ...state, error: tooLong });
+      expect(state).toMatchObject({
+        epoch: 5 * cut + 1,
+        decision: { next: 'train' },
+        job: { try: 1, failures: 1 },
+      });
+    }
+    const full = contextOf({ context: { historyEvents: state.events + 100 } });
+    const stuck = { ...state, job: { ...state.job, failures: 3 }, error: tooLong };
+    await expect(collect(full, stuck)).rejects.toThrow('failed 2 times');
+    expect(await collect(full, { ...stuck, epoch: 30 })).toMatchObject({ epoch: 31, decision: { next: 'handOver' } });
+    const another = { ...stuck, epoch: 30, execution: 'another' };
+    expect(await collect(full, another)).toMatchObject({ decision: { next: 'leave' } });
+  });
+
+  it('ends by itself before its time is up', async () => {
+    const config = fakeConfig({ training: { epochs: 500 }, compute: { epochsPerTask: 1000 } });
+    const ctx = contextOf({});
+    const state = await prepared(ctx, config);
+    const began = ctx.now().getTime();
+    const limited = { ...state, compute: { ...state.compute, attemptSeconds: 100 } };
+    expect(await trainTask(ctx, limited)).toMatchObject({ attempt: '', decision: { next: 'train' } });
+    expect(await headEpoch()).toBeGreaterThan(3);
+    expect(ctx.now().getTime() - began).toBeLessThan(100_000);
   });
 
   it('leaves a state that the next job can be given, however much is said of it', async () => {

@@ -1,3 +1,4 @@
+import type { Manifest } from '../../checkpoints/manifest.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
 import { messageOf, RunError, UserError } from '../../core/errors.ts';
 import { type JobFailure, triesAfter } from '../../decisions/compute.ts';
@@ -5,7 +6,8 @@ import { paysForJob } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
 import { computeState, sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
-import { eventsOfJob } from '../history.ts';
+import { isTakenOver, leave } from '../execution.ts';
+import { eventsOfJob, handedOverWhenFull } from '../history.ts';
 import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
 import { noteRestOfJob, spentSoFar } from '../metering.ts';
@@ -29,8 +31,20 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   const failure = classifyFailure(error);
   if (failure.kind === 'final' || failure.kind === 'stopped') throw errorNamed(failure);
   if (failure.kind === 'timeout' && isBudgetCap(state.compute.attemptSeconds)) return outOfBudget(ctx, state, failure);
-  return tryAgain(ctx, state, failure, failure.kind === 'timeout' ? 'passing' : failure.kind);
+  const head = await readLastCommit(ctx.store, state.run);
+  if (isTakenOver(head, state)) return leave(ctx, state);
+  const kind = failure.kind === 'timeout' ? 'passing' : failure.kind;
+  if (!head || head.epoch < state.epoch) return tryAgain(ctx, state, failure, kind);
+  const again = await tryAgain(ctx, afterCommits(state, head), failure, kind);
+  return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents) };
 }
+
+/** The state after epochs that the job has committed before it failed: tries and failures are counted for each epoch. */
+const afterCommits = (state: PipelineState, head: Manifest): PipelineState => ({
+  ...state,
+  epoch: head.epoch + 1,
+  job: { ...state.job, try: 0, failures: 0 },
+});
 
 /** What a job used that could not say so itself; that it can't be noted fails no run. */
 async function noteFailedJob(ctx: TaskContext, state: PipelineState, error: CollectInput['error']): Promise<void> {
