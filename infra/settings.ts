@@ -67,6 +67,14 @@ const settingsSchema = z.strictObject({
     .max(1440)
     .default(15)
     .describe('How long a job may wait for a Spot instance before it is cancelled, so that the run goes on on-demand.'),
+  onDemandWaitingLimitMinutes: z
+    .int()
+    .min(10)
+    .max(1440)
+    .default(720)
+    .describe(
+      'How long a job may wait for an on-demand machine before it is cancelled and the run fails; it can be resumed.',
+    ),
   scaleDownDelayMinutes: z
     .int()
     .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 10_080), 'must be 0, or from 20 to 10080')

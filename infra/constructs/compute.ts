@@ -52,7 +52,12 @@ export interface ComputeChoices {
 
 type FleetSettings = Pick<
   Settings,
-  'gpuClasses' | 'maxGpus' | 'maxVcpus' | 'waitingLimitMinutes' | 'scaleDownDelayMinutes'
+  | 'gpuClasses'
+  | 'maxGpus'
+  | 'maxVcpus'
+  | 'waitingLimitMinutes'
+  | 'onDemandWaitingLimitMinutes'
+  | 'scaleDownDelayMinutes'
 >;
 
 interface ComputeProps {
@@ -78,12 +83,12 @@ export class Compute extends Construct {
         maxvCpus: settings.maxVcpus,
         spot,
       });
-    const queue = (name: string, environment: IManagedComputeEnvironment, waitingMinutes?: number) =>
+    const queue = (name: string, environment: IManagedComputeEnvironment, waitingMinutes: number) =>
       jobQueue(this, name, environment, waitingMinutes).jobQueueArn;
     const gpuSpot = queue('GpuSpotQueue', gpu('GpuSpot', true), settings.waitingLimitMinutes);
-    const gpuOnDemand = queue('GpuOnDemandQueue', gpu('GpuOnDemand', false));
+    const gpuOnDemand = queue('GpuOnDemandQueue', gpu('GpuOnDemand', false), settings.onDemandWaitingLimitMinutes);
     const cpuSpot = queue('CpuSpotQueue', fargate('CpuSpot', true), settings.waitingLimitMinutes);
-    const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false));
+    const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false), settings.onDemandWaitingLimitMinutes);
     this.queueArns = [gpuSpot, gpuOnDemand, cpuSpot, cpuOnDemand];
     const withGpu = { definition: jobs.gpu, machine: { kind: 'instance', instances: instancesOf(settings) } } as const;
     const without = { definition: jobs.cpu, machine: jobs.cpuMachine };
@@ -163,13 +168,13 @@ export class Compute extends Construct {
 
 /**
  * A job that can't start is cancelled instead of blocking those behind it: at once where nothing will ever fit, after the
- * waiting limit where capacity is lacking. Without a limit, it waits for capacity.
+ * waiting limit where capacity is lacking.
  */
 function jobQueue(
   scope: Construct,
   id: string,
   environment: IManagedComputeEnvironment,
-  waitingMinutes: number | undefined,
+  waitingMinutes: number,
 ): JobQueue {
   const { INSUFFICIENT_INSTANCE_CAPACITY, COMPUTE_ENVIRONMENT_MAX_RESOURCE, JOB_RESOURCE_REQUIREMENT } =
     JobStateTimeLimitActionsReason;
@@ -184,7 +189,7 @@ function jobQueue(
     jobStateTimeLimitActions: [
       limit(COMPUTE_ENVIRONMENT_MAX_RESOURCE, 10),
       limit(JOB_RESOURCE_REQUIREMENT, 10),
-      ...(waitingMinutes === undefined ? [] : [limit(INSUFFICIENT_INSTANCE_CAPACITY, waitingMinutes)]),
+      limit(INSUFFICIENT_INSTANCE_CAPACITY, waitingMinutes),
     ],
   });
 }

@@ -76,7 +76,7 @@ export const mostTries = interruptionsOnSpot + 1 + mostFailures + 1;
 
 /** How to try again after a failure; undefined when it has been tried often enough. */
 export function triesAfter(failure: JobFailure, { market, interruptions, failures }: Tries): Tries | undefined {
-  if (market === 'spot' && failure === 'waiting') return { market: 'onDemand', interruptions, failures };
+  if (failure === 'waiting') return market === 'spot' ? { market: 'onDemand', interruptions, failures } : undefined;
   if (market === 'spot' && failure === 'interruption') {
     const count = interruptions + 1;
     return { market: count < interruptionsOnSpot ? 'spot' : 'onDemand', interruptions: count, failures };

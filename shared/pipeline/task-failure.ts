@@ -117,10 +117,12 @@ function describeJob({ JobId: id, StatusReason: status, Container: container }: 
   return `${['training job', id, wasEnded ? 'was stopped' : ''].filter(Boolean).join(' ')}: ${parts.join('; ')}`;
 }
 
+/** A job's own limit is far shorter than the time after which the document gives a job up. */
+const endlessWait = 'no machine was to be had: the job waited in its queue until the workflow gave it up';
+
 /** Errors that are no job's description; of a job whose description can't be read nothing is known. */
 const kindsByName: Readonly<Record<string, ClassifiedFailure['kind']>> = {
   InterruptedError: 'interruption',
-  'States.Timeout': 'timeout',
   'States.TaskFailed': 'unexplained',
 };
 
@@ -135,6 +137,7 @@ export function classifyFailure(error: TaskError): ClassifiedFailure {
     const kind = kindOf(job.data);
     return { kind, name, message: describeJob(job.data, kind === 'stopped') };
   }
+  if (error.Error === 'States.Timeout') return { kind: 'final', name: 'RunError', message: endlessWait };
   return { kind: kindsByName[error.Error] ?? 'final', name: error.Error, message: plainMessage(error) };
 }
 

@@ -33,6 +33,7 @@ describe('after a failure', () => {
   });
   it('a run leaves Spot when none is to be had', () => {
     expect(triesOf(['waiting'])).toEqual({ market: 'onDemand', interruptions: 0, failures: 0 });
+    expect(triesOf(['waiting', 'waiting'])).toBeUndefined();
   });
   it('other failures are tried again three times', () => {
     expect(triesOf(['passing', 'passing', 'passing'])).toEqual({ market: 'spot', interruptions: 0, failures: 3 });

@@ -69,7 +69,7 @@ describe('settings', () => {
     });
     rmSync(outdir, { recursive: true });
     expect(stderr).toBe(
-      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, maxGpus, maxVcpus, waitingLimitMinutes, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, permissionsBoundary.\n',
+      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, maxGpus, maxVcpus, waitingLimitMinutes, onDemandWaitingLimitMinutes, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, permissionsBoundary.\n',
     );
     expect(status).toBe(2);
   });

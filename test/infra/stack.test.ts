@@ -373,7 +373,7 @@ describe('training', () => {
     }
   });
 
-  it('gives up on Spot after the waiting limit, and everywhere on what can never fit', () => {
+  it('gives up on Spot and on demand after their waiting limits, and everywhere on what can never fit', () => {
     const limits = propertiesOf(full.template, 'AWS::Batch::JobQueue').map(({ JobStateTimeLimitActions }) =>
       Object.fromEntries(
         JobStateTimeLimitActions.map(({ Reason, MaxTimeSeconds, State, Action }: Record<string, unknown>) => {
@@ -387,7 +387,8 @@ describe('training', () => {
       'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT': 600,
     };
     const onSpot = { ...never, 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY': 1800 };
-    expect(limits).toEqual([onSpot, never, onSpot, never]);
+    const onDemand = { ...never, 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY': 7200 };
+    expect(limits).toEqual([onSpot, onDemand, onSpot, onDemand]);
   });
 
   it('has machines with encrypted disks, whose credentials containers can not read', () => {

@@ -38,6 +38,7 @@ export const everySetting = {
   maxGpus: 3,
   maxVcpus: 32,
   waitingLimitMinutes: 30,
+  onDemandWaitingLimitMinutes: 120,
   scaleDownDelayMinutes: 45,
   functionMemoryMb: 4096,
   notificationEmail: 'team@example.com',

@@ -106,7 +106,10 @@ describe('a job that could not be submitted, or a task of this process', () => {
     expect(classified(new TransientError('the disk did not answer')).kind).toBe('final');
     expect(classified(new InterruptedError('told to end')).kind).toBe('interruption');
     expect(classifyFailure({ Error: 'States.TaskFailed', Cause: '{"JobId": "cut o' }).kind).toBe('unexplained');
-    expect(classifyFailure({ Error: 'States.Timeout' })).toMatchObject({ kind: 'timeout', message: 'States.Timeout' });
+    expect(classifyFailure({ Error: 'States.Timeout' })).toMatchObject({
+      kind: 'final',
+      message: expect.stringContaining('no machine was to be had'),
+    });
   });
 });
 

@@ -327,6 +327,17 @@ describe('a job without a result', () => {
     expect(JSON.stringify(JSON.stringify(again)).length).toBeLessThan(4096);
   });
 
+  it('ends the run when no machine was to be had, budget or not', async () => {
+    const ctx = contextOf({});
+    const state = await prepared(ctx, fakeConfig({ budget: { hours: 1 }, compute: { spot: false, epochsPerTask: 2 } }));
+    await trainTask(ctx, state);
+    const status = 'Canceled by JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY';
+    for (const error of [failed({ JobId: 'job-1', StatusReason: status }), { Error: 'States.Timeout' }]) {
+      const waited = collect(ctx, { ...state, job: { ...state.job, try: 1 }, error });
+      await expect(waited).rejects.toThrow(/^no machine was to be had: /);
+    }
+  });
+
   it('ends the run when a person has stopped it', async () => {
     const ctx = contextOf({});
     const state = await prepared(ctx);

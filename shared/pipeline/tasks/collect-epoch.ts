@@ -74,6 +74,7 @@ async function tryAgain(
   const { run, compute, job } = state;
   const { message } = classified;
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
+  if (!tries && failure === 'waiting') throw new RunError(`no machine was to be had: ${message}`);
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
   const config = await readConfig(ctx.store, run);
   const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), ctx.now());
