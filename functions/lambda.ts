@@ -14,12 +14,18 @@ import { UserError } from '../shared/core/errors.ts';
 export const logger = new Logger();
 export const tracer = new Tracer();
 
+/** A request that hangs must leave the shortest function time for another try: the store's own limit is longer than its life. */
+export const hungRequestMs = 25_000;
+
 /** AWS_ENDPOINT_URL points all clients elsewhere, for tests. */
-const forcePathStyle = process.env.AWS_ENDPOINT_URL !== undefined;
+const settings = {
+  forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined,
+  requestHandler: { requestTimeout: hungRequestMs, throwOnRequestTimeout: true },
+};
 /** For stores, which try again by themselves. */
-export const s3 = tracer.captureAWSv3Client(new S3Client({ maxAttempts: 1, forcePathStyle }));
+export const s3 = tracer.captureAWSv3Client(new S3Client({ ...settings, maxAttempts: 1 }));
 /** For single requests. */
-export const patientS3 = tracer.captureAWSv3Client(new S3Client({ maxAttempts: 6, forcePathStyle }));
+export const patientS3 = tracer.captureAWSv3Client(new S3Client({ ...settings, maxAttempts: 6 }));
 const sns = tracer.captureAWSv3Client(new SNSClient({}));
 
 /** Tells people, where the deployment has named a topic; a message that can't be sent fails no task. */

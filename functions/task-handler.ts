@@ -17,7 +17,7 @@ import { type FunctionUse, metered } from '../shared/pipeline/metering.ts';
 import type { ResourceOptions, Resources } from '../shared/pipeline/resources.ts';
 import { performTask, type Task } from '../shared/pipeline/tasks/perform.ts';
 import { emitEvent } from './emit.ts';
-import { lambda, logger, notify, s3 } from './lambda.ts';
+import { hungRequestMs, lambda, logger, notify, s3 } from './lambda.ts';
 
 /** Lambda bills the start of a function's process with its first call; it gives it ten seconds at most. */
 let startSeconds = Math.min(10, process.uptime());
@@ -88,10 +88,10 @@ function keepOpen(
 ): Kept {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
   rmSync(scratch, { recursive: true, force: true });
-  const inputs = s3Inputs(s3, scratch);
+  const inputs = s3Inputs(s3, scratch, { tryTimeoutMs: hungRequestMs });
   const { localPath } = inputs;
   const warn = (message: string) => emit({ type: 'warning', message });
-  const { store, take } = countedStore(s3Store({ client: s3, bucket }));
+  const { store, take } = countedStore(s3Store({ client: s3, bucket, tryTimeoutMs: hungRequestMs }));
   const region = required(process.env, 'AWS_REGION');
   const context = cloudContext({
     store,

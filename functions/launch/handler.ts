@@ -5,7 +5,7 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { required } from '../../shared/cloud/environment.ts';
 import { type LaunchInput, launch, launchInputSchema } from '../../shared/cloud/launch.ts';
 import { UserError } from '../../shared/core/errors.ts';
-import { lambda, logger, notify, patientS3, tracer } from '../lambda.ts';
+import { hungRequestMs, lambda, logger, notify, patientS3, tracer } from '../lambda.ts';
 
 const sfn = tracer.captureAWSv3Client(new SFNClient({}));
 
@@ -16,6 +16,7 @@ const identity = 'detail.object.[key, "version-id"] || schedule && [schedule, ti
 async function start(input: LaunchInput) {
   const ctx = {
     s3: patientS3,
+    tryTimeoutMs: hungRequestMs,
     sfn,
     bucket: required(process.env, 'TEMPBALANCE_BUCKET'),
     stateMachine: required(process.env, 'TEMPBALANCE_STATE_MACHINE'),

@@ -15,16 +15,12 @@ import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
 import { describeJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { emitEvent } from '../emit.ts';
+import { toldToEnd } from './told-to-end.ts';
 
 const { run, target } = describeJob(process.env);
 const logger = new Logger({ persistentKeys: { run } });
 
-/** Set by SIGTERM, which comes with a Spot notice: the step under way ends, nothing is written, the exit code says retry. */
-let interrupted = false;
-process.on('SIGTERM', () => {
-  interrupted = true;
-  logger.warn('told to end');
-});
+const interrupted = toldToEnd(process, () => logger.warn('told to end'));
 
 const client = new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined });
 const inputs = s3Inputs(client, join(process.env.TMPDIR ?? tmpdir(), 'inputs'));
@@ -41,7 +37,7 @@ try {
     meter: cloudMeter({ store, region, takeRequests: take, job }),
     localPath,
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message), hasGpu: target === 'gpu' }),
-    interrupted: () => interrupted,
+    interrupted,
   });
   await runTrainingJob(context, process.env);
   process.exitCode = 0;

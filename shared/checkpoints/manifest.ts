@@ -4,7 +4,7 @@ import { type ArtifactStore, type StoredObject, sha256 } from './artifact-store.
 import { decodeJson, encodeJson } from './json.ts';
 import { runKeys } from './run-keys.ts';
 
-const fileRecordSchema = z.strictObject({ bytes: z.int().nonnegative(), sha256: z.string().length(64) });
+const fileRecordSchema = z.object({ bytes: z.int().nonnegative(), sha256: z.string().length(64) });
 export const fileRecordsSchema = z.record(z.string(), fileRecordSchema);
 export type FileRecords = z.infer<typeof fileRecordsSchema>;
 

@@ -110,7 +110,7 @@ const spotQuota: Quota = {
 const onDemandQuota: Quota = {
   code: 'L-DB2E81BA',
   label: 'Running On-Demand G and VT instances',
-  without: 'jobs for GPUs wait for good on-demand',
+  without: 'jobs for GPUs wait in vain on-demand',
 };
 
 /** What a quota of so many vCPUs means. */

@@ -32,8 +32,11 @@ async function refuseWithoutRoom(client: S3Client, { bucket, key, versionId }: S
 
 const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
 
-/** Fetches data sets and weights out of S3 into `scratch`, each once; other paths are left as they are. */
-export function s3Inputs(client: S3Client, scratch: string): Inputs {
+/**
+ * Fetches data sets and weights out of S3 into `scratch`, each once; other paths are left as they are.
+ * @param limits where other than the store's own.
+ */
+export function s3Inputs(client: S3Client, scratch: string, limits: { readonly tryTimeoutMs?: number } = {}): Inputs {
   const fetched = new Map<string, Promise<string>>();
   const addresses = new Map<string, string>();
   const fetchOnce = async (address: string) => {
@@ -42,7 +45,7 @@ export function s3Inputs(client: S3Client, scratch: string): Inputs {
     const path = join(scratch, digest, basename(object.key));
     addresses.set(path, address);
     await refuseWithoutRoom(client, { bucket, ...object }, scratch);
-    await downloadTo(path, object, { client, bucket });
+    await downloadTo(path, object, { client, bucket, ...limits });
     return path;
   };
   return {

@@ -49,6 +49,8 @@ export interface LaunchContext {
   readonly sfn: SFNClient;
   readonly bucket: string;
   readonly stateMachine: string;
+  /** Of a try of a request of the store; absent: its own. */
+  readonly tryTimeoutMs?: number;
 }
 
 /** What is written on a data set whose uploader starts the run: its arrival starts none. */
@@ -89,7 +91,8 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   const start = await startOf(ctx, input);
   if ('superseded' in start) return { status: 'superseded', reason: start.superseded };
   const { profile, key, versionId } = start;
-  const store = s3Store({ client: ctx.s3, bucket });
+  const { tryTimeoutMs } = ctx;
+  const store = s3Store({ client: ctx.s3, bucket, ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }) });
   const text = await store.get(profileKey(profile));
   if (!text) {
     throw new UserError('there is no such profile', {

@@ -20,7 +20,7 @@ const machinesSchema = z
       .boolean()
       .default(true)
       .describe(
-        'Train on Spot instances; after two interruptions, or when none is to be had, the run turns to on-demand ones.',
+        'Train on Spot instances; after two interruptions, two failures of an epoch that nobody explains, or when none is to be had, the run turns to on-demand ones.',
       ),
     epochsPerTask: z
       .union([z.literal('auto'), z.int().positive()])
@@ -51,8 +51,11 @@ export function chooseTarget(
   return parameters >= gpuParameters || stepFlops >= gpuStepFlops ? 'gpu' : 'cpu';
 }
 
-/** Why a job left no result: its machine was taken away, none was to be had, or anything else that may pass. */
-export type JobFailure = 'interruption' | 'waiting' | 'passing';
+/**
+ * Why a job left no result: its machine was taken away, none was to be had, something else failed that may pass, or it ended
+ * and nobody says why.
+ */
+export type JobFailure = 'interruption' | 'waiting' | 'passing' | 'unexplained';
 
 /** What is counted of the jobs that left no result. */
 export interface Tries {
@@ -65,16 +68,20 @@ export interface Tries {
 
 const interruptionsOnSpot = 2;
 const mostFailures = 3;
+/** From this failure at an epoch on, one without an explanation is put down to Spot. */
+const unexplainedOnSpot = 2;
 
 /** Jobs that an epoch may take: interrupted ones, one that waited in vain, those that failed otherwise, one that succeeds. */
 export const mostTries = interruptionsOnSpot + 1 + mostFailures + 1;
 
 /** How to try again after a failure; undefined when it has been tried often enough. */
 export function triesAfter(failure: JobFailure, { market, interruptions, failures }: Tries): Tries | undefined {
-  if (market === 'spot' && failure === 'waiting') return { market: 'onDemand', interruptions, failures };
+  if (failure === 'waiting') return market === 'spot' ? { market: 'onDemand', interruptions, failures } : undefined;
   if (market === 'spot' && failure === 'interruption') {
     const count = interruptions + 1;
     return { market: count < interruptionsOnSpot ? 'spot' : 'onDemand', interruptions: count, failures };
   }
-  return failures < mostFailures ? { market, interruptions, failures: failures + 1 } : undefined;
+  if (failures >= mostFailures) return undefined;
+  const isSuspect = failure === 'unexplained' && failures + 1 >= unexplainedOnSpot;
+  return { market: isSuspect ? 'onDemand' : market, interruptions, failures: failures + 1 };
 }

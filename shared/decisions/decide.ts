@@ -24,7 +24,7 @@ export type Progress = z.infer<typeof progressSchema>;
 export const outcomes = ['running', 'completed', 'converged', 'budget', 'diverged', 'failed'] as const;
 export type Outcome = (typeof outcomes)[number];
 
-export const decisionSchema = z.strictObject({
+export const decisionSchema = z.object({
   /** `handOver`: to a new execution, which goes on with the run; `leave`: another execution has the run. */
   next: z.enum(['train', 'analyse', 'finalise', 'handOver', 'leave']),
   outcome: z.enum(outcomes),

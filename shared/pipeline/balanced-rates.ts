@@ -83,6 +83,10 @@ export function balance(
   return { report, rates: { ...rates, balance: config } };
 }
 
+/** Whether the rates stay after this epoch, though it may be measured once more, as the last one is. */
+export const keepsRates = ({ balance: settings }: RunRecord['config'], epoch: number): boolean =>
+  settings !== 'off' && epoch % settings.every !== 0;
+
 /**
  * The rates that the epoch after `head` trains with: those of the last analysis, or, where the balance settings have
  * changed since, what the new settings make of the committed model.

@@ -1,5 +1,6 @@
 /** How long an execution's history gets: AWS ends one of 25,000 events, so that a long run needs several. */
 import { mostTries } from '../decisions/compute.ts';
+import type { Decision } from '../decisions/decide.ts';
 import document from './pipeline.asl.json' with { type: 'json' };
 
 /** Shards of an analysis at most. */
@@ -58,3 +59,7 @@ export function isHistoryFull(events: number, limit: number): boolean {
   const end = eventsOf(['Finalise', 'Successor', 'RecordFailure', 'Failed?', 'Outcome?']) + 4;
   return events + epoch + end > limit;
 }
+
+/** The decision, except that what is to be trained is trained by the next execution when the history is full. */
+export const handedOverWhenFull = (decision: Decision, events: number, limit: number): Decision =>
+  decision.next === 'train' && isHistoryFull(events, limit) ? { ...decision, next: 'handOver' } : decision;

@@ -9,11 +9,11 @@ import { readPretrained } from '../models/pretrained.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { Workload } from '../training/workload.ts';
 import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
-import { ratesInForce } from './balanced-rates.ts';
+import { keepsRates, ratesInForce } from './balanced-rates.ts';
 import type { TaskContext } from './context.ts';
 import { attemptOf, isTakenOver, leave } from './execution.ts';
 import type { PipelineState } from './messages.ts';
-import { type EpochMetrics, files, type RunRecord, readLastCommit, readRunRecord } from './records.ts';
+import { type EpochMetrics, files, type RateRecord, type RunRecord, readLastCommit, readRunRecord } from './records.ts';
 
 /** @throws InterruptedError when this process was told to end. */
 export function refuseWhenInterrupted(ctx: TaskContext): void {
@@ -76,7 +76,8 @@ async function begin(
     engine: workload.engine,
   };
   const seconds = elapsedSeconds(clock, ctx.now());
-  return attempted(ctx, state, { ...measured, seconds }, { [files.model]: parameters }, 'the model before training');
+  const tensors = { [files.model]: parameters };
+  return attempted(ctx, state, { measured: { ...measured, seconds }, tensors }, 'the model before training');
 }
 
 /** Trains with the rates of the last analysis, and evaluates on the validation data. */
@@ -121,21 +122,30 @@ async function trainAfter(
     engine: workload.engine,
   };
   const tensors = { [files.model]: trained.parameters, [files.optimizer]: trained.state };
-  return { state: await attempted(ctx, state, measured, tensors, `epoch ${epoch} is trained`), epochSeconds };
+  const kept = keepsRates(record.config, epoch) ? rates : undefined;
+  return { state: await attempted(ctx, state, { measured, tensors, kept }, `epoch ${epoch} is trained`), epochSeconds };
+}
+
+/** What an attempt has before the analysis. */
+interface Made {
+  readonly measured: EpochMetrics;
+  readonly tensors: Readonly<Record<string, HostTensors>>;
+  /** The rates that it was trained with, where they stay: SetRates could not always measure them again. */
+  readonly kept?: RateRecord | undefined;
 }
 
 /** Writes an attempt's tensors and measurements, for the analysis. */
 async function attempted(
   ctx: TaskContext,
   state: PipelineState,
-  measured: EpochMetrics,
-  tensors: Readonly<Record<string, HostTensors>>,
+  { measured, tensors, kept }: Made,
   reason: string,
 ): Promise<PipelineState> {
   const at = { run: state.run, epoch: measured.epoch, attempt: attemptOf(state, ctx.newAttempt()) };
   const written = await allWritten(
     ...Object.entries(tensors).map(([file, values]) => writeTensors(ctx, at, file, values)),
     writeJson(ctx, at, files.metrics, measured),
+    ...(kept ? [writeJson(ctx, at, files.rates, kept)] : []),
   );
   return { ...state, ...at, files: written, decision: { next: 'analyse', outcome: 'running', reason } };
 }

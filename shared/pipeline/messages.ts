@@ -17,11 +17,14 @@ const computeStateSchema = z.object({
   definition: z.string().describe('Job definition of the target.'),
   attemptSeconds: z.int().positive().describe('How long a job may run.'),
   price: jobPriceSchema.optional().describe('By what jobs are counted; absent where nothing is metered.'),
-  interruptions: count.describe('Spot instances that were taken away, in this execution.'),
+  interruptions: count.default(0).describe('Spot instances that were taken away, in this execution.'),
 });
 export type ComputeState = z.infer<typeof computeStateSchema>;
 
-/** What goes from state to state: which execution, which epoch, which attempt at it, where it trains, what is next. */
+/**
+ * What goes from state to state: which execution, which epoch, which attempt at it, where it trains, what is next. An
+ * execution under way during a deployment has a state of the version before: fields that come later need a default.
+ */
 export const stateSchema = z.object({
   run: runField,
   execution: z.string().describe('A name that no other execution has; the attempts it makes begin with it.'),
@@ -34,9 +37,9 @@ export const stateSchema = z.object({
   job: z.object({
     name: z.string().describe('The run, as jobs and executions are named after it.'),
     try: count.describe('How often a job for this epoch left no result.'),
-    failures: count.describe('Those among them that were no interruptions.'),
+    failures: count.default(0).describe('Those among them that were no interruptions.'),
   }),
-  events: count.describe('Events that the history of this execution has at most.'),
+  events: count.default(0).describe('Events that the history of this execution has at most.'),
 });
 export type PipelineState = z.infer<typeof stateSchema>;
 

@@ -4,23 +4,27 @@ import { messageOf } from '../core/errors.ts';
 import type { JobFailure } from '../decisions/compute.ts';
 import type { TaskError } from './messages.ts';
 
-/** Exit codes of the training container; `retry` for what may pass, such as SIGTERM, or a store that does not answer. */
-export const trainingExitCodes = { done: 0, failed: 1, userError: 2, retry: 75 } as const;
+/** Exit codes of the training container; `transient` for what may pass, such as a store that does not answer. */
+export const trainingExitCodes = { done: 0, failed: 1, userError: 2, transient: 74, interrupted: 75 } as const;
 
-const retried = ['InterruptedError', 'TransientError'];
-
-/** Whether a training task that failed with this error is to be run again; such a task leaves no result. */
-export const mayPass = (error: unknown): boolean => error instanceof Error && retried.includes(error.name);
+const codesByName: Readonly<Record<string, number>> = {
+  UserError: trainingExitCodes.userError,
+  TransientError: trainingExitCodes.transient,
+  InterruptedError: trainingExitCodes.interrupted,
+};
 
 /** The container's exit code for an error. */
-export function exitCodeOf(error: unknown): number {
-  if (mayPass(error)) return trainingExitCodes.retry;
-  return error instanceof Error && error.name === 'UserError' ? trainingExitCodes.userError : trainingExitCodes.failed;
-}
+export const exitCodeOf = (error: unknown): number =>
+  (error instanceof Error && codesByName[error.name]) || trainingExitCodes.failed;
 
-/** `final`: no use in trying again; `timeout`: the job ran as long as it was allowed to. */
+const retried: readonly number[] = [trainingExitCodes.transient, trainingExitCodes.interrupted];
+
+/** Whether a training task that failed with this error is to be run again; such a task leaves no result. */
+export const mayPass = (error: unknown): boolean => retried.includes(exitCodeOf(error));
+
+/** `final`: no use in trying again; `stopped`: nor is it wanted; `timeout`: the job ran as long as it was allowed to. */
 export interface ClassifiedFailure {
-  readonly kind: JobFailure | 'timeout' | 'final';
+  readonly kind: JobFailure | 'timeout' | 'final' | 'stopped';
   /** `UserError` where the user has to mend something. */
   readonly name: string;
   readonly message: string;
@@ -35,6 +39,9 @@ const containerSchema = z.looseObject({
 const jobSchema = z.looseObject({
   JobId: z.string().nullish(),
   StatusReason: z.string().nullish(),
+  /** Whether somebody asked to cancel it while it waited, or to end it. */
+  IsCancelled: z.boolean().nullish(),
+  IsTerminated: z.boolean().nullish(),
   /** Milliseconds since 1970. */
   StartedAt: z.number().nullish(),
   StoppedAt: z.number().nullish(),
@@ -50,24 +57,56 @@ function parsed(text: string | undefined): unknown {
   }
 }
 
-/** What a failed task said: the message inside a function's error report, or the cause as it is. */
-export function plainMessage({ Error: name, Cause: cause }: TaskError): string {
-  const report = z.looseObject({ errorMessage: z.string() }).safeParse(parsed(cause));
-  return report.success ? report.data.errorMessage : cause || name;
+const moreMemory =
+  'set functionMemoryMb higher in the context of cdk.json, and deploy again. Functions get CPUs by their memory, too.';
+
+/** What mends a function that was ended by Lambda, which says little of it. */
+function remedyFor(name: string, message: string): string {
+  if (name === 'Runtime.ExitError' || /signal: killed|heap out of memory/i.test(message)) {
+    return `\n  The function probably ran out of memory: ${moreMemory}`;
+  }
+  return name === 'Sandbox.Timedout' || /Task timed out after/.test(message)
+    ? `\n  The function ran out of time: ${moreMemory}`
+    : '';
 }
 
-function kindOf({ StatusReason: status, Container: container }: Job): ClassifiedFailure['kind'] {
-  const code = container?.ExitCode;
+/** What a failed task said: the message inside a function's error report, or the cause as it is; and how to mend it. */
+export function plainMessage({ Error: name, Cause: cause }: TaskError): string {
+  const report = z.looseObject({ errorMessage: z.string() }).safeParse(parsed(cause));
+  const message = report.success ? report.data.errorMessage : cause || name;
+  return `${message}${remedyFor(name, message)}`;
+}
+
+/** What is said of a job whose machine is taken away: of an instance, of a task on Fargate, for maintenance. */
+const interruption = /^Host EC2|Spot Task was interrupted|SpotInterruption|performing maintenance/;
+
+/** What Batch says of a container that ended by itself, or nothing. */
+const endedByItself = /^(Essential container in task exited.*)?$/;
+
+const kindsByCode: Readonly<Record<number, ClassifiedFailure['kind']>> = {
+  [trainingExitCodes.failed]: 'final',
+  [trainingExitCodes.userError]: 'final',
+  [trainingExitCodes.transient]: 'passing',
+  [trainingExitCodes.interrupted]: 'interruption',
+};
+
+/** Whether a person has ended the job: it says so, or it was told to end, and for a reason of no service. */
+const wasStopped = ({ StatusReason: status, IsCancelled, IsTerminated, Container: container }: Job): boolean =>
+  Boolean(IsCancelled || IsTerminated) ||
+  (container?.ExitCode === trainingExitCodes.interrupted && !endedByItself.test(status ?? ''));
+
+function kindOf(job: Job): ClassifiedFailure['kind'] {
+  const { StatusReason: status, Container: container } = job;
   const reason = status ?? '';
-  if (reason.startsWith('Host EC2')) return 'interruption';
+  if (interruption.test(reason) || interruption.test(container?.Reason ?? '')) return 'interruption';
   if (reason.includes('JobStateTimeLimit')) return reason.includes('MISCONFIGURATION') ? 'final' : 'waiting';
   if (reason.startsWith('Job attempt duration exceeded')) return 'timeout';
   if (container?.Reason?.startsWith('OutOfMemory')) return 'final';
-  if (code === trainingExitCodes.retry) return 'interruption';
-  return code === trainingExitCodes.failed || code === trainingExitCodes.userError ? 'final' : 'passing';
+  if (wasStopped(job)) return 'stopped';
+  return kindsByCode[container?.ExitCode ?? trainingExitCodes.done] ?? 'unexplained';
 }
 
-function describeJob({ JobId: id, StatusReason: status, Container: container }: Job): string {
+function describeJob({ JobId: id, StatusReason: status, Container: container }: Job, wasEnded: boolean): string {
   const { ExitCode: code, Reason: reason, LogStreamName: log } = container ?? {};
   const parts = [
     status || 'no reason given',
@@ -75,14 +114,16 @@ function describeJob({ JobId: id, StatusReason: status, Container: container }: 
     code == null ? '' : `exit code ${code}`,
     log ? `log ${log}` : '',
   ].filter(Boolean);
-  return `training job ${id ?? ''}: ${parts.join('; ')}`.replace(' :', ':');
+  return `${['training job', id, wasEnded ? 'was stopped' : ''].filter(Boolean).join(' ')}: ${parts.join('; ')}`;
 }
+
+/** A job's own limit is far shorter than the time after which the document gives a job up. */
+const endlessWait = 'no machine was to be had: the job waited in its queue until the workflow gave it up';
 
 /** Errors that are no job's description; of a job whose description can't be read nothing is known. */
 const kindsByName: Readonly<Record<string, ClassifiedFailure['kind']>> = {
   InterruptedError: 'interruption',
-  'States.Timeout': 'timeout',
-  'States.TaskFailed': 'passing',
+  'States.TaskFailed': 'unexplained',
 };
 
 /**
@@ -93,8 +134,10 @@ export function classifyFailure(error: TaskError): ClassifiedFailure {
   const job = jobSchema.safeParse(parsed(error.Cause));
   if (job.success && (job.data.JobId || job.data.StatusReason)) {
     const name = job.data.Container?.ExitCode === trainingExitCodes.userError ? 'UserError' : 'RunError';
-    return { kind: kindOf(job.data), name, message: describeJob(job.data) };
+    const kind = kindOf(job.data);
+    return { kind, name, message: describeJob(job.data, kind === 'stopped') };
   }
+  if (error.Error === 'States.Timeout') return { kind: 'final', name: 'RunError', message: endlessWait };
   return { kind: kindsByName[error.Error] ?? 'final', name: error.Error, message: plainMessage(error) };
 }
 

@@ -33,13 +33,23 @@ describe('after a failure', () => {
   });
   it('a run leaves Spot when none is to be had', () => {
     expect(triesOf(['waiting'])).toEqual({ market: 'onDemand', interruptions: 0, failures: 0 });
+    expect(triesOf(['waiting', 'waiting'])).toBeUndefined();
   });
   it('other failures are tried again three times', () => {
     expect(triesOf(['passing', 'passing', 'passing'])).toEqual({ market: 'spot', interruptions: 0, failures: 3 });
     expect(triesOf(['passing', 'passing', 'passing', 'passing'])).toBeUndefined();
   });
+  it('a run leaves Spot at the second failure that nobody explains, and not for one that is', () => {
+    expect(triesOf(['unexplained'])).toEqual({ market: 'spot', interruptions: 0, failures: 1 });
+    expect(triesOf(['unexplained', 'unexplained'])).toEqual({ market: 'onDemand', interruptions: 0, failures: 2 });
+    expect(triesOf(['passing', 'unexplained'])).toEqual({ market: 'onDemand', interruptions: 0, failures: 2 });
+    expect(triesOf(['unexplained', 'passing'])).toEqual({ market: 'spot', interruptions: 0, failures: 2 });
+    expect(triesOf(Array(4).fill('unexplained'))).toBeUndefined();
+  });
   it('of any kind, an epoch is given up after a bounded number of tries, and never goes back to Spot', () => {
-    const kinds = fc.array(fc.constantFrom<JobFailure>('interruption', 'waiting', 'passing'), { minLength: mostTries });
+    const kinds = fc.array(fc.constantFrom<JobFailure>('interruption', 'waiting', 'passing', 'unexplained'), {
+      minLength: mostTries,
+    });
     fc.assert(
       fc.property(kinds, fc.constantFrom(...markets), (failures, market) => {
         expect(triesOf(failures, { ...fresh, market })).toBeUndefined();

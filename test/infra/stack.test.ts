@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hungRequestMs } from '../../functions/lambda.ts';
 import { type Access, access as accessTable } from '../../infra/access.ts';
 import { computeChoices } from '../../shared/cloud/environment.ts';
 import { outputNames } from '../../shared/cloud/find-deployment.ts';
 import { sourceOf } from '../../shared/cloud/logs.ts';
+import document from '../../shared/pipeline/pipeline.asl.json' with { type: 'json' };
 import { asText, keysByAction, type Properties, propertiesOf, type Statement, statementsByRole } from './policies.ts';
 import { appWith, everySetting, fullDocument, removeOutput, synthesize } from './synthesize.ts';
 
@@ -225,6 +227,43 @@ describe('functions', () => {
       expect(RetentionInDays).toBe(30);
     for (const { RetentionInDays } of propertiesOf(full.template, 'AWS::Logs::LogGroup'))
       expect(RetentionInDays).toBe(7);
+  });
+
+  it('end a little before their states give up on them, and leave time for more than one hung request', () => {
+    const tasks: Record<string, { Type: string; Resource?: string; TimeoutSeconds?: number }> = {
+      ...document.States,
+      ...document.States.AnalyseShards.ItemProcessor.States,
+    };
+    const functionTasks = Object.values(tasks).filter(({ Resource }) => Resource?.endsWith('Arn}'));
+    expect(functionTasks).toHaveLength(8);
+    const byId = Object.entries(usual.template.findResources('AWS::Lambda::Function'));
+    for (const { Resource, TimeoutSeconds } of functionTasks) {
+      const name = Resource!.slice(2, -4);
+      const [found] = byId.filter(([id]) => id.startsWith(`Functions${name}`));
+      const spare = TimeoutSeconds! - found![1].Properties.Timeout;
+      expect([name, spare]).toEqual([name, 60]);
+    }
+    for (const { Timeout } of functions()) expect(3 * hungRequestMs).toBeLessThan(1000 * Timeout);
+  });
+
+  it('are called again when Lambda was not ready, or ended them', () => {
+    const { Retry } = document.States.Prepare;
+    const named = (error: string) => Retry.find(({ ErrorEquals }) => ErrorEquals.includes(error))!;
+    for (const error of [
+      'Lambda.ResourceConflictException',
+      'Lambda.ResourceNotReadyException',
+      'Lambda.ClientExecutionTimeoutException',
+      'Lambda.Unknown',
+      'Sandbox.Timedout',
+      'Runtime.ExitError',
+    ]) {
+      const { IntervalSeconds, MaxAttempts, BackoffRate } = named(error);
+      const waits = Array.from({ length: MaxAttempts }, (_, tried) => IntervalSeconds * BackoffRate ** tried);
+      expect(waits.at(-1)).toBeGreaterThanOrEqual(60);
+    }
+    for (const task of ['CollectEpoch', 'PlanAnalysis', 'SetRates', 'Checkpoint', 'Finalise', 'RecordFailure'] as const)
+      expect(document.States[task].Retry).toEqual(Retry);
+    expect(document.States.AnalyseShards.ItemProcessor.States.AnalyseShard.Retry).toEqual(Retry);
   });
 
   it('have no secrets in their environment, nor have the jobs', () => {

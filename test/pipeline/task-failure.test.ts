@@ -9,9 +9,48 @@ describe('a failed job', () => {
   it.each([
     ['a Spot instance that was taken away', spotInterruption(), 'interruption'],
     [
+      'a Spot task on Fargate that was taken away',
+      failedJob({ status: 'Your Spot Task was interrupted.' }),
+      'interruption',
+    ],
+    [
+      'one that was killed before it could end',
+      failedJob({ status: 'Your Spot Task was interrupted.', exitCode: 137 }),
+      'interruption',
+    ],
+    [
+      'one whose container says so',
+      failedJob({ status: 'Task stopped', reason: 'SpotInterruption: Your Spot Task was interrupted.', exitCode: 143 }),
+      'interruption',
+    ],
+    [
       'a container that ended on SIGTERM',
       failedJob({ status: 'Essential container in task exited', exitCode: 75 }),
       'interruption',
+    ],
+    [
+      'maintenance',
+      failedJob({
+        status: 'ECS is performing maintenance on the underlying infrastructure hosting the task.',
+        exitCode: 75,
+      }),
+      'interruption',
+    ],
+    [
+      'a store that did not answer',
+      failedJob({ status: 'Essential container in task exited', exitCode: 74 }),
+      'passing',
+    ],
+    ['a person who ended it', failedJob({ status: 'wrong data', exitCode: 137, ended: 'IsTerminated' }), 'stopped'],
+    ['a person who gave a reason and no more is said', failedJob({ status: 'wrong data', exitCode: 75 }), 'stopped'],
+    ['a person who cancelled it', failedJob({ status: 'not now', ended: 'IsCancelled' }), 'stopped'],
+    [
+      'a queue without capacity that marks it as cancelled',
+      failedJob({
+        status: 'Canceled by JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY',
+        ended: 'IsCancelled',
+      }),
+      'waiting',
     ],
     ['a queue without capacity', waitedInVain(), 'waiting'],
     [
@@ -33,8 +72,8 @@ describe('a failed job', () => {
       }),
       'final',
     ],
-    ['a crash', failedJob({ status: 'Essential container in task exited', exitCode: 139 }), 'passing'],
-    ['a container that did not start', failedJob({ status: 'Task failed to start' }), 'passing'],
+    ['a crash', failedJob({ status: 'Essential container in task exited', exitCode: 139 }), 'unexplained'],
+    ['a container that did not start', failedJob({ status: 'Task failed to start' }), 'unexplained'],
   ] as const)('says what happened: %s', (_, error, kind) => {
     expect(classified(error).kind).toBe(kind);
   });
@@ -51,6 +90,9 @@ describe('a failed job', () => {
     expect(classified(error).message).toBe(
       'training job job-1: Essential container in task exited; CannotStart; exit code 1; log train/default/0123',
     );
+    expect(classified(failedJob({ status: 'wrong data', exitCode: 75 })).message).toBe(
+      'training job job-1 was stopped: wrong data; exit code 75; log train/default/0123',
+    );
   });
 });
 
@@ -63,8 +105,11 @@ describe('a job that could not be submitted, or a task of this process', () => {
     });
     expect(classified(new TransientError('the disk did not answer')).kind).toBe('final');
     expect(classified(new InterruptedError('told to end')).kind).toBe('interruption');
-    expect(classifyFailure({ Error: 'States.TaskFailed', Cause: '{"JobId": "cut o' }).kind).toBe('passing');
-    expect(classifyFailure({ Error: 'States.Timeout' })).toMatchObject({ kind: 'timeout', message: 'States.Timeout' });
+    expect(classifyFailure({ Error: 'States.TaskFailed', Cause: '{"JobId": "cut o' }).kind).toBe('unexplained');
+    expect(classifyFailure({ Error: 'States.Timeout' })).toMatchObject({
+      kind: 'final',
+      message: expect.stringContaining('no machine was to be had'),
+    });
   });
 });
 
@@ -76,6 +121,20 @@ describe('the message of a failure', () => {
     expect(plainMessage({ Error: 'UserError', Cause: JSON.stringify(report) })).toBe(message);
   });
 
+  it('says what mends a function that had too little memory or time', () => {
+    const ended = (errorType: string, errorMessage: string) =>
+      plainMessage({ Error: errorType, Cause: JSON.stringify({ errorType, errorMessage }) });
+    const killed = 'RequestId: 1 Error: Runtime exited with error: signal: killed';
+    expect(ended('Runtime.ExitError', killed)).toMatch(
+      /^RequestId: 1 .*\n {2}.*out of memory: set functionMemoryMb higher/,
+    );
+    const late = 'RequestId: 1 Error: Task timed out after 900.00 seconds';
+    expect(ended('Sandbox.Timedout', late)).toMatch(/out of time: set functionMemoryMb higher/);
+    expect(plainMessage({ Error: 'Lambda.Unknown', Cause: `Returned payload: {"errorMessage":"${late}"}` })).toMatch(
+      /out of time: set functionMemoryMb higher/,
+    );
+  });
+
   it('is the cause, or the name, where there is no more', () => {
     expect(plainMessage({ Error: 'Lambda.Unknown', Cause: '{"requestId":"1"}' })).toBe('{"requestId":"1"}');
     expect(plainMessage({ Error: 'States.Timeout' })).toBe('States.Timeout');
@@ -85,7 +144,7 @@ describe('the message of a failure', () => {
 
 it('gives a container an exit code for each kind of error', () => {
   expect(exitCodeOf(new UserError('x'))).toBe(trainingExitCodes.userError);
-  expect(exitCodeOf(new TransientError('x'))).toBe(75);
+  expect(exitCodeOf(new TransientError('x'))).toBe(74);
   expect(exitCodeOf(new InterruptedError('x'))).toBe(75);
   expect(exitCodeOf(new RunError('x'))).toBe(1);
   expect(exitCodeOf('x')).toBe(1);

@@ -5,11 +5,11 @@ import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/m
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
-import { InterruptedError, UserError } from '../../shared/core/errors.ts';
+import { InterruptedError, TransientError, UserError } from '../../shared/core/errors.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
-import type { PipelineState } from '../../shared/pipeline/messages.ts';
-import { outcomeSchema, readRunRecord } from '../../shared/pipeline/records.ts';
+import type { PipelineState, TaskName } from '../../shared/pipeline/messages.ts';
+import { outcomeSchema, readMetrics, readRunRecord } from '../../shared/pipeline/records.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
@@ -159,6 +159,30 @@ describe('the analysis of an attempt', () => {
   });
 });
 
+describe('rates that stay between two analyses', () => {
+  it('are those that were trained with, though SetRates has no solver and the balance has changed', async () => {
+    const configOf = (target: string) => fakeConfig({ balance: { every: 2, target } });
+    const resumed = async (setRates: Partial<TaskContext>) => {
+      store = memoryStore();
+      await requestRun(store, configOf('learningRate'));
+      const stopAfter = (epoch: number) => () =>
+        events.some((event) => event.type === 'epoch' && event.epoch === epoch);
+      events = [];
+      expect(await runPipeline(run, contextOf({}), stopAfter(2))).toEqual({ status: 'interrupted' });
+      await requestRun(store, configOf('weightDecay'));
+      const ctx = contextOf({ process: 'q' });
+      const perform = (name: TaskName, message: unknown) =>
+        runTask(name, name === 'SetRates' ? { ...ctx, ...setRates } : ctx, message);
+      expect(await runPipeline(run, ctx, undefined, { perform })).toEqual({ status: 'done' });
+      return resultsOf();
+    };
+    const openSolver = () => Promise.reject(new Error('no solver here'));
+    expect(await resumed({ openSolver })).toEqual(await resumed({}));
+    const { applied } = (await readMetrics(store, (await readManifest(store, run, 3))!))!;
+    expect(new Set(applied.map(({ learningRateMultiplier }) => learningRateMultiplier))).toEqual(new Set([1]));
+  });
+});
+
 describe('a note of a change of engine', () => {
   it('is made when the run is resumed on another', async () => {
     await requestRun(store, fakeConfig({ training: { epochs: 1 } }));
@@ -267,6 +291,79 @@ describe('a job without a result', () => {
     await expect(collect(ctx, { ...state, error: crashed })).rejects.toThrow(
       'the training task failed 4 times, the last time so: training job job-1: Task failed to start',
     );
+  });
+
+  it('counts failures for each epoch: a job that is cut off after commits has come further', async () => {
+    const grouped = { epochsPerTask: 1000 };
+    const config = fakeConfig({ training: { epochs: 100 }, compute: grouped, convergence: { patience: 1000 } });
+    const calm = contextOf({});
+    let state = await prepared(calm, config);
+    for (let cut = 1; cut <= 6; cut++) {
+      const onTrain = (epoch: number) => {
+        if (epoch > 5 * cut) throw new TransientError('cut off');
+      };
+      await expect(trainTask(contextOf({ behaviour: { onTrain } }), state)).rejects.toThrow('cut off');
+      state = await collect(calm, { ...state, error: tooLong });
+      expect(state).toMatchObject({
+        epoch: 5 * cut + 1,
+        decision: { next: 'train' },
+        job: { try: 1, failures: 1 },
+      });
+    }
+    const full = contextOf({ context: { historyEvents: state.events + 100 } });
+    const stuck = { ...state, job: { ...state.job, failures: 3 }, error: tooLong };
+    await expect(collect(full, stuck)).rejects.toThrow('failed 2 times');
+    expect(await collect(full, { ...stuck, epoch: 30 })).toMatchObject({ epoch: 31, decision: { next: 'handOver' } });
+    const another = { ...stuck, epoch: 30, execution: 'another' };
+    expect(await collect(full, another)).toMatchObject({ decision: { next: 'leave' } });
+  });
+
+  it('ends by itself before its time is up', async () => {
+    const config = fakeConfig({ training: { epochs: 500 }, compute: { epochsPerTask: 1000 } });
+    const ctx = contextOf({});
+    const state = await prepared(ctx, config);
+    const began = ctx.now().getTime();
+    const limited = { ...state, compute: { ...state.compute, attemptSeconds: 100 } };
+    expect(await trainTask(ctx, limited)).toMatchObject({ attempt: '', decision: { next: 'train' } });
+    expect(await headEpoch()).toBeGreaterThan(3);
+    expect(ctx.now().getTime() - began).toBeLessThan(100_000);
+  });
+
+  it('leaves a state that the next job can be given, however much is said of it', async () => {
+    const ctx = contextOf({});
+    const state = await trainTask(ctx, await prepared(ctx));
+    const long = failed({ JobId: 'job-1', StatusReason: '"no space left"\n'.repeat(2000) });
+    const again = await collect(ctx, { ...state, job: { ...state.job, try: 1 }, error: long });
+    expect(again.decision.reason).toMatch(/^training job job-1: "no space left.*: tried again on a Spot instance$/s);
+    expect(JSON.stringify(JSON.stringify(again)).length).toBeLessThan(4096);
+  });
+
+  it('ends the run when no machine was to be had, budget or not', async () => {
+    const ctx = contextOf({});
+    const state = await prepared(ctx, fakeConfig({ budget: { hours: 1 }, compute: { spot: false, epochsPerTask: 2 } }));
+    await trainTask(ctx, state);
+    const status = 'Canceled by JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY';
+    for (const error of [failed({ JobId: 'job-1', StatusReason: status }), { Error: 'States.Timeout' }]) {
+      const waited = collect(ctx, { ...state, job: { ...state.job, try: 1 }, error });
+      await expect(waited).rejects.toThrow(/^no machine was to be had: /);
+    }
+  });
+
+  it('ends the run when a person has stopped it', async () => {
+    const ctx = contextOf({});
+    const state = await prepared(ctx);
+    const stopped = failed({ JobId: 'job-1', StatusReason: 'wrong data', IsTerminated: true });
+    await expect(collect(ctx, { ...state, error: stopped })).rejects.toThrow(
+      expect.objectContaining({ name: 'RunError', message: 'training job job-1 was stopped: wrong data' }),
+    );
+  });
+
+  it('stays on Spot, however often the store did not answer', async () => {
+    const ctx = contextOf({});
+    let state = await prepared(ctx);
+    const transient = failed({ StatusReason: 'Essential container in task exited', Container: { ExitCode: 74 } });
+    for (let tried = 1; tried <= 3; tried++) state = await collect(ctx, { ...state, error: transient });
+    expect(state).toMatchObject({ compute: { market: 'spot', interruptions: 0 }, job: { failures: 3 } });
   });
 
   it('is tried again when it hung, and ends the run with its best model when it ran into the budget', async () => {

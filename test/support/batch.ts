@@ -5,12 +5,14 @@ interface JobEnd {
   readonly exitCode?: number;
   readonly reason?: string;
   readonly id?: string;
+  /** What was asked for, and accepted. */
+  readonly ended?: 'IsCancelled' | 'IsTerminated';
   /** When it ran, in milliseconds since 1970. */
   readonly ran?: { readonly from: number; readonly to: number };
 }
 
 /** The job's description in the cause of the task's error. */
-export function failedJob({ status, exitCode, reason, id = 'job-1', ran }: JobEnd): Error {
+export function failedJob({ status, exitCode, reason, id = 'job-1', ended, ran }: JobEnd): Error {
   const container = {
     Image: 'tempbalance',
     LogStreamName: 'train/default/0123',
@@ -18,7 +20,16 @@ export function failedJob({ status, exitCode, reason, id = 'job-1', ran }: JobEn
     ...(reason === undefined ? {} : { Reason: reason }),
   };
   const times = ran ? { StartedAt: ran.from, StoppedAt: ran.to } : {};
-  const job = { JobId: id, JobName: 'fake', Status: 'FAILED', StatusReason: status, ...times, Container: container };
+  const flags = ended ? { [ended]: true } : {};
+  const job = {
+    JobId: id,
+    JobName: 'fake',
+    Status: 'FAILED',
+    StatusReason: status,
+    ...times,
+    ...flags,
+    Container: container,
+  };
   return Object.assign(new Error(JSON.stringify(job)), { name: 'States.TaskFailed' });
 }
 

@@ -6,7 +6,7 @@ import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
 import { readMeterEntries, usdOfEntries } from '../../costs/meter.ts';
-import { type Decision, decide, observe, type Progress } from '../../decisions/decide.ts';
+import { decide, observe, type Progress } from '../../decisions/decide.ts';
 import { spentUsd } from '../../decisions/spending.ts';
 import { attemptSeconds } from '../../decisions/task-length.ts';
 import { writeJson } from '../attempt.ts';
@@ -14,7 +14,7 @@ import { sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { epochEvent } from '../epoch-event.ts';
 import { isOwn, isTakenOver, leave } from '../execution.ts';
-import { isHistoryFull } from '../history.ts';
+import { handedOverWhenFull } from '../history.ts';
 import type { PipelineState } from '../messages.ts';
 import {
   epochMetricsSchema,
@@ -61,15 +61,11 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
     epoch: epoch + 1,
     attempt: '',
     files: {},
-    decision: isHistoryFull(state.events, ctx.historyEvents) ? handedOver(decision) : decision,
+    decision: handedOverWhenFull(decision, state.events, ctx.historyEvents),
     compute: { ...state.compute, attemptSeconds: attemptSeconds(progress, budget, price) },
     job: { ...state.job, try: 0, failures: 0 },
   };
 }
-
-/** What is to be trained is trained by the next execution. */
-const handedOver = (decision: Decision): Decision =>
-  decision.next === 'train' ? { ...decision, next: 'handOver' } : decision;
 
 /** Adds the progress so far to the attempt's files, and commits them; undefined when another execution was first. */
 async function commitAttempt(

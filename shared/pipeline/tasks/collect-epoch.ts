@@ -1,3 +1,4 @@
+import type { Manifest } from '../../checkpoints/manifest.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
 import { messageOf, RunError, UserError } from '../../core/errors.ts';
 import { type JobFailure, triesAfter } from '../../decisions/compute.ts';
@@ -5,7 +6,8 @@ import { paysForJob } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
 import { computeState, sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
-import { eventsOfJob } from '../history.ts';
+import { isTakenOver, leave } from '../execution.ts';
+import { eventsOfJob, handedOverWhenFull } from '../history.ts';
 import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
 import { noteRestOfJob, spentSoFar } from '../metering.ts';
@@ -27,10 +29,22 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   if (!error)
     throw new RunError('the training task ended without a result', { where: `${ctx.store.label}/${before.run}` });
   const failure = classifyFailure(error);
-  if (failure.kind === 'final') throw errorNamed(failure);
+  if (failure.kind === 'final' || failure.kind === 'stopped') throw errorNamed(failure);
   if (failure.kind === 'timeout' && isBudgetCap(state.compute.attemptSeconds)) return outOfBudget(ctx, state, failure);
-  return tryAgain(ctx, state, failure, failure.kind === 'timeout' ? 'passing' : failure.kind);
+  const head = await readLastCommit(ctx.store, state.run);
+  if (isTakenOver(head, state)) return leave(ctx, state);
+  const kind = failure.kind === 'timeout' ? 'passing' : failure.kind;
+  if (!head || head.epoch < state.epoch) return tryAgain(ctx, state, failure, kind);
+  const again = await tryAgain(ctx, afterCommits(state, head), failure, kind);
+  return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents) };
 }
+
+/** The state after epochs that the job has committed before it failed: tries and failures are counted for each epoch. */
+const afterCommits = (state: PipelineState, head: Manifest): PipelineState => ({
+  ...state,
+  epoch: head.epoch + 1,
+  job: { ...state.job, try: 0, failures: 0 },
+});
 
 /** What a job used that could not say so itself; that it can't be noted fails no run. */
 async function noteFailedJob(ctx: TaskContext, state: PipelineState, error: CollectInput['error']): Promise<void> {
@@ -46,6 +60,11 @@ function errorNamed({ name, message }: { name: string; message: string }): Error
   return name === 'UserError' ? new UserError(message) : new RunError(message);
 }
 
+/** A job's description can be long, and the state is handed to the next job, which takes 8 KiB. */
+const longestReason = 500;
+
+const shortened = (text: string) => (text.length > longestReason ? `${text.slice(0, longestReason - 3)}...` : text);
+
 async function tryAgain(
   ctx: TaskContext,
   state: PipelineState,
@@ -55,13 +74,14 @@ async function tryAgain(
   const { run, compute, job } = state;
   const { message } = classified;
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
+  if (!tries && failure === 'waiting') throw new RunError(`no machine was to be had: ${message}`);
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
   const config = await readConfig(ctx.store, run);
   const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), ctx.now());
   const spent = await spentSoFar(ctx, run, lost);
   if (!paysForJob(spent, config.budget, compute.price)) return outOfBudget(ctx, state, classified);
   const { market, interruptions, failures } = tries;
-  const reason = `${message}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
+  const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });
   return {
     ...state,

@@ -3,10 +3,10 @@ import { readHeadManifest } from '../../checkpoints/manifest.ts';
 import { mergeShards } from '../../spectra/shards.ts';
 import type { LayerSpectrum } from '../../spectra/spectrum.ts';
 import { allWritten, writeJson } from '../attempt.ts';
-import { balance, measuredLayers, ratesInForce } from '../balanced-rates.ts';
+import { balance, keepsRates, measuredLayers, ratesInForce } from '../balanced-rates.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState, PlannedState } from '../messages.ts';
-import { files, type RunRecord, readAttemptJson, readRunRecord } from '../records.ts';
+import { files, type RateRecord, type RunRecord, readAttemptJson, readRunRecord } from '../records.ts';
 
 /** Puts the shards' spectra together and sets the rates of the next epoch; without an analysis the last rates stay. */
 export async function setRates(ctx: TaskContext, { shards, ...state }: PlannedState): Promise<PipelineState> {
@@ -20,11 +20,11 @@ export async function setRates(ctx: TaskContext, { shards, ...state }: PlannedSt
   return { ...state, files: { ...state.files, ...written } };
 }
 
-/** The rates that stay between two analyses, though the last epoch is measured once more; undefined where new ones are due. */
-async function ratesKept(ctx: TaskContext, { run, epoch }: PipelineState, record: RunRecord) {
-  const settings = record.config.balance;
-  if (settings === 'off' || epoch % settings.every === 0) return undefined;
-  return ratesInForce(ctx, await readHeadManifest(ctx.store, run), record);
+/** The rates that stay, which the training task has left beside the attempt; undefined where new ones are due. */
+async function ratesKept(ctx: TaskContext, state: PipelineState, record: RunRecord): Promise<RateRecord | undefined> {
+  if (!keepsRates(record.config, state.epoch)) return undefined;
+  if (state.files[files.rates]) return readAttemptJson(ctx.store, state, files.rates, z.custom<RateRecord>());
+  return ratesInForce(ctx, await readHeadManifest(ctx.store, state.run), record);
 }
 
 async function readShards(

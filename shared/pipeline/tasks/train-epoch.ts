@@ -1,3 +1,4 @@
+import { elapsedSeconds } from '../../core/elapsed.ts';
 import { epochsPerTask } from '../../decisions/task-length.ts';
 import type { TaskContext } from '../context.ts';
 import { makeEpoch, refuseWhenInterrupted } from '../make-epoch.ts';
@@ -30,19 +31,25 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
   return result;
 }
 
-/** Goes on in this task as long as that is worth it and nothing says stop. */
+/** Goes on in this task as long as that is worth it, the job's time does for one more epoch, and nothing says stop. */
 async function trainSome(ctx: TaskContext, before: PipelineState): Promise<PipelineState> {
   const { compute } = await readConfig(ctx.store, before.run);
   const { startSeconds } = ctx;
-  const secondsLeft = before.compute.attemptSeconds;
+  const { attemptSeconds: secondsLeft } = before.compute;
+  const began = ctx.now();
+  let longestSeconds = 0;
   for (let state = before, made = 1; ; made++) {
+    const roundBegan = ctx.now();
     const attempt = await makeEpoch(ctx, state);
     const { epochSeconds } = attempt;
     const wanted = epochsPerTask(compute.epochsPerTask, { startSeconds, epochSeconds, secondsLeft });
     const isLast = made >= wanted || ctx.stopRequested?.() || attempt.state.decision.next !== 'analyse';
     if (isLast) return attempt.state;
     state = await commitHere(ctx, attempt.state);
-    if (state.decision.next !== 'train') return state;
+    const now = ctx.now();
+    longestSeconds = Math.max(longestSeconds, elapsedSeconds(roundBegan, now));
+    const isTimeUp = startSeconds + elapsedSeconds(began, now) + longestSeconds > secondsLeft;
+    if (state.decision.next !== 'train' || isTimeUp) return state;
     refuseWhenInterrupted(ctx);
   }
 }
