@@ -21,9 +21,11 @@ export const trainingSchema = z
     seed: z.int().nonnegative().default(42).describe('Decides the split, the order of batches and fresh weights.'),
     validation: validationSizeSchema.default(0.25),
     engine: z
-      .enum(['auto', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
+      .enum(['auto', 'onnx', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
       .default('auto')
-      .describe('What computes: auto takes tfjs-node-gpu or tfjs-node where installed, else wasm.'),
+      .describe(
+        'What computes: auto takes tfjs-node-gpu or tfjs-node where installed, else wasm; onnx compiles whole steps.',
+      ),
   })
   .describe('How to train.');
 export type TrainingConfig = z.infer<typeof trainingSchema>;
