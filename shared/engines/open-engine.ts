@@ -7,9 +7,11 @@ import { openOnnx } from './onnx/open-onnx.ts';
 import type { WasmBackend } from './wasm/backend.ts';
 import { wasmKernels } from './wasm/kernels.ts';
 
-export const engineChoices = ['auto', 'tfjs-node-gpu', 'tfjs-node', 'onnx', 'wasm', 'cpu'] as const;
-export type EngineChoice = (typeof engineChoices)[number];
 type EngineName = Engine['name'];
+const bestFirst = ['tfjs-node-gpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'] as const satisfies readonly EngineName[];
+
+export const engineChoices = ['auto', ...bestFirst] as const;
+export type EngineChoice = (typeof engineChoices)[number];
 
 type PackageLibrary = TensorLibrary & { version: Record<string, string> };
 
@@ -35,8 +37,7 @@ function findNative(name: EngineName): { requireNative: NodeJS.Require; id: stri
 
 /** The engines that can be opened here, best first; `cpu`, a plain reference implementation, comes last. */
 export function availableEngines(): EngineName[] {
-  const native = (['tfjs-node-gpu', 'tfjs-node'] as const).filter((name) => findNative(name) !== undefined);
-  return [...native, 'onnx', 'wasm', 'cpu'];
+  return bestFirst.filter((name) => !name.startsWith('tfjs-node') || findNative(name) !== undefined);
 }
 
 /** An engine that computes operation by operation. */
@@ -131,14 +132,17 @@ async function activate(name: EngineName): Promise<Engine> {
   return engine;
 }
 
+/** What `auto` tries before it takes wasm, which runs anywhere: a GPU where it is installed, then whole steps on the processor. */
+const preferred = () => availableEngines().filter((name) => name === 'tfjs-node-gpu' || name === 'onnx');
+
 /**
  * Opens a tensor engine and makes it the active one of this process (the tensor library knows one at a time).
- * `auto` takes an installed native one, GPU first, and wasm otherwise; a native one that fails to load is reported to `warn`.
+ * `auto` takes tfjs-node-gpu where it is installed, else onnx, else wasm; one that does not start is reported to `warn`.
  * @throws UserError when the chosen engine is not installed or does not start.
  */
 export async function openEngine(choice: EngineChoice, warn: (message: string) => void = () => {}): Promise<Engine> {
   if (choice !== 'auto') return await activate(choice);
-  for (const name of availableEngines().filter((candidate) => candidate.startsWith('tfjs-node'))) {
+  for (const name of preferred()) {
     try {
       return await activate(name);
     } catch (error) {

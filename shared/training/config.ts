@@ -24,7 +24,7 @@ export const trainingSchema = z
       .enum(['auto', 'onnx', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
       .default('auto')
       .describe(
-        'What computes: auto takes tfjs-node-gpu or tfjs-node where installed, else wasm; onnx compiles whole steps.',
+        'What computes: auto takes tfjs-node-gpu where installed, else onnx, else wasm. docs/engines.md compares them.',
       ),
   })
   .describe('How to train.');

@@ -286,10 +286,9 @@ describe.each(availableEngines())('engine %s', (name) => {
 });
 
 describe('openEngine', () => {
-  it('takes wasm where nothing native is installed', async () => {
-    const native = availableEngines().filter((name) => name.startsWith('tfjs-node'));
+  it('takes a GPU where its package is installed, and compiled steps elsewhere', async () => {
     const engine = await openEngine('auto');
-    expect(engine.name).toBe(native[0] ?? 'wasm');
+    expect(engine.name).toBe(availableEngines().includes('tfjs-node-gpu') ? 'tfjs-node-gpu' : 'onnx');
   });
 
   it('says how to mend it when the chosen engine is not installed', async () => {
