@@ -41,7 +41,7 @@ class RecordingBackend {
     return { dataId, shape: [...value.shape], dtype: value.dtype as TensorInfo['dtype'] };
   }
 
-  /** What is recorded of a tensor, seen in the tensor's own shape. */
+  /** What is recorded of a tensor. @throws UserError when it was made elsewhere */
   valueOf({ dataId }: TensorInfo): Value {
     const held = this.#values.get(dataId);
     if (held) return held.value;
