@@ -7,19 +7,12 @@ import { openSolver } from '../shared/spectra/solvers/open-solver.ts';
 import type { SolverName } from '../shared/spectra/solvers/solver.ts';
 import type { Layer, LayerKind } from '../shared/tensors/layer.ts';
 import { elementCount } from '../shared/tensors/tensor.ts';
+import type { Cost } from './peer.ts';
 
 /** Shapes of the layers to be analysed. */
 export interface PeerRequest {
   readonly layers: readonly (readonly number[])[];
   readonly kind?: LayerKind;
-}
-
-/** What one analysis cost. */
-export interface PeerAnswer {
-  readonly wallSeconds: number;
-  readonly cpuSeconds: number;
-  /** Of the process so far. */
-  readonly peakMiB: number;
 }
 
 const random = randomFor(1, 'bench-spectra');
@@ -33,7 +26,7 @@ function fill(length: number): Float32Array {
   return data;
 }
 
-async function analyse({ layers: shapes, kind = 'linear' }: PeerRequest): Promise<PeerAnswer> {
+async function analyse({ layers: shapes, kind = 'linear' }: PeerRequest): Promise<Cost> {
   const layers = shapes.map((_, index): Layer => ({ name: `${index}`, kind, weights: [`${index}`] }));
   const shapeOf = (weight: string) => shapes[Number(weight)]!;
   const read = async (weight: string) => ({ shape: shapeOf(weight), data: fill(elementCount(shapeOf(weight))) });
@@ -49,7 +42,7 @@ async function analyse({ layers: shapes, kind = 'linear' }: PeerRequest): Promis
 }
 
 const pool = await openSolver(process.argv[2] as SolverName);
-console.log(JSON.stringify({ solver: pool.solver }));
+console.log(JSON.stringify({ version: pool.solver }));
 for await (const line of createInterface({ input: process.stdin }))
   console.log(JSON.stringify(await analyse(JSON.parse(line))));
 await pool.close();

@@ -32,7 +32,7 @@ def processor_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
-print(json.dumps({"solver": f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"}), flush=True)
+print(json.dumps({"version": f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"}), flush=True)
 for line in sys.stdin:
     shapes = json.loads(line)["layers"]
     wall, used = time.perf_counter(), processor_seconds()

@@ -1,12 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
 import { openInThread } from '../../shared/spectra/solvers/registry.ts';
 import { solverNames } from '../../shared/spectra/solvers/solver.ts';
-import type { PeerAnswer, PeerRequest } from '../spectra-peer.ts';
-import { median, type Result, type Suite } from '../suite.ts';
+import { benchFile, type Cost, interleaved, type Peer, startPeer, startReference } from '../peer.ts';
+import type { PeerRequest } from '../spectra-peer.ts';
+import type { Result, Suite } from '../suite.ts';
 
-const file = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 const rounds = 5;
 
 /** The dense layers of RoBERTa-base. */
@@ -29,32 +27,7 @@ const kinds = [
   { case: 'spectralConv [64, 64, 12, 12, 2]', kind: 'spectralConv', layers: [[64, 64, 12, 12, 2]] },
 ] as const;
 
-interface Peer {
-  readonly name: string;
-  readonly solver: string;
-  ask(request: PeerRequest): Promise<PeerAnswer>;
-  close(): void;
-}
-
-/** Starts a process that answers requests line by line; undefined when it ends before its first line. */
-async function startPeer(name: string, command: string, args: readonly string[]): Promise<Peer | undefined> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
-  child.on('error', () => {});
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const first = await lines.next();
-  if (first.done) return undefined;
-  return {
-    name,
-    ...(JSON.parse(first.value) as { solver: string }),
-    async ask(request) {
-      child.stdin.write(`${JSON.stringify(request)}\n`);
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`${name} ended before it answered`);
-      return JSON.parse(value) as PeerAnswer;
-    },
-    close: () => void child.stdin.end(),
-  };
-}
+type SpectraPeer = Peer<PeerRequest>;
 
 function solversHere() {
   return solverNames.filter((name) => {
@@ -69,56 +42,36 @@ function solversHere() {
 }
 
 /** Each in a process of its own that runs what is published: compiled, for stripping types takes memory in every thread. */
-function startSolvers(): Promise<Peer[]> {
-  execFileSync(file('../node_modules/.bin/tsc'), ['-p', file('tsconfig.json')]);
-  const peer = file('../node_modules/.cache/tempbalance-bench/bench/spectra-peer.js');
-  return Promise.all(solversHere().map(async (name) => (await startPeer(name, process.execPath, [peer, name]))!));
+function startSolvers(): Promise<SpectraPeer[]> {
+  execFileSync(benchFile('../node_modules/.bin/tsc'), ['-p', benchFile('tsconfig.json')]);
+  const peer = benchFile('../node_modules/.cache/tempbalance-bench/bench/spectra-peer.js');
+  return Promise.all(
+    solversHere().map(async (name) => (await startPeer<PeerRequest>(name, process.execPath, [peer, name]))!),
+  );
 }
 
-async function startReference(): Promise<Peer[]> {
-  const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';
-  const peer = await startPeer('pytorch', python, [file('spectra-reference.py')]);
-  if (peer) return [peer];
-  process.stderr.write(`PyTorch is left out: ${python} can't import torch; TEMPBALANCE_PYTHON names one that can\n`);
-  return [];
-}
+const costOf = ({ wallSeconds, cpuSeconds, peakMiB }: Cost) => ({ wallSeconds, cpuSeconds, peakMiB });
 
-/** Asks all peers in turn, round after round, so that a busy machine is busy for all alike; medians after a warm-up. */
-async function interleaved(peers: readonly Peer[], request: PeerRequest, count = rounds): Promise<PeerAnswer[]> {
-  const answers = peers.map((): PeerAnswer[] => []);
-  for (let round = 0; round <= count; round++) {
-    for (const [index, peer] of peers.entries()) {
-      const answer = await peer.ask(request);
-      if (round > 0 || count === 0) answers[index]!.push(answer);
-    }
-  }
-  return answers.map((all) => ({
-    wallSeconds: median(all.map(({ wallSeconds }) => wallSeconds)),
-    cpuSeconds: median(all.map(({ cpuSeconds }) => cpuSeconds)),
-    peakMiB: Math.max(...all.map(({ peakMiB }) => peakMiB)),
-  }));
-}
-
-async function wholeModel(peers: readonly Peer[]): Promise<Result[]> {
+async function wholeModel(peers: readonly SpectraPeer[]): Promise<Result[]> {
   const quick = peers.filter(({ name }) => name !== 'portable');
   const slow = peers.filter(({ name }) => name === 'portable');
-  const measured = [...(await interleaved(quick, roberta)), ...(await interleaved(slow, roberta, 0))];
+  const measured = [...(await interleaved(quick, roberta, rounds)), ...(await interleaved(slow, roberta, 0))];
   const reference = measured[quick.findIndex(({ name }) => name === 'pytorch')];
-  return [...quick, ...slow].map(({ solver }, index) => ({
+  return [...quick, ...slow].map(({ version: solver }, index) => ({
     case: 'roberta-base',
     solver,
-    ...measured[index]!,
+    ...costOf(measured[index]!),
     ...(reference ? { wallOfPyTorch: measured[index]!.wallSeconds / reference.wallSeconds } : {}),
     ...(reference ? { cpuOfPyTorch: measured[index]!.cpuSeconds / reference.cpuSeconds } : {}),
   }));
 }
 
-async function growth(peers: readonly Peer[]): Promise<Result[]> {
+async function growth(peers: readonly SpectraPeer[]): Promise<Result[]> {
   const results: Result[] = [];
   for (const size of sizes) {
     const fit = peers.filter(({ name }) => name !== 'portable' || size <= largestPortable);
     const measured = await interleaved(fit, { layers: [[size, size]] }, size > 1024 ? 1 : rounds);
-    for (const [index, { solver }] of fit.entries()) {
+    for (const [index, { version: solver }] of fit.entries()) {
       const { wallSeconds, cpuSeconds } = measured[index]!;
       results.push({ case: `one of ${size}x${size}`, solver, wallSeconds, cpuSeconds });
     }
@@ -126,11 +79,11 @@ async function growth(peers: readonly Peer[]): Promise<Result[]> {
   return results;
 }
 
-async function layerKinds(peers: readonly Peer[]): Promise<Result[]> {
+async function layerKinds(peers: readonly SpectraPeer[]): Promise<Result[]> {
   const results: Result[] = [];
   for (const { case: name, ...request } of kinds) {
-    const measured = await interleaved(peers, request);
-    for (const [index, { solver }] of peers.entries()) {
+    const measured = await interleaved(peers, request, rounds);
+    for (const [index, { version: solver }] of peers.entries()) {
       const { wallSeconds, cpuSeconds } = measured[index]!;
       results.push({ case: name, solver, wallSeconds, cpuSeconds });
     }
@@ -143,7 +96,7 @@ export const spectra: Suite = {
   name: 'spectra',
   async run() {
     const solvers = await startSolvers();
-    const peers = [...(await startReference()), ...solvers];
+    const peers = [...(await startReference<PeerRequest>('spectra-reference.py')), ...solvers];
     try {
       return [...(await wholeModel(peers)), ...(await growth(peers)), ...(await layerKinds(solvers))];
     } finally {

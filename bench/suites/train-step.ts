@@ -1,25 +1,9 @@
-import { randomFor } from '../../shared/core/random.ts';
-import type { Trajectories } from '../../shared/datasets/trajectories.ts';
-import type { Engine } from '../../shared/engines/engine.ts';
-import { openEngine } from '../../shared/engines/open-engine.ts';
-import { buildModel, modelSchema } from '../../shared/models/registry.ts';
-import { elementCount } from '../../shared/tensors/tensor.ts';
-import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
-import { trainEpoch } from '../../shared/training/train-epoch.ts';
-import { median, type Result, type Suite } from '../suite.ts';
+import { availableEngines } from '../../shared/engines/open-engine.ts';
+import { benchFile, interleaved, type Peer, startPeer, startReference } from '../peer.ts';
+import type { Result, Suite } from '../suite.ts';
+import type { TrainingCase } from '../train-peer.ts';
 
-interface Case {
-  readonly name: string;
-  readonly model: object;
-  readonly space: readonly number[];
-  readonly channels: number;
-  readonly window: number;
-  readonly rolloutSteps: number;
-  readonly batchSize: number;
-  readonly steps: number;
-}
-
-const cases: readonly Case[] = [
+const cases: readonly TrainingCase[] = [
   {
     name: 'fno1d-demo',
     model: { family: 'fno1d', modes: 12, width: 20 },
@@ -28,7 +12,7 @@ const cases: readonly Case[] = [
     window: 10,
     rolloutSteps: 20,
     batchSize: 4,
-    steps: 12,
+    steps: 6,
   },
   {
     name: 'fno2d-small',
@@ -38,67 +22,53 @@ const cases: readonly Case[] = [
     window: 10,
     rolloutSteps: 4,
     batchSize: 2,
-    steps: 6,
+    steps: 4,
   },
 ];
 
-function noise({ name, space, channels, window, rolloutSteps, batchSize, steps }: Case): Trajectories {
-  const random = randomFor(1, 'bench', name);
-  const shape = [batchSize * steps, ...space, window + rolloutSteps, channels];
-  const grid = [...space, space.length];
-  const draw = (sizes: readonly number[]) => Float32Array.from({ length: elementCount(sizes) }, () => random.normal());
-  return {
-    kind: 'trajectories',
-    shape,
-    values: draw(shape),
-    grid: { shape: grid, values: draw(grid) },
-    channels: Array.from({ length: channels }, (_, index) => `channel${index}`),
-    rows: [...Array(shape[0]).keys()],
-  };
+const rounds = 7;
+
+/** The chosen engine, or all but the plain one, each in a process of its own. */
+async function startEngines(choice: string): Promise<Peer<TrainingCase>[]> {
+  const names = choice === 'auto' ? availableEngines().filter((name) => name !== 'cpu') : [choice];
+  const started = await Promise.all(
+    names.map((name) => startPeer<TrainingCase>(name, process.execPath, [benchFile('train-peer.ts'), name])),
+  );
+  return started.filter((peer) => peer !== undefined);
 }
 
-/** Time per training step: forward, backward through the roll-out, optimizer. */
+async function measure(peers: readonly Peer<TrainingCase>[], training: TrainingCase): Promise<Result[]> {
+  const measured = await interleaved(peers, training, rounds);
+  const reference = measured[peers.findIndex(({ name }) => name === 'pytorch')];
+  const perStep = (seconds: number) => (seconds * 1e3) / training.steps;
+  return peers.map(({ version }, index) => {
+    const { firstSeconds, wallSeconds, cpuSeconds, peakMiB } = measured[index]!;
+    return {
+      case: training.name,
+      engine: version,
+      stepMs: perStep(wallSeconds),
+      processorMs: perStep(cpuSeconds),
+      startSeconds: Math.max(0, firstSeconds - wallSeconds),
+      peakMiB,
+      ...(reference ? { wallOfPyTorch: wallSeconds / reference.wallSeconds } : {}),
+    };
+  });
+}
+
+/**
+ * A training step (forward, backward through the roll-out, optimizer) on each engine and in PyTorch, and what the first steps cost
+ * beyond it: compiling, warming up.
+ */
 export const trainStep: Suite = {
   name: 'train-step',
-  async run({ engine: choice }) {
-    const engine = await openEngine(choice, console.warn);
-    const results: Result[] = [];
-    for (const each of cases) {
-      const times = await timeSteps(engine, each);
-      results.push({
-        case: each.name,
-        engine: engine.version,
-        rolloutSteps: each.rolloutSteps,
-        batchSize: each.batchSize,
-        firstStepMs: times[0]!,
-        medianStepMs: median(times.slice(1)),
-      });
+  async run({ engine }) {
+    const peers = [...(await startReference<TrainingCase>('train-reference.py')), ...(await startEngines(engine))];
+    try {
+      const results: Result[] = [];
+      for (const training of cases) results.push(...(await measure(peers, training)));
+      return results;
+    } finally {
+      for (const peer of peers) peer.close();
     }
-    return results;
   },
 };
-
-/** Milliseconds of every step, the first with its warm-up included. */
-async function timeSteps(engine: Engine, each: Case): Promise<number[]> {
-  const { window, rolloutSteps, batchSize, space, channels } = each;
-  const model = buildModel(modelSchema.parse(each.model), { kind: 'trajectories', space, channels, window });
-  const marks = [performance.now()];
-  await trainEpoch({
-    engine,
-    model,
-    optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters),
-    parameters: model.initialise(randomFor(1, 'initialise')),
-    state: undefined,
-    data: noise(each),
-    window,
-    rolloutSteps,
-    batchSize,
-    seed: 1,
-    epoch: 1,
-    baseRate: () => 1e-3,
-    weightDecay: 1e-4,
-    rates: {},
-    onStep: () => marks.push(performance.now()),
-  });
-  return marks.slice(1).map((mark, index) => mark - marks[index]!);
-}

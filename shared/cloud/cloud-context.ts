@@ -33,8 +33,8 @@ const historyEvents = 25_000;
 
 /** What the images of the training jobs have. */
 const engines: Readonly<Record<Target, readonly EngineChoice[]>> = {
-  gpu: ['auto', 'tfjs-node-gpu', 'wasm', 'cpu'],
-  cpu: ['auto', 'wasm', 'cpu'],
+  gpu: ['auto', 'tfjs-node-gpu', 'onnx', 'wasm', 'cpu'],
+  cpu: ['auto', 'onnx', 'wasm', 'cpu'],
 };
 
 const refuse = (what: string) => (): never => {

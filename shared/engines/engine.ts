@@ -1,4 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
+import type { HostTensors } from '../tensors/tensor.ts';
 
 /** The tensor library as an argument: models and optimizers never import it, so that any engine's copy of it serves. */
 export type TensorLibrary = typeof tfjs;
@@ -8,10 +9,48 @@ export type Scalar = tfjs.Scalar;
 /** Tensors on an engine, by parameter name. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
+/** What a step is given. */
+export interface StepTensors {
+  /** The same in every step. */
+  readonly fixed: NamedTensors;
+  /** What the last step left. */
+  readonly carried: NamedTensors;
+  /** New in every step. */
+  readonly inputs: NamedTensors;
+}
+
+/**
+ * A pure, synchronous function of tensors alone, and of nothing that changes: an engine may run it once, for its shapes, and
+ * keep what it did. `carried` has the names and shapes that it was given; absent where the step changes nothing.
+ */
+export type Step = (tf: TensorLibrary, given: StepTensors) => { carried?: NamedTensors; results: NamedTensors };
+
+/** Runs a step again and again; what it carries stays on the engine. */
+export interface Loop {
+  /** One step on these inputs; its results, in host memory. */
+  run(inputs: HostTensors): Promise<HostTensors>;
+  /** Copies what is carried to host memory, in the order in which it came. */
+  read(): Promise<HostTensors>;
+  /** Frees its memory. */
+  close(): Promise<void>;
+}
+
 /** A tensor library with a working backend. */
 export interface Engine {
-  readonly name: 'wasm' | 'tfjs-node' | 'tfjs-node-gpu' | 'cpu';
+  readonly name: 'onnx' | 'wasm' | 'tfjs-node' | 'tfjs-node-gpu' | 'cpu';
   /** For the run's history, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly version: string;
   readonly tf: TensorLibrary;
+  /** Puts tensors on the engine for a step to be run on. The same function object is compiled once, where steps are compiled. */
+  loop(step: Step, given: { fixed: HostTensors; carried: HostTensors }): Promise<Loop>;
+}
+
+/** One step by itself. */
+export async function runOnce(engine: Engine, step: Step, inputs: HostTensors): Promise<HostTensors> {
+  const loop = await engine.loop(step, { fixed: new Map(), carried: new Map() });
+  try {
+    return await loop.run(inputs);
+  } finally {
+    await loop.close();
+  }
 }

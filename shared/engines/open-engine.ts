@@ -1,13 +1,17 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { messageOf, RunError, UserError } from '../core/errors.ts';
+import { eagerLoop } from './eager-loop.ts';
 import type { Engine, TensorLibrary } from './engine.ts';
+import { openOnnx } from './onnx/open-onnx.ts';
 import type { WasmBackend } from './wasm/backend.ts';
 import { wasmKernels } from './wasm/kernels.ts';
 
-export const engineChoices = ['auto', 'tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'] as const;
-export type EngineChoice = (typeof engineChoices)[number];
 type EngineName = Engine['name'];
+const bestFirst = ['tfjs-node-gpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'] as const satisfies readonly EngineName[];
+
+export const engineChoices = ['auto', ...bestFirst] as const;
+export type EngineChoice = (typeof engineChoices)[number];
 
 type PackageLibrary = TensorLibrary & { version: Record<string, string> };
 
@@ -33,8 +37,12 @@ function findNative(name: EngineName): { requireNative: NodeJS.Require; id: stri
 
 /** The engines that can be opened here, best first; `cpu`, a plain reference implementation, comes last. */
 export function availableEngines(): EngineName[] {
-  const native = (['tfjs-node-gpu', 'tfjs-node'] as const).filter((name) => findNative(name) !== undefined);
-  return [...native, 'wasm', 'cpu'];
+  return bestFirst.filter((name) => !name.startsWith('tfjs-node') || findNative(name) !== undefined);
+}
+
+/** An engine that computes operation by operation. */
+function eager(name: EngineName, version: string, tf: TensorLibrary): Engine {
+  return { name, version, tf, loop: async (step, given) => eagerLoop(tf, step, given) };
 }
 
 /** tfjs-node calls `util.isNullOrUndefined`, which Node 22 warns of and Node 23 no longer has. */
@@ -56,7 +64,7 @@ function openNative(name: 'tfjs-node' | 'tfjs-node-gpu'): Engine {
   try {
     const tf = found.requireNative(found.id) as PackageLibrary;
     tf.enableProdMode();
-    return { name, version: `${name} ${tf.version['tfjs-node'] ?? tf.version['tfjs-core']}`, tf };
+    return eager(name, `${name} ${tf.version['tfjs-node'] ?? tf.version['tfjs-core']}`, tf);
   } catch (cause) {
     throw new UserError(`@tensorflow/${name} is installed but can't be loaded: ${messageOf(cause)}`, {
       where: found.requireNative.resolve(found.id),
@@ -80,15 +88,16 @@ function openWasm(): Engine {
     if (tf.getKernel(kernel.kernelName, 'wasm')) tf.unregisterKernel(kernel.kernelName, 'wasm');
     tf.registerKernel(kernel);
   }
-  return { name: 'wasm', version: `tfjs-backend-wasm ${version}`, tf };
+  return eager('wasm', `tfjs-backend-wasm ${version}`, tf);
 }
 
 function openCpu(): Engine {
   const tf = loadPortable();
-  return { name: 'cpu', version: `tfjs-backend-cpu ${tf.version['tfjs-backend-cpu']}`, tf };
+  return eager('cpu', `tfjs-backend-cpu ${tf.version['tfjs-backend-cpu']}`, tf);
 }
 
-const openers: Readonly<Record<EngineName, () => Engine>> = {
+const openers: Readonly<Record<EngineName, () => Engine | Promise<Engine>>> = {
+  onnx: () => openOnnx(loadPortable()),
   wasm: openWasm,
   cpu: openCpu,
   'tfjs-node': () => openNative('tfjs-node'),
@@ -97,17 +106,22 @@ const openers: Readonly<Record<EngineName, () => Engine>> = {
 
 /** What each engine is called inside the tensor library. */
 const backendNames: Readonly<Record<EngineName, string>> = {
+  onnx: 'cpu',
   wasm: 'wasm',
   cpu: 'cpu',
   'tfjs-node': 'tensorflow',
   'tfjs-node-gpu': 'tensorflow',
 };
 
-const opened = new Map<EngineName, Engine>();
+const opened = new Map<EngineName, Promise<Engine>>();
+
+const open = async (name: EngineName) => openers[name]();
 
 async function activate(name: EngineName): Promise<Engine> {
-  const engine = opened.get(name) ?? openers[name]();
-  opened.set(name, engine);
+  const opening = opened.get(name) ?? open(name);
+  opened.set(name, opening);
+  opening.catch(() => opened.delete(name));
+  const engine = await opening;
   if (!(await engine.tf.setBackend(backendNames[name]))) {
     throw new UserError(`the backend ${backendNames[name]} could not be started`, {
       where: `engine ${name}`,
@@ -117,6 +131,9 @@ async function activate(name: EngineName): Promise<Engine> {
   await engine.tf.ready();
   return engine;
 }
+
+/** What `auto` tries before it takes wasm, which runs anywhere: a GPU where it is installed, then whole steps on the processor. */
+const preferred = () => availableEngines().filter((name) => name === 'tfjs-node-gpu' || name === 'onnx');
 
 /**
  * The engine of a machine that is there for its GPU.
@@ -139,12 +156,12 @@ export async function openGpuEngine(): Promise<Engine> {
 
 /**
  * Opens a tensor engine and makes it the active one of this process (the tensor library knows one at a time).
- * `auto` takes an installed native one, GPU first, and wasm otherwise; a native one that fails to load is reported to `warn`.
+ * `auto` takes tfjs-node-gpu where it is installed, else onnx, else wasm; one that does not start is reported to `warn`.
  * @throws UserError when the chosen engine is not installed or does not start.
  */
 export async function openEngine(choice: EngineChoice, warn: (message: string) => void = () => {}): Promise<Engine> {
   if (choice !== 'auto') return await activate(choice);
-  for (const name of availableEngines().filter((candidate) => candidate.startsWith('tfjs-node'))) {
+  for (const name of preferred()) {
     try {
       return await activate(name);
     } catch (error) {

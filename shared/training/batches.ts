@@ -1,8 +1,7 @@
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
 import type { Trajectories } from '../datasets/trajectories.ts';
-import type { Tensor, TensorLibrary } from '../engines/engine.ts';
-import { elementCount } from '../tensors/tensor.ts';
+import { elementCount, type HostTensor } from '../tensors/tensor.ts';
 
 /** The samples of every batch of an epoch: a permutation that depends on seed and epoch alone; the last may be smaller. */
 export function shuffledBatches(samples: number, batchSize: number, seed: number, epoch: number): number[][] {
@@ -26,8 +25,8 @@ export function checkTimeSteps(data: Trajectories, window: number, rolloutSteps:
   );
 }
 
-/** The first `steps` time steps of some samples, `[samples, ...space, steps, channels]`, on the engine. */
-export function batchTensor(tf: TensorLibrary, data: Trajectories, samples: readonly number[], steps: number): Tensor {
+/** The first `steps` time steps of some samples, `[samples, ...space, steps, channels]`. */
+export function batchOf(data: Trajectories, samples: readonly number[], steps: number): HostTensor {
   const [time, channels] = data.shape.slice(-2) as [number, number];
   const space = data.shape.slice(1, -2);
   const points = elementCount(space);
@@ -39,10 +38,10 @@ export function batchTensor(tf: TensorLibrary, data: Trajectories, samples: read
       values.set(data.values.subarray(from, from + taken), (row * points + point) * taken);
     }
   }
-  return tf.tensor(values, [samples.length, ...space, steps, channels]);
+  return { shape: [samples.length, ...space, steps, channels], data: values };
 }
 
-/** Coordinates `[...space, dimensions]` on the engine. */
-export function gridTensor(tf: TensorLibrary, { grid }: Trajectories): Tensor {
-  return tf.tensor(grid.values, [...grid.shape]);
+/** Coordinates `[...space, dimensions]`. */
+export function gridOf({ grid }: Trajectories): HostTensor {
+  return { shape: grid.shape, data: Float32Array.from(grid.values) };
 }

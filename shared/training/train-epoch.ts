@@ -1,14 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Trajectories } from '../datasets/trajectories.ts';
-import type { Engine, NamedTensors, Scalar, TensorLibrary } from '../engines/engine.ts';
+import type { Engine } from '../engines/engine.ts';
 import type { FieldModel } from '../models/model.ts';
-import type { HostTensors } from '../tensors/tensor.ts';
+import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
 import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
-import { batchTensor, checkTimeSteps, gridTensor, shuffledBatches } from './batches.ts';
-import { rolloutLoss } from './objectives/rollout.ts';
-import type { Optimizer, StepScalars } from './optimizer.ts';
-import { trainStep } from './train-step.ts';
-import { toEngine, toHost } from './transfer.ts';
+import { batchOf, checkTimeSteps, gridOf, shuffledBatches } from './batches.ts';
+import type { Optimizer } from './optimizer.ts';
+import { joined, parted, scalarNames, trainingStep } from './training-step.ts';
 
 export type { ParameterMultipliers } from './applied-rates.ts';
 
@@ -60,25 +58,22 @@ export function stepsPerEpoch(samples: number, batchSize: number): number {
   return Math.ceil(samples / batchSize);
 }
 
+const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
+
 /** The scalars of one step, and the rate of each group that they were made from. */
 function stepScalars(
-  tf: TensorLibrary,
   groups: readonly RateGroup[],
   baseRate: number,
   step: number,
-): { scalars: StepScalars; rates: number[] } {
-  const learningRates: Record<string, Scalar> = {};
-  const weightDecays: Record<string, Scalar> = {};
-  const rates = groups.map(({ parameters, learningRateMultiplier, weightDecay }) => {
-    const rate = baseRate * learningRateMultiplier;
-    const [rateScalar, decayScalar] = [tf.scalar(rate), tf.scalar(weightDecay)];
-    for (const name of parameters) {
-      learningRates[name] = rateScalar;
-      weightDecays[name] = decayScalar;
-    }
-    return rate;
-  });
-  return { scalars: { step: tf.scalar(step), learningRates, weightDecays }, rates };
+): { scalars: HostTensors; rates: number[] } {
+  const rates = groups.map(({ learningRateMultiplier }) => baseRate * learningRateMultiplier);
+  const byParameter = groups.flatMap(({ parameters, weightDecay }, index) =>
+    parameters.flatMap((name) => [
+      [scalarNames.learningRate(name), scalar(rates[index]!)] as const,
+      [scalarNames.weightDecay(name), scalar(weightDecay)] as const,
+    ]),
+  );
+  return { scalars: new Map([[scalarNames.step, scalar(step)], ...byParameter]), rates };
 }
 
 const allFinite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => data.every(Number.isFinite));
@@ -91,7 +86,6 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const { model, optimizer, data, window, rolloutSteps, batchSize, seed, epoch, baseRate, rates } = request;
-  const { tf } = request.engine;
   checkTimeSteps(data, window, rolloutSteps);
   const batches = shuffledBatches(data.shape[0]!, batchSize, seed, epoch);
   const firstStep = (epoch - 1) * batches.length;
@@ -101,22 +95,20 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   const losses: number[] = [];
   const ratesByStep: number[][] = [];
-  const grid = gridTensor(tf, data);
-  let parameters = toEngine(tf, request.parameters);
-  let state = toEngine(tf, new Map([...initialState].filter(([name]) => name !== stepCountName)));
-  const stateNames = Object.keys(state);
+  const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
+  const loop = await request.engine.loop(trainingStep(model, optimizer, window), {
+    fixed: new Map([['grid', gridOf(data)]]),
+    carried: joined(request.parameters, state),
+  });
 
   const takeStep = async (batch: readonly number[], index: number): Promise<number> => {
-    const values = batchTensor(tf, data, batch, window + rolloutSteps);
-    const step = stepScalars(tf, groups, baseRate(firstStep + index), taken + index + 1);
-    const objective = (current: NamedTensors) => rolloutLoss(tf, model, current, window, { values, grid });
-    const result = trainStep(tf, optimizer, objective, parameters, state, step.scalars);
-    const [loss] = await result.loss.data();
-    tf.dispose([parameters, state, result.loss, values, { ...step.scalars }] as never);
-    ({ parameters, state } = result);
-    losses.push(loss!);
-    ratesByStep.push(step.rates);
-    return loss!;
+    const values = batchOf(data, batch, window + rolloutSteps);
+    const { scalars, rates } = stepScalars(groups, baseRate(firstStep + index), taken + index + 1);
+    const results = await loop.run(new Map([['values', values], ...scalars]));
+    const loss = results.get('loss')!.data[0]!;
+    losses.push(loss);
+    ratesByStep.push(rates);
+    return loss;
   };
 
   try {
@@ -127,21 +119,20 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       await setImmediate();
     }
     const loss = mean(losses);
-    const trained = await toHost(parameters, request.parameters.keys());
+    const trained = parted(await loop.read());
     const progress = {
       loss,
       losses,
       baseLearningRate: baseRate(firstStep),
       applied: groups.map((group, index) => ({ ...group, learningRate: ratesByStep.map((step) => step[index]!) })),
     };
-    if (!Number.isFinite(loss) || !allFinite(trained)) {
+    if (!Number.isFinite(loss) || !allFinite(trained.parameters)) {
       const diverged = { step: losses.length, loss: losses.at(-1)! };
       return { ...progress, parameters: request.parameters, state: initialState, diverged };
     }
-    const count = { shape: [], data: Float32Array.of(taken + losses.length) };
-    const left = new Map([...(await toHost(state, stateNames)), [stepCountName, count] as const]);
-    return { ...progress, parameters: trained, state: left };
+    const left = new Map([...trained.state, [stepCountName, scalar(taken + losses.length)] as const]);
+    return { ...progress, parameters: trained.parameters, state: left };
   } finally {
-    tf.dispose([parameters, state, grid] as never);
+    await loop.close();
   }
 }

@@ -7,7 +7,6 @@ import { startCli } from '../support/cli.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 const epochs = 12;
-const kills = 20;
 
 /** What must be the same to the bit, however often the run was killed. */
 async function resultOf(folder: string, run: string) {
@@ -29,39 +28,48 @@ async function resultOf(folder: string, run: string) {
   };
 }
 
-it('gives bit-identical results however often the process is killed and resumed', { timeout: 400_000 }, async () => {
-  const folder = await temporaryFolder();
-  const runFile = await writeRunFile(folder, { training: { epochs }, output: {} });
-  const started = performance.now();
-  const whole = await startCli(['train', runFile, '--set', 'output.name=whole']).finished;
-  const duration = performance.now() - started;
-  expect(whole.stderr).toBe('');
-  expect(whole.code).toBe(0);
-  const expected = await resultOf(folder, 'whole');
+it.each([
+  { engine: 'wasm', kills: 20 },
+  { engine: 'onnx', kills: 5 },
+])(
+  'gives bit-identical results on $engine however often the process is killed and resumed',
+  {
+    timeout: 400_000,
+  },
+  async ({ engine, kills }) => {
+    const folder = await temporaryFolder();
+    const runFile = await writeRunFile(folder, { training: { epochs, engine }, output: {} });
+    const started = performance.now();
+    const whole = await startCli(['train', runFile, '--set', 'output.name=whole']).finished;
+    const duration = performance.now() - started;
+    expect(whole.stderr).toBe('');
+    expect(whole.code).toBe(0);
+    const expected = await resultOf(folder, 'whole');
 
-  const random = randomFor(2026, 'kills');
-  let killed = 0;
-  let committedBetween = 0;
-  for (let number = 0; killed < kills; number++) {
-    const run = `killed-${number}`;
-    let args = ['train', runFile, '--set', `output.name=${run}`];
-    for (;;) {
-      const { child, finished } = startCli(args);
-      const moment = sleep(random.uniform() * duration).then(() => child.kill('SIGKILL'));
-      const ended = await finished;
-      await moment;
-      if (ended.signal !== 'SIGKILL') {
-        expect(ended.stderr).toBe('');
-        expect(ended.code).toBe(0);
-        break;
+    const random = randomFor(2026, 'kills');
+    let killed = 0;
+    let committedBetween = 0;
+    for (let number = 0; killed < kills; number++) {
+      const run = `killed-${number}`;
+      let args = ['train', runFile, '--set', `output.name=${run}`];
+      for (;;) {
+        const { child, finished } = startCli(args);
+        const moment = sleep(random.uniform() * duration).then(() => child.kill('SIGKILL'));
+        const ended = await finished;
+        await moment;
+        if (ended.signal !== 'SIGKILL') {
+          expect(ended.stderr).toBe('');
+          expect(ended.code).toBe(0);
+          break;
+        }
+        killed += 1;
+        const begun = await readdir(join(folder, 'runs', run)).catch((): string[] => []);
+        if (begun.includes('head.json')) committedBetween += 1;
+        if (begun.includes('request.json')) args = ['resume', join(folder, 'runs', run)];
       }
-      killed += 1;
-      const begun = await readdir(join(folder, 'runs', run)).catch((): string[] => []);
-      if (begun.includes('head.json')) committedBetween += 1;
-      if (begun.includes('request.json')) args = ['resume', join(folder, 'runs', run)];
+      expect(await resultOf(folder, run)).toEqual(expected);
     }
-    expect(await resultOf(folder, run)).toEqual(expected);
-  }
-  expect(killed).toBeGreaterThanOrEqual(kills);
-  expect(committedBetween).toBeGreaterThan(0);
-});
+    expect(killed).toBeGreaterThanOrEqual(kills);
+    expect(committedBetween).toBeGreaterThan(0);
+  },
+);

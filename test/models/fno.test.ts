@@ -1,12 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
-import type { Engine, NamedTensors, Tensor } from '../../shared/engines/engine.ts';
+import { type Engine, type NamedTensors, runOnce } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, modelSchema } from '../../shared/models/registry.ts';
-import { elementCount } from '../../shared/tensors/tensor.ts';
+import { elementCount, type HostTensor } from '../../shared/tensors/tensor.ts';
 import { predictRollout, rolloutLoss } from '../../shared/training/objectives/rollout.ts';
 import { lossAndGradients } from '../../shared/training/train-step.ts';
-import { toEngine } from '../../shared/training/transfer.ts';
 import { type FnoFixture, fnoFixtureNames, readFnoFixture } from '../support/fno-fixture.ts';
 
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
@@ -19,23 +18,19 @@ const cases = availableEngines().flatMap((engineName) => fnoFixtureNames.map((na
 describe.each(cases)('$name on $engineName agrees with the reference', ({ name, engineName }) => {
   let engine: Engine;
   let fixture: FnoFixture;
-  let parameters: NamedTensors;
-  let values: Tensor;
-  let grid: Tensor;
+  let given: [string, HostTensor][];
   beforeAll(async () => {
     engine = await openEngine(engineName);
     fixture = await readFnoFixture(name);
-    parameters = toEngine(engine.tf, fixture.parameters);
-    values = engine.tf.tensor(fixture.values.data, [...fixture.values.shape]);
-    grid = engine.tf.tensor(fixture.grid.data, [...fixture.grid.shape]);
+    given = [...fixture.parameters, ['/grid', fixture.grid]];
   });
 
-  const firstSteps = (steps: number) =>
-    engine.tf.slice(
-      values,
-      values.shape.map(() => 0),
-      values.shape.map((size, axis) => (axis === values.rank - 2 ? steps : size)),
-    );
+  const firstSteps = (steps: number): HostTensor => {
+    const { shape, data } = fixture.values;
+    const [time, channels] = shape.slice(-2) as [number, number];
+    const kept = data.filter((_, index) => Math.floor(index / channels) % time < steps);
+    return { shape: [...shape.slice(0, -2), steps, channels], data: kept };
+  };
 
   it('names its parameters, with their shapes, as the stored model does', () => {
     const shapes = (entries: Iterable<readonly [string, readonly number[]]>) => Object.fromEntries(entries);
@@ -49,24 +44,38 @@ describe.each(cases)('$name on $engineName agrees with the reference', ({ name, 
     ['rollout_out_f64', 3],
   ])('in its predictions (%s)', async (key, steps) => {
     const expected = (await fixture.tensors('expected')).get(key)!;
-    const predicted = predictRollout(engine.tf, fixture.model, parameters, firstSteps(10), grid, steps);
+    const results = await runOnce(
+      engine,
+      (tf, { inputs: { '/grid': grid, '/start': start, ...parameters } }) => ({
+        results: { predicted: predictRollout(tf, fixture.model, parameters, start!, grid!, steps) },
+      }),
+      new Map([...given, ['/start', firstSteps(10)]]),
+    );
+    const predicted = results.get('predicted')!;
     expect(predicted.shape).toEqual(expected.shape);
-    expect(largestDifference(await predicted.data(), expected.data)).toBeLessThan(1e-5);
+    expect(largestDifference(predicted.data, expected.data)).toBeLessThan(1e-5);
   });
 
   it.each([
     ['one step', 11, 'one_step'],
     ['the roll-out', 13, 'rollout_3'],
   ] as const)('in loss and gradients of %s', async (_, time, key) => {
-    const { tf } = engine;
-    const batch = { values: firstSteps(time), grid };
-    const objective = (current: NamedTensors) => rolloutLoss(tf, fixture.model, current, 10, batch);
-    const { loss, gradients } = lossAndGradients(tf, objective, parameters);
+    const results = await runOnce(
+      engine,
+      (tf, { inputs: { '/grid': grid, '/values': values, ...parameters } }) => {
+        const batch = { values: values!, grid: grid! };
+        const objective = (current: NamedTensors) => rolloutLoss(tf, fixture.model, current, 10, batch);
+        const { loss, gradients } = lossAndGradients(tf, objective, parameters);
+        return { results: { '/loss': loss, ...gradients } };
+      },
+      new Map([...given, ['/values', firstSteps(time)]]),
+    );
+    const loss = results.get('/loss')!.data[0]!;
     const expected = fixture.expected[key];
     const expectedLoss = 'mse_f64' in expected ? expected.mse_f64 : expected.sum_of_mse_f64;
-    expect(Math.abs((await loss.data())[0]! / expectedLoss - 1)).toBeLessThan(2e-6);
+    expect(Math.abs(loss / expectedLoss - 1)).toBeLessThan(2e-6);
     for (const [parameter, expectedNorm] of Object.entries(expected.grad_norms_f64)) {
-      const relative = norm(await gradients[parameter]!.data()) / expectedNorm - 1;
+      const relative = norm(results.get(parameter)!.data) / expectedNorm - 1;
       expect(Math.abs(relative), parameter).toBeLessThan(2e-5);
     }
   });

@@ -1,13 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, NamedTensors } from '../../shared/engines/engine.ts';
+import type { Engine } from '../../shared/engines/engine.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
+import { toEngine, toHost } from '../../shared/engines/transfer.ts';
 import type { ParameterSpec } from '../../shared/tensors/layer.ts';
 import type { HostTensors } from '../../shared/tensors/tensor.ts';
-import { rolloutLoss } from '../../shared/training/objectives/rollout.ts';
 import type { StepScalars } from '../../shared/training/optimizer.ts';
 import { buildOptimizer, optimizerFamilies, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
-import { trainStep } from '../../shared/training/train-step.ts';
-import { toEngine, toHost } from '../../shared/training/transfer.ts';
+import { joined, parted, scalarNames, trainingStep } from '../../shared/training/training-step.ts';
 import { fnoFixtureNames, readFnoFixture } from '../support/fno-fixture.ts';
 
 let engine: Engine;
@@ -32,30 +31,38 @@ function scalarsFor(
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Math.max(...Array.from(a, (value, index) => Math.abs(value - b[index]!)));
 
-describe.each(fnoFixtureNames)('adam on %s', (name) => {
+const scalar = (value: number) => ({ shape: [], data: Float32Array.of(value) });
+
+const fixtureCases = (['wasm', 'onnx'] as const).flatMap((engineName) =>
+  fnoFixtureNames.map((name) => ({ name, engineName })),
+);
+
+describe.each(fixtureCases)('adam on $name, computed by $engineName', ({ name, engineName }) => {
   it.each([
     ['shared', 'after_3_adam_steps', 'losses_reference_adam_f64'],
     ['separate', 'after_3_torch_adam_steps', 'losses_torch_adam_f64'],
   ] as const)('reproduces three steps with %s complex moments', async (complexMoments, file, lossKey) => {
-    const { tf } = engine;
     const { model, expected, values, grid, ...fixture } = await readFnoFixture(name);
+    const { lr, weight_decay: decay } = expected.adam;
     const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adam', complexMoments }), model.parameters);
-    const batch = { values: tf.tensor(values.data, [...values.shape]), grid: tf.tensor(grid.data, [...grid.shape]) };
-    const objective = (current: NamedTensors) => rolloutLoss(tf, model, current, 10, batch);
-    let parameters = toEngine(tf, fixture.parameters);
-    let state = toEngine(tf, optimizer.init(model.parameters));
-    const losses: number[] = [];
-    for (const step of [1, 2, 3]) {
-      const scalars = scalarsFor(model.parameters, step, () => expected.adam.lr, expected.adam.weight_decay);
-      const result = trainStep(tf, optimizer, objective, parameters, state, scalars);
-      losses.push((await result.loss.data())[0]!);
-      ({ parameters, state } = result);
-    }
-    losses.push((await objective(parameters).data())[0]!);
+    const loop = await (await openEngine(engineName)).loop(trainingStep(model, optimizer, 10), {
+      fixed: new Map([['grid', grid]]),
+      carried: joined(fixture.parameters, optimizer.init(model.parameters)),
+    });
+    const rates = model.parameters.flatMap((spec) => [
+      [scalarNames.learningRate(spec.name), scalar(lr)] as const,
+      [scalarNames.weightDecay(spec.name), scalar(decay)] as const,
+    ]);
+    const take = async (step: number) =>
+      (await loop.run(new Map([['values', values], [scalarNames.step, scalar(step)], ...rates]))).get('loss')!.data[0]!;
+
+    const losses = [await take(1), await take(2), await take(3)];
+    const { parameters } = parted(await loop.read());
+    losses.push(await take(4));
+    await loop.close();
     expect(largestDifference(losses, expected.adam[lossKey])).toBeLessThan(2e-6);
     for (const [parameter, { data }] of await fixture.tensors(file)) {
-      const found = (await toHost(parameters, [parameter])).get(parameter)!;
-      expect(largestDifference(found.data, data), parameter).toBeLessThan(5e-6);
+      expect(largestDifference(parameters.get(parameter)!.data, data), parameter).toBeLessThan(5e-6);
     }
   });
 });

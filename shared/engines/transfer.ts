@@ -1,5 +1,5 @@
-import type { NamedTensors, TensorLibrary } from '../engines/engine.ts';
 import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
+import type { NamedTensors, TensorLibrary } from './engine.ts';
 
 /** Copies tensors to the engine; the caller disposes of them. */
 export function toEngine(tf: TensorLibrary, tensors: HostTensors): NamedTensors {

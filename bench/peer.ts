@@ -1,0 +1,78 @@
+/** Processes that are measured against each other: each answers requests, one JSON object a line. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { median } from './suite.ts';
+
+/** What one request cost. */
+export interface Cost {
+  readonly wallSeconds: number;
+  readonly cpuSeconds: number;
+  /** Of the process so far. */
+  readonly peakMiB: number;
+}
+
+export interface Peer<Request> {
+  readonly name: string;
+  /** What it says of itself in its first line. */
+  readonly version: string;
+  ask(request: Request): Promise<Cost>;
+  close(): void;
+}
+
+/** A file of this folder. */
+export const benchFile = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Starts a process that answers requests line by line; undefined when it ends before its first line. */
+export async function startPeer<Request>(
+  name: string,
+  command: string,
+  args: readonly string[],
+): Promise<Peer<Request> | undefined> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  child.on('error', () => {});
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.done) return undefined;
+  return {
+    name,
+    ...(JSON.parse(first.value) as { version: string }),
+    async ask(request) {
+      child.stdin.write(`${JSON.stringify(request)}\n`);
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${name} ended before it answered`);
+      return JSON.parse(value) as Cost;
+    },
+    close: () => void child.stdin.end(),
+  };
+}
+
+/** The peer in PyTorch, where there is one. */
+export async function startReference<Request>(script: string): Promise<Peer<Request>[]> {
+  const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';
+  const peer = await startPeer<Request>('pytorch', python, [benchFile(script)]);
+  if (peer) return [peer];
+  process.stderr.write(`PyTorch is left out: ${python} can't import torch; TEMPBALANCE_PYTHON names one that can\n`);
+  return [];
+}
+
+/** Asks all peers in turn, round after round, so that a busy machine is busy for all alike; medians after a warm-up. */
+export async function interleaved<Request>(
+  peers: readonly Peer<Request>[],
+  request: Request,
+  rounds: number,
+): Promise<(Cost & { readonly firstSeconds: number })[]> {
+  const answers = peers.map((): Cost[] => []);
+  for (let round = 0; round <= rounds; round++) {
+    for (const [index, peer] of peers.entries()) answers[index]!.push(await peer.ask(request));
+  }
+  return answers.map((all) => {
+    const counted = rounds === 0 ? all : all.slice(1);
+    return {
+      firstSeconds: all[0]!.wallSeconds,
+      wallSeconds: median(counted.map(({ wallSeconds }) => wallSeconds)),
+      cpuSeconds: median(counted.map(({ cpuSeconds }) => cpuSeconds)),
+      peakMiB: Math.max(...all.map(({ peakMiB }) => peakMiB)),
+    };
+  });
+}

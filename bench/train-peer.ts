@@ -1,0 +1,82 @@
+/** One of our engines as a peer of the suite `train-step`: trains the steps that it is asked for. */
+import { createInterface } from 'node:readline';
+import { randomFor } from '../shared/core/random.ts';
+import type { Trajectories } from '../shared/datasets/trajectories.ts';
+import { type EngineChoice, openEngine } from '../shared/engines/open-engine.ts';
+import { buildModel, modelSchema } from '../shared/models/registry.ts';
+import { elementCount } from '../shared/tensors/tensor.ts';
+import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
+import { trainEpoch } from '../shared/training/train-epoch.ts';
+import type { Cost } from './peer.ts';
+
+/** A model and its data: fields of normal numbers. */
+export interface TrainingCase {
+  readonly name: string;
+  readonly model: { readonly family: string; readonly modes: number; readonly width: number };
+  readonly space: readonly number[];
+  readonly channels: number;
+  readonly window: number;
+  readonly rolloutSteps: number;
+  readonly batchSize: number;
+  readonly steps: number;
+}
+
+function noise({ name, space, channels, window, rolloutSteps, batchSize, steps }: TrainingCase): Trajectories {
+  const random = randomFor(1, 'bench', name);
+  const shape = [batchSize * steps, ...space, window + rolloutSteps, channels];
+  const grid = [...space, space.length];
+  const draw = (sizes: readonly number[]) => Float32Array.from({ length: elementCount(sizes) }, () => random.normal());
+  return {
+    kind: 'trajectories',
+    shape,
+    values: draw(shape),
+    grid: { shape: grid, values: draw(grid) },
+    channels: Array.from({ length: channels }, (_, index) => `channel${index}`),
+    rows: [...Array(shape[0]).keys()],
+  };
+}
+
+function prepare(training: TrainingCase) {
+  const { space, channels, window } = training;
+  const model = buildModel(modelSchema.parse(training.model), { kind: 'trajectories', space, channels, window });
+  return {
+    model,
+    optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters),
+    parameters: model.initialise(randomFor(1, 'initialise')),
+    data: noise(training),
+  };
+}
+
+const prepared = new Map<string, ReturnType<typeof prepare>>();
+
+async function train(training: TrainingCase): Promise<Cost> {
+  const ready = prepared.get(training.name) ?? prepare(training);
+  prepared.set(training.name, ready);
+  const { window, rolloutSteps, batchSize } = training;
+  const [wall, before] = [performance.now(), process.cpuUsage()];
+  await trainEpoch({
+    engine,
+    ...ready,
+    state: undefined,
+    window,
+    rolloutSteps,
+    batchSize,
+    seed: 1,
+    epoch: 1,
+    baseRate: () => 1e-3,
+    weightDecay: 1e-4,
+    rates: {},
+  });
+  const { user, system } = process.cpuUsage(before);
+  return {
+    wallSeconds: (performance.now() - wall) / 1e3,
+    cpuSeconds: (user + system) / 1e6,
+    peakMiB: process.resourceUsage().maxRSS / 1024,
+  };
+}
+
+const engine = await openEngine(process.argv[2] as EngineChoice);
+console.log(JSON.stringify({ version: engine.version }));
+for await (const line of createInterface({ input: process.stdin }))
+  console.log(JSON.stringify(await train(JSON.parse(line))));
+process.exit(0);

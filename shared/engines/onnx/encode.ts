@@ -1,0 +1,80 @@
+/** ONNX's file format, as far as a traced step needs it. Source of the field numbers: onnx.proto (ONNX, IR version 10). */
+import { PbfWriter } from 'pbf';
+import type { Attribute, DataType, Graph, Initializer, Node, Value } from './graph.ts';
+
+const irVersion = 10;
+const operatorSet = 21;
+
+const elementTypes: Readonly<Record<DataType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const attributeTypes = { float: 1, integer: 2, string: 3, integers: 7 } as const;
+
+type NamedAttribute = readonly [name: string, value: Attribute];
+
+function writeAttribute([name, value]: NamedAttribute, to: PbfWriter): void {
+  to.writeStringField(1, name);
+  if (typeof value === 'number') {
+    to.writeVarintField(3, value);
+    to.writeVarintField(20, attributeTypes.integer);
+  } else if (typeof value === 'string') {
+    to.writeStringField(4, value);
+    to.writeVarintField(20, attributeTypes.string);
+  } else if ('float' in value) {
+    to.writeFloatField(2, value.float);
+    to.writeVarintField(20, attributeTypes.float);
+  } else {
+    for (const each of value) to.writeVarintField(8, each);
+    to.writeVarintField(20, attributeTypes.integers);
+  }
+}
+
+function writeNode({ operator, inputs, outputs, attributes }: Node, to: PbfWriter): void {
+  for (const name of inputs) to.writeStringField(1, name);
+  for (const name of outputs) to.writeStringField(2, name);
+  to.writeStringField(4, operator);
+  for (const attribute of Object.entries(attributes)) to.writeMessage(5, writeAttribute, attribute);
+}
+
+function writeInitializer({ name, shape, dtype, bytes }: Initializer, to: PbfWriter): void {
+  for (const size of shape) to.writeVarintField(1, size);
+  to.writeVarintField(2, elementTypes[dtype]);
+  to.writeStringField(8, name);
+  to.writeBytesField(9, bytes);
+}
+
+const writeDimension = (size: number, to: PbfWriter) => to.writeVarintField(1, size);
+
+function writeShape(shape: readonly number[], to: PbfWriter): void {
+  for (const size of shape) to.writeMessage(1, writeDimension, size);
+}
+
+function writeTensorType({ shape, dtype }: Value, to: PbfWriter): void {
+  to.writeVarintField(1, elementTypes[dtype]);
+  to.writeMessage(2, writeShape, shape);
+}
+
+const writeType = (value: Value, to: PbfWriter) => to.writeMessage(1, writeTensorType, value);
+
+function writeValue(value: Value, to: PbfWriter): void {
+  to.writeStringField(1, value.name);
+  to.writeMessage(2, writeType, value);
+}
+
+function writeGraph({ nodes, initializers, inputs, outputs }: Graph, to: PbfWriter): void {
+  for (const node of nodes) to.writeMessage(1, writeNode, node);
+  to.writeStringField(2, 'step');
+  for (const initializer of initializers) to.writeMessage(5, writeInitializer, initializer);
+  for (const input of inputs) to.writeMessage(11, writeValue, input);
+  for (const output of outputs) to.writeMessage(12, writeValue, output);
+}
+
+const writeOperatorSet = (version: number, to: PbfWriter) => to.writeVarintField(2, version);
+
+/** The graph as an ONNX model. */
+export function encodeModel(graph: Graph): Uint8Array {
+  const to = new PbfWriter();
+  to.writeVarintField(1, irVersion);
+  to.writeStringField(2, 'tempbalance');
+  to.writeMessage(7, writeGraph, graph);
+  to.writeMessage(8, writeOperatorSet, operatorSet);
+  return to.finish();
+}

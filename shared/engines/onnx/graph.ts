@@ -1,0 +1,174 @@
+import { RunError, UserError } from '../../core/errors.ts';
+import { elementCount, formatShape } from '../../tensors/tensor.ts';
+
+export type DataType = 'float32' | 'int32' | 'bool' | 'int64';
+type Numbers = Float32Array | Int32Array | Uint8Array | BigInt64Array;
+export type Attribute = number | readonly number[] | { readonly float: number } | string;
+
+export interface TensorSpec {
+  readonly shape: readonly number[];
+  readonly dtype: DataType;
+}
+
+/** What a node gives or takes. A `uniform` one is a constant of one number all over, written out only where it has to be. */
+export interface Value extends TensorSpec {
+  readonly name: string;
+  readonly uniform?: number;
+}
+
+export interface Node {
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+export interface Initializer extends TensorSpec {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A finished graph, nodes in order of execution. */
+export interface Graph {
+  readonly nodes: readonly Node[];
+  readonly initializers: readonly Initializer[];
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int64: BigInt64Array } as const;
+
+function numbersOf(dtype: DataType, values: ArrayLike<number>): Numbers {
+  return dtype === 'int64' ? BigInt64Array.from(Array.from(values, BigInt)) : arrays[dtype].from(values);
+}
+
+/** Whether all values are the same, bit for bit where it matters: -0 and NaN are left alone. */
+function isUniform(values: ArrayLike<number>): boolean {
+  const first = values[0]!;
+  if (values.length === 0 || Object.is(first, -0)) return false;
+  for (let index = 0; index < values.length; index++) if (values[index] !== first) return false;
+  return true;
+}
+
+/** Collects the nodes of a graph. */
+export class GraphBuilder {
+  readonly #nodes: Node[] = [];
+  readonly #initializers = new Map<string, Initializer>();
+  readonly #known = new Map<string, Value[]>();
+  readonly #inputs: Value[] = [];
+  readonly #largestConstant: number;
+  #names = 0;
+
+  /** @param largestConstant bytes of the largest constant that may be baked in */
+  constructor(largestConstant: number) {
+    this.#largestConstant = largestConstant;
+  }
+
+  input(name: string, { shape, dtype }: TensorSpec): Value {
+    const value = { name, shape, dtype };
+    this.#inputs.push(value);
+    return value;
+  }
+
+  /** A constant. @throws UserError when it is too large to be baked in. */
+  constant(values: ArrayLike<number>, shape: readonly number[], dtype: DataType): Value {
+    if (dtype !== 'int64' && isUniform(values)) return this.uniform(values[0]!, shape, dtype);
+    return this.#initializer(values, shape, dtype);
+  }
+
+  uniform(value: number, shape: readonly number[], dtype: DataType): Value {
+    return { name: '', shape, dtype, uniform: value };
+  }
+
+  /** A list of sizes, axes or positions, as operators take them. */
+  integers(values: readonly number[]): Value {
+    return this.#initializer(values, [values.length], 'int64');
+  }
+
+  /** The value as a scalar where it is uniform, for operators that broadcast. */
+  broadcast(value: Value): Value {
+    return value.uniform === undefined ? value : this.#initializer([value.uniform], [], value.dtype);
+  }
+
+  node(
+    operator: string,
+    inputs: readonly Value[],
+    output: TensorSpec,
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): Value {
+    return this.nodes(operator, inputs, [output], attributes)[0]!;
+  }
+
+  /** A node with several outputs. The same node asked for again is not made again. */
+  nodes(
+    operator: string,
+    inputs: readonly Value[],
+    outputs: readonly TensorSpec[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): Value[] {
+    const names = inputs.map((input) => this.#written(input).name);
+    const key = JSON.stringify([operator, names, attributes, outputs.map(({ shape, dtype }) => [shape, dtype])]);
+    const known = this.#known.get(key);
+    if (known) return known;
+    const values = outputs.map(({ shape, dtype }) => ({ name: this.#newName(), shape, dtype }));
+    this.#nodes.push({ operator, inputs: names, outputs: values.map(({ name }) => name), attributes });
+    this.#known.set(key, values);
+    return values;
+  }
+
+  /** The graph of these outputs, by name; what they don't depend on is dropped. */
+  finish(outputs: Readonly<Record<string, Value>>): Graph {
+    const results = Object.entries(outputs).map(([name, value]) => {
+      const source = this.#written(value).name;
+      this.#nodes.push({ operator: 'Identity', inputs: [source], outputs: [name], attributes: {} });
+      return { name, shape: value.shape, dtype: value.dtype };
+    });
+    const needed = new Set(results.map(({ name }) => name));
+    const nodes = this.#nodes
+      .toReversed()
+      .filter((node) => {
+        if (!node.outputs.some((name) => needed.has(name))) return false;
+        for (const name of node.inputs) needed.add(name);
+        return true;
+      })
+      .toReversed();
+    return {
+      nodes,
+      initializers: [...this.#initializers.values()].filter(({ name }) => needed.has(name)),
+      inputs: this.#inputs.filter(({ name }) => needed.has(name)),
+      outputs: results,
+    };
+  }
+
+  #newName(): string {
+    this.#names += 1;
+    return `v${this.#names}`;
+  }
+
+  /** The value with a name: a uniform one is written out by a node. */
+  #written(value: Value): Value {
+    if (value.uniform === undefined) return value;
+    if (value.shape.length === 0) return this.broadcast(value);
+    return this.node('Expand', [this.broadcast(value), this.integers(value.shape)], value);
+  }
+
+  #initializer(values: ArrayLike<number>, shape: readonly number[], dtype: DataType): Value {
+    if (values.length !== elementCount(shape)) {
+      throw new RunError(`a constant of shape ${formatShape(shape)} has ${values.length} values`);
+    }
+    const numbers = numbersOf(dtype, values);
+    if (numbers.byteLength > this.#largestConstant) {
+      throw new UserError(`a constant of shape ${formatShape(shape)} would be baked into the compiled step`, {
+        remedy: 'Hand it to the step as a fixed tensor, or allow larger constants.',
+      });
+    }
+    const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+    const key = `${dtype} ${shape.join('x')} ${Buffer.from(bytes).toString('latin1')}`;
+    const known = this.#known.get(key)?.[0];
+    if (known) return known;
+    const value = { name: this.#newName(), shape, dtype };
+    this.#initializers.set(value.name, { ...value, bytes });
+    this.#known.set(key, [value]);
+    return value;
+  }
+}

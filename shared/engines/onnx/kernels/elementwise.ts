@@ -1,0 +1,154 @@
+import type { GraphBuilder, Value } from '../graph.ts';
+import { cast, expand, type KernelCall, type Recorder, type Recorders } from './kernel.ts';
+
+const broadcastShape = (a: readonly number[], b: readonly number[]): number[] =>
+  Array.from({ length: Math.max(a.length, b.length) }, (_, index) => {
+    const [left, right] = [a.at(index - Math.max(a.length, b.length)), b.at(index - Math.max(a.length, b.length))];
+    return left === undefined || left === 1 ? (right ?? left!) : left;
+  });
+
+/** Where one operand is so many all over, the result is the other operand. */
+interface Neutral {
+  readonly left?: number;
+  readonly right?: number;
+}
+
+function withoutEffect(graph: GraphBuilder, a: Value, b: Value, shape: number[], neutral: Neutral): Value | undefined {
+  if (neutral.right !== undefined && b.uniform === neutral.right) return expand(graph, a, shape);
+  if (neutral.left !== undefined && a.uniform === neutral.left) return expand(graph, b, shape);
+  return undefined;
+}
+
+/** Two operands that broadcast; uniform ones as scalars, as long as the other operand brings the shape. */
+function combine(graph: GraphBuilder, operator: string, a: Value, b: Value, dtype: Value['dtype']): Value {
+  const shape = broadcastShape(a.shape, b.shape);
+  if (a.uniform !== undefined && b.uniform !== undefined) {
+    const one = graph.node(operator, [graph.broadcast(a), graph.broadcast(b)], { shape: [], dtype });
+    return expand(graph, one, shape);
+  }
+  const [left, right] = [graph.broadcast(a), graph.broadcast(b)];
+  const given = broadcastShape(left.shape, right.shape);
+  return expand(graph, graph.node(operator, [left, right], { shape: given, dtype }), shape);
+}
+
+function binary(operator: string, neutral: Neutral = {}): Recorder {
+  return ({ graph, inputs }) => {
+    const { a, b } = inputs as { a: Value; b: Value };
+    const shape = broadcastShape(a.shape, b.shape);
+    return withoutEffect(graph, a, b, shape, neutral) ?? combine(graph, operator, a, b, a.dtype);
+  };
+}
+
+const compare =
+  (operator: string): Recorder =>
+  ({ graph, inputs }) =>
+    combine(graph, operator, inputs.a!, inputs.b!, 'bool');
+
+/** The operand of an operator that has one, whatever tfjs calls it. */
+const only = (inputs: KernelCall['inputs']): Value => Object.values(inputs)[0]!;
+
+const unary =
+  (operator: string): Recorder =>
+  ({ graph, inputs }) =>
+    graph.node(operator, [only(inputs)], only(inputs));
+
+/** An operator applied to the result of another. */
+const after =
+  (outer: string, inner: string): Recorder =>
+  ({ graph, inputs }) =>
+    graph.node(outer, [graph.node(inner, [only(inputs)], only(inputs))], only(inputs));
+
+const square: Recorder = ({ graph, inputs }) => graph.node('Mul', [only(inputs), only(inputs)], only(inputs));
+
+const squaredDifference: Recorder = ({ graph, inputs }) => {
+  const difference = combine(graph, 'Sub', inputs.a!, inputs.b!, inputs.a!.dtype);
+  return graph.node('Mul', [difference, difference], difference);
+};
+
+/** 1 where x > 0, NaN where it is NaN, `alpha` elsewhere. */
+const step: Recorder = ({ graph, inputs, attributes }) => {
+  const x = only(inputs);
+  const constant = (value: number) => graph.broadcast(graph.uniform(value, [], x.dtype));
+  const bool = { shape: x.shape, dtype: 'bool' } as const;
+  const above = graph.node('Greater', [x, constant(0)], bool);
+  const sided = graph.node('Where', [above, constant(1), constant(attributes.alpha ?? 0)], x);
+  return graph.node('Where', [graph.node('IsNaN', [x], bool), x, sided], x);
+};
+
+const expm1: Recorder = ({ graph, inputs }) => {
+  const x = only(inputs);
+  return graph.node('Sub', [graph.node('Exp', [x], x), graph.broadcast(graph.uniform(1, [], x.dtype))], x);
+};
+
+const log1p: Recorder = ({ graph, inputs }) => {
+  const x = only(inputs);
+  return graph.node('Log', [graph.node('Add', [x, graph.broadcast(graph.uniform(1, [], x.dtype))], x)], x);
+};
+
+const clip: Recorder = ({ graph, inputs, attributes }) => {
+  const x = only(inputs);
+  const bound = (value: number) => graph.broadcast(graph.uniform(value, [], x.dtype));
+  const floored = graph.node('Max', [x, bound(attributes.clipValueMin)], x);
+  return graph.node('Min', [floored, bound(attributes.clipValueMax)], x);
+};
+
+const addN: Recorder = ({ graph, inputs }) =>
+  Object.values(inputs).reduce((sum, each) => combine(graph, 'Add', sum, each, sum.dtype));
+
+const select: Recorder = ({ graph, inputs }) => {
+  const { condition, t, e } = inputs as { condition: Value; t: Value; e: Value };
+  const trailing = t.shape.length - condition.shape.length;
+  const lined = [...condition.shape, ...Array.from({ length: trailing }, () => 1)];
+  const where =
+    trailing === 0
+      ? condition
+      : graph.node('Reshape', [condition, graph.integers(lined)], { shape: lined, dtype: 'bool' });
+  return graph.node('Where', [where, graph.broadcast(t), graph.broadcast(e)], t);
+};
+
+const castTo: Recorder = ({ graph, inputs, attributes }) => cast(graph, only(inputs), attributes.dtype);
+
+/** Kernels that work on each element by itself. */
+export const elementwise: Recorders = {
+  Add: binary('Add', { left: 0, right: 0 }),
+  Sub: binary('Sub', { right: 0 }),
+  Multiply: binary('Mul', { left: 1, right: 1 }),
+  RealDiv: binary('Div', { right: 1 }),
+  Pow: binary('Pow', { right: 1 }),
+  Maximum: binary('Max'),
+  Minimum: binary('Min'),
+  SquaredDifference: squaredDifference,
+  AddN: addN,
+  Greater: compare('Greater'),
+  GreaterEqual: compare('GreaterOrEqual'),
+  Less: compare('Less'),
+  LessEqual: compare('LessOrEqual'),
+  Equal: compare('Equal'),
+  LogicalAnd: compare('And'),
+  LogicalOr: compare('Or'),
+  LogicalNot: unary('Not'),
+  Neg: unary('Neg'),
+  Abs: unary('Abs'),
+  Exp: unary('Exp'),
+  Expm1: expm1,
+  Log: unary('Log'),
+  Log1p: log1p,
+  Sqrt: unary('Sqrt'),
+  Rsqrt: after('Reciprocal', 'Sqrt'),
+  Reciprocal: unary('Reciprocal'),
+  Square: square,
+  Sin: unary('Sin'),
+  Cos: unary('Cos'),
+  Tanh: unary('Tanh'),
+  Sigmoid: unary('Sigmoid'),
+  Softplus: unary('Softplus'),
+  Relu: unary('Relu'),
+  Erf: unary('Erf'),
+  Sign: unary('Sign'),
+  Floor: unary('Floor'),
+  Ceil: unary('Ceil'),
+  Step: step,
+  ClipByValue: clip,
+  Select: select,
+  Cast: castTo,
+};

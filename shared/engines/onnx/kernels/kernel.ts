@@ -1,0 +1,50 @@
+import type { TensorLibrary } from '../../engine.ts';
+import type { GraphBuilder, Value } from '../graph.ts';
+
+/** What tfjs hands to a kernel: inputs by name (by position where they are a list) and attributes. */
+export interface KernelCall<Attributes = Readonly<Record<string, unknown>>> {
+  /** For its computations on shapes. */
+  readonly tf: TensorLibrary;
+  readonly graph: GraphBuilder;
+  readonly inputs: Readonly<Record<string, Value>>;
+  readonly attributes: Attributes;
+}
+
+/** Records a kernel as nodes and gives what the kernel would return. */
+// biome-ignore lint/suspicious/noExplicitAny: each recorder knows the attributes of its own kernel
+export type Recorder = (call: KernelCall<any>) => Value | Value[];
+
+/** By tfjs's name of the kernel. */
+export type Recorders = Readonly<Record<string, Recorder>>;
+
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, axis) => size === b[axis]);
+
+/** An axis counted from the front. */
+export const fromFront = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+
+export function reshape(graph: GraphBuilder, x: Value, shape: readonly number[]): Value {
+  if (sameShape(x.shape, shape)) return x;
+  if (x.uniform !== undefined) return graph.uniform(x.uniform, shape, x.dtype);
+  return graph.node('Reshape', [x, graph.integers(shape)], { shape, dtype: x.dtype });
+}
+
+export function transpose(graph: GraphBuilder, x: Value, perm: readonly number[]): Value {
+  const shape = perm.map((axis) => x.shape[axis]!);
+  if (x.uniform !== undefined) return graph.uniform(x.uniform, shape, x.dtype);
+  if (perm.every((axis, index) => axis === index)) return x;
+  return graph.node('Transpose', [x], { shape, dtype: x.dtype }, { perm });
+}
+
+const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+
+export function cast(graph: GraphBuilder, x: Value, dtype: Value['dtype']): Value {
+  if (x.dtype === dtype) return x;
+  return graph.node('Cast', [x], { shape: x.shape, dtype }, { to: elementTypes[dtype] });
+}
+
+export function expand(graph: GraphBuilder, x: Value, shape: readonly number[]): Value {
+  if (sameShape(x.shape, shape)) return x;
+  if (x.uniform !== undefined) return graph.uniform(x.uniform, shape, x.dtype);
+  return graph.node('Expand', [x, graph.integers(shape)], { shape, dtype: x.dtype });
+}

@@ -1,0 +1,88 @@
+import { UserError } from '../../../core/errors.ts';
+import type { GraphBuilder, Value } from '../graph.ts';
+import { cast, fromFront, type Recorder, type Recorders, transpose } from './kernel.ts';
+
+function transposeLast(graph: GraphBuilder, x: Value): Value {
+  const rank = x.shape.length;
+  return transpose(graph, x, [...[...x.shape.keys()].slice(0, -2), rank - 1, rank - 2]);
+}
+
+/** The leading axes of a product of stacks of matrices. */
+function leading(a: readonly number[], b: readonly number[]): number[] {
+  const [left, right] = [a.slice(0, -2), b.slice(0, -2)];
+  const rank = Math.max(left.length, right.length);
+  const size = (sizes: readonly number[], index: number) => sizes[index - rank + sizes.length] ?? 1;
+  return Array.from({ length: rank }, (_, index) => Math.max(size(left, index), size(right, index)));
+}
+
+function product(graph: GraphBuilder, a: Value, b: Value, transposeA: boolean, transposeB: boolean): Value {
+  const rows = a.shape.at(transposeA ? -1 : -2)!;
+  const columns = b.shape.at(transposeB ? -2 : -1)!;
+  const output = { shape: [...leading(a.shape, b.shape), rows, columns], dtype: a.dtype };
+  if (output.shape.length === 2 && a.shape.length === 2 && b.shape.length === 2 && (transposeA || transposeB)) {
+    return graph.node('Gemm', [a, b], output, { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 });
+  }
+  const left = transposeA ? transposeLast(graph, a) : a;
+  const right = transposeB ? transposeLast(graph, b) : b;
+  return graph.node('MatMul', [left, right], output);
+}
+
+const matMul: Recorder = ({ graph, inputs, attributes }) =>
+  product(graph, inputs.a!, inputs.b!, attributes.transposeA, attributes.transposeB);
+
+const activations: Readonly<Record<string, string>> = { relu: 'Relu', sigmoid: 'Sigmoid', elu: 'Elu' };
+
+const fusedMatMul: Recorder = (call) => {
+  const { graph, inputs, attributes } = call;
+  const plain = matMul(call) as Value;
+  const moved = inputs.bias ? graph.node('Add', [plain, inputs.bias], plain) : plain;
+  if (attributes.activation === undefined || attributes.activation === 'linear') return moved;
+  const operator = activations[attributes.activation];
+  if (operator) return graph.node(operator, [moved], moved);
+  throw new UserError(`the activation ${attributes.activation} of a fused product can't be compiled`, {
+    remedy: 'Apply it after the product.',
+  });
+};
+
+const gather: Recorder = ({ graph, inputs, attributes }) => {
+  const { x, indices } = inputs as { x: Value; indices: Value };
+  const axis = fromFront(attributes.axis, x.shape.length);
+  if (attributes.batchDims)
+    throw new UserError("gather with batch axes can't be compiled", { remedy: 'Flatten the batch first.' });
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+  return graph.node('Gather', [x, indices], { shape, dtype: x.dtype }, { axis });
+};
+
+/** Rows outside `[0, numSegments)` go to one more segment, which is cut off. */
+const unsortedSegmentSum: Recorder = ({ graph, inputs, attributes }) => {
+  const { x, segmentIds } = inputs as { x: Value; segmentIds: Value };
+  const segments: number = attributes.numSegments;
+  const row = x.shape.slice(segmentIds.shape.length);
+  const bound = (value: number) => graph.broadcast(graph.uniform(value, [], segmentIds.dtype));
+  const bool = { shape: segmentIds.shape, dtype: 'bool' } as const;
+  const inside = graph.node(
+    'And',
+    [
+      graph.node('GreaterOrEqual', [segmentIds, bound(0)], bool),
+      graph.node('Less', [segmentIds, bound(segments)], bool),
+    ],
+    bool,
+  );
+  const ids = cast(graph, graph.node('Where', [inside, segmentIds, bound(segments)], segmentIds), 'int64');
+  const lined = { shape: [...ids.shape, 1], dtype: ids.dtype };
+  const indices = graph.node('Reshape', [ids, graph.integers(lined.shape)], lined);
+  const target = { shape: [segments + 1, ...row], dtype: x.dtype };
+  const sums = graph.node('ScatterND', [graph.uniform(0, target.shape, x.dtype), indices, x], target, {
+    reduction: 'add',
+  });
+  const bounds = [[0], [segments], [0]].map((each) => graph.integers(each));
+  return graph.node('Slice', [sums, ...bounds], { shape: [segments, ...row], dtype: x.dtype });
+};
+
+/** Products of matrices, and sums and choices of rows by number. */
+export const products: Recorders = {
+  BatchMatMul: matMul,
+  _FusedMatMul: fusedMatMul,
+  GatherV2: gather,
+  UnsortedSegmentSum: unsortedSegmentSum,
+};

@@ -1,0 +1,69 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { messageOf, UserError } from '../../core/errors.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { Engine, Loop, Step, TensorLibrary } from '../engine.ts';
+import { compiledSteps } from './compiled-steps.ts';
+import { type ComputeThread, startThread } from './thread.ts';
+
+const ownRequire = createRequire(import.meta.url);
+
+/** More gain little in steps of this size. */
+const mostThreads = 8;
+
+/** The package's version; its native part is loaded in the thread alone. */
+const runtimeVersion = () => (ownRequire('onnxruntime-node/package.json') as { version: string }).version;
+
+/**
+ * ONNX Runtime: a step is recorded once for its shapes as one graph and run as such in a thread of its own. What is computed
+ * outside of steps is computed by the library's plain `cpu` backend.
+ * @throws UserError when ONNX Runtime has no binary for this machine, or it can't be loaded.
+ */
+export async function openOnnx(tf: TensorLibrary): Promise<Engine> {
+  const threads = Math.min(mostThreads, availableParallelism());
+  const thread = startThread();
+  await load(thread);
+  const compiled = compiledSteps(tf, thread, threads);
+  let loops = 0;
+  return {
+    name: 'onnx',
+    version: `onnxruntime-node ${runtimeVersion()}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    tf,
+    async loop(step, given) {
+      loops += 1;
+      return beginLoop(thread, compiled, loops, step, given);
+    },
+  };
+}
+
+async function load(thread: ComputeThread): Promise<void> {
+  try {
+    await thread.ask({ do: 'load' });
+  } catch (cause) {
+    throw new UserError(`ONNX Runtime can't be loaded: ${messageOf(cause)}`, {
+      where: `engine onnx on ${process.platform} ${process.arch}`,
+      remedy: 'Reinstall onnxruntime-node if it should run here, or choose the engine wasm, which runs anywhere.',
+      cause,
+    });
+  }
+}
+
+async function beginLoop(
+  thread: ComputeThread,
+  compiled: ReturnType<typeof compiledSteps>,
+  loop: number,
+  step: Step,
+  given: { fixed: HostTensors; carried: HostTensors },
+): Promise<Loop> {
+  await thread.ask({ do: 'begin', loop, ...given });
+  return {
+    async run(inputs) {
+      const { session, outputs } = await compiled(step, { ...given, inputs });
+      return thread.ask({ do: 'step', loop, session, inputs, outputs });
+    },
+    read: () => thread.ask({ do: 'read', loop }),
+    async close() {
+      await thread.ask({ do: 'end', loop });
+    },
+  };
+}

@@ -1,0 +1,192 @@
+import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { UserError } from '../../core/errors.ts';
+import type { NamedTensors, TensorLibrary } from '../engine.ts';
+import { encodeModel } from './encode.ts';
+import { GraphBuilder, type TensorSpec, type Value } from './graph.ts';
+import { recorders } from './kernels/table.ts';
+
+const backendName = 'onnx-trace';
+
+/** Bytes of a constant that may be written into a compiled step: more than the Fourier matrices of long axes need. */
+const defaultLargestConstant = 2 ** 24;
+
+type DataId = TensorInfo['dataId'];
+
+/** A step as an ONNX model: what it takes (of what was offered) and gives, by name. */
+export interface TracedStep {
+  readonly model: Uint8Array;
+  readonly inputs: readonly string[];
+  readonly outputs: Readonly<Record<string, TensorSpec>>;
+}
+
+const refuseToRead = (): never => {
+  throw new UserError("the step reads a tensor's numbers, which a compiled step doesn't have yet", {
+    where: 'dataSync, arraySync or data() in a step',
+    remedy: 'Express it by tensor operations, hand the numbers in as an input, or choose the engine wasm.',
+  });
+};
+
+/** Records instead of computing: its data are values of a graph. */
+class RecordingBackend {
+  readonly #values = new Map<DataId, { value: Value; references: number }>();
+  readonly #graph: GraphBuilder;
+
+  constructor(graph: GraphBuilder) {
+    this.#graph = graph;
+  }
+
+  hold(value: Value): TensorInfo {
+    const dataId = {};
+    this.#values.set(dataId, { value, references: 1 });
+    return { dataId, shape: [...value.shape], dtype: value.dtype as TensorInfo['dtype'] };
+  }
+
+  /** What is recorded of a tensor. @throws UserError when it was made elsewhere */
+  valueOf({ dataId }: TensorInfo): Value {
+    const held = this.#values.get(dataId);
+    if (held) return held.value;
+    throw new UserError('the step uses a tensor that was made outside of it', {
+      remedy: 'Hand it to the step as an input or as a fixed tensor, or make it inside the step.',
+    });
+  }
+
+  write(values: ArrayLike<number>, shape: number[], dtype: Value['dtype']): DataId {
+    return this.hold(this.#graph.constant(values, shape, dtype)).dataId;
+  }
+
+  incRef(dataId: DataId): void {
+    this.#values.get(dataId)!.references += 1;
+  }
+
+  refCount(dataId: DataId): number {
+    return this.#values.get(dataId)?.references ?? 0;
+  }
+
+  disposeData(dataId: DataId, force = false): boolean {
+    const held = this.#values.get(dataId);
+    if (!held) return true;
+    held.references -= 1;
+    if (held.references > 0 && !force) return false;
+    this.#values.delete(dataId);
+    return true;
+  }
+
+  read(): never {
+    return refuseToRead();
+  }
+
+  readSync(): never {
+    return refuseToRead();
+  }
+
+  move(): never {
+    return refuseToRead();
+  }
+
+  numDataIds(): number {
+    return this.#values.size;
+  }
+
+  timerAvailable(): boolean {
+    return false;
+  }
+
+  floatPrecision(): 32 {
+    return 32;
+  }
+
+  epsilon(): number {
+    return 1e-7;
+  }
+
+  memory() {
+    return { unreliable: true };
+  }
+
+  dispose(): void {
+    this.#values.clear();
+  }
+}
+
+function kernelsFor(tf: TensorLibrary, graph: GraphBuilder, backend: RecordingBackend): KernelConfig[] {
+  const recorded = Object.entries(recorders).map(([kernelName, record]): KernelConfig => {
+    const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
+      const values = Object.fromEntries(
+        Object.entries(inputs).flatMap(([key, tensor]) => (tensor ? [[key, backend.valueOf(tensor)]] : [])),
+      );
+      const result = record({ tf, graph, inputs: values, attributes: attrs ?? {} });
+      return Array.isArray(result) ? result.map((each) => backend.hold(each)) : backend.hold(result);
+    };
+    return { kernelName, backendName, kernelFunc };
+  });
+  const others = tf
+    .getKernelsForBackend('cpu')
+    .filter(({ kernelName }) => !(kernelName in recorders))
+    .map(({ kernelName }): KernelConfig => {
+      const kernelFunc = (): never => {
+        throw new UserError(`the kernel ${kernelName} can't be compiled`, {
+          where: 'engine onnx',
+          remedy:
+            'Write the step without it, add a recorder in shared/engines/onnx/kernels, or choose the engine wasm.',
+        });
+      };
+      return { kernelName, backendName, kernelFunc };
+    });
+  return [...recorded, ...others];
+}
+
+/** Runs `record` with the recording backend active, and leaves the library as it was. */
+function recording<Result>(
+  tf: TensorLibrary,
+  graph: GraphBuilder,
+  record: (backend: RecordingBackend) => Result,
+): Result {
+  const before = tf.getBackend();
+  const backend = new RecordingBackend(graph);
+  const kernels = kernelsFor(tf, graph, backend);
+  for (const kernel of kernels) tf.registerKernel(kernel);
+  tf.registerBackend(backendName, () => backend as never);
+  try {
+    // Synchronous where the backend is: the promise only says so later.
+    void tf.setBackend(backendName);
+    return record(backend);
+  } finally {
+    void tf.setBackend(before);
+    tf.removeBackend(backendName);
+    for (const { kernelName } of kernels) tf.unregisterKernel(kernelName, backendName);
+  }
+}
+
+/**
+ * Writes a step down as one ONNX graph by running it once on a backend that records: automatic differentiation included, since
+ * its gradients are kernels like others. Shapes are fixed; what is drawn at random inside the step would be too.
+ * @param step a pure, synchronous function of tensors
+ * @throws UserError when it reads tensors, uses a kernel without a recorder, or would bake in too large a constant
+ */
+export function trace(
+  tf: TensorLibrary,
+  step: (inputs: NamedTensors) => NamedTensors,
+  specs: Readonly<Record<string, TensorSpec>>,
+  largestConstant: number = defaultLargestConstant,
+): TracedStep {
+  const graph = new GraphBuilder(largestConstant);
+  const finished = recording(tf, graph, (backend) => {
+    const outputs: Record<string, Value> = {};
+    tf.tidy(() => {
+      const inputs = Object.entries(specs).map(([name, spec]) => {
+        const info = backend.hold(graph.input(name, spec));
+        return [name, tf.engine().makeTensorFromTensorInfo(info, backend as never)] as const;
+      });
+      for (const [name, tensor] of Object.entries(step(Object.fromEntries(inputs)))) {
+        outputs[name] = backend.valueOf(tensor);
+      }
+    });
+    return graph.finish(outputs);
+  });
+  const specsOf = finished.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
+  return {
+    model: encodeModel(finished),
+    inputs: finished.inputs.map(({ name }) => name),
+    outputs: Object.fromEntries(specsOf),
+  };
+}

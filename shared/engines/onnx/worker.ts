@@ -1,0 +1,153 @@
+/** The thread that computes: ONNX Runtime blocks the one it is called in. Answers one request after another. */
+import { createRequire } from 'node:module';
+import { parentPort } from 'node:worker_threads';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { messageOf, RunError } from '../../core/errors.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { TensorSpec } from './graph.ts';
+import { roles } from './roles.ts';
+
+/** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
+export type Task =
+  | { readonly do: 'load' }
+  | { readonly do: 'compile'; readonly session: number; readonly model: Uint8Array; readonly threads: number }
+  | { readonly do: 'forget'; readonly session: number }
+  | { readonly do: 'begin'; readonly loop: number; readonly fixed: HostTensors; readonly carried: HostTensors }
+  | {
+      readonly do: 'step';
+      readonly loop: number;
+      readonly session: number;
+      readonly inputs: HostTensors;
+      readonly outputs: Readonly<Record<string, TensorSpec>>;
+    }
+  | { readonly do: 'read'; readonly loop: number }
+  | { readonly do: 'end'; readonly loop: number };
+
+export interface Request {
+  readonly id: number;
+  readonly task: Task;
+}
+
+export type Reply = { readonly id: number } & ({ readonly tensors: HostTensors } | { readonly error: string });
+
+type Tensors = Record<string, Tensor>;
+
+/** Values of a loop. Outputs can't be written over the inputs they come from: two sets take turns. */
+interface LoopState {
+  readonly fixed: Tensors;
+  readonly names: readonly string[];
+  carried: Tensors;
+  spare: Tensors | undefined;
+}
+
+let runtime: typeof import('onnxruntime-node');
+const sessions = new Map<number, InferenceSession>();
+const loops = new Map<number, LoopState>();
+
+function tensorsOf(tensors: HostTensors, prefix: string): Tensors {
+  return Object.fromEntries(
+    [...tensors].map(([name, { shape, data }]) => [prefix + name, new runtime.Tensor('float32', data, shape)]),
+  );
+}
+
+const toHost = (tensor: Tensor) => ({ shape: tensor.dims, data: (tensor.data as Float32Array).slice() });
+
+async function compile(session: number, model: Uint8Array, threads: number): Promise<void> {
+  const options: InferenceSession.SessionOptions = {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    extra: { 'session.intra_op.allow_spinning': '0' },
+  };
+  sessions.set(session, await runtime.InferenceSession.create(model, options));
+}
+
+async function forget(session: number): Promise<void> {
+  await sessions.get(session)?.release();
+  sessions.delete(session);
+}
+
+const emptyLike = (tensors: Tensors, rename: (name: string) => string): Tensors =>
+  Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [
+      rename(name),
+      new runtime.Tensor('float32', new Float32Array(tensor.size), tensor.dims),
+    ]),
+  );
+
+const asNext = (name: string) => roles.next + name.slice(roles.carried.length);
+const asCarried = (name: string) => roles.carried + name.slice(roles.next.length);
+const renamed = (tensors: Tensors, rename: (name: string) => string): Tensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [rename(name), tensor]));
+
+async function step(state: LoopState, session: InferenceSession, inputs: HostTensors, outputs: readonly string[]) {
+  const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
+  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, offered[name]!]));
+  const changes = outputs.some((name) => name.startsWith(roles.next));
+  if (changes) state.spare ??= emptyLike(state.carried, asNext);
+  const fetches: Record<string, Tensor | null> = Object.fromEntries(
+    outputs.map((name) => [name, state.spare?.[name] ?? null]),
+  );
+  const found = (await session.run(feeds, fetches)) as Tensors;
+  if (changes) [state.carried, state.spare] = [renamed(state.spare!, asCarried), renamed(state.carried, asNext)];
+  const results = outputs.filter((name) => name.startsWith(roles.results));
+  return new Map(results.map((name) => [name.slice(roles.results.length), toHost(found[name]!)]));
+}
+
+function known<Thing>(things: ReadonlyMap<number, Thing>, number: number): Thing {
+  const thing = things.get(number);
+  if (thing === undefined) throw new RunError(`number ${number} was closed before`, { where: 'engine onnx' });
+  return thing;
+}
+
+const nothing: HostTensors = new Map();
+
+async function perform(task: Task): Promise<HostTensors> {
+  switch (task.do) {
+    case 'load':
+      runtime = createRequire(import.meta.url)('onnxruntime-node');
+      return nothing;
+    case 'compile':
+      await compile(task.session, task.model, task.threads);
+      return nothing;
+    case 'forget':
+      await forget(task.session);
+      return nothing;
+    case 'begin': {
+      const [fixed, carried] = [tensorsOf(task.fixed, roles.fixed), tensorsOf(task.carried, roles.carried)];
+      loops.set(task.loop, { fixed, names: [...task.carried.keys()], carried, spare: undefined });
+      return nothing;
+    }
+    case 'step':
+      return step(known(loops, task.loop), known(sessions, task.session), task.inputs, Object.keys(task.outputs));
+    case 'read': {
+      const { names, carried } = known(loops, task.loop);
+      return new Map(names.map((name) => [name, toHost(carried[roles.carried + name]!)]));
+    }
+    case 'end':
+      loops.delete(task.loop);
+      return nothing;
+  }
+}
+
+const port = parentPort!;
+const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+async function answer({ id, task }: Request): Promise<void> {
+  try {
+    const tensors = await perform(task);
+    reply(
+      { id, tensors },
+      [...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer),
+    );
+  } catch (error) {
+    reply({ id, error: messageOf(error) });
+  }
+}
+
+let turn = Promise.resolve();
+port.on('message', (request: Request) => {
+  turn = turn.then(() => answer(request));
+});

@@ -1,0 +1,315 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { randomFor } from '../../../shared/core/random.ts';
+import { type Engine, type NamedTensors, runOnce, type Step, type Tensor } from '../../../shared/engines/engine.ts';
+import { recorders } from '../../../shared/engines/onnx/kernels/table.ts';
+import { openEngine } from '../../../shared/engines/open-engine.ts';
+import { elementCount, type HostTensors } from '../../../shared/tensors/tensor.ts';
+
+type Shape = number[];
+type Draw = (random: { normal(): number; uniform(): number }) => number;
+
+/** Shapes of the inputs, and what is computed of them. */
+interface Case {
+  readonly shapes: Readonly<Record<string, Shape>>;
+  readonly draw?: Draw;
+  readonly run: (run: RunKernel, inputs: NamedTensors) => Tensor | Tensor[];
+}
+type RunKernel = (name: string, inputs: NamedTensors | readonly Tensor[], attributes?: object) => Tensor;
+
+const shapeOf = (minLength: number, maxLength = 4) =>
+  fc.array(fc.integer({ min: 1, max: 4 }), { minLength, maxLength });
+
+const positive: Draw = (random) => 0.2 + random.uniform();
+const whole: Draw = (random) => Math.floor(5 * random.uniform()) - 2;
+
+/** A shape, and one that broadcasts to it: some axes are 1, the first may be missing. */
+const broadcasting = fc
+  .tuple(shapeOf(0), fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), fc.integer({ min: 0, max: 2 }))
+  .map(([a, single, cut]): [Shape, Shape] => [a, a.map((size, axis) => (single[axis] ? 1 : size)).slice(cut)]);
+
+const unary = (kernel: string, draw?: Draw, attributes = {}, input = 'x') =>
+  shapeOf(0).map(
+    (x): Case => ({
+      shapes: { [input]: x },
+      ...(draw && { draw }),
+      run: (run, inputs) => run(kernel, inputs, attributes),
+    }),
+  );
+
+/** The second operand as an input, or the same number all over. */
+const binary = (kernel: string, draw?: Draw) =>
+  fc
+    .tuple(broadcasting, fc.boolean(), fc.constantFrom(undefined, 0, 1, 2))
+    .filter(([, , constant]) => !(constant === 0 && kernel === 'RealDiv'))
+    .map(
+      ([[a, b], swapped, constant]): Case => ({
+        shapes: { a, b },
+        ...(draw && { draw }),
+        run: (run, inputs) => {
+          const second = constant === undefined ? inputs.b! : run('Fill', {}, { shape: b, value: constant });
+          return run(
+            kernel,
+            swapped && kernel !== 'RealDiv' ? { a: second, b: inputs.a! } : { a: inputs.a!, b: second },
+          );
+        },
+      }),
+    );
+
+const logical = (kernel: string) =>
+  broadcasting.map(
+    ([a, b]): Case => ({
+      shapes: { a, b },
+      run: (run, inputs) => {
+        const zero = run('Fill', {}, { shape: [], value: 0 });
+        const positiveIn = (x: Tensor) => run('Greater', { a: x, b: zero });
+        return run(kernel, { a: positiveIn(inputs.a!), b: positiveIn(inputs.b!) });
+      },
+    }),
+  );
+
+/** Over some axes, or all: the library says which by another attribute for Max. */
+const reduction = (kernel: string) =>
+  fc
+    .tuple(shapeOf(1), fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), fc.boolean(), fc.boolean())
+    .map(([x, chosen, keepDims, all]): Case => {
+      const some = [...x.keys()].filter((axis) => chosen[axis]);
+      const axis = all ? null : some.length === 0 ? [0] : some;
+      return {
+        shapes: { x },
+        run: (run, inputs) => run(kernel, inputs, { [kernel === 'Max' ? 'reductionIndices' : 'axis']: axis, keepDims }),
+      };
+    });
+
+const withAxis = (minRank: number) =>
+  shapeOf(minRank, 3).chain((shape) => fc.record({ shape: fc.constant(shape), axis: fc.nat(shape.length - 1) }));
+
+const product = (kernel: string) =>
+  fc
+    .record({
+      stack: shapeOf(0, 2),
+      sizes: fc.tuple(...[1, 2, 3].map(() => fc.integer({ min: 1, max: 5 }))),
+      transposeA: fc.boolean(),
+      transposeB: fc.boolean(),
+      bias: fc.boolean(),
+    })
+    .map(({ stack, sizes: [rows, inner, columns], transposeA, transposeB, bias }): Case => {
+      const batch = kernel === '_FusedMatMul' ? [2] : stack;
+      const a = [...batch, ...(transposeA ? [inner!, rows!] : [rows!, inner!])];
+      const b = [...batch, ...(transposeB ? [columns!, inner!] : [inner!, columns!])];
+      const fused = kernel === '_FusedMatMul';
+      return {
+        shapes: { a, b, ...(fused && bias ? { bias: [columns!] } : {}) },
+        run: (run, inputs) =>
+          run(kernel, inputs, { transposeA, transposeB, ...(fused ? { activation: bias ? 'relu' : 'linear' } : {}) }),
+      };
+    });
+
+/** A convolution and the shapes that go with it. */
+const convolving = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 2 }),
+    space: fc.tuple(fc.integer({ min: 3, max: 7 }), fc.integer({ min: 3, max: 7 })),
+    channels: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    kernel: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    strides: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
+    pad: fc.constantFrom('same', 'valid'),
+  })
+  .map(({ batch, space, channels: [from, to], kernel, strides, pad }) => {
+    const out = space.map((size, axis) =>
+      Math.ceil((pad === 'same' ? size : size - kernel[axis]! + 1) / strides[axis]!),
+    );
+    return {
+      x: [batch, ...space, from],
+      filter: [...kernel, from, to],
+      dy: [batch, ...out, to],
+      attributes: { strides, pad, dataFormat: 'NHWC', dilations: [1, 1] },
+    };
+  });
+
+const shuffled = (rank: number) =>
+  fc.shuffledSubarray(
+    Array.from({ length: rank }, (_, axis) => axis),
+    { minLength: rank, maxLength: rank },
+  );
+
+/** For every kernel that can be recorded, how it is called. */
+const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
+  ...Object.fromEntries(
+    ['Neg', 'Abs', 'Exp', 'Expm1', 'Square', 'Sin', 'Cos', 'Tanh', 'Sigmoid', 'Softplus', 'Relu', 'Erf'].map(
+      (kernel) => [kernel, unary(kernel)],
+    ),
+  ),
+  ...Object.fromEntries(['Sign', 'Floor', 'Ceil'].map((kernel) => [kernel, unary(kernel)])),
+  ...Object.fromEntries(
+    ['Log', 'Log1p', 'Sqrt', 'Rsqrt', 'Reciprocal'].map((kernel) => [kernel, unary(kernel, positive)]),
+  ),
+  Step: unary('Step', whole, { alpha: 0.25 }),
+  ClipByValue: unary('ClipByValue', undefined, { clipValueMin: -0.5, clipValueMax: 0.75 }),
+  Cast: unary('Cast', whole, { dtype: 'int32' }),
+  ...Object.fromEntries(
+    ['Add', 'Sub', 'Multiply', 'Maximum', 'Minimum', 'SquaredDifference'].map((kernel) => [kernel, binary(kernel)]),
+  ),
+  RealDiv: binary('RealDiv', positive),
+  Pow: binary('Pow', positive),
+  ...Object.fromEntries(
+    ['Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal'].map((kernel) => [kernel, binary(kernel, whole)]),
+  ),
+  LogicalAnd: logical('LogicalAnd'),
+  LogicalOr: logical('LogicalOr'),
+  LogicalNot: shapeOf(0).map((x) => ({
+    shapes: { x },
+    run: (run, inputs) =>
+      run('LogicalNot', { x: run('Greater', { a: inputs.x!, b: run('Fill', {}, { shape: [], value: 0 }) }) }),
+  })),
+  AddN: shapeOf(0).map((shape) => ({
+    shapes: { a: shape, b: shape, c: shape },
+    run: (run, { a, b, c }) => run('AddN', [a!, b!, c!]),
+  })),
+  Select: shapeOf(1).map((shape) => ({
+    shapes: { x: shape, t: shape, e: shape },
+    run: (run, { x, t, e }) =>
+      run('Select', {
+        condition: run('Greater', { a: x!, b: run('Fill', {}, { shape: [], value: 0 }) }),
+        t: t!,
+        e: e!,
+      }),
+  })),
+  ...Object.fromEntries(['Sum', 'Mean', 'Max', 'Min', 'Prod'].map((kernel) => [kernel, reduction(kernel)])),
+  Softmax: shapeOf(1).map((logits) => ({
+    shapes: { logits },
+    run: (run, inputs) => run('Softmax', inputs, { dim: -1 }),
+  })),
+  Identity: unary('Identity'),
+  ZerosLike: unary('ZerosLike'),
+  OnesLike: unary('OnesLike'),
+  Fill: shapeOf(0).map((shape) => ({ shapes: {}, run: (run) => run('Fill', {}, { shape, value: 1.5 }) })),
+  Reshape: shapeOf(1).map((x) => ({
+    shapes: { x },
+    run: (run, inputs) => run('Reshape', inputs, { shape: [elementCount(x.slice(1)), x[0]!] }),
+  })),
+  ExpandDims: withAxis(1).map(({ shape, axis }) => ({
+    shapes: { input: shape },
+    run: (run, inputs) => run('ExpandDims', inputs, { dim: axis }),
+  })),
+  Transpose: shapeOf(1).chain((x) =>
+    shuffled(x.length).map((perm) => ({ shapes: { x }, run: (run, inputs) => run('Transpose', inputs, { perm }) })),
+  ),
+  Slice: shapeOf(1).chain((x) =>
+    fc
+      .tuple(
+        ...x.map((size) =>
+          fc.nat(size - 1).chain((from) => fc.tuple(fc.constant(from), fc.integer({ min: 1, max: size - from }))),
+        ),
+      )
+      .map((parts) => ({
+        shapes: { x },
+        run: (run, inputs) =>
+          run('Slice', inputs, { begin: parts.map(([from]) => from), size: parts.map(([, count]) => count) }),
+      })),
+  ),
+  Concat: withAxis(1).map(({ shape, axis }) => ({
+    shapes: { a: shape, b: shape.with(axis, 2), c: shape },
+    run: (run, { a, b, c }) => run('Concat', [a!, b!, c!], { axis }),
+  })),
+  Pack: withAxis(1).map(({ shape, axis }) => ({
+    shapes: { a: shape, b: shape },
+    run: (run, { a, b }) => run('Pack', [a!, b!], { axis }),
+  })),
+  Unpack: withAxis(1).map(({ shape, axis }) => ({
+    shapes: { value: shape },
+    run: (run, inputs) => run('Unpack', inputs, { axis }) as unknown as Tensor[],
+  })),
+  SplitV: withAxis(1).chain(({ shape, axis }) =>
+    fc.constantFrom<number | number[]>(3, [2, -1], [1, 2, 3]).map((numOrSizeSplits) => ({
+      shapes: { x: shape.with(axis, 6) },
+      run: (run, inputs) => run('SplitV', inputs, { axis, numOrSizeSplits }) as unknown as Tensor[],
+    })),
+  ),
+  PadV2: shapeOf(1).map((x) => ({
+    shapes: { x },
+    run: (run, inputs) => run('PadV2', inputs, { paddings: x.map((_, axis) => [axis % 2, axis]), constantValue: 0.5 }),
+  })),
+  Tile: shapeOf(1, 3).map((x) => ({
+    shapes: { x },
+    run: (run, inputs) => run('Tile', inputs, { reps: x.map((_, axis) => 1 + (axis % 3)) }),
+  })),
+  BatchMatMul: product('BatchMatMul'),
+  _FusedMatMul: product('_FusedMatMul'),
+  Conv2D: convolving.map(({ x, filter, attributes }) => ({
+    shapes: { x, filter },
+    run: (run, inputs) => run('Conv2D', inputs, attributes),
+  })),
+  Conv2DBackpropInput: convolving.map(({ x, filter, dy, attributes }) => ({
+    shapes: { dy, filter },
+    run: (run, inputs) => run('Conv2DBackpropInput', inputs, { ...attributes, inputShape: x }),
+  })),
+  Conv2DBackpropFilter: convolving.map(({ x, filter, dy, attributes }) => ({
+    shapes: { x, dy },
+    run: (run, inputs) => run('Conv2DBackpropFilter', inputs, { ...attributes, filterShape: filter }),
+  })),
+  GatherV2: withAxis(1).map(({ shape, axis }) => ({
+    shapes: { x: shape, where: [3, 2] },
+    draw: (random) => Math.floor(shape[axis]! * random.uniform()),
+    run: (run, { x, where }) =>
+      run('GatherV2', { x: x!, indices: run('Cast', { x: where! }, { dtype: 'int32' }) }, { axis, batchDims: 0 }),
+  })),
+  UnsortedSegmentSum: shapeOf(1, 3).map((x) => ({
+    shapes: { x, where: [x[0]!] },
+    draw: whole,
+    run: (run, { x: values, where }) =>
+      run(
+        'UnsortedSegmentSum',
+        { x: values!, segmentIds: run('Cast', { x: where! }, { dtype: 'int32' }) },
+        { numSegments: 2 },
+      ),
+  })),
+};
+
+function drawn(shapes: Case['shapes'], draw: Draw = (random) => random.normal()): HostTensors {
+  return new Map(
+    Object.entries(shapes).map(([name, shape]) => {
+      const random = randomFor(11, name, ...shape);
+      return [name, { shape, data: Float32Array.from({ length: elementCount(shape) }, () => draw(random)) }];
+    }),
+  );
+}
+
+/** The case as a step whose results are float32. */
+function stepOf({ run }: Case): Step {
+  return (tf, { inputs }) => {
+    const runKernel: RunKernel = (name, given, attributes) =>
+      tf.engine().runKernel(name, given as never, attributes as never) as Tensor;
+    const outputs = [run(runKernel, inputs)].flat();
+    return { results: Object.fromEntries(outputs.map((output, index) => [index, tf.cast(output, 'float32')])) };
+  };
+}
+
+describe('a recorded kernel', () => {
+  let engines: { onnx: Engine; cpu: Engine };
+  beforeAll(async () => {
+    engines = { onnx: await openEngine('onnx'), cpu: await openEngine('cpu') };
+  });
+
+  it('has a case here', () => {
+    expect(Object.keys(cases).sort()).toEqual(Object.keys(recorders).sort());
+  });
+
+  it.each(Object.keys(cases))('%s computes what the plain backend does', async (kernel) => {
+    const agrees = async (each: Case) => {
+      const inputs = drawn(each.shapes, each.draw);
+      const [found, expected] = [
+        await runOnce(engines.onnx, stepOf(each), inputs),
+        await runOnce(engines.cpu, stepOf(each), inputs),
+      ];
+      expect([...found.keys()]).toEqual([...expected.keys()]);
+      for (const [name, { shape, data }] of expected) {
+        expect(found.get(name)!.shape).toEqual(shape);
+        for (const [index, value] of data.entries()) {
+          expect(Math.abs(found.get(name)!.data[index]! - value)).toBeLessThanOrEqual(2e-6 * (1 + Math.abs(value)));
+        }
+      }
+    };
+    await fc.assert(fc.asyncProperty(cases[kernel]!, agrees), { seed: 5, numRuns: 8 });
+  });
+});

@@ -1,0 +1,94 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Engine, Step } from '../../../shared/engines/engine.ts';
+import { openEngine } from '../../../shared/engines/open-engine.ts';
+import type { HostTensor, HostTensors } from '../../../shared/tensors/tensor.ts';
+
+const list = (...values: number[]): HostTensor => ({ shape: [values.length], data: Float32Array.from(values) });
+const numbers = (tensors: HostTensors) => Object.fromEntries([...tensors].map(([name, { data }]) => [name, [...data]]));
+
+/** total += scale * sum(x), and the old total as result. */
+const accumulate: Step = (tf, { fixed, carried, inputs }) => ({
+  carried: { total: tf.add(carried.total!, tf.mul(fixed.scale!, tf.sum(inputs.x!))), other: tf.neg(carried.other!) },
+  results: { before: carried.total! },
+});
+
+describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await openEngine(name);
+  });
+  const begin = () =>
+    engine.loop(accumulate, {
+      fixed: new Map([['scale', list(10)]]),
+      carried: new Map([
+        ['total', list(1)],
+        ['other', list(3, 4)],
+      ]),
+    });
+  const x = (...values: number[]) => new Map([['x', list(...values)]]);
+
+  it('carries what the last step left, batches of any size between', async () => {
+    const loop = await begin();
+    const seen: unknown[] = [];
+    for (const values of [[1, 2], [3], [4, 5], [6]]) seen.push(numbers(await loop.run(x(...values))).before);
+    expect(seen).toEqual([[1], [31], [61], [151]]);
+    expect(numbers(await loop.read())).toEqual({ total: [211], other: [3, 4] });
+    await loop.close();
+  });
+
+  it('leaves host tensors alone, and loops of the same step apart', async () => {
+    const [one, two] = [await begin(), await begin()];
+    const input = x(1, 2);
+    await one.run(input);
+    await one.run(input);
+    await two.run(input);
+    expect(numbers(input)).toEqual({ x: [1, 2] });
+    expect(numbers(await one.read()).total).toEqual([61]);
+    expect(numbers(await two.read()).total).toEqual([31]);
+    await Promise.all([one.close(), two.close()]);
+  });
+});
+
+describe('a loop on onnx', () => {
+  it('computes in a thread: this one goes on meanwhile', async () => {
+    const engine = await openEngine('onnx');
+    const heavy: Step = (tf, { inputs }) => {
+      let product = inputs.x!;
+      for (let time = 0; time < 20; time++) product = tf.tanh(tf.matMul(product, product));
+      return { results: { product } };
+    };
+    const loop = await engine.loop(heavy, { fixed: new Map(), carried: new Map() });
+    const large = { shape: [200, 200], data: new Float32Array(40_000).fill(0.01) };
+    let [turns, done] = [0, false];
+    const running = loop.run(new Map([['x', large]])).finally(() => {
+      done = true;
+    });
+    while (!done) {
+      await new Promise(setImmediate);
+      turns += 1;
+    }
+    await running;
+    expect(turns).toBeGreaterThan(1);
+    await loop.close();
+  });
+
+  it('says so when it was closed', async () => {
+    const engine = await openEngine('onnx');
+    const loop = await engine.loop(accumulate, { fixed: new Map(), carried: new Map() });
+    await loop.close();
+    await expect(loop.read()).rejects.toThrow(/closed before/);
+  });
+
+  it('compiles for new shapes again after older ones were forgotten', async () => {
+    const engine = await openEngine('onnx');
+    const loop = await engine.loop((tf, { inputs }) => ({ results: { sum: tf.sum(inputs.x!) } }), {
+      fixed: new Map(),
+      carried: new Map(),
+    });
+    for (const size of [...Array(12).keys(), 0, 1, 11]) {
+      const ones = list(...Array.from({ length: size + 1 }, () => 1));
+      expect(numbers(await loop.run(new Map([['x', ones]]))).sum).toEqual([size + 1]);
+    }
+    await loop.close();
+  });
+});

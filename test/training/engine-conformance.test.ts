@@ -1,0 +1,140 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { randomFor } from '../../shared/core/random.ts';
+import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import type { Engine } from '../../shared/engines/engine.ts';
+import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
+import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
+import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
+import { predictAll } from '../../shared/training/predict.ts';
+import { type EpochResult, trainEpoch } from '../../shared/training/train-epoch.ts';
+
+const [window, rolloutSteps] = [3, 2];
+
+const setups = [
+  { family: 'fno1d', space: [16], optimizer: 'adam' },
+  { family: 'fno1d', space: [12], optimizer: 'sgd' },
+  { family: 'fno2d', space: [8, 6], optimizer: 'adamw' },
+] as const;
+
+type Setup = (typeof setups)[number];
+
+function setUp({ family, space, optimizer }: Setup) {
+  const model = buildModel(modelSchema.parse({ family, modes: 3, width: 4, projection: 8 }), {
+    kind: 'trajectories',
+    space,
+    channels: 1,
+    window,
+  });
+  const built = buildOptimizer(optimizerSchema.parse({ name: optimizer }), model.parameters);
+  return { model, optimizer: built, parameters: model.initialise(randomFor(3, 'initialise')) };
+}
+
+/** Smooth fields, five of them a batch of two leaves one over. */
+function fields(space: readonly number[]): Trajectories {
+  const shape = [5, ...space, window + rolloutSteps, 1];
+  const [points, time] = [elementCount(space), window + rolloutSteps];
+  const values = Float32Array.from({ length: elementCount(shape) }, (_, index) => {
+    const [t, point, sample] = [index % time, Math.floor(index / time) % points, Math.floor(index / time / points)];
+    return Math.sin((2 * Math.PI * point) / points + sample) * Math.exp(-0.1 * t);
+  });
+  const grid = Float32Array.from({ length: points * space.length }, (_, index) => index / (points * space.length));
+  return {
+    kind: 'trajectories',
+    shape,
+    values,
+    grid: { shape: [...space, space.length], values: grid },
+    channels: ['u'],
+    rows: [0, 1, 2, 3, 4],
+  };
+}
+
+/** Three steps an epoch; with rates of their own for some layers. */
+async function train(engine: Engine, setup: Setup, steps: number, from = setUp(setup)) {
+  const { model, optimizer, parameters } = from;
+  let at: { parameters: HostTensors; state: HostTensors | undefined } = { parameters, state: undefined };
+  const losses: number[] = [];
+  for (let epoch = 1; losses.length < steps; epoch++) {
+    const result: EpochResult = await trainEpoch({
+      engine,
+      model,
+      optimizer,
+      ...at,
+      data: fields(setup.space),
+      window,
+      rolloutSteps,
+      batchSize: steps === 1 ? 5 : 2,
+      seed: 1,
+      epoch,
+      baseRate: (step) => 2e-3 / (1 + step / 20),
+      weightDecay: 1e-4,
+      rates: {
+        'fc1.weight': { learningRate: 0.5, weightDecay: 2 },
+        'conv1.weights1': { learningRate: 1.5, weightDecay: 0.5 },
+      },
+    });
+    losses.push(...result.losses);
+    at = result;
+  }
+  return { ...at, losses };
+}
+
+const moments = ({ state }: { state: HostTensors | undefined }) => [...state!].filter(([name]) => name !== 'step');
+
+/** The largest difference relative to the largest value. */
+function relative(found: Float32Array, expected: Float32Array): number {
+  const [differences, size] = [found.map((value, index) => Math.abs(value - expected[index]!)), expected.map(Math.abs)];
+  return Math.max(...differences) / Math.max(...size);
+}
+
+/** How far engines may be apart: they add in different orders, and steps make more of it. */
+const tolerances = [
+  { steps: 1, loss: 1e-6, moment: 2e-5 },
+  { steps: 5, loss: 5e-6, moment: 1e-4 },
+  { steps: 50, loss: 2e-4, moment: 1e-2 },
+];
+
+const engineNames = availableEngines().filter((name) => name !== 'cpu');
+const cases = engineNames.flatMap((engineName) => setups.map((setup) => ({ engineName, ...setup })));
+
+describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ...setup }) => {
+  let engine: Engine;
+  let plain: Engine;
+  beforeAll(async () => {
+    plain = await openEngine('cpu');
+    engine = await openEngine(engineName);
+  });
+
+  it.each(tolerances)('has the losses and moments of the plain engine after $steps steps', async (allowed) => {
+    await openEngine('cpu');
+    const expected = await train(plain, setup, allowed.steps);
+    await openEngine(engineName);
+    const found = await train(engine, setup, allowed.steps);
+    for (const [index, loss] of expected.losses.entries()) {
+      expect(Math.abs(found.losses[index]! / loss - 1)).toBeLessThan(allowed.loss);
+    }
+    const state = new Map(moments(found));
+    for (const [name, { data }] of moments(expected)) {
+      expect(relative(state.get(name)!.data, data), name).toBeLessThan(allowed.moment);
+    }
+  });
+
+  it('gives the same bits twice, with what is compiled and without', async () => {
+    await openEngine(engineName);
+    const from = setUp(setup);
+    const first = await train(engine, setup, 6, from);
+    expect(await train(engine, setup, 6, from)).toEqual(first);
+    expect(await train(engine, setup, 6)).toEqual(first);
+  });
+
+  it('predicts as the plain engine does, a smaller last batch included', async () => {
+    const { model, parameters } = setUp(setup);
+    const request = { model, parameters, data: fields(setup.space), window, rolloutSteps, batchSize: 3 };
+    await openEngine('cpu');
+    const expected = await predictAll({ ...request, engine: plain });
+    await openEngine(engineName);
+    const found = await predictAll({ ...request, engine });
+    expect(found.shape).toEqual(expected.shape);
+    expect(relative(found.data, expected.data)).toBeLessThan(1e-5);
+  });
+});
