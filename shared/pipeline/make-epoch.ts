@@ -27,10 +27,11 @@ export function refuseWhenInterrupted(ctx: TaskContext): void {
  */
 export async function makeEpoch(
   ctx: TaskContext,
-  state: PipelineState,
+  before: PipelineState,
 ): Promise<{ state: PipelineState; epochSeconds: number | undefined }> {
   refuseWhenInterrupted(ctx);
-  const { run } = state;
+  const { run } = before;
+  const state = { ...before, job: { ...before.job, beganAt: ctx.now().toISOString() } };
   const head = await readLastCommit(ctx.store, run);
   if (isTakenOver(head, state)) return { state: leave(ctx, state), epochSeconds: undefined };
   const record = await readRunRecord(ctx.store, run);

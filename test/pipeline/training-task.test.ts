@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { readJson } from '../../shared/checkpoints/json.ts';
-import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/manifest.ts';
+import { readArtifact, readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
@@ -9,9 +9,9 @@ import { InterruptedError, TransientError, UserError } from '../../shared/core/e
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import type { PipelineState, TaskName } from '../../shared/pipeline/messages.ts';
-import { outcomeSchema, readMetrics, readRunRecord } from '../../shared/pipeline/records.ts';
+import { outcomeSchema, readMetrics, readProgress, readRunRecord } from '../../shared/pipeline/records.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
-import { environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { type Environment, environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { type FakeBehaviour, fakeModel, fakeWorkload } from '../support/fake-workload.ts';
 
@@ -369,6 +369,25 @@ describe('a job without a result', () => {
     expect(await collect(ctx, { ...state, job: { ...state.job, try: 9 }, error: tooLong })).toMatchObject({
       decision: { next: 'finalise', outcome: 'budget' },
     });
+  });
+});
+
+describe('time that a job waits for a machine', () => {
+  it('counts towards the budget, and not as the length of an epoch', async () => {
+    const base = contextOf({});
+    let waited = 0;
+    const ctx = { ...base, startSeconds: 2, now: () => new Date(base.now().getTime() + 1000 * waited) };
+    await requestRun(store, fakeConfig({ budget: { hours: 1 }, compute: { epochsPerTask: 1 } }));
+    const runJob = async (environment: Environment) => {
+      if ((await headEpoch()) === 1) waited = 2000;
+      await runTrainingJob(ctx, environment);
+    };
+    expect(await runPipeline(run, ctx, undefined, { runJob })).toEqual({ status: 'done' });
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'completed' });
+    const { seconds, slowestEpochSeconds } = (await readProgress(store, await readHeadManifest(store, run)))!;
+    expect(seconds).toBeGreaterThan(2000);
+    expect(slowestEpochSeconds).toBeGreaterThan(2);
+    expect(slowestEpochSeconds).toBeLessThan(100);
   });
 });
 
