@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
-import { readJson } from '../../shared/checkpoints/json.ts';
+import { encodeJson, readJson } from '../../shared/checkpoints/json.ts';
 import { readArtifact, readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
@@ -183,6 +183,34 @@ describe('a note of a change of engine', () => {
     const record = await readRunRecord(store, run);
     expect(record.history.map(({ what }) => what)).toContain(note);
     expect(record.versions.engine).toBe('fake 2.0');
+  });
+});
+
+describe('the record of a run', () => {
+  it('keeps what a resume has written while the workload was opened, and while the engine is noted', async () => {
+    const resume = async (epochs: number) => {
+      const record = await readRunRecord(store, run);
+      const { training } = record.config;
+      const config = { ...record.config, training: { ...training, epochs } };
+      await store.put(runKeys.record(run), encodeJson({ ...record, config }));
+    };
+    const openWorkload = async () => {
+      await resume(8);
+      return fakeWorkload();
+    };
+    let races = 0;
+    const raced: ArtifactStore = {
+      ...store,
+      async putIfMatch(key, bytes, etag) {
+        if (key === runKeys.record(run) && races++ === 0) await resume(9);
+        return store.putIfMatch(key, bytes, etag);
+      },
+    };
+    const ctx = contextOf({ context: { openWorkload, store: raced } });
+    await trainTask(ctx, await prepared(ctx));
+    expect(races).toBe(2);
+    const { config, versions } = await readRunRecord(store, run);
+    expect([config.training.epochs, versions.engine]).toEqual([9, 'fake 1.0']);
   });
 });
 
