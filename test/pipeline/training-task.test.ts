@@ -285,6 +285,19 @@ describe("a task's result", () => {
     );
   });
 
+  it('names what was fetched by its address, and not by where it lay on a machine that is gone', async () => {
+    const onTrain = () => {
+      throw new UserError('the data are too few', { where: '/scratch/inputs/0123/waves.hdf5' });
+    };
+    const address = 's3://bucket/datasets/waves/waves.hdf5?versionId=1';
+    const context = { withAddresses: (text: string) => text.replaceAll('/scratch/inputs/0123/waves.hdf5', address) };
+    const ctx = contextOf({ behaviour: { onTrain }, context });
+    const state = await prepared(ctx, fakeConfig({ compute: { epochsPerTask: 2 } }));
+    await expect(trainTask(ctx, state)).rejects.toThrow(UserError);
+    const error = { Error: 'States.TaskFailed', Cause: '{"JobId":"1","Container":{"ExitCode":2}}' };
+    await expect(collect(ctx, { ...state, error })).rejects.toThrow(`${address}: the data are too few`);
+  });
+
   it('is cleared away with the commit, the last with the end of the run', async () => {
     await requestRun(store, fakeConfig());
     await runPipeline(run, contextOf({}));
