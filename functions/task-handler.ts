@@ -97,7 +97,7 @@ function keepOpen(
     store,
     emit,
     meter: cloudMeter({ store, region, functionGb: memoryGb(), takeRequests: take }),
-    localPath,
+    inputs,
     ...(open ? { resources: open({ localPath, warn }) } : {}),
     compute: computeChoices(process.env),
   });

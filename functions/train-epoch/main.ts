@@ -35,7 +35,7 @@ try {
     store,
     emit: (event) => emitEvent(logger, event),
     meter: cloudMeter({ store, region, takeRequests: take, job }),
-    localPath,
+    inputs,
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message), hasGpu: target === 'gpu' }),
     interrupted,
   });

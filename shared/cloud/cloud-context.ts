@@ -8,11 +8,13 @@ import type { Meter, ProgressEvent, TaskContext } from '../pipeline/context.ts';
 import { mostShards } from '../pipeline/history.ts';
 import type { Resources } from '../pipeline/resources.ts';
 import type { ComputeChoices } from './environment.ts';
+import type { Inputs } from './inputs.ts';
 
 export interface CloudOptions {
   readonly store: ArtifactStore;
   readonly emit: (event: ProgressEvent) => void;
-  readonly localPath?: TaskContext['localPath'];
+  /** Absent in tasks that read neither data nor weights. */
+  readonly inputs?: Inputs;
   /** Absent in tasks that open neither data nor engine nor solver. */
   readonly resources?: Resources;
   /** Absent in tasks that choose no machine. */
@@ -43,7 +45,7 @@ const refuse = (what: string) => (): never => {
 
 /** The outside world of a function or a container in AWS. */
 export function cloudContext(options: CloudOptions): TaskContext {
-  const { store, emit, compute, meter, localPath = refuse('fetch data'), interrupted = () => false } = options;
+  const { store, emit, compute, meter, inputs, interrupted = () => false } = options;
   const resources = options.resources ?? {
     planWorkload: refuse('read data'),
     openWorkload: refuse('start an engine'),
@@ -53,7 +55,8 @@ export function cloudContext(options: CloudOptions): TaskContext {
     store,
     now: () => new Date(),
     newAttempt: () => randomBytes(6).toString('hex'),
-    localPath,
+    localPath: inputs?.localPath ?? refuse('fetch data'),
+    ...(inputs ? { withAddresses: inputs.withAddresses } : {}),
     ...resources,
     computeFor: ({ target, market }) => {
       const choice = compute ? compute[target][market] : refuse('choose machines')();

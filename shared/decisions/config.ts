@@ -3,7 +3,13 @@ import { type MetricName, metrics } from '../training/metrics/registry.ts';
 
 export const budgetSchema = z
   .strictObject({
-    hours: z.number().positive().optional().describe('Stop before the run takes longer than this, in hours.'),
+    hours: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        'Stop before the run takes longer than this, in hours; waiting for a machine counts, but no epoch is expected to wait.',
+      ),
     usd: z
       .number()
       .positive()

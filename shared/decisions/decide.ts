@@ -11,7 +11,7 @@ export const progressSchema = z.strictObject({
   epochsWithoutImprovement: z.int().nonnegative(),
   /** Wall time of the run so far, in seconds, retries and restarts included as far as they were seen. */
   seconds: z.number().nonnegative(),
-  /** Wall time of the slowest epoch so far, in seconds: what the next one is expected to take. */
+  /** Wall time of the slowest epoch so far, waiting left out, in seconds: what the next one is expected to take. */
   slowestEpochSeconds: z.number().nonnegative(),
   /** What the run has cost so far, in US dollars, failed tries included; absent where nothing is metered. */
   usd: z.number().nonnegative().optional(),
@@ -40,6 +40,8 @@ export interface Observation {
   readonly value: number;
   /** Wall time since the last commit, in seconds. */
   readonly seconds: number;
+  /** What of it an epoch takes ordinarily: without waiting for a machine, or tries that were lost. Absent: all of it. */
+  readonly epochSeconds?: number | undefined;
   /** What was metered since the last commit, in US dollars; undefined where nothing is. */
   readonly usd?: number | undefined;
 }
@@ -65,7 +67,8 @@ export function observe(before: Progress | undefined, seen: Observation, converg
     reference: improved ? value : reference,
     epochsWithoutImprovement: improved || !before ? 0 : before.epochsWithoutImprovement + 1,
     seconds: (before?.seconds ?? 0) + seen.seconds,
-    slowestEpochSeconds: epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.seconds),
+    slowestEpochSeconds:
+      epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.epochSeconds ?? seen.seconds),
     ...costAfter(before, seen),
   };
 }

@@ -78,6 +78,8 @@ export interface TaskContext {
   newAttempt(): string;
   /** Where a data set or weights are on this machine; they are fetched when they are elsewhere. */
   localPath(address: string): Promise<string>;
+  /** A text with the addresses of inputs in place of where they were fetched to; absent where none are fetched. */
+  withAddresses?(text: string): string;
   /** Data and model of the run, without an engine; read once for the same settings. */
   planWorkload(config: RunConfig): Promise<WorkloadPlan>;
   /** Data and model of the run, on an engine; opened once for the same settings. */

@@ -4,7 +4,7 @@ import type { Manifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { describeChanges } from '../config/changes.ts';
 import { elapsedSeconds } from '../core/elapsed.ts';
-import { InterruptedError } from '../core/errors.ts';
+import { InterruptedError, TransientError } from '../core/errors.ts';
 import { readPretrained } from '../models/pretrained.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { Workload } from '../training/workload.ts';
@@ -13,7 +13,15 @@ import { keepsRates, ratesInForce } from './balanced-rates.ts';
 import type { TaskContext } from './context.ts';
 import { attemptOf, isTakenOver, leave } from './execution.ts';
 import type { PipelineState } from './messages.ts';
-import { type EpochMetrics, files, type RateRecord, type RunRecord, readLastCommit, readRunRecord } from './records.ts';
+import {
+  type EpochMetrics,
+  files,
+  type RateRecord,
+  type RunRecord,
+  readLastCommit,
+  readRunRecord,
+  readTaggedRecord,
+} from './records.ts';
 
 /** @throws InterruptedError when this process was told to end. */
 export function refuseWhenInterrupted(ctx: TaskContext): void {
@@ -27,30 +35,45 @@ export function refuseWhenInterrupted(ctx: TaskContext): void {
  */
 export async function makeEpoch(
   ctx: TaskContext,
-  state: PipelineState,
+  before: PipelineState,
 ): Promise<{ state: PipelineState; epochSeconds: number | undefined }> {
   refuseWhenInterrupted(ctx);
-  const { run } = state;
+  const { run } = before;
+  const state = { ...before, job: { ...before.job, beganAt: ctx.now().toISOString() } };
   const head = await readLastCommit(ctx.store, run);
   if (isTakenOver(head, state)) return { state: leave(ctx, state), epochSeconds: undefined };
   const record = await readRunRecord(ctx.store, run);
   const workload = await ctx.openWorkload(record.config);
-  await noteEngine(ctx, record, run, workload.engine);
+  if (record.versions.engine !== workload.engine) await noteEngine(ctx, run, workload.engine);
   return head
     ? trainAfter(ctx, state, { record, workload, head })
     : { state: await begin(ctx, state, record, workload), epochSeconds: undefined };
 }
 
-/** Keeps what trains on record; a change of it is a part of the run's history. */
-async function noteEngine(ctx: TaskContext, record: RunRecord, run: string, engine: string): Promise<void> {
-  const before = record.versions.engine;
-  if (before === engine) return;
-  const notes = before === undefined ? [] : describeChanges({ versions: { engine: before } }, { versions: { engine } });
-  for (const message of notes) ctx.emit({ type: 'warning', message });
-  const at = ctx.now().toISOString();
-  const versions = { ...record.versions, engine };
-  const history = [...record.history, ...notes.map((what) => ({ at, what }))];
-  await ctx.store.put(runKeys.record(run), encodeJson({ ...record, versions, history }));
+/** Another writer of the record is a person who resumes the run. */
+const mostRewrites = 5;
+
+/**
+ * Keeps what trains on record; a change of it is a part of the run's history. Opening the workload takes minutes, in which a
+ * resume may have written other settings: these stay.
+ */
+async function noteEngine(ctx: TaskContext, run: string, engine: string): Promise<void> {
+  const { store } = ctx;
+  for (let written = 0; written < mostRewrites; written++) {
+    const { record, etag } = await readTaggedRecord(store, run);
+    const before = record.versions.engine;
+    if (before === engine) return;
+    const notes =
+      before === undefined ? [] : describeChanges({ versions: { engine: before } }, { versions: { engine } });
+    const at = ctx.now().toISOString();
+    const versions = { ...record.versions, engine };
+    const history = [...record.history, ...notes.map((what) => ({ at, what }))];
+    const bytes = encodeJson({ ...record, versions, history });
+    if ((await store.putIfMatch(runKeys.record(run), bytes, etag)) === undefined) continue;
+    for (const message of notes) ctx.emit({ type: 'warning', message });
+    return;
+  }
+  throw new TransientError('was written by others again and again', { where: `${store.label}/${runKeys.record(run)}` });
 }
 
 /** The model before training, measured like every other epoch. */

@@ -37,6 +37,7 @@ export const stateSchema = z.object({
   job: z.object({
     name: z.string().describe('The run, as jobs and executions are named after it.'),
     try: count.describe('How often a job for this epoch left no result.'),
+    beganAt: z.iso.datetime().optional().describe('When the attempt was begun, on its machine.'),
     failures: count.default(0).describe('Those among them that were no interruptions.'),
   }),
   events: count.default(0).describe('Events that the history of this execution has at most.'),

@@ -105,12 +105,20 @@ export async function readRequest(store: ArtifactStore, run: string): Promise<Ru
   return request;
 }
 
-/** The settings in force. @throws RunError when Prepare has not written them. */
-export async function readRunRecord(store: ArtifactStore, run: string): Promise<RunRecord> {
-  const record = await readJson(store, runKeys.record(run), runRecordSchema);
-  if (!record) throw new RunError('has no run.json: the run was never prepared', { where: `${store.label}/${run}` });
-  return record;
+/** The settings in force, and the tag to replace them by. @throws RunError when Prepare has not written them. */
+export async function readTaggedRecord(
+  store: ArtifactStore,
+  run: string,
+): Promise<{ record: RunRecord; etag: string }> {
+  const key = runKeys.record(run);
+  const stored = await store.get(key);
+  if (!stored) throw new RunError('has no run.json: the run was never prepared', { where: `${store.label}/${run}` });
+  return { record: decodeJson(key, stored.bytes, runRecordSchema), etag: stored.etag };
 }
+
+/** The settings in force. @throws RunError when Prepare has not written them. */
+export const readRunRecord = async (store: ArtifactStore, run: string): Promise<RunRecord> =>
+  (await readTaggedRecord(store, run)).record;
 
 export async function readConfig(store: ArtifactStore, run: string): Promise<RunConfig> {
   return (await readRunRecord(store, run)).config;

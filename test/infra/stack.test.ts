@@ -263,7 +263,9 @@ describe('functions', () => {
     }
     for (const task of ['CollectEpoch', 'PlanAnalysis', 'SetRates', 'Checkpoint', 'Finalise', 'RecordFailure'] as const)
       expect(document.States[task].Retry).toEqual(Retry);
-    expect(document.States.AnalyseShards.ItemProcessor.States.AnalyseShard.Retry).toEqual(Retry);
+    const [throttled, ...others] = document.States.AnalyseShards.ItemProcessor.States.AnalyseShard.Retry;
+    expect(throttled!.ErrorEquals).toEqual(['Lambda.TooManyRequestsException']);
+    expect(others).toEqual(Retry);
   });
 
   it('have no secrets in their environment, nor have the jobs', () => {

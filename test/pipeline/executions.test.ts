@@ -168,6 +168,26 @@ describe('two executions on one run', () => {
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
   });
 
+  it('leave the outcome alone, when the other is refused by Prepare before the run has one', async () => {
+    await requestRun(store, config);
+    let refused: Promise<{ execution: Execution }> | undefined;
+    let noted: unknown;
+    const watched = interruptedBefore(
+      (name, key) => refused === undefined && name === 'open' && key.includes('/0002/'),
+      async () => {
+        await requestRun(store, fakeConfig({ training: { epochs: 6, seed: 7 } }));
+        refused = execute('refused');
+        await refused;
+        noted = await outcomeOf();
+      },
+    );
+    const { execution } = await execute('healthy', { store: watched });
+    expect((await refused!).execution).toMatchObject({ status: 'failed', error: { name: 'UserError' } });
+    expect(noted).toBeUndefined();
+    expect(execution).toEqual({ status: 'done' });
+    expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+
   it('do not mistake the manifests of earlier executions for those of others', async () => {
     await requestRun(store, fakeConfig({ training: { epochs: 2 } }));
     expect((await execute('first')).execution).toEqual({ status: 'done' });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
-import { readJson } from '../../shared/checkpoints/json.ts';
-import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/manifest.ts';
+import { encodeJson, readJson } from '../../shared/checkpoints/json.ts';
+import { readArtifact, readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
@@ -9,9 +9,9 @@ import { InterruptedError, TransientError, UserError } from '../../shared/core/e
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import type { PipelineState, TaskName } from '../../shared/pipeline/messages.ts';
-import { outcomeSchema, readMetrics, readRunRecord } from '../../shared/pipeline/records.ts';
+import { outcomeSchema, readMetrics, readProgress, readRunRecord } from '../../shared/pipeline/records.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
-import { environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { type Environment, environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { type FakeBehaviour, fakeModel, fakeWorkload } from '../support/fake-workload.ts';
 
@@ -197,6 +197,34 @@ describe('a note of a change of engine', () => {
   });
 });
 
+describe('the record of a run', () => {
+  it('keeps what a resume has written while the workload was opened, and while the engine is noted', async () => {
+    const resume = async (epochs: number) => {
+      const record = await readRunRecord(store, run);
+      const { training } = record.config;
+      const config = { ...record.config, training: { ...training, epochs } };
+      await store.put(runKeys.record(run), encodeJson({ ...record, config }));
+    };
+    const openWorkload = async () => {
+      await resume(8);
+      return fakeWorkload();
+    };
+    let races = 0;
+    const raced: ArtifactStore = {
+      ...store,
+      async putIfMatch(key, bytes, etag) {
+        if (key === runKeys.record(run) && races++ === 0) await resume(9);
+        return store.putIfMatch(key, bytes, etag);
+      },
+    };
+    const ctx = contextOf({ context: { openWorkload, store: raced } });
+    await trainTask(ctx, await prepared(ctx));
+    expect(races).toBe(2);
+    const { config, versions } = await readRunRecord(store, run);
+    expect([config.training.epochs, versions.engine]).toEqual([9, 'fake 1.0']);
+  });
+});
+
 describe('a task that is told to end', () => {
   it('stops after the step under way, without a result, and goes on elsewhere to the same bits', async () => {
     const onTrain = (epoch: number) => {
@@ -266,6 +294,19 @@ describe("a task's result", () => {
     await expect(collect(ctx, { ...state, error })).rejects.toThrow(
       expect.objectContaining({ name: 'UserError', message: 'the data are too few\n  Give more.' }),
     );
+  });
+
+  it('names what was fetched by its address, and not by where it lay on a machine that is gone', async () => {
+    const onTrain = () => {
+      throw new UserError('the data are too few', { where: '/scratch/inputs/0123/waves.hdf5' });
+    };
+    const address = 's3://bucket/datasets/waves/waves.hdf5?versionId=1';
+    const context = { withAddresses: (text: string) => text.replaceAll('/scratch/inputs/0123/waves.hdf5', address) };
+    const ctx = contextOf({ behaviour: { onTrain }, context });
+    const state = await prepared(ctx, fakeConfig({ compute: { epochsPerTask: 2 } }));
+    await expect(trainTask(ctx, state)).rejects.toThrow(UserError);
+    const error = { Error: 'States.TaskFailed', Cause: '{"JobId":"1","Container":{"ExitCode":2}}' };
+    await expect(collect(ctx, { ...state, error })).rejects.toThrow(`${address}: the data are too few`);
   });
 
   it('is cleared away with the commit, the last with the end of the run', async () => {
@@ -380,6 +421,25 @@ describe('a job without a result', () => {
     expect(await collect(ctx, { ...state, job: { ...state.job, try: 9 }, error: tooLong })).toMatchObject({
       decision: { next: 'finalise', outcome: 'budget' },
     });
+  });
+});
+
+describe('time that a job waits for a machine', () => {
+  it('counts towards the budget, and not as the length of an epoch', async () => {
+    const base = contextOf({});
+    let waited = 0;
+    const ctx = { ...base, startSeconds: 2, now: () => new Date(base.now().getTime() + 1000 * waited) };
+    await requestRun(store, fakeConfig({ budget: { hours: 1 }, compute: { epochsPerTask: 1 } }));
+    const runJob = async (environment: Environment) => {
+      if ((await headEpoch()) === 1) waited = 2000;
+      await runTrainingJob(ctx, environment);
+    };
+    expect(await runPipeline(run, ctx, undefined, { runJob })).toEqual({ status: 'done' });
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'completed' });
+    const { seconds, slowestEpochSeconds } = (await readProgress(store, await readHeadManifest(store, run)))!;
+    expect(seconds).toBeGreaterThan(2000);
+    expect(slowestEpochSeconds).toBeGreaterThan(2);
+    expect(slowestEpochSeconds).toBeLessThan(100);
   });
 });
 

@@ -81,7 +81,8 @@ async function commitAttempt(
   const former = before && (await progressOf(ctx.store, before));
   const seconds = elapsedSeconds(sinceCommit(state, before), now);
   const usd = await usdSince(ctx, state, config, former, seconds);
-  const seen = { epoch, value: metricValue(measured, config, run), seconds, usd };
+  const epochSeconds = ordinarySeconds(ctx, state, { seconds, now });
+  const seen = { epoch, value: metricValue(measured, config, run), seconds, epochSeconds, usd };
   const progress = observe(former, seen, config.convergence);
   const written = { ...state.files, ...(await writeJson(ctx, state, files.progress, progress)) };
   try {
@@ -90,6 +91,16 @@ async function commitAttempt(
     if (error instanceof OvertakenError) return undefined;
     throw error;
   }
+}
+
+/** Seconds since the last commit; where jobs wait for machines, those since the attempt was begun, and a machine's start. */
+function ordinarySeconds(
+  { startSeconds }: TaskContext,
+  { job }: PipelineState,
+  { seconds, now }: { seconds: number; now: Date },
+): number {
+  if (startSeconds === 0 || job.beganAt === undefined) return seconds;
+  return Math.min(seconds, startSeconds + elapsedSeconds(new Date(job.beganAt), now));
 }
 
 /** What the epoch has cost, in US dollars: as metered or, where a metered run goes on here, by the price of this machine. */

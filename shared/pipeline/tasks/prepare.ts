@@ -55,6 +55,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
+  const decision = manifest && (await goOn(ctx, run, config, manifest, { spent, price: place.price }));
+  const compute = computeState(ctx, config, place, spent);
   const record: RunRecord = {
     version: 1,
     name: run.split('/').at(-1)!,
@@ -70,7 +72,6 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   await ctx.store.put(runKeys.record(run), encodeJson(record));
   await ctx.store.delete(runKeys.outcome(run));
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs });
-  const decision = manifest && (await goOn(ctx, run, config, manifest, { spent, price: place.price }));
   return {
     run,
     execution: ctx.newAttempt(),
@@ -83,7 +84,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
       outcome: 'running',
       reason: 'the model is measured before training',
     },
-    compute: computeState(ctx, config, place, spent),
+    compute,
     job: { name: jobName(run), try: 0, failures: 0 },
     events: eventsOfStart(),
   };

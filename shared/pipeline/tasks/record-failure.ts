@@ -9,8 +9,9 @@ import { plainMessage } from '../task-failure.ts';
 
 /**
  * Notes beside the run which error ended it. Prepare takes an old outcome away once it has checked everything; where one is
- * still there, the run was never touched and ended as it says. An execution that failed because another one has moved the
- * run, and pruned what it was at, leaves the run to that one.
+ * still there, the run was never touched and ended as it says. Where there is none though the run was begun, another execution
+ * may be at it: that Prepare refused to go on is then no failure of the run. An execution that failed because another one has
+ * moved the run, and pruned what it was at, leaves the run to that one.
  */
 export async function recordFailure(
   ctx: TaskContext,
@@ -21,7 +22,8 @@ export async function recordFailure(
   const isTaken = await wasTakenOver(ctx, failure).catch(() => false);
   const outcome = isTaken ? 'running' : 'failed';
   const before = await readJson(ctx.store, runKeys.outcome(run), outcomeSchema).catch(() => undefined);
-  if (!isTaken && (!before || before.outcome === 'failed')) {
+  const mayNote = before ? before.outcome === 'failed' : await isOurs(ctx, failure);
+  if (!isTaken && mayNote) {
     const at = ctx.now().toISOString();
     const record: OutcomeRecord = { outcome, reason, at, error: { name: error.Error, message: reason } };
     await ctx.store.put(runKeys.outcome(run), encodeJson(record));
@@ -29,6 +31,10 @@ export async function recordFailure(
   ctx.emit({ type: 'finished', run, outcome, reason });
   return { run, decision: { next: isTaken ? 'leave' : 'finalise', outcome, reason } };
 }
+
+/** Whether the run is this execution's: its Prepare is done, or nobody's is. */
+const isOurs = async ({ store }: TaskContext, { run, execution }: FailureInput): Promise<boolean> =>
+  execution !== undefined || (await store.get(runKeys.record(run))) === undefined;
 
 async function wasTakenOver(ctx: TaskContext, { run, execution, epoch }: FailureInput): Promise<boolean> {
   if (execution === undefined || epoch === undefined) return false;

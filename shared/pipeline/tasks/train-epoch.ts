@@ -22,13 +22,19 @@ export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promis
   try {
     result = await trainSome(ctx, state);
   } catch (error) {
-    if (!mayPass(error)) await writeResult(ctx.store, state, { error: namedError(error) }).catch(() => undefined);
+    if (!mayPass(error)) await writeResult(ctx.store, state, { error: told(ctx, error) }).catch(() => undefined);
     throw error;
   } finally {
     await noteLastLap(ctx, state);
   }
   await writeResult(ctx.store, state, { state: result });
   return result;
+}
+
+/** An error as people can read it who were never on this machine. */
+function told({ withAddresses = (text) => text }: TaskContext, error: unknown): { name: string; message: string } {
+  const { name, message } = namedError(error);
+  return { name, message: withAddresses(message) };
 }
 
 /** Goes on in this task as long as that is worth it, the job's time does for one more epoch, and nothing says stop. */
