@@ -1,6 +1,6 @@
 /** A profile: a run file in the bucket, which a data set of the profile's name starts a run by. */
 import { isMap, parseDocument } from 'yaml';
-import { type Override, parseRunFile } from '../config/parse-run-file.ts';
+import { asSection, type Override, parseRunFile } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 
@@ -49,7 +49,10 @@ export function profileText(text: string, overrides: readonly Pick<Override, 'pa
   for (const { path, value } of overrides) {
     for (let depth = 1; depth < path.length; depth++) {
       const section = path.slice(0, depth);
-      if (document.hasIn(section) && !isMap(document.getIn(section))) document.deleteIn(section);
+      const value = document.getIn(section);
+      if (document.hasIn(section) && !isMap(value)) {
+        document.setIn(section, document.createNode(asSection(section.at(-1)!, value)));
+      }
     }
     if (value === null) document.deleteIn(path);
     else document.setIn(path, value);

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { messageOf, UserError } from '../core/errors.ts';
 import { explainIssues, formatPath, type Problem } from './problems.ts';
-import { type RunConfig, runFileJsonSchema, runFileSchema } from './run-file.ts';
+import { type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
 
 /** `--set a.b=c`; a value of null (`--set a.b=`) takes the setting away, so that its default applies. */
@@ -126,14 +126,19 @@ function applyOverrides(original: Record<string, unknown>, overrides: readonly O
   for (const { path, value } of overrides) {
     let section = input;
     for (const key of path.slice(0, -1)) {
-      const inner = section[key];
-      section = section[key] =
-        typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as Record<string, unknown>) : {};
+      section = section[key] = asSection(key, section[key]);
     }
     if (value === null) delete section[path.at(-1)!];
     else section[path.at(-1)!] = value;
   }
   return input;
+}
+
+/** What further settings are put into: the section, what a word stands for, or a new one. */
+export function asSection(key: string, value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  const setting = shorthands[key];
+  return typeof value === 'string' && setting !== undefined ? { [setting]: value } : {};
 }
 
 /** Makes the paths in it absolute: relative ones count from the run file's folder. Addresses in S3 are kept. */

@@ -43,6 +43,9 @@ export const runFileSchema = z.strictObject({
   output: outputSchema.prefault({}),
 });
 
+/** Sections that a word may stand for, and the setting that the word is. */
+export const shorthands: Readonly<Record<string, string>> = { compute: 'target' };
+
 /** A run's settings with every default filled in. */
 export type RunConfig = z.infer<typeof runFileSchema>;
 

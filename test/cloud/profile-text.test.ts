@@ -9,6 +9,7 @@ dataset:
   path: data.hdf5
 balance: off
 training: { epochs: 3, seed: 4 }
+compute: gpu
 `;
 
 it.each([
@@ -16,6 +17,7 @@ it.each([
   [['training.epochs=10', 'training.seed=']],
   [['balance.every=2']],
   [['compute.target=cpu', 'training.optimizer.name=sgd']],
+  [['compute.epochsPerTask=3']],
 ])('has what %j sets, as the run file with it has', (set) => {
   const overrides = set.map(parseOverride);
   const text = profileText(runFile, overrides);

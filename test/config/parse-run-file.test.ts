@@ -37,6 +37,11 @@ describe('a run file', () => {
     expect(parseRunFile(`${minimal}compute: gpu\n`, 'run.yaml').compute).toEqual(
       parseRunFile(`${minimal}compute: { target: gpu }\n`, 'run.yaml').compute,
     );
+    const more = [parseOverride('compute.epochsPerTask=2')];
+    expect(parseRunFile(`${minimal}compute: gpu\n`, 'run.yaml', more).compute).toMatchObject({
+      target: 'gpu',
+      epochsPerTask: 2,
+    });
     expect(refusal(`${minimal}compute: gqu\n`)).toContain('Allowed: auto, gpu, cpu, or a section.');
     expect(refusal(`${minimal}compute: { targt: gpu }\n`)).toContain('did you mean "target"');
   });
