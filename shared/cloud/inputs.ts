@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { downloadTo } from '../checkpoints/s3-download.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
+import { headObject } from './head-object.ts';
 
 /** Data sets and weights on this machine. */
 export interface Inputs {
@@ -14,18 +15,15 @@ export interface Inputs {
   withAddresses(text: string): string;
 }
 
-/** @throws UserError when an object is larger than what is free here. */
-async function refuseWithoutRoom(client: S3Client, { bucket, key, versionId }: S3Location, scratch: string) {
+/** @throws UserError when an object is larger than what is free here; whether it is there at all, the download says. */
+async function refuseWithoutRoom(client: S3Client, object: S3Location, scratch: string) {
   await mkdir(scratch, { recursive: true });
   const { bavail, bsize } = await statfs(scratch);
-  const head = new HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId });
-  const size = await client.send(head).then(
-    ({ ContentLength = 0 }) => ContentLength,
-    () => 0,
-  );
+  const head = await headObject(client, object).catch(() => undefined);
+  const size = head?.ContentLength ?? 0;
   if (size <= bavail * bsize) return;
   throw new UserError(`has ${gigabytes(size)} GB, more than the ${gigabytes(bavail * bsize)} GB that fit here`, {
-    where: `s3://${bucket}/${key}`,
+    where: `s3://${object.bucket}/${object.key}`,
     remedy: 'Store fewer samples, time steps or points, in float32, or split the data set.',
   });
 }

@@ -1,6 +1,6 @@
 /** Starts a run: because a data set arrived, because it is time, or because a person asks for it. */
 import { createHash } from 'node:crypto';
-import { HeadObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
+import { paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
 import { ExecutionAlreadyExists, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
@@ -11,6 +11,7 @@ import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { readRequest } from '../pipeline/records.ts';
+import { headObject } from './head-object.ts';
 import { datasetFolder, isProfileName, profileKey, profileOfDataset, profileSettings } from './profile.ts';
 
 const profileField = z.string().refine(isProfileName, 'must be letters, digits, ".", "_" and "-", 60 at most');
@@ -213,17 +214,14 @@ async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | 
 
 /** The newest version of an object; undefined where there is none. */
 async function versionOf({ s3, bucket }: LaunchContext, key: string): Promise<Version | undefined> {
-  try {
-    const { VersionId, Metadata = {} } = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-    const [[name, value]] = Object.entries(startedByUploader) as [[string, string]];
-    return {
-      versionId: VersionId === 'null' ? undefined : VersionId,
-      startedByUploader: Metadata[name] === value,
-    };
-  } catch (error) {
-    if ((error as { name?: string }).name === 'NotFound') return undefined;
-    throw error;
-  }
+  const head = await headObject(s3, { bucket, key });
+  if (!head) return undefined;
+  const { VersionId, Metadata = {} } = head;
+  const [[name, value]] = Object.entries(startedByUploader) as [[string, string]];
+  return {
+    versionId: VersionId === 'null' ? undefined : VersionId,
+    startedByUploader: Metadata[name] === value,
+  };
 }
 
 async function newestDataset({ s3, bucket }: LaunchContext, profile: string): Promise<string> {

@@ -1,11 +1,12 @@
 /** Data sets that no run can be made of. */
-import { CopyObjectCommand, DeleteObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { CopyObjectCommand, DeleteObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
 import { BrokenInputError, messageOf, UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { readRequest } from '../pipeline/records.ts';
 import type { Task } from '../pipeline/tasks/perform.ts';
+import { headObject } from './head-object.ts';
 import { profileOfDataset } from './profile.ts';
 
 /** What S3 copies in one request. */
@@ -76,7 +77,7 @@ async function moveVersion(s3: S3Client, { bucket, key, versionId }: S3Location,
   const source = `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
   const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
   const named = { Bucket: bucket, Key: key };
-  const { ContentLength: size = 0 } = await s3.send(new HeadObjectCommand({ ...named, VersionId: versionId }));
+  const { ContentLength: size = 0 } = (await headObject(s3, { bucket, key, versionId })) ?? {};
   if (size > largestCopy) return false;
   await s3.send(
     new CopyObjectCommand({
@@ -86,9 +87,7 @@ async function moveVersion(s3: S3Client, { bucket, key, versionId }: S3Location,
       TaggingDirective: 'REPLACE',
     }),
   );
-  const newest = await s3.send(new HeadObjectCommand(named)).catch((error: unknown) => {
-    if ((error as { name?: string }).name !== 'NotFound') throw error;
-  });
+  const newest = await headObject(s3, { bucket, key });
   if (newest && (versionId === undefined || newest.VersionId === versionId)) {
     await s3.send(new DeleteObjectCommand(named));
   }

@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
-import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { sha256 } from '../checkpoints/artifact-store.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
+import { headObject } from './head-object.ts';
 import { startedByUploader } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
 import { datasetFolder, profileKey } from './profile.ts';
@@ -43,14 +43,7 @@ async function uploadFile(
   return { key, address: addressOf(VersionId), sent: true };
 }
 
-async function headOf({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>, key: string) {
-  try {
-    return await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-  } catch (error) {
-    if ((error as Error).name === 'NotFound') return undefined;
-    throw error;
-  }
-}
+const headOf = ({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>, key: string) => headObject(s3, { bucket, key });
 
 /** Sends a data set to `datasets/<profile>/`; its arrival starts no run, since who sends it starts one. */
 export const uploadDataset = (cloud: Bucket, path: string, profile: string): Promise<Uploaded> =>

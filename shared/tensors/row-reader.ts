@@ -9,15 +9,19 @@ export interface RowReader {
 /** Entries that are read at a time by `eachBlock`. */
 const entriesPerBlock = 2 ** 22;
 
-/** Every row of a matrix once, from the first to the last, some at a time. */
-export async function* eachBlock(matrix: RowReader): AsyncGenerator<{
+/** Every row of a range once, by default of the whole matrix, from the first to the last, some at a time. */
+export async function* eachBlock(
+  matrix: RowReader,
+  first = 0,
+  end = matrix.rows,
+): AsyncGenerator<{
   readonly start: number;
   readonly count: number;
   readonly data: Float32Array | Float64Array;
 }> {
   const most = Math.max(1, Math.floor(entriesPerBlock / matrix.columns));
-  for (let start = 0; start < matrix.rows; start += most) {
-    const count = Math.min(most, matrix.rows - start);
+  for (let start = first; start < end; start += most) {
+    const count = Math.min(most, end - start);
     yield { start, count, data: await matrix.read(start, count) };
   }
 }

@@ -181,11 +181,11 @@ describe('a pool', () => {
   it('passes an error of reading rows on as it is, and goes on to the next matrix', async () => {
     const pool = await pooled('wasm', 1);
     const cause = new UserError('was cut off', { where: 'model.safetensors' });
-    const reader: RowReader = { rows: 600, columns: 2, read: (start) => read(start) };
-    const read = async (start: number) => {
+    const read = async (start: number, count: number) => {
       if (start > 0) throw cause;
-      return new Float64Array(1200).fill(1);
+      return new Float64Array(2 * count).fill(1);
     };
+    const reader: RowReader = { rows: 600, columns: 2, read };
     await expect(pool.squaredSingularValuesOfRows!(reader, 1)).rejects.toBe(cause);
     expect([...(await pool.squaredSingularValues(1, 1, Float32Array.of(3)))]).toEqual([9]);
   });

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { messageOf, RunError } from '../../core/errors.ts';
-import type { RowReader } from '../../tensors/row-reader.ts';
+import { eachBlock, type RowReader } from '../../tensors/row-reader.ts';
 import { matrixFlops } from '../cost.ts';
 import type { SpectrumSource } from '../spectrum-source.ts';
 import type { EigenvalueSolver, SolverName } from './solver.ts';
@@ -27,6 +27,8 @@ export function callingThread(solver: EigenvalueSolver): SpectraPool {
     close: async () => {},
   };
 }
+
+type Numbers = Float32Array | Float64Array;
 
 interface Job {
   readonly matrix: Pick<MatrixMessage, 'rows' | 'columns'>;
@@ -163,7 +165,7 @@ function serveRows(thread: Thread, reader: RowReader, largest: number, fail: (er
   const signal = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const answer = async ({ start, count }: RowsQuestion): Promise<RowsAnswer> => {
     try {
-      return { rows: inSharedMemory(thread, await reader.read(start, count)) };
+      return { rows: await rowsInSharedMemory(thread, reader, start, count) };
     } catch (error) {
       fail(error as Error);
       return { error: messageOf(error) };
@@ -178,13 +180,28 @@ function serveRows(thread: Thread, reader: RowReader, largest: number, fail: (er
   return { rows: { largest, port, signal } satisfies RowsOnDemand, port };
 }
 
-function inSharedMemory(thread: Thread, data: Float32Array | Float64Array): Float32Array | Float64Array {
+function inSharedMemory(thread: Thread, data: Numbers): Numbers {
   if (data.buffer instanceof SharedArrayBuffer) return data;
-  if (thread.shared.byteLength < data.byteLength) thread.shared = new SharedArrayBuffer(data.byteLength);
-  const copy =
-    data instanceof Float32Array
-      ? new Float32Array(thread.shared, 0, data.length)
-      : new Float64Array(thread.shared, 0, data.length);
+  const copy = sharedLike(thread, data, data.length);
   copy.set(data);
   return copy;
+}
+
+/** Rows of a matrix, read a block at a time, so that they are in memory once. */
+async function rowsInSharedMemory(thread: Thread, reader: RowReader, start: number, count: number): Promise<Numbers> {
+  let rows: Numbers | undefined;
+  for await (const block of eachBlock(reader, start, start + count)) {
+    rows ??= sharedLike(thread, block.data, count * reader.columns);
+    rows.set(block.data, (block.start - start) * reader.columns);
+  }
+  return rows ?? new Float64Array();
+}
+
+/** Room for so many numbers of this type in the thread's shared memory. */
+function sharedLike(thread: Thread, data: Numbers, length: number): Numbers {
+  const bytes = length * data.BYTES_PER_ELEMENT;
+  if (thread.shared.byteLength < bytes) thread.shared = new SharedArrayBuffer(bytes);
+  return data instanceof Float32Array
+    ? new Float32Array(thread.shared, 0, length)
+    : new Float64Array(thread.shared, 0, length);
 }
