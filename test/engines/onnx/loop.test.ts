@@ -58,7 +58,8 @@ describe('a loop on onnx', () => {
       return { results: { product } };
     };
     const loop = await engine.loop(heavy, { fixed: new Map(), carried: new Map() });
-    const large = { shape: [200, 200], data: new Float32Array(40_000).fill(0.01) };
+    // So much work that this thread gets its turns even where it waits for a processor.
+    const large = { shape: [900, 900], data: new Float32Array(810_000).fill(0.01) };
     let [turns, done] = [0, false];
     const running = loop.run(new Map([['x', large]])).finally(() => {
       done = true;
