@@ -14,6 +14,7 @@ const [window, rolloutSteps] = [3, 2];
 const setups = [
   { family: 'fno1d', space: [16], optimizer: 'adam' },
   { family: 'fno1d', space: [12], optimizer: 'sgd' },
+  { family: 'fno1d', space: [10], optimizer: 'adafactor' },
   { family: 'fno2d', space: [8, 6], optimizer: 'adamw' },
 ] as const;
 

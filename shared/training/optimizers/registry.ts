@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { configSchemasOf } from '../../core/families.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { Optimizer, OptimizerFamily } from '../optimizer.ts';
+import { adafactor } from './adafactor.ts';
 import { adam } from './adam.ts';
 import { adamw } from './adamw.ts';
 import { sgd } from './sgd.ts';
 
 /** Every optimizer: one line each. */
-export const optimizerFamilies = [adam, adamw, sgd] as const;
+export const optimizerFamilies = [adam, adamw, sgd, adafactor] as const;
 
 /** The run file's `training.optimizer`. */
 export const optimizerSchema = z
