@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { messageOf, UserError } from '../../core/errors.ts';
-import type { HostTensors } from '../../tensors/tensor.ts';
+import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import type { Engine, Loop, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
 import { type ComputeThread, startThread } from './thread.ts';
@@ -53,7 +53,7 @@ async function beginLoop(
   compiled: ReturnType<typeof compiledSteps>,
   loop: number,
   step: Step,
-  given: { fixed: HostTensors; carried: HostTensors },
+  given: { fixed: MixedTensors; carried: HostTensors },
 ): Promise<Loop> {
   await thread.ask({ do: 'begin', loop, ...given });
   return {
