@@ -1,23 +1,24 @@
 import type { TensorContainer } from '@tensorflow/tfjs-core';
-import type { HostTensors } from '../tensors/tensor.ts';
+import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
 import type { Loop, Step, TensorLibrary } from './engine.ts';
 import { toEngine, toHost } from './transfer.ts';
 
 /** Runs a step operation by operation; nothing but what is fixed and carried stays in memory between steps. */
-export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: HostTensors; carried: HostTensors }): Loop {
+export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: MixedTensors; carried: HostTensors }): Loop {
   const fixed = toEngine(tf, given.fixed);
   const carriedNames = [...given.carried.keys()];
   let carried = toEngine(tf, given.carried);
   return {
-    async run(host) {
+    async run(host, other = step) {
       const inputs = toEngine(tf, host);
-      const take = () => step(tf, { fixed, carried, inputs });
+      const take = () => other(tf, { fixed, carried, inputs });
       const next = tf.tidy(take as unknown as () => TensorContainer) as unknown as ReturnType<Step>;
       try {
         return await toHost(next.results, Object.keys(next.results));
       } finally {
-        tf.dispose([inputs, next.results, ...(next.carried ? [carried] : [])] as never);
-        carried = next.carried ?? carried;
+        const replaced = Object.keys(next.carried ?? {}).map((name) => carried[name]!);
+        tf.dispose([inputs, next.results, replaced] as never);
+        carried = { ...carried, ...next.carried };
       }
     },
     read: () => toHost(carried, carriedNames),

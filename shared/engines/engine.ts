@@ -1,5 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
-import type { HostTensors } from '../tensors/tensor.ts';
+import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
 
 /** The tensor library as an argument: models and optimizers never import it, so that any engine's copy of it serves. */
 export type TensorLibrary = typeof tfjs;
@@ -9,7 +9,7 @@ export type Scalar = tfjs.Scalar;
 /** Tensors on an engine, by parameter name. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
-/** What a step is given. */
+/** What a step is given: float32 and int32 tensors, as they are in host memory. */
 export interface StepTensors {
   /** The same in every step. */
   readonly fixed: NamedTensors;
@@ -21,14 +21,14 @@ export interface StepTensors {
 
 /**
  * A pure, synchronous function of tensors alone, and of nothing that changes: an engine may run it once, for its shapes, and
- * keep what it did. `carried` has the names and shapes that it was given; absent where the step changes nothing.
+ * keep what it did. `carried` has what changes, under the names and in the shapes that it was given; absent where nothing does.
  */
 export type Step = (tf: TensorLibrary, given: StepTensors) => { carried?: NamedTensors; results: NamedTensors };
 
-/** Runs a step again and again; what it carries stays on the engine. */
+/** Runs a step, or several that have their tensors in common, again and again; what they carry stays on the engine. */
 export interface Loop {
-  /** One step on these inputs; its results, in host memory. */
-  run(inputs: HostTensors): Promise<HostTensors>;
+  /** One step on these inputs, or another step on the same tensors; its results, in host memory, as float32. */
+  run(inputs: MixedTensors, step?: Step): Promise<HostTensors>;
   /** Copies what is carried to host memory, in the order in which it came. */
   read(): Promise<HostTensors>;
   /** Frees its memory. */
@@ -42,11 +42,11 @@ export interface Engine {
   readonly version: string;
   readonly tf: TensorLibrary;
   /** Puts tensors on the engine for a step to be run on. The same function object is compiled once, where steps are compiled. */
-  loop(step: Step, given: { fixed: HostTensors; carried: HostTensors }): Promise<Loop>;
+  loop(step: Step, given: { fixed: MixedTensors; carried: HostTensors }): Promise<Loop>;
 }
 
 /** One step by itself. */
-export async function runOnce(engine: Engine, step: Step, inputs: HostTensors): Promise<HostTensors> {
+export async function runOnce(engine: Engine, step: Step, inputs: MixedTensors): Promise<HostTensors> {
   const loop = await engine.loop(step, { fixed: new Map(), carried: new Map() });
   try {
     return await loop.run(inputs);

@@ -1,14 +1,16 @@
-import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
+import type { HostTensor, HostTensors, MixedTensors } from '../tensors/tensor.ts';
 import type { NamedTensors, TensorLibrary } from './engine.ts';
 
 /** Copies tensors to the engine; the caller disposes of them. */
-export function toEngine(tf: TensorLibrary, tensors: HostTensors): NamedTensors {
+export function toEngine(tf: TensorLibrary, tensors: MixedTensors): NamedTensors {
   return Object.fromEntries(
-    [...tensors].map(([name, { shape, data }]) => [name, tf.tensor(Float32Array.from(data), [...shape])]),
+    [...tensors].map(([name, { shape, data }]) => [name, tf.tensor(data.slice(), [...shape], dataTypeOf(data))]),
   );
 }
 
-/** Copies tensors to host memory, in the order of `names`. */
+export const dataTypeOf = (data: Float32Array | Int32Array) => (data instanceof Int32Array ? 'int32' : 'float32');
+
+/** Copies tensors to host memory, as float32, in the order of `names`. */
 export async function toHost(tensors: NamedTensors, names: Iterable<string>): Promise<HostTensors> {
   const host = new Map<string, HostTensor>();
   for (const name of names) {

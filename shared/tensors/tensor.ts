@@ -1,5 +1,5 @@
 /** A dense row-major tensor in host memory. */
-export interface HostTensor<Data extends Float32Array | Float64Array = Float32Array> {
+export interface HostTensor<Data extends Float32Array | Float64Array | Int32Array = Float32Array> {
   readonly shape: readonly number[];
   readonly data: Data;
 }
@@ -9,6 +9,9 @@ export type WeightTensor<Data extends Float32Array | Float64Array = Float32Array
 
 /** Tensors by name; nothing ever refers to a parameter by its position. */
 export type HostTensors = ReadonlyMap<string, HostTensor>;
+
+/** The same with whole numbers among them, such as token ids and labels. */
+export type MixedTensors = ReadonlyMap<string, HostTensor<Float32Array | Int32Array>>;
 
 /** Number of elements of a shape; 1 for a scalar's `[]`. */
 export function elementCount(shape: readonly number[]): number {

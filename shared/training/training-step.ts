@@ -1,12 +1,15 @@
-import type { NamedTensors, Scalar, Step } from '../engines/engine.ts';
+import type { NamedTensors, Scalar, Step, StepTensors, TensorLibrary } from '../engines/engine.ts';
 import type { FieldModel } from '../models/model.ts';
-import type { HostTensors } from '../tensors/tensor.ts';
+import type { ParameterSpec } from '../tensors/layer.ts';
+import { elementCount, type HostTensors } from '../tensors/tensor.ts';
+import { clipped, globalNorm, lossAndGradients, withShare, zerosLike } from './gradients.ts';
 import { rolloutLoss } from './objectives/rollout.ts';
 import type { Optimizer } from './optimizer.ts';
-import { trainStep } from './train-step.ts';
 
 /** Names of the scalars that are inputs of a training step; its other input is the batch, `values`. */
 export const scalarNames = {
+  /** Where a step's samples come in several batches: which part of them are in this one. */
+  share: 'share',
   step: 'step',
   learningRate: (parameter: string) => `learningRate/${parameter}`,
   weightDecay: (parameter: string) => `weightDecay/${parameter}`,
@@ -14,12 +17,20 @@ export const scalarNames = {
 
 const parameterPrefix = 'parameters/';
 const statePrefix = 'state/';
+const gradientPrefix = 'gradients/';
 
 /** Parameters and optimizer state as the one list of tensors that a training step carries. */
 export function joined(parameters: HostTensors, state: HostTensors): HostTensors {
   const named = (tensors: HostTensors, prefix: string) =>
     [...tensors].map(([name, tensor]) => [prefix + name, tensor] as const);
   return new Map([...named(parameters, parameterPrefix), ...named(state, statePrefix)]);
+}
+
+/** Where gradients of several batches are summed up, beside what `joined` puts together. */
+export function gradientSums(specs: readonly ParameterSpec[]): HostTensors {
+  return new Map(
+    specs.map(({ name, shape }) => [gradientPrefix + name, { shape, data: new Float32Array(elementCount(shape)) }]),
+  );
 }
 
 /** What `joined` has put together. */
@@ -42,33 +53,77 @@ function over(tensors: NamedTensors, prefix: string): NamedTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
 }
 
-const latest = new WeakMap<Optimizer, { model: FieldModel; window: number; step: Step }>();
+/** What is done with a batch of a training step. */
+export interface TrainingSteps {
+  /** Of all batches of a step but the last: adds its share to the sums of gradients. Its result is its share of the `loss`. */
+  readonly accumulate: Step;
+  /**
+   * Of the last batch, mostly the only one: clips the whole gradient and updates. Its results are its share of the `loss`, and
+   * `gradientNorm` before clipping.
+   */
+  readonly update: Step;
+}
+
+interface StepSettings {
+  /** Time steps that are given. */
+  readonly window: number;
+  /** The gradient's largest norm; absent: any. */
+  readonly clipNorm?: number | undefined;
+}
+
+const latest = new WeakMap<Optimizer, { key: unknown[]; steps: TrainingSteps }>();
 
 /**
- * One optimizer step on the roll-outs of a batch: forward, gradient, update; its result is `loss`. The same function object
- * for the same arguments, so that an engine that compiles steps compiles it once.
+ * Optimizer steps on the roll-outs of batches: forward, gradient, update. The same function objects for the same arguments, so
+ * that an engine that compiles steps compiles them once.
  */
-export function trainingStep(model: FieldModel, optimizer: Optimizer, window: number): Step {
+export function trainingSteps(model: FieldModel, optimizer: Optimizer, settings: StepSettings): TrainingSteps {
+  const key = [model, settings.window, settings.clipNorm];
   const before = latest.get(optimizer);
-  if (before?.model === model && before.window === window) return before.step;
-  const step: Step = (tf, { fixed, carried, inputs }) => {
+  if (before && key.every((each, index) => each === before.key[index])) return before.steps;
+  const steps = makeSteps(model, optimizer, settings);
+  latest.set(optimizer, { key, steps });
+  return steps;
+}
+
+function makeSteps(model: FieldModel, optimizer: Optimizer, { window, clipNorm }: StepSettings): TrainingSteps {
+  /** Loss and gradient of this batch; where there are several, its share of the loss, and the sums up to it. */
+  const upTo = (tf: TensorLibrary, { fixed, carried, inputs }: StepTensors) => {
     const batch = { values: inputs.values!, grid: fixed.grid! };
-    const scalarsOf = (nameOf: (parameter: string) => string) =>
-      Object.fromEntries(model.parameters.map(({ name }) => [name, inputs[nameOf(name)] as Scalar]));
-    const { parameters, state, loss } = trainStep(
-      tf,
-      optimizer,
-      (current) => rolloutLoss(tf, model, current, window, batch),
-      under(carried, parameterPrefix),
-      under(carried, statePrefix),
-      {
-        step: inputs[scalarNames.step] as Scalar,
-        learningRates: scalarsOf(scalarNames.learningRate),
-        weightDecays: scalarsOf(scalarNames.weightDecay),
-      },
-    );
-    return { carried: { ...over(parameters, parameterPrefix), ...over(state, statePrefix) }, results: { loss } };
+    const objective = (current: NamedTensors) => rolloutLoss(tf, model, current, window, batch);
+    const own = lossAndGradients(tf, objective, under(carried, parameterPrefix));
+    const share = inputs[scalarNames.share];
+    if (!share) return own;
+    const gradients = withShare(tf, under(carried, gradientPrefix), own.gradients, share);
+    return { loss: tf.mul(own.loss, share), gradients };
   };
-  latest.set(optimizer, { model, window, step });
-  return step;
+  return {
+    accumulate(tf, given) {
+      const { loss, gradients } = upTo(tf, given);
+      return { carried: over(gradients, gradientPrefix), results: { loss } };
+    },
+    update(tf, given) {
+      const { carried, inputs } = given;
+      const { loss, gradients } = upTo(tf, given);
+      const gradientNorm = globalNorm(tf, gradients);
+      const scalarsOf = (nameOf: (parameter: string) => string) =>
+        Object.fromEntries(model.parameters.map(({ name }) => [name, inputs[nameOf(name)] as Scalar]));
+      const { parameters, state } = optimizer.update(
+        tf,
+        under(carried, parameterPrefix),
+        clipNorm === undefined ? gradients : clipped(tf, gradients, gradientNorm, clipNorm),
+        under(carried, statePrefix),
+        {
+          step: inputs[scalarNames.step] as Scalar,
+          learningRates: scalarsOf(scalarNames.learningRate),
+          weightDecays: scalarsOf(scalarNames.weightDecay),
+        },
+      );
+      const sums = inputs[scalarNames.share] ? zerosLike(tf, gradients) : {};
+      return {
+        carried: { ...over(parameters, parameterPrefix), ...over(state, statePrefix), ...over(sums, gradientPrefix) },
+        results: { loss, gradientNorm },
+      };
+    },
+  };
 }

@@ -7,6 +7,7 @@ import { type Engine, runOnce, type Tensor, type TensorLibrary } from '../../sha
 import { availableEngines, openEngine, openGpuEngine } from '../../shared/engines/open-engine.ts';
 import { gelu } from '../../shared/models/blocks/gelu.ts';
 import { linear } from '../../shared/models/blocks/linear.ts';
+import type { HostTensor } from '../../shared/tensors/tensor.ts';
 import { temporaryFolder } from '../support/small-run.ts';
 
 type Shape = readonly number[];
@@ -270,6 +271,36 @@ describe.each(availableEngines())('engine %s', (name) => {
       });
     const [found, expected] = [await gradientsOf(written), await gradientsOf(plain)];
     for (const key of ['x', 'w', 'b'] as const) expectNear(found[key], expected[key]);
+  });
+
+  it('takes whole numbers as inputs and as fixed tensors', async () => {
+    const loop = await engine.loop(
+      (_, { fixed, inputs }) => ({
+        results: {
+          rows: tf.gather(inputs.table!, inputs.ids as never),
+          hits: tf.sum(tf.cast(tf.equal(inputs.ids!, fixed.labels!), 'float32')),
+          sum: tf.sum(inputs.ids!),
+        },
+      }),
+      { fixed: new Map([['labels', { shape: [2], data: Int32Array.of(2, 1) }]]), carried: new Map() },
+    );
+    const table = { shape: [3, 2], data: Float32Array.of(0, 1, 10, 11, 20, 21) };
+    const run = async (...ids: number[]) => {
+      const results = await loop.run(
+        new Map<string, HostTensor<Float32Array | Int32Array>>([
+          ['table', table],
+          ['ids', { shape: [2], data: Int32Array.from(ids) }],
+        ]),
+      );
+      return Object.fromEntries([...results].map(([key, { data }]) => [key, data]));
+    };
+    expect(await run(2, 0)).toEqual({
+      rows: Float32Array.of(20, 21, 0, 1),
+      hits: Float32Array.of(1),
+      sum: Float32Array.of(2),
+    });
+    expect(await run(2, 1)).toMatchObject({ hits: Float32Array.of(2), sum: Float32Array.of(3) });
+    await loop.close();
   });
 
   it('keeps no memory that its results do not need', async () => {

@@ -1,5 +1,6 @@
-import type { HostTensors } from '../../tensors/tensor.ts';
+import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, TensorLibrary } from '../engine.ts';
+import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
 import { roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
@@ -10,9 +11,9 @@ const mostSessions = 8;
 
 /** What a step is compiled for. */
 export interface LoopShapes {
-  readonly fixed: HostTensors;
+  readonly fixed: MixedTensors;
   readonly carried: HostTensors;
-  readonly inputs: HostTensors;
+  readonly inputs: MixedTensors;
 }
 
 /** A step in the thread, ready to be run. */
@@ -21,8 +22,11 @@ interface CompiledStep {
   readonly outputs: TracedStep['outputs'];
 }
 
-const specsOf = (tensors: HostTensors, prefix: string) =>
-  [...tensors].map(([name, { shape }]): [string, TensorSpec] => [prefix + name, { shape, dtype: 'float32' }]);
+const specsOf = (tensors: MixedTensors, prefix: string) =>
+  [...tensors].map(([name, { shape, data }]): [string, TensorSpec] => [
+    prefix + name,
+    { shape, dtype: dataTypeOf(data) },
+  ]);
 
 function traceStep(tf: TensorLibrary, step: Step, specs: Readonly<Record<string, TensorSpec>>): TracedStep {
   const under = (tensors: NamedTensors, prefix: string): NamedTensors =>

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { messageOf, UserError } from '../../core/errors.ts';
-import type { HostTensors } from '../../tensors/tensor.ts';
+import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import type { Engine, Loop, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
 import { type ComputeThread, startThread } from './thread.ts';
@@ -53,12 +53,12 @@ async function beginLoop(
   compiled: ReturnType<typeof compiledSteps>,
   loop: number,
   step: Step,
-  given: { fixed: HostTensors; carried: HostTensors },
+  given: { fixed: MixedTensors; carried: HostTensors },
 ): Promise<Loop> {
   await thread.ask({ do: 'begin', loop, ...given });
   return {
-    async run(inputs) {
-      const { session, outputs } = await compiled(step, { ...given, inputs });
+    async run(inputs, other = step) {
+      const { session, outputs } = await compiled(other, { ...given, inputs });
       return thread.ask({ do: 'step', loop, session, inputs, outputs });
     },
     read: () => thread.ask({ do: 'read', loop }),

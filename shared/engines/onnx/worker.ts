@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { messageOf, RunError } from '../../core/errors.ts';
-import type { HostTensors } from '../../tensors/tensor.ts';
+import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
+import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
 import { roles } from './roles.ts';
 
@@ -12,12 +13,12 @@ export type Task =
   | { readonly do: 'load' }
   | { readonly do: 'compile'; readonly session: number; readonly model: Uint8Array; readonly threads: number }
   | { readonly do: 'forget'; readonly session: number }
-  | { readonly do: 'begin'; readonly loop: number; readonly fixed: HostTensors; readonly carried: HostTensors }
+  | { readonly do: 'begin'; readonly loop: number; readonly fixed: MixedTensors; readonly carried: HostTensors }
   | {
       readonly do: 'step';
       readonly loop: number;
       readonly session: number;
-      readonly inputs: HostTensors;
+      readonly inputs: MixedTensors;
       readonly outputs: Readonly<Record<string, TensorSpec>>;
     }
   | { readonly do: 'read'; readonly loop: number }
@@ -36,21 +37,22 @@ type Tensors = Record<string, Tensor>;
 interface LoopState {
   readonly fixed: Tensors;
   readonly names: readonly string[];
-  carried: Tensors;
-  spare: Tensors | undefined;
+  readonly carried: Tensors;
+  /** Under the names of outputs. */
+  readonly spare: Tensors;
 }
 
 let runtime: typeof import('onnxruntime-node');
 const sessions = new Map<number, InferenceSession>();
 const loops = new Map<number, LoopState>();
 
-function tensorsOf(tensors: HostTensors, prefix: string): Tensors {
+function tensorsOf(tensors: MixedTensors, prefix: string): Tensors {
   return Object.fromEntries(
-    [...tensors].map(([name, { shape, data }]) => [prefix + name, new runtime.Tensor('float32', data, shape)]),
+    [...tensors].map(([name, { shape, data }]) => [prefix + name, new runtime.Tensor(dataTypeOf(data), data, shape)]),
   );
 }
 
-const toHost = (tensor: Tensor) => ({ shape: tensor.dims, data: (tensor.data as Float32Array).slice() });
+const toHost = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
 
 async function compile(session: number, model: Uint8Array, threads: number): Promise<void> {
   const options: InferenceSession.SessionOptions = {
@@ -69,29 +71,22 @@ async function forget(session: number): Promise<void> {
   sessions.delete(session);
 }
 
-const emptyLike = (tensors: Tensors, rename: (name: string) => string): Tensors =>
-  Object.fromEntries(
-    Object.entries(tensors).map(([name, tensor]) => [
-      rename(name),
-      new runtime.Tensor('float32', new Float32Array(tensor.size), tensor.dims),
-    ]),
-  );
+const emptyLike = ({ size, dims }: Tensor) => new runtime.Tensor('float32', new Float32Array(size), dims);
 
-const asNext = (name: string) => roles.next + name.slice(roles.carried.length);
 const asCarried = (name: string) => roles.carried + name.slice(roles.next.length);
-const renamed = (tensors: Tensors, rename: (name: string) => string): Tensors =>
-  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [rename(name), tensor]));
 
-async function step(state: LoopState, session: InferenceSession, inputs: HostTensors, outputs: readonly string[]) {
+async function step(state: LoopState, session: InferenceSession, inputs: MixedTensors, outputs: readonly string[]) {
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, offered[name]!]));
-  const changes = outputs.some((name) => name.startsWith(roles.next));
-  if (changes) state.spare ??= emptyLike(state.carried, asNext);
+  const changing = outputs.filter((name) => name.startsWith(roles.next));
+  for (const name of changing) state.spare[name] ??= emptyLike(state.carried[asCarried(name)]!);
   const fetches: Record<string, Tensor | null> = Object.fromEntries(
-    outputs.map((name) => [name, state.spare?.[name] ?? null]),
+    outputs.map((name) => [name, changing.includes(name) ? state.spare[name]! : null]),
   );
   const found = (await session.run(feeds, fetches)) as Tensors;
-  if (changes) [state.carried, state.spare] = [renamed(state.spare!, asCarried), renamed(state.carried, asNext)];
+  for (const name of changing) {
+    [state.carried[asCarried(name)], state.spare[name]] = [state.spare[name]!, state.carried[asCarried(name)]!];
+  }
   const results = outputs.filter((name) => name.startsWith(roles.results));
   return new Map(results.map((name) => [name.slice(roles.results.length), toHost(found[name]!)]));
 }
@@ -117,7 +112,7 @@ async function perform(task: Task): Promise<HostTensors> {
       return nothing;
     case 'begin': {
       const [fixed, carried] = [tensorsOf(task.fixed, roles.fixed), tensorsOf(task.carried, roles.carried)];
-      loops.set(task.loop, { fixed, names: [...task.carried.keys()], carried, spare: undefined });
+      loops.set(task.loop, { fixed, names: [...task.carried.keys()], carried, spare: {} });
       return nothing;
     }
     case 'step':
