@@ -1,12 +1,12 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
+import { readJsonFile } from '../core/json-file.ts';
 import { matchesName } from '../core/name-pattern.ts';
+import { addProduct, productCore } from '../tensors/low-rank.ts';
+import { openTensors, pathKind } from '../tensors/open-tensors.ts';
 import { elementCount, formatShape } from '../tensors/tensor.ts';
-import { readJsonFile } from './json-file.ts';
-import { addProduct, productCore } from './low-rank.ts';
-import { openTensors, pathKind } from './open-tensors.ts';
-import type { TensorStore } from './tensor-store.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import { type SkippedTensor, storedPrecision, type WeightLayer, type WeightSource } from './weight-source.ts';
 
 /** What PEFT writes of a LoRA adapter, as far as the update depends on it. */
