@@ -1,0 +1,34 @@
+import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { crossEntropy, ignoredLabel } from '../../models/blocks/cross-entropy.ts';
+import type { Dropout } from '../../models/dropout.ts';
+import type { LanguageModel, TokenBatch } from '../../models/language/model.ts';
+
+/** Texts with what is to be found out about them. */
+export interface LabelledBatch extends TokenBatch {
+  /** `[batch]` for a classifier; else `[batch, tokens]` the words themselves, -100 where none is counted. */
+  readonly labels: Tensor;
+}
+
+/**
+ * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token.
+ * @param parameters trained and frozen ones
+ */
+export function languageLoss(
+  tf: TensorLibrary,
+  model: LanguageModel,
+  parameters: NamedTensors,
+  batch: LabelledBatch,
+  dropout: Dropout,
+): Tensor {
+  const logits = model.forward(tf, parameters, batch, dropout);
+  const labels = tf.cast(batch.labels, 'int32');
+  const wanted = model.task === 'causal-lm' ? wordsAfter(tf, labels) : labels;
+  return crossEntropy(tf, tf.reshape(logits, [-1, logits.shape.at(-1)!]), tf.reshape(wanted, [-1]));
+}
+
+/** The label of the next token at every token, none at the last. */
+function wordsAfter(tf: TensorLibrary, labels: Tensor): Tensor {
+  const [batch, tokens] = labels.shape as [number, number];
+  const later = tf.slice(labels, [0, 1], [batch, tokens - 1]);
+  return tf.concat([later, tf.fill([batch, 1], ignoredLabel, 'int32')], 1);
+}
