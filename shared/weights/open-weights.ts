@@ -2,8 +2,9 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import { readJsonFile } from '../core/json-file.ts';
+import { adapterConfigFile } from '../models/hugging-face/adapter-config.ts';
 import { openTensors, pathKind } from '../tensors/open-tensors.ts';
-import { adapterConfigFile, openAdapter } from './adapter.ts';
+import { openAdapter } from './adapter.ts';
 import { classifyTensors } from './classify.ts';
 import type { WeightSource } from './weight-source.ts';
 

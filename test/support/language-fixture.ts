@@ -4,7 +4,7 @@ import { type HuggingFaceModel, readHuggingFace } from '../../shared/models/hugg
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
 import { openSafetensors } from '../../shared/tensors/safetensors.ts';
-import type { HostTensor, HostTensors, MixedTensors } from '../../shared/tensors/tensor.ts';
+import type { HostTensor, HostTensors } from '../../shared/tensors/tensor.ts';
 import { fixturePath, readJsonFixture } from './fixtures.ts';
 
 interface Expected {
@@ -77,20 +77,4 @@ export async function readLanguageFixture(name: string): Promise<LanguageFixture
     inputs: await readIntegers(`${folder}/inputs.safetensors`),
     tensors: async (file) => (await openSafetensors(await fileSource(`${folder}/${file}.safetensors`))).readAll(),
   };
-}
-
-/** The scalars of a step with rates of each parameter's own. */
-export function scalarInputs(
-  step: number,
-  learningRates: Readonly<Record<string, number>>,
-  weightDecay: number,
-): MixedTensors {
-  const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
-  return new Map([
-    ['step', scalar(step)],
-    ...Object.entries(learningRates).flatMap(([name, rate]): [string, HostTensor][] => [
-      [`learningRate/${name}`, scalar(rate)],
-      [`weightDecay/${name}`, scalar(weightDecay)],
-    ]),
-  ]);
 }

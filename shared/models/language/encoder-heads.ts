@@ -22,8 +22,8 @@ export function classifier(options: ClassifierOptions): Head {
   const { hiddenSize, labels, dense, output, dropout, dropFirst = false } = options;
   return {
     modules: [
-      denseModule(dense, hiddenSize, hiddenSize, { head: !options.pooled }),
-      denseModule(output, hiddenSize, labels, { head: true }),
+      denseModule(dense, hiddenSize, hiddenSize, { head: !options.pooled, perText: true }),
+      denseModule(output, hiddenSize, labels, { head: true, perText: true }),
     ],
     sites: (batch) => [
       ...(dropFirst ? site(dense, [batch, hiddenSize], dropout) : []),

@@ -6,7 +6,16 @@ import { lookUp } from '../blocks/look-up.ts';
 import { isNumber, numbersBelow } from '../blocks/numbers.ts';
 import type { DropoutSite } from '../dropout.ts';
 import type { LanguageModel, LanguageSettings } from './model.ts';
-import { denseModule, embedding, initialValues, layersOf, type Module, norm, parametersOf } from './modules.ts';
+import {
+  denseLayersOf,
+  denseModule,
+  embedding,
+  initialValues,
+  layersOf,
+  type Module,
+  norm,
+  parametersOf,
+} from './modules.ts';
 import { beginPass, flatNumbers, type Pass, site } from './pass.ts';
 
 /** Names of the encoder's modules; those of a block are below `<blocks>.<number>`. */
@@ -174,6 +183,7 @@ export function buildEncoder(
     parameters: parametersOf(modules),
     frozen: [],
     layers: layersOf(modules),
+    dense: denseLayersOf(modules),
     vocabulary: sizes.vocabulary,
     maxTokens: sizes.positionsAfterPadding ? sizes.positions - sizes.padding - 1 : sizes.positions,
     padding: sizes.padding,

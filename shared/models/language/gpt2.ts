@@ -4,7 +4,16 @@ import { activationNames, activations } from '../blocks/activations.ts';
 import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
 import type { LanguageFamily } from './model.ts';
-import { denseModule, embedding, initialValues, layersOf, type Module, norm, parametersOf } from './modules.ts';
+import {
+  denseLayersOf,
+  denseModule,
+  embedding,
+  initialValues,
+  layersOf,
+  type Module,
+  norm,
+  parametersOf,
+} from './modules.ts';
 import { beginPass, flatNumbers, type Pass, scoreWords, site } from './pass.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -85,6 +94,7 @@ export const gpt2 = {
       parameters: parametersOf(modules),
       frozen: [],
       layers: layersOf(modules),
+      dense: denseLayersOf(modules),
       vocabulary: config.vocab_size,
       maxTokens: config.n_positions,
       padding: config.pad_token_id ?? undefined,

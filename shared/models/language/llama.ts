@@ -6,7 +6,16 @@ import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
 import { type RotaryScaling, rotary } from '../blocks/rotary.ts';
 import type { LanguageFamily } from './model.ts';
-import { denseModule, embedding, initialValues, layersOf, type Module, norm, parametersOf } from './modules.ts';
+import {
+  denseLayersOf,
+  denseModule,
+  embedding,
+  initialValues,
+  layersOf,
+  type Module,
+  norm,
+  parametersOf,
+} from './modules.ts';
 import { beginPass, flatNumbers, type Pass, scoreWords, site } from './pass.ts';
 
 const positive = z.number().positive();
@@ -167,6 +176,7 @@ export const llama = {
       parameters: parametersOf(modules),
       frozen: [],
       layers: layersOf(modules),
+      dense: denseLayersOf(modules),
       vocabulary: config.vocab_size,
       maxTokens: longest(config),
       padding: sizes.padding,

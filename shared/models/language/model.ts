@@ -22,6 +22,18 @@ export interface TokenBatch {
 /** What an adapter adds to the output of a dense layer `module` on `x` `[rows, in]`; undefined where it adds nothing. */
 export type DenseUpdate = (x: Tensor, module: string) => Tensor | undefined;
 
+/** A dense layer of a model, on which an adapter can be put. */
+export interface DenseLayer {
+  /** Of the module, e.g. `bert.pooler.dense`. */
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Whether the weight is `[in, out]` instead of `[out, in]`. */
+  readonly inputsFirst?: boolean;
+  /** Whether it is applied to a row for each text instead of one for each token. */
+  readonly perText?: boolean;
+}
+
 /** A transformer and the head of a task. */
 export interface LanguageModel {
   readonly task: LanguageTask;
@@ -30,6 +42,7 @@ export interface LanguageModel {
   /** What `forward` needs besides and nothing changes: the base of an adapter. */
   readonly frozen: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
+  readonly dense: readonly DenseLayer[];
   /** Size of the vocabulary: numbers of tokens are smaller. */
   readonly vocabulary: number;
   /** Longest text, in tokens. */

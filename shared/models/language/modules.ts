@@ -1,6 +1,7 @@
 import type { Random } from '../../core/random.ts';
 import type { Layer, ParameterSpec } from '../../tensors/layer.ts';
 import { elementCount, type HostTensor } from '../../tensors/tensor.ts';
+import type { DenseLayer } from './model.ts';
 
 interface Named {
   /** Of the module, e.g. `bert.pooler.dense`. */
@@ -18,13 +19,9 @@ interface Embedding extends Named {
   readonly values?: () => Float32Array;
 }
 
-interface Dense extends Named {
+interface Dense extends DenseLayer {
   readonly kind: 'dense';
-  readonly inputs: number;
-  readonly outputs: number;
   readonly bias: boolean;
-  /** Weight `[in, out]` instead of `[out, in]`. */
-  readonly inputsFirst?: boolean;
   /** Standard deviation of a fresh weight, where it is not the model's. */
   readonly deviation?: number;
   /** A task's own layer, which is not analysed and trains at the base rate. */
@@ -75,6 +72,11 @@ function followed(modules: readonly Module[]): (string | undefined)[] {
     const inBlock = (name: string | undefined) => name !== undefined && blockOf(name) === block;
     return analysed.slice(0, index).findLast(inBlock) ?? analysed.find(inBlock);
   });
+}
+
+/** The dense layers, as an adapter sees them. */
+export function denseLayersOf(modules: readonly Module[]): DenseLayer[] {
+  return modules.flatMap((module) => (module.kind === 'dense' ? [module] : []));
 }
 
 /** Every dense layer but a task's own. */

@@ -1,69 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, Step } from '../../../shared/engines/engine.ts';
+import type { Engine } from '../../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../../shared/engines/open-engine.ts';
-import { noDropout } from '../../../shared/models/dropout.ts';
 import { modelOf } from '../../../shared/models/hugging-face/config.ts';
-import type { LanguageModel } from '../../../shared/models/language/model.ts';
 import { dropoutMasks } from '../../../shared/training/dropout-masks.ts';
-import { languageLoss } from '../../../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../../../shared/training/optimizers/registry.ts';
-import { lossAndGradients } from '../../../shared/training/train-step.ts';
-import { joined, languageStep, maskInputs, parted } from '../../../shared/training/training-step.ts';
-import {
-  causalFixtures,
-  classifierFixtures,
-  type LanguageFixture,
-  readLanguageFixture,
-  scalarInputs,
-} from '../../support/language-fixture.ts';
-
-/** Logits, loss and the gradient of every parameter. */
-const gradientStep =
-  (model: LanguageModel): Step =>
-  (tf, { fixed, inputs }) => {
-    const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
-    const tokens = { inputIds: inputIds!, attentionMask: attentionMask!, ...(tokenTypeIds ? { tokenTypeIds } : {}) };
-    const { loss, gradients } = lossAndGradients(
-      tf,
-      (parameters) => languageLoss(tf, model, parameters, { ...tokens, labels: labels! }, noDropout),
-      fixed,
-    );
-    return { results: { ...gradients, loss, logits: model.forward(tf, fixed, tokens, noDropout) } };
-  };
-
-async function gradientsOf(engine: Engine, { model, parameters, inputs }: LanguageFixture) {
-  const loop = await engine.loop(gradientStep(model), { fixed: parameters, carried: new Map() });
-  try {
-    return await loop.run(inputs);
-  } finally {
-    await loop.close();
-  }
-}
-
-async function trainOn(engine: Engine, fixture: LanguageFixture, steps: number) {
-  const { model, parameters, inputs, expected } = fixture;
-  const { lr, weight_decay: decay, lr_multipliers: multipliers } = expected.adamw!;
-  const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adamw' }), model.parameters);
-  const loop = await engine.loop(languageStep(model, optimizer), {
-    fixed: new Map(),
-    carried: joined(parameters, optimizer.init(model.parameters)),
-  });
-  const rates = Object.fromEntries(model.parameters.map(({ name }) => [name, lr * multipliers[name]!]));
-  const losses: number[] = [];
-  try {
-    for (let step = 1; step <= steps; step++) {
-      const results = await loop.run(new Map([...inputs, ...scalarInputs(step, rates, decay)]));
-      losses.push(results.get('loss')!.data[0]!);
-    }
-    return { losses, parameters: parted(await loop.read()).parameters };
-  } finally {
-    await loop.close();
-  }
-}
-
-const largestDifference = (found: Float32Array, expected: Float32Array) =>
-  found.reduce((most, value, index) => Math.max(most, Math.abs(value - expected[index]!)), 0);
-const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+import { joined, languageStep, maskInputs } from '../../../shared/training/training-step.ts';
+import { causalFixtures, classifierFixtures, readLanguageFixture } from '../../support/language-fixture.ts';
+import { gradientsOn, largestDifference, norm, scalarInputs, trainOn } from '../../support/language-step.ts';
 
 const engineNames = availableEngines();
 const all = [...classifierFixtures, ...causalFixtures];
@@ -76,7 +19,7 @@ describe.each(engineNames)('on %s', (engineName) => {
 
   it.each(all)('%s has the logits, the loss and the gradients of the reference', async (name) => {
     const fixture = await readLanguageFixture(name);
-    const results = await gradientsOf(engine, fixture);
+    const results = await gradientsOn(engine, fixture);
     const { logits_f64: logits } = Object.fromEntries(await fixture.tensors('expected'));
     const found = results.get('logits')!;
     expect(found.shape).toEqual(logits!.shape);
@@ -94,12 +37,13 @@ describe.each(engineNames)('on %s', (engineName) => {
 
   it.each(classifierFixtures)('%s is where the reference is after 1 and 5 steps of AdamW', async (name) => {
     const fixture = await readLanguageFixture(name);
-    const { losses_f64: losses, noise_dominated_params: noise, lr } = fixture.expected.adamw!;
+    const { losses_f64: losses, noise_dominated_params: noise, lr, ...adamw } = fixture.expected.adamw!;
+    const rateOf = (parameter: string) => lr * adamw.lr_multipliers[parameter]!;
     for (const [steps, file] of [
       [1, 'after_1_step'],
       [5, 'after_5_steps'],
     ] as const) {
-      const trained = await trainOn(engine, fixture, steps);
+      const trained = await trainOn(engine, fixture, { steps, rateOf, weightDecay: adamw.weight_decay });
       trained.losses.forEach((loss, index) => {
         expect(Math.abs(loss - losses[index]!)).toBeLessThan(1e-4);
       });
