@@ -6,10 +6,11 @@ import type { Result } from './suite.ts';
 import { analysis } from './suites/analysis.ts';
 import { checkpointMemory } from './suites/checkpoint-memory.ts';
 import { epochOverhead } from './suites/epoch-overhead.ts';
+import { huggingFace } from './suites/hugging-face.ts';
 import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
 
-const suites = [trainStep, analysis, spectra, epochOverhead, checkpointMemory];
+const suites = [trainStep, analysis, spectra, epochOverhead, checkpointMemory, huggingFace];
 
 const { values: options } = parseArgs({
   strict: false,

@@ -7,6 +7,7 @@ import { buildModel, modelSchema } from '../shared/models/registry.ts';
 import { elementCount } from '../shared/tensors/tensor.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
 import { trainEpoch } from '../shared/training/train-epoch.ts';
+import { trajectoryProblem } from '../shared/training/workloads/trajectory-problem.ts';
 import type { Cost } from './peer.ts';
 
 /** A model and its data: fields of normal numbers. */
@@ -40,10 +41,9 @@ function prepare(training: TrainingCase) {
   const { space, channels, window } = training;
   const model = buildModel(modelSchema.parse(training.model), { kind: 'trajectories', space, channels, window });
   return {
-    model,
+    problem: trajectoryProblem({ ...training, model, data: noise(training), seed: 1 }),
     optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters),
     parameters: model.initialise(randomFor(1, 'initialise')),
-    data: noise(training),
   };
 }
 
@@ -52,16 +52,11 @@ const prepared = new Map<string, ReturnType<typeof prepare>>();
 async function train(training: TrainingCase): Promise<Cost> {
   const ready = prepared.get(training.name) ?? prepare(training);
   prepared.set(training.name, ready);
-  const { window, rolloutSteps, batchSize } = training;
   const [wall, before] = [performance.now(), process.cpuUsage()];
   await trainEpoch({
     engine,
     ...ready,
     state: undefined,
-    window,
-    rolloutSteps,
-    batchSize,
-    seed: 1,
     epoch: 1,
     baseRate: () => 1e-3,
     weightDecay: 1e-4,

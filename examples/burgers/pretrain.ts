@@ -13,8 +13,9 @@ import { cosine } from '../../shared/training/learning-rate-curves/cosine.ts';
 import { pdeMetrics } from '../../shared/training/metrics/registry.ts';
 import { adam } from '../../shared/training/optimizers/adam.ts';
 import { predictAll } from '../../shared/training/predict.ts';
-import { stepsPerEpoch, trainEpoch } from '../../shared/training/train-epoch.ts';
+import { trainEpoch } from '../../shared/training/train-epoch.ts';
 import { framesAfter } from '../../shared/training/workloads/frames.ts';
+import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
 import { asTrajectories, generateBurgers } from './data.ts';
 import { segments } from './segments.ts';
 
@@ -49,8 +50,9 @@ const model = fno1d.build(fno1d.configSchema.parse({ family: 'fno1d' }), {
   window,
 });
 const optimizer = adam.build(adam.configSchema.parse({ name: 'adam' }), model.parameters);
+const problem = trajectoryProblem({ model, data, window, rolloutSteps, batchSize, seed });
 const curve = cosine.build(cosine.configSchema.parse({ name: 'cosine' }), {
-  stepsPerEpoch: stepsPerEpoch(data.shape[0]!, batchSize),
+  stepsPerEpoch: problem.stepsPerEpoch,
   epochs,
 });
 
@@ -74,15 +76,10 @@ let state: HostTensors | undefined;
 for (let epoch = 1; epoch <= epochs; epoch++) {
   const result = await trainEpoch({
     engine,
-    model,
+    problem,
     optimizer,
     parameters,
     state,
-    data,
-    window,
-    rolloutSteps,
-    batchSize,
-    seed,
     epoch,
     baseRate: (step) => learningRate * curve(step),
     weightDecay: 1e-6,

@@ -1,7 +1,7 @@
 /** What a run is expected to take and to cost, before it is begun. Pure: sizes, prices and assumptions in, numbers out. */
 import { startSecondsOf } from '../costs/machines.ts';
 import { type RegionPrices, type Resource, usdOfRequests, usdPerSecond } from '../costs/prices.ts';
-import { stepsPerEpoch } from '../training/train-epoch.ts';
+import { stepsPerEpoch } from '../training/batches.ts';
 import {
   analysisFlopsASecond,
   assumedFlops,

@@ -6,11 +6,11 @@ import { UserError } from '../core/errors.ts';
 import { files, type RunRecord, readProgress, readRunRecord } from '../pipeline/records.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
 import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
+import { pathKind } from '../tensors/open-tensors.ts';
 import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
 import { elementCount } from '../tensors/tensor.ts';
-import { pathKind } from '../weights/open-tensors.ts';
+import { rowsOfTensor } from '../tensors/tensor-store.ts';
 import { openWeights } from '../weights/open-weights.ts';
-import { rowsOfTensor } from '../weights/tensor-store.ts';
 import { storedPrecision, type WeightLayer, type WeightSource } from '../weights/weight-source.ts';
 import { findRun, type RunFolder } from './run-folder.ts';
 

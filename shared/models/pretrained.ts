@@ -2,11 +2,15 @@ import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { fileSource } from '../tensors/byte-source.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
-import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
-import { formatShape, type HostTensor, type HostTensors } from '../tensors/tensor.ts';
+import { openSafetensors } from '../tensors/safetensors.ts';
+import { allFinite, formatShape, type HostTensor, type HostTensors } from '../tensors/tensor.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
+
+/** Tensors of a file under the names that a model has for them. */
+export type StoredWeights = Pick<TensorStore, 'label' | 'names' | 'entry' | 'read'>;
 
 /** Everything by which a weight file differs from what the model needs, one line each. */
-function mismatches(file: SafetensorsFile, parameters: readonly ParameterSpec[]): string[] {
+function mismatches(file: StoredWeights, parameters: readonly ParameterSpec[]): string[] {
   const present = new Set(file.names());
   const needed = new Set(parameters.map(({ name }) => name));
   const unexpected = [...present].filter((name) => !needed.has(name));
@@ -22,6 +26,33 @@ function mismatches(file: SafetensorsFile, parameters: readonly ParameterSpec[])
 }
 
 /**
+ * The values of these parameters, in their order.
+ * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite.
+ */
+export async function readWeights(
+  file: StoredWeights,
+  parameters: readonly ParameterSpec[],
+  remedy: string,
+): Promise<Map<string, HostTensor>> {
+  const wrong = mismatches(file, parameters);
+  if (wrong.length > 0) {
+    throw new UserError(`the weights don't fit the model:\n    ${wrong.join('\n    ')}`, { where: file.label, remedy });
+  }
+  const tensors = new Map<string, HostTensor>();
+  for (const { name } of parameters) {
+    const { shape, data } = await file.read(name);
+    if (!allFinite(data)) {
+      throw new UserError(`tensor "${name}" holds NaN or infinite values`, {
+        where: file.label,
+        remedy: 'These weights come from a run that diverged: take an earlier checkpoint of it.',
+      });
+    }
+    tensors.set(name, { shape, data: data instanceof Float32Array ? data : Float32Array.from(data) });
+  }
+  return tensors;
+}
+
+/**
  * The pre-trained values of a model's parameters from a safetensors file.
  * @throws UserError when the file can't be read, or listing every tensor that is missing, unexpected, mis-shaped or not finite.
  */
@@ -30,24 +61,9 @@ export async function readPretrained(path: string, parameters: readonly Paramete
     const what = cause.code === 'ENOENT' ? 'there is no such file' : `can't be read (${cause.code})`;
     throw new UserError(what, { where: path, remedy: 'Check `model.weights` in the run file.', cause });
   });
-  const file = await openSafetensors(source);
-  const wrong = mismatches(file, parameters);
-  if (wrong.length > 0) {
-    throw new UserError(`the weights don't fit the model:\n    ${wrong.join('\n    ')}`, {
-      where: path,
-      remedy: 'Set the `model` section to the architecture these weights were trained with, or give other weights.',
-    });
-  }
-  const tensors = new Map<string, HostTensor>();
-  for (const { name } of parameters) {
-    const tensor = await file.read(name);
-    if (!tensor.data.every(Number.isFinite)) {
-      throw new UserError(`tensor "${name}" holds NaN or infinite values`, {
-        where: path,
-        remedy: 'These weights come from a run that diverged: take an earlier checkpoint of it.',
-      });
-    }
-    tensors.set(name, tensor);
-  }
-  return tensors;
+  return readWeights(
+    await openSafetensors(source),
+    parameters,
+    'Set the `model` section to the architecture these weights were trained with, or give other weights.',
+  );
 }

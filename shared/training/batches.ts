@@ -8,6 +8,11 @@ export function shuffledBatches(samples: number, batchSize: number, seed: number
   return inBatches(randomFor(seed, 'shuffle', epoch).permutation(samples), batchSize);
 }
 
+/** Optimizer steps in an epoch. */
+export function stepsPerEpoch(samples: number, batchSize: number): number {
+  return Math.ceil(samples / batchSize);
+}
+
 /** Cuts a list of samples in batches; the last may be smaller. */
 export function inBatches(samples: readonly number[], batchSize: number): number[][] {
   return Array.from({ length: Math.ceil(samples.length / batchSize) }, (_, index) =>

@@ -1,11 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Trajectories } from '../datasets/trajectories.ts';
 import type { Engine } from '../engines/engine.ts';
-import type { FieldModel } from '../models/model.ts';
-import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
+import type { HostTensor, HostTensors, MixedTensors } from '../tensors/tensor.ts';
 import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
-import { batchOf, checkTimeSteps, gridOf, inBatches, microBatchSize, shuffledBatches } from './batches.ts';
 import type { Optimizer } from './optimizer.ts';
+import type { BatchPart, Problem } from './problem.ts';
 import { gradientSums, joined, parted, scalarNames, trainingSteps } from './training-step.ts';
 
 export type { ParameterMultipliers } from './applied-rates.ts';
@@ -15,23 +13,13 @@ const stepCountName = 'step';
 
 export interface EpochRequest {
   readonly engine: Engine;
-  readonly model: FieldModel;
+  readonly problem: Problem;
   readonly optimizer: Optimizer;
   readonly parameters: HostTensors;
   /** What the last epoch left; undefined for a fresh optimizer. */
   readonly state: HostTensors | undefined;
-  readonly data: Trajectories;
-  /** Time steps that are given. */
-  readonly window: number;
-  /** Time steps that are predicted, each from the predictions before it. */
-  readonly rolloutSteps: number;
-  /** Samples per optimizer step. */
-  readonly batchSize: number;
-  /** Parts that a batch is computed in, one after the other; 1 where absent. */
-  readonly accumulate?: number;
   /** The gradient's largest norm; absent: any. */
   readonly clipNorm?: number | undefined;
-  readonly seed: number;
   /** 1 for the first. */
   readonly epoch: number;
   /** Base learning rate at a step, 0 for the first of the run. */
@@ -60,11 +48,6 @@ export interface EpochResult {
   readonly diverged?: { readonly step: number; readonly loss: number };
 }
 
-/** Optimizer steps in an epoch. */
-export function stepsPerEpoch(samples: number, batchSize: number): number {
-  return Math.ceil(samples / batchSize);
-}
-
 const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
 
 /** The scalars of one step, and the rate of each group that they were made from. */
@@ -89,44 +72,40 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 /**
  * Trains one pass over the data. Depends on nothing but its arguments, so that the same host tensors give the same bits
  * again. Gives the event loop a turn after every step, and stops at the first loss that is not finite.
- * @throws UserError when the trajectories are too short for window and roll-out.
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
-  const { model, optimizer, data, window, rolloutSteps, batchSize, seed, epoch, baseRate, rates } = request;
-  const { accumulate = 1, clipNorm } = request;
-  checkTimeSteps(data, window, rolloutSteps);
-  const batches = shuffledBatches(data.shape[0]!, batchSize, seed, epoch);
-  const firstStep = (epoch - 1) * batches.length;
-  const groups = groupRates(model.parameters, rates, request.weightDecay);
-  const initialState = request.state ?? optimizer.init(model.parameters);
+  const { problem, optimizer, epoch, baseRate, rates } = request;
+  const { objective, inParts } = problem;
+  const batches = problem.batches(epoch);
+  const firstStep = (epoch - 1) * problem.stepsPerEpoch;
+  const groups = groupRates(objective.parameters, rates, request.weightDecay);
+  const initialState = request.state ?? optimizer.init(objective.parameters);
   const taken = initialState.get(stepCountName)?.data[0] ?? 0;
 
   const losses: number[] = [];
   const norms: number[] = [];
   const ratesByStep: number[][] = [];
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
-  const steps = trainingSteps(model, optimizer, { window, clipNorm });
-  const sums = accumulate > 1 ? gradientSums(model.parameters) : [];
+  const steps = trainingSteps(objective, optimizer, request.clipNorm);
+  const sums = inParts ? gradientSums(objective.parameters) : [];
   const loop = await request.engine.loop(steps.update, {
-    fixed: new Map([['grid', gridOf(data)]]),
+    fixed: problem.fixed,
     carried: new Map([...joined(request.parameters, state), ...sums]),
   });
 
-  /** Of some samples of a batch; with their share of it where it is computed in parts. */
-  const inputsOf = (samples: readonly number[], batch: readonly number[]): [string, HostTensor][] => [
-    ['values', batchOf(data, samples, window + rolloutSteps)],
-    ...(accumulate > 1 ? [[scalarNames.share, scalar(samples.length / batch.length)] as [string, HostTensor]] : []),
-  ];
+  /** Of a part of a batch; with its share of it where batches are computed in parts. */
+  const inputsOf = (part: BatchPart, batchCount: number): MixedTensors =>
+    new Map([...part.inputs(), ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [])]);
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
-  const takeStep = async (batch: readonly number[], index: number): Promise<number> => {
+  const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
     const { scalars, rates } = stepScalars(groups, baseRate(firstStep + index), taken + index + 1);
-    const parts = inBatches(batch, microBatchSize(batchSize, accumulate));
+    const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
-      loss += numberIn(await loop.run(new Map(inputsOf(part, batch)), steps.accumulate), 'loss');
+      loss += numberIn(await loop.run(inputsOf(part, count), steps.accumulate), 'loss');
     }
-    const results = await loop.run(new Map([...inputsOf(parts.at(-1)!, batch), ...scalars]));
+    const results = await loop.run(new Map([...inputsOf(parts.at(-1)!, count), ...scalars]));
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));

@@ -1,12 +1,11 @@
 import type { NamedTensors, Scalar, Step, StepTensors, TensorLibrary } from '../engines/engine.ts';
-import type { FieldModel } from '../models/model.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
 import { elementCount, type HostTensors } from '../tensors/tensor.ts';
 import { clipped, globalNorm, lossAndGradients, withShare, zerosLike } from './gradients.ts';
-import { rolloutLoss } from './objectives/rollout.ts';
 import type { Optimizer } from './optimizer.ts';
+import type { Objective } from './problem.ts';
 
-/** Names of the scalars that are inputs of a training step; its other input is the batch, `values`. */
+/** Names of the scalars that are inputs of a training step, besides those of its objective. */
 export const scalarNames = {
   /** Where a step's samples come in several batches: which part of them are in this one. */
   share: 'share',
@@ -64,34 +63,27 @@ export interface TrainingSteps {
   readonly update: Step;
 }
 
-interface StepSettings {
-  /** Time steps that are given. */
-  readonly window: number;
-  /** The gradient's largest norm; absent: any. */
-  readonly clipNorm?: number | undefined;
-}
-
-const latest = new WeakMap<Optimizer, { key: unknown[]; steps: TrainingSteps }>();
+const latest = new WeakMap<Optimizer, { objective: Objective; clipNorm: number | undefined; steps: TrainingSteps }>();
 
 /**
- * Optimizer steps on the roll-outs of batches: forward, gradient, update. The same function objects for the same arguments, so
- * that an engine that compiles steps compiles them once.
+ * Optimizer steps on an objective: forward, gradient, update. The same function objects for the same arguments, so that an
+ * engine that compiles steps compiles them once.
+ * @param clipNorm the gradient's largest norm; absent: any
  */
-export function trainingSteps(model: FieldModel, optimizer: Optimizer, settings: StepSettings): TrainingSteps {
-  const key = [model, settings.window, settings.clipNorm];
+export function trainingSteps(objective: Objective, optimizer: Optimizer, clipNorm?: number): TrainingSteps {
   const before = latest.get(optimizer);
-  if (before && key.every((each, index) => each === before.key[index])) return before.steps;
-  const steps = makeSteps(model, optimizer, settings);
-  latest.set(optimizer, { key, steps });
+  if (before?.objective === objective && before.clipNorm === clipNorm) return before.steps;
+  const steps = makeSteps(objective, optimizer, clipNorm);
+  latest.set(optimizer, { objective, clipNorm, steps });
   return steps;
 }
 
-function makeSteps(model: FieldModel, optimizer: Optimizer, { window, clipNorm }: StepSettings): TrainingSteps {
+function makeSteps(objective: Objective, optimizer: Optimizer, clipNorm: number | undefined): TrainingSteps {
   /** Loss and gradient of this batch; where there are several, its share of the loss, and the sums up to it. */
-  const upTo = (tf: TensorLibrary, { fixed, carried, inputs }: StepTensors) => {
-    const batch = { values: inputs.values!, grid: fixed.grid! };
-    const objective = (current: NamedTensors) => rolloutLoss(tf, model, current, window, batch);
-    const own = lossAndGradients(tf, objective, under(carried, parameterPrefix));
+  const upTo = (tf: TensorLibrary, given: StepTensors) => {
+    const { carried, inputs } = given;
+    const lossOf = (current: NamedTensors) => objective.loss(tf, current, given);
+    const own = lossAndGradients(tf, lossOf, under(carried, parameterPrefix));
     const share = inputs[scalarNames.share];
     if (!share) return own;
     const gradients = withShare(tf, under(carried, gradientPrefix), own.gradients, share);
@@ -107,7 +99,7 @@ function makeSteps(model: FieldModel, optimizer: Optimizer, { window, clipNorm }
       const { loss, gradients } = upTo(tf, given);
       const gradientNorm = globalNorm(tf, gradients);
       const scalarsOf = (nameOf: (parameter: string) => string) =>
-        Object.fromEntries(model.parameters.map(({ name }) => [name, inputs[nameOf(name)] as Scalar]));
+        Object.fromEntries(objective.parameters.map(({ name }) => [name, inputs[nameOf(name)] as Scalar]));
       const { parameters, state } = optimizer.update(
         tf,
         under(carried, parameterPrefix),

@@ -1,29 +1,13 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import { matchesName } from '../core/name-pattern.ts';
+import { type AdapterConfig, readAdapterConfig, scaleOf } from '../models/hugging-face/adapter-config.ts';
+import { addProduct, productCore } from '../tensors/low-rank.ts';
+import { openTensors, pathKind } from '../tensors/open-tensors.ts';
 import { elementCount, formatShape } from '../tensors/tensor.ts';
-import { readJsonFile } from './json-file.ts';
-import { addProduct, productCore } from './low-rank.ts';
-import { openTensors, pathKind } from './open-tensors.ts';
-import type { TensorStore } from './tensor-store.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import { type SkippedTensor, storedPrecision, type WeightLayer, type WeightSource } from './weight-source.ts';
 
-/** What PEFT writes of a LoRA adapter, as far as the update depends on it. */
-const adapterConfigSchema = z.looseObject({
-  peft_type: z.string(),
-  r: z.int().positive(),
-  lora_alpha: z.number(),
-  use_rslora: z.boolean().nullish(),
-  use_dora: z.boolean().nullish(),
-  fan_in_fan_out: z.boolean().nullish(),
-  rank_pattern: z.record(z.string(), z.number()).nullish(),
-  alpha_pattern: z.record(z.string(), z.number()).nullish(),
-  base_model_name_or_path: z.string().nullish(),
-});
-type AdapterConfig = z.infer<typeof adapterConfigSchema>;
-
-export const adapterConfigFile = 'adapter_config.json';
 const factorName = /^(?:base_model\.model\.)?(.+)\.lora_(A|B)(?:\.[^.]+)?\.weight$/;
 
 interface Factors {
@@ -38,21 +22,7 @@ interface Factors {
  * @throws UserError when it is another kind of adapter, when one of a pair is missing, or when it doesn't fit the base.
  */
 export async function openAdapter(folder: string, base: string | undefined): Promise<WeightSource> {
-  const configPath = join(folder, adapterConfigFile);
-  const config = await readJsonFile(
-    configPath,
-    adapterConfigSchema,
-    'the configuration of a PEFT adapter with r and lora_alpha',
-  );
-  if (config.peft_type.toUpperCase() !== 'LORA' || config.use_dora) {
-    throw new UserError(
-      `is a ${config.use_dora ? 'DoRA' : config.peft_type} adapter; only LoRA adapters can be analysed`,
-      {
-        where: configPath,
-        remedy: 'Merge it into its base (`merge_and_unload` in PEFT), save that and analyse the result.',
-      },
-    );
-  }
+  const config = await readAdapterConfig(folder);
   const store = await openTensors(folder);
   const { factors, skipped } = pairFactors(store, config);
   const found = await findBase(folder, base, config);
@@ -125,24 +95,6 @@ function pairFactors(store: TensorStore, config: AdapterConfig): { factors: Fact
     return { module, a: A, b: B, scale: scaleOf(module, a[0]!, config) };
   });
   return { factors, skipped };
-}
-
-/** lora_alpha over the rank (or its root, for rank-stabilised adapters), with what a pattern says of this module. */
-function scaleOf(module: string, storedRank: number, config: AdapterConfig): number {
-  const special = (patterns: Record<string, number> | null | undefined) =>
-    Object.entries(patterns ?? {}).find(([pattern]) => endsIn(module, pattern))?.[1];
-  const alpha = special(config.alpha_pattern) ?? config.lora_alpha;
-  const rank = special(config.rank_pattern) ?? storedRank;
-  return alpha / (config.use_rslora ? Math.sqrt(rank) : rank);
-}
-
-/** Whether a module's name ends in what the pattern, a regular expression as in PEFT, stands for. */
-function endsIn(module: string, pattern: string): boolean {
-  try {
-    return new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(module);
-  } catch {
-    return module === pattern || module.endsWith(`.${pattern}`);
-  }
 }
 
 /** The base that was given or, where that is a folder here, the one the adapter names. */

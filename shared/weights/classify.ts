@@ -2,8 +2,8 @@ import { matchesName } from '../core/name-pattern.ts';
 import type { StoredPrecision } from '../spectra/rounding.ts';
 import type { LayerKind } from '../tensors/layer.ts';
 import { elementCount } from '../tensors/tensor.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import { headNames, isEmbedding } from './embeddings.ts';
-import type { TensorStore } from './tensor-store.ts';
 import { precisionOf, type SkippedTensor, type WeightLayer } from './weight-source.ts';
 
 /** What is known of a checkpoint besides its tensors. */

@@ -1,10 +1,11 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
-import { adapterConfigFile, openAdapter } from './adapter.ts';
+import { readJsonFile } from '../core/json-file.ts';
+import { adapterConfigFile } from '../models/hugging-face/adapter-config.ts';
+import { openTensors, pathKind } from '../tensors/open-tensors.ts';
+import { openAdapter } from './adapter.ts';
 import { classifyTensors } from './classify.ts';
-import { readJsonFile } from './json-file.ts';
-import { openTensors, pathKind } from './open-tensors.ts';
 import type { WeightSource } from './weight-source.ts';
 
 const modelConfigSchema = z.looseObject({

@@ -7,7 +7,9 @@ import { buildModel, modelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import { predictAll } from '../../shared/training/predict.ts';
+import type { Problem } from '../../shared/training/problem.ts';
 import { type EpochRequest, type EpochResult, trainEpoch } from '../../shared/training/train-epoch.ts';
+import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
 
 const [window, rolloutSteps] = [3, 2];
 
@@ -28,7 +30,16 @@ function setUp({ family, space, optimizer }: Setup) {
     window,
   });
   const built = buildOptimizer(optimizerSchema.parse({ name: optimizer }), model.parameters);
-  return { model, optimizer: built, parameters: model.initialise(randomFor(3, 'initialise')) };
+  const problems = new Map<string, Problem>();
+  /** The same one for the same batches. */
+  const problem = (batches: { batchSize: number; accumulate?: number }): Problem => {
+    const key = JSON.stringify(batches);
+    const made =
+      problems.get(key) ?? trajectoryProblem({ model, data: fields(space), window, rolloutSteps, seed: 1, ...batches });
+    problems.set(key, made);
+    return made;
+  };
+  return { model, optimizer: built, parameters: model.initialise(randomFor(3, 'initialise')), problem };
 }
 
 /** Smooth fields, five of them a batch of two leaves one over. */
@@ -56,23 +67,19 @@ async function train(
   setup: Setup,
   steps: number,
   from = setUp(setup),
-  changes: Partial<EpochRequest> = {},
+  changes: Partial<EpochRequest> & { batchSize?: number; accumulate?: number } = {},
 ) {
-  const { model, optimizer, parameters } = from;
+  const { optimizer, parameters } = from;
+  const { batchSize = steps === 1 ? 5 : 2, accumulate = 1, ...others } = changes;
   let at: { parameters: HostTensors; state: HostTensors | undefined } = { parameters, state: undefined };
   const losses: number[] = [];
   const norms: number[] = [];
   for (let epoch = 1; losses.length < steps; epoch++) {
     const result: EpochResult = await trainEpoch({
       engine,
-      model,
+      problem: from.problem({ batchSize, accumulate }),
       optimizer,
       ...at,
-      data: fields(setup.space),
-      window,
-      rolloutSteps,
-      batchSize: steps === 1 ? 5 : 2,
-      seed: 1,
       epoch,
       baseRate: (step) => 2e-3 / (1 + step / 20),
       weightDecay: 1e-4,
@@ -80,7 +87,7 @@ async function train(
         'fc1.weight': { learningRate: 0.5, weightDecay: 2 },
         'conv1.weights1': { learningRate: 1.5, weightDecay: 0.5 },
       },
-      ...changes,
+      ...others,
     });
     losses.push(...result.losses);
     norms.push(result.gradientNorm.largest);
@@ -94,7 +101,7 @@ const trainOneMore = (
   engine: Engine,
   setup: Setup,
   { parameters, state }: { parameters: HostTensors; state: HostTensors | undefined },
-  changes: Partial<EpochRequest>,
+  changes: Parameters<typeof train>[4],
 ) => train(engine, setup, 2, setUp(setup), { ...changes, parameters, state, epoch: 2 });
 
 const moments = ({ state }: { state: HostTensors | undefined }) => [...state!].filter(([name]) => name !== 'step');

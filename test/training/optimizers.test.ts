@@ -4,6 +4,7 @@ import { openEngine } from '../../shared/engines/open-engine.ts';
 import { toEngine, toHost } from '../../shared/engines/transfer.ts';
 import type { ParameterSpec } from '../../shared/tensors/layer.ts';
 import type { HostTensors } from '../../shared/tensors/tensor.ts';
+import { rolloutObjective } from '../../shared/training/objectives/rollout.ts';
 import type { StepScalars } from '../../shared/training/optimizer.ts';
 import { buildOptimizer, optimizerFamilies, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import { joined, parted, scalarNames, trainingSteps } from '../../shared/training/training-step.ts';
@@ -45,10 +46,13 @@ describe.each(fixtureCases)('adam on $name, computed by $engineName', ({ name, e
     const { model, expected, values, grid, ...fixture } = await readFnoFixture(name);
     const { lr, weight_decay: decay } = expected.adam;
     const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adam', complexMoments }), model.parameters);
-    const loop = await (await openEngine(engineName)).loop(trainingSteps(model, optimizer, { window: 10 }).update, {
-      fixed: new Map([['grid', grid]]),
-      carried: joined(fixture.parameters, optimizer.init(model.parameters)),
-    });
+    const loop = await (await openEngine(engineName)).loop(
+      trainingSteps(rolloutObjective(model, 10), optimizer).update,
+      {
+        fixed: new Map([['grid', grid]]),
+        carried: joined(fixture.parameters, optimizer.init(model.parameters)),
+      },
+    );
     const rates = model.parameters.flatMap((spec) => [
       [scalarNames.learningRate(spec.name), scalar(lr)] as const,
       [scalarNames.weightDecay(spec.name), scalar(decay)] as const,

@@ -7,8 +7,10 @@ import { buildModel, modelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
 import type { Optimizer } from '../../shared/training/optimizer.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
-import { predictAll } from '../../shared/training/predict.ts';
+import { type PredictionRequest, predictAll } from '../../shared/training/predict.ts';
+import type { Problem } from '../../shared/training/problem.ts';
 import { type EpochRequest, trainEpoch } from '../../shared/training/train-epoch.ts';
+import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
 
 const window = 3;
 const rolloutSteps = 2;
@@ -42,21 +44,30 @@ beforeAll(async () => {
 
 const adam = () => buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters);
 
+const problem = (changes: Partial<Parameters<typeof trajectoryProblem>[0]> = {}): Problem =>
+  trajectoryProblem({ model, data: waves(5), window, rolloutSteps, batchSize: 2, seed: 1, ...changes });
+
 const request = (changes: Partial<EpochRequest> = {}): EpochRequest => ({
   engine,
-  model,
+  problem: problem(),
   optimizer: adam(),
   parameters: initial,
   state: undefined,
-  data: waves(5),
-  window,
-  rolloutSteps,
-  batchSize: 2,
-  seed: 1,
   epoch: 1,
   baseRate: () => 1e-2,
   weightDecay: 1e-4,
   rates: {},
+  ...changes,
+});
+
+const prediction = (changes: Partial<PredictionRequest> = {}): PredictionRequest => ({
+  engine,
+  model,
+  parameters: initial,
+  data: waves(5),
+  window,
+  rolloutSteps,
+  batchSize: 2,
   ...changes,
 });
 
@@ -102,7 +113,7 @@ describe('trainEpoch', () => {
   });
 
   it('depends on the seed through the order of batches', async () => {
-    const [one, two] = [await trainEpoch(request()), await trainEpoch(request({ seed: 2 }))];
+    const [one, two] = [await trainEpoch(request()), await trainEpoch(request({ problem: problem({ seed: 2 }) }))];
     expect(two.losses).not.toEqual(one.losses);
   });
 
@@ -116,7 +127,7 @@ describe('trainEpoch', () => {
     await trainEpoch(request());
     const { numTensors, numDataBuffers } = engine.tf.memory();
     await trainEpoch(request());
-    await predictAll({ ...request(), batchSize: 2 });
+    await predictAll(prediction());
     expect(engine.tf.memory()).toMatchObject({ numTensors, numDataBuffers });
   });
 
@@ -173,7 +184,7 @@ describe('trainEpoch', () => {
   it('gives the event loop a turn after every step', async () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 0);
-    await trainEpoch(request({ batchSize: 1 }));
+    await trainEpoch(request({ problem: problem({ batchSize: 1 }) }));
     clearInterval(timer);
     expect(turns).toBeGreaterThan(0);
   });
@@ -195,16 +206,15 @@ describe('trainEpoch', () => {
     expect(result.parameters).toBe(initial);
   });
 
-  it('refuses trajectories that are too short', async () => {
-    await expect(trainEpoch(request({ data: waves(2, 4) }))).rejects.toThrow(/need 5 time steps, but the data has 4/);
+  it('refuses trajectories that are too short', () => {
+    expect(() => problem({ data: waves(2, 4) })).toThrow(/need 5 time steps, but the data has 4/);
   });
 });
 
 describe('predictAll', () => {
   it('rolls every trajectory out, whatever the batch size', async () => {
-    const data = waves(5);
-    const all = await predictAll({ ...request({ data }), batchSize: 5 });
-    const byTwo = await predictAll({ ...request({ data }), batchSize: 2 });
+    const all = await predictAll(prediction({ batchSize: 5 }));
+    const byTwo = await predictAll(prediction({ batchSize: 2 }));
     expect(all.shape).toEqual([5, 8, rolloutSteps, 2]);
     expect(Math.max(...all.data.map((value, index) => Math.abs(value - byTwo.data[index]!)))).toBeLessThan(1e-6);
   });
@@ -213,7 +223,7 @@ describe('predictAll', () => {
     const data = waves(5);
     const { parameters } = await trainFor(12);
     const error = async (weights: HostTensors) => {
-      const predicted = await predictAll({ ...request({ data, parameters: weights }), batchSize: 5 });
+      const predicted = await predictAll(prediction({ parameters: weights, batchSize: 5 }));
       let sum = 0;
       for (let row = 0; row < 5 * 8; row++) {
         for (let i = 0; i < rolloutSteps * 2; i++) {

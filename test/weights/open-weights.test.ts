@@ -189,7 +189,7 @@ describe('an adapter', () => {
   });
 
   it.each([
-    [{ peft_type: 'IA3' }, 'is a IA3 adapter; only LoRA adapters can be analysed'],
+    [{ peft_type: 'IA3' }, 'is a IA3 adapter; only LoRA adapters are supported'],
     [{ use_dora: true }, 'is a DoRA adapter'],
     [{ r: undefined }, 'is not the configuration of a PEFT adapter with r and lora_alpha: r'],
   ])('is refused where its configuration %j is of another kind', async (changes, message) => {

@@ -19,3 +19,26 @@ export function gelu(tf: TensorLibrary, x: Tensor): Tensor {
   );
   return activate(x);
 }
+
+const scale = Math.sqrt(2 / Math.PI);
+const cubic = 0.044715;
+
+/** GELU by its tanh approximation, x * (1 + t) / 2 with t = tanh(sqrt(2 / pi) * (x + 0.044715 x^3)), as GPT-2 has it. */
+export function tanhGelu(tf: TensorLibrary, x: Tensor): Tensor {
+  const activate = withGradient(
+    tf,
+    (z) => {
+      const square = tf.square(z!);
+      const t = tf.tanh(tf.mul(z!, tf.add(tf.mul(square, scale * cubic), scale)));
+      const half = tf.add(tf.mul(t, 0.5), 0.5);
+      return { value: tf.mul(z!, half), keep: [z!, square, half] };
+    },
+    (dy, [z, square, half]) => {
+      // With h = (1 + t) / 2 the derivative (1 - t^2) / 2 is 2 h (1 - h).
+      const slope = tf.mul(half!, tf.sub(2, tf.mul(half!, 2)));
+      const inner = tf.add(tf.mul(square!, 3 * scale * cubic), scale);
+      return tf.mul(dy, tf.add(half!, tf.mul(z!, tf.mul(slope, inner))));
+    },
+  );
+  return activate(x);
+}

@@ -1,4 +1,5 @@
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { sumRows } from './sum-rows.ts';
 import { withGradient } from './with-gradient.ts';
 
 /** A dense layer `[rows, in]` to `[rows, out]` with weight `[out, in]` (further axes of size 1 allowed) and bias `[out]`. */
@@ -12,11 +13,7 @@ export function linear(tf: TensorLibrary, weight: Tensor, bias: Tensor): (x: Ten
   const apply = withGradient(
     tf,
     (x, weights, offset) => ({ value: tf.add(tf.matMul(x!, transposed), offset!), keep: [x!, weights!] }),
-    (dy, [x, weights]) => [
-      tf.matMul(dy, weights!),
-      matrixGradient(dy, x!),
-      tf.reshape(tf.matMul(tf.ones([1, dy.shape[0]!]), dy), [-1]),
-    ],
+    (dy, [x, weights]) => [tf.matMul(dy, weights!), matrixGradient(dy, x!), sumRows(tf, dy)],
   );
   return (x) => apply(x, matrix, bias);
 }

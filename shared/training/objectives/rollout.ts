@@ -1,6 +1,7 @@
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { withGradient } from '../../models/blocks/with-gradient.ts';
 import type { FieldModel } from '../../models/model.ts';
+import type { Objective } from '../problem.ts';
 
 /** Some trajectories on the engine. */
 export interface TrajectoryBatch {
@@ -83,6 +84,15 @@ export function rolloutLoss(
   const predictions = rollOut(tf, model, parameters, start, grid, time - window);
   const predicted = tf.reshape(tf.concat(predictions, 0), targets.shape);
   return tf.mul(tf.mean(tf.square(tf.sub(predicted, targets))), time - window);
+}
+
+/** `rolloutLoss` of the input `values` on the fixed coordinates `grid`. */
+export function rolloutObjective(model: FieldModel, window: number): Objective {
+  return {
+    parameters: model.parameters,
+    loss: (tf, parameters, { fixed, inputs }) =>
+      rolloutLoss(tf, model, parameters, window, { values: inputs.values!, grid: fixed.grid! }),
+  };
 }
 
 /** The roll-out without gradients: `[batch, ...space, steps, channels]`. */

@@ -10,9 +10,10 @@ import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { pdeMetrics } from '../metrics/registry.ts';
 import { buildOptimizer } from '../optimizers/registry.ts';
 import { predictAll } from '../predict.ts';
-import { stepsPerEpoch, trainEpoch } from '../train-epoch.ts';
+import { trainEpoch } from '../train-epoch.ts';
 import type { Workload, WorkloadPlan } from '../workload.ts';
 import { framesAfter } from './frames.ts';
+import { trajectoryProblem } from './trajectory-problem.ts';
 
 /** A plan that an engine makes a workload of. */
 export interface TrajectoryPlan extends WorkloadPlan {
@@ -39,10 +40,9 @@ export function planTrajectories(options: {
   const model = buildModel(options.model, { kind: data.kind, space, channels, window });
   const { parameters, layers } = model;
   const optimizer = buildOptimizer(settings.optimizer, parameters);
-  const curve = learningRateCurve(settings.schedule, {
-    stepsPerEpoch: stepsPerEpoch(training.shape[0]!, batchSize),
-    epochs,
-  });
+  const shared = { model, window, rolloutSteps };
+  const problem = trajectoryProblem({ ...shared, data: training, batchSize, accumulate, seed });
+  const curve = learningRateCurve(settings.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const weights = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const plan: WorkloadPlan = {
     parameters,
@@ -59,22 +59,18 @@ export function planTrajectories(options: {
   };
   const on = (engine: Engine): Workload => {
     const targets = framesAfter(validation, window);
-    const shared = { engine, model, window, rolloutSteps };
     return {
       ...plan,
       engine: engine.version,
       initialise: () => model.initialise(randomFor(seed, 'initialise')),
       train: (epoch, values, state, rates, onStep) =>
         trainEpoch({
-          ...shared,
-          batchSize,
-          accumulate,
-          clipNorm,
+          engine,
+          problem,
           optimizer,
+          clipNorm,
           parameters: values,
           state,
-          data: training,
-          seed,
           epoch,
           baseRate: (step) => settings.learningRate * curve(step),
           weightDecay: settings.weightDecay,
@@ -84,6 +80,7 @@ export function planTrajectories(options: {
       async evaluate(values) {
         const predicted = await predictAll({
           ...shared,
+          engine,
           batchSize: microBatchSize(batchSize, accumulate),
           parameters: values,
           data: validation,

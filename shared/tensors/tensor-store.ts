@@ -1,6 +1,6 @@
-import type { RowReader } from '../tensors/row-reader.ts';
-import type { SafetensorsEntry, SafetensorsFile } from '../tensors/safetensors.ts';
-import type { WeightTensor } from '../tensors/tensor.ts';
+import type { RowReader } from './row-reader.ts';
+import type { SafetensorsEntry, SafetensorsFile } from './safetensors.ts';
+import type { WeightTensor } from './tensor.ts';
 
 /** The tensors of one file or of several shards, under one set of names. */
 export interface TensorStore {

@@ -2,12 +2,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TransientError, UserError } from '../core/errors.ts';
+import { readJsonFile } from '../core/json-file.ts';
 import { didYouMean } from '../core/suggest.ts';
-import { fileSource } from '../tensors/byte-source.ts';
-import type { RowReader } from '../tensors/row-reader.ts';
-import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
-import type { WeightTensor } from '../tensors/tensor.ts';
-import { readJsonFile } from './json-file.ts';
+import { fileSource } from './byte-source.ts';
+import type { RowReader } from './row-reader.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import type { WeightTensor } from './tensor.ts';
 import { rowsOfTensor, type TensorStore } from './tensor-store.ts';
 
 const indexSuffix = '.safetensors.index.json';

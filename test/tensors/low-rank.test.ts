@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
+import { addProduct, productCore } from '../../shared/tensors/low-rank.ts';
 import { openSafetensors } from '../../shared/tensors/safetensors.ts';
-import { addProduct, productCore } from '../../shared/weights/low-rank.ts';
 import { openWeights } from '../../shared/weights/open-weights.ts';
 import { fixturePath } from '../support/fixtures.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
-import { messageOf, UserError } from '../core/errors.ts';
+import { messageOf, UserError } from './errors.ts';
 
 /**
  * A JSON file of another tool, checked for what is needed of it.

@@ -1,4 +1,4 @@
-import type { WeightTensor } from '../tensors/tensor.ts';
+import type { WeightTensor } from './tensor.ts';
 
 /**
  * A small matrix with the same non-zero singular values as B A, for A `[r, in]` and B `[out, r]`: with the thin QR

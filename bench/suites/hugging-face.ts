@@ -1,0 +1,212 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomFor } from '../../shared/core/random.ts';
+import { type Engine, runOnce } from '../../shared/engines/engine.ts';
+import { openEngine } from '../../shared/engines/open-engine.ts';
+import { noDropout } from '../../shared/models/dropout.ts';
+import { adapterFiles } from '../../shared/models/hugging-face/adapter.ts';
+import { labelsOf, modelOf } from '../../shared/models/hugging-face/config.ts';
+import { huggingFaceFiles, readHuggingFace } from '../../shared/models/hugging-face/folder.ts';
+import type { LanguageModel, LanguageTask } from '../../shared/models/language/model.ts';
+import { freshAdapter, newAdapterConfig, withLora } from '../../shared/models/lora.ts';
+import type { HostTensor, HostTensors, MixedTensors } from '../../shared/tensors/tensor.ts';
+import { type Peer, startReference } from '../peer.ts';
+import type { Result, Suite } from '../suite.ts';
+
+interface Question {
+  readonly folder: string;
+  readonly adapter?: string;
+  readonly task: LanguageTask;
+  readonly inputIds: readonly (readonly number[])[];
+  readonly attentionMask: readonly (readonly number[])[];
+}
+
+interface Answer {
+  readonly differences: readonly string[];
+  readonly className: string;
+  readonly dtype: string;
+  readonly logits: readonly number[];
+}
+
+const common = { vocab_size: 101, max_position_embeddings: 40, pad_token_id: 1, initializer_range: 0.2 };
+const sizes = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 48 };
+const bert = { ...common, ...sizes, type_vocab_size: 2, layer_norm_eps: 1e-5 };
+const distilbert = { ...common, dim: 32, n_layers: 2, n_heads: 4, hidden_dim: 48, sinusoidal_pos_embds: true };
+const gpt2 = { ...common, n_embd: 32, n_layer: 2, n_head: 4, n_positions: 40 };
+const llama = { ...common, ...sizes, num_key_value_heads: 2, tie_word_embeddings: false };
+const stretched = {
+  rope_type: 'llama3',
+  rope_theta: 500,
+  factor: 8,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 16,
+};
+
+const cases: readonly (readonly [type: string, task: LanguageTask, settings: Readonly<Record<string, unknown>>])[] = [
+  ['bert', 'classification', bert],
+  ['bert', 'masked-lm', bert],
+  ['roberta', 'classification', bert],
+  ['roberta', 'masked-lm', bert],
+  ['camembert', 'classification', bert],
+  ['xlm-roberta', 'masked-lm', bert],
+  ['electra', 'classification', { ...bert, embedding_size: 16 }],
+  ['electra', 'masked-lm', { ...bert, embedding_size: 16 }],
+  ['distilbert', 'classification', distilbert],
+  ['distilbert', 'masked-lm', distilbert],
+  ['gpt2', 'causal-lm', gpt2],
+  ['llama', 'causal-lm', { ...llama, rope_parameters: stretched }],
+  ['mistral', 'causal-lm', llama],
+  ['qwen2', 'causal-lm', { ...llama, tie_word_embeddings: true, rope_theta: 500 }],
+];
+
+/** Three texts, two of them padded. */
+const [lengths, tokens] = [[12, 9, 4], 12];
+
+function texts(): Pick<Question, 'inputIds' | 'attentionMask'> {
+  const random = randomFor(1, 'texts');
+  const rows = <Value>(value: (isToken: boolean) => Value) =>
+    lengths.map((length) => Array.from({ length: tokens }, (_, at) => value(at < length)));
+  return {
+    inputIds: rows((isToken) => (isToken ? 2 + random.integer(99) : 1)),
+    attentionMask: rows((isToken) => (isToken ? 1 : 0)),
+  };
+}
+
+/** Logits of our model for the texts. */
+async function logitsOf(
+  engine: Engine,
+  model: LanguageModel,
+  parameters: HostTensors,
+  asked: ReturnType<typeof texts>,
+) {
+  const whole = (rows: readonly (readonly number[])[]) => ({
+    shape: [lengths.length, tokens],
+    data: Int32Array.from(rows.flat()),
+  });
+  const inputs: MixedTensors = new Map<string, HostTensor<Float32Array | Int32Array>>([
+    ...parameters,
+    ['/inputIds', whole(asked.inputIds)],
+    ['/attentionMask', whole(asked.attentionMask)],
+  ]);
+  const results = await runOnce(
+    engine,
+    (tf, { inputs: { '/inputIds': inputIds, '/attentionMask': attentionMask, ...values } }) => ({
+      results: {
+        logits: model.forward(tf, values, { inputIds: inputIds!, attentionMask: attentionMask! }, noDropout),
+      },
+    }),
+    inputs,
+  );
+  return results.get('logits')!.data;
+}
+
+/** The largest difference of logits, those of padding left out. */
+function furthest(ours: Float32Array, { logits, differences, className, dtype }: Answer, task: LanguageTask): number {
+  if (differences.length > 0) throw new Error(`${className} finds other weights: ${differences.join('; ')}`);
+  if (dtype !== 'torch.float32' || logits.length !== ours.length) {
+    throw new Error(`${className} gives ${logits.length} logits in ${dtype}, not ${ours.length} in float32`);
+  }
+  const each = ours.length / (task === 'classification' ? lengths.length : lengths.length * tokens);
+  const isCompared = (at: number) => {
+    const place = Math.floor(at / each);
+    return task === 'classification' || place % tokens < lengths[Math.floor(place / tokens)]!;
+  };
+  return ours.reduce((most, value, at) => (isCompared(at) ? Math.max(most, Math.abs(value - logits[at]!)) : most), 0);
+}
+
+async function write(folder: string, files: ReadonlyMap<string, string | Uint8Array>): Promise<void> {
+  await mkdir(folder);
+  for (const [name, content] of files) await writeFile(join(folder, name), content);
+}
+
+/** A model with every weight drawn, norms and biases too, written, and read here and there. */
+async function compare(
+  engine: Engine,
+  peer: Peer<Question, Answer>,
+  base: string,
+  [type, task, settings]: (typeof cases)[number],
+): Promise<Result> {
+  const config = { model_type: type, ...settings };
+  const labels = labelsOf({ ...config, num_labels: 3 });
+  const configured = modelOf(config, task, labels, type);
+  const random = randomFor(1, 'weights', type, task);
+  const parameters: HostTensors = new Map(
+    [...configured.model.initialise(random)].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: data.map((value) => value + 0.1 * random.normal()) },
+    ]),
+  );
+  const folder = join(base, `${type}-${task}`);
+  await write(folder, huggingFaceFiles({ ...configured, config, labels, others: new Map() }, parameters));
+  const { model, parameters: read } = await readHuggingFace(folder, { task, random });
+  const asked = texts();
+  const ours = await logitsOf(engine, model, read, asked);
+  const answer = await peer.ask({ folder, task, ...asked });
+  const difference = furthest(ours, answer, task);
+  if (!(difference < 1e-4)) throw new Error(`${type} for ${task}: logits are ${difference} apart`);
+  return { case: `${type} ${task}`, loadedAs: answer.className, logits: ours.length, largestDifference: difference };
+}
+
+const adapterSettings = { rank: 4, alpha: 6, dropout: 0.1, targets: 'all-linear' } as const;
+
+/** An adapter with every weight drawn on a model that was written before, and a head that is trained as a whole. */
+async function compareAdapter(
+  engine: Engine,
+  peer: Peer<Question, Answer>,
+  base: string,
+  [type, task, head]: (typeof adapterCases)[number],
+): Promise<Result> {
+  const folder = join(base, `${type}-${task}`);
+  const random = randomFor(1, 'adapter', type);
+  const { model, parameters } = await readHuggingFace(folder, { task, random });
+  const settings = { ...adapterSettings, rankStabilised: type === 'llama', alsoTrained: head };
+  const lora = withLora(model, newAdapterConfig(model, folder, settings));
+  const trained: HostTensors = new Map(
+    [...freshAdapter(lora, parameters, random)].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: data.map((value) => value + 0.1 * random.normal()) },
+    ]),
+  );
+  const adapter = `${folder}-adapter`;
+  await write(adapter, adapterFiles(lora, trained));
+  const asked = texts();
+  const ours = await logitsOf(engine, lora, new Map([...parameters, ...trained]), asked);
+  const answer = await peer.ask({ folder, adapter, task, ...asked });
+  const difference = furthest(ours, answer, task);
+  if (!(difference < 1e-4)) throw new Error(`${type} with an adapter: logits are ${difference} apart`);
+  return {
+    case: `${type} ${task}, LoRA`,
+    loadedAs: answer.className,
+    logits: ours.length,
+    largestDifference: difference,
+  };
+}
+
+const adapterCases = [
+  ['bert', 'classification', ['classifier']],
+  ['gpt2', 'causal-lm', []],
+  ['llama', 'causal-lm', []],
+] as const;
+
+/** Whether folders that are written load in `transformers`, and adapters in `peft`, with the same logits. */
+export const huggingFace: Suite = {
+  name: 'hugging-face',
+  onRequest: true,
+  async run({ engine: choice }) {
+    const [peer] = await startReference<Question, Answer>('hugging-face-reference.py');
+    if (!peer) return [];
+    const engine = await openEngine(choice);
+    const base = await mkdtemp(join(tmpdir(), 'tempbalance-'));
+    try {
+      const results: Result[] = [];
+      for (const each of cases) results.push(await compare(engine, peer, base, each));
+      for (const each of adapterCases) results.push(await compareAdapter(engine, peer, base, each));
+      return results;
+    } finally {
+      peer.close();
+      await rm(base, { recursive: true });
+    }
+  },
+};

@@ -1,0 +1,62 @@
+import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { numbersBelow } from './numbers.ts';
+
+/** Added to a score whose key must not be seen: far below any score, and far from overflow. */
+const unseen = -1e9;
+
+/** 1 where row <= column, `[size, size]`. */
+export function upperOnes(tf: TensorLibrary, size: number): Tensor {
+  const numbers = numbersBelow(tf, size);
+  return tf.cast(tf.lessEqual(tf.reshape(numbers, [size, 1]), numbers), 'float32');
+}
+
+/**
+ * What is added to the scores, made once for all blocks: `[batch, 1, 1, tokens]`, or `[batch, 1, tokens, tokens]` where
+ * tokens see only what came before.
+ * @param attentionMask `[batch, tokens]`, 1 for tokens and 0 for padding
+ */
+export function scoreMask(tf: TensorLibrary, attentionMask: Tensor, causal: boolean): Tensor {
+  const [batch, tokens] = attentionMask.shape as [number, number];
+  const seen = tf.reshape(tf.cast(attentionMask, 'float32'), [batch, 1, 1, tokens]);
+  const visible = causal ? tf.mul(seen, tf.reshape(tf.transpose(upperOnes(tf, tokens)), [1, 1, tokens, tokens])) : seen;
+  return tf.mul(tf.sub(1, visible), unseen);
+}
+
+export interface AttentionSizes {
+  readonly batch: number;
+  readonly tokens: number;
+  readonly heads: number;
+  /** As many as heads, or a divisor of it: then a key and value serve several heads in a row. */
+  readonly keyHeads: number;
+  readonly headSize: number;
+}
+
+/** `[batch * tokens, heads * size]` to `[batch, heads, tokens, size]`. */
+export function splitHeads(tf: TensorLibrary, x: Tensor, { batch, tokens, headSize }: AttentionSizes): Tensor {
+  return tf.transpose(tf.reshape(x, [batch, tokens, -1, headSize]), [0, 2, 1, 3]);
+}
+
+/**
+ * Scaled dot-product attention. Source: Vaswani et al. (NeurIPS 2017); shared keys: Ainslie et al., GQA (2023).
+ * @param query `[batch, heads, tokens, size]`; key and value `[batch, keyHeads, tokens, size]`
+ * @param mask of `scoreMask`
+ * @param drop applied to the weights `[batch, heads, tokens, tokens]`
+ * @returns `[batch * tokens, heads * size]`
+ */
+export function attend(
+  tf: TensorLibrary,
+  { query, key, value }: Readonly<Record<'query' | 'key' | 'value', Tensor>>,
+  mask: Tensor,
+  sizes: AttentionSizes,
+  drop: (weights: Tensor) => Tensor,
+): Tensor {
+  const { batch, tokens, heads, keyHeads, headSize } = sizes;
+  // Heads that share a key stand one below the other, as more rows of one product.
+  const rows = (heads / keyHeads) * tokens;
+  const scaled = tf.mul(query, 1 / Math.sqrt(headSize));
+  const scores = tf.matMul(tf.reshape(scaled, [batch, keyHeads, rows, headSize]), key, false, true);
+  const weights = drop(tf.softmax(tf.add(tf.reshape(scores, [batch, heads, tokens, tokens]), mask)));
+  const mixed = tf.matMul(tf.reshape(weights, [batch, keyHeads, rows, tokens]), value);
+  const perToken = tf.transpose(tf.reshape(mixed, [batch, heads, tokens, headSize]), [0, 2, 1, 3]);
+  return tf.reshape(perToken, [batch * tokens, heads * headSize]);
+}

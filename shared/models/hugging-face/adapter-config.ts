@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../core/errors.ts';
+import { readJsonFile } from '../../core/json-file.ts';
+
+/** What PEFT writes of a LoRA adapter, as far as it is understood here. */
+const adapterConfigSchema = z.looseObject({
+  peft_type: z.string(),
+  r: z.int().positive(),
+  lora_alpha: z.number(),
+  lora_dropout: z.number().min(0).lt(1).nullish(),
+  target_modules: z.union([z.array(z.string()), z.string()]).nullish(),
+  modules_to_save: z.array(z.string()).nullish(),
+  bias: z.string().nullish(),
+  use_rslora: z.boolean().nullish(),
+  use_dora: z.boolean().nullish(),
+  fan_in_fan_out: z.boolean().nullish(),
+  rank_pattern: z.record(z.string(), z.int().positive()).nullish(),
+  alpha_pattern: z.record(z.string(), z.number()).nullish(),
+  base_model_name_or_path: z.string().nullish(),
+});
+export type AdapterConfig = z.infer<typeof adapterConfigSchema>;
+
+export const adapterConfigFile = 'adapter_config.json';
+
+/** Before the names of modules in an adapter's file. */
+export const adapterPrefix = 'base_model.model.';
+
+/** @throws UserError when it is another kind of adapter than LoRA. */
+export async function readAdapterConfig(folder: string): Promise<AdapterConfig> {
+  const path = join(folder, adapterConfigFile);
+  const config = await readJsonFile(
+    path,
+    adapterConfigSchema,
+    'the configuration of a PEFT adapter with r and lora_alpha',
+  );
+  if (config.peft_type.toUpperCase() !== 'LORA' || config.use_dora) {
+    throw new UserError(
+      `is a ${config.use_dora ? 'DoRA' : config.peft_type} adapter; only LoRA adapters are supported`,
+      {
+        where: path,
+        remedy: 'Merge it into its base (`merge_and_unload` in PEFT) and save that.',
+      },
+    );
+  }
+  return config;
+}
+
+/** Rank of the update of a module, by its pattern or for all. */
+export function rankOf(module: string, config: AdapterConfig): number {
+  return special(module, config.rank_pattern) ?? config.r;
+}
+
+/** lora_alpha over the rank (or its root, for rank-stabilised adapters), with what a pattern says of this module. */
+export function scaleOf(module: string, storedRank: number, config: AdapterConfig): number {
+  const alpha = special(module, config.alpha_pattern) ?? config.lora_alpha;
+  const rank = special(module, config.rank_pattern) ?? storedRank;
+  return alpha / (config.use_rslora ? Math.sqrt(rank) : rank);
+}
+
+const special = (module: string, patterns: Record<string, number> | null | undefined) =>
+  Object.entries(patterns ?? {}).find(([pattern]) => endsIn(module, pattern))?.[1];
+
+/** Whether a module's name ends in what the pattern, a regular expression as in PEFT, stands for. */
+function endsIn(module: string, pattern: string): boolean {
+  try {
+    return new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(module);
+  } catch {
+    return module === pattern || module.endsWith(`.${pattern}`);
+  }
+}

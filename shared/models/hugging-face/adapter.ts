@@ -1,0 +1,52 @@
+import { openTensors } from '../../tensors/open-tensors.ts';
+import { encodeSafetensors } from '../../tensors/safetensors.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { LanguageModel } from '../language/model.ts';
+import { type LoraModel, withLora } from '../lora.ts';
+import { readWeights } from '../pretrained.ts';
+import { adapterConfigFile, adapterPrefix, readAdapterConfig } from './adapter-config.ts';
+
+/** A parameter's name in an adapter's file: what is saved as a whole has the prefix there too. */
+const storedName = (name: string) => (name.startsWith(adapterPrefix) ? name : adapterPrefix + name);
+
+/**
+ * Reads a LoRA adapter of PEFT's on this base.
+ * @returns the adapted model and the values of what it trains
+ * @throws UserError when it is another kind of adapter, or listing every tensor that doesn't fit the base
+ */
+export async function readAdapter(
+  folder: string,
+  base: LanguageModel,
+): Promise<{ model: LoraModel; parameters: HostTensors }> {
+  const model = withLora(base, await readAdapterConfig(folder));
+  const store = await openTensors(folder);
+  const known = new Map(model.parameters.map(({ name }) => [storedName(name), name]));
+  const stored = new Map(
+    store.names().map((original) => {
+      // PEFT once wrote the adapter's name into its tensors', and files without the prefix exist.
+      const current = storedName(original.replace(/(\.lora_[AB])\.[^.]+\.weight$/, '$1.weight'));
+      return [known.get(current) ?? original, original];
+    }),
+  );
+  const renamed = {
+    label: store.label,
+    names: () => [...stored.keys()],
+    entry: (name: string) => store.entry(stored.get(name)!),
+    read: (name: string) => store.read(stored.get(name)!),
+  };
+  const parameters = await readWeights(
+    renamed,
+    model.parameters,
+    'Give the model that the adapter was trained on, and check that adapter_config.json belongs to the weights.',
+  );
+  return { model, parameters };
+}
+
+/** The files of an adapter that PEFT loads, by name. */
+export function adapterFiles({ config, parameters }: LoraModel, values: HostTensors): Map<string, Uint8Array> {
+  const tensors = new Map(parameters.map(({ name }) => [storedName(name), values.get(name)!]));
+  return new Map([
+    [adapterConfigFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    ['adapter_model.safetensors', encodeSafetensors(tensors, { format: 'pt' })],
+  ]);
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { UserError } from '../../core/errors.ts';
+import { readJsonFile } from '../../core/json-file.ts';
+import type { LanguageModel, LanguageTask, WeightNames } from '../language/model.ts';
+import { languageFamily } from '../language/registry.ts';
+
+/** What every `config.json` has, as far as it is read; a family reads more. */
+const configSchema = z.looseObject({
+  model_type: z.string(),
+  architectures: z.array(z.string()).nullish(),
+  id2label: z.record(z.string(), z.string()).nullish(),
+  num_labels: z.int().positive().nullish(),
+});
+
+/** A configuration as it stands in the file. */
+export type HuggingFaceConfig = z.infer<typeof configSchema>;
+
+export const configFile = 'config.json';
+
+/** @throws UserError when the file is missing or names no kind of model. */
+export function readConfig(path: string): Promise<HuggingFaceConfig> {
+  return readJsonFile(path, configSchema, 'the configuration of a model with its model_type');
+}
+
+/** Labels in the order of their numbers; two without names where the configuration says nothing, as in `transformers`. */
+export function labelsOf({ id2label, num_labels: count }: HuggingFaceConfig): string[] {
+  if (!id2label) return Array.from({ length: count ?? 2 }, (_, index) => `LABEL_${index}`);
+  return Object.entries(id2label)
+    .sort(([a], [b]) => Number(a) - Number(b))
+    .map(([, label]) => label);
+}
+
+/** A model, and how its weights are named in files. */
+export interface ConfiguredModel {
+  readonly model: LanguageModel;
+  readonly names: WeightNames;
+  /** Class in `transformers`. */
+  readonly architecture: string;
+}
+
+/**
+ * The model that a configuration describes.
+ * @param where for messages
+ * @throws UserError when the kind of model, the task or a setting is not supported
+ */
+export function modelOf(
+  config: HuggingFaceConfig,
+  task: LanguageTask,
+  labels: readonly string[],
+  where: string,
+): ConfiguredModel {
+  const { family, architecture } = languageFamily(config.model_type, task, where);
+  const parsed = family.configSchema.safeParse(config);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    throw new UserError(`is not a ${config.model_type} that is supported:\n    ${lines.join('\n    ')}`, { where });
+  }
+  const settings = { task, labels: labels.length, modelType: config.model_type };
+  return { model: family.build(parsed.data, settings), names: family.names, architecture };
+}
+
+/** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */
+export function configAfter(
+  config: HuggingFaceConfig,
+  architecture: string,
+  labels: readonly string[] | undefined,
+): HuggingFaceConfig {
+  const { num_labels: _, ...kept } = config;
+  const floats = Object.fromEntries(
+    ['dtype', 'torch_dtype'].filter((key) => key in kept).map((key) => [key, 'float32']),
+  );
+  const named = labels && {
+    id2label: Object.fromEntries(labels.map((label, index) => [`${index}`, label])),
+    label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
+  };
+  return { ...kept, ...floats, ...named, architectures: [architecture] };
+}

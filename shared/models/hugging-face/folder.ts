@@ -1,0 +1,77 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Random } from '../../core/random.ts';
+import { openTensors } from '../../tensors/open-tensors.ts';
+import { encodeSafetensors } from '../../tensors/safetensors.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { LanguageTask } from '../language/model.ts';
+import {
+  type ConfiguredModel,
+  configAfter,
+  configFile,
+  type HuggingFaceConfig,
+  labelsOf,
+  modelOf,
+  readConfig,
+} from './config.ts';
+import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
+
+/** A model out of a folder, with what is needed to write one like it. */
+export interface HuggingFaceModel extends ConfiguredModel, LoadedWeights {
+  readonly config: HuggingFaceConfig;
+  /** Of a classifier, in the order of their numbers. */
+  readonly labels: readonly string[];
+  /** Tokenizer files and the like, by name. */
+  readonly others: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What a tokenizer and generation are set up by: copied as they are. */
+const otherFiles = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+  'sentencepiece.bpe.model',
+  'spiece.model',
+  'tokenizer.model',
+  'chat_template.jinja',
+  'generation_config.json',
+];
+
+/**
+ * Reads a model for a task from a folder of Hugging Face's: `config.json`, `model.safetensors` or its shards, tokenizer.
+ * @param options.labels of a classifier, where they are not those of the configuration; `random` draws a head that is missing
+ * @throws UserError when a file is missing, the kind of model is not supported, or weights don't fit, listing all that differ
+ */
+export async function readHuggingFace(
+  folder: string,
+  options: { task: LanguageTask; labels?: readonly string[]; random: Random },
+): Promise<HuggingFaceModel> {
+  const config = await readConfig(join(folder, configFile));
+  const labels = options.labels ?? labelsOf(config);
+  const configured = modelOf(config, options.task, labels, join(folder, configFile));
+  const { model, names } = configured;
+  const store = await openTensors(folder);
+  const weights = await readHuggingFaceWeights(store, model, names, () => model.initialise(options.random));
+  const present = new Set(await readdir(folder));
+  const others = new Map<string, Uint8Array>();
+  for (const name of otherFiles) if (present.has(name)) others.set(name, await readFile(join(folder, name)));
+  return { ...configured, ...weights, config, labels, others };
+}
+
+/** The files of a folder that `transformers` loads, by name. */
+export function huggingFaceFiles(
+  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'config' | 'labels' | 'others'>,
+  parameters: HostTensors,
+): Map<string, Uint8Array> {
+  const labels = from.model.task === 'classification' ? from.labels : undefined;
+  const config = configAfter(from.config, from.architecture, labels);
+  return new Map([
+    [configFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
+    ...from.others,
+  ]);
+}

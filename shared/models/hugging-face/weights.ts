@@ -1,0 +1,76 @@
+import { matchesName } from '../../core/name-pattern.ts';
+import type { ParameterSpec } from '../../tensors/layer.ts';
+import type { HostTensor, HostTensors } from '../../tensors/tensor.ts';
+import type { TensorStore } from '../../tensors/tensor-store.ts';
+import type { LanguageModel, WeightNames } from '../language/model.ts';
+import { readWeights, type StoredWeights } from '../pretrained.ts';
+
+/** How old checkpoints end the names of norms. */
+const oldEndings: readonly (readonly [old: string, name: string])[] = [
+  ['.gamma', '.weight'],
+  ['.beta', '.bias'],
+];
+
+/** The file's tensors by the names that the model has for them, less those that do no harm. */
+function renamed(store: TensorStore, specs: readonly ParameterSpec[], { prefix, ignored }: WeightNames): StoredWeights {
+  const needed = new Set(specs.map(({ name }) => name));
+  const stored = new Map<string, string>();
+  for (const original of store.names()) {
+    const ending = oldEndings.find(([old]) => original.endsWith(old));
+    const current = ending ? original.slice(0, -ending[0].length) + ending[1] : original;
+    const name = [current, prefix + current].find((each) => needed.has(each));
+    const isHarmless = ignored.some((pattern) =>
+      [current, prefix + current].some((each) => matchesName(pattern, each)),
+    );
+    if (name !== undefined) stored.set(name, original);
+    else if (!isHarmless) stored.set(original, original);
+  }
+  return {
+    label: store.label,
+    names: () => [...stored.keys()],
+    entry: (name) => store.entry(stored.get(name)!),
+    read: (name) => store.read(stored.get(name)!),
+  };
+}
+
+/** The head that a parameter belongs to: what stands before the first dot, or the pooler; undefined for all others. */
+function headOf(name: string, prefix: string): string | undefined {
+  if (name.startsWith(`${prefix}pooler.`)) return `${prefix}pooler`;
+  return name.startsWith(prefix) ? undefined : name.split('.')[0];
+}
+
+/** Parameters of heads of which the file has nothing. */
+function absentHeads(specs: readonly ParameterSpec[], present: ReadonlySet<string>, prefix: string): Set<string> {
+  const begun = new Set(specs.filter(({ name }) => present.has(name)).map(({ name }) => headOf(name, prefix)));
+  const absent = specs.filter(({ name }) => headOf(name, prefix) !== undefined && !begun.has(headOf(name, prefix)));
+  return new Set(absent.map(({ name }) => name));
+}
+
+export interface LoadedWeights {
+  readonly parameters: HostTensors;
+  /** Parameters of a head that the file has nothing of: drawn. */
+  readonly fresh: readonly string[];
+}
+
+/**
+ * The values of a model's parameters from a checkpoint of Hugging Face's. A head that it has nothing of is fresh.
+ * @param drawn the fresh values, asked for where they are needed
+ * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite
+ */
+export async function readHuggingFaceWeights(
+  store: TensorStore,
+  model: LanguageModel,
+  names: WeightNames,
+  drawn: () => HostTensors,
+): Promise<LoadedWeights> {
+  const file = renamed(store, model.parameters, names);
+  const fresh = absentHeads(model.parameters, new Set(file.names()), names.prefix);
+  const read = await readWeights(
+    file,
+    model.parameters.filter(({ name }) => !fresh.has(name)),
+    'Check that config.json and the weights belong together, and that task and labels are the ones you mean.',
+  );
+  const values = fresh.size > 0 ? drawn() : read;
+  const tensorOf = (name: string): HostTensor => (fresh.has(name) ? values : read).get(name)!;
+  return { parameters: new Map(model.parameters.map(({ name }) => [name, tensorOf(name)])), fresh: [...fresh] };
+}

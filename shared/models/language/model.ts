@@ -1,0 +1,98 @@
+import type { z } from 'zod';
+import type { Random } from '../../core/random.ts';
+import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import type { Layer, ParameterSpec } from '../../tensors/layer.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { Dropout, DropoutSite } from '../dropout.ts';
+
+/** What a language model is trained to do. */
+export const languageTasks = ['classification', 'causal-lm', 'masked-lm'] as const;
+export type LanguageTask = (typeof languageTasks)[number];
+
+/** Some texts on the engine. */
+export interface TokenBatch {
+  /** Numbers of tokens, `[batch, tokens]`. */
+  readonly inputIds: Tensor;
+  /** 1 for tokens, 0 for padding, `[batch, tokens]`. */
+  readonly attentionMask: Tensor;
+  /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Only BERT and ELECTRA look at it. */
+  readonly tokenTypeIds?: Tensor;
+}
+
+/** What an adapter adds to the output of a dense layer `module` on `x` `[rows, in]`; undefined where it adds nothing. */
+export type DenseUpdate = (x: Tensor, module: string) => Tensor | undefined;
+
+/** A dense layer of a model, on which an adapter can be put. */
+export interface DenseLayer {
+  /** Of the module, e.g. `bert.pooler.dense`. */
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Whether the weight is `[in, out]` instead of `[out, in]`. */
+  readonly inputsFirst?: boolean;
+  /** Whether it is applied to a row for each text instead of one for each token. */
+  readonly perText?: boolean;
+}
+
+/** A transformer and the head of a task. */
+export interface LanguageModel {
+  readonly task: LanguageTask;
+  /** What is trained. */
+  readonly parameters: readonly ParameterSpec[];
+  /** What `forward` needs besides and nothing changes: the base of an adapter. */
+  readonly frozen: readonly ParameterSpec[];
+  readonly layers: readonly Layer[];
+  readonly dense: readonly DenseLayer[];
+  /** Size of the vocabulary: numbers of tokens are smaller. */
+  readonly vocabulary: number;
+  /** Longest text, in tokens. */
+  readonly maxTokens: number;
+  /** The number that stands for padding, where the configuration names one. */
+  readonly padding: number | undefined;
+  /** Seeded values of every parameter, frozen ones included, as `transformers` draws them for a model without weights. */
+  initialise(random: Random): HostTensors;
+  /** Everywhere that elements are dropped in training on `batch` texts of `tokens` tokens. */
+  dropoutSites(batch: number, tokens: number): readonly DropoutSite[];
+  /**
+   * Logits `[batch, labels]` of a classifier, `[batch, tokens, vocabulary]` of the others. Pure: depends on nothing but its
+   * arguments.
+   * @param parameters trained and frozen ones
+   */
+  forward(
+    tf: TensorLibrary,
+    parameters: NamedTensors,
+    batch: TokenBatch,
+    dropout: Dropout,
+    update?: DenseUpdate,
+  ): Tensor;
+}
+
+/** What a model is built for besides its configuration. */
+export interface LanguageSettings {
+  readonly task: LanguageTask;
+  /** Labels of a classifier. */
+  readonly labels: number;
+  /** Hugging Face's name of the kind, e.g. `camembert`. */
+  readonly modelType: string;
+}
+
+/** How a family's weights are named in files. */
+export interface WeightNames {
+  /** Before the names of everything but heads; checkpoints of a model without a head lack it. */
+  readonly prefix: string;
+  /** Of tensors that are left out: of other tasks' heads, and what can be computed. */
+  readonly ignored: readonly string[];
+}
+
+/** A family of language models: one file, one line in the registry. */
+export interface LanguageFamily<Config = unknown> {
+  /** Hugging Face's names of kinds with this layout, with the prefix of their classes. */
+  readonly kinds: Readonly<Record<string, string>>;
+  /** The ends of the classes' names, by task. */
+  readonly heads: Readonly<Partial<Record<LanguageTask, string>>>;
+  readonly names: WeightNames;
+  /** What is read of `config.json`. */
+  readonly configSchema: z.ZodType<Config>;
+  /** @throws UserError when the configuration asks for what is not supported. */
+  build(config: Config, settings: LanguageSettings): LanguageModel;
+}

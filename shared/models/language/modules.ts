@@ -1,0 +1,132 @@
+import type { Random } from '../../core/random.ts';
+import type { Layer, ParameterSpec } from '../../tensors/layer.ts';
+import { elementCount, type HostTensor } from '../../tensors/tensor.ts';
+import type { DenseLayer } from './model.ts';
+
+interface Named {
+  /** Of the module, e.g. `bert.pooler.dense`. */
+  readonly name: string;
+}
+
+/** A table of rows. */
+interface Embedding extends Named {
+  readonly kind: 'embedding';
+  readonly rows: number;
+  readonly size: number;
+  /** The row of padding: zeros when fresh, and without gradient. */
+  readonly padding?: number;
+  /** Fresh values, where they are not drawn. */
+  readonly values?: () => Float32Array;
+}
+
+interface Dense extends DenseLayer {
+  readonly kind: 'dense';
+  readonly bias: boolean;
+  /** Standard deviation of a fresh weight, where it is not the model's. */
+  readonly deviation?: number;
+  /** A task's own layer, which is not analysed and trains at the base rate. */
+  readonly head?: boolean;
+}
+
+interface Norm extends Named {
+  readonly kind: 'norm';
+  readonly size: number;
+  readonly bias: boolean;
+}
+
+/** A bias by itself; its name is the tensor's. */
+interface Bias extends Named {
+  readonly kind: 'bias';
+  readonly size: number;
+}
+
+/** A part of a model that has parameters; models list theirs in the order in which they are applied. */
+export type Module = Embedding | Dense | Norm | Bias;
+
+export const embedding = (name: string, rows: number, size: number, more: Partial<Embedding> = {}): Module => ({
+  kind: 'embedding',
+  name,
+  rows,
+  size,
+  ...more,
+});
+export const denseModule = (name: string, inputs: number, outputs: number, more: Partial<Dense> = {}): Module => ({
+  kind: 'dense',
+  name,
+  inputs,
+  outputs,
+  bias: true,
+  ...more,
+});
+export const norm = (name: string, size: number, bias = true): Module => ({ kind: 'norm', name, size, bias });
+export const biasModule = (name: string, size: number): Module => ({ kind: 'bias', name, size });
+
+const blockOf = (name: string) => /\.\d+\./.exec(name)?.[0];
+
+/** The layer that each module follows: a dense layer itself, a norm in a block the layer before it there, or else its first. */
+function followed(modules: readonly Module[]): (string | undefined)[] {
+  const analysed = modules.map((module) => (module.kind === 'dense' && !module.head ? module.name : undefined));
+  return modules.map((module, index) => {
+    const block = blockOf(module.name);
+    if (module.kind !== 'norm' || block === undefined) return analysed[index];
+    const inBlock = (name: string | undefined) => name !== undefined && blockOf(name) === block;
+    return analysed.slice(0, index).findLast(inBlock) ?? analysed.find(inBlock);
+  });
+}
+
+/** The dense layers, as an adapter sees them. */
+export function denseLayersOf(modules: readonly Module[]): DenseLayer[] {
+  return modules.flatMap((module) => (module.kind === 'dense' ? [module] : []));
+}
+
+/** Every dense layer but a task's own. */
+export function layersOf(modules: readonly Module[]): Layer[] {
+  return modules.flatMap((module): Layer[] =>
+    module.kind === 'dense' && !module.head
+      ? [{ name: module.name, kind: 'linear', weights: [`${module.name}.weight`] }]
+      : [],
+  );
+}
+
+/** Biases and norms don't decay, tables and matrices do. */
+export function parametersOf(modules: readonly Module[]): ParameterSpec[] {
+  const layers = followed(modules);
+  return modules.flatMap((module, index): ParameterSpec[] => {
+    const layer = layers[index];
+    const spec = (name: string, shape: number[], decay: boolean): ParameterSpec =>
+      layer === undefined ? { name, shape, decay } : { name, shape, decay, layer };
+    const { kind, name } = module;
+    if (kind === 'bias') return [spec(name, [module.size], false)];
+    if (kind === 'embedding') return [spec(`${name}.weight`, [module.rows, module.size], true)];
+    const outputs = kind === 'norm' ? module.size : module.outputs;
+    const bias = module.bias ? [spec(`${name}.bias`, [outputs], false)] : [];
+    if (kind === 'norm') return [spec(`${name}.weight`, [outputs], false), ...bias];
+    const shape = module.inputsFirst ? [module.inputs, outputs] : [outputs, module.inputs];
+    return [spec(`${name}.weight`, shape, true), ...bias];
+  });
+}
+
+/**
+ * Fresh values as Hugging Face's `transformers` draws them: tables and matrices normal, biases 0, norms 1, rows of padding 0.
+ * @param deviation the configuration's `initializer_range`
+ */
+export function initialValues(modules: readonly Module[], deviation: number, random: Random): Map<string, HostTensor> {
+  return new Map(
+    modules.flatMap((module) =>
+      parametersOf([module]).map(({ name, shape, decay }): [string, HostTensor] => {
+        const length = elementCount(shape);
+        if (!decay) {
+          const isScale = module.kind === 'norm' && name.endsWith('.weight');
+          return [name, { shape, data: new Float32Array(length).fill(isScale ? 1 : 0) }];
+        }
+        if (module.kind === 'embedding' && module.values) return [name, { shape, data: module.values() }];
+        const spread = module.kind === 'dense' ? (module.deviation ?? deviation) : deviation;
+        const data = Float32Array.from({ length }, () => spread * random.normal());
+        if (module.kind === 'embedding' && module.padding !== undefined) {
+          data.fill(0, module.padding * module.size, (module.padding + 1) * module.size);
+        }
+        return [name, { shape, data }];
+      }),
+    ),
+  );
+}

@@ -1,0 +1,65 @@
+import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { type DenseLayout, dense } from '../blocks/dense.ts';
+import { layerNorm, rmsNorm } from '../blocks/norm.ts';
+import type { Dropout, DropoutSite } from '../dropout.ts';
+import type { DenseUpdate, TokenBatch } from './model.ts';
+
+/** One forward pass: its batch, and layers by their names. */
+export interface Pass {
+  readonly tf: TensorLibrary;
+  readonly batch: number;
+  readonly tokens: number;
+  readonly given: TokenBatch;
+  readonly drop: Dropout;
+  readonly parameter: (name: string) => Tensor;
+  readonly dense: (x: Tensor, name: string, layout?: DenseLayout) => Tensor;
+  readonly layerNorm: (x: Tensor, name: string, epsilon: number) => Tensor;
+  readonly rmsNorm: (x: Tensor, name: string, epsilon: number) => Tensor;
+}
+
+/** A place where elements are dropped; none where the rate is 0. */
+export function site(name: string, shape: readonly number[], rate: number): DropoutSite[] {
+  return rate === 0 ? [] : [{ name, shape, rate }];
+}
+
+export function beginPass(
+  tf: TensorLibrary,
+  parameters: NamedTensors,
+  given: TokenBatch,
+  drop: Dropout,
+  update: DenseUpdate | undefined,
+): Pass {
+  const [batch, tokens] = given.inputIds.shape as [number, number];
+  const parameter = (name: string): Tensor => {
+    const tensor = parameters[name];
+    if (!tensor) throw new Error(`the model was given no parameter ${name}`);
+    return tensor;
+  };
+  return {
+    tf,
+    batch,
+    tokens,
+    given,
+    drop,
+    parameter,
+    dense(x, name, layout) {
+      const plain = dense(tf, x, parameter(`${name}.weight`), parameters[`${name}.bias`], layout);
+      const more = update?.(x, name);
+      return more ? tf.add(plain, more) : plain;
+    },
+    layerNorm: (x, name, epsilon) => layerNorm(tf, x, parameter(`${name}.weight`), parameter(`${name}.bias`), epsilon),
+    rmsNorm: (x, name, epsilon) => rmsNorm(tf, x, parameter(`${name}.weight`), epsilon),
+  };
+}
+
+/** Numbers as one list, int32. */
+export function flatNumbers(tf: TensorLibrary, numbers: Tensor): Tensor {
+  return tf.reshape(tf.cast(numbers, 'int32'), [-1]);
+}
+
+/** Scores of every word of the vocabulary by the table of tokens, `[batch, tokens, vocabulary]`. */
+export function scoreWords(pass: Pass, hidden: Tensor, table: string, bias?: string): Tensor {
+  const { tf, batch, tokens, parameter } = pass;
+  const scores = dense(tf, hidden, parameter(table), bias === undefined ? undefined : parameter(bias));
+  return tf.reshape(scores, [batch, tokens, -1]);
+}

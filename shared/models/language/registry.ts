@@ -1,0 +1,44 @@
+import { UserError } from '../../core/errors.ts';
+import { bert } from './bert.ts';
+import { distilbert } from './distilbert.ts';
+import { electra } from './electra.ts';
+import { gpt2 } from './gpt2.ts';
+import { llama } from './llama.ts';
+import type { LanguageFamily, LanguageTask } from './model.ts';
+import { roberta } from './roberta.ts';
+
+/** Every family of language models: one line each. */
+const languageFamilies: readonly LanguageFamily[] = [bert, roberta, distilbert, electra, gpt2, llama];
+
+/** The families with a head for this task, by kind of model, as a list for messages. */
+function kindsWith(task: LanguageTask): string {
+  const families = languageFamilies.filter(({ heads }) => task in heads);
+  return families.flatMap(({ kinds }) => Object.keys(kinds)).join(', ');
+}
+
+/**
+ * The family of a kind of model that Hugging Face names so, and the class that it has for the task.
+ * @param where for messages
+ * @throws UserError when the kind or the task is not supported, with those that are
+ */
+export function languageFamily(
+  modelType: string,
+  task: LanguageTask,
+  where: string,
+): { family: LanguageFamily; architecture: string } {
+  const family = languageFamilies.find(({ kinds }) => Object.hasOwn(kinds, modelType));
+  if (!family) {
+    throw new UserError(`models of type "${modelType}" are not supported`, {
+      where,
+      remedy: `For ${task}, take one of: ${kindsWith(task)}.`,
+    });
+  }
+  const head = family.heads[task];
+  if (head === undefined) {
+    throw new UserError(`"${modelType}" has no head for ${task}`, {
+      where,
+      remedy: `It can do ${Object.keys(family.heads).join(', ')}; for ${task}, take one of: ${kindsWith(task)}.`,
+    });
+  }
+  return { family, architecture: `${family.kinds[modelType]}${head}` };
+}

@@ -1,0 +1,191 @@
+/** Low-rank adapters by the conventions of PEFT. Source: Hu et al., LoRA (ICLR 2022). */
+import { UserError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import type { ParameterSpec } from '../tensors/layer.ts';
+import { addProduct, productCore } from '../tensors/low-rank.ts';
+import type { HostTensor, HostTensors, WeightTensor } from '../tensors/tensor.ts';
+import { dense } from './blocks/dense.ts';
+import { type AdapterConfig, adapterPrefix, rankOf, scaleOf } from './hugging-face/adapter-config.ts';
+import type { DenseLayer, LanguageModel } from './language/model.ts';
+import { site } from './language/pass.ts';
+
+/** An update scale * B A of a dense layer's weight: names of A `[rank, in]` and B `[out, rank]`. */
+interface Update {
+  readonly layer: DenseLayer;
+  readonly a: string;
+  readonly b: string;
+  readonly rank: number;
+  readonly scale: number;
+}
+
+/** A model whose base is frozen. */
+export interface LoraModel extends LanguageModel {
+  readonly base: LanguageModel;
+  readonly config: AdapterConfig;
+  readonly updates: readonly Update[];
+}
+
+/** What of an adapter can be chosen. */
+export interface LoraSettings {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  /** Ends of the names of layers that are adapted, or `all-linear`. */
+  readonly targets: readonly string[] | 'all-linear';
+  /** Whether the update is scaled by alpha over the root of the rank. */
+  readonly rankStabilised: boolean;
+  /** Modules that are trained as a whole besides, such as a fresh head. */
+  readonly alsoTrained: readonly string[];
+}
+
+const taskTypes = { classification: 'SEQ_CLS', 'causal-lm': 'CAUSAL_LM', 'masked-lm': undefined } as const;
+
+/** The configuration of a new adapter, as PEFT writes it. */
+export function newAdapterConfig(base: LanguageModel, baseName: string, settings: LoraSettings): AdapterConfig {
+  const { targets, alsoTrained } = settings;
+  const config: AdapterConfig = {
+    peft_type: 'LORA',
+    ...(taskTypes[base.task] ? { task_type: taskTypes[base.task] } : {}),
+    base_model_name_or_path: baseName,
+    r: settings.rank,
+    lora_alpha: settings.alpha,
+    lora_dropout: settings.dropout,
+    target_modules: targets === 'all-linear' ? targets : [...targets],
+    modules_to_save: alsoTrained.length > 0 ? [...alsoTrained] : null,
+    use_rslora: settings.rankStabilised,
+    bias: 'none',
+    inference_mode: true,
+  };
+  const adapted = targetsOf(base, config);
+  return {
+    ...config,
+    target_modules: targets === 'all-linear' ? adapted.map(({ name }) => name) : [...targets],
+    fan_in_fan_out: adapted.some(({ inputsFirst }) => inputsFirst),
+  };
+}
+
+const isWithin = (name: string, module: string) => `.${name}.`.includes(`.${module}.`);
+
+/** Whether a module is trained as a whole. */
+const isSaved = (name: string, { modules_to_save: saved }: AdapterConfig) =>
+  (saved ?? []).some((module) => isWithin(name, module));
+
+/** The layers that an adapter changes. @throws UserError when there is none. */
+function targetsOf(base: LanguageModel, config: AdapterConfig): DenseLayer[] {
+  const { target_modules: targets } = config;
+  const analysed = new Set(base.layers.map(({ name }) => name));
+  const isTarget = (name: string): boolean => {
+    if (targets === 'all-linear') return analysed.has(name) && name !== 'lm_head';
+    if (typeof targets === 'string') return new RegExp(`^(?:${targets})$`).test(name);
+    return (targets ?? []).some((target) => name === target || name.endsWith(`.${target}`));
+  };
+  const found = base.dense.filter(({ name }) => isTarget(name) && !isSaved(name, config));
+  if (found.length > 0) return found;
+  const ends = [...new Set(base.dense.map(({ name }) => name.replace(/^.*\.\d+\./, '')))];
+  throw new UserError(`no dense layer is a target of the adapter: ${[targets ?? 'no target'].flat().join(', ')}`, {
+    remedy: `Name some of: ${ends.join(', ')}.`,
+  });
+}
+
+/**
+ * The model with an adapter on some of its dense layers: only the adapter, and modules that it saves as a whole, are trained.
+ * @throws UserError when no layer is a target, or the adapter has what is not supported
+ */
+export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel {
+  if ((config.bias ?? 'none') !== 'none') {
+    throw new UserError(`adapters that train biases (bias: ${config.bias}) are not supported`, {
+      remedy: 'Set bias to none.',
+    });
+  }
+  const updates = targetsOf(base, config).map((layer): Update => {
+    const { name } = layer;
+    const rank = rankOf(name, config);
+    const factor = (letter: string) => `${adapterPrefix}${name}.lora_${letter}.weight`;
+    return { layer, a: factor('A'), b: factor('B'), rank, scale: scaleOf(name, rank, config) };
+  });
+  const isTrained = ({ name }: ParameterSpec) => isSaved(name, config);
+  const rate = config.lora_dropout ?? 0;
+  const dropoutName = ({ layer }: Update) => `${layer.name}.lora_dropout`;
+  const byModule = new Map(updates.map((update) => [update.layer.name, update]));
+  return {
+    ...base,
+    base,
+    config,
+    updates,
+    parameters: [
+      ...updates.flatMap(({ layer: { name, inputs, outputs }, a, b, rank }): ParameterSpec[] => [
+        { name: a, shape: [rank, inputs], decay: true, layer: name },
+        { name: b, shape: [outputs, rank], decay: true, layer: name },
+      ]),
+      ...base.parameters.filter(isTrained),
+    ],
+    frozen: base.parameters.filter((spec) => !isTrained(spec)),
+    layers: base.layers.filter(({ name }) => byModule.has(name)),
+    initialise: (random) => new Map([...base.initialise(random), ...freshFactors(updates, random)]),
+    dropoutSites: (batch, tokens) => [
+      ...base.dropoutSites(batch, tokens),
+      ...updates.flatMap((update) => {
+        const { inputs, perText } = update.layer;
+        return site(dropoutName(update), [perText ? batch : batch * tokens, inputs], rate);
+      }),
+    ],
+    forward: (tf, parameters, given, dropout) =>
+      base.forward(tf, parameters, given, dropout, (x, module) => {
+        const update = byModule.get(module);
+        if (!update) return undefined;
+        const inner = dense(tf, dropout(x, dropoutName(update)), parameters[update.a]!);
+        return dense(tf, tf.mul(inner, update.scale), parameters[update.b]!);
+      }),
+  };
+}
+
+/** A uniform in +-1 / sqrt(in) (Kaiming uniform with a = sqrt 5), B zero: the model begins as its base. */
+function freshFactors(updates: readonly Update[], random: Random): Map<string, HostTensor> {
+  return new Map(
+    updates.flatMap(({ layer: { inputs, outputs }, a, b, rank }): [string, HostTensor][] => {
+      const bound = 1 / Math.sqrt(inputs);
+      const data = Float32Array.from({ length: rank * inputs }, () => (2 * random.uniform() - 1) * bound);
+      return [
+        [a, { shape: [rank, inputs], data }],
+        [b, { shape: [outputs, rank], data: new Float32Array(outputs * rank) }],
+      ];
+    }),
+  );
+}
+
+/** Fresh values of what is trained: factors, and modules saved as a whole as they are in the base. */
+export function freshAdapter({ parameters, updates }: LoraModel, base: HostTensors, random: Random): HostTensors {
+  const factors = freshFactors(updates, random);
+  return new Map(parameters.map(({ name }) => [name, factors.get(name) ?? base.get(name)!]));
+}
+
+/**
+ * The matrix that a layer's spectrum is taken of, by the name of its weight: W + scale * B A, or a small one with the singular
+ * values of B A alone.
+ */
+export function adaptedWeights(
+  { updates }: LoraModel,
+  values: HostTensors,
+  matrix: 'W + scale * BA' | 'BA',
+): Map<string, WeightTensor<Float64Array>> {
+  return new Map(
+    updates.map(({ layer, a, b, scale }) => {
+      const name = `${layer.name}.weight`;
+      const [first, second] = [values.get(a)!, values.get(b)!];
+      if (matrix === 'BA') return [name, productCore(first, second)];
+      const update = { scale, transposed: layer.inputsFirst ?? false };
+      return [name, addProduct(values.get(name)!, first, second, update)];
+    }),
+  );
+}
+
+/** The base's parameters with the adapter's updates in them. */
+export function mergeAdapter(model: LoraModel, values: HostTensors): HostTensors {
+  const merged = adaptedWeights(model, values, 'W + scale * BA');
+  return new Map(
+    model.base.parameters.map(({ name }): [string, HostTensor] => {
+      const weight = merged.get(name);
+      return [name, weight ? { shape: weight.shape, data: Float32Array.from(weight.data) } : values.get(name)!];
+    }),
+  );
+}

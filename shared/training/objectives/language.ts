@@ -1,0 +1,62 @@
+import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { crossEntropy, ignoredLabel } from '../../models/blocks/cross-entropy.ts';
+import { type Dropout, maskedDropout } from '../../models/dropout.ts';
+import type { LanguageModel, TokenBatch } from '../../models/language/model.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { Objective } from '../problem.ts';
+
+/** Texts with what is to be found out about them. */
+export interface LabelledBatch extends TokenBatch {
+  /** `[batch]` for a classifier; else `[batch, tokens]` the words themselves, -100 where none is counted. */
+  readonly labels: Tensor;
+}
+
+/**
+ * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token.
+ * @param parameters trained and frozen ones
+ */
+export function languageLoss(
+  tf: TensorLibrary,
+  model: LanguageModel,
+  parameters: NamedTensors,
+  batch: LabelledBatch,
+  dropout: Dropout,
+): Tensor {
+  const logits = model.forward(tf, parameters, batch, dropout);
+  const labels = tf.cast(batch.labels, 'int32');
+  const wanted = model.task === 'causal-lm' ? wordsAfter(tf, labels) : labels;
+  return crossEntropy(tf, tf.reshape(logits, [-1, logits.shape.at(-1)!]), tf.reshape(wanted, [-1]));
+}
+
+/** The label of the next token at every token, none at the last. */
+function wordsAfter(tf: TensorLibrary, labels: Tensor): Tensor {
+  const [batch, tokens] = labels.shape as [number, number];
+  const later = tf.slice(labels, [0, 1], [batch, tokens - 1]);
+  return tf.concat([later, tf.fill([batch, 1], ignoredLabel, 'int32')], 1);
+}
+
+const maskPrefix = 'dropout/';
+
+/** Dropout masks as inputs of the objective. */
+export const maskInputs = (masks: HostTensors): HostTensors =>
+  new Map([...masks].map(([site, mask]) => [maskPrefix + site, mask]));
+
+/**
+ * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, and the masks
+ * of `maskInputs`; what is fixed are the model's frozen tensors, by name.
+ */
+export function languageObjective(model: LanguageModel): Objective {
+  return {
+    parameters: model.parameters,
+    loss(tf, parameters, { fixed, inputs }) {
+      const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
+      const batch = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels! };
+      const masks = Object.entries(inputs)
+        .filter(([name]) => name.startsWith(maskPrefix))
+        .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
+      const dropout = maskedDropout(tf, Object.fromEntries(masks));
+      const typed = tokenTypeIds ? { ...batch, tokenTypeIds } : batch;
+      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropout);
+    },
+  };
+}

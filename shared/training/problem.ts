@@ -1,0 +1,31 @@
+import type { NamedTensors, StepTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
+import type { ParameterSpec } from '../tensors/layer.ts';
+import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
+
+/** What parameters are fitted to. Hold on to it: an engine that compiles steps compiles those of one objective once. */
+export interface Objective {
+  /** What is trained. */
+  readonly parameters: readonly ParameterSpec[];
+  /** Mean loss of a batch, a scalar. Pure: depends on nothing but its arguments. */
+  loss(tf: TensorLibrary, parameters: NamedTensors, given: Pick<StepTensors, 'fixed' | 'inputs'>): Tensor;
+}
+
+/** Samples that are computed at a time. */
+export interface BatchPart {
+  /** What its loss is the mean of, counted: samples, or words. */
+  readonly count: number;
+  /** The inputs of the objective. */
+  inputs(): MixedTensors;
+}
+
+/** An objective and the data that it is minimised on. */
+export interface Problem {
+  readonly objective: Objective;
+  readonly fixed: HostTensors;
+  /** Whether a batch may be computed in several parts, one after the other. */
+  readonly inParts: boolean;
+  /** Optimizer steps in an epoch, the same in every one. */
+  readonly stepsPerEpoch: number;
+  /** The batch of each step of an epoch (1-based), in its parts. Depends on nothing but the problem and the epoch. */
+  batches(epoch: number): readonly (readonly BatchPart[])[];
+}
