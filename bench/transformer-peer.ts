@@ -6,7 +6,7 @@ import { readHuggingFace } from '../shared/models/hugging-face/folder.ts';
 import type { HostTensor } from '../shared/tensors/tensor.ts';
 import { dropoutMasks } from '../shared/training/dropout-masks.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
-import { joined, languageStep, maskInputs, scalarNames } from '../shared/training/training-step.ts';
+import { joined, languageSteps, maskInputs, scalarNames } from '../shared/training/training-step.ts';
 import type { Cost } from './peer.ts';
 
 /** A classifier in a folder, and the texts of every step. */
@@ -45,7 +45,7 @@ async function prepare({ folder, inputIds, labels, learningRate, weightDecay }: 
         [scalarNames.weightDecay(name), scalar(weightDecay)],
       ]),
     ]);
-  const loop = await engine.loop(languageStep(model, optimizer), {
+  const loop = await engine.loop(languageSteps(model, optimizer, {}).update, {
     fixed: new Map(),
     carried: joined(parameters, optimizer.init(model.parameters)),
   });

@@ -27,6 +27,7 @@ function instant(workload: Workload, optimizerState: HostTensors): Workload {
       loss: 1,
       losses: [1, 1, 1, 1],
       baseLearningRate: 1e-3,
+      gradientNorm: { mean: 0, largest: 0 },
       applied: workload.layers.map(({ name, weights }) => ({
         group: name,
         parameters: weights,

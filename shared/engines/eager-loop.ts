@@ -9,15 +9,16 @@ export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: MixedTe
   const carriedNames = [...given.carried.keys()];
   let carried = toEngine(tf, given.carried);
   return {
-    async run(host) {
+    async run(host, other = step) {
       const inputs = toEngine(tf, host);
-      const take = () => step(tf, { fixed, carried, inputs });
+      const take = () => other(tf, { fixed, carried, inputs });
       const next = tf.tidy(take as unknown as () => TensorContainer) as unknown as ReturnType<Step>;
       try {
         return await toHost(next.results, Object.keys(next.results));
       } finally {
-        tf.dispose([inputs, next.results, ...(next.carried ? [carried] : [])] as never);
-        carried = next.carried ?? carried;
+        const replaced = Object.keys(next.carried ?? {}).map((name) => carried[name]!);
+        tf.dispose([inputs, next.results, replaced] as never);
+        carried = { ...carried, ...next.carried };
       }
     },
     read: () => toHost(carried, carriedNames),

@@ -21,14 +21,14 @@ export interface StepTensors {
 
 /**
  * A pure, synchronous function of tensors alone, and of nothing that changes: an engine may run it once, for its shapes, and
- * keep what it did. `carried` has the names and shapes that it was given; absent where the step changes nothing.
+ * keep what it did. `carried` has what changes, under the names and in the shapes that it was given; absent where nothing does.
  */
 export type Step = (tf: TensorLibrary, given: StepTensors) => { carried?: NamedTensors; results: NamedTensors };
 
-/** Runs a step again and again; what it carries stays on the engine. */
+/** Runs a step, or several that have their tensors in common, again and again; what they carry stays on the engine. */
 export interface Loop {
-  /** One step on these inputs; its results, in host memory, as float32. */
-  run(inputs: MixedTensors): Promise<HostTensors>;
+  /** One step on these inputs, or another step on the same tensors; its results, in host memory, as float32. */
+  run(inputs: MixedTensors, step?: Step): Promise<HostTensors>;
   /** Copies what is carried to host memory, in the order in which it came. */
   read(): Promise<HostTensors>;
   /** Frees its memory. */

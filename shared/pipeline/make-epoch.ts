@@ -142,6 +142,7 @@ async function trainAfter(
     seconds: epochSeconds,
     baseLearningRate: trained.baseLearningRate,
     applied: trained.applied,
+    gradientNorm: trained.gradientNorm,
     engine: workload.engine,
   };
   const tensors = { [files.model]: trained.parameters, [files.optimizer]: trained.state };

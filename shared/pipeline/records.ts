@@ -73,6 +73,8 @@ export const epochMetricsSchema = z.strictObject({
       }),
     )
     .readonly(),
+  /** Length of the whole gradient, before clipping, over the steps; null where it was not finite. Absent for epoch 0. */
+  gradientNorm: z.strictObject({ mean: finiteOrNull, largest: finiteOrNull }).optional(),
   engine: z.string(),
 });
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;

@@ -15,6 +15,11 @@ export function inBatches(samples: readonly number[], batchSize: number): number
   );
 }
 
+/** Samples that are computed at a time where a batch is computed in `parts`. */
+export function microBatchSize(batchSize: number, parts: number): number {
+  return Math.ceil(batchSize / parts);
+}
+
 /** @throws UserError when the trajectories are too short for a window and its roll-out. */
 export function checkTimeSteps(data: Trajectories, window: number, rolloutSteps: number): void {
   const time = data.shape.at(-2)!;

@@ -8,6 +8,18 @@ export const trainingSchema = z
   .strictObject({
     epochs: z.int().positive().default(20).describe('Passes over the training data.'),
     batchSize: z.int().positive().default(4).describe('Samples per optimizer step.'),
+    accumulate: z
+      .int()
+      .positive()
+      .default(1)
+      .describe(
+        "Parts that a step's samples are computed in, one after the other, where all at once need too much memory: the same step, but for rounding.",
+      ),
+    clipNorm: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Largest norm of the whole gradient: longer ones are shortened to it. Absent: none is.'),
     optimizer: optimizerSchema.prefault({ name: 'adam' }),
     learningRate: z
       .number()

@@ -4,9 +4,9 @@ import type { Engine } from '../engines/engine.ts';
 import type { FieldModel } from '../models/model.ts';
 import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
 import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
-import { batchOf, checkTimeSteps, gridOf, shuffledBatches } from './batches.ts';
+import { batchOf, checkTimeSteps, gridOf, inBatches, microBatchSize, shuffledBatches } from './batches.ts';
 import type { Optimizer } from './optimizer.ts';
-import { joined, parted, scalarNames, trainingStep } from './training-step.ts';
+import { gradientSums, joined, parted, scalarNames, trainingSteps } from './training-step.ts';
 
 export type { ParameterMultipliers } from './applied-rates.ts';
 
@@ -25,7 +25,12 @@ export interface EpochRequest {
   readonly window: number;
   /** Time steps that are predicted, each from the predictions before it. */
   readonly rolloutSteps: number;
+  /** Samples per optimizer step. */
   readonly batchSize: number;
+  /** Parts that a batch is computed in, one after the other; 1 where absent. */
+  readonly accumulate?: number;
+  /** The gradient's largest norm; absent: any. */
+  readonly clipNorm?: number | undefined;
   readonly seed: number;
   /** 1 for the first. */
   readonly epoch: number;
@@ -48,6 +53,8 @@ export interface EpochResult {
   readonly losses: readonly number[];
   /** Of the epoch's first step. */
   readonly baseLearningRate: number;
+  /** Length of the whole gradient, before clipping, over the epoch's steps. */
+  readonly gradientNorm: { readonly mean: number; readonly largest: number };
   readonly applied: readonly AppliedRate[];
   /** Set when a loss or a weight stopped being finite: at which step (1-based) of the epoch, and the loss there. */
   readonly diverged?: { readonly step: number; readonly loss: number };
@@ -86,6 +93,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const { model, optimizer, data, window, rolloutSteps, batchSize, seed, epoch, baseRate, rates } = request;
+  const { accumulate = 1, clipNorm } = request;
   checkTimeSteps(data, window, rolloutSteps);
   const batches = shuffledBatches(data.shape[0]!, batchSize, seed, epoch);
   const firstStep = (epoch - 1) * batches.length;
@@ -94,19 +102,34 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const taken = initialState.get(stepCountName)?.data[0] ?? 0;
 
   const losses: number[] = [];
+  const norms: number[] = [];
   const ratesByStep: number[][] = [];
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
-  const loop = await request.engine.loop(trainingStep(model, optimizer, window), {
+  const steps = trainingSteps(model, optimizer, { window, clipNorm });
+  const sums = accumulate > 1 ? gradientSums(model.parameters) : [];
+  const loop = await request.engine.loop(steps.update, {
     fixed: new Map([['grid', gridOf(data)]]),
-    carried: joined(request.parameters, state),
+    carried: new Map([...joined(request.parameters, state), ...sums]),
   });
 
+  /** Of some samples of a batch; with their share of it where it is computed in parts. */
+  const inputsOf = (samples: readonly number[], batch: readonly number[]): [string, HostTensor][] => [
+    ['values', batchOf(data, samples, window + rolloutSteps)],
+    ...(accumulate > 1 ? [[scalarNames.share, scalar(samples.length / batch.length)] as [string, HostTensor]] : []),
+  ];
+  const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
+
   const takeStep = async (batch: readonly number[], index: number): Promise<number> => {
-    const values = batchOf(data, batch, window + rolloutSteps);
     const { scalars, rates } = stepScalars(groups, baseRate(firstStep + index), taken + index + 1);
-    const results = await loop.run(new Map([['values', values], ...scalars]));
-    const loss = results.get('loss')!.data[0]!;
+    const parts = inBatches(batch, microBatchSize(batchSize, accumulate));
+    let loss = 0;
+    for (const part of parts.slice(0, -1)) {
+      loss += numberIn(await loop.run(new Map(inputsOf(part, batch)), steps.accumulate), 'loss');
+    }
+    const results = await loop.run(new Map([...inputsOf(parts.at(-1)!, batch), ...scalars]));
+    loss += numberIn(results, 'loss');
     losses.push(loss);
+    norms.push(numberIn(results, 'gradientNorm'));
     ratesByStep.push(rates);
     return loss;
   };
@@ -124,6 +147,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       loss,
       losses,
       baseLearningRate: baseRate(firstStep),
+      gradientNorm: { mean: mean(norms), largest: Math.max(...norms) },
       applied: groups.map((group, index) => ({ ...group, learningRate: ratesByStep.map((step) => step[index]!) })),
     };
     if (!Number.isFinite(loss) || !allFinite(trained.parameters)) {

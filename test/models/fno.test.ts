@@ -4,8 +4,8 @@ import { type Engine, type NamedTensors, runOnce } from '../../shared/engines/en
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, modelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensor } from '../../shared/tensors/tensor.ts';
+import { lossAndGradients } from '../../shared/training/gradients.ts';
 import { predictRollout, rolloutLoss } from '../../shared/training/objectives/rollout.ts';
-import { lossAndGradients } from '../../shared/training/train-step.ts';
 import { type FnoFixture, fnoFixtureNames, readFnoFixture } from '../support/fno-fixture.ts';
 
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>

@@ -74,6 +74,7 @@ export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}):
         loss: 1 / epoch,
         losses: [1 / epoch],
         baseLearningRate: 0.2,
+        gradientNorm: { mean: 1, largest: 1 },
         applied: trained.map(({ name, layer }) => ({
           group: layer!,
           parameters: [name],

@@ -2,10 +2,10 @@ import type { Engine, Step } from '../../shared/engines/engine.ts';
 import { noDropout } from '../../shared/models/dropout.ts';
 import type { LanguageModel } from '../../shared/models/language/model.ts';
 import type { HostTensor, HostTensors, MixedTensors } from '../../shared/tensors/tensor.ts';
+import { lossAndGradients } from '../../shared/training/gradients.ts';
 import { languageLoss } from '../../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
-import { lossAndGradients } from '../../shared/training/train-step.ts';
-import { joined, languageStep, parted } from '../../shared/training/training-step.ts';
+import { joined, languageSteps, parted } from '../../shared/training/training-step.ts';
 
 /** A model with the values of its parameters, on texts. */
 interface Setup {
@@ -68,7 +68,7 @@ export async function trainOn(
   options: { steps: number; rateOf: (parameter: string) => number; weightDecay: number },
 ): Promise<{ losses: number[]; parameters: HostTensors }> {
   const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adamw' }), model.parameters);
-  const loop = await engine.loop(languageStep(model, optimizer), {
+  const loop = await engine.loop(languageSteps(model, optimizer, {}).update, {
     fixed: chosen(parameters, model.frozen),
     carried: joined(chosen(parameters, model.parameters), optimizer.init(model.parameters)),
   });

@@ -7,7 +7,7 @@ import { buildModel, modelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import { predictAll } from '../../shared/training/predict.ts';
-import { type EpochResult, trainEpoch } from '../../shared/training/train-epoch.ts';
+import { type EpochRequest, type EpochResult, trainEpoch } from '../../shared/training/train-epoch.ts';
 
 const [window, rolloutSteps] = [3, 2];
 
@@ -50,10 +50,17 @@ function fields(space: readonly number[]): Trajectories {
 }
 
 /** Three steps an epoch; with rates of their own for some layers. */
-async function train(engine: Engine, setup: Setup, steps: number, from = setUp(setup)) {
+async function train(
+  engine: Engine,
+  setup: Setup,
+  steps: number,
+  from = setUp(setup),
+  changes: Partial<EpochRequest> = {},
+) {
   const { model, optimizer, parameters } = from;
   let at: { parameters: HostTensors; state: HostTensors | undefined } = { parameters, state: undefined };
   const losses: number[] = [];
+  const norms: number[] = [];
   for (let epoch = 1; losses.length < steps; epoch++) {
     const result: EpochResult = await trainEpoch({
       engine,
@@ -72,12 +79,22 @@ async function train(engine: Engine, setup: Setup, steps: number, from = setUp(s
         'fc1.weight': { learningRate: 0.5, weightDecay: 2 },
         'conv1.weights1': { learningRate: 1.5, weightDecay: 0.5 },
       },
+      ...changes,
     });
     losses.push(...result.losses);
-    at = result;
+    norms.push(result.gradientNorm.largest);
+    at = { parameters: result.parameters, state: result.state };
   }
-  return { ...at, losses };
+  return { ...at, losses, norms };
 }
+
+/** The epoch after two steps, of batches of three. */
+const trainOneMore = (
+  engine: Engine,
+  setup: Setup,
+  { parameters, state }: { parameters: HostTensors; state: HostTensors | undefined },
+  changes: Partial<EpochRequest>,
+) => train(engine, setup, 2, setUp(setup), { ...changes, parameters, state, epoch: 2 });
 
 const moments = ({ state }: { state: HostTensors | undefined }) => [...state!].filter(([name]) => name !== 'step');
 
@@ -125,6 +142,49 @@ describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ..
     const first = await train(engine, setup, 6, from);
     expect(await train(engine, setup, 6, from)).toEqual(first);
     expect(await train(engine, setup, 6)).toEqual(first);
+  });
+
+  it.each([2, 3, 7])('takes the same steps where batches are computed in %i parts', async (accumulate) => {
+    await openEngine(engineName);
+    const whole = await train(engine, setup, 4, setUp(setup), { batchSize: 3 });
+    const inParts = await train(engine, setup, 4, setUp(setup), { batchSize: 3, accumulate });
+    const state = new Map(moments(inParts));
+    for (const [index, loss] of whole.losses.entries()) {
+      expect(Math.abs(inParts.losses[index]! / loss - 1)).toBeLessThan(5e-6);
+    }
+    for (const [name, { data }] of moments(whole))
+      expect(relative(state.get(name)!.data, data), name).toBeLessThan(1e-4);
+  });
+
+  it('gives the same bits with gradients summed up and clipped, also when it goes on from an epoch', async () => {
+    await openEngine(engineName);
+    const changes = { batchSize: 3, accumulate: 2, clipNorm: 0.1 };
+    const through = await train(engine, setup, 4, setUp(setup), changes);
+    expect(await train(engine, setup, 4, setUp(setup), changes)).toEqual(through);
+    const first = await train(engine, setup, 2, setUp(setup), changes);
+    const { parameters, losses } = await trainOneMore(engine, setup, first, changes);
+    expect([...first.losses, ...losses]).toEqual(through.losses);
+    expect(parameters).toEqual(through.parameters);
+  });
+
+  it('shortens gradients that are longer than clipNorm, and leaves others alone', async () => {
+    await openEngine(engineName);
+    const plain = await train(engine, setup, 1);
+    const norm = plain.norms[0]!;
+    const gentle = await train(engine, setup, 1, setUp(setup), { clipNorm: 2 * norm });
+    expect(gentle.losses).toEqual(plain.losses);
+    for (const [name, { data }] of moments(plain)) {
+      expect(relative(new Map(moments(gentle)).get(name)!.data, data), name).toBeLessThan(1e-6);
+    }
+    const strict = await train(engine, setup, 1, setUp(setup), { clipNorm: norm / 4, weightDecay: 0 });
+    const free = await train(engine, setup, 1, setUp(setup), { weightDecay: 0 });
+    expect(strict.norms).toEqual(plain.norms);
+    // First moments and velocities are linear in the gradient, second moments go with its square.
+    for (const [name, { data }] of moments(free)) {
+      const factor = name.startsWith('secondMoment') ? 16 : 4;
+      const grown = new Map(moments(strict)).get(name)!.data.map((value) => factor * value);
+      expect(relative(grown, data), name).toBeLessThan(1e-5);
+    }
   });
 
   it('predicts as the plain engine does, a smaller last batch included', async () => {

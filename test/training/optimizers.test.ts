@@ -6,7 +6,7 @@ import type { ParameterSpec } from '../../shared/tensors/layer.ts';
 import type { HostTensors } from '../../shared/tensors/tensor.ts';
 import type { StepScalars } from '../../shared/training/optimizer.ts';
 import { buildOptimizer, optimizerFamilies, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
-import { joined, parted, scalarNames, trainingStep } from '../../shared/training/training-step.ts';
+import { joined, parted, scalarNames, trainingSteps } from '../../shared/training/training-step.ts';
 import { fnoFixtureNames, readFnoFixture } from '../support/fno-fixture.ts';
 
 let engine: Engine;
@@ -45,7 +45,7 @@ describe.each(fixtureCases)('adam on $name, computed by $engineName', ({ name, e
     const { model, expected, values, grid, ...fixture } = await readFnoFixture(name);
     const { lr, weight_decay: decay } = expected.adam;
     const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adam', complexMoments }), model.parameters);
-    const loop = await (await openEngine(engineName)).loop(trainingStep(model, optimizer, 10), {
+    const loop = await (await openEngine(engineName)).loop(trainingSteps(model, optimizer, { window: 10 }).update, {
       fixed: new Map([['grid', grid]]),
       carried: joined(fixture.parameters, optimizer.init(model.parameters)),
     });

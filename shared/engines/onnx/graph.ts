@@ -80,6 +80,11 @@ export class GraphBuilder {
     return { name: '', shape, dtype, uniform: value };
   }
 
+  /** A matrix, written out even where it is uniform, for operators that don't broadcast. */
+  matrix(values: Float32Array, shape: readonly [number, number]): Value {
+    return this.#initializer(values, shape, 'float32');
+  }
+
   /** A list of sizes, axes or positions, as operators take them. */
   integers(values: readonly number[]): Value {
     return this.#initializer(values, [values.length], 'int64');

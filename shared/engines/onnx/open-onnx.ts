@@ -57,8 +57,8 @@ async function beginLoop(
 ): Promise<Loop> {
   await thread.ask({ do: 'begin', loop, ...given });
   return {
-    async run(inputs) {
-      const { session, outputs } = await compiled(step, { ...given, inputs });
+    async run(inputs, other = step) {
+      const { session, outputs } = await compiled(other, { ...given, inputs });
       return thread.ask({ do: 'step', loop, session, inputs, outputs });
     },
     read: () => thread.ask({ do: 'read', loop }),

@@ -37,8 +37,9 @@ type Tensors = Record<string, Tensor>;
 interface LoopState {
   readonly fixed: Tensors;
   readonly names: readonly string[];
-  carried: Tensors;
-  spare: Tensors | undefined;
+  readonly carried: Tensors;
+  /** Under the names of outputs. */
+  readonly spare: Tensors;
 }
 
 let runtime: typeof import('onnxruntime-node');
@@ -70,29 +71,22 @@ async function forget(session: number): Promise<void> {
   sessions.delete(session);
 }
 
-const emptyLike = (tensors: Tensors, rename: (name: string) => string): Tensors =>
-  Object.fromEntries(
-    Object.entries(tensors).map(([name, tensor]) => [
-      rename(name),
-      new runtime.Tensor('float32', new Float32Array(tensor.size), tensor.dims),
-    ]),
-  );
+const emptyLike = ({ size, dims }: Tensor) => new runtime.Tensor('float32', new Float32Array(size), dims);
 
-const asNext = (name: string) => roles.next + name.slice(roles.carried.length);
 const asCarried = (name: string) => roles.carried + name.slice(roles.next.length);
-const renamed = (tensors: Tensors, rename: (name: string) => string): Tensors =>
-  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [rename(name), tensor]));
 
 async function step(state: LoopState, session: InferenceSession, inputs: MixedTensors, outputs: readonly string[]) {
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, offered[name]!]));
-  const changes = outputs.some((name) => name.startsWith(roles.next));
-  if (changes) state.spare ??= emptyLike(state.carried, asNext);
+  const changing = outputs.filter((name) => name.startsWith(roles.next));
+  for (const name of changing) state.spare[name] ??= emptyLike(state.carried[asCarried(name)]!);
   const fetches: Record<string, Tensor | null> = Object.fromEntries(
-    outputs.map((name) => [name, state.spare?.[name] ?? null]),
+    outputs.map((name) => [name, changing.includes(name) ? state.spare[name]! : null]),
   );
   const found = (await session.run(feeds, fetches)) as Tensors;
-  if (changes) [state.carried, state.spare] = [renamed(state.spare!, asCarried), renamed(state.carried, asNext)];
+  for (const name of changing) {
+    [state.carried[asCarried(name)], state.spare[name]] = [state.spare[name]!, state.carried[asCarried(name)]!];
+  }
   const results = outputs.filter((name) => name.startsWith(roles.results));
   return new Map(results.map((name) => [name.slice(roles.results.length), toHost(found[name]!)]));
 }
@@ -118,7 +112,7 @@ async function perform(task: Task): Promise<HostTensors> {
       return nothing;
     case 'begin': {
       const [fixed, carried] = [tensorsOf(task.fixed, roles.fixed), tensorsOf(task.carried, roles.carried)];
-      loops.set(task.loop, { fixed, names: [...task.carried.keys()], carried, spare: undefined });
+      loops.set(task.loop, { fixed, names: [...task.carried.keys()], carried, spare: {} });
       return nothing;
     }
     case 'step':

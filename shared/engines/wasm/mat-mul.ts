@@ -6,6 +6,7 @@ import { copyOf } from './identity.ts';
 interface Attributes {
   transposeA?: boolean;
   transposeB?: boolean;
+  activation?: 'linear' | 'relu' | 'relu6' | 'sigmoid' | 'elu';
 }
 
 const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
@@ -77,7 +78,7 @@ export function guardedMatMuls(tf: TensorLibrary, backend: () => WasmBackend): K
     ...kernel,
     kernelFunc(call) {
       const { transposeA, transposeB, ...rest } = call.attrs as Attributes;
-      const { a, b, ...others } = call.inputs as { a: TensorInfo; b: TensorInfo };
+      const { a, b, ...others } = call.inputs as { a: TensorInfo; b: TensorInfo; bias?: TensorInfo };
       return tf.tidy(() => {
         const left = transposeA ? transposeLast(tf, a) : a;
         const right = transposeB ? transposeLast(tf, b) : b;
@@ -89,6 +90,8 @@ export function guardedMatMuls(tf: TensorLibrary, backend: () => WasmBackend): K
           shapes ??= backend().wasm._malloc(6 * Int32Array.BYTES_PER_ELEMENT);
           return asTensor(tf, oneByOne(backend(), shapes, left, right));
         }
+        // With a bias the fused kernel is right for a single product only.
+        if (batch > 1 && others.bias) return biased(tf, left, right, others.bias, rest.activation);
         const attrs = { ...rest, transposeA: false, transposeB: false };
         const result = kernel.kernelFunc({ ...call, inputs: { ...others, a: left, b: guard(right) }, attrs });
         return asTensor(tf, result as TensorInfo);
@@ -96,6 +99,18 @@ export function guardedMatMuls(tf: TensorLibrary, backend: () => WasmBackend): K
     },
   });
   return ['BatchMatMul', '_FusedMatMul'].map((name) => wrap(original(name)));
+}
+
+/** A product, and then what the fused kernel would have done to it. */
+function biased(
+  tf: TensorLibrary,
+  a: TensorInfo,
+  b: TensorInfo,
+  bias: TensorInfo,
+  activation: Attributes['activation'] = 'linear',
+): Tensor {
+  const moved = tf.add(tf.matMul(a as Tensor, b as Tensor), bias as Tensor);
+  return activation === 'linear' ? moved : tf[activation](moved);
 }
 
 const asTensor = (tf: TensorLibrary, { dataId, shape, dtype }: TensorInfo): Tensor =>

@@ -4,6 +4,7 @@ import type { Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { buildModel, type ModelConfig } from '../../models/registry.ts';
 import { elementCount } from '../../tensors/tensor.ts';
+import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { pdeMetrics } from '../metrics/registry.ts';
@@ -30,7 +31,7 @@ export function planTrajectories(options: {
   training: TrainingConfig;
 }): TrajectoryPlan {
   const { data, window, training: settings } = options;
-  const { seed, batchSize, epochs } = settings;
+  const { seed, batchSize, accumulate, clipNorm, epochs } = settings;
   const { training, validation } = splitTrajectories(data, { validation: settings.validation, seed });
   const space = data.shape.slice(1, -2);
   const [times, channels] = data.shape.slice(-2) as [number, number];
@@ -58,7 +59,7 @@ export function planTrajectories(options: {
   };
   const on = (engine: Engine): Workload => {
     const targets = framesAfter(validation, window);
-    const shared = { engine, model, window, rolloutSteps, batchSize };
+    const shared = { engine, model, window, rolloutSteps };
     return {
       ...plan,
       engine: engine.version,
@@ -66,6 +67,9 @@ export function planTrajectories(options: {
       train: (epoch, values, state, rates, onStep) =>
         trainEpoch({
           ...shared,
+          batchSize,
+          accumulate,
+          clipNorm,
           optimizer,
           parameters: values,
           state,
@@ -78,7 +82,12 @@ export function planTrajectories(options: {
           onStep,
         }),
       async evaluate(values) {
-        const predicted = await predictAll({ ...shared, parameters: values, data: validation });
+        const predicted = await predictAll({
+          ...shared,
+          batchSize: microBatchSize(batchSize, accumulate),
+          parameters: values,
+          data: validation,
+        });
         return pdeMetrics(predicted.data, targets, predicted.shape);
       },
     };

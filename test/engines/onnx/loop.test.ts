@@ -36,6 +36,19 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     await loop.close();
   });
 
+  it('runs several steps on the same tensors; what a step does not name stays', async () => {
+    const loop = await begin();
+    const negate: Step = (tf, { carried }) => ({ carried: { other: tf.neg(carried.other!) }, results: {} });
+    await loop.run(x(1, 2));
+    await loop.run(new Map(), negate);
+    await loop.run(new Map(), negate);
+    await loop.run(x(3), negate);
+    expect(numbers(await loop.read())).toEqual({ total: [31], other: [3, 4] });
+    await loop.run(x(3));
+    expect(numbers(await loop.read())).toEqual({ total: [61], other: [-3, -4] });
+    await loop.close();
+  });
+
   it('leaves host tensors alone, and loops of the same step apart', async () => {
     const [one, two] = [await begin(), await begin()];
     const input = x(1, 2);

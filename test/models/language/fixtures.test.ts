@@ -4,7 +4,7 @@ import { availableEngines, openEngine } from '../../../shared/engines/open-engin
 import { modelOf } from '../../../shared/models/hugging-face/config.ts';
 import { dropoutMasks } from '../../../shared/training/dropout-masks.ts';
 import { buildOptimizer, optimizerSchema } from '../../../shared/training/optimizers/registry.ts';
-import { joined, languageStep, maskInputs } from '../../../shared/training/training-step.ts';
+import { joined, languageSteps, maskInputs } from '../../../shared/training/training-step.ts';
 import { causalFixtures, classifierFixtures, readLanguageFixture } from '../../support/language-fixture.ts';
 import { gradientsOn, largestDifference, norm, scalarInputs, trainOn } from '../../support/language-step.ts';
 
@@ -68,7 +68,7 @@ describe('dropout', () => {
     const losses: number[] = [];
     for (const engineName of engineNames) {
       const carried = joined(fixture.parameters, optimizer.init(model.parameters));
-      const loop = await (await openEngine(engineName)).loop(languageStep(model, optimizer), {
+      const loop = await (await openEngine(engineName)).loop(languageSteps(model, optimizer, {}).update, {
         fixed: new Map(),
         carried,
       });

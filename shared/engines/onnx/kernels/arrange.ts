@@ -1,6 +1,6 @@
 import { elementCount } from '../../../tensors/tensor.ts';
 import type { Value } from '../graph.ts';
-import { fromFront, type KernelCall, type Recorder, type Recorders, reshape, transpose } from './kernel.ts';
+import { fromFront, type KernelCall, type Recorder, type Recorders, reshape, sliceOf, transpose } from './kernel.ts';
 
 /** A list of tensors, in its order. */
 const listed = (inputs: KernelCall['inputs']): Value[] =>
@@ -31,8 +31,47 @@ const slice: Recorder = ({ graph, inputs, attributes }) => {
   if (axes.length === 0) return x;
   const starts = axes.map((axis) => begin[axis]!);
   const ends = axes.map((axis) => begin[axis]! + shape[axis]!);
-  const inputsOfSlice = [x, ...[starts, ends, axes].map((each) => graph.integers(each))];
-  return graph.node('Slice', inputsOfSlice, { shape, dtype: x.dtype });
+  return sliceOf(graph, x, shape, { axes, starts, ends, steps: axes.map(() => 1) });
+};
+
+const stridedSlice: Recorder = ({ tf, graph, inputs, attributes }) => {
+  const x = inputs.x!;
+  const { begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = attributes;
+  const found = tf.slice_util.sliceInfo(
+    [...x.shape],
+    begin,
+    end,
+    strides,
+    beginMask,
+    endMask,
+    ellipsisMask,
+    newAxisMask,
+    shrinkAxisMask,
+  );
+  const sizes = tf.slice_util.computeOutShape(found.begin, found.end, found.strides);
+  // A place before the first would count from the end: what is below every place ends a step backwards.
+  const ends = found.end.map((each, axis) => (found.strides[axis]! < 0 && each < 0 ? -(2 ** 31) : each));
+  const bounds = { axes: [...x.shape.keys()], starts: found.begin, ends, steps: found.strides };
+  const picked = found.isIdentity ? x : sliceOf(graph, x, sizes, bounds);
+  return reshape(graph, picked, found.finalShape);
+};
+
+const reverse: Recorder = ({ graph, inputs, attributes }) => {
+  const x = inputs.x!;
+  const axes: number[] = attributes.dims.map((axis: number) => fromFront(axis, x.shape.length));
+  if (axes.length === 0 || x.uniform !== undefined) return x;
+  return sliceOf(graph, x, x.shape, {
+    axes,
+    starts: axes.map(() => -1),
+    ends: axes.map(() => -(2 ** 31)),
+    steps: axes.map(() => -1),
+  });
+};
+
+const range: Recorder = ({ graph, attributes: { start, stop, step, dtype } }) => {
+  const length = Math.max(0, Math.ceil((stop - start) / step));
+  const values = Array.from({ length }, (_, index) => start + index * step);
+  return graph.constant(values, [length], dtype);
 };
 
 const concat: Recorder = ({ graph, inputs, attributes }) => {
@@ -111,12 +150,15 @@ export const arrange: Recorders = {
   ExpandDims: expandDims,
   Transpose: ({ graph, inputs, attributes }) => transpose(graph, inputs.x!, attributes.perm),
   Slice: slice,
+  StridedSlice: stridedSlice,
+  Reverse: reverse,
   Concat: concat,
   Pack: pack,
   SplitV: splitV,
   Unpack: unpack,
   PadV2: pad,
   Tile: tile,
+  Range: range,
   Fill: ({ graph, attributes }) => graph.uniform(attributes.value, attributes.shape, attributes.dtype ?? 'float32'),
   ZerosLike: ({ graph, inputs }) => graph.uniform(0, inputs.x!.shape, inputs.x!.dtype),
   OnesLike: ({ graph, inputs }) => graph.uniform(1, inputs.x!.shape, inputs.x!.dtype),

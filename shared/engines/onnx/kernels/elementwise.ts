@@ -85,12 +85,24 @@ const log1p: Recorder = ({ graph, inputs }) => {
   return graph.node('Log', [graph.node('Add', [x, graph.broadcast(graph.uniform(1, [], x.dtype))], x)], x);
 };
 
-const clip: Recorder = ({ graph, inputs, attributes }) => {
-  const x = only(inputs);
+function between(graph: GraphBuilder, x: Value, smallest: number, largest: number): Value {
   const bound = (value: number) => graph.broadcast(graph.uniform(value, [], x.dtype));
-  const floored = graph.node('Max', [x, bound(attributes.clipValueMin)], x);
-  return graph.node('Min', [floored, bound(attributes.clipValueMax)], x);
+  return graph.node('Min', [graph.node('Max', [x, bound(smallest)], x), bound(largest)], x);
+}
+
+const clip: Recorder = ({ graph, inputs, attributes }) =>
+  between(graph, only(inputs), attributes.clipValueMin, attributes.clipValueMax);
+
+const notEqual: Recorder = ({ graph, inputs }) => {
+  const equal = combine(graph, 'Equal', inputs.a!, inputs.b!, 'bool');
+  return graph.node('Not', [equal], equal);
 };
+
+const missing: Recorder = ({ graph, inputs }) =>
+  graph.node('IsNaN', [only(inputs)], { shape: only(inputs).shape, dtype: 'bool' });
+
+const leakyRelu: Recorder = ({ graph, inputs, attributes }) =>
+  graph.node('LeakyRelu', [only(inputs)], only(inputs), { alpha: { float: attributes.alpha } });
 
 const addN: Recorder = ({ graph, inputs }) =>
   Object.values(inputs).reduce((sum, each) => combine(graph, 'Add', sum, each, sum.dtype));
@@ -104,6 +116,50 @@ const select: Recorder = ({ graph, inputs }) => {
       ? condition
       : graph.node('Reshape', [condition, graph.integers(lined)], { shape: lined, dtype: 'bool' });
   return graph.node('Where', [where, graph.broadcast(t), graph.broadcast(e)], t);
+};
+
+/** The remainder with the sign of the divisor. */
+const mod: Recorder = ({ graph, inputs }) => {
+  const { a, b } = inputs as { a: Value; b: Value };
+  const like = { shape: broadcastShape(a.shape, b.shape), dtype: a.dtype };
+  if (a.dtype !== 'float32') return graph.node('Mod', [a, b], like);
+  const bool = { shape: like.shape, dtype: 'bool' } as const;
+  const zero = graph.broadcast(graph.uniform(0, [], a.dtype));
+  const remainder = (from: Value) => graph.node('Mod', [from, b], like, { fmod: 1 });
+  const plain = remainder(a);
+  const [left, right] = [a, b].map((each) => graph.node('Less', [each, zero], { shape: each.shape, dtype: 'bool' }));
+  const opposed = graph.node('Xor', [left!, right!], bool);
+  return graph.node('Where', [opposed, remainder(graph.node('Add', [plain, b], like)), plain], like);
+};
+
+/** int32, rounded down, whatever it is given. */
+const floorDiv: Recorder = (call) => {
+  const { graph, inputs } = call;
+  const { a, b } = inputs as { a: Value; b: Value };
+  const like = { shape: broadcastShape(a.shape, b.shape), dtype: a.dtype };
+  if (a.dtype === 'float32') return cast(graph, graph.node('Floor', [graph.node('Div', [a, b], like)], like), 'int32');
+  const whole = graph.node('Sub', [a, mod(call) as Value], like);
+  return graph.node('Div', [whole, b], like);
+};
+
+const eluGrad: Recorder = ({ graph, inputs }) => {
+  const { dy, y } = inputs as { dy: Value; y: Value };
+  const constant = (value: number) => graph.broadcast(graph.uniform(value, [], y.dtype));
+  const slope = graph.node('Add', [graph.node('Min', [y, constant(0)], y), constant(1)], y);
+  return graph.node('Mul', [dy, slope], y);
+};
+
+/** With statistics that are given; those of a batch are made by the step itself. */
+const batchNorm: Recorder = ({ graph, inputs, attributes }) => {
+  const { x, mean, variance, offset, scale } = inputs as Record<'x' | 'mean' | 'variance', Value> &
+    Partial<Record<'offset' | 'scale', Value>>;
+  const epsilon = graph.broadcast(graph.uniform(attributes.varianceEpsilon, [], x.dtype));
+  const deviation = graph.node('Sqrt', [graph.node('Add', [variance, epsilon], variance)], variance);
+  const factor = scale
+    ? graph.node('Div', [scale, deviation], variance)
+    : graph.node('Reciprocal', [deviation], variance);
+  const scaled = combine(graph, 'Mul', combine(graph, 'Sub', x, mean, x.dtype), factor, x.dtype);
+  return offset ? combine(graph, 'Add', scaled, offset, x.dtype) : scaled;
 };
 
 const castTo: Recorder = ({ graph, inputs, attributes }) => cast(graph, only(inputs), attributes.dtype);
@@ -124,6 +180,9 @@ export const elementwise: Recorders = {
   Less: compare('Less'),
   LessEqual: compare('LessOrEqual'),
   Equal: compare('Equal'),
+  NotEqual: notEqual,
+  Mod: mod,
+  FloorDiv: floorDiv,
   LogicalAnd: compare('And'),
   LogicalOr: compare('Or'),
   LogicalNot: unary('Not'),
@@ -143,12 +202,19 @@ export const elementwise: Recorders = {
   Sigmoid: unary('Sigmoid'),
   Softplus: unary('Softplus'),
   Relu: unary('Relu'),
+  Relu6: ({ graph, inputs }) => between(graph, only(inputs), 0, 6),
+  LeakyRelu: leakyRelu,
+  Elu: unary('Elu'),
+  EluGrad: eluGrad,
   Erf: unary('Erf'),
   Sign: unary('Sign'),
   Floor: unary('Floor'),
   Ceil: unary('Ceil'),
+  Round: unary('Round'),
+  IsNan: missing,
   Step: step,
   ClipByValue: clip,
   Select: select,
   Cast: castTo,
+  FusedBatchNorm: batchNorm,
 };

@@ -23,6 +23,23 @@ const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
 /** An axis counted from the front. */
 export const fromFront = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
+/** Between tfjs's order of axes, channels last, and that of ONNX. */
+export const channelsFirst = [0, 3, 1, 2];
+export const channelsLast = [0, 2, 3, 1];
+
+export const permuted = (shape: readonly number[], perm: readonly number[]) => perm.map((axis) => shape[axis]!);
+
+/** Every second and further element along axes, from `starts` on, before `ends`. */
+export function sliceOf(
+  graph: GraphBuilder,
+  x: Value,
+  shape: readonly number[],
+  { axes, starts, ends, steps }: Readonly<Record<'axes' | 'starts' | 'ends' | 'steps', readonly number[]>>,
+): Value {
+  const bounds = [starts, ends, axes, steps].map((each) => graph.integers(each));
+  return graph.node('Slice', [x, ...bounds], { shape, dtype: x.dtype });
+}
+
 export function reshape(graph: GraphBuilder, x: Value, shape: readonly number[]): Value {
   if (sameShape(x.shape, shape)) return x;
   if (x.uniform !== undefined) return graph.uniform(x.uniform, shape, x.dtype);
@@ -30,7 +47,7 @@ export function reshape(graph: GraphBuilder, x: Value, shape: readonly number[])
 }
 
 export function transpose(graph: GraphBuilder, x: Value, perm: readonly number[]): Value {
-  const shape = perm.map((axis) => x.shape[axis]!);
+  const shape = permuted(x.shape, perm);
   if (x.uniform !== undefined) return graph.uniform(x.uniform, shape, x.dtype);
   if (perm.every((axis, index) => axis === index)) return x;
   return graph.node('Transpose', [x], { shape, dtype: x.dtype }, { perm });

@@ -1,6 +1,6 @@
 import { UserError } from '../../../core/errors.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
-import { cast, fromFront, type Recorder, type Recorders, transpose } from './kernel.ts';
+import { type Recorder, type Recorders, transpose } from './kernel.ts';
 
 function transposeLast(graph: GraphBuilder, x: Value): Value {
   const rank = x.shape.length;
@@ -44,45 +44,8 @@ const fusedMatMul: Recorder = (call) => {
   });
 };
 
-const gather: Recorder = ({ graph, inputs, attributes }) => {
-  const { x, indices } = inputs as { x: Value; indices: Value };
-  const axis = fromFront(attributes.axis, x.shape.length);
-  if (attributes.batchDims)
-    throw new UserError("gather with batch axes can't be compiled", { remedy: 'Flatten the batch first.' });
-  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return graph.node('Gather', [x, indices], { shape, dtype: x.dtype }, { axis });
-};
-
-/** Rows outside `[0, numSegments)` go to one more segment, which is cut off. */
-const unsortedSegmentSum: Recorder = ({ graph, inputs, attributes }) => {
-  const { x, segmentIds } = inputs as { x: Value; segmentIds: Value };
-  const segments: number = attributes.numSegments;
-  const row = x.shape.slice(segmentIds.shape.length);
-  const bound = (value: number) => graph.broadcast(graph.uniform(value, [], segmentIds.dtype));
-  const bool = { shape: segmentIds.shape, dtype: 'bool' } as const;
-  const inside = graph.node(
-    'And',
-    [
-      graph.node('GreaterOrEqual', [segmentIds, bound(0)], bool),
-      graph.node('Less', [segmentIds, bound(segments)], bool),
-    ],
-    bool,
-  );
-  const ids = cast(graph, graph.node('Where', [inside, segmentIds, bound(segments)], segmentIds), 'int64');
-  const lined = { shape: [...ids.shape, 1], dtype: ids.dtype };
-  const indices = graph.node('Reshape', [ids, graph.integers(lined.shape)], lined);
-  const target = { shape: [segments + 1, ...row], dtype: x.dtype };
-  const sums = graph.node('ScatterND', [graph.uniform(0, target.shape, x.dtype), indices, x], target, {
-    reduction: 'add',
-  });
-  const bounds = [[0], [segments], [0]].map((each) => graph.integers(each));
-  return graph.node('Slice', [sums, ...bounds], { shape: [segments, ...row], dtype: x.dtype });
-};
-
-/** Products of matrices, and sums and choices of rows by number. */
+/** Products of matrices. */
 export const products: Recorders = {
   BatchMatMul: matMul,
   _FusedMatMul: fusedMatMul,
-  GatherV2: gather,
-  UnsortedSegmentSum: unsortedSegmentSum,
 };

@@ -1,4 +1,5 @@
-import { fromFront, type Recorder, type Recorders } from './kernel.ts';
+import type { Value } from '../graph.ts';
+import { cast, fromFront, type KernelCall, type Recorder, type Recorders } from './kernel.ts';
 
 /** Over the axes in an attribute, one or several; over all where it has none. */
 function reduce(operator: string, axesIn = 'axis'): Recorder {
@@ -16,6 +17,31 @@ function reduce(operator: string, axesIn = 'axis'): Recorder {
   };
 }
 
+/** Where along an axis the largest or smallest value is, the first of equals. */
+function place(operator: string): Recorder {
+  return ({ graph, inputs, attributes }) => {
+    const x = inputs.x!;
+    const axis = fromFront([attributes.axis].flat()[0], x.shape.length);
+    const found = { shape: x.shape.toSpliced(axis, 1), dtype: 'int64' } as const;
+    return cast(graph, graph.node(operator, [x], found, { axis, keepdims: 0 }), 'int32');
+  };
+}
+
+/** Of truth values, which ONNX reduces as numbers. */
+function logical(operator: string): Recorder {
+  return (call: KernelCall) => {
+    const numbers = { x: cast(call.graph, call.inputs.x!, 'int32') };
+    return cast(call.graph, reduce(operator)({ ...call, inputs: numbers }) as Value, 'bool');
+  };
+}
+
+const cumulative: Recorder = ({ graph, inputs, attributes }) => {
+  const x = inputs.x!;
+  const axis = graph.integers([fromFront(attributes.axis, x.shape.length)]);
+  const flags = { exclusive: attributes.exclusive ? 1 : 0, reverse: attributes.reverse ? 1 : 0 };
+  return graph.node('CumSum', [x, axis], x, flags);
+};
+
 const softmax: Recorder = ({ graph, inputs }) => graph.node('Softmax', [inputs.logits!], inputs.logits!, { axis: -1 });
 
 /** Kernels that take axes together. */
@@ -25,5 +51,10 @@ export const reductions: Recorders = {
   Max: reduce('ReduceMax', 'reductionIndices'),
   Min: reduce('ReduceMin'),
   Prod: reduce('ReduceProd'),
+  ArgMax: place('ArgMax'),
+  ArgMin: place('ArgMin'),
+  All: logical('ReduceMin'),
+  Any: logical('ReduceMax'),
+  Cumsum: cumulative,
   Softmax: softmax,
 };

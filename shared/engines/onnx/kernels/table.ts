@@ -1,9 +1,23 @@
 import { arrange } from './arrange.ts';
+import { choices } from './choices.ts';
 import { convolutions } from './convolutions.ts';
+import { depthwise } from './depthwise.ts';
 import { elementwise } from './elementwise.ts';
 import type { Recorders } from './kernel.ts';
+import { pooling } from './pooling.ts';
 import { products } from './products.ts';
 import { reductions } from './reductions.ts';
+import { resizing } from './resizing.ts';
 
 /** How each kernel of tfjs is recorded, by its name there. */
-export const recorders: Recorders = { ...elementwise, ...reductions, ...arrange, ...products, ...convolutions };
+export const recorders: Recorders = {
+  ...elementwise,
+  ...reductions,
+  ...arrange,
+  ...choices,
+  ...products,
+  ...convolutions,
+  ...depthwise,
+  ...pooling,
+  ...resizing,
+};

@@ -1,0 +1,71 @@
+import { UserError } from '../../../core/errors.ts';
+import type { GraphBuilder, Value } from '../graph.ts';
+import { cast, fromFront, type Recorder, type Recorders, reshape, sliceOf } from './kernel.ts';
+
+/** For each of the leading axes its own choice, along the axis behind them. */
+function gatherInBatch(graph: GraphBuilder, x: Value, indices: Value, axis: number, batchAxes: number): Value {
+  if (axis !== batchAxes) {
+    throw new UserError("gather along an axis that does not follow the batch axes can't be compiled", {
+      where: 'engine onnx',
+      remedy: 'Transpose so that the axis comes right after them.',
+    });
+  }
+  const places = reshape(graph, cast(graph, indices, 'int64'), [...indices.shape, 1]);
+  const shape = [...indices.shape, ...x.shape.slice(axis + 1)];
+  return graph.node('GatherND', [x, places], { shape, dtype: x.dtype }, { batch_dims: batchAxes });
+}
+
+const gather: Recorder = ({ graph, inputs, attributes }) => {
+  const { x, indices } = inputs as { x: Value; indices: Value };
+  const axis = fromFront(attributes.axis, x.shape.length);
+  const batchAxes = attributes.batchDims ?? 0;
+  if (batchAxes > 0) return gatherInBatch(graph, x, indices, axis, fromFront(batchAxes, indices.shape.length));
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+  return graph.node('Gather', [x, indices], { shape, dtype: x.dtype }, { axis });
+};
+
+/** Rows outside `[0, numSegments)` go to one more segment, which is cut off. */
+const unsortedSegmentSum: Recorder = ({ graph, inputs, attributes }) => {
+  const { x, segmentIds } = inputs as { x: Value; segmentIds: Value };
+  const segments: number = attributes.numSegments;
+  const row = x.shape.slice(segmentIds.shape.length);
+  const bound = (value: number) => graph.broadcast(graph.uniform(value, [], segmentIds.dtype));
+  const bool = { shape: segmentIds.shape, dtype: 'bool' } as const;
+  const inside = graph.node(
+    'And',
+    [
+      graph.node('GreaterOrEqual', [segmentIds, bound(0)], bool),
+      graph.node('Less', [segmentIds, bound(segments)], bool),
+    ],
+    bool,
+  );
+  const ids = cast(graph, graph.node('Where', [inside, segmentIds, bound(segments)], segmentIds), 'int64');
+  const indices = reshape(graph, ids, [...ids.shape, 1]);
+  const target = { shape: [segments + 1, ...row], dtype: x.dtype };
+  const sums = graph.node('ScatterND', [graph.uniform(0, target.shape, x.dtype), indices, x], target, {
+    reduction: 'add',
+  });
+  return sliceOf(graph, sums, [segments, ...row], { axes: [0], starts: [0], ends: [segments], steps: [1] });
+};
+
+/** By comparison with all numbers, so that those outside of the depth are in no place. */
+const oneHot: Recorder = ({ graph, inputs, attributes: { depth, onValue, offValue, dtype = 'int32' } }) => {
+  const indices = inputs.indices!;
+  const shape = [...indices.shape, depth];
+  const numbers = graph.constant(
+    Array.from({ length: depth }, (_, index) => index),
+    [depth],
+    indices.dtype,
+  );
+  const hits = { shape, dtype: 'bool' } as const;
+  const hit = graph.node('Equal', [reshape(graph, indices, [...indices.shape, 1]), graph.broadcast(numbers)], hits);
+  const [on, off] = [onValue, offValue].map((value) => graph.broadcast(graph.uniform(value, [], dtype)));
+  return graph.node('Where', [hit, on!, off!], { shape, dtype });
+};
+
+/** Choices by number, and sums of what was chosen. */
+export const choices: Recorders = {
+  GatherV2: gather,
+  UnsortedSegmentSum: unsortedSegmentSum,
+  OneHot: oneHot,
+};
