@@ -9,8 +9,9 @@ import { epochOverhead } from './suites/epoch-overhead.ts';
 import { huggingFace } from './suites/hugging-face.ts';
 import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
+import { transformer } from './suites/transformer.ts';
 
-const suites = [trainStep, analysis, spectra, epochOverhead, checkpointMemory, huggingFace];
+const suites = [trainStep, analysis, spectra, epochOverhead, checkpointMemory, huggingFace, transformer];
 
 const { values: options } = parseArgs({
   strict: false,

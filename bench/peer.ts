@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { availableEngines } from '../shared/engines/open-engine.ts';
 import { median } from './suite.ts';
 
 /** What one request cost. */
@@ -59,22 +60,35 @@ export async function startReference<Request, Answer = Cost>(script: string): Pr
 }
 
 /** Asks all peers in turn, round after round, so that a busy machine is busy for all alike; medians after a warm-up. */
-export async function interleaved<Request>(
-  peers: readonly Peer<Request>[],
+export async function interleaved<Request, Answer extends Cost = Cost>(
+  peers: readonly Peer<Request, Answer>[],
   request: Request,
   rounds: number,
-): Promise<(Cost & { readonly firstSeconds: number })[]> {
-  const answers = peers.map((): Cost[] => []);
+): Promise<(Cost & { readonly firstSeconds: number; readonly first: Answer })[]> {
+  const answers = peers.map((): Answer[] => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [index, peer] of peers.entries()) answers[index]!.push(await peer.ask(request));
   }
   return answers.map((all) => {
     const counted = rounds === 0 ? all : all.slice(1);
     return {
+      first: all[0]!,
       firstSeconds: all[0]!.wallSeconds,
       wallSeconds: median(counted.map(({ wallSeconds }) => wallSeconds)),
       cpuSeconds: median(counted.map(({ cpuSeconds }) => cpuSeconds)),
       peakMiB: Math.max(...all.map(({ peakMiB }) => peakMiB)),
     };
   });
+}
+
+/** The chosen engine, or all but the plain one, each in a process of its own. */
+export async function startEngines<Request, Answer = Cost>(
+  script: string,
+  choice: string,
+): Promise<Peer<Request, Answer>[]> {
+  const names = choice === 'auto' ? availableEngines().filter((name) => name !== 'cpu') : [choice];
+  const started = await Promise.all(
+    names.map((name) => startPeer<Request, Answer>(name, process.execPath, [benchFile(script), name])),
+  );
+  return started.filter((peer) => peer !== undefined);
 }

@@ -1,5 +1,4 @@
-import { availableEngines } from '../../shared/engines/open-engine.ts';
-import { benchFile, interleaved, type Peer, startPeer, startReference } from '../peer.ts';
+import { interleaved, type Peer, startEngines, startReference } from '../peer.ts';
 import type { Result, Suite } from '../suite.ts';
 import type { TrainingCase } from '../train-peer.ts';
 
@@ -28,15 +27,6 @@ const cases: readonly TrainingCase[] = [
 
 const rounds = 7;
 
-/** The chosen engine, or all but the plain one, each in a process of its own. */
-async function startEngines(choice: string): Promise<Peer<TrainingCase>[]> {
-  const names = choice === 'auto' ? availableEngines().filter((name) => name !== 'cpu') : [choice];
-  const started = await Promise.all(
-    names.map((name) => startPeer<TrainingCase>(name, process.execPath, [benchFile('train-peer.ts'), name])),
-  );
-  return started.filter((peer) => peer !== undefined);
-}
-
 async function measure(peers: readonly Peer<TrainingCase>[], training: TrainingCase): Promise<Result[]> {
   const measured = await interleaved(peers, training, rounds);
   const reference = measured[peers.findIndex(({ name }) => name === 'pytorch')];
@@ -62,7 +52,10 @@ async function measure(peers: readonly Peer<TrainingCase>[], training: TrainingC
 export const trainStep: Suite = {
   name: 'train-step',
   async run({ engine }) {
-    const peers = [...(await startReference<TrainingCase>('train-reference.py')), ...(await startEngines(engine))];
+    const peers = [
+      ...(await startReference<TrainingCase>('train-reference.py')),
+      ...(await startEngines<TrainingCase>('train-peer.ts', engine)),
+    ];
     try {
       const results: Result[] = [];
       for (const training of cases) results.push(...(await measure(peers, training)));

@@ -1,0 +1,121 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomFor } from '../../shared/core/random.ts';
+import { labelsOf, modelOf } from '../../shared/models/hugging-face/config.ts';
+import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
+import { interleaved, type Peer, startEngines, startReference } from '../peer.ts';
+import type { Result, Suite } from '../suite.ts';
+import type { ClassifierCase, TrainingCost } from '../transformer-peer.ts';
+
+interface Shape {
+  readonly name: string;
+  readonly config: { readonly model_type: string } & Readonly<Record<string, unknown>>;
+  readonly texts: number;
+  readonly tokens: number;
+  readonly steps: number;
+  readonly rounds: number;
+}
+
+const withoutDropout = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
+const small = {
+  model_type: 'bert',
+  vocab_size: 30522,
+  hidden_size: 256,
+  num_hidden_layers: 4,
+  num_attention_heads: 4,
+  intermediate_size: 1024,
+  max_position_embeddings: 512,
+  pad_token_id: 0,
+};
+
+const shapes: readonly Shape[] = [
+  { name: 'bert-4x256', config: { ...small, ...withoutDropout }, texts: 16, tokens: 64, steps: 2, rounds: 7 },
+  { name: 'bert-4x256, dropout', config: small, texts: 16, tokens: 64, steps: 2, rounds: 7 },
+  {
+    name: 'roberta-base',
+    config: {
+      ...small,
+      ...withoutDropout,
+      model_type: 'roberta',
+      vocab_size: 50265,
+      hidden_size: 768,
+      num_hidden_layers: 12,
+      num_attention_heads: 12,
+      intermediate_size: 3072,
+      max_position_embeddings: 514,
+      layer_norm_eps: 1e-5,
+      pad_token_id: 1,
+    },
+    texts: 8,
+    tokens: 64,
+    steps: 1,
+    rounds: 2,
+  },
+];
+
+/** A fresh classifier in a folder, and texts of random words. */
+async function prepare({ name, config, texts, tokens, steps }: Shape, folder: string): Promise<ClassifierCase> {
+  const random = randomFor(1, 'bench', config.model_type);
+  const labels = labelsOf(config);
+  const configured = modelOf(config, 'classification', labels, name);
+  const files = huggingFaceFiles(
+    { ...configured, config, labels, others: new Map() },
+    configured.model.initialise(random),
+  );
+  for (const [file, bytes] of files) await writeFile(join(folder, file), bytes);
+  const row = () => Array.from({ length: tokens }, () => 5 + random.integer(configured.model.vocabulary - 5));
+  return {
+    name,
+    folder,
+    inputIds: Array.from({ length: texts }, row),
+    labels: Array.from({ length: texts }, () => random.integer(2)),
+    steps,
+    learningRate: 1e-4,
+    weightDecay: 0.1,
+  };
+}
+
+async function measure(peers: readonly Peer<ClassifierCase, TrainingCost>[], shape: Shape): Promise<Result[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'tempbalance-'));
+  try {
+    const measured = await interleaved(peers, await prepare(shape, folder), shape.rounds);
+    const reference = measured[peers.findIndex(({ name }) => name === 'pytorch')];
+    const perStep = (seconds: number) => (seconds * 1e3) / shape.steps;
+    return peers.map(({ version }, index) => {
+      const { first, firstSeconds, wallSeconds, cpuSeconds, peakMiB } = measured[index]!;
+      return {
+        case: shape.name,
+        engine: version,
+        stepMs: perStep(wallSeconds),
+        processorMs: perStep(cpuSeconds),
+        startSeconds: Math.max(0, firstSeconds - wallSeconds),
+        peakMiB,
+        loss: first.losses.at(-1)!,
+        ...(reference ? { wallOfPyTorch: wallSeconds / reference.wallSeconds } : {}),
+      };
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** A training step of a transformer with AdamW, on each engine and in PyTorch, and the loss that both have come to. */
+export const transformer: Suite = {
+  name: 'transformer',
+  onRequest: true,
+  async run({ engine }) {
+    const peers = [
+      ...(await startReference<ClassifierCase, TrainingCost>('transformer-reference.py')),
+      ...(await startEngines<ClassifierCase, TrainingCost>('transformer-peer.ts', engine)),
+    ];
+    try {
+      const results: Result[] = [];
+      for (const shape of shapes.filter(({ name }) => !process.env.ONLY || name === process.env.ONLY))
+        results.push(...(await measure(peers, shape)));
+      return results;
+    } finally {
+      for (const peer of peers) peer.close();
+    }
+  },
+};

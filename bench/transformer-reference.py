@@ -1,0 +1,61 @@
+"""The same training steps in PyTorch, as a peer of the suite `transformer`: the folder's classifier in transformers, on two threads."""
+import json
+import resource
+import sys
+import time
+
+import torch
+import transformers
+
+torch.set_num_threads(2)
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+def prepare(case):
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(case["folder"]).train()
+    decayed = [p for name, p in model.named_parameters() if not name.endswith("bias") and "LayerNorm" not in name]
+    others = [p for name, p in model.named_parameters() if name.endswith("bias") or "LayerNorm" in name]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": case["weightDecay"]}, {"params": others, "weight_decay": 0.0}],
+        lr=case["learningRate"],
+    )
+    ids = torch.tensor(case["inputIds"])
+    return model, optimizer, ids, torch.ones_like(ids), torch.tensor(case["labels"])
+
+
+def train(case, model, optimizer, ids, mask, labels):
+    losses = []
+    for _ in range(case["steps"]):
+        optimizer.zero_grad()
+        loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def processor_seconds():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+prepared = {}
+print(json.dumps({"version": f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"}), flush=True)
+for line in sys.stdin:
+    case = json.loads(line)
+    if case["name"] not in prepared:
+        prepared = {case["name"]: prepare(case)}
+    wall, used = time.perf_counter(), processor_seconds()
+    losses = train(case, *prepared[case["name"]])
+    print(
+        json.dumps(
+            {
+                "wallSeconds": time.perf_counter() - wall,
+                "cpuSeconds": processor_seconds() - used,
+                "peakMiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "losses": losses,
+            }
+        ),
+        flush=True,
+    )
