@@ -5,8 +5,9 @@ import { type EngineChoice, openEngine } from '../shared/engines/open-engine.ts'
 import { readHuggingFace } from '../shared/models/hugging-face/folder.ts';
 import type { HostTensor } from '../shared/tensors/tensor.ts';
 import { dropoutMasks } from '../shared/training/dropout-masks.ts';
+import { languageObjective, maskInputs } from '../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
-import { joined, languageSteps, maskInputs, scalarNames } from '../shared/training/training-step.ts';
+import { joined, scalarNames, trainingSteps } from '../shared/training/training-step.ts';
 import type { Cost } from './peer.ts';
 
 /** A classifier in a folder, and the texts of every step. */
@@ -45,7 +46,7 @@ async function prepare({ folder, inputIds, labels, learningRate, weightDecay }: 
         [scalarNames.weightDecay(name), scalar(weightDecay)],
       ]),
     ]);
-  const loop = await engine.loop(languageSteps(model, optimizer, {}).update, {
+  const loop = await engine.loop(trainingSteps(languageObjective(model), optimizer).update, {
     fixed: new Map(),
     carried: joined(parameters, optimizer.init(model.parameters)),
   });
