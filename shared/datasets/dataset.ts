@@ -2,10 +2,10 @@ import type { z } from 'zod';
 import type { Trajectories } from './trajectories.ts';
 
 /** A format of data sets: one file, one line in the registry. */
-export interface DatasetFormat<Config = unknown, Data = Trajectories> {
+export interface DatasetFormat<Config = unknown, Data extends { readonly kind: string } = Trajectories> {
   readonly name: string;
   /** What it yields; a model family says which kind it takes. */
-  readonly kind: 'trajectories';
+  readonly kind: Data['kind'];
   /** Its part of the run file: an object with `format: <name>`. */
   readonly configSchema: z.ZodType<Config>;
   /**

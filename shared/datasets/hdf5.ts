@@ -1,10 +1,10 @@
 /** Reading HDF5 files of the host by hyperslabs, with messages a person can use. */
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Dataset } from 'h5wasm/node';
 import { BrokenInputError, UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { elementCount, formatShape } from '../tensors/tensor.ts';
+import { checkIsFilledFile } from './filled-file.ts';
 
 /** `count` indices from `start`, `stride` apart, along one axis. */
 export interface AxisRange {
@@ -59,19 +59,6 @@ function openingFailed(path: string, cause: unknown): UserError {
   });
 }
 
-async function checkIsFilledFile(path: string): Promise<void> {
-  const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    const what = cause.code === 'ENOENT' ? 'there is no such file' : `can't be read (${cause.code})`;
-    throw new UserError(what, { where: path, remedy: 'Check `dataset.path` in the run file.', cause });
-  });
-  if (!status.isFile()) {
-    throw new UserError('is not a file', { where: path, remedy: 'Point `dataset.path` at one HDF5 file.' });
-  }
-  if (status.size === 0) {
-    throw new BrokenInputError('is empty (0 bytes)', { where: path, remedy: 'Fetch or write the file again.' });
-  }
-}
-
 function toFloat32(values: unknown): Float32Array | undefined {
   if (values instanceof Float32Array) return values;
   if (values instanceof BigInt64Array || values instanceof BigUint64Array) return Float32Array.from(values, Number);
@@ -114,7 +101,7 @@ function numericDataset(path: string, name: string, dataset: Dataset): Hdf5Datas
  * @throws UserError when it is missing, empty, cut off or not HDF5.
  */
 export async function withHdf5File<Result>(path: string, use: (file: Hdf5File) => Result): Promise<Result> {
-  await checkIsFilledFile(path);
+  await checkIsFilledFile(path, 'one HDF5 file');
   const h5wasm = await import('h5wasm/node');
   const library = await h5wasm.ready;
   // The library otherwise prints its error stack on stderr and returns invalid handles.

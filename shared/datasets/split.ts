@@ -16,13 +16,10 @@ interface Split {
 }
 
 /**
- * Divides samples at random, as a function of the seed alone; each side keeps the order of the file, and a share is
- * rounded so that neither is empty.
+ * How many of `total` samples are held out; a share is rounded so that neither side is empty.
  * @throws UserError when no sample would be left to train on.
  */
-export function splitTrajectories(data: Trajectories, options: { validation: number; seed: number }): Split {
-  const { validation, seed } = options;
-  const total = data.shape[0]!;
+export function heldOut(total: number, validation: number): number {
   const held = validation < 1 ? Math.max(1, Math.min(total - 1, Math.round(validation * total))) : validation;
   if (held >= total) {
     throw new UserError(`holding out ${held} of ${total} samples for validation leaves none to train on`, {
@@ -30,6 +27,17 @@ export function splitTrajectories(data: Trajectories, options: { validation: num
       remedy: total > 1 ? `At most ${total - 1} can be held out.` : 'Use at least 2 samples.',
     });
   }
+  return held;
+}
+
+/**
+ * Divides samples at random, as a function of the seed alone; each side keeps the order of the file.
+ * @throws UserError when no sample would be left to train on.
+ */
+export function splitTrajectories(data: Trajectories, options: { validation: number; seed: number }): Split {
+  const { validation, seed } = options;
+  const total = data.shape[0]!;
+  const held = heldOut(total, validation);
   const order = randomFor(seed, 'split').permutation(total);
   const inFileOrder = (indices: readonly number[]) => indices.toSorted((a, b) => a - b);
   return {

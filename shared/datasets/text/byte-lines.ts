@@ -1,0 +1,130 @@
+/** Lines of a file as bytes, one by one, whatever its size. */
+import { isUtf8 } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { BrokenInputError, UserError } from '../../core/errors.ts';
+
+/** A line longer than this is taken for a file that has none. */
+const longestLine = 64 * 1024 * 1024;
+const lineFeed = 0x0a;
+
+export interface ByteLine {
+  /** From 1. */
+  readonly number: number;
+  /** With its line end, if it has one; a byte order mark is left out. */
+  readonly bytes: Buffer;
+  /** Of its first byte in the file, after decompression. */
+  readonly offset: number;
+}
+
+async function firstBytes(path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a file is gzipped, by its content. */
+export async function isGzipped(path: string): Promise<boolean> {
+  const [first, second] = await firstBytes(path);
+  return first === 0x1f && second === 0x8b;
+}
+
+/** @throws UserError about a file whose compressed content is damaged, from what zlib threw. */
+export function refuseDamaged(path: string, cause: unknown): never {
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  if (!code.startsWith('Z_')) {
+    throw new UserError(`can't be read (${code || String(cause)})`, { where: path, remedy: 'Read it again.', cause });
+  }
+  const what = code === 'Z_BUF_ERROR' ? 'is cut off: its gzip stream does not end' : 'is damaged: it is not valid gzip';
+  throw new BrokenInputError(what, { where: path, remedy: 'Fetch or write the file again.', cause });
+}
+
+async function* chunksOf(path: string): AsyncGenerator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+  // An error of the file reaches the reader through the unpacked stream.
+  const stream = (await isGzipped(path)) ? pipeline(file, createGunzip(), () => {}) : file;
+  try {
+    for await (const chunk of stream) yield chunk as Buffer;
+  } catch (cause) {
+    refuseDamaged(path, cause);
+  }
+}
+
+/** @throws UserError when it is plainly another kind of file. */
+function refuseOtherKinds(path: string, start: Buffer): void {
+  const isUtf16 = (start[0] === 0xff && start[1] === 0xfe) || (start[0] === 0xfe && start[1] === 0xff);
+  if (isUtf16) throw new BrokenInputError('is UTF-16', { where: path, remedy: 'Save it as UTF-8.' });
+  if (start.subarray(0, 4).toString('latin1') === 'PAR1') {
+    throw new UserError('is a Parquet file', { where: path, remedy: 'Set `dataset.format` to parquet.' });
+  }
+}
+
+/**
+ * @throws UserError when the file can't be read, is not text, or its gzip stream is damaged.
+ */
+export async function* byteLines(path: string): AsyncGenerator<ByteLine> {
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+  let number = 0;
+  let offset = 0;
+  const lineOf = (last: Buffer): ByteLine => {
+    const whole = pending.length > 0 ? Buffer.concat([...pending, last]) : last;
+    const at = offset;
+    pending = [];
+    pendingBytes = 0;
+    offset += whole.length;
+    number++;
+    if (number > 1) return { number, bytes: whole, offset: at };
+    refuseOtherKinds(path, whole);
+    const hasMark = whole[0] === 0xef && whole[1] === 0xbb && whole[2] === 0xbf;
+    return hasMark ? { number, bytes: whole.subarray(3), offset: 3 } : { number, bytes: whole, offset: at };
+  };
+  for await (const chunk of chunksOf(path)) {
+    let start = 0;
+    for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, start)) {
+      yield lineOf(chunk.subarray(start, end + 1));
+      start = end + 1;
+    }
+    if (start === chunk.length) continue;
+    pending.push(chunk.subarray(start));
+    pendingBytes += chunk.length - start;
+    if (pendingBytes > longestLine) {
+      throw new UserError(`line ${number + 1} is longer than 64 MiB`, {
+        where: path,
+        remedy: 'Check that the file is of the format that `dataset.format` names, with a row in each line.',
+      });
+    }
+  }
+  if (pendingBytes > 0) yield lineOf(Buffer.alloc(0));
+}
+
+/** Position of the first byte that is not UTF-8. */
+export function firstBroken(bytes: Buffer): number | undefined {
+  if (isUtf8(bytes)) return undefined;
+  const replacement = '\uFFFD';
+  const text = bytes.toString('utf8');
+  let position = 0;
+  let from = 0;
+  for (;;) {
+    const at = text.indexOf(replacement, from);
+    position += Buffer.byteLength(text.slice(from, at));
+    const isGenuine = bytes.subarray(position, position + 3).equals(Buffer.from(replacement));
+    if (!isGenuine) return position;
+    position += 3;
+    from = at + 1;
+  }
+}
+
+/** What is wrong with a line's bytes; undefined: nothing. */
+export function brokenUtf8({ bytes, offset }: ByteLine): string | undefined {
+  const position = firstBroken(bytes);
+  if (position === undefined) return undefined;
+  const byte = bytes[position]!.toString(16).toUpperCase().padStart(2, '0');
+  return `is not UTF-8: byte 0x${byte} at offset ${offset + position} of the file`;
+}

@@ -1,0 +1,127 @@
+/** Comma- or tab-separated values, with the names of the columns in the first line. */
+import { parse } from 'csv-parse';
+import { z } from 'zod';
+import { BrokenInputError } from '../../core/errors.ts';
+import type { DatasetFormat } from '../dataset.ts';
+import { brokenUtf8, byteLines } from './byte-lines.ts';
+import { openColumns } from './open-text.ts';
+import { columnSettings } from './settings.ts';
+import type { ChooseColumns, SourceRow } from './source.ts';
+import type { TextData } from './text-rows.ts';
+
+const delimiters = { comma: ',', tab: '\t', semicolon: ';' } as const;
+
+const configSchema = z.strictObject({
+  format: z.literal('csv').describe('Comma- or tab-separated values with a line of column names.'),
+  ...columnSettings,
+  delimiter: z
+    .enum(['comma', 'tab', 'semicolon'])
+    .optional()
+    .describe('What separates columns; absent: tabs where the name ends in .tsv or .tsv.gz, else commas.'),
+  quotes: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether double quotes enclose values; absent: unless tabs separate them, as in the files of GLUE, where quotes are part of the text.',
+    ),
+});
+
+/** A record longer than this, in bytes, is taken for a quote that is never closed. */
+const longestRecord = 16 * 1024 * 1024;
+
+type CsvConfig = z.output<typeof configSchema>;
+
+/** Reads CSV (RFC 4180) and TSV; empty lines are skipped. */
+export const csv = {
+  name: 'csv',
+  kind: 'text',
+  configSchema,
+  open: (config, path, { seed }) =>
+    openColumns(
+      { unit: 'line', wanted: 'one CSV file', read: (file, choose) => readCsv(file, config, choose) },
+      config,
+      path,
+      seed,
+    ),
+} as const satisfies DatasetFormat<CsvConfig, TextData>;
+
+interface CsvRecord {
+  /** Its first line, from 1. */
+  readonly row: number;
+  readonly cells: readonly string[];
+}
+
+async function* readCsv(path: string, config: CsvConfig, choose: ChooseColumns): AsyncGenerator<SourceRow> {
+  let header: CsvRecord | undefined;
+  let places: readonly number[] = [];
+  for await (const item of recordsOf(path, config)) {
+    if ('problem' in item) {
+      yield item;
+      continue;
+    }
+    const { row, cells } = item;
+    if (!header) {
+      header = item;
+      const twice = cells.find((name, index) => cells.indexOf(name) < index);
+      const chosen = choose(cells);
+      if (twice !== undefined && chosen.includes(twice)) {
+        throw new BrokenInputError(`has two columns "${twice}"`, { where: path, remedy: 'Rename one of them.' });
+      }
+      places = chosen.map((name) => cells.indexOf(name));
+    } else if (cells.length !== header.cells.length) {
+      const wanted = `${header.cells.length} (${header.cells.join(', ')})`;
+      yield { row, problem: `has ${cells.length} ${cells.length === 1 ? 'value' : 'values'} instead of ${wanted}` };
+    } else yield { row, values: places.map((place) => cells[place]) };
+  }
+}
+
+async function* recordsOf(
+  path: string,
+  config: CsvConfig,
+): AsyncGenerator<CsvRecord | { row: number; problem: string }> {
+  const delimiter = delimiters[config.delimiter ?? (/\.tsv(\.gz)?$/i.test(path) ? 'tab' : 'comma')];
+  const quoted = config.quotes ?? delimiter !== '\t';
+  const ready: CsvRecord[] = [];
+  let lastLine = 0;
+  let extraLines = 0;
+  const parser = parse({
+    delimiter,
+    quote: quoted ? '"' : null,
+    // Quotes inside an unquoted value are part of it.
+    relax_quotes: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    record_delimiter: ['\r\n', '\n'],
+    max_record_size: longestRecord,
+    on_record(cells: string[], { lines }) {
+      const count = (character: string) => cells.reduce((sum, cell) => sum + cell.split(character).length - 1, 0);
+      // The parser counts a line at a carriage return within a value, too.
+      extraLines += count('\r');
+      lastLine = lines - extraLines;
+      ready.push({ row: lastLine - count('\n'), cells });
+      return null;
+    },
+  });
+  let failure: Error | undefined;
+  parser.on('error', (error) => {
+    failure ??= error;
+  });
+  for await (const line of byteLines(path)) {
+    const problem = brokenUtf8(line);
+    if (problem !== undefined) yield { row: line.number, problem };
+    parser.write(line.bytes);
+    if (ready.length > 0) yield* ready.splice(0);
+    if (failure) break;
+  }
+  if (!failure) await new Promise<void>((resolve) => parser.once('error', () => resolve()).end(resolve));
+  yield* ready;
+  if (failure) yield { row: lastLine + 1, problem: csvProblem(failure) };
+}
+
+function csvProblem(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE') {
+    return 'here or soon after, a quote is opened that is never closed (with `quotes: false`, quotes are part of the text)';
+  }
+  return `is not CSV: ${error.message}`;
+}

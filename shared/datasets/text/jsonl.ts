@@ -1,0 +1,75 @@
+/** JSON lines: an object in each line. */
+import { z } from 'zod';
+import { messageOf, UserError } from '../../core/errors.ts';
+import type { DatasetFormat } from '../dataset.ts';
+import { brokenUtf8, byteLines } from './byte-lines.ts';
+import { openColumns } from './open-text.ts';
+import { columnSettings } from './settings.ts';
+import type { ChooseColumns, SourceRow, TextSource } from './source.ts';
+import type { TextData } from './text-rows.ts';
+
+const configSchema = z.strictObject({
+  format: z.literal('jsonl').describe('JSON lines.'),
+  ...columnSettings,
+});
+
+const source: TextSource = { unit: 'line', wanted: 'one file of JSON lines', read: readJsonLines };
+
+/** Reads JSON lines; empty lines are skipped. */
+export const jsonl = {
+  name: 'jsonl',
+  kind: 'text',
+  configSchema,
+  open: (config, path, { seed }) => openColumns(source, config, path, seed),
+} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData>;
+
+/** Columns that are used where a file has them: a file must not have them in some rows only. */
+const optionalColumns = ['text_pair', 'label'];
+
+async function* readJsonLines(path: string, choose: ChooseColumns): AsyncGenerator<SourceRow> {
+  let first: { row: number; keys: Set<string> } | undefined;
+  let chosen: readonly string[] = [];
+  for await (const line of byteLines(path)) {
+    const row = line.number;
+    const broken = brokenUtf8(line);
+    if (broken !== undefined) {
+      yield { row, problem: broken };
+      continue;
+    }
+    const text = line.bytes.toString('utf8').trim();
+    if (text === '') continue;
+    if (row === 1 && text.startsWith('[')) {
+      throw new UserError('is a JSON list, not JSON lines', {
+        where: path,
+        remedy: "Write one object in each line, e.g. with `jq -c '.[]'`.",
+      });
+    }
+    const object = parseObject(text);
+    if (typeof object === 'string') {
+      yield { row, problem: object };
+      continue;
+    }
+    if (!first) {
+      first = { row, keys: new Set(Object.keys(object)) };
+      chosen = choose([...first.keys]);
+    }
+    const { keys, row: firstRow } = first;
+    const missing = chosen.find((name) => !(name in object));
+    const extra = optionalColumns.find((name) => name in object && !keys.has(name));
+    if (missing !== undefined) yield { row, problem: `has no "${missing}"` };
+    else if (extra !== undefined) yield { row, problem: `has "${extra}", which line ${firstRow} has not` };
+    else yield { row, values: chosen.map((name) => object[name]) };
+  }
+}
+
+/** The object in a line, or what is wrong with it. */
+function parseObject(text: string): Record<string, unknown> | string {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    return `is not an object but ${Array.isArray(value) ? 'a list' : JSON.stringify(value).slice(0, 40)}`;
+  } catch (error) {
+    const number = /[:[,]\s*(-?(?:NaN|Infinity))\s*[,}\]]/.exec(text)?.[1];
+    return number === undefined ? `is not JSON: ${messageOf(error)}` : `is not JSON: ${number} is no JSON value`;
+  }
+}

@@ -1,0 +1,231 @@
+/** From the rows of a file to texts and labels, with all that is wrong in one message. */
+import { BrokenInputError, UserError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/suggest.ts';
+import { checkIsFilledFile } from '../filled-file.ts';
+import { firstBroken } from './byte-lines.ts';
+import { type KnownLabels, LabelReader } from './labels.ts';
+import { contradictions } from './overlaps.ts';
+import type { ColumnSettings, PlainSettings } from './settings.ts';
+import { BrokenText, type TextSource } from './source.ts';
+import { sampleRows } from './stratify.ts';
+import type { RowUnit, TextData, TextRows } from './text-rows.ts';
+
+const shownProblems = 20;
+
+/** Columns by what they hold. */
+type ColumnNames = ColumnSettings['columns'];
+
+/** What a file gave. */
+interface Gathered {
+  readonly data: TextRows;
+  readonly present: readonly string[];
+  readonly chosen: ColumnNames;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads a file with columns.
+ * @throws UserError when it can't serve; of rows, all that are wrong are counted and the first ones named.
+ */
+export async function openColumns(
+  source: TextSource,
+  config: ColumnSettings,
+  path: string,
+  seed: number,
+): Promise<TextData> {
+  const known = config.labels && { names: config.labels, byPlace: true };
+  const main = await gather(source, { path, setting: 'dataset.path' }, config.columns, known);
+  const { labelNames } = main.data;
+  return finish(main, config, seed, (file) =>
+    gather(source, file, main.chosen, known ?? (labelNames && { names: labelNames, byPlace: false })),
+  );
+}
+
+/**
+ * Reads a file of nothing but texts.
+ * @throws UserError as `openColumns`.
+ */
+export async function openPlain(
+  source: TextSource,
+  config: PlainSettings,
+  path: string,
+  seed: number,
+): Promise<TextData> {
+  const read = (file: NamedFile) => gather(source, file);
+  return finish(await read({ path, setting: 'dataset.path' }), config, seed, read);
+}
+
+async function finish(
+  main: Gathered,
+  config: PlainSettings,
+  seed: number,
+  read: (file: NamedFile) => Promise<Gathered>,
+): Promise<TextData> {
+  const { validationPath } = config;
+  const other =
+    validationPath === undefined ? undefined : await read({ path: validationPath, setting: 'dataset.validationPath' });
+  const sample = sampleRows(main.data, config.samples, seed);
+  const warnings = [
+    ...main.warnings,
+    ...(other?.warnings ?? []).map((warning) => `${validationPath}: ${warning}`),
+    ...sample.warnings,
+    ...contradictions(sample.data),
+  ];
+  return {
+    kind: 'text',
+    examples: sample.data,
+    ...(other && { validation: other.data }),
+    columns: main.present,
+    warnings,
+  };
+}
+
+interface NamedFile {
+  readonly path: string;
+  /** The key of the run file that names it. */
+  readonly setting: string;
+}
+
+/** @param columns absent: the file has none, and its rows are texts. */
+async function gather(
+  source: TextSource,
+  { path, setting }: NamedFile,
+  columns?: ColumnNames,
+  known?: KnownLabels,
+): Promise<Gathered> {
+  await checkIsFilledFile(path, source.wanted, setting);
+  const problems = new RowProblems(path, source.unit);
+  const texts: string[] = [];
+  const pairs: string[] = [];
+  const rows: number[] = [];
+  let present: readonly string[] = [];
+  let chosen: ColumnNames = { text: 'text' };
+  let labels = new LabelReader(known);
+
+  const reading = source.read(path, (all, classNames) => {
+    present = all;
+    chosen = chooseColumns(path, all, columns ?? {});
+    const names = chosen.label === undefined ? undefined : classNames?.(chosen.label);
+    if (!known && names) labels = new LabelReader({ names, byPlace: true });
+    return namesIn(chosen);
+  });
+  let total = 0;
+  for await (const item of reading) {
+    total++;
+    if ('problem' in item) {
+      problems.add(item.row, item.problem, true);
+      continue;
+    }
+    const { row, values } = item;
+    const [text, second, third] = values;
+    const [pair, label] = chosen.textPair === undefined ? [undefined, second] : [second, third];
+    const before = problems.count;
+    problems.add(row, textProblem(text), false, chosen.text);
+    if (chosen.textPair !== undefined) problems.add(row, textProblem(pair), false, chosen.textPair);
+    if (chosen.label !== undefined) problems.add(row, labels.add(row, label), false, chosen.label);
+    if (problems.count > before) continue;
+    texts.push(text as string);
+    if (chosen.textPair !== undefined) pairs.push(pair as string);
+    rows.push(row);
+  }
+  problems.refuse(total);
+  if (total === 0) throw new BrokenInputError('holds no rows', { where: path, remedy: 'Write the file again.' });
+
+  const { warnings, ...named } = chosen.label === undefined ? { warnings: [] } : labels.finish(source.unit);
+  const data: TextRows = {
+    kind: 'text',
+    texts,
+    ...(chosen.textPair !== undefined && { pairs }),
+    ...named,
+    rows,
+    unit: source.unit,
+  };
+  return { data, present, chosen, warnings };
+}
+
+const namesIn = ({ text, textPair, label }: ColumnNames): string[] =>
+  [text, textPair, label].filter((name) => name !== undefined);
+
+function chooseColumns(path: string, present: readonly string[], columns: ColumnNames): ColumnNames {
+  const required = (key: keyof ColumnNames, name: string) => {
+    if (present.includes(name)) return name;
+    const listed =
+      present.length > 0 ? `It has: ${present.map((column) => JSON.stringify(column)).join(', ')}.` : 'It has none.';
+    const guess = didYouMean(name, present);
+    throw new UserError(`has no column "${name}"`, {
+      where: path,
+      remedy: [guess && `D${guess.slice(1)}`, listed, `Name the column under \`dataset.columns.${key}\`.`]
+        .filter(Boolean)
+        .join(' '),
+    });
+  };
+  const optional = (key: keyof ColumnNames, fallback: string) => {
+    const name = columns[key] ?? (present.includes(fallback) ? fallback : undefined);
+    return name === undefined ? {} : { [key]: required(key, name) };
+  };
+  const chosen: ColumnNames = {
+    text: required('text', columns.text ?? 'text'),
+    ...optional('textPair', 'text_pair'),
+    ...optional('label', 'label'),
+  };
+  const names = namesIn(chosen);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice === undefined) return chosen;
+  throw new UserError(`column "${twice}" is used for two things`, {
+    where: 'dataset.columns',
+    remedy: 'Name another column for one of them.',
+  });
+}
+
+/** What is wrong with a value that should be a text; undefined: nothing. */
+function textProblem(value: unknown): string | undefined {
+  if (typeof value === 'string') {
+    if (value.trim() === '') return 'is empty';
+    return value.isWellFormed()
+      ? undefined
+      : 'has half of a UTF-16 pair (an escape such as \\ud83d without its other half)';
+  }
+  if (value === undefined || value === null) return 'is missing';
+  if (value instanceof BrokenText) return `is not UTF-8: byte ${firstBroken(Buffer.from(value.bytes))} of the text`;
+  if (Array.isArray(value)) return 'is a list, not text';
+  const shown = typeof value === 'object' ? '' : ` (${String(value)})`;
+  return `is ${typeof value === 'object' ? 'an object' : `a ${typeof value === 'bigint' ? 'number' : typeof value}`}${shown}, not text`;
+}
+
+/** What is wrong with a file's rows: all are counted, the first ones kept. */
+class RowProblems {
+  count = 0;
+  readonly #path: string;
+  readonly #unit: RowUnit;
+  readonly #lines: string[] = [];
+  readonly #badRows = new Set<number>();
+  #isBroken = false;
+
+  constructor(path: string, unit: RowUnit) {
+    this.#path = path;
+    this.#unit = unit;
+  }
+
+  /** @param isBroken whether the row is at fault whatever columns and labels the settings name. */
+  add(row: number, what: string | undefined, isBroken: boolean, column?: string): void {
+    if (what === undefined) return;
+    this.count++;
+    this.#badRows.add(row);
+    this.#isBroken ||= isBroken;
+    if (this.#lines.length < shownProblems) {
+      this.#lines.push(`  ${this.#unit} ${row}${column === undefined ? '' : `, "${column}"`}: ${what}`);
+    }
+  }
+
+  /** @throws UserError when there was any. */
+  refuse(total: number): void {
+    if (this.count === 0) return;
+    const more = this.count > this.#lines.length ? `\n  and ${this.count - this.#lines.length} more` : '';
+    const bad = this.#badRows.size;
+    const Refusal = this.#isBroken ? BrokenInputError : UserError;
+    throw new Refusal(`${bad} of ${total} rows can't be used:\n${this.#lines.join('\n')}${more}`, {
+      where: this.#path,
+      remedy: `Mend or remove ${bad === 1 ? 'this row' : 'these rows'}${this.#unit === 'row' ? ' (the first is row 1)' : ''}.`,
+    });
+  }
+}

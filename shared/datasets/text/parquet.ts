@@ -1,0 +1,124 @@
+/** Apache Parquet, as data sets on the Hugging Face Hub are stored. */
+import { isUtf8 } from 'node:buffer';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { type AsyncBuffer, asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { z } from 'zod';
+import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
+import type { DatasetFormat } from '../dataset.ts';
+import { isGzipped, refuseDamaged } from './byte-lines.ts';
+import { openColumns } from './open-text.ts';
+import { columnSettings } from './settings.ts';
+import { BrokenText, type ChooseColumns, type SourceRow, type TextSource } from './source.ts';
+import type { TextData } from './text-rows.ts';
+
+const configSchema = z.strictObject({
+  format: z.literal('parquet').describe('Apache Parquet.'),
+  ...columnSettings,
+});
+
+const source: TextSource = { unit: 'row', wanted: 'one Parquet file', read: readRows };
+
+/** Reads the chosen columns, a row group at a time. */
+export const parquet = {
+  name: 'parquet',
+  kind: 'text',
+  configSchema,
+  open: (config, path, { seed }) => openColumns(source, config, path, seed),
+} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData>;
+
+const notedSchema = z.object({
+  info: z.object({ features: z.record(z.string(), z.object({ names: z.array(z.string()).min(2).optional() })) }),
+});
+
+/** Text is decoded here, since the library would put U+FFFD where bytes are not UTF-8. */
+const parsers = {
+  stringFromBytes: (bytes: Uint8Array | undefined) =>
+    bytes &&
+    (isUtf8(bytes)
+      ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+      : new BrokenText(bytes)),
+};
+
+async function bufferOf(path: string): Promise<AsyncBuffer> {
+  if (!(await isGzipped(path))) return asyncBufferFromFile(path);
+  const bytes = await promisify(gunzip)(await readFile(path)).catch((cause) => refuseDamaged(path, cause));
+  return {
+    byteLength: bytes.byteLength,
+    slice: (start, end) => new Uint8Array(bytes.subarray(start, end)).buffer,
+  };
+}
+
+async function metadataOf(path: string, file: AsyncBuffer): Promise<FileMetaData> {
+  const marks = [await file.slice(0, 4), await file.slice(Math.max(0, file.byteLength - 4))];
+  const [hasStart, hasEnd] = marks.map((mark) => Buffer.from(mark).toString('latin1') === 'PAR1');
+  if (!hasStart) {
+    throw new UserError('is not a Parquet file', { where: path, remedy: 'Check `dataset.path` and `dataset.format`.' });
+  }
+  if (!hasEnd) {
+    throw new BrokenInputError('is cut off: a Parquet file ends with "PAR1"', {
+      where: path,
+      remedy: 'Fetch or write the file again.',
+    });
+  }
+  return parquetMetadataAsync(file, { parsers }).catch((cause) => refuse(path, cause));
+}
+
+function refuse(path: string, cause: unknown): never {
+  throw new BrokenInputError(`can't be read as Parquet: ${messageOf(cause)}`, {
+    where: path,
+    remedy: 'The file is probably damaged: fetch or write it again.',
+    cause,
+  });
+}
+
+/** Names of the columns that hold one value in each row. */
+function flatColumns({ schema }: FileMetaData): string[] {
+  const [root, ...elements] = schema;
+  const names: string[] = [];
+  // The schema is a tree, depth first; children of the root are columns.
+  for (let index = 0, left = root?.num_children ?? 0; left > 0; left--) {
+    const { name, num_children: children } = elements[index]!;
+    if (!children) names.push(name);
+    for (let open = 1; open > 0; open--, index++) open += elements[index]!.num_children ?? 0;
+  }
+  return names;
+}
+
+/** Names of the classes that the Hugging Face library has noted for a column of numbers. */
+function classNames({ key_value_metadata: entries }: FileMetaData, column: string): string[] | undefined {
+  try {
+    const noted: unknown = JSON.parse(entries?.find(({ key }) => key === 'huggingface')?.value ?? 'null');
+    return notedSchema.safeParse(noted).data?.info.features[column]?.names;
+  } catch {
+    return undefined;
+  }
+}
+
+async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<SourceRow> {
+  const file = await bufferOf(path);
+  const metadata = await metadataOf(path, file);
+  const columns = [...choose(flatColumns(metadata), (column) => classNames(metadata, column))];
+  let row = 1;
+  let rowStart = 0;
+  for (const group of metadata.row_groups) {
+    const rowEnd = rowStart + Number(group.num_rows);
+    let read: unknown[][] = [];
+    await parquetRead({
+      file,
+      metadata,
+      columns,
+      rowStart,
+      rowEnd,
+      compressors,
+      parsers,
+      onComplete: (rows) => {
+        read = rows;
+      },
+    }).catch((cause) => refuse(path, cause));
+    for (const values of read) yield { row: row++, values };
+    rowStart = rowEnd;
+  }
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { configSchemasOf } from '../../core/families.ts';
+import type { DatasetFormat } from '../dataset.ts';
+import { csv } from './csv.ts';
+import { jsonl } from './jsonl.ts';
+import { lines } from './lines.ts';
+import { parquet } from './parquet.ts';
+import type { TextData } from './text-rows.ts';
+
+/** Every format of text data sets. */
+export const textFormats = [jsonl, csv, parquet, lines] as const;
+
+/** The run file's `dataset` section for models that take text. */
+export const textDatasetSchema = z.discriminatedUnion('format', configSchemasOf(textFormats));
+export type TextDatasetConfig = z.infer<typeof textDatasetSchema>;
+
+/**
+ * Reads the data a configuration selects; `path` is its file's resolved path, and so is `validationPath` in the configuration.
+ * @throws UserError when a file or what is in it can't serve.
+ */
+export function openTextDataset(
+  config: TextDatasetConfig,
+  path: string,
+  context: { readonly seed: number },
+): Promise<TextData> {
+  const format = textFormats.find(({ name }) => name === config.format) as DatasetFormat<TextDatasetConfig, TextData>;
+  return format.open(config, path, context);
+}

@@ -1,0 +1,48 @@
+/** Settings that every text format has. */
+import { z } from 'zod';
+
+const columnName = () => z.string().min(1).optional();
+
+const samples = z
+  .union([z.number().gt(0).lt(1), z.int().min(1), z.literal('all')])
+  .default('all')
+  .describe(
+    'How many rows to use: a share below 1, a number, or all. Chosen by the seed, with each label in its proportion; rows for validation are held out of them, unless `validationPath` names others.',
+  );
+
+const path = z.string().min(1).describe('The file, which may be gzipped; a relative path counts from the run file.');
+
+const validationPath = z
+  .string()
+  .min(1)
+  .optional()
+  .describe('A file of the same form to validate on, in full; absent: `training.validation` of the rows are held out.');
+
+/** Of formats that are nothing but text. */
+export const plainSettings = { path, validationPath, samples };
+
+/** Of formats with columns. */
+export const columnSettings = {
+  ...plainSettings,
+  columns: z
+    .strictObject({
+      text: columnName().describe('The text; absent: `text`.'),
+      textPair: columnName().describe('The second text of pairs; absent: `text_pair`, where the file has it.'),
+      label: columnName().describe('The label; absent: `label`, where the file has it.'),
+    })
+    .prefault({})
+    .describe('Names of the columns.'),
+  labels: z
+    .array(z.string().min(1))
+    .min(2)
+    .refine((names) => new Set(names).size === names.length, 'names the same label twice')
+    .optional()
+    .describe(
+      'Names of the labels in the order of the classes; a file may hold names or places, from 0. Absent: numbers are kept if they are 0 to n-1, and anything else is put in order.',
+    ),
+};
+
+const plainSchema = z.object(plainSettings);
+const columnSchema = z.object(columnSettings);
+export type PlainSettings = z.output<typeof plainSchema>;
+export type ColumnSettings = z.output<typeof columnSchema>;

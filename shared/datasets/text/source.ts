@@ -1,0 +1,36 @@
+import type { RowUnit } from './text-rows.ts';
+
+/** A row as a format reads it: the values of the chosen columns, or what is wrong with it. */
+export type SourceRow =
+  | { readonly row: number; readonly values: readonly unknown[] }
+  | { readonly row: number; readonly problem: string };
+
+/**
+ * Says which of the columns in a file are wanted.
+ * @param classNames the names of a column's classes, where the file itself says what its numbers stand for.
+ * @throws UserError when a wanted one is missing.
+ */
+export type ChooseColumns = (
+  present: readonly string[],
+  classNames?: (column: string) => readonly string[] | undefined,
+) => readonly string[];
+
+/** How a format reads a file that is there, row by row. */
+export interface TextSource {
+  readonly unit: RowUnit;
+  /** What the file should be, e.g. `one file of JSON lines`. */
+  readonly wanted: string;
+  /**
+   * Goes through the file once; a row that can't be read is a problem and no error, so that all of them are found.
+   * @throws UserError when the file as a whole can't be read.
+   */
+  read(path: string, choose: ChooseColumns): AsyncIterable<SourceRow>;
+}
+
+/** A text whose bytes are not UTF-8, from a format that doesn't check lines. */
+export class BrokenText {
+  readonly bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}

@@ -1,0 +1,147 @@
+/** Choosing rows with each label in its proportion. */
+import { UserError } from '../../core/errors.ts';
+import { randomFor } from '../../core/random.ts';
+import { heldOut } from '../split.ts';
+import { sharedTexts } from './overlaps.ts';
+import { listRows, selectRows, type TextData, type TextRows } from './text-rows.ts';
+
+/**
+ * How many to take of each class: in proportion to its size, by largest remainders (the earlier class first on ties), and
+ * at least one and at most all but `kept` of each where that can be.
+ */
+export function proportions(sizes: readonly number[], wanted: number, kept = 0): number[] {
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const exact = sizes.map((size) => (size * wanted) / total);
+  const counts = exact.map(Math.floor);
+  const byRemainder = sizes
+    .map((_, place) => place)
+    .toSorted((a, b) => exact[b]! - counts[b]! - (exact[a]! - counts[a]!));
+  const limit = (place: number) => Math.max(0, sizes[place]! - kept);
+  const left = wanted - counts.reduce((sum, count) => sum + count, 0);
+  for (const place of byRemainder.slice(0, left)) counts[place]!++;
+
+  const move = (from: number, to: number) => {
+    counts[from]!--;
+    counts[to]!++;
+  };
+  const bySize = sizes.map((_, place) => place).toSorted((a, b) => sizes[b]! - sizes[a]!);
+  for (const place of bySize) {
+    while (counts[place]! > limit(place)) {
+      const other = bySize.find((candidate) => counts[candidate]! < limit(candidate));
+      if (other === undefined) break;
+      move(place, other);
+    }
+  }
+  for (const place of bySize) {
+    if (counts[place]! > 0 || limit(place) === 0) continue;
+    const largest = bySize.reduce((best, candidate) => (counts[candidate]! > counts[best]! ? candidate : best));
+    if (counts[largest]! > 1) move(largest, place);
+  }
+  return counts;
+}
+
+/** Row indices of each class, in the order of the file; one class where there are no labels. */
+function classesOf({ labels, labelNames, texts }: TextRows): number[][] {
+  const classes: number[][] = Array.from({ length: labelNames?.length ?? 1 }, () => []);
+  for (let index = 0; index < texts.length; index++) classes[labels?.[index] ?? 0]!.push(index);
+  return classes;
+}
+
+/** The first so many of each class in an order that depends on the seed: more of a class are those and further ones. */
+function choose(classes: readonly number[][], counts: readonly number[], seed: number, purpose: string): number[] {
+  return classes.flatMap((members, place) =>
+    randomFor(seed, purpose, place)
+      .permutation(members.length)
+      .slice(0, counts[place])
+      .map((position) => members[position]!),
+  );
+}
+
+const inOrder = (indices: readonly number[]) => indices.toSorted((a, b) => a - b);
+
+/**
+ * A share or a number of the rows, as a function of the seed, in the order of the file.
+ * @throws UserError when more are asked for than there are.
+ */
+export function sampleRows(
+  data: TextRows,
+  samples: number | 'all',
+  seed: number,
+): { data: TextRows; warnings: string[] } {
+  const total = data.texts.length;
+  if (samples === 'all') return { data, warnings: [] };
+  if (samples > total) {
+    throw new UserError(`has ${total} rows, ${samples} were asked for`, {
+      where: 'dataset.samples',
+      remedy: `Set it to at most ${total}, to a share below 1, or to "all".`,
+    });
+  }
+  const wanted = samples < 1 ? Math.max(1, Math.round(samples * total)) : samples;
+  const classes = classesOf(data);
+  const counts = proportions(
+    classes.map(({ length }) => length),
+    wanted,
+  );
+  const lost = data.labelNames?.filter((_, place) => counts[place] === 0 && classes[place]!.length > 0) ?? [];
+  const warnings = lost.length > 0 ? [`the ${wanted} rows chosen have none with the label ${lost.join(', ')}`] : [];
+  return { data: selectRows(data, inOrder(choose(classes, counts, seed, 'text-samples'))), warnings };
+}
+
+/** Both sides of a text data set; no row is on both. */
+interface TextSplit {
+  readonly training: TextRows;
+  readonly validation: TextRows;
+  /** Those of the data, and those about the split. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Training and validation side: as the data has them, or divided at random by label, as a function of the seed alone. A class
+ * with one row is trained on.
+ * @param options.validation a share below 1 or a number of rows; not used where the data has a validation side.
+ * @throws UserError when no row would be left to train on.
+ */
+export function splitText(data: TextData, options: { validation: number; seed: number }): TextSplit {
+  const { examples } = data;
+  const warnings = [...data.warnings, ...classWarnings(examples)];
+  const finish = (training: TextRows, validation: TextRows): TextSplit => ({
+    training,
+    validation,
+    warnings: [...warnings, ...sharedTexts(training, validation)],
+  });
+  if (data.validation) return finish(examples, data.validation);
+
+  const classes = classesOf(examples);
+  for (const members of classes) {
+    if (members.length !== 1 || classes.length === 1) continue;
+    const row = members[0]!;
+    const name = examples.labelNames![examples.labels![row]!];
+    warnings.push(
+      `the label ${name} has a single row (${listRows(examples.unit, [examples.rows[row]!])}), which is trained on: the metrics say nothing of it`,
+    );
+  }
+  const held = heldOut(examples.texts.length, options.validation);
+  const counts = proportions(
+    classes.map(({ length }) => length),
+    held,
+    1,
+  );
+  const chosen = new Set(choose(classes, counts, options.seed, 'text-split'));
+  const all = examples.texts.map((_, index) => index);
+  return finish(
+    selectRows(
+      examples,
+      all.filter((index) => !chosen.has(index)),
+    ),
+    selectRows(examples, inOrder([...chosen])),
+  );
+}
+
+/** Of labels that can't be learnt. */
+function classWarnings({ labels, labelNames }: TextRows): string[] {
+  if (!labels || !labelNames) return [];
+  const found = new Set(labels);
+  if (found.size === 1) return [`every row has the label ${labelNames[labels[0]!]}: there is nothing to tell apart`];
+  const absent = labelNames.filter((_, place) => !found.has(place));
+  return absent.length > 0 ? [`no row has the label ${absent.join(', ')}`] : [];
+}

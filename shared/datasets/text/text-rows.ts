@@ -1,0 +1,49 @@
+/** Texts in memory, with what is known of them. Every list has an entry for each row. */
+export interface TextRows {
+  readonly kind: 'text';
+  readonly texts: readonly string[];
+  /** The second text of each pair. */
+  readonly pairs?: readonly string[];
+  /** Places in `labelNames`. */
+  readonly labels?: Int32Array;
+  readonly labelNames?: readonly string[];
+  /** Where each row stands in its file, from 1: its first line, as editors count them, or its row in a table. */
+  readonly rows: readonly number[];
+  readonly unit: RowUnit;
+}
+
+/** What row numbers count. */
+export type RowUnit = 'line' | 'row';
+
+/** What a text data set yields. */
+export interface TextData {
+  readonly kind: 'text';
+  readonly examples: TextRows;
+  /** From a file of their own. */
+  readonly validation?: TextRows;
+  /** Names of the columns in the file; empty where it has none. */
+  readonly columns: readonly string[];
+  /** What the user should know of: texts that are in both sides, classes with one row, labels that contradict each other. */
+  readonly warnings: readonly string[];
+}
+
+/** The rows at `indices`, in that order. */
+export function selectRows(data: TextRows, indices: readonly number[]): TextRows {
+  const { texts, pairs, labels, rows } = data;
+  return {
+    ...data,
+    texts: indices.map((index) => texts[index]!),
+    ...(pairs && { pairs: indices.map((index) => pairs[index]!) }),
+    ...(labels && { labels: Int32Array.from(indices, (index) => labels[index]!) }),
+    rows: indices.map((index) => rows[index]!),
+  };
+}
+
+/** `lines 3, 9 and 14`, or `lines 3, 9, 14, 20, 31 and 7 more`. */
+export function listRows(unit: RowUnit, rows: readonly number[]): string {
+  const shown = rows.length > 6 ? rows.slice(0, 5) : rows;
+  const more = rows.length - shown.length;
+  const parts = [...shown.map(String), ...(more > 0 ? [`${more} more`] : [])];
+  const last = parts.pop()!;
+  return `${unit}${rows.length === 1 ? '' : 's'} ${parts.length > 0 ? `${parts.join(', ')} and ` : ''}${last}`;
+}
