@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { randomFor } from '../shared/core/random.ts';
 import type { Trajectories } from '../shared/datasets/trajectories.ts';
 import { type EngineChoice, openEngine } from '../shared/engines/open-engine.ts';
-import { buildModel, modelSchema } from '../shared/models/registry.ts';
+import { buildModel, fieldModelSchema } from '../shared/models/registry.ts';
 import { elementCount } from '../shared/tensors/tensor.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
 import { trainEpoch } from '../shared/training/train-epoch.ts';
@@ -39,7 +39,7 @@ function noise({ name, space, channels, window, rolloutSteps, batchSize, steps }
 
 function prepare(training: TrainingCase) {
   const { space, channels, window } = training;
-  const model = buildModel(modelSchema.parse(training.model), { kind: 'trajectories', space, channels, window });
+  const model = buildModel(fieldModelSchema.parse(training.model), { kind: 'trajectories', space, channels, window });
   return {
     problem: trajectoryProblem({ ...training, model, data: noise(training), seed: 1 }),
     optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters),

@@ -1,5 +1,5 @@
 import { randomFor } from '../../shared/core/random.ts';
-import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { analyseLayers } from '../../shared/spectra/analyse.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
@@ -36,7 +36,7 @@ export const analysis: Suite = {
   async run() {
     const results: Result[] = [];
     const format = { kind: 'trajectories', space: [64], channels: 1, window: 10 } as const;
-    const model = buildModel(modelSchema.parse({ family: 'fno1d' }), format);
+    const model = buildModel(fieldModelSchema.parse({ family: 'fno1d' }), format);
     const demo = await timeAnalysis(model.layers, model.initialise(randomFor(1, 'initialise')));
     results.push({ case: 'fno1d-demo', medianMs: demo });
     for (const [rows, columns] of [

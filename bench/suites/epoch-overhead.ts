@@ -37,7 +37,7 @@ function instant(workload: Workload, optimizerState: HostTensors): Workload {
         learningRate: [1e-3, 1e-3, 1e-3, 1e-3],
       })),
     }),
-    evaluate: async () => ({ nRMSE: 1, RMSE: 1, cRMSE: 1, maxError: 1, bRMSE: 1 }),
+    evaluate: async () => ({ metrics: { nRMSE: 1, RMSE: 1, cRMSE: 1, maxError: 1, bRMSE: 1 } }),
   };
 }
 
@@ -68,7 +68,7 @@ export const epochOverhead: Suite = {
       const execution = await runPipeline(run, context);
       if (execution.status !== 'done') throw new Error(`the run ended as ${execution.status}`, { cause: execution });
       const epochMs = median(marks.slice(1).map((mark, index) => mark - marks[index]!));
-      const analysisMs = await timeAnalysis(real.layers, real.initialise());
+      const analysisMs = await timeAnalysis(real.layers, await real.initial());
       return [{ case: 'fno1d-demo', epochs, epochMs, analysisMs, overheadMs: epochMs - analysisMs }];
     } finally {
       await rm(root, { recursive: true, force: true });

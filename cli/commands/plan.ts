@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import type { PriceTable } from '../../shared/costs/prices.ts';
 import type { PlannedRun, RunEstimate } from '../../shared/decisions/estimate.ts';
-import type { TrajectoryPlan } from '../../shared/training/workloads/trajectories.ts';
+import type { StartablePlan } from '../../shared/training/workload.ts';
 import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
 
 interface PlanOptions {
@@ -72,7 +72,7 @@ async function readPrices(path: string | undefined): Promise<PriceTable> {
 
 async function plannedRun(
   config: RunConfig,
-  { parameters, layers, stepFlops, data }: TrajectoryPlan,
+  { parameters, layers, stepFlops, data }: StartablePlan,
 ): Promise<PlannedRun> {
   const { elementCount } = await import('../../shared/tensors/tensor.ts');
   const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
@@ -94,7 +94,7 @@ async function plannedRun(
   };
 }
 
-async function measuredStep(plan: TrajectoryPlan, config: RunConfig): Promise<number> {
+async function measuredStep(plan: StartablePlan, config: RunConfig): Promise<number> {
   const { startWorkload } = await import('../../shared/pipeline/open-workload.ts');
   const { measureStep } = await import('../../shared/training/measure-step.ts');
   const workload = await startWorkload(plan, config, (message) => process.stderr.write(`note: ${message}\n`));

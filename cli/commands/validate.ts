@@ -8,12 +8,11 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
   options: [setOption(), jsonOption('print the settings with all defaults, and the sizes of the data, as JSON')],
   async run([file = 'tempbalance.yaml'], { set, json }) {
     const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
-    const { readPretrained } = await import('../../shared/models/pretrained.ts');
     const { openWorkload } = await import('../../shared/pipeline/open-workload.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
     const workload = await openWorkload(config, (message) => process.stderr.write(`note: ${message}\n`));
-    const { weights } = config.model;
-    if (weights !== undefined) await readPretrained(weights, workload.parameters);
+    await workload.initial();
+    for (const warning of workload.warnings ?? []) process.stderr.write(`note: ${warning}\n`);
     if (json) {
       print(JSON.stringify({ valid: true, config, data: workload.data, engine: workload.engine }, null, 2));
       return 0;
@@ -21,8 +20,10 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const { elementCount } = await import('../../shared/tensors/tensor.ts');
     const count = workload.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
     print(`${file} is valid`);
+    const { model } = config;
+    const weights = model.family === 'huggingface' ? model.folder : (model.weights ?? 'fresh');
     const rows = [
-      ['model', `${config.model.family}, ${count} parameters, weights ${weights ?? 'fresh'}`],
+      ['model', `${model.family}, ${count} parameters, weights ${weights}`],
       ...Object.entries(workload.data).map(([name, value]) => [name, JSON.stringify(value)]),
       ['engine', workload.engine],
     ];

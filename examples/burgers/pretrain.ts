@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { randomFor } from '../../shared/core/random.ts';
-import { datasetSchema, openDataset } from '../../shared/datasets/registry.ts';
+import { fieldDatasetSchema, openDataset } from '../../shared/datasets/registry.ts';
 import type { Trajectories } from '../../shared/datasets/trajectories.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
 import { fno1d } from '../../shared/models/fno1d.ts';
@@ -40,7 +40,9 @@ const engine = await openEngine('wasm');
 const source = asTrajectories(generateBurgers({ ...grid, viscosity, samples: 256, seed }));
 const heldOut = asTrajectories(generateBurgers({ ...grid, viscosity, samples: 32, seed: seed + 1000 }));
 const targetPath = here('target.hdf5');
-const target = await openDataset(datasetSchema.parse({ format: 'pdebench', path: targetPath }), targetPath, { seed });
+const target = await openDataset(fieldDatasetSchema.parse({ format: 'pdebench', path: targetPath }), targetPath, {
+  seed,
+});
 
 const data = segments(source, window + rolloutSteps, rolloutSteps);
 const model = fno1d.build(fno1d.configSchema.parse({ family: 'fno1d' }), {

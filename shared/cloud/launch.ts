@@ -10,6 +10,7 @@ import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
+import { weightsOf, withWeights } from '../models/registry.ts';
 import { readRequest } from '../pipeline/records.ts';
 import { headObject } from './head-object.ts';
 import { datasetFolder, isProfileName, profileKey, profileOfDataset, profileSettings } from './profile.ts';
@@ -110,7 +111,7 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
 
 /** The settings with the version of the weights that there is now: a run begins from the weights it was checked with. */
 async function withPinnedWeights(ctx: LaunchContext, config: RunConfig): Promise<RunConfig> {
-  const { weights } = config.model;
+  const weights = weightsOf(config.model);
   if (weights === undefined) return config;
   const { key, versionId } = parseS3Uri(weights);
   if (versionId !== undefined) return config;
@@ -119,7 +120,7 @@ async function withPinnedWeights(ctx: LaunchContext, config: RunConfig): Promise
     throw new UserError('there are no such weights', { where: weights, remedy: 'Upload them, or mend model.weights.' });
   }
   const pinned = version.versionId === undefined ? weights : `${weights}?versionId=${version.versionId}`;
-  return { ...config, model: { ...config.model, weights: pinned } };
+  return { ...config, model: withWeights(config.model, pinned) };
 }
 
 /**

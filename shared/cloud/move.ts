@@ -8,6 +8,7 @@ import { downloadTo } from '../checkpoints/s3-download.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
+import { weightsOf } from '../models/registry.ts';
 import { moveRun } from '../pipeline/move-run.ts';
 import { readRequest, runRecordSchema } from '../pipeline/records.ts';
 import { executionsOf } from './executions.ts';
@@ -61,7 +62,7 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   await refuseOtherHistory(local, there);
   const { config } = await readRequest(local.store, local.run);
   const { path } = config.dataset;
-  const { weights } = config.model;
+  const weights = weightsOf(config.model);
   await refuseOtherData(local, path);
   const dataset = await uploadDataset(cloud, path, name);
   const sent = weights !== undefined && (await isFile(weights)) ? await uploadWeights(cloud, weights) : undefined;
@@ -84,7 +85,7 @@ export async function fetchRun(
   await refuseRunning(cloud, run);
   await refuseOtherHistory(there, local);
   const { config } = await readRequest(cloud.store, run);
-  const { weights } = config.model;
+  const weights = weightsOf(config.model);
   if (dataset !== undefined) await refuseOtherData(there, dataset);
   const inputs = join(root, local.run, 'inputs');
   await moveRun(

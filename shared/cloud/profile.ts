@@ -3,6 +3,7 @@ import { isMap, parseDocument } from 'yaml';
 import { asSection, type Override, parseRunFile } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
+import { weightsOf, withWeights } from '../models/registry.ts';
 
 export const profileKey = (profile: string): string => `profiles/${profile}.yaml`;
 export const datasetFolder = (profile: string): string => `datasets/${profile}/`;
@@ -23,10 +24,16 @@ export function profileSettings(text: string, bucket: string, profile: string, d
   const config = parseRunFile(text, label, [
     { path: ['dataset', 'path'], value: dataset, text: `dataset.path=${dataset}` },
   ]);
-  const { weights } = config.model;
+  if (config.model.family === 'huggingface') {
+    throw new UserError('language models are not trained by deployments yet', {
+      where: label,
+      remedy: 'Train it on a machine of your own: `tempbalance train`.',
+    });
+  }
+  const weights = weightsOf(config.model);
   return {
     ...config,
-    model: weights === undefined ? config.model : { ...config.model, weights: addressOf(weights, bucket, label) },
+    model: withWeights(config.model, weights && addressOf(weights, bucket, label)),
     output: { ...config.output, folder: 'runs' },
   };
 }

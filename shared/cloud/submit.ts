@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
+import { weightsOf } from '../models/registry.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
 import { executionName, launch, launchInputSchema } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
@@ -41,7 +42,7 @@ export async function submit(
   const config = await loadRunFile(file, given);
   await checkInputs(config);
 
-  const { weights } = config.model;
+  const weights = weightsOf(config.model);
   const sentWeights = weights === undefined ? undefined : await uploadWeights(cloud, weights);
   if (sentWeights) told('weights', sentWeights);
   const dataset = await uploadDataset(cloud, config.dataset.path, profile);

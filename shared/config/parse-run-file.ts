@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { messageOf, UserError } from '../core/errors.ts';
+import { withDataPaths } from '../datasets/registry.ts';
+import { withPaths } from '../models/registry.ts';
 import { explainIssues, formatPath, type Problem } from './problems.ts';
 import { type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
@@ -143,12 +145,11 @@ export function asSection(key: string, value: unknown): Record<string, unknown> 
 
 /** Makes the paths in it absolute: relative ones count from the run file's folder. Addresses in S3 are kept. */
 function resolvePaths(config: RunConfig, folder: string): RunConfig {
-  const { weights } = config.model;
   const absolute = (path: string) => (path.startsWith('s3://') ? path : resolve(folder, path));
   return {
     ...config,
-    model: weights === undefined ? config.model : { ...config.model, weights: absolute(weights) },
-    dataset: { ...config.dataset, path: absolute(config.dataset.path) },
+    model: withPaths(config.model, absolute),
+    dataset: withDataPaths(config.dataset, absolute),
     output: { ...config.output, folder: resolve(folder, config.output.folder) },
   };
 }

@@ -1,11 +1,12 @@
 /** The run file: its schema is put together from the features' own, and is the single source of types, checks and docs. */
 import { z } from 'zod';
-import { datasetSchema } from '../datasets/registry.ts';
+import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
-import { modelSchema } from '../models/registry.ts';
+import { modelSchema, takenBy } from '../models/registry.ts';
 import { balanceConfigSchema } from '../schedules/config.ts';
 import { trainingSchema } from '../training/config.ts';
+import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import type { JsonSchema } from './schema-walk.ts';
 
 const balanceSchema = z
@@ -32,16 +33,41 @@ const outputSchema = z
   })
   .describe('Where the results go.');
 
-export const runFileSchema = z.strictObject({
-  model: modelSchema,
-  dataset: datasetSchema,
-  training: trainingSchema.prefault({}),
-  balance: balanceSchema.prefault({}),
-  convergence: convergenceSchema.prefault({}),
-  budget: budgetSchema.prefault({}),
-  compute: computeSchema.prefault({}),
-  output: outputSchema.prefault({}),
-});
+export const runFileSchema = z
+  .strictObject({
+    model: modelSchema,
+    dataset: datasetSchema,
+    training: trainingSchema.prefault({}),
+    balance: balanceSchema.prefault({}),
+    convergence: convergenceSchema.prefault({}),
+    budget: budgetSchema.prefault({}),
+    compute: computeSchema.prefault({}),
+    output: outputSchema.prefault({}),
+  })
+  .superRefine(({ model, dataset, convergence }, context) => {
+    const wanted = takenBy(model);
+    if (kindOf(dataset) !== wanted) {
+      const formats = datasetFormats.filter(({ kind }) => kind === wanted).map(({ name }) => name);
+      context.addIssue({
+        code: 'custom',
+        path: ['dataset', 'format'],
+        message: `${dataset.format} does not go with model.family ${model.family}, which takes ${formats.join(', ')}`,
+      });
+    }
+    const { metric } = convergence;
+    const offered = metricsFor(model);
+    if (metric !== undefined && !offered.includes(metric)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['convergence', 'metric'],
+        message: `is not measured of this model; there are: ${offered.join(', ')}`,
+      });
+    }
+  })
+  .transform((config) => {
+    const metric = config.convergence.metric ?? metricsFor(config.model)[0]!;
+    return { ...config, convergence: { ...config.convergence, metric, direction: directionOf(metric) } };
+  });
 
 /** Sections that a word may stand for, and the setting that the word is. */
 export const shorthands: Readonly<Record<string, string>> = { compute: 'target' };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type MetricName, metrics } from '../training/metrics/registry.ts';
+import { directionOf, type MetricName, metricNames } from '../training/metrics/names.ts';
 
 export const budgetSchema = z
   .strictObject({
@@ -26,15 +26,18 @@ export const budgetSchema = z
   .describe('Limits; the run stops before the next epoch would exceed one, and leaves a usable model.');
 export type Budget = z.infer<typeof budgetSchema>;
 
-const metricNames = Object.keys(metrics) as [MetricName, ...MetricName[]];
-
 export const convergenceSchema = z
   .strictObject({
-    metric: z.enum(metricNames).default('nRMSE').describe('The validation metric that decides which epoch is best.'),
+    metric: z
+      .enum(metricNames)
+      .optional()
+      .describe(
+        'The validation metric that decides which epoch is best; absent: nRMSE of fields, accuracy of classifiers, loss of other language models.',
+      ),
     direction: z
       .enum(['lower', 'higher'])
-      .default('lower')
-      .describe('Whether a lower or a higher value of the metric is better.'),
+      .optional()
+      .describe('Whether a lower or a higher value of the metric is better; follows from the metric.'),
     patience: z
       .int()
       .positive()
@@ -44,7 +47,8 @@ export const convergenceSchema = z
     target: z.number().optional().describe('Stop as soon as the metric is at least this good.'),
   })
   .superRefine(({ metric, direction }, context) => {
-    const better = metrics[metric].direction;
+    if (metric === undefined || direction === undefined) return;
+    const better = directionOf(metric);
     if (direction !== better) {
       context.addIssue({
         code: 'custom',
@@ -54,4 +58,8 @@ export const convergenceSchema = z
     }
   })
   .describe('When to stop before the last epoch, and which epoch is the best.');
-export type Convergence = z.infer<typeof convergenceSchema>;
+/** With what follows from the model filled in. */
+export type Convergence = Omit<z.infer<typeof convergenceSchema>, 'metric' | 'direction'> & {
+  metric: MetricName;
+  direction: 'lower' | 'higher';
+};

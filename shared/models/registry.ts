@@ -2,20 +2,48 @@ import { z } from 'zod';
 import { configSchemasOf } from '../core/families.ts';
 import { fno1d } from './fno1d.ts';
 import { fno2d } from './fno2d.ts';
+import { languageModelSchema } from './language/settings.ts';
 import type { FieldModel, ModelFamily, TrajectoryFormat } from './model.ts';
 
 /** Every model family: one line each. */
 const modelFamilies = [fno1d, fno2d] as const;
 
+/** What a model of fields is described by. */
+export const fieldModelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies));
+export type FieldModelConfig = z.infer<typeof fieldModelSchema>;
+
 /** The run file's `model` section. */
-export const modelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies)).describe('What to train.');
+export const modelSchema = z
+  .discriminatedUnion('family', [...configSchemasOf(modelFamilies), languageModelSchema])
+  .describe('What to train.');
 export type ModelConfig = z.infer<typeof modelSchema>;
+
+/** The file that a model of fields begins with; undefined: it has none. */
+export function weightsOf(model: ModelConfig): string | undefined {
+  return model.family === 'huggingface' ? undefined : model.weights;
+}
+
+/** The same model with other weights. */
+export function withWeights(model: ModelConfig, weights: string | undefined): ModelConfig {
+  return model.family === 'huggingface' || weights === undefined ? model : { ...model, weights };
+}
+
+/** The same model with its paths changed. */
+export function withPaths(model: ModelConfig, change: (path: string) => string): ModelConfig {
+  if (model.family === 'huggingface') return { ...model, folder: change(model.folder) };
+  return model.weights === undefined ? model : { ...model, weights: change(model.weights) };
+}
+
+/** What kind of data a model takes. */
+export function takenBy({ family }: ModelConfig): TrajectoryFormat['kind'] | 'text' {
+  return modelFamilies.find(({ name }) => name === family)?.takes ?? 'text';
+}
 
 /**
  * Builds the configured model for data of this format.
  * @throws UserError when the model can't be built for such data.
  */
-export function buildModel(config: ModelConfig, format: TrajectoryFormat): FieldModel {
-  const family = modelFamilies.find(({ name }) => name === config.family) as ModelFamily<ModelConfig>;
+export function buildModel(config: FieldModelConfig, format: TrajectoryFormat): FieldModel {
+  const family = modelFamilies.find(({ name }) => name === config.family) as ModelFamily<FieldModelConfig>;
   return family.build(config, format);
 }

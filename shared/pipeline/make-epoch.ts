@@ -5,7 +5,6 @@ import { runKeys } from '../checkpoints/run-keys.ts';
 import { describeChanges } from '../config/changes.ts';
 import { elapsedSeconds } from '../core/elapsed.ts';
 import { InterruptedError, TransientError } from '../core/errors.ts';
-import { readPretrained } from '../models/pretrained.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { Workload } from '../training/workload.ts';
 import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
@@ -47,7 +46,7 @@ export async function makeEpoch(
   if (record.versions.engine !== workload.engine) await noteEngine(ctx, run, workload.engine);
   return head
     ? trainAfter(ctx, state, { record, workload, head })
-    : { state: await begin(ctx, state, record, workload), epochSeconds: undefined };
+    : { state: await begin(ctx, state, workload), epochSeconds: undefined };
 }
 
 /** Another writer of the record is a person who resumes the run. */
@@ -77,22 +76,14 @@ async function noteEngine(ctx: TaskContext, run: string, engine: string): Promis
 }
 
 /** The model before training, measured like every other epoch. */
-async function begin(
-  ctx: TaskContext,
-  state: PipelineState,
-  { config }: RunRecord,
-  workload: Workload,
-): Promise<PipelineState> {
-  const { weights } = config.model;
-  const parameters = weights
-    ? await readPretrained(await ctx.localPath(weights), workload.parameters)
-    : workload.initialise();
+async function begin(ctx: TaskContext, state: PipelineState, workload: Workload): Promise<PipelineState> {
+  const parameters = await workload.initial();
   const clock = ctx.now();
   const measured: EpochMetrics = {
     epoch: 0,
     trainLoss: null,
     losses: [],
-    metrics: await workload.evaluate(parameters),
+    ...(await workload.evaluate(parameters)),
     seconds: 0,
     baseLearningRate: null,
     applied: [],
@@ -127,7 +118,7 @@ async function trainAfter(
     const { step, loss } = trained.diverged;
     return diverged(`the loss became ${loss} in epoch ${epoch}, step ${step}`);
   }
-  const metrics = await workload.evaluate(trained.parameters);
+  const { metrics, classes } = await workload.evaluate(trained.parameters);
   const { metric } = record.config.convergence;
   if (!Number.isFinite(metrics[metric])) return diverged(`${metric} became ${metrics[metric]} in epoch ${epoch}`);
 
@@ -139,6 +130,7 @@ async function trainAfter(
     metrics: Object.fromEntries(
       Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]),
     ),
+    ...(classes ? { classes } : {}),
     seconds: epochSeconds,
     baseLearningRate: trained.baseLearningRate,
     applied: trained.applied,

@@ -4,6 +4,7 @@ import { encodeJson, readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { describeChanges } from '../config/changes.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import { weightsOf, withWeights } from '../models/registry.ts';
 import { readRequest, runRecordSchema } from './records.ts';
 
 /** Where things are at the new place. */
@@ -22,7 +23,7 @@ function relocate(config: RunConfig, { dataset, weights, folder }: Addresses): R
   const { model } = config;
   return {
     ...config,
-    model: model.weights === undefined || weights === undefined ? model : { ...model, weights },
+    model: weightsOf(model) === undefined ? model : withWeights(model, weights),
     dataset: { ...config.dataset, path: dataset },
     output: { ...config.output, folder },
   };

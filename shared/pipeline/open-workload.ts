@@ -1,17 +1,52 @@
+import { join } from 'node:path';
 import type { RunConfig } from '../config/run-file.ts';
-import { openDataset } from '../datasets/registry.ts';
+import { randomFor } from '../core/random.ts';
+import { type FieldDatasetConfig, openDataset } from '../datasets/registry.ts';
+import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
+import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
-import { readPretrained } from '../models/pretrained.ts';
-import type { Workload } from '../training/workload.ts';
-import { planTrajectories, type TrajectoryPlan } from '../training/workloads/trajectories.ts';
+import { configFile, readConfig } from '../models/hugging-face/config.ts';
+import { readHuggingFace } from '../models/hugging-face/folder.ts';
+import type { FieldModelConfig } from '../models/registry.ts';
+import type { StartablePlan, Workload } from '../training/workload.ts';
+import { planTexts } from '../training/workloads/texts.ts';
+import { planTrajectories } from '../training/workloads/trajectories.ts';
+
+/** Where a file of the settings is on this machine. */
+type LocalPath = (path: string) => Promise<string>;
+const asGiven: LocalPath = async (path) => path;
 
 /**
  * Reads the data and builds the model that the settings name.
  * @throws UserError when they don't fit.
  */
-export async function planWorkload({ model, dataset, training }: RunConfig): Promise<TrajectoryPlan> {
-  const data = await openDataset(dataset, dataset.path, { seed: training.seed });
-  return planTrajectories({ model, data, window: dataset.window, training });
+export async function planWorkload(config: RunConfig, localPath: LocalPath = asGiven): Promise<StartablePlan> {
+  const { model, dataset, training } = config;
+  const { seed } = training;
+  const path = await localPath(dataset.path);
+  if (model.family === 'huggingface') {
+    const { folder, task } = model;
+    const data = await openTextDataset(dataset as TextDatasetConfig, path, { seed });
+    return planTexts({
+      settings: model,
+      config: await readConfig(join(folder, configFile)),
+      tokenizer: await openTokenizer(folder),
+      data,
+      training,
+      initial: async (labels) =>
+        (await readHuggingFace(folder, { task, labels, random: randomFor(seed, 'initialise') })).parameters,
+    });
+  }
+  // The settings' schema holds format and family together.
+  const { window, ...fields } = dataset as FieldDatasetConfig;
+  const { weights } = model as FieldModelConfig;
+  return planTrajectories({
+    model,
+    data: await openDataset({ window, ...fields }, path, { seed }),
+    window,
+    training,
+    weights: weights === undefined ? undefined : () => localPath(weights),
+  });
 }
 
 /**
@@ -21,7 +56,7 @@ export async function planWorkload({ model, dataset, training }: RunConfig): Pro
  * @throws UserError when the engine can't be had.
  */
 export async function startWorkload(
-  plan: TrajectoryPlan,
+  plan: StartablePlan,
   { training }: RunConfig,
   warn: (message: string) => void,
   hasGpu = false,
@@ -36,9 +71,6 @@ export async function openWorkload(config: RunConfig, warn: (message: string) =>
 }
 
 /** Checks data, model and weights of settings, without an engine. @throws UserError when they don't fit. */
-export async function checkInputs(config: RunConfig): Promise<TrajectoryPlan> {
-  const plan = await planWorkload(config);
-  const { weights } = config.model;
-  if (weights !== undefined) await readPretrained(weights, plan.parameters);
-  return plan;
+export async function checkInputs(config: RunConfig): Promise<void> {
+  await (await planWorkload(config)).initial();
 }

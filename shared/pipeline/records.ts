@@ -56,6 +56,24 @@ export const epochMetricsSchema = z.strictObject({
   losses: z.array(finiteOrNull).readonly(),
   /** On the validation data. */
   metrics: z.record(z.string(), finiteOrNull),
+  /** How a classifier does on each class. */
+  classes: z
+    .strictObject({
+      classes: z
+        .array(
+          z.strictObject({
+            name: z.string(),
+            precision: z.number(),
+            recall: z.number(),
+            f1: z.number(),
+            support: z.int(),
+          }),
+        )
+        .readonly(),
+      /** Rows of each class (first index) that were given each class (second index). */
+      confusion: z.array(z.array(z.int()).readonly()).readonly(),
+    })
+    .optional(),
   /** Wall time of training and evaluation. */
   seconds: z.number().nonnegative(),
   /** Of the epoch's first step; null for epoch 0. */

@@ -3,8 +3,7 @@ import { messageOf } from '../core/errors.ts';
 import { openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { SolverChoice } from '../spectra/solvers/solver.ts';
-import type { Workload } from '../training/workload.ts';
-import type { TrajectoryPlan } from '../training/workloads/trajectories.ts';
+import type { StartablePlan, Workload } from '../training/workload.ts';
 import type { TaskContext } from './context.ts';
 import { planWorkload, startWorkload } from './open-workload.ts';
 
@@ -33,14 +32,10 @@ function once<Key, Opened>(known: Map<Key, Promise<Opened>>, key: Key, open: () 
 
 /** Data, models, engines and solvers, each opened once in this process. */
 export function openedOnce({ localPath, warn, solver = 'auto', hasGpu }: ResourceOptions): Resources {
-  const plans = new Map<string, Promise<TrajectoryPlan>>();
+  const plans = new Map<string, Promise<StartablePlan>>();
   const workloads = new Map<string, Promise<Workload>>();
   const solvers = new Map<string, Promise<SpectraPool>>();
-  const plan = (config: RunConfig) =>
-    once(plans, keyOf(config), async () => {
-      const path = await localPath(config.dataset.path);
-      return planWorkload({ ...config, dataset: { ...config.dataset, path } });
-    });
+  const plan = (config: RunConfig) => once(plans, keyOf(config), () => planWorkload(config, localPath));
   return {
     planWorkload: plan,
     openWorkload: (config) =>

@@ -1,3 +1,5 @@
+import type { FieldDatasetConfig } from '../datasets/registry.ts';
+import { configAfter, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
 import { buildModel } from '../models/registry.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { RunRecord } from './records.ts';
@@ -12,8 +14,17 @@ export interface RunModel {
 
 /** The model that a run trains, from the run's record alone: neither data nor engine are opened. */
 export function modelOfRun({ config, dataset }: Pick<RunRecord, 'config' | 'dataset'>): RunModel {
+  if (config.model.family === 'huggingface') {
+    const { model, labels = [] } = dataset as unknown as { model: HuggingFaceConfig; labels?: readonly string[] };
+    const built = modelOf(model, config.model.task, labels, 'run.json');
+    const { layers, parameters } = built.model;
+    const named = config.model.task === 'classification' ? labels : undefined;
+    return { layers, parameters, config: configAfter(model, built.architecture, named) };
+  }
   const { space, channels } = dataset as unknown as { space: readonly number[]; channels: readonly string[] };
-  const format = { kind: 'trajectories' as const, space, channels: channels.length, window: config.dataset.window };
+  // The settings' schema holds format and family together.
+  const { window } = config.dataset as FieldDatasetConfig;
+  const format = { kind: 'trajectories' as const, space, channels: channels.length, window };
   const { layers, parameters } = buildModel(config.model, format);
   return { layers, parameters, config: { ...config.model, weights: undefined, ...format } };
 }

@@ -10,7 +10,7 @@ const enough = Symbol('enough');
 export async function measureStep(workload: Workload, now: () => number): Promise<number> {
   const times = [now()];
   try {
-    await workload.train(1, workload.initialise(), undefined, {}, () => {
+    await workload.train(1, await workload.initial(), undefined, {}, () => {
       times.push(now());
       if (times.length > 2) throw enough;
     });

@@ -14,8 +14,8 @@ export interface Objective {
 export interface BatchPart {
   /** What its loss is the mean of, counted: samples, or words. */
   readonly count: number;
-  /** The inputs of the objective. */
-  inputs(): MixedTensors;
+  /** Of the objective. */
+  readonly inputs: MixedTensors;
 }
 
 /** An objective and the data that it is minimised on. */
@@ -26,6 +26,9 @@ export interface Problem {
   readonly inParts: boolean;
   /** Optimizer steps in an epoch, the same in every one. */
   readonly stepsPerEpoch: number;
-  /** The batch of each step of an epoch (1-based), in its parts. Depends on nothing but the problem and the epoch. */
-  batches(epoch: number): readonly (readonly BatchPart[])[];
+  /**
+   * The batch of each step of an epoch (1-based), in its parts, made when it is asked for. Depends on nothing but the problem and
+   * the epoch.
+   */
+  batches(epoch: number): readonly (() => readonly BatchPart[])[];
 }

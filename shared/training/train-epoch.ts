@@ -95,7 +95,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   /** Of a part of a batch; with its share of it where batches are computed in parts. */
   const inputsOf = (part: BatchPart, batchCount: number): MixedTensors =>
-    new Map([...part.inputs(), ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [])]);
+    new Map([...part.inputs, ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [])]);
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
@@ -115,7 +115,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   try {
     for (const [index, batch] of batches.entries()) {
-      const loss = await takeStep(batch, index);
+      const loss = await takeStep(batch(), index);
       if (!Number.isFinite(loss)) break;
       request.onStep?.({ step: index + 1, steps: batches.length, loss });
       await setImmediate();

@@ -1,5 +1,7 @@
+import type { Engine } from '../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
+import type { ClassTable } from './metrics/classification.ts';
 import type { EpochResult, ParameterMultipliers } from './train-epoch.ts';
 
 /** Model and data of a run, read and checked without an engine. */
@@ -10,13 +12,26 @@ export interface WorkloadPlan {
   readonly stepFlops: number;
   /** Sizes of the data for the run's record; with the settings, enough to build the model again. */
   readonly data: Readonly<Record<string, unknown>>;
+  /** What the user should know of the data. */
+  readonly warnings?: readonly string[];
+  /**
+   * The values to begin with: pre-trained ones, or fresh ones.
+   * @throws UserError when weights can't be read or don't fit.
+   */
+  initial(): Promise<HostTensors>;
+}
+
+export interface Evaluation {
+  /** By name. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Of a classifier, unless its numbers are not numbers. */
+  readonly classes?: ClassTable | undefined;
 }
 
 /** Model and data of a run, ready to train: what the pipeline needs to know of either. */
 export interface Workload extends WorkloadPlan {
   /** What computes, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly engine: string;
-  initialise(): HostTensors;
   /** Trains epoch `epoch` (1-based) from these parameters and optimizer state (undefined: a fresh one). */
   train(
     epoch: number,
@@ -25,6 +40,11 @@ export interface Workload extends WorkloadPlan {
     rates: ParameterMultipliers,
     onStep: (progress: { step: number; steps: number; loss: number }) => void,
   ): Promise<EpochResult>;
-  /** The metrics on the validation data, by name. */
-  evaluate(parameters: HostTensors): Promise<Record<string, number>>;
+  /** On the validation data. */
+  evaluate(parameters: HostTensors): Promise<Evaluation>;
+}
+
+/** A plan that an engine makes a workload of. */
+export interface StartablePlan extends WorkloadPlan {
+  on(engine: Engine): Workload;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { weightsOf } from '../../shared/models/registry.ts';
 import { readRequest } from '../../shared/pipeline/records.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { smallRun } from '../support/small-run.ts';
@@ -24,7 +25,7 @@ describe.skipIf(!deployment)('launching', () => {
     const launched = await deployed.invoke('launch', { profile: 'a' });
     expect(launched).toMatchObject({ status: 'started', run: expect.stringMatching(/^runs\/a-[0-9a-f]{12}$/) });
     const { config, source } = await readRequest(deployed.store, (launched as { run: string }).run);
-    expect(config.model.weights).toBe(`s3://${deployed.bucket}/weights/base.safetensors?versionId=${weights}`);
+    expect(weightsOf(config.model)).toBe(`s3://${deployed.bucket}/weights/base.safetensors?versionId=${weights}`);
     expect(config.dataset.path).toBe(`s3://${deployed.bucket}/datasets/a/deep/data.hdf5?versionId=${version}`);
     expect(source).toBe(`s3://${deployed.bucket}/profiles/a.yaml`);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { overrideSettings, parseOverride, parseRunFile } from '../../shared/config/parse-run-file.ts';
 import { runFileSchema } from '../../shared/config/run-file.ts';
 import { schemaComment, starterRunFile } from '../../shared/config/starter.ts';
+import { weightsOf } from '../../shared/models/registry.ts';
 
 const minimal = 'model: { family: fno1d }\ndataset: { format: pdebench, path: data.hdf5 }\n';
 
@@ -51,7 +52,7 @@ describe('a run file', () => {
     expect(text.split('\n')[0]).toBe(schemaComment('schema.json'));
     const config = parseRunFile(text, 'run.yaml');
     expect(config.dataset.path).toBe('data: odd name.hdf5');
-    expect(config.model.weights).toBe('#w.safetensors');
+    expect(weightsOf(config.model)).toBe('#w.safetensors');
     const bare = runFileSchema.parse({
       model: { family: 'fno1d', weights: '#w.safetensors' },
       dataset: { format: 'pdebench', path: 'data: odd name.hdf5' },
@@ -194,7 +195,7 @@ describe('paths', () => {
 
   it('count from the folder, but for addresses in S3', () => {
     const { model, dataset, output } = overrideSettings(settings, epochs, { label: 'run', folder: '/here' });
-    expect([model.weights, dataset.path, output.folder]).toEqual([
+    expect([weightsOf(model), dataset.path, output.folder]).toEqual([
       's3://bucket/weights/w.safetensors',
       '/here/d.hdf5',
       '/here/runs',

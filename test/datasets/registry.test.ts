@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { datasetFormats, datasetSchema, openDataset } from '../../shared/datasets/registry.ts';
+import { datasetFormats, datasetSchema, fieldDatasetSchema, openDataset } from '../../shared/datasets/registry.ts';
 import { fixturePath } from '../support/fixtures.ts';
 
 describe.each(datasetFormats.map((format) => [format.name, format] as const))('the %s format', (name, format) => {
@@ -13,6 +13,6 @@ describe.each(datasetFormats.map((format) => [format.name, format] as const))('t
 
 it('opens what the configuration selects', async () => {
   const path = fixturePath('data', 'pde_1d.hdf5');
-  const config = datasetSchema.parse({ format: 'pdebench', path, samples: 3 });
+  const config = fieldDatasetSchema.parse({ format: 'pdebench', path, samples: 3 });
   expect((await openDataset(config, path, { seed: 1 })).shape).toEqual([3, 64, 41, 1]);
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Budget, budgetSchema, type Convergence, convergenceSchema } from '../../shared/decisions/config.ts';
 import { decide, type Observation, observe, type Progress, progressSchema } from '../../shared/decisions/decide.ts';
 
-const lower: Convergence = convergenceSchema.parse({});
+const lower: Convergence = { ...convergenceSchema.parse({}), metric: 'nRMSE', direction: 'lower' };
 const higher: Convergence = { ...lower, direction: 'higher' };
 
 /** The progress after epochs 0, 1, ... with these values, each of so many seconds. */

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
 import { type Engine, type NamedTensors, runOnce } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
-import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensor } from '../../shared/tensors/tensor.ts';
 import { lossAndGradients } from '../../shared/training/gradients.ts';
 import { predictRollout, rolloutLoss } from '../../shared/training/objectives/rollout.ts';
@@ -82,11 +82,11 @@ describe.each(cases)('$name on $engineName agrees with the reference', ({ name, 
 });
 
 describe('fno1d', () => {
-  const config = modelSchema.parse({ family: 'fno1d', modes: 4, width: 6 });
+  const config = fieldModelSchema.parse({ family: 'fno1d', modes: 4, width: 6 });
   const format = { kind: 'trajectories', space: [16], channels: 2, window: 3 } as const;
 
   it('takes the published sizes by default', () => {
-    expect(modelSchema.parse({ family: 'fno1d' })).toEqual({
+    expect(fieldModelSchema.parse({ family: 'fno1d' })).toEqual({
       family: 'fno1d',
       modes: 12,
       width: 20,

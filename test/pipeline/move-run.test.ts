@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { refuseFixedChanges } from '../../shared/config/changes.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import { weightsOf } from '../../shared/models/registry.ts';
 import { moveRun } from '../../shared/pipeline/move-run.ts';
 import { readRequest, readRunRecord } from '../../shared/pipeline/records.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
@@ -39,10 +40,10 @@ it('writes the new addresses into what is asked for and what is on record, and n
 
 it('gives weights an address only where the run begins from some', async () => {
   const fresh = await moved(fakeConfig(), false);
-  expect((await readRequest(fresh.to, 'there')).config.model.weights).toBeUndefined();
+  expect(weightsOf((await readRequest(fresh.to, 'there')).config.model)).toBeUndefined();
   const config = fakeConfig({ model: { ...fakeModel, weights: '/here/w' } });
   const { to } = await moved(config, false);
-  expect((await readRequest(to, 'there')).config.model.weights).toBe(addresses.weights);
+  expect(weightsOf((await readRequest(to, 'there')).config.model)).toBe(addresses.weights);
 });
 
 it('leaves the rule in force that a run keeps its weights', async () => {

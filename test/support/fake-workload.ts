@@ -1,5 +1,5 @@
 import { randomFor } from '../../shared/core/random.ts';
-import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensor, type HostTensors } from '../../shared/tensors/tensor.ts';
 import type { EpochResult } from '../../shared/training/train-epoch.ts';
 import type { Workload } from '../../shared/training/workload.ts';
@@ -7,7 +7,7 @@ import type { Workload } from '../../shared/training/workload.ts';
 /** A model whose layers are just large enough to be balanced. */
 export const fakeModel = { family: 'fno1d', modes: 1, width: 14, padding: 0, projection: 14 } as const;
 const format = { kind: 'trajectories', space: [4], channels: 14, window: 1 } as const;
-const { parameters: specs, layers } = buildModel(modelSchema.parse(fakeModel), format);
+const { parameters: specs, layers } = buildModel(fieldModelSchema.parse(fakeModel), format);
 const trained = specs.filter(({ name }) => name.endsWith('weight'));
 const sizeOf = ({ shape }: { shape: readonly number[] }) => elementCount(shape);
 const targets = new Map(
@@ -43,7 +43,7 @@ export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}):
       space: format.space,
       channels: Array.from({ length: format.channels }, (_, n) => `c${n}`),
     },
-    initialise: () =>
+    initial: async () =>
       new Map(
         specs.map((spec) => {
           const random = randomFor(5, 'initialise', spec.name);
@@ -91,7 +91,7 @@ export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}):
       for (const [name, target] of targets) {
         for (const [at, value] of parameters.get(name)!.data.entries()) squares += (value - target[at]!) ** 2;
       }
-      return { nRMSE: metric ? metric(evaluated) : Math.sqrt(squares), RMSE: Math.sqrt(squares) };
+      return { metrics: { nRMSE: metric ? metric(evaluated) : Math.sqrt(squares), RMSE: Math.sqrt(squares) } };
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { FieldModel } from '../../shared/models/model.ts';
-import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
 import { openSafetensors } from '../../shared/tensors/safetensors.ts';
 import type { HostTensor, HostTensors } from '../../shared/tensors/tensor.ts';
@@ -42,7 +42,7 @@ export async function readFnoFixture(name: (typeof fnoFixtureNames)[number]): Pr
     (await openSafetensors(await fileSource(fixturePath('models', name, `${file}.safetensors`)))).readAll();
   const expected = await readJsonFixture<Expected>('models', name, 'expected.json');
   const { width, modes, padding, initial_step: window, num_channels: channels, spatial_shape: space } = expected.config;
-  const config = modelSchema.parse({ family: name.slice(0, 5), width, modes, padding });
+  const config = fieldModelSchema.parse({ family: name.slice(0, 5), width, modes, padding });
   const model = buildModel(config, { kind: 'trajectories', space, channels, window });
   const inputs = await tensors('inputs');
   return {

@@ -3,7 +3,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import type { Trajectories } from '../../shared/datasets/trajectories.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
-import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import { predictAll } from '../../shared/training/predict.ts';
@@ -23,7 +23,7 @@ const setups = [
 type Setup = (typeof setups)[number];
 
 function setUp({ family, space, optimizer }: Setup) {
-  const model = buildModel(modelSchema.parse({ family, modes: 3, width: 4, projection: 8 }), {
+  const model = buildModel(fieldModelSchema.parse({ family, modes: 3, width: 4, projection: 8 }), {
     kind: 'trajectories',
     space,
     channels: 1,

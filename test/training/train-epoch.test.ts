@@ -3,7 +3,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import type { Trajectories } from '../../shared/datasets/trajectories.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
-import { buildModel, modelSchema } from '../../shared/models/registry.ts';
+import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
 import type { Optimizer } from '../../shared/training/optimizer.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
@@ -15,7 +15,7 @@ import { trajectoryProblem } from '../../shared/training/workloads/trajectory-pr
 const window = 3;
 const rolloutSteps = 2;
 const format = { kind: 'trajectories', space: [8], channels: 2, window } as const;
-const model = buildModel(modelSchema.parse({ family: 'fno1d', modes: 3, width: 4, projection: 8 }), format);
+const model = buildModel(fieldModelSchema.parse({ family: 'fno1d', modes: 3, width: 4, projection: 8 }), format);
 const initial = model.initialise(randomFor(3, 'initialise'));
 
 /** Waves that travel at their own speed, with some time steps more than are asked for. */

@@ -10,7 +10,6 @@ import { fingerprintFile } from '../../datasets/fingerprint.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import { type Decision, decide } from '../../decisions/decide.ts';
 import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.ts';
-import { readPretrained } from '../../models/pretrained.ts';
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { elementCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
@@ -42,8 +41,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   }
   const plan = await ctx.planWorkload(config);
   const { manifest, damage } = await recover(ctx.store, run);
-  const { weights } = config.model;
-  if (!manifest && weights !== undefined) await readPretrained(await ctx.localPath(weights), plan.parameters);
+  if (!manifest) await plan.initial();
   const place = await firstPlace(ctx, config, plan);
   const spent = await spentSoFar(ctx, run);
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {

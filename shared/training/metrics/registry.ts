@@ -20,8 +20,6 @@ export const metrics = {
   fRMSEHigh: frmseHigh,
 } as const satisfies Record<string, Metric>;
 
-export type MetricName = keyof typeof metrics;
-
 /**
  * Every metric that applies, averaged over channels and times, of fields `[batch, ...space, time, channels]` that hold
  * predicted frames only (the published evaluation also counts the copied input frames, whose error is 0).

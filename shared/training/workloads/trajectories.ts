@@ -2,7 +2,8 @@ import { randomFor } from '../../core/random.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
 import type { Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
-import { buildModel, type ModelConfig } from '../../models/registry.ts';
+import { readPretrained } from '../../models/pretrained.ts';
+import { buildModel, type FieldModelConfig } from '../../models/registry.ts';
 import { elementCount } from '../../tensors/tensor.ts';
 import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
@@ -11,26 +12,23 @@ import { pdeMetrics } from '../metrics/registry.ts';
 import { buildOptimizer } from '../optimizers/registry.ts';
 import { predictAll } from '../predict.ts';
 import { trainEpoch } from '../train-epoch.ts';
-import type { Workload, WorkloadPlan } from '../workload.ts';
+import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { framesAfter } from './frames.ts';
 import { trajectoryProblem } from './trajectory-problem.ts';
-
-/** A plan that an engine makes a workload of. */
-export interface TrajectoryPlan extends WorkloadPlan {
-  on(engine: Engine): Workload;
-}
 
 /**
  * A model of time-dependent fields, trained and evaluated on autoregressive roll-outs.
  * @throws UserError when model, data and training settings don't fit each other.
  */
 export function planTrajectories(options: {
-  model: ModelConfig;
+  model: FieldModelConfig;
   data: Trajectories;
   /** Time steps that the model is given. */
   window: number;
   training: TrainingConfig;
-}): TrajectoryPlan {
+  /** Where pre-trained weights are, fetched if need be; absent: fresh ones. */
+  weights?: (() => Promise<string>) | undefined;
+}): StartablePlan {
   const { data, window, training: settings } = options;
   const { seed, batchSize, accumulate, clipNorm, epochs } = settings;
   const { training, validation } = splitTrajectories(data, { validation: settings.validation, seed });
@@ -56,13 +54,16 @@ export function planTrajectories(options: {
       window,
       rolloutSteps,
     },
+    initial: async () =>
+      options.weights
+        ? readPretrained(await options.weights(), parameters)
+        : model.initialise(randomFor(seed, 'initialise')),
   };
   const on = (engine: Engine): Workload => {
     const targets = framesAfter(validation, window);
     return {
       ...plan,
       engine: engine.version,
-      initialise: () => model.initialise(randomFor(seed, 'initialise')),
       train: (epoch, values, state, rates, onStep) =>
         trainEpoch({
           engine,
@@ -85,7 +86,7 @@ export function planTrajectories(options: {
           parameters: values,
           data: validation,
         });
-        return pdeMetrics(predicted.data, targets, predicted.shape);
+        return { metrics: pdeMetrics(predicted.data, targets, predicted.shape) };
       },
     };
   };

@@ -34,7 +34,7 @@ export function trajectoryProblem(options: {
   const samples = data.shape[0]!;
   const partOf = (chosen: readonly number[]): BatchPart => ({
     count: chosen.length,
-    inputs: () => new Map([['values', batchOf(data, chosen, window + rolloutSteps)]]),
+    inputs: new Map([['values', batchOf(data, chosen, window + rolloutSteps)]]),
   });
   return {
     objective: rolloutObjective(model, window),
@@ -42,8 +42,8 @@ export function trajectoryProblem(options: {
     inParts: accumulate > 1,
     stepsPerEpoch: stepsPerEpoch(samples, batchSize),
     batches: (epoch) =>
-      shuffledBatches(samples, batchSize, seed, epoch).map((batch) =>
-        inBatches(batch, microBatchSize(batchSize, accumulate)).map(partOf),
+      shuffledBatches(samples, batchSize, seed, epoch).map(
+        (batch) => () => inBatches(batch, microBatchSize(batchSize, accumulate)).map(partOf),
       ),
   };
 }

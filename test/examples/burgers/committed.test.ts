@@ -2,12 +2,12 @@ import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { asTrajectories, generateBurgers } from '../../../examples/burgers/data.ts';
-import { datasetSchema, openDataset } from '../../../shared/datasets/registry.ts';
+import { fieldDatasetSchema, openDataset } from '../../../shared/datasets/registry.ts';
 import { selectSamples } from '../../../shared/datasets/samples.ts';
 import type { Trajectories } from '../../../shared/datasets/trajectories.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
 import { readPretrained } from '../../../shared/models/pretrained.ts';
-import { buildModel, modelSchema } from '../../../shared/models/registry.ts';
+import { buildModel, fieldModelSchema } from '../../../shared/models/registry.ts';
 import { pdeMetrics } from '../../../shared/training/metrics/registry.ts';
 import { predictAll } from '../../../shared/training/predict.ts';
 import { framesAfter } from '../../../shared/training/workloads/frames.ts';
@@ -19,7 +19,7 @@ const grid = { points: 64, times: 41, duration: 2 };
 
 let data: Trajectories;
 beforeAll(async () => {
-  data = await openDataset(datasetSchema.parse({ format: 'pdebench', path: target }), target, { seed: 1 });
+  data = await openDataset(fieldDatasetSchema.parse({ format: 'pdebench', path: target }), target, { seed: 1 });
 });
 
 function largestDifference(a: Float32Array, b: Float32Array): number {
@@ -45,7 +45,7 @@ describe('the pre-trained weights', () => {
 
   async function nrmse(on: Trajectories): Promise<number> {
     const format = { kind: 'trajectories', space: [64], channels: 1, window } as const;
-    const model = buildModel(modelSchema.parse({ family: 'fno1d' }), format);
+    const model = buildModel(fieldModelSchema.parse({ family: 'fno1d' }), format);
     const predicted = await predictAll({
       engine: await openEngine('wasm'),
       model,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asTrajectories, generateBurgers, writeBurgers } from '../../../examples/burgers/data.ts';
-import { datasetSchema, openDataset } from '../../../shared/datasets/registry.ts';
+import { fieldDatasetSchema, openDataset } from '../../../shared/datasets/registry.ts';
 
 const options = { viscosity: 0.05, samples: 3, seed: 5, points: 32, times: 12, duration: 0.5 };
 let folder: string;
@@ -17,7 +17,7 @@ describe('generateBurgers', () => {
     const path = join(folder, 'burgers.hdf5');
     const data = generateBurgers(options);
     await writeBurgers(path, data);
-    const config = datasetSchema.parse({ format: 'pdebench', path });
+    const config = fieldDatasetSchema.parse({ format: 'pdebench', path });
     expect(await openDataset(config, path, { seed: 1 })).toEqual({ ...asTrajectories(data), channels: ['tensor'] });
   });
 

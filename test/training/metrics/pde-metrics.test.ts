@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { fileSource } from '../../../shared/tensors/byte-source.ts';
 import { openSafetensors, type SafetensorsFile } from '../../../shared/tensors/safetensors.ts';
 import { framesOf } from '../../../shared/training/metrics/metric.ts';
-import { type MetricName, metrics, pdeMetrics } from '../../../shared/training/metrics/registry.ts';
+import { metrics, pdeMetrics } from '../../../shared/training/metrics/registry.ts';
 import { fixturePath, readJsonFixture } from '../../support/fixtures.ts';
 
 interface Expected<Value> {
@@ -50,7 +50,7 @@ describe.each(cases)('%s', (name) => {
 
     it('agrees with the reference per channel and time', async () => {
       const { pair, options } = await read();
-      const compare = (metric: MetricName, reference: number[][]) => {
+      const compare = (metric: keyof typeof metrics, reference: number[][]) => {
         for (const [channel, frames] of framesOf(pair).entries()) {
           for (const [time, frame] of frames.entries()) {
             const value = metrics[metric].compute(frame, options);

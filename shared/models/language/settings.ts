@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { languageTasks } from './model.ts';
+
+/** The run file's `model` section for a language model out of a folder of Hugging Face's. */
+export const languageModelSchema = z.strictObject({
+  family: z
+    .literal('huggingface')
+    .describe(
+      'A language model in a folder as Hugging Face transformers saves it: config.json, model.safetensors or its shards, tokenizer.json.',
+    ),
+  folder: z.string().min(1).describe('The folder; a relative path counts from the run file.'),
+  task: z
+    .enum(languageTasks)
+    .default('classification')
+    .describe('Labels for texts, the next word, or words that are hidden.'),
+  maxTokens: z
+    .int()
+    .min(4)
+    .default(128)
+    .describe('Longest text in tokens, special ones included; longer texts are cut, and for causal-lm divided.'),
+  lengths: z
+    .int()
+    .positive()
+    .default(4)
+    .describe('Lengths that batches are padded to, at most so many: each is compiled once.'),
+});
+export type LanguageModelConfig = z.infer<typeof languageModelSchema>;

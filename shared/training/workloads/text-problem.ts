@@ -1,0 +1,106 @@
+import { type BucketBatch, bucketBatches, padBatch } from '../../datasets/text/buckets.ts';
+import { maskTokens } from '../../datasets/text/masking.ts';
+import type { EncodedTexts, TextTokenizer } from '../../datasets/text/tokenizer.ts';
+import { ignoredLabel } from '../../models/blocks/cross-entropy.ts';
+import type { LanguageModel } from '../../models/language/model.ts';
+import type { HostTensor, HostTensors, MixedTensors } from '../../tensors/tensor.ts';
+import { inBatches, microBatchSize } from '../batches.ts';
+import { dropoutMasks } from '../dropout-masks.ts';
+import { languageObjective, maskInputs } from '../objectives/language.ts';
+import type { BatchPart, Problem } from '../problem.ts';
+
+/** Texts as a model takes them. */
+export interface TokenizedTexts extends EncodedTexts {
+  /** Numbers of classes, for a classifier. */
+  readonly labels?: Int32Array;
+}
+
+/** Where random numbers of a batch come from; those for evaluation are of epoch 0. */
+interface Moment {
+  readonly seed: number;
+  readonly epoch: number;
+  /** Of the epoch, from 0. */
+  readonly step: number;
+}
+
+/** What makes inputs of rows. */
+export interface InputMaker {
+  readonly model: LanguageModel;
+  readonly tokenizer: TextTokenizer;
+  readonly texts: TokenizedTexts;
+}
+
+/** Some rows as inputs of the model's objective, and how many things its loss is the mean of. */
+export function textInputs({ model, tokenizer, texts }: InputMaker, batch: BucketBatch, moment: Moment): BatchPart {
+  const { padId } = tokenizer;
+  const padded = padBatch(texts, batch, { padId, paddingSide: 'right' });
+  const { shape, mask, typeIds } = padded;
+  const { inputIds, labels, count } = labelled();
+  return {
+    count,
+    inputs: new Map<string, HostTensor<Int32Array>>([
+      ['inputIds', { shape, data: inputIds }],
+      ['attentionMask', { shape, data: mask }],
+      ['labels', labels],
+      ...(typeIds ? [['tokenTypeIds', { shape, data: typeIds }] as const] : []),
+    ]),
+  };
+
+  function labelled(): { inputIds: Int32Array; labels: HostTensor<Int32Array>; count: number } {
+    const counted = (data: Int32Array): number =>
+      data.reduce((sum, label) => sum + (label === ignoredLabel ? 0 : 1), 0);
+    if (model.task === 'classification') {
+      const data = Int32Array.from(batch.rows, (row) => texts.labels![row]!);
+      return { inputIds: padded.ids, labels: { shape: [data.length], data }, count: data.length };
+    }
+    if (model.task === 'causal-lm') {
+      const data = Int32Array.from(padded.ids, (id, at) => (mask[at] === 1 ? id : ignoredLabel));
+      // The first token of a row is not predicted.
+      return { inputIds: padded.ids, labels: { shape, data }, count: counted(data) - batch.rows.length };
+    }
+    const masked = maskTokens(padded, batch.rows, tokenizer, moment);
+    const data = Int32Array.from(masked.targets, (id, at) => (masked.chosen[at] === 1 ? id : ignoredLabel));
+    return { inputIds: masked.ids, labels: { shape, data }, count: counted(data) };
+  }
+}
+
+/** Texts in batches of a few lengths, whose order, hidden words and dropout depend on seed and epoch. */
+export function textProblem(
+  maker: InputMaker,
+  options: {
+    /** What is fixed: the model's frozen tensors. */
+    readonly frozen: HostTensors;
+    /** Lengths that batches are padded to, ascending. */
+    readonly lengths: readonly number[];
+    /** Texts per optimizer step. */
+    readonly batchSize: number;
+    /** Parts that a batch is computed in. */
+    readonly accumulate: number;
+    readonly seed: number;
+  },
+): Problem {
+  const { model, texts } = maker;
+  const { frozen, lengths, batchSize, accumulate, seed } = options;
+  const tokens = texts.ids.map(({ length }) => length);
+  const batchesOf = (epoch: number) => bucketBatches(tokens, lengths, batchSize, { seed, epoch });
+  const partOf = (batch: BucketBatch, moment: Moment, part: number): BatchPart => {
+    const { count, inputs } = textInputs(maker, batch, moment);
+    const sites = model.dropoutSites(batch.rows.length, batch.length);
+    const masks = dropoutMasks(sites, moment.seed, moment.epoch, moment.step, part);
+    return { count, inputs: new Map([...inputs, ...maskInputs(masks)]) as MixedTensors };
+  };
+  return {
+    objective: languageObjective(model),
+    fixed: frozen,
+    inParts: accumulate > 1,
+    stepsPerEpoch: batchesOf(1).length,
+    batches: (epoch) =>
+      batchesOf(epoch).map(
+        ({ rows, length }, step) =>
+          () =>
+            inBatches(rows, microBatchSize(batchSize, accumulate)).map((part, number) =>
+              partOf({ rows: part, length }, { seed, epoch, step }, number),
+            ),
+      ),
+  };
+}

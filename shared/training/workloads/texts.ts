@@ -1,0 +1,161 @@
+import { UserError } from '../../core/errors.ts';
+import { blocksOf } from '../../datasets/text/blocks.ts';
+import { bucketBatches, bucketsFor } from '../../datasets/text/buckets.ts';
+import { splitText } from '../../datasets/text/stratify.ts';
+import type { TextData, TextRows } from '../../datasets/text/text-rows.ts';
+import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
+import type { Engine } from '../../engines/engine.ts';
+import { type HuggingFaceConfig, labelsOf, modelOf } from '../../models/hugging-face/config.ts';
+import type { LanguageModel } from '../../models/language/model.ts';
+import type { LanguageModelConfig } from '../../models/language/settings.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { TrainingConfig } from '../config.ts';
+import { learningRateCurve } from '../learning-rate-curves/registry.ts';
+import { buildOptimizer } from '../optimizers/registry.ts';
+import { trainEpoch } from '../train-epoch.ts';
+import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import { evaluateTexts } from './evaluate-texts.ts';
+import { type TokenizedTexts, textProblem } from './text-problem.ts';
+
+/** Lengths of batches are multiples of this. */
+const lengthMultiple = 8;
+
+/** Labels of a classifier: the data's, in the order of the model's own where these are the same. */
+function classNames({ labelNames = [] }: TextRows, config: HuggingFaceConfig): readonly string[] {
+  const own = config.id2label ? labelsOf(config) : [];
+  const isSame = own.length === labelNames.length && labelNames.every((name) => own.includes(name));
+  return isSame ? own : labelNames;
+}
+
+/**
+ * A language model, trained and evaluated on texts.
+ * @param options.initial reads the model's weights
+ * @throws UserError when model, tokenizer, data and training settings don't fit each other.
+ */
+export function planTexts(options: {
+  readonly settings: LanguageModelConfig;
+  readonly config: HuggingFaceConfig;
+  readonly tokenizer: TextTokenizer;
+  readonly data: TextData;
+  readonly training: TrainingConfig;
+  readonly initial: (labels: readonly string[]) => Promise<HostTensors>;
+}): StartablePlan {
+  const { settings, config, tokenizer, data, training } = options;
+  const { seed, batchSize, accumulate, clipNorm, epochs } = training;
+  const { task } = settings;
+  const sides = splitText(data, { validation: training.validation, seed });
+  const labels = task === 'classification' ? classNames(labelledRows(data, settings), config) : [];
+  const { model } = modelOf(config, task, labels, settings.folder);
+  checkFit(model, tokenizer, settings);
+  const read = (rows: TextRows) => tokenized(rows, { tokenizer, settings, labels });
+  const [learnt, held] = [read(sides.training), read(sides.validation)];
+  const cut = learnt.truncated + held.truncated;
+  const lengths = bucketsFor(
+    [...learnt.ids, ...held.ids].map(({ length }) => length),
+    { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens },
+  );
+  const { parameters, layers } = model;
+  const optimizer = buildOptimizer(training.optimizer, parameters);
+  const maker = { model, tokenizer };
+  const problem = textProblem({ ...maker, texts: learnt }, { frozen: new Map(), lengths, batchSize, accumulate, seed });
+  const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
+  const perToken = model.dense.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
+  const plan: WorkloadPlan = {
+    parameters,
+    layers,
+    stepFlops: 6 * perToken * batchSize * lengths.at(-1)!,
+    data: {
+      trainingSamples: learnt.ids.length,
+      validationSamples: held.ids.length,
+      ...(task === 'classification' ? { labels } : {}),
+      lengths,
+      model: config,
+    },
+    warnings: [
+      ...sides.warnings,
+      ...(cut > 0
+        ? [`${cut} of ${learnt.ids.length + held.ids.length} texts are cut to ${settings.maxTokens} tokens`]
+        : []),
+    ],
+    initial: () => options.initial(labels),
+  };
+  const on = (engine: Engine): Workload => ({
+    ...plan,
+    engine: engine.version,
+    train: (epoch, values, state, rates, onStep) =>
+      trainEpoch({
+        engine,
+        problem,
+        optimizer,
+        clipNorm,
+        parameters: values,
+        state,
+        epoch,
+        baseRate: (step) => training.learningRate * curve(step),
+        weightDecay: training.weightDecay,
+        rates,
+        onStep,
+      }),
+    evaluate: (values) =>
+      evaluateTexts({
+        engine,
+        ...maker,
+        texts: held,
+        parameters: values,
+        batches: bucketBatches(
+          held.ids.map(({ length }) => length),
+          lengths,
+          Math.ceil(batchSize / accumulate),
+        ),
+        seed,
+        labels,
+      }),
+  });
+  return { ...plan, on };
+}
+
+/** The rows that decide what the labels are. @throws UserError when the data has none. */
+function labelledRows({ examples, columns }: TextData, { task }: LanguageModelConfig): TextRows {
+  if (examples.labels) return examples;
+  throw new UserError('the data has no labels, which a classifier needs', {
+    where: 'dataset.columns.label',
+    remedy:
+      columns.length > 0
+        ? `Name the column of the labels; there are: ${columns.join(', ')}. For text alone set model.task to causal-lm or masked-lm instead of ${task}.`
+        : 'For text alone set model.task to causal-lm or masked-lm.',
+  });
+}
+
+/** @throws UserError when tokenizer and settings don't go with the model. */
+function checkFit(model: LanguageModel, tokenizer: TextTokenizer, { folder, maxTokens }: LanguageModelConfig): void {
+  if (tokenizer.vocabularySize > model.vocabulary) {
+    throw new UserError(
+      `the tokenizer knows ${tokenizer.vocabularySize} tokens, the model ${model.vocabulary}: they don't belong together`,
+      { where: folder, remedy: 'Take tokenizer.json and config.json from the same model.' },
+    );
+  }
+  if (maxTokens > model.maxTokens) {
+    throw new UserError(`the model takes texts of at most ${model.maxTokens} tokens, ${maxTokens} are asked for`, {
+      where: 'model.maxTokens',
+      remedy: `Set it to at most ${model.maxTokens}.`,
+    });
+  }
+}
+
+function tokenized(
+  rows: TextRows,
+  {
+    tokenizer,
+    settings: { task, maxTokens },
+    labels,
+  }: { tokenizer: TextTokenizer; settings: LanguageModelConfig; labels: readonly string[] },
+): TokenizedTexts {
+  if (task === 'causal-lm') {
+    const { ids } = tokenizer.encode(rows.texts);
+    return { ids: blocksOf(ids, { endId: tokenizer.special.eos, length: maxTokens }), truncated: 0 };
+  }
+  const encoded = tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens });
+  if (task !== 'classification') return encoded;
+  const numbers = rows.labelNames!.map((name) => labels.indexOf(name));
+  return { ...encoded, labels: Int32Array.from(rows.labels!, (label) => numbers[label]!) };
+}
