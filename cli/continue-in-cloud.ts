@@ -1,24 +1,20 @@
 import { pushRun } from '../shared/cloud/move.ts';
 import type { Cloud } from '../shared/cloud/open-cloud.ts';
 import { resumeRun } from '../shared/cloud/resume-run.ts';
+import type { Submitted } from '../shared/cloud/submit.ts';
 import { findRun, lockRun } from '../shared/local/run-folder.ts';
 
 /**
  * Sends a run of this machine, which is locked meanwhile, and goes on with it there.
- * @returns its key prefix there, and the name of its execution.
  */
-export async function continueInCloud(
-  cloud: Cloud,
-  given: string,
-  overrides: readonly string[],
-): Promise<{ run: string; execution: string }> {
+export async function continueInCloud(cloud: Cloud, given: string, overrides: readonly string[]): Promise<Submitted> {
   const folder = await findRun(given);
   const now = () => new Date();
   const lock = await lockRun(folder, now);
   try {
     const run = await pushRun(cloud, folder, now());
     const { name } = await resumeRun(cloud, run, overrides, now());
-    return { run, execution: name };
+    return { run, execution: name, started: true };
   } finally {
     await lock.release();
   }

@@ -1,13 +1,13 @@
 /** Stopping runs, and going on with them. */
 import { RedriveExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { overrideSettings, parseOverride } from '../config/parse-run-file.ts';
-import { RunError, UserError } from '../core/errors.ts';
+import { UserError } from '../core/errors.ts';
 import { changeRequest } from '../pipeline/change-request.ts';
 import document from '../pipeline/pipeline.asl.json' with { type: 'json' };
 import { readRequest } from '../pipeline/records.ts';
 import { type Execution, executionsOf } from './executions.ts';
 import { historyAfter, standingOf } from './history.ts';
-import { executionName, startExecution } from './launch.ts';
+import { startNext } from './launch.ts';
 import { refuseRunning } from './move.ts';
 import type { Cloud } from './open-cloud.ts';
 import { nameOf } from './runs.ts';
@@ -68,7 +68,8 @@ export async function resumeRun(cloud: Cloud, run: string, overrides: readonly s
       return { how: 'redriven', name: last.name };
     }
   }
-  return { how: 'new', name: await startNext(cloud, run, executions.length) };
+  const { execution } = await startNext(cloud, run, executions.length);
+  return { how: 'new', name: execution };
 }
 
 async function changeSettings({ store }: Cloud, run: string, overrides: readonly string[]): Promise<void> {
@@ -76,17 +77,4 @@ async function changeSettings({ store }: Cloud, run: string, overrides: readonly
   const given = overrides.map(parseOverride);
   const config = overrideSettings(request.config, given, { label: `${run}/request.json` });
   await changeRequest(store, run, request, { config, overrides: given });
-}
-
-/** More executions of one run than anybody has. */
-const mostNumbers = 1000;
-
-/** Starts an execution with the first free number. */
-async function startNext(cloud: Cloud, run: string, before: number): Promise<string> {
-  for (let number = before + 1; number <= mostNumbers; number++) {
-    const name = executionName(nameOf(run), number);
-    const { status } = await startExecution(cloud, run, name);
-    if (status === 'started') return name;
-  }
-  throw new RunError('has no free execution name', { where: nameOf(run) });
 }

@@ -4,10 +4,9 @@ import { basename } from 'node:path';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
-import { executionName, launch, launchInputSchema } from './launch.ts';
+import { launch, launchInputSchema } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
 import { isProfileName, profileText } from './profile.ts';
-import { nameOf } from './runs.ts';
 import { type Uploaded, uploadDataset, uploadProfile, uploadWeights } from './upload.ts';
 
 export interface Submission {
@@ -23,8 +22,9 @@ export interface Submission {
 export interface Submitted {
   /** Key prefix. */
   readonly run: string;
-  /** Name of its first execution. */
   readonly execution: string;
+  /** False where the run was started before, with the same settings and data. */
+  readonly started: boolean;
 }
 
 /**
@@ -53,9 +53,10 @@ export async function submit(
   ]);
   told('profile', await uploadProfile(cloud, text, profile));
 
-  const { run } = await launch(cloud, { profile, dataset: dataset.key, ...(name === undefined ? {} : { name }) });
-  if (run === undefined) throw new RunError('no run was started', { where: profile });
-  return { run, execution: executionName(nameOf(run)) };
+  const input = { profile, dataset: dataset.key, ...(name === undefined ? {} : { name }) };
+  const launched = await launch(cloud, input);
+  if (!('execution' in launched)) throw new RunError('no run was started', { where: profile });
+  return { run: launched.run, execution: launched.execution, started: launched.status === 'started' };
 }
 
 function refuseNames(profile: string, name: string | undefined): void {

@@ -116,6 +116,10 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(stopped.stdout).toContain('nothing was committed yet');
     expect(stopped.stdout).toContain(`tempbalance cloud resume ${name}`);
     expect((await cloud(['stop', name])).stderr).toContain(`${name}: is not running`);
+    const again = await cloud(['submit', 'small.yaml', '--name', 'second'], { cwd });
+    expect(again.stdout).toContain(`run       ${name}  (was there)`);
+    expect(again.stdout).toContain('Nothing was started');
+    expect(again.stdout).toContain(`tempbalance cloud resume ${name}`);
     expect(JSON.parse((await cloud(['status', name, '--json'])).stdout)).toMatchObject({ state: 'stopped' });
     const watched = await cloud(['watch', name]);
     expect(watched.code).toBe(130);
