@@ -8,7 +8,7 @@ import { downloadTo } from '../checkpoints/s3-download.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
-import { moveRun } from '../pipeline/move-run.ts';
+import { moveRun, refuseOtherRun } from '../pipeline/move-run.ts';
 import { readRequest, runRecordSchema } from '../pipeline/records.ts';
 import { executionsOf } from './executions.ts';
 import type { Cloud } from './open-cloud.ts';
@@ -58,7 +58,7 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   }
   const there = { store: cloud.store, run };
   await refuseRunning(cloud, run);
-  await refuseOtherHistory(local, there);
+  await refuseOtherRun(local, there);
   const { config } = await readRequest(local.store, local.run);
   const { path } = config.dataset;
   const { weights } = config.model;
@@ -82,7 +82,7 @@ export async function fetchRun(
 ): Promise<void> {
   const there = { store: cloud.store, run };
   await refuseRunning(cloud, run);
-  await refuseOtherHistory(there, local);
+  await refuseOtherRun(there, local);
   const { config } = await readRequest(cloud.store, run);
   const { weights } = config.model;
   if (dataset !== undefined) await refuseOtherData(there, dataset);
@@ -111,9 +111,10 @@ async function fetchInput({ s3 }: Cloud, address: string, folder: string): Promi
 /**
  * Fetches the exported model and the report into the run's folder.
  * @returns the files, by their keys.
- * @throws UserError when the run has not got that far.
+ * @throws UserError when the run has not got that far, or the run of that name here is another, or farther.
  */
 export async function fetchResults({ store }: Pick<Cloud, 'store'>, run: string, local: RunPlace): Promise<string[]> {
+  await refuseOtherHistory({ store, run }, local);
   const keys = [...(await store.list(`${run}/model/`)), runKeys.report(run)];
   const fetched: string[] = [];
   for (const key of keys) {
