@@ -101,6 +101,13 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(more.stderr).toBe('');
     expect(more.code).toBe(0);
     expect(more.stdout).toContain('epoch 3/3');
+    const report = await readFile(join(cwd, 'runs', name!, 'report.html'));
+    const behind = await cloud(['fetch', name!], { cwd });
+    expect(behind.code).toBe(2);
+    expect(behind.stderr).toContain('with an epoch 3 that this one does not have');
+    expect((await readFile(join(cwd, 'runs', name!, 'report.html'))).equals(report)).toBe(true);
+    const useless = await cloud(['fetch', name!, '--dataset', weights], { cwd });
+    expect(useless.stderr).toContain('is only for --all');
   });
 
   it('stops a run, refuses what that leaves no sense in, and goes on with other settings', async () => {
@@ -135,6 +142,9 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const refused = await cloud(['resume', name, '--set', 'training.seed=8']);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain("can't change in the middle of a run");
+    const elsewhere = await cloud(['resume', name, '--set', 'dataset.path=there.hdf5']);
+    expect(elsewhere.code).toBe(2);
+    expect(elsewhere.stderr).toContain('dataset.path: there.hdf5: does not lie below datasets/');
     const resumed = await cloud(['resume', name, '--set', 'training.epochs=5']);
     expect(resumed.stderr).toBe('');
     expect(resumed.stdout).toContain(`execution ${name}-2 goes on from the last commit`);
@@ -166,6 +176,17 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const cwd = await temporaryFolder();
     await writeRunFile(cwd, { training: { epochs: 1 }, output: { name: 'begun-here' } });
     expect((await runCli(['train', 'small.yaml'], { cwd })).code).toBe(0);
+    for (const [set, problem] of [
+      ['training.epoch=2', 'did you mean "epochs"'],
+      ['training.seed=8', "can't change in the middle of a run"],
+      ['dataset.path=other.hdf5', 'does not lie below datasets/'],
+    ] as const) {
+      const refused = await cloud(['submit', '--run', 'begun-here', '--set', set], { cwd });
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(problem);
+    }
+    expect(await deployment!.store.list('runs/begun-here/')).toEqual([]);
+    expect(await deployment!.store.list('datasets/begun-here/')).toEqual([]);
     const pushed = await cloud(['submit', '--run', 'begun-here', '--set', 'training.epochs=2'], { cwd });
     expect(pushed.stderr).toBe('');
     expect(pushed.code).toBe(0);
