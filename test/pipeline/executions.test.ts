@@ -27,7 +27,8 @@ const statesOf = (events: readonly ProgressEvent[]) =>
 async function execute(process: string, changes: Partial<TaskContext> = {}) {
   const events: ProgressEvent[] = [];
   const ctx = { ...fakeContext(store, fakeWorkload(), { process, events }), ...changes };
-  return { execution: await runPipeline(run, ctx, undefined, { retryDelay: 0 }), states: statesOf(events) };
+  const execution = await runPipeline(run, ctx, undefined, { retryDelay: 0 });
+  return { execution, events, states: statesOf(events) };
 }
 
 /** The model that a run of these settings exports when nothing disturbs it. */
@@ -170,7 +171,7 @@ describe('two executions on one run', () => {
 
   it('leave the outcome alone, when the other is refused by Prepare before the run has one', async () => {
     await requestRun(store, config);
-    let refused: Promise<{ execution: Execution }> | undefined;
+    let refused: ReturnType<typeof execute> | undefined;
     let noted: unknown;
     const watched = interruptedBefore(
       (name, key) => refused === undefined && name === 'open' && key.includes('/0002/'),
@@ -182,7 +183,10 @@ describe('two executions on one run', () => {
       },
     );
     const { execution } = await execute('healthy', { store: watched });
-    expect((await refused!).execution).toMatchObject({ status: 'failed', error: { name: 'UserError' } });
+    const { execution: failed, events } = await refused!;
+    expect(failed).toMatchObject({ status: 'failed', error: { name: 'UserError' } });
+    expect(events.filter(({ type }) => type === 'finished')).toEqual([]);
+    expect(events).toContainEqual({ type: 'refused', run, reason: expect.stringContaining('training.seed') });
     expect(noted).toBeUndefined();
     expect(execution).toEqual({ status: 'done' });
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
