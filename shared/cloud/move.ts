@@ -10,7 +10,7 @@ import { UserError } from '../core/errors.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
 import { moveRun, refuseOtherRun } from '../pipeline/move-run.ts';
 import { readRequest, runRecordSchema } from '../pipeline/records.ts';
-import { executionsOf } from './executions.ts';
+import { currentOf, executionsOf } from './executions.ts';
 import type { Cloud } from './open-cloud.ts';
 import { isProfileName } from './profile.ts';
 import { nameOf, runOf } from './runs.ts';
@@ -24,7 +24,7 @@ const isFile = (path: string) =>
 
 /** @throws UserError when an execution is at the run. */
 export async function refuseRunning(cloud: Cloud, run: string): Promise<void> {
-  const [execution] = await executionsOf(cloud, run);
+  const execution = currentOf(await executionsOf(cloud, run));
   if (execution?.status !== 'RUNNING') return;
   throw new UserError('is running', {
     where: nameOf(run),

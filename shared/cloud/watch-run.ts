@@ -14,7 +14,7 @@ import {
   readRequest,
   readSpectra,
 } from '../pipeline/records.ts';
-import { type Execution, executionsOf } from './executions.ts';
+import { currentOf, type Execution, executionsOf } from './executions.ts';
 import { historyAfter, historyTeller } from './history.ts';
 import type { Cloud } from './open-cloud.ts';
 import { nameOf } from './runs.ts';
@@ -45,7 +45,7 @@ export async function* watchRun(
   const commits = commitTeller(cloud, run, (head?.epoch ?? 0) - 1);
   const states = stateTeller(cloud);
   for (let idleLooks = 0; ; ) {
-    const [execution] = await executionsOf(cloud, run);
+    const execution = currentOf(await executionsOf(cloud, run));
     if (execution) yield* await states(execution);
     yield* await commits();
     if (execution?.status !== 'RUNNING') {

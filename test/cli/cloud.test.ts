@@ -1,10 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { encodeJson } from '../../shared/checkpoints/json.ts';
 import { readHead } from '../../shared/checkpoints/manifest.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { startExecution } from '../../shared/cloud/launch.ts';
+import { nameOf } from '../../shared/cloud/runs.ts';
 import { localContext } from '../../shared/local/local-context.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import { runCli, startCli } from '../support/cli.ts';
@@ -123,10 +126,10 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(stopped.stdout).toContain('nothing was committed yet');
     expect(stopped.stdout).toContain(`tempbalance cloud resume ${name}`);
     expect((await cloud(['stop', name])).stderr).toContain(`${name}: is not running`);
-    const again = await cloud(['submit', 'small.yaml', '--name', 'second'], { cwd });
-    expect(again.stdout).toContain(`run       ${name}  (was there)`);
-    expect(again.stdout).toContain('Nothing was started');
-    expect(again.stdout).toContain(`tempbalance cloud resume ${name}`);
+    const submitted = await cloud(['submit', 'small.yaml', '--name', 'second'], { cwd });
+    expect(submitted.stdout).toContain(`run       ${name}  (was there)`);
+    expect(submitted.stdout).toContain('Nothing was started');
+    expect(submitted.stdout).toContain(`tempbalance cloud resume ${name}`);
     expect(JSON.parse((await cloud(['status', name, '--json'])).stdout)).toMatchObject({ state: 'stopped' });
     const watched = await cloud(['watch', name]);
     expect(watched.code).toBe(130);
@@ -158,6 +161,24 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(config.training.epochs).toBe(5);
     expect(config.dataset.path).toMatch(/^s3:/);
     expect(overrides).toEqual(['training.epochs=5']);
+    const again = (await cloud(['status', name])).stdout;
+    expect(again).toMatch(/state +running\n/);
+    expect(again).not.toContain('the data set is odd');
+  });
+
+  it('knows of an execution that goes on beside a newer one that has ended', async () => {
+    const run = 'runs/small-second';
+    const [name, later] = [`${nameOf(run)}-2`, `${nameOf(run)}-3`];
+    await startExecution(deployment!, run, later);
+    const executionArn = `${deployment!.stateMachine.replace(':stateMachine:', ':execution:')}:${later}`;
+    await deployment!.sfn.send(new StopExecutionCommand({ executionArn }));
+    const status = JSON.parse((await cloud(['status', nameOf(run), '--json'])).stdout);
+    expect(status).toMatchObject({ state: 'running', execution: { name } });
+    for (const command of [['resume'], ['fetch', '--all']]) {
+      const refused = await cloud([...command, nameOf(run)]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`${nameOf(run)}: is running`);
+    }
   });
 
   it('checks the run file before it sends anything', async () => {
