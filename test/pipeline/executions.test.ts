@@ -10,7 +10,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import { eventsOfCommit, eventsOfJob, eventsOfStart, isHistoryFull } from '../../shared/pipeline/history.ts';
-import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
+import { outcomeSchema, readProgress, readRunRecord } from '../../shared/pipeline/records.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
 
@@ -190,6 +190,24 @@ describe('two executions on one run', () => {
     expect(noted).toBeUndefined();
     expect(execution).toEqual({ status: 'done' });
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it.each([
+    ['begin it', 'putIfAbsent', ['started', 'resumed after epoch 6']],
+    ['go on with it', 'putIfMatch', ['started', 'resumed after epoch 6', 'resumed after epoch 6']],
+  ] as const)('lose nothing of what the other has put on record, when both %s', async (_, write, noted) => {
+    await requestRun(store, config);
+    if (write === 'putIfMatch') await execute('before');
+    let rival: Promise<unknown> | undefined;
+    const watched = interruptedBefore(
+      (name, key) => rival === undefined && name.startsWith('put') && key.endsWith('run.json'),
+      async () => {
+        rival = execute('rival');
+        await rival;
+      },
+    );
+    expect((await execute('late', { store: watched })).execution).toEqual({ status: 'done' });
+    expect((await readRunRecord(store, run)).history.map(({ what }) => what)).toEqual(noted);
   });
 
   it('do not mistake the manifests of earlier executions for those of others', async () => {
