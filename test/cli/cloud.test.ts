@@ -263,6 +263,17 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
       expect(stderr).toContain('did you mean "begun-here"?');
     });
 
+    it('what is given can not be the name of a run or a stack', async () => {
+      for (const name of ['..', '.', '']) {
+        const { code, stderr } = await cloud(['status', name]);
+        expect(code).toBe(2);
+        expect(stderr).toContain('there is no such run');
+      }
+      const { code, stderr } = await cloud(['status'], { env: { TEMPBALANCE_STACK: '' } });
+      expect(code).toBe(2);
+      expect(stderr).toContain("an empty name: can't be the name of a stack");
+    });
+
     it('there is no such stack', async () => {
       const { code, stderr } = await cloud(['status', '--stack', 'another']);
       expect(code).toBe(2);
