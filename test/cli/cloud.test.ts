@@ -12,7 +12,7 @@ import { localContext } from '../../shared/local/local-context.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
-import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+import { smallRun, temporaryFolder, writeRunFile } from '../support/small-run.ts';
 import { createStack } from '../support/stack.ts';
 
 const deployment = await startDeployment();
@@ -191,6 +191,38 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const named = await cloud(['submit', 'small.yaml', '--name', 'with space'], { cwd });
     expect(named.code).toBe(2);
     expect(named.stderr).toContain('--name with space: must be letters');
+  });
+
+  it('takes a data set and weights that are in the bucket already, and no others', async () => {
+    const cwd = await temporaryFolder();
+    const { bucket, store, upload } = deployment!;
+    const key = 'datasets/there/waves.hdf5';
+    const version = await upload(key, await readFile(smallRun.dataset.path));
+    await upload('weights/there.safetensors', 'weights');
+    const weights = `s3://${bucket}/weights/there.safetensors`;
+    const submit = async (path: string, from = weights) => {
+      await writeRunFile(cwd, { model: { weights: from }, dataset: { path } }, 'there.yaml');
+      return cloud(['submit', 'there.yaml'], { cwd });
+    };
+    for (const [path, problem] of [
+      [`s3://${bucket}/datasets/others/waves.hdf5`, `does not lie below s3://${bucket}/datasets/there/`],
+      ['s3://another/datasets/there/waves.hdf5', `does not lie below s3://${bucket}/datasets/there/`],
+      [`s3://${bucket}/datasets/there/waves.hdf`, 'there is no such object'],
+      [`s3://${bucket}/${key}?versionId=old`, 'is not the newest version'],
+    ] as const) {
+      const refused = await submit(path);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`${path}: ${problem}`);
+    }
+    const elsewhere = await submit(`s3://${bucket}/${key}`, `s3://${bucket}/runs/w.safetensors`);
+    expect(elsewhere.stderr).toContain('does not lie below weights/ in the bucket');
+    expect(await store.get('profiles/there.yaml')).toBeUndefined();
+    const { stdout, stderr } = await submit(`s3://${bucket}/${key}`);
+    expect(stderr).toBe('');
+    const [, name] = /^run {7}(there-[0-9a-f]{12})$/m.exec(stdout)!;
+    const request = new TextDecoder().decode((await store.get(`runs/${name}/request.json`))!.bytes);
+    expect(request).toContain(`s3://${bucket}/${key}?versionId=${version}`);
+    expect(request).toContain(`${weights}?versionId=`);
   });
 
   it('sends a run of this machine and goes on with it under its name', async () => {
