@@ -29,7 +29,8 @@ export function refusePoison(s3: S3Client, prepare: Task<'Prepare'>): Task<'Prep
         ctx.emit({ type: 'warning', message: `the data set could not be moved: ${messageOf(failure)}` });
       });
       if (!report) throw error;
-      throw new UserError(`${reason}\n  The data set was refused; the report: ${report}`, { cause: error });
+      const wayOn = 'Mended and uploaded again, it begins a run of its own.';
+      throw new UserError(`${reason}\n  The data set was refused; the report: ${report}\n  ${wayOn}`, { cause: error });
     }
   };
 }
