@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type RunPlace, refuseOtherHistory } from '../checkpoints/copy-run.ts';
+import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { downloadTo } from '../checkpoints/s3-download.ts';
@@ -87,6 +88,7 @@ export async function fetchRun(
   const { weights } = config.model;
   if (dataset !== undefined) await refuseOtherData(there, dataset);
   const inputs = join(root, local.run, 'inputs');
+  await sweepDrafts(inputs);
   await moveRun(
     there,
     local,

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -99,7 +100,11 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const all = await cloud(['fetch', name!, '--all', '--dataset', weights], { cwd });
     expect(all.code).toBe(2);
     expect(all.stderr).toContain('is not the data set that the run began with');
+    const inputs = join(cwd, 'runs', name!, 'inputs');
+    await mkdir(inputs, { recursive: true });
+    await writeFile(join(inputs, `draft-999999999-of-one-that-was-killed@${hostname()}`), 'half a data set');
     expect((await cloud(['fetch', name!, '--all'], { cwd })).code).toBe(0);
+    expect((await readdir(inputs)).filter((file) => file.startsWith('draft-'))).toEqual([]);
     const more = await runCli(['resume', name!, '--set', 'training.epochs=3'], { cwd });
     expect(more.stderr).toBe('');
     expect(more.code).toBe(0);
