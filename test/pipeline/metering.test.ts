@@ -76,12 +76,15 @@ describe('the meter', () => {
   });
 
   it('tells the report what the run has cost, the tasks after the last commit included', async () => {
-    const { store, usd, entries } = await runMetered({
+    const { store, usd, entries, events } = await runMetered({
       config: fakeConfig({ training: { epochs: 2 } }),
       functionSeconds: [5],
     });
     const { cost } = await readRunReport(store, run);
     expect(cost).toEqual({ basis: 'meter', usd: expect.closeTo(usd, 12) });
+    const finished = events.find(({ type }) => type === 'finished') as { usd: number };
+    expect(finished.usd).toBeGreaterThan(0.9 * usd);
+    expect(finished.usd).toBeLessThan(usd);
     expect(entries.some(({ epoch }) => epoch === 3)).toBe(true);
   });
 
