@@ -4,7 +4,7 @@ import { UserError } from '../core/errors.ts';
 import { dearestOf, describeResource, type Machine, startSecondsOf } from '../costs/machines.ts';
 import { usdOfRequests } from '../costs/prices.ts';
 import { assumedRequests } from '../decisions/assumptions.ts';
-import { type JobPrice, leastBudgetUsd, type Spent } from '../decisions/spending.ts';
+import { endingSeconds, type JobPrice, leastBudgetUsd, type Spent } from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
 import { transitionsOfFunction } from './metering.ts';
 
@@ -61,6 +61,6 @@ export function budgetTooSmall(
   const hour = usd(price.usdPerSecond * 3600);
   return new UserError(`a budget of ${budget.usd} USD does not pay for evaluating the model even once (${why})`, {
     where: 'budget.usd',
-    remedy: `It needs more than ${usd(leastBudgetUsd(spent, price))}: ${usd(spent.usd ?? 0)} are spent, ${usd(price.reserveUsd)} are kept for functions and requests, and a job on ${describeResource(price.resource)} at ${hour} an hour takes ${price.startSeconds} s to start and a minute at least. \`tempbalance plan\` says what a run costs.`,
+    remedy: `It needs more than ${usd(leastBudgetUsd(spent, price))}: ${usd(spent.usd ?? 0)} are spent, ${usd(price.reserveUsd)} are kept for functions and requests, and a job on ${describeResource(price.resource)} at ${hour} an hour takes ${price.startSeconds} s to start, a minute at least and ${endingSeconds} s to end. \`tempbalance plan\` says what a run costs.`,
   });
 }

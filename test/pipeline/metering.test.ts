@@ -13,7 +13,7 @@ import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
 import { fakeConfig, fakeContext, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
-import { isExported, type JobStory, prices, runMetered } from '../support/metered-run.ts';
+import { endingSeconds, isExported, type JobStory, prices, runMetered } from '../support/metered-run.ts';
 
 /** Of the machine, in US dollars. */
 const second = 0.224 / 3600;
@@ -132,15 +132,15 @@ describe('the meter', () => {
 });
 
 describe('a budget in dollars', () => {
-  it('caps each job at what is left of it, less its start and what is kept for functions', async () => {
+  it('caps each job at what is left of it, less its start, its end and what is kept for functions', async () => {
     const { jobs, usd, execution } = await runMetered({
       config: fakeConfig({ ...oneEpochAJob, training: { epochs: 2 }, budget: { usd: 0.1 } }),
       functionSeconds: [0],
     });
     expect(execution).toEqual({ status: 'done' });
-    expect(jobs[0]!.limit).toBe(Math.floor((0.1 - reserve) / second - startSeconds));
+    expect(jobs[0]!.limit).toBe(Math.floor((0.1 - reserve) / second - startSeconds - 40));
     const spent = (startSeconds + 100) * second + requests + 5 * aFunction;
-    expect(jobs[1]!.limit).toBe(Math.floor((0.1 - spent - reserve) / second - startSeconds));
+    expect(jobs[1]!.limit).toBe(Math.floor((0.1 - spent - reserve) / second - startSeconds - 40));
     expect(usd).toBeLessThan(0.1);
   });
 
@@ -180,7 +180,7 @@ describe('a budget in dollars', () => {
       error: {
         name: 'UserError',
         message: expect.stringMatching(
-          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.00977 USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
+          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.0123 USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
         ),
       },
     });
@@ -195,7 +195,9 @@ describe('a budget in dollars', () => {
     expect(first.execution.status).toBe('failed');
     expect(first.usd).toBeGreaterThan(6 * (startSeconds + 50) * second);
     const again = await runMetered({ config }, store);
-    expect(again.jobs[0]!.limit).toBeLessThanOrEqual(Math.floor((0.2 - first.usd - reserve) / second - startSeconds));
+    expect(again.jobs[0]!.limit).toBeLessThanOrEqual(
+      Math.floor((0.2 - first.usd - reserve) / second - startSeconds - 40),
+    );
     expect(again.usd).toBeLessThanOrEqual(0.2);
   });
 
@@ -221,7 +223,7 @@ describe('a budget in dollars', () => {
           const story = await runMetered({ config, jobs, epochSeconds, functionSeconds });
           const { execution, store } = story;
           expect(story.usd).toBeLessThanOrEqual(usd + prices.lambdaGbSecond * 10);
-          for (const { limit, ran } of story.jobs) expect(ran).toBeLessThanOrEqual(limit);
+          for (const { limit, ran } of story.jobs) expect(ran).toBeLessThanOrEqual(limit + endingSeconds);
           const used = story.jobs.reduce((sum, { ran }) => sum + (startSeconds + ran) * second, 0);
           expect(story.usd).toBeGreaterThanOrEqual(used - 1e-9);
           const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
