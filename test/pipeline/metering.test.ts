@@ -2,14 +2,14 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readJson } from '../../shared/checkpoints/json.ts';
-import { readHead, readHeadManifest } from '../../shared/checkpoints/manifest.ts';
+import { readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { readMeterEntries } from '../../shared/costs/meter.ts';
 import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { metered } from '../../shared/pipeline/metering.ts';
-import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
+import { files, outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
 import { fakeConfig, fakeContext, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
@@ -199,6 +199,23 @@ describe('a budget in dollars', () => {
       Math.floor((0.2 - first.usd - reserve) / second - startSeconds - 40),
     );
     expect(again.usd).toBeLessThanOrEqual(0.2);
+  });
+
+  it('counts what went into epochs that a recovery gave up, from its first commit on', async () => {
+    const store = memoryStore();
+    const settings = (epochs: number) =>
+      fakeConfig({ ...oneEpochAJob, training: { epochs }, output: { keep: 9 }, budget: { usd: 0.1 } });
+    const first = await runMetered({ config: settings(5) }, store);
+    expect(first.execution.status).toBe('done');
+    for (let epoch = 2; epoch <= 5; epoch++) {
+      const { attempt } = (await readManifest(store, run, epoch))!;
+      await store.put(runKeys.artifact(run, epoch, attempt, files.model), Uint8Array.of(0));
+    }
+    const jobs = [{ end: 'done', after: 0 }, { end: 'hangs', after: 0 }] as const;
+    const again = await runMetered({ config: settings(9), jobs }, store);
+    expect((await readHead(store, run))!.epoch).toBe(2);
+    expect(again.execution.status).toBe('done');
+    expect(again.usd).toBeLessThanOrEqual(0.1);
   });
 
   it('is exceeded by no sequence of long epochs, lost machines and hangs, and a model is left once there was one', async () => {
