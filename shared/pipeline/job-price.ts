@@ -4,7 +4,7 @@ import { UserError } from '../core/errors.ts';
 import { dearestOf, describeResource, type Machine, startSecondsOf } from '../costs/machines.ts';
 import { usdOfRequests } from '../costs/prices.ts';
 import { assumedRequests } from '../decisions/assumptions.ts';
-import { endingSeconds, type JobPrice, leastBudgetUsd, type Spent } from '../decisions/spending.ts';
+import { endingSeconds, type JobPrice, leastBudgetUsd, paysForJob, type Spent } from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
 import { transitionsOfFunction } from './metering.ts';
 
@@ -52,6 +52,13 @@ export function budgetTooSmall(
   price: JobPrice | undefined,
   why: string,
 ): UserError {
+  const { hours } = budget;
+  if (hours !== undefined && paysForJob(spent, budget, price)) {
+    return new UserError(`${hours} h do not suffice for evaluating the model even once (${why})`, {
+      where: 'budget.hours',
+      remedy: 'Raise it, or take a smaller model or less data.',
+    });
+  }
   if (budget.usd === undefined || !price) {
     return new UserError(`the budget is used up before the model is evaluated even once (${why})`, {
       remedy: 'Raise `budget`, or take a smaller model or less data.',

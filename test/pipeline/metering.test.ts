@@ -211,7 +211,10 @@ describe('a budget in dollars', () => {
       const { attempt } = (await readManifest(store, run, epoch))!;
       await store.put(runKeys.artifact(run, epoch, attempt, files.model), Uint8Array.of(0));
     }
-    const jobs = [{ end: 'done', after: 0 }, { end: 'hangs', after: 0 }] as const;
+    const jobs = [
+      { end: 'done', after: 0 },
+      { end: 'hangs', after: 0 },
+    ] as const;
     const again = await runMetered({ config: settings(9), jobs }, store);
     expect((await readHead(store, run))!.epoch).toBe(2);
     expect(again.execution.status).toBe('done');
@@ -255,6 +258,34 @@ describe('a budget in dollars', () => {
         },
       ),
       { numRuns: 200 },
+    );
+  });
+});
+
+describe('a budget of hours', () => {
+  it('that is used up starts no other job: the run ends with its best model', async () => {
+    const { store, jobs, execution } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, budget: { hours: 0.2, usd: 5 } }),
+      jobs: [
+        { end: 'done', after: 0 },
+        { end: 'cut off', after: 445 },
+      ],
+      epochSeconds: [100, 3000],
+      functionSeconds: [30],
+    });
+    expect(execution).toEqual({ status: 'done' });
+    expect(jobs).toHaveLength(2);
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'budget' });
+    expect(await isExported(store)).toBe(true);
+  });
+
+  it('that is too small for evaluating the model is told as such, whatever the dollars', async () => {
+    const config = fakeConfig({ budget: { hours: 0.1, usd: 5 } });
+    const { store } = await runMetered({ config, epochSeconds: [3000] });
+    const { error, reason } = (await readJson(store, runKeys.outcome(run), outcomeSchema))!;
+    expect(error?.name).toBe('UserError');
+    expect(reason).toMatch(
+      /^budget\.hours: 0\.1 h do not suffice for evaluating the model even once \(training job .*exceeded.*\)\n {2}Raise/,
     );
   });
 });

@@ -416,7 +416,7 @@ describe('a job without a result', () => {
     const ctx = contextOf({});
     const state = await prepared(ctx, fakeConfig({ budget: { hours: 1 }, compute: { epochsPerTask: 2 } }));
     expect(state.compute.attemptSeconds).toBe(3600);
-    await expect(collect(ctx, { ...state, error: tooLong })).rejects.toThrow('the budget is used up before');
+    await expect(collect(ctx, { ...state, error: tooLong })).rejects.toThrow('1 h do not suffice for evaluating');
     await trainTask(ctx, state);
     expect(await collect(ctx, { ...state, job: { ...state.job, try: 9 }, error: tooLong })).toMatchObject({
       decision: { next: 'finalise', outcome: 'budget' },
