@@ -24,7 +24,7 @@ export const usualMachines: Readonly<Record<Target, Machine>> = {
   cpu: { kind: 'fargate', vcpus: 4, memoryGb: 16 },
   gpu: {
     kind: 'instance',
-    instances: ['g4dn', 'g5', 'g6'].flatMap((type) => [`${type}.xlarge`, `${type}.2xlarge`]),
+    instances: ['g4dn', 'g5', 'g6'].map((type) => `${type}.xlarge`),
   },
 };
 

@@ -86,7 +86,7 @@ describe('a place in the cloud', () => {
     expect(cheapest).toMatchObject({
       name: 'gpu: g4dn.xlarge',
       usdPerSecond: 0.5 / 3600,
-      countedUsdPerSecond: 2.75 / 3600,
+      countedUsdPerSecond: 2.5 / 3600,
     });
   });
 });
