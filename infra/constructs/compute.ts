@@ -99,7 +99,7 @@ export class Compute extends Construct {
   }
 
   /** What both GPU fleets' instances are given. */
-  private machines(setup: string): { launchTemplate: LaunchTemplate; instanceRole: Role } {
+  private machines(setup: readonly string[]): { launchTemplate: LaunchTemplate; instanceRole: Role } {
     const instanceRole = new Role(this, 'InstanceRole', {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
       description: 'The ECS agent of GPU instances; jobs have a role of their own and can not reach this one',
@@ -114,7 +114,7 @@ export class Compute extends Construct {
     // AWS Batch adds parts of its own.
     const userData = new MultipartUserData();
     const commands = UserData.forLinux();
-    commands.addCommands(setup);
+    commands.addCommands(...setup);
     userData.addUserDataPart(commands);
     const launchTemplate = new LaunchTemplate(this, 'LaunchTemplate', {
       userData,

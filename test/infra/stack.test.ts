@@ -445,6 +445,12 @@ describe('training', () => {
     expect(setup).toContain(`install --directory --owner ${owner} --group ${group} ${Host.SourcePath}`);
   });
 
+  it('frees the scratch space of jobs that have ended before a warm machine has taken many more', () => {
+    const [machine] = propertiesOf(usual.template, 'AWS::EC2::LaunchTemplate');
+    const setup = asText(machine!.LaunchTemplateData.UserData['Fn::Base64']);
+    expect(setup).toContain('echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config');
+  });
+
   it('has a network that nothing comes into and that costs nothing: no NAT, no interface endpoint', () => {
     usual.template.resourceCountIs('AWS::EC2::NatGateway', 0);
     usual.template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);

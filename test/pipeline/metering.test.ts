@@ -5,13 +5,16 @@ import { readJson } from '../../shared/checkpoints/json.ts';
 import { readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { jobLaps } from '../../shared/cloud/meter.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { readMeterEntries } from '../../shared/costs/meter.ts';
 import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { metered } from '../../shared/pipeline/metering.ts';
 import { files, outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
-import { fakeConfig, fakeContext, run } from '../support/fake-run.ts';
+import { runTask } from '../../shared/pipeline/tasks/index.ts';
+import { noteJob } from '../../shared/pipeline/training-job.ts';
+import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
 import { endingSeconds, isExported, type JobStory, prices, runMetered } from '../support/metered-run.ts';
 
@@ -97,6 +100,24 @@ describe('the meter', () => {
     });
     expect(atTheEnd).toMatchObject([{ task: 'SetRates', seconds: 900, usd: expect.closeTo(1800 * 0.00002, 3) }]);
     expect(await readMeterEntries(store, run, 0)).toEqual(atTheEnd);
+  });
+
+  it('has an entry of a job that ends before its task does, of what it has not noted yet', async () => {
+    const store = memoryStore();
+    await requestRun(store, fakeConfig());
+    let uptime = 0;
+    const meter = {
+      prices: async () => prices,
+      functionGb: 1,
+      takeRequests: () => ({ writes: 0, reads: 0 }),
+      job: jobLaps('job', () => uptime),
+    };
+    const machine = { kind: 'fargate', vcpus: 4, memoryGb: 16 } as const;
+    const computeFor = () => ({ queue: 'queue', definition: 'definition', machine });
+    const ctx = { ...fakeContext(store, fakeWorkload()), meter, computeFor };
+    const environment = { TEMPBALANCE_STATE: JSON.stringify(await runTask('Prepare', ctx, { run })) };
+    for (uptime of [300, 420]) await noteJob(ctx, environment);
+    expect((await readMeterEntries(store, run, 0)).map(({ seconds }) => seconds)).toEqual([300 + startSeconds, 120]);
   });
 
   it('fails no task when it can not be written', async () => {
