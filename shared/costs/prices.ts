@@ -32,7 +32,7 @@ export type PriceTable = z.output<typeof priceTableSchema>;
 
 /** @throws UserError when the table doesn't have the region. */
 export function pricesOf({ regions, date }: PriceTable, region: string): RegionPrices {
-  const prices = regions[region];
+  const prices = Object.hasOwn(regions, region) && regions[region];
   if (prices) return prices;
   const known = Object.keys(regions);
   throw new UserError(`there are no prices of ${region} in the table of ${date}`, {
