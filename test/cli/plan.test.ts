@@ -44,10 +44,21 @@ describe('plan', () => {
     const { code, stdout } = await runCli(['plan', file, '--json', ...given]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ region: 'xx-1', pricesOf: '2026-01-02' });
-    await writeFile(table, '{}');
-    const refused = await runCli(['plan', file, ...given]);
-    expect(refused).toMatchObject({ code: 2, stdout: '' });
-    expect(refused.stderr).toContain(`${table}: is not a price table`);
+    const broken = {
+      version: 1,
+      date: '2026-01-02',
+      source: 'made up',
+      regions: { 'xx-1': { ...prices, s3Write: -1 } },
+    };
+    for (const [content, what] of [
+      [JSON.stringify(broken), 'regions.xx-1.s3Write: '],
+      ['', 'Unexpected end of JSON input'],
+    ] as const) {
+      await writeFile(table, content);
+      const refused = await runCli(['plan', file, ...given]);
+      expect(refused).toMatchObject({ code: 2, stdout: '' });
+      expect(refused.stderr).toContain(`${table}: is not a price table: ${what}`);
+    }
   });
 
   it('refuses a region without prices, and settings that are wrong, with exit code 2', async () => {
