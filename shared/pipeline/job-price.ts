@@ -2,16 +2,15 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { dearestOf, describeResource, type Machine, startSecondsOf } from '../costs/machines.ts';
-import { usdOfRequests } from '../costs/prices.ts';
-import { assumedRequests } from '../decisions/assumptions.ts';
-import { endingSeconds, type JobPrice, leastBudgetUsd, paysForJob, type Spent } from '../decisions/spending.ts';
+import {
+  endingSeconds,
+  type JobPrice,
+  leastBudgetUsd,
+  paysForJob,
+  reservedUsd,
+  type Spent,
+} from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
-import { transitionsOfFunction } from './metering.ts';
-
-/** Seconds that a function of the workflow is reckoned with, and one that takes the spectra of a shard. */
-const functionSeconds = { task: 10, shard: 30 };
-/** Functions of an epoch, and of the end of the run. */
-const functionsOfEpoch = 6;
 
 /**
  * By what jobs on a machine are counted, and what is kept for functions; undefined where nothing is metered.
@@ -26,17 +25,12 @@ export async function jobPrice(
   if (!ctx.meter || !machine) return undefined;
   try {
     const prices = await ctx.meter.prices();
-    const shards = ctx.shardsFor(analysisFlops);
-    const seconds = functionsOfEpoch * functionSeconds.task + shards * functionSeconds.shard;
-    const { s3Write, s3Read, lambdaGbSecond } = prices;
-    const transitions = (functionsOfEpoch + shards) * transitionsOfFunction;
-    const { writes, reads } = assumedRequests;
+    const { s3Write, s3Read } = prices;
     return {
       ...dearestOf(machine, prices),
       startSeconds: startSecondsOf[machine.kind],
       requestUsd: { s3Write, s3Read },
-      reserveUsd:
-        seconds * ctx.meter.functionGb * lambdaGbSecond + usdOfRequests({ writes, reads, transitions }, prices),
+      reserveUsd: reservedUsd({ shards: ctx.shardsFor(analysisFlops), functionGb: ctx.meter.functionGb }, prices),
     };
   } catch (error) {
     if (budget.usd !== undefined || !(error instanceof UserError)) throw error;

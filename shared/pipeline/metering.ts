@@ -3,7 +3,7 @@ import { readHead } from '../checkpoints/manifest.ts';
 import { type MeterEntry, openUsd, readMeterEntries, writeMeterEntry } from '../costs/meter.ts';
 import { type Resource, usdOf, usdOfRequests } from '../costs/prices.ts';
 import type { Progress } from '../decisions/decide.ts';
-import type { JobPrice, Spent } from '../decisions/spending.ts';
+import { type JobPrice, type Spent, transitionsOfFunction } from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
 import type { PipelineState, TaskName } from './messages.ts';
 import { progressOf, readLastCommit } from './records.ts';
@@ -34,9 +34,6 @@ export interface FunctionUse {
   /** Until it is ended for want of time. */
   readonly secondsLeft: number;
 }
-
-/** Transitions that are counted with a function: its own state, and a choice after it or the map or job before it. */
-export const transitionsOfFunction = 2;
 
 /** A function that is about to be ended is noted so many seconds before, as it would not come to it afterwards. */
 const noticeSeconds = 3;

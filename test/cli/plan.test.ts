@@ -28,7 +28,8 @@ describe('plan', () => {
     expect(plan.estimates.map(({ place }: { place: string }) => place)).toEqual(['this machine', 'gpu: g4dn.xlarge']);
     expect(plan.estimates[0].stepSeconds).toBeGreaterThan(0);
     expect(plan.estimates[0].usd).toBeCloseTo(plan.estimates[0].seconds / 3600, 9);
-    expect(plan.estimates[1]).toMatchObject({ limit: 'usd', epochsInBudget: 0 });
+    expect(plan.estimates[1]).toMatchObject({ limit: 'usd', epochsInBudget: 0, refused: true });
+    expect((await runCli(['plan', file, ...set])).stdout).toContain('refused: budget.usd is too small');
     expect(plan.assumptions.join('\n')).toContain('A step was measured here');
   });
 
