@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
-import { readJson } from '../../shared/checkpoints/json.ts';
+import { encodeJson, readJson } from '../../shared/checkpoints/json.ts';
 import { readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
@@ -10,7 +10,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import { eventsOfCommit, eventsOfJob, eventsOfStart, isHistoryFull } from '../../shared/pipeline/history.ts';
-import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
+import { outcomeSchema, readProgress, readTaggedRecord } from '../../shared/pipeline/records.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
 
@@ -186,6 +186,28 @@ describe('two executions on one run', () => {
     expect(noted).toBeUndefined();
     expect(execution).toEqual({ status: 'done' });
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('keep what the other has put on record while one prepares, which prepares anew', async () => {
+    await requestRun(store, fakeConfig({ training: { epochs: 1 } }));
+    await execute('first');
+    const noted = async (what: string) => {
+      const { record, etag } = await readTaggedRecord(store, run);
+      const history = [...record.history, { at: new Date(0).toISOString(), what }];
+      expect(await store.putIfMatch(runKeys.record(run), encodeJson({ ...record, history }), etag)).toBeDefined();
+    };
+    let isNoted = false;
+    const workload = fakeWorkload();
+    const { execution } = await execute('second', {
+      async planWorkload() {
+        if (!isNoted) await noted('by the other');
+        isNoted = true;
+        return workload;
+      },
+    });
+    expect(execution).toEqual({ status: 'done' });
+    const { history } = (await readTaggedRecord(store, run)).record;
+    expect(history.map(({ what }) => what)).toEqual(['started', 'by the other', 'resumed after epoch 1']);
   });
 
   it('do not mistake the manifests of earlier executions for those of others', async () => {

@@ -1,11 +1,12 @@
+import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { type Damage, recover } from '../../checkpoints/commit.ts';
-import { encodeJson, readJson } from '../../checkpoints/json.ts';
+import { decodeJson, encodeJson } from '../../checkpoints/json.ts';
 import type { Manifest } from '../../checkpoints/manifest.ts';
 import { prune } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
-import { UserError } from '../../core/errors.ts';
+import { TransientError, UserError } from '../../core/errors.ts';
 import { fingerprintFile } from '../../datasets/fingerprint.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import { type Decision, decide } from '../../decisions/decide.ts';
@@ -31,7 +32,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const { config } = await readRequest(ctx.store, run);
   refuseUnpriced(ctx, config);
   const startedAt = ctx.now().toISOString();
-  const before = await readJson(ctx.store, runKeys.record(run), runRecordSchema);
+  const stored = await ctx.store.get(runKeys.record(run));
+  const before = stored && decodeJson(runKeys.record(run), stored.bytes, runRecordSchema);
   if (before) refuseFixedChanges(before.config, config);
   const dataset = await fingerprintFile(await ctx.localPath(config.dataset.path));
   if (before && before.dataset.sha256 !== dataset.sha256) {
@@ -69,7 +71,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
       ...[...history.notes, history.begun].map((what) => ({ at: startedAt, what })),
     ],
   };
-  await ctx.store.put(runKeys.record(run), encodeJson(record));
+  await writeRecord(ctx.store, run, record, stored?.etag);
   await ctx.store.delete(runKeys.outcome(run));
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs });
   return {
@@ -88,6 +90,16 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     job: { name: jobName(run), try: 0, failures: 0 },
     events: eventsOfStart(),
   };
+}
+
+/** @throws TransientError when another execution has put something on record since it was read: Prepare is run again. */
+async function writeRecord(store: ArtifactStore, run: string, record: RunRecord, etag: string | undefined) {
+  const key = runKeys.record(run);
+  const bytes = encodeJson(record);
+  const written = etag === undefined ? store.putIfAbsent(key, bytes) : store.putIfMatch(key, bytes, etag);
+  if ((await written) === undefined) {
+    throw new TransientError('was written by another execution meanwhile', { where: `${store.label}/${key}` });
+  }
 }
 
 /** @throws UserError when dollars are to be counted by a price that is not known. */
