@@ -56,6 +56,7 @@ describe('settings', () => {
 
   it.each([
     ['a name that AWS would refuse', { name: 'Team_A' }, 'name: must be 2 to 20 lower-case letters'],
+    ['a class that is named twice', { gpuClasses: ['g5', 'g4dn', 'g5'] }, 'gpuClasses: has a class twice'],
     ['a scale-down delay that AWS Batch does not know', { scaleDownDelayMinutes: 5 }, 'must be 0, or from 20 to 10080'],
     ['a log retention that CloudWatch does not know', { logDays: 8 }, 'logDays: must be one of 1, 3, 5, 7'],
     ['an address that is none', { notificationEmail: 'team' }, 'notificationEmail: is not an e-mail address'],
