@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { buildApp } from '../../infra/build-app.ts';
 import { parseSettings } from '../../infra/settings.ts';
 import { everySetting } from './synthesize.ts';
 
@@ -65,6 +66,13 @@ describe('settings', () => {
     ['a list', [], 'the settings: is a list'],
   ])('refuse %s', (_, settings, message) => {
     expect(complaint(settings)).toContain(message);
+  });
+
+  it('in a cdk.json that is not JSON are refused with what is wrong', () => {
+    const cdkJson = '{ "context": { "tempbalance": { "maxGpus": 1, } } }';
+    expect(() => buildApp({ outdir: tmpdir(), cdkJson })).toThrow(
+      /^cdk\.json: is not JSON \(.*\)\n {2}JSON has no comments/,
+    );
   });
 
   it('with problems end the app with exit code 2 and no stack trace', () => {
