@@ -33,7 +33,7 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   if (failure.kind === 'timeout' && isBudgetCap(state.compute.attemptSeconds)) return outOfBudget(ctx, state, failure);
   const head = await readLastCommit(ctx.store, state.run);
   if (isTakenOver(head, state)) return leave(ctx, state);
-  const kind = failure.kind === 'timeout' ? 'passing' : failure.kind;
+  const kind = failure.kind === 'timeout' ? 'hang' : failure.kind;
   if (!head || head.epoch < state.epoch) return tryAgain(ctx, state, failure, kind);
   const again = await tryAgain(ctx, afterCommits(state, head), failure, kind);
   return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents) };
