@@ -120,6 +120,14 @@ describe('labels', () => {
     expect(message).toContain('line 2, "label": is "1", which is none of the labels (neg, pos)');
   });
 
+  it('and pairs of the validation file are left alone where the training file has none', async () => {
+    const path = await file('train.jsonl', rows({ text: 'a' }, { text: 'b' }));
+    const validationPath = await file('valid.jsonl', rows({ text: 'x', label: 'pos', text_pair: 'y' }));
+    const { validation } = await open(path, { validationPath });
+    expect(validation!.labels).toBeUndefined();
+    expect(validation!.pairs).toBeUndefined();
+  });
+
   it('that contradict each other are told', async () => {
     const content = rows({ text: 'good', label: 1 }, { text: 'bad', label: 0 }, { text: 'good', label: 0 });
     expect((await openText(content)).warnings).toEqual([
