@@ -98,7 +98,7 @@ export const gpt2 = {
       vocabulary: config.vocab_size,
       maxTokens: config.n_positions,
       padding: config.pad_token_id ?? undefined,
-      initialise: (random) => initialValues(modules, config.initializer_range, random),
+      initialise: (random, names) => initialValues(modules, config.initializer_range, random, names),
       dropoutSites: (batch, tokens) => {
         const rows = [batch * tokens, size];
         return [

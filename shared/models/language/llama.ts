@@ -180,7 +180,7 @@ export const llama = {
       vocabulary: config.vocab_size,
       maxTokens: longest(config),
       padding: sizes.padding,
-      initialise: (random) => initialValues(modules, config.initializer_range, random),
+      initialise: (random, names) => initialValues(modules, config.initializer_range, random, names),
       dropoutSites: (batch, tokens) =>
         Array.from({ length: blocks }, (_, number) =>
           site(inBlock(number, 'self_attn'), [batch, heads, tokens, tokens], config.attention_dropout),
