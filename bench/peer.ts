@@ -12,11 +12,11 @@ export interface Cost {
   readonly peakMiB: number;
 }
 
-export interface Peer<Request> {
+export interface Peer<Request, Answer extends Cost = Cost> {
   readonly name: string;
   /** What it says of itself in its first line. */
   readonly version: string;
-  ask(request: Request): Promise<Cost>;
+  ask(request: Request): Promise<Answer>;
   close(): void;
 }
 
@@ -24,11 +24,11 @@ export interface Peer<Request> {
 export const benchFile = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /** Starts a process that answers requests line by line; undefined when it ends before its first line. */
-export async function startPeer<Request>(
+export async function startPeer<Request, Answer extends Cost = Cost>(
   name: string,
   command: string,
   args: readonly string[],
-): Promise<Peer<Request> | undefined> {
+): Promise<Peer<Request, Answer> | undefined> {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   child.on('error', () => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -41,34 +41,37 @@ export async function startPeer<Request>(
       child.stdin.write(`${JSON.stringify(request)}\n`);
       const { value, done } = await lines.next();
       if (done) throw new Error(`${name} ended before it answered`);
-      return JSON.parse(value) as Cost;
+      return JSON.parse(value) as Answer;
     },
     close: () => void child.stdin.end(),
   };
 }
 
 /** The peer in PyTorch, where there is one. */
-export async function startReference<Request>(script: string): Promise<Peer<Request>[]> {
+export async function startReference<Request, Answer extends Cost = Cost>(
+  script: string,
+): Promise<Peer<Request, Answer>[]> {
   const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';
-  const peer = await startPeer<Request>('pytorch', python, [benchFile(script)]);
+  const peer = await startPeer<Request, Answer>('pytorch', python, [benchFile(script)]);
   if (peer) return [peer];
   process.stderr.write(`PyTorch is left out: ${python} can't import torch; TEMPBALANCE_PYTHON names one that can\n`);
   return [];
 }
 
 /** Asks all peers in turn, round after round, so that a busy machine is busy for all alike; medians after a warm-up. */
-export async function interleaved<Request>(
-  peers: readonly Peer<Request>[],
+export async function interleaved<Request, Answer extends Cost = Cost>(
+  peers: readonly Peer<Request, Answer>[],
   request: Request,
   rounds: number,
-): Promise<(Cost & { readonly firstSeconds: number })[]> {
-  const answers = peers.map((): Cost[] => []);
+): Promise<(Answer & { readonly firstSeconds: number })[]> {
+  const answers = peers.map((): Answer[] => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [index, peer] of peers.entries()) answers[index]!.push(await peer.ask(request));
   }
   return answers.map((all) => {
     const counted = rounds === 0 ? all : all.slice(1);
     return {
+      ...all[0]!,
       firstSeconds: all[0]!.wallSeconds,
       wallSeconds: median(counted.map(({ wallSeconds }) => wallSeconds)),
       cpuSeconds: median(counted.map(({ cpuSeconds }) => cpuSeconds)),
