@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Trajectories } from '../datasets/trajectories.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { FieldModel } from '../models/model.ts';
-import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
+import { allFinite, type HostTensor, type HostTensors } from '../tensors/tensor.ts';
 import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
 import { batchOf, checkTimeSteps, gridOf, inBatches, microBatchSize, shuffledBatches } from './batches.ts';
 import type { Optimizer } from './optimizer.ts';
@@ -83,7 +83,7 @@ function stepScalars(
   return { scalars: new Map([[scalarNames.step, scalar(step)], ...byParameter]), rates };
 }
 
-const allFinite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => data.every(Number.isFinite));
+const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
@@ -150,7 +150,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       gradientNorm: { mean: mean(norms), largest: Math.max(...norms) },
       applied: groups.map((group, index) => ({ ...group, learningRate: ratesByStep.map((step) => step[index]!) })),
     };
-    if (!Number.isFinite(loss) || !allFinite(trained.parameters)) {
+    if (!Number.isFinite(loss) || !finite(trained.parameters)) {
       const diverged = { step: losses.length, loss: losses.at(-1)! };
       return { ...progress, parameters: request.parameters, state: initialState, diverged };
     }

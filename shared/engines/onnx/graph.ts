@@ -124,18 +124,17 @@ export class GraphBuilder {
   /** The graph of these outputs, by name; what they don't depend on is dropped. */
   finish(outputs: Readonly<Record<string, Value>>): Graph {
     const made = new Set(this.#nodes.flatMap((node) => node.outputs));
-    const outputNames = new Map<string, string>();
+    const renamed = new Map<string, string>();
     const results = Object.entries(outputs).map(([name, value]) => {
       const source = this.#written(value).name;
-      // What a node gives is called what the output is called; an input, a constant or a second name is copied.
-      if (made.has(source) && !outputNames.has(source)) outputNames.set(source, name);
+      if (made.has(source) && !renamed.has(source)) renamed.set(source, name);
       else this.#nodes.push({ operator: 'Identity', inputs: [source], outputs: [name], attributes: {} });
       return { name, shape: value.shape, dtype: value.dtype };
     });
-    const renamed = (names: readonly string[]) => names.map((name) => outputNames.get(name) ?? name);
     const needed = new Set(results.map(({ name }) => name));
+    const nameOf = (name: string) => renamed.get(name) ?? name;
     const nodes = this.#nodes
-      .map((node) => ({ ...node, inputs: renamed(node.inputs), outputs: renamed(node.outputs) }))
+      .map((node) => ({ ...node, inputs: node.inputs.map(nameOf), outputs: node.outputs.map(nameOf) }))
       .toReversed()
       .filter((node) => {
         if (!node.outputs.some((name) => needed.has(name))) return false;

@@ -24,7 +24,7 @@ const gather: Recorder = ({ graph, inputs, attributes }) => {
   return graph.node('Gather', [x, indices], { shape, dtype: x.dtype }, { axis });
 };
 
-/** Rows outside `[0, numSegments)` go to the first segment as zeros: one more segment for them would have to be cut off again, by a copy. */
+/** Rows outside `[0, numSegments)` are made 0, and go to the first segment: those that are summed are few beside the segments. */
 const unsortedSegmentSum: Recorder = ({ graph, inputs, attributes }) => {
   const { x, segmentIds } = inputs as { x: Value; segmentIds: Value };
   const segments: number = attributes.numSegments;
@@ -39,16 +39,19 @@ const unsortedSegmentSum: Recorder = ({ graph, inputs, attributes }) => {
     ],
     bool,
   );
-  const ids = cast(graph, graph.node('Where', [inside, segmentIds, bound(0)], segmentIds), 'int64');
-  const isCounted = reshape(graph, inside, [...segmentIds.shape, ...row.map(() => 1)]);
-  const counted = graph.node('Where', [isCounted, x, graph.broadcast(graph.uniform(0, [], x.dtype))], x);
-  const target = { shape: [segments, ...row], dtype: x.dtype };
-  return graph.node(
-    'ScatterND',
-    [graph.uniform(0, target.shape, x.dtype), reshape(graph, ids, [...ids.shape, 1]), counted],
-    target,
-    { reduction: 'add' },
+  const counted = graph.node(
+    'Where',
+    [
+      reshape(graph, inside, [...segmentIds.shape, ...row.map(() => 1)]),
+      x,
+      graph.broadcast(graph.uniform(0, [], x.dtype)),
+    ],
+    x,
   );
+  const ids = cast(graph, graph.node('Where', [inside, segmentIds, bound(0)], segmentIds), 'int64');
+  const target = { shape: [segments, ...row], dtype: x.dtype };
+  const operands = [graph.uniform(0, target.shape, x.dtype), reshape(graph, ids, [...ids.shape, 1]), counted];
+  return graph.node('ScatterND', operands, target, { reduction: 'add' });
 };
 
 /** By comparison with all numbers, so that those outside of the depth are in no place. */
