@@ -50,7 +50,7 @@ const shapes: readonly Shape[] = [
     texts: 8,
     tokens: 64,
     steps: 1,
-    rounds: 2,
+    rounds: 6,
   },
 ];
 
