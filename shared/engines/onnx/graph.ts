@@ -55,6 +55,7 @@ export class GraphBuilder {
   readonly #nodes: Node[] = [];
   readonly #initializers = new Map<string, Initializer>();
   readonly #known = new Map<string, Value[]>();
+  readonly #squares = new Map<string, Value>();
   readonly #inputs: Value[] = [];
   readonly #largestConstant: number;
   #names = 0;
@@ -118,7 +119,13 @@ export class GraphBuilder {
     const values = outputs.map(({ shape, dtype }) => ({ name: this.#newName(), shape, dtype }));
     this.#nodes.push({ operator, inputs: names, outputs: values.map(({ name }) => name), attributes });
     this.#known.set(key, values);
+    if (operator === 'Mul' && inputs[0] === inputs[1]) this.#squares.set(values[0]!.name, inputs[0]!);
     return values;
+  }
+
+  /** What both inputs of a product are, where it is a square. */
+  squared(value: Value): Value | undefined {
+    return this.#squares.get(value.name);
   }
 
   /** The graph of these outputs, by name; what they don't depend on is dropped. */

@@ -109,7 +109,7 @@ function turnedAround(graph: GraphBuilder, filter: Value): Value {
   return sliceOf(graph, filter, filter.shape, backwards);
 }
 
-/** Zeros around rows and columns of `[batch, height, width, channels]`; fewer than none cut off. */
+/** Zeros around rows and columns of `[batch, channels, height, width]`; fewer than none cut off. */
 function framed(
   graph: GraphBuilder,
   x: Value,
@@ -117,9 +117,9 @@ function framed(
   columns: readonly [number, number],
 ): Value {
   if ([...rows, ...columns].every((count) => count === 0)) return x;
-  const [batch, height, width, channels] = x.shape as Shape4;
-  const shape = [batch, height + rows[0] + rows[1], width + columns[0] + columns[1], channels];
-  const pads = graph.integers([0, rows[0], columns[0], 0, 0, rows[1], columns[1], 0]);
+  const [batch, channels, height, width] = x.shape as Shape4;
+  const shape = [batch, channels, height + rows[0] + rows[1], width + columns[0] + columns[1]];
+  const pads = graph.integers([0, 0, rows[0], columns[0], 0, 0, rows[1], columns[1]]);
   return graph.node('Pad', [x, pads], { shape, dtype: x.dtype });
 }
 
@@ -132,25 +132,43 @@ function picked(
   steps: readonly number[],
 ): Value {
   const ends = starts.map((start, axis) => start + steps[axis]! * (counts[axis]! - 1) + 1);
-  const shape = [x.shape[0]!, ...counts, x.shape[3]!];
-  if (starts.every((start) => start === 0) && counts.every((count, axis) => count === x.shape[axis + 1])) return x;
-  return sliceOf(graph, x, shape, { axes: [1, 2], starts, ends, steps });
+  const shape = [...x.shape.slice(0, 2), ...counts];
+  if (starts.every((start) => start === 0) && counts.every((count, axis) => count === x.shape[axis + 2])) return x;
+  return sliceOf(graph, x, shape, { axes: [2, 3], starts, ends, steps });
 }
 
-/** Side by side, each as rows `[batch * height * width, channels]`. */
-function beside(graph: GraphBuilder, parts: readonly Value[]): Value {
-  const [batch, height, width, channels] = parts[0]!.shape as Shape4;
-  const all = { shape: [batch, height, width, parts.length * channels], dtype: parts[0]!.dtype };
-  const joined = parts.length === 1 ? parts[0]! : graph.node('Concat', parts, all, { axis: 3 });
-  return reshape(graph, joined, [batch * height * width, parts.length * channels]);
+/** One behind the other, `[batch, parts * channels, height * width]`. */
+function stacked(graph: GraphBuilder, parts: readonly Value[]): Value {
+  const [batch, channels, height, width] = parts[0]!.shape as Shape4;
+  const all = { shape: [batch, parts.length * channels, height, width], dtype: parts[0]!.dtype };
+  const joined = parts.length === 1 ? parts[0]! : graph.node('Concat', parts, all, { axis: 1 });
+  return reshape(graph, joined, [batch, parts.length * channels, height * width]);
+}
+
+/** From so many places on, one product for each sample, whose sum is taken, costs less than moving channels to the end. */
+const enoughForEach = 256;
+
+/** `a` times `b` transposed, `[batch, rows, places]` and `[batch, columns, places]`, summed over batch and places. */
+function summedProduct(graph: GraphBuilder, a: Value, b: Value): Value {
+  const [batch, rows, places] = a.shape as [number, number, number];
+  const columns = b.shape[1]!;
+  const output = { shape: [rows, columns], dtype: a.dtype };
+  if (places >= enoughForEach) {
+    const each = { shape: [batch, rows, columns], dtype: a.dtype };
+    const products = graph.node('MatMul', [a, transpose(graph, b, [0, 2, 1])], each);
+    return graph.node('ReduceSum', [products, graph.integers([0])], output, { keepdims: 0 });
+  }
+  const placesFirst = (x: Value, size: number) =>
+    reshape(graph, transpose(graph, x, [0, 2, 1]), [batch * places, size]);
+  return graph.node('Gemm', [placesFirst(a, rows), placesFirst(b, columns)], output, { transA: 1 });
 }
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /**
- * One product of matrices: what the taps of a filter's row have seen, side by side, with the gradient that its rows have met, side by
- * side. That is `width + height` copies where one for each tap would be `width * height`. With a stride between rows each tap has
- * its own copy, of fewer elements.
+ * One product of matrices: what the taps of a filter's row have seen, one behind the other, with the gradient that its rows have met,
+ * one behind the other. That is `width + height` copies where one for each tap would be `width * height`. With a stride between rows
+ * each tap has its own copy, of fewer elements.
  */
 const backpropFilter: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { x, dy } = inputs as { x: Value; dy: Value };
@@ -159,23 +177,19 @@ const backpropFilter: Recorder = ({ tf, graph, inputs, attributes }) => {
   const [top, left, bottom, right] = pads as [number, number, number, number];
   const [rows, columns] = dy.shape.slice(1, 3) as [number, number];
   const byRows = strides[0] === 1;
-  const around = framed(graph, x, byRows ? [0, 0] : [top, bottom], [left, right]);
+  const around = framed(graph, transpose(graph, x, channelsFirst), byRows ? [0, 0] : [top, bottom], [left, right]);
   const seenRows = byRows ? [0] : upTo(height);
   const seen = seenRows.flatMap((row) =>
     upTo(width).map((column) =>
       picked(graph, around, [row, column], [byRows ? x.shape[1]! : rows, columns], [strides[0]!, strides[1]!]),
     ),
   );
-  const met = byRows ? framed(graph, dy, [height - 1 - top, height - 1 - bottom], [0, 0]) : dy;
+  const reached = transpose(graph, dy, channelsFirst);
+  const met = byRows ? framed(graph, reached, [height - 1 - top, height - 1 - bottom], [0, 0]) : reached;
   const gradients = byRows
     ? upTo(height).map((row) => picked(graph, met, [height - 1 - row, 0], [x.shape[1]!, columns], [1, 1]))
     : [met];
-  const product = graph.node(
-    'Gemm',
-    [beside(graph, gradients), beside(graph, seen)],
-    { shape: [gradients.length * outputs, seen.length * channels], dtype: x.dtype },
-    { transA: 1 },
-  );
+  const product = summedProduct(graph, stacked(graph, gradients), stacked(graph, seen));
   if (!byRows) {
     const parted = reshape(graph, product, [outputs, height, width, channels]);
     return transpose(graph, parted, [1, 2, 3, 0]);
