@@ -55,7 +55,7 @@ export async function readHuggingFace(
   const configured = modelOf(config, options.task, labels, join(folder, configFile));
   const { model, names } = configured;
   const store = await openTensors(folder);
-  const weights = await readHuggingFaceWeights(store, model, names, () => model.initialise(options.random));
+  const weights = await readHuggingFaceWeights(store, model, names, options.random);
   const present = new Set(await readdir(folder));
   const others = new Map<string, Uint8Array>();
   for (const name of otherFiles) if (present.has(name)) others.set(name, await readFile(join(folder, name)));
