@@ -64,7 +64,7 @@ export async function interleaved<Request, Answer extends Cost = Cost>(
   peers: readonly Peer<Request, Answer>[],
   request: Request,
   rounds: number,
-): Promise<(Cost & { readonly firstSeconds: number; readonly first: Answer })[]> {
+): Promise<(Answer & { readonly firstSeconds: number })[]> {
   const answers = peers.map((): Answer[] => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [index, peer] of peers.entries()) answers[index]!.push(await peer.ask(request));
@@ -72,7 +72,7 @@ export async function interleaved<Request, Answer extends Cost = Cost>(
   return answers.map((all) => {
     const counted = rounds === 0 ? all : all.slice(1);
     return {
-      first: all[0]!,
+      ...all[0]!,
       firstSeconds: all[0]!.wallSeconds,
       wallSeconds: median(counted.map(({ wallSeconds }) => wallSeconds)),
       cpuSeconds: median(counted.map(({ cpuSeconds }) => cpuSeconds)),

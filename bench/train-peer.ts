@@ -9,29 +9,39 @@ import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/r
 import { trainEpoch } from '../shared/training/train-epoch.ts';
 import { trajectoryProblem } from '../shared/training/workloads/trajectory-problem.ts';
 import type { Cost } from './peer.ts';
+import { buildUnet, waves } from './unet.ts';
 
-/** A model and its data: fields of normal numbers. */
+const seed = 1;
+
+/** A model and its data: fields of numbers that the reference makes alike. */
 export interface TrainingCase {
   readonly name: string;
-  readonly model: { readonly family: string; readonly modes: number; readonly width: number };
+  /** Of a family in the registry, or `unet`. */
+  readonly model: { readonly family: string; readonly modes?: number; readonly width: number };
   readonly space: readonly number[];
   readonly channels: number;
   readonly window: number;
   readonly rolloutSteps: number;
   readonly batchSize: number;
   readonly steps: number;
+  /** In which the samples are taken, for the reference. */
+  readonly order: readonly number[];
 }
 
-function noise({ name, space, channels, window, rolloutSteps, batchSize, steps }: TrainingCase): Trajectories {
-  const random = randomFor(1, 'bench', name);
+/** With the losses, so that they can be compared. */
+export interface TrainingCost extends Cost {
+  readonly firstLoss: number;
+  readonly lastLoss: number;
+}
+
+function fields({ space, channels, window, rolloutSteps, batchSize, steps }: TrainingCase): Trajectories {
   const shape = [batchSize * steps, ...space, window + rolloutSteps, channels];
   const grid = [...space, space.length];
-  const draw = (sizes: readonly number[]) => Float32Array.from({ length: elementCount(sizes) }, () => random.normal());
   return {
     kind: 'trajectories',
     shape,
-    values: draw(shape),
-    grid: { shape: grid, values: draw(grid) },
+    values: waves(elementCount(shape), 1, 0.5),
+    grid: { shape: grid, values: waves(elementCount(grid), 1, 0.25) },
     channels: Array.from({ length: channels }, (_, index) => `channel${index}`),
     rows: [...Array(shape[0]).keys()],
   };
@@ -39,9 +49,12 @@ function noise({ name, space, channels, window, rolloutSteps, batchSize, steps }
 
 function prepare(training: TrainingCase) {
   const { space, channels, window } = training;
-  const model = buildModel(fieldModelSchema.parse(training.model), { kind: 'trajectories', space, channels, window });
+  const format = { kind: 'trajectories', space, channels, window } as const;
+  const { family, width } = training.model;
+  const model =
+    family === 'unet' ? buildUnet(width, format) : buildModel(fieldModelSchema.parse(training.model), format);
   return {
-    problem: trajectoryProblem({ ...training, model, data: noise(training), seed: 1 }),
+    problem: trajectoryProblem({ ...training, model, data: fields(training), seed }),
     optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters),
     parameters: model.initialise(randomFor(1, 'initialise')),
   };
@@ -49,11 +62,11 @@ function prepare(training: TrainingCase) {
 
 const prepared = new Map<string, ReturnType<typeof prepare>>();
 
-async function train(training: TrainingCase): Promise<Cost> {
+async function train(training: TrainingCase): Promise<TrainingCost> {
   const ready = prepared.get(training.name) ?? prepare(training);
   prepared.set(training.name, ready);
   const [wall, before] = [performance.now(), process.cpuUsage()];
-  await trainEpoch({
+  const { losses } = await trainEpoch({
     engine,
     ...ready,
     state: undefined,
@@ -67,6 +80,8 @@ async function train(training: TrainingCase): Promise<Cost> {
     wallSeconds: (performance.now() - wall) / 1e3,
     cpuSeconds: (user + system) / 1e6,
     peakMiB: process.resourceUsage().maxRSS / 1024,
+    firstLoss: losses[0]!,
+    lastLoss: losses.at(-1)!,
   };
 }
 

@@ -1,5 +1,6 @@
-"""The same training steps in PyTorch, as a peer of the suite `train-step`: an FNO with torch.fft, eager, on two threads."""
+"""The same training steps in PyTorch, as a peer of the suite `train-step`: an FNO with torch.fft or a U-Net, eager, on two threads."""
 import json
+import math
 import resource
 import sys
 import time
@@ -53,16 +54,68 @@ class Operator(torch.nn.Module):
         return self.out(F.gelu(self.project(hidden)))
 
 
+def waves(shape, scale, phase):
+    return (scale * torch.sin(torch.arange(math.prod(shape), dtype=torch.float64) + phase)).float().reshape(shape)
+
+
+class Block(torch.nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.norm1 = torch.nn.BatchNorm2d(outputs)
+        self.conv2 = torch.nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = torch.nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return torch.tanh(self.norm2(self.conv2(torch.tanh(self.norm1(self.conv1(x))))))
+
+
+class UNet(torch.nn.Module):
+    LEVELS = (1, 2, 4, 8)
+
+    def __init__(self, width, inputs, outputs):
+        super().__init__()
+        for index, level in enumerate(self.LEVELS, 1):
+            setattr(self, f"encoder{index}", Block(inputs if index == 1 else level // 2 * width, level * width))
+        self.bottleneck = Block(8 * width, 16 * width)
+        for index, level in enumerate(self.LEVELS, 1):
+            setattr(self, f"up{index}", torch.nn.ConvTranspose2d(2 * level * width, level * width, 2, 2))
+            setattr(self, f"decoder{index}", Block(2 * level * width, level * width))
+        self.out = torch.nn.Conv2d(width, outputs, 1)
+        for phase, (name, parameter) in enumerate(self.named_parameters()):
+            shape = tuple(parameter.shape)
+            scale = math.sqrt(2 / (math.prod(shape[1:]) if len(shape) > 1 else 1e4))
+            norm = ".norm" in name and name.endswith(".weight")
+            parameter.data = torch.ones(shape) if norm else waves(shape, scale, 1000 * phase)
+
+    def forward(self, window, grid):
+        x, skipped = window.movedim(-1, 1), []
+        for index in range(1, 5):
+            skipped.append(getattr(self, f"encoder{index}")(x))
+            x = F.max_pool2d(skipped[-1], 2)
+        x = self.bottleneck(x)
+        for index in range(4, 0, -1):
+            x = getattr(self, f"decoder{index}")(torch.cat((getattr(self, f"up{index}")(x), skipped[index - 1]), 1))
+        return self.out(x).movedim(1, -1)
+
+
 def prepare(case):
     torch.manual_seed(1)
     space, window, channels = case["space"], case["window"], case["channels"]
-    model = Operator(case["model"]["width"], case["model"]["modes"], len(space), window * channels, channels)
+    family, width = case["model"]["family"], case["model"]["width"]
+    if family == "unet":
+        model = UNet(width, window * channels, channels)
+    else:
+        model = Operator(width, case["model"]["modes"], len(space), window * channels, channels)
     samples, time_steps = case["batchSize"] * case["steps"], window + case["rolloutSteps"]
-    values = torch.randn(samples, *space, time_steps, channels)
-    return model, values, torch.randn(*space, len(space))
+    values = waves((samples, *space, time_steps, channels), 1, 0.5)
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    return model, start, values[case["order"]], waves((*space, len(space)), 1, 0.25)
 
 
-def train(case, model, values, grid):
+def train(case, model, start, values, grid):
+    model.load_state_dict(start)
+    losses = []
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4)
     window = case["window"]
     for batch in values.split(case["batchSize"]):
@@ -74,7 +127,8 @@ def train(case, model, values, grid):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        loss.item()
+        losses.append(loss.item())
+    return losses
 
 
 def processor_seconds():
@@ -89,12 +143,14 @@ for line in sys.stdin:
     if case["name"] not in prepared:
         prepared[case["name"]] = prepare(case)
     wall, used = time.perf_counter(), processor_seconds()
-    train(case, *prepared[case["name"]])
+    losses = train(case, *prepared[case["name"]])
     print(
         json.dumps(
             {
                 "wallSeconds": time.perf_counter() - wall,
                 "cpuSeconds": processor_seconds() - used,
+                "firstLoss": losses[0],
+                "lastLoss": losses[-1],
                 "peakMiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             }
         ),

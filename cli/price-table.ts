@@ -12,9 +12,14 @@ export async function readPriceTable(path: string): Promise<PriceTable> {
     throw new UserError(what, { where: path, remedy: 'Write one with `tempbalance prices --out <file>`.', cause });
   };
   const text = await readFile(path, 'utf8').catch((cause) => refuse(`can't be read (${cause.code})`, cause));
+  let value: unknown;
   try {
-    return priceTableSchema.parse(JSON.parse(text));
+    value = JSON.parse(text);
   } catch (cause) {
-    return refuse(`is not a price table: ${messageOf(cause).split('\n')[0]}`, cause);
+    refuse(`is not a price table: ${messageOf(cause)}`, cause);
   }
+  const parsed = priceTableSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path: at, message } = parsed.error.issues[0]!;
+  return refuse(`is not a price table: ${at.join('.') || 'the whole'}: ${message}`, parsed.error);
 }

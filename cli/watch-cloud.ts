@@ -46,6 +46,7 @@ async function conclude({ execution, outcome }: WatchedEnd, cloud: Cloud, run: s
     process.stderr.write(
       `the run is not at its end, and no execution is at it (the last: ${execution.status}); what is committed is kept. Go on with: ${resume}\n`,
     );
+    if (execution.status === 'FAILED') process.stderr.write(`  Why it failed: tempbalance cloud logs ${name}\n`);
     return execution.status === 'FAILED' ? exitCodes.failed : exitCodes.interrupted;
   }
   if (outcome.outcome === 'failed') {

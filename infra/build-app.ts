@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { messageOf, UserError } from '../shared/core/errors.ts';
 import { projectRoot } from './constructs/images.ts';
 import { ServiceStack } from './service-stack.ts';
 import { contextKey, parseSettings } from './settings.ts';
@@ -12,8 +13,9 @@ interface AppOptions {
   /** Goes before cdk.json's context, as `-c` does. */
   readonly context?: Readonly<Record<string, unknown>>;
   readonly outdir: string;
-  /** In place of the project's workflow document. */
+  /** In place of the project's workflow document, and its settings for CDK. */
   readonly document?: string;
+  readonly cdkJson?: string;
 }
 
 /**
@@ -21,11 +23,9 @@ interface AppOptions {
  * line, which has read it too, and without.
  * @throws UserError for settings with problems.
  */
-export function buildApp({ context, outdir, document }: AppOptions): { app: App; stack: ServiceStack } {
-  const cdkJson = JSON.parse(readFileSync(join(projectRoot, 'cdk.json'), 'utf8')) as {
-    context: Record<string, unknown>;
-  };
-  const app = new App({ outdir, context: { ...cdkJson.context, ...context }, analyticsReporting: false });
+export function buildApp({ context, outdir, document, cdkJson }: AppOptions): { app: App; stack: ServiceStack } {
+  const ofProject = contextIn(cdkJson ?? readFileSync(join(projectRoot, 'cdk.json'), 'utf8'));
+  const app = new App({ outdir, context: { ...ofProject, ...context }, analyticsReporting: false });
   const stack = new ServiceStack(app, {
     settings: parseSettings(app.node.tryGetContext(contextKey)),
     document: document ?? readFileSync(join(projectRoot, documentPath), 'utf8'),
@@ -33,4 +33,16 @@ export function buildApp({ context, outdir, document }: AppOptions): { app: App;
   });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return { app, stack };
+}
+
+function contextIn(cdkJson: string): Readonly<Record<string, unknown>> {
+  try {
+    return (JSON.parse(cdkJson) as { context: Record<string, unknown> }).context;
+  } catch (cause) {
+    throw new UserError(`is not JSON (${messageOf(cause)})`, {
+      where: 'cdk.json',
+      remedy: 'JSON has no comments, and no comma after the last of a list.',
+      cause,
+    });
+  }
 }

@@ -57,6 +57,7 @@ const settingsSchema = z.strictObject({
   gpuClasses: z
     .array(z.enum(['g4dn', 'g5', 'g6', 'g6e']))
     .min(1)
+    .refine((classes) => new Set(classes).size === classes.length, 'has a class twice')
     .default(['g4dn', 'g5', 'g6'])
     .describe('Instance classes that GPU jobs may run on; AWS Batch chooses by price and, on Spot, by capacity.'),
   maxGpus: z.int().min(1).max(64).default(2).describe('GPU jobs at a time, on Spot and on-demand each.'),

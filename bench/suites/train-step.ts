@@ -1,8 +1,9 @@
+import { shuffledBatches } from '../../shared/training/batches.ts';
 import { interleaved, type Peer, startEngines, startReference } from '../peer.ts';
 import type { Result, Suite } from '../suite.ts';
-import type { TrainingCase } from '../train-peer.ts';
+import type { TrainingCase, TrainingCost } from '../train-peer.ts';
 
-const cases: readonly TrainingCase[] = [
+const cases: readonly Omit<TrainingCase, 'order'>[] = [
   {
     name: 'fno1d-demo',
     model: { family: 'fno1d', modes: 12, width: 20 },
@@ -23,16 +24,47 @@ const cases: readonly TrainingCase[] = [
     batchSize: 2,
     steps: 4,
   },
+  {
+    name: 'unet2d',
+    model: { family: 'unet', width: 16 },
+    space: [64, 64],
+    channels: 1,
+    window: 10,
+    rolloutSteps: 1,
+    batchSize: 4,
+    steps: 10,
+  },
 ];
+
+type TrainingPeer = Peer<TrainingCase, TrainingCost>;
 
 const rounds = 7;
 
-async function measure(peers: readonly Peer<TrainingCase>[], training: TrainingCase): Promise<Result[]> {
+/** Of the order of samples. */
+const trainingSeed = 1;
+
+/** In the order in which our own training takes them. */
+function ordered(training: Omit<TrainingCase, 'order'>): TrainingCase {
+  const { batchSize, steps } = training;
+  return { ...training, order: shuffledBatches(batchSize * steps, batchSize, trainingSeed, 1).flat() };
+}
+
+/** Both begin with the same numbers here: another loss would mean that something else is measured. */
+function refuseOtherLosses(peers: readonly TrainingPeer[], measured: readonly TrainingCost[]): void {
+  for (const [index, { firstLoss }] of measured.entries()) {
+    const expected = measured[0]!.firstLoss;
+    if (Math.abs(firstLoss / expected - 1) < 1e-4) continue;
+    throw new Error(`${peers[index]!.name} has a loss of ${firstLoss} where ${peers[0]!.name} has ${expected}`);
+  }
+}
+
+async function measure(peers: readonly TrainingPeer[], training: TrainingCase): Promise<Result[]> {
   const measured = await interleaved(peers, training, rounds);
   const reference = measured[peers.findIndex(({ name }) => name === 'pytorch')];
+  if (training.model.family === 'unet') refuseOtherLosses(peers, measured);
   const perStep = (seconds: number) => (seconds * 1e3) / training.steps;
   return peers.map(({ version }, index) => {
-    const { firstSeconds, wallSeconds, cpuSeconds, peakMiB } = measured[index]!;
+    const { firstSeconds, wallSeconds, cpuSeconds, peakMiB, firstLoss, lastLoss } = measured[index]!;
     return {
       case: training.name,
       engine: version,
@@ -40,7 +72,14 @@ async function measure(peers: readonly Peer<TrainingCase>[], training: TrainingC
       processorMs: perStep(cpuSeconds),
       startSeconds: Math.max(0, firstSeconds - wallSeconds),
       peakMiB,
-      ...(reference ? { wallOfPyTorch: wallSeconds / reference.wallSeconds } : {}),
+      firstLoss,
+      lastLoss,
+      ...(reference
+        ? {
+            wallOfPyTorch: wallSeconds / reference.wallSeconds,
+            processorOfPyTorch: cpuSeconds / reference.cpuSeconds,
+          }
+        : {}),
     };
   });
 }
@@ -53,12 +92,12 @@ export const trainStep: Suite = {
   name: 'train-step',
   async run({ engine }) {
     const peers = [
-      ...(await startReference<TrainingCase>('train-reference.py')),
-      ...(await startEngines<TrainingCase>('train-peer.ts', engine)),
+      ...(await startReference<TrainingCase, TrainingCost>('train-reference.py')),
+      ...(await startEngines<TrainingCase, TrainingCost>('train-peer.ts', engine)),
     ];
     try {
       const results: Result[] = [];
-      for (const training of cases) results.push(...(await measure(peers, training)));
+      for (const training of cases) results.push(...(await measure(peers, ordered(training))));
       return results;
     } finally {
       for (const peer of peers) peer.close();

@@ -117,8 +117,10 @@ async function formatPlan(plan: Plan): Promise<string> {
   const { formatTable } = await import('../../shared/core/table.ts');
   const { formatDuration, formatNumber, formatUsd } = await import('../../shared/reports/format.ts');
   const row = (name: string, of: (estimate: RunEstimate) => string) => [name, ...plan.estimates.map(of)];
-  const stops = ({ limit, epochsInBudget }: RunEstimate) =>
-    limit === 'epochs' ? 'after the last epoch' : `budget.${limit}, after epoch ${epochsInBudget}`;
+  const stops = ({ limit, epochsInBudget, refused }: RunEstimate) => {
+    if (refused) return 'refused: budget.usd is too small';
+    return limit === 'epochs' ? 'after the last epoch' : `budget.${limit}, after epoch ${epochsInBudget}`;
+  };
   const table = formatTable([
     row('', ({ place }) => place),
     row('a step', ({ stepSeconds }) =>

@@ -1,5 +1,6 @@
 /** The training container: runs one training task, and tells by its exit code how it ended. */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@aws-lambda-powertools/logger';
@@ -13,17 +14,23 @@ import { cloudMeter, jobLaps } from '../../shared/cloud/meter.ts';
 import { explained } from '../../shared/core/errors.ts';
 import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
-import { describeJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
+import { describeJob, noteJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { emitEvent } from '../emit.ts';
 import { toldToEnd } from './told-to-end.ts';
 
 const { run, target } = describeJob(process.env);
 const logger = new Logger({ persistentKeys: { run } });
 
-const interrupted = toldToEnd(process, () => logger.warn('told to end'));
+let lastWords = async () => {};
+const interrupted = toldToEnd(
+  process,
+  () => logger.warn('told to end'),
+  () => lastWords(),
+);
 
 const client = new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined });
-const inputs = s3Inputs(client, join(process.env.TMPDIR ?? tmpdir(), 'inputs'));
+const scratch = join(process.env.TMPDIR ?? tmpdir(), 'inputs');
+const inputs = s3Inputs(client, scratch);
 const { localPath } = inputs;
 
 try {
@@ -39,6 +46,7 @@ try {
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message), hasGpu: target === 'gpu' }),
     interrupted,
   });
+  lastWords = () => noteJob(context, process.env);
   await runTrainingJob(context, process.env);
   process.exitCode = 0;
 } catch (error) {
@@ -47,4 +55,6 @@ try {
   process.exitCode = exitCodeOf(error);
 } finally {
   client.destroy();
+  // The next job may be on this machine before the container is removed.
+  rmSync(scratch, { recursive: true, force: true });
 }

@@ -27,13 +27,14 @@ import type { Settings } from '../settings.ts';
 import type { Network } from './network.ts';
 import type { TrainingJobs } from './training-jobs.ts';
 
-/** Sizes with one GPU, so that a job pays for no GPU that it doesn't use. */
-const sizes = ['xlarge', '2xlarge'];
+/** Of the size below. */
 const vcpusPerGpu = 4;
 
-/** The types that a GPU job may get. */
-const instancesOf = ({ gpuClasses }: Pick<Settings, 'gpuClasses'>) =>
-  gpuClasses.flatMap((type) => sizes.map((size) => `${type}.${size}`));
+/**
+ * The types that a GPU job may get: the size that a job fills. Of larger ones Batch, which goes by the price of a vCPU, would
+ * take the dearer machine, and of the vCPUs of two jobs one.
+ */
+const instancesOf = ({ gpuClasses }: Pick<Settings, 'gpuClasses'>) => gpuClasses.map((type) => `${type}.xlarge`);
 
 /** What jobs are counted as, in the words of the functions that read it. */
 type Machine =
@@ -98,7 +99,7 @@ export class Compute extends Construct {
   }
 
   /** What both GPU fleets' instances are given. */
-  private machines(setup: string): { launchTemplate: LaunchTemplate; instanceRole: Role } {
+  private machines(setup: readonly string[]): { launchTemplate: LaunchTemplate; instanceRole: Role } {
     const instanceRole = new Role(this, 'InstanceRole', {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
       description: 'The ECS agent of GPU instances; jobs have a role of their own and can not reach this one',
@@ -113,7 +114,7 @@ export class Compute extends Construct {
     // AWS Batch adds parts of its own.
     const userData = new MultipartUserData();
     const commands = UserData.forLinux();
-    commands.addCommands(setup);
+    commands.addCommands(...setup);
     userData.addUserDataPart(commands);
     const launchTemplate = new LaunchTemplate(this, 'LaunchTemplate', {
       userData,

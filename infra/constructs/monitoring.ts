@@ -40,7 +40,8 @@ export class Monitoring extends Construct {
     this.topic = topic;
     const failed = new MathExpression({
       label: 'Runs that failed, timed out or were aborted',
-      expression: 'failed + timedOut + aborted',
+      // A plain sum is missing where one of them is.
+      expression: 'SUM([failed, timedOut, aborted])',
       usingMetrics: {
         failed: stateMachine.metricFailed(),
         timedOut: stateMachine.metricTimedOut(),
@@ -50,7 +51,7 @@ export class Monitoring extends Construct {
     });
     const blocked = this.blockedQueues(props);
     const lost = deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' });
-    const spend = spendOfAllRuns();
+    const spend = spendOfAllRuns(settings.name);
 
     this.alarm('FailedRuns', failed, 0, 'A run failed, timed out or was aborted; outcome.json of the run says why.');
     this.alarm('StuckJobs', blocked, 0, 'A training job waits and can not start; its status reason says why.');
@@ -127,7 +128,7 @@ export class Monitoring extends Construct {
           graph('Runs', [stateMachine.metricStarted(), stateMachine.metricSucceeded(), failed]),
           graph('Spend by run, USD', [
             new SearchExpression({
-              expression: 'SEARCH(\'Namespace="TempBalance" MetricName="SpendUsd"\', \'Sum\', 3600)',
+              expression: `SEARCH('{TempBalance,service,run} MetricName="SpendUsd" service="${settings.name}"', 'Sum', 3600)`,
               label: '',
               period: Duration.hours(1),
             }),
@@ -143,11 +144,11 @@ export class Monitoring extends Construct {
   }
 }
 
-/** What runs report as they go, `TempBalance/SpendUsd`, summed over an hour whatever its dimensions are. */
-function spendOfAllRuns(): MathExpression {
+/** What the runs of a service report as they go, `TempBalance/SpendUsd`, summed over an hour. */
+function spendOfAllRuns(service: string): MathExpression {
   return new MathExpression({
     label: 'Spend of all runs, USD',
-    expression: 'SELECT SUM(SpendUsd) FROM "TempBalance"',
+    expression: `SELECT SUM(SpendUsd) FROM "TempBalance" WHERE "service" = '${service}'`,
     usingMetrics: {},
     period: Duration.hours(1),
   });

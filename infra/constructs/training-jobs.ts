@@ -47,8 +47,14 @@ export class TrainingJobs extends Construct {
   /** Names and not revisions, so that a run in progress goes on after a deployment. */
   readonly gpu: string;
   readonly cpu: string;
-  /** What a GPU machine does before its first job: Docker would make the folder for root alone. */
-  readonly gpuMachineSetup = `install --directory --owner ${gpuUser} --group ${gpuUser} ${cudaCache.hostPath}`;
+  /**
+   * What a GPU machine does before its first job. Docker would make the folder for root alone, and the ECS agent would keep
+   * containers that have ended, with their scratch space, for three hours.
+   */
+  readonly gpuMachineSetup = [
+    `install --directory --owner ${gpuUser} --group ${gpuUser} ${cudaCache.hostPath}`,
+    'echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config',
+  ];
   /** What a job without a GPU is billed for. */
   readonly cpuMachine = { kind: 'fargate', ...cpuSize } as const;
 

@@ -45,10 +45,12 @@ function refuseWithoutDocker(): void {
  */
 export async function deploy(args: readonly string[], region: string | undefined): Promise<number> {
   const folder = projectFolder();
+  const command = join(folder, 'node_modules', '.bin', 'cdk');
+  if (!existsSync(command)) throw new UserError('is not installed', { where: command, remedy: 'Run npm ci there.' });
   refuseWithoutDocker();
   const { account } = await callerIdentity(region);
   process.stderr.write(`deploying to account ${account}\n`);
-  const cdk = spawn(join(folder, 'node_modules', '.bin', 'cdk'), ['deploy', ...args], {
+  const cdk = spawn(command, ['deploy', ...args], {
     cwd: folder,
     stdio: 'inherit',
     env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },

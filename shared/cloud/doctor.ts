@@ -53,15 +53,16 @@ export async function examine(name: DeploymentName): Promise<Finding[]> {
   if (!cloud) return [identity, stack];
   const deployed = cloud;
   const { region } = deployed;
-  const resources = await stackResources(deployed);
+  const listed = stackResources(deployed);
+  const resources = async (type: string) => (await listed)(type);
   const rest = await Promise.all([
     answer('bucket', () => askBucket(deployed)),
-    answer('rule', () => askRule(region, resources('AWS::Events::Rule'))),
+    answer('rule', async () => askRule(region, await resources('AWS::Events::Rule'))),
     answer('state machine', () => askStateMachine(deployed)),
     answer('Spot GPU quota', () => askQuota(region, spotQuota)),
     answer('on-demand GPU quota', () => askQuota(region, onDemandQuota)),
-    answer('images', () => askImages(region, resources('AWS::Batch::JobDefinition'))),
-    answer('budget', () => askBudget(account, resources('AWS::Budgets::Budget'))),
+    answer('images', async () => askImages(region, await resources('AWS::Batch::JobDefinition'))),
+    answer('budget', async () => askBudget(account, await resources('AWS::Budgets::Budget'))),
     answer('failed runs', () => askFailures(deployed)),
   ]);
   return [identity, { check: 'region', ...ok(region) }, stack, ...rest];

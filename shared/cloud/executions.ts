@@ -83,6 +83,10 @@ export async function executionsOf(cloud: Executions, run: string): Promise<Exec
   return own.sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
 }
 
+/** The execution that is at a run, even where a newer one has ended beside it; where none is, the last. */
+export const currentOf = (executions: readonly Execution[]): Execution | undefined =>
+  executions.find(({ status }) => status === 'RUNNING') ?? executions[0];
+
 /** The runs that an execution is at. */
 export async function activeRuns(cloud: Executions): Promise<Set<string>> {
   const runs = new Set<string>();

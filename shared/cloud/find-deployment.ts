@@ -44,6 +44,12 @@ export async function findDeployment({ stack, region }: DeploymentName): Promise
 }
 
 async function describe(client: CloudFormationClient, stack: string): Promise<Stack> {
+  if (!/^(arn:.+|[A-Za-z][A-Za-z0-9-]*)$/.test(stack)) {
+    throw new UserError('can\'t be the name of a stack: letters, digits and "-"', {
+      where: stack || 'an empty name',
+      remedy: 'Name the deployment by --stack or TEMPBALANCE_STACK.',
+    });
+  }
   try {
     const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stack }));
     if (Stacks[0]) return Stacks[0];

@@ -9,7 +9,7 @@ import { runKeys } from '../checkpoints/run-keys.ts';
 import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import type { RunConfig } from '../config/run-file.ts';
-import { UserError } from '../core/errors.ts';
+import { RunError, UserError } from '../core/errors.ts';
 import { weightsOf, withWeights } from '../models/registry.ts';
 import { readRequest } from '../pipeline/records.ts';
 import { headObject } from './head-object.ts';
@@ -69,6 +69,12 @@ export interface Launched {
   readonly reason: string;
 }
 
+/** A run with an execution of this name. */
+interface Executed extends Launched {
+  readonly run: string;
+  readonly execution: string;
+}
+
 interface Version {
   readonly versionId: string | undefined;
   readonly startedByUploader: boolean;
@@ -88,7 +94,7 @@ interface Start {
  * or an event of a version that is no longer the newest, starts nothing.
  * @throws UserError when there is no such profile or data set, or the profile has problems.
  */
-export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<Launched> {
+export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<Launched | Executed> {
   const { bucket } = ctx;
   const start = await startOf(ctx, input);
   if ('superseded' in start) return { status: 'superseded', reason: start.superseded };
@@ -105,8 +111,9 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   const address = `s3://${bucket}/${key}${versionId === undefined ? '' : `?versionId=${versionId}`}`;
   const settings = profileSettings(new TextDecoder().decode(text.bytes), bucket, profile, address);
   const run = `runs/${runName(start)}`;
-  await requestRun(store, run, await withPinnedWeights(ctx, settings), `s3://${bucket}/${profileKey(profile)}`);
-  return startExecution(ctx, run);
+  const config = await withPinnedWeights(ctx, settings);
+  const begunAnew = await requestRun(store, run, config, `s3://${bucket}/${profileKey(profile)}`);
+  return begunAnew ? startNext(ctx, run) : startExecution(ctx, run);
 }
 
 /** The settings with the version of the weights that there is now: a run begins from the weights it was checked with. */
@@ -125,14 +132,15 @@ async function withPinnedWeights(ctx: LaunchContext, config: RunConfig): Promise
 
 /**
  * Writes a run's request. Other settings take the place of those that a run failed with before anything was made of it.
+ * @returns whether they do: the name of the run's first execution is used up then.
  * @throws UserError when the run has begun with other settings, or may be about to.
  */
-async function requestRun(store: ArtifactStore, run: string, config: RunConfig, source: string): Promise<void> {
+async function requestRun(store: ArtifactStore, run: string, config: RunConfig, source: string): Promise<boolean> {
   const key = runKeys.request(run);
   const request = encodeJson({ version: 1, config, source, overrides: [] });
-  if ((await store.putIfAbsent(key, request)) !== undefined) return;
+  if ((await store.putIfAbsent(key, request)) !== undefined) return false;
   const { config: before } = await readRequest(store, run);
-  if (JSON.stringify(before) === JSON.stringify(config)) return;
+  if (JSON.stringify(before) === JSON.stringify(config)) return false;
   const hasFailedUnmade = !(await store.get(runKeys.record(run))) && (await store.get(runKeys.outcome(run)));
   if (!hasFailedUnmade) {
     throw new UserError('a run of this name was started with other settings or data', {
@@ -141,6 +149,7 @@ async function requestRun(store: ArtifactStore, run: string, config: RunConfig, 
     });
   }
   await store.put(key, request);
+  return true;
 }
 
 /** What Step Functions allows for the name of an execution. */
@@ -161,17 +170,35 @@ export async function startExecution(
   { sfn, stateMachine }: Pick<LaunchContext, 'sfn' | 'stateMachine'>,
   run: string,
   name = executionName(run.split('/').at(-1)!),
-): Promise<Launched> {
+): Promise<Executed> {
+  const execution = name;
   try {
     await sfn.send(new StartExecutionCommand({ stateMachineArn: stateMachine, name, input: JSON.stringify({ run }) }));
-    return { status: 'started', run, reason: `execution ${name}` };
+    return { status: 'started', run, execution, reason: `execution ${name}` };
   } catch (error) {
     if (error instanceof ExecutionAlreadyExists) {
       const wayOn = 'where it failed, `tempbalance cloud resume` goes on with it; a `name` makes another run';
-      return { status: 'exists', run, reason: `execution ${name} was started before: ${wayOn}` };
+      return { status: 'exists', run, execution, reason: `execution ${name} was started before: ${wayOn}` };
     }
     throw error;
   }
+}
+
+/** More executions of one run than anybody has. */
+const mostNumbers = 1000;
+
+/** Starts another execution of a run that has had `before`, with the first free number. */
+export async function startNext(
+  ctx: Pick<LaunchContext, 'sfn' | 'stateMachine'>,
+  run: string,
+  before = 1,
+): Promise<Executed> {
+  const name = run.split('/').at(-1)!;
+  for (let number = before + 1; number <= mostNumbers; number++) {
+    const launched = await startExecution(ctx, run, executionName(name, number));
+    if (launched.status === 'started') return launched;
+  }
+  throw new RunError('has no free execution name', { where: name });
 }
 
 /** `burgers-1f3a9c0d2b4e`, or `burgers-<name>`. */

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type RunPlace, refuseOtherHistory } from '../checkpoints/copy-run.ts';
+import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { downloadTo } from '../checkpoints/s3-download.ts';
@@ -9,9 +10,9 @@ import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
 import { weightsOf } from '../models/registry.ts';
-import { moveRun } from '../pipeline/move-run.ts';
+import { moveRun, refuseOtherRun } from '../pipeline/move-run.ts';
 import { readRequest, runRecordSchema } from '../pipeline/records.ts';
-import { executionsOf } from './executions.ts';
+import { currentOf, executionsOf } from './executions.ts';
 import type { Cloud } from './open-cloud.ts';
 import { isProfileName } from './profile.ts';
 import { nameOf, runOf } from './runs.ts';
@@ -25,7 +26,7 @@ const isFile = (path: string) =>
 
 /** @throws UserError when an execution is at the run. */
 export async function refuseRunning(cloud: Cloud, run: string): Promise<void> {
-  const [execution] = await executionsOf(cloud, run);
+  const execution = currentOf(await executionsOf(cloud, run));
   if (execution?.status !== 'RUNNING') return;
   throw new UserError('is running', {
     where: nameOf(run),
@@ -59,7 +60,7 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   }
   const there = { store: cloud.store, run };
   await refuseRunning(cloud, run);
-  await refuseOtherHistory(local, there);
+  await refuseOtherRun(local, there);
   const { config } = await readRequest(local.store, local.run);
   const { path } = config.dataset;
   const weights = weightsOf(config.model);
@@ -83,11 +84,12 @@ export async function fetchRun(
 ): Promise<void> {
   const there = { store: cloud.store, run };
   await refuseRunning(cloud, run);
-  await refuseOtherHistory(there, local);
+  await refuseOtherRun(there, local);
   const { config } = await readRequest(cloud.store, run);
   const weights = weightsOf(config.model);
   if (dataset !== undefined) await refuseOtherData(there, dataset);
   const inputs = join(root, local.run, 'inputs');
+  await sweepDrafts(inputs);
   await moveRun(
     there,
     local,
@@ -112,9 +114,10 @@ async function fetchInput({ s3 }: Cloud, address: string, folder: string): Promi
 /**
  * Fetches the exported model and the report into the run's folder.
  * @returns the files, by their keys.
- * @throws UserError when the run has not got that far.
+ * @throws UserError when the run has not got that far, or the run of that name here is another, or farther.
  */
 export async function fetchResults({ store }: Pick<Cloud, 'store'>, run: string, local: RunPlace): Promise<string[]> {
+  await refuseOtherHistory({ store, run }, local);
   const keys = [...(await store.list(`${run}/model/`)), runKeys.report(run)];
   const fetched: string[] = [];
   for (const key of keys) {

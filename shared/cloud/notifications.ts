@@ -1,5 +1,6 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { ProgressEvent } from '../pipeline/context.ts';
+import { formatUsd } from '../reports/format.ts';
 
 /** A message to people. */
 export interface Notification {
@@ -9,8 +10,9 @@ export interface Notification {
 
 /** What people are told of an event; most are not worth a message. */
 export function notificationOf(event: ProgressEvent, bucket: string): Notification | undefined {
+  if (event.type === 'refused') return refusal(event);
   if (event.type !== 'finished' || event.outcome === 'running') return undefined;
-  const { run, outcome, reason } = event;
+  const { run, outcome, reason, usd } = event;
   const place = `s3://${bucket}/${run}`;
   const lines =
     outcome === 'failed'
@@ -21,9 +23,29 @@ export function notificationOf(event: ProgressEvent, bucket: string): Notificati
           `What is committed is kept: ${place}/`,
           `tempbalance cloud resume ${nameOf(run)}`,
         ]
-      : [`${run}: ${outcome}, ${reason}`, '', `model   ${place}/model/`, `report  ${place}/report.html`];
-  return { subject: `tempbalance: ${nameOf(run)} ${outcome}`.slice(0, 100), message: lines.join('\n') };
+      : [
+          `${run}: ${outcome}, ${reason}`,
+          '',
+          `model   ${place}/model/`,
+          `report  ${place}/report.html`,
+          ...(usd === undefined ? [] : [`cost    ${formatUsd(usd)}`]),
+        ];
+  return { subject: subjectOf(run, outcome), message: lines.join('\n') };
 }
+
+function refusal({ run, reason }: { readonly run: string; readonly reason: string }): Notification {
+  const lines = [
+    `An execution of ${run} has ended with an error, and left the run as it was:`,
+    reason,
+    '',
+    'Whether another one is at it:',
+    `tempbalance cloud status ${nameOf(run)}`,
+  ];
+  return { subject: subjectOf(run, 'was not gone on with'), message: lines.join('\n') };
+}
+
+/** As long as a subject may be. */
+const subjectOf = (run: string, what: string) => `tempbalance: ${nameOf(run)} ${what}`.slice(0, 100);
 
 const nameOf = (run: string) => run.split('/').at(-1)!;
 

@@ -33,12 +33,17 @@ export function profileSettings(text: string, bucket: string, profile: string, d
   const weights = weightsOf(config.model);
   return {
     ...config,
-    model: withWeights(config.model, weights && addressOf(weights, bucket, label)),
+    model: withWeights(config.model, weights && weightsAddress(weights, bucket, label)),
     output: { ...config.output, folder: 'runs' },
   };
 }
 
-function addressOf(path: string, bucket: string, label: string): string {
+/**
+ * The address of weights that a run file or profile names.
+ * @param label of it, for messages.
+ * @throws UserError when they don't lie where tasks can read them.
+ */
+export function weightsAddress(path: string, bucket: string, label: string): string {
   const key = path.replace(`s3://${bucket}/`, '').replace(/^\.\//, '');
   if (key.startsWith('weights/') && !key.split('/').includes('..')) return `s3://${bucket}/${key}`;
   throw new UserError(`model.weights: ${path} does not lie below weights/ in the bucket`, {

@@ -1,21 +1,19 @@
 /** Data sets that no run can be made of. */
-import { CopyObjectCommand, DeleteObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
 import { BrokenInputError, messageOf, UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { readRequest } from '../pipeline/records.ts';
 import type { Task } from '../pipeline/tasks/perform.ts';
+import { copyObject } from './copy-object.ts';
 import { headObject } from './head-object.ts';
 import { profileOfDataset } from './profile.ts';
-
-/** What S3 copies in one request. */
-const largestCopy = 5 * 10 ** 9;
 
 /**
  * Prepare, which moves a data set that is itself broken out of the way, to `rejected/<profile>/`, with a report beside it: a
  * schedule would take it up again and again. What settings ask of an intact file in vain is no reason to move it. A newer
- * version that has come meanwhile stays, and so does a file too large to be copied at once.
+ * version that has come meanwhile stays.
  */
 export function refusePoison(s3: S3Client, prepare: Task<'Prepare'>): Task<'Prepare'> {
   return async (ctx, message) => {
@@ -31,7 +29,8 @@ export function refusePoison(s3: S3Client, prepare: Task<'Prepare'>): Task<'Prep
         ctx.emit({ type: 'warning', message: `the data set could not be moved: ${messageOf(failure)}` });
       });
       if (!report) throw error;
-      throw new UserError(`${reason}\n  The data set was refused; the report: ${report}`, { cause: error });
+      const wayOn = 'Mended and uploaded again, it begins a run of its own.';
+      throw new UserError(`${reason}\n  The data set was refused; the report: ${report}\n  ${wayOn}`, { cause: error });
     }
   };
 }
@@ -54,17 +53,14 @@ async function rejectDataset(
   const profile = profileOfDataset(key);
   if (profile === undefined || store.label !== `s3://${bucket}`) return undefined;
   const target = `rejected/${profile}/${run.split('/').at(-1)}/${key.split('/').at(-1)}`;
-  const isMoved = await moveVersion(s3, { bucket, key, versionId }, target);
+  await moveVersion(s3, { bucket, key, versionId }, target);
   const report = `${target}.report.txt`;
-  const place = isMoved
-    ? `It was ${address}, and is now s3://${bucket}/${target}.`
-    : `It is still ${address}: delete it, or no schedule of ${profile} gets past it.`;
   const lines = [
     `Refused on ${now().toISOString()}: no run can be made of this data set.`,
     '',
     reason,
     '',
-    place,
+    `It was ${address}, and is now s3://${bucket}/${target}.`,
     `Mend it and upload it to s3://${bucket}/datasets/${profile}/ again.`,
     '',
   ];
@@ -72,24 +68,13 @@ async function rejectDataset(
   return `s3://${bucket}/${report}`;
 }
 
-/** Copies a version of an object, and deletes the object where that version is the newest; false where it is too large. */
-async function moveVersion(s3: S3Client, { bucket, key, versionId }: S3Location, target: string): Promise<boolean> {
-  const source = `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
-  const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
-  const named = { Bucket: bucket, Key: key };
-  const { ContentLength: size = 0 } = (await headObject(s3, { bucket, key, versionId })) ?? {};
-  if (size > largestCopy) return false;
-  await s3.send(
-    new CopyObjectCommand({
-      Bucket: bucket,
-      Key: target,
-      CopySource: `${source}${version}`,
-      TaggingDirective: 'REPLACE',
-    }),
-  );
+/** Copies a version of an object, and deletes the object where that version is the newest. */
+async function moveVersion(s3: S3Client, from: S3Location, target: string): Promise<void> {
+  const { bucket, key, versionId } = from;
+  const { ContentLength: size = 0 } = (await headObject(s3, from)) ?? {};
+  await copyObject(s3, from, { target, size });
   const newest = await headObject(s3, { bucket, key });
   if (newest && (versionId === undefined || newest.VersionId === versionId)) {
-    await s3.send(new DeleteObjectCommand(named));
+    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
   }
-  return true;
 }

@@ -1,13 +1,15 @@
 /** Stopping runs, and going on with them. */
 import { RedriveExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
-import { overrideSettings, parseOverride } from '../config/parse-run-file.ts';
-import { RunError, UserError } from '../core/errors.ts';
+import { refuseFixedChanges } from '../config/changes.ts';
+import { type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
+import type { RunConfig } from '../config/run-file.ts';
+import { UserError } from '../core/errors.ts';
 import { changeRequest } from '../pipeline/change-request.ts';
 import document from '../pipeline/pipeline.asl.json' with { type: 'json' };
-import { readRequest } from '../pipeline/records.ts';
+import { type RunRequest, readRequest } from '../pipeline/records.ts';
 import { type Execution, executionsOf } from './executions.ts';
 import { historyAfter, standingOf } from './history.ts';
-import { executionName, startExecution } from './launch.ts';
+import { startNext } from './launch.ts';
 import { refuseRunning } from './move.ts';
 import type { Cloud } from './open-cloud.ts';
 import { nameOf } from './runs.ts';
@@ -68,25 +70,33 @@ export async function resumeRun(cloud: Cloud, run: string, overrides: readonly s
       return { how: 'redriven', name: last.name };
     }
   }
-  return { how: 'new', name: await startNext(cloud, run, executions.length) };
+  const { execution } = await startNext(cloud, run, executions.length);
+  return { how: 'new', name: execution };
 }
 
-async function changeSettings({ store }: Cloud, run: string, overrides: readonly string[]): Promise<void> {
-  const request = await readRequest(store, run);
-  const given = overrides.map(parseOverride);
-  const config = overrideSettings(request.config, given, { label: `${run}/request.json` });
-  await changeRequest(store, run, request, { config, overrides: given });
+/**
+ * The settings of a run with others on top.
+ * @throws UserError when they have problems, make it another run, or name data outside the deployment.
+ */
+export function settingsThere(
+  { bucket }: Pick<Cloud, 'bucket'>,
+  run: string,
+  request: RunRequest,
+  overrides: readonly Override[],
+): RunConfig {
+  const config = overrideSettings(request.config, overrides, { label: `${run}/request.json` });
+  refuseFixedChanges(request.config, config);
+  const { path } = config.dataset;
+  if (path === request.config.dataset.path || path.startsWith(`s3://${bucket}/datasets/`)) return config;
+  throw new UserError('does not lie below datasets/ in the bucket of the deployment', {
+    where: `dataset.path: ${path}`,
+    remedy: `A run in the cloud takes its data from there: s3://${bucket}/datasets/<profile>/<file>.`,
+  });
 }
 
-/** More executions of one run than anybody has. */
-const mostNumbers = 1000;
-
-/** Starts an execution with the first free number. */
-async function startNext(cloud: Cloud, run: string, before: number): Promise<string> {
-  for (let number = before + 1; number <= mostNumbers; number++) {
-    const name = executionName(nameOf(run), number);
-    const { status } = await startExecution(cloud, run, name);
-    if (status === 'started') return name;
-  }
-  throw new RunError('has no free execution name', { where: nameOf(run) });
+async function changeSettings(cloud: Cloud, run: string, given: readonly string[]): Promise<void> {
+  const request = await readRequest(cloud.store, run);
+  const overrides = given.map(parseOverride);
+  const config = settingsThere(cloud, run, request, overrides);
+  await changeRequest(cloud.store, run, request, { config, overrides });
 }

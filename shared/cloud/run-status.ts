@@ -8,7 +8,7 @@ import { secondsLeft } from '../decisions/spending.ts';
 import type { ComputeState } from '../pipeline/messages.ts';
 import { outcomeSchema, readRequest } from '../pipeline/records.ts';
 import { type RunSummary, summariseRun } from '../pipeline/run-summary.ts';
-import { activeRuns, consoleAddress, type Execution, executionsOf } from './executions.ts';
+import { activeRuns, consoleAddress, currentOf, type Execution, executionsOf } from './executions.ts';
 import { historyAfter, standingOf } from './history.ts';
 import type { Cloud } from './open-cloud.ts';
 import { listCloudRuns, nameOf, runOf } from './runs.ts';
@@ -56,15 +56,17 @@ export interface CloudRunStatus extends RunSummary {
   readonly address: string;
 }
 
-/** Everything about one run. */
+/** Everything about one run; how it ended before is not told of one that an execution is at again. */
 export async function cloudRunStatus(cloud: Cloud, run: string): Promise<CloudRunStatus> {
   const { store, sfn } = cloud;
-  const [summary, { config }, outcome, [execution]] = await Promise.all([
+  const [summary, { config }, outcome, executions] = await Promise.all([
     summariseRun(store, run),
     readRequest(store, run),
     readJson(store, runKeys.outcome(run), outcomeSchema),
     executionsOf(cloud, run),
   ]);
+  const execution = currentOf(executions);
+  const isActive = execution?.status === 'RUNNING';
   const standing = execution && standingOf(await historyAfter(sfn, execution.arn, 0, { latest: true }));
   const spent = { seconds: summary.seconds, usd: summary.usd ?? undefined };
   const left = secondsLeft(spent, config.budget, standing?.compute?.price);
@@ -72,7 +74,8 @@ export async function cloudRunStatus(cloud: Cloud, run: string): Promise<CloudRu
   return {
     ...summary,
     run: nameOf(run),
-    state: stateOf(summary.outcome, execution?.status === 'RUNNING'),
+    state: stateOf(summary.outcome, isActive),
+    reason: isActive ? '' : summary.reason,
     execution: execution ? described(execution, standing?.state) : null,
     machine: target && market ? { target, market, interruptions: interruptions ?? 0 } : null,
     budget: {
@@ -80,7 +83,7 @@ export async function cloudRunStatus(cloud: Cloud, run: string): Promise<CloudRu
       usd: config.budget.usd ?? null,
       secondsLeft: Number.isFinite(left) ? left : null,
     },
-    error: outcome?.error?.message ?? null,
+    error: (isActive ? undefined : outcome?.error?.message) ?? null,
     address: `${store.label}/${run}/`,
   };
 }

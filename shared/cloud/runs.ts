@@ -28,7 +28,7 @@ export async function listCloudRuns({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>
  */
 export async function findCloudRun(cloud: Pick<Cloud, 's3' | 'bucket' | 'store'>, given: string): Promise<string> {
   const run = runOf(nameOf(given.replace(/\/+$/, '')));
-  if (nameOf(run) !== '' && (await cloud.store.get(runKeys.request(run)))) return run;
+  if (!['', '.', '..'].includes(nameOf(run)) && (await cloud.store.get(runKeys.request(run)))) return run;
   const known = await listCloudRuns(cloud);
   throw new UserError(`there is no such run in s3://${cloud.bucket}`, {
     where: given,

@@ -1,15 +1,17 @@
 /** Sends a run file with its data and weights to a deployment, and starts a run of them. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
+import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
 import { weightsOf } from '../models/registry.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
-import { executionName, launch, launchInputSchema } from './launch.ts';
+import { headObject } from './head-object.ts';
+import { launch, launchInputSchema } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
-import { isProfileName, profileText } from './profile.ts';
-import { nameOf } from './runs.ts';
-import { type Uploaded, uploadDataset, uploadProfile, uploadWeights } from './upload.ts';
+import { datasetFolder, isProfileName, profileOfDataset, profileText, weightsAddress } from './profile.ts';
+import { addressOf, type Uploaded, uploadDataset, uploadProfile, uploadWeights } from './upload.ts';
 
 export interface Submission {
   readonly file: string;
@@ -24,8 +26,9 @@ export interface Submission {
 export interface Submitted {
   /** Key prefix. */
   readonly run: string;
-  /** Name of its first execution. */
   readonly execution: string;
+  /** False where the run was started before, with the same settings and data. */
+  readonly started: boolean;
 }
 
 /**
@@ -40,12 +43,16 @@ export async function submit(
   refuseNames(profile, name);
   const given = overrides.map(parseOverride);
   const config = await loadRunFile(file, given);
-  await checkInputs(config);
-
   const weights = weightsOf(config.model);
-  const sentWeights = weights === undefined ? undefined : await uploadWeights(cloud, weights);
+  const { path } = config.dataset;
+  const there = { dataset: isInS3(path), weights: weights !== undefined && isInS3(weights) };
+  if (there.weights) weightsAddress(weights!, cloud.bucket, file);
+  if (!there.dataset) await checkInputs(there.weights ? withoutWeights(config) : config);
+  const found = there.dataset ? await datasetThere(cloud, path, profile) : undefined;
+
+  const sentWeights = weights === undefined || there.weights ? undefined : await uploadWeights(cloud, weights);
   if (sentWeights) told('weights', sentWeights);
-  const dataset = await uploadDataset(cloud, config.dataset.path, profile);
+  const dataset = found ?? (await uploadDataset(cloud, path, profile));
   told('data set', dataset);
   const text = profileText(await readFile(file, 'utf8'), [
     ...given,
@@ -54,9 +61,32 @@ export async function submit(
   ]);
   told('profile', await uploadProfile(cloud, text, profile));
 
-  const { run } = await launch(cloud, { profile, dataset: dataset.key, ...(name === undefined ? {} : { name }) });
-  if (run === undefined) throw new RunError('no run was started', { where: profile });
-  return { run, execution: executionName(nameOf(run)) };
+  const input = { profile, dataset: dataset.key, ...(name === undefined ? {} : { name }) };
+  const launched = await launch(cloud, input);
+  if (!('execution' in launched)) throw new RunError('no run was started', { where: profile });
+  return { run: launched.run, execution: launched.execution, started: launched.status === 'started' };
+}
+
+const isInS3 = (path: string) => path.startsWith('s3://');
+
+const withoutWeights = (config: RunConfig): RunConfig =>
+  config.model.family === 'huggingface' ? config : { ...config, model: { ...config.model, weights: undefined } };
+
+/** A data set that is in the bucket already; the run's first task checks it. @throws UserError when no run of the profile can take it. */
+async function datasetThere({ s3, bucket }: Cloud, address: string, profile: string): Promise<Uploaded> {
+  const { key, ...object } = parseS3Uri(address);
+  const refuse = (what: string, remedy: string) => new UserError(what, { where: address, remedy });
+  const folder = `s3://${bucket}/${datasetFolder(profile)}`;
+  if (object.bucket !== bucket || profileOfDataset(key) !== profile) {
+    throw refuse(`does not lie below ${folder}`, `Copy it there (aws s3 cp), or give the profile's name by --profile.`);
+  }
+  const newest = await headObject(s3, { bucket, key });
+  if (!newest) throw refuse('there is no such object', 'Check `dataset.path` in the run file.');
+  const { VersionId: version } = newest;
+  if (object.versionId !== undefined && object.versionId !== version) {
+    throw refuse('is not the newest version of the data set', `A run is begun with the newest: leave ?versionId= out.`);
+  }
+  return { key, address: addressOf(bucket, key, version), sent: false };
 }
 
 function refuseNames(profile: string, name: string | undefined): void {

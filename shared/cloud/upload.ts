@@ -21,6 +21,10 @@ export interface Uploaded {
 /** What an object of this content is recognised by. */
 const digestName = 'tempbalance-sha256';
 
+/** Of an object, of a version where the bucket keeps versions. */
+export const addressOf = (bucket: string, key: string, version: string | undefined): string =>
+  `s3://${bucket}/${key}${version === undefined || version === 'null' ? '' : `?versionId=${version}`}`;
+
 /** Sends a file in parts, unless the object has the same size and digest. */
 async function uploadFile(
   { s3, bucket }: Bucket,
@@ -29,18 +33,16 @@ async function uploadFile(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uploaded> {
   const { bytes, sha256: digest } = await fingerprintFile(path);
-  const addressOf = (version: string | undefined) =>
-    `s3://${bucket}/${key}${version === undefined || version === 'null' ? '' : `?versionId=${version}`}`;
   const there = await headOf({ s3, bucket }, key);
   if (there?.ContentLength === bytes && there.Metadata?.[digestName] === digest) {
-    return { key, address: addressOf(there.VersionId), sent: false };
+    return { key, address: addressOf(bucket, key, there.VersionId), sent: false };
   }
   const upload = new Upload({
     client: s3,
     params: { Bucket: bucket, Key: key, Body: createReadStream(path), Metadata: { ...metadata, [digestName]: digest } },
   });
   const { VersionId } = await upload.done();
-  return { key, address: addressOf(VersionId), sent: true };
+  return { key, address: addressOf(bucket, key, VersionId), sent: true };
 }
 
 const headOf = ({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>, key: string) => headObject(s3, { bucket, key });

@@ -2,7 +2,7 @@
 import { readJson } from '../checkpoints/json.ts';
 import { readHead, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
-import { UserError } from '../core/errors.ts';
+import { TransientError, UserError } from '../core/errors.ts';
 import type { ProgressEvent } from '../pipeline/context.ts';
 import { epochEvent } from '../pipeline/epoch-event.ts';
 import {
@@ -14,7 +14,7 @@ import {
   readRequest,
   readSpectra,
 } from '../pipeline/records.ts';
-import { type Execution, executionsOf } from './executions.ts';
+import { currentOf, type Execution, executionsOf } from './executions.ts';
 import { historyAfter, historyTeller } from './history.ts';
 import type { Cloud } from './open-cloud.ts';
 import { nameOf } from './runs.ts';
@@ -29,7 +29,8 @@ export interface WatchedEnd {
 const mostIdleLooks = 5;
 
 /**
- * Tells of the last commit and of everything from now on, until no execution is at the run any more.
+ * Tells of the last commit and of everything from now on, until no execution is at the run any more. A failure that may pass,
+ * as of a laptop's network, does not end it.
  * @param wait between looks.
  * @throws UserError when the run has no execution.
  */
@@ -44,24 +45,37 @@ export async function* watchRun(
   yield { type: 'prepared', run: nameOf(run), epoch: head?.epoch ?? 0, epochs: config.training.epochs };
   const commits = commitTeller(cloud, run, (head?.epoch ?? 0) - 1);
   const states = stateTeller(cloud);
-  for (let idleLooks = 0; ; ) {
-    const [execution] = await executionsOf(cloud, run);
-    if (execution) yield* await states(execution);
-    yield* await commits();
-    if (execution?.status !== 'RUNNING') {
-      const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
-      if (execution && (outcome || execution.status !== 'SUCCEEDED' || ++idleLooks === mostIdleLooks)) {
-        if (outcome) yield { type: 'finished', run: nameOf(run), outcome: outcome.outcome, reason: outcome.reason };
-        return { execution, outcome };
-      }
-      if (!execution && ++idleLooks === mostIdleLooks) {
-        throw new UserError('has no execution', {
-          where: nameOf(run),
-          remedy: `Start one by \`tempbalance cloud resume ${nameOf(run)}\`.`,
-        });
-      }
+  const look = async () => {
+    const execution = currentOf(await executionsOf(cloud, run));
+    const told = [...(execution ? await states(execution) : []), ...(await commits())];
+    const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
+    return { execution, told, outcome };
+  };
+  let isCutOff = false;
+  for (let idleLooks = 0; ; await wait()) {
+    const seen = await look().catch((error: unknown) => {
+      if (error instanceof TransientError) return error;
+      throw error;
+    });
+    if (seen instanceof TransientError) {
+      if (!isCutOff) yield { type: 'warning', message: `${seen.message}\n  Watching goes on.` };
+      isCutOff = true;
+      continue;
     }
-    await wait();
+    isCutOff = false;
+    const { execution, told, outcome } = seen;
+    yield* told;
+    if (execution?.status === 'RUNNING') continue;
+    if (execution && (outcome || execution.status !== 'SUCCEEDED' || ++idleLooks === mostIdleLooks)) {
+      if (outcome) yield { type: 'finished', run: nameOf(run), outcome: outcome.outcome, reason: outcome.reason };
+      return { execution, outcome };
+    }
+    if (!execution && ++idleLooks === mostIdleLooks) {
+      throw new UserError('has no execution', {
+        where: nameOf(run),
+        remedy: `Start one by \`tempbalance cloud resume ${nameOf(run)}\`.`,
+      });
+    }
   }
 }
 
@@ -93,10 +107,11 @@ function stateTeller({ sfn }: Pick<Cloud, 'sfn'>): (execution: Execution) => Pro
   let followed: { readonly arn: string; readonly tell: ReturnType<typeof historyTeller>; lastId: number } | undefined;
   return async ({ arn }) => {
     const isNew = followed?.arn !== arn;
-    if (!followed || isNew) followed = { arn, tell: historyTeller(), lastId: 0 };
-    const events = await historyAfter(sfn, arn, followed.lastId, { latest: isNew });
-    followed.lastId = events.at(-1)?.id ?? followed.lastId;
-    const told = followed.tell(events);
+    const current = followed && !isNew ? followed : { arn, tell: historyTeller(), lastId: 0 };
+    const events = await historyAfter(sfn, arn, current.lastId, { latest: isNew });
+    followed = current;
+    current.lastId = events.at(-1)?.id ?? current.lastId;
+    const told = current.tell(events);
     return isNew ? told.slice(-1) : told;
   };
 }

@@ -10,7 +10,7 @@ interface Change {
 /** What a run is about; the rest may change when it is resumed. The data may move: its content is checked elsewhere. */
 const fixed = [
   /^model\b/,
-  /^dataset\.(?!path$)/,
+  /^dataset\.(?!(path|validationPath)$)/,
   /^training\.(seed|validation)\b/,
   /^training\.optimizer\.(name|complexMoments)$/,
   /^convergence\.(metric|direction)$/,

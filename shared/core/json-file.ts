@@ -11,6 +11,9 @@ export async function readJsonFile<Content>(path: string, schema: z.ZodType<Cont
   try {
     content = JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
+    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) {
+      throw new UserError('there is no such file', { where: path, remedy: 'Check the path of its folder.', cause });
+    }
     throw new UserError(`can't be read as JSON: ${messageOf(cause)}`, { where: path, cause });
   }
   const parsed = schema.safeParse(content);

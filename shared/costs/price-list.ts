@@ -6,15 +6,18 @@ import { type RegionPrices, regionPricesSchema } from './prices.ts';
 /** Products of a service whose attributes have these values, each as the Price List describes it, in JSON. */
 export type QueryProducts = (service: string, attributes: Readonly<Record<string, string>>) => Promise<string[]>;
 
+/** Of what is not sold on demand there is no such term; elsewhere in the world prices may be in another currency alone. */
 const productSchema = z.object({
   product: z.object({ attributes: z.record(z.string(), z.string()) }),
   terms: z.object({
-    OnDemand: z.record(
-      z.string(),
-      z.object({
-        priceDimensions: z.record(z.string(), z.object({ pricePerUnit: z.object({ USD: z.string() }) })),
-      }),
-    ),
+    OnDemand: z
+      .record(
+        z.string(),
+        z.object({
+          priceDimensions: z.record(z.string(), z.object({ pricePerUnit: z.object({ USD: z.string().optional() }) })),
+        }),
+      )
+      .default({}),
   }),
 });
 type Product = z.output<typeof productSchema>;

@@ -32,11 +32,11 @@ export type PriceTable = z.output<typeof priceTableSchema>;
 
 /** @throws UserError when the table doesn't have the region. */
 export function pricesOf({ regions, date }: PriceTable, region: string): RegionPrices {
-  const prices = regions[region];
+  const prices = Object.hasOwn(regions, region) && regions[region];
   if (prices) return prices;
   const known = Object.keys(regions);
   throw new UserError(`there are no prices of ${region} in the table of ${date}`, {
-    remedy: `${didYouMean(region, known) || `It has ${known.join(', ')}.`} \`tempbalance prices --region ${region}\` adds them.`,
+    remedy: `${didYouMean(region, known) || `It has ${known.join(', ')}.`} \`tempbalance prices --region ${region}\` looks them up: with --out FILE for plan, with --upload BUCKET for a deployment.`,
   });
 }
 

@@ -16,6 +16,8 @@ export const analysisFlopsASecond = 2.5e10;
 export const assumedFunctions = { count: 6, seconds: 3, memoryGb: 2 } as const;
 /** Requests to the store, of an epoch; state transitions, of a job. */
 export const assumedRequests = { writes: 25, reads: 60, transitions: 12 } as const;
+/** Functions of the usual memory, in GB. */
+export const usualFunctionGb = 3008 / 1024;
 /** Weights, and the optimizer's two moments, in float32. */
 export const bytesAParameter = { model: 4, optimizer: 8 } as const;
 
@@ -24,7 +26,7 @@ export const usualMachines: Readonly<Record<Target, Machine>> = {
   cpu: { kind: 'fargate', vcpus: 4, memoryGb: 16 },
   gpu: {
     kind: 'instance',
-    instances: ['g4dn', 'g5', 'g6'].flatMap((type) => [`${type}.xlarge`, `${type}.2xlarge`]),
+    instances: ['g4dn', 'g5', 'g6'].map((type) => `${type}.xlarge`),
   },
 };
 

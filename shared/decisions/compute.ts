@@ -52,10 +52,10 @@ export function chooseTarget(
 }
 
 /**
- * Why a job left no result: its machine was taken away, none was to be had, something else failed that may pass, or it ended
- * and nobody says why.
+ * Why a job left no result: its machine was taken away, none was to be had, something else failed that may pass, it ran for a
+ * day without an end, or it ended and nobody says why.
  */
-export type JobFailure = 'interruption' | 'waiting' | 'passing' | 'unexplained';
+export type JobFailure = 'interruption' | 'waiting' | 'passing' | 'hang' | 'unexplained';
 
 /** What is counted of the jobs that left no result. */
 export interface Tries {
@@ -81,7 +81,8 @@ export function triesAfter(failure: JobFailure, { market, interruptions, failure
     const count = interruptions + 1;
     return { market: count < interruptionsOnSpot ? 'spot' : 'onDemand', interruptions: count, failures };
   }
-  if (failures >= mostFailures) return undefined;
+  // A hang costs a day.
+  if (failures >= (failure === 'hang' ? 1 : mostFailures)) return undefined;
   const isSuspect = failure === 'unexplained' && failures + 1 >= unexplainedOnSpot;
   return { market: isSuspect ? 'onDemand' : market, interruptions, failures: failures + 1 };
 }

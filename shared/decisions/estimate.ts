@@ -1,6 +1,8 @@
 /** What a run is expected to take and to cost, before it is begun. Pure: sizes, prices and assumptions in, numbers out. */
+
+import { UserError } from '../core/errors.ts';
 import { startSecondsOf } from '../costs/machines.ts';
-import { type RegionPrices, type Resource, usdOfRequests, usdPerSecond } from '../costs/prices.ts';
+import { type RegionPrices, usdOfRequests, usdPerSecond } from '../costs/prices.ts';
 import { stepsPerEpoch } from '../training/batches.ts';
 import {
   analysisFlopsASecond,
@@ -9,10 +11,12 @@ import {
   assumedRequests,
   bytesAParameter,
   leastStepSeconds,
+  usualFunctionGb,
   usualMachines,
 } from './assumptions.ts';
 import type { ComputeConfig, Target } from './compute.ts';
 import type { Budget } from './config.ts';
+import { leastBudgetUsd, reservedUsd } from './spending.ts';
 import { epochsPerTask } from './task-length.ts';
 
 /** A run as work. */
@@ -61,7 +65,10 @@ export function thisMachine({ usdPerHour }: Budget, stepFlops: number, measuredS
   };
 }
 
-/** A deployed run's place. GPU jobs are taken to get the cheapest class, in its smallest size. */
+/**
+ * A deployed run's place. GPU jobs are taken to get the cheapest of the usual classes that the region has.
+ * @throws UserError when it has none.
+ */
 export function cloudPlace(target: Target, prices: RegionPrices): Place {
   const machine = usualMachines[target];
   const cloud = { startSeconds: startSecondsOf[machine.kind], prices };
@@ -77,14 +84,21 @@ export function cloudPlace(target: Target, prices: RegionPrices): Place {
       cloud,
     };
   }
-  const priceOf = (instance: string) => usdPerSecond({ kind: 'instance', instance } satisfies Resource, prices);
-  const instance = 'g4dn.xlarge';
+  const offered = machine.instances
+    .flatMap((instance) => (instance in prices.instances ? { instance, usd: prices.instances[instance]! / 3600 } : []))
+    .toSorted((a, b) => a.usd - b.usd);
+  const [cheapest] = offered;
+  if (!cheapest) {
+    throw new UserError(`there is no price of ${machine.instances.join(', ')}`, {
+      remedy: 'Where none of them is offered, plan with --target cpu.',
+    });
+  }
   return {
-    name: `gpu: ${instance}`,
-    flops: assumedFlops.g4dn,
+    name: `gpu: ${cheapest.instance}`,
+    flops: assumedFlops[cheapest.instance.split('.')[0] as keyof typeof assumedFlops],
     leastStepSeconds: leastStepSeconds.gpu,
-    usdPerSecond: priceOf(instance),
-    countedUsdPerSecond: Math.max(...[instance, ...machine.instances].map(priceOf)),
+    usdPerSecond: cheapest.usd,
+    countedUsdPerSecond: offered.at(-1)!.usd,
     cloud,
   };
 }
@@ -107,6 +121,8 @@ export interface RunEstimate {
   /** Epochs that the budget allows, as the meter counts; and what limits them. */
   readonly epochsInBudget: number;
   readonly limit: 'epochs' | 'hours' | 'usd';
+  /** Whether the run would be refused: its dollars don't pay for a job. */
+  readonly refused: boolean;
 }
 
 /** What training, evaluating and analysing cost in time, without what is around them. */
@@ -154,6 +170,7 @@ export function estimateRun(run: PlannedRun, place: Place): RunEstimate {
         ? null
         : { jobs: jobSecondsFor(epochs) * rate, functions: functionsFor(epochs), requests: requestsFor(epochs) },
     storageUsdAMonth: cloud ? (bytes / 1e9) * cloud.prices.s3GbMonth : null,
+    refused: isRefused(run.budget, place),
     ...withinBudget(run, secondsFor, (count) => usdFor(count, place.countedUsdPerSecond ?? 0), place),
   };
 }
@@ -169,6 +186,12 @@ const functionsUsd = ({ lambdaGbSecond, lambdaRequest }: RegionPrices) =>
 function requestsUsd(epochs: number, jobs: number, prices: RegionPrices): number {
   const { writes, reads, transitions } = assumedRequests;
   return usdOfRequests({ writes: epochs * writes, reads: epochs * reads, transitions: jobs * transitions }, prices);
+}
+
+function isRefused({ usd }: Budget, { cloud, countedUsdPerSecond: usdPerSecond }: Place): boolean {
+  if (usd === undefined || usdPerSecond === undefined || !cloud) return false;
+  const reserveUsd = reservedUsd({ shards: 1, functionGb: usualFunctionGb }, cloud.prices);
+  return usd < leastBudgetUsd({}, { usdPerSecond, startSeconds: cloud.startSeconds, reserveUsd });
 }
 
 /** The epochs that time and money are enough for. */

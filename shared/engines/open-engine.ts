@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { messageOf, RunError, UserError } from '../core/errors.ts';
+import { registerBatchedGather } from './batched-gather.ts';
 import { eagerLoop } from './eager-loop.ts';
 import type { Engine, TensorLibrary } from './engine.ts';
 import { openOnnx } from './onnx/open-onnx.ts';
@@ -64,6 +65,7 @@ function openNative(name: 'tfjs-node' | 'tfjs-node-gpu'): Engine {
   try {
     const tf = found.requireNative(found.id) as PackageLibrary;
     tf.enableProdMode();
+    mended(tf);
     return eager(name, `${name} ${tf.version['tfjs-node'] ?? tf.version['tfjs-core']}`, tf);
   } catch (cause) {
     throw new UserError(`@tensorflow/${name} is installed but can't be loaded: ${messageOf(cause)}`, {
@@ -74,9 +76,19 @@ function openNative(name: 'tfjs-node' | 'tfjs-node-gpu'): Engine {
   }
 }
 
+const alreadyMended = new WeakSet<TensorLibrary>();
+
+/** Once for each copy of the library, which several engines may share. */
+function mended(tf: TensorLibrary): void {
+  if (alreadyMended.has(tf)) return;
+  registerBatchedGather(tf);
+  alreadyMended.add(tf);
+}
+
 function loadPortable(): PackageLibrary {
   const tf = ownRequire('@tensorflow/tfjs') as PackageLibrary;
   tf.enableProdMode();
+  mended(tf);
   return tf;
 }
 

@@ -121,7 +121,12 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
     ],
     frozen: base.parameters.filter((spec) => !isTrained(spec)),
     layers: base.layers.filter(({ name }) => byModule.has(name)),
-    initialise: (random) => new Map([...base.initialise(random), ...freshFactors(updates, random)]),
+    initialise: (random, names) =>
+      new Map(
+        [...base.initialise(random, names), ...freshFactors(updates, random)].filter(
+          ([name]) => names?.has(name) ?? true,
+        ),
+      ),
     dropoutSites: (batch, tokens) => [
       ...base.dropoutSites(batch, tokens),
       ...updates.flatMap((update) => {

@@ -18,7 +18,7 @@ import { openRunSolver, spectraSettings } from './run-solver.ts';
 /** Rates of a run that is not balanced: every parameter at the base rate. */
 const baseRates: RateTable = { parameters: {}, layers: {}, warnings: [] };
 
-type Settings = Pick<RunRecord, 'config' | 'dataset' | 'versions'>;
+type Settings = Pick<RunRecord, 'config' | 'dataset' | 'model' | 'versions'>;
 
 const shapeIn = (parameters: readonly ParameterSpec[]) => {
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));

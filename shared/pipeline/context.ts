@@ -36,7 +36,16 @@ export type ProgressEvent =
   | { readonly type: 'spend'; readonly run: string; readonly task: string; readonly usd: number }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'interrupted'; readonly run: string; readonly resume: string }
-  | { readonly type: 'finished'; readonly run: string; readonly outcome: string; readonly reason: string };
+  /** An execution has failed that leaves the run as it is: another may be at it, or it had ended before. */
+  | { readonly type: 'refused'; readonly run: string; readonly reason: string }
+  | {
+      readonly type: 'finished';
+      readonly run: string;
+      readonly outcome: string;
+      readonly reason: string;
+      /** What the run has cost, in US dollars; absent where that is not counted. */
+      readonly usd?: number;
+    };
 
 /** A kind of machine that the settings ask for. */
 export interface ComputeRequest {

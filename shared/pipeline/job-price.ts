@@ -2,16 +2,15 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { dearestOf, describeResource, type Machine, startSecondsOf } from '../costs/machines.ts';
-import { usdOfRequests } from '../costs/prices.ts';
-import { assumedRequests } from '../decisions/assumptions.ts';
-import { type JobPrice, leastBudgetUsd, type Spent } from '../decisions/spending.ts';
+import {
+  endingSeconds,
+  type JobPrice,
+  leastBudgetUsd,
+  paysForJob,
+  reservedUsd,
+  type Spent,
+} from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
-import { transitionsOfFunction } from './metering.ts';
-
-/** Seconds that a function of the workflow is reckoned with, and one that takes the spectra of a shard. */
-const functionSeconds = { task: 10, shard: 30 };
-/** Functions of an epoch, and of the end of the run. */
-const functionsOfEpoch = 6;
 
 /**
  * By what jobs on a machine are counted, and what is kept for functions; undefined where nothing is metered.
@@ -26,17 +25,12 @@ export async function jobPrice(
   if (!ctx.meter || !machine) return undefined;
   try {
     const prices = await ctx.meter.prices();
-    const shards = ctx.shardsFor(analysisFlops);
-    const seconds = functionsOfEpoch * functionSeconds.task + shards * functionSeconds.shard;
-    const { s3Write, s3Read, lambdaGbSecond } = prices;
-    const transitions = (functionsOfEpoch + shards) * transitionsOfFunction;
-    const { writes, reads } = assumedRequests;
+    const { s3Write, s3Read } = prices;
     return {
       ...dearestOf(machine, prices),
       startSeconds: startSecondsOf[machine.kind],
       requestUsd: { s3Write, s3Read },
-      reserveUsd:
-        seconds * ctx.meter.functionGb * lambdaGbSecond + usdOfRequests({ writes, reads, transitions }, prices),
+      reserveUsd: reservedUsd({ shards: ctx.shardsFor(analysisFlops), functionGb: ctx.meter.functionGb }, prices),
     };
   } catch (error) {
     if (budget.usd !== undefined || !(error instanceof UserError)) throw error;
@@ -52,6 +46,13 @@ export function budgetTooSmall(
   price: JobPrice | undefined,
   why: string,
 ): UserError {
+  const { hours } = budget;
+  if (hours !== undefined && paysForJob(spent, budget, price)) {
+    return new UserError(`${hours} h do not suffice for evaluating the model even once (${why})`, {
+      where: 'budget.hours',
+      remedy: 'Raise it, or take a smaller model or less data.',
+    });
+  }
   if (budget.usd === undefined || !price) {
     return new UserError(`the budget is used up before the model is evaluated even once (${why})`, {
       remedy: 'Raise `budget`, or take a smaller model or less data.',
@@ -61,6 +62,6 @@ export function budgetTooSmall(
   const hour = usd(price.usdPerSecond * 3600);
   return new UserError(`a budget of ${budget.usd} USD does not pay for evaluating the model even once (${why})`, {
     where: 'budget.usd',
-    remedy: `It needs more than ${usd(leastBudgetUsd(spent, price))}: ${usd(spent.usd ?? 0)} are spent, ${usd(price.reserveUsd)} are kept for functions and requests, and a job on ${describeResource(price.resource)} at ${hour} an hour takes ${price.startSeconds} s to start and a minute at least. \`tempbalance plan\` says what a run costs.`,
+    remedy: `It needs more than ${usd(leastBudgetUsd(spent, price))}: ${usd(spent.usd ?? 0)} are spent, ${usd(price.reserveUsd)} are kept for functions and requests, and a job on ${describeResource(price.resource)} at ${hour} an hour takes ${price.startSeconds} s to start, a minute at least and ${endingSeconds} s to end. \`tempbalance plan\` says what a run costs.`,
   });
 }

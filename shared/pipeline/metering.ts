@@ -2,7 +2,8 @@
 import { readHead } from '../checkpoints/manifest.ts';
 import { type MeterEntry, openUsd, readMeterEntries, writeMeterEntry } from '../costs/meter.ts';
 import { type Resource, usdOf, usdOfRequests } from '../costs/prices.ts';
-import type { JobPrice, Spent } from '../decisions/spending.ts';
+import type { Progress } from '../decisions/decide.ts';
+import { type JobPrice, type Spent, transitionsOfFunction } from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
 import type { PipelineState, TaskName } from './messages.ts';
 import { progressOf, readLastCommit } from './records.ts';
@@ -33,9 +34,6 @@ export interface FunctionUse {
   /** Until it is ended for want of time. */
   readonly secondsLeft: number;
 }
-
-/** Transitions that are counted with a function: its own state, and a choice after it or the map or job before it. */
-export const transitionsOfFunction = 2;
 
 /** A function that is about to be ended is noted so many seconds before, as it would not come to it afterwards. */
 const noticeSeconds = 3;
@@ -124,12 +122,19 @@ export async function noteRestOfJob(
   if (rest > 0) await note(ctx, run, jobEntry(id, 'rest'), usedByJob(compute, compute.price, rest));
 }
 
+/** The progress at a commit, with the dollars that no commit has counted yet: later tries, epochs that a recovery gave up. */
+export async function withOpenUsd({ store, meter }: TaskContext, run: string, progress: Progress): Promise<Progress> {
+  if (!meter) return progress;
+  return { ...progress, usd: (progress.usd ?? 0) + (await openUsd(store, run, progress.epoch + 1)) };
+}
+
 /** What the run has used so far, what no commit has counted yet included; `lost` are seconds since the last commit. */
 export async function spentSoFar(ctx: TaskContext, run: string, lost = 0): Promise<Spent> {
   const head = await readLastCommit(ctx.store, run);
   const progress = head && (await progressOf(ctx.store, head));
-  const seconds = (progress?.seconds ?? 0) + lost;
-  if (!ctx.meter) return { seconds, usd: progress?.usd };
-  const open = await openUsd(ctx.store, run, head ? head.epoch + 1 : 0);
-  return { seconds, usd: (progress?.usd ?? 0) + open };
+  if (progress) {
+    const { seconds, usd } = await withOpenUsd(ctx, run, progress);
+    return { seconds: seconds + lost, usd };
+  }
+  return { seconds: lost, usd: ctx.meter && (await openUsd(ctx.store, run, 0)) };
 }

@@ -1,11 +1,14 @@
 /** Moving a run between a laptop and a deployment: its files as they are, its settings with the addresses of the new place. */
-import { copyRun, type RunPlace } from '../checkpoints/copy-run.ts';
+import { copyRun, type RunPlace, refuseOtherHistory } from '../checkpoints/copy-run.ts';
 import { encodeJson, readJson } from '../checkpoints/json.ts';
+import { readHead } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { describeChanges } from '../config/changes.ts';
+import { overrideSettings, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import { UserError } from '../core/errors.ts';
 import { weightsOf, withWeights } from '../models/registry.ts';
-import { readRequest, runRecordSchema } from './records.ts';
+import { type RunRequest, readRequest, runRecordSchema } from './records.ts';
 
 /** Where things are at the new place. */
 export interface Addresses {
@@ -29,12 +32,48 @@ function relocate(config: RunConfig, { dataset, weights, folder }: Addresses): R
   };
 }
 
+/** What makes an uncommitted run the same at both places: its settings but for addresses, and its data where that is on record. */
+async function isSameRequest(from: RunPlace, to: RunPlace): Promise<boolean> {
+  const places = [from, to];
+  const requests = await Promise.all(places.map(({ store, run }) => readRequest(store, run)));
+  const records = await Promise.all(
+    places.map(({ store, run }) => readJson(store, runKeys.record(run), runRecordSchema)),
+  );
+  const [data, otherData] = records.map((record) => record?.dataset.sha256);
+  if (data !== undefined && otherData !== undefined && data !== otherData) return false;
+  const [before, after] = requests.toSorted((a, b) => a.overrides.length - b.overrides.length) as [
+    RunRequest,
+    RunRequest,
+  ];
+  if (!before.overrides.every((override, index) => after.overrides[index] === override)) return false;
+  const since = after.overrides.slice(before.overrides.length).map(parseOverride);
+  const config = overrideSettings(before.config, since, { label: `${to.run}/request.json` });
+  return describeChanges(relocate(config, nowhere), relocate(after.config, nowhere)).length === 0;
+}
+
+const nowhere: Addresses = { dataset: 'data', weights: 'weights', folder: 'runs' };
+
+/**
+ * A run of the same name there is the same one, and not farther, or there is none.
+ * @throws UserError otherwise.
+ */
+export async function refuseOtherRun(from: RunPlace, to: RunPlace): Promise<void> {
+  await refuseOtherHistory(from, to);
+  const isBegun = await to.store.get(runKeys.request(to.run));
+  if (!isBegun || (await readHead(to.store, to.run)) || (await isSameRequest(from, to))) return;
+  throw new UserError('there is a run of this name with other settings or data, which has committed nothing yet', {
+    where: `${to.store.label}/${to.run}`,
+    remedy: `Go on with that one, or move it out of the way (this one is ${from.store.label}/${from.run}).`,
+  });
+}
+
 /**
  * Copies a run, rewriting where its inputs and outputs are: in what is asked for, and in what is on record, so that the run
  * goes on as the same one. The fingerprint on record stays, and Prepare holds the data at the new place to it.
  * @throws UserError when the target has a run of the same name that is another, or is farther.
  */
 export async function moveRun(from: RunPlace, to: RunPlace, addresses: Addresses, at: Date): Promise<void> {
+  await refuseOtherRun(from, to);
   const { source: _, ...request } = await readRequest(from.store, from.run);
   const record = await readJson(from.store, runKeys.record(from.run), runRecordSchema);
   const { source, dataset: path } = addresses;

@@ -6,7 +6,7 @@ import { openTextDataset, type TextDatasetConfig } from '../datasets/text/regist
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { configFile, readConfig } from '../models/hugging-face/config.ts';
-import { readHuggingFace } from '../models/hugging-face/folder.ts';
+import { readHuggingFace, readOtherFiles } from '../models/hugging-face/folder.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
 import { planTexts } from '../training/workloads/texts.ts';
@@ -26,12 +26,21 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const path = await localPath(dataset.path);
   if (model.family === 'huggingface') {
     const { folder, task } = model;
-    const data = await openTextDataset(dataset as TextDatasetConfig, path, { seed });
+    // The settings' schema holds format and family together.
+    const texts = dataset as TextDatasetConfig;
+    const { validationPath } = texts;
+    const data = await openTextDataset(
+      validationPath === undefined ? texts : { ...texts, validationPath: await localPath(validationPath) },
+      path,
+      { seed },
+    );
     return planTexts({
       settings: model,
       config: await readConfig(join(folder, configFile)),
       tokenizer: await openTokenizer(folder),
       data,
+      path: dataset.path,
+      files: await readOtherFiles(folder),
       training,
       initial: async (labels) =>
         (await readHuggingFace(folder, { task, labels, random: randomFor(seed, 'initialise') })).parameters,

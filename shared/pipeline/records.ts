@@ -40,7 +40,15 @@ export const runRecordSchema = z.strictObject({
   name: z.string(),
   config: runFileSchema,
   seed: z.int(),
-  dataset: z.looseObject({ path: z.string(), sha256: z.string(), bytes: z.int() }),
+  dataset: z.looseObject({
+    path: z.string(),
+    sha256: z.string(),
+    bytes: z.int(),
+    /** Of a validation file of its own. */
+    validation: z.strictObject({ sha256: z.string(), bytes: z.int() }).optional(),
+  }),
+  /** The `config.json` that a language model was made by. */
+  model: z.looseObject({ model_type: z.string() }).optional(),
   versions: z.record(z.string(), z.string()),
   history: historySchema,
 });

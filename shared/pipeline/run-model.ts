@@ -13,13 +13,14 @@ export interface RunModel {
 }
 
 /** The model that a run trains, from the run's record alone: neither data nor engine are opened. */
-export function modelOfRun({ config, dataset }: Pick<RunRecord, 'config' | 'dataset'>): RunModel {
+export function modelOfRun(record: Pick<RunRecord, 'config' | 'dataset' | 'model'>): RunModel {
+  const { config, dataset } = record;
   if (config.model.family === 'huggingface') {
-    const { model, labels = [] } = dataset as unknown as { model: HuggingFaceConfig; labels?: readonly string[] };
-    const built = modelOf(model, config.model.task, labels, 'run.json');
-    const { layers, parameters } = built.model;
+    const { labels = [] } = dataset as { labels?: readonly string[] };
+    const original = record.model as HuggingFaceConfig;
+    const { model, architecture } = modelOf(original, config.model.task, labels, 'run.json');
     const named = config.model.task === 'classification' ? labels : undefined;
-    return { layers, parameters, config: configAfter(model, built.architecture, named) };
+    return { layers: model.layers, parameters: model.parameters, config: configAfter(original, architecture, named) };
   }
   const { space, channels } = dataset as unknown as { space: readonly number[]; channels: readonly string[] };
   // The settings' schema holds format and family together.

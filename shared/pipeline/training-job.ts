@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
 import { type Target, targets } from '../decisions/compute.ts';
 import type { TaskContext } from './context.ts';
+import { stateSchema } from './messages.ts';
+import { noteLastLap } from './metering.ts';
 import { runTask } from './tasks/index.ts';
 
 const stateVariable = 'TEMPBALANCE_STATE';
@@ -31,6 +33,11 @@ export function describeJob(environment: Environment): { run?: string | undefine
   } catch {
     return {};
   }
+}
+
+/** Notes what a job has used so far: of one that ends before its task does. */
+export async function noteJob(ctx: TaskContext, environment: Environment): Promise<void> {
+  await noteLastLap(ctx, stateSchema.parse(JSON.parse(environment[stateVariable] ?? '')));
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
+import type { ClassTable } from '../training/metrics/classification.ts';
 
 /** How a run ended, or that it has not. */
 export type RunStatus = 'completed' | 'converged' | 'budget' | 'diverged' | 'failed' | 'running';
@@ -29,6 +30,8 @@ export interface EpochReport {
   readonly metrics: Readonly<Record<string, number | null>>;
   /** Wall-clock time of training and evaluation. */
   readonly seconds: number;
+  /** How a classifier does on each class. */
+  readonly classes?: ClassTable | undefined;
   /** Spectra of the weights as they stood after the epoch; eigenvalues may be absent where they are not drawn. */
   readonly spectra: SpectraReport | null;
   /** Multipliers that this epoch's analysis handed to the next epoch. */

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../engines/engine.ts';
-import type { HostTensor, HostTensors, MixedTensors } from '../tensors/tensor.ts';
+import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
 import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { BatchPart, Problem } from './problem.ts';
@@ -66,7 +66,7 @@ function stepScalars(
   return { scalars: new Map([[scalarNames.step, scalar(step)], ...byParameter]), rates };
 }
 
-const allFinite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => data.every(Number.isFinite));
+const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
@@ -129,7 +129,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       gradientNorm: { mean: mean(norms), largest: Math.max(...norms) },
       applied: groups.map((group, index) => ({ ...group, learningRate: ratesByStep.map((step) => step[index]!) })),
     };
-    if (!Number.isFinite(loss) || !allFinite(trained.parameters)) {
+    if (!Number.isFinite(loss) || !finite(trained.parameters)) {
       const diverged = { step: losses.length, loss: losses.at(-1)! };
       return { ...progress, parameters: request.parameters, state: initialState, diverged };
     }

@@ -12,6 +12,10 @@ export interface WorkloadPlan {
   readonly stepFlops: number;
   /** Sizes of the data for the run's record; with the settings, enough to build the model again. */
   readonly data: Readonly<Record<string, unknown>>;
+  /** What is needed to build the model again besides the settings and `data`: the `config.json` of a language model. */
+  readonly model?: Readonly<Record<string, unknown>>;
+  /** Files that go with the model wherever it goes, by name: a tokenizer. */
+  readonly files?: ReadonlyMap<string, Uint8Array>;
   /** What the user should know of the data. */
   readonly warnings?: readonly string[];
   /**

@@ -1,15 +1,19 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { encodeJson } from '../../shared/checkpoints/json.ts';
 import { readHead } from '../../shared/checkpoints/manifest.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { startExecution } from '../../shared/cloud/launch.ts';
+import { nameOf } from '../../shared/cloud/runs.ts';
 import { localContext } from '../../shared/local/local-context.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
-import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+import { smallRun, temporaryFolder, writeRunFile } from '../support/small-run.ts';
 import { createStack } from '../support/stack.ts';
 
 const deployment = await startDeployment();
@@ -96,11 +100,22 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const all = await cloud(['fetch', name!, '--all', '--dataset', weights], { cwd });
     expect(all.code).toBe(2);
     expect(all.stderr).toContain('is not the data set that the run began with');
+    const inputs = join(cwd, 'runs', name!, 'inputs');
+    await mkdir(inputs, { recursive: true });
+    await writeFile(join(inputs, `draft-999999999-of-one-that-was-killed@${hostname()}`), 'half a data set');
     expect((await cloud(['fetch', name!, '--all'], { cwd })).code).toBe(0);
+    expect((await readdir(inputs)).filter((file) => file.startsWith('draft-'))).toEqual([]);
     const more = await runCli(['resume', name!, '--set', 'training.epochs=3'], { cwd });
     expect(more.stderr).toBe('');
     expect(more.code).toBe(0);
     expect(more.stdout).toContain('epoch 3/3');
+    const report = await readFile(join(cwd, 'runs', name!, 'report.html'));
+    const behind = await cloud(['fetch', name!], { cwd });
+    expect(behind.code).toBe(2);
+    expect(behind.stderr).toContain('with an epoch 3 that this one does not have');
+    expect((await readFile(join(cwd, 'runs', name!, 'report.html'))).equals(report)).toBe(true);
+    const useless = await cloud(['fetch', name!, '--dataset', weights], { cwd });
+    expect(useless.stderr).toContain('is only for --all');
   });
 
   it('stops a run, refuses what that leaves no sense in, and goes on with other settings', async () => {
@@ -116,6 +131,10 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(stopped.stdout).toContain('nothing was committed yet');
     expect(stopped.stdout).toContain(`tempbalance cloud resume ${name}`);
     expect((await cloud(['stop', name])).stderr).toContain(`${name}: is not running`);
+    const submitted = await cloud(['submit', 'small.yaml', '--name', 'second'], { cwd });
+    expect(submitted.stdout).toContain(`run       ${name}  (was there)`);
+    expect(submitted.stdout).toContain('Nothing was started');
+    expect(submitted.stdout).toContain(`tempbalance cloud resume ${name}`);
     expect(JSON.parse((await cloud(['status', name, '--json'])).stdout)).toMatchObject({ state: 'stopped' });
     const watched = await cloud(['watch', name]);
     expect(watched.code).toBe(130);
@@ -131,6 +150,9 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const refused = await cloud(['resume', name, '--set', 'training.seed=8']);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain("can't change in the middle of a run");
+    const elsewhere = await cloud(['resume', name, '--set', 'dataset.path=there.hdf5']);
+    expect(elsewhere.code).toBe(2);
+    expect(elsewhere.stderr).toContain('dataset.path: there.hdf5: does not lie below datasets/');
     const resumed = await cloud(['resume', name, '--set', 'training.epochs=5']);
     expect(resumed.stderr).toBe('');
     expect(resumed.stdout).toContain(`execution ${name}-2 goes on from the last commit`);
@@ -144,6 +166,24 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(config.training.epochs).toBe(5);
     expect(config.dataset.path).toMatch(/^s3:/);
     expect(overrides).toEqual(['training.epochs=5']);
+    const again = (await cloud(['status', name])).stdout;
+    expect(again).toMatch(/state +running\n/);
+    expect(again).not.toContain('the data set is odd');
+  });
+
+  it('knows of an execution that goes on beside a newer one that has ended', async () => {
+    const run = 'runs/small-second';
+    const [name, later] = [`${nameOf(run)}-2`, `${nameOf(run)}-3`];
+    await startExecution(deployment!, run, later);
+    const executionArn = `${deployment!.stateMachine.replace(':stateMachine:', ':execution:')}:${later}`;
+    await deployment!.sfn.send(new StopExecutionCommand({ executionArn }));
+    const status = JSON.parse((await cloud(['status', nameOf(run), '--json'])).stdout);
+    expect(status).toMatchObject({ state: 'running', execution: { name } });
+    for (const command of [['resume'], ['fetch', '--all']]) {
+      const refused = await cloud([...command, nameOf(run)]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`${nameOf(run)}: is running`);
+    }
   });
 
   it('checks the run file before it sends anything', async () => {
@@ -158,10 +198,53 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(named.stderr).toContain('--name with space: must be letters');
   });
 
+  it('takes a data set and weights that are in the bucket already, and no others', async () => {
+    const cwd = await temporaryFolder();
+    const { bucket, store, upload } = deployment!;
+    const key = 'datasets/there/waves.hdf5';
+    const version = await upload(key, await readFile(smallRun.dataset.path));
+    await upload('weights/there.safetensors', 'weights');
+    const weights = `s3://${bucket}/weights/there.safetensors`;
+    const submit = async (path: string, from = weights) => {
+      await writeRunFile(cwd, { model: { weights: from }, dataset: { path } }, 'there.yaml');
+      return cloud(['submit', 'there.yaml'], { cwd });
+    };
+    for (const [path, problem] of [
+      [`s3://${bucket}/datasets/others/waves.hdf5`, `does not lie below s3://${bucket}/datasets/there/`],
+      ['s3://another/datasets/there/waves.hdf5', `does not lie below s3://${bucket}/datasets/there/`],
+      [`s3://${bucket}/datasets/there/waves.hdf`, 'there is no such object'],
+      [`s3://${bucket}/${key}?versionId=old`, 'is not the newest version'],
+    ] as const) {
+      const refused = await submit(path);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`${path}: ${problem}`);
+    }
+    const elsewhere = await submit(`s3://${bucket}/${key}`, `s3://${bucket}/runs/w.safetensors`);
+    expect(elsewhere.stderr).toContain('does not lie below weights/ in the bucket');
+    expect(await store.get('profiles/there.yaml')).toBeUndefined();
+    const { stdout, stderr } = await submit(`s3://${bucket}/${key}`);
+    expect(stderr).toBe('');
+    const [, name] = /^run {7}(there-[0-9a-f]{12})$/m.exec(stdout)!;
+    const request = new TextDecoder().decode((await store.get(`runs/${name}/request.json`))!.bytes);
+    expect(request).toContain(`s3://${bucket}/${key}?versionId=${version}`);
+    expect(request).toContain(`${weights}?versionId=`);
+  });
+
   it('sends a run of this machine and goes on with it under its name', async () => {
     const cwd = await temporaryFolder();
     await writeRunFile(cwd, { training: { epochs: 1 }, output: { name: 'begun-here' } });
     expect((await runCli(['train', 'small.yaml'], { cwd })).code).toBe(0);
+    for (const [set, problem] of [
+      ['training.epoch=2', 'did you mean "epochs"'],
+      ['training.seed=8', "can't change in the middle of a run"],
+      ['dataset.path=other.hdf5', 'does not lie below datasets/'],
+    ] as const) {
+      const refused = await cloud(['submit', '--run', 'begun-here', '--set', set], { cwd });
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(problem);
+    }
+    expect(await deployment!.store.list('runs/begun-here/')).toEqual([]);
+    expect(await deployment!.store.list('datasets/begun-here/')).toEqual([]);
     const pushed = await cloud(['submit', '--run', 'begun-here', '--set', 'training.epochs=2'], { cwd });
     expect(pushed.stderr).toBe('');
     expect(pushed.code).toBe(0);
@@ -215,6 +298,17 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
       const { code, stderr } = await cloud(['status', 'begun-heer']);
       expect(code).toBe(2);
       expect(stderr).toContain('did you mean "begun-here"?');
+    });
+
+    it('what is given can not be the name of a run or a stack', async () => {
+      for (const name of ['..', '.', '']) {
+        const { code, stderr } = await cloud(['status', name]);
+        expect(code).toBe(2);
+        expect(stderr).toContain('there is no such run');
+      }
+      const { code, stderr } = await cloud(['status'], { env: { TEMPBALANCE_STACK: '' } });
+      expect(code).toBe(2);
+      expect(stderr).toContain("an empty name: can't be the name of a stack");
     });
 
     it('there is no such stack', async () => {

@@ -28,7 +28,8 @@ describe('plan', () => {
     expect(plan.estimates.map(({ place }: { place: string }) => place)).toEqual(['this machine', 'gpu: g4dn.xlarge']);
     expect(plan.estimates[0].stepSeconds).toBeGreaterThan(0);
     expect(plan.estimates[0].usd).toBeCloseTo(plan.estimates[0].seconds / 3600, 9);
-    expect(plan.estimates[1]).toMatchObject({ limit: 'usd', epochsInBudget: 0 });
+    expect(plan.estimates[1]).toMatchObject({ limit: 'usd', epochsInBudget: 0, refused: true });
+    expect((await runCli(['plan', file, ...set])).stdout).toContain('refused: budget.usd is too small');
     expect(plan.assumptions.join('\n')).toContain('A step was measured here');
   });
 
@@ -44,10 +45,21 @@ describe('plan', () => {
     const { code, stdout } = await runCli(['plan', file, '--json', ...given]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ region: 'xx-1', pricesOf: '2026-01-02' });
-    await writeFile(table, '{}');
-    const refused = await runCli(['plan', file, ...given]);
-    expect(refused).toMatchObject({ code: 2, stdout: '' });
-    expect(refused.stderr).toContain(`${table}: is not a price table`);
+    const broken = {
+      version: 1,
+      date: '2026-01-02',
+      source: 'made up',
+      regions: { 'xx-1': { ...prices, s3Write: -1 } },
+    };
+    for (const [content, what] of [
+      [JSON.stringify(broken), 'regions.xx-1.s3Write: '],
+      ['', 'Unexpected end of JSON input'],
+    ] as const) {
+      await writeFile(table, content);
+      const refused = await runCli(['plan', file, ...given]);
+      expect(refused).toMatchObject({ code: 2, stdout: '' });
+      expect(refused.stderr).toContain(`${table}: is not a price table: ${what}`);
+    }
   });
 
   it('refuses a region without prices, and settings that are wrong, with exit code 2', async () => {

@@ -2,10 +2,11 @@ import { BudgetsClient, CreateBudgetCommand } from '@aws-sdk/client-budgets';
 import { CreateRepositoryCommand, ECRClient, PutImageCommand } from '@aws-sdk/client-ecr';
 import { DisableRuleCommand, EventBridgeClient, ListRulesCommand } from '@aws-sdk/client-eventbridge';
 import { PutBucketVersioningCommand } from '@aws-sdk/client-s3';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { askBudget, examine, parseImage, quotaAnswer } from '../../shared/cloud/doctor.ts';
 import { runCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { createStack } from '../support/stack.ts';
 
 const deployment = await startDeployment();
@@ -92,6 +93,20 @@ describe.skipIf(!deployment)('doctor', () => {
     expect(rule).toMatchObject({ result: 'problem', remedy: expect.stringContaining('aws events enable-rule --name') });
     expect(bucket).toMatchObject({ result: 'problem', found: expect.stringContaining('keeps no versions') });
     events.destroy();
+  });
+
+  it('says of every check that could not be made why, and makes the others', async () => {
+    const proxy = await startFaultProxy(process.env.AWS_ENDPOINT_URL!);
+    onTestFinished(() => proxy.close());
+    onTestFinished(() => void delete process.env.AWS_ENDPOINT_URL_CLOUDFORMATION);
+    process.env.AWS_ENDPOINT_URL_CLOUDFORMATION = proxy.url;
+    proxy.play(() => (proxy.seen.length > 1 ? { kind: 'refuse', status: 403, code: 'AccessDenied' } : undefined));
+    expect(await found()).toMatchObject({
+      stack: { result: 'ok' },
+      'state machine': { result: 'ok' },
+      rule: { result: 'problem', found: expect.stringContaining('CloudFormation ListStackResources') },
+      budget: { result: 'problem', found: expect.stringContaining('access is denied') },
+    });
   });
 
   it('ends after the stack where there is none', async () => {

@@ -106,7 +106,8 @@ describe.skipIf(!deployment)('launching', () => {
     };
     expect(await deployed.invoke('launch', { profile: 'f' })).toMatchObject(refused);
     await deployed.upload(`${run}/outcome.json`, 'it failed');
-    expect(await deployed.invoke('launch', { profile: 'f' })).toMatchObject({ run });
+    const anew = await deployed.invoke('launch', { profile: 'f' });
+    expect(anew).toMatchObject({ status: 'started', run, execution: `${run.replace('runs/', '')}-2` });
     expect((await readRequest(deployed.store, run)).config.training.epochs).toBe(9);
     await deployed.upload(`${run}/run.json`, 'a record');
     await deployed.upload('profiles/f.yaml', profile());

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   type CloudWatchLogsClient,
   CreateLogStreamCommand,
@@ -6,18 +7,23 @@ import {
 import { describe, expect, it } from 'vitest';
 import { encodeJson } from '../../shared/checkpoints/json.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
-import { formatLogLine, logGroups, logsClient, readLogs, sourceOf } from '../../shared/cloud/logs.ts';
-import { runCli } from '../support/cli.ts';
+import { formatLogLine, type LogGroup, logGroups, logsClient, readLogs, sourceOf } from '../../shared/cloud/logs.ts';
+import { runCli, startCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { createStack } from '../support/stack.ts';
 
 const deployment = await startDeployment();
 const start = Date.now() - 60_000;
 
-async function write(client: CloudWatchLogsClient, logGroupName: string, lines: [seconds: number, text: string][]) {
-  await client.send(new CreateLogStreamCommand({ logGroupName, logStreamName: 'one' }));
+async function write(
+  client: CloudWatchLogsClient,
+  logGroupName: string,
+  lines: [seconds: number, text: string][],
+  logStreamName = 'one',
+) {
+  await client.send(new CreateLogStreamCommand({ logGroupName, logStreamName }));
   const logEvents = lines.map(([seconds, message]) => ({ timestamp: start + 1000 * seconds, message }));
-  await client.send(new PutLogEventsCommand({ logGroupName, logStreamName: 'one', logEvents }));
+  await client.send(new PutLogEventsCommand({ logGroupName, logStreamName, logEvents }));
 }
 
 const line = (run: string, message: string, more: object = {}) =>
@@ -53,6 +59,32 @@ describe.skipIf(!deployment)('the logs of a run', () => {
     const { code, stdout } = await runCli(['cloud', 'logs', 'a', '--json']);
     expect(code).toBe(0);
     expect(stdout.trim().split('\n')).toEqual(read.map(({ text }) => text));
+  });
+
+  it('are followed line by line, each told once, until Ctrl-C', { timeout: 30_000 }, async () => {
+    const client = logsClient('us-east-1');
+    const [{ name: group }] = (await logGroups({ stack: 'tempbalance', region: 'us-east-1' })) as [LogGroup];
+    await deployment!.store.put(runKeys.request('runs/b'), encodeJson({}));
+    const silent = await runCli(['cloud', 'logs', 'b']);
+    expect(silent).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('nothing is logged') });
+
+    await write(client, group, [[1, line('runs/b', 'early')]], 'b1');
+    const { child, finished } = startCli(['cloud', 'logs', 'b', '--follow']);
+    let said = '';
+    const told = async (what: string) => {
+      while (!said.includes(what)) said += String((await once(child.stdout!, 'data'))[0]);
+    };
+    await told('early');
+    await write(client, group, [[2, line('runs/b', 'late')]], 'b2');
+    await told('late');
+    await write(client, group, [[0, line('runs/b', 'delayed')]], 'b3');
+    await told('delayed');
+    child.kill('SIGINT');
+    const { signal, stdout, stderr } = await finished;
+    client.destroy();
+    expect(signal).toBe('SIGINT');
+    expect(stderr).toBe('');
+    expect(stdout.match(/early|late|delayed/g)).toEqual(['early', 'late', 'delayed']);
   });
 });
 

@@ -1,14 +1,27 @@
 import { expect, it } from 'vitest';
 import { notificationOf } from '../../shared/cloud/notifications.ts';
 
-const finished = (outcome: string, reason = 'all 4 epochs are trained') =>
-  notificationOf({ type: 'finished', run: 'runs/waves-1', outcome, reason }, 'bucket');
+const finished = (outcome: string, reason = 'all 4 epochs are trained', cost: { usd?: number } = {}) =>
+  notificationOf({ type: 'finished', run: 'runs/waves-1', outcome, reason, ...cost }, 'bucket');
 
 it('people are told where model and report of a run are', () => {
   const { subject, message } = finished('completed')!;
   expect(subject).toBe('tempbalance: waves-1 completed');
   expect(message).toContain('s3://bucket/runs/waves-1/model/');
   expect(message).toContain('s3://bucket/runs/waves-1/report.html');
+  expect(message).not.toContain('cost');
+});
+
+it('they are told what it cost where that was counted', () => {
+  expect(finished('completed', 'the budget is spent', { usd: 4.2 })!.message).toContain('cost    4.20 USD');
+});
+
+it('of an execution that failed and left the run as it was they are told so, and not that the run failed', () => {
+  const event = { type: 'refused', run: 'runs/waves-1', reason: 'the data set is not there' } as const;
+  const { subject, message } = notificationOf(event, 'bucket')!;
+  expect(subject).toBe('tempbalance: waves-1 was not gone on with');
+  expect(message).toContain('the data set is not there');
+  expect(message).toContain('tempbalance cloud status waves-1');
 });
 
 it('of a failure they are told the reason, and how to go on', () => {

@@ -6,6 +6,7 @@ import { startExecution } from '../../shared/cloud/launch.ts';
 import { openCloud } from '../../shared/cloud/open-cloud.ts';
 import { stopRun } from '../../shared/cloud/resume-run.ts';
 import { watchRun } from '../../shared/cloud/watch-run.ts';
+import { TransientError } from '../../shared/core/errors.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { startDeployment } from '../support/deployment.ts';
@@ -43,6 +44,22 @@ describe.skipIf(!deployment)('watching a run', () => {
     expect(events.at(-1)).toMatchObject({ type: 'finished', run: 'watched', outcome: 'completed' });
     const epochs = (told: readonly ProgressEvent[]) => told.filter(({ type }) => type === 'epoch');
     expect(epochs(events)).toEqual(epochs(local));
+  });
+
+  it('goes on when AWS can not be reached for a while', async () => {
+    const run = 'runs/watched';
+    const { store, sfn, stateMachine } = await openCloud({ stack: 'tempbalance' });
+    let asked = 0;
+    const send = (...given: Parameters<typeof sfn.send>) => {
+      asked += 1;
+      if (asked < 3) throw new TransientError("can't be reached (ENOTFOUND)", { where: 'AWS' });
+      return sfn.send(...given);
+    };
+    const cutOff = Object.assign(Object.create(sfn), { send }) as typeof sfn;
+    const told: string[] = [];
+    const watching = watchRun({ store, sfn: cutOff, stateMachine }, run, async () => undefined);
+    for await (const event of watching) told.push(event.type === 'warning' ? event.message : event.type);
+    expect(told).toEqual(['prepared', expect.stringContaining("can't be reached"), 'epoch', 'finished']);
   });
 
   it('needs an execution', async () => {

@@ -93,7 +93,7 @@ budget: { usd: -3 }
       '  run.yaml:13:11  budget.usd: is too small (-3)',
     ]);
     expect(refusal(text)).toContain('did you mean "samples"? Allowed: format, path, key,');
-    expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd.');
+    expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd, adafactor.');
   });
 
   it('includes unknown keys of the chosen variant, with the keys of that variant', () => {

@@ -28,8 +28,9 @@ describe('the price table', () => {
       regions: { 'eu-west-1': prices },
     });
     expect(pricesOf(made, 'eu-west-1')).toEqual(prices);
+    expect(() => pricesOf(made, 'constructor')).toThrow('no prices of constructor');
     expect(() => pricesOf(made, 'eu-west-2')).toThrow(
-      /no prices of eu-west-2 in the table of 2026-01-02.*eu-west-1.*tempbalance prices --region eu-west-2/s,
+      /no prices of eu-west-2 in the table of 2026-01-02.*eu-west-1.*tempbalance prices --region eu-west-2.*--upload BUCKET for a deployment/s,
     );
   });
 });
@@ -106,6 +107,16 @@ describe('the prices of a region', () => {
     await expect(fetchPrices(query, 'eu-west-1', ['g4dn.xlarge', 'g6.xlarge'])).rejects.toThrow(
       'the AWS Price List has no g4dn.xlarge, g6.xlarge in eu-west-1',
     );
+  });
+
+  it('are found among products that are reserved alone, or sold in another currency', async () => {
+    const attributes = { usagetype: 'EUW1-Fargate-GB-Hours' };
+    const dimensions = { term: { priceDimensions: { 0: { pricePerUnit: { CNY: '9' } } } } };
+    const others = [{ Reserved: {} }, { OnDemand: dimensions }].map((terms) =>
+      JSON.stringify({ product: { attributes }, terms }),
+    );
+    const query = async (service: string) => [...others, ...listed[service]!];
+    expect((await fetchPrices(query, 'eu-west-1', ['g5.xlarge'])).fargateGbHour).toBe(0.004445);
   });
 
   it('are refused when one is not listed', async () => {

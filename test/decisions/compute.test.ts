@@ -39,6 +39,12 @@ describe('after a failure', () => {
     expect(triesOf(['passing', 'passing', 'passing'])).toEqual({ market: 'spot', interruptions: 0, failures: 3 });
     expect(triesOf(['passing', 'passing', 'passing', 'passing'])).toBeUndefined();
   });
+  it('a job that hangs is tried again once, and not after another failure of the epoch', () => {
+    expect(triesOf(['hang'])).toEqual({ market: 'spot', interruptions: 0, failures: 1 });
+    expect(triesOf(['interruption', 'hang'])).toEqual({ market: 'spot', interruptions: 1, failures: 1 });
+    expect(triesOf(['hang', 'hang'])).toBeUndefined();
+    expect(triesOf(['passing', 'hang'])).toBeUndefined();
+  });
   it('a run leaves Spot at the second failure that nobody explains, and not for one that is', () => {
     expect(triesOf(['unexplained'])).toEqual({ market: 'spot', interruptions: 0, failures: 1 });
     expect(triesOf(['unexplained', 'unexplained'])).toEqual({ market: 'onDemand', interruptions: 0, failures: 2 });
@@ -47,7 +53,7 @@ describe('after a failure', () => {
     expect(triesOf(Array(4).fill('unexplained'))).toBeUndefined();
   });
   it('of any kind, an epoch is given up after a bounded number of tries, and never goes back to Spot', () => {
-    const kinds = fc.array(fc.constantFrom<JobFailure>('interruption', 'waiting', 'passing', 'unexplained'), {
+    const kinds = fc.array(fc.constantFrom<JobFailure>('interruption', 'waiting', 'passing', 'hang', 'unexplained'), {
       minLength: mostTries,
     });
     fc.assert(

@@ -64,6 +64,9 @@ describe('the estimate of a run', () => {
     expect(budgeted({ usd: 0.3 })).toMatchObject({ limit: 'usd', epochsInBudget: 2 });
     expect(budgeted({ usd: 100, hours: 10 })).toMatchObject({ limit: 'epochs', epochsInBudget: 9 });
     expect(budgeted({ usd: 0.0001 })).toMatchObject({ limit: 'usd', epochsInBudget: 0 });
+    expect(budgeted({ usd: 0.29 }).refused).toBe(true);
+    expect(budgeted({ usd: 0.32 }).refused).toBe(false);
+    expect(estimateRun({ ...planned, budget: { usd: 0.0001 } }, thisMachine({}, 3e9)).refused).toBe(false);
   });
 
   it('never says that less budget is enough for more epochs', () => {
@@ -86,7 +89,14 @@ describe('a place in the cloud', () => {
     expect(cheapest).toMatchObject({
       name: 'gpu: g4dn.xlarge',
       usdPerSecond: 0.5 / 3600,
-      countedUsdPerSecond: 2.75 / 3600,
+      countedUsdPerSecond: 2.5 / 3600,
     });
+    const few = { ...prices, instances: { 'g5.xlarge': 2, 'g6.xlarge': 1.5, 'p5.xlarge': 0.1 } };
+    expect(cloudPlace('gpu', few)).toMatchObject({
+      name: 'gpu: g6.xlarge',
+      usdPerSecond: 1.5 / 3600,
+      countedUsdPerSecond: 2 / 3600,
+    });
+    expect(() => cloudPlace('gpu', { ...prices, instances: { 'g6e.xlarge': 2 } })).toThrow('--target cpu');
   });
 });

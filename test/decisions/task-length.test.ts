@@ -21,10 +21,10 @@ describe('the limit of a job', () => {
     expect(attemptSeconds({ seconds: 600 }, { hours: 1, usd: 1, usdPerHour: 2 })).toBe(1200);
     expect(isBudgetCap(attemptSeconds({ seconds: 600 }, { hours: 1 }))).toBe(true);
   });
-  it('is what the dollars left pay for on a metered machine, its start and what is kept left out', () => {
-    expect(attemptSeconds({ seconds: 1e6, usd: 1 }, { usd: 4 }, price)).toBe(1940);
+  it('is what the dollars left pay for on a metered machine, its start, its end and what is kept left out', () => {
+    expect(attemptSeconds({ seconds: 1e6, usd: 1 }, { usd: 4 }, price)).toBe(1900);
     expect(attemptSeconds({ seconds: 3000, usd: 1 }, { usd: 4, hours: 1 }, price)).toBe(600);
-    expect(attemptSeconds({ seconds: 1e6, usd: 1 }, { usd: 4, usdPerHour: 1000 }, price)).toBe(1940);
+    expect(attemptSeconds({ seconds: 1e6, usd: 1 }, { usd: 4, usdPerHour: 1000 }, price)).toBe(1900);
   });
   it('is never less than the service takes', () => {
     expect(attemptSeconds({ seconds: 3599 }, { hours: 1 })).toBe(60);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { buildApp } from '../../infra/build-app.ts';
 import { parseSettings } from '../../infra/settings.ts';
 import { everySetting } from './synthesize.ts';
 
@@ -56,6 +57,7 @@ describe('settings', () => {
 
   it.each([
     ['a name that AWS would refuse', { name: 'Team_A' }, 'name: must be 2 to 20 lower-case letters'],
+    ['a class that is named twice', { gpuClasses: ['g5', 'g4dn', 'g5'] }, 'gpuClasses: has a class twice'],
     ['a scale-down delay that AWS Batch does not know', { scaleDownDelayMinutes: 5 }, 'must be 0, or from 20 to 10080'],
     ['a log retention that CloudWatch does not know', { logDays: 8 }, 'logDays: must be one of 1, 3, 5, 7'],
     ['an address that is none', { notificationEmail: 'team' }, 'notificationEmail: is not an e-mail address'],
@@ -64,6 +66,13 @@ describe('settings', () => {
     ['a list', [], 'the settings: is a list'],
   ])('refuse %s', (_, settings, message) => {
     expect(complaint(settings)).toContain(message);
+  });
+
+  it('in a cdk.json that is not JSON are refused with what is wrong', () => {
+    const cdkJson = '{ "context": { "tempbalance": { "maxGpus": 1, } } }';
+    expect(() => buildApp({ outdir: tmpdir(), cdkJson })).toThrow(
+      /^cdk\.json: is not JSON \(.*\)\n {2}JSON has no comments/,
+    );
   });
 
   it('with problems end the app with exit code 2 and no stack trace', () => {

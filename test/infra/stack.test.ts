@@ -263,15 +263,11 @@ describe('functions', () => {
     }
     for (const task of ['CollectEpoch', 'PlanAnalysis', 'SetRates', 'Checkpoint', 'Finalise', 'RecordFailure'] as const)
       expect(document.States[task].Retry).toEqual(Retry);
-    const [throttled, ...others] = document.States.AnalyseShards.ItemProcessor.States.AnalyseShard.Retry;
-    const byThrottling = 'Lambda.TooManyRequestsException';
-    expect(throttled!.ErrorEquals).toEqual([byThrottling]);
-    expect(others).toEqual(
-      Retry.map((retrier) => ({
-        ...retrier,
-        ErrorEquals: retrier.ErrorEquals.filter((error) => error !== byThrottling),
-      })),
-    );
+    expect(document.States.AnalyseShards.ItemProcessor.States.AnalyseShard.Retry).toEqual(Retry);
+    const throttled = named('Lambda.TooManyRequestsException');
+    expect(throttled.ErrorEquals).toHaveLength(1);
+    const { IntervalSeconds, MaxAttempts, BackoffRate } = throttled;
+    expect(IntervalSeconds * BackoffRate ** (MaxAttempts - 1)).toBeGreaterThan(120);
   });
 
   it('have no secrets in their environment, nor have the jobs', () => {
@@ -302,7 +298,7 @@ describe('functions', () => {
     const choices = JSON.parse(asText(told[0]));
     const queue = (name: string) =>
       expect.stringMatching(new RegExp(`^<Compute${name}Queue[0-9A-F]{8}\\.JobQueueArn>$`));
-    const instances = ['g4dn.xlarge', 'g4dn.2xlarge', 'g5.xlarge', 'g5.2xlarge', 'g6.xlarge', 'g6.2xlarge'];
+    const instances = ['g4dn.xlarge', 'g5.xlarge', 'g6.xlarge'];
     const gpu = { definition: 'tempbalance-gpu', machine: { kind: 'instance', instances } };
     const cpu = { definition: 'tempbalance-cpu', machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } };
     expect(choices).toEqual({
@@ -375,7 +371,7 @@ describe('training', () => {
     const machines = environments(full).filter(({ Type }) => !Type.startsWith('FARGATE'));
     expect(machines).toHaveLength(2);
     for (const { InstanceTypes, Ec2Configuration, ScalingPolicy } of machines) {
-      expect(InstanceTypes).toEqual(['g6e.xlarge', 'g6e.2xlarge']);
+      expect(InstanceTypes).toEqual(['g6e.xlarge']);
       expect(Ec2Configuration).toEqual([{ ImageType: 'ECS_AL2023_NVIDIA' }]);
       expect(ScalingPolicy).toEqual({ MinScaleDownDelayMinutes: 45 });
     }
@@ -443,6 +439,12 @@ describe('training', () => {
     const setup = asText(machine!.LaunchTemplateData.UserData['Fn::Base64']);
     expect(setup).toMatch(/^Content-Type: multipart\/mixed; boundary=.*\nMIME-Version: 1\.0/);
     expect(setup).toContain(`install --directory --owner ${owner} --group ${group} ${Host.SourcePath}`);
+  });
+
+  it('frees the scratch space of jobs that have ended before a warm machine has taken many more', () => {
+    const [machine] = propertiesOf(usual.template, 'AWS::EC2::LaunchTemplate');
+    const setup = asText(machine!.LaunchTemplateData.UserData['Fn::Base64']);
+    expect(setup).toContain('echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config');
   });
 
   it('has a network that nothing comes into and that costs nothing: no NAT, no interface endpoint', () => {
@@ -573,16 +575,28 @@ describe('people are told', () => {
       Threshold,
     }));
     expect(measured).toEqual([
-      { what: 'failed + timedOut + aborted', Threshold: 0 },
+      { what: 'SUM([failed, timedOut, aborted])', Threshold: 0 },
       { what: 'TriggeredRules', Threshold: 0 },
       { what: 'ApproximateNumberOfMessagesVisible', Threshold: 0 },
       { what: 'Errors', Threshold: 0 },
-      { what: 'SELECT SUM(SpendUsd) FROM "TempBalance"', Threshold: 12.5 },
+      { what: `SELECT SUM(SpendUsd) FROM "TempBalance" WHERE "service" = 'team-a'`, Threshold: 12.5 },
     ]);
     for (const { AlarmActions, TreatMissingData } of alarms) {
       expect(AlarmActions).toHaveLength(1);
       expect(TreatMissingData).toBe('notBreaching');
     }
+  });
+
+  it('of spend count the runs of this service, not those of others in the account, and so does the dashboard', () => {
+    const [{ DashboardBody }] = propertiesOf(full.template, 'AWS::CloudWatch::Dashboard') as [Properties];
+    const { widgets } = JSON.parse(asText(DashboardBody));
+    const expressions = widgets.flatMap(({ properties }: Properties) =>
+      (properties.metrics ?? []).flatMap((metric: Properties[]) => metric[0]?.expression ?? []),
+    );
+    expect(expressions.filter((text: string) => text.includes('SpendUsd'))).toEqual([
+      `SEARCH('{TempBalance,service,run} MetricName="SpendUsd" service="team-a"', 'Sum', 3600)`,
+      `SELECT SUM(SpendUsd) FROM "TempBalance" WHERE "service" = 'team-a'`,
+    ]);
   });
 
   it('of a job that blocks its queue, whichever of the four it is', () => {

@@ -146,6 +146,18 @@ describe('a new adapter', () => {
     }
   });
 
+  it('on the head of a causal model has a part in its loss', async () => {
+    const base = await readLanguageFixture('llama-tiny');
+    const model = withLora(
+      base.model,
+      newAdapterConfig(base.model, base.folder, { ...settings, targets: ['lm_head'] }),
+    );
+    const trained = freshAdapter(model, base.parameters, randomFor(1, 'adapter'));
+    const parameters = new Map([...base.parameters, ...trained]);
+    const results = await gradientsOn(await openEngine('wasm'), { model, parameters, inputs: base.inputs });
+    expect(norm(results.get(model.updates[0]!.b)!.data)).toBeGreaterThan(0.01);
+  });
+
   it('is refused where no layer is its target, with those that could be', async () => {
     const { model } = await readLanguageFixture('roberta-tiny');
     expect(() => newAdapterConfig(model, '', { ...settings, targets: ['q_proj'] })).toThrow(

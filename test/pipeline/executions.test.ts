@@ -10,7 +10,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import { eventsOfCommit, eventsOfJob, eventsOfStart, isHistoryFull } from '../../shared/pipeline/history.ts';
-import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
+import { outcomeSchema, readProgress, readRunRecord } from '../../shared/pipeline/records.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
 
@@ -27,7 +27,8 @@ const statesOf = (events: readonly ProgressEvent[]) =>
 async function execute(process: string, changes: Partial<TaskContext> = {}) {
   const events: ProgressEvent[] = [];
   const ctx = { ...fakeContext(store, fakeWorkload(), { process, events }), ...changes };
-  return { execution: await runPipeline(run, ctx, undefined, { retryDelay: 0 }), states: statesOf(events) };
+  const execution = await runPipeline(run, ctx, undefined, { retryDelay: 0 });
+  return { execution, events, states: statesOf(events) };
 }
 
 /** The model that a run of these settings exports when nothing disturbs it. */
@@ -170,7 +171,7 @@ describe('two executions on one run', () => {
 
   it('leave the outcome alone, when the other is refused by Prepare before the run has one', async () => {
     await requestRun(store, config);
-    let refused: Promise<{ execution: Execution }> | undefined;
+    let refused: ReturnType<typeof execute> | undefined;
     let noted: unknown;
     const watched = interruptedBefore(
       (name, key) => refused === undefined && name === 'open' && key.includes('/0002/'),
@@ -182,10 +183,31 @@ describe('two executions on one run', () => {
       },
     );
     const { execution } = await execute('healthy', { store: watched });
-    expect((await refused!).execution).toMatchObject({ status: 'failed', error: { name: 'UserError' } });
+    const { execution: failed, events } = await refused!;
+    expect(failed).toMatchObject({ status: 'failed', error: { name: 'UserError' } });
+    expect(events.filter(({ type }) => type === 'finished')).toEqual([]);
+    expect(events).toContainEqual({ type: 'refused', run, reason: expect.stringContaining('training.seed') });
     expect(noted).toBeUndefined();
     expect(execution).toEqual({ status: 'done' });
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it.each([
+    ['begin it', 'putIfAbsent', ['started', 'resumed after epoch 6']],
+    ['go on with it', 'putIfMatch', ['started', 'resumed after epoch 6', 'resumed after epoch 6']],
+  ] as const)('lose nothing of what the other has put on record, when both %s', async (_, write, noted) => {
+    await requestRun(store, config);
+    if (write === 'putIfMatch') await execute('before');
+    let rival: Promise<unknown> | undefined;
+    const watched = interruptedBefore(
+      (name, key) => rival === undefined && name.startsWith('put') && key.endsWith('run.json'),
+      async () => {
+        rival = execute('rival');
+        await rival;
+      },
+    );
+    expect((await execute('late', { store: watched })).execution).toEqual({ status: 'done' });
+    expect((await readRunRecord(store, run)).history.map(({ what }) => what)).toEqual(noted);
   });
 
   it('do not mistake the manifests of earlier executions for those of others', async () => {

@@ -2,18 +2,21 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readJson } from '../../shared/checkpoints/json.ts';
-import { readHead, readHeadManifest } from '../../shared/checkpoints/manifest.ts';
+import { readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { jobLaps } from '../../shared/cloud/meter.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { readMeterEntries } from '../../shared/costs/meter.ts';
 import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { metered } from '../../shared/pipeline/metering.ts';
-import { outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
+import { files, outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
-import { fakeConfig, fakeContext, run } from '../support/fake-run.ts';
+import { runTask } from '../../shared/pipeline/tasks/index.ts';
+import { noteJob } from '../../shared/pipeline/training-job.ts';
+import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
-import { isExported, type JobStory, prices, runMetered } from '../support/metered-run.ts';
+import { endingSeconds, isExported, type JobStory, prices, runMetered } from '../support/metered-run.ts';
 
 /** Of the machine, in US dollars. */
 const second = 0.224 / 3600;
@@ -76,12 +79,15 @@ describe('the meter', () => {
   });
 
   it('tells the report what the run has cost, the tasks after the last commit included', async () => {
-    const { store, usd, entries } = await runMetered({
+    const { store, usd, entries, events } = await runMetered({
       config: fakeConfig({ training: { epochs: 2 } }),
       functionSeconds: [5],
     });
     const { cost } = await readRunReport(store, run);
     expect(cost).toEqual({ basis: 'meter', usd: expect.closeTo(usd, 12) });
+    const finished = events.find(({ type }) => type === 'finished') as { usd: number };
+    expect(finished.usd).toBeGreaterThan(0.9 * usd);
+    expect(finished.usd).toBeLessThan(usd);
     expect(entries.some(({ epoch }) => epoch === 3)).toBe(true);
   });
 
@@ -97,6 +103,24 @@ describe('the meter', () => {
     });
     expect(atTheEnd).toMatchObject([{ task: 'SetRates', seconds: 900, usd: expect.closeTo(1800 * 0.00002, 3) }]);
     expect(await readMeterEntries(store, run, 0)).toEqual(atTheEnd);
+  });
+
+  it('has an entry of a job that ends before its task does, of what it has not noted yet', async () => {
+    const store = memoryStore();
+    await requestRun(store, fakeConfig());
+    let uptime = 0;
+    const meter = {
+      prices: async () => prices,
+      functionGb: 1,
+      takeRequests: () => ({ writes: 0, reads: 0 }),
+      job: jobLaps('job', () => uptime),
+    };
+    const machine = { kind: 'fargate', vcpus: 4, memoryGb: 16 } as const;
+    const computeFor = () => ({ queue: 'queue', definition: 'definition', machine });
+    const ctx = { ...fakeContext(store, fakeWorkload()), meter, computeFor };
+    const environment = { TEMPBALANCE_STATE: JSON.stringify(await runTask('Prepare', ctx, { run })) };
+    for (uptime of [300, 420]) await noteJob(ctx, environment);
+    expect((await readMeterEntries(store, run, 0)).map(({ seconds }) => seconds)).toEqual([300 + startSeconds, 120]);
   });
 
   it('fails no task when it can not be written', async () => {
@@ -132,15 +156,15 @@ describe('the meter', () => {
 });
 
 describe('a budget in dollars', () => {
-  it('caps each job at what is left of it, less its start and what is kept for functions', async () => {
+  it('caps each job at what is left of it, less its start, its end and what is kept for functions', async () => {
     const { jobs, usd, execution } = await runMetered({
       config: fakeConfig({ ...oneEpochAJob, training: { epochs: 2 }, budget: { usd: 0.1 } }),
       functionSeconds: [0],
     });
     expect(execution).toEqual({ status: 'done' });
-    expect(jobs[0]!.limit).toBe(Math.floor((0.1 - reserve) / second - startSeconds));
+    expect(jobs[0]!.limit).toBe(Math.floor((0.1 - reserve) / second - startSeconds - 40));
     const spent = (startSeconds + 100) * second + requests + 5 * aFunction;
-    expect(jobs[1]!.limit).toBe(Math.floor((0.1 - spent - reserve) / second - startSeconds));
+    expect(jobs[1]!.limit).toBe(Math.floor((0.1 - spent - reserve) / second - startSeconds - 40));
     expect(usd).toBeLessThan(0.1);
   });
 
@@ -180,7 +204,7 @@ describe('a budget in dollars', () => {
       error: {
         name: 'UserError',
         message: expect.stringMatching(
-          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.00977 USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
+          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.0123 USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
         ),
       },
     });
@@ -195,8 +219,30 @@ describe('a budget in dollars', () => {
     expect(first.execution.status).toBe('failed');
     expect(first.usd).toBeGreaterThan(6 * (startSeconds + 50) * second);
     const again = await runMetered({ config }, store);
-    expect(again.jobs[0]!.limit).toBeLessThanOrEqual(Math.floor((0.2 - first.usd - reserve) / second - startSeconds));
+    expect(again.jobs[0]!.limit).toBeLessThanOrEqual(
+      Math.floor((0.2 - first.usd - reserve) / second - startSeconds - 40),
+    );
     expect(again.usd).toBeLessThanOrEqual(0.2);
+  });
+
+  it('counts what went into epochs that a recovery gave up, from its first commit on', async () => {
+    const store = memoryStore();
+    const settings = (epochs: number) =>
+      fakeConfig({ ...oneEpochAJob, training: { epochs }, output: { keep: 9 }, budget: { usd: 0.1 } });
+    const first = await runMetered({ config: settings(5) }, store);
+    expect(first.execution.status).toBe('done');
+    for (let epoch = 2; epoch <= 5; epoch++) {
+      const { attempt } = (await readManifest(store, run, epoch))!;
+      await store.put(runKeys.artifact(run, epoch, attempt, files.model), Uint8Array.of(0));
+    }
+    const jobs = [
+      { end: 'done', after: 0 },
+      { end: 'hangs', after: 0 },
+    ] as const;
+    const again = await runMetered({ config: settings(9), jobs }, store);
+    expect((await readHead(store, run))!.epoch).toBe(2);
+    expect(again.execution.status).toBe('done');
+    expect(again.usd).toBeLessThanOrEqual(0.1);
   });
 
   it('is exceeded by no sequence of long epochs, lost machines and hangs, and a model is left once there was one', async () => {
@@ -221,7 +267,7 @@ describe('a budget in dollars', () => {
           const story = await runMetered({ config, jobs, epochSeconds, functionSeconds });
           const { execution, store } = story;
           expect(story.usd).toBeLessThanOrEqual(usd + prices.lambdaGbSecond * 10);
-          for (const { limit, ran } of story.jobs) expect(ran).toBeLessThanOrEqual(limit);
+          for (const { limit, ran } of story.jobs) expect(ran).toBeLessThanOrEqual(limit + endingSeconds);
           const used = story.jobs.reduce((sum, { ran }) => sum + (startSeconds + ran) * second, 0);
           expect(story.usd).toBeGreaterThanOrEqual(used - 1e-9);
           const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
@@ -236,6 +282,34 @@ describe('a budget in dollars', () => {
         },
       ),
       { numRuns: 200 },
+    );
+  });
+});
+
+describe('a budget of hours', () => {
+  it('that is used up starts no other job: the run ends with its best model', async () => {
+    const { store, jobs, execution } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, budget: { hours: 0.2, usd: 5 } }),
+      jobs: [
+        { end: 'done', after: 0 },
+        { end: 'cut off', after: 445 },
+      ],
+      epochSeconds: [100, 3000],
+      functionSeconds: [30],
+    });
+    expect(execution).toEqual({ status: 'done' });
+    expect(jobs).toHaveLength(2);
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'budget' });
+    expect(await isExported(store)).toBe(true);
+  });
+
+  it('that is too small for evaluating the model is told as such, whatever the dollars', async () => {
+    const config = fakeConfig({ budget: { hours: 0.1, usd: 5 } });
+    const { store } = await runMetered({ config, epochSeconds: [3000] });
+    const { error, reason } = (await readJson(store, runKeys.outcome(run), outcomeSchema))!;
+    expect(error?.name).toBe('UserError');
+    expect(reason).toMatch(
+      /^budget\.hours: 0\.1 h do not suffice for evaluating the model even once \(training job .*exceeded.*\)\n {2}Raise/,
     );
   });
 });

@@ -1,5 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { encodeJson } from '../../shared/checkpoints/json.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { refuseFixedChanges } from '../../shared/config/changes.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import { weightsOf } from '../../shared/models/registry.ts';
@@ -51,4 +53,49 @@ it('leaves the rule in force that a run keeps its weights', async () => {
   const { config } = await readRunRecord(to, 'there');
   const other = { ...config, model: { ...config.model, weights: '/other/weights' } };
   expect(() => refuseFixedChanges(config, other)).toThrow('model.weights');
+});
+
+describe('a run of the name that has committed nothing', () => {
+  const places = async (changes: object, overrides: readonly string[] = []) => {
+    const from = memoryStore();
+    await requestRun(from, fakeConfig());
+    const to = memoryStore();
+    const config = { ...fakeConfig(), ...changes, dataset: { ...fakeConfig().dataset, path: 's3://b/other/place' } };
+    await to.put(runKeys.request('there'), encodeJson({ version: 1, config, overrides }));
+    return [{ store: from, run }, { store: to, run: 'there' }, addresses, at] as const;
+  };
+
+  it('stays as it is where its settings are others', async () => {
+    const { training } = fakeConfig();
+    const given = await places({ training: { ...training, epochs: 9 } });
+    const before = await readRequest(given[1].store, 'there');
+    await expect(moveRun(...given)).rejects.toThrow('there is a run of this name with other settings');
+    expect(await readRequest(given[1].store, 'there')).toEqual(before);
+  });
+
+  it('stays as it is where its data are others', async () => {
+    const given = await places({});
+    const [from, to] = given;
+    const record = (sha256: string) =>
+      encodeJson({
+        version: 1,
+        name: 'fake',
+        config: fakeConfig(),
+        seed: 0,
+        dataset: { path: 'here', sha256, bytes: 1 },
+        versions: {},
+        history: [],
+      });
+    await from.store.put(runKeys.record(from.run), record('a'));
+    await to.store.put(runKeys.record(to.run), record('b'));
+    await expect(moveRun(...given)).rejects.toThrow('there is a run of this name with other settings or data');
+  });
+
+  it('is the same one where only addresses differ, and what was set on top of it at one place', async () => {
+    const { training } = fakeConfig();
+    const given = await places({ training: { ...training, epochs: 9 } }, ['training.epochs=9']);
+    await moveRun(...given);
+    expect((await readRequest(given[1].store, 'there')).config.training.epochs).toBe(training.epochs);
+    await moveRun(...(await places({})));
+  });
 });

@@ -407,16 +407,18 @@ describe('a job without a result', () => {
     expect(state).toMatchObject({ compute: { market: 'spot', interruptions: 0 }, job: { failures: 3 } });
   });
 
-  it('is tried again when it hung, and ends the run with its best model when it ran into the budget', async () => {
+  it('is tried again once when it hung, and ends the run with its best model when it ran into the budget', async () => {
     const endless = contextOf({});
     const unlimited = await prepared(endless);
-    expect(await collect(endless, { ...unlimited, error: tooLong })).toMatchObject({ decision: { next: 'train' } });
+    const again = await collect(endless, { ...unlimited, error: tooLong });
+    expect(again).toMatchObject({ decision: { next: 'train' } });
+    await expect(collect(endless, { ...again, error: tooLong })).rejects.toThrow('failed 2 times, the last time so');
 
     store = memoryStore();
     const ctx = contextOf({});
     const state = await prepared(ctx, fakeConfig({ budget: { hours: 1 }, compute: { epochsPerTask: 2 } }));
     expect(state.compute.attemptSeconds).toBe(3600);
-    await expect(collect(ctx, { ...state, error: tooLong })).rejects.toThrow('the budget is used up before');
+    await expect(collect(ctx, { ...state, error: tooLong })).rejects.toThrow('1 h do not suffice for evaluating');
     await trainTask(ctx, state);
     expect(await collect(ctx, { ...state, job: { ...state.job, try: 9 }, error: tooLong })).toMatchObject({
       decision: { next: 'finalise', outcome: 'budget' },

@@ -1,5 +1,6 @@
 import { join, relative, resolve } from 'node:path';
 import { Option } from 'commander';
+import { UserError } from '../../../shared/core/errors.ts';
 import { type CliCommand, print } from '../../command.ts';
 import { type DeploymentOptions, deploymentOptions } from './options.ts';
 
@@ -17,6 +18,9 @@ export const fetchCommand: CliCommand<DeploymentOptions & { all?: boolean; datas
     ...deploymentOptions(),
   ],
   async run([given, folder = 'runs'], { all, dataset, ...deployment }) {
+    if (dataset !== undefined && !all) {
+      throw new UserError('is only for --all: model and report need no data set', { where: `--dataset ${dataset}` });
+    }
     const { fileStore } = await import('../../../shared/checkpoints/file-store.ts');
     const { openCloud } = await import('../../../shared/cloud/open-cloud.ts');
     const { findCloudRun, nameOf } = await import('../../../shared/cloud/runs.ts');

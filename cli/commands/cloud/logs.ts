@@ -37,6 +37,7 @@ export const logsCommand: CliCommand<DeploymentOptions & { follow?: boolean; jso
       }
       if (follow) await sleep(pollMs);
     } while (follow);
+    if (shown.size === 0) process.stderr.write(`nothing is logged of ${run} yet; lines take some seconds to arrive\n`);
     return 0;
   },
 };

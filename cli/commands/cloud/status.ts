@@ -1,6 +1,6 @@
 import type { CloudRunLine, CloudRunStatus } from '../../../shared/cloud/run-status.ts';
 import { formatTable } from '../../../shared/core/table.ts';
-import { formatDuration, formatNumber } from '../../../shared/reports/format.ts';
+import { formatDuration, formatNumber, formatUsd } from '../../../shared/reports/format.ts';
 import { type CliCommand, jsonOption, print } from '../../command.ts';
 import { type DeploymentOptions, deploymentOptions } from './options.ts';
 
@@ -29,18 +29,18 @@ export const statusCommand: CliCommand<DeploymentOptions & { json?: boolean }> =
   },
 };
 
-const heading = ['run', 'state', 'epoch', 'metric', 'best', 'at epoch', 'time'];
+const heading = ['run', 'state', 'epoch', 'metric', 'best', 'at epoch', 'time', 'cost'];
 
 function rowOf(line: CloudRunLine): string[] {
   if ('unreadable' in line) return [line.run, 'unreadable', '', line.unreadable.split('\n')[0]!];
-  const { run, state, epoch, epochs, metric, best, seconds } = line;
+  const { run, state, epoch, epochs, metric, best, seconds, usd } = line;
   const progress = `${epoch ?? '-'}/${epochs}`;
   const value = formatNumber(best?.value ?? null);
-  return [run, state, progress, metric, value, String(best?.epoch ?? '-'), formatDuration(seconds)];
+  return [run, state, progress, metric, value, String(best?.epoch ?? '-'), formatDuration(seconds), formatUsd(usd)];
 }
 
 function rowsOf(status: CloudRunStatus): string[][] {
-  const { run, state, reason, epoch, epochs, metric, best, seconds, execution, machine, budget, error } = status;
+  const { run, state, reason, epoch, epochs, metric, best, seconds, usd, execution, machine, budget, error } = status;
   const left = budget.secondsLeft === null ? 'no limit' : `${formatDuration(Math.max(0, budget.secondsLeft))} left`;
   const interruptions = machine?.interruptions ? `, ${machine.interruptions} interruptions` : '';
   return [
@@ -49,6 +49,7 @@ function rowsOf(status: CloudRunStatus): string[][] {
     ['epoch', `${epoch ?? '-'}/${epochs}`],
     ['best', best ? `${metric} ${formatNumber(best.value)} at epoch ${best.epoch}` : '-'],
     ['time', `${formatDuration(seconds)}, ${left}`],
+    ['cost', formatUsd(usd)],
     [
       'machine',
       machine ? `${machine.target}, ${machine.market === 'spot' ? 'Spot' : 'on-demand'}${interruptions}` : '-',

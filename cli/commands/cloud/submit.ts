@@ -47,10 +47,17 @@ export const submitCommand: CliCommand<Options> = {
       const { submit } = await import('../../../shared/cloud/submit.ts');
       return submit(cloud, { file: file ?? 'tempbalance.yaml', overrides: set, profile, name }, told);
     };
-    const { run, execution } = await start();
+    const { run, execution, started } = await start();
     const short = nameOf(run);
-    print(`run       ${short}\nconsole   ${consoleAddress({ arn: executionArn(cloud, execution) })}\n`);
-    for (const next of ['watch', 'status', 'fetch']) print(`  tempbalance cloud ${next} ${short}`);
+    print(`run       ${short}${started ? '' : '  (was there)'}`);
+    print(`console   ${consoleAddress({ arn: executionArn(cloud, execution) })}\n`);
+    if (!started) print(wasThere);
+    for (const next of ['watch', 'status', 'fetch', ...(started ? [] : ['resume'])]) {
+      print(`  tempbalance cloud ${next} ${short}`);
+    }
     return 0;
   },
 };
+
+const wasThere =
+  'Nothing was started: this run was, before. If it failed or was stopped, resume goes on with it; --name makes another run.\n';

@@ -54,8 +54,8 @@ async function* readJsonLines(path: string, choose: ChooseColumns): AsyncGenerat
       chosen = choose([...first.keys]);
     }
     const { keys, row: firstRow } = first;
-    const missing = chosen.find((name) => !(name in object));
-    const extra = optionalColumns.find((name) => name in object && !keys.has(name));
+    const missing = chosen.find((name) => !Object.hasOwn(object, name));
+    const extra = optionalColumns.find((name) => Object.hasOwn(object, name) && !keys.has(name));
     if (missing !== undefined) yield { row, problem: `has no "${missing}"` };
     else if (extra !== undefined) yield { row, problem: `has "${extra}", which line ${firstRow} has not` };
     else yield { row, values: chosen.map((name) => object[name]) };
@@ -70,6 +70,8 @@ function parseObject(text: string): Record<string, unknown> | string {
     return `is not an object but ${Array.isArray(value) ? 'a list' : JSON.stringify(value).slice(0, 40)}`;
   } catch (error) {
     const number = /[:[,]\s*(-?(?:NaN|Infinity))\s*[,}\]]/.exec(text)?.[1];
-    return number === undefined ? `is not JSON: ${messageOf(error)}` : `is not JSON: ${number} is no JSON value`;
+    // V8 counts lines and columns within the row, which would be taken for those of the file.
+    const what = messageOf(error).replace(/ \(line \d+ column \d+\)$/, '');
+    return number === undefined ? `is not JSON: ${what}` : `is not JSON: ${number} is no JSON value`;
   }
 }

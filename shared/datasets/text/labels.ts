@@ -12,6 +12,8 @@ export interface KnownLabels {
   readonly names: readonly string[];
   /** Whether a number may stand for the place of a name, from 0. */
   readonly byPlace: boolean;
+  /** Whether the names are in the data file itself. */
+  readonly isFromFile?: boolean;
 }
 
 /** Collects the labels of a file's rows, whether they are names or numbers. */

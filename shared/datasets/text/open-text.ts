@@ -20,6 +20,8 @@ interface Gathered {
   readonly data: TextRows;
   readonly present: readonly string[];
   readonly chosen: ColumnNames;
+  /** Labels that were known before the rows were read. */
+  readonly known?: KnownLabels | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -34,10 +36,12 @@ export async function openColumns(
   seed: number,
 ): Promise<TextData> {
   const known = config.labels && { names: config.labels, byPlace: true };
-  const main = await gather(source, { path, setting: 'dataset.path' }, config.columns, known);
+  const choose = (where: string, present: readonly string[]) => chooseColumns(where, present, config.columns);
+  const main = await gather(source, { path, setting: 'dataset.path' }, choose, known);
   const { labelNames } = main.data;
+  const labels = main.known ?? (labelNames && { names: labelNames, byPlace: false });
   return finish(main, config, seed, (file) =>
-    gather(source, file, main.chosen, known ?? (labelNames && { names: labelNames, byPlace: false })),
+    gather(source, file, (where, present) => requireColumns(where, present, main.chosen), labels),
   );
 }
 
@@ -86,12 +90,12 @@ interface NamedFile {
   readonly setting: string;
 }
 
-/** @param columns absent: the file has none, and its rows are texts. */
+/** @param choose absent: the file has no columns, and its rows are texts. */
 async function gather(
   source: TextSource,
   { path, setting }: NamedFile,
-  columns?: ColumnNames,
-  known?: KnownLabels,
+  choose: (where: string, present: readonly string[]) => ColumnNames = () => ({ text: 'text' }),
+  before?: KnownLabels,
 ): Promise<Gathered> {
   await checkIsFilledFile(path, source.wanted, setting);
   const problems = new RowProblems(path, source.unit);
@@ -100,13 +104,15 @@ async function gather(
   const rows: number[] = [];
   let present: readonly string[] = [];
   let chosen: ColumnNames = { text: 'text' };
+  let known = before;
   let labels = new LabelReader(known);
 
   const reading = source.read(path, (all, classNames) => {
     present = all;
-    chosen = chooseColumns(path, all, columns ?? {});
+    chosen = choose(path, all);
     const names = chosen.label === undefined ? undefined : classNames?.(chosen.label);
-    if (!known && names) labels = new LabelReader({ names, byPlace: true });
+    if (names) known = noteClasses(path, names, known);
+    labels = new LabelReader(known);
     return namesIn(chosen);
   });
   let total = 0;
@@ -119,11 +125,11 @@ async function gather(
     const { row, values } = item;
     const [text, second, third] = values;
     const [pair, label] = chosen.textPair === undefined ? [undefined, second] : [second, third];
-    const before = problems.count;
+    const countBefore = problems.count;
     problems.add(row, textProblem(text), false, chosen.text);
     if (chosen.textPair !== undefined) problems.add(row, textProblem(pair), false, chosen.textPair);
     if (chosen.label !== undefined) problems.add(row, labels.add(row, label), false, chosen.label);
-    if (problems.count > before) continue;
+    if (problems.count > countBefore) continue;
     texts.push(text as string);
     if (chosen.textPair !== undefined) pairs.push(pair as string);
     rows.push(row);
@@ -140,15 +146,36 @@ async function gather(
     rows,
     unit: source.unit,
   };
-  return { data, present, chosen, warnings };
+  return { data, present, chosen, known, warnings };
 }
 
 const namesIn = ({ text, textPair, label }: ColumnNames): string[] =>
   [text, textPair, label].filter((name) => name !== undefined);
 
+/** Labels by the names that the file has for them, unless others are given. @throws UserError when another file has others. */
+function noteClasses(path: string, names: readonly string[], known: KnownLabels | undefined): KnownLabels {
+  if (!known) return { names, byPlace: true, isFromFile: true };
+  if (!known.isFromFile || known.names.join('\n') === names.join('\n')) return known;
+  throw new UserError(`names its classes ${names.join(', ')}, and the training data ${known.names.join(', ')}`, {
+    where: path,
+    remedy: 'Set `dataset.labels` if the order of the classes is the same in both.',
+  });
+}
+
+/** The columns of the settings, or those of the usual names. */
 function chooseColumns(path: string, present: readonly string[], columns: ColumnNames): ColumnNames {
-  const required = (key: keyof ColumnNames, name: string) => {
-    if (present.includes(name)) return name;
+  const usual = (name: string) => (present.includes(name) ? name : undefined);
+  return requireColumns(path, present, {
+    text: columns.text ?? 'text',
+    textPair: columns.textPair ?? usual('text_pair'),
+    label: columns.label ?? usual('label'),
+  });
+}
+
+/** @throws UserError when one of the columns is not there, or used twice. */
+function requireColumns(path: string, present: readonly string[], columns: ColumnNames): ColumnNames {
+  for (const [key, name] of Object.entries(columns)) {
+    if (name === undefined || present.includes(name)) continue;
     const listed =
       present.length > 0 ? `It has: ${present.map((column) => JSON.stringify(column)).join(', ')}.` : 'It has none.';
     const guess = didYouMean(name, present);
@@ -158,19 +185,10 @@ function chooseColumns(path: string, present: readonly string[], columns: Column
         .filter(Boolean)
         .join(' '),
     });
-  };
-  const optional = (key: keyof ColumnNames, fallback: string) => {
-    const name = columns[key] ?? (present.includes(fallback) ? fallback : undefined);
-    return name === undefined ? {} : { [key]: required(key, name) };
-  };
-  const chosen: ColumnNames = {
-    text: required('text', columns.text ?? 'text'),
-    ...optional('textPair', 'text_pair'),
-    ...optional('label', 'label'),
-  };
-  const names = namesIn(chosen);
+  }
+  const names = namesIn(columns);
   const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice === undefined) return chosen;
+  if (twice === undefined) return columns;
   throw new UserError(`column "${twice}" is used for two things`, {
     where: 'dataset.columns',
     remedy: 'Name another column for one of them.',

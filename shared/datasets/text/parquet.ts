@@ -3,7 +3,14 @@ import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { type AsyncBuffer, asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  asyncBufferFromFile,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetSchema,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { z } from 'zod';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
@@ -74,19 +81,6 @@ function refuse(path: string, cause: unknown): never {
   });
 }
 
-/** Names of the columns that hold one value in each row. */
-function flatColumns({ schema }: FileMetaData): string[] {
-  const [root, ...elements] = schema;
-  const names: string[] = [];
-  // The schema is a tree, depth first; children of the root are columns.
-  for (let index = 0, left = root?.num_children ?? 0; left > 0; left--) {
-    const { name, num_children: children } = elements[index]!;
-    if (!children) names.push(name);
-    for (let open = 1; open > 0; open--, index++) open += elements[index]!.num_children ?? 0;
-  }
-  return names;
-}
-
 /** Names of the classes that the Hugging Face library has noted for a column of numbers. */
 function classNames({ key_value_metadata: entries }: FileMetaData, column: string): string[] | undefined {
   try {
@@ -100,7 +94,8 @@ function classNames({ key_value_metadata: entries }: FileMetaData, column: strin
 async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<SourceRow> {
   const file = await bufferOf(path);
   const metadata = await metadataOf(path, file);
-  const columns = [...choose(flatColumns(metadata), (column) => classNames(metadata, column))];
+  const present = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const columns = [...choose(present, (column) => classNames(metadata, column))];
   let row = 1;
   let rowStart = 0;
   for (const group of metadata.row_groups) {

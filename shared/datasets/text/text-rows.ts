@@ -1,3 +1,5 @@
+import { UserError } from '../../core/errors.ts';
+
 /** Texts in memory, with what is known of them. Every list has an entry for each row. */
 export interface TextRows {
   readonly kind: 'text';
@@ -25,6 +27,19 @@ export interface TextData {
   readonly columns: readonly string[];
   /** What the user should know of: texts that are in both sides, classes with one row, labels that contradict each other. */
   readonly warnings: readonly string[];
+}
+
+/** @throws UserError when a data set has no labels, with the columns that could hold them. */
+export function requireLabels({ examples, columns }: TextData, path: string): void {
+  if (examples.labels) return;
+  const others = columns.filter((name) => name !== 'text').map((name) => JSON.stringify(name));
+  throw new UserError('has no labels', {
+    where: path,
+    remedy:
+      others.length > 0
+        ? `Name their column under \`dataset.columns.label\`; it has ${others.join(', ')}.`
+        : 'A classifier needs a column with the label of each text.',
+  });
 }
 
 /** The rows at `indices`, in that order. */

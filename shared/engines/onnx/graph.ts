@@ -55,6 +55,7 @@ export class GraphBuilder {
   readonly #nodes: Node[] = [];
   readonly #initializers = new Map<string, Initializer>();
   readonly #known = new Map<string, Value[]>();
+  readonly #squares = new Map<string, Value>();
   readonly #inputs: Value[] = [];
   readonly #largestConstant: number;
   #names = 0;
@@ -118,18 +119,29 @@ export class GraphBuilder {
     const values = outputs.map(({ shape, dtype }) => ({ name: this.#newName(), shape, dtype }));
     this.#nodes.push({ operator, inputs: names, outputs: values.map(({ name }) => name), attributes });
     this.#known.set(key, values);
+    if (operator === 'Mul' && inputs[0] === inputs[1]) this.#squares.set(values[0]!.name, inputs[0]!);
     return values;
+  }
+
+  /** What both inputs of a product are, where it is a square. */
+  squared(value: Value): Value | undefined {
+    return this.#squares.get(value.name);
   }
 
   /** The graph of these outputs, by name; what they don't depend on is dropped. */
   finish(outputs: Readonly<Record<string, Value>>): Graph {
+    const made = new Set(this.#nodes.flatMap((node) => node.outputs));
+    const renamed = new Map<string, string>();
     const results = Object.entries(outputs).map(([name, value]) => {
       const source = this.#written(value).name;
-      this.#nodes.push({ operator: 'Identity', inputs: [source], outputs: [name], attributes: {} });
+      if (made.has(source) && !renamed.has(source)) renamed.set(source, name);
+      else this.#nodes.push({ operator: 'Identity', inputs: [source], outputs: [name], attributes: {} });
       return { name, shape: value.shape, dtype: value.dtype };
     });
     const needed = new Set(results.map(({ name }) => name));
+    const nameOf = (name: string) => renamed.get(name) ?? name;
     const nodes = this.#nodes
+      .map((node) => ({ ...node, inputs: node.inputs.map(nameOf), outputs: node.outputs.map(nameOf) }))
       .toReversed()
       .filter((node) => {
         if (!node.outputs.some((name) => needed.has(name))) return false;

@@ -6,7 +6,7 @@
 import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { withGradient } from './with-gradient.ts';
 
-/** One transformed axis: its length and the frequencies kept of it. */
+/** One transformed axis, or all of space at once: its points and the frequencies kept. */
 interface Stage {
   readonly length: number;
   readonly frequencies: number;
@@ -18,6 +18,9 @@ interface Stage {
 }
 
 export interface FourierPlan {
+  /** Points along each axis. */
+  readonly space: readonly number[];
+  /** Axis by axis, or one for all. */
   readonly stages: readonly Stage[];
 }
 
@@ -60,16 +63,105 @@ function planStage(length: number, frequencies: readonly number[], parts: 1 | 2,
   return { length, frequencies: count, forward, inverse, parts };
 }
 
-/** Plans the transform of fields on `space` points that keeps `modes[i]` frequencies of axis i. */
-export function planFourier(space: readonly number[], modes: readonly number[]): FourierPlan {
-  const stages = space.map((length, axis) => {
-    const half = axis === space.length - 1;
-    return planStage(length, keptFrequencies(length, modes[axis]!, half), axis === 0 ? 1 : 2, half);
-  });
-  return { stages };
+const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
+
+/** A frequency of all axes: the turn that a point adds, in turns, and what it counts for in the inverse. */
+interface Wave {
+  turnsAt(point: readonly number[]): number;
+  readonly weight: number;
 }
 
-const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
+/** Every combination of kept frequencies, in the order of the stages: the first axis changes fastest. */
+function wavesOf(space: readonly number[], kept: readonly (readonly number[])[]): Wave[] {
+  return Array.from({ length: product(kept.map(({ length }) => length)) }, (_, number) => {
+    let rest = number;
+    const frequencies = kept.map((frequenciesOfAxis) => {
+      const frequency = frequenciesOfAxis[rest % frequenciesOfAxis.length]!;
+      rest = Math.floor(rest / frequenciesOfAxis.length);
+      return frequency;
+    });
+    return {
+      turnsAt: (point) =>
+        point.reduce((sum, place, axis) => sum + ((frequencies[axis]! * place) % space[axis]!) / space[axis]!, 0),
+      weight: product(
+        frequencies.map((frequency, axis) => inverseWeight(space[axis]!, frequency, axis === space.length - 1)),
+      ),
+    };
+  });
+}
+
+/** All axes in one product. */
+function planDirect(space: readonly number[], kept: readonly (readonly number[])[]): Stage {
+  const waves = wavesOf(space, kept);
+  const [points, frequencies] = [product(space), waves.length];
+  const forward = new Float32Array(2 * frequencies * points);
+  const inverse = new Float32Array(points * 2 * frequencies);
+  for (let index = 0; index < points; index++) {
+    const point = space.map((size, axis) => Math.floor(index / product(space.slice(axis + 1))) % size);
+    for (const [k, { turnsAt, weight }] of waves.entries()) {
+      const angle = 2 * Math.PI * turnsAt(point);
+      for (const [row, value] of [
+        [k, Math.cos(angle)],
+        [frequencies + k, -Math.sin(angle)],
+      ] as const) {
+        forward[row * points + index] = value;
+        inverse[index * 2 * frequencies + row] = value * weight;
+      }
+    }
+  }
+  return { length: points, frequencies, forward, inverse, parts: 1 };
+}
+
+/** How a transform is computed: axis by axis, or in one product. */
+export type FourierWay = 'staged' | 'direct';
+
+/** Operations that take as long as moving a number in memory. Measured: with it both ways take as long where they cost as much. */
+const operationsPerMove = 20;
+
+/** The largest matrix of a direct product, in numbers: four of them are kept. */
+const largestDirect = 2 ** 18;
+
+/** The cost of a transform for each channel of a sample, in operations: those of its products, and moving what lies between. */
+function costsOf(space: readonly number[], kept: readonly number[]): Record<FourierWay, number> {
+  const products = space.map((length, axis) => {
+    const [done, toCome] = [product(kept.slice(0, axis)), product(space.slice(axis + 1))];
+    const parts = axis === 0 ? 1 : 2;
+    return {
+      operations: 2 * (2 * kept[axis]!) * (parts * length) * done * toCome,
+      result: 2 * kept[axis]! * done * toCome,
+    };
+  });
+  const operations = products.reduce((sum, each) => sum + each.operations, 0);
+  // Between two products, axes change places: written, read, written, and read.
+  const moves = products.slice(0, -1).reduce((sum, { result }) => sum + 4 * result, 0);
+  const entries = 2 * product(kept) * product(space);
+  return {
+    staged: operations + operationsPerMove * moves,
+    direct: entries > largestDirect ? Number.POSITIVE_INFINITY : 2 * entries,
+  };
+}
+
+/** The cheaper way for fields on `space` points. */
+export function cheaperWay(space: readonly number[], modes: readonly number[]): FourierWay {
+  const { staged, direct } = costsOf(
+    space,
+    space.map((length, axis) => keptFrequencies(length, modes[axis]!, axis === space.length - 1).length),
+  );
+  return space.length > 1 && direct < staged ? 'direct' : 'staged';
+}
+
+/** Plans the transform of fields on `space` points that keeps `modes[i]` frequencies of axis i. */
+export function planFourier(
+  space: readonly number[],
+  modes: readonly number[],
+  way: FourierWay = cheaperWay(space, modes),
+): FourierPlan {
+  const isHalf = (axis: number) => axis === space.length - 1;
+  const kept = space.map((length, axis) => keptFrequencies(length, modes[axis]!, isHalf(axis)));
+  if (way === 'direct') return { space, stages: [planDirect(space, kept)] };
+  const stages = space.map((length, axis) => planStage(length, kept[axis]!, axis === 0 ? 1 : 2, isHalf(axis)));
+  return { space, stages };
+}
 
 /** One matrix per space axis, on the engine. */
 type Matrices = readonly Tensor[];
@@ -130,7 +222,7 @@ function toSpace(tf: TensorLibrary, plan: FourierPlan, matrices: Matrices, spect
     state = tf.matMul(matrices[axis]!, tf.reshape(state, [2 * stage.frequencies, done * rest]));
     if (axis > 0) state = tf.transpose(tf.reshape(state, [2, stage.length, done, rest]), [0, 2, 1, 3]);
   }
-  return tf.reshape(state, [...plan.stages.map(({ length }) => length), batch, channels]);
+  return tf.reshape(state, [...plan.space, batch, channels]);
 }
 
 /**

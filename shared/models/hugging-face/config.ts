@@ -2,24 +2,34 @@ import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { readJsonFile } from '../../core/json-file.ts';
 import type { LanguageModel, LanguageTask, WeightNames } from '../language/model.ts';
-import { languageFamily } from '../language/registry.ts';
+import { kindOfClass, languageFamily } from '../language/registry.ts';
 
 /** What every `config.json` has, as far as it is read; a family reads more. */
-const configSchema = z.looseObject({
-  model_type: z.string(),
+const fileSchema = z.looseObject({
+  model_type: z.string().optional(),
   architectures: z.array(z.string()).nullish(),
   id2label: z.record(z.string(), z.string()).nullish(),
   num_labels: z.int().positive().nullish(),
 });
 
 /** A configuration as it stands in the file. */
-export type HuggingFaceConfig = z.infer<typeof configSchema>;
+export type HuggingFaceConfig = z.infer<typeof fileSchema> & { readonly model_type: string };
 
 export const configFile = 'config.json';
 
-/** @throws UserError when the file is missing or names no kind of model. */
-export function readConfig(path: string): Promise<HuggingFaceConfig> {
-  return readJsonFile(path, configSchema, 'the configuration of a model with its model_type');
+/**
+ * A configuration; one of old that names only the class of its model gets the kind.
+ * @throws UserError when the file is missing or names no kind of model.
+ */
+export async function readConfig(path: string): Promise<HuggingFaceConfig> {
+  const config = await readJsonFile(path, fileSchema, 'the configuration of a model');
+  const kinds = (config.architectures ?? []).map(kindOfClass);
+  const kind = config.model_type ?? kinds.find((each) => each !== undefined);
+  if (kind !== undefined) return { ...config, model_type: kind };
+  throw new UserError('does not say what kind of model it describes: model_type', {
+    where: path,
+    remedy: 'Take the config.json that belongs to the weights, or add its model_type, e.g. bert.',
+  });
 }
 
 /** Labels in the order of their numbers; two without names where the configuration says nothing, as in `transformers`. */

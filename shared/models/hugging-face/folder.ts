@@ -55,11 +55,16 @@ export async function readHuggingFace(
   const configured = modelOf(config, options.task, labels, join(folder, configFile));
   const { model, names } = configured;
   const store = await openTensors(folder);
-  const weights = await readHuggingFaceWeights(store, model, names, () => model.initialise(options.random));
+  const weights = await readHuggingFaceWeights(store, model, names, options.random);
+  return { ...configured, ...weights, config, labels, others: await readOtherFiles(folder) };
+}
+
+/** Tokenizer files and the like of a folder, by name: they go with a model wherever it goes. */
+export async function readOtherFiles(folder: string): Promise<Map<string, Uint8Array>> {
   const present = new Set(await readdir(folder));
   const others = new Map<string, Uint8Array>();
   for (const name of otherFiles) if (present.has(name)) others.set(name, await readFile(join(folder, name)));
-  return { ...configured, ...weights, config, labels, others };
+  return others;
 }
 
 /** The files of a folder that `transformers` loads, by name. */

@@ -1,4 +1,5 @@
 import { matchesName } from '../../core/name-pattern.ts';
+import type { Random } from '../../core/random.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensor, HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
@@ -54,14 +55,14 @@ export interface LoadedWeights {
 
 /**
  * The values of a model's parameters from a checkpoint of Hugging Face's. A head that it has nothing of is fresh.
- * @param drawn the fresh values, asked for where they are needed
+ * @param random draws it
  * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite
  */
 export async function readHuggingFaceWeights(
   store: TensorStore,
   model: LanguageModel,
   names: WeightNames,
-  drawn: () => HostTensors,
+  random: Random,
 ): Promise<LoadedWeights> {
   const file = renamed(store, model.parameters, names);
   const fresh = absentHeads(model.parameters, new Set(file.names()), names.prefix);
@@ -70,7 +71,7 @@ export async function readHuggingFaceWeights(
     model.parameters.filter(({ name }) => !fresh.has(name)),
     'Check that config.json and the weights belong together, and that task and labels are the ones you mean.',
   );
-  const values = fresh.size > 0 ? drawn() : read;
-  const tensorOf = (name: string): HostTensor => (fresh.has(name) ? values : read).get(name)!;
+  const drawn = model.initialise(random, fresh);
+  const tensorOf = (name: string): HostTensor => (read.get(name) ?? drawn.get(name))!;
   return { parameters: new Map(model.parameters.map(({ name }) => [name, tensorOf(name)])), fresh: [...fresh] };
 }

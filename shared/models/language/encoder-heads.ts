@@ -1,7 +1,7 @@
 import { type ActivationName, activations } from '../blocks/activations.ts';
 import { firstTokens, type Head } from './encoder.ts';
 import { biasModule, denseModule, norm } from './modules.ts';
-import { scoreWords, site } from './pass.ts';
+import { perToken, scoreByTable, site } from './pass.ts';
 
 interface ClassifierOptions {
   readonly hiddenSize: number;
@@ -64,7 +64,8 @@ export function maskedWords(options: MaskedWordsOptions): Head {
     sites: () => [],
     apply(pass, hidden) {
       const active = activations[options.activation](pass.tf, pass.dense(hidden, options.dense));
-      return scoreWords(pass, pass.layerNorm(active, options.norm, options.epsilon), `${words}.weight`, bias);
+      const normal = pass.layerNorm(active, options.norm, options.epsilon);
+      return perToken(pass, scoreByTable(pass, normal, words, bias));
     },
   };
 }

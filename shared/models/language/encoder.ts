@@ -187,7 +187,7 @@ export function buildEncoder(
     vocabulary: sizes.vocabulary,
     maxTokens: sizes.positionsAfterPadding ? sizes.positions - sizes.padding - 1 : sizes.positions,
     padding: sizes.padding,
-    initialise: (random) => initialValues(modules, sizes.deviation, random),
+    initialise: (random, names) => initialValues(modules, sizes.deviation, random, names),
     dropoutSites: (batch, tokens) => [...sitesOf(names, sizes, batch, tokens), ...head.sites(batch)],
     forward(tf, parameters, given, dropout, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);

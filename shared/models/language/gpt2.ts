@@ -14,7 +14,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, scoreWords, site } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, perToken, scoreByTable, site } from './pass.ts';
 
 const rate = z.number().min(0).lt(1);
 const configSchema = z.looseObject({
@@ -98,7 +98,7 @@ export const gpt2 = {
       vocabulary: config.vocab_size,
       maxTokens: config.n_positions,
       padding: config.pad_token_id ?? undefined,
-      initialise: (random) => initialValues(modules, config.initializer_range, random),
+      initialise: (random, names) => initialValues(modules, config.initializer_range, random, names),
       dropoutSites: (batch, tokens) => {
         const rows = [batch * tokens, size];
         return [
@@ -120,7 +120,7 @@ export const gpt2 = {
         let hidden = dropout(tf.reshape(embedded, [-1, size]), words);
         for (let number = 0; number < blocks; number++) hidden = block(pass, config, number, hidden, mask);
         const last = pass.layerNorm(hidden, 'transformer.ln_f', epsilon);
-        return scoreWords(pass, last, `${config.tie_word_embeddings ? words : head}.weight`);
+        return perToken(pass, config.tie_word_embeddings ? scoreByTable(pass, last, words) : pass.dense(last, head));
       },
     };
   },

@@ -16,7 +16,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, scoreWords, site } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, perToken, scoreByTable, site } from './pass.ts';
 
 const positive = z.number().positive();
 const ropeSchema = z.looseObject({
@@ -180,7 +180,7 @@ export const llama = {
       vocabulary: config.vocab_size,
       maxTokens: longest(config),
       padding: sizes.padding,
-      initialise: (random) => initialValues(modules, config.initializer_range, random),
+      initialise: (random, names) => initialValues(modules, config.initializer_range, random, names),
       dropoutSites: (batch, tokens) =>
         Array.from({ length: blocks }, (_, number) =>
           site(inBlock(number, 'self_attn'), [batch, heads, tokens, tokens], config.attention_dropout),
@@ -195,7 +195,7 @@ export const llama = {
         let hidden = lookUp(tf, pass.parameter(`${words}.weight`), ids, sizes.padding);
         for (let number = 0; number < blocks; number++) hidden = block(pass, config, sizes, number, hidden, shared);
         const last = pass.rmsNorm(hidden, 'model.norm', config.rms_norm_eps);
-        return scoreWords(pass, last, `${config.tie_word_embeddings ? words : head}.weight`);
+        return perToken(pass, config.tie_word_embeddings ? scoreByTable(pass, last, words) : pass.dense(last, head));
       },
     };
   },

@@ -49,8 +49,11 @@ export interface LanguageModel {
   readonly maxTokens: number;
   /** The number that stands for padding, where the configuration names one. */
   readonly padding: number | undefined;
-  /** Seeded values of every parameter, frozen ones included, as `transformers` draws them for a model without weights. */
-  initialise(random: Random): HostTensors;
+  /**
+   * Seeded values of every parameter, frozen ones included, as `transformers` draws them for a model without weights.
+   * @param names those that are wanted; absent: all
+   */
+  initialise(random: Random, names?: ReadonlySet<string>): HostTensors;
   /** Everywhere that elements are dropped in training on `batch` texts of `tokens` tokens. */
   dropoutSites(batch: number, tokens: number): readonly DropoutSite[];
   /**

@@ -106,27 +106,38 @@ export function parametersOf(modules: readonly Module[]): ParameterSpec[] {
   });
 }
 
+/** Fresh values of one of a module's parameters. */
+function drawn(module: Module, { name, shape, decay }: ParameterSpec, deviation: number, random: Random): Float32Array {
+  const length = elementCount(shape);
+  if (!decay) return new Float32Array(length).fill(module.kind === 'norm' && name.endsWith('.weight') ? 1 : 0);
+  if (module.kind === 'embedding' && module.values) return module.values();
+  const spread = module.kind === 'dense' ? (module.deviation ?? deviation) : deviation;
+  const data = Float32Array.from({ length }, () => spread * random.normal());
+  if (module.kind === 'embedding' && module.padding !== undefined) {
+    data.fill(0, module.padding * module.size, (module.padding + 1) * module.size);
+  }
+  return data;
+}
+
 /**
  * Fresh values as Hugging Face's `transformers` draws them: tables and matrices normal, biases 0, norms 1, rows of padding 0.
  * @param deviation the configuration's `initializer_range`
+ * @param names the parameters that are wanted; absent: all
  */
-export function initialValues(modules: readonly Module[], deviation: number, random: Random): Map<string, HostTensor> {
+export function initialValues(
+  modules: readonly Module[],
+  deviation: number,
+  random: Random,
+  names?: ReadonlySet<string>,
+): Map<string, HostTensor> {
   return new Map(
     modules.flatMap((module) =>
-      parametersOf([module]).map(({ name, shape, decay }): [string, HostTensor] => {
-        const length = elementCount(shape);
-        if (!decay) {
-          const isScale = module.kind === 'norm' && name.endsWith('.weight');
-          return [name, { shape, data: new Float32Array(length).fill(isScale ? 1 : 0) }];
-        }
-        if (module.kind === 'embedding' && module.values) return [name, { shape, data: module.values() }];
-        const spread = module.kind === 'dense' ? (module.deviation ?? deviation) : deviation;
-        const data = Float32Array.from({ length }, () => spread * random.normal());
-        if (module.kind === 'embedding' && module.padding !== undefined) {
-          data.fill(0, module.padding * module.size, (module.padding + 1) * module.size);
-        }
-        return [name, { shape, data }];
-      }),
+      parametersOf([module])
+        .filter(({ name }) => names?.has(name) ?? true)
+        .map((spec): [string, HostTensor] => [
+          spec.name,
+          { shape: spec.shape, data: drawn(module, spec, deviation, random) },
+        ]),
     ),
   );
 }

@@ -57,9 +57,12 @@ export function flatNumbers(tf: TensorLibrary, numbers: Tensor): Tensor {
   return tf.reshape(tf.cast(numbers, 'int32'), [-1]);
 }
 
-/** Scores of every word of the vocabulary by the table of tokens, `[batch, tokens, vocabulary]`. */
-export function scoreWords(pass: Pass, hidden: Tensor, table: string, bias?: string): Tensor {
-  const { tf, batch, tokens, parameter } = pass;
-  const scores = dense(tf, hidden, parameter(table), bias === undefined ? undefined : parameter(bias));
-  return tf.reshape(scores, [batch, tokens, -1]);
+/** Scores of every word of the vocabulary by the table of tokens, `[batch * tokens, vocabulary]`. */
+export function scoreByTable({ tf, parameter }: Pass, hidden: Tensor, words: string, bias?: string): Tensor {
+  return dense(tf, hidden, parameter(`${words}.weight`), bias === undefined ? undefined : parameter(bias));
+}
+
+/** `[batch * tokens, size]` to `[batch, tokens, size]`. */
+export function perToken({ tf, batch, tokens }: Pass, rows: Tensor): Tensor {
+  return tf.reshape(rows, [batch, tokens, -1]);
 }

@@ -16,6 +16,12 @@ function kindsWith(task: LanguageTask): string {
   return families.flatMap(({ kinds }) => Object.keys(kinds)).join(', ');
 }
 
+/** The kind of model that a class in `transformers` is of, e.g. `bert` for BertForMaskedLM; undefined where none is. */
+export function kindOfClass(name: string): string | undefined {
+  const kinds = languageFamilies.flatMap((family) => Object.entries(family.kinds));
+  return kinds.find(([, prefix]) => /^(For|LM|Model)/.test(name.slice(prefix.length)) && name.startsWith(prefix))?.[0];
+}
+
 /**
  * The family of a kind of model that Hugging Face names so, and the class that it has for the task.
  * @param where for messages

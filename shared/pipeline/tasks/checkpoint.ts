@@ -16,6 +16,7 @@ import { epochEvent } from '../epoch-event.ts';
 import { isOwn, isTakenOver, leave } from '../execution.ts';
 import { handedOverWhenFull } from '../history.ts';
 import type { PipelineState } from '../messages.ts';
+import { withOpenUsd } from '../metering.ts';
 import {
   epochMetricsSchema,
   files,
@@ -55,14 +56,15 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
   const { epochs } = config.training;
   const { convergence, budget } = config;
   const { price } = state.compute;
-  const decision = decide(progress, metricValue(measured, config, run), { epochs, convergence, budget, price });
+  const spent = await withOpenUsd(ctx, run, progress);
+  const decision = decide(spent, metricValue(measured, config, run), { epochs, convergence, budget, price });
   return {
     ...state,
     epoch: epoch + 1,
     attempt: '',
     files: {},
     decision: handedOverWhenFull(decision, state.events, ctx.historyEvents),
-    compute: { ...state.compute, attemptSeconds: attemptSeconds(progress, budget, price) },
+    compute: { ...state.compute, attemptSeconds: attemptSeconds(spent, budget, price) },
     job: { ...state.job, try: 0, failures: 0 },
   };
 }

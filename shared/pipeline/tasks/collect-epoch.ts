@@ -2,7 +2,7 @@ import type { Manifest } from '../../checkpoints/manifest.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
 import { messageOf, RunError, UserError } from '../../core/errors.ts';
 import { type JobFailure, triesAfter } from '../../decisions/compute.ts';
-import { paysForJob } from '../../decisions/spending.ts';
+import { paysForJob, secondsLeft } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
 import { computeState, sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
@@ -33,7 +33,7 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   if (failure.kind === 'timeout' && isBudgetCap(state.compute.attemptSeconds)) return outOfBudget(ctx, state, failure);
   const head = await readLastCommit(ctx.store, state.run);
   if (isTakenOver(head, state)) return leave(ctx, state);
-  const kind = failure.kind === 'timeout' ? 'passing' : failure.kind;
+  const kind = failure.kind === 'timeout' ? 'hang' : failure.kind;
   if (!head || head.epoch < state.epoch) return tryAgain(ctx, state, failure, kind);
   const again = await tryAgain(ctx, afterCommits(state, head), failure, kind);
   return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents) };
@@ -79,7 +79,9 @@ async function tryAgain(
   const config = await readConfig(ctx.store, run);
   const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), ctx.now());
   const spent = await spentSoFar(ctx, run, lost);
-  if (!paysForJob(spent, config.budget, compute.price)) return outOfBudget(ctx, state, classified);
+  const { budget } = config;
+  const isUsedUp = secondsLeft(spent, budget, compute.price) <= 0 || !paysForJob(spent, budget, compute.price);
+  if (isUsedUp) return outOfBudget(ctx, state, classified);
   const { market, interruptions, failures } = tries;
   const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });

@@ -34,7 +34,8 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const page = renderReport({ title: report.name, madeAt: at, runs: [report] });
   await store.put(runKeys.report(run), text(page));
   await pruneResults(store, run, state.epoch);
-  ctx.emit({ type: 'finished', run, outcome, reason });
+  const usd = report.cost?.usd;
+  ctx.emit({ type: 'finished', run, outcome, reason, ...(usd === undefined ? {} : { usd }) });
   return state;
 }
 

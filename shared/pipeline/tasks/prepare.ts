@@ -1,12 +1,12 @@
 import { type Damage, recover } from '../../checkpoints/commit.ts';
-import { encodeJson, readJson } from '../../checkpoints/json.ts';
+import { decodeJson, encodeJson } from '../../checkpoints/json.ts';
 import type { Manifest } from '../../checkpoints/manifest.ts';
 import { prune } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
-import { UserError } from '../../core/errors.ts';
-import { fingerprintFile } from '../../datasets/fingerprint.ts';
+import { TransientError, UserError } from '../../core/errors.ts';
+import { type Fingerprint, fingerprintFile } from '../../datasets/fingerprint.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import { type Decision, decide } from '../../decisions/decide.ts';
 import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.ts';
@@ -30,16 +30,21 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const { config } = await readRequest(ctx.store, run);
   refuseUnpriced(ctx, config);
   const startedAt = ctx.now().toISOString();
-  const before = await readJson(ctx.store, runKeys.record(run), runRecordSchema);
+  const stored = await ctx.store.get(runKeys.record(run));
+  const before = stored && decodeJson(runKeys.record(run), stored.bytes, runRecordSchema);
   if (before) refuseFixedChanges(before.config, config);
-  const dataset = await fingerprintFile(await ctx.localPath(config.dataset.path));
-  if (before && before.dataset.sha256 !== dataset.sha256) {
+  const dataset = await fingerprints(ctx, config.dataset);
+  if (
+    before &&
+    (before.dataset.sha256 !== dataset.sha256 || before.dataset.validation?.sha256 !== dataset.validation?.sha256)
+  ) {
     throw new UserError('the data set is not the one that the run began with', {
       where: config.dataset.path,
       remedy: 'Put the old file back, or start a new run for the new data.',
     });
   }
   const plan = await ctx.planWorkload(config);
+  for (const message of plan.warnings ?? []) ctx.emit({ type: 'warning', message });
   const { manifest, damage } = await recover(ctx.store, run);
   if (!manifest) await plan.initial();
   const place = await firstPlace(ctx, config, plan);
@@ -61,13 +66,15 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     config,
     seed: config.training.seed,
     dataset: { path: config.dataset.path, ...dataset, ...plan.data },
+    ...(plan.model ? { model: plan.model as RunRecord['model'] } : {}),
     versions,
     history: [
       ...(before?.history ?? []),
       ...[...history.notes, history.begun].map((what) => ({ at: startedAt, what })),
     ],
   };
-  await ctx.store.put(runKeys.record(run), encodeJson(record));
+  for (const [name, bytes] of plan.files ?? []) await ctx.store.put(runKeys.model(run, name), bytes);
+  await writeRecord(ctx, run, record, stored?.etag);
   await ctx.store.delete(runKeys.outcome(run));
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs });
   return {
@@ -86,6 +93,25 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     job: { name: jobName(run), try: 0, failures: 0 },
     events: eventsOfStart(),
   };
+}
+
+/** What identifies the data, and a validation file of its own. */
+async function fingerprints(
+  ctx: TaskContext,
+  dataset: RunConfig['dataset'],
+): Promise<Fingerprint & { validation?: Fingerprint }> {
+  const of = async (path: string) => fingerprintFile(await ctx.localPath(path));
+  const validationPath = 'validationPath' in dataset ? dataset.validationPath : undefined;
+  return { ...(await of(dataset.path)), ...(validationPath ? { validation: await of(validationPath) } : {}) };
+}
+
+/** @throws TransientError when another execution has written it since it was read: what that one noted must not be lost. */
+async function writeRecord({ store }: TaskContext, run: string, record: RunRecord, etag: string | undefined) {
+  const key = runKeys.record(run);
+  const bytes = encodeJson(record);
+  const written = etag === undefined ? store.putIfAbsent(key, bytes) : store.putIfMatch(key, bytes, etag);
+  if ((await written) !== undefined) return;
+  throw new TransientError('another execution of the run was writing it', { where: `${store.label}/${key}` });
 }
 
 /** @throws UserError when dollars are to be counted by a price that is not known. */

@@ -23,12 +23,13 @@ export async function recordFailure(
   const outcome = isTaken ? 'running' : 'failed';
   const before = await readJson(ctx.store, runKeys.outcome(run), outcomeSchema).catch(() => undefined);
   const mayNote = before ? before.outcome === 'failed' : await isOurs(ctx, failure);
-  if (!isTaken && mayNote) {
+  if (isTaken) ctx.emit({ type: 'finished', run, outcome, reason });
+  else if (mayNote) {
     const at = ctx.now().toISOString();
     const record: OutcomeRecord = { outcome, reason, at, error: { name: error.Error, message: reason } };
     await ctx.store.put(runKeys.outcome(run), encodeJson(record));
-  }
-  ctx.emit({ type: 'finished', run, outcome, reason });
+    ctx.emit({ type: 'finished', run, outcome, reason });
+  } else ctx.emit({ type: 'refused', run, reason });
   return { run, decision: { next: isTaken ? 'leave' : 'finalise', outcome, reason } };
 }
 

@@ -1,3 +1,4 @@
+import { directionOf, type MetricName, metricNames } from '../../training/metrics/names.ts';
 import { curvePlot } from '../curves.ts';
 import { figure } from '../figure.ts';
 import { html } from '../html.ts';
@@ -5,6 +6,10 @@ import { legend } from '../palette.ts';
 import type { RunReport } from '../report-input.ts';
 import { metricOf } from '../runs.ts';
 import type { Section } from '../section.ts';
+
+/** Whether a metric is one of distance: a score lies between fixed ends, and may be 0. */
+const isError = (metric: string) =>
+  !(metricNames as readonly string[]).includes(metric) || directionOf(metric as MetricName) === 'lower';
 
 /** One validation metric over epochs as an SVG string, the best epoch ringed; null without any value. */
 export function metricCurve(runs: readonly RunReport[], metric: string, size: 'large' | 'small'): string | null {
@@ -20,7 +25,7 @@ export function metricCurve(runs: readonly RunReport[], metric: string, size: 'l
       axis: metric,
       width: size === 'large' ? 1080 : 530,
       height: size === 'large' ? 340 : 230,
-      logarithmic: true,
+      logarithmic: isError(metric),
     },
   );
 }

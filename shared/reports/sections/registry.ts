@@ -1,6 +1,7 @@
 import type { Section } from '../section.ts';
 import { alphaHeatMapSection } from './alpha-heat-map.ts';
 import { alphaSummarySection } from './alpha-summary.ts';
+import { classesSection } from './classes.ts';
 import { configurationSection } from './configuration.ts';
 import { costSection } from './cost.ts';
 import { esdSection } from './esd.ts';
@@ -18,6 +19,7 @@ export const SECTIONS: readonly Section[] = [
   headlineSection,
   runsTableSection,
   metricsSection,
+  classesSection,
   lossSection,
   alphaSummarySection,
   alphaHeatMapSection,

@@ -45,7 +45,7 @@ export function biasCorrections(
 }
 
 /**
- * Adam's direction m_hat / (sqrt(v_hat) + epsilon) and the moments after `gradient`.
+ * Adam's direction m_hat / (sqrt(v_hat) + epsilon), but for a factor that is a number, and the moments after `gradient`.
  * Source: Kingma and Ba, Adam (ICLR 2015). Shared complex moments: v averages |g|^2.
  */
 export function adamDirection(
@@ -55,14 +55,17 @@ export function adamDirection(
   gradient: Tensor,
   state: NamedTensors,
   corrections: { first: Tensor; second: Tensor },
-): { direction: Tensor; state: NamedTensors } {
+): { direction: Tensor; factor: Tensor; state: NamedTensors } {
   const { beta1, beta2, epsilon } = settings;
   const square = isShared(spec, settings) ? tf.sum(tf.square(gradient), -1, true) : tf.square(gradient);
   const first = tf.add(tf.mul(state[firstMoment(spec.name)]!, beta1), tf.mul(gradient, 1 - beta1));
   const second = tf.add(tf.mul(state[secondMoment(spec.name)]!, beta2), tf.mul(square, 1 - beta2));
-  const deviation = tf.add(tf.sqrt(tf.div(second, corrections.second)), epsilon);
+  // Corrections as factors of numbers, not of tensors: m_hat / (sqrt(v_hat) + epsilon) = (sqrt(c2) / c1) m / (sqrt(v) + sqrt(c2) epsilon).
+  const root = tf.sqrt(corrections.second);
+  const deviation = tf.add(tf.sqrt(second), tf.mul(root, epsilon));
   return {
-    direction: tf.div(tf.div(first, corrections.first), deviation),
+    direction: tf.div(first, deviation),
+    factor: tf.div(root, corrections.first),
     state: { [firstMoment(spec.name)]: first, [secondMoment(spec.name)]: second },
   };
 }

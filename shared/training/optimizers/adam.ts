@@ -26,7 +26,10 @@ export const adam = {
           : gradients[spec.name]!;
         const result = adamDirection(tf, spec, config, decayed, state, corrections);
         Object.assign(moments, result.state);
-        updated[spec.name] = tf.sub(parameter, tf.mul(result.direction, scalars.learningRates[spec.name]!));
+        updated[spec.name] = tf.sub(
+          parameter,
+          tf.mul(result.direction, tf.mul(result.factor, scalars.learningRates[spec.name]!)),
+        );
       }
       return { parameters: updated, state: moments };
     },

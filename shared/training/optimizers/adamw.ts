@@ -27,7 +27,7 @@ export const adamw = {
           : parameter;
         const result = adamDirection(tf, spec, config, gradients[spec.name]!, state, corrections);
         Object.assign(moments, result.state);
-        updated[spec.name] = tf.sub(shrunk, tf.mul(result.direction, rate));
+        updated[spec.name] = tf.sub(shrunk, tf.mul(result.direction, tf.mul(result.factor, rate)));
       }
       return { parameters: updated, state: moments };
     },

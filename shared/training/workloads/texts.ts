@@ -2,7 +2,7 @@ import { UserError } from '../../core/errors.ts';
 import { blocksOf } from '../../datasets/text/blocks.ts';
 import { bucketBatches, bucketsFor } from '../../datasets/text/buckets.ts';
 import { splitText } from '../../datasets/text/stratify.ts';
-import type { TextData, TextRows } from '../../datasets/text/text-rows.ts';
+import { requireLabels, type TextData, type TextRows } from '../../datasets/text/text-rows.ts';
 import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf } from '../../models/hugging-face/config.ts';
@@ -37,6 +37,10 @@ export function planTexts(options: {
   readonly config: HuggingFaceConfig;
   readonly tokenizer: TextTokenizer;
   readonly data: TextData;
+  /** That go with the model wherever it goes. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Of the data, for messages. */
+  readonly path: string;
   readonly training: TrainingConfig;
   readonly initial: (labels: readonly string[]) => Promise<HostTensors>;
 }): StartablePlan {
@@ -44,7 +48,8 @@ export function planTexts(options: {
   const { seed, batchSize, accumulate, clipNorm, epochs } = training;
   const { task } = settings;
   const sides = splitText(data, { validation: training.validation, seed });
-  const labels = task === 'classification' ? classNames(labelledRows(data, settings), config) : [];
+  if (task === 'classification') requireLabels(data, options.path);
+  const labels = task === 'classification' ? classNames(data.examples, config) : [];
   const { model } = modelOf(config, task, labels, settings.folder);
   checkFit(model, tokenizer, settings);
   const read = (rows: TextRows) => tokenized(rows, { tokenizer, settings, labels });
@@ -69,8 +74,9 @@ export function planTexts(options: {
       validationSamples: held.ids.length,
       ...(task === 'classification' ? { labels } : {}),
       lengths,
-      model: config,
     },
+    model: config,
+    files: options.files,
     warnings: [
       ...sides.warnings,
       ...(cut > 0
@@ -112,18 +118,6 @@ export function planTexts(options: {
       }),
   });
   return { ...plan, on };
-}
-
-/** The rows that decide what the labels are. @throws UserError when the data has none. */
-function labelledRows({ examples, columns }: TextData, { task }: LanguageModelConfig): TextRows {
-  if (examples.labels) return examples;
-  throw new UserError('the data has no labels, which a classifier needs', {
-    where: 'dataset.columns.label',
-    remedy:
-      columns.length > 0
-        ? `Name the column of the labels; there are: ${columns.join(', ')}. For text alone set model.task to causal-lm or masked-lm instead of ${task}.`
-        : 'For text alone set model.task to causal-lm or masked-lm.',
-  });
 }
 
 /** @throws UserError when tokenizer and settings don't go with the model. */

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { BrokenInputError } from '../../../shared/core/errors.ts';
 import { jsonl } from '../../../shared/datasets/text/jsonl.ts';
+import { requireLabels } from '../../../shared/datasets/text/text-rows.ts';
 import { fixturePath } from '../../support/fixtures.ts';
 import { refusalOf, scratchFolder } from '../../support/text.ts';
 
@@ -40,10 +41,17 @@ describe('a file of JSON lines', () => {
     expect((await openText(Buffer.concat(parts))).examples.texts).toEqual(['one', 'two']);
   });
 
-  it('needs no labels', async () => {
+  it('needs no labels, unless a model does', async () => {
     const { examples } = await openText(rows({ text: 'one' }, { text: 'two' }));
     expect(examples.labels).toBeUndefined();
     expect(examples.pairs).toBeUndefined();
+
+    const other = await openText(rows({ text: 'one', gold: 1 }));
+    expect(() => requireLabels(other, 'data.jsonl')).toThrow(
+      'data.jsonl: has no labels\n  Name their column under `dataset.columns.label`; it has "gold".',
+    );
+    expect(() => requireLabels({ ...other, columns: ['text'] }, 'data.jsonl')).toThrow('A classifier needs a column');
+    expect(() => requireLabels({ ...other, examples: { ...examples, labels: Int32Array.of(0) } }, '')).not.toThrow();
   });
 
   it('is read across the borders of what is read at a time', async () => {
@@ -112,6 +120,14 @@ describe('labels', () => {
     expect(message).toContain('line 2, "label": is "1", which is none of the labels (neg, pos)');
   });
 
+  it('and pairs of the validation file are left alone where the training file has none', async () => {
+    const path = await file('train.jsonl', rows({ text: 'a' }, { text: 'b' }));
+    const validationPath = await file('valid.jsonl', rows({ text: 'x', label: 'pos', text_pair: 'y' }));
+    const { validation } = await open(path, { validationPath });
+    expect(validation!.labels).toBeUndefined();
+    expect(validation!.pairs).toBeUndefined();
+  });
+
   it('that contradict each other are told', async () => {
     const content = rows({ text: 'good', label: 1 }, { text: 'bad', label: 0 }, { text: 'good', label: 0 });
     expect((await openText(content)).warnings).toEqual([
@@ -144,7 +160,7 @@ describe('bad rows', () => {
       '  line 4, "text": is a list, not text',
       '  line 4, "label": is 0.5, not a whole number: labels are classes',
       '  line 5: is not JSON: NaN is no JSON value',
-      expect.stringMatching(/^ {2}line 6: is not JSON: /),
+      expect.stringMatching(/^ {2}line 6: is not JSON: .* position \d+$/),
       '  line 7: is not an object but a list',
       '  line 8: has no "text"',
       '  line 9, "label": is NaN',

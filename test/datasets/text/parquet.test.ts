@@ -33,7 +33,7 @@ describe('a Parquet file', () => {
         rows: [1, 2, 3, 4, 5, 6],
         unit: 'row',
       });
-      expect(columns).toEqual(['id', 'text', 'text_pair', 'label']);
+      expect(columns).toEqual(['id', 'text', 'text_pair', 'label', 'tokens']);
     },
   );
 
@@ -48,6 +48,16 @@ describe('a Parquet file', () => {
       'bad',
       'good',
     ]);
+  });
+
+  it('names the classes of its validation file alike', async () => {
+    const { validation } = await open(fixture('class-label'), { validationPath: fixture('class-label') });
+    expect([...validation!.labels!]).toEqual([1, 0, 1, 1, 0, 1]);
+    expect(validation!.labelNames).toEqual(['neg', 'pos']);
+    const { message } = await refusalOf(
+      open(fixture('class-label'), { validationPath: fixture('class-label-other-way') }),
+    );
+    expect(message).toContain('names its classes pos, neg, and the training data neg, pos');
   });
 
   it('has bad rows named by number', async () => {
@@ -74,8 +84,9 @@ describe('as Parquet are refused', () => {
   });
 
   it('columns that are not there or hold lists', async () => {
-    const { message } = await refusalOf(open(fixture('snappy'), { columns: { text: 'tokens' } }));
-    expect(message).toContain('has no column "tokens"');
-    expect(message).toContain('It has: "id", "text", "text_pair", "label".');
+    const { message } = await refusalOf(open(fixture('snappy'), { columns: { text: 'texts' } }));
+    expect(message).toContain('has no column "texts"\n  Did you mean "text"? It has: "id", "text", "text_pair"');
+    const lists = await refusalOf(open(fixture('snappy'), { columns: { text: 'tokens' } }));
+    expect(lists.message).toContain('row 1, "tokens": is a list, not text');
   });
 });

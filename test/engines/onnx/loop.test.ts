@@ -49,6 +49,17 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     await loop.close();
   });
 
+  it('gives what it computes under several names, and what it is given, and constants', async () => {
+    const step: Step = (tf, { inputs }) => {
+      const twice = tf.mul(inputs.x!, 2);
+      return { results: { twice, again: twice, more: tf.add(twice, 1), same: inputs.x!, ones: tf.ones([2]) } };
+    };
+    const loop = await engine.loop(step, { fixed: new Map(), carried: new Map() });
+    const found = numbers(await loop.run(x(3, 4)));
+    expect(found).toEqual({ twice: [6, 8], again: [6, 8], more: [7, 9], same: [3, 4], ones: [1, 1] });
+    await loop.close();
+  });
+
   it('leaves host tensors alone, and loops of the same step apart', async () => {
     const [one, two] = [await begin(), await begin()];
     const input = x(1, 2);

@@ -138,6 +138,21 @@ describe('the weights of a folder', () => {
   });
 });
 
+describe('a configuration without the kind of model', () => {
+  const without = (architectures: readonly string[]) =>
+    changed('gpt2-tiny', { config: ({ model_type: _, ...config }) => ({ ...config, architectures }) });
+
+  it('has the kind of its class', async () => {
+    expect((await read(await without(['GPT2LMHeadModel']), 'causal-lm')).config.model_type).toBe('gpt2');
+  });
+
+  it('is refused where its class says nothing', async () => {
+    await expect(read(await without(['Unheard']), 'causal-lm')).rejects.toThrow(
+      /config.json: does not say what kind of model it describes: model_type/,
+    );
+  });
+});
+
 describe('a folder that is not supported', () => {
   it('is refused with the kinds that are', async () => {
     const folder = await changed('bert-tiny', { config: (config) => ({ ...config, model_type: 't5' }) });

@@ -1,6 +1,6 @@
 import { UserError } from '../../../core/errors.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
-import { cast, fromFront, type Recorder, type Recorders, reshape, sliceOf } from './kernel.ts';
+import { cast, fromFront, type Recorder, type Recorders, reshape } from './kernel.ts';
 
 /** For each of the leading axes its own choice, along the axis behind them. */
 function gatherInBatch(graph: GraphBuilder, x: Value, indices: Value, axis: number, batchAxes: number): Value {
@@ -24,7 +24,7 @@ const gather: Recorder = ({ graph, inputs, attributes }) => {
   return graph.node('Gather', [x, indices], { shape, dtype: x.dtype }, { axis });
 };
 
-/** Rows outside `[0, numSegments)` go to one more segment, which is cut off. */
+/** Rows outside `[0, numSegments)` are made 0, and go to the first segment: those that are summed are few beside the segments. */
 const unsortedSegmentSum: Recorder = ({ graph, inputs, attributes }) => {
   const { x, segmentIds } = inputs as { x: Value; segmentIds: Value };
   const segments: number = attributes.numSegments;
@@ -39,13 +39,19 @@ const unsortedSegmentSum: Recorder = ({ graph, inputs, attributes }) => {
     ],
     bool,
   );
-  const ids = cast(graph, graph.node('Where', [inside, segmentIds, bound(segments)], segmentIds), 'int64');
-  const indices = reshape(graph, ids, [...ids.shape, 1]);
-  const target = { shape: [segments + 1, ...row], dtype: x.dtype };
-  const sums = graph.node('ScatterND', [graph.uniform(0, target.shape, x.dtype), indices, x], target, {
-    reduction: 'add',
-  });
-  return sliceOf(graph, sums, [segments, ...row], { axes: [0], starts: [0], ends: [segments], steps: [1] });
+  const counted = graph.node(
+    'Where',
+    [
+      reshape(graph, inside, [...segmentIds.shape, ...row.map(() => 1)]),
+      x,
+      graph.broadcast(graph.uniform(0, [], x.dtype)),
+    ],
+    x,
+  );
+  const ids = cast(graph, graph.node('Where', [inside, segmentIds, bound(0)], segmentIds), 'int64');
+  const target = { shape: [segments, ...row], dtype: x.dtype };
+  const operands = [graph.uniform(0, target.shape, x.dtype), reshape(graph, ids, [...ids.shape, 1]), counted];
+  return graph.node('ScatterND', operands, target, { reduction: 'add' });
 };
 
 /** By comparison with all numbers, so that those outside of the depth are in no place. */

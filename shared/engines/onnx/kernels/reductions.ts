@@ -44,9 +44,14 @@ const cumulative: Recorder = ({ graph, inputs, attributes }) => {
 
 const softmax: Recorder = ({ graph, inputs }) => graph.node('Softmax', [inputs.logits!], inputs.logits!, { axis: -1 });
 
+const sum: Recorder = (call) => {
+  const square = call.graph.squared(call.inputs.x!);
+  return square ? reduce('ReduceSumSquare')({ ...call, inputs: { x: square } }) : reduce('ReduceSum')(call);
+};
+
 /** Kernels that take axes together. */
 export const reductions: Recorders = {
-  Sum: reduce('ReduceSum'),
+  Sum: sum,
   Mean: reduce('ReduceMean'),
   Max: reduce('ReduceMax', 'reductionIndices'),
   Min: reduce('ReduceMin'),

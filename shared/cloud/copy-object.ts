@@ -1,0 +1,50 @@
+/** Copying within a bucket, without the bytes coming here. */
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
+  CreateMultipartUploadCommand,
+  type S3Client,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3';
+import type { S3Location } from '../checkpoints/s3-uri.ts';
+import { mapInFlight } from '../core/in-flight.ts';
+
+/** S3 copies 5 GB at most in one request; the parts are small because functions give up requests that take long. */
+const largestPart = 256 * 1024 * 1024;
+
+const partsAtATime = 8;
+
+/**
+ * Copies an object, or a version of it, to another key: larger ones in parts, after which all are there or nothing is.
+ * @param size in bytes.
+ */
+export async function copyObject(
+  s3: S3Client,
+  { bucket: Bucket, key, versionId }: S3Location,
+  { target: Key, size, partBytes = largestPart }: { target: string; size: number; partBytes?: number },
+): Promise<void> {
+  const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
+  const CopySource = `${Bucket}/${key.split('/').map(encodeURIComponent).join('/')}${version}`;
+  if (size <= partBytes) {
+    await s3.send(new CopyObjectCommand({ Bucket, Key, CopySource, TaggingDirective: 'REPLACE' }));
+    return;
+  }
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const upload = { Bucket, Key, UploadId };
+  try {
+    const starts = Array.from({ length: Math.ceil(size / partBytes) }, (_, part) => part * partBytes);
+    const Parts = await mapInFlight(starts, { count: partsAtATime }, async (start) => {
+      const PartNumber = start / partBytes + 1;
+      const CopySourceRange = `bytes=${start}-${Math.min(start + partBytes, size) - 1}`;
+      const { CopyPartResult } = await s3.send(
+        new UploadPartCopyCommand({ ...upload, PartNumber, CopySource, CopySourceRange }),
+      );
+      return { PartNumber, ETag: CopyPartResult!.ETag };
+    });
+    await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }));
+  } catch (error) {
+    await s3.send(new AbortMultipartUploadCommand(upload)).catch(() => undefined);
+    throw error;
+  }
+}

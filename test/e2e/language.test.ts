@@ -1,0 +1,120 @@
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { randomFor } from '../../shared/core/random.ts';
+import { readHuggingFace } from '../../shared/models/hugging-face/folder.ts';
+import { bufferSource } from '../../shared/tensors/byte-source.ts';
+import { openSafetensors } from '../../shared/tensors/safetensors.ts';
+import { runCli } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { writeBertFolder } from '../support/language-folder.ts';
+import { temporaryFolder } from '../support/small-run.ts';
+
+const data = fixturePath('data', 'topic_keywords.jsonl');
+
+/** A folder with a fresh BERT, a few labelled texts, and a run file about them. */
+async function setUp(
+  model: Record<string, unknown> = {},
+  training: Record<string, unknown> = {},
+  dropout = 0.1,
+): Promise<string> {
+  const folder = await temporaryFolder();
+  const lines = (await readFile(data, 'utf8')).trim().split('\n');
+  await writeBertFolder(
+    join(folder, 'bert'),
+    lines.map((line) => (JSON.parse(line) as { text: string }).text),
+    { dropout },
+  );
+  await copyFile(data, join(folder, 'texts.jsonl'));
+  const run = {
+    model: { family: 'huggingface', folder: 'bert', maxTokens: 16, ...model },
+    dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 90 },
+    training: {
+      epochs: 4,
+      batchSize: 8,
+      learningRate: 0.002,
+      optimizer: { name: 'adamw' },
+      validation: 30,
+      ...training,
+    },
+    balance: { unit: 'block' },
+    output: { name: 'texts' },
+  };
+  await writeFile(join(folder, 'run.yaml'), stringify(run));
+  return folder;
+}
+
+const modelBytes = (folder: string) => readFile(join(folder, 'runs/texts/model/model.safetensors'));
+const metricsOf = async (folder: string, epoch: number) => {
+  const at = join(folder, `runs/texts/epochs/${String(epoch).padStart(4, '0')}`);
+  const { attempt } = JSON.parse(await readFile(join(at, 'manifest.json'), 'utf8')) as { attempt: string };
+  return JSON.parse(await readFile(join(at, attempt, 'metrics.json'), 'utf8'));
+};
+
+it('a classifier learns its labels, and is left as a folder of Hugging Face with its tokenizer', async () => {
+  const folder = await setUp();
+  const { code, stderr } = await runCli(['train', 'run.yaml'], { cwd: folder });
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
+  expect(after.metrics.loss).toBeLessThan(before.metrics.loss);
+  expect(after.classes.classes.map(({ name }: { name: string }) => name)).toEqual(['0', '1', '2']);
+  expect(after.classes.confusion.flat().reduce((sum: number, count: number) => sum + count, 0)).toBe(30);
+
+  const exported = join(folder, 'runs/texts/model');
+  const { model, labels, fresh, others } = await readHuggingFace(exported, {
+    task: 'classification',
+    random: randomFor(1, 'head'),
+  });
+  expect({ labels, fresh }).toEqual({ labels: ['0', '1', '2'], fresh: [] });
+  expect([...others.keys()]).toEqual(['tokenizer.json', 'tokenizer_config.json']);
+  const file = await openSafetensors(bufferSource('model', await modelBytes(folder)));
+  expect(file.names().toSorted()).toEqual(model.parameters.map(({ name }) => name).toSorted());
+});
+
+it('a run that is resumed gives the bits of one that was not', async () => {
+  const [whole, parted] = [await setUp(), await setUp({}, { epochs: 2 })];
+  await runCli(['train', 'run.yaml'], { cwd: whole });
+  await runCli(['train', 'run.yaml'], { cwd: parted });
+  const { code } = await runCli(['resume', 'runs/texts', '--set', 'training.epochs=4'], { cwd: parted });
+  expect(code).toBe(0);
+  expect((await modelBytes(parted)).equals(await modelBytes(whole))).toBe(true);
+});
+
+it.each(['classification', 'masked-lm'])(
+  'batches of %s that are computed in parts take the same steps',
+  async (task) => {
+    const settings = { epochs: 1, optimizer: { name: 'sgd' }, learningRate: 0.1 };
+    const losses = async (task: string, accumulate: number) => {
+      const folder = await setUp({ task }, { ...settings, accumulate, clipNorm: 1 }, 0);
+      const { code } = await runCli(['train', 'run.yaml'], { cwd: folder });
+      expect(code).toBe(0);
+      return (await metricsOf(folder, 1)).losses as number[];
+    };
+    const [whole, inParts] = [await losses(task, 1), await losses(task, 3)];
+    for (const [step, loss] of whole.entries()) expect(inParts[step]).toBeCloseTo(loss, 4);
+  },
+);
+
+it('hidden words are learnt from texts without labels', async () => {
+  const folder = await setUp({ task: 'masked-lm' }, { learningRate: 0.005 });
+  const { code } = await runCli(['train', 'run.yaml'], { cwd: folder });
+  expect(code).toBe(0);
+  const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
+  expect(after.metrics.loss).toBeLessThan(before.metrics.loss);
+  expect(after.metrics.perplexity).toBeCloseTo(Math.exp(after.metrics.loss), 4);
+});
+
+it.each([
+  [['--set', 'dataset.columns.label=topic'], /has no column "topic"/],
+  [['--set', 'dataset.format=pdebench'], /pdebench does not go with model.family huggingface/],
+  [['--set', 'convergence.metric=nRMSE'], /not measured of this model; there are: accuracy/],
+  [['--set', 'model.maxTokens=600'], /takes texts of at most 64 tokens, 600 are asked for/],
+  [['--set', 'model.folder=nowhere'], /nowhere\/config.json: there is no such file/],
+  [['--set', 'model.task=causal-lm'], /"bert" has no head for causal-lm/],
+])('what does not fit is refused: %s', async (given, message) => {
+  const folder = await setUp();
+  const { code, stderr } = await runCli(['validate', 'run.yaml', ...given], { cwd: folder });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
+});
