@@ -66,7 +66,9 @@ export const runFileSchema = z
   })
   .transform((config) => {
     const metric = config.convergence.metric ?? metricsFor(config.model)[0]!;
-    return { ...config, convergence: { ...config.convergence, metric, direction: directionOf(metric) } };
+    // In the same order whether it was given or not: requests are compared as they are written.
+    const { metric: _, direction: __, ...others } = config.convergence;
+    return { ...config, convergence: { metric, direction: directionOf(metric), ...others } };
   });
 
 /** Sections that a word may stand for, and the setting that the word is. */

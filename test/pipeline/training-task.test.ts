@@ -13,7 +13,7 @@ import { outcomeSchema, readMetrics, readProgress, readRunRecord } from '../../s
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { type Environment, environmentOf, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
-import { type FakeBehaviour, fakeModel, fakeWorkload } from '../support/fake-workload.ts';
+import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
 
 let store: ArtifactStore;
 let events: ProgressEvent[];
@@ -120,9 +120,11 @@ describe('the first task', () => {
   });
 
   it('checks weights before anything is begun', async () => {
-    const weights = '/nowhere/weights.safetensors';
-    const config = fakeConfig({ model: { ...fakeModel, weights } });
-    await expect(prepared(contextOf({}), config)).rejects.toThrow(`${weights}: there is no such file`);
+    const initial = () => Promise.reject(new UserError('there is no such file', { where: 'weights.safetensors' }));
+    const planWorkload = async () => ({ ...fakeWorkload(), initial });
+    await expect(prepared(contextOf({ context: { planWorkload } }))).rejects.toThrow(
+      'weights.safetensors: there is no such file',
+    );
     expect(await store.list(run)).toEqual([runKeys.request(run)]);
   });
 
