@@ -26,8 +26,8 @@ export type SamConfig = z.infer<typeof samSchema>;
 export const gradientsPerStep = (sam: SamConfig | undefined): number => (sam ? 2 : 1);
 
 /**
- * Where the loss is largest near the parameters, to first order: w + rho T g / ||sqrt(T) g|| over all parameters together, T = 1, or
- * w^2 if adaptive (|w|^2 of complex ones). Sources: Foret et al., SAM (ICLR 2021); Kwon et al., ASAM (ICML 2021).
+ * Where the loss is largest near the parameters, to first order: w + rho T^2 g / ||T g||, the norm over all of them together; T is
+ * 1, or |w| if adaptive, a complex number's modulus. Sources: Foret et al., SAM (ICLR 2021); Kwon et al., ASAM (ICML 2021).
  */
 function ascended(
   tf: TensorLibrary,
@@ -58,7 +58,7 @@ export function sharpnessAware(
   parameters: NamedTensors,
   sam: SamConfig,
 ): { loss: Scalar; gradients: NamedTensors } {
-  // In a tidy: the first gradients need not outlast the first pass.
+  // Tidied, so that the first gradients' memory is free in the second pass.
   const { loss, worst } = tf.tidy(() => {
     const { loss, gradients } = lossAndGradients(tf, lossOf, parameters);
     return { loss, worst: ascended(tf, specs, parameters, gradients, sam) };
