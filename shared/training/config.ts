@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { validationSizeSchema } from '../datasets/split.ts';
 import { learningRateCurveSchema } from './learning-rate-curves/registry.ts';
 import { optimizerSchema } from './optimizers/registry.ts';
+import { samSchema } from './sam.ts';
 
 /** The run file's `training` section. */
 export const trainingSchema = z
@@ -13,7 +14,7 @@ export const trainingSchema = z
       .positive()
       .default(1)
       .describe(
-        "Parts that a step's samples are computed in, one after the other, where all at once need too much memory: the same step, but for rounding.",
+        "Parts that a step's samples are computed in, one after the other, where all at once need too much memory: the same step, but for rounding; with sam, the gradients of each part decide where its second ones are taken.",
       ),
     clipNorm: z
       .number()
@@ -21,6 +22,7 @@ export const trainingSchema = z
       .optional()
       .describe('Largest norm of the whole gradient: longer ones are shortened to it. Absent: none is.'),
     optimizer: optimizerSchema.prefault({ name: 'adam' }),
+    sam: samSchema.optional(),
     learningRate: z
       .number()
       .positive()
@@ -29,6 +31,12 @@ export const trainingSchema = z
     schedule: learningRateCurveSchema
       .prefault({ name: 'constant' })
       .describe('How the base learning rate changes over the run.'),
+    labelSmoothing: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe('Share of the target that is spread evenly over all labels, or words; of language models alone.'),
     weightDecay: z.number().nonnegative().default(1e-4).describe('The base weight decay, before balancing.'),
     seed: z.int().nonnegative().default(42).describe('Decides the split, the order of batches and fresh weights.'),
     validation: validationSizeSchema.default(0.25),

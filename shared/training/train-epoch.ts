@@ -4,22 +4,20 @@ import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from 
 import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { BatchPart, Problem } from './problem.ts';
-import { gradientSums, joined, parted, scalarNames, trainingSteps } from './training-step.ts';
+import { type GradientSettings, gradientSums, joined, parted, scalarNames, trainingSteps } from './training-step.ts';
 
 export type { ParameterMultipliers } from './applied-rates.ts';
 
 /** In the optimizer's state, besides its own tensors: how many steps were ever taken. */
 const stepCountName = 'step';
 
-export interface EpochRequest {
+export interface EpochRequest extends GradientSettings {
   readonly engine: Engine;
   readonly problem: Problem;
   readonly optimizer: Optimizer;
   readonly parameters: HostTensors;
   /** What the last epoch left; undefined for a fresh optimizer. */
   readonly state: HostTensors | undefined;
-  /** The gradient's largest norm; absent: any. */
-  readonly clipNorm?: number | undefined;
   /** 1 for the first. */
   readonly epoch: number;
   /** Base learning rate at a step, 0 for the first of the run. */
@@ -41,7 +39,7 @@ export interface EpochResult {
   readonly losses: readonly number[];
   /** Of the epoch's first step. */
   readonly baseLearningRate: number;
-  /** Length of the whole gradient, before clipping, over the epoch's steps. */
+  /** Length of the whole gradient that steps are made by, before clipping, over the epoch's steps. */
   readonly gradientNorm: { readonly mean: number; readonly largest: number };
   readonly applied: readonly AppliedRate[];
   /** Set when a loss or a weight stopped being finite: at which step (1-based) of the epoch, and the loss there. */
@@ -74,7 +72,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
  * again. Gives the event loop a turn after every step, and stops at the first loss that is not finite.
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
-  const { problem, optimizer, epoch, baseRate, rates } = request;
+  const { problem, optimizer, clipNorm, sam, epoch, baseRate, rates } = request;
   const { objective, inParts } = problem;
   const batches = problem.batches(epoch);
   const firstStep = (epoch - 1) * problem.stepsPerEpoch;
@@ -86,7 +84,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const norms: number[] = [];
   const ratesByStep: number[][] = [];
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
-  const steps = trainingSteps(objective, optimizer, request.clipNorm);
+  const steps = trainingSteps(objective, optimizer, { clipNorm, sam });
   const sums = inParts ? gradientSums(objective.parameters) : [];
   const loop = await request.engine.loop(steps.update, {
     fixed: problem.fixed,

@@ -4,6 +4,7 @@ import { elementCount, type HostTensors } from '../tensors/tensor.ts';
 import { clipped, globalNorm, lossAndGradients, withShare, zerosLike } from './gradients.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { Objective } from './problem.ts';
+import { type SamConfig, sharpnessAware } from './sam.ts';
 
 /** Names of the scalars that are inputs of a training step, besides those of its objective. */
 export const scalarNames = {
@@ -63,27 +64,42 @@ export interface TrainingSteps {
   readonly update: Step;
 }
 
-const latest = new WeakMap<Optimizer, { objective: Objective; clipNorm: number | undefined; steps: TrainingSteps }>();
+/** Which gradient an optimizer is given. */
+export interface GradientSettings {
+  /** Its largest norm; absent: any. */
+  readonly clipNorm?: number | undefined;
+  /** Absent: that at the parameters. */
+  readonly sam?: SamConfig | undefined;
+}
+
+const latest = new WeakMap<Optimizer, { objective: Objective; settings: string; steps: TrainingSteps }>();
 
 /**
  * Optimizer steps on an objective: forward, gradient, update. The same function objects for the same arguments, so that an
  * engine that compiles steps compiles them once.
- * @param clipNorm the gradient's largest norm; absent: any
  */
-export function trainingSteps(objective: Objective, optimizer: Optimizer, clipNorm?: number): TrainingSteps {
+export function trainingSteps(
+  objective: Objective,
+  optimizer: Optimizer,
+  { clipNorm, sam }: GradientSettings = {},
+): TrainingSteps {
   const before = latest.get(optimizer);
-  if (before?.objective === objective && before.clipNorm === clipNorm) return before.steps;
-  const steps = makeSteps(objective, optimizer, clipNorm);
-  latest.set(optimizer, { objective, clipNorm, steps });
+  const settings = JSON.stringify({ clipNorm, sam });
+  if (before?.objective === objective && before.settings === settings) return before.steps;
+  const steps = makeSteps(objective, optimizer, { clipNorm, sam });
+  latest.set(optimizer, { objective, settings, steps });
   return steps;
 }
 
-function makeSteps(objective: Objective, optimizer: Optimizer, clipNorm: number | undefined): TrainingSteps {
+function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }: GradientSettings): TrainingSteps {
   /** Loss and gradient of this batch; where there are several, its share of the loss, and the sums up to it. */
   const upTo = (tf: TensorLibrary, given: StepTensors) => {
     const { carried, inputs } = given;
     const lossOf = (current: NamedTensors) => objective.loss(tf, current, given);
-    const own = lossAndGradients(tf, lossOf, under(carried, parameterPrefix));
+    const parameters = under(carried, parameterPrefix);
+    const own = sam
+      ? sharpnessAware(tf, lossOf, objective.parameters, parameters, sam)
+      : lossAndGradients(tf, lossOf, parameters);
     const share = inputs[scalarNames.share];
     if (!share) return own;
     const gradients = withShare(tf, under(carried, gradientPrefix), own.gradients, share);

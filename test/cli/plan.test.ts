@@ -33,6 +33,13 @@ describe('plan', () => {
     expect(plan.assumptions.join('\n')).toContain('A step was measured here');
   });
 
+  it('counts a step with SAM as two', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    const operations = async (...set: string[]) =>
+      JSON.parse((await runCli(['plan', file, '--json', ...set])).stdout).stepFlops as number;
+    expect(await operations('--set', 'training.sam.rho=0.05')).toBe(2 * (await operations()));
+  });
+
   it('goes by a price table of the user’s', async () => {
     const folder = await temporaryFolder();
     const file = await writeRunFile(folder);

@@ -144,6 +144,23 @@ describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ..
     }
   });
 
+  it.each([
+    { rho: 0.05, adaptive: false },
+    { rho: 0.5, adaptive: true },
+  ])('has the losses and moments of the plain engine with SAM, adaptive $adaptive', async (sam) => {
+    await openEngine('cpu');
+    const expected = await train(plain, setup, 5, setUp(setup), { sam });
+    await openEngine(engineName);
+    const found = await train(engine, setup, 5, setUp(setup), { sam });
+    for (const [index, loss] of expected.losses.entries()) {
+      expect(Math.abs(found.losses[index]! / loss - 1)).toBeLessThan(5e-6);
+    }
+    const state = new Map(moments(found));
+    for (const [name, { data }] of moments(expected)) {
+      expect(relative(state.get(name)!.data, data), name).toBeLessThan(1e-4);
+    }
+  });
+
   it('gives the same bits twice, with what is compiled and without', async () => {
     await openEngine(engineName);
     const from = setUp(setup);
@@ -164,16 +181,22 @@ describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ..
       expect(relative(state.get(name)!.data, data), name).toBeLessThan(1e-4);
   });
 
-  it('gives the same bits with gradients summed up and clipped, also when it goes on from an epoch', async () => {
-    await openEngine(engineName);
-    const changes = { batchSize: 3, accumulate: 2, clipNorm: 0.1 };
-    const through = await train(engine, setup, 4, setUp(setup), changes);
-    expect(await train(engine, setup, 4, setUp(setup), changes)).toEqual(through);
-    const first = await train(engine, setup, 2, setUp(setup), changes);
-    const { parameters, losses } = await trainOneMore(engine, setup, first, changes);
-    expect([...first.losses, ...losses]).toEqual(through.losses);
-    expect(parameters).toEqual(through.parameters);
-  });
+  it.each([
+    ['', undefined],
+    [', with SAM', { rho: 0.05, adaptive: false }],
+  ])(
+    'gives the same bits with gradients summed up and clipped%s, also when it goes on from an epoch',
+    async (_, sam) => {
+      await openEngine(engineName);
+      const changes = { batchSize: 3, accumulate: 2, clipNorm: 0.1, sam };
+      const through = await train(engine, setup, 4, setUp(setup), changes);
+      expect(await train(engine, setup, 4, setUp(setup), changes)).toEqual(through);
+      const first = await train(engine, setup, 2, setUp(setup), changes);
+      const { parameters, losses } = await trainOneMore(engine, setup, first, changes);
+      expect([...first.losses, ...losses]).toEqual(through.losses);
+      expect(parameters).toEqual(through.parameters);
+    },
+  );
 
   it('shortens gradients that are longer than clipNorm, and leaves others alone', async () => {
     await openEngine(engineName);

@@ -7,9 +7,11 @@ export const ignoredLabel = -100;
 
 /**
  * Mean cross entropy of logits `[rows, classes]` with int32 labels `[rows]`, over the rows whose label is counted; 0 where
- * none is. Its gradient is softmax(logits) less 1 at the label.
+ * none is. Its gradient is softmax(logits) less what is wanted: 1 at the label.
+ * @param smoothing the share of what is wanted that all classes have evenly, in [0, 1]. Source: torch.nn.CrossEntropyLoss,
+ * `label_smoothing`
  */
-export function crossEntropy(tf: TensorLibrary, logits: Tensor, labels: Tensor): Tensor {
+export function crossEntropy(tf: TensorLibrary, logits: Tensor, labels: Tensor, smoothing = 0): Tensor {
   const classes = logits.shape[1]!;
   const entropy = withGradient(
     tf,
@@ -19,15 +21,16 @@ export function crossEntropy(tf: TensorLibrary, logits: Tensor, labels: Tensor):
       const sums = tf.sum(exponentials, 1, true);
       const chosen = tf.equal(tf.reshape(labels, [-1, 1]), numbersBelow(tf, classes));
       const isLabel = tf.cast(chosen, 'float32');
-      const losses = tf.sub(tf.log(sums), tf.sum(tf.mul(shifted, isLabel), 1, true));
+      const wanted = smoothing === 0 ? isLabel : tf.add(tf.mul(isLabel, 1 - smoothing), smoothing / classes);
+      const losses = tf.sub(tf.log(sums), tf.sum(tf.mul(shifted, wanted), 1, true));
       const isCounted = tf.sub(1, isNumber(tf, labels, ignoredLabel));
       const counted = tf.div(isCounted, tf.maximum(tf.sum(isCounted), 1));
       const weights = tf.reshape(counted, [-1, 1]);
-      return { value: tf.sum(tf.mul(losses, weights)), keep: [exponentials, sums, isLabel, weights] };
+      return { value: tf.sum(tf.mul(losses, weights)), keep: [exponentials, sums, wanted, weights] };
     },
-    (dy, [exponentials, sums, isLabel, weights]) => {
+    (dy, [exponentials, sums, wanted, weights]) => {
       const scale = tf.mul(weights!, dy);
-      return tf.sub(tf.mul(exponentials!, tf.div(scale, sums!)), tf.mul(isLabel!, scale));
+      return tf.sub(tf.mul(exponentials!, tf.div(scale, sums!)), tf.mul(wanted!, scale));
     },
   );
   return entropy(logits);

@@ -14,6 +14,7 @@ export interface LabelledBatch extends TokenBatch {
 /**
  * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token.
  * @param parameters trained and frozen ones
+ * @param labelSmoothing as `crossEntropy` has it
  */
 export function languageLoss(
   tf: TensorLibrary,
@@ -21,11 +22,13 @@ export function languageLoss(
   parameters: NamedTensors,
   batch: LabelledBatch,
   dropout: Dropout,
+  labelSmoothing = 0,
 ): Tensor {
   const logits = model.forward(tf, parameters, batch, dropout);
   const labels = tf.cast(batch.labels, 'int32');
   const wanted = model.task === 'causal-lm' ? wordsAfter(tf, labels) : labels;
-  return crossEntropy(tf, tf.reshape(logits, [-1, logits.shape.at(-1)!]), tf.reshape(wanted, [-1]));
+  const rows = tf.reshape(logits, [-1, logits.shape.at(-1)!]);
+  return crossEntropy(tf, rows, tf.reshape(wanted, [-1]), labelSmoothing);
 }
 
 /** The label of the next token at every token, none at the last. */
@@ -45,7 +48,7 @@ export const maskInputs = (masks: HostTensors): HostTensors =>
  * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, and the masks
  * of `maskInputs`; what is fixed are the model's frozen tensors, by name.
  */
-export function languageObjective(model: LanguageModel): Objective {
+export function languageObjective(model: LanguageModel, { labelSmoothing = 0 } = {}): Objective {
   return {
     parameters: model.parameters,
     loss(tf, parameters, { fixed, inputs }) {
@@ -56,7 +59,7 @@ export function languageObjective(model: LanguageModel): Objective {
         .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
       const dropout = maskedDropout(tf, Object.fromEntries(masks));
       const typed = tokenTypeIds ? { ...batch, tokenTypeIds } : batch;
-      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropout);
+      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropout, labelSmoothing);
     },
   };
 }

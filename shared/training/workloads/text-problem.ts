@@ -76,11 +76,13 @@ export function textProblem(
     readonly batchSize: number;
     /** Parts that a batch is computed in. */
     readonly accumulate: number;
+    /** Share of a classifier's target that is spread over all labels. */
+    readonly labelSmoothing: number;
     readonly seed: number;
   },
 ): Problem {
   const { model, texts } = maker;
-  const { frozen, lengths, batchSize, accumulate, seed } = options;
+  const { frozen, lengths, batchSize, accumulate, labelSmoothing, seed } = options;
   const tokens = texts.ids.map(({ length }) => length);
   const batchesOf = (epoch: number) => bucketBatches(tokens, lengths, batchSize, { seed, epoch });
   const partOf = (batch: BucketBatch, moment: Moment, part: number): BatchPart => {
@@ -90,7 +92,7 @@ export function textProblem(
     return { count, inputs: new Map([...inputs, ...maskInputs(masks)]) as MixedTensors };
   };
   return {
-    objective: languageObjective(model),
+    objective: languageObjective(model, { labelSmoothing }),
     fixed: frozen,
     inParts: accumulate > 1,
     stepsPerEpoch: batchesOf(1).length,

@@ -12,6 +12,7 @@ import type { HostTensors } from '../../tensors/tensor.ts';
 import type { TrainingConfig } from '../config.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { buildOptimizer } from '../optimizers/registry.ts';
+import { gradientsPerStep } from '../sam.ts';
 import { trainEpoch } from '../train-epoch.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
@@ -45,7 +46,7 @@ export function planTexts(options: {
   readonly initial: (labels: readonly string[]) => Promise<HostTensors>;
 }): StartablePlan {
   const { settings, config, tokenizer, data, training } = options;
-  const { seed, batchSize, accumulate, clipNorm, epochs } = training;
+  const { seed, batchSize, accumulate, clipNorm, sam, labelSmoothing, epochs } = training;
   const { task } = settings;
   const sides = splitText(data, { validation: training.validation, seed });
   if (task === 'classification') requireLabels(data, options.path);
@@ -62,13 +63,16 @@ export function planTexts(options: {
   const { parameters, layers } = model;
   const optimizer = buildOptimizer(training.optimizer, parameters);
   const maker = { model, tokenizer };
-  const problem = textProblem({ ...maker, texts: learnt }, { frozen: new Map(), lengths, batchSize, accumulate, seed });
+  const problem = textProblem(
+    { ...maker, texts: learnt },
+    { frozen: new Map(), lengths, batchSize, accumulate, labelSmoothing, seed },
+  );
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const perToken = model.dense.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
   const plan: WorkloadPlan = {
     parameters,
     layers,
-    stepFlops: 6 * perToken * batchSize * lengths.at(-1)!,
+    stepFlops: 6 * gradientsPerStep(sam) * perToken * batchSize * lengths.at(-1)!,
     data: {
       trainingSamples: learnt.ids.length,
       validationSamples: held.ids.length,
@@ -94,6 +98,7 @@ export function planTexts(options: {
         problem,
         optimizer,
         clipNorm,
+        sam,
         parameters: values,
         state,
         epoch,

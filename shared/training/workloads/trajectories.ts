@@ -11,6 +11,7 @@ import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { pdeMetrics } from '../metrics/registry.ts';
 import { buildOptimizer } from '../optimizers/registry.ts';
 import { predictAll } from '../predict.ts';
+import { gradientsPerStep } from '../sam.ts';
 import { trainEpoch } from '../train-epoch.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { framesAfter } from './frames.ts';
@@ -30,7 +31,7 @@ export function planTrajectories(options: {
   weights?: (() => Promise<string>) | undefined;
 }): StartablePlan {
   const { data, window, training: settings } = options;
-  const { seed, batchSize, accumulate, clipNorm, epochs } = settings;
+  const { seed, batchSize, accumulate, clipNorm, sam, epochs } = settings;
   const { training, validation } = splitTrajectories(data, { validation: settings.validation, seed });
   const space = data.shape.slice(1, -2);
   const [times, channels] = data.shape.slice(-2) as [number, number];
@@ -45,7 +46,7 @@ export function planTrajectories(options: {
   const plan: WorkloadPlan = {
     parameters,
     layers,
-    stepFlops: 6 * weights * elementCount(space) * batchSize * rolloutSteps,
+    stepFlops: 6 * weights * elementCount(space) * batchSize * rolloutSteps * gradientsPerStep(sam),
     data: {
       trainingSamples: training.shape[0]!,
       validationSamples: validation.shape[0]!,
@@ -70,6 +71,7 @@ export function planTrajectories(options: {
           problem,
           optimizer,
           clipNorm,
+          sam,
           parameters: values,
           state,
           epoch,

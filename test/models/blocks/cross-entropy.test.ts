@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TensorLibrary } from '../../../shared/engines/engine.ts';
-import { openEngine } from '../../../shared/engines/open-engine.ts';
+import { runOnce, type TensorLibrary } from '../../../shared/engines/engine.ts';
+import { availableEngines, openEngine } from '../../../shared/engines/open-engine.ts';
 import { crossEntropy } from '../../../shared/models/blocks/cross-entropy.ts';
+import { readJsonFixture } from '../../support/fixtures.ts';
 
 let tf: TensorLibrary;
 beforeAll(async () => {
@@ -41,4 +42,34 @@ describe('cross entropy', () => {
     expect(loss).toBeCloseTo(2e4, 0);
     expect(gradient).toEqual([1, -1]);
   });
+});
+
+describe('label smoothing', async () => {
+  const { logits, labels, cases } = await readJsonFixture<{
+    logits: number[][];
+    labels: number[];
+    cases: { smoothing: number; loss: number; gradient: number[] }[];
+  }>('classification', 'label_smoothing.json');
+
+  it.each(availableEngines().flatMap((engineName) => cases.map((each) => ({ engineName, ...each }))))(
+    'of $smoothing has the loss and the gradient of torch on $engineName',
+    async ({ engineName, smoothing, loss, gradient }) => {
+      const found = await runOnce(
+        await openEngine(engineName),
+        (library, { inputs }) => {
+          const differentiate = library.valueAndGrad((scores) =>
+            crossEntropy(library, scores, inputs.labels!, smoothing),
+          );
+          const { value, grad } = differentiate(inputs.logits!);
+          return { results: { value, grad } };
+        },
+        new Map([
+          ['logits', { shape: [5, 3], data: Float32Array.from(logits.flat()) }],
+          ['labels', { shape: [5], data: Int32Array.from(labels) }],
+        ]),
+      );
+      expect(found.get('value')!.data[0]).toBeCloseTo(loss, 5);
+      expect([...found.get('grad')!.data]).toEqual(gradient.map((value) => expect.closeTo(value, 6)));
+    },
+  );
 });

@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../../shared/engines/open-engine.ts';
+import { toEngine } from '../../../shared/engines/transfer.ts';
+import { noDropout } from '../../../shared/models/dropout.ts';
 import { modelOf } from '../../../shared/models/hugging-face/config.ts';
 import { dropoutMasks } from '../../../shared/training/dropout-masks.ts';
 import { languageObjective, maskInputs } from '../../../shared/training/objectives/language.ts';
@@ -56,31 +58,72 @@ describe.each(engineNames)('on %s', (engineName) => {
   });
 });
 
+const addOns = [
+  { with: 'alone' },
+  { with: 'with label smoothing and SAM', labelSmoothing: 0.1, sam: { rho: 0.05, adaptive: false } },
+  { with: 'with label smoothing and ASAM', labelSmoothing: 0.1, sam: { rho: 0.5, adaptive: true } },
+];
+const droppingCases = (['bert-tiny', 'gpt2-tiny'] as const).flatMap((name) =>
+  addOns.map((each) => ({ name, ...each })),
+);
+
 describe('dropout', () => {
-  it.each(['bert-tiny', 'gpt2-tiny'] as const)('by masks gives %s the same loss on every engine', async (name) => {
+  it.each(droppingCases)('by masks, $with, gives $name the same loss and gradient on every engine', async (given) => {
+    const { name, labelSmoothing = 0, sam } = given;
     const fixture = await readLanguageFixture(name);
-    const config = { ...fixture.config, hidden_dropout_prob: 0.3, attention_probs_dropout_prob: 0.2, resid_pdrop: 0.3 };
+    const config = {
+      ...fixture.config,
+      hidden_dropout_prob: 0.3,
+      attention_probs_dropout_prob: 0.2,
+      resid_pdrop: 0.3,
+    };
     const { model } = modelOf(config, fixture.model.task, fixture.labels, name);
     const [texts, tokens] = fixture.inputs.get('inputIds')!.shape as [number, number];
     const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'sgd' }), model.parameters);
     const rates = Object.fromEntries(model.parameters.map((parameter) => [parameter.name, 0.01]));
     const masks = maskInputs(dropoutMasks(model.dropoutSites(texts, tokens), 1, 1, 1));
     const inputs = new Map([...fixture.inputs, ...masks, ...scalarInputs(1, rates, 0)]);
-    const losses: number[] = [];
+    const [losses, gradientNorms]: [number[], number[]] = [[], []];
     for (const engineName of engineNames) {
       const carried = joined(fixture.parameters, optimizer.init(model.parameters));
       const loop = await (await openEngine(engineName)).loop(
-        trainingSteps(languageObjective(model), optimizer).update,
+        trainingSteps(languageObjective(model, { labelSmoothing }), optimizer, { sam }).update,
         {
           fixed: new Map(),
           carried,
         },
       );
-      losses.push((await loop.run(inputs)).get('loss')!.data[0]!);
+      const results = await loop.run(inputs);
+      losses.push(results.get('loss')!.data[0]!);
+      gradientNorms.push(results.get('gradientNorm')!.data[0]!);
       await loop.close();
     }
     expect(Math.max(...losses) - Math.min(...losses)).toBeLessThan(1e-5);
+    expect(Math.max(...gradientNorms) / Math.min(...gradientNorms) - 1).toBeLessThan(1e-4);
     expect(Math.abs(losses[0]! - fixture.expected.loss_f64)).toBeGreaterThan(1e-3);
+  });
+});
+
+describe('label smoothing', () => {
+  it.each(['bert-tiny', 'gpt2-tiny'] as const)('gives %s the loss that its logits have with it', async (name) => {
+    const { model, parameters, inputs } = await readLanguageFixture(name);
+    const { tf } = await openEngine('wasm');
+    const [values, { inputIds, attentionMask, labels }] = [toEngine(tf, parameters), toEngine(tf, inputs)];
+    const batch = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels! };
+    const loss = languageObjective(model, { labelSmoothing: 0.2 }).loss(tf, values, { fixed: {}, inputs: batch });
+    const logits = model.forward(tf, values, batch, noDropout);
+    const classes = logits.shape.at(-1)!;
+    const logarithms = tf.logSoftmax(tf.reshape(logits, [-1, classes])).arraySync() as number[][];
+    const given = [...labels!.dataSync()];
+    const tokens = inputs.get('inputIds')!.shape[1]!;
+    const wanted =
+      model.task === 'causal-lm' ? given.map((_, at) => ((at + 1) % tokens === 0 ? -100 : given[at + 1]!)) : given;
+    const each = wanted.flatMap((label, row) => {
+      if (label === -100) return [];
+      const even = logarithms[row]!.reduce((sum, value) => sum + value, 0) / classes;
+      return [-0.8 * logarithms[row]![label]! - 0.2 * even];
+    });
+    expect(loss.dataSync()[0]!).toBeCloseTo(each.reduce((sum, value) => sum + value, 0) / each.length, 4);
   });
 });
 

@@ -38,6 +38,20 @@ describe('a base schedule', async () => {
     });
   });
 
+  const { baseRate, stepsPerEpoch, epochs, curves } = await readJsonFixture<{
+    baseRate: number;
+    stepsPerEpoch: number;
+    epochs: number;
+    curves: { settings: object; rates: number[] }[];
+  }>('schedule', 'schedulers.json');
+
+  it.each(curves)('of $settings has the rates of transformers and torch at every step', ({ settings, rates }) => {
+    const curve = curveOf(settings, stepsPerEpoch, epochs);
+    rates.forEach((rate, step) => {
+      expect(Math.abs(baseRate * curve(step) - rate), `step ${step}`).toBeLessThanOrEqual(1e-9 * rate);
+    });
+  });
+
   it('counts epochs, not optimizer steps, between the drops of a step schedule', () => {
     const curve = curveOf({ name: 'step', stepSize: 2, gamma: 0.1 }, 3, 6);
     expect([0, 5, 6, 11, 12].map(curve)).toEqual([1, 1, 0.1, 0.1, 0.1 ** 2]);

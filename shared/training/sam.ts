@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import type { NamedTensors, Scalar, Tensor, TensorLibrary } from '../engines/engine.ts';
+import type { ParameterSpec } from '../tensors/layer.ts';
+import { lossAndGradients } from './gradients.ts';
+
+/** The run file's `training.sam`. */
+export const samSchema = z
+  .strictObject({
+    rho: z
+      .number()
+      .positive()
+      .describe('How far from the weights the gradient is taken, over all that is trained together; published: 0.05.'),
+    adaptive: z
+      .boolean()
+      .default(false)
+      .describe(
+        "ASAM: each weight is moved in proportion to its size squared, so that scales of layers don't count; published rho: 0.5.",
+      ),
+  })
+  .describe(
+    'Sharpness-aware minimisation with any optimizer: a step by the gradient where the loss nearby is largest, which takes twice as long. Absent: off.',
+  );
+export type SamConfig = z.infer<typeof samSchema>;
+
+/** Gradients that a step takes. */
+export const gradientsPerStep = (sam: SamConfig | undefined): number => (sam ? 2 : 1);
+
+/**
+ * Where the loss is largest near the parameters, to first order: w + rho T^2 g / ||T g||, the norm over all of them together; T is
+ * 1, or |w| if adaptive, a complex number's modulus. Sources: Foret et al., SAM (ICLR 2021); Kwon et al., ASAM (ICML 2021).
+ */
+function ascended(
+  tf: TensorLibrary,
+  specs: readonly ParameterSpec[],
+  parameters: NamedTensors,
+  gradients: NamedTensors,
+  { rho, adaptive }: SamConfig,
+): NamedTensors {
+  const directions = specs.map(({ name, complex }): { name: string; direction: Tensor; square: Tensor } => {
+    const gradient = gradients[name]!;
+    if (!adaptive) return { name, direction: gradient, square: tf.sum(tf.square(gradient)) };
+    const squares = tf.square(parameters[name]!);
+    const direction = tf.mul(complex ? tf.sum(squares, -1, true) : squares, gradient);
+    return { name, direction, square: tf.sum(tf.mul(direction, gradient)) };
+  });
+  const norm = tf.sqrt(tf.addN(directions.map(({ square }) => square)));
+  const scale = tf.div(rho, tf.add(norm, 1e-12));
+  return Object.fromEntries(
+    directions.map(({ name, direction }) => [name, tf.add(parameters[name]!, tf.mul(direction, scale))]),
+  );
+}
+
+/** The loss at the parameters, and the gradients where `ascended` goes from them. */
+export function sharpnessAware(
+  tf: TensorLibrary,
+  lossOf: (parameters: NamedTensors) => Tensor,
+  specs: readonly ParameterSpec[],
+  parameters: NamedTensors,
+  sam: SamConfig,
+): { loss: Scalar; gradients: NamedTensors } {
+  // Tidied, so that the first gradients' memory is free in the second pass.
+  const { loss, worst } = tf.tidy(() => {
+    const { loss, gradients } = lossAndGradients(tf, lossOf, parameters);
+    return { loss, worst: ascended(tf, specs, parameters, gradients, sam) };
+  });
+  return { loss, gradients: lossAndGradients(tf, lossOf, worst).gradients };
+}
