@@ -25,7 +25,8 @@ export const access = {
   },
   prepare: {
     read: ['datasets/*', 'weights/*', prices, run],
-    write: ['runs/*/run.json', ...heads, epochs, meter, 'rejected/*'],
+    // The tokenizer of a language model goes into its exported folder at once.
+    write: ['runs/*/run.json', 'runs/*/model/*', ...heads, epochs, meter, 'rejected/*'],
     delete: ['runs/*/outcome.json', epochs, 'datasets/*'],
   },
   'train-epoch': {

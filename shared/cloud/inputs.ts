@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdir, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { downloadTo } from '../checkpoints/s3-download.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
+import { downloadInput, isFolderAddress, parseFolder } from './download-input.ts';
 import { headObject } from './head-object.ts';
 
 /** Data sets and weights on this machine. */
@@ -38,12 +38,13 @@ export function s3Inputs(client: S3Client, scratch: string, limits: { readonly t
   const fetched = new Map<string, Promise<string>>();
   const addresses = new Map<string, string>();
   const fetchOnce = async (address: string) => {
-    const { bucket, ...object } = parseS3Uri(address);
+    const isFolder = isFolderAddress(address);
+    const name = isFolder ? parseFolder(address).prefix : parseS3Uri(address).key;
     const digest = createHash('sha256').update(address).digest('hex').slice(0, 16);
-    const path = join(scratch, digest, basename(object.key));
-    addresses.set(path, address);
-    await refuseWithoutRoom(client, { bucket, ...object }, scratch);
-    await downloadTo(path, object, { client, bucket, ...limits });
+    const path = join(scratch, digest, basename(name));
+    addresses.set(path, address.replace(/\/$/, ''));
+    if (!isFolder) await refuseWithoutRoom(client, parseS3Uri(address), scratch);
+    await downloadInput(client, address, path, limits);
     return path;
   };
   return {

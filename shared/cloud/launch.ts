@@ -10,8 +10,9 @@ import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
-import { weightsOf, withWeights } from '../models/registry.ts';
+import { weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
 import { readRequest } from '../pipeline/records.ts';
+import { isFolderAddress } from './download-input.ts';
 import { headObject } from './head-object.ts';
 import { datasetFolder, isProfileName, profileKey, profileOfDataset, profileSettings } from './profile.ts';
 
@@ -120,12 +121,18 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
 async function withPinnedWeights(ctx: LaunchContext, config: RunConfig): Promise<RunConfig> {
   const weights = weightsOf(config.model);
   if (weights === undefined) return config;
-  const { key, versionId } = parseS3Uri(weights);
+  const isFolder = isFolderAddress(weights);
+  const { key, versionId } = parseS3Uri(isFolder ? `${weights}config.json` : weights);
   if (versionId !== undefined) return config;
   const version = await versionOf(ctx, key);
   if (!version) {
-    throw new UserError('there are no such weights', { where: weights, remedy: 'Upload them, or mend model.weights.' });
+    throw new UserError('there are no such weights', {
+      where: weights,
+      remedy: `Upload them, or mend model.${weightsSetting(config.model)}.`,
+    });
   }
+  // A folder has no version: what is in one that `submit` sends never changes, for it is named by its content.
+  if (isFolder) return config;
   const pinned = version.versionId === undefined ? weights : `${weights}?versionId=${version.versionId}`;
   return { ...config, model: withWeights(config.model, pinned) };
 }

@@ -5,22 +5,22 @@ import { type RunPlace, refuseOtherHistory } from '../checkpoints/copy-run.ts';
 import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
-import { downloadTo } from '../checkpoints/s3-download.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
 import { weightsOf } from '../models/registry.ts';
 import { moveRun, refuseOtherRun } from '../pipeline/move-run.ts';
 import { readRequest, runRecordSchema } from '../pipeline/records.ts';
+import { downloadInput, isFolderAddress, parseFolder } from './download-input.ts';
 import { currentOf, executionsOf } from './executions.ts';
 import type { Cloud } from './open-cloud.ts';
 import { isProfileName } from './profile.ts';
 import { nameOf, runOf } from './runs.ts';
 import { uploadDataset, uploadWeights } from './upload.ts';
 
-const isFile = (path: string) =>
+const isThere = (path: string) =>
   stat(path).then(
-    (found) => found.isFile(),
+    () => true,
     () => false,
   );
 
@@ -66,7 +66,7 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   const weights = weightsOf(config.model);
   await refuseOtherData(local, path);
   const dataset = await uploadDataset(cloud, path, name);
-  const sent = weights !== undefined && (await isFile(weights)) ? await uploadWeights(cloud, weights) : undefined;
+  const sent = weights !== undefined && (await isThere(weights)) ? await uploadWeights(cloud, weights) : undefined;
   await moveRun(local, there, { dataset: dataset.address, weights: sent?.address, folder: 'runs' }, now);
   return run;
 }
@@ -105,9 +105,8 @@ export async function fetchRun(
 /** @returns where it is on this machine. */
 async function fetchInput({ s3 }: Cloud, address: string, folder: string): Promise<string> {
   if (!address.startsWith('s3://')) return address;
-  const { bucket, ...object } = parseS3Uri(address);
-  const path = join(folder, basename(object.key));
-  await downloadTo(path, object, { client: s3, bucket });
+  const path = join(folder, basename(isFolderAddress(address) ? parseFolder(address).prefix : parseS3Uri(address).key));
+  await downloadInput(s3, address, path);
   return path;
 }
 

@@ -3,7 +3,7 @@ import { isMap, parseDocument } from 'yaml';
 import { asSection, type Override, parseRunFile } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
-import { weightsOf, withWeights } from '../models/registry.ts';
+import { weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
 
 export const profileKey = (profile: string): string => `profiles/${profile}.yaml`;
 export const datasetFolder = (profile: string): string => `datasets/${profile}/`;
@@ -24,19 +24,27 @@ export function profileSettings(text: string, bucket: string, profile: string, d
   const config = parseRunFile(text, label, [
     { path: ['dataset', 'path'], value: dataset, text: `dataset.path=${dataset}` },
   ]);
-  if (config.model.family === 'huggingface') {
-    throw new UserError('language models are not trained by deployments yet', {
+  if ('validationPath' in config.dataset && config.dataset.validationPath !== undefined) {
+    throw new UserError('dataset.validationPath: a deployed run has one file of data', {
       where: label,
-      remedy: 'Train it on a machine of your own: `tempbalance train`.',
+      remedy: 'Leave it out: training.validation of the rows are held out.',
     });
   }
-  const weights = weightsOf(config.model);
+  const { model } = config;
+  const weights = weightsOf(model);
+  const address = weights === undefined ? undefined : weightsAddress(weights, bucket, label);
   return {
     ...config,
-    model: withWeights(config.model, weights && weightsAddress(weights, bucket, label)),
+    model:
+      address === undefined
+        ? model
+        : withWeights(model, weightsSetting(model) === 'folder' ? inFolder(address) : address),
     output: { ...config.output, folder: 'runs' },
   };
 }
+
+/** With the slash by which an address is that of a folder. */
+const inFolder = (address: string) => address.replace(/\/*$/, '/');
 
 /**
  * The address of weights that a run file or profile names.
@@ -46,9 +54,9 @@ export function profileSettings(text: string, bucket: string, profile: string, d
 export function weightsAddress(path: string, bucket: string, label: string): string {
   const key = path.replace(`s3://${bucket}/`, '').replace(/^\.\//, '');
   if (key.startsWith('weights/') && !key.split('/').includes('..')) return `s3://${bucket}/${key}`;
-  throw new UserError(`model.weights: ${path} does not lie below weights/ in the bucket`, {
+  throw new UserError(`${path} does not lie below weights/ in the bucket`, {
     where: label,
-    remedy: 'Upload the file there, and write weights/<file>.',
+    remedy: 'Upload it there, and write weights/<name>.',
   });
 }
 

@@ -5,7 +5,7 @@ import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
-import { weightsOf } from '../models/registry.ts';
+import { weightsOf, weightsSetting } from '../models/registry.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
 import { headObject } from './head-object.ts';
 import { launch, launchInputSchema } from './launch.ts';
@@ -47,7 +47,8 @@ export async function submit(
   const { path } = config.dataset;
   const there = { dataset: isInS3(path), weights: weights !== undefined && isInS3(weights) };
   if (there.weights) weightsAddress(weights!, cloud.bucket, file);
-  if (!there.dataset) await checkInputs(there.weights ? withoutWeights(config) : config);
+  const checked = there.weights ? withoutWeights(config) : config;
+  if (!there.dataset && checked) await checkInputs(checked);
   const found = there.dataset ? await datasetThere(cloud, path, profile) : undefined;
 
   const sentWeights = weights === undefined || there.weights ? undefined : await uploadWeights(cloud, weights);
@@ -57,7 +58,7 @@ export async function submit(
   const text = profileText(await readFile(file, 'utf8'), [
     ...given,
     { path: ['dataset', 'path'], value: dataset.key },
-    ...(sentWeights ? [{ path: ['model', 'weights'], value: sentWeights.key }] : []),
+    ...(sentWeights ? [{ path: ['model', weightsSetting(config.model)], value: sentWeights.key }] : []),
   ]);
   told('profile', await uploadProfile(cloud, text, profile));
 
@@ -69,8 +70,9 @@ export async function submit(
 
 const isInS3 = (path: string) => path.startsWith('s3://');
 
-const withoutWeights = (config: RunConfig): RunConfig =>
-  config.model.family === 'huggingface' ? config : { ...config, model: { ...config.model, weights: undefined } };
+/** What can be checked where weights are elsewhere; of a language model nothing, whose folder says what it is. */
+const withoutWeights = (config: RunConfig): RunConfig | undefined =>
+  config.model.family === 'huggingface' ? undefined : { ...config, model: { ...config.model, weights: undefined } };
 
 /** A data set that is in the bucket already; the run's first task checks it. @throws UserError when no run of the profile can take it. */
 async function datasetThere({ s3, bucket }: Cloud, address: string, profile: string): Promise<Uploaded> {

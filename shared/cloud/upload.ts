@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { basename } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { Upload } from '@aws-sdk/lib-storage';
 import { sha256 } from '../checkpoints/artifact-store.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
@@ -51,10 +52,27 @@ const headOf = ({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>, key: string) => he
 export const uploadDataset = (cloud: Bucket, path: string, profile: string): Promise<Uploaded> =>
   uploadFile(cloud, path, `${datasetFolder(profile)}${basename(path)}`, startedByUploader);
 
-/** Sends weights to `weights/`, named by their content: other weights never replace those that a run began with. */
+/**
+ * Sends weights, or the folder of a model, to `weights/`, named by their content: other weights never replace those that a run
+ * began with.
+ */
 export async function uploadWeights(cloud: Bucket, path: string): Promise<Uploaded> {
+  if ((await stat(path)).isDirectory()) return uploadFolder(cloud, path);
   const { sha256: digest } = await fingerprintFile(path);
   return uploadFile(cloud, path, `weights/${digest.slice(0, 16)}-${basename(path)}`);
+}
+
+/** The files of a model's folder: whatever else lies there stays. */
+const modelFiles = /\.(json|safetensors|txt|model|jinja)$/;
+
+async function uploadFolder(cloud: Bucket, folder: string): Promise<Uploaded> {
+  const names = (await readdir(folder)).filter((name) => modelFiles.test(name)).toSorted();
+  const digests = await Promise.all(names.map(async (name) => (await fingerprintFile(join(folder, name))).sha256));
+  const digest = sha256(new TextEncoder().encode(JSON.stringify([names, digests])));
+  const key = `weights/${digest.slice(0, 16)}-${basename(folder)}/`;
+  const sent: Uploaded[] = [];
+  for (const name of names) sent.push(await uploadFile(cloud, join(folder, name), key + name));
+  return { key, address: `s3://${cloud.bucket}/${key}`, sent: sent.some((file) => file.sent) };
 }
 
 /** Writes a profile, unless it is there as it is. */

@@ -18,20 +18,19 @@ export const modelSchema = z
   .describe('What to train.');
 export type ModelConfig = z.infer<typeof modelSchema>;
 
-/** The file that a model of fields begins with; undefined: it has none. */
+/** Which setting names what a model begins with. */
+export function weightsSetting({ family }: ModelConfig): 'folder' | 'weights' {
+  return family === 'huggingface' ? 'folder' : 'weights';
+}
+
+/** The file or folder that a model begins with; undefined: there is none. */
 export function weightsOf(model: ModelConfig): string | undefined {
-  return model.family === 'huggingface' ? undefined : model.weights;
+  return model.family === 'huggingface' ? model.folder : model.weights;
 }
 
 /** The same model with other weights. */
-export function withWeights(model: ModelConfig, weights: string | undefined): ModelConfig {
-  return model.family === 'huggingface' || weights === undefined ? model : { ...model, weights };
-}
-
-/** The same model with its paths changed. */
-export function withPaths(model: ModelConfig, change: (path: string) => string): ModelConfig {
-  if (model.family === 'huggingface') return { ...model, folder: change(model.folder) };
-  return model.weights === undefined ? model : { ...model, weights: change(model.weights) };
+export function withWeights(model: ModelConfig, weights: string): ModelConfig {
+  return { ...model, [weightsSetting(model)]: weights };
 }
 
 /** What kind of data a model takes. */

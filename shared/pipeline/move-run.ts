@@ -26,7 +26,7 @@ function relocate(config: RunConfig, { dataset, weights, folder }: Addresses): R
   const { model } = config;
   return {
     ...config,
-    model: weightsOf(model) === undefined ? model : withWeights(model, weights),
+    model: weightsOf(model) === undefined || weights === undefined ? model : withWeights(model, weights),
     dataset: { ...config.dataset, path: dataset },
     output: { ...config.output, folder },
   };

@@ -25,7 +25,8 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { seed } = training;
   const path = await localPath(dataset.path);
   if (model.family === 'huggingface') {
-    const { folder, task } = model;
+    const { task } = model;
+    const folder = await localPath(model.folder);
     // The settings' schema holds format and family together.
     const texts = dataset as TextDatasetConfig;
     const { validationPath } = texts;

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { s3Inputs } from '../../shared/cloud/inputs.ts';
 import { startDeployment } from '../support/deployment.ts';
@@ -35,6 +35,18 @@ describe.skipIf(!deployment)('inputs out of S3', () => {
     await deployed.upload('weights/late.safetensors', 'replaced');
     expect(await inputs.localPath(address)).toBe(path);
     expect(await readFile(path, 'utf8')).toBe('here now');
+  });
+
+  it('are all that lies in a folder, where the address ends with a slash', async () => {
+    await deployed.upload('weights/bert/config.json', '{}');
+    await deployed.upload('weights/bert/deep/model.safetensors', 'weights');
+    const inputs = s3Inputs(deployed.s3, await temporaryFolder());
+    const folder = await inputs.localPath(`s3://${deployed.bucket}/weights/bert/`);
+    expect(basename(folder)).toBe('bert');
+    expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe('{}');
+    expect(await readFile(join(folder, 'deep/model.safetensors'), 'utf8')).toBe('weights');
+    expect(inputs.withAddresses(`${folder}/config.json`)).toBe(`s3://${deployed.bucket}/weights/bert/config.json`);
+    await expect(inputs.localPath(`s3://${deployed.bucket}/weights/none/`)).rejects.toThrow('nothing in this folder');
   });
 
   it('on this machine are left where they are', async () => {

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { type Access, access } from '../../infra/access.ts';
@@ -7,6 +8,7 @@ import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { readJson } from '../../shared/checkpoints/json.ts';
 import { readHeadManifest } from '../../shared/checkpoints/manifest.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { uploadWeights } from '../../shared/cloud/upload.ts';
 import { loadRunFile } from '../../shared/config/parse-run-file.ts';
 import { matchesName } from '../../shared/core/name-pattern.ts';
 import { localContext } from '../../shared/local/local-context.ts';
@@ -16,6 +18,7 @@ import { outcomeSchema } from '../../shared/pipeline/records.ts';
 import type { Environment } from '../../shared/pipeline/training-job.ts';
 import { startDeployment, type TestDeployment } from '../support/deployment.ts';
 import { fixturePath } from '../support/fixtures.ts';
+import { writeBertFolder } from '../support/language-folder.ts';
 import { smallRun, temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 const deployment = await startDeployment();
@@ -163,6 +166,44 @@ describe.skipIf(!deployment)('a deployed run', () => {
       error: { name: 'UserError', message: expect.stringContaining('has no engine tfjs-node-gpu') },
     });
     expect(await deployed.store.get('datasets/engine/pde_1d.hdf5')).toBeDefined();
+  });
+
+  it('of a language model begins from a folder in the bucket, and gives the bits of a local run', {
+    timeout: 240_000,
+  }, async () => {
+    const folder = await temporaryFolder();
+    const texts = await readFile(fixturePath('data', 'topic_keywords.jsonl'));
+    const words = texts
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { text: string }).text);
+    await writeBertFolder(join(folder, 'bert'), words, { dropout: 0.1 });
+    await writeFile(join(folder, 'texts.jsonl'), texts);
+    const settings = {
+      model: { family: 'huggingface', folder: 'bert', maxTokens: 16 },
+      dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 60 },
+      training: { epochs: 2, batchSize: 8, learningRate: 0.002, optimizer: { name: 'adamw' }, engine: 'wasm' },
+      output: { name: 'here' },
+    };
+    await writeFile(join(folder, 'texts.yaml'), stringify(settings));
+    const { output: _, ...there } = settings;
+    const { key } = await uploadWeights(deployed, join(folder, 'bert'));
+    await deployed.upload('profiles/texts.yaml', stringify({ ...there, model: { ...there.model, folder: key } }));
+    await deployed.upload('datasets/texts/texts.jsonl', texts);
+    const { run } = (await deployed.invoke('launch', { profile: 'texts' })) as { run: string };
+    expect(await execute(deployed, run)).toEqual({ status: 'done' });
+
+    const config = await loadRunFile(join(folder, 'texts.yaml'));
+    const local = newRun(config, { now: new Date() });
+    await beginRun(local, config);
+    await runPipeline(
+      local.run,
+      localContext(local.store, () => undefined),
+    );
+    expect(await digestsOf(deployed.store, run)).toEqual(await digestsOf(local.store, local.run));
+    const names = (await deployed.store.list(`${run}/model/`)).map((each) => each.slice(`${run}/model/`.length));
+    expect(names).toEqual(['README.md', 'config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json']);
   });
 
   it('stays within what the roles of its tasks allow', () => {
