@@ -8,7 +8,7 @@ import { bufferSource } from '../../shared/tensors/byte-source.ts';
 import { openSafetensors } from '../../shared/tensors/safetensors.ts';
 import { runCli } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
-import { writeBertFolder } from '../support/language-folder.ts';
+import { writeBertFolder, writeGpt2Folder } from '../support/language-folder.ts';
 import { temporaryFolder } from '../support/small-run.ts';
 
 const data = fixturePath('data', 'topic_keywords.jsonl');
@@ -103,6 +103,16 @@ it('hidden words are learnt from texts without labels', async () => {
   const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
   expect(after.metrics.loss).toBeLessThan(before.metrics.loss);
   expect(after.metrics.perplexity).toBeCloseTo(Math.exp(after.metrics.loss), 4);
+});
+
+it('the next word is learnt from documents one after the other', async () => {
+  const folder = await setUp({ task: 'causal-lm', folder: 'gpt2' }, { learningRate: 0.005, clipNorm: 1 });
+  await writeGpt2Folder(join(folder, 'gpt2'));
+  const { code, stderr } = await runCli(['train', 'run.yaml'], { cwd: folder });
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
+  expect(before.metrics.perplexity).toBeGreaterThan(100);
+  expect(after.metrics.perplexity).toBeLessThan(0.5 * before.metrics.perplexity);
 });
 
 it.each([

@@ -1,9 +1,49 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomFor } from '../../shared/core/random.ts';
 import { trainWordPiece } from '../../shared/datasets/text/train-word-piece.ts';
-import { modelOf } from '../../shared/models/hugging-face/config.ts';
+import { type HuggingFaceConfig, modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
+import type { LanguageTask } from '../../shared/models/language/model.ts';
+import { fixturePath } from './fixtures.ts';
+
+/** Writes a folder as Hugging Face's, with a GPT-2 that has seen nothing and the tokenizer of the fixtures. */
+export async function writeGpt2Folder(folder: string): Promise<string> {
+  const tokenizer = (name: string) => readFile(fixturePath('tokenizers', 'byte-bpe-gpt2', name));
+  const names = ['tokenizer.json', 'tokenizer_config.json'];
+  const others = new Map<string, Uint8Array>();
+  for (const name of names) others.set(name, await tokenizer(name));
+  const config = {
+    model_type: 'gpt2',
+    architectures: ['GPT2LMHeadModel'],
+    vocab_size: 700,
+    n_positions: 64,
+    n_embd: 32,
+    n_layer: 2,
+    n_head: 2,
+    activation_function: 'gelu_new',
+    resid_pdrop: 0,
+    embd_pdrop: 0,
+    attn_pdrop: 0,
+    initializer_range: 0.1,
+    layer_norm_epsilon: 1e-5,
+  };
+  return writeFolder(folder, config, 'causal-lm', others);
+}
+
+async function writeFolder(
+  folder: string,
+  config: HuggingFaceConfig,
+  task: LanguageTask,
+  others: ReadonlyMap<string, Uint8Array>,
+): Promise<string> {
+  const { model, architecture } = modelOf(config, task, [], folder);
+  const parameters = model.initialise(randomFor(1, 'folder'));
+  const files = huggingFaceFiles({ model, architecture, config, labels: [], others }, parameters);
+  await mkdir(folder, { recursive: true });
+  for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
+  return folder;
+}
 
 /** Writes a folder as Hugging Face's, with a BERT that knows the words of some texts and has seen nothing. */
 export async function writeBertFolder(
@@ -30,15 +70,10 @@ export async function writeBertFolder(
     layer_norm_eps: 1e-12,
     pad_token_id: 0,
   };
-  const { model, architecture } = modelOf(config, 'masked-lm', [], folder);
-  const parameters = model.initialise(randomFor(1, 'folder'));
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const others = new Map([
     ['tokenizer.json', json(vocabulary.tokenizer)],
     ['tokenizer_config.json', json(vocabulary.config)],
   ]);
-  const files = huggingFaceFiles({ model, architecture, config, labels: [], others }, parameters);
-  await mkdir(folder, { recursive: true });
-  for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
-  return folder;
+  return writeFolder(folder, config, 'masked-lm', others);
 }
