@@ -9,6 +9,9 @@ import { type TracedStep, trace } from './trace.ts';
 /** Training and evaluation, each with a full and a last batch, and as many again. */
 const mostSessions = 8;
 
+/** The entry of the performance timeline for each step that was compiled: traced, written down, and optimised by ONNX Runtime. */
+export const compileMeasure = 'tempbalance compile';
+
 /** What a step is compiled for. */
 export interface LoopShapes {
   readonly fixed: MixedTensors;
@@ -61,9 +64,11 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, threads:
     return number;
   };
   const compile = async (step: Step, specs: readonly [string, TensorSpec][]): Promise<CompiledStep> => {
+    const start = performance.now();
     const { model, outputs } = traceStep(tf, step, Object.fromEntries(specs));
     const session = ++sessions;
     await thread.ask({ do: 'compile', session, model, threads });
+    performance.measure(compileMeasure, { start });
     return { session, outputs };
   };
   const forgetOldest = async () => {
