@@ -2,7 +2,8 @@ import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
-import { roles } from './roles.ts';
+import { overwriting } from './overwriting.ts';
+import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
 import { type TracedStep, trace } from './trace.ts';
 
@@ -23,6 +24,8 @@ export interface LoopShapes {
 interface CompiledStep {
   readonly session: number;
   readonly outputs: TracedStep['outputs'];
+  /** Outputs that are written over what they replace. */
+  readonly overwriting: readonly string[];
 }
 
 const specsOf = (tensors: MixedTensors, prefix: string) =>
@@ -65,11 +68,11 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, threads:
   };
   const compile = async (step: Step, specs: readonly [string, TensorSpec][]): Promise<CompiledStep> => {
     const start = performance.now();
-    const { model, outputs } = traceStep(tf, step, Object.fromEntries(specs));
+    const { graph, model, outputs } = traceStep(tf, step, Object.fromEntries(specs));
     const session = ++sessions;
     await thread.ask({ do: 'compile', session, model, threads });
     performance.measure(compileMeasure, { start });
-    return { session, outputs };
+    return { session, outputs, overwriting: overwriting(graph, replacedBy) };
   };
   const forgetOldest = async () => {
     const [oldest, step] = compiled.entries().next().value!;

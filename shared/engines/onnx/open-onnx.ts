@@ -64,8 +64,8 @@ async function beginLoop(
   await thread.ask({ do: 'begin', loop, fixed, carried }, buffers);
   return {
     async run(inputs, other = step) {
-      const { session, outputs } = await compiled(other, { ...given, inputs });
-      return thread.ask({ do: 'step', loop, session, inputs, outputs });
+      const compiledStep = await compiled(other, { ...given, inputs });
+      return thread.ask({ do: 'step', loop, inputs, ...compiledStep });
     },
     read: () => thread.ask({ do: 'read', loop }),
     async close() {
