@@ -64,6 +64,7 @@ async function compile(session: number, model: Uint8Array, threads: number): Pro
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
+    // It would take a block for whole steps beside what the first step was given piece by piece.
     enableMemPattern: false,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
