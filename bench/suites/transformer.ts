@@ -93,6 +93,7 @@ async function measure(all: readonly Peer<ClassifierCase, TrainingCost>[], shape
   if (peers.length < all.length) {
     process.stderr.write(`${shape.name} is left out on wasm: weights, moments and gradients don't fit in its 4 GiB\n`);
   }
+  if (peers.length === 0) return [];
   const folder = await mkdtemp(join(tmpdir(), 'tempbalance-'));
   try {
     const measured = await interleaved(peers, await prepare(shape, folder), shape.rounds);
