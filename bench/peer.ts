@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { compileMeasure } from '../shared/engines/onnx/compiled-steps.ts';
 import { availableEngines } from '../shared/engines/open-engine.ts';
 import { median } from './suite.ts';
 
@@ -11,6 +12,8 @@ export interface Cost {
   readonly cpuSeconds: number;
   /** Of the process so far. */
   readonly peakMiB: number;
+  /** Of the time, what compiling took; absent where nothing is compiled. */
+  readonly compileSeconds?: number | undefined;
 }
 
 export interface Peer<Request, Answer = Cost> {
@@ -19,6 +22,13 @@ export interface Peer<Request, Answer = Cost> {
   readonly version: string;
   ask(request: Request): Promise<Answer>;
   close(): void;
+}
+
+/** What compiling took in this process since it was asked for last; undefined where nothing was compiled. */
+export function compileSeconds(): number | undefined {
+  const measures = performance.getEntriesByName(compileMeasure);
+  performance.clearMeasures(compileMeasure);
+  return measures.length === 0 ? undefined : measures.reduce((sum, { duration }) => sum + duration, 0) / 1e3;
 }
 
 /** A file of this folder. */

@@ -8,7 +8,7 @@ import { elementCount } from '../shared/tensors/tensor.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
 import { trainEpoch } from '../shared/training/train-epoch.ts';
 import { trajectoryProblem } from '../shared/training/workloads/trajectory-problem.ts';
-import type { Cost } from './peer.ts';
+import { type Cost, compileSeconds } from './peer.ts';
 import { buildUnet, waves } from './unet.ts';
 
 const seed = 1;
@@ -80,6 +80,7 @@ async function train(training: TrainingCase): Promise<TrainingCost> {
     wallSeconds: (performance.now() - wall) / 1e3,
     cpuSeconds: (user + system) / 1e6,
     peakMiB: process.resourceUsage().maxRSS / 1024,
+    compileSeconds: compileSeconds(),
     firstLoss: losses[0]!,
     lastLoss: losses.at(-1)!,
   };

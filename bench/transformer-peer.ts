@@ -8,7 +8,7 @@ import { dropoutMasks } from '../shared/training/dropout-masks.ts';
 import { languageObjective, maskInputs } from '../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
 import { joined, scalarNames, trainingSteps } from '../shared/training/training-step.ts';
-import type { Cost } from './peer.ts';
+import { type Cost, compileSeconds } from './peer.ts';
 
 /** A classifier in a folder, and the texts of every step. */
 export interface ClassifierCase {
@@ -73,6 +73,7 @@ async function train(training: ClassifierCase): Promise<TrainingCost> {
     wallSeconds: (performance.now() - wall) / 1e3,
     cpuSeconds: (user + system) / 1e6,
     peakMiB: process.resourceUsage().maxRSS / 1024,
+    compileSeconds: compileSeconds(),
     losses,
   };
 }

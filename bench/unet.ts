@@ -48,12 +48,13 @@ function batchNorm(tf: TensorLibrary, x: Tensor, scale: Tensor, offset: Tensor):
     (input, weight, bias) => {
       const centred = tf.sub(input!, tf.mean(input!, axes));
       const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes), 1e-5));
-      const normal = tf.mul(centred, inverse);
-      return { value: tf.add(tf.mul(normal, weight!), bias!), keep: [normal, tf.mul(weight!, inverse)] };
+      const factor = tf.mul(weight!, inverse);
+      return { value: tf.add(tf.mul(centred, factor), bias!), keep: [centred, inverse, factor] };
     },
-    (dy, [normal, factor]) => {
-      const [bias, weight] = [tf.sum(dy, axes), tf.sum(tf.mul(dy, normal!), axes)];
-      const means = tf.add(tf.mul(normal!, tf.div(weight, count)), tf.div(bias, count));
+    (dy, [centred, inverse, factor]) => {
+      const bias = tf.sum(dy, axes);
+      const weight = tf.mul(tf.sum(tf.mul(dy, centred!), axes), inverse!);
+      const means = tf.add(tf.mul(centred!, tf.mul(weight, tf.div(inverse!, count))), tf.div(bias, count));
       return [tf.mul(tf.sub(dy, means), factor!), weight, bias];
     },
   );

@@ -64,12 +64,13 @@ async function measure(peers: readonly TrainingPeer[], training: TrainingCase): 
   if (training.model.family === 'unet') refuseOtherLosses(peers, measured);
   const perStep = (seconds: number) => (seconds * 1e3) / training.steps;
   return peers.map(({ version }, index) => {
-    const { firstSeconds, wallSeconds, cpuSeconds, peakMiB, firstLoss, lastLoss } = measured[index]!;
+    const { firstSeconds, wallSeconds, cpuSeconds, compileSeconds, peakMiB, firstLoss, lastLoss } = measured[index]!;
     return {
       case: training.name,
       engine: version,
       stepMs: perStep(wallSeconds),
       processorMs: perStep(cpuSeconds),
+      ...(compileSeconds === undefined ? {} : { compileSeconds }),
       startSeconds: Math.max(0, firstSeconds - wallSeconds),
       peakMiB,
       firstLoss,

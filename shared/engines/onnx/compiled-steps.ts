@@ -2,12 +2,16 @@ import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
-import { roles } from './roles.ts';
+import { overwriting } from './overwriting.ts';
+import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
 import { type TracedStep, trace } from './trace.ts';
 
 /** Training and evaluation, each with a full and a last batch, and as many again. */
 const mostSessions = 8;
+
+/** The entry of the performance timeline for each step that was compiled: traced, written down, and optimised by ONNX Runtime. */
+export const compileMeasure = 'tempbalance compile';
 
 /** What a step is compiled for. */
 export interface LoopShapes {
@@ -20,6 +24,8 @@ export interface LoopShapes {
 interface CompiledStep {
   readonly session: number;
   readonly outputs: TracedStep['outputs'];
+  /** Outputs that are written over what they replace. */
+  readonly overwriting: readonly string[];
 }
 
 const specsOf = (tensors: MixedTensors, prefix: string) =>
@@ -61,10 +67,12 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, threads:
     return number;
   };
   const compile = async (step: Step, specs: readonly [string, TensorSpec][]): Promise<CompiledStep> => {
-    const { model, outputs } = traceStep(tf, step, Object.fromEntries(specs));
+    const start = performance.now();
+    const { graph, model, outputs } = traceStep(tf, step, Object.fromEntries(specs));
     const session = ++sessions;
     await thread.ask({ do: 'compile', session, model, threads });
-    return { session, outputs };
+    performance.measure(compileMeasure, { start });
+    return { session, outputs, overwriting: overwriting(graph, replacedBy) };
   };
   const forgetOldest = async () => {
     const [oldest, step] = compiled.entries().next().value!;

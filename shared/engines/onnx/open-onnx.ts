@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { messageOf, UserError } from '../../core/errors.ts';
-import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
+import type { HostTensor, HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import type { Engine, Loop, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
 import { type ComputeThread, startThread } from './thread.ts';
@@ -48,6 +48,10 @@ async function load(thread: ComputeThread): Promise<void> {
   }
 }
 
+/** One copy, which the thread can be given: a message would make two. */
+const copied = <Data extends Float32Array | Int32Array>(tensors: ReadonlyMap<string, HostTensor<Data>>) =>
+  new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data: data.slice() as Data }]));
+
 async function beginLoop(
   thread: ComputeThread,
   compiled: ReturnType<typeof compiledSteps>,
@@ -55,11 +59,13 @@ async function beginLoop(
   step: Step,
   given: { fixed: MixedTensors; carried: HostTensors },
 ): Promise<Loop> {
-  await thread.ask({ do: 'begin', loop, ...given });
+  const [fixed, carried] = [copied(given.fixed), copied(given.carried)];
+  const buffers = [...fixed.values(), ...carried.values()].map(({ data }) => data.buffer as ArrayBuffer);
+  await thread.ask({ do: 'begin', loop, fixed, carried }, buffers);
   return {
     async run(inputs, other = step) {
-      const { session, outputs } = await compiled(other, { ...given, inputs });
-      return thread.ask({ do: 'step', loop, session, inputs, outputs });
+      const compiledStep = await compiled(other, { ...given, inputs });
+      return thread.ask({ do: 'step', loop, inputs, ...compiledStep });
     },
     read: () => thread.ask({ do: 'read', loop }),
     async close() {

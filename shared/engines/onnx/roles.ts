@@ -6,3 +6,7 @@ export const roles = {
   next: 'next/',
   results: 'results/',
 } as const;
+
+/** The input that an output replaces in the next step; undefined where it is a result. */
+export const replacedBy = (output: string): string | undefined =>
+  output.startsWith(roles.next) ? roles.carried + output.slice(roles.next.length) : undefined;

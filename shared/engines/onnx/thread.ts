@@ -8,8 +8,11 @@ const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js
 
 /** The thread in which ONNX Runtime computes. */
 export interface ComputeThread {
-  /** @throws RunError when ONNX Runtime refuses, or the thread has ended. */
-  ask(task: Task): Promise<HostTensors>;
+  /**
+   * @param transfer what becomes the thread's and is not copied
+   * @throws RunError when ONNX Runtime refuses, or the thread has ended.
+   */
+  ask(task: Task, transfer?: readonly ArrayBuffer[]): Promise<HostTensors>;
 }
 
 interface Waiting {
@@ -41,13 +44,13 @@ export function startThread(): ComputeThread {
   });
 
   return {
-    ask: (task) =>
+    ask: (task, transfer = []) =>
       new Promise((resolve, reject) => {
         if (ended) return reject(ended);
         asked += 1;
         waiting.set(asked, { resolve, reject });
         worker.ref();
-        worker.postMessage({ id: asked, task } satisfies Request);
+        worker.postMessage({ id: asked, task } satisfies Request, transfer);
       }),
   };
 }

@@ -2,7 +2,7 @@ import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core
 import { UserError } from '../../core/errors.ts';
 import type { NamedTensors, TensorLibrary } from '../engine.ts';
 import { encodeModel } from './encode.ts';
-import { GraphBuilder, type TensorSpec, type Value } from './graph.ts';
+import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
 import { recorders } from './kernels/table.ts';
 
 const backendName = 'onnx-trace';
@@ -14,6 +14,7 @@ type DataId = TensorInfo['dataId'];
 
 /** A step as an ONNX model: what it takes (of what was offered) and gives, by name. */
 export interface TracedStep {
+  readonly graph: Graph;
   readonly model: Uint8Array;
   readonly inputs: readonly string[];
   readonly outputs: Readonly<Record<string, TensorSpec>>;
@@ -185,6 +186,7 @@ export function trace(
   });
   const specsOf = finished.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
+    graph: finished,
     model: encodeModel(finished),
     inputs: finished.inputs.map(({ name }) => name),
     outputs: Object.fromEntries(specsOf),

@@ -6,7 +6,7 @@ import { messageOf, RunError } from '../../core/errors.ts';
 import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
-import { roles } from './roles.ts';
+import { replacedBy, roles } from './roles.ts';
 
 /** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
 export type Task =
@@ -20,6 +20,8 @@ export type Task =
       readonly session: number;
       readonly inputs: MixedTensors;
       readonly outputs: Readonly<Record<string, TensorSpec>>;
+      /** Outputs that are written over what they replace. */
+      readonly overwriting: readonly string[];
     }
   | { readonly do: 'read'; readonly loop: number }
   | { readonly do: 'end'; readonly loop: number };
@@ -33,12 +35,15 @@ export type Reply = { readonly id: number } & ({ readonly tensors: HostTensors }
 
 type Tensors = Record<string, Tensor>;
 
-/** Values of a loop. Outputs can't be written over the inputs they come from: two sets take turns. */
+/** How long a thread looks for work before it sleeps: about what waking it costs. */
+const spinMicroseconds = 20;
+
+/** Values of a loop. Where outputs can't be written over the inputs that they replace, two sets take turns. */
 interface LoopState {
   readonly fixed: Tensors;
   readonly names: readonly string[];
   readonly carried: Tensors;
-  /** Under the names of outputs. */
+  /** Under the names of the inputs that they take turns with. */
   readonly spare: Tensors;
 }
 
@@ -59,9 +64,11 @@ async function compile(session: number, model: Uint8Array, threads: number): Pro
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
+    // It would take a block for whole steps beside what the first step was given piece by piece.
+    enableMemPattern: false,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    extra: { 'session.intra_op.allow_spinning': '0' },
+    extra: { 'session.intra_op.spin_duration_us': String(spinMicroseconds) },
   };
   sessions.set(session, await runtime.InferenceSession.create(model, options));
 }
@@ -73,19 +80,23 @@ async function forget(session: number): Promise<void> {
 
 const emptyLike = ({ size, dims }: Tensor) => new runtime.Tensor('float32', new Float32Array(size), dims);
 
-const asCarried = (name: string) => roles.carried + name.slice(roles.next.length);
-
-async function step(state: LoopState, session: InferenceSession, inputs: MixedTensors, outputs: readonly string[]) {
+async function step(state: LoopState, session: InferenceSession, { inputs, ...task }: Task & { do: 'step' }) {
+  const outputs = Object.keys(task.outputs);
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, offered[name]!]));
-  const changing = outputs.filter((name) => name.startsWith(roles.next));
-  for (const name of changing) state.spare[name] ??= emptyLike(state.carried[asCarried(name)]!);
-  const fetches: Record<string, Tensor | null> = Object.fromEntries(
-    outputs.map((name) => [name, changing.includes(name) ? state.spare[name]! : null]),
-  );
+  const fetches: Record<string, Tensor | null> = Object.fromEntries(outputs.map((name) => [name, null]));
+  const overwriting = new Set(task.overwriting);
+  for (const name of outputs) {
+    const replaced = replacedBy(name);
+    if (replaced === undefined) continue;
+    if (!overwriting.has(name)) state.spare[replaced] ??= emptyLike(state.carried[replaced]!);
+    fetches[name] = (overwriting.has(name) ? state.carried : state.spare)[replaced]!;
+  }
   const found = (await session.run(feeds, fetches)) as Tensors;
-  for (const name of changing) {
-    [state.carried[asCarried(name)], state.spare[name]] = [state.spare[name]!, state.carried[asCarried(name)]!];
+  for (const name of outputs) {
+    const replaced = replacedBy(name);
+    if (replaced === undefined || overwriting.has(name)) continue;
+    [state.carried[replaced], state.spare[replaced]] = [state.spare[replaced]!, state.carried[replaced]!];
   }
   const results = outputs.filter((name) => name.startsWith(roles.results));
   return new Map(results.map((name) => [name.slice(roles.results.length), toHost(found[name]!)]));
@@ -116,7 +127,7 @@ async function perform(task: Task): Promise<HostTensors> {
       return nothing;
     }
     case 'step':
-      return step(known(loops, task.loop), known(sessions, task.session), task.inputs, Object.keys(task.outputs));
+      return step(known(loops, task.loop), known(sessions, task.session), task);
     case 'read': {
       const { names, carried } = known(loops, task.loop);
       return new Map(names.map((name) => [name, toHost(carried[roles.carried + name]!)]));

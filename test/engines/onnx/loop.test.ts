@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, Step } from '../../../shared/engines/engine.ts';
+import { type Engine, runOnce, type Step } from '../../../shared/engines/engine.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
 import type { HostTensor, HostTensors } from '../../../shared/tensors/tensor.ts';
 
@@ -34,6 +34,19 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     expect(seen).toEqual([[1], [31], [61], [151]]);
     expect(numbers(await loop.read())).toEqual({ total: [211], other: [3, 4] });
     await loop.close();
+  });
+
+  it('adds up all rows of the same number, however many threads there are', async () => {
+    const rows = 20_000;
+    const sums: Step = (tf, { inputs }) => ({
+      results: { sums: tf.unsortedSegmentSum(inputs.rows as never, inputs.numbers as never, 2) },
+    });
+    const given = new Map<string, HostTensor<Float32Array | Int32Array>>([
+      ['rows', { shape: [rows, 8], data: new Float32Array(rows * 8).fill(1) }],
+      ['numbers', { shape: [rows], data: Int32Array.from({ length: rows }, (_, row) => row % 2) }],
+    ]);
+    const found = numbers(await runOnce(engine, sums, given));
+    expect(found).toEqual({ sums: Array.from({ length: 16 }, () => rows / 2) });
   });
 
   it('runs several steps on the same tensors; what a step does not name stays', async () => {

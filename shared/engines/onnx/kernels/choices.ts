@@ -1,6 +1,7 @@
 import { UserError } from '../../../core/errors.ts';
+import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
-import { cast, fromFront, type Recorder, type Recorders, reshape } from './kernel.ts';
+import { cast, fromFront, type Recorder, type Recorders, reshape, sumsByNumber } from './kernel.ts';
 
 /** For each of the leading axes its own choice, along the axis behind them. */
 function gatherInBatch(graph: GraphBuilder, x: Value, indices: Value, axis: number, batchAxes: number): Value {
@@ -48,10 +49,9 @@ const unsortedSegmentSum: Recorder = ({ graph, inputs, attributes }) => {
     ],
     x,
   );
-  const ids = cast(graph, graph.node('Where', [inside, segmentIds, bound(0)], segmentIds), 'int64');
-  const target = { shape: [segments, ...row], dtype: x.dtype };
-  const operands = [graph.uniform(0, target.shape, x.dtype), reshape(graph, ids, [...ids.shape, 1]), counted];
-  return graph.node('ScatterND', operands, target, { reduction: 'add' });
+  const ids = graph.node('Where', [inside, segmentIds, bound(0)], segmentIds);
+  const rows = reshape(graph, counted, [elementCount(segmentIds.shape), elementCount(row)]);
+  return reshape(graph, sumsByNumber(graph, rows, ids, segments), [segments, ...row]);
 };
 
 /** By comparison with all numbers, so that those outside of the depth are in no place. */

@@ -55,6 +55,8 @@ export function describeConvolution(
   };
 }
 
+type Window = Pick<ReturnType<typeof describeConvolution>, 'strides' | 'pads'>;
+
 const outputsFirst = [3, 2, 0, 1];
 
 /** Rows and columns at the end of the input that no tap has seen. */
@@ -94,9 +96,11 @@ const backpropInput: Recorder = ({ tf, graph, inputs, attributes }) => {
   const single = kernel.every((size) => size === 1);
   const dense = [...strides, ...dilations].every((step) => step === 1);
   if (dense && (single || elementCount(dy.shape.slice(0, 3)) >= enoughPlaces)) {
-    const turned = transpose(graph, single ? filter : turnedAround(graph, filter), [2, 3, 0, 1]);
     const around = pads.map((count, index) => kernel[index % 2]! - 1 - count);
-    const convolved = graph.node('Conv', [gradient, turned], output, { ...settings, pads: around });
+    const convolved = graph.node('Conv', [gradient, turnedAround(graph, filter)], output, {
+      ...settings,
+      pads: around,
+    });
     return transpose(graph, convolved, channelsLast);
   }
   const transposed = { ...settings, output_padding: unseenBy(attributes.inputShape, dy.shape, settings) };
@@ -104,37 +108,42 @@ const backpropInput: Recorder = ({ tf, graph, inputs, attributes }) => {
   return transpose(graph, graph.node('ConvTranspose', operands, output, transposed), channelsLast);
 };
 
+/** `[in, out, height, width]`, backwards: by an exact product with an exchange matrix, for a slice takes several times as long. */
 function turnedAround(graph: GraphBuilder, filter: Value): Value {
-  const backwards = { axes: [0, 1], starts: [-1, -1], ends: [-(2 ** 31), -(2 ** 31)], steps: [-1, -1] };
-  return sliceOf(graph, filter, filter.shape, backwards);
+  const tapsLast = transpose(graph, filter, [2, 3, 0, 1]);
+  const [channels, outputs, height, width] = tapsLast.shape as Shape4;
+  const taps = height * width;
+  if (taps === 1) return tapsLast;
+  const exchange = new Float32Array(taps * taps);
+  for (let tap = 0; tap < taps; tap++) exchange[tap * taps + taps - 1 - tap] = 1;
+  const rows = reshape(graph, tapsLast, [channels * outputs, taps]);
+  return reshape(graph, graph.node('MatMul', [rows, graph.matrix(exchange, [taps, taps])], rows), tapsLast.shape);
 }
 
-/** Zeros around rows and columns of `[batch, channels, height, width]`; fewer than none cut off. */
-function framed(
+/**
+ * What a tap has seen of `[batch, channels, height, width]`: rows and columns from a place on, every so many, as many as asked for;
+ * zeros where there are none.
+ */
+function seenFrom(
   graph: GraphBuilder,
   x: Value,
-  rows: readonly [number, number],
-  columns: readonly [number, number],
+  starts: readonly [number, number],
+  counts: readonly [number, number],
+  steps: readonly number[] = [1, 1],
 ): Value {
-  if ([...rows, ...columns].every((count) => count === 0)) return x;
-  const [batch, channels, height, width] = x.shape as Shape4;
-  const shape = [batch, channels, height + rows[0] + rows[1], width + columns[0] + columns[1]];
-  const pads = graph.integers([0, 0, rows[0], columns[0], 0, 0, rows[1], columns[1]]);
-  return graph.node('Pad', [x, pads], { shape, dtype: x.dtype });
-}
-
-/** Every so many rows and columns from a place on, as many as asked for. */
-function picked(
-  graph: GraphBuilder,
-  x: Value,
-  starts: readonly number[],
-  counts: readonly number[],
-  steps: readonly number[],
-): Value {
-  const ends = starts.map((start, axis) => start + steps[axis]! * (counts[axis]! - 1) + 1);
-  const shape = [...x.shape.slice(0, 2), ...counts];
-  if (starts.every((start) => start === 0) && counts.every((count, axis) => count === x.shape[axis + 2])) return x;
-  return sliceOf(graph, x, shape, { axes: [2, 3], starts, ends, steps });
+  const sizes = x.shape.slice(2);
+  const reach = counts.map((count, axis) => steps[axis]! * (count - 1) + 1);
+  const before = starts.map((start) => -start);
+  const behind = reach.map((count, axis) => starts[axis]! + count - sizes[axis]!);
+  const shape = [...x.shape.slice(0, 2), ...reach];
+  const pads = graph.integers([0, 0, ...before, 0, 0, ...behind]);
+  // Fewer zeros than none cut off: one copy does both.
+  const window = [...before, ...behind].every((count) => count === 0)
+    ? x
+    : graph.node('Pad', [x, pads], { shape, dtype: x.dtype });
+  if (steps.every((step) => step === 1)) return window;
+  const bounds = { axes: [2, 3], starts: [0, 0], ends: reach, steps };
+  return sliceOf(graph, window, [...x.shape.slice(0, 2), ...counts], bounds);
 }
 
 /** One behind the other, `[batch, parts * channels, height * width]`. */
@@ -165,6 +174,26 @@ function summedProduct(graph: GraphBuilder, a: Value, b: Value): Value {
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 
+/** A filter as large as this part of its outputs' places, or larger, costs more to turn than its taps' copies do. */
+const turningCosts = 1 / 4;
+
+/** One product of what every tap has seen with the gradient: the filter comes out in the order of axes that PyTorch has. */
+function tapByTap(graph: GraphBuilder, x: Value, dy: Value, filter: Shape4, { pads, strides }: Window): Value {
+  const [height, width, channels, outputs] = filter;
+  const [top, left] = pads as [number, number, number, number];
+  const [batch, rows, columns] = dy.shape as Shape4;
+  const places = batch * rows * columns;
+  const channelsAhead = transpose(graph, x, [3, 0, 1, 2]);
+  const seen = upTo(height).flatMap((row) =>
+    upTo(width).map((column) => seenFrom(graph, channelsAhead, [row - top, column - left], [rows, columns], strides)),
+  );
+  const columnsOf = reshape(graph, stacked(graph, seen), [channels * height * width, places]);
+  const gradient = reshape(graph, transpose(graph, dy, [3, 0, 1, 2]), [outputs, places]);
+  const output = { shape: [outputs, channels * height * width], dtype: x.dtype };
+  const product = graph.node('Gemm', [gradient, columnsOf], output, { transB: 1 });
+  return transpose(graph, reshape(graph, product, [outputs, channels, height, width]), [2, 3, 1, 0]);
+}
+
 /**
  * One product of matrices: what the taps of a filter's row have seen, one behind the other, with the gradient that its rows have met,
  * one behind the other. That is `width + height` copies where one for each tap would be `width * height`. With a stride between rows
@@ -174,20 +203,22 @@ const backpropFilter: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { x, dy } = inputs as { x: Value; dy: Value };
   const [height, width, channels, outputs] = attributes.filterShape as Shape4;
   const { pads, strides } = describeConvolution(tf, x.shape, attributes.filterShape, attributes);
-  const [top, left, bottom, right] = pads as [number, number, number, number];
+  const [top, left] = pads as [number, number, number, number];
   const [rows, columns] = dy.shape.slice(1, 3) as [number, number];
+  if (outputs >= turningCosts * dy.shape[0]! * rows * columns) {
+    return tapByTap(graph, x, dy, attributes.filterShape, { pads, strides });
+  }
   const byRows = strides[0] === 1;
-  const around = framed(graph, transpose(graph, x, channelsFirst), byRows ? [0, 0] : [top, bottom], [left, right]);
-  const seenRows = byRows ? [0] : upTo(height);
+  const first = transpose(graph, x, channelsFirst);
+  const seenRows = byRows ? [0] : upTo(height).map((row) => row - top);
   const seen = seenRows.flatMap((row) =>
     upTo(width).map((column) =>
-      picked(graph, around, [row, column], [byRows ? x.shape[1]! : rows, columns], [strides[0]!, strides[1]!]),
+      seenFrom(graph, first, [row, column - left], [byRows ? x.shape[1]! : rows, columns], strides),
     ),
   );
-  const reached = transpose(graph, dy, channelsFirst);
-  const met = byRows ? framed(graph, reached, [height - 1 - top, height - 1 - bottom], [0, 0]) : reached;
+  const met = transpose(graph, dy, channelsFirst);
   const gradients = byRows
-    ? upTo(height).map((row) => picked(graph, met, [height - 1 - row, 0], [x.shape[1]!, columns], [1, 1]))
+    ? upTo(height).map((row) => seenFrom(graph, met, [top - row, 0], [x.shape[1]!, columns]))
     : [met];
   const product = summedProduct(graph, stacked(graph, gradients), stacked(graph, seen));
   if (!byRows) {

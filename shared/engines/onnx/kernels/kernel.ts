@@ -65,3 +65,15 @@ export function expand(graph: GraphBuilder, x: Value, shape: readonly number[]):
   if (x.uniform !== undefined) return graph.uniform(x.uniform, shape, x.dtype);
   return graph.node('Expand', [x, graph.integers(shape)], { shape, dtype: x.dtype });
 }
+
+/**
+ * Sums of rows `[count, size]` by number `[count]`, `[sums, size]`. By ScatterElements: ScatterND lets threads add to the same
+ * place at once, and loses some.
+ */
+export function sumsByNumber(graph: GraphBuilder, rows: Value, numbers: Value, sums: number): Value {
+  const [count, size] = rows.shape as [number, number];
+  const places = expand(graph, reshape(graph, cast(graph, numbers, 'int64'), [count, 1]), [count, size]);
+  const target = { shape: [sums, size], dtype: rows.dtype };
+  const zeros = graph.uniform(0, target.shape, target.dtype);
+  return graph.node('ScatterElements', [zeros, places, rows], target, { axis: 0, reduction: 'add' });
+}

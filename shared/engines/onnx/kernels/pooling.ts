@@ -9,6 +9,7 @@ import {
   type Recorder,
   type Recorders,
   reshape,
+  sumsByNumber,
   transpose,
 } from './kernel.ts';
 
@@ -58,13 +59,8 @@ const maxPool: Recorder = ({ tf, graph, inputs, attributes }) => {
 const maxPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { dy, input } = inputs as { dy: Value; input: Value };
   const [, places] = largest(graph, input, describe(tf, input.shape, attributes));
-  const size = elementCount(input.shape);
-  const parts = [
-    graph.uniform(0, [size], dy.dtype),
-    reshape(graph, places, [elementCount(dy.shape), 1]),
-    reshape(graph, transpose(graph, dy, channelsFirst), [elementCount(dy.shape)]),
-  ];
-  const flat = graph.node('ScatterND', parts, { shape: [size], dtype: dy.dtype }, { reduction: 'add' });
+  const reaching = reshape(graph, transpose(graph, dy, channelsFirst), [elementCount(dy.shape), 1]);
+  const flat = sumsByNumber(graph, reaching, places, elementCount(input.shape));
   return transpose(graph, reshape(graph, flat, permuted(input.shape, channelsFirst)), channelsLast);
 };
 
