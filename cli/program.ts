@@ -6,6 +6,7 @@ import { analyzeCommand } from './commands/analyze.ts';
 import { cloudCommands } from './commands/cloud/index.ts';
 import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
+import { predictCommand } from './commands/predict.ts';
 import { pricesCommand } from './commands/prices.ts';
 import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
@@ -21,6 +22,7 @@ const commands = [
   trainCommand,
   resumeCommand,
   runsCommand,
+  predictCommand,
   reportCommand,
   analyzeCommand,
   pricesCommand,

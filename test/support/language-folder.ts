@@ -1,12 +1,15 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
 import { trainWordPiece } from '../../shared/datasets/text/train-word-piece.ts';
 import { modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
+import { fixturePath } from './fixtures.ts';
+import { temporaryFolder } from './small-run.ts';
 
 /** Writes a folder as Hugging Face's, with a BERT that knows the words of some texts and has seen nothing. */
-export async function writeBertFolder(
+async function writeBertFolder(
   folder: string,
   texts: Iterable<string>,
   options: { hiddenSize?: number; blocks?: number; dropout?: number } = {},
@@ -40,5 +43,35 @@ export async function writeBertFolder(
   const files = huggingFaceFiles({ model, architecture, config, labels: [], others }, parameters);
   await mkdir(folder, { recursive: true });
   for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
+  return folder;
+}
+
+/** A folder with a fresh BERT (`bert`), a few labelled texts (`texts.jsonl`), and a run file about them (`run.yaml`). */
+export async function writeLanguageRun(
+  model: Record<string, unknown> = {},
+  training: Record<string, unknown> = {},
+  dropout = 0.1,
+): Promise<string> {
+  const folder = await temporaryFolder();
+  const data = fixturePath('data', 'topic_keywords.jsonl');
+  const lines = (await readFile(data, 'utf8')).trim().split('\n');
+  const texts = lines.map((line) => (JSON.parse(line) as { text: string }).text);
+  await writeBertFolder(join(folder, 'bert'), texts, { dropout });
+  await copyFile(data, join(folder, 'texts.jsonl'));
+  const run = {
+    model: { family: 'huggingface', folder: 'bert', maxTokens: 16, ...model },
+    dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 90 },
+    training: {
+      epochs: 4,
+      batchSize: 8,
+      learningRate: 0.002,
+      optimizer: { name: 'adamw' },
+      validation: 30,
+      ...training,
+    },
+    balance: { unit: 'block' },
+    output: { name: 'texts' },
+  };
+  await writeFile(join(folder, 'run.yaml'), stringify(run));
   return folder;
 }
