@@ -4,6 +4,7 @@ import { messageOf, UserError } from '../shared/core/errors.ts';
 import type { CliCommand } from './command.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { cloudCommands } from './commands/cloud/index.ts';
+import { exportCommand } from './commands/export.ts';
 import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
 import { predictCommand } from './commands/predict.ts';
@@ -23,6 +24,7 @@ const commands = [
   resumeCommand,
   runsCommand,
   predictCommand,
+  exportCommand,
   reportCommand,
   analyzeCommand,
   pricesCommand,
