@@ -8,7 +8,7 @@ import type { Evaluation } from '../../shared/training/workload.ts';
 import type { LabelledText } from '../../shared/training/workloads/classify-texts.ts';
 import { type CliCommand, jsonOption, numberOption } from '../command.ts';
 import { progressBar } from '../views/progress-bar.ts';
-import { writeText } from '../write-text.ts';
+import { checkWritable, writeText } from '../write-text.ts';
 
 const formats = ['jsonl', 'csv', 'parquet', 'lines'] as const satisfies readonly TextDatasetConfig['format'][];
 type Format = (typeof formats)[number];
@@ -20,6 +20,7 @@ interface PredictOptions {
   epoch?: number;
   format?: Format;
   column: Record<string, string>;
+  labels: boolean;
   batchSize: number;
   maxTokens?: number;
   engine: EngineChoice;
@@ -54,6 +55,7 @@ export const predictCommand: CliCommand<PredictOptions> = {
     numberOption('--epoch <n>', 'of a run: the epoch (default: the best so far)', { integer: true, least: 0 }),
     new Option('--format <name>', 'of the file (default: by its name; of - lines)').choices(formats),
     columnOption(),
+    new Option('--no-labels', 'pay no heed to labels in the file'),
     numberOption('--batch-size <n>', 'texts that are computed at a time', { integer: true, least: 1 }).default(16),
     numberOption('--max-tokens <n>', 'longer texts are cut (default: as in the run; of a folder at most 512)', {
       integer: true,
@@ -70,6 +72,7 @@ export const predictCommand: CliCommand<PredictOptions> = {
     const classifier = await openClassifier(path!, options.epoch);
     const { model, tokenizer, labels } = classifier;
     const maxTokens = options.maxTokens ?? classifier.maxTokens;
+    if (options.out !== undefined) await checkWritable(options.out);
     checkFit(model, tokenizer, { folder: path!, maxTokens, setting: '--max-tokens' });
     const data = await readTexts(file!, labels, options);
     for (const warning of data.warnings) note(warning);
@@ -104,6 +107,7 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
   const format = options.format ?? (file === '-' ? 'lines' : formatOf(file));
   const columns = Object.keys(options.column).length > 0;
+  const ignored = options.labels ? {} : { label: false };
   if (format === 'lines' && columns) {
     throw new UserError('--column does not go with lines, which have none', {
       where: file,
@@ -115,7 +119,7 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
     const config = textDatasetSchema.parse({
       format,
       path,
-      ...(format === 'lines' ? {} : { columns: options.column, labels }),
+      ...(format === 'lines' ? {} : { columns: { ...options.column, ...ignored }, labels }),
     });
     return await openTextDataset(config, path, { seed: 0 });
   } catch (error) {
@@ -126,7 +130,8 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
         .replace(/Check `dataset\.path` in the run file\./, 'Check the name of the file.')
         .replace(/Point `dataset\.path` at/, 'Give')
         .replace(/`dataset\.columns\.(\w+)`/, '`--column $1=<name>`')
-        .replace(/^dataset\.columns:/, '--column:'),
+        .replace(/^dataset\.columns:/, '--column:')
+        .replace(/(?<="label".*\n {2})Mend or remove (this row|these rows)/s, '$&, or add --no-labels'),
     );
   } finally {
     await done();

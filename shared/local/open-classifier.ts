@@ -38,11 +38,28 @@ const usualTokens = 512;
  */
 export async function openClassifier(path: string, epoch?: number): Promise<Classifier> {
   const run = await runAt(path);
-  if (run) return openRun(path, run, epoch);
-  if (epoch !== undefined) {
+  if (!run && epoch !== undefined) {
     throw new UserError('is not a run, so it has no epochs', { where: path, remedy: 'Leave --epoch out.' });
   }
-  return openFolder(path);
+  const classifier = await (run ? openRun(path, run, epoch) : openFolder(path));
+  checkLabels(path, classifier.labels);
+  return classifier;
+}
+
+/** @throws UserError when labels can't be told apart. */
+function checkLabels(path: string, labels: readonly string[]): void {
+  if (labels.length < 2) {
+    throw new UserError('has one label: it gives numbers, not classes', {
+      where: path,
+      remedy: 'Give a model with two labels or more.',
+    });
+  }
+  const wrong = labels.find((label, place) => label === '' || labels.indexOf(label) < place);
+  if (wrong === undefined) return;
+  throw new UserError(wrong === '' ? 'has a label without a name' : `has two labels ${JSON.stringify(wrong)}`, {
+    where: path,
+    remedy: 'Give each its own name under id2label in config.json.',
+  });
 }
 
 async function openRun(path: string, folder: RunFolder, wanted: number | undefined): Promise<Classifier> {
@@ -87,12 +104,6 @@ async function openFolder(path: string): Promise<Classifier> {
   const random = randomFor(0, 'initialise');
   const { model, labels, parameters, fresh } = await readHuggingFace(path, { task: 'classification', random });
   if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`);
-  if (labels.length < 2) {
-    throw new UserError('has one label: it gives numbers, not classes', {
-      where: path,
-      remedy: 'Give a model with two labels or more.',
-    });
-  }
   return { model, labels, tokenizer, parameters, maxTokens: Math.min(model.maxTokens, usualTokens) };
 }
 

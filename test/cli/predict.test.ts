@@ -75,8 +75,17 @@ it('labels the texts of a file as the run did that trained the model', async () 
 
   await writeFile(join(cwd, 'bad.jsonl'), '{"text": "a", "label": "sport"}\n{"text": 5, "label": 1}\n');
   await writeFile(join(cwd, 'texts.dat'), 'text\n');
+  await writeFile(join(cwd, 'some.jsonl'), '{"text": "a"}\n{"text": "b", "label": "sport"}\n');
+  const unlabelled = rowsOf((await runCli(['predict', 'texts', 'some.jsonl', '--no-labels'], { cwd })).stdout);
+  expect(unlabelled.map(({ row, expected }) => [row, expected])).toEqual([
+    [1, undefined],
+    [2, undefined],
+  ]);
+
   const refusals: [string[], RegExp][] = [
     [['bad.jsonl'], /line 1, "label": is "sport", which is none of the labels.*line 2, "text": is a number/s],
+    [['some.jsonl'], /has "label", which line 1 has not\n.*, or add --no-labels/],
+    [['held.jsonl', '--out', 'nowhere/out.jsonl'], /nowhere\/out.jsonl: can't be written \(ENOENT\)/],
     [['nowhere.jsonl'], /nowhere.jsonl: there is no such file\n {2}Check the name/],
     [['texts.dat'], /does not say what format it has\n {2}Name it: --format jsonl/],
     [['held.jsonl', '--column', 'text=txt'], /has no column "txt".*`--column text=<name>`/s],
@@ -87,6 +96,11 @@ it('labels the texts of a file as the run did that trained the model', async () 
     const { code, stderr } = await runCli(['predict', 'texts', ...args], { cwd });
     expect({ args, code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
   }
+  const config = JSON.parse(await readFile(join(cwd, 'runs/texts/model/config.json'), 'utf8'));
+  const twice = { ...config, id2label: { 0: 'a', 1: 'b', 2: 'a' } };
+  await writeFile(join(cwd, 'runs/texts/model/config.json'), JSON.stringify(twice));
+  const { stderr: alike } = await runCli(['predict', 'runs/texts/model', 'held.jsonl'], { cwd });
+  expect(alike).toContain('runs/texts/model: has two labels "a"');
   await rm(join(cwd, 'runs/texts/model/tokenizer.json'));
   const { stderr: without } = await runCli(['predict', 'runs/texts/model', 'held.jsonl'], { cwd });
   expect(without).toMatch(/tokenizer.json: there is no such file/);
