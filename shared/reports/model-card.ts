@@ -34,10 +34,11 @@ export function renderModelCard(run: RunReport, epoch = run.best?.epoch): string
 }
 
 function summary(run: RunReport, epoch: number | undefined): string {
-  const best = epoch === run.best?.epoch ? ', the best of the run' : '';
+  const goesOn = run.status === 'running';
+  const best = epoch === run.best?.epoch ? `, the best ${goesOn ? 'so far' : 'of the run'}` : '';
   const kept = epoch === undefined ? 'weights of the last good epoch' : `weights of epoch ${epoch}${best}`;
   const reason = run.reason ? ` (${inline(run.reason.replace(/\.$/, ''))})` : '';
-  const ended = run.status === 'running' ? 'which had not ended' : `which ended as “${run.status}”${reason}`;
+  const ended = goesOn ? 'of a run that had not ended' : `which ended as “${run.status}”${reason}`;
   return `The ${kept}, ${ended}. Made with tempbalance from seed ${run.seed}.`;
 }
 
