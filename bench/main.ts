@@ -1,7 +1,7 @@
 /** Measures seeded, named cases: `npm run bench -- [--json] [--only SUITE] [--engine NAME]` */
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type EngineChoice, engineChoices } from '../shared/engines/open-engine.ts';
+import { type EngineChoice, engineChoices } from '../shared/engines/engine.ts';
 import type { Result } from './suite.ts';
 import { analysis } from './suites/analysis.ts';
 import { checkpointMemory } from './suites/checkpoint-memory.ts';

@@ -1,4 +1,4 @@
-import type { EngineChoice } from '../shared/engines/open-engine.ts';
+import type { EngineChoice } from '../shared/engines/engine.ts';
 
 /** One measured case: its name, its sizes, and numbers whose names end in their unit. */
 export type Result = { readonly case: string } & Readonly<Record<string, string | number>>;

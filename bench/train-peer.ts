@@ -2,7 +2,8 @@
 import { createInterface } from 'node:readline';
 import { randomFor } from '../shared/core/random.ts';
 import type { Trajectories } from '../shared/datasets/trajectories.ts';
-import { type EngineChoice, openEngine } from '../shared/engines/open-engine.ts';
+import type { EngineChoice } from '../shared/engines/engine.ts';
+import { openEngine } from '../shared/engines/open-engine.ts';
 import { buildModel, fieldModelSchema } from '../shared/models/registry.ts';
 import { elementCount } from '../shared/tensors/tensor.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';

@@ -1,7 +1,8 @@
 /** One of our engines as a peer of the suite `transformer`: trains a folder's classifier for the steps that it is asked for. */
 import { createInterface } from 'node:readline';
 import { randomFor } from '../shared/core/random.ts';
-import { type EngineChoice, openEngine } from '../shared/engines/open-engine.ts';
+import type { EngineChoice } from '../shared/engines/engine.ts';
+import { openEngine } from '../shared/engines/open-engine.ts';
 import { readHuggingFace } from '../shared/models/hugging-face/folder.ts';
 import type { HostTensor } from '../shared/tensors/tensor.ts';
 import { dropoutMasks } from '../shared/training/dropout-masks.ts';

@@ -1,4 +1,4 @@
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { solverChoices } from '../shared/spectra/solvers/solver.ts';
 
 /** A sub-command: one file, one line in `program.ts`. What is heavy it imports when it runs, so that help is quick. */
@@ -20,6 +20,20 @@ export const setOption = (): Option =>
   new Option('--set <key=value>', 'override a setting of the run file; may be repeated')
     .argParser((text: string, before: string[] | undefined) => [...(before ?? []), text])
     .default([], 'none');
+
+/** An option that takes a number. */
+export const numberOption = (
+  flags: string,
+  what: string,
+  { integer, least }: { integer: boolean; least: number },
+): Option =>
+  new Option(flags, what).argParser((text: string) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < least || (integer && !Number.isInteger(value))) {
+      throw new InvalidArgumentError(`It must be ${integer ? 'a whole number' : 'a number'} of at least ${least}.`);
+    }
+    return value;
+  });
 
 /** `--solver name` */
 export const solverOption = (whenAbsent: string): Option =>

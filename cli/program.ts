@@ -4,8 +4,10 @@ import { messageOf, UserError } from '../shared/core/errors.ts';
 import type { CliCommand } from './command.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { cloudCommands } from './commands/cloud/index.ts';
+import { exportCommand } from './commands/export.ts';
 import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
+import { predictCommand } from './commands/predict.ts';
 import { pricesCommand } from './commands/prices.ts';
 import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
@@ -21,6 +23,8 @@ const commands = [
   trainCommand,
   resumeCommand,
   runsCommand,
+  predictCommand,
+  exportCommand,
   reportCommand,
   analyzeCommand,
   pricesCommand,

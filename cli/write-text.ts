@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { access, constants, stat, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { UserError } from '../shared/core/errors.ts';
 
 /** Writes a file that the user named. @throws UserError when it can't be written. */
@@ -6,10 +7,24 @@ export async function writeText(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text);
   } catch (cause) {
-    throw new UserError(`can't be written (${(cause as NodeJS.ErrnoException).code})`, {
-      where: path,
-      remedy: 'Check that the folder exists and may be written to, or choose another place.',
-      cause,
-    });
+    throw cannotWrite(path, (cause as NodeJS.ErrnoException).code, cause);
   }
 }
+
+/** Checks before long work that its result can be written. @throws UserError when a file can't be made there. */
+export async function checkWritable(path: string): Promise<void> {
+  const present = await stat(path).catch(() => undefined);
+  if (present?.isDirectory()) throw cannotWrite(path, 'EISDIR');
+  try {
+    await access(present ? path : dirname(resolve(path)), constants.W_OK);
+  } catch (cause) {
+    throw cannotWrite(path, (cause as NodeJS.ErrnoException).code, cause);
+  }
+}
+
+const cannotWrite = (path: string, code: string | undefined, cause?: unknown) =>
+  new UserError(`can't be written (${code})`, {
+    where: path,
+    remedy: 'Check that the folder exists and may be written to, or choose another place.',
+    cause,
+  });

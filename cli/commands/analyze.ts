@@ -1,10 +1,10 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import { UserError } from '../../shared/core/errors.ts';
 import type { SpectraConfig } from '../../shared/spectra/config.ts';
 import type { FitConfig } from '../../shared/spectra/fits/registry.ts';
 import type { SolverChoice } from '../../shared/spectra/solvers/solver.ts';
 import type { AnalysedLayer, Analysis } from '../../shared/weights/analysis.ts';
-import { type CliCommand, jsonOption, print, solverOption } from '../command.ts';
+import { type CliCommand, jsonOption, numberOption, print, solverOption } from '../command.ts';
 import { progressBar } from '../views/progress-bar.ts';
 import { writeText } from '../write-text.ts';
 
@@ -26,15 +26,6 @@ interface AnalyzeOptions {
   solver?: SolverChoice;
   eigenvalues: boolean;
 }
-
-const numberOption = (flags: string, what: string, { integer, least }: { integer: boolean; least: number }): Option =>
-  new Option(flags, what).argParser((text: string) => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < least || (integer && !Number.isInteger(value))) {
-      throw new InvalidArgumentError(`It must be ${integer ? 'a whole number' : 'a number'} of at least ${least}.`);
-    }
-    return value;
-  });
 
 /** Sub-matrices along each side of a matrix, for `--farms`. */
 const farmsPerSide = 5;

@@ -3,7 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { RunError } from '../core/errors.ts';
 import type { Target } from '../decisions/compute.ts';
-import type { EngineChoice } from '../engines/open-engine.ts';
+import type { EngineChoice } from '../engines/engine.ts';
 import type { Meter, ProgressEvent, TaskContext } from '../pipeline/context.ts';
 import { mostShards } from '../pipeline/history.ts';
 import type { Resources } from '../pipeline/resources.ts';

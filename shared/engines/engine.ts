@@ -1,6 +1,13 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
 
+/** What may stand behind the tensor library, best first. */
+export const engineNames = ['tfjs-node-gpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+export const engineChoices = ['auto', ...engineNames] as const;
+export type EngineChoice = (typeof engineChoices)[number];
+
 /** The tensor library as an argument: models and optimizers never import it, so that any engine's copy of it serves. */
 export type TensorLibrary = typeof tfjs;
 export type Tensor = tfjs.Tensor;
@@ -37,7 +44,7 @@ export interface Loop {
 
 /** A tensor library with a working backend. */
 export interface Engine {
-  readonly name: 'onnx' | 'wasm' | 'tfjs-node' | 'tfjs-node-gpu' | 'cpu';
+  readonly name: EngineName;
   /** For the run's history, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly version: string;
   readonly tf: TensorLibrary;

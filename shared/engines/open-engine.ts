@@ -3,16 +3,10 @@ import { join, resolve } from 'node:path';
 import { messageOf, RunError, UserError } from '../core/errors.ts';
 import { registerBatchedGather } from './batched-gather.ts';
 import { eagerLoop } from './eager-loop.ts';
-import type { Engine, TensorLibrary } from './engine.ts';
+import { type Engine, type EngineChoice, type EngineName, engineNames, type TensorLibrary } from './engine.ts';
 import { openOnnx } from './onnx/open-onnx.ts';
 import type { WasmBackend } from './wasm/backend.ts';
 import { wasmKernels } from './wasm/kernels.ts';
-
-type EngineName = Engine['name'];
-const bestFirst = ['tfjs-node-gpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'] as const satisfies readonly EngineName[];
-
-export const engineChoices = ['auto', ...bestFirst] as const;
-export type EngineChoice = (typeof engineChoices)[number];
 
 type PackageLibrary = TensorLibrary & { version: Record<string, string> };
 
@@ -38,7 +32,7 @@ function findNative(name: EngineName): { requireNative: NodeJS.Require; id: stri
 
 /** The engines that can be opened here, best first; `cpu`, a plain reference implementation, comes last. */
 export function availableEngines(): EngineName[] {
-  return bestFirst.filter((name) => !name.startsWith('tfjs-node') || findNative(name) !== undefined);
+  return engineNames.filter((name) => !name.startsWith('tfjs-node') || findNative(name) !== undefined);
 }
 
 /** An engine that computes operation by operation. */

@@ -1,18 +1,15 @@
 /** Weights to analyse from anywhere on this machine: a checkpoint's files, or one of our runs. */
-import { join } from 'node:path';
-import { readHead, readHeadManifest, readManifest } from '../checkpoints/manifest.ts';
-import { runKeys } from '../checkpoints/run-keys.ts';
 import { UserError } from '../core/errors.ts';
-import { files, type RunRecord, readProgress, readRunRecord } from '../pipeline/records.ts';
+import type { RunRecord } from '../pipeline/records.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
 import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
-import { pathKind } from '../tensors/open-tensors.ts';
 import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
 import { elementCount } from '../tensors/tensor.ts';
 import { rowsOfTensor } from '../tensors/tensor-store.ts';
 import { openWeights } from '../weights/open-weights.ts';
 import { storedPrecision, type WeightLayer, type WeightSource } from '../weights/weight-source.ts';
-import { findRun, type RunFolder } from './run-folder.ts';
+import { findEpoch } from './run-epoch.ts';
+import { type RunFolder, runAt } from './run-folder.ts';
 
 /** Opened weights; a run brings its epoch and the settings its own spectra were taken with. */
 export interface OpenedCheckpoint {
@@ -29,44 +26,23 @@ export async function openCheckpoint(
   path: string,
   { epoch, base }: { epoch?: number | undefined; base?: string | undefined } = {},
 ): Promise<OpenedCheckpoint> {
-  const isRun = (await pathKind(join(path, 'request.json'))) || (await pathKind(join('runs', path, 'request.json')));
-  if (isRun) return openRun(path, await findRun(path), epoch);
+  const run = await runAt(path);
+  if (run) return openRun(path, run, epoch);
   if (epoch !== undefined) {
     throw new UserError('is not a run, so it has no epochs', { where: path, remedy: 'Leave --epoch out.' });
   }
   return { weights: await openWeights(path, { base }) };
 }
 
-async function openRun(path: string, { store, run }: RunFolder, wanted: number | undefined): Promise<OpenedCheckpoint> {
-  const record = await readRunRecord(store, run);
-  const head = await readHead(store, run);
-  if (!head) throw new UserError('has no committed epoch yet', { where: path });
-  const best = (await readProgress(store, await readHeadManifest(store, run)))?.best?.epoch;
-  const epoch = wanted ?? best ?? head.epoch;
-  const manifest = epoch <= head.epoch ? await readManifest(store, run, epoch) : undefined;
-  const source = manifest && (await store.open(runKeys.artifact(run, epoch, manifest.attempt, files.model)));
-  if (!source) {
-    const kept: number[] = [];
-    for (let candidate = 0; candidate <= head.epoch; candidate++) {
-      const committed = await readManifest(store, run, candidate);
-      if (committed && (await store.open(runKeys.artifact(run, candidate, committed.attempt, files.model)))) {
-        kept.push(candidate);
-      }
-    }
-    throw new UserError(
-      epoch > head.epoch
-        ? `has no epoch ${epoch}: the last is ${head.epoch}`
-        : `the weights of epoch ${epoch} are not kept`,
-      { where: path, remedy: `Epochs with weights: ${kept.join(', ')}. \`output.keep\` says how many are kept.` },
-    );
-  }
+async function openRun(path: string, folder: RunFolder, wanted: number | undefined): Promise<OpenedCheckpoint> {
+  const { record, epoch, isBest, source } = await findEpoch(path, folder, wanted);
   const tensors = await openSafetensors(source);
   const { balance } = record.config;
   const weights: WeightSource = {
     label: path,
     format: 'run',
     ...layersOf(record, tensors),
-    notes: [`epoch ${epoch}${epoch === best ? ', the best' : ''}`],
+    notes: [`epoch ${epoch}${isBest ? ', the best' : ''}`],
     read: tensors.read,
     openRows: async (name) => rowsOfTensor(tensors, name),
   };

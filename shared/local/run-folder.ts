@@ -38,16 +38,20 @@ export async function listRuns(root: string): Promise<string[]> {
   return runs.sort();
 }
 
-/**
- * The run that is meant by a folder, or by a name below `runs/`.
- * @throws UserError when there is none.
- */
-export async function findRun(given: string): Promise<RunFolder> {
+/** The run that is meant by a folder, or by a name below `runs/`; undefined: there is none. */
+export async function runAt(given: string): Promise<RunFolder | undefined> {
   for (const path of [resolve(given), resolve('runs', given)]) {
     if (await exists(join(path, 'request.json'))) {
       return { root: dirname(path), run: basename(path), store: fileStore(dirname(path)) };
     }
   }
+  return undefined;
+}
+
+/** The run that is meant, as by `runAt`. @throws UserError when there is none. */
+export async function findRun(given: string): Promise<RunFolder> {
+  const found = await runAt(given);
+  if (found) return found;
   const known = await listRuns(resolve('runs'));
   throw new UserError('there is no such run', {
     where: given,

@@ -3,7 +3,7 @@ import type { RunConfig } from '../config/run-file.ts';
 import type { Machine } from '../costs/machines.ts';
 import type { RegionPrices } from '../costs/prices.ts';
 import type { Market, Target } from '../decisions/compute.ts';
-import type { EngineChoice } from '../engines/open-engine.ts';
+import type { EngineChoice } from '../engines/engine.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { Workload, WorkloadPlan } from '../training/workload.ts';
 

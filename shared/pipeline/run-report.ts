@@ -42,6 +42,7 @@ export async function readRunReport(
     reason: outcome?.reason ?? '',
     metric: { name: metric, direction },
     config: record.config,
+    model: record.model,
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,

@@ -1,21 +1,30 @@
 import { stringify } from 'yaml';
 import { compareRuns } from './compare.ts';
+import { fieldCard } from './field-card.ts';
 import { formatBytes, formatChange, formatDuration, formatFixed, formatNumber, formatUsd } from './format.ts';
-import type { RunReport } from './report-input.ts';
+import { fenced, inline, list, markdownTable, section } from './markdown.ts';
+import type { EpochReport, RunReport } from './report-input.ts';
 import { beforeAndAfter, layerNames, layerOf, metricOf, multipliersByEpoch } from './runs.ts';
+import { languageTaskOf, textCard } from './text-card.ts';
 
-/** The model card (Markdown with front matter) that goes with a run's exported `model.safetensors`. */
-export function renderModelCard(run: RunReport): string {
+/**
+ * The model card (Markdown with front matter) that goes with a run's exported `model.safetensors`.
+ * @param epoch whose weights they are
+ */
+export function renderModelCard(run: RunReport, epoch = run.best?.epoch): string {
+  const kept = run.epochs.find((each) => each.epoch === epoch);
+  const kind = languageTaskOf(run) === undefined ? fieldCard : textCard;
   return [
-    frontMatter(run),
+    `---\n${stringify(kind.frontMatter(run))}---`,
     `# ${inline(run.name)}`,
-    summary(run),
-    section('Metrics', metrics(run)),
+    summary(run, epoch),
+    section('Metrics', metrics(run, kept)),
+    section('Classes', classes(kept)),
     section('Training data', dataset(run)),
     section('How it was trained', training(run)),
-    section('Layers', layers(run)),
-    section('How to load it', LOADING),
-    section('Limits', LIMITS),
+    section('Layers', layers(run, epoch)),
+    section('How to load it', kind.loading(run)),
+    section('Limits', kind.limits(run)),
     section('Configuration', fenced('yaml', stringify(run.config))),
     section('Versions', list(Object.entries(run.versions))),
   ]
@@ -24,21 +33,17 @@ export function renderModelCard(run: RunReport): string {
     .concat('\n');
 }
 
-function frontMatter({ config }: RunReport): string {
-  const family = (config.model as { family?: unknown } | undefined)?.family;
-  const tags = ['tempbalance', 'safetensors', ...(typeof family === 'string' ? [family] : [])];
-  return `---\n${stringify({ library_name: 'tempbalance', tags })}---`;
-}
-
-function summary(run: RunReport): string {
-  const kept = run.best ? `weights of epoch ${run.best.epoch}, the best of the run` : 'weights of the last good epoch';
+function summary(run: RunReport, epoch: number | undefined): string {
+  const goesOn = run.status === 'running';
+  const best = epoch === run.best?.epoch ? `, the best ${goesOn ? 'so far' : 'of the run'}` : '';
+  const kept = epoch === undefined ? 'weights of the last good epoch' : `weights of epoch ${epoch}${best}`;
   const reason = run.reason ? ` (${inline(run.reason.replace(/\.$/, ''))})` : '';
-  return `The ${kept}, which ended as “${run.status}”${reason}. Made with tempbalance from seed ${run.seed}.`;
+  const ended = goesOn ? 'of a run that had not ended' : `which ended as “${run.status}”${reason}`;
+  return `The ${kept}, ${ended}. Made with tempbalance from seed ${run.seed}.`;
 }
 
-function metrics(run: RunReport): string {
+function metrics(run: RunReport, kept: EpochReport | undefined): string {
   const before = run.epochs.find(({ epoch }) => epoch === 0);
-  const kept = run.epochs.find(({ epoch }) => epoch === run.best?.epoch);
   if (!kept) return '';
   const { direction, name: chosen } = run.metric;
   const rows = Object.keys(kept.metrics).map((name) => [
@@ -48,10 +53,20 @@ function metrics(run: RunReport): string {
   ]);
   const change = compareRuns([run]).runs[0]!.changeFromBaseline;
   const gained =
-    change === null || kept.epoch === 0
+    change === null || kept.epoch === 0 || kept.epoch !== run.best?.epoch
       ? ''
       : `\n\n${inline(chosen)}: ${formatChange(change)} (best epoch against before training).`;
   return `${markdownTable(['On the validation data', 'Before training', `Epoch ${kept.epoch}`], rows)}${gained}`;
+}
+
+function classes(kept: EpochReport | undefined): string {
+  if (!kept?.classes) return '';
+  const rows = kept.classes.classes.map(({ name, precision, recall, f1, support }) => [
+    inline(name),
+    ...[precision, recall, f1].map((value) => formatNumber(value, 3)),
+    String(support),
+  ]);
+  return markdownTable(['On the validation data', 'Precision', 'Recall', 'F1', 'Texts'], rows);
 }
 
 function dataset({ dataset: { path, sha256, bytes, ...others } }: RunReport): string {
@@ -83,8 +98,8 @@ function cost({ cost }: RunReport): string[] {
   return [`It cost ${formatUsd(cost.usd)}, ${basis}.`];
 }
 
-function layers(run: RunReport): string {
-  const epochs = beforeAndAfter(run);
+function layers(run: RunReport, epoch: number | undefined): string {
+  const epochs = beforeAndAfter(run, epoch);
   if (!epochs) return '';
   const { before, after } = epochs;
   const last = multipliersByEpoch(run).findLast(({ epoch }) => epoch <= (after ?? before).epoch);
@@ -102,71 +117,6 @@ function layers(run: RunReport): string {
     'Last multiplier',
   ];
   return `${markdownTable(header, rows)}\n\nSpread of alpha over layers: ${spread(before)}${after ? `, ${spread(after)}` : ''}.`;
-}
-
-const LOADING = `\`model.safetensors\` holds every tensor by name, little-endian; \`config.json\` the model's sizes. Complex spectral weights are stored
-with a last axis of two (real, imaginary).
-
-Python, with the \`safetensors\` package:
-
-${fenced(
-  'python',
-  `from safetensors.numpy import load_file
-
-tensors = load_file("model.safetensors")
-for name, tensor in tensors.items():
-    print(name, tensor.dtype, tensor.shape)
-# a complex weight: tensor[..., 0] + 1j * tensor[..., 1]`,
-)}
-
-JavaScript, without any package:
-
-${fenced(
-  'js',
-  `import { readFile } from 'node:fs/promises';
-
-const file = await readFile('model.safetensors');
-const headerEnd = 8 + Number(file.readBigUInt64LE(0));
-const { __metadata__, ...entries } = JSON.parse(file.toString('utf8', 8, headerEnd));
-const tensors = Object.fromEntries(
-  Object.entries(entries).map(([name, { shape, data_offsets: [start, end] }]) => {
-    const bytes = Uint8Array.from(file.subarray(headerEnd + start, headerEnd + end));
-    return [name, { shape, data: new Float32Array(bytes.buffer) }]; // for dtype F32
-  }),
-);`,
-)}`;
-
-const LIMITS = `The best epoch was chosen on the same validation data that the metrics above are given for, so they flatter the model a little. It was
-trained with little data: expect it to hold for fields, grids and parameters like those it was trained on, and measure before relying on it elsewhere.`;
-
-function section(title: string, content: string): string {
-  return content === '' ? '' : `## ${title}\n\n${content}`;
-}
-
-function list(entries: readonly (readonly [string, unknown])[]): string {
-  return entries
-    .map(
-      ([key, value]) =>
-        `- ${inline(key)}: ${inline(typeof value === 'object' ? JSON.stringify(value) : String(value))}`,
-    )
-    .join('\n');
-}
-
-function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(header), line(header.map((_, column) => (column === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
-}
-
-/** A fence longer than any run of backticks inside. */
-function fenced(language: string, code: string): string {
-  const longest = Math.max(2, ...[...code.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-  const fence = '`'.repeat(longest + 1);
-  return `${fence}${language}\n${code.trimEnd()}\n${fence}`;
-}
-
-/** Text that stays on its line and is not taken for Markdown or HTML. */
-function inline(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/[\\`*_[\]<>#]/g, (character) => `\\${character}`);
 }
 
 function range(low: number, high: number): string {

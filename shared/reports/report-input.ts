@@ -57,6 +57,8 @@ export interface RunReport {
   readonly metric: ReportMetric;
   /** The resolved run file. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** The `config.json` that a language model was made by. */
+  readonly model?: Readonly<Record<string, unknown>> | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
     Record<string, unknown>

@@ -33,12 +33,15 @@ export function analysedEpochs(run: RunReport): AnalysedEpoch[] {
   );
 }
 
-/** First analysis, and that of the best epoch (the last one, where the best was not analysed); null without two of them. */
-export function beforeAndAfter(run: RunReport): { before: AnalysedEpoch; after: AnalysedEpoch | null } | null {
+/** First analysis, and that of the best epoch or another (the last one, where it was not analysed); null without two of them. */
+export function beforeAndAfter(
+  run: RunReport,
+  chosen = run.best?.epoch,
+): { before: AnalysedEpoch; after: AnalysedEpoch | null } | null {
   const analysed = analysedEpochs(run);
   const before = analysed[0];
   if (!before) return null;
-  const best = analysed.find(({ epoch }) => epoch === run.best?.epoch && epoch !== before.epoch);
+  const best = analysed.find(({ epoch }) => epoch === chosen && epoch !== before.epoch);
   const last = analysed.at(-1);
   return { before, after: best ?? (last === before ? null : (last ?? null)) };
 }

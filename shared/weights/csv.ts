@@ -1,3 +1,4 @@
+import { csvRows } from '../core/csv.ts';
 import { spectrumMetrics } from '../spectra/metrics/registry.ts';
 import type { AnalysedLayer, Analysis, Comparison } from './analysis.ts';
 
@@ -49,10 +50,5 @@ export function analysisCsv({ layers, comparison }: Pick<Analysis, 'layers' | 'c
       ...added.map(([, cell]) => cell(layer.matrix === 'BA' ? undefined : pairs.get(layer.name)) ?? ''),
     ]),
   ];
-  return `${rows.map((row) => row.map(quoted).join(',')).join('\r\n')}\r\n`;
-}
-
-function quoted(cell: string | number): string {
-  const text = String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvRows(rows);
 }

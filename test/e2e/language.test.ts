@@ -1,49 +1,12 @@
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
 import { readHuggingFace } from '../../shared/models/hugging-face/folder.ts';
 import { bufferSource } from '../../shared/tensors/byte-source.ts';
 import { openSafetensors } from '../../shared/tensors/safetensors.ts';
 import { runCli } from '../support/cli.ts';
-import { fixturePath } from '../support/fixtures.ts';
-import { writeBertFolder, writeGpt2Folder } from '../support/language-folder.ts';
-import { temporaryFolder } from '../support/small-run.ts';
-
-const data = fixturePath('data', 'topic_keywords.jsonl');
-
-/** A folder with a fresh BERT, a few labelled texts, and a run file about them. */
-async function setUp(
-  model: Record<string, unknown> = {},
-  training: Record<string, unknown> = {},
-  dropout = 0.1,
-): Promise<string> {
-  const folder = await temporaryFolder();
-  const lines = (await readFile(data, 'utf8')).trim().split('\n');
-  await writeBertFolder(
-    join(folder, 'bert'),
-    lines.map((line) => (JSON.parse(line) as { text: string }).text),
-    { dropout },
-  );
-  await copyFile(data, join(folder, 'texts.jsonl'));
-  const run = {
-    model: { family: 'huggingface', folder: 'bert', maxTokens: 16, ...model },
-    dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 90 },
-    training: {
-      epochs: 4,
-      batchSize: 8,
-      learningRate: 0.002,
-      optimizer: { name: 'adamw' },
-      validation: 30,
-      ...training,
-    },
-    balance: { unit: 'block' },
-    output: { name: 'texts' },
-  };
-  await writeFile(join(folder, 'run.yaml'), stringify(run));
-  return folder;
-}
+import { writeGpt2Folder, writeLanguageRun } from '../support/language-folder.ts';
 
 const modelBytes = (folder: string) => readFile(join(folder, 'runs/texts/model/model.safetensors'));
 const metricsOf = async (folder: string, epoch: number) => {
@@ -53,7 +16,7 @@ const metricsOf = async (folder: string, epoch: number) => {
 };
 
 it('a classifier learns its labels, and is left as a folder of Hugging Face with its tokenizer', async () => {
-  const folder = await setUp();
+  const folder = await writeLanguageRun();
   const { code, stderr } = await runCli(['train', 'run.yaml'], { cwd: folder });
   expect({ code, stderr }).toMatchObject({ code: 0 });
   const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
@@ -73,7 +36,7 @@ it('a classifier learns its labels, and is left as a folder of Hugging Face with
 });
 
 it('a run that is resumed gives the bits of one that was not', async () => {
-  const [whole, parted] = [await setUp(), await setUp({}, { epochs: 2 })];
+  const [whole, parted] = [await writeLanguageRun(), await writeLanguageRun({}, { epochs: 2 })];
   await runCli(['train', 'run.yaml'], { cwd: whole });
   await runCli(['train', 'run.yaml'], { cwd: parted });
   const { code } = await runCli(['resume', 'runs/texts', '--set', 'training.epochs=4'], { cwd: parted });
@@ -86,7 +49,7 @@ it.each(['classification', 'masked-lm'])(
   async (task) => {
     const settings = { epochs: 1, optimizer: { name: 'sgd' }, learningRate: 0.1 };
     const losses = async (task: string, accumulate: number) => {
-      const folder = await setUp({ task }, { ...settings, accumulate, clipNorm: 1 }, 0);
+      const folder = await writeLanguageRun({ task }, { ...settings, accumulate, clipNorm: 1 }, 0);
       const { code } = await runCli(['train', 'run.yaml'], { cwd: folder });
       expect(code).toBe(0);
       return (await metricsOf(folder, 1)).losses as number[];
@@ -97,7 +60,7 @@ it.each(['classification', 'masked-lm'])(
 );
 
 it('hidden words are learnt from texts without labels', async () => {
-  const folder = await setUp({ task: 'masked-lm' }, { learningRate: 0.005 });
+  const folder = await writeLanguageRun({ task: 'masked-lm' }, { learningRate: 0.005 });
   const { code } = await runCli(['train', 'run.yaml'], { cwd: folder });
   expect(code).toBe(0);
   const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
@@ -106,7 +69,7 @@ it('hidden words are learnt from texts without labels', async () => {
 });
 
 it('the next word is learnt from documents one after the other', async () => {
-  const folder = await setUp({ task: 'causal-lm', folder: 'gpt2' }, { learningRate: 0.005, clipNorm: 1 });
+  const folder = await writeLanguageRun({ task: 'causal-lm', folder: 'gpt2' }, { learningRate: 0.005, clipNorm: 1 });
   await writeGpt2Folder(join(folder, 'gpt2'));
   const { code, stderr } = await runCli(['train', 'run.yaml'], { cwd: folder });
   expect({ code, stderr }).toMatchObject({ code: 0 });
@@ -123,7 +86,7 @@ it.each([
   [['--set', 'model.folder=nowhere'], /nowhere\/config.json: there is no such file/],
   [['--set', 'model.task=causal-lm'], /"bert" has no head for causal-lm/],
 ])('what does not fit is refused: %s', async (given, message) => {
-  const folder = await setUp();
+  const folder = await writeLanguageRun();
   const { code, stderr } = await runCli(['validate', 'run.yaml', ...given], { cwd: folder });
   expect(code).toBe(2);
   expect(stderr).toMatch(message);

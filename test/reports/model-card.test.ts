@@ -47,3 +47,69 @@ describe('renderModelCard', () => {
     expect(nasty).toContain('````yaml');
   });
 });
+
+describe('the card of a language model', () => {
+  const run = madeUpRun({ epochs: 2 });
+  const classes = [
+    { name: 'good', precision: 0.75, recall: 1, f1: 0.857, support: 3 },
+    { name: 'a*b', precision: 1, recall: 0.5, f1: 0.667, support: 2 },
+  ];
+  const metricsOf = (task: string): Record<string, number> =>
+    task === 'classification' ? { accuracy: 0.8, macroF1: 0.7, loss: 1 } : { loss: 1, perplexity: 3 };
+  const cardOf = (task: string, name = 'google-bert/bert-base-uncased') =>
+    renderModelCard({
+      ...run,
+      model: { model_type: 'bert', _name_or_path: name },
+      config: { model: { family: 'huggingface', task, maxTokens: 64 } },
+      dataset: { ...run.dataset, labels: ['good', 'a*b'] },
+      epochs: run.epochs.map((epoch) => ({
+        ...epoch,
+        metrics: metricsOf(task),
+        ...(task === 'classification' ? { classes: { classes, confusion: [] } } : {}),
+      })),
+    });
+  const matterOf = (card: string) => parse(card.split('---\n')[1]!);
+
+  test('is found by what it is, what it was made from and how it was measured', () => {
+    expect(matterOf(cardOf('classification'))).toEqual({
+      library_name: 'transformers',
+      pipeline_tag: 'text-classification',
+      base_model: 'google-bert/bert-base-uncased',
+      tags: ['tempbalance', 'safetensors', 'bert'],
+      metrics: ['accuracy', 'f1'],
+    });
+    expect(matterOf(cardOf('causal-lm'))).toMatchObject({ pipeline_tag: 'text-generation', metrics: ['perplexity'] });
+    expect(matterOf(cardOf('masked-lm'))).toMatchObject({ pipeline_tag: 'fill-mask' });
+  });
+
+  test('names no path as the model it was made from', () => {
+    for (const path of ['/home/me/bert', './bert', '../a/b', 'a/b/c', 'C:\\bert']) {
+      expect(matterOf(cardOf('classification', path))).not.toHaveProperty('base_model');
+    }
+  });
+
+  test('has the classes, how to load it, and limits that fit texts', () => {
+    const card = cardOf('classification');
+    expect(card).toContain('| good | 0.750 | 1.00 | 0.857 | 3 |');
+    expect(card).toContain('| a\\*b | 1.00 | 0.500 | 0.667 | 2 |');
+    expect(card).toContain('AutoModelForSequenceClassification.from_pretrained(folder)');
+    expect(card).toContain('max_length=64');
+    expect(card).toContain('tempbalance predict .');
+    expect(card).toContain('one of the 2 labels');
+    expect(card).not.toContain('fields');
+    const words = cardOf('masked-lm');
+    expect(words).toContain('AutoModelForMaskedLM');
+    expect(words).not.toContain('## Classes');
+    expect(words).not.toContain('tempbalance predict');
+    expect(words).not.toContain('labels, also one');
+  });
+
+  test('says whose weights they are where they are not of the best epoch', () => {
+    expect(renderModelCard(run)).toContain('the best of the run');
+    const other = renderModelCard(run, 1);
+    expect(other).toContain('The weights of epoch 1, which ended');
+    expect(other).toContain('| Before training | Epoch 1 |');
+    expect(other).not.toContain('best epoch against');
+    expect(renderModelCard({ ...run, status: 'running' })).toMatch(/, the best so far, of a run that had not ended\./);
+  });
+});

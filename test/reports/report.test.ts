@@ -17,7 +17,17 @@ const changeEpochs = (run: RunReport, change: (epoch: EpochReport) => EpochRepor
   epochs: run.epochs.map(change),
 });
 
-const plain: RunReport = { ...madeUpRun({ name: 'plain', epochs: 4 }), cost: { usd: 0.5, basis: 'usdPerHour' } };
+const classes = {
+  classes: ['left', 'right'].map((name) => ({ name, precision: 0.5, recall: 0.5, f1: 0.5, support: 2 })),
+  confusion: [
+    [1, 1],
+    [1, 1],
+  ],
+};
+const plain: RunReport = {
+  ...changeEpochs(madeUpRun({ name: 'plain', epochs: 4 }), (epoch) => ({ ...epoch, classes })),
+  cost: { usd: 0.5, basis: 'usdPerHour' },
+};
 const balanced: RunReport = {
   ...madeUpRun({ name: 'balanced', balanced: true, epochs: 4 }),
   cost: { usd: 1.25, basis: 'meter' },

@@ -11,19 +11,27 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+interface CliOptions {
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
+  /** What it is given on standard input. */
+  readonly input?: string;
+}
+
 /** No colours, and the engine and solver that are there on every machine. */
 const plainEnvironment = { NO_COLOR: '1', TEMPBALANCE_TFJS_NODE: '', TEMPBALANCE_SOLVER: '' };
 
 /** Starts `tempbalance` as a child process. */
 export function startCli(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: CliOptions = {},
 ): { child: ChildProcess; finished: Promise<CliResult> } {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...plainEnvironment, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(options.input);
   const text = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream]!.on('data', (chunk) => {
@@ -37,5 +45,4 @@ export function startCli(
 }
 
 /** Runs `tempbalance` to its end. */
-export const runCli = (args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) =>
-  startCli(args, options).finished;
+export const runCli = (args: readonly string[], options: CliOptions = {}) => startCli(args, options).finished;

@@ -1,11 +1,13 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
 import { trainWordPiece } from '../../shared/datasets/text/train-word-piece.ts';
 import { type HuggingFaceConfig, modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { fixturePath } from './fixtures.ts';
+import { temporaryFolder } from './small-run.ts';
 
 /** Writes a folder as Hugging Face's, with a GPT-2 that has seen nothing and the tokenizer of the fixtures. */
 export async function writeGpt2Folder(folder: string): Promise<string> {
@@ -76,4 +78,34 @@ export async function writeBertFolder(
     ['tokenizer_config.json', json(vocabulary.config)],
   ]);
   return writeFolder(folder, config, 'masked-lm', others);
+}
+
+/** A folder with a fresh BERT (`bert`), a few labelled texts (`texts.jsonl`), and a run file about them (`run.yaml`). */
+export async function writeLanguageRun(
+  model: Record<string, unknown> = {},
+  training: Record<string, unknown> = {},
+  dropout = 0.1,
+): Promise<string> {
+  const folder = await temporaryFolder();
+  const data = fixturePath('data', 'topic_keywords.jsonl');
+  const lines = (await readFile(data, 'utf8')).trim().split('\n');
+  const texts = lines.map((line) => (JSON.parse(line) as { text: string }).text);
+  await writeBertFolder(join(folder, 'bert'), texts, { dropout });
+  await copyFile(data, join(folder, 'texts.jsonl'));
+  const run = {
+    model: { family: 'huggingface', folder: 'bert', maxTokens: 16, ...model },
+    dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 90 },
+    training: {
+      epochs: 4,
+      batchSize: 8,
+      learningRate: 0.002,
+      optimizer: { name: 'adamw' },
+      validation: 30,
+      ...training,
+    },
+    balance: { unit: 'block' },
+    output: { name: 'texts' },
+  };
+  await writeFile(join(folder, 'run.yaml'), stringify(run));
+  return folder;
 }

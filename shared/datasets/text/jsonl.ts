@@ -13,20 +13,24 @@ const configSchema = z.strictObject({
   ...columnSettings,
 });
 
-const source: TextSource = { unit: 'line', wanted: 'one file of JSON lines', read: readJsonLines };
-
 /** Reads JSON lines; empty lines are skipped. */
 export const jsonl = {
   name: 'jsonl',
   kind: 'text',
   configSchema,
-  open: (config, path, { seed }) => openColumns(source, config, path, seed),
+  open(config, path, { seed }) {
+    const optional = config.columns.label === false ? ['text_pair'] : ['text_pair', 'label'];
+    const read: TextSource['read'] = (file, choose) => readJsonLines(file, choose, optional);
+    return openColumns({ unit: 'line', wanted: 'one file of JSON lines', read }, config, path, seed);
+  },
 } as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData>;
 
-/** Columns that are used where a file has them: a file must not have them in some rows only. */
-const optionalColumns = ['text_pair', 'label'];
-
-async function* readJsonLines(path: string, choose: ChooseColumns): AsyncGenerator<SourceRow> {
+/** @param optional columns that are used where a file has them: it must not have them in some rows only. */
+async function* readJsonLines(
+  path: string,
+  choose: ChooseColumns,
+  optional: readonly string[],
+): AsyncGenerator<SourceRow> {
   let first: { row: number; keys: Set<string> } | undefined;
   let chosen: readonly string[] = [];
   for await (const line of byteLines(path)) {
@@ -55,7 +59,7 @@ async function* readJsonLines(path: string, choose: ChooseColumns): AsyncGenerat
     }
     const { keys, row: firstRow } = first;
     const missing = chosen.find((name) => !Object.hasOwn(object, name));
-    const extra = optionalColumns.find((name) => Object.hasOwn(object, name) && !keys.has(name));
+    const extra = optional.find((name) => Object.hasOwn(object, name) && !keys.has(name));
     if (missing !== undefined) yield { row, problem: `has no "${missing}"` };
     else if (extra !== undefined) yield { row, problem: `has "${extra}", which line ${firstRow} has not` };
     else yield { row, values: chosen.map((name) => object[name]) };

@@ -13,7 +13,11 @@ import type { RowUnit, TextData, TextRows } from './text-rows.ts';
 const shownProblems = 20;
 
 /** Columns by what they hold. */
-type ColumnNames = ColumnSettings['columns'];
+interface ColumnNames {
+  readonly text?: string | undefined;
+  readonly textPair?: string | undefined;
+  readonly label?: string | undefined;
+}
 
 /** What a file gave. */
 interface Gathered {
@@ -163,12 +167,12 @@ function noteClasses(path: string, names: readonly string[], known: KnownLabels 
 }
 
 /** The columns of the settings, or those of the usual names. */
-function chooseColumns(path: string, present: readonly string[], columns: ColumnNames): ColumnNames {
+function chooseColumns(path: string, present: readonly string[], columns: ColumnSettings['columns']): ColumnNames {
   const usual = (name: string) => (present.includes(name) ? name : undefined);
   return requireColumns(path, present, {
     text: columns.text ?? 'text',
     textPair: columns.textPair ?? usual('text_pair'),
-    label: columns.label ?? usual('label'),
+    label: columns.label === false ? undefined : (columns.label ?? usual('label')),
   });
 }
 

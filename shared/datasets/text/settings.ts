@@ -28,7 +28,10 @@ export const columnSettings = {
     .strictObject({
       text: columnName().describe('The text; absent: `text`.'),
       textPair: columnName().describe('The second text of pairs; absent: `text_pair`, where the file has it.'),
-      label: columnName().describe('The label; absent: `label`, where the file has it.'),
+      label: z
+        .union([z.string().min(1), z.literal(false)])
+        .optional()
+        .describe('The label; absent: `label`, where the file has it; false: labels are not looked at.'),
     })
     .prefault({})
     .describe('Names of the columns.'),

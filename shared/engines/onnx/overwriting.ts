@@ -17,7 +17,7 @@ function reached(from: readonly number[], next: (place: number) => readonly numb
 
 /**
  * Which outputs can be written over the input that they replace, as an optimizer's moments can: whatever depends on the input is
- * either needed for the output or depends on it, so that in any order of execution the input was read before, and by nodes that
+ * either needed for the output or, but for what reads the input itself, depends on it, so that in any order of execution the input was read before, and by nodes that
  * keep nothing of it.
  * @param inputOf the input that an output replaces; undefined where it is a new one
  */
@@ -37,6 +37,7 @@ export function overwriting(graph: Graph, inputOf: (output: string) => string | 
     const direct = readersOf(input);
     if (direct.includes(maker) || direct.some((place) => !readOnce.has(graph.nodes[place]!.operator))) return false;
     const after = reached([maker], (place) => behind(graph.nodes[place]!));
+    if (direct.some((place) => after.has(place))) return false;
     const up = reached(direct, (place) => (after.has(place) ? [] : behind(graph.nodes[place]!)));
     const needed = reached([maker], (place) => (place === maker || up.has(place) ? before(graph.nodes[place]!) : []));
     return [...up].every((place) => after.has(place) || needed.has(place));

@@ -41,6 +41,9 @@ const otherFiles = [
   'generation_config.json',
 ];
 
+/** Whether a file is one that goes with a model wherever it goes: a tokenizer's and the like. */
+export const isOtherFile = (name: string): boolean => otherFiles.includes(name);
+
 /**
  * Reads a model for a task from a folder of Hugging Face's: `config.json`, `model.safetensors` or its shards, tokenizer.
  * @param options.labels of a classifier, where they are not those of the configuration; `random` draws a head that is missing

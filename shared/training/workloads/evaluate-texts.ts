@@ -10,14 +10,13 @@ import { languageLoss } from '../objectives/language.ts';
 import type { Evaluation } from '../workload.ts';
 import { type InputMaker, textInputs } from './text-problem.ts';
 
-interface TextEvaluation extends InputMaker {
+/** What a model is to compute of texts. */
+interface TextRequest extends InputMaker {
   readonly engine: Engine;
   /** Frozen ones included. */
   readonly parameters: HostTensors;
   readonly batches: readonly BucketBatch[];
   readonly seed: number;
-  /** Names of a classifier's labels, in the order of their numbers; else none. */
-  readonly labels: readonly string[];
 }
 
 const steps = new WeakMap<LanguageModel, Step>();
@@ -39,28 +38,58 @@ function evaluationStep(model: LanguageModel): Step {
   return step;
 }
 
-/** Metrics of a model on texts. */
-export async function evaluateTexts(request: TextEvaluation): Promise<Evaluation> {
-  const { engine, model, parameters, batches, seed, labels } = request;
+/** The results of every batch, in order, and how many things its loss is the mean of. */
+async function* resultsOf(
+  request: TextRequest,
+): AsyncGenerator<{ batch: BucketBatch; count: number; results: HostTensors }> {
+  const { engine, model, parameters, batches, seed } = request;
   const loop = await engine.loop(evaluationStep(model), { fixed: parameters, carried: new Map() });
-  const losses: TokenLoss[] = [];
-  const logits = new Float32Array(labels.length * request.texts.ids.length);
   try {
     for (const [step, batch] of batches.entries()) {
       const { inputs, count } = textInputs(request, batch, { seed, epoch: 0, step });
-      const results = await loop.run(inputs);
-      if (model.task === 'classification') {
-        const found = results.get('logits')!.data;
-        for (const [at, row] of batch.rows.entries()) {
-          logits.set(found.subarray(at * labels.length, (at + 1) * labels.length), row * labels.length);
-        }
-      } else losses.push({ sum: results.get('loss')!.data[0]! * count, tokens: count });
+      yield { batch, count, results: await loop.run(inputs) };
       await setImmediate();
     }
   } finally {
     await loop.close();
   }
-  if (model.task !== 'classification') return { metrics: languageMetrics(losses) };
-  const { metrics, table } = evaluateClasses(logits, request.texts.labels!, labels);
-  return { metrics, classes: table };
+}
+
+/**
+ * Logits `[texts, labels]` of a classifier.
+ * @param onBatch told of how many texts are done.
+ */
+export async function logitsOf(
+  request: TextRequest,
+  labels: number,
+  onBatch: (done: number) => void = () => {},
+): Promise<Float32Array> {
+  const logits = new Float32Array(labels * request.texts.ids.length);
+  let done = 0;
+  for await (const { batch, results } of resultsOf(request)) {
+    const found = results.get('logits')!.data;
+    for (const [at, row] of batch.rows.entries()) {
+      logits.set(found.subarray(at * labels, (at + 1) * labels), row * labels);
+    }
+    done += batch.rows.length;
+    onBatch(done);
+  }
+  return logits;
+}
+
+/**
+ * Metrics of a model on texts.
+ * @param labels names of a classifier's labels, in the order of their numbers; else none.
+ */
+export async function evaluateTexts(request: TextRequest, labels: readonly string[]): Promise<Evaluation> {
+  if (request.model.task === 'classification') {
+    const logits = await logitsOf(request, labels.length);
+    const { metrics, table } = evaluateClasses(logits, request.texts.labels!, labels);
+    return { metrics, classes: table };
+  }
+  const losses: TokenLoss[] = [];
+  for await (const { count, results } of resultsOf(request)) {
+    losses.push({ sum: results.get('loss')!.data[0]! * count, tokens: count });
+  }
+  return { metrics: languageMetrics(losses) };
 }

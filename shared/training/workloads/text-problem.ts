@@ -11,7 +11,7 @@ import type { BatchPart, Problem } from '../problem.ts';
 
 /** Texts as a model takes them. */
 export interface TokenizedTexts extends EncodedTexts {
-  /** Numbers of classes, for a classifier. */
+  /** Numbers of classes, for a classifier; absent where they are not known. */
   readonly labels?: Int32Array;
 }
 
@@ -41,17 +41,19 @@ export function textInputs({ model, tokenizer, texts }: InputMaker, batch: Bucke
     inputs: new Map<string, HostTensor<Int32Array>>([
       ['inputIds', { shape, data: inputIds }],
       ['attentionMask', { shape, data: mask }],
-      ['labels', labels],
+      ...(labels ? [['labels', labels] as const] : []),
       ...(typeIds ? [['tokenTypeIds', { shape, data: typeIds }] as const] : []),
     ]),
   };
 
-  function labelled(): { inputIds: Int32Array; labels: HostTensor<Int32Array>; count: number } {
+  function labelled(): { inputIds: Int32Array; labels?: HostTensor<Int32Array>; count: number } {
     const counted = (data: Int32Array): number =>
       data.reduce((sum, label) => sum + (label === ignoredLabel ? 0 : 1), 0);
     if (model.task === 'classification') {
-      const data = Int32Array.from(batch.rows, (row) => texts.labels![row]!);
-      return { inputIds: padded.ids, labels: { shape: [data.length], data }, count: data.length };
+      const { labels } = texts;
+      const data = labels && Int32Array.from(batch.rows, (row) => labels[row]!);
+      const count = batch.rows.length;
+      return { inputIds: padded.ids, ...(data && { labels: { shape: [count], data } }), count };
     }
     if (model.task === 'causal-lm') {
       const data = Int32Array.from(padded.ids, (id, at) => (mask[at] === 1 ? id : ignoredLabel));

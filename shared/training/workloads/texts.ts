@@ -19,7 +19,7 @@ import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 
 /** Lengths of batches are multiples of this. */
-const lengthMultiple = 8;
+export const lengthMultiple = 8;
 
 /** Labels of a classifier: the data's, in the order of the model's own where these are the same. */
 function classNames({ labelNames = [] }: TextRows, config: HuggingFaceConfig): readonly string[] {
@@ -52,7 +52,7 @@ export function planTexts(options: {
   if (task === 'classification') requireLabels(data, options.path);
   const labels = task === 'classification' ? classNames(data.examples, config) : [];
   const { model } = modelOf(config, task, labels, settings.folder);
-  checkFit(model, tokenizer, settings);
+  checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const read = (rows: TextRows) => tokenized(rows, { tokenizer, settings, labels });
   const [learnt, held] = [read(sides.training), read(sides.validation)];
   const cut = learnt.truncated + held.truncated;
@@ -108,25 +108,34 @@ export function planTexts(options: {
         onStep,
       }),
     evaluate: (values) =>
-      evaluateTexts({
-        engine,
-        ...maker,
-        texts: held,
-        parameters: values,
-        batches: bucketBatches(
-          held.ids.map(({ length }) => length),
-          lengths,
-          Math.ceil(batchSize / accumulate),
-        ),
-        seed,
+      evaluateTexts(
+        {
+          engine,
+          ...maker,
+          texts: held,
+          parameters: values,
+          batches: bucketBatches(
+            held.ids.map(({ length }) => length),
+            lengths,
+            Math.ceil(batchSize / accumulate),
+          ),
+          seed,
+        },
         labels,
-      }),
+      ),
   });
   return { ...plan, on };
 }
 
-/** @throws UserError when tokenizer and settings don't go with the model. */
-function checkFit(model: LanguageModel, tokenizer: TextTokenizer, { folder, maxTokens }: LanguageModelConfig): void {
+/**
+ * @param options.setting what names the longest text, for messages.
+ * @throws UserError when tokenizer and longest text don't go with the model.
+ */
+export function checkFit(
+  model: LanguageModel,
+  tokenizer: TextTokenizer,
+  { folder, maxTokens, setting }: { folder: string; maxTokens: number; setting: string },
+): void {
   if (tokenizer.vocabularySize > model.vocabulary) {
     throw new UserError(
       `the tokenizer knows ${tokenizer.vocabularySize} tokens, the model ${model.vocabulary}: they don't belong together`,
@@ -135,7 +144,7 @@ function checkFit(model: LanguageModel, tokenizer: TextTokenizer, { folder, maxT
   }
   if (maxTokens > model.maxTokens) {
     throw new UserError(`the model takes texts of at most ${model.maxTokens} tokens, ${maxTokens} are asked for`, {
-      where: 'model.maxTokens',
+      where: setting,
       remedy: `Set it to at most ${model.maxTokens}.`,
     });
   }

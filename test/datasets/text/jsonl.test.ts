@@ -54,6 +54,14 @@ describe('a file of JSON lines', () => {
     expect(() => requireLabels({ ...other, examples: { ...examples, labels: Int32Array.of(0) } }, '')).not.toThrow();
   });
 
+  it('may have labels that are not looked at, in all rows or some', async () => {
+    const content = rows({ text: 'one', label: 0.5 }, { text: 'two' }, { text: 'three', label: null });
+    const { examples } = await openText(content, { columns: { label: false } });
+    expect(examples.texts).toEqual(['one', 'two', 'three']);
+    expect(examples.labels).toBeUndefined();
+    expect(await refusal(rows({ text: 'one' }, { text: 'two', label: 1 }))).toContain('line 2: has "label"');
+  });
+
   it('is read across the borders of what is read at a time', async () => {
     const texts = Array.from({ length: 3000 }, (_, index) => `\u4F60\u597D ${index} ${'x'.repeat(index % 300)}`);
     const { examples } = await openText(rows(...texts.map((text) => ({ text }))));

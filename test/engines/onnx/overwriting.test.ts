@@ -36,6 +36,14 @@ describe('overwriting', () => {
     expect(overwritten(({ oldA }) => ({ a: tf.add(tf.mul(tf.transpose(oldA), 2), 1) }))).toEqual([]);
   });
 
+  it('leaves what is read by what comes after the output', () => {
+    const readLate = overwritten(({ oldA, oldB }) => {
+      const a = tf.exp(oldB);
+      return { a, b: tf.add(oldB, tf.add(oldA, tf.sqrt(a))) };
+    });
+    expect(readLate).toEqual([]);
+  });
+
   it('leaves what is exchanged with another', () => {
     expect(overwritten(({ oldA, oldB }) => ({ a: oldB, b: oldA }))).toEqual([]);
   });

@@ -1,0 +1,183 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { csvRows } from '../../shared/core/csv.ts';
+import { explained, UserError } from '../../shared/core/errors.ts';
+import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
+import type { TextData } from '../../shared/datasets/text/text-rows.ts';
+import { type EngineChoice, engineChoices } from '../../shared/engines/engine.ts';
+import type { Evaluation } from '../../shared/training/workload.ts';
+import type { LabelledText } from '../../shared/training/workloads/classify-texts.ts';
+import { type CliCommand, jsonOption, numberOption } from '../command.ts';
+import { progressBar } from '../views/progress-bar.ts';
+import { checkWritable, writeText } from '../write-text.ts';
+
+const formats = ['jsonl', 'csv', 'parquet', 'lines'] as const satisfies readonly TextDatasetConfig['format'][];
+type Format = (typeof formats)[number];
+
+interface PredictOptions {
+  out?: string;
+  csv?: boolean;
+  json?: boolean;
+  epoch?: number;
+  format?: Format;
+  column: Record<string, string>;
+  labels: boolean;
+  batchSize: number;
+  maxTokens?: number;
+  engine: EngineChoice;
+}
+
+const columnKeys = ['text', 'textPair', 'label'];
+
+const columnOption = () =>
+  new Option('--column <key=name>', `the column of ${columnKeys.join(', ')}; may be repeated`)
+    .argParser((given: string, before: Record<string, string>) => {
+      const [key, ...name] = given.split('=');
+      if (!columnKeys.includes(key!) || name.join('=') === '') {
+        throw new InvalidArgumentError(`It must be one of ${columnKeys.map((each) => `${each}=<name>`).join(', ')}.`);
+      }
+      return { ...before, [key!]: name.join('=') };
+    })
+    .default({}, 'text, text_pair, label');
+
+export const predictCommand: CliCommand<PredictOptions> = {
+  usage: 'predict <model> <file>',
+  description: 'label the texts of a file with a classifier: a run, or a folder of Hugging Face',
+  examples: [
+    'tempbalance predict runs/reviews-20261123-101500 new.jsonl',
+    'tempbalance predict reviews-20261123-101500 new.csv --column text=review --csv --out labelled.csv',
+    'tempbalance predict tuned test.parquet --json',
+    'echo "a fine film" | tempbalance predict tuned -',
+  ],
+  options: [
+    new Option('--out <file>', 'write there instead of to standard output'),
+    new Option('--csv', 'a row for each text as CSV instead of JSON lines'),
+    jsonOption('one JSON object instead, with the metrics where the file has labels').conflicts('csv'),
+    numberOption('--epoch <n>', 'of a run: the epoch (default: the best so far)', { integer: true, least: 0 }),
+    new Option('--format <name>', 'of the file (default: by its name; of - lines)').choices(formats),
+    columnOption(),
+    new Option('--no-labels', 'pay no heed to labels in the file'),
+    numberOption('--batch-size <n>', 'texts that are computed at a time', { integer: true, least: 1 }).default(16),
+    numberOption('--max-tokens <n>', 'longer texts are cut (default: as in the run; of a folder at most 512)', {
+      integer: true,
+      least: 4,
+    }),
+    new Option('--engine <name>', 'what computes').choices(engineChoices).default('auto'),
+  ],
+  async run([path, file], options) {
+    const { openClassifier } = await import('../../shared/local/open-classifier.ts');
+    const { openEngine } = await import('../../shared/engines/open-engine.ts');
+    const { classifyTexts } = await import('../../shared/training/workloads/classify-texts.ts');
+    const { checkFit } = await import('../../shared/training/workloads/texts.ts');
+    const note = (message: string) => process.stderr.write(`note: ${message}\n`);
+    const classifier = await openClassifier(path!, options.epoch);
+    const { model, tokenizer, labels } = classifier;
+    const maxTokens = options.maxTokens ?? classifier.maxTokens;
+    if (options.out !== undefined) await checkWritable(options.out);
+    checkFit(model, tokenizer, { folder: path!, maxTokens, setting: '--max-tokens' });
+    const data = await readTexts(file!, labels, options);
+    for (const warning of data.warnings) note(warning);
+    const { examples: rows } = data;
+    const engine = await openEngine(options.engine, note);
+    const bar = progressBar();
+    let result: Awaited<ReturnType<typeof classifyTexts>>;
+    try {
+      const total = rows.texts.length;
+      const onProgress = (done: number) => bar.show(done / total, `text ${done} of ${total}`);
+      const { batchSize } = options;
+      result = await classifyTexts({ engine, ...classifier, rows, batchSize, maxTokens, onProgress });
+    } finally {
+      bar.close();
+    }
+    const { texts, truncated, evaluation } = result;
+    if (truncated > 0) note(`${truncated} of ${texts.length} texts are cut to ${maxTokens} tokens`);
+    const written = options.json
+      ? `${JSON.stringify({ model: path, ...(classifier.epoch === undefined ? {} : { epoch: classifier.epoch }), labels, texts, ...evaluation }, null, 2)}\n`
+      : options.csv
+        ? csvOf(texts, labels)
+        : texts.map((text) => `${JSON.stringify(text)}\n`).join('');
+    if (options.out === undefined) process.stdout.write(written);
+    else await writeText(options.out, written);
+    if (evaluation) process.stderr.write(`${summaryOf(evaluation, texts)}\n`);
+    return 0;
+  },
+};
+
+/** The texts of a file, or the lines of standard input; labels are places in `labels`. */
+async function readTexts(file: string, labels: readonly string[], options: PredictOptions): Promise<TextData> {
+  const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
+  const format = options.format ?? (file === '-' ? 'lines' : formatOf(file));
+  const columns = Object.keys(options.column).length > 0;
+  const ignored = options.labels ? {} : { label: false };
+  if (format === 'lines' && columns) {
+    throw new UserError('--column does not go with lines, which have none', {
+      where: file,
+      remedy: 'Leave it out, or name another --format.',
+    });
+  }
+  const { path, done } = file === '-' ? await standardInput() : { path: file, done: async () => {} };
+  try {
+    const config = textDatasetSchema.parse({
+      format,
+      path,
+      ...(format === 'lines' ? {} : { columns: { ...options.column, ...ignored }, labels }),
+    });
+    return await openTextDataset(config, path, { seed: 0 });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw explained(error, (message) =>
+      message
+        .replaceAll(path, file === '-' ? 'standard input' : file)
+        .replace(/Check `dataset\.path` in the run file\./, 'Check the name of the file.')
+        .replace(/Point `dataset\.path` at/, 'Give')
+        .replace(/`dataset\.columns\.(\w+)`/, '`--column $1=<name>`')
+        .replace(/^dataset\.columns:/, '--column:')
+        .replace(/(?<="label".*\n {2})Mend or remove (this row|these rows)/s, '$&, or add --no-labels'),
+    );
+  } finally {
+    await done();
+  }
+}
+
+/** @throws UserError when the name does not tell. */
+function formatOf(file: string): Format {
+  const ending = /\.([a-z]+)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase() ?? '';
+  const format = { jsonl: 'jsonl', ndjson: 'jsonl', csv: 'csv', tsv: 'csv', parquet: 'parquet', txt: 'lines' }[ending];
+  if (format) return format as Format;
+  throw new UserError('its name does not say what format it has', {
+    where: file,
+    remedy: `Name it: --format ${formats.join(', ')}.`,
+  });
+}
+
+/** Standard input as a file, which is read more than once. */
+async function standardInput(): Promise<{ path: string; done: () => Promise<void> }> {
+  const { createWriteStream } = await import('node:fs');
+  const { mkdtemp, rm } = await import('node:fs/promises');
+  const { tmpdir } = await import('node:os');
+  const { join } = await import('node:path');
+  const { pipeline } = await import('node:stream/promises');
+  const folder = await mkdtemp(join(tmpdir(), 'tempbalance-'));
+  const path = join(folder, 'stdin');
+  await pipeline(process.stdin, createWriteStream(path));
+  return { path, done: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Columns of labels are named so that none is mistaken for another. */
+function csvOf(texts: readonly LabelledText[], labels: readonly string[]): string {
+  const expected = texts.some((text) => text.expected !== undefined);
+  return csvRows([
+    ['row', 'label', ...(expected ? ['expected'] : []), ...labels.map((label) => `probability ${label}`)],
+    ...texts.map((text) => [
+      text.row,
+      text.label,
+      ...(expected ? [text.expected ?? ''] : []),
+      ...labels.map((label) => text.probabilities[label]!),
+    ]),
+  ]);
+}
+
+function summaryOf({ metrics }: Evaluation, texts: readonly LabelledText[]): string {
+  const right = texts.filter(({ label, expected }) => label === expected).length;
+  const shown = (name: string) => metrics[name]!.toFixed(4);
+  return `accuracy ${shown('accuracy')} (${right} of ${texts.length} as in the file), macro F1 ${shown('macroF1')}`;
+}

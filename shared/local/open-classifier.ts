@@ -1,0 +1,114 @@
+/** A classifier of texts from this machine: a folder of Hugging Face's, or one of our runs. */
+import { join } from 'node:path';
+import { readArtifact } from '../checkpoints/manifest.ts';
+import { UserError } from '../core/errors.ts';
+import { randomFor } from '../core/random.ts';
+import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
+import { configFile, type HuggingFaceConfig, labelsOf, modelOf, readConfig } from '../models/hugging-face/config.ts';
+import { readHuggingFace } from '../models/hugging-face/folder.ts';
+import type { LanguageModel } from '../models/language/model.ts';
+import { files } from '../pipeline/records.ts';
+import { modelOfRun } from '../pipeline/run-model.ts';
+import { bufferSource } from '../tensors/byte-source.ts';
+import { pathKind } from '../tensors/open-tensors.ts';
+import { openSafetensors } from '../tensors/safetensors.ts';
+import type { HostTensors } from '../tensors/tensor.ts';
+import { findEpoch } from './run-epoch.ts';
+import { type RunFolder, runAt } from './run-folder.ts';
+
+/** A model that labels texts. */
+export interface Classifier {
+  readonly model: LanguageModel;
+  /** In the order of their numbers. */
+  readonly labels: readonly string[];
+  readonly tokenizer: TextTokenizer;
+  readonly parameters: HostTensors;
+  /** Longest text that it was trained on, or can take within reason. */
+  readonly maxTokens: number;
+  /** Of a run. */
+  readonly epoch?: number;
+}
+
+/** What a model that was not trained here takes at most, unless more is asked for: longer texts cost much memory. */
+const usualTokens = 512;
+
+/**
+ * Opens the classifier in a folder of Hugging Face's, or that of a run: of the given epoch, or the best so far.
+ * @throws UserError when there is none, or it is another kind of model.
+ */
+export async function openClassifier(path: string, epoch?: number): Promise<Classifier> {
+  const run = await runAt(path);
+  if (!run && epoch !== undefined) {
+    throw new UserError('is not a run, so it has no epochs', { where: path, remedy: 'Leave --epoch out.' });
+  }
+  const classifier = await (run ? openRun(path, run, epoch) : openFolder(path));
+  checkLabels(path, classifier.labels);
+  return classifier;
+}
+
+/** @throws UserError when labels can't be told apart. */
+function checkLabels(path: string, labels: readonly string[]): void {
+  if (labels.length < 2) {
+    throw new UserError('has one label: it gives numbers, not classes', {
+      where: path,
+      remedy: 'Give a model with two labels or more.',
+    });
+  }
+  const wrong = labels.find((label, place) => label === '' || labels.indexOf(label) < place);
+  if (wrong === undefined) return;
+  throw new UserError(wrong === '' ? 'has a label without a name' : `has two labels ${JSON.stringify(wrong)}`, {
+    where: path,
+    remedy: 'Give each its own name under id2label in config.json.',
+  });
+}
+
+async function openRun(path: string, folder: RunFolder, wanted: number | undefined): Promise<Classifier> {
+  const { record, manifest, epoch } = await findEpoch(path, folder, wanted);
+  const { model: settings } = record.config;
+  if (settings.family !== 'huggingface') {
+    throw new UserError(`trained a model of fields (${settings.family}), which takes no texts`, {
+      where: path,
+      remedy: 'Give a run with model.family: huggingface, or a folder of Hugging Face with a classifier.',
+    });
+  }
+  if (settings.task !== 'classification') throw notAClassifier(path, `trained for ${settings.task}`);
+  const config = modelOfRun(record).config as HuggingFaceConfig;
+  const labels = labelsOf(config);
+  const { model } = modelOf(config, 'classification', labels, path);
+  // The manifest was found by its weights.
+  const bytes = (await readArtifact(folder.store, manifest, files.model))!;
+  const weights = await openSafetensors(bufferSource(path, bytes));
+  return {
+    model,
+    labels,
+    tokenizer: await openTokenizer(join(folder.root, folder.run, 'model')),
+    parameters: await weights.readAll(),
+    maxTokens: settings.maxTokens,
+    epoch,
+  };
+}
+
+async function openFolder(path: string): Promise<Classifier> {
+  if ((await pathKind(path)) !== 'folder') {
+    throw new UserError('is neither a run nor the folder of a model', {
+      where: path,
+      remedy:
+        'Give a run (`tempbalance runs` lists them), or a folder with config.json, model.safetensors and tokenizer.json.',
+    });
+  }
+  const config = await readConfig(join(path, configFile));
+  const { architecture } = modelOf(config, 'classification', labelsOf(config), join(path, configFile));
+  const own = config.architectures ?? [];
+  if (own.length > 0 && !own.includes(architecture)) throw notAClassifier(path, `is a ${own.join(', ')}`);
+  const tokenizer = await openTokenizer(path);
+  const random = randomFor(0, 'initialise');
+  const { model, labels, parameters, fresh } = await readHuggingFace(path, { task: 'classification', random });
+  if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`);
+  return { model, labels, tokenizer, parameters, maxTokens: Math.min(model.maxTokens, usualTokens) };
+}
+
+const notAClassifier = (path: string, what: string) =>
+  new UserError(`${what}, which gives no labels`, {
+    where: path,
+    remedy: 'Give a classifier: train one from it with model.task: classification and labelled texts.',
+  });

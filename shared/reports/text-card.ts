@@ -1,0 +1,116 @@
+import type { LanguageTask } from '../models/language/model.ts';
+import { type CardOfKind, readTensors } from './field-card.ts';
+import { fenced } from './markdown.ts';
+import type { RunReport } from './report-input.ts';
+
+/** The part of a run's settings that a card speaks of. */
+interface LanguageSettings {
+  readonly family?: unknown;
+  readonly task: LanguageTask;
+  readonly maxTokens: number;
+}
+
+const settingsOf = ({ config }: RunReport) => config.model as LanguageSettings;
+
+/** What a run's language model was trained for; undefined: it is another kind of model. */
+export function languageTaskOf(run: RunReport): LanguageTask | undefined {
+  const settings: Partial<LanguageSettings> | undefined = settingsOf(run);
+  return settings?.family === 'huggingface' ? settings.task : undefined;
+}
+
+const pipelineTags = {
+  classification: 'text-classification',
+  'causal-lm': 'text-generation',
+  'masked-lm': 'fill-mask',
+} as const satisfies Record<LanguageTask, string>;
+
+/** What Hugging Face calls our metrics. */
+const hubMetrics: Readonly<Record<string, string>> = {
+  accuracy: 'accuracy',
+  macroF1: 'f1',
+  matthews: 'matthews_correlation',
+  perplexity: 'perplexity',
+};
+
+/** A name on the hub, not a path. */
+const hubName = /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/;
+
+const pythonOf: Readonly<Record<LanguageTask, (maxTokens: number) => string>> = {
+  classification: (maxTokens) => `from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+folder = "."  # where this card is
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+inputs = tokenizer(["a text", "another"], truncation=True, max_length=${maxTokens}, padding=True, return_tensors="pt")
+probabilities = model(**inputs).logits.softmax(-1)
+print([model.config.id2label[int(place)] for place in probabilities.argmax(-1)], probabilities)`,
+  'causal-lm': () => `from transformers import AutoModelForCausalLM, AutoTokenizer
+
+folder = "."  # where this card is
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForCausalLM.from_pretrained(folder).eval()
+inputs = tokenizer("The beginning of a text", return_tensors="pt")
+print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))`,
+  'masked-lm': () => `from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+folder = "."  # where this card is
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForMaskedLM.from_pretrained(folder).eval()
+inputs = tokenizer(f"A text with a {tokenizer.mask_token} hidden", return_tensors="pt")
+place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
+print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
+};
+
+const inJavaScript = `import { Tokenizer } from '@huggingface/tokenizers';
+${readTensors}
+
+const json = async (name) => JSON.parse(await readFile(name, 'utf8'));
+const tokenizer = new Tokenizer(await json('tokenizer.json'), await json('tokenizer_config.json'));
+const { ids } = tokenizer.encode('a text');`;
+
+/** Of language models. */
+export const textCard: CardOfKind = {
+  frontMatter(run) {
+    const { task } = settingsOf(run);
+    const base = run.model?._name_or_path;
+    const measured = Object.keys(run.epochs.at(-1)?.metrics ?? {}).flatMap((name) => hubMetrics[name] ?? []);
+    const kind = run.model?.model_type;
+    return {
+      library_name: 'transformers',
+      pipeline_tag: pipelineTags[task],
+      ...(typeof base === 'string' && hubName.test(base) ? { base_model: base } : {}),
+      tags: ['tempbalance', 'safetensors', ...(typeof kind === 'string' ? [kind] : [])],
+      ...(measured.length > 0 ? { metrics: measured } : {}),
+    };
+  },
+  loading(run) {
+    const { task, maxTokens } = settingsOf(run);
+    const labelling = `From the command line, with the \`tempbalance\` package:
+
+${fenced('sh', 'tempbalance predict . texts.jsonl')}
+
+`;
+    return `The folder is one that \`transformers\` loads: weights in float32, \`config.json\`, the tokenizer.
+
+Python, with the \`transformers\` package and PyTorch:
+
+${fenced('python', pythonOf[task](maxTokens))}
+
+${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`@huggingface/tokenizers\`:
+
+${fenced('js', inJavaScript)}`;
+  },
+  limits(run) {
+    const { task, maxTokens } = settingsOf(run);
+    const labels = (run.dataset.labels as readonly string[] | undefined)?.length;
+    const ofTask =
+      task === 'classification'
+        ? `Every text gets one of the ${labels ?? 'known'} labels, also one that belongs to none of them, and the probabilities were not calibrated. Texts longer
+than ${maxTokens} tokens were cut in training and evaluation.`
+        : `It was trained on ${task === 'causal-lm' ? 'pieces' : 'texts'} of at most ${maxTokens} tokens, and may write or rank what is false or harmful.`;
+    return `The best epoch was chosen on the same validation data that the metrics above are given for, so they flatter the model a little. It was
+trained with little data: expect it to hold for texts like those, in language, source, subject and length, and measure before relying on it
+elsewhere. ${ofTask} What the model that it was trained from has learnt, errors and prejudices included, is in it too, and that
+model's licence goes with it.`;
+  },
+};

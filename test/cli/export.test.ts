@@ -1,0 +1,62 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { runCli } from '../support/cli.ts';
+import { writeLanguageRun } from '../support/language-folder.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+
+it("writes the best epoch's model, or another's, with its card, and replaces only exports", async () => {
+  const cwd = await writeLanguageRun();
+  expect((await runCli(['train', 'run.yaml'], { cwd })).code).toBe(0);
+  const [{ best }] = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
+  const { stdout, code } = await runCli(['export', 'texts', 'out'], { cwd });
+  expect({ stdout, code }).toEqual({ stdout: `epoch ${best.epoch}, the best\nmodel   out\n`, code: 0 });
+  const model = join(cwd, 'runs/texts/model');
+  expect(await readdir(join(cwd, 'out'))).toEqual(await readdir(model));
+  for (const name of await readdir(model)) {
+    expect((await readFile(join(cwd, 'out', name))).equals(await readFile(join(model, name)))).toBe(true);
+  }
+
+  await writeFile(join(cwd, 'out/vocab.txt'), 'of another tokenizer');
+  await writeFile(join(cwd, 'out/notes.txt'), 'kept');
+  const other = best.epoch === 4 ? 3 : 4;
+  expect((await runCli(['export', 'texts', 'out', '--epoch', String(other)], { cwd })).stdout).toContain(
+    `epoch ${other}\n`,
+  );
+  expect(await readdir(join(cwd, 'out'))).toEqual([...(await readdir(model)), 'notes.txt'].toSorted());
+  expect(await readFile(join(cwd, 'out/README.md'), 'utf8')).toContain(`The weights of epoch ${other}, which ended as`);
+  const { attempt } = JSON.parse(await readFile(join(cwd, `runs/texts/epochs/000${other}/manifest.json`), 'utf8'));
+  const committed = await readFile(join(cwd, `runs/texts/epochs/000${other}`, attempt, 'model.safetensors'));
+  expect((await readFile(join(cwd, 'out/model.safetensors'))).equals(committed)).toBe(true);
+
+  const base = await readFile(join(cwd, 'bert/model.safetensors'));
+  const refused = await runCli(['export', 'texts', 'bert'], { cwd });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('something else in it than an export') });
+  expect((await readFile(join(cwd, 'bert/model.safetensors'))).equals(base)).toBe(true);
+  expect((await runCli(['export', 'texts', 'bert', '--force'], { cwd })).code).toBe(0);
+  expect((await runCli(['predict', 'bert', 'texts.jsonl'], { cwd })).code).toBe(0);
+
+  await rm(join(model, 'tokenizer.json'));
+  const without = await runCli(['export', 'texts', 'new'], { cwd });
+  expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('tokenizer.json: there is no such file') });
+  await expect(readdir(join(cwd, 'new'))).rejects.toThrow('ENOENT');
+});
+
+it('writes the model of fields that a run has trained so far', async () => {
+  const cwd = await temporaryFolder();
+  expect((await runCli(['train', await writeRunFile(cwd, { training: { epochs: 2 } })])).code).toBe(0);
+  await rm(join(cwd, 'runs/small/model'), { recursive: true });
+  await rm(join(cwd, 'runs/small/outcome.json'));
+  await mkdir(join(cwd, 'out'));
+  expect((await runCli(['export', 'small', 'out'], { cwd })).code).toBe(0);
+  expect(await readdir(join(cwd, 'out'))).toEqual(['README.md', 'config.json', 'model.safetensors']);
+  const text = await readFile(join(cwd, 'out/README.md'), 'utf8');
+  expect(parse(text.split('---\n')[1]!).library_name).toBe('tempbalance');
+  expect(text).toContain('the best so far, of a run that had not ended');
+  await writeFile(join(cwd, 'file'), '');
+  const refused = await runCli(['export', 'small', 'file'], { cwd });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("file: can't be written (ENOTDIR)") });
+  const gone = await runCli(['export', 'small', 'out', '--epoch', '7'], { cwd });
+  expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('has no epoch 7: the last is 2') });
+});

@@ -1,0 +1,128 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { writeLanguageRun } from '../support/language-folder.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+
+interface Row {
+  row: number;
+  label: string;
+  probabilities: Record<string, number>;
+  expected?: string;
+}
+
+const rowsOf = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row);
+
+/** A folder with a run `texts` that is done, and with the texts it was validated on in `held.jsonl`. */
+async function trained(): Promise<string> {
+  const folder = await writeLanguageRun({}, { learningRate: 0.005 });
+  const lines = (await readFile(join(folder, 'texts.jsonl'), 'utf8')).trim().split('\n');
+  await writeFile(join(folder, 'held.jsonl'), lines.slice(0, 60).join('\n'));
+  await writeFile(join(folder, 'learnt.jsonl'), lines.slice(60).join('\n'));
+  const dataset = ['dataset.path=learnt.jsonl', 'dataset.validationPath=held.jsonl', 'dataset.samples=all'];
+  const { code } = await runCli(['train', 'run.yaml', ...dataset.flatMap((each) => ['--set', each])], { cwd: folder });
+  expect(code).toBe(0);
+  return folder;
+}
+
+it('labels the texts of a file as the run did that trained the model', async () => {
+  const cwd = await trained();
+  const { stdout, stderr, code } = await runCli(['predict', 'texts', 'held.jsonl'], { cwd });
+  expect(code).toBe(0);
+  const rows = rowsOf(stdout);
+  expect(rows.map(({ row }) => row)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+  for (const { label, probabilities } of rows) {
+    const shares = Object.values(probabilities);
+    expect(shares.reduce((sum, share) => sum + share)).toBeCloseTo(1, 12);
+    expect(probabilities[label]).toBe(Math.max(...shares));
+  }
+  const right = rows.filter(({ label, expected }) => label === expected).length;
+  const [report] = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
+  expect(right).toBeGreaterThan(30);
+  expect(right / 60).toBeCloseTo(report.best.value, 12);
+  expect(stderr).toContain(`accuracy ${(right / 60).toFixed(4)} (${right} of 60 as in the file)`);
+
+  const fromFolder = await runCli(['predict', 'runs/texts/model', 'held.jsonl', '--batch-size', '7'], { cwd });
+  for (const [index, { label, probabilities }] of rowsOf(fromFolder.stdout).entries()) {
+    expect(label).toBe(rows[index]!.label);
+    expect(probabilities[label]).toBeCloseTo(rows[index]!.probabilities[label]!, 4);
+  }
+
+  const { text } = JSON.parse((await readFile(join(cwd, 'held.jsonl'), 'utf8')).split('\n')[0]!);
+  const piped = await runCli(['predict', 'texts', '-'], { cwd, input: `\n${text}\n` });
+  expect(rowsOf(piped.stdout)).toMatchObject([{ row: 2, label: rows[0]!.label }]);
+  expect(piped.stderr).toBe('');
+
+  await writeFile(join(cwd, 'reviews.csv'), `review\n"${text}"\n`);
+  const args = ['reviews.csv', '--column', 'text=review', '--csv', '--out', 'out.csv'];
+  expect(await runCli(['predict', 'texts', ...args], { cwd })).toMatchObject({ code: 0, stdout: '' });
+  const [header, first] = (await readFile(join(cwd, 'out.csv'), 'utf8')).split('\r\n');
+  expect(header).toBe('row,label,probability 0,probability 1,probability 2');
+  expect(first).toMatch(new RegExp(`^2,${rows[0]!.label},`));
+
+  const whole = JSON.parse(
+    (await runCli(['predict', 'texts', 'held.jsonl', '--json', '--epoch', '4'], { cwd })).stdout,
+  );
+  expect(whole).toMatchObject({ model: 'texts', epoch: 4, labels: ['0', '1', '2'] });
+  expect(whole.texts).toHaveLength(60);
+  expect(whole.metrics.accuracy).toBeGreaterThan(0.5);
+  expect(whole.classes.confusion).toHaveLength(3);
+
+  await writeFile(join(cwd, 'bad.jsonl'), '{"text": "a", "label": "sport"}\n{"text": 5, "label": 1}\n');
+  await writeFile(join(cwd, 'texts.dat'), 'text\n');
+  await writeFile(join(cwd, 'some.jsonl'), '{"text": "a"}\n{"text": "b", "label": "sport"}\n');
+  const unlabelled = rowsOf((await runCli(['predict', 'texts', 'some.jsonl', '--no-labels'], { cwd })).stdout);
+  expect(unlabelled.map(({ row, expected }) => [row, expected])).toEqual([
+    [1, undefined],
+    [2, undefined],
+  ]);
+
+  const refusals: [string[], RegExp][] = [
+    [['bad.jsonl'], /line 1, "label": is "sport", which is none of the labels.*line 2, "text": is a number/s],
+    [['some.jsonl'], /has "label", which line 1 has not\n.*, or add --no-labels/],
+    [['held.jsonl', '--out', 'nowhere/out.jsonl'], /nowhere\/out.jsonl: can't be written \(ENOENT\)/],
+    [['nowhere.jsonl'], /nowhere.jsonl: there is no such file\n {2}Check the name/],
+    [['texts.dat'], /does not say what format it has\n {2}Name it: --format jsonl/],
+    [['held.jsonl', '--column', 'text=txt'], /has no column "txt".*`--column text=<name>`/s],
+    [['held.jsonl', '--epoch', '9'], /has no epoch 9: the last is 4/],
+    [['held.jsonl', '--max-tokens', '900'], /--max-tokens: the model takes texts of at most 64 tokens/],
+  ];
+  for (const [args, message] of refusals) {
+    const { code, stderr } = await runCli(['predict', 'texts', ...args], { cwd });
+    expect({ args, code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+  }
+  const config = JSON.parse(await readFile(join(cwd, 'runs/texts/model/config.json'), 'utf8'));
+  const twice = { ...config, id2label: { 0: 'a', 1: 'b', 2: 'a' } };
+  await writeFile(join(cwd, 'runs/texts/model/config.json'), JSON.stringify(twice));
+  const { stderr: alike } = await runCli(['predict', 'runs/texts/model', 'held.jsonl'], { cwd });
+  expect(alike).toContain('runs/texts/model: has two labels "a"');
+  await rm(join(cwd, 'runs/texts/model/tokenizer.json'));
+  const { stderr: without } = await runCli(['predict', 'runs/texts/model', 'held.jsonl'], { cwd });
+  expect(without).toMatch(/tokenizer.json: there is no such file/);
+});
+
+it('refuses models that give no labels', async () => {
+  const cwd = await writeLanguageRun();
+  await writeFile(join(cwd, 'one.txt'), 'a text\n');
+  const refused = async (model: string, folder = cwd) => {
+    const { code, stderr } = await runCli(['predict', model, join(cwd, 'one.txt')], { cwd: folder });
+    expect(code).toBe(2);
+    return stderr;
+  };
+  expect(await refused('bert')).toContain('bert: is a BertForMaskedLM, which gives no labels');
+  expect(await refused('nowhere')).toContain('nowhere: is neither a run nor the folder of a model');
+  const words = ['train', 'run.yaml', '--set', 'model.task=masked-lm', '--set', 'training.epochs=1'];
+  expect((await runCli(words, { cwd })).code).toBe(0);
+  expect(await refused('texts')).toContain('texts: trained for masked-lm, which gives no labels');
+
+  const fields = await temporaryFolder();
+  expect((await runCli(['train', await writeRunFile(fields, { training: { epochs: 1 } })])).code).toBe(0);
+  expect(await refused('small', fields)).toContain('small: trained a model of fields (fno1d), which takes no texts');
+  await rm(join(fields, 'runs/small/head.json'));
+  expect(await refused('small', fields)).toContain('small: has no committed epoch yet');
+});
