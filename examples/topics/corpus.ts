@@ -136,5 +136,5 @@ export function csvOf(texts: readonly TopicText[]): string {
 /** The committed files by name: few texts to learn from, more to validate on. */
 export function labelledTexts(): Readonly<Record<string, TopicText[]>> {
   const texts = (count: number, purpose: string) => generateTexts({ count, sentences: 2, seed: 1, purpose });
-  return { 'labelled.csv': texts(96, 'labelled'), 'validation.csv': texts(240, 'validation') };
+  return { 'labelled.csv': texts(192, 'labelled'), 'validation.csv': texts(240, 'validation') };
 }
