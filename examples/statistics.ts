@@ -1,0 +1,50 @@
+/** Means, and whether the differences of pairs are more than chance. */
+
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Of a sample: with n - 1 below; NaN for fewer than two values. */
+export function standardDeviation(values: readonly number[]): number {
+  const centre = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
+}
+
+/** `0.812 ± 0.034` */
+export const meanAndSpread = (values: readonly number[], digits = 3): string =>
+  `${mean(values).toFixed(digits)} ± ${values.length > 1 ? standardDeviation(values).toFixed(digits) : '?'}`;
+
+/**
+ * Probability that |T| is at least |t| where T has Student's distribution with a whole number of degrees of freedom.
+ * Exact sums: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
+ */
+export function twoSidedP(t: number, degreesOfFreedom: number): number {
+  const angle = Math.atan(Math.abs(t) / Math.sqrt(degreesOfFreedom));
+  const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
+  const odd = degreesOfFreedom % 2 === 1;
+  let sum = 0;
+  let term = odd ? cosine : 1;
+  for (let k = odd ? 3 : 2; k <= degreesOfFreedom; k += 2) {
+    sum += term;
+    term *= (cosine ** 2 * (k - 1)) / k;
+  }
+  const within = odd ? (2 / Math.PI) * (angle + sine * sum) : sine * sum;
+  return Math.min(1, Math.max(0, 1 - within));
+}
+
+/** Of `second - first`, pair by pair. */
+export interface PairedTest {
+  readonly pairs: number;
+  readonly meanDifference: number;
+  readonly standardDeviation: number;
+  /** Two-sided p value of the paired t-test; null for fewer than two pairs, and where no pair differs from another. */
+  readonly p: number | null;
+}
+
+/** Student's t-test for paired samples. */
+export function pairedTest(first: readonly number[], second: readonly number[]): PairedTest {
+  const differences = first.map((value, index) => second[index]! - value);
+  const [meanDifference, spread] = [mean(differences), standardDeviation(differences)];
+  const pairs = differences.length;
+  const p = spread > 0 ? twoSidedP(meanDifference / (spread / Math.sqrt(pairs)), pairs - 1) : null;
+  return { pairs, meanDifference, standardDeviation: spread, p };
+}
