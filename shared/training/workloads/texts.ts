@@ -13,10 +13,10 @@ import type { TrainingConfig } from '../config.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { buildOptimizer } from '../optimizers/registry.ts';
 import { gradientsPerStep } from '../sam.ts';
-import { trainEpoch } from '../train-epoch.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
+import { trainingOf } from './training-of.ts';
 
 /** Lengths of batches are multiples of this. */
 export const lengthMultiple = 8;
@@ -46,7 +46,7 @@ export function planTexts(options: {
   readonly initial: (labels: readonly string[]) => Promise<HostTensors>;
 }): StartablePlan {
   const { settings, config, tokenizer, data, training } = options;
-  const { seed, batchSize, accumulate, clipNorm, sam, labelSmoothing, epochs } = training;
+  const { seed, batchSize, accumulate, sam, labelSmoothing, epochs } = training;
   const { task } = settings;
   const sides = splitText(data, { validation: training.validation, seed });
   if (task === 'classification') requireLabels(data, options.path);
@@ -92,21 +92,7 @@ export function planTexts(options: {
   const on = (engine: Engine): Workload => ({
     ...plan,
     engine: engine.version,
-    train: (epoch, values, state, rates, onStep) =>
-      trainEpoch({
-        engine,
-        problem,
-        optimizer,
-        clipNorm,
-        sam,
-        parameters: values,
-        state,
-        epoch,
-        baseRate: (step) => training.learningRate * curve(step),
-        weightDecay: training.weightDecay,
-        rates,
-        onStep,
-      }),
+    train: trainingOf(engine, problem, optimizer, curve, training),
     evaluate: (values) =>
       evaluateTexts(
         {

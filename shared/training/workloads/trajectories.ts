@@ -12,9 +12,9 @@ import { pdeMetrics } from '../metrics/registry.ts';
 import { buildOptimizer } from '../optimizers/registry.ts';
 import { predictAll } from '../predict.ts';
 import { gradientsPerStep } from '../sam.ts';
-import { trainEpoch } from '../train-epoch.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { framesAfter } from './frames.ts';
+import { trainingOf } from './training-of.ts';
 import { trajectoryProblem } from './trajectory-problem.ts';
 
 /**
@@ -31,7 +31,7 @@ export function planTrajectories(options: {
   weights?: (() => Promise<string>) | undefined;
 }): StartablePlan {
   const { data, window, training: settings } = options;
-  const { seed, batchSize, accumulate, clipNorm, sam, epochs } = settings;
+  const { seed, batchSize, accumulate, sam, epochs } = settings;
   const { training, validation } = splitTrajectories(data, { validation: settings.validation, seed });
   const space = data.shape.slice(1, -2);
   const [times, channels] = data.shape.slice(-2) as [number, number];
@@ -65,21 +65,7 @@ export function planTrajectories(options: {
     return {
       ...plan,
       engine: engine.version,
-      train: (epoch, values, state, rates, onStep) =>
-        trainEpoch({
-          engine,
-          problem,
-          optimizer,
-          clipNorm,
-          sam,
-          parameters: values,
-          state,
-          epoch,
-          baseRate: (step) => settings.learningRate * curve(step),
-          weightDecay: settings.weightDecay,
-          rates,
-          onStep,
-        }),
+      train: trainingOf(engine, problem, optimizer, curve, settings),
       async evaluate(values) {
         const predicted = await predictAll({
           ...shared,
