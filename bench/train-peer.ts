@@ -56,7 +56,7 @@ function prepare(training: TrainingCase) {
     family === 'unet' ? buildUnet(width, format) : buildModel(fieldModelSchema.parse(training.model), format);
   return {
     problem: trajectoryProblem({ ...training, model, data: fields(training), seed }),
-    optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters),
+    optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' })),
     parameters: model.initialise(randomFor(1, 'initialise')),
   };
 }

@@ -32,7 +32,7 @@ async function prepare({ folder, inputIds, labels, learningRate, weightDecay }: 
     task: 'classification',
     random: randomFor(1, 'head'),
   });
-  const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adamw' }), model.parameters);
+  const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adamw' }));
   const shape = [inputIds.length, inputIds[0]!.length] as const;
   const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
   const inputs = (step: number) =>

@@ -43,19 +43,21 @@ export function waves(length: number, scale: number, phase: number): Float32Arra
 function batchNorm(tf: TensorLibrary, x: Tensor, scale: Tensor, offset: Tensor): Tensor {
   const axes = [0, 1, 2];
   const count = elementCount(x.shape.slice(0, 3));
+  // With all axes kept, nothing has to be lined up for each product.
+  const perChannel = (values: Tensor) => tf.reshape(values, [1, 1, 1, -1]);
   const normalise = withGradient(
     tf,
     (input, weight, bias) => {
-      const centred = tf.sub(input!, tf.mean(input!, axes));
-      const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes), 1e-5));
-      const factor = tf.mul(weight!, inverse);
-      return { value: tf.add(tf.mul(centred, factor), bias!), keep: [centred, inverse, factor] };
+      const centred = tf.sub(input!, tf.mean(input!, axes, true));
+      const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes, true), 1e-5));
+      const factor = tf.mul(perChannel(weight!), inverse);
+      return { value: tf.add(tf.mul(centred, factor), perChannel(bias!)), keep: [centred, inverse, factor] };
     },
     (dy, [centred, inverse, factor]) => {
-      const bias = tf.sum(dy, axes);
-      const weight = tf.mul(tf.sum(tf.mul(dy, centred!), axes), inverse!);
+      const bias = tf.sum(dy, axes, true);
+      const weight = tf.mul(tf.sum(tf.mul(dy, centred!), axes, true), inverse!);
       const means = tf.add(tf.mul(centred!, tf.mul(weight, tf.div(inverse!, count))), tf.div(bias, count));
-      return [tf.mul(tf.sub(dy, means), factor!), weight, bias];
+      return [tf.mul(tf.sub(dy, means), factor!), tf.reshape(weight, scale.shape), tf.reshape(bias, offset.shape)];
     },
   );
   return normalise(x, scale, offset);

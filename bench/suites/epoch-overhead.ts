@@ -53,7 +53,7 @@ export const epochOverhead: Suite = {
       ];
       const config = await loadRunFile(runFile, overrides);
       const real = await openWorkload(config, console.warn);
-      const optimizer = buildOptimizer(config.training.optimizer, real.parameters);
+      const optimizer = buildOptimizer(config.training.optimizer);
       const workload = instant(real, optimizer.init(real.parameters));
       const folder = newRun(config, { now: new Date() });
       await beginRun(folder, config);

@@ -51,7 +51,7 @@ const model = fno1d.build(fno1d.configSchema.parse({ family: 'fno1d' }), {
   channels: 1,
   window,
 });
-const optimizer = adam.build(adam.configSchema.parse({ name: 'adam' }), model.parameters);
+const optimizer = adam.build(adam.configSchema.parse({ name: 'adam' }));
 const problem = trajectoryProblem({ model, data, window, rolloutSteps, batchSize, seed });
 const curve = cosine.build(cosine.configSchema.parse({ name: 'cosine' }), {
   stepsPerEpoch: problem.stepsPerEpoch,

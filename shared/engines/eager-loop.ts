@@ -8,6 +8,8 @@ export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: MixedTe
   const fixed = toEngine(tf, given.fixed);
   const carriedNames = [...given.carried.keys()];
   let carried = toEngine(tf, given.carried);
+  const read = () => toHost(carried, carriedNames);
+  const close = async () => void tf.dispose([fixed, carried] as never);
   return {
     async run(host, other = step) {
       const inputs = toEngine(tf, host);
@@ -21,9 +23,12 @@ export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: MixedTe
         carried = { ...carried, ...next.carried };
       }
     },
-    read: () => toHost(carried, carriedNames),
-    async close() {
-      tf.dispose([fixed, carried] as never);
+    read,
+    async finish() {
+      const last = await read();
+      await close();
+      return last;
     },
+    close,
   };
 }

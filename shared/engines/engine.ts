@@ -38,7 +38,9 @@ export interface Loop {
   run(inputs: MixedTensors, step?: Step): Promise<HostTensors>;
   /** Copies what is carried to host memory, in the order in which it came. */
   read(): Promise<HostTensors>;
-  /** Frees its memory. */
+  /** What is carried, as `read` gives it, at the end: not copied where the engine has it in host memory. */
+  finish(): Promise<HostTensors>;
+  /** Frees its memory, if `finish` has not. */
   close(): Promise<void>;
 }
 

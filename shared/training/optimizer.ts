@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { NamedTensors, Scalar, TensorLibrary } from '../engines/engine.ts';
+import type { NamedTensors, Scalar, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 
@@ -7,17 +7,20 @@ import type { HostTensors } from '../tensors/tensor.ts';
 export interface StepScalars {
   /** 1 for the first step ever taken with this optimizer state. */
   readonly step: Scalar;
-  /** By parameter name. */
-  readonly learningRates: Readonly<Record<string, Scalar>>;
-  readonly weightDecays: Readonly<Record<string, Scalar>>;
+  /** By parameter name: a number, or one for each element. */
+  readonly learningRates: Readonly<Record<string, Tensor>>;
+  readonly weightDecays: Readonly<Record<string, Tensor>>;
 }
 
 /** Pure: `init` gives the state, `update` gives new parameters and new state and leaves its arguments alone. */
 export interface Optimizer {
+  /** Whether each element of a parameter that is not complex is updated without regard to the others. */
+  readonly elementwise: boolean;
   /** State tensors by name (`<slot>/<parameter>`). */
   init(parameters: readonly ParameterSpec[]): HostTensors;
   update(
     tf: TensorLibrary,
+    specs: readonly ParameterSpec[],
     parameters: NamedTensors,
     gradients: NamedTensors,
     state: NamedTensors,
@@ -30,5 +33,5 @@ export interface OptimizerFamily<Config = unknown> {
   readonly name: string;
   /** Its part of the run file: an object with `name: <name>` and its own settings. */
   readonly configSchema: z.ZodType<Config>;
-  build(config: Config, parameters: readonly ParameterSpec[]): Optimizer;
+  build(config: Config): Optimizer;
 }

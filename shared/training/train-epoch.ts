@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../engines/engine.ts';
 import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
 import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
+import { type FlatParameters, flatParameters } from './flat-parameters.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { BatchPart, Problem } from './problem.ts';
 import { type GradientSettings, gradientSums, joined, parted, scalarNames, trainingSteps } from './training-step.ts';
@@ -48,20 +49,27 @@ export interface EpochResult {
 
 const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
 
-/** The scalars of one step, and the rate of each group that they were made from. */
-function stepScalars(
+/** Rates of one step as its inputs, and the rate of each group that they were made from. */
+function stepRates(
+  { spread }: FlatParameters,
   groups: readonly RateGroup[],
   baseRate: number,
   step: number,
-): { scalars: HostTensors; rates: number[] } {
+): { inputs: HostTensors; rates: number[] } {
   const rates = groups.map(({ learningRateMultiplier }) => baseRate * learningRateMultiplier);
-  const byParameter = groups.flatMap(({ parameters, weightDecay }, index) =>
-    parameters.flatMap((name) => [
-      [scalarNames.learningRate(name), scalar(rates[index]!)] as const,
-      [scalarNames.weightDecay(name), scalar(weightDecay)] as const,
-    ]),
-  );
-  return { scalars: new Map([[scalarNames.step, scalar(step)], ...byParameter]), rates };
+  const byParameter = (numbers: readonly number[]) =>
+    new Map(groups.flatMap(({ parameters }, index) => parameters.map((name) => [name, numbers[index]!] as const)));
+  const named = (nameOf: (parameter: string) => string, numbers: readonly number[]) =>
+    [...spread(byParameter(numbers))].map(([name, tensor]) => [nameOf(name), tensor] as const);
+  const inputs = new Map([
+    [scalarNames.step, scalar(step)],
+    ...named(scalarNames.learningRate, rates),
+    ...named(
+      scalarNames.weightDecay,
+      groups.map(({ weightDecay }) => weightDecay),
+    ),
+  ]);
+  return { inputs, rates };
 }
 
 const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
@@ -84,11 +92,12 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const norms: number[] = [];
   const ratesByStep: number[][] = [];
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
-  const steps = trainingSteps(objective, optimizer, { clipNorm, sam });
-  const sums = inParts ? gradientSums(objective.parameters) : [];
+  const flat = flatParameters(objective, optimizer);
+  const steps = trainingSteps(flat.objective, optimizer, { clipNorm, sam });
+  const sums = inParts ? gradientSums(flat.objective.parameters) : [];
   const loop = await request.engine.loop(steps.update, {
     fixed: problem.fixed,
-    carried: new Map([...joined(request.parameters, state), ...sums]),
+    carried: new Map([...joined(flat.flatten(request.parameters), flat.flattenState(state)), ...sums]),
   });
 
   /** Of a part of a batch; with its share of it where batches are computed in parts. */
@@ -97,13 +106,13 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
-    const { scalars, rates } = stepScalars(groups, baseRate(firstStep + index), taken + index + 1);
+    const { inputs, rates } = stepRates(flat, groups, baseRate(firstStep + index), taken + index + 1);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
       loss += numberIn(await loop.run(inputsOf(part, count), steps.accumulate), 'loss');
     }
-    const results = await loop.run(new Map([...inputsOf(parts.at(-1)!, count), ...scalars]));
+    const results = await loop.run(new Map([...inputsOf(parts.at(-1)!, count), ...inputs]));
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));
@@ -119,7 +128,8 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       await setImmediate();
     }
     const loss = mean(losses);
-    const trained = parted(await loop.read());
+    const trained = parted(await loop.finish());
+    const parameters = flat.restore(trained.parameters);
     const progress = {
       loss,
       losses,
@@ -127,12 +137,15 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       gradientNorm: { mean: mean(norms), largest: Math.max(...norms) },
       applied: groups.map((group, index) => ({ ...group, learningRate: ratesByStep.map((step) => step[index]!) })),
     };
-    if (!Number.isFinite(loss) || !finite(trained.parameters)) {
+    if (!Number.isFinite(loss) || !finite(parameters)) {
       const diverged = { step: losses.length, loss: losses.at(-1)! };
       return { ...progress, parameters: request.parameters, state: initialState, diverged };
     }
-    const left = new Map([...trained.state, [stepCountName, scalar(taken + losses.length)] as const]);
-    return { ...progress, parameters: trained.parameters, state: left };
+    const left = new Map([
+      ...flat.restoreState(trained.state),
+      [stepCountName, scalar(taken + losses.length)] as const,
+    ]);
+    return { ...progress, parameters, state: left };
   } finally {
     await loop.close();
   }

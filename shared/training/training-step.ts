@@ -115,9 +115,10 @@ function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }
       const { loss, gradients } = upTo(tf, given);
       const gradientNorm = globalNorm(tf, gradients);
       const scalarsOf = (nameOf: (parameter: string) => string) =>
-        Object.fromEntries(objective.parameters.map(({ name }) => [name, inputs[nameOf(name)] as Scalar]));
+        Object.fromEntries(objective.parameters.map(({ name }) => [name, inputs[nameOf(name)]!]));
       const { parameters, state } = optimizer.update(
         tf,
+        objective.parameters,
         under(carried, parameterPrefix),
         clipNorm === undefined ? gradients : clipped(tf, gradients, gradientNorm, clipNorm),
         under(carried, statePrefix),

@@ -173,11 +173,16 @@ const convolving = fc
       fc.tuple(fc.integer({ min: 33, max: 36 }), fc.integer({ min: 33, max: 36 })),
     ),
     channels: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
-    kernel: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
-    strides: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
+    window: fc.oneof(
+      fc.record({
+        kernel: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+        strides: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
+      }),
+      fc.constant({ kernel: [2, 2] as const, strides: [2, 2] as const }),
+    ),
     pad: fc.constantFrom('same', 'valid'),
   })
-  .map(({ batch, space, channels: [from, to], kernel, strides, pad }) => {
+  .map(({ batch, space, channels: [from, to], window: { kernel, strides }, pad }) => {
     const out = space.map((size, axis) =>
       Math.ceil((pad === 'same' ? size : size - kernel[axis]! + 1) / strides[axis]!),
     );

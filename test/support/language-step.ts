@@ -67,7 +67,7 @@ export async function trainOn(
   { model, parameters, inputs }: Setup,
   options: { steps: number; rateOf: (parameter: string) => number; weightDecay: number },
 ): Promise<{ losses: number[]; parameters: HostTensors }> {
-  const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adamw' }), model.parameters);
+  const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adamw' }));
   const loop = await engine.loop(trainingSteps(languageObjective(model), optimizer).update, {
     fixed: chosen(parameters, model.frozen),
     carried: joined(chosen(parameters, model.parameters), optimizer.init(model.parameters)),

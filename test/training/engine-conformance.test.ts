@@ -29,7 +29,7 @@ function setUp({ family, space, optimizer }: Setup) {
     channels: 1,
     window,
   });
-  const built = buildOptimizer(optimizerSchema.parse({ name: optimizer }), model.parameters);
+  const built = buildOptimizer(optimizerSchema.parse({ name: optimizer }));
   const problems = new Map<string, Problem>();
   /** The same one for the same batches. */
   const problem = (batches: { batchSize: number; accumulate?: number }): Problem => {

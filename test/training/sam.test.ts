@@ -90,7 +90,6 @@ const request = async (
   problem: problem({}),
   optimizer: buildOptimizer(
     optimizerSchema.parse({ name: optimizer, ...(optimizer.startsWith('adam') ? { complexMoments: 'separate' } : {}) }),
-    specs,
   ),
   parameters: start,
   state: undefined,

@@ -42,7 +42,7 @@ beforeAll(async () => {
   engine = await openEngine('wasm');
 });
 
-const adam = () => buildOptimizer(optimizerSchema.parse({ name: 'adam' }), model.parameters);
+const adam = () => buildOptimizer(optimizerSchema.parse({ name: 'adam' }));
 
 const problem = (changes: Partial<Parameters<typeof trajectoryProblem>[0]> = {}): Problem =>
   trajectoryProblem({ model, data: waves(5), window, rolloutSteps, batchSize: 2, seed: 1, ...changes });
@@ -88,14 +88,15 @@ function recording(inner: Optimizer) {
   const numbers = (scalars: Readonly<Record<string, { dataSync(): ArrayLike<number> }>>) =>
     Object.fromEntries(Object.entries(scalars).map(([name, scalar]) => [name, scalar.dataSync()[0]!]));
   const optimizer: Optimizer = {
+    elementwise: false,
     init: (specs) => inner.init(specs),
-    update(tf, parameters, gradients, state, scalars) {
+    update(tf, specs, parameters, gradients, state, scalars) {
       steps.push({
         step: scalars.step.dataSync()[0]!,
         learningRates: numbers(scalars.learningRates),
         weightDecays: numbers(scalars.weightDecays),
       });
-      return inner.update(tf, parameters, gradients, state, scalars);
+      return inner.update(tf, specs, parameters, gradients, state, scalars);
     },
   };
   return { optimizer, steps };

@@ -68,6 +68,7 @@ async function beginLoop(
       return thread.ask({ do: 'step', loop, inputs, ...compiledStep });
     },
     read: () => thread.ask({ do: 'read', loop }),
+    finish: () => thread.ask({ do: 'finish', loop }),
     async close() {
       await thread.ask({ do: 'end', loop });
     },

@@ -24,6 +24,8 @@ export type Task =
       readonly overwriting: readonly string[];
     }
   | { readonly do: 'read'; readonly loop: number }
+  /** As `read`, but given away. */
+  | { readonly do: 'finish'; readonly loop: number }
   | { readonly do: 'end'; readonly loop: number };
 
 export interface Request {
@@ -57,7 +59,8 @@ function tensorsOf(tensors: MixedTensors, prefix: string): Tensors {
   );
 }
 
-const toHost = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
+const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float32Array });
+const toHost = (tensor: Tensor) => ({ shape: tensor.dims, data: Float32Array.from(tensor.data as ArrayLike<number>) });
 
 async function compile(session: number, model: Uint8Array, threads: number): Promise<void> {
   const options: InferenceSession.SessionOptions = {
@@ -131,6 +134,11 @@ async function perform(task: Task): Promise<HostTensors> {
     case 'read': {
       const { names, carried } = known(loops, task.loop);
       return new Map(names.map((name) => [name, toHost(carried[roles.carried + name]!)]));
+    }
+    case 'finish': {
+      const { names, carried } = known(loops, task.loop);
+      loops.delete(task.loop);
+      return new Map(names.map((name) => [name, inPlace(carried[roles.carried + name]!)]));
     }
     case 'end':
       loops.delete(task.loop);

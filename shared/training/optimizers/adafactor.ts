@@ -73,9 +73,10 @@ function adafactorDirection(
 export const adafactor = {
   name: 'adafactor',
   configSchema,
-  build: (config, specs) => ({
+  build: (config) => ({
+    elementwise: false,
     init: (parameters) => new Map(parameters.flatMap(zeroMoments)),
-    update(tf, parameters, gradients, state, scalars) {
+    update(tf, specs, parameters, gradients, state, scalars) {
       const forget = tf.pow(scalars.step, config.decayRate);
       const updated: Record<string, Tensor> = {};
       const moments: Record<string, Tensor> = {};

@@ -13,9 +13,10 @@ const configSchema = z.strictObject({
 export const adam = {
   name: 'adam',
   configSchema,
-  build: (config, specs) => ({
+  build: (config) => ({
+    elementwise: true,
     init: (parameters) => zeroMoments(parameters, config),
-    update(tf, parameters, gradients, state, scalars) {
+    update(tf, specs, parameters, gradients, state, scalars) {
       const corrections = biasCorrections(tf, config, scalars.step);
       const updated: Record<string, NamedTensors[string]> = {};
       const moments: Record<string, NamedTensors[string]> = {};

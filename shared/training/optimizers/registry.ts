@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { configSchemasOf } from '../../core/families.ts';
-import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { Optimizer, OptimizerFamily } from '../optimizer.ts';
 import { adafactor } from './adafactor.ts';
 import { adam } from './adam.ts';
@@ -16,8 +15,8 @@ export const optimizerSchema = z
   .describe('How gradients become steps.');
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
 
-/** The configured optimizer for these parameters. */
-export function buildOptimizer(config: OptimizerConfig, parameters: readonly ParameterSpec[]): Optimizer {
+/** The configured optimizer. */
+export function buildOptimizer(config: OptimizerConfig): Optimizer {
   const family = optimizerFamilies.find(({ name }) => name === config.name) as OptimizerFamily<OptimizerConfig>;
-  return family.build(config, parameters);
+  return family.build(config);
 }

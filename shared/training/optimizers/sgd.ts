@@ -14,12 +14,13 @@ const velocityOf = (name: string) => `velocity/${name}`;
 export const sgd = {
   name: 'sgd',
   configSchema,
-  build: ({ momentum }, specs) => ({
+  build: ({ momentum }) => ({
+    elementwise: true,
     init: (parameters) =>
       new Map(
         parameters.map(({ name, shape }) => [velocityOf(name), { shape, data: new Float32Array(elementCount(shape)) }]),
       ),
-    update(tf, parameters, gradients, state, scalars) {
+    update(tf, specs, parameters, gradients, state, scalars) {
       const updated: Record<string, NamedTensors[string]> = {};
       const velocities: Record<string, NamedTensors[string]> = {};
       for (const { name, decay } of specs) {

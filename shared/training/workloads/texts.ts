@@ -61,7 +61,7 @@ export function planTexts(options: {
     { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens },
   );
   const { parameters, layers } = model;
-  const optimizer = buildOptimizer(training.optimizer, parameters);
+  const optimizer = buildOptimizer(training.optimizer);
   const maker = { model, tokenizer };
   const problem = textProblem(
     { ...maker, texts: learnt },

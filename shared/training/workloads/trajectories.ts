@@ -38,7 +38,7 @@ export function planTrajectories(options: {
   const rolloutSteps = times - window;
   const model = buildModel(options.model, { kind: data.kind, space, channels, window });
   const { parameters, layers } = model;
-  const optimizer = buildOptimizer(settings.optimizer, parameters);
+  const optimizer = buildOptimizer(settings.optimizer);
   const shared = { model, window, rolloutSteps };
   const problem = trajectoryProblem({ ...shared, data: training, batchSize, accumulate, seed });
   const curve = learningRateCurve(settings.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });

@@ -33,6 +33,8 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     for (const values of [[1, 2], [3], [4, 5], [6]]) seen.push(numbers(await loop.run(x(...values))).before);
     expect(seen).toEqual([[1], [31], [61], [151]]);
     expect(numbers(await loop.read())).toEqual({ total: [211], other: [3, 4] });
+    await loop.run(x(1));
+    expect(numbers(await loop.finish())).toEqual({ total: [221], other: [-3, -4] });
     await loop.close();
   });
 

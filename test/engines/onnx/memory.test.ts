@@ -41,8 +41,7 @@ it('frees the tensors of loops that are closed', async () => {
     const once = async () => {
       const loop = await engine.loop(step, { fixed: empty, carried: new Map([['x', filled(2048, 2048)]]) });
       await loop.run(empty);
-      await loop.read();
-      await loop.close();
+      await loop.finish();
     };
     for (let time = 0; time < 10; time++) await once();
     const before = peak();

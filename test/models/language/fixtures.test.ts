@@ -79,7 +79,7 @@ describe('dropout', () => {
     };
     const { model } = modelOf(config, fixture.model.task, fixture.labels, name);
     const [texts, tokens] = fixture.inputs.get('inputIds')!.shape as [number, number];
-    const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'sgd' }), model.parameters);
+    const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'sgd' }));
     const rates = Object.fromEntries(model.parameters.map((parameter) => [parameter.name, 0.01]));
     const masks = maskInputs(dropoutMasks(model.dropoutSites(texts, tokens), 1, 1, 1));
     const inputs = new Map([...fixture.inputs, ...masks, ...scalarInputs(1, rates, 0)]);

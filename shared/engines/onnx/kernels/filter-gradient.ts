@@ -1,0 +1,130 @@
+/** The gradient of a convolution's filter as products of large matrices. */
+import { elementCount } from '../../../tensors/tensor.ts';
+import type { GraphBuilder, Value } from '../graph.ts';
+import { channelsFirst, reshape, transpose } from './kernel.ts';
+import { joined, movedAhead, regionOf, turned, upTo } from './places.ts';
+
+type Shape4 = readonly [number, number, number, number];
+
+/** A convolution without dilations. */
+export interface Convolved {
+  readonly graph: GraphBuilder;
+  /** `[batch, height, width, channels]` */
+  readonly x: Value;
+  /** The gradient of the result, `[batch, rows, columns, outputs]`. */
+  readonly dy: Value;
+  /** `[height, width, channels, outputs]` */
+  readonly filter: Shape4;
+  /** Top, left, bottom, right. */
+  readonly pads: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/** `[taps, outputs, channels]` as a filter, through the order of axes that PyTorch has. */
+function filterOf(graph: GraphBuilder, taps: Value, [height, width, channels, outputs]: Shape4): Value {
+  const rows = reshape(graph, taps, [height * width, outputs * channels]);
+  return transpose(graph, reshape(graph, turned(graph, rows), [outputs, channels, height, width]), [2, 3, 1, 0]);
+}
+
+/** Whether each place of the input is seen by one tap alone: the strides are the filter's size. */
+const seenOnce = ({ x, dy, filter, pads, strides }: Convolved): boolean =>
+  [0, 1].every(
+    (axis) =>
+      strides[axis] === filter[axis] && pads[axis] === 0 && x.shape[axis + 1] === filter[axis]! * dy.shape[axis + 1]!,
+  );
+
+/**
+ * For few places, which move ahead of samples and channels: a shift copies long rows then. What each row of taps has seen, one behind the
+ * other, times the gradient that each column of taps has met; with a stride between columns, what each tap has seen, times the gradient.
+ */
+function placesAhead(convolved: Convolved): Value {
+  const { graph, x, dy, filter, pads, strides: steps } = convolved;
+  const [height, width, channels, outputs] = filter;
+  const [batch, rows, columns] = dy.shape as Shape4;
+  const once = seenOnce(convolved);
+  const byRow = !once && steps[1] === 1;
+  const counts = [rows, byRow ? x.shape[2]! : columns] as const;
+  const places = counts[0] * counts[1] * batch;
+
+  const ahead = movedAhead(graph, x);
+  const taps = upTo(height).flatMap((row) =>
+    (byRow ? [pads[1]!] : upTo(width)).map((column) => [row, column] as const),
+  );
+  const seen = once
+    ? transpose(graph, reshape(graph, ahead, [rows, height, columns, width, batch * channels]), [1, 3, 0, 2, 4])
+    : joined(
+        graph,
+        taps.map(([row, column]) =>
+          regionOf(graph, ahead, [0, 1], { starts: [row - pads[0]!, column - pads[1]!], counts, steps }),
+        ),
+        0,
+      );
+
+  const samples = reshape(graph, transpose(graph, dy, channelsFirst), [batch, outputs * rows * columns]);
+  // The samples of a place are moved together: a shift of one column is one of as many elements.
+  const gradient = reshape(graph, turned(graph, samples), [outputs, rows, columns * batch]);
+  const met = byRow
+    ? upTo(width).map((column) =>
+        regionOf(graph, gradient, [1, 2], {
+          starts: [0, batch * (pads[1]! - column)],
+          counts: [rows, batch * counts[1]],
+        }),
+      )
+    : [gradient];
+  const left = reshape(graph, joined(graph, met, 0), [met.length * outputs, places]);
+  const right = reshape(graph, seen, [taps.length, places, channels]);
+  const shape = [taps.length, met.length * outputs, channels];
+  return filterOf(graph, graph.node('MatMul', [left, right], { shape, dtype: x.dtype }), filter);
+}
+
+/**
+ * For many places: what each column of taps has seen, one behind the other, times the gradient that each row of taps has met; with a
+ * stride between rows, what each tap has seen, times the gradient. A product for each sample, and their sum.
+ */
+function samplesApart(convolved: Convolved): Value {
+  const { graph, x, dy, filter, pads, strides: steps } = convolved;
+  const [height, width, channels, outputs] = filter;
+  const [batch, rows, columns] = dy.shape as Shape4;
+  const once = seenOnce(convolved) && height === width;
+  const byColumn = !once && steps[0] === 1;
+  const counts = [byColumn ? x.shape[1]! : rows, columns] as const;
+  const places = counts[0] * counts[1];
+
+  const ahead = transpose(graph, x, channelsFirst);
+  const taps = (byColumn ? [pads[0]!] : upTo(height)).flatMap((row) =>
+    upTo(width).map((column) => [row, column] as const),
+  );
+  const all = { shape: [batch, taps.length * channels, ...counts], dtype: x.dtype };
+  const seen = once
+    ? graph.node('SpaceToDepth', [ahead], all, { blocksize: height })
+    : joined(
+        graph,
+        taps.map(([row, column]) =>
+          regionOf(graph, ahead, [2, 3], { starts: [row - pads[0]!, column - pads[1]!], counts, steps }),
+        ),
+        1,
+      );
+
+  const gradient = transpose(graph, dy, channelsFirst);
+  const met = byColumn
+    ? upTo(height).map((row) => regionOf(graph, gradient, [2, 3], { starts: [pads[0]! - row, 0], counts }))
+    : [gradient];
+  const left = reshape(graph, joined(graph, met, 1), [batch, met.length * outputs, places]);
+  const right = transpose(graph, reshape(graph, seen, [batch, taps.length * channels, places]), [0, 2, 1]);
+  const product = { shape: [met.length * outputs, taps.length * channels], dtype: x.dtype };
+  const each = graph.node('MatMul', [left, right], { ...product, shape: [batch, ...product.shape] });
+  const sum = graph.node('ReduceSum', [each, graph.integers([0])], product, { keepdims: 0 });
+  const parted = reshape(graph, sum, [met.length, outputs, taps.length, channels]);
+  return filterOf(graph, transpose(graph, parted, [0, 2, 1, 3]), filter);
+}
+
+/** Up to so many places of a sample, moving them ahead costs less than copying short rows. */
+const fewPlaces = 512;
+
+/**
+ * One of two ways to make one large product from few copies: what each tap has seen would be `width * height` copies where these are
+ * `width + height`.
+ */
+export function filterGradient(convolved: Convolved): Value {
+  return elementCount(convolved.dy.shape.slice(1, 3)) <= fewPlaces ? placesAhead(convolved) : samplesApart(convolved);
+}
