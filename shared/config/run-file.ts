@@ -54,6 +54,13 @@ export const runFileSchema = z
         message: `${dataset.format} does not go with model.family ${model.family}, which takes ${formats.join(', ')}`,
       });
     }
+    if (model.family === 'huggingface' && model.head === 'fresh' && model.task !== 'classification') {
+      context.addIssue({
+        code: 'custom',
+        path: ['model', 'head'],
+        message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
+      });
+    }
     const { metric } = convergence;
     const offered = metricsFor(model);
     if (metric !== undefined && !offered.includes(metric)) {

@@ -38,22 +38,23 @@ async function writeFolder(
   config: HuggingFaceConfig,
   task: LanguageTask,
   others: ReadonlyMap<string, Uint8Array>,
+  labels: readonly string[] = [],
 ): Promise<string> {
-  const { model, architecture } = modelOf(config, task, [], folder);
+  const { model, architecture } = modelOf(config, task, labels, folder);
   const parameters = model.initialise(randomFor(1, 'folder'));
-  const files = huggingFaceFiles({ model, architecture, config, labels: [], others }, parameters);
+  const files = huggingFaceFiles({ model, architecture, config, labels, others }, parameters);
   await mkdir(folder, { recursive: true });
   for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
   return folder;
 }
 
-/** Writes a folder as Hugging Face's, with a BERT that knows the words of some texts and has seen nothing. */
+/** Writes a folder as Hugging Face's, with a BERT that knows the words of some texts and has seen nothing; with labels, a classifier. */
 export async function writeBertFolder(
   folder: string,
   texts: Iterable<string>,
-  options: { hiddenSize?: number; blocks?: number; dropout?: number } = {},
+  options: { hiddenSize?: number; blocks?: number; dropout?: number; labels?: readonly string[] } = {},
 ): Promise<string> {
-  const { hiddenSize = 32, blocks = 2, dropout = 0 } = options;
+  const { hiddenSize = 32, blocks = 2, dropout = 0, labels } = options;
   const vocabulary = trainWordPiece(texts, { vocabularySize: 400 });
   const config = {
     model_type: 'bert',
@@ -77,7 +78,7 @@ export async function writeBertFolder(
     ['tokenizer.json', json(vocabulary.tokenizer)],
     ['tokenizer_config.json', json(vocabulary.config)],
   ]);
-  return writeFolder(folder, config, 'masked-lm', others);
+  return writeFolder(folder, config, labels ? 'classification' : 'masked-lm', others, labels);
 }
 
 /** A folder with a fresh BERT (`bert`), a few labelled texts (`texts.jsonl`), and a run file about them (`run.yaml`). */
