@@ -64,6 +64,12 @@ function stepScalars(
   return { scalars: new Map([[scalarNames.step, scalar(step)], ...byParameter]), rates };
 }
 
+/** How far each parameter goes in SAM; nothing without it. */
+const radiusScalars = (groups: readonly RateGroup[]): [string, HostTensor][] =>
+  groups.flatMap(({ parameters, rho }) =>
+    rho === undefined ? [] : parameters.map((name): [string, HostTensor] => [scalarNames.rho(name), scalar(rho)]),
+  );
+
 const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -76,7 +82,8 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const { objective, inParts } = problem;
   const batches = problem.batches(epoch);
   const firstStep = (epoch - 1) * problem.stepsPerEpoch;
-  const groups = groupRates(objective.parameters, rates, request.weightDecay);
+  const groups = groupRates(objective.parameters, rates, { weightDecay: request.weightDecay, rho: sam?.rho });
+  const radii = radiusScalars(groups);
   const initialState = request.state ?? optimizer.init(objective.parameters);
   const taken = initialState.get(stepCountName)?.data[0] ?? 0;
 
@@ -93,7 +100,11 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   /** Of a part of a batch; with its share of it where batches are computed in parts. */
   const inputsOf = (part: BatchPart, batchCount: number): MixedTensors =>
-    new Map([...part.inputs, ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [])]);
+    new Map([
+      ...part.inputs,
+      ...radii,
+      ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : []),
+    ]);
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
