@@ -176,6 +176,21 @@ describe('sharpness-aware minimisation', () => {
     for (const each of await appliedWith({})) expect(Object.keys(each).filter((key) => /rho/.test(key))).toEqual([]);
   });
 
+  it.each(engineNames)('goes as far as the epoch says on %s, by the same step', async (engineName) => {
+    const twoEpochs = async (name: (typeof engineNames)[number]) => {
+      const given = await request(name, 'sgd', { sam: { rho: 0.5, adaptive: false }, rates: ratesWith({ first: 2 }) });
+      const { parameters, state } = await trainEpoch(given);
+      const later = { parameters, state, epoch: 2, rates: ratesWith({ first: 0, last: 3 }) };
+      return trainEpoch({ ...given, ...later, sam: { rho: 0.25, adaptive: false } });
+    };
+    const [expected, found] = [await twoEpochs('cpu'), await twoEpochs(engineName)];
+    expect(found.losses).toEqual(expected.losses.map((loss) => expect.closeTo(loss, 5)));
+    expect(found.applied.map(({ rho }) => rho)).toEqual([0, 0.25, 0.75]);
+    for (const [name, { data }] of expected.parameters) {
+      expect([...found.parameters.get(name)!.data], name).toEqual([...data].map((value) => expect.closeTo(value, 5)));
+    }
+  });
+
   it('takes its radius as an input: another one needs no other step', () => {
     const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'sgd' }), specs);
     const stepsWith = (rho: number, adaptive = false) =>
