@@ -1,6 +1,7 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { parseRunFile } from '../shared/config/parse-run-file.ts';
 
 const markdownIn = async (folder: string) =>
   (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => join(folder, name));
@@ -19,4 +20,11 @@ it('links to files that are there', async () => {
     }
   }
   expect(broken).toEqual([]);
+});
+
+it('shows run files that are valid', async () => {
+  const page = 'docs/language-models.md';
+  const runFiles = [...(await readFile(page, 'utf8')).matchAll(/```yaml\n(model:.*?)```/gs)].map(([, text]) => text!);
+  expect(runFiles).toHaveLength(2);
+  for (const text of runFiles) parseRunFile(text, page);
 });

@@ -4,7 +4,7 @@ import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { modelSchema, takenBy } from '../models/registry.ts';
-import { balanceConfigSchema } from '../schedules/config.ts';
+import { balanceConfigSchema, targetsOf } from '../schedules/config.ts';
 import { trainingSchema } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import type { JsonSchema } from './schema-walk.ts';
@@ -44,7 +44,7 @@ export const runFileSchema = z
     compute: computeSchema.prefault({}),
     output: outputSchema.prefault({}),
   })
-  .superRefine(({ model, dataset, convergence }, context) => {
+  .superRefine(({ model, dataset, training, balance, convergence }, context) => {
     const wanted = takenBy(model);
     if (kindOf(dataset) !== wanted) {
       const formats = datasetFormats.filter(({ kind }) => kind === wanted).map(({ name }) => name);
@@ -52,6 +52,20 @@ export const runFileSchema = z
         code: 'custom',
         path: ['dataset', 'format'],
         message: `${dataset.format} does not go with model.family ${model.family}, which takes ${formats.join(', ')}`,
+      });
+    }
+    if (model.family === 'huggingface' && model.head === 'fresh' && model.task !== 'classification') {
+      context.addIssue({
+        code: 'custom',
+        path: ['model', 'head'],
+        message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
+      });
+    }
+    if (balance !== 'off' && targetsOf(balance).includes('rho') && !training.sam) {
+      context.addIssue({
+        code: 'custom',
+        path: ['balance', 'target'],
+        message: 'rho is the radius of training.sam, which is not set; for example training.sam: { rho: 0.05 }',
       });
     }
     const { metric } = convergence;

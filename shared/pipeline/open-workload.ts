@@ -6,7 +6,7 @@ import { openTextDataset, type TextDatasetConfig } from '../datasets/text/regist
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { configFile, readConfig } from '../models/hugging-face/config.ts';
-import { readHuggingFace, readOtherFiles } from '../models/hugging-face/folder.ts';
+import { labelsOfHead, readHuggingFace, readOtherFiles } from '../models/hugging-face/folder.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
 import { planTexts } from '../training/workloads/texts.ts';
@@ -25,7 +25,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { seed } = training;
   const path = await localPath(dataset.path);
   if (model.family === 'huggingface') {
-    const { task } = model;
+    const { task, head } = model;
     const folder = await localPath(model.folder);
     // The settings' schema holds format and family together.
     const texts = dataset as TextDatasetConfig;
@@ -35,16 +35,20 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       path,
       { seed },
     );
+    const described = await readConfig(join(folder, configFile));
     return planTexts({
       settings: model,
-      config: await readConfig(join(folder, configFile)),
+      config: described,
+      head: task === 'classification' ? await labelsOfHead(folder, described) : undefined,
       tokenizer: await openTokenizer(folder),
       data,
       path: dataset.path,
       files: await readOtherFiles(folder),
       training,
-      initial: async (labels) =>
-        (await readHuggingFace(folder, { task, labels, random: randomFor(seed, 'initialise') })).parameters,
+      initial: async (labels) => {
+        const options = { task, labels, random: randomFor(seed, 'initialise'), freshScores: head === 'fresh' };
+        return (await readHuggingFace(folder, options)).parameters;
+      },
     });
   }
   // The settings' schema holds format and family together.

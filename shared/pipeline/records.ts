@@ -96,6 +96,9 @@ export const epochMetricsSchema = z.strictObject({
         /** Of every step of the epoch, as the optimizer used it. */
         learningRate: z.array(z.number()).readonly(),
         weightDecay: z.number(),
+        /** With SAM: of its radius. */
+        rhoMultiplier: z.number().optional(),
+        rho: z.number().optional(),
       }),
     )
     .readonly(),

@@ -4,7 +4,7 @@ import { fieldCard } from './field-card.ts';
 import { formatBytes, formatChange, formatDuration, formatFixed, formatNumber, formatUsd } from './format.ts';
 import { fenced, inline, list, markdownTable, section } from './markdown.ts';
 import type { EpochReport, RunReport } from './report-input.ts';
-import { beforeAndAfter, layerNames, layerOf, metricOf, multipliersByEpoch } from './runs.ts';
+import { balancedRates, beforeAndAfter, factorOf, layerNames, layerOf, metricOf, multipliersByEpoch } from './runs.ts';
 import { languageTaskOf, textCard } from './text-card.ts';
 
 /**
@@ -75,9 +75,7 @@ function dataset({ dataset: { path, sha256, bytes, ...others } }: RunReport): st
 
 function training(run: RunReport): string {
   const { epochs, seconds } = compareRuns([run]).runs[0]!;
-  const multipliers = multipliersByEpoch(run).flatMap(({ rates }) =>
-    rates.map(({ learningRateMultiplier }) => learningRateMultiplier),
-  );
+  const multipliers = multipliersByEpoch(run).flatMap(({ rates }) => rates.map(factorOf));
   const low = multipliers.reduce((a, b) => Math.min(a, b), 1);
   const high = multipliers.reduce((a, b) => Math.max(a, b), 1);
   const balanced = low < 1 || high > 1;
@@ -87,7 +85,7 @@ function training(run: RunReport): string {
     `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
     ...cost(run),
     balanced
-      ? `TempBalance set each layer's rate from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
+      ? `TempBalance set each layer's ${balancedRates(run)} from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
       : 'Every layer trained at the base rate (no balancing).',
   ].join(' ');
 }
@@ -103,11 +101,15 @@ function layers(run: RunReport, epoch: number | undefined): string {
   if (!epochs) return '';
   const { before, after } = epochs;
   const last = multipliersByEpoch(run).findLast(({ epoch }) => epoch <= (after ?? before).epoch);
+  const lastFactor = (name: string) => {
+    const rate = last?.rates.find(({ group }) => group === name);
+    return rate ? factorOf(rate) : null;
+  };
   const rows = layerNames(run).map((name) => [
     `\`${name.replaceAll('`', "'")}\``,
     formatFixed(layerOf(before, name)?.alpha),
     formatFixed(layerOf(after, name)?.alpha),
-    formatNumber(last?.rates.find(({ group }) => group === name)?.learningRateMultiplier ?? null, 3),
+    formatNumber(lastFactor(name), 3),
   ]);
   const spread = (epoch: typeof before) => `${formatFixed(epoch.spectra.summary.alphaStd)} at epoch ${epoch.epoch}`;
   const header = [

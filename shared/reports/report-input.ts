@@ -11,12 +11,14 @@ export interface ReportMetric {
   readonly direction: 'lower' | 'higher';
 }
 
-/** The factor one parameter group trained with, in one epoch. */
+/** The factors one parameter group trained with, in one epoch. */
 export interface AppliedRate {
   /** Name of the group: a layer's name, or what the trainer calls the rest. */
   readonly group: string;
   readonly learningRateMultiplier: number;
   readonly weightDecayMultiplier?: number;
+  /** On the radius of SAM. */
+  readonly rhoMultiplier?: number | undefined;
 }
 
 /** What is known of one epoch; epoch 0 is the model before any training. */

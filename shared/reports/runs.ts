@@ -56,8 +56,31 @@ export function layerOf(epoch: EpochReport | null | undefined, name: string): La
   return epoch?.spectra?.layers.find((layer) => layer.name === name);
 }
 
+/** What factors are on, in words. */
+const factorsByName = {
+  'learning rate': ({ learningRateMultiplier }: AppliedRate) => learningRateMultiplier,
+  'weight decay': ({ weightDecayMultiplier }: AppliedRate) => weightDecayMultiplier ?? 1,
+  'SAM radius': ({ rhoMultiplier }: AppliedRate) => rhoMultiplier ?? 1,
+};
+
+/** The factor that a layer was given, whatever it is on: all that a run balances has the same, the rest has 1. */
+export function factorOf(rate: AppliedRate): number {
+  const factors = Object.values(factorsByName).map((factor) => factor(rate));
+  return factors.find((factor) => factor !== 1) ?? 1;
+}
+
+/** What a run's factors are on, e.g. `learning rate and weight decay`; empty where it has none. */
+export function balancedRates(run: RunReport): string {
+  const rates = multipliersByEpoch(run).flatMap((epoch) => epoch.rates);
+  const named = Object.entries(factorsByName).filter(([, factor]) => rates.some((rate) => factor(rate) !== 1));
+  return named
+    .map(([name]) => name)
+    .join(', ')
+    .replace(/, ([^,]*)$/, ' and $1');
+}
+
 /**
- * Learning-rate multipliers by trained epoch: those recorded as applied, else those that the analysis before the epoch
+ * Multipliers by trained epoch: those recorded as applied, else those that the analysis before the epoch
  * handed over. Epochs without any are left out.
  */
 export function multipliersByEpoch(run: RunReport): { epoch: number; rates: readonly AppliedRate[] }[] {
@@ -67,10 +90,11 @@ export function multipliersByEpoch(run: RunReport): { epoch: number; rates: read
     const used = applied.length > 0 ? applied : handed;
     if (epoch > 0 && used.length > 0) trained.push({ epoch, rates: used });
     if (rates) {
-      handed = Object.entries(rates.layers).map(([group, { learningRate, weightDecay }]) => ({
+      handed = Object.entries(rates.layers).map(([group, { learningRate, weightDecay, rho }]) => ({
         group,
         learningRateMultiplier: learningRate,
         weightDecayMultiplier: weightDecay,
+        rhoMultiplier: rho,
       }));
     }
   }

@@ -7,6 +7,10 @@ import { balanceUnits } from './units.ts';
 /** What layers are compared by; each is a field of `LayerSpectrum`. */
 const balanceMetrics = ['alpha', 'alphaHat', 'stableRank', 'spectralNorm'] as const;
 
+/** What factors can multiply. */
+const balanceTargets = ['learningRate', 'weightDecay', 'rho'] as const;
+export type BalanceTarget = (typeof balanceTargets)[number];
+
 /** The run file's `balance` section: what is measured of each layer, and how that sets its rate. */
 export const balanceConfigSchema = z.strictObject({
   metric: z.enum(balanceMetrics).default('alpha').describe('What layers are compared by.'),
@@ -23,9 +27,11 @@ export const balanceConfigSchema = z.strictObject({
     .prefault({})
     .describe('For unit layerInBlock: the range of the linear map over the layers of a block.'),
   target: z
-    .enum(['learningRate', 'weightDecay', 'both'])
+    .union([z.enum([...balanceTargets, 'both']), z.array(z.enum(balanceTargets)).min(1)])
     .default('learningRate')
-    .describe('What the factors multiply.'),
+    .describe(
+      "What the factors multiply: one of these, `both` for learning rate and weight decay, or a list; rho is SAM's (`training.sam`).",
+    ),
   normaliseMean: z.boolean().default(false).describe('Scale the factors so that their mean over layers is 1.'),
   every: z.int().positive().default(1).describe('Epochs between analyses.'),
   minEigenvalues: z
@@ -40,3 +46,9 @@ export const balanceConfigSchema = z.strictObject({
 });
 
 export type BalanceConfig = z.output<typeof balanceConfigSchema>;
+
+/** What the factors multiply, one by one. */
+export function targetsOf({ target }: Pick<BalanceConfig, 'target'>): readonly BalanceTarget[] {
+  if (target === 'both') return ['learningRate', 'weightDecay'];
+  return typeof target === 'string' ? [target] : target;
+}

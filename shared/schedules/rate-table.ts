@@ -3,7 +3,7 @@ import { didYouMean } from '../core/suggest.ts';
 import type { LayerSpectrum, SpectraReport } from '../spectra/spectrum.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
 import { assignmentFunction } from './assignments/registry.ts';
-import type { BalanceConfig } from './config.ts';
+import { type BalanceConfig, targetsOf } from './config.ts';
 import { layerFactors } from './factors.ts';
 import { followLayers } from './follow.ts';
 import type { Multipliers, RateTable } from './rates.ts';
@@ -22,7 +22,7 @@ export function rateTable(
   const checked = onlyUsable(chosen.layers, assigned.factors);
   const layers: Record<string, Multipliers> = Object.fromEntries(report.layers.map(({ name }) => [name, base]));
   chosen.layers.forEach(({ name }, index) => {
-    layers[name] = multipliers(checked.factors[index]!, config.target);
+    layers[name] = multipliers(checked.factors[index]!, config);
   });
   return {
     parameters: followLayers(parameters, layers),
@@ -36,11 +36,8 @@ export function rateTable(
   };
 }
 
-function multipliers(factor: number, target: BalanceConfig['target']): Multipliers {
-  return {
-    learningRate: target === 'weightDecay' ? 1 : factor,
-    weightDecay: target === 'learningRate' ? 1 : factor,
-  };
+function multipliers(factor: number, config: BalanceConfig): Multipliers {
+  return { ...base, ...Object.fromEntries(targetsOf(config).map((target) => [target, factor])) };
 }
 
 /** The layers to balance, and why others are left at the base rate (those the user excluded need no reason). */

@@ -1,7 +1,9 @@
-/** Factors on the base learning rate and base weight decay. */
+/** Factors on the base learning rate, the base weight decay, and the radius of SAM. */
 export interface Multipliers {
   readonly learningRate: number;
   readonly weightDecay: number;
+  /** Absent: 1. */
+  readonly rho?: number;
 }
 
 /** What an analysis hands the trainer: the content of `rates.json`. The trainer keeps its own base schedule. */

@@ -21,7 +21,7 @@ export interface LayerGroup {
 }
 
 /** The number of the block that a dotted name belongs to: the first component of digits with something on both sides. */
-export function blockNumber(name: string): string | undefined {
+function blockNumber(name: string): string | undefined {
   return /\.(\d+)\./.exec(name)?.[1];
 }
 

@@ -1,7 +1,16 @@
 import type { ParameterSpec } from '../tensors/layer.ts';
 
 /** Factors on the base rates, by parameter name; a parameter that is absent trains at the base rate. */
-export type ParameterMultipliers = Readonly<Record<string, { learningRate: number; weightDecay: number }>>;
+export type ParameterMultipliers = Readonly<
+  Record<string, { learningRate: number; weightDecay: number; rho?: number }>
+>;
+
+/** What the factors multiply. */
+export interface BaseRates {
+  readonly weightDecay: number;
+  /** Of SAM; absent: it is off. */
+  readonly rho?: number | undefined;
+}
 
 /** Parameters that train with the same rates, for one epoch. */
 export interface RateGroup {
@@ -12,6 +21,9 @@ export interface RateGroup {
   readonly weightDecayMultiplier: number;
   /** 0 where decay does not apply. */
   readonly weightDecay: number;
+  /** With SAM: the factor on its radius, and how far these parameters go. */
+  readonly rhoMultiplier?: number;
+  readonly rho?: number;
 }
 
 /** What a group was trained with in one epoch: the very numbers that the optimizer was given. */
@@ -24,13 +36,13 @@ export interface AppliedRate extends RateGroup {
 export function groupRates(
   specs: readonly ParameterSpec[],
   multipliers: ParameterMultipliers,
-  baseWeightDecay: number,
+  base: BaseRates,
 ): RateGroup[] {
   const groups = new Map<string, RateGroup & { parameters: string[] }>();
   for (const { name, layer, decay } of specs) {
-    const { learningRate = 1, weightDecay = 1 } = multipliers[name] ?? {};
+    const { learningRate = 1, weightDecay = 1, rho = 1 } = multipliers[name] ?? {};
     const group = layer ?? name;
-    const key = JSON.stringify([group, learningRate, weightDecay, decay]);
+    const key = JSON.stringify([group, learningRate, weightDecay, decay, rho]);
     const existing = groups.get(key);
     if (existing) {
       existing.parameters.push(name);
@@ -41,7 +53,8 @@ export function groupRates(
       parameters: [name],
       learningRateMultiplier: learningRate,
       weightDecayMultiplier: weightDecay,
-      weightDecay: decay ? baseWeightDecay * weightDecay : 0,
+      weightDecay: decay ? base.weightDecay * weightDecay : 0,
+      ...(base.rho === undefined ? {} : { rhoMultiplier: rho, rho: base.rho * rho }),
     });
   }
   return [...groups.values()];

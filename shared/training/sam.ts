@@ -9,7 +9,9 @@ export const samSchema = z
     rho: z
       .number()
       .positive()
-      .describe('How far from the weights the gradient is taken, over all that is trained together; published: 0.05.'),
+      .describe(
+        'How far from the weights the gradient is taken, over all that is trained together; published: 0.05. `balance.target` may set it by layer.',
+      ),
     adaptive: z
       .boolean()
       .default(false)
@@ -25,16 +27,23 @@ export type SamConfig = z.infer<typeof samSchema>;
 /** Gradients that a step takes. */
 export const gradientsPerStep = (sam: SamConfig | undefined): number => (sam ? 2 : 1);
 
+/** What one step needs of SAM. */
+interface Ascent {
+  /** Rho of each parameter: a number, or one for each element. */
+  readonly radii: NamedTensors;
+  readonly adaptive: boolean;
+}
+
 /**
- * Where the loss is largest near the parameters, to first order: w + rho T^2 g / ||T g||, the norm over all of them together; T is
- * 1, or |w| if adaptive, a complex number's modulus. Sources: Foret et al., SAM (ICLR 2021); Kwon et al., ASAM (ICML 2021).
+ * Where the loss is largest near the parameters, to first order: w + rho T^2 g / ||T g||, the norm over all of them together, rho
+ * each one's own; T is 1, or |w| if adaptive, a complex number's modulus. Sources: Foret et al., SAM (ICLR 2021); Kwon et al., ASAM (ICML 2021).
  */
 function ascended(
   tf: TensorLibrary,
   specs: readonly ParameterSpec[],
   parameters: NamedTensors,
   gradients: NamedTensors,
-  { rho, adaptive }: SamConfig,
+  { radii, adaptive }: Ascent,
 ): NamedTensors {
   const directions = specs.map(({ name, complex }): { name: string; direction: Tensor; square: Tensor } => {
     const gradient = gradients[name]!;
@@ -44,10 +53,10 @@ function ascended(
     return { name, direction, square: tf.sum(tf.mul(direction, gradient)) };
   });
   const norm = tf.sqrt(tf.addN(directions.map(({ square }) => square)));
-  const scale = tf.div(rho, tf.add(norm, 1e-12));
-  return Object.fromEntries(
-    directions.map(({ name, direction }) => [name, tf.add(parameters[name]!, tf.mul(direction, scale))]),
-  );
+  const length = tf.add(norm, 1e-12);
+  const moved = ({ name, direction }: (typeof directions)[number]) =>
+    tf.add(parameters[name]!, tf.mul(direction, tf.div(radii[name]!, length)));
+  return Object.fromEntries(directions.map((each) => [each.name, moved(each)]));
 }
 
 /** The loss at the parameters, and the gradients where `ascended` goes from them. */
@@ -56,12 +65,12 @@ export function sharpnessAware(
   lossOf: (parameters: NamedTensors) => Tensor,
   specs: readonly ParameterSpec[],
   parameters: NamedTensors,
-  sam: SamConfig,
+  ascent: Ascent,
 ): { loss: Scalar; gradients: NamedTensors } {
   // Tidied, so that the first gradients' memory is free in the second pass.
   const { loss, worst } = tf.tidy(() => {
     const { loss, gradients } = lossAndGradients(tf, lossOf, parameters);
-    return { loss, worst: ascended(tf, specs, parameters, gradients, sam) };
+    return { loss, worst: ascended(tf, specs, parameters, gradients, ascent) };
   });
   return { loss, gradients: lossAndGradients(tf, lossOf, worst).gradients };
 }

@@ -49,27 +49,15 @@ export interface EpochResult {
 
 const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
 
-/** Rates of one step as its inputs, and the rate of each group that they were made from. */
-function stepRates(
+/** What groups have a number of, as inputs of a step under each parameter's name. */
+function inputsByParameter(
   { spread }: FlatParameters,
   groups: readonly RateGroup[],
-  baseRate: number,
-  step: number,
-): { inputs: HostTensors; rates: number[] } {
-  const rates = groups.map(({ learningRateMultiplier }) => baseRate * learningRateMultiplier);
-  const byParameter = (numbers: readonly number[]) =>
-    new Map(groups.flatMap(({ parameters }, index) => parameters.map((name) => [name, numbers[index]!] as const)));
-  const named = (nameOf: (parameter: string) => string, numbers: readonly number[]) =>
-    [...spread(byParameter(numbers))].map(([name, tensor]) => [nameOf(name), tensor] as const);
-  const inputs = new Map([
-    [scalarNames.step, scalar(step)],
-    ...named(scalarNames.learningRate, rates),
-    ...named(
-      scalarNames.weightDecay,
-      groups.map(({ weightDecay }) => weightDecay),
-    ),
-  ]);
-  return { inputs, rates };
+  numbers: readonly number[],
+  nameOf: (parameter: string) => string,
+): [string, HostTensor][] {
+  const each = groups.flatMap(({ parameters }, index) => parameters.map((name) => [name, numbers[index]!] as const));
+  return [...spread(new Map(each))].map(([name, tensor]) => [nameOf(name), tensor]);
 }
 
 const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
@@ -84,7 +72,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const { objective, inParts } = problem;
   const batches = problem.batches(epoch);
   const firstStep = (epoch - 1) * problem.stepsPerEpoch;
-  const groups = groupRates(objective.parameters, rates, request.weightDecay);
+  const groups = groupRates(objective.parameters, rates, { weightDecay: request.weightDecay, rho: sam?.rho });
   const initialState = request.state ?? optimizer.init(objective.parameters);
   const taken = initialState.get(stepCountName)?.data[0] ?? 0;
 
@@ -94,6 +82,20 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
   const flat = flatParameters(objective, optimizer);
   const steps = trainingSteps(flat.objective, optimizer, { clipNorm, sam });
+  const weightDecays = inputsByParameter(
+    flat,
+    groups,
+    groups.map(({ weightDecay }) => weightDecay),
+    scalarNames.weightDecay,
+  );
+  const radii = sam
+    ? inputsByParameter(
+        flat,
+        groups,
+        groups.map(({ rho }) => rho!),
+        scalarNames.rho,
+      )
+    : [];
   const sums = inParts ? gradientSums(flat.objective.parameters) : [];
   const loop = await request.engine.loop(steps.update, {
     fixed: problem.fixed,
@@ -102,17 +104,27 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   /** Of a part of a batch; with its share of it where batches are computed in parts. */
   const inputsOf = (part: BatchPart, batchCount: number): MixedTensors =>
-    new Map([...part.inputs, ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [])]);
+    new Map([
+      ...part.inputs,
+      ...radii,
+      ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : []),
+    ]);
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
-    const { inputs, rates } = stepRates(flat, groups, baseRate(firstStep + index), taken + index + 1);
+    const rate = baseRate(firstStep + index);
+    const rates = groups.map(({ learningRateMultiplier }) => rate * learningRateMultiplier);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
       loss += numberIn(await loop.run(inputsOf(part, count), steps.accumulate), 'loss');
     }
-    const results = await loop.run(new Map([...inputsOf(parts.at(-1)!, count), ...inputs]));
+    const scalars = [
+      [scalarNames.step, scalar(taken + index + 1)] as const,
+      ...inputsByParameter(flat, groups, rates, scalarNames.learningRate),
+      ...weightDecays,
+    ];
+    const results = await loop.run(new Map([...inputsOf(parts.at(-1)!, count), ...scalars]));
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));

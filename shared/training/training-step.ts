@@ -13,6 +13,8 @@ export const scalarNames = {
   step: 'step',
   learningRate: (parameter: string) => `learningRate/${parameter}`,
   weightDecay: (parameter: string) => `weightDecay/${parameter}`,
+  /** With SAM. */
+  rho: (parameter: string) => `rho/${parameter}`,
 };
 
 const parameterPrefix = 'parameters/';
@@ -68,7 +70,7 @@ export interface TrainingSteps {
 export interface GradientSettings {
   /** Its largest norm; absent: any. */
   readonly clipNorm?: number | undefined;
-  /** Absent: that at the parameters. */
+  /** Absent: that at the parameters. Its radius is an input of the step, for each parameter. */
   readonly sam?: SamConfig | undefined;
 }
 
@@ -84,7 +86,7 @@ export function trainingSteps(
   { clipNorm, sam }: GradientSettings = {},
 ): TrainingSteps {
   const before = latest.get(optimizer);
-  const settings = JSON.stringify({ clipNorm, sam });
+  const settings = JSON.stringify({ clipNorm, adaptive: sam?.adaptive });
   if (before?.objective === objective && before.settings === settings) return before.steps;
   const steps = makeSteps(objective, optimizer, { clipNorm, sam });
   latest.set(optimizer, { objective, settings, steps });
@@ -92,13 +94,19 @@ export function trainingSteps(
 }
 
 function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }: GradientSettings): TrainingSteps {
+  const scalarsOf = (inputs: StepTensors['inputs'], nameOf: (parameter: string) => string) =>
+    Object.fromEntries(objective.parameters.map(({ name }) => [name, inputs[nameOf(name)]!]));
+
   /** Loss and gradient of this batch; where there are several, its share of the loss, and the sums up to it. */
   const upTo = (tf: TensorLibrary, given: StepTensors) => {
     const { carried, inputs } = given;
     const lossOf = (current: NamedTensors) => objective.loss(tf, current, given);
     const parameters = under(carried, parameterPrefix);
     const own = sam
-      ? sharpnessAware(tf, lossOf, objective.parameters, parameters, sam)
+      ? sharpnessAware(tf, lossOf, objective.parameters, parameters, {
+          radii: scalarsOf(inputs, scalarNames.rho),
+          adaptive: sam.adaptive,
+        })
       : lossAndGradients(tf, lossOf, parameters);
     const share = inputs[scalarNames.share];
     if (!share) return own;
@@ -114,8 +122,6 @@ function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }
       const { carried, inputs } = given;
       const { loss, gradients } = upTo(tf, given);
       const gradientNorm = globalNorm(tf, gradients);
-      const scalarsOf = (nameOf: (parameter: string) => string) =>
-        Object.fromEntries(objective.parameters.map(({ name }) => [name, inputs[nameOf(name)]!]));
       const { parameters, state } = optimizer.update(
         tf,
         objective.parameters,
@@ -124,8 +130,8 @@ function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }
         under(carried, statePrefix),
         {
           step: inputs[scalarNames.step] as Scalar,
-          learningRates: scalarsOf(scalarNames.learningRate),
-          weightDecays: scalarsOf(scalarNames.weightDecay),
+          learningRates: scalarsOf(inputs, scalarNames.learningRate),
+          weightDecays: scalarsOf(inputs, scalarNames.weightDecay),
         },
       );
       const sums = inputs[scalarNames.share] ? zerosLike(tf, gradients) : {};

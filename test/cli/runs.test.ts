@@ -245,6 +245,38 @@ it('trains with changed balance settings from the very next epoch', async () => 
   expect(await multipliers(2)).toEqual(new Set([1]));
 });
 
+it('balances the radius of SAM with the learning rate, to the same bits when it is resumed', async () => {
+  const train = async (epochs: number) => {
+    const folder = await temporaryFolder();
+    const training = { epochs, sam: { rho: 0.2 } };
+    const balance = { target: ['learningRate', 'rho'], assignment: { function: 'linearMap' } };
+    expect((await runCli(['train', await writeRunFile(folder, { training, balance })])).code).toBe(0);
+    return join(folder, 'runs', 'small');
+  };
+  const [whole, parted] = [await train(2), await train(1)];
+  expect((await runCli(['resume', parted, '--set', 'training.epochs=2'])).code).toBe(0);
+  const [model, resumed] = [whole, parted].map((run) => readFile(join(run, 'model', 'model.safetensors')));
+  expect((await resumed!).equals(await model!)).toBe(true);
+
+  const { applied } = await metricsOf(whole, 2);
+  const { attempt } = await readJson(whole, 'epochs', '0001', 'manifest.json');
+  const rates = await readJson(whole, 'epochs', '0001', attempt, 'rates.json');
+  const radii = new Set<number>();
+  for (const { parameters, learningRateMultiplier, rhoMultiplier, rho } of applied) {
+    for (const name of parameters) {
+      const handed = rates.parameters[name]?.rho ?? 1;
+      expect({ learningRateMultiplier, rhoMultiplier, rho }).toEqual({
+        learningRateMultiplier: handed,
+        rhoMultiplier: handed,
+        rho: 0.2 * handed,
+      });
+      radii.add(rho);
+    }
+  }
+  expect([Math.min(...radii), Math.max(...radii)]).toEqual([0.1, expect.closeTo(0.3, 12)]);
+  expect(await readFile(join(whole, 'report.html'), 'utf8')).toContain('small: learning rate and SAM radius');
+});
+
 it('keeps the outcome of a finished run that could not be resumed', async () => {
   const folder = await temporaryFolder();
   const runFile = await writeRunFile(folder, { training: { epochs: 1 } });

@@ -119,6 +119,18 @@ budget: { usd: -3 }
     );
   });
 
+  it('includes balancing the radius of SAM without SAM, and targets that there are not', () => {
+    const targets = (target: string, training = '{}') =>
+      `${minimal}training: ${training}\nbalance: { target: ${target} }\n`;
+    const unset = /run.yaml:\d+:12 {2}balance.target: rho is the radius of training.sam, which is not set; for example/;
+    expect(refusal(targets('rho'))).toMatch(unset);
+    expect(refusal(targets('[learningRate, rho]'))).toMatch(unset);
+    const given = parseRunFile(targets('[weightDecay, rho]', '{ sam: { rho: 0.05 } }'), 'run.yaml');
+    expect(given.balance).toMatchObject({ target: ['weightDecay', 'rho'] });
+    expect(refusal(targets('radius'))).toMatch(/balance.target: can't be "radius"\n\s+Allowed: .*rho.*both/);
+    expect(refusal(targets('[both]'))).toContain(`balance.target[0]: can't be "both"`);
+  });
+
   it('is the place of a syntax error or a doubled key', () => {
     expect(refusal('model: [unclosed\ndataset: 3\n')).toMatch(/run\.yaml:\d+:\d+ {2}/);
     expect(refusal('model: { family: fno1d }\nmodel: { family: fno2d }\n')).toMatch(

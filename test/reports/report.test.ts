@@ -1,5 +1,6 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
+import { renderModelCard } from '../../shared/reports/model-card.ts';
 import { renderReport } from '../../shared/reports/report.ts';
 import type { EpochReport, RunReport } from '../../shared/reports/report-input.ts';
 import { SECTIONS } from '../../shared/reports/sections/registry.ts';
@@ -247,6 +248,23 @@ describe('the multipliers shown', () => {
     const page = render(run);
     expect(page.includes('w1, epoch 2: × 1.23')).toBe(true);
     expect(page.includes('w1, epoch 1: ×')).toBe(false);
+  });
+
+  test.each([
+    ['weight decay', { learningRateMultiplier: 1, weightDecayMultiplier: 0.5 }],
+    ['SAM radius', { learningRateMultiplier: 1, weightDecayMultiplier: 1, rhoMultiplier: 0.5 }],
+    [
+      'learning rate, weight decay and SAM radius',
+      { learningRateMultiplier: 0.5, weightDecayMultiplier: 0.5, rhoMultiplier: 0.5 },
+    ],
+  ])('are those on %s where it is balanced', (named, multipliers) => {
+    const applied = [{ group: 'w1', ...multipliers }];
+    const run = changeEpochs(balanced, (epoch) => ({ ...epoch, applied: epoch.epoch > 0 ? applied : [], rates: null }));
+    const page = render(run);
+    expect(page.includes('w1, epoch 1: × 0.500')).toBe(true);
+    expect(textOf(page, 'rates')).toContain(`balanced: ${named}`);
+    expect(textOf(page, 'layers')).toMatch(/w1.*0\.500/);
+    expect(renderModelCard(run)).toContain(`TempBalance set each layer's ${named} from`);
   });
 
   test('are those of the analysis before the epoch where none were recorded', () => {

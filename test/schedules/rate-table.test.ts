@@ -38,11 +38,13 @@ describe('a rate table', () => {
     expect(table.warnings).toEqual([]);
   });
 
-  it('multiplies weight decay, or both, when asked to', () => {
+  it('multiplies weight decay, the radius of SAM, or several of them when asked to', () => {
     const assignment = { function: 'linearMap' };
-    const layers = (target: string) => tableOf([fc0, fc1], { assignment, target }).layers;
+    const layers = (target: string | string[]) => tableOf([fc0, fc1], { assignment, target }).layers;
     expect(layers('weightDecay')).toMatchObject({ fc0: { learningRate: 1, weightDecay: 0.5 } });
-    expect(layers('both')).toMatchObject({ fc0: { learningRate: 0.5, weightDecay: 0.5 } });
+    expect(layers('both').fc0).toEqual({ learningRate: 0.5, weightDecay: 0.5 });
+    expect(layers('rho').fc0).toEqual({ learningRate: 1, weightDecay: 1, rho: 0.5 });
+    expect(layers(['rho', 'learningRate']).fc0).toEqual({ learningRate: 0.5, weightDecay: 1, rho: 0.5 });
   });
 
   it('keeps excluded layers at the base rate without a warning', () => {

@@ -1,61 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type AssignmentConfig,
-  assignmentFunction,
-  assignmentSchema,
-} from '../../shared/schedules/assignments/registry.ts';
+import { assignmentFunction } from '../../shared/schedules/assignments/registry.ts';
 import { balanceConfigSchema } from '../../shared/schedules/config.ts';
 import { layerFactors } from '../../shared/schedules/factors.ts';
-import { withLayersByName } from '../../shared/schedules/follow.ts';
 import { overMean } from '../../shared/schedules/mean.ts';
 import { rateTable } from '../../shared/schedules/rate-table.ts';
 import { spectraReport } from '../../shared/spectra/analyse.ts';
-import type { Layer, ParameterSpec } from '../../shared/tensors/layer.ts';
-import { readJsonFixture } from '../support/fixtures.ts';
+import { type PublishedSchedule, readPublishedSchedules, settingsOf } from '../support/published-schedules.ts';
 import { spectrumWith } from '../support/spectra.ts';
 
-interface Case {
-  layer_names: string[];
-  alphas: number[];
-  base_lr: number;
-  base_wd: number;
-  params: Record<`${'lr' | 'wd'}_${'min' | 'max'}_ratio` | 'sigmoid_min' | 'sigmoid_max' | 'exp_temp', number>;
-  expected: Record<string, number[]>;
-  suspicious: Record<string, { neutral_alternative: number[] | null }>;
-}
-
-const cases = Object.entries(await readJsonFixture<Record<string, Case>>('schedule', 'assignments.json'));
-
-function assignmentOf(published: string, params: Case['params'], target: 'lr' | 'wd'): AssignmentConfig {
-  const range = { minFactor: params[`${target}_min_ratio`], maxFactor: params[`${target}_max_ratio`] };
-  const byName: Record<string, object> = {
-    linear_map: { function: 'linearMap', ...range },
-    rank: { function: 'rank', ...range },
-    step_rank: { function: 'rank', ...range },
-    sigmoid: { function: 'sigmoid', tau: params.exp_temp, sMin: params.sigmoid_min, sMax: params.sigmoid_max },
-    std_sigmoid: { function: 'sigmoid', tau: params.exp_temp, sMin: params.sigmoid_min, sMax: params.sigmoid_max },
-    sqrt: { function: 'sqrt' },
-    log2: { function: 'log2' },
-  };
-  return assignmentSchema.parse(byName[published]);
-}
-
-/** Published key -> what it means to us, e.g. `tb_layer_blocks.wd.rank.layer.mean_normalised`. */
-function settingsOf(key: string, { params }: Case) {
-  const inBlocks = /^tb_layer_blocks\.(lr|wd)\.(\w+)\.(block|layer)(\.mean_normalised)?$/.exec(key);
-  const [, target, name, unit, normalised] = inBlocks ?? ['', 'lr', key.replace(/^tb_|_mean_normalised$/g, ''), '', ''];
-  const short = target as 'lr' | 'wd';
-  return {
-    target: short,
-    assignment: assignmentOf(name!, params, short),
-    unit: inBlocks ? (unit === 'block' ? 'block' : 'layerInBlock') : 'layer',
-    withinBlock: { minFactor: params[`${short}_min_ratio`], maxFactor: params[`${short}_max_ratio`] },
-    normaliseMean: Boolean(normalised) || key.endsWith('mean_normalised'),
-  } as const;
-}
+const cases = Object.entries(await readPublishedSchedules());
 
 /** Through the whole table, as a run does: layers without a finite alpha are left out there. */
-function ratesOf(key: string, given: Case): { rates: number[]; warnings: readonly string[] } {
+function ratesOf(key: string, given: PublishedSchedule): { rates: number[]; warnings: readonly string[] } {
   const { target, ...settings } = settingsOf(key, given);
   const config = balanceConfigSchema.parse({
     ...settings,
@@ -135,51 +91,6 @@ describe('layers without block numbers', () => {
       }
     },
   );
-});
-
-describe('the parameter groups of a RoBERTa classifier', async () => {
-  const given = await readJsonFixture<{
-    layer_names: string[];
-    alphas: number[];
-    base_lr: number;
-    base_wd: number;
-    scheduled_layer_lr: number[];
-    param_names: string[];
-    param_lr: number[];
-    param_weight_decay: number[];
-  }>('schedule', 'param_groups.json');
-  const layers: Layer[] = given.layer_names.map((name) => ({ name, kind: 'linear', weights: [`${name}.weight`] }));
-  const specs = given.param_names.map(
-    (name): ParameterSpec => ({
-      name,
-      shape: [4, 4],
-      decay: !/bias$|LayerNorm/.test(name),
-    }),
-  );
-  const parameters = withLayersByName(specs, layers);
-  const config = balanceConfigSchema.parse({ unit: 'block', assignment: { function: 'linearMap' } });
-  const report = spectraReport(given.layer_names.map((name, i) => spectrumWith({ name, alpha: given.alphas[i]! })));
-  const table = rateTable(report, parameters, config);
-
-  it('get the rate of their block by name, and the base rate outside blocks', () => {
-    expectRates(
-      given.layer_names.map((name) => given.base_lr * table.layers[name]!.learningRate),
-      given.scheduled_layer_lr,
-      'layers',
-    );
-    expectRates(
-      given.param_names.map((name) => given.base_lr * (table.parameters[name]?.learningRate ?? 1)),
-      given.param_lr,
-      'parameters',
-    );
-  });
-
-  it('keep their weight decay when only learning rates are balanced', () => {
-    const decays = parameters.map(({ name, decay }) =>
-      decay ? given.base_wd * (table.parameters[name]?.weightDecay ?? 1) : 0,
-    );
-    expectRates(decays, given.param_weight_decay, 'weight decay');
-  });
 });
 
 describe('mean normalisation', () => {

@@ -6,6 +6,7 @@ import { trainWordPiece } from '../../shared/datasets/text/train-word-piece.ts';
 import { type HuggingFaceConfig, modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
+import type { HostTensors } from '../../shared/tensors/tensor.ts';
 import { fixturePath } from './fixtures.ts';
 import { temporaryFolder } from './small-run.ts';
 
@@ -33,31 +34,41 @@ export async function writeGpt2Folder(folder: string): Promise<string> {
   return writeFolder(folder, config, 'causal-lm', others);
 }
 
+interface FolderOptions {
+  /** Of a classifier. */
+  readonly labels?: readonly string[] | undefined;
+  /** What becomes of the fresh weights. */
+  readonly change?: ((fresh: HostTensors) => HostTensors) | undefined;
+}
+
 async function writeFolder(
   folder: string,
   config: HuggingFaceConfig,
   task: LanguageTask,
   others: ReadonlyMap<string, Uint8Array>,
+  { labels = [], change = (fresh) => fresh }: FolderOptions = {},
 ): Promise<string> {
-  const { model, architecture } = modelOf(config, task, [], folder);
-  const parameters = model.initialise(randomFor(1, 'folder'));
-  const files = huggingFaceFiles({ model, architecture, config, labels: [], others }, parameters);
+  const { model, architecture } = modelOf(config, task, labels, folder);
+  const parameters = change(model.initialise(randomFor(1, 'folder')));
+  const files = huggingFaceFiles({ model, architecture, config, labels, others }, parameters);
   await mkdir(folder, { recursive: true });
   for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
   return folder;
 }
 
-/** Writes a folder as Hugging Face's, with a BERT that knows the words of some texts and has seen nothing. */
+/**
+ * Writes a folder as Hugging Face's, with a BERT, or another kind with its settings, that knows the words of some texts and has seen
+ * nothing; with labels, a classifier.
+ */
 export async function writeBertFolder(
   folder: string,
   texts: Iterable<string>,
-  options: { hiddenSize?: number; blocks?: number; dropout?: number } = {},
+  options: { kind?: string; hiddenSize?: number; blocks?: number; dropout?: number } & FolderOptions = {},
 ): Promise<string> {
-  const { hiddenSize = 32, blocks = 2, dropout = 0 } = options;
+  const { kind = 'bert', hiddenSize = 32, blocks = 2, dropout = 0, labels } = options;
   const vocabulary = trainWordPiece(texts, { vocabularySize: 400 });
   const config = {
-    model_type: 'bert',
-    architectures: ['BertForMaskedLM'],
+    model_type: kind,
     vocab_size: 400,
     hidden_size: hiddenSize,
     num_hidden_layers: blocks,
@@ -77,7 +88,7 @@ export async function writeBertFolder(
     ['tokenizer.json', json(vocabulary.tokenizer)],
     ['tokenizer_config.json', json(vocabulary.config)],
   ]);
-  return writeFolder(folder, config, 'masked-lm', others);
+  return writeFolder(folder, config, labels ? 'classification' : 'masked-lm', others, options);
 }
 
 /** A folder with a fresh BERT (`bert`), a few labelled texts (`texts.jsonl`), and a run file about them (`run.yaml`). */

@@ -50,6 +50,8 @@ export function scalarInputs(
   step: number,
   learningRates: Readonly<Record<string, number>>,
   weightDecay: number,
+  /** With SAM. */
+  rho?: number,
 ): MixedTensors {
   const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
   return new Map([
@@ -57,6 +59,7 @@ export function scalarInputs(
     ...Object.entries(learningRates).flatMap(([name, rate]): [string, HostTensor][] => [
       [`learningRate/${name}`, scalar(rate)],
       [`weightDecay/${name}`, scalar(weightDecay)],
+      ...(rho === undefined ? [] : [[`rho/${name}`, scalar(rho)] as [string, HostTensor]]),
     ]),
   ]);
 }

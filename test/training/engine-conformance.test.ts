@@ -84,8 +84,8 @@ async function train(
       baseRate: (step) => 2e-3 / (1 + step / 20),
       weightDecay: 1e-4,
       rates: {
-        'fc1.weight': { learningRate: 0.5, weightDecay: 2 },
-        'conv1.weights1': { learningRate: 1.5, weightDecay: 0.5 },
+        'fc1.weight': { learningRate: 0.5, weightDecay: 2, rho: 2 },
+        'conv1.weights1': { learningRate: 1.5, weightDecay: 0.5, rho: 0.25 },
       },
       ...others,
     });

@@ -6,6 +6,7 @@ import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizer
 import type { Objective, Problem } from '../../shared/training/problem.ts';
 import { samSchema } from '../../shared/training/sam.ts';
 import { type EpochRequest, trainEpoch } from '../../shared/training/train-epoch.ts';
+import { trainingSteps } from '../../shared/training/training-step.ts';
 import { readJsonFixture } from '../support/fixtures.ts';
 
 interface PublishedRun {
@@ -13,6 +14,7 @@ interface PublishedRun {
   rho: number;
   adaptive?: boolean;
   clipNorm?: number;
+  rhoMultipliers?: Record<string, number>;
   parts?: number[][];
   losses: number[];
   gradientNorms: number[];
@@ -81,6 +83,15 @@ function problem({
   };
 }
 
+/** Those of the golden runs, with factors on the radius. */
+const ratesWith = (radii: Record<string, number> = {}) =>
+  Object.fromEntries(
+    Object.entries(golden.multipliers).map(([name, learningRate]) => [
+      name,
+      { learningRate, weightDecay: 1, ...(radii[name] === undefined ? {} : { rho: radii[name] }) },
+    ]),
+  );
+
 const request = async (
   engineName: (typeof engineNames)[number],
   optimizer: string,
@@ -96,9 +107,7 @@ const request = async (
   epoch: 1,
   baseRate: () => golden.learningRate,
   weightDecay: golden.weightDecay,
-  rates: Object.fromEntries(
-    Object.entries(golden.multipliers).map(([name, learningRate]) => [name, { learningRate, weightDecay: 1 }]),
-  ),
+  rates: ratesWith(),
   ...changes,
 });
 
@@ -107,11 +116,12 @@ const cases = engineNames.flatMap((engineName) => Object.keys(golden.runs).map((
 
 describe('sharpness-aware minimisation', () => {
   it.each(cases)('takes the published steps with $name on $engineName', async ({ name, engineName }) => {
-    const { optimizer, rho, adaptive, clipNorm, parts, ...expected } = golden.runs[name]!;
+    const { optimizer, rho, adaptive, clipNorm, rhoMultipliers, parts, ...expected } = golden.runs[name]!;
     const sam = samSchema.parse({ rho, adaptive });
     const given = await request(engineName, optimizer, {
       sam,
       clipNorm,
+      rates: ratesWith(rhoMultipliers),
       problem: problem({ ...(parts ? { parts } : {}) }),
     });
     const { losses, gradientNorm, parameters } = await trainEpoch(given);
@@ -146,6 +156,47 @@ describe('sharpness-aware minimisation', () => {
     });
     expect(gradientNorm.largest).toBe(0);
     expect(parameters).toEqual(zeros);
+  });
+
+  it('records how far each parameter went, and nothing of it without SAM', async () => {
+    const rates = ratesWith({ first: 2, last: 0 });
+    const appliedWith = async (changes: Partial<EpochRequest>) =>
+      (await trainEpoch(await request('wasm', 'sgd', { rates, ...changes }))).applied;
+    const radii = (await appliedWith({ sam: { rho: 0.5, adaptive: false } })).map(({ group, rho, rhoMultiplier }) => ({
+      group,
+      rho,
+      rhoMultiplier,
+    }));
+    expect(radii).toEqual([
+      { group: 'first', rho: 1, rhoMultiplier: 2 },
+      { group: 'bias', rho: 0.5, rhoMultiplier: 1 },
+      { group: 'last', rho: 0, rhoMultiplier: 0 },
+    ]);
+    for (const each of await appliedWith({})) expect(Object.keys(each).filter((key) => /rho/.test(key))).toEqual([]);
+  });
+
+  it.each(engineNames)('goes as far as the epoch says on %s, by the same step', async (engineName) => {
+    const twoEpochs = async (name: (typeof engineNames)[number]) => {
+      const given = await request(name, 'sgd', { sam: { rho: 0.5, adaptive: false }, rates: ratesWith({ first: 2 }) });
+      const { parameters, state } = await trainEpoch(given);
+      const later = { parameters, state, epoch: 2, rates: ratesWith({ first: 0, last: 3 }) };
+      return trainEpoch({ ...given, ...later, sam: { rho: 0.25, adaptive: false } });
+    };
+    const [expected, found] = [await twoEpochs('cpu'), await twoEpochs(engineName)];
+    expect(found.losses).toEqual(expected.losses.map((loss) => expect.closeTo(loss, 5)));
+    expect(found.applied.map(({ rho }) => rho)).toEqual([0, 0.25, 0.75]);
+    for (const [name, { data }] of expected.parameters) {
+      expect([...found.parameters.get(name)!.data], name).toEqual([...data].map((value) => expect.closeTo(value, 5)));
+    }
+  });
+
+  it('takes its radius as an input: another one needs no other step', () => {
+    const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'sgd' }));
+    const stepsWith = (rho: number, adaptive = false) =>
+      trainingSteps(objective, optimizer, { sam: { rho, adaptive } });
+    const steps = stepsWith(0.05);
+    expect(stepsWith(0.1)).toBe(steps);
+    expect(stepsWith(0.1, true)).not.toBe(steps);
   });
 
   it('leaves the state that the optimizer leaves without it', async () => {

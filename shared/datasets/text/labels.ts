@@ -59,10 +59,9 @@ export class LabelReader {
 
   #unknown(name: string): string {
     const { names, byPlace } = this.#known!;
-    const listed = names.length > 12 ? [...names.slice(0, 10), `${names.length - 10} more`] : names;
     const places = byPlace ? `, and their places 0 to ${names.length - 1}` : '';
     const hint = didYouMean(name, names);
-    return `is ${JSON.stringify(name)}, which is none of the labels (${listed.join(', ')}${places})${hint && `; ${hint}`}`;
+    return `is ${JSON.stringify(name)}, which is none of the labels (${listNames(names)}${places})${hint && `; ${hint}`}`;
   }
 
   /**
@@ -91,6 +90,11 @@ export class LabelReader {
     const renumbered = found.map((name) => order.get(name)!);
     return { labels: Int32Array.from(this.#codes, (code) => renumbered[code]!), labelNames, warnings };
   }
+}
+
+/** `a, b, c`, of many the first ten. */
+export function listNames(names: readonly string[]): string {
+  return (names.length > 12 ? [...names.slice(0, 10), `${names.length - 10} more`] : names).join(', ');
 }
 
 function nameOf(value: unknown): { name: string } | { problem: string } {

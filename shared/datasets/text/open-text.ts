@@ -147,6 +147,7 @@ async function gather(
     texts,
     ...(chosen.textPair !== undefined && { pairs }),
     ...named,
+    ...('labels' in named && known && { labelsOrdered: true }),
     rows,
     unit: source.unit,
   };

@@ -9,6 +9,8 @@ export interface TextRows {
   /** Places in `labelNames`. */
   readonly labels?: Int32Array;
   readonly labelNames?: readonly string[];
+  /** Whether `labelNames` stand in an order that the settings or the file give. */
+  readonly labelsOrdered?: boolean;
   /** Where each row stands in its file, from 1: its first line, as editors count them, or its row in a table. */
   readonly rows: readonly number[];
   readonly unit: RowUnit;

@@ -14,7 +14,7 @@ import {
   modelOf,
   readConfig,
 } from './config.ts';
-import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
+import { type LoadedWeights, readHuggingFaceWeights, scoredLabels } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
 export interface HuggingFaceModel extends ConfiguredModel, LoadedWeights {
@@ -46,20 +46,33 @@ export const isOtherFile = (name: string): boolean => otherFiles.includes(name);
 
 /**
  * Reads a model for a task from a folder of Hugging Face's: `config.json`, `model.safetensors` or its shards, tokenizer.
- * @param options.labels of a classifier, where they are not those of the configuration; `random` draws a head that is missing
+ * @param options.labels of a classifier, where they are not those of the configuration; `random` draws a head that is missing, and a
+ * classifier's last layer with `freshScores`
  * @throws UserError when a file is missing, the kind of model is not supported, or weights don't fit, listing all that differ
  */
 export async function readHuggingFace(
   folder: string,
-  options: { task: LanguageTask; labels?: readonly string[]; random: Random },
+  options: { task: LanguageTask; labels?: readonly string[]; random: Random; freshScores?: boolean },
 ): Promise<HuggingFaceModel> {
   const config = await readConfig(join(folder, configFile));
   const labels = options.labels ?? labelsOf(config);
   const configured = modelOf(config, options.task, labels, join(folder, configFile));
   const { model, names } = configured;
   const store = await openTensors(folder);
-  const weights = await readHuggingFaceWeights(store, model, names, options.random);
+  const weights = await readHuggingFaceWeights(store, model, names, options);
   return { ...configured, ...weights, config, labels, others: await readOtherFiles(folder) };
+}
+
+/**
+ * The labels that a folder's head scores, by the names of the configuration where it names as many; undefined where it has no head.
+ * @throws UserError when the weights can't be read, or the kind of model is not supported.
+ */
+export async function labelsOfHead(folder: string, config: HuggingFaceConfig): Promise<string[] | undefined> {
+  const configured = labelsOf(config);
+  const { model, names } = modelOf(config, 'classification', configured, join(folder, configFile));
+  const count = scoredLabels(await openTensors(folder), model, names);
+  if (count === undefined || count === configured.length) return count === undefined ? undefined : configured;
+  return Array.from({ length: count }, (_, place) => `LABEL_${place}`);
 }
 
 /** Tokenizer files and the like of a folder, by name: they go with a model wherever it goes. */

@@ -47,27 +47,42 @@ function absentHeads(specs: readonly ParameterSpec[], present: ReadonlySet<strin
   return new Set(absent.map(({ name }) => name));
 }
 
+/** Names of weight and bias of a classifier's last layer, which scores the labels. */
+const scoreNames = ({ task, dense }: LanguageModel): string[] => {
+  const last = dense.at(-1);
+  return task === 'classification' && last ? [`${last.name}.weight`, `${last.name}.bias`] : [];
+};
+
+/** How many labels the head of a checkpoint scores; undefined where it has no head for labels. */
+export function scoredLabels(store: TensorStore, model: LanguageModel, names: WeightNames): number | undefined {
+  const file = renamed(store, model.parameters, names);
+  const weight = scoreNames(model).find((name) => file.names().includes(name));
+  return weight === undefined ? undefined : file.entry(weight).shape[0];
+}
+
 export interface LoadedWeights {
   readonly parameters: HostTensors;
-  /** Parameters of a head that the file has nothing of: drawn. */
+  /** Parameters that are drawn: of a head that the file has nothing of, or that is not wanted. */
   readonly fresh: readonly string[];
 }
 
 /**
  * The values of a model's parameters from a checkpoint of Hugging Face's. A head that it has nothing of is fresh.
- * @param random draws it
+ * @param options.random draws it
+ * @param options.freshScores whether a classifier's last layer is fresh in any case, as with `ignore_mismatched_sizes`
  * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite
  */
 export async function readHuggingFaceWeights(
   store: TensorStore,
   model: LanguageModel,
   names: WeightNames,
-  random: Random,
+  { random, freshScores = false }: { random: Random; freshScores?: boolean },
 ): Promise<LoadedWeights> {
   const file = renamed(store, model.parameters, names);
-  const fresh = absentHeads(model.parameters, new Set(file.names()), names.prefix);
+  const unwanted = freshScores ? scoreNames(model) : [];
+  const fresh = new Set([...absentHeads(model.parameters, new Set(file.names()), names.prefix), ...unwanted]);
   const read = await readWeights(
-    file,
+    { ...file, names: () => file.names().filter((name) => !unwanted.includes(name)) },
     model.parameters.filter(({ name }) => !fresh.has(name)),
     'Check that config.json and the weights belong together, and that task and labels are the ones you mean.',
   );

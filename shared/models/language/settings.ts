@@ -13,6 +13,12 @@ export const languageModelSchema = z.strictObject({
     .enum(languageTasks)
     .default('classification')
     .describe('Labels for texts, the next word, or words that are hidden.'),
+  head: z
+    .enum(['keep', 'fresh'])
+    .default('keep')
+    .describe(
+      "A classifier's last layer: the folder's, for labels that are the data's, or a fresh one for the data's labels, drawn from the seed. A folder that has none gets a fresh one in any case.",
+    ),
   maxTokens: z
     .int()
     .min(4)

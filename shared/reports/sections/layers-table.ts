@@ -3,7 +3,7 @@ import { table } from '../figure.ts';
 import { formatFixed, formatNumber } from '../format.ts';
 import { html } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
-import { beforeAndAfter, layerNames, layerOf, multipliersByEpoch } from '../runs.ts';
+import { beforeAndAfter, factorOf, layerNames, layerOf, multipliersByEpoch } from '../runs.ts';
 import type { Section } from '../section.ts';
 
 export const layersTableSection: Section = {
@@ -55,6 +55,6 @@ export const layersTableSection: Section = {
 function meanMultiplier(run: RunReport, layer: string): number | null {
   const logs = multipliersByEpoch(run)
     .flatMap(({ rates }) => rates.filter(({ group }) => group === layer))
-    .map(({ learningRateMultiplier }) => Math.log(learningRateMultiplier));
+    .map((rate) => Math.log(factorOf(rate)));
   return logs.length === 0 ? null : Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
 }

@@ -3,29 +3,29 @@ import { formatNumber } from '../format.ts';
 import { colorRamp, drawnColumns, heatMap } from '../heat-map.ts';
 import { html, trusted } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
-import { layerNames, multipliersByEpoch } from '../runs.ts';
+import { balancedRates, factorOf, layerNames, multipliersByEpoch } from '../runs.ts';
 import type { Section } from '../section.ts';
 
 /** The largest factor away from 1 in any of the runs; 1 where none was balanced. */
 function largestFactor(runs: readonly RunReport[]): number {
   const factors = runs
     .flatMap(multipliersByEpoch)
-    .flatMap(({ rates }) => rates.map(({ learningRateMultiplier }) => learningRateMultiplier))
+    .flatMap(({ rates }) => rates.map(factorOf))
     .filter((multiplier) => multiplier > 0 && Number.isFinite(multiplier));
   return factors.reduce((largest, multiplier) => Math.max(largest, multiplier, 1 / multiplier), 1);
 }
 
-/** Learning-rate multipliers by layer over the epochs of one run as an SVG string, coloured around 1. */
+/** Multipliers by layer over the epochs of one run as an SVG string, coloured around 1. */
 export function ratesHeatMap(run: RunReport, largest: number, width: number): string {
   const columns = multipliersByEpoch(run);
   const seen = new Set(columns.flatMap(({ rates }) => rates.map(({ group }) => group)));
   const inOrder = layerNames(run).filter((name) => seen.has(name));
   return heatMap({
-    label: `Learning-rate multipliers by layer and epoch of ${run.name}`,
+    label: `Multipliers by layer and epoch of ${run.name}`,
     rows: [...inOrder, ...[...seen].filter((name) => !inOrder.includes(name))],
     columns: columns.map(({ epoch, rates }) => ({
       epoch,
-      values: Object.fromEntries(rates.map(({ group, learningRateMultiplier }) => [group, learningRateMultiplier])),
+      values: Object.fromEntries(rates.map((rate) => [rate.group, factorOf(rate)])),
     })),
     width,
     color: divergingColor(largest),
@@ -37,9 +37,9 @@ export function ratesHeatMap(run: RunReport, largest: number, width: number): st
 
 export const ratesHeatMapSection: Section = {
   name: 'rates',
-  title: 'Learning-rate multipliers by layer',
+  title: 'Multipliers by layer',
   howToRead:
-    'The factor on the base learning rate that each layer trained with in each epoch: blue layers were slowed down, orange ones sped up, colourless ones trained at about the base rate.',
+    'The factor that each layer trained with in each epoch, on the learning rate or whatever else is named: blue layers had less than the base, orange ones more, colourless ones about as much.',
   render({ runs }) {
     const balanced = runs.filter((run) => largestFactor([run]) > 1);
     if (balanced.length === 0) return null;
@@ -59,7 +59,7 @@ export const ratesHeatMapSection: Section = {
       const all = multipliersByEpoch(run);
       const drawn = drawnColumns(all, new Set(all.flatMap(({ rates }) => rates.map(({ group }) => group))).size).length;
       const thinned = drawn < all.length ? ` (${drawn} of ${all.length} epochs drawn)` : '';
-      return figure(ratesHeatMap(run, largest, width), `${run.name}${thinned}`);
+      return figure(ratesHeatMap(run, largest, width), `${run.name}: ${balancedRates(run)}${thinned}`);
     })}</div>${plain.length > 0 ? html`<p>In ${plain.join(', ')} every layer trained at the base rate.</p>` : null}`;
   },
 };

@@ -1,6 +1,7 @@
 import { UserError } from '../../core/errors.ts';
 import { blocksOf } from '../../datasets/text/blocks.ts';
 import { bucketBatches, bucketsFor } from '../../datasets/text/buckets.ts';
+import { listNames } from '../../datasets/text/labels.ts';
 import { splitText } from '../../datasets/text/stratify.ts';
 import { requireLabels, type TextData, type TextRows } from '../../datasets/text/text-rows.ts';
 import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
@@ -14,6 +15,7 @@ import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { buildOptimizer } from '../optimizers/registry.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import { type Classes, freshClasses, keptClasses } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
@@ -21,21 +23,23 @@ import { trainingOf } from './training-of.ts';
 /** Lengths of batches are multiples of this. */
 export const lengthMultiple = 8;
 
-/** Labels of a classifier: the data's, in the order of the model's own where these are the same. */
-function classNames({ labelNames = [] }: TextRows, config: HuggingFaceConfig): readonly string[] {
-  const own = config.id2label ? labelsOf(config) : [];
-  const isSame = own.length === labelNames.length && labelNames.every((name) => own.includes(name));
-  return isSame ? own : labelNames;
+/** A classifier's classes, with what becomes of the head that the folder has. */
+function classesOf(
+  { labelNames = [], labelsOrdered = false }: TextRows,
+  { settings: { head: wanted, folder }, config, head }: Pick<TextOptions, 'settings' | 'config' | 'head'>,
+): Classes {
+  const given = { names: labelNames, ordered: labelsOrdered };
+  if (head && wanted === 'keep') return keptClasses(given, head, folder);
+  const classes = freshClasses(given, config.id2label ? labelsOf(config) : []);
+  const replaced = `model.head: fresh, so the layer for the labels ${listNames(classes.names)} was drawn from the seed`;
+  return head ? { ...classes, warnings: [`${replaced}, in place of ${folder}'s for ${listNames(head)}`] } : classes;
 }
 
-/**
- * A language model, trained and evaluated on texts.
- * @param options.initial reads the model's weights
- * @throws UserError when model, tokenizer, data and training settings don't fit each other.
- */
-export function planTexts(options: {
+interface TextOptions {
   readonly settings: LanguageModelConfig;
   readonly config: HuggingFaceConfig;
+  /** The labels that the model's head scores; undefined where it has no head for labels. */
+  readonly head: readonly string[] | undefined;
   readonly tokenizer: TextTokenizer;
   readonly data: TextData;
   /** That go with the model wherever it goes. */
@@ -44,16 +48,24 @@ export function planTexts(options: {
   readonly path: string;
   readonly training: TrainingConfig;
   readonly initial: (labels: readonly string[]) => Promise<HostTensors>;
-}): StartablePlan {
+}
+
+/**
+ * A language model, trained and evaluated on texts.
+ * @param options.initial reads the model's weights
+ * @throws UserError when model, tokenizer, data and training settings don't fit each other.
+ */
+export function planTexts(options: TextOptions): StartablePlan {
   const { settings, config, tokenizer, data, training } = options;
   const { seed, batchSize, accumulate, sam, labelSmoothing, epochs } = training;
   const { task } = settings;
   const sides = splitText(data, { validation: training.validation, seed });
   if (task === 'classification') requireLabels(data, options.path);
-  const labels = task === 'classification' ? classNames(data.examples, config) : [];
+  const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
+  const labels = classes?.names ?? [];
   const { model } = modelOf(config, task, labels, settings.folder);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
-  const read = (rows: TextRows) => tokenized(rows, { tokenizer, settings, labels });
+  const read = (rows: TextRows) => tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
   const [learnt, held] = [read(sides.training), read(sides.validation)];
   const cut = learnt.truncated + held.truncated;
   const lengths = bucketsFor(
@@ -83,6 +95,7 @@ export function planTexts(options: {
     files: options.files,
     warnings: [
       ...sides.warnings,
+      ...(classes?.warnings ?? []),
       ...(cut > 0
         ? [`${cut} of ${learnt.ids.length + held.ids.length} texts are cut to ${settings.maxTokens} tokens`]
         : []),
@@ -141,8 +154,8 @@ function tokenized(
   {
     tokenizer,
     settings: { task, maxTokens },
-    labels,
-  }: { tokenizer: TextTokenizer; settings: LanguageModelConfig; labels: readonly string[] },
+    places,
+  }: { tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
 ): TokenizedTexts {
   if (task === 'causal-lm') {
     const { ids } = tokenizer.encode(rows.texts);
@@ -150,6 +163,5 @@ function tokenized(
   }
   const encoded = tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens });
   if (task !== 'classification') return encoded;
-  const numbers = rows.labelNames!.map((name) => labels.indexOf(name));
-  return { ...encoded, labels: Int32Array.from(rows.labels!, (label) => numbers[label]!) };
+  return { ...encoded, labels: Int32Array.from(rows.labels!, (label) => places[label]!) };
 }

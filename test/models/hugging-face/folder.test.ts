@@ -2,7 +2,7 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../../shared/core/random.ts';
-import { huggingFaceFiles, readHuggingFace } from '../../../shared/models/hugging-face/folder.ts';
+import { huggingFaceFiles, labelsOfHead, readHuggingFace } from '../../../shared/models/hugging-face/folder.ts';
 import type { LanguageTask } from '../../../shared/models/language/model.ts';
 import { fileSource } from '../../../shared/tensors/byte-source.ts';
 import { encodeSafetensors, openSafetensors } from '../../../shared/tensors/safetensors.ts';
@@ -72,6 +72,45 @@ describe('the weights of a folder', () => {
       }
     },
   );
+
+  it.each([
+    ['bert-tiny', 'classifier'],
+    ['roberta-tiny', 'classifier.out_proj'],
+    ['distilbert-tiny', 'classifier'],
+  ])('of %s get a fresh last layer for other labels where it is asked for, and keep the rest', async (name, last) => {
+    const folder = fixturePath('models', name);
+    const options = { task: 'classification', random: randomFor(1, 'head'), freshScores: true } as const;
+    const { parameters, fresh } = await readHuggingFace(folder, { ...options, labels: ['a', 'b', 'c', 'd', 'e'] });
+    const stored = (await read(folder)).parameters;
+    expect(fresh).toEqual([`${last}.weight`, `${last}.bias`]);
+    expect(parameters.get(`${last}.weight`)!.shape).toEqual([5, 32]);
+    expect(parameters.get(`${last}.bias`)!).toEqual({ shape: [5], data: new Float32Array(5) });
+    for (const [each, tensor] of stored) if (!fresh.includes(each)) expect(parameters.get(each)).toEqual(tensor);
+    const same = (await readHuggingFace(folder, options)).parameters.get(`${last}.weight`)!;
+    expect(same.shape).toEqual(stored.get(`${last}.weight`)!.shape);
+    expect(same.data).not.toEqual(stored.get(`${last}.weight`)!.data);
+  });
+
+  it('say how many labels the head is for, whatever the configuration says', async () => {
+    const labels = async (folder: string) =>
+      labelsOfHead(folder, JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')));
+    const named = { id2label: { 0: 'no', 1: 'maybe', 2: 'yes' } };
+    expect(await labels(await changed('roberta-tiny', { config: (config) => ({ ...config, ...named }) }))).toEqual([
+      'no',
+      'maybe',
+      'yes',
+    ]);
+    const two = { id2label: { 0: 'no', 1: 'yes' } };
+    expect(await labels(await changed('roberta-tiny', { config: (config) => ({ ...config, ...two }) }))).toEqual([
+      'LABEL_0',
+      'LABEL_1',
+      'LABEL_2',
+    ]);
+    const headless = await changed('roberta-tiny', {
+      weights: renamed((each) => (/classifier/.test(each) ? undefined : each)),
+    });
+    expect(await labels(headless)).toBeUndefined();
+  });
 
   it('get a fresh head for masked words, whose scores share the table of tokens', async () => {
     const { fresh, model } = await read(fixturePath('models', 'roberta-tiny'), 'masked-lm');

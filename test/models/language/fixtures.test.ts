@@ -82,7 +82,7 @@ describe('dropout', () => {
     const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'sgd' }));
     const rates = Object.fromEntries(model.parameters.map((parameter) => [parameter.name, 0.01]));
     const masks = maskInputs(dropoutMasks(model.dropoutSites(texts, tokens), 1, 1, 1));
-    const inputs = new Map([...fixture.inputs, ...masks, ...scalarInputs(1, rates, 0)]);
+    const inputs = new Map([...fixture.inputs, ...masks, ...scalarInputs(1, rates, 0, sam?.rho)]);
     const [losses, gradientNorms]: [number[], number[]] = [[], []];
     for (const engineName of engineNames) {
       const carried = joined(fixture.parameters, optimizer.init(model.parameters));
