@@ -14,6 +14,7 @@ describe('plan', () => {
     expect(stdout).toMatch(/this machine +cpu: Fargate, 4 vCPUs +gpu: g4dn\.xlarge/);
     expect(stdout).toMatch(/all epochs .* s .* s/);
     expect(stdout).toContain('Deployed, it trains on: cpu (compute.target)');
+    expect(stdout).toMatch(/^A job there needs at least 0\.42 GiB of memory, and usually has 16$/m);
     expect(stdout).toContain('Throughput on AWS machines is assumed and was not measured');
     expect(stdout).toMatch(/Prices of us-east-1 on demand, of \d{4}-\d\d-\d\d/);
   });

@@ -10,6 +10,7 @@ import { type Fingerprint, fingerprintFile } from '../../datasets/fingerprint.ts
 import { validationPathOf } from '../../datasets/registry.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import { type Decision, decide } from '../../decisions/decide.ts';
+import { jobGb, refuseFunctionTooSmall, refuseJobTooSmall } from '../../decisions/memory.ts';
 import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.ts';
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { elementCount } from '../../tensors/tensor.ts';
@@ -52,8 +53,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const plan = await ctx.planWorkload(config);
   for (const message of plan.warnings ?? []) ctx.emit({ type: 'warning', message });
   const { manifest, damage } = await recover(ctx.store, run);
-  if (!manifest) await plan.initial();
   const place = await firstPlace(ctx, config, plan);
+  if (!manifest) await plan.initial();
   const spent = await spentSoFar(ctx, run);
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {
     throw budgetTooSmall(config, spent, place.price, 'no job was started');
@@ -140,6 +141,8 @@ async function firstPlace(
   const market = config.compute.spot ? 'spot' : 'onDemand';
   const { machine, engines } = ctx.computeFor({ target, market });
   refuseMissingEngine(config, target, engines);
+  refuseJobTooSmall(parameters, jobGb(parameters, config.training, target), target, machine);
+  if (ctx.meter) refuseFunctionTooSmall(parameters, ctx.meter.functionGb);
   const shapes = new Map(plan.parameters.map(({ name, shape }) => [name, shape]));
   const flops = analysisFlops(plan.layers, spectraSettings(config), (name) => shapes.get(name));
   return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };
