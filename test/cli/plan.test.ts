@@ -34,6 +34,13 @@ describe('plan', () => {
     expect(plan.assumptions.join('\n')).toContain('A step was measured here');
   });
 
+  it('says of a model that is too large for the usual machines that it would be refused', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    const { code, stdout } = await runCli(['plan', file, '--set', 'model.width=8000', '--set', 'compute.target=cpu']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/needs at least \d+ GiB of memory, and usually has 16: it is refused unless the deployment/);
+  });
+
   it('counts a step with SAM as two', async () => {
     const file = await writeRunFile(await temporaryFolder());
     const operations = async (...set: string[]) =>
