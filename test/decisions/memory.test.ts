@@ -48,7 +48,7 @@ describe('the memory of a job', () => {
 it('a function that reads a whole model is refused one that does not fit, with the setting that helps', () => {
   expect(() => refuseFunctionTooSmall(125e6, 3008 / 1024)).not.toThrow();
   expect(functionGb(1e9)).toBeGreaterThan(3.7);
-  expect(() => refuseFunctionTooSmall(1e9, 3008 / 1024)).toThrow(
+  expect(() => refuseFunctionTooSmall(9e8, 3008 / 1024)).toThrow(
     'Set functionMemoryMb to 4096 in the context of cdk.json',
   );
 });

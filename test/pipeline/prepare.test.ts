@@ -20,7 +20,7 @@ it.each([
   ],
   [
     { computeFor: () => ({ ...place, machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } }), meter: meter(0.1) },
-    'takes about 0.23 GiB of memory, and has 0.1',
+    'takes about 0.28 GiB of memory, and has 0.1',
   ],
 ] satisfies [Partial<TaskContext>, string][])(
   'refuses a model that does not fit before it reads weights or begins the run: %#',
