@@ -17,20 +17,22 @@ const heads = ['runs/*/head.json', 'runs/*/best.json'];
 /** What every task has used: noted at the epoch after the head, at the prices in force. */
 const meter = 'runs/*/meter/*';
 const prices = 'prices/*';
+/** What runs begin with. */
+const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
 export const access = {
   launch: {
-    read: ['profiles/*', 'datasets/*', 'weights/*', 'runs/*/request.json', 'runs/*/run.json', 'runs/*/outcome.json'],
+    read: ['profiles/*', ...inputs, 'runs/*/request.json', 'runs/*/run.json', 'runs/*/outcome.json'],
     write: ['runs/*/request.json'],
   },
   prepare: {
-    read: ['datasets/*', 'weights/*', prices, run],
+    read: [...inputs, prices, run],
     // The tokenizer of a language model goes into its exported folder at once.
     write: ['runs/*/run.json', 'runs/*/model/*', ...heads, epochs, meter, 'rejected/*'],
     delete: ['runs/*/outcome.json', epochs, 'datasets/*'],
   },
   'train-epoch': {
-    read: ['datasets/*', 'weights/*', prices, run],
+    read: [...inputs, prices, run],
     write: ['runs/*/run.json', ...heads, epochs, results, meter],
     delete: [epochs, results],
   },

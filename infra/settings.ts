@@ -48,81 +48,114 @@ const scheduleSchema = z.strictObject({
     .describe('The time zone that `cron` counts in.'),
 });
 
-const settingsSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{1,19}$/, 'must be 2 to 20 lower-case letters, digits and hyphens, beginning with a letter')
-    .default('tempbalance')
-    .describe('Name of the stack, and what the names in it begin with. Another name is another, separate service.'),
-  gpuClasses: z
-    .array(z.enum(['g4dn', 'g5', 'g6', 'g6e']))
-    .min(1)
-    .refine((classes) => new Set(classes).size === classes.length, 'has a class twice')
-    .default(['g4dn', 'g5', 'g6'])
-    .describe('Instance classes that GPU jobs may run on; AWS Batch chooses by price and, on Spot, by capacity.'),
-  maxGpus: z.int().min(1).max(64).default(2).describe('GPU jobs at a time, on Spot and on-demand each.'),
-  maxVcpus: z.int().min(4).max(256).default(16).describe('vCPUs of Fargate at a time; a job for small models takes 4.'),
-  waitingLimitMinutes: z
-    .int()
-    .min(10)
-    .max(1440)
-    .default(15)
-    .describe('How long a job may wait for a Spot instance before it is cancelled, so that the run goes on on-demand.'),
-  onDemandWaitingLimitHours: z
-    .int()
-    .min(1)
-    .max(24)
-    .default(6)
-    .describe('How long a job may wait for an on-demand instance before it is cancelled.'),
-  scaleDownDelayMinutes: z
-    .int()
-    .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 10_080), 'must be 0, or from 20 to 10080')
-    .default(20)
-    .describe('How long a GPU machine is kept after a job, so that the next epoch finds it warm; 0 keeps none.'),
-  functionMemoryMb: z
-    .int()
-    .min(512)
-    .max(10_240)
-    .default(3008)
-    .describe('Memory of the functions that read data and take spectra; new accounts are limited to 3008.'),
-  notificationEmail: z.email('is not an e-mail address').optional().describe('Who is told of runs, alarms and spend.'),
-  monthlyBudgetUsd: z.number().positive().default(50).describe('AWS Budgets warns at 80 % and 100 % of it.'),
-  budgetScope: z
-    .enum(['account', 'tag'])
-    .default('account')
-    .describe('What the budget counts: the account, or what is tagged (activate the tag for cost allocation first).'),
-  hourlySpendAlarmUsd: z
-    .number()
-    .positive()
-    .default(5)
-    .describe('An alarm is raised when the runs of one hour have cost more than this.'),
-  schedules: z.array(scheduleSchema).max(50).default([]).describe('When profiles are trained again.'),
-  retention: z
-    .strictObject({
-      rejectedDays: days().default(30).describe('Days that data sets in `rejected/` are kept.'),
-      replacedDays: days().default(7).describe('Days that replaced and deleted versions of objects are kept.'),
-      accessLogDays: days().default(90).describe('Days that access logs of the bucket are kept.'),
-      runFilesDays: days()
-        .optional()
-        .describe('Days after which files of runs larger than 1 MiB (weights, exported models) are deleted.'),
-    })
-    .prefault({})
-    .describe('How long things in the bucket are kept.'),
-  logDays: z
-    .int()
-    .refine((value) => keptDays.includes(value), `must be one of ${keptDays.join(', ')}`)
-    .default(RetentionDays.ONE_MONTH)
-    .describe('Days that logs are kept.'),
-  removal: z
-    .enum(['retain', 'destroy'])
-    .default('retain')
-    .describe('What happens to the bucket when the stack is deleted; only an empty one can be destroyed.'),
-  permissionsBoundary: z
-    .string()
-    .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')
-    .optional()
-    .describe('Managed policy that bounds every role, where the account asks for one.'),
-});
+/** The vCPUs that Fargate sells with so much memory, in GB. */
+export const fargateVcpus = { 16: 4, 30: 4, 60: 8, 120: 16 } as const;
+
+const settingsSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(
+        /^[a-z][a-z0-9-]{1,19}$/,
+        'must be 2 to 20 lower-case letters, digits and hyphens, beginning with a letter',
+      )
+      .default('tempbalance')
+      .describe('Name of the stack, and what the names in it begin with. Another name is another, separate service.'),
+    gpuClasses: z
+      .array(z.enum(['g4dn', 'g5', 'g6', 'g6e']))
+      .min(1)
+      .refine((classes) => new Set(classes).size === classes.length, 'has a class twice')
+      .default(['g4dn', 'g5', 'g6'])
+      .describe('Instance classes that GPU jobs may run on; AWS Batch chooses by price and, on Spot, by capacity.'),
+    gpuSize: z
+      .enum(['xlarge', '2xlarge'])
+      .default('xlarge')
+      .describe(
+        'Size of the machines with a GPU: xlarge has 4 vCPUs and 16 GiB of memory, 2xlarge 8 and 32 (g6e twice that memory), of which a job gets all but 4.',
+      ),
+    maxGpus: z.int().min(1).max(64).default(2).describe('GPU jobs at a time, on Spot and on-demand each.'),
+    maxVcpus: z
+      .int()
+      .min(4)
+      .max(256)
+      .default(16)
+      .describe('vCPUs of Fargate at a time; a job takes 4, or more by `cpuMemoryGb`.'),
+    cpuMemoryGb: z
+      .union([z.literal(16), z.literal(30), z.literal(60), z.literal(120)])
+      .default(16)
+      .describe('Memory of a job without a GPU; it comes with 4 vCPUs, 60 with 8, and 120 with 16.'),
+    waitingLimitMinutes: z
+      .int()
+      .min(10)
+      .max(1440)
+      .default(15)
+      .describe(
+        'How long a job may wait for a Spot instance before it is cancelled, so that the run goes on on-demand.',
+      ),
+    onDemandWaitingLimitHours: z
+      .int()
+      .min(1)
+      .max(24)
+      .default(6)
+      .describe('How long a job may wait for an on-demand instance before it is cancelled.'),
+    scaleDownDelayMinutes: z
+      .int()
+      .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 10_080), 'must be 0, or from 20 to 10080')
+      .default(20)
+      .describe('How long a GPU machine is kept after a job, so that the next epoch finds it warm; 0 keeps none.'),
+    functionMemoryMb: z
+      .int()
+      .min(512)
+      .max(10_240)
+      .default(3008)
+      .describe('Memory of the functions that read data and take spectra; new accounts are limited to 3008.'),
+    notificationEmail: z
+      .email('is not an e-mail address')
+      .optional()
+      .describe('Who is told of runs, alarms and spend.'),
+    monthlyBudgetUsd: z.number().positive().default(50).describe('AWS Budgets warns at 80 % and 100 % of it.'),
+    budgetScope: z
+      .enum(['account', 'tag'])
+      .default('account')
+      .describe('What the budget counts: the account, or what is tagged (activate the tag for cost allocation first).'),
+    hourlySpendAlarmUsd: z
+      .number()
+      .positive()
+      .default(5)
+      .describe('An alarm is raised when the runs of one hour have cost more than this.'),
+    schedules: z.array(scheduleSchema).max(50).default([]).describe('When profiles are trained again.'),
+    retention: z
+      .strictObject({
+        rejectedDays: days().default(30).describe('Days that data sets in `rejected/` are kept.'),
+        replacedDays: days().default(7).describe('Days that replaced and deleted versions of objects are kept.'),
+        accessLogDays: days().default(90).describe('Days that access logs of the bucket are kept.'),
+        runFilesDays: days()
+          .optional()
+          .describe('Days after which files of runs larger than 1 MiB (weights, exported models) are deleted.'),
+      })
+      .prefault({})
+      .describe('How long things in the bucket are kept.'),
+    logDays: z
+      .int()
+      .refine((value) => keptDays.includes(value), `must be one of ${keptDays.join(', ')}`)
+      .default(RetentionDays.ONE_MONTH)
+      .describe('Days that logs are kept.'),
+    removal: z
+      .enum(['retain', 'destroy'])
+      .default('retain')
+      .describe('What happens to the bucket when the stack is deleted; only an empty one can be destroyed.'),
+    permissionsBoundary: z
+      .string()
+      .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')
+      .optional()
+      .describe('Managed policy that bounds every role, where the account asks for one.'),
+  })
+  .superRefine(({ cpuMemoryGb, maxVcpus }, context) => {
+    const vcpus = fargateVcpus[cpuMemoryGb];
+    if (maxVcpus >= vcpus) return;
+    const message = `a job with cpuMemoryGb ${cpuMemoryGb} has ${vcpus} vCPUs, and would never start`;
+    context.addIssue({ code: 'custom', path: ['maxVcpus'], message });
+  });
 
 export type Settings = z.infer<typeof settingsSchema>;
 

@@ -35,7 +35,9 @@ export const planCommand: CliCommand<PlanOptions> = {
     const { planWorkload } = await import('../../shared/pipeline/open-workload.ts');
     const { pricesOf } = await import('../../shared/costs/prices.ts');
     const { explainAssumptions } = await import('../../shared/decisions/assumptions.ts');
+    const { usualMachines } = await import('../../shared/decisions/assumptions.ts');
     const { chooseTarget } = await import('../../shared/decisions/compute.ts');
+    const { jobGb } = await import('../../shared/decisions/memory.ts');
     const { cloudPlace, estimateRun, thisMachine } = await import('../../shared/decisions/estimate.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
     const table = await readPrices(prices);
@@ -49,6 +51,7 @@ export const planCommand: CliCommand<PlanOptions> = {
       ...targets.map((each) => cloudPlace(each, regionPrices)),
     ];
     const gpuUsdPerSecond = places.find(({ name }) => name.startsWith('gpu'))?.countedUsdPerSecond;
+    const chosen = chooseTarget(config.compute.target, run.size);
     const plan = {
       runFile: file,
       region,
@@ -56,7 +59,11 @@ export const planCommand: CliCommand<PlanOptions> = {
       steps: Math.ceil(run.size.trainingSamples / run.training.batchSize),
       epochs: run.training.epochs,
       ...run.size,
-      target: chooseTarget(config.compute.target, run.size),
+      target: chosen,
+      memory: {
+        leastGb: jobGb(run.size.parameters, config.training, chosen),
+        usualGb: usualMachines[chosen].memoryGb ?? null,
+      },
       estimates: places.map((place) => estimateRun(run, place)),
       assumptions: explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond }),
     };
@@ -109,6 +116,8 @@ interface Plan {
   readonly parameters: number;
   readonly stepFlops: number;
   readonly target: string;
+  /** Of a job there, in GiB: what training needs at least, and what a deployment with the usual settings gives it. */
+  readonly memory: { readonly leastGb: number; readonly usualGb: number | null };
   readonly estimates: readonly RunEstimate[];
   readonly assumptions: readonly string[];
 }
@@ -138,12 +147,15 @@ async function formatPlan(plan: Plan): Promise<string> {
     row('stops', stops),
   ]);
   const { runFile, epochs, steps, parameters, stepFlops, target } = plan;
+  const { leastGb, usualGb } = plan.memory;
+  const isTooLarge = usualGb !== null && leastGb > usualGb;
   return [
     `${runFile}: ${epochs} epochs of ${steps} steps, ${parameters} parameters, ${formatNumber(stepFlops / 1e9, 3)} GFLOP a step`,
     '',
     table,
     '',
     `Deployed, it trains on: ${target} (compute.target)`,
+    `A job there needs at least ${formatNumber(leastGb, 2)} GiB of memory, and usually has ${usualGb}${isTooLarge ? ': it is refused unless the deployment gives more (docs/deploy.md)' : ''}`,
     '',
     'Assumed:',
     ...plan.assumptions.map((line) => `- ${line}`),

@@ -4,21 +4,23 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { loadRunFile, parseOverride } from '../../shared/config/parse-run-file.ts';
 import { formatTable } from '../../shared/core/table.ts';
+import { runScript, wholeNumber } from '../script.ts';
 import { meanAndSpread, pairedTest } from '../statistics.ts';
 import { type Trained, train } from '../train.ts';
 
-const { values: args } = parseArgs({
-  options: { seeds: { type: 'string', default: '3' }, set: { type: 'string', multiple: true, default: [] } },
-});
+const usage = `node examples/topics/demo.ts [options]
+
+  --seeds N        runs of each kind, by the seeds 1 to N (3)
+  --set key=value  a setting of topics.yaml; may be given again
+`;
 const runFile = fileURLToPath(new URL('topics.yaml', import.meta.url));
 const stamp = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
-async function fineTune(arm: 'plain' | 'balanced', seed: number): Promise<Trained> {
+async function fineTune(arm: 'plain' | 'balanced', seed: number, set: readonly string[]): Promise<Trained> {
   const overrides = [
-    ...args.set,
+    ...set,
     `training.seed=${seed}`,
     `output.name=topics-${arm}-${seed}-${stamp}`,
     ...(arm === 'plain' ? ['balance=off'] : []),
@@ -28,30 +30,38 @@ async function fineTune(arm: 'plain' | 'balanced', seed: number): Promise<Traine
   return result;
 }
 
-const seeds = Array.from({ length: Number(args.seeds) }, (_, index) => index + 1);
-const pairs: { plain: Trained; balanced: Trained }[] = [];
-for (const seed of seeds) {
-  pairs.push({ plain: await fineTune('plain', seed), balanced: await fineTune('balanced', seed) });
+async function compare(count: number, set: readonly string[]): Promise<void> {
+  const seeds = Array.from({ length: count }, (_, index) => index + 1);
+  const pairs: { plain: Trained; balanced: Trained }[] = [];
+  for (const seed of seeds) {
+    pairs.push({ plain: await fineTune('plain', seed, set), balanced: await fineTune('balanced', seed, set) });
+  }
+
+  const numbers = (arm: 'plain' | 'balanced', of: (result: Trained) => number | null) =>
+    pairs.map((pair) => of(pair[arm]) ?? Number.NaN);
+  const row = (name: string, of: (result: Trained) => number | null) => [
+    name,
+    meanAndSpread(numbers('plain', of)),
+    meanAndSpread(numbers('balanced', of)),
+  ];
+  const table = formatTable([
+    ['', 'plain', 'balanced'],
+    row('accuracy, last epoch', ({ last }) => last),
+    row('accuracy, best epoch', ({ best }) => best),
+    row('alpha spread before', ({ alphaSpread }) => alphaSpread.first),
+    row('alpha spread after', ({ alphaSpread }) => alphaSpread.last),
+  ]);
+  const last = ({ last }: Trained) => last;
+  const { meanDifference, p } = pairedTest(numbers('plain', last), numbers('balanced', last));
+  process.stdout.write(`\n${table}\n\n`);
+  process.stdout.write(
+    `balanced minus plain: ${meanDifference.toFixed(4)} (last epoch, ${seeds.length} seeds${p === null ? '' : `, paired t-test p = ${p.toFixed(2)}`})\n`,
+  );
+  process.stdout.write(`tempbalance report runs/topics-{plain,balanced}-1-${stamp} draws two of these runs.\n`);
 }
 
-const numbers = (arm: 'plain' | 'balanced', of: (result: Trained) => number | null) =>
-  pairs.map((pair) => of(pair[arm]) ?? Number.NaN);
-const row = (name: string, of: (result: Trained) => number | null) => [
-  name,
-  meanAndSpread(numbers('plain', of)),
-  meanAndSpread(numbers('balanced', of)),
-];
-const table = formatTable([
-  ['', 'plain', 'balanced'],
-  row('accuracy, last epoch', ({ last }) => last),
-  row('accuracy, best epoch', ({ best }) => best),
-  row('alpha spread before', ({ alphaSpread }) => alphaSpread.first),
-  row('alpha spread after', ({ alphaSpread }) => alphaSpread.last),
-]);
-const last = ({ last }: Trained) => last;
-const { meanDifference, p } = pairedTest(numbers('plain', last), numbers('balanced', last));
-process.stdout.write(`\n${table}\n\n`);
-process.stdout.write(
-  `balanced minus plain: ${meanDifference.toFixed(4)} (last epoch, ${seeds.length} seeds${p === null ? '' : `, paired t-test p = ${p.toFixed(2)}`})\n`,
+await runScript(
+  usage,
+  { seeds: { type: 'string', default: '3' }, set: { type: 'string', multiple: true, default: [] } },
+  ({ seeds, set }) => compare(wholeNumber(seeds, '--seeds'), set),
 );
-process.stdout.write(`tempbalance report runs/topics-{plain,balanced}-1-${stamp} draws two of these runs.\n`);

@@ -13,7 +13,7 @@ const closed = {
   objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
 } as const;
 
-/** The bucket with `profiles/`, `datasets/`, `weights/`, `prices/`, `runs/` and `rejected/`, and its access logs. */
+/** The bucket with `profiles/`, `datasets/`, `validation/`, `weights/`, `prices/`, `runs/` and `rejected/`, and its access logs. */
 export class Artifacts extends Construct {
   readonly bucket: Bucket;
 

@@ -25,20 +25,18 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 import type { Network } from './network.ts';
-import type { TrainingJobs } from './training-jobs.ts';
-
-/** Of the size below. */
-const vcpusPerGpu = 4;
+import { gpuJobOf, type TrainingJobs } from './training-jobs.ts';
 
 /**
  * The types that a GPU job may get: the size that a job fills. Of larger ones Batch, which goes by the price of a vCPU, would
  * take the dearer machine, and of the vCPUs of two jobs one.
  */
-const instancesOf = ({ gpuClasses }: Pick<Settings, 'gpuClasses'>) => gpuClasses.map((type) => `${type}.xlarge`);
+const instancesOf = ({ gpuClasses, gpuSize }: Pick<Settings, 'gpuClasses' | 'gpuSize'>) =>
+  gpuClasses.map((type) => `${type}.${gpuSize}`);
 
 /** What jobs are counted as, in the words of the functions that read it. */
 type Machine =
-  | { readonly kind: 'instance'; readonly instances: readonly string[] }
+  | { readonly kind: 'instance'; readonly instances: readonly string[]; readonly memoryGb: number }
   | { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };
 
 /** Where a job can be submitted to. */
@@ -55,7 +53,13 @@ export interface ComputeChoices {
 
 type FleetSettings = Pick<
   Settings,
-  'gpuClasses' | 'maxGpus' | 'maxVcpus' | 'waitingLimitMinutes' | 'onDemandWaitingLimitHours' | 'scaleDownDelayMinutes'
+  | 'gpuClasses'
+  | 'gpuSize'
+  | 'maxGpus'
+  | 'maxVcpus'
+  | 'waitingLimitMinutes'
+  | 'onDemandWaitingLimitHours'
+  | 'scaleDownDelayMinutes'
 >;
 
 interface ComputeProps {
@@ -90,7 +94,9 @@ export class Compute extends Construct {
     const cpuSpot = queue('CpuSpotQueue', fargate('CpuSpot', true), forSpot);
     const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false), forOnDemand);
     this.queueArns = [gpuSpot, gpuOnDemand, cpuSpot, cpuOnDemand];
-    const withGpu = { definition: jobs.gpu, machine: { kind: 'instance', instances: instancesOf(settings) } } as const;
+    const { memoryGb } = gpuJobOf(settings);
+    const gpuMachine = { kind: 'instance', instances: instancesOf(settings), memoryGb } as const;
+    const withGpu = { definition: jobs.gpu, machine: gpuMachine };
     const without = { definition: jobs.cpu, machine: jobs.cpuMachine };
     this.choices = {
       gpu: { spot: { queue: gpuSpot, ...withGpu }, onDemand: { queue: gpuOnDemand, ...withGpu } },
@@ -149,7 +155,7 @@ export class Compute extends Construct {
       instanceTypes: instancesOf(settings).map((type) => new InstanceType(type)),
       images: [{ imageType: EcsMachineImageType.ECS_AL2023_NVIDIA }],
       minvCpus: 0,
-      maxvCpus: settings.maxGpus * vcpusPerGpu,
+      maxvCpus: settings.maxGpus * gpuJobOf(settings).vcpus,
       launchTemplate,
       instanceRole,
       updateToLatestImageVersion: true,

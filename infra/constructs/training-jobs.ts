@@ -16,17 +16,21 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { grantAccess } from '../access.ts';
 import { acknowledge } from '../acknowledge.ts';
-import type { Settings } from '../settings.ts';
+import { fargateVcpus, type Settings } from '../settings.ts';
 import { imageOf } from './images.ts';
 
-/** The smallest machine of every GPU class has 4 vCPUs, 16 GiB and one GPU; the system and the agent need some of it. */
-const gpuJob = { cpu: 4, memory: Size.gibibytes(12), gpu: 1 };
-const cpuSize = { vcpus: 4, memoryGb: 16 };
-const cpuJob = {
-  cpu: cpuSize.vcpus,
-  memory: Size.gibibytes(cpuSize.memoryGb),
-  ephemeralStorageSize: Size.gibibytes(50),
-};
+/** vCPUs, and GiB of memory, of the sizes with one GPU. */
+const gpuMachines = { xlarge: { vcpus: 4, memoryGb: 16 }, '2xlarge': { vcpus: 8, memoryGb: 32 } } as const;
+
+/** What the system and the agent of a machine need, in GiB. */
+const systemGb = 4;
+
+/** What a job with a GPU gets: a machine of any class in the settings, less what the system needs. */
+export function gpuJobOf({ gpuSize, gpuClasses }: Pick<Settings, 'gpuSize' | 'gpuClasses'>) {
+  const { vcpus, memoryGb } = gpuMachines[gpuSize];
+  const hasMore = gpuClasses.every((name) => name === 'g6e');
+  return { vcpus, memoryGb: (hasMore ? 2 * memoryGb : memoryGb) - systemGb };
+}
 
 /** Whom jobs with a GPU run as. */
 const gpuUser = 1000;
@@ -39,7 +43,7 @@ const cudaCache = { containerPath: '/var/cache/cuda', hostPath: '/var/cache/temp
 
 interface TrainingJobsProps {
   readonly bucket: IBucket;
-  readonly settings: Pick<Settings, 'name' | 'logDays'>;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'gpuSize' | 'gpuClasses' | 'cpuMemoryGb'>;
 }
 
 /** What AWS Batch runs for an epoch: the same program in two images, one with CUDA and one without. */
@@ -56,10 +60,12 @@ export class TrainingJobs extends Construct {
     'echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config',
   ];
   /** What a job without a GPU is billed for. */
-  readonly cpuMachine = { kind: 'fargate', ...cpuSize } as const;
+  readonly cpuMachine: { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };
 
   constructor(scope: Construct, id: string, { bucket, settings }: TrainingJobsProps) {
     super(scope, id);
+    const { cpuMemoryGb } = settings;
+    this.cpuMachine = { kind: 'fargate', vcpus: fargateVcpus[cpuMemoryGb], memoryGb: cpuMemoryGb };
     const tasks = new ServicePrincipal('ecs-tasks.amazonaws.com');
     const jobRole = new Role(this, 'JobRole', {
       assumedBy: tasks.withConditions({ StringEquals: { 'aws:SourceAccount': Stack.of(this).account } }),
@@ -93,6 +99,7 @@ export class TrainingJobs extends Construct {
     const image = (name: string, dockerfile: string) =>
       ContainerImage.fromDockerImageAsset(new DockerImageAsset(this, name, imageOf(dockerfile)));
 
+    const gpu = gpuJobOf(settings);
     this.gpu = this.define('Gpu', `${settings.name}-gpu`, (job) => {
       const linuxParameters = new LinuxParameters(job, 'Linux', {
         initProcessEnabled: true,
@@ -105,7 +112,9 @@ export class TrainingJobs extends Construct {
       });
       return new EcsEc2ContainerDefinition(job, 'Container', {
         ...shared,
-        ...gpuJob,
+        cpu: gpu.vcpus,
+        memory: Size.gibibytes(gpu.memoryGb),
+        gpu: 1,
         image: image('GpuImage', 'functions/train-epoch/Dockerfile'),
         readonlyRootFilesystem: true,
         user: `${gpuUser}:${gpuUser}`,
@@ -123,7 +132,9 @@ export class TrainingJobs extends Construct {
       (job) =>
         new EcsFargateContainerDefinition(job, 'Container', {
           ...shared,
-          ...cpuJob,
+          cpu: this.cpuMachine.vcpus,
+          memory: Size.gibibytes(cpuMemoryGb),
+          ephemeralStorageSize: Size.gibibytes(50),
           image: image('CpuImage', 'functions/train-epoch/Dockerfile.cpu'),
           assignPublicIp: true,
         }),

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
+import type { ByteSource } from '../tensors/byte-source.ts';
 import { type ArtifactStore, type StoredObject, sha256 } from './artifact-store.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { runKeys } from './run-keys.ts';
@@ -91,6 +93,31 @@ export async function writeArtifact(
   return { [file]: { bytes: bytes.byteLength, sha256: sha256(bytes) } };
 }
 
+/** A larger file is compared piece by piece: a model and its moments need not fit into memory for that. */
+const pieceBytes = 64 * 2 ** 20;
+
+async function digestOf(source: ByteSource): Promise<string> {
+  const hash = createHash('sha256');
+  for (let start = 0; start < source.size; start += pieceBytes) {
+    hash.update(await source.read(start, Math.min(source.size, start + pieceBytes)));
+  }
+  return hash.digest('hex');
+}
+
+/** Size and digest of a file; undefined when there is none. */
+async function contentOf(
+  store: ArtifactStore,
+  key: string,
+  expected: number,
+): Promise<FileRecords[string] | undefined> {
+  if (expected > pieceBytes) {
+    const source = await store.open(key);
+    return source && { bytes: source.size, sha256: await digestOf(source) };
+  }
+  const object = await store.get(key);
+  return object && { bytes: object.bytes.byteLength, sha256: sha256(object.bytes) };
+}
+
 /** What is wrong with a file that a manifest names; undefined when it is intact. */
 export async function damageOf(
   store: ArtifactStore,
@@ -98,11 +125,10 @@ export async function damageOf(
   file: string,
 ): Promise<string | undefined> {
   const record = at.files[file]!;
-  const object = await store.get(runKeys.artifact(at.run, at.epoch, at.attempt, file));
-  if (!object) return 'is missing';
-  if (object.bytes.byteLength !== record.bytes)
-    return `has ${object.bytes.byteLength} bytes instead of ${record.bytes}`;
-  return sha256(object.bytes) === record.sha256 ? undefined : 'does not have the content that was written';
+  const found = await contentOf(store, runKeys.artifact(at.run, at.epoch, at.attempt, file), record.bytes);
+  if (!found) return 'is missing';
+  if (found.bytes !== record.bytes) return `has ${found.bytes} bytes instead of ${record.bytes}`;
+  return found.sha256 === record.sha256 ? undefined : 'does not have the content that was written';
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Whether a deployment has what runs need. Each check says what it found, and what to do where that is not enough. */
-import { BatchClient, DescribeJobDefinitionsCommand } from '@aws-sdk/client-batch';
+import { BatchClient, DescribeJobDefinitionsCommand, type JobDefinition } from '@aws-sdk/client-batch';
 import { BudgetsClient, DescribeBudgetCommand } from '@aws-sdk/client-budgets';
 import { DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
@@ -55,13 +55,14 @@ export async function examine(name: DeploymentName): Promise<Finding[]> {
   const { region } = deployed;
   const listed = stackResources(deployed);
   const resources = async (type: string) => (await listed)(type);
+  const definitions = resources('AWS::Batch::JobDefinition').then((found) => jobDefinitions(region, found));
   const rest = await Promise.all([
     answer('bucket', () => askBucket(deployed)),
     answer('rule', async () => askRule(region, await resources('AWS::Events::Rule'))),
     answer('state machine', () => askStateMachine(deployed)),
-    answer('Spot GPU quota', () => askQuota(region, spotQuota)),
-    answer('on-demand GPU quota', () => askQuota(region, onDemandQuota)),
-    answer('images', async () => askImages(region, await resources('AWS::Batch::JobDefinition'))),
+    answer('Spot GPU quota', async () => askQuota(region, spotQuota, await definitions)),
+    answer('on-demand GPU quota', async () => askQuota(region, onDemandQuota, await definitions)),
+    answer('images', async () => askImages(await definitions)),
     answer('budget', async () => askBudget(account, await resources('AWS::Budgets::Budget'))),
     answer('failed runs', () => askFailures(deployed)),
   ]);
@@ -95,8 +96,12 @@ async function askStateMachine({ sfn, stateMachine: stateMachineArn }: Cloud): P
   return status === 'ACTIVE' ? ok(`${name}, ${status}`) : problem(`${name} is ${status}`, 'Deploy again.');
 }
 
-/** vCPUs of the smallest machine with a GPU. */
-const vcpusPerJob = 4;
+/** vCPUs of a job with a GPU; the smallest machine's where no definition says. */
+const vcpusPerJob = (definitions: readonly JobDefinition[]): number => {
+  const needs = definitions.map(({ containerProperties }) => containerProperties?.resourceRequirements ?? []);
+  const withGpu = needs.find((each) => each.some(({ type }) => type === 'GPU'));
+  return Number(withGpu?.find(({ type }) => type === 'VCPU')?.value ?? 4);
+};
 
 interface Quota {
   readonly code: string;
@@ -115,19 +120,19 @@ const onDemandQuota: Quota = {
 };
 
 /** What a quota of so many vCPUs means. */
-export function quotaAnswer({ code, label, without }: Quota, vcpus: number): Answer {
-  const jobs = Math.floor(vcpus / vcpusPerJob);
+export function quotaAnswer({ code, label, without }: Quota, vcpus: number, perJob: number): Answer {
+  const jobs = Math.floor(vcpus / perJob);
   if (jobs > 0) return ok(`${vcpus} vCPUs, ${jobs} GPU job${jobs === 1 ? '' : 's'} at a time`);
   return problem(
-    `${vcpus} vCPUs, a job needs ${vcpusPerJob}: ${without}`,
+    `${vcpus} vCPUs, a job needs ${perJob}: ${without}`,
     `Ask for more of "${label}" (Service Quotas, EC2, ${code}), or set compute.target: cpu in run files.`,
   );
 }
 
-async function askQuota(region: string, quota: Quota): Promise<Answer> {
+async function askQuota(region: string, quota: Quota, definitions: readonly JobDefinition[]): Promise<Answer> {
   const client = explaining(new ServiceQuotasClient({ region }));
   const { Quota: found } = await client.send(new GetServiceQuotaCommand({ ServiceCode: 'ec2', QuotaCode: quota.code }));
-  return quotaAnswer(quota, found?.Value ?? 0);
+  return quotaAnswer(quota, found?.Value ?? 0, vcpusPerJob(definitions));
 }
 
 /** The parts of an image's address in ECR; undefined for images elsewhere. */
@@ -139,12 +144,14 @@ export function parseImage(
   return account && region && repository && tag ? { account, region, repository, tag } : undefined;
 }
 
-async function askImages(region: string, definitions: readonly StackResource[]): Promise<Answer> {
+async function jobDefinitions(region: string, resources: readonly StackResource[]): Promise<JobDefinition[]> {
   const batch = explaining(new BatchClient({ region }));
-  const { jobDefinitions = [] } = await batch.send(
-    new DescribeJobDefinitionsCommand({ jobDefinitions: definitions.map(({ id }) => id) }),
-  );
-  const images = jobDefinitions.flatMap(({ containerProperties }) => containerProperties?.image ?? []);
+  const ids = resources.map(({ id }) => id);
+  return (await batch.send(new DescribeJobDefinitionsCommand({ jobDefinitions: ids }))).jobDefinitions ?? [];
+}
+
+async function askImages(definitions: readonly JobDefinition[]): Promise<Answer> {
+  const images = definitions.flatMap(({ containerProperties }) => containerProperties?.image ?? []);
   if (images.length === 0) return problem('the stack has no job definition with an image', 'Deploy again.');
   const missing: string[] = [];
   for (const image of images) if (!(await isPresent(image))) missing.push(image);

@@ -1,9 +1,12 @@
-import { join, relative } from 'node:path';
+import { mkdir, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { downloadTo } from '../checkpoints/s3-download.ts';
 import { s3Store } from '../checkpoints/s3-store.ts';
-import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
+import { isModelFile } from '../models/hugging-face/model-files.ts';
+import { headObject } from './head-object.ts';
 
 /** The bucket, and what all keys of a folder begin with. @throws UserError when it is no address. */
 export function parseFolder(address: string): { bucket: string; prefix: string } {
@@ -14,27 +17,68 @@ export function parseFolder(address: string): { bucket: string; prefix: string }
 /** Whether an address is that of a folder: all objects below it. */
 export const isFolderAddress = (address: string): boolean => address.endsWith('/');
 
+interface Limits {
+  readonly tryTimeoutMs?: number;
+  /** Bytes that can be written to a folder; absent: what its file system says. */
+  readonly freeBytes?: (folder: string) => Promise<number>;
+}
+
 /**
- * Fetches a data set, weights, or a folder of a model to `path`.
- * @throws UserError when there is nothing of that address, or it may not be read.
+ * Fetches a data set, weights, or a folder of a model to `path`. Of a folder that is what a model is read from: weights in other
+ * formats, which often lie beside it, stay.
+ * @throws UserError when there is nothing of that address, it may not be read, or it is larger than what is free here.
  */
 export async function downloadInput(
   client: S3Client,
   address: string,
   path: string,
-  limits: { readonly tryTimeoutMs?: number } = {},
+  { freeBytes = freeOnDisk, ...limits }: Limits = {},
 ): Promise<void> {
-  if (!isFolderAddress(address)) {
-    const { bucket, ...object } = parseS3Uri(address);
-    return downloadTo(path, object, { client, bucket, ...limits });
-  }
-  const { bucket, prefix } = parseFolder(address);
-  const keys = await s3Store({ client, bucket }).list(prefix);
-  if (keys.length === 0) {
-    throw new UserError('there is nothing in this folder', {
-      where: address,
-      remedy: 'Upload the model, or mend model.folder.',
-    });
-  }
-  for (const key of keys) await downloadTo(join(path, relative(prefix, key)), { key }, { client, bucket, ...limits });
+  const files = isFolderAddress(address)
+    ? await filesOfModel(client, address, path, limits)
+    : [{ object: parseS3Uri(address), path }];
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true });
+  await refuseWithoutRoom(client, address, files, await freeBytes(folder));
+  for (const { object, path } of files) await downloadTo(path, object, { client, bucket: object.bucket, ...limits });
 }
+
+interface FileToFetch {
+  readonly object: S3Location;
+  readonly path: string;
+}
+
+async function filesOfModel(client: S3Client, address: string, path: string, limits: Limits): Promise<FileToFetch[]> {
+  const { bucket, prefix } = parseFolder(address);
+  const keys = await s3Store({ client, bucket, ...limits }).list(prefix);
+  const names = keys.map((key) => key.slice(prefix.length));
+  const files = names.filter(isModelFile);
+  if (files.some((name) => name.endsWith('.safetensors'))) {
+    return files.map((name) => ({ object: { bucket, key: prefix + name }, path: join(path, name) }));
+  }
+  throw new UserError(
+    names.length === 0 ? 'there is nothing in this folder' : `holds no .safetensors file, but ${names.join(', ')}`,
+    { where: address, remedy: 'Upload the model, weights as safetensors, or mend model.folder.' },
+  );
+}
+
+async function freeOnDisk(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+/** Whether the files are there at all, and may be read, the download says. */
+async function refuseWithoutRoom(client: S3Client, address: string, files: readonly FileToFetch[], free: number) {
+  const heads = await Promise.all(files.map(({ object }) => headObject(client, object).catch(() => undefined)));
+  const size = heads.reduce((sum, head) => sum + (head?.ContentLength ?? 0), 0);
+  if (size <= free) return;
+  throw new UserError(`has ${formatBytes(size)}, more than the ${formatBytes(free)} that fit here`, {
+    where: address,
+    remedy: address.includes('/weights/')
+      ? 'Take a smaller model, or store its weights in 16 bits.'
+      : 'Store fewer samples, time steps or points, in float32, or split the data set.',
+  });
+}
+
+const formatBytes = (bytes: number) =>
+  bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;

@@ -10,6 +10,7 @@ import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
+import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
 import { readRequest } from '../pipeline/records.ts';
 import { isFolderAddress } from './download-input.ts';
@@ -112,29 +113,38 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   const address = `s3://${bucket}/${key}${versionId === undefined ? '' : `?versionId=${versionId}`}`;
   const settings = profileSettings(new TextDecoder().decode(text.bytes), bucket, profile, address);
   const run = `runs/${runName(start)}`;
-  const config = await withPinnedWeights(ctx, settings);
+  const config = await withPinnedInputs(ctx, settings);
   const begunAnew = await requestRun(store, run, config, `s3://${bucket}/${profileKey(profile)}`);
   return begunAnew ? startNext(ctx, run) : startExecution(ctx, run);
 }
 
-/** The settings with the version of the weights that there is now: a run begins from the weights it was checked with. */
-async function withPinnedWeights(ctx: LaunchContext, config: RunConfig): Promise<RunConfig> {
-  const weights = weightsOf(config.model);
-  if (weights === undefined) return config;
-  const isFolder = isFolderAddress(weights);
-  const { key, versionId } = parseS3Uri(isFolder ? `${weights}config.json` : weights);
-  if (versionId !== undefined) return config;
+/** The settings with the versions of weights and validation data that there are now: a run goes on with what it was checked with. */
+async function withPinnedInputs(ctx: LaunchContext, config: RunConfig): Promise<RunConfig> {
+  const { model, dataset } = config;
+  const weights = weightsOf(model);
+  const validation = validationPathOf(dataset);
+  const weightsNow = weights && (await pinned(ctx, weights, `model.${weightsSetting(model)}`));
+  const validationNow = validation && (await pinned(ctx, validation, 'dataset.validationPath'));
+  return {
+    ...config,
+    model: weightsNow === undefined ? model : withWeights(model, weightsNow),
+    dataset: withDataPaths(dataset, dataset.path, validationNow),
+  };
+}
+
+/** The address with the version that there is now. A folder has none: what is in one that `submit` sends never changes. */
+async function pinned(ctx: LaunchContext, address: string, setting: string): Promise<string> {
+  const isFolder = isFolderAddress(address);
+  const { key, versionId } = parseS3Uri(isFolder ? `${address}config.json` : address);
+  if (versionId !== undefined) return address;
   const version = await versionOf(ctx, key);
   if (!version) {
-    throw new UserError('there are no such weights', {
-      where: weights,
-      remedy: `Upload them, or mend model.${weightsSetting(config.model)}.`,
+    throw new UserError('there is nothing at this address', {
+      where: address,
+      remedy: `Upload it, or mend ${setting}.`,
     });
   }
-  // A folder has no version: what is in one that `submit` sends never changes, for it is named by its content.
-  if (isFolder) return config;
-  const pinned = version.versionId === undefined ? weights : `${weights}?versionId=${version.versionId}`;
-  return { ...config, model: withWeights(config.model, pinned) };
+  return isFolder || version.versionId === undefined ? address : `${address}?versionId=${version.versionId}`;
 }
 
 /**

@@ -8,6 +8,7 @@ import { runKeys } from '../checkpoints/run-keys.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
+import { validationPathOf } from '../datasets/registry.ts';
 import { weightsOf } from '../models/registry.ts';
 import { moveRun, refuseOtherRun } from '../pipeline/move-run.ts';
 import { readRequest, runRecordSchema } from '../pipeline/records.ts';
@@ -16,7 +17,7 @@ import { currentOf, executionsOf } from './executions.ts';
 import type { Cloud } from './open-cloud.ts';
 import { isProfileName } from './profile.ts';
 import { nameOf, runOf } from './runs.ts';
-import { uploadDataset, uploadWeights } from './upload.ts';
+import { uploadDataset, uploadValidation, uploadWeights } from './upload.ts';
 
 const isThere = (path: string) =>
   stat(path).then(
@@ -34,20 +35,24 @@ export async function refuseRunning(cloud: Cloud, run: string): Promise<void> {
   });
 }
 
-/** The data set must be the one that the run has on record. @throws UserError when it is another. */
-async function refuseOtherData({ store, run }: RunPlace, path: string): Promise<void> {
+/** A file of data must be the one that the run has on record. @throws UserError when it is another. */
+async function refuseOtherData(
+  { store, run }: RunPlace,
+  { path, validates = false }: { path: string; validates?: boolean },
+): Promise<void> {
   const record = await readJson(store, runKeys.record(run), runRecordSchema);
-  if (!record || record.dataset.sha256 === (await fingerprintFile(path)).sha256) return;
-  throw new UserError('is not the data set that the run began with', {
+  const recorded = validates ? record?.dataset.validation : record?.dataset;
+  if (!recorded || recorded.sha256 === (await fingerprintFile(path)).sha256) return;
+  throw new UserError(`is not the ${validates ? 'validation data' : 'data set'} that the run began with`, {
     where: path,
-    remedy: `Give the file that it began with, of ${record.dataset.bytes} bytes.`,
+    remedy: `Give the file that it began with, of ${recorded.bytes} bytes.`,
   });
 }
 
 /**
- * Sends a run of this machine, with its data set and weights, to the bucket; nothing is started. The run is to be locked.
+ * Sends a run of this machine, with its data and weights, to the bucket; nothing is started. The run is to be locked.
  * @returns its key prefix there.
- * @throws UserError when the data set is not there or not the run's, or the bucket has another run of the name.
+ * @throws UserError when the data are not there or not the run's, or the bucket has another run of the name.
  */
 export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise<string> {
   const name = nameOf(local.run);
@@ -64,15 +69,19 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   const { config } = await readRequest(local.store, local.run);
   const { path } = config.dataset;
   const weights = weightsOf(config.model);
-  await refuseOtherData(local, path);
+  const validation = validationPathOf(config.dataset);
+  await refuseOtherData(local, { path });
+  if (validation !== undefined) await refuseOtherData(local, { path: validation, validates: true });
   const dataset = await uploadDataset(cloud, path, name);
+  const held = validation === undefined ? undefined : await uploadValidation(cloud, validation);
   const sent = weights !== undefined && (await isThere(weights)) ? await uploadWeights(cloud, weights) : undefined;
-  await moveRun(local, there, { dataset: dataset.address, weights: sent?.address, folder: 'runs' }, now);
+  const addresses = { dataset: dataset.address, validation: held?.address, weights: sent?.address, folder: 'runs' };
+  await moveRun(local, there, addresses, now);
   return run;
 }
 
 /**
- * Fetches a whole run, with its data set and weights, so that it can go on here. The run here is to be locked.
+ * Fetches a whole run, with its data and weights, so that it can go on here. The run here is to be locked.
  * @param options.root holds the runs here.
  * @param options.dataset where the data set is on this machine; absent: it is fetched into the run's folder.
  * @throws UserError when the run is running, or there is another run of the name here.
@@ -87,14 +96,16 @@ export async function fetchRun(
   await refuseOtherRun(there, local);
   const { config } = await readRequest(cloud.store, run);
   const weights = weightsOf(config.model);
-  if (dataset !== undefined) await refuseOtherData(there, dataset);
+  const validation = validationPathOf(config.dataset);
+  if (dataset !== undefined) await refuseOtherData(there, { path: dataset });
   const inputs = join(root, local.run, 'inputs');
-  await sweepDrafts(inputs);
+  for (const folder of [inputs, join(inputs, 'validation')]) await sweepDrafts(folder);
   await moveRun(
     there,
     local,
     {
       dataset: dataset ?? (await fetchInput(cloud, config.dataset.path, inputs)),
+      validation: validation && (await fetchInput(cloud, validation, join(inputs, 'validation'))),
       weights: weights === undefined ? undefined : await fetchInput(cloud, weights, inputs),
       folder: root,
     },

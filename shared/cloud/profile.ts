@@ -3,6 +3,7 @@ import { isMap, parseDocument } from 'yaml';
 import { asSection, type Override, parseRunFile } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
+import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
 
 export const profileKey = (profile: string): string => `profiles/${profile}.yaml`;
@@ -24,17 +25,13 @@ export function profileSettings(text: string, bucket: string, profile: string, d
   const config = parseRunFile(text, label, [
     { path: ['dataset', 'path'], value: dataset, text: `dataset.path=${dataset}` },
   ]);
-  if ('validationPath' in config.dataset && config.dataset.validationPath !== undefined) {
-    throw new UserError('dataset.validationPath: a deployed run has one file of data', {
-      where: label,
-      remedy: 'Leave it out: training.validation of the rows are held out.',
-    });
-  }
   const { model } = config;
+  const validation = validationPathOf(config.dataset);
   const weights = weightsOf(model);
   const address = weights === undefined ? undefined : weightsAddress(weights, bucket, label);
   return {
     ...config,
+    dataset: withDataPaths(config.dataset, dataset, validation && validationAddress(validation, bucket, label)),
     model:
       address === undefined
         ? model
@@ -47,18 +44,23 @@ export function profileSettings(text: string, bucket: string, profile: string, d
 const inFolder = (address: string) => address.replace(/\/*$/, '/');
 
 /**
- * The address of weights that a run file or profile names.
+ * The address of what a run file or profile names, in a folder of the bucket.
  * @param label of it, for messages.
- * @throws UserError when they don't lie where tasks can read them.
+ * @throws UserError when it doesn't lie where tasks can read it.
  */
-export function weightsAddress(path: string, bucket: string, label: string): string {
+const addressBelow = (folder: string) => (path: string, bucket: string, label: string) => {
   const key = path.replace(`s3://${bucket}/`, '').replace(/^\.\//, '');
-  if (key.startsWith('weights/') && !key.split('/').includes('..')) return `s3://${bucket}/${key}`;
-  throw new UserError(`${path} does not lie below weights/ in the bucket`, {
+  if (key.startsWith(folder) && !key.split('/').includes('..')) return `s3://${bucket}/${key}`;
+  throw new UserError(`${path} does not lie below ${folder} in the bucket`, {
     where: label,
-    remedy: 'Upload it there, and write weights/<name>.',
+    remedy: `Upload it there, and write ${folder}<name>.`,
   });
-}
+};
+
+/** Of the weights that a run begins from. */
+export const weightsAddress = addressBelow('weights/');
+/** Of a file to validate on: its arrival starts no run, as that of a data set does. */
+export const validationAddress = addressBelow('validation/');
 
 /**
  * A run file as a profile: with what is set on top of it written into it, its comments kept.

@@ -4,6 +4,7 @@ import { refuseFixedChanges } from '../config/changes.ts';
 import { type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
+import { validationPathOf } from '../datasets/registry.ts';
 import { changeRequest } from '../pipeline/change-request.ts';
 import document from '../pipeline/pipeline.asl.json' with { type: 'json' };
 import { type RunRequest, readRequest } from '../pipeline/records.ts';
@@ -87,11 +88,21 @@ export function settingsThere(
   const config = overrideSettings(request.config, overrides, { label: `${run}/request.json` });
   refuseFixedChanges(request.config, config);
   const { path } = config.dataset;
-  if (path === request.config.dataset.path || path.startsWith(`s3://${bucket}/datasets/`)) return config;
-  throw new UserError('does not lie below datasets/ in the bucket of the deployment', {
-    where: `dataset.path: ${path}`,
-    remedy: `A run in the cloud takes its data from there: s3://${bucket}/datasets/<profile>/<file>.`,
-  });
+  const validation = validationPathOf(config.dataset);
+  const isOutside = (path: string, folder: string) => !path.startsWith(`s3://${bucket}/${folder}`);
+  if (path !== request.config.dataset.path && isOutside(path, 'datasets/')) {
+    throw new UserError('does not lie below datasets/ in the bucket of the deployment', {
+      where: `dataset.path: ${path}`,
+      remedy: `A run in the cloud takes its data from there: s3://${bucket}/datasets/<profile>/<file>.`,
+    });
+  }
+  if (validation && validation !== validationPathOf(request.config.dataset) && isOutside(validation, 'validation/')) {
+    throw new UserError('does not lie below validation/ in the bucket of the deployment', {
+      where: `dataset.validationPath: ${validation}`,
+      remedy: `A run in the cloud takes it from there: s3://${bucket}/validation/<file>.`,
+    });
+  }
+  return config;
 }
 
 async function changeSettings(cloud: Cloud, run: string, given: readonly string[]): Promise<void> {

@@ -5,13 +5,21 @@ import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
+import { validationPathOf } from '../datasets/registry.ts';
 import { weightsOf, weightsSetting } from '../models/registry.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
 import { headObject } from './head-object.ts';
 import { launch, launchInputSchema } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
-import { datasetFolder, isProfileName, profileOfDataset, profileText, weightsAddress } from './profile.ts';
-import { addressOf, type Uploaded, uploadDataset, uploadProfile, uploadWeights } from './upload.ts';
+import {
+  datasetFolder,
+  isProfileName,
+  profileOfDataset,
+  profileText,
+  validationAddress,
+  weightsAddress,
+} from './profile.ts';
+import { addressOf, type Uploaded, uploadDataset, uploadProfile, uploadValidation, uploadWeights } from './upload.ts';
 
 export interface Submission {
   readonly file: string;
@@ -45,19 +53,27 @@ export async function submit(
   const config = await loadRunFile(file, given);
   const weights = weightsOf(config.model);
   const { path } = config.dataset;
-  const there = { dataset: isInS3(path), weights: weights !== undefined && isInS3(weights) };
-  if (there.weights) weightsAddress(weights!, cloud.bucket, file);
-  const checked = there.weights ? withoutWeights(config) : config;
-  if (!there.dataset && checked) await checkInputs(checked);
-  const found = there.dataset ? await datasetThere(cloud, path, profile) : undefined;
+  const validation = validationPathOf(config.dataset);
+  if (isInS3(weights)) weightsAddress(weights!, cloud.bucket, file);
+  if (isInS3(validation)) validationAddress(validation!, cloud.bucket, file);
+  const checked = isInS3(weights) ? withoutWeights(config) : config;
+  if (!isInS3(path) && !isInS3(validation) && checked) await checkInputs(checked);
+  const found = isInS3(path) ? await datasetThere(cloud, path, profile) : undefined;
 
-  const sentWeights = weights === undefined || there.weights ? undefined : await uploadWeights(cloud, weights);
-  if (sentWeights) told('weights', sentWeights);
+  const send = async (what: string, input: string | undefined, upload: typeof uploadWeights) => {
+    if (input === undefined || isInS3(input)) return undefined;
+    const sent = await upload(cloud, input);
+    told(what, sent);
+    return sent;
+  };
+  const sentWeights = await send('weights', weights, uploadWeights);
+  const sentValidation = await send('validation', validation, uploadValidation);
   const dataset = found ?? (await uploadDataset(cloud, path, profile));
   told('data set', dataset);
   const text = profileText(await readFile(file, 'utf8'), [
     ...given,
     { path: ['dataset', 'path'], value: dataset.key },
+    ...(sentValidation ? [{ path: ['dataset', 'validationPath'], value: sentValidation.key }] : []),
     ...(sentWeights ? [{ path: ['model', weightsSetting(config.model)], value: sentWeights.key }] : []),
   ]);
   told('profile', await uploadProfile(cloud, text, profile));
@@ -68,7 +84,7 @@ export async function submit(
   return { run: launched.run, execution: launched.execution, started: launched.status === 'started' };
 }
 
-const isInS3 = (path: string) => path.startsWith('s3://');
+const isInS3 = (path: string | undefined) => path?.startsWith('s3://') ?? false;
 
 /** What can be checked where weights are elsewhere; of a language model nothing, whose folder says what it is. */
 const withoutWeights = (config: RunConfig): RunConfig | undefined =>

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { Upload } from '@aws-sdk/lib-storage';
 import { sha256 } from '../checkpoints/artifact-store.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
+import { isModelFile } from '../models/hugging-face/model-files.ts';
 import { headObject } from './head-object.ts';
 import { startedByUploader } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
@@ -18,6 +19,9 @@ export interface Uploaded {
   /** False where the same content was there. */
   readonly sent: boolean;
 }
+
+/** Of an object that is sent in parts S3 would otherwise keep only a checksum of its parts' checksums, which no reader can compare. */
+const wholeChecksum = { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' } as const;
 
 /** What an object of this content is recognised by. */
 const digestName = 'tempbalance-sha256';
@@ -40,7 +44,13 @@ async function uploadFile(
   }
   const upload = new Upload({
     client: s3,
-    params: { Bucket: bucket, Key: key, Body: createReadStream(path), Metadata: { ...metadata, [digestName]: digest } },
+    params: {
+      Bucket: bucket,
+      Key: key,
+      Body: createReadStream(path),
+      Metadata: { ...metadata, [digestName]: digest },
+      ...wholeChecksum,
+    },
   });
   const { VersionId } = await upload.done();
   return { key, address: addressOf(bucket, key, VersionId), sent: true };
@@ -58,15 +68,20 @@ export const uploadDataset = (cloud: Bucket, path: string, profile: string): Pro
  */
 export async function uploadWeights(cloud: Bucket, path: string): Promise<Uploaded> {
   if ((await stat(path)).isDirectory()) return uploadFolder(cloud, path);
-  const { sha256: digest } = await fingerprintFile(path);
-  return uploadFile(cloud, path, `weights/${digest.slice(0, 16)}-${basename(path)}`);
+  return uploadByContent(cloud, path, 'weights');
 }
 
-/** The files of a model's folder: whatever else lies there stays. */
-const modelFiles = /\.(json|safetensors|txt|model|jinja)$/;
+/** Sends a file to validate on to `validation/`, named by its content like weights. */
+export const uploadValidation = (cloud: Bucket, path: string): Promise<Uploaded> =>
+  uploadByContent(cloud, path, 'validation');
+
+async function uploadByContent(cloud: Bucket, path: string, folder: string): Promise<Uploaded> {
+  const { sha256: digest } = await fingerprintFile(path);
+  return uploadFile(cloud, path, `${folder}/${digest.slice(0, 16)}-${basename(path)}`);
+}
 
 async function uploadFolder(cloud: Bucket, folder: string): Promise<Uploaded> {
-  const names = (await readdir(folder)).filter((name) => modelFiles.test(name)).toSorted();
+  const names = (await readdir(folder)).filter(isModelFile).toSorted();
   const digests = await Promise.all(names.map(async (name) => (await fingerprintFile(join(folder, name))).sha256));
   const digest = sha256(new TextEncoder().encode(JSON.stringify([names, digests])));
   const key = `weights/${digest.slice(0, 16)}-${basename(folder)}/`;

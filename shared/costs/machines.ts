@@ -6,6 +6,7 @@ export const machineSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('instance'),
     instances: z.array(z.string()).min(1).describe('Instance types that a job may get.'),
+    memoryGb: z.number().positive().optional().describe('Memory that a job has, in GiB; absent: not known.'),
   }),
   z.strictObject({ kind: z.literal('fargate'), vcpus: z.number().positive(), memoryGb: z.number().positive() }),
 ]);

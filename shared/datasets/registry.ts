@@ -22,11 +22,14 @@ export const datasetSchema = z
   .describe('What to train on.');
 export type DatasetConfig = z.infer<typeof datasetSchema>;
 
-/** The same data set with its paths changed. */
-export function withDataPaths(config: DatasetConfig, change: (path: string) => string): DatasetConfig {
-  const moved = { ...config, path: change(config.path) };
-  if (!('validationPath' in moved) || moved.validationPath === undefined) return moved;
-  return { ...moved, validationPath: change(moved.validationPath) };
+/** The file that a model is validated on; undefined: rows of the data set are held out. */
+export function validationPathOf(config: DatasetConfig): string | undefined {
+  return 'validationPath' in config ? config.validationPath : undefined;
+}
+
+/** The same data set at other places. */
+export function withDataPaths(config: DatasetConfig, path: string, validationPath: string | undefined): DatasetConfig {
+  return validationPath === undefined ? { ...config, path } : ({ ...config, path, validationPath } as DatasetConfig);
 }
 
 /** What kind of data a configuration yields. */

@@ -21,12 +21,25 @@ export const usualFunctionGb = 3008 / 1024;
 /** Weights, and the optimizer's two moments, in float32. */
 export const bytesAParameter = { model: 4, optimizer: 8 } as const;
 
+/**
+ * Memory, in bytes: of a training job's process, for each parameter, and for each number that the optimizer keeps. Measured with
+ * RoBERTa-base and AdamW on onnx (`docs/deploy.md`). Of other engines what is certain: before and while results are written,
+ * they are in host memory twice.
+ */
+export const memoryOfJob = {
+  compiled: { base: 0.45e9, parameter: 35, state: 16 },
+  other: { base: 0.45e9, parameter: 8, state: 8 },
+} as const;
+/** Of a function that reads a whole model: measured with RoBERTa-base. */
+export const memoryOfFunction = { base: 0.3e9, parameter: 4 } as const;
+
 /** What a deployment with the usual settings has: 4 vCPUs and 16 GB of Fargate, and GPU instances of these types. */
 export const usualMachines: Readonly<Record<Target, Machine>> = {
   cpu: { kind: 'fargate', vcpus: 4, memoryGb: 16 },
   gpu: {
     kind: 'instance',
     instances: ['g4dn', 'g5', 'g6'].map((type) => `${type}.xlarge`),
+    memoryGb: 12,
   },
 };
 

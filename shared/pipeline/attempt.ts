@@ -18,7 +18,9 @@ export const writeJson = (ctx: TaskContext, at: At, file: string, value: unknown
   writeArtifact(ctx.store, at, file, encodeJson(value));
 
 /** The digests of files that are written at the same time. */
-export async function allWritten(...writes: readonly Promise<FileRecords>[]): Promise<FileRecords> {
+export async function allWritten(
+  ...writes: readonly Promise<FileRecords>[]
+): Promise<Record<string, FileRecords[string]>> {
   return Object.assign({}, ...(await Promise.all(writes)));
 }
 

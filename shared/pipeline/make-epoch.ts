@@ -159,10 +159,12 @@ async function attempted(
 ): Promise<PipelineState> {
   const at = { run: state.run, epoch: measured.epoch, attempt: attemptOf(state, ctx.newAttempt()) };
   const written = await allWritten(
-    ...Object.entries(tensors).map(([file, values]) => writeTensors(ctx, at, file, values)),
     writeJson(ctx, at, files.metrics, measured),
     ...(kept ? [writeJson(ctx, at, files.rates, kept)] : []),
   );
+  // One after the other: while a file is written, its tensors are in memory twice.
+  for (const [file, values] of Object.entries(tensors))
+    Object.assign(written, await writeTensors(ctx, at, file, values));
   return { ...state, ...at, files: written, decision: { next: 'analyse', outcome: 'running', reason } };
 }
 

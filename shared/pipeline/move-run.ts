@@ -7,13 +7,15 @@ import { describeChanges } from '../config/changes.ts';
 import { overrideSettings, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
+import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, withWeights } from '../models/registry.ts';
-import { type RunRequest, readRequest, runRecordSchema } from './records.ts';
+import { isSameData, type RunRequest, readRequest, runRecordSchema } from './records.ts';
 
 /** Where things are at the new place. */
 export interface Addresses {
   readonly dataset: string;
-  /** Absent: as before. */
+  /** Of a file to validate on; absent: as before, as for weights. */
+  readonly validation?: string | undefined;
   readonly weights?: string | undefined;
   /** Of the runs: `output.folder`. */
   readonly folder: string;
@@ -22,12 +24,12 @@ export interface Addresses {
 }
 
 /** Settings with other addresses, and nothing else changed. */
-function relocate(config: RunConfig, { dataset, weights, folder }: Addresses): RunConfig {
+function relocate(config: RunConfig, { dataset, validation, weights, folder }: Addresses): RunConfig {
   const { model } = config;
   return {
     ...config,
     model: weightsOf(model) === undefined || weights === undefined ? model : withWeights(model, weights),
-    dataset: { ...config.dataset, path: dataset },
+    dataset: withDataPaths(config.dataset, dataset, validationPathOf(config.dataset) && validation),
     output: { ...config.output, folder },
   };
 }
@@ -39,8 +41,8 @@ async function isSameRequest(from: RunPlace, to: RunPlace): Promise<boolean> {
   const records = await Promise.all(
     places.map(({ store, run }) => readJson(store, runKeys.record(run), runRecordSchema)),
   );
-  const [data, otherData] = records.map((record) => record?.dataset.sha256);
-  if (data !== undefined && otherData !== undefined && data !== otherData) return false;
+  const [data, otherData] = records.map((record) => record?.dataset);
+  if (data && otherData && !isSameData(data, otherData)) return false;
   const [before, after] = requests.toSorted((a, b) => a.overrides.length - b.overrides.length) as [
     RunRequest,
     RunRequest,
@@ -51,7 +53,7 @@ async function isSameRequest(from: RunPlace, to: RunPlace): Promise<boolean> {
   return describeChanges(relocate(config, nowhere), relocate(after.config, nowhere)).length === 0;
 }
 
-const nowhere: Addresses = { dataset: 'data', weights: 'weights', folder: 'runs' };
+const nowhere: Addresses = { dataset: 'data', validation: 'validation', weights: 'weights', folder: 'runs' };
 
 /**
  * A run of the same name there is the same one, and not farther, or there is none.

@@ -54,6 +54,12 @@ export const runRecordSchema = z.strictObject({
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;
 
+type DataRecord = Pick<RunRecord['dataset'], 'sha256' | 'validation'>;
+
+/** Whether two runs have the same content to train and to validate on. */
+export const isSameData = (a: DataRecord, b: DataRecord): boolean =>
+  a.sha256 === b.sha256 && a.validation?.sha256 === b.validation?.sha256;
+
 const finiteOrNull = z.number().nullable();
 
 /** The content of `metrics.json`. */

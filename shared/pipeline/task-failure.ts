@@ -95,13 +95,18 @@ const wasStopped = ({ StatusReason: status, IsCancelled, IsTerminated, Container
   Boolean(IsCancelled || IsTerminated) ||
   (container?.ExitCode === trainingExitCodes.interrupted && !endedByItself.test(status ?? ''));
 
+const isOutOfMemory = ({ Container: container }: Job) => container?.Reason?.startsWith('OutOfMemory') ?? false;
+
+const needsLess =
+  '\n  Let it need less (training.accumulate: 2, shorter texts, a smaller model), or give jobs more: gpuSize or cpuMemoryGb in the context of cdk.json.';
+
 function kindOf(job: Job): ClassifiedFailure['kind'] {
   const { StatusReason: status, Container: container } = job;
   const reason = status ?? '';
   if (interruption.test(reason) || interruption.test(container?.Reason ?? '')) return 'interruption';
   if (reason.includes('JobStateTimeLimit')) return reason.includes('MISCONFIGURATION') ? 'final' : 'waiting';
   if (reason.startsWith('Job attempt duration exceeded')) return 'timeout';
-  if (container?.Reason?.startsWith('OutOfMemory')) return 'final';
+  if (isOutOfMemory(job)) return 'final';
   if (wasStopped(job)) return 'stopped';
   return kindsByCode[container?.ExitCode ?? trainingExitCodes.done] ?? 'unexplained';
 }
@@ -133,9 +138,11 @@ const kindsByName: Readonly<Record<string, ClassifiedFailure['kind']>> = {
 export function classifyFailure(error: TaskError): ClassifiedFailure {
   const job = jobSchema.safeParse(parsed(error.Cause));
   if (job.success && (job.data.JobId || job.data.StatusReason)) {
-    const name = job.data.Container?.ExitCode === trainingExitCodes.userError ? 'UserError' : 'RunError';
+    const tooLarge = isOutOfMemory(job.data);
+    const isUsers = tooLarge || job.data.Container?.ExitCode === trainingExitCodes.userError;
     const kind = kindOf(job.data);
-    return { kind, name, message: describeJob(job.data, kind === 'stopped') };
+    const message = describeJob(job.data, kind === 'stopped') + (tooLarge ? needsLess : '');
+    return { kind, name: isUsers ? 'UserError' : 'RunError', message };
   }
   if (error.Error === 'States.Timeout') return { kind: 'final', name: 'RunError', message: endlessWait };
   return { kind: kindsByName[error.Error] ?? 'final', name: error.Error, message: plainMessage(error) };

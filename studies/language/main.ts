@@ -2,8 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { UserError } from '../../shared/core/errors.ts';
+import { runScript } from '../../examples/script.ts';
 import { generatedCorpus, openCorpus } from './documents.ts';
 import { full, quick } from './plan.ts';
 import { accuracyFigure, markdownTable, summarise } from './results.ts';
@@ -19,32 +18,21 @@ const usage = `npm run study:language -- [options]
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      generated: { type: 'boolean', default: false },
-      cache: { type: 'string', default: join(homedir(), '.cache', 'tempbalance', 'language') },
-      out: { type: 'string', default: 'language-study.json' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return void process.stdout.write(usage);
-  const corpus = values.generated
-    ? generatedCorpus()
-    : await openCorpus((message) => process.stderr.write(`${message}\n`));
-  const result = await doStudy(corpus, values.quick ? quick : full, { cache: values.cache, say: print });
-  const levels = result.levels.map((level) => ({ ...level, summary: summarise(level) }));
-  const picture = `${values.out.replace(/\.json$/, '')}.svg`;
-  await writeFile(values.out, `${JSON.stringify({ ...result, levels }, null, 2)}\n`);
-  await writeFile(picture, accuracyFigure(result.levels));
-  print(`\n${markdownTable(result.levels)}\n\n${values.out}, ${picture}`);
-}
-
-await main().catch((error: NodeJS.ErrnoException) => {
-  const asked = error instanceof UserError || error.code?.startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(
-    `${asked ? error.message : error.stack}\n${error.code?.startsWith('ERR_PARSE_ARGS') ? `\n${usage}` : ''}`,
-  );
-  process.exitCode = asked ? 2 : 1;
-});
+await runScript(
+  usage,
+  {
+    quick: { type: 'boolean', default: false },
+    generated: { type: 'boolean', default: false },
+    cache: { type: 'string', default: join(homedir(), '.cache', 'tempbalance', 'language') },
+    out: { type: 'string', default: 'language-study.json' },
+  },
+  async ({ quick: isQuick, generated, cache, out }) => {
+    const corpus = generated ? generatedCorpus() : await openCorpus((message) => process.stderr.write(`${message}\n`));
+    const result = await doStudy(corpus, isQuick ? quick : full, { cache, say: print });
+    const levels = result.levels.map((level) => ({ ...level, summary: summarise(level) }));
+    const picture = `${out.replace(/\.json$/, '')}.svg`;
+    await writeFile(out, `${JSON.stringify({ ...result, levels }, null, 2)}\n`);
+    await writeFile(picture, accuracyFigure(result.levels));
+    print(`\n${markdownTable(result.levels)}\n\n${out}, ${picture}`);
+  },
+);

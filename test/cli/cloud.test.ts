@@ -9,10 +9,14 @@ import { readHead } from '../../shared/checkpoints/manifest.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { startExecution } from '../../shared/cloud/launch.ts';
 import { nameOf } from '../../shared/cloud/runs.ts';
+import { fingerprintFile } from '../../shared/datasets/fingerprint.ts';
+import { validationPathOf } from '../../shared/datasets/registry.ts';
 import { localContext } from '../../shared/local/local-context.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import { readRequest, readRunRecord } from '../../shared/pipeline/records.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
+import { writeLanguageRun } from '../support/language-folder.ts';
 import { smallRun, temporaryFolder, writeRunFile } from '../support/small-run.ts';
 import { createStack } from '../support/stack.ts';
 
@@ -251,6 +255,55 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(await readHead(deployment!.store, 'runs/begun-here')).toMatchObject({ epoch: 1 });
     const status = JSON.parse((await cloud(['status', 'begun-here', '--json'])).stdout);
     expect(status).toMatchObject({ state: 'running', epoch: 1, epochs: 2, execution: { name: 'begun-here' } });
+  });
+
+  it('takes a file to validate on along, there and back, and holds it to its content', {
+    timeout: 120_000,
+  }, async () => {
+    const cwd = await writeLanguageRun({ lengths: 1 }, { epochs: 1, engine: 'wasm' });
+    const { store, bucket } = deployment!;
+    const held = join(cwd, 'held.jsonl');
+    await writeFile(held, (await readFile(join(cwd, 'texts.jsonl'), 'utf8')).split('\n').slice(-31).join('\n'));
+    const set = (...settings: string[]) => settings.flatMap((setting) => ['--set', setting]);
+    const given = set('dataset.validationPath=held.jsonl', 'compute.target=cpu');
+    expect(await runCli(['train', 'run.yaml', ...given], { cwd })).toMatchObject({ code: 0 });
+    await writeFile(join(cwd, 'other.jsonl'), await readFile(join(cwd, 'texts.jsonl')));
+    const outside = await cloud(['submit', '--run', 'texts', ...set('dataset.validationPath=held.jsonl')], { cwd });
+    expect(outside.stderr).toContain('dataset.validationPath: held.jsonl: does not lie below validation/');
+
+    const pushed = await cloud(['submit', '--run', 'texts', ...set('training.epochs=2')], { cwd });
+    expect(pushed).toMatchObject({ code: 0, stderr: '' });
+    const [key] = await store.list('validation/');
+    expect(key).toMatch(/^validation\/[0-9a-f]{16}-held\.jsonl$/);
+    const { config, dataset } = await readRunRecord(store, 'runs/texts');
+    expect(validationPathOf(config.dataset)).toContain(`s3://${bucket}/${key}?versionId=`);
+    expect(dataset.validation).toMatchObject({ sha256: (await fingerprintFile(held)).sha256 });
+    await complete('runs/texts');
+    expect((await readRunRecord(store, 'runs/texts')).dataset).toEqual(dataset);
+    expect((await cloud(['stop', 'texts'])).code).toBe(0);
+    expect(await cloud(['fetch', 'texts', 'back', '--all'], { cwd })).toMatchObject({ code: 0 });
+    const more = await runCli(['resume', 'back/texts', ...set('training.epochs=3')], { cwd });
+    expect(more).toMatchObject({ code: 0, stderr: '' });
+    const [file] = await readdir(join(cwd, 'back/texts/inputs/validation'));
+    await writeFile(join(cwd, 'back/texts/inputs/validation', file!), await readFile(join(cwd, 'other.jsonl')));
+    const other = await runCli(['resume', 'back/texts', ...set('training.epochs=4')], { cwd });
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain('the data set is not the one that the run began with');
+
+    for (const validation of ['held.jsonl', `s3://${bucket}/${key}`]) {
+      const sent = await cloud(['submit', 'run.yaml', ...given, ...set(`dataset.validationPath=${validation}`)], {
+        cwd,
+      });
+      expect(sent).toMatchObject({ code: 0, stderr: '' });
+      const [, name] = /^run {7}(run-[0-9a-f]{12})/m.exec(sent.stdout)!;
+      const asked = (await readRequest(store, `runs/${name}`)).config;
+      expect(validationPathOf(asked.dataset)).toContain(`s3://${bucket}/${key}?versionId=`);
+    }
+    const elsewhere = await cloud(['submit', 'run.yaml', ...set('dataset.validationPath=s3://other/held.jsonl')], {
+      cwd,
+    });
+    expect(elsewhere.code).toBe(2);
+    expect(elsewhere.stderr).toContain('s3://other/held.jsonl does not lie below validation/ in the bucket');
   });
 
   it('says that it only stops watching on Ctrl-C', async () => {

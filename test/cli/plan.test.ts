@@ -14,6 +14,7 @@ describe('plan', () => {
     expect(stdout).toMatch(/this machine +cpu: Fargate, 4 vCPUs +gpu: g4dn\.xlarge/);
     expect(stdout).toMatch(/all epochs .* s .* s/);
     expect(stdout).toContain('Deployed, it trains on: cpu (compute.target)');
+    expect(stdout).toMatch(/^A job there needs at least 0\.42 GiB of memory, and usually has 16$/m);
     expect(stdout).toContain('Throughput on AWS machines is assumed and was not measured');
     expect(stdout).toMatch(/Prices of us-east-1 on demand, of \d{4}-\d\d-\d\d/);
   });
@@ -31,6 +32,13 @@ describe('plan', () => {
     expect(plan.estimates[1]).toMatchObject({ limit: 'usd', epochsInBudget: 0, refused: true });
     expect((await runCli(['plan', file, ...set])).stdout).toContain('refused: budget.usd is too small');
     expect(plan.assumptions.join('\n')).toContain('A step was measured here');
+  });
+
+  it('says of a model that is too large for the usual machines that it would be refused', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    const { code, stdout } = await runCli(['plan', file, '--set', 'model.width=8000', '--set', 'compute.target=cpu']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/needs at least \d+ GiB of memory, and usually has 16: it is refused unless the deployment/);
   });
 
   it('counts a step with SAM as two', async () => {

@@ -123,8 +123,8 @@ describe.skipIf(!deployment)('doctor', () => {
 
 it('counts GPU jobs by the quota', () => {
   const quota = { code: 'L-1', label: 'All G', without: 'jobs wait' };
-  expect(quotaAnswer(quota, 9)).toEqual({ result: 'ok', found: '9 vCPUs, 2 GPU jobs at a time' });
-  expect(quotaAnswer(quota, 0)).toMatchObject({ result: 'problem', remedy: expect.stringContaining('L-1') });
+  expect(quotaAnswer(quota, 9, 4)).toEqual({ result: 'ok', found: '9 vCPUs, 2 GPU jobs at a time' });
+  expect(quotaAnswer(quota, 7, 8)).toMatchObject({ result: 'problem', remedy: expect.stringContaining('L-1') });
 });
 
 it('reads the addresses of images', () => {

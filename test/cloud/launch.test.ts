@@ -19,7 +19,7 @@ describe.skipIf(!deployment)('launching', () => {
     const version = await deployed.upload('datasets/a/deep/data.hdf5', 'data');
     expect(await deployed.invoke('launch', { profile: 'a' })).toMatchObject({
       status: 'rejected',
-      reason: expect.stringContaining('weights/base.safetensors: there are no such weights'),
+      reason: expect.stringContaining('weights/base.safetensors: there is nothing at this address'),
     });
     const weights = await deployed.upload('weights/base.safetensors', 'weights');
     const launched = await deployed.invoke('launch', { profile: 'a' });

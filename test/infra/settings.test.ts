@@ -62,6 +62,11 @@ describe('settings', () => {
     ['a log retention that CloudWatch does not know', { logDays: 8 }, 'logDays: must be one of 1, 3, 5, 7'],
     ['an address that is none', { notificationEmail: 'team' }, 'notificationEmail: is not an e-mail address'],
     ['a boundary that is no policy', { permissionsBoundary: 'bounds' }, 'must be the ARN of a managed policy'],
+    [
+      'jobs that no vCPUs are enough for',
+      { cpuMemoryGb: 120, maxVcpus: 12 },
+      'maxVcpus: a job with cpuMemoryGb 120 has 16',
+    ],
     ['text that is not JSON', '{name: 1}', 'is not JSON'],
     ['a list', [], 'the settings: is a list'],
   ])('refuse %s', (_, settings, message) => {
@@ -83,7 +88,7 @@ describe('settings', () => {
     });
     rmSync(outdir, { recursive: true });
     expect(stderr).toBe(
-      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, maxGpus, maxVcpus, waitingLimitMinutes, onDemandWaitingLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, permissionsBoundary.\n',
+      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, gpuSize, maxGpus, maxVcpus, cpuMemoryGb, waitingLimitMinutes, onDemandWaitingLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, permissionsBoundary.\n',
     );
     expect(status).toBe(2);
   });

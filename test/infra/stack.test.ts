@@ -299,7 +299,7 @@ describe('functions', () => {
     const queue = (name: string) =>
       expect.stringMatching(new RegExp(`^<Compute${name}Queue[0-9A-F]{8}\\.JobQueueArn>$`));
     const instances = ['g4dn.xlarge', 'g5.xlarge', 'g6.xlarge'];
-    const gpu = { definition: 'tempbalance-gpu', machine: { kind: 'instance', instances } };
+    const gpu = { definition: 'tempbalance-gpu', machine: { kind: 'instance', instances, memoryGb: 12 } };
     const cpu = { definition: 'tempbalance-cpu', machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } };
     expect(choices).toEqual({
       gpu: { spot: { queue: queue('GpuSpot'), ...gpu }, onDemand: { queue: queue('GpuOnDemand'), ...gpu } },
@@ -364,14 +364,14 @@ describe('training', () => {
       expect(MinvCpus).toBe(Type.startsWith('FARGATE') ? undefined : 0);
       expect(MaxvCpus).toBe(Type.startsWith('FARGATE') ? 16 : 8);
     }
-    expect(environments(full).map(({ MaxvCpus }) => MaxvCpus)).toEqual([12, 12, 32, 32]);
+    expect(environments(full).map(({ MaxvCpus }) => MaxvCpus)).toEqual([24, 24, 32, 32]);
   });
 
   it('takes one-GPU machines of the classes in the settings, and keeps them warm between epochs', () => {
     const machines = environments(full).filter(({ Type }) => !Type.startsWith('FARGATE'));
     expect(machines).toHaveLength(2);
     for (const { InstanceTypes, Ec2Configuration, ScalingPolicy } of machines) {
-      expect(InstanceTypes).toEqual(['g6e.xlarge']);
+      expect(InstanceTypes).toEqual(['g6e.2xlarge']);
       expect(Ec2Configuration).toEqual([{ ImageType: 'ECS_AL2023_NVIDIA' }]);
       expect(ScalingPolicy).toEqual({ MinScaleDownDelayMinutes: 45 });
     }
@@ -425,6 +425,23 @@ describe('training', () => {
     expect(gpu!.ContainerProperties.ResourceRequirements).toContainEqual({ Type: 'GPU', Value: '1' });
     expect(gpu!.ContainerProperties.Privileged).toBeUndefined();
     expect(cpu).toMatchObject({ RetryStrategy: { Attempts: 1 }, PlatformCapabilities: ['FARGATE'] });
+  });
+
+  it('gives a job what its machine has, less what the system needs, and Fargate the vCPUs that memory comes with', () => {
+    const needs = (of: typeof usual) =>
+      propertiesOf(of.template, 'AWS::Batch::JobDefinition').map(({ ContainerProperties }) =>
+        Object.fromEntries(
+          (ContainerProperties.ResourceRequirements as Properties[]).map(({ Type, Value }) => [Type, Number(Value)]),
+        ),
+      );
+    expect(needs(usual)).toEqual([
+      { MEMORY: 12 * 1024, VCPU: 4, GPU: 1 },
+      { MEMORY: 16 * 1024, VCPU: 4 },
+    ]);
+    expect(needs(full)).toEqual([
+      { MEMORY: 60 * 1024, VCPU: 8, GPU: 1 },
+      { MEMORY: 60 * 1024, VCPU: 8 },
+    ]);
   });
 
   it('finds the kernels that CUDA compiled for the jobs before it on the machine', async () => {

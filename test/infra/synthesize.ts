@@ -35,8 +35,10 @@ export const fullDocument = JSON.stringify({
 export const everySetting = {
   name: 'team-a',
   gpuClasses: ['g6e'],
+  gpuSize: '2xlarge',
   maxGpus: 3,
   maxVcpus: 32,
+  cpuMemoryGb: 60,
   waitingLimitMinutes: 30,
   onDemandWaitingLimitHours: 2,
   scaleDownDelayMinutes: 45,

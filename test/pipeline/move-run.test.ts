@@ -73,21 +73,27 @@ describe('a run of the name that has committed nothing', () => {
     expect(await readRequest(given[1].store, 'there')).toEqual(before);
   });
 
-  it('stays as it is where its data are others', async () => {
+  const held = (sha256: string) => ({ sha256: 'a', validation: { sha256, bytes: 1 } });
+
+  it.each([
+    [{ sha256: 'a' }, { sha256: 'b' }],
+    [held('c'), held('d')],
+    [held('c'), { sha256: 'a' }],
+  ])('stays as it is where its data are others: %j, %j', async (here, there) => {
     const given = await places({});
     const [from, to] = given;
-    const record = (sha256: string) =>
+    const record = (data: object) =>
       encodeJson({
         version: 1,
         name: 'fake',
         config: fakeConfig(),
         seed: 0,
-        dataset: { path: 'here', sha256, bytes: 1 },
+        dataset: { path: 'here', bytes: 1, ...data },
         versions: {},
         history: [],
       });
-    await from.store.put(runKeys.record(from.run), record('a'));
-    await to.store.put(runKeys.record(to.run), record('b'));
+    await from.store.put(runKeys.record(from.run), record(here));
+    await to.store.put(runKeys.record(to.run), record(there));
     await expect(moveRun(...given)).rejects.toThrow('there is a run of this name with other settings or data');
   });
 

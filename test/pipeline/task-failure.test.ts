@@ -85,6 +85,16 @@ describe('a failed job', () => {
     expect(ended(1).name).toBe('RunError');
   });
 
+  it('that ran out of memory says what gives it more, or lets it need less', () => {
+    const reason = 'OutOfMemoryError: Container killed due to memory usage';
+    expect(
+      classified(failedJob({ status: 'Essential container in task exited', exitCode: 137, reason })),
+    ).toMatchObject({
+      name: 'UserError',
+      message: expect.stringMatching(/OutOfMemoryError.*\n.*training\.accumulate: 2.*gpuSize or cpuMemoryGb/),
+    });
+  });
+
   it('is described with its reason, exit code and log', () => {
     const error = failedJob({ status: 'Essential container in task exited', exitCode: 1, reason: 'CannotStart' });
     expect(classified(error).message).toBe(

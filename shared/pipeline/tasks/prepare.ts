@@ -7,8 +7,10 @@ import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { TransientError, UserError } from '../../core/errors.ts';
 import { type Fingerprint, fingerprintFile } from '../../datasets/fingerprint.ts';
+import { validationPathOf } from '../../datasets/registry.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import { type Decision, decide } from '../../decisions/decide.ts';
+import { jobGb, refuseFunctionTooSmall, refuseJobTooSmall } from '../../decisions/memory.ts';
 import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.ts';
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { elementCount } from '../../tensors/tensor.ts';
@@ -19,7 +21,15 @@ import { eventsOfStart } from '../history.ts';
 import { budgetTooSmall, jobPrice } from '../job-price.ts';
 import type { PipelineState } from '../messages.ts';
 import { spentSoFar } from '../metering.ts';
-import { metricValue, progressOf, type RunRecord, readMetrics, readRequest, runRecordSchema } from '../records.ts';
+import {
+  isSameData,
+  metricValue,
+  progressOf,
+  type RunRecord,
+  readMetrics,
+  readRequest,
+  runRecordSchema,
+} from '../records.ts';
 import { openRunSolver, spectraSettings } from '../run-solver.ts';
 
 /**
@@ -34,10 +44,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const before = stored && decodeJson(runKeys.record(run), stored.bytes, runRecordSchema);
   if (before) refuseFixedChanges(before.config, config);
   const dataset = await fingerprints(ctx, config.dataset);
-  if (
-    before &&
-    (before.dataset.sha256 !== dataset.sha256 || before.dataset.validation?.sha256 !== dataset.validation?.sha256)
-  ) {
+  if (before && !isSameData(before.dataset, dataset)) {
     throw new UserError('the data set is not the one that the run began with', {
       where: config.dataset.path,
       remedy: 'Put the old file back, or start a new run for the new data.',
@@ -46,8 +53,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const plan = await ctx.planWorkload(config);
   for (const message of plan.warnings ?? []) ctx.emit({ type: 'warning', message });
   const { manifest, damage } = await recover(ctx.store, run);
-  if (!manifest) await plan.initial();
   const place = await firstPlace(ctx, config, plan);
+  if (!manifest) await plan.initial();
   const spent = await spentSoFar(ctx, run);
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {
     throw budgetTooSmall(config, spent, place.price, 'no job was started');
@@ -101,7 +108,7 @@ async function fingerprints(
   dataset: RunConfig['dataset'],
 ): Promise<Fingerprint & { validation?: Fingerprint }> {
   const of = async (path: string) => fingerprintFile(await ctx.localPath(path));
-  const validationPath = 'validationPath' in dataset ? dataset.validationPath : undefined;
+  const validationPath = validationPathOf(dataset);
   return { ...(await of(dataset.path)), ...(validationPath ? { validation: await of(validationPath) } : {}) };
 }
 
@@ -134,6 +141,8 @@ async function firstPlace(
   const market = config.compute.spot ? 'spot' : 'onDemand';
   const { machine, engines } = ctx.computeFor({ target, market });
   refuseMissingEngine(config, target, engines);
+  refuseJobTooSmall(parameters, jobGb(parameters, config.training, target), target, machine);
+  if (ctx.meter) refuseFunctionTooSmall(parameters, ctx.meter.functionGb);
   const shapes = new Map(plan.parameters.map(({ name, shape }) => [name, shape]));
   const flops = analysisFlops(plan.layers, spectraSettings(config), (name) => shapes.get(name));
   return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };

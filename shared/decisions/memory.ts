@@ -1,0 +1,73 @@
+/** Whether a model fits the machines of a deployment. Pure: sizes in, bytes and refusals out. */
+import { UserError } from '../core/errors.ts';
+import type { Machine } from '../costs/machines.ts';
+import type { EngineChoice } from '../engines/engine.ts';
+import type { OptimizerConfig } from '../training/optimizers/registry.ts';
+import { buildOptimizer } from '../training/optimizers/registry.ts';
+import { memoryOfFunction, memoryOfJob } from './assumptions.ts';
+import type { Target } from './compute.ts';
+
+const gibibyte = 2 ** 30;
+
+/** Numbers that an optimizer keeps for each weight of a matrix: 2 for AdamW. */
+function numbersKept(config: OptimizerConfig): number {
+  const shape = [64, 64];
+  const probe = { name: 'probe', shape, decay: false };
+  const state = buildOptimizer(config, [probe]).init([probe]);
+  return [...state.values()].reduce((sum, { data }) => sum + data.length, 0) / (shape[0]! * shape[1]!);
+}
+
+/** Memory that a training job needs at least, in GiB; activations of long texts and large batches come on top. */
+export function jobGb(
+  parameters: number,
+  { optimizer, engine }: { readonly optimizer: OptimizerConfig; readonly engine: EngineChoice },
+  target: Target,
+): number {
+  const isCompiled = engine === 'onnx' || (engine === 'auto' && target === 'cpu');
+  const { base, parameter, state } = memoryOfJob[isCompiled ? 'compiled' : 'other'];
+  return (base + parameters * (parameter + state * numbersKept(optimizer))) / gibibyte;
+}
+
+/** Memory that a function needs which reads a whole model, in GiB. */
+export const functionGb = (parameters: number): number =>
+  (memoryOfFunction.base + parameters * memoryOfFunction.parameter) / gibibyte;
+
+const gb = (value: number) => Number(value.toPrecision(2));
+const millions = (parameters: number) => `${Math.round(parameters / 1e6)} million parameters`;
+
+/** What a deployment can be told to give a job: sizes in GiB, by its setting. */
+const settings: Readonly<Record<Target, readonly (readonly [gb: number, setting: string])[]>> = {
+  cpu: ([16, 30, 60, 120] as const).map((size) => [size, `cpuMemoryGb: ${size}`] as const),
+  gpu: [
+    [28, 'gpuSize: 2xlarge'],
+    [60, 'gpuSize: 2xlarge, gpuClasses: ["g6e"]'],
+  ],
+};
+
+/** @throws UserError when a training job would run out of memory. */
+export function refuseJobTooSmall(parameters: number, neededGb: number, target: Target, machine: Machine | undefined) {
+  const hasGb = machine?.memoryGb;
+  if (hasGb === undefined || neededGb <= hasGb) return;
+  const [, setting] = settings[target].find(([size]) => size >= neededGb) ?? [];
+  const [, onCpu] = settings.cpu.find(([size]) => size >= neededGb) ?? [];
+  const larger = setting === undefined ? [] : [`set ${setting} in the context of cdk.json and deploy again`];
+  const without = target === 'gpu' && onCpu !== undefined ? [`train without a GPU (compute: cpu, with ${onCpu})`] : [];
+  const ways = [...larger, ...without, 'take a smaller model, or an optimizer that keeps less (adafactor)'];
+  throw new UserError(
+    `training ${millions(parameters)} takes at least ${gb(neededGb)} GiB of memory, and a job on compute.target ${target} has ${hasGb}`,
+    { where: 'model', remedy: `Either ${ways.join('; or ')}.` },
+  );
+}
+
+/** @throws UserError when a function that reads the whole model would run out of memory. */
+export function refuseFunctionTooSmall(parameters: number, hasGb: number): void {
+  const needed = functionGb(parameters);
+  if (needed <= hasGb) return;
+  throw new UserError(
+    `a function that reads ${millions(parameters)} takes about ${gb(needed)} GiB of memory, and has ${gb(hasGb)}`,
+    {
+      where: 'model',
+      remedy: `Set functionMemoryMb to ${Math.ceil(needed) * 1024} in the context of cdk.json (10240 at most), and deploy again.`,
+    },
+  );
+}

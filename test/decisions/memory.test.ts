@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import type { Machine } from '../../shared/costs/machines.ts';
+import { functionGb, jobGb, refuseFunctionTooSmall, refuseJobTooSmall } from '../../shared/decisions/memory.ts';
+import { optimizerSchema } from '../../shared/training/optimizers/registry.ts';
+
+const optimizer = (name: string) => optimizerSchema.parse({ name });
+const ofJob = (parameters: number, name = 'adamw', engine: 'auto' | 'onnx' = 'auto', target: 'cpu' | 'gpu' = 'cpu') =>
+  jobGb(parameters, { optimizer: optimizer(name), engine }, target);
+const fargate = { kind: 'fargate', vcpus: 4, memoryGb: 16 } as const;
+const gpu: Machine = { kind: 'instance', instances: ['g5.xlarge'], memoryGb: 12 };
+
+describe('the memory of a job', () => {
+  it('grows with the model and with what the optimizer keeps', () => {
+    expect(ofJob(2e8) - ofJob(1e8)).toBeCloseTo(ofJob(3e8) - ofJob(2e8), 9);
+    expect(ofJob(1e8, 'adamw') - ofJob(1e8, 'sgd')).toBeCloseTo(ofJob(1e8, 'sgd') - ofJob(1e8, 'adafactor'), 1);
+    expect(ofJob(1e8, 'adafactor')).toBeLessThan(ofJob(1e8, 'sgd'));
+  });
+
+  it('is taken to be what onnx needs where that trains, and elsewhere what is certain', () => {
+    expect(ofJob(1e8, 'adamw', 'onnx', 'gpu')).toBe(ofJob(1e8));
+    expect(ofJob(1e8, 'adamw', 'auto', 'gpu')).toBeLessThan(ofJob(1e8));
+  });
+
+  it('is enough for RoBERTa-base on the usual machines, and not for RoBERTa-large on one without a GPU', () => {
+    expect(() => refuseJobTooSmall(125e6, ofJob(125e6), 'cpu', fargate)).not.toThrow();
+    expect(() => refuseJobTooSmall(125e6, ofJob(125e6, 'adamw', 'onnx', 'gpu'), 'gpu', gpu)).not.toThrow();
+    expect(() => refuseJobTooSmall(355e6, ofJob(355e6), 'cpu', fargate)).toThrow(
+      /^model: training 355 million parameters takes at least 2\d GiB of memory, and a job on compute\.target cpu has 16\n {2}Either set cpuMemoryGb: 30 in the context of cdk\.json and deploy again; or take a smaller model/,
+    );
+  });
+
+  it('names the setting that gives enough, or another way', () => {
+    const refusal = (needed: number) => () => refuseJobTooSmall(1e9, needed, 'gpu', gpu);
+    expect(refusal(20)).toThrow(
+      'gpuSize: 2xlarge in the context of cdk.json and deploy again; or train without a GPU (compute: cpu, with cpuMemoryGb: 30)',
+    );
+    expect(refusal(40)).toThrow('gpuSize: 2xlarge, gpuClasses: ["g6e"] in');
+    expect(refusal(100)).toThrow('Either train without a GPU (compute: cpu, with cpuMemoryGb: 120); or');
+    expect(refusal(200)).toThrow('Either take a smaller model');
+  });
+
+  it('is nobody’s business where the machine is not known', () => {
+    expect(() => refuseJobTooSmall(1e12, 1e6, 'gpu', { kind: 'instance', instances: ['g5.xlarge'] })).not.toThrow();
+    expect(() => refuseJobTooSmall(1e12, 1e6, 'cpu', undefined)).not.toThrow();
+  });
+});
+
+it('a function that reads a whole model is refused one that does not fit, with the setting that helps', () => {
+  expect(() => refuseFunctionTooSmall(125e6, 3008 / 1024)).not.toThrow();
+  expect(functionGb(1e9)).toBeGreaterThan(3.7);
+  expect(() => refuseFunctionTooSmall(9e8, 3008 / 1024)).toThrow(
+    'Set functionMemoryMb to 4096 in the context of cdk.json',
+  );
+});
