@@ -48,8 +48,8 @@ export function planTexts(options: {
   const { settings, config, tokenizer, data, training } = options;
   const { seed, batchSize, accumulate, sam, labelSmoothing, epochs } = training;
   const { task } = settings;
-  const sides = splitText(data, { validation: training.validation, seed });
   if (task === 'classification') requireLabels(data, options.path);
+  const sides = splitText(data, { validation: training.validation, seed });
   const labels = task === 'classification' ? classNames(data.examples, config) : [];
   const { model } = modelOf(config, task, labels, settings.folder);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
