@@ -3,7 +3,7 @@ import type { ParameterSpec } from '../tensors/layer.ts';
 /** Factors on the base rates, by parameter name; a parameter that is absent trains at the base rate. */
 export type ParameterMultipliers = Readonly<Record<string, { learningRate: number; weightDecay: number }>>;
 
-/** Parameters that train with the same rates, for one epoch. */
+/** Parameters that train with the same rates, for one epoch: the base rate of each step times the multiplier. */
 export interface RateGroup {
   /** The layer's name, or the parameter's where it belongs to none. */
   readonly group: string;
@@ -12,12 +12,6 @@ export interface RateGroup {
   readonly weightDecayMultiplier: number;
   /** 0 where decay does not apply. */
   readonly weightDecay: number;
-}
-
-/** What a group was trained with in one epoch: the very numbers that the optimizer was given. */
-export interface AppliedRate extends RateGroup {
-  /** Of every step taken in the epoch: base rate times multiplier. */
-  readonly learningRate: readonly number[];
 }
 
 /** Parameters of one layer that have the same multipliers form one group. */

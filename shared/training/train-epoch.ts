@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../engines/engine.ts';
 import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
-import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
+import { groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { BatchPart, Problem } from './problem.ts';
 import { type GradientSettings, gradientSums, joined, parted, scalarNames, trainingSteps } from './training-step.ts';
@@ -37,31 +37,26 @@ export interface EpochResult {
   readonly loss: number;
   /** Of every step, before its update. */
   readonly losses: readonly number[];
-  /** Of the epoch's first step. */
-  readonly baseLearningRate: number;
+  /** Base learning rate of every step. */
+  readonly baseLearningRates: readonly number[];
   /** Length of the whole gradient that steps are made by, before clipping, over the epoch's steps. */
   readonly gradientNorm: { readonly mean: number; readonly largest: number };
-  readonly applied: readonly AppliedRate[];
+  /** What multiplied them. */
+  readonly applied: readonly RateGroup[];
   /** Set when a loss or a weight stopped being finite: at which step (1-based) of the epoch, and the loss there. */
   readonly diverged?: { readonly step: number; readonly loss: number };
 }
 
 const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
 
-/** The scalars of one step, and the rate of each group that they were made from. */
-function stepScalars(
-  groups: readonly RateGroup[],
-  baseRate: number,
-  step: number,
-): { scalars: HostTensors; rates: number[] } {
-  const rates = groups.map(({ learningRateMultiplier }) => baseRate * learningRateMultiplier);
-  const byParameter = groups.flatMap(({ parameters, weightDecay }, index) =>
+function stepScalars(groups: readonly RateGroup[], baseRate: number, step: number): HostTensors {
+  const byParameter = groups.flatMap(({ parameters, learningRateMultiplier, weightDecay }) =>
     parameters.flatMap((name) => [
-      [scalarNames.learningRate(name), scalar(rates[index]!)] as const,
+      [scalarNames.learningRate(name), scalar(baseRate * learningRateMultiplier)] as const,
       [scalarNames.weightDecay(name), scalar(weightDecay)] as const,
     ]),
   );
-  return { scalars: new Map([[scalarNames.step, scalar(step)], ...byParameter]), rates };
+  return new Map([[scalarNames.step, scalar(step)], ...byParameter]);
 }
 
 const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
@@ -82,7 +77,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   const losses: number[] = [];
   const norms: number[] = [];
-  const ratesByStep: number[][] = [];
+  const baseRates: number[] = [];
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
   const steps = trainingSteps(objective, optimizer, { clipNorm, sam });
   const sums = inParts ? gradientSums(objective.parameters) : [];
@@ -97,7 +92,8 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
-    const { scalars, rates } = stepScalars(groups, baseRate(firstStep + index), taken + index + 1);
+    const base = baseRate(firstStep + index);
+    const scalars = stepScalars(groups, base, taken + index + 1);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
@@ -107,7 +103,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));
-    ratesByStep.push(rates);
+    baseRates.push(base);
     return loss;
   };
 
@@ -123,9 +119,9 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     const progress = {
       loss,
       losses,
-      baseLearningRate: baseRate(firstStep),
-      gradientNorm: { mean: mean(norms), largest: Math.max(...norms) },
-      applied: groups.map((group, index) => ({ ...group, learningRate: ratesByStep.map((step) => step[index]!) })),
+      baseLearningRates: baseRates,
+      gradientNorm: { mean: mean(norms), largest: norms.reduce((a, b) => Math.max(a, b)) },
+      applied: groups,
     };
     if (!Number.isFinite(loss) || !finite(trained.parameters)) {
       const diverged = { step: losses.length, loss: losses.at(-1)! };
