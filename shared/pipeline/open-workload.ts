@@ -7,6 +7,7 @@ import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { configFile, readConfig } from '../models/hugging-face/config.ts';
 import { readHuggingFace, readOtherFiles } from '../models/hugging-face/folder.ts';
+import type { LanguageTask } from '../models/language/model.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
 import { planTexts } from '../training/workloads/texts.ts';
@@ -28,7 +29,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const { task } = model;
     const folder = await localPath(model.folder);
     // The settings' schema holds format and family together.
-    const texts = dataset as TextDatasetConfig;
+    const texts = withLabelsFor(task, dataset as TextDatasetConfig);
     const { validationPath } = texts;
     const data = await openTextDataset(
       validationPath === undefined ? texts : { ...texts, validationPath: await localPath(validationPath) },
@@ -57,6 +58,12 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     training,
     weights: weights === undefined ? undefined : () => localPath(weights),
   });
+}
+
+/** Labels that are not learnt are not looked at, unless the settings name them. */
+function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextDatasetConfig {
+  if (task === 'classification' || dataset.format === 'lines' || dataset.labels) return dataset;
+  return { ...dataset, columns: { ...dataset.columns, label: dataset.columns.label ?? false } };
 }
 
 /**
