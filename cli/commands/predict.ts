@@ -88,8 +88,8 @@ export const predictCommand: CliCommand<PredictOptions> = {
     } finally {
       bar.close();
     }
-    const { texts, truncated, evaluation } = result;
-    if (truncated > 0) note(`${truncated} of ${texts.length} texts are cut to ${maxTokens} tokens`);
+    const { texts, warnings, evaluation } = result;
+    for (const warning of warnings) note(warning);
     const written = options.json
       ? `${JSON.stringify({ model: path, ...(classifier.epoch === undefined ? {} : { epoch: classifier.epoch }), labels, texts, ...evaluation }, null, 2)}\n`
       : options.csv

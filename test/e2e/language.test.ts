@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
@@ -76,6 +76,68 @@ it('the next word is learnt from documents one after the other', async () => {
   const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
   expect(before.metrics.perplexity).toBeGreaterThan(100);
   expect(after.metrics.perplexity).toBeLessThan(0.5 * before.metrics.perplexity);
+});
+
+it('texts that the tokenizer knows nothing of are told, and left out where words are guessed', async () => {
+  const folder = await writeLanguageRun({}, { epochs: 1, batchSize: 4, accumulate: 2, validation: 0.25 });
+  const unread = Array.from({ length: 60 }, (_, row) =>
+    JSON.stringify({ text: `\u200b \u6570 ${'\u636e'.repeat(row)}`, label: 1 }),
+  );
+  await appendFile(join(folder, 'texts.jsonl'), `${unread.join('\n')}\n`);
+  const all = ['run.yaml', '--set', 'dataset.samples=all'];
+  const { stderr } = await runCli(['validate', ...all], { cwd: folder });
+  expect(stderr).toMatch(
+    /note: 44 training texts have no token that the tokenizer knows: lines 3\d\d, .* and 39 more\n/,
+  );
+  const guessed = await runCli(['train', ...all, '--set', 'model.task=masked-lm'], { cwd: folder });
+  expect(guessed.code).toBe(0);
+  expect(guessed.stdout).toMatch(/\d+ training texts have no token .* so they are left out/);
+  expect((await metricsOf(folder, 1)).losses.every(Number.isFinite)).toBe(true);
+
+  await writeFile(join(folder, 'texts.jsonl'), unread.join('\n'));
+  const none = await runCli(['validate', ...all, '--set', 'model.task=masked-lm'], { cwd: folder });
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/no training text has a token that the tokenizer knows/),
+  });
+});
+
+it('labels are not looked at where words are learnt, unless their column is named', async () => {
+  const folder = await writeLanguageRun({ task: 'masked-lm' });
+  await appendFile(join(folder, 'texts.jsonl'), '{"text": "one", "label": null}\n{"text": "two", "label": 0.5}\n');
+  const { code, stderr } = await runCli(['validate', 'run.yaml'], { cwd: folder });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const named = await runCli(['validate', 'run.yaml', '--set', 'dataset.columns.label=label'], { cwd: folder });
+  expect(named).toMatchObject({ code: 2, stderr: expect.stringContaining('"label": is missing') });
+});
+
+it('second texts are not learnt by a causal language model, which is told', async () => {
+  const folder = await writeLanguageRun({ task: 'causal-lm', folder: 'gpt2' });
+  await writeGpt2Folder(join(folder, 'gpt2'));
+  const pairs = [
+    '--set',
+    'dataset.columns.textPair=label',
+    '--set',
+    'dataset.path=pairs.jsonl',
+    '--set',
+    'dataset.samples=all',
+  ];
+  const rows = Array.from({ length: 40 }, (_, row) => JSON.stringify({ text: `a text ${row}`, label: 'another' }));
+  await writeFile(join(folder, 'pairs.jsonl'), rows.join('\n'));
+  const { code, stderr } = await runCli(['validate', 'run.yaml', ...pairs], { cwd: folder });
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: 'note: the second texts of pairs are not learnt: causal-lm takes one text of each row\n',
+  });
+});
+
+it('the same words are hidden in evaluation, whatever the size of batches', async () => {
+  const before = async (batchSize: number) => {
+    const folder = await writeLanguageRun({ task: 'masked-lm' }, { epochs: 1, batchSize });
+    expect((await runCli(['train', 'run.yaml'], { cwd: folder })).code).toBe(0);
+    return (await metricsOf(folder, 0)).metrics.loss as number;
+  };
+  expect(await before(5)).toBeCloseTo(await before(8), 5);
 });
 
 it.each([
