@@ -44,6 +44,29 @@ it('a run that is resumed gives the bits of one that was not', async () => {
   expect((await modelBytes(parted)).equals(await modelBytes(whole))).toBe(true);
 });
 
+it('a run does not go on with another tokenizer or configuration than it began with', async () => {
+  const folder = await writeLanguageRun({}, { epochs: 1 });
+  expect((await runCli(['train', 'run.yaml'], { cwd: folder })).code).toBe(0);
+  const resumed = () => runCli(['resume', 'runs/texts', '--set', 'training.epochs=2'], { cwd: folder });
+  const change = async (name: string, edit: (content: Record<string, unknown>) => void) => {
+    const path = join(folder, 'bert', name);
+    const original = await readFile(path);
+    const content = JSON.parse(original.toString());
+    edit(content);
+    await writeFile(path, JSON.stringify(content));
+    return () => writeFile(path, original);
+  };
+  const restore = await Promise.all([
+    change('tokenizer.json', (content) => Object.assign(content.normalizer as object, { lowercase: false })),
+    change('config.json', (content) => Object.assign(content, { hidden_dropout_prob: 0.3 })),
+  ]);
+  const { code, stderr } = await resumed();
+  expect(code).toBe(2);
+  expect(stderr).toContain("bert: the model's folder is not as it was when the run began: config.json, tokenizer.json");
+  for (const each of restore) await each();
+  expect((await resumed()).code).toBe(0);
+});
+
 it.each(['classification', 'masked-lm'])(
   'batches of %s that are computed in parts take the same steps',
   async (task) => {

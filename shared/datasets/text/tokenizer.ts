@@ -265,6 +265,9 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
+/** What a tokenizer is made of; only the first is needed. */
+export const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'] as const;
+
 /** Files of which transformers can make a tokenizer.json. */
 const otherForms = ['vocab.txt', 'vocab.json', 'spiece.model', 'sentencepiece.bpe.model', 'tokenizer.model'];
 
@@ -273,7 +276,8 @@ const otherForms = ['vocab.txt', 'vocab.json', 'spiece.model', 'sentencepiece.bp
  * @throws UserError when it is missing, damaged or of a kind that can't be used here.
  */
 export async function openTokenizer(folder: string): Promise<TextTokenizer> {
-  const path = join(folder, 'tokenizer.json');
+  const [main, ...others] = tokenizerFiles;
+  const path = join(folder, main);
   const tokenizer = await readJson(path);
   if (tokenizer === undefined) {
     const present = await readdir(folder).catch(() => [] as string[]);
@@ -285,8 +289,6 @@ export async function openTokenizer(folder: string): Promise<TextTokenizer> {
         : 'Put the tokenizer.json of the model into the folder.',
     });
   }
-  const [config, specialTokens] = await Promise.all(
-    ['tokenizer_config.json', 'special_tokens_map.json'].map((name) => readJson(join(folder, name))),
-  );
+  const [config, specialTokens] = await Promise.all(others.map((name) => readJson(join(folder, name))));
   return buildTokenizer({ tokenizer, config, specialTokens }, path);
 }

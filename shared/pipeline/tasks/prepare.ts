@@ -21,6 +21,7 @@ import type { PipelineState } from '../messages.ts';
 import { spentSoFar } from '../metering.ts';
 import { metricValue, progressOf, type RunRecord, readMetrics, readRequest, runRecordSchema } from '../records.ts';
 import { openRunSolver, spectraSettings } from '../run-solver.ts';
+import { refuseOtherModel } from '../same-model.ts';
 
 /**
  * Checks settings, data and weights, and begins a run or goes on with it from its last intact epoch. Needs no engine: what
@@ -44,6 +45,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     });
   }
   const plan = await ctx.planWorkload(config);
+  if (before) await refuseOtherModel(ctx, run, before, plan, config);
   for (const message of plan.warnings ?? []) ctx.emit({ type: 'warning', message });
   const { manifest, damage } = await recover(ctx.store, run);
   if (!manifest) await plan.initial();
