@@ -107,7 +107,10 @@ export class TextTokenizer {
     options: { readonly maxLength?: number } = {},
   ): EncodedTexts {
     const template = pairs ? this.#pair : this.#single;
-    const room = (options.maxLength ?? Number.POSITIVE_INFINITY) - template.added;
+    const { maxLength = Number.POSITIVE_INFINITY } = options;
+    const room = maxLength - template.added;
+    // Python `tokenizers` cut each text to the whole length before: two longer ones count as equally long.
+    const lengthOf = (tokens: readonly number[]) => Math.min(tokens.length, maxLength);
     if (room < (pairs ? 2 : 1)) {
       throw new UserError(`${options.maxLength} tokens leave no room for text beside ${template.added} special ones`, {
         where: this.#where,
@@ -121,7 +124,7 @@ export class TextTokenizer {
     for (const [index, text] of texts.entries()) {
       const whole = [this.#idsOf(text), ...(pairs ? [this.#idsOf(pairs[index]!)] : [])] as [number[], number[]?];
       const lengths = truncatedLengths(
-        whole.length === 1 ? [whole[0].length] : [whole[0].length, whole[1]!.length],
+        whole.length === 1 ? [lengthOf(whole[0])] : [lengthOf(whole[0]), lengthOf(whole[1]!)],
         room,
       );
       const cut = whole.map((tokens, place) => this.#cut(tokens!, lengths[place]!));
