@@ -5,7 +5,7 @@ import { type FieldDatasetConfig, openDataset } from '../datasets/registry.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
-import { configFile, readConfig } from '../models/hugging-face/config.ts';
+import { configFile, modelOf, readConfig } from '../models/hugging-face/config.ts';
 import { readHuggingFace, readOtherFiles } from '../models/hugging-face/folder.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
@@ -26,7 +26,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { seed } = training;
   const path = await localPath(dataset.path);
   if (model.family === 'huggingface') {
-    const { task } = model;
+    const { task, fresh } = model;
     const folder = await localPath(model.folder);
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
@@ -36,16 +36,20 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       path,
       { seed },
     );
+    const described = await readConfig(join(folder, configFile));
     return planTexts({
       settings: model,
-      config: await readConfig(join(folder, configFile)),
+      config: described,
       tokenizer: await openTokenizer(folder),
       data,
       path: dataset.path,
       files: await readOtherFiles(folder),
       training,
-      initial: async (labels) =>
-        (await readHuggingFace(folder, { task, labels, random: randomFor(seed, 'initialise') })).parameters,
+      initial: async (labels) => {
+        const random = randomFor(seed, 'initialise');
+        if (fresh) return modelOf(described, task, labels, model.folder).model.initialise(random);
+        return (await readHuggingFace(folder, { task, labels, random })).parameters;
+      },
     });
   }
   // The settings' schema holds format and family together.

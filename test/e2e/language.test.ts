@@ -1,4 +1,4 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
@@ -89,6 +89,20 @@ it('hidden words are learnt from texts without labels', async () => {
   const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
   expect(after.metrics.loss).toBeLessThan(before.metrics.loss);
   expect(after.metrics.perplexity).toBeCloseTo(Math.exp(after.metrics.loss), 4);
+});
+
+it('a model is pre-trained from scratch out of a folder that has a configuration and a tokenizer alone', async () => {
+  const folder = await writeLanguageRun({ task: 'masked-lm', fresh: true }, { epochs: 1 });
+  await rm(join(folder, 'bert/model.safetensors'));
+  expect((await runCli(['validate', 'run.yaml'], { cwd: folder })).stdout).toContain('parameters, weights fresh');
+  expect((await runCli(['train', 'run.yaml'], { cwd: folder })).code).toBe(0);
+  const begun = await readHuggingFace(join(folder, 'runs/texts/model'), {
+    task: 'masked-lm',
+    random: randomFor(1, ''),
+  });
+  expect(begun.fresh).toEqual([]);
+  const { code, stderr } = await runCli(['validate', 'run.yaml', '--set', 'model.fresh=false'], { cwd: folder });
+  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('bert: is not a checkpoint') });
 });
 
 it('the next word is learnt from documents one after the other', async () => {
