@@ -110,8 +110,8 @@ export const predictCommand: CliCommand<PredictOptions> = {
 
 /** The texts of a file, or the lines of standard input; labels are places in `labels`. */
 async function readTexts(file: string, labels: readonly string[], options: PredictOptions): Promise<TextData> {
-  const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
-  const format = options.format ?? (file === '-' ? 'lines' : formatOf(file));
+  const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
+  const format = options.format ?? (file === '-' ? 'lines' : requireFormat(file, textFormatOf(file)));
   const columns = Object.keys(options.column).length > 0;
   const ignored = options.labels ? {} : { label: false };
   if (format === 'lines' && columns) {
@@ -154,10 +154,8 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
 }
 
 /** @throws UserError when the name does not tell. */
-function formatOf(file: string): Format {
-  const ending = /\.([a-z]+)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase() ?? '';
-  const format = { jsonl: 'jsonl', ndjson: 'jsonl', csv: 'csv', tsv: 'csv', parquet: 'parquet', txt: 'lines' }[ending];
-  if (format) return format as Format;
+function requireFormat(file: string, format: Format | undefined): Format {
+  if (format) return format;
   throw new UserError('its name does not say what format it has', {
     where: file,
     remedy: `Name it: --format ${formats.join(', ')}.`,
