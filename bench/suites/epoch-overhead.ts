@@ -26,7 +26,7 @@ function instant(workload: Workload, optimizerState: HostTensors): Workload {
       state: optimizerState,
       loss: 1,
       losses: [1, 1, 1, 1],
-      baseLearningRate: 1e-3,
+      baseLearningRates: [1e-3, 1e-3, 1e-3, 1e-3],
       gradientNorm: { mean: 0, largest: 0 },
       applied: workload.layers.map(({ name, weights }) => ({
         group: name,
@@ -34,7 +34,6 @@ function instant(workload: Workload, optimizerState: HostTensors): Workload {
         learningRateMultiplier: 1,
         weightDecayMultiplier: 1,
         weightDecay: 0,
-        learningRate: [1e-3, 1e-3, 1e-3, 1e-3],
       })),
     }),
     evaluate: async () => ({ metrics: { nRMSE: 1, RMSE: 1, cRMSE: 1, maxError: 1, bRMSE: 1 } }),

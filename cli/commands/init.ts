@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
-import { starterRunFile } from '../../shared/config/starter.ts';
+import { starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { type CliCommand, print } from '../command.ts';
 import { writeText } from '../write-text.ts';
@@ -12,32 +12,61 @@ const schemaPath = fileURLToPath(
   new URL(`${import.meta.url.endsWith('.ts') ? '' : '../'}../../docs/run-file.schema.json`, import.meta.url),
 );
 
-export const initCommand: CliCommand<{ dataset: string; weights?: string; force?: boolean }> = {
+interface InitOptions {
+  dataset?: string;
+  weights?: string;
+  model?: string;
+  force?: boolean;
+}
+
+export const initCommand: CliCommand<InitOptions> = {
   usage: 'init [run-file]',
   description: 'write a run file to start from (default: tempbalance.yaml)',
   examples: [
     'tempbalance init',
     'tempbalance init burgers.yaml --dataset data/burgers.hdf5 --weights pretrained.safetensors',
+    'tempbalance init reviews.yaml --dataset reviews.csv --model bert-base-uncased',
   ],
   options: [
-    new Option('--dataset <path>', 'the data set to name in it').default('data.hdf5'),
+    new Option('--dataset <path>', 'the data set to name in it (default: data.hdf5, or texts.jsonl)'),
     new Option('--weights <path>', 'the pre-trained weights to name in it'),
+    new Option('--model <folder>', 'the folder of a language model to name in it, for texts').conflicts('weights'),
     new Option('--force', 'replace an existing file'),
   ],
-  async run([file = 'tempbalance.yaml'], { dataset, weights, force }) {
+  async run([file = 'tempbalance.yaml'], options) {
     const exists = await access(file).then(
       () => true,
       () => false,
     );
-    if (exists && !force) {
+    if (exists && !options.force) {
       throw new UserError('exists already', {
         where: file,
         remedy: 'Choose another name, or replace it with --force.',
       });
     }
     const schema = relative(dirname(resolve(file)), schemaPath) || schemaPath;
-    await writeText(file, starterRunFile({ schema, dataset, weights }));
+    await writeText(file, await starterOf(schema, options));
     print(`wrote ${file}; next: tempbalance validate ${file}`);
     return 0;
   },
 };
+
+/** @throws UserError when data set and model don't go together. */
+async function starterOf(schema: string, { dataset, weights, model: folder }: InitOptions): Promise<string> {
+  const { textFormatOf, textFormats } = await import('../../shared/datasets/text/registry.ts');
+  const format = dataset === undefined ? undefined : textFormatOf(dataset);
+  if (folder === undefined) {
+    if (format === undefined) return starterRunFile({ schema, dataset: dataset ?? 'data.hdf5', weights });
+    throw new UserError('has texts, which a language model takes', {
+      where: dataset!,
+      remedy: 'Name the folder of one: --model <folder>.',
+    });
+  }
+  if (dataset !== undefined && format === undefined) {
+    throw new UserError('its name does not say what format of texts it has', {
+      where: dataset,
+      remedy: `A language model takes ${textFormats.map(({ name }) => name).join(', ')}: let it end in .jsonl, .csv, .tsv, .parquet or .txt.`,
+    });
+  }
+  return starterTextRunFile({ schema, folder, dataset: dataset ?? 'texts.jsonl', format: format ?? 'jsonl' });
+}

@@ -19,12 +19,15 @@ interface PredictOptions {
   json?: boolean;
   epoch?: number;
   format?: Format;
+  delimiter?: (typeof delimiterNames)[number];
   column: Record<string, string>;
   labels: boolean;
   batchSize: number;
   maxTokens?: number;
   engine: EngineChoice;
 }
+
+const delimiterNames = ['comma', 'tab', 'semicolon'] as const;
 
 const columnKeys = ['text', 'textPair', 'label'];
 
@@ -54,6 +57,9 @@ export const predictCommand: CliCommand<PredictOptions> = {
     jsonOption('one JSON object instead, with the metrics where the file has labels').conflicts('csv'),
     numberOption('--epoch <n>', 'of a run: the epoch (default: the best so far)', { integer: true, least: 0 }),
     new Option('--format <name>', 'of the file (default: by its name; of - lines)').choices(formats),
+    new Option('--delimiter <name>', 'of CSV (default: tab where the name ends in .tsv, else comma)').choices(
+      delimiterNames,
+    ),
     columnOption(),
     new Option('--no-labels', 'pay no heed to labels in the file'),
     numberOption('--batch-size <n>', 'texts that are computed at a time', { integer: true, least: 1 }).default(16),
@@ -88,8 +94,8 @@ export const predictCommand: CliCommand<PredictOptions> = {
     } finally {
       bar.close();
     }
-    const { texts, truncated, evaluation } = result;
-    if (truncated > 0) note(`${truncated} of ${texts.length} texts are cut to ${maxTokens} tokens`);
+    const { texts, warnings, evaluation } = result;
+    for (const warning of warnings) note(warning);
     const written = options.json
       ? `${JSON.stringify({ model: path, ...(classifier.epoch === undefined ? {} : { epoch: classifier.epoch }), labels, texts, ...evaluation }, null, 2)}\n`
       : options.csv
@@ -104,8 +110,8 @@ export const predictCommand: CliCommand<PredictOptions> = {
 
 /** The texts of a file, or the lines of standard input; labels are places in `labels`. */
 async function readTexts(file: string, labels: readonly string[], options: PredictOptions): Promise<TextData> {
-  const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
-  const format = options.format ?? (file === '-' ? 'lines' : formatOf(file));
+  const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
+  const format = options.format ?? (file === '-' ? 'lines' : requireFormat(file, textFormatOf(file)));
   const columns = Object.keys(options.column).length > 0;
   const ignored = options.labels ? {} : { label: false };
   if (format === 'lines' && columns) {
@@ -114,11 +120,19 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
       remedy: 'Leave it out, or name another --format.',
     });
   }
+  const { delimiter } = options;
+  if (format !== 'csv' && delimiter !== undefined) {
+    throw new UserError(`--delimiter goes with CSV, not ${format}`, {
+      where: file,
+      remedy: 'Leave it out, or add --format csv.',
+    });
+  }
   const { path, done } = file === '-' ? await standardInput() : { path: file, done: async () => {} };
   try {
     const config = textDatasetSchema.parse({
       format,
       path,
+      ...(delimiter === undefined ? {} : { delimiter }),
       ...(format === 'lines' ? {} : { columns: { ...options.column, ...ignored }, labels }),
     });
     return await openTextDataset(config, path, { seed: 0 });
@@ -131,6 +145,7 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
         .replace(/Point `dataset\.path` at/, 'Give')
         .replace(/`dataset\.columns\.(\w+)`/, '`--column $1=<name>`')
         .replace(/^dataset\.columns:/, '--column:')
+        .replace(/Set `dataset\.delimiter` to (\w+)/, 'Add --delimiter $1')
         .replace(/(?<="label".*\n {2})Mend or remove (this row|these rows)/s, '$&, or add --no-labels'),
     );
   } finally {
@@ -139,10 +154,8 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
 }
 
 /** @throws UserError when the name does not tell. */
-function formatOf(file: string): Format {
-  const ending = /\.([a-z]+)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase() ?? '';
-  const format = { jsonl: 'jsonl', ndjson: 'jsonl', csv: 'csv', tsv: 'csv', parquet: 'parquet', txt: 'lines' }[ending];
-  if (format) return format as Format;
+function requireFormat(file: string, format: Format | undefined): Format {
+  if (format) return format;
   throw new UserError('its name does not say what format it has', {
     where: file,
     remedy: `Name it: --format ${formats.join(', ')}.`,

@@ -17,11 +17,13 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
       print(JSON.stringify({ valid: true, config, data: workload.data, engine: workload.engine }, null, 2));
       return 0;
     }
+    const { weightsOf } = await import('../../shared/models/registry.ts');
     const { elementCount } = await import('../../shared/tensors/tensor.ts');
     const count = workload.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
     print(`${file} is valid`);
     const { model } = config;
-    const weights = model.family === 'huggingface' ? model.folder : (model.weights ?? 'fresh');
+    const isFresh = model.family === 'huggingface' && model.fresh;
+    const weights = isFresh ? 'fresh' : (weightsOf(model) ?? 'fresh');
     const rows = [
       ['model', `${model.family}, ${count} parameters, weights ${weights}`],
       ...Object.entries(workload.data).map(([name, value]) => [name, JSON.stringify(value)]),

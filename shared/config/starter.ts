@@ -1,7 +1,57 @@
 import { stringify } from 'yaml';
+import type { TextDatasetConfig } from '../datasets/text/registry.ts';
 
 /** First line of a run file: points editors to the schema, for completion and checks while typing. */
 export const schemaComment = (schema: string): string => `# yaml-language-server: $schema=${schema}`;
+
+const balanceLine =
+  "# Per-layer learning rates from the layers' spectra; `balance: off` trains all layers at the base rate.";
+
+/** A run file to start from for a language model in a folder of Hugging Face's: published settings for pre-trained ones. */
+export function starterTextRunFile(options: {
+  schema: string;
+  folder: string;
+  dataset: string;
+  format: TextDatasetConfig['format'];
+}): string {
+  const { schema, folder, dataset, format } = options;
+  const scalar = (value: string) => stringify(value).trim();
+  const columns = format === 'lines' ? '' : '  # columns: { text: review, label: stars }\n';
+  return `${schemaComment(schema)}
+# Every setting, with its default: docs/run-file.md
+
+model:
+  family: huggingface
+  folder: ${scalar(folder)}
+  task: ${format === 'lines' ? 'masked-lm # or causal-lm' : 'classification # or masked-lm, causal-lm'}
+  maxTokens: 128 # longer texts are cut
+
+dataset:
+  format: ${format}
+  path: ${scalar(dataset)}
+${columns}
+training:
+  epochs: 10
+  batchSize: 16
+  learningRate: 0.00002 # 0.00001 to 0.00005 for most pre-trained models
+  optimizer: { name: adamw }
+  schedule: { name: linear, warmUpRatio: 0.1 }
+  weightDecay: 0.01
+  clipNorm: 1
+  seed: 42
+  validation: 0.2 # share of the texts held out
+
+${balanceLine}
+balance:
+  unit: block
+
+convergence:
+  patience: 3 # epochs without a better one
+
+output:
+  folder: runs
+`;
+}
 
 /** A run file to start from: the settings that people change, each with what it means. */
 export function starterRunFile(options: { schema: string; dataset: string; weights?: string | undefined }): string {
@@ -33,7 +83,7 @@ training:
   seed: 42
   validation: 0.25 # share of the samples held out
 
-# Per-layer learning rates from the layers' spectra; \`balance: off\` trains all layers at the base rate.
+${balanceLine}
 balance:
   assignment: { function: sigmoid }
 

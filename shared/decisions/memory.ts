@@ -13,7 +13,7 @@ const gibibyte = 2 ** 30;
 function numbersKept(config: OptimizerConfig): number {
   const shape = [64, 64];
   const probe = { name: 'probe', shape, decay: false };
-  const state = buildOptimizer(config, [probe]).init([probe]);
+  const state = buildOptimizer(config).init([probe]);
   return [...state.values()].reduce((sum, { data }) => sum + data.length, 0) / (shape[0]! * shape[1]!);
 }
 

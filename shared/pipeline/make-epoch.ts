@@ -86,6 +86,7 @@ async function begin(ctx: TaskContext, state: PipelineState, workload: Workload)
     ...(await workload.evaluate(parameters)),
     seconds: 0,
     baseLearningRate: null,
+    baseLearningRates: [],
     applied: [],
     engine: workload.engine,
   };
@@ -132,7 +133,8 @@ async function trainAfter(
     ),
     ...(classes ? { classes } : {}),
     seconds: epochSeconds,
-    baseLearningRate: trained.baseLearningRate,
+    baseLearningRate: trained.baseLearningRates[0]!,
+    baseLearningRates: trained.baseLearningRates,
     applied: trained.applied,
     gradientNorm: trained.gradientNorm,
     engine: workload.engine,

@@ -5,8 +5,9 @@ import { type FieldDatasetConfig, openDataset } from '../datasets/registry.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
-import { configFile, readConfig } from '../models/hugging-face/config.ts';
+import { configFile, modelOf, readConfig } from '../models/hugging-face/config.ts';
 import { labelsOfHead, readHuggingFace, readOtherFiles } from '../models/hugging-face/folder.ts';
+import type { LanguageTask } from '../models/language/model.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
 import { planTexts } from '../training/workloads/texts.ts';
@@ -25,10 +26,10 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { seed } = training;
   const path = await localPath(dataset.path);
   if (model.family === 'huggingface') {
-    const { task, head } = model;
+    const { task, head, fresh } = model;
     const folder = await localPath(model.folder);
     // The settings' schema holds format and family together.
-    const texts = dataset as TextDatasetConfig;
+    const texts = withLabelsFor(task, dataset as TextDatasetConfig);
     const { validationPath } = texts;
     const data = await openTextDataset(
       validationPath === undefined ? texts : { ...texts, validationPath: await localPath(validationPath) },
@@ -39,15 +40,16 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     return planTexts({
       settings: model,
       config: described,
-      head: task === 'classification' ? await labelsOfHead(folder, described) : undefined,
+      head: task === 'classification' && !fresh ? await labelsOfHead(folder, described) : undefined,
       tokenizer: await openTokenizer(folder),
       data,
       path: dataset.path,
       files: await readOtherFiles(folder),
       training,
       initial: async (labels) => {
-        const options = { task, labels, random: randomFor(seed, 'initialise'), freshScores: head === 'fresh' };
-        return (await readHuggingFace(folder, options)).parameters;
+        const random = randomFor(seed, 'initialise');
+        if (fresh) return modelOf(described, task, labels, model.folder).model.initialise(random);
+        return (await readHuggingFace(folder, { task, labels, random, freshScores: head === 'fresh' })).parameters;
       },
     });
   }
@@ -61,6 +63,12 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     training,
     weights: weights === undefined ? undefined : () => localPath(weights),
   });
+}
+
+/** Labels that are not learnt are not looked at, unless the settings name them. */
+function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextDatasetConfig {
+  if (task === 'classification' || dataset.format === 'lines' || dataset.labels) return dataset;
+  return { ...dataset, columns: { ...dataset.columns, label: dataset.columns.label ?? false } };
 }
 
 /**

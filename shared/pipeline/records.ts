@@ -92,6 +92,8 @@ export const epochMetricsSchema = z.strictObject({
   seconds: z.number().nonnegative(),
   /** Of the epoch's first step; null for epoch 0. */
   baseLearningRate: finiteOrNull,
+  /** Of every step; what a group of parameters was trained with is this times its multiplier. Earlier versions noted that itself. */
+  baseLearningRates: z.array(z.number()).readonly().default([]),
   applied: z
     .array(
       z.strictObject({
@@ -99,8 +101,6 @@ export const epochMetricsSchema = z.strictObject({
         parameters: z.array(z.string()).readonly(),
         learningRateMultiplier: z.number(),
         weightDecayMultiplier: z.number(),
-        /** Of every step of the epoch, as the optimizer used it. */
-        learningRate: z.array(z.number()).readonly(),
         weightDecay: z.number(),
         /** With SAM: of its radius. */
         rhoMultiplier: z.number().optional(),

@@ -8,6 +8,8 @@ interface LanguageSettings {
   readonly family?: unknown;
   readonly task: LanguageTask;
   readonly maxTokens: number;
+  /** Whether it began without weights. */
+  readonly fresh?: boolean;
 }
 
 const settingsOf = ({ config }: RunReport) => config.model as LanguageSettings;
@@ -68,11 +70,14 @@ const json = async (name) => JSON.parse(await readFile(name, 'utf8'));
 const tokenizer = new Tokenizer(await json('tokenizer.json'), await json('tokenizer_config.json'));
 const { ids } = tokenizer.encode('a text');`;
 
+const inherited = ` What the model that it was trained from has learnt, errors and prejudices included, is in it too, and that
+model's licence goes with it.`;
+
 /** Of language models. */
 export const textCard: CardOfKind = {
   frontMatter(run) {
-    const { task } = settingsOf(run);
-    const base = run.model?._name_or_path;
+    const { task, fresh } = settingsOf(run);
+    const base = fresh ? undefined : run.model?._name_or_path;
     const measured = Object.keys(run.epochs.at(-1)?.metrics ?? {}).flatMap((name) => hubMetrics[name] ?? []);
     const kind = run.model?.model_type;
     return {
@@ -101,7 +106,7 @@ ${task === 'classification' ? labelling : ''}JavaScript: the tensors without any
 ${fenced('js', inJavaScript)}`;
   },
   limits(run) {
-    const { task, maxTokens } = settingsOf(run);
+    const { task, maxTokens, fresh } = settingsOf(run);
     const labels = (run.dataset.labels as readonly string[] | undefined)?.length;
     const ofTask =
       task === 'classification'
@@ -110,7 +115,6 @@ than ${maxTokens} tokens were cut in training and evaluation.`
         : `It was trained on ${task === 'causal-lm' ? 'pieces' : 'texts'} of at most ${maxTokens} tokens, and may write or rank what is false or harmful.`;
     return `The best epoch was chosen on the same validation data that the metrics above are given for, so they flatter the model a little. It was
 trained with little data: expect it to hold for texts like those, in language, source, subject and length, and measure before relying on it
-elsewhere. ${ofTask} What the model that it was trained from has learnt, errors and prejudices included, is in it too, and that
-model's licence goes with it.`;
+elsewhere. ${ofTask}${fresh ? '' : inherited}`;
   },
 };

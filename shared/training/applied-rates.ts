@@ -12,7 +12,7 @@ export interface BaseRates {
   readonly rho?: number | undefined;
 }
 
-/** Parameters that train with the same rates, for one epoch. */
+/** Parameters that train with the same rates, for one epoch: the base rate of each step times the multiplier. */
 export interface RateGroup {
   /** The layer's name, or the parameter's where it belongs to none. */
   readonly group: string;
@@ -24,12 +24,6 @@ export interface RateGroup {
   /** With SAM: the factor on its radius, and how far these parameters go. */
   readonly rhoMultiplier?: number;
   readonly rho?: number;
-}
-
-/** What a group was trained with in one epoch: the very numbers that the optimizer was given. */
-export interface AppliedRate extends RateGroup {
-  /** Of every step taken in the epoch: base rate times multiplier. */
-  readonly learningRate: readonly number[];
 }
 
 /** Parameters of one layer that have the same multipliers form one group. */

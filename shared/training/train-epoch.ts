@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../engines/engine.ts';
 import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
-import { type AppliedRate, groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
+import { groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
 import { type FlatParameters, flatParameters } from './flat-parameters.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { BatchPart, Problem } from './problem.ts';
@@ -38,11 +38,12 @@ export interface EpochResult {
   readonly loss: number;
   /** Of every step, before its update. */
   readonly losses: readonly number[];
-  /** Of the epoch's first step. */
-  readonly baseLearningRate: number;
+  /** Base learning rate of every step. */
+  readonly baseLearningRates: readonly number[];
   /** Length of the whole gradient that steps are made by, before clipping, over the epoch's steps. */
   readonly gradientNorm: { readonly mean: number; readonly largest: number };
-  readonly applied: readonly AppliedRate[];
+  /** What multiplied them. */
+  readonly applied: readonly RateGroup[];
   /** Set when a loss or a weight stopped being finite: at which step (1-based) of the epoch, and the loss there. */
   readonly diverged?: { readonly step: number; readonly loss: number };
 }
@@ -78,7 +79,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   const losses: number[] = [];
   const norms: number[] = [];
-  const ratesByStep: number[][] = [];
+  const baseRates: number[] = [];
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
   const flat = flatParameters(objective, optimizer);
   const steps = trainingSteps(flat.objective, optimizer, { clipNorm, sam });
@@ -112,8 +113,8 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
-    const rate = baseRate(firstStep + index);
-    const rates = groups.map(({ learningRateMultiplier }) => rate * learningRateMultiplier);
+    const base = baseRate(firstStep + index);
+    const rates = groups.map(({ learningRateMultiplier }) => base * learningRateMultiplier);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
@@ -128,7 +129,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));
-    ratesByStep.push(rates);
+    baseRates.push(base);
     return loss;
   };
 
@@ -145,9 +146,9 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     const progress = {
       loss,
       losses,
-      baseLearningRate: baseRate(firstStep),
-      gradientNorm: { mean: mean(norms), largest: Math.max(...norms) },
-      applied: groups.map((group, index) => ({ ...group, learningRate: ratesByStep.map((step) => step[index]!) })),
+      baseLearningRates: baseRates,
+      gradientNorm: { mean: mean(norms), largest: norms.reduce((a, b) => Math.max(a, b)) },
+      applied: groups,
     };
     if (!Number.isFinite(loss) || !finite(parameters)) {
       const diverged = { step: losses.length, loss: losses.at(-1)! };

@@ -82,7 +82,13 @@ it('labels the texts of a file as the run did that trained the model', async () 
     [2, undefined],
   ]);
 
+  await writeFile(join(cwd, 'semicolon.csv'), `text;label\n${text};1\n`);
+  const separated = await runCli(['predict', 'texts', 'semicolon.csv', '--delimiter', 'semicolon'], { cwd });
+  expect(rowsOf(separated.stdout)).toMatchObject([{ row: 2, label: rows[0]!.label, expected: '1' }]);
+
   const refusals: [string[], RegExp][] = [
+    [['semicolon.csv'], /has one column, "text;label"\n {2}Add --delimiter semicolon if/],
+    [['held.jsonl', '--delimiter', 'tab'], /held.jsonl: --delimiter goes with CSV, not jsonl/],
     [['bad.jsonl'], /line 1, "label": is "sport", which is none of the labels.*line 2, "text": is a number/s],
     [['some.jsonl'], /has "label", which line 1 has not\n.*, or add --no-labels/],
     [['held.jsonl', '--out', 'nowhere/out.jsonl'], /nowhere\/out.jsonl: can't be written \(ENOENT\)/],

@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -57,6 +57,18 @@ describe('init', () => {
     const [first] = (await readFile(join(cwd, 'tempbalance.yaml'), 'utf8')).split('\n');
     const schema = /^# yaml-language-server: \$schema=(.*)$/.exec(first!)?.[1];
     await expect(access(join(cwd, schema!))).resolves.toBeUndefined();
+  });
+
+  it('writes one for texts where a language model is named, and asks for it where it is not', async () => {
+    const cwd = await temporaryFolder();
+    const init = (...args: string[]) => runCli(['init', ...args], { cwd });
+    expect((await init('a.yaml', '--dataset', 'new.csv.gz', '--model', 'bert')).code).toBe(0);
+    expect(await readFile(join(cwd, 'a.yaml'), 'utf8')).toMatch(/folder: bert\n.*format: csv\n {2}path: new.csv.gz/s);
+    const unnamed = await init('b.yaml', '--dataset', 'new.jsonl');
+    expect(unnamed).toMatchObject({ code: 2, stderr: expect.stringContaining('--model <folder>') });
+    const fields = await init('b.yaml', '--dataset', 'data.hdf5', '--model', 'bert');
+    expect(fields).toMatchObject({ code: 2, stderr: expect.stringContaining('A language model takes jsonl, csv') });
+    expect((await readdir(cwd)).toSorted()).toEqual(['a.yaml']);
   });
 
   it('keeps an existing file unless forced', async () => {

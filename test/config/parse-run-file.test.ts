@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { overrideSettings, parseOverride, parseRunFile } from '../../shared/config/parse-run-file.ts';
 import { runFileSchema } from '../../shared/config/run-file.ts';
-import { schemaComment, starterRunFile } from '../../shared/config/starter.ts';
+import { schemaComment, starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { weightsOf } from '../../shared/models/registry.ts';
 
 const minimal = 'model: { family: fno1d }\ndataset: { format: pdebench, path: data.hdf5 }\n';
@@ -58,6 +58,18 @@ describe('a run file', () => {
       dataset: { format: 'pdebench', path: 'data: odd name.hdf5' },
     });
     expect(config).toEqual(bare);
+  });
+
+  it.each([
+    ['csv', 'classification'],
+    ['lines', 'masked-lm'],
+  ] as const)('written by init for texts is valid: %s', (format, task) => {
+    const text = starterTextRunFile({ schema: 'schema.json', folder: '#bert', dataset: 'data: odd', format });
+    expect(parseRunFile(text, 'run.yaml')).toMatchObject({
+      model: { family: 'huggingface', folder: '#bert', task },
+      dataset: { format, path: 'data: odd' },
+      training: { learningRate: 2e-5, optimizer: { name: 'adamw' } },
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
@@ -44,6 +44,29 @@ it('a run that is resumed gives the bits of one that was not', async () => {
   expect((await modelBytes(parted)).equals(await modelBytes(whole))).toBe(true);
 });
 
+it('a run does not go on with another tokenizer or configuration than it began with', async () => {
+  const folder = await writeLanguageRun({}, { epochs: 1 });
+  expect((await runCli(['train', 'run.yaml'], { cwd: folder })).code).toBe(0);
+  const resumed = () => runCli(['resume', 'runs/texts', '--set', 'training.epochs=2'], { cwd: folder });
+  const change = async (name: string, edit: (content: Record<string, unknown>) => void) => {
+    const path = join(folder, 'bert', name);
+    const original = await readFile(path);
+    const content = JSON.parse(original.toString());
+    edit(content);
+    await writeFile(path, JSON.stringify(content));
+    return () => writeFile(path, original);
+  };
+  const restore = await Promise.all([
+    change('tokenizer.json', (content) => Object.assign(content.normalizer as object, { lowercase: false })),
+    change('config.json', (content) => Object.assign(content, { hidden_dropout_prob: 0.3 })),
+  ]);
+  const { code, stderr } = await resumed();
+  expect(code).toBe(2);
+  expect(stderr).toContain("bert: the model's folder is not as it was when the run began: config.json, tokenizer.json");
+  for (const each of restore) await each();
+  expect((await resumed()).code).toBe(0);
+});
+
 it.each(['classification', 'masked-lm'])(
   'batches of %s that are computed in parts take the same steps',
   async (task) => {
@@ -66,6 +89,20 @@ it('hidden words are learnt from texts without labels', async () => {
   const [before, after] = [await metricsOf(folder, 0), await metricsOf(folder, 4)];
   expect(after.metrics.loss).toBeLessThan(before.metrics.loss);
   expect(after.metrics.perplexity).toBeCloseTo(Math.exp(after.metrics.loss), 4);
+});
+
+it('a model is pre-trained from scratch out of a folder that has a configuration and a tokenizer alone', async () => {
+  const folder = await writeLanguageRun({ task: 'masked-lm', fresh: true }, { epochs: 1 });
+  await rm(join(folder, 'bert/model.safetensors'));
+  expect((await runCli(['validate', 'run.yaml'], { cwd: folder })).stdout).toContain('parameters, weights fresh');
+  expect((await runCli(['train', 'run.yaml'], { cwd: folder })).code).toBe(0);
+  const begun = await readHuggingFace(join(folder, 'runs/texts/model'), {
+    task: 'masked-lm',
+    random: randomFor(1, ''),
+  });
+  expect(begun.fresh).toEqual([]);
+  const { code, stderr } = await runCli(['validate', 'run.yaml', '--set', 'model.fresh=false'], { cwd: folder });
+  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('bert: is not a checkpoint') });
 });
 
 it('the next word is learnt from documents one after the other', async () => {
@@ -120,6 +157,68 @@ it('a classifier is trained further on other labels where a fresh head is asked 
   expect({ head: config.model.head, labels: dataset.labels }).toEqual({ head: 'fresh', labels: ['high', 'low'] });
   const { id2label } = JSON.parse(await readFile(join(folder, 'runs/texts/model/config.json'), 'utf8'));
   expect(id2label).toEqual({ 0: 'high', 1: 'low' });
+});
+
+it('texts that the tokenizer knows nothing of are told, and left out where words are guessed', async () => {
+  const folder = await writeLanguageRun({}, { epochs: 1, batchSize: 4, accumulate: 2, validation: 0.25 });
+  const unread = Array.from({ length: 60 }, (_, row) =>
+    JSON.stringify({ text: `\u200b \u6570 ${'\u636e'.repeat(row)}`, label: 1 }),
+  );
+  await appendFile(join(folder, 'texts.jsonl'), `${unread.join('\n')}\n`);
+  const all = ['run.yaml', '--set', 'dataset.samples=all'];
+  const { stderr } = await runCli(['validate', ...all], { cwd: folder });
+  expect(stderr).toMatch(
+    /note: 44 training texts have no token that the tokenizer knows: lines 3\d\d, .* and 39 more\n/,
+  );
+  const guessed = await runCli(['train', ...all, '--set', 'model.task=masked-lm'], { cwd: folder });
+  expect(guessed.code).toBe(0);
+  expect(guessed.stdout).toMatch(/\d+ training texts have no token .* so they are left out/);
+  expect((await metricsOf(folder, 1)).losses.every(Number.isFinite)).toBe(true);
+
+  await writeFile(join(folder, 'texts.jsonl'), unread.join('\n'));
+  const none = await runCli(['validate', ...all, '--set', 'model.task=masked-lm'], { cwd: folder });
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/no training text has a token that the tokenizer knows/),
+  });
+});
+
+it('labels are not looked at where words are learnt, unless their column is named', async () => {
+  const folder = await writeLanguageRun({ task: 'masked-lm' });
+  await appendFile(join(folder, 'texts.jsonl'), '{"text": "one", "label": null}\n{"text": "two", "label": 0.5}\n');
+  const { code, stderr } = await runCli(['validate', 'run.yaml'], { cwd: folder });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const named = await runCli(['validate', 'run.yaml', '--set', 'dataset.columns.label=label'], { cwd: folder });
+  expect(named).toMatchObject({ code: 2, stderr: expect.stringContaining('"label": is missing') });
+});
+
+it('second texts are not learnt by a causal language model, which is told', async () => {
+  const folder = await writeLanguageRun({ task: 'causal-lm', folder: 'gpt2' });
+  await writeGpt2Folder(join(folder, 'gpt2'));
+  const pairs = [
+    '--set',
+    'dataset.columns.textPair=label',
+    '--set',
+    'dataset.path=pairs.jsonl',
+    '--set',
+    'dataset.samples=all',
+  ];
+  const rows = Array.from({ length: 40 }, (_, row) => JSON.stringify({ text: `a text ${row}`, label: 'another' }));
+  await writeFile(join(folder, 'pairs.jsonl'), rows.join('\n'));
+  const { code, stderr } = await runCli(['validate', 'run.yaml', ...pairs], { cwd: folder });
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: 'note: the second texts of pairs are not learnt: causal-lm takes one text of each row\n',
+  });
+});
+
+it('the same words are hidden in evaluation, whatever the size of batches', async () => {
+  const before = async (batchSize: number) => {
+    const folder = await writeLanguageRun({ task: 'masked-lm' }, { epochs: 1, batchSize });
+    expect((await runCli(['train', 'run.yaml'], { cwd: folder })).code).toBe(0);
+    return (await metricsOf(folder, 0)).metrics.loss as number;
+  };
+  expect(await before(5)).toBeCloseTo(await before(8), 5);
 });
 
 it.each([

@@ -99,14 +99,15 @@ describe('a run of RoBERTa by blocks', async () => {
     expect(await runPipeline(run, ctx)).toEqual({ status: 'done' });
 
     const commit = (await readLastCommit(store, run))!;
-    const { applied } = (await readMetrics(store, commit))!;
+    const { applied, baseLearningRates } = (await readMetrics(store, commit))!;
+    expect(new Set(baseLearningRates)).toEqual(new Set([given.base_lr]));
     const of = new Map(applied.flatMap((group) => group.parameters.map((name) => [name, group] as const)));
     expect([...of.keys()].toSorted()).toEqual(given.param_names.toSorted());
     for (const [place, name] of given.param_names.entries()) {
       const factor = given.param_lr[place]! / given.base_lr;
       const on = (what: string) => (balanced.includes(what) ? factor : 1);
-      const { learningRate, weightDecay, rho } = of.get(name)!;
-      for (const rate of learningRate) expect(rate / given.base_lr, name).toBeCloseTo(on('learningRate'), 9);
+      const { learningRateMultiplier, weightDecay, rho } = of.get(name)!;
+      expect(learningRateMultiplier, name).toBeCloseTo(on('learningRate'), 9);
       expect(weightDecay, name).toBeCloseTo(given.param_weight_decay[place]! * on('weightDecay'), 12);
       expect(rho, name).toBeCloseTo(0.05 * on('rho'), 12);
     }

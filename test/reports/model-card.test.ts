@@ -56,11 +56,11 @@ describe('the card of a language model', () => {
   ];
   const metricsOf = (task: string): Record<string, number> =>
     task === 'classification' ? { accuracy: 0.8, macroF1: 0.7, loss: 1 } : { loss: 1, perplexity: 3 };
-  const cardOf = (task: string, name = 'google-bert/bert-base-uncased') =>
+  const cardOf = (task: string, name = 'google-bert/bert-base-uncased', fresh = false) =>
     renderModelCard({
       ...run,
       model: { model_type: 'bert', _name_or_path: name },
-      config: { model: { family: 'huggingface', task, maxTokens: 64 } },
+      config: { model: { family: 'huggingface', task, maxTokens: 64, fresh } },
       dataset: { ...run.dataset, labels: ['good', 'a*b'] },
       epochs: run.epochs.map((epoch) => ({
         ...epoch,
@@ -86,6 +86,13 @@ describe('the card of a language model', () => {
     for (const path of ['/home/me/bert', './bert', '../a/b', 'a/b/c', 'C:\\bert']) {
       expect(matterOf(cardOf('classification', path))).not.toHaveProperty('base_model');
     }
+  });
+
+  test('names nothing that it was made from where it began with fresh weights', () => {
+    expect(cardOf('masked-lm')).toContain("model's licence goes with it");
+    const fresh = cardOf('masked-lm', undefined, true);
+    expect(matterOf(fresh)).not.toHaveProperty('base_model');
+    expect(fresh).not.toContain("model's licence goes with it");
   });
 
   test('has the classes, how to load it, and limits that fit texts', () => {

@@ -9,6 +9,7 @@ import { BrokenInputError, UserError } from '../../core/errors.ts';
 /** A line longer than this is taken for a file that has none. */
 const longestLine = 64 * 1024 * 1024;
 const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
 
 export interface ByteLine {
   /** From 1. */
@@ -65,6 +66,16 @@ function refuseOtherKinds(path: string, start: Buffer): void {
   }
 }
 
+/** @throws UserError when a file of one line has several by the line ends of old. */
+function refuseCarriageReturns(path: string, line: Buffer): void {
+  const at = line.indexOf(carriageReturn);
+  if (at < 0 || at === line.length - 1) return;
+  throw new BrokenInputError('has lines that end with a carriage return alone', {
+    where: path,
+    remedy: "Write other line ends, e.g. with `tr '\\r' '\\n'`.",
+  });
+}
+
 /**
  * @throws UserError when the file can't be read, is not text, or its gzip stream is damaged.
  */
@@ -101,7 +112,10 @@ export async function* byteLines(path: string): AsyncGenerator<ByteLine> {
       });
     }
   }
-  if (pendingBytes > 0) yield lineOf(Buffer.alloc(0));
+  if (pendingBytes === 0) return;
+  const last = lineOf(Buffer.alloc(0));
+  if (last.number === 1) refuseCarriageReturns(path, last.bytes);
+  yield last;
 }
 
 /** Position of the first byte that is not UTF-8. */

@@ -1,7 +1,7 @@
 /** Comma- or tab-separated values, with the names of the columns in the first line. */
 import { parse } from 'csv-parse';
 import { z } from 'zod';
-import { BrokenInputError } from '../../core/errors.ts';
+import { BrokenInputError, UserError } from '../../core/errors.ts';
 import type { DatasetFormat } from '../dataset.ts';
 import { brokenUtf8, byteLines } from './byte-lines.ts';
 import { openColumns } from './open-text.ts';
@@ -62,6 +62,7 @@ async function* readCsv(path: string, config: CsvConfig, choose: ChooseColumns):
     const { row, cells } = item;
     if (!header) {
       header = item;
+      refuseOtherDelimiter(path, config, cells);
       const twice = cells.find((name, index) => cells.indexOf(name) < index);
       const chosen = choose(cells);
       if (twice !== undefined && chosen.includes(twice)) {
@@ -75,11 +76,25 @@ async function* readCsv(path: string, config: CsvConfig, choose: ChooseColumns):
   }
 }
 
+const delimiterOf = (path: string, { delimiter }: CsvConfig) =>
+  delimiter ?? (/\.tsv(\.gz)?$/i.test(path) ? 'tab' : 'comma');
+
+/** @throws UserError when a header of one name has what separates columns otherwise. */
+function refuseOtherDelimiter(path: string, config: CsvConfig, [name = '', ...more]: readonly string[]): void {
+  const others = Object.entries(delimiters).filter(([, character]) => more.length === 0 && name.includes(character));
+  const [other] = others.find(([each]) => each !== delimiterOf(path, config)) ?? [];
+  if (other === undefined) return;
+  throw new UserError(`has one column, ${JSON.stringify(name)}`, {
+    where: path,
+    remedy: `Set \`dataset.delimiter\` to ${other} if that separates its columns.`,
+  });
+}
+
 async function* recordsOf(
   path: string,
   config: CsvConfig,
 ): AsyncGenerator<CsvRecord | { row: number; problem: string }> {
-  const delimiter = delimiters[config.delimiter ?? (/\.tsv(\.gz)?$/i.test(path) ? 'tab' : 'comma')];
+  const delimiter = delimiters[delimiterOf(path, config)];
   const quoted = config.quotes ?? delimiter !== '\t';
   const ready: CsvRecord[] = [];
   let lastLine = 0;

@@ -99,7 +99,7 @@ async function gather(
   source: TextSource,
   { path, setting }: NamedFile,
   choose: (where: string, present: readonly string[]) => ColumnNames = () => ({ text: 'text' }),
-  before?: KnownLabels,
+  expected?: KnownLabels,
 ): Promise<Gathered> {
   await checkIsFilledFile(path, source.wanted, setting);
   const problems = new RowProblems(path, source.unit);
@@ -108,7 +108,7 @@ async function gather(
   const rows: number[] = [];
   let present: readonly string[] = [];
   let chosen: ColumnNames = { text: 'text' };
-  let known = before;
+  let known = expected;
   let labels = new LabelReader(known);
 
   const reading = source.read(path, (all, classNames) => {
@@ -121,7 +121,8 @@ async function gather(
   });
   let total = 0;
   for await (const item of reading) {
-    total++;
+    // A line that is not UTF-8 is a problem, and may be a record besides.
+    if (!problems.isOf(item.row)) total++;
     if ('problem' in item) {
       problems.add(item.row, item.problem, true);
       continue;
@@ -238,6 +239,11 @@ class RowProblems {
     if (this.#lines.length < shownProblems) {
       this.#lines.push(`  ${this.#unit} ${row}${column === undefined ? '' : `, "${column}"`}: ${what}`);
     }
+  }
+
+  /** Whether a row had one. */
+  isOf(row: number): boolean {
+    return this.#badRows.has(row);
   }
 
   /** @throws UserError when there was any. */

@@ -14,6 +14,20 @@ export const textFormats = [jsonl, csv, parquet, lines] as const;
 export const textDatasetSchema = z.discriminatedUnion('format', configSchemasOf(textFormats));
 export type TextDatasetConfig = z.infer<typeof textDatasetSchema>;
 
+const endings: Readonly<Record<string, TextDatasetConfig['format']>> = {
+  jsonl: 'jsonl',
+  ndjson: 'jsonl',
+  csv: 'csv',
+  tsv: 'csv',
+  parquet: 'parquet',
+  txt: 'lines',
+};
+
+/** The format that a file's name tells, gzipped or not; undefined: none. */
+export function textFormatOf(path: string): TextDatasetConfig['format'] | undefined {
+  return endings[/\.([a-z]+)(?:\.gz)?$/i.exec(path)?.[1]?.toLowerCase() ?? ''];
+}
+
 /**
  * Reads the data a configuration selects; `path` is its file's resolved path, and so is `validationPath` in the configuration.
  * @throws UserError when a file or what is in it can't serve.

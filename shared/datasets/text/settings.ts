@@ -31,7 +31,9 @@ export const columnSettings = {
       label: z
         .union([z.string().min(1), z.literal(false)])
         .optional()
-        .describe('The label; absent: `label`, where the file has it; false: labels are not looked at.'),
+        .describe(
+          'The label; absent: `label`, where labels are learnt and the file has it; false: labels are not looked at. Where they are not learnt, a column that is named keeps the proportions of samples and split.',
+        ),
     })
     .prefault({})
     .describe('Names of the columns.'),

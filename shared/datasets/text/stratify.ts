@@ -3,7 +3,7 @@ import { UserError } from '../../core/errors.ts';
 import { randomFor } from '../../core/random.ts';
 import { heldOut } from '../split.ts';
 import { sharedTexts } from './overlaps.ts';
-import { listRows, selectRows, type TextData, type TextRows } from './text-rows.ts';
+import { selectRows, type TextData, type TextRows } from './text-rows.ts';
 
 /**
  * How many to take of each class: in proportion to its size, by largest remainders (the earlier class first on ties), and
@@ -83,7 +83,7 @@ export function sampleRows(
     wanted,
   );
   const lost = data.labelNames?.filter((_, place) => counts[place] === 0 && classes[place]!.length > 0) ?? [];
-  const warnings = lost.length > 0 ? [`the ${wanted} rows chosen have none with the label ${lost.join(', ')}`] : [];
+  const warnings = lost.length > 0 ? [`the ${wanted} rows chosen have none with the label ${listNames(lost)}`] : [];
   return { data: selectRows(data, inOrder(choose(classes, counts, seed, 'text-samples'))), warnings };
 }
 
@@ -97,7 +97,7 @@ interface TextSplit {
 
 /**
  * Training and validation side: as the data has them, or divided at random by label, as a function of the seed alone. A class
- * with one row is trained on.
+ * with one row is trained on, unless more rows are to be held out than other classes have to spare.
  * @param options.validation a share below 1 or a number of rows; not used where the data has a validation side.
  * @throws UserError when no row would be left to train on.
  */
@@ -107,19 +107,11 @@ export function splitText(data: TextData, options: { validation: number; seed: n
   const finish = (training: TextRows, validation: TextRows): TextSplit => ({
     training,
     validation,
-    warnings: [...warnings, ...sharedTexts(training, validation)],
+    warnings: [...warnings, ...oneSided(training, validation), ...sharedTexts(training, validation)],
   });
   if (data.validation) return finish(examples, data.validation);
 
   const classes = classesOf(examples);
-  for (const members of classes) {
-    if (members.length !== 1 || classes.length === 1) continue;
-    const row = members[0]!;
-    const name = examples.labelNames![examples.labels![row]!];
-    warnings.push(
-      `the label ${name} has a single row (${listRows(examples.unit, [examples.rows[row]!])}), which is trained on: the metrics say nothing of it`,
-    );
-  }
   const held = heldOut(examples.texts.length, options.validation);
   const counts = proportions(
     classes.map(({ length }) => length),
@@ -137,11 +129,34 @@ export function splitText(data: TextData, options: { validation: number; seed: n
   );
 }
 
+const shownNames = 10;
+
+function listNames(names: readonly string[]): string {
+  const more = names.length - shownNames;
+  return more > 0 ? `${names.slice(0, shownNames).join(', ')} and ${more} more` : names.join(', ');
+}
+
+/** Of labels that only one side has rows of. */
+function oneSided(training: TextRows, validation: TextRows): string[] {
+  const [learnt, held] = [new Set(training.labels), new Set(validation.labels)];
+  const namesIn = (some: ReadonlySet<number>, others: ReadonlySet<number>) =>
+    training.labelNames?.filter((_, place) => some.has(place) && !others.has(place)) ?? [];
+  const [unmeasured, unlearnt] = [namesIn(learnt, held), namesIn(held, learnt)];
+  return [
+    ...(unmeasured.length > 0
+      ? [`no validation row has the label ${listNames(unmeasured)}: the metrics say nothing of it`]
+      : []),
+    ...(unlearnt.length > 0
+      ? [`no training row has the label ${listNames(unlearnt)}, which validation rows have: it can't be learnt`]
+      : []),
+  ];
+}
+
 /** Of labels that can't be learnt. */
 function classWarnings({ labels, labelNames }: TextRows): string[] {
   if (!labels || !labelNames) return [];
   const found = new Set(labels);
   if (found.size === 1) return [`every row has the label ${labelNames[labels[0]!]}: there is nothing to tell apart`];
   const absent = labelNames.filter((_, place) => !found.has(place));
-  return absent.length > 0 ? [`no row has the label ${absent.join(', ')}`] : [];
+  return absent.length > 0 ? [`no row has the label ${listNames(absent)}`] : [];
 }

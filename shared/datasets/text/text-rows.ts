@@ -31,8 +31,15 @@ export interface TextData {
   readonly warnings: readonly string[];
 }
 
-/** @throws UserError when a data set has no labels, with the columns that could hold them. */
+/** @throws UserError when a data set has no labels, with the columns that could hold them, or a single one. */
 export function requireLabels({ examples, columns }: TextData, path: string): void {
+  const { labelNames } = examples;
+  if (labelNames?.length === 1) {
+    throw new UserError(`every row has the label ${labelNames[0]}: there is nothing to tell apart`, {
+      where: path,
+      remedy: 'Add rows of other labels, or name all of them under `dataset.labels`.',
+    });
+  }
   if (examples.labels) return;
   const others = columns.filter((name) => name !== 'text').map((name) => JSON.stringify(name));
   throw new UserError('has no labels', {

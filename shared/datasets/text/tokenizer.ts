@@ -107,7 +107,10 @@ export class TextTokenizer {
     options: { readonly maxLength?: number } = {},
   ): EncodedTexts {
     const template = pairs ? this.#pair : this.#single;
-    const room = (options.maxLength ?? Number.POSITIVE_INFINITY) - template.added;
+    const { maxLength = Number.POSITIVE_INFINITY } = options;
+    const room = maxLength - template.added;
+    // Python `tokenizers` cut each text to the whole length before: two longer ones count as equally long.
+    const lengthOf = (tokens: readonly number[]) => Math.min(tokens.length, maxLength);
     if (room < (pairs ? 2 : 1)) {
       throw new UserError(`${options.maxLength} tokens leave no room for text beside ${template.added} special ones`, {
         where: this.#where,
@@ -121,7 +124,7 @@ export class TextTokenizer {
     for (const [index, text] of texts.entries()) {
       const whole = [this.#idsOf(text), ...(pairs ? [this.#idsOf(pairs[index]!)] : [])] as [number[], number[]?];
       const lengths = truncatedLengths(
-        whole.length === 1 ? [whole[0].length] : [whole[0].length, whole[1]!.length],
+        whole.length === 1 ? [lengthOf(whole[0])] : [lengthOf(whole[0]), lengthOf(whole[1]!)],
         room,
       );
       const cut = whole.map((tokens, place) => this.#cut(tokens!, lengths[place]!));
@@ -265,6 +268,9 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
+/** What a tokenizer is made of; only the first is needed. */
+export const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'] as const;
+
 /** Files of which transformers can make a tokenizer.json. */
 const otherForms = ['vocab.txt', 'vocab.json', 'spiece.model', 'sentencepiece.bpe.model', 'tokenizer.model'];
 
@@ -273,7 +279,8 @@ const otherForms = ['vocab.txt', 'vocab.json', 'spiece.model', 'sentencepiece.bp
  * @throws UserError when it is missing, damaged or of a kind that can't be used here.
  */
 export async function openTokenizer(folder: string): Promise<TextTokenizer> {
-  const path = join(folder, 'tokenizer.json');
+  const [main, ...others] = tokenizerFiles;
+  const path = join(folder, main);
   const tokenizer = await readJson(path);
   if (tokenizer === undefined) {
     const present = await readdir(folder).catch(() => [] as string[]);
@@ -285,8 +292,6 @@ export async function openTokenizer(folder: string): Promise<TextTokenizer> {
         : 'Put the tokenizer.json of the model into the folder.',
     });
   }
-  const [config, specialTokens] = await Promise.all(
-    ['tokenizer_config.json', 'special_tokens_map.json'].map((name) => readJson(join(folder, name))),
-  );
+  const [config, specialTokens] = await Promise.all(others.map((name) => readJson(join(folder, name))));
   return buildTokenizer({ tokenizer, config, specialTokens }, path);
 }

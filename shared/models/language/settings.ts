@@ -9,6 +9,12 @@ export const languageModelSchema = z.strictObject({
       'A language model in a folder as Hugging Face transformers saves it: config.json, model.safetensors or its shards, tokenizer.json.',
     ),
   folder: z.string().min(1).describe('The folder; a relative path counts from the run file.'),
+  fresh: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether all weights are drawn from the seed instead of the folder's, to pre-train from scratch; it needs only config.json and tokenizer.json then.",
+    ),
   task: z
     .enum(languageTasks)
     .default('classification')

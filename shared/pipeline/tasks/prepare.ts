@@ -31,6 +31,7 @@ import {
   runRecordSchema,
 } from '../records.ts';
 import { openRunSolver, spectraSettings } from '../run-solver.ts';
+import { refuseOtherModel } from '../same-model.ts';
 
 /**
  * Checks settings, data and weights, and begins a run or goes on with it from its last intact epoch. Needs no engine: what
@@ -51,6 +52,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     });
   }
   const plan = await ctx.planWorkload(config);
+  if (before) await refuseOtherModel(ctx, run, before, plan, config);
   for (const message of plan.warnings ?? []) ctx.emit({ type: 'warning', message });
   const { manifest, damage } = await recover(ctx.store, run);
   const place = await firstPlace(ctx, config, plan);

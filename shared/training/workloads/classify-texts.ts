@@ -9,6 +9,7 @@ import { evaluateClasses, largestOf } from '../metrics/classification.ts';
 import type { Evaluation } from '../workload.ts';
 import { logitsOf } from './evaluate-texts.ts';
 import { lengthMultiple } from './texts.ts';
+import { unreadWarning } from './unread-texts.ts';
 
 /** What a classifier says of one text. */
 export interface LabelledText {
@@ -28,7 +29,7 @@ const lengthCount = 4;
 /**
  * Labels texts.
  * @param options.rows their labels, where they have some, are places in `labels`
- * @returns the texts in their order, and an evaluation where they have labels
+ * @returns the texts in their order, what the user should know of them, and an evaluation where they have labels
  * @throws RunError when the model gives what is not a number.
  */
 export async function classifyTexts(options: {
@@ -41,7 +42,7 @@ export async function classifyTexts(options: {
   readonly batchSize: number;
   readonly maxTokens: number;
   readonly onProgress?: (done: number) => void;
-}): Promise<{ texts: LabelledText[]; truncated: number; evaluation?: Evaluation }> {
+}): Promise<{ texts: LabelledText[]; warnings: string[]; evaluation?: Evaluation }> {
   const { engine, model, tokenizer, parameters, labels, rows, batchSize, maxTokens } = options;
   const encoded = tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens });
   const tokens = encoded.ids.map(({ length }) => length);
@@ -49,6 +50,11 @@ export async function classifyTexts(options: {
   const batches = bucketBatches(tokens, lengths, batchSize);
   const request = { engine, model, tokenizer, texts: encoded, parameters, batches, seed: 0 };
   const logits = await logitsOf(request, labels.length, options.onProgress);
+  const { truncated } = encoded;
+  const warnings = [
+    ...(truncated > 0 ? [`${truncated} of ${encoded.ids.length} texts are cut to ${maxTokens} tokens`] : []),
+    ...unreadWarning(rows, encoded, tokenizer).map((warning) => `${warning}; their labels say nothing of them`),
+  ];
   const found = largestOf(logits, labels.length);
   if (!found) {
     throw new RunError('the model gives results that are not numbers', {
@@ -64,9 +70,9 @@ export async function classifyTexts(options: {
       ...(rows.labels ? { expected: labels[rows.labels[index]!]! } : {}),
     };
   });
-  if (!rows.labels) return { texts, truncated: encoded.truncated };
+  if (!rows.labels) return { texts, warnings };
   const { metrics, table } = evaluateClasses(logits, rows.labels, labels);
-  return { texts, truncated: encoded.truncated, evaluation: { metrics, classes: table } };
+  return { texts, warnings, evaluation: { metrics, classes: table } };
 }
 
 /** In float64. */

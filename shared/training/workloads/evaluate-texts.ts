@@ -45,8 +45,9 @@ async function* resultsOf(
   const { engine, model, parameters, batches, seed } = request;
   const loop = await engine.loop(evaluationStep(model), { fixed: parameters, carried: new Map() });
   try {
-    for (const [step, batch] of batches.entries()) {
-      const { inputs, count } = textInputs(request, batch, { seed, epoch: 0, step });
+    for (const batch of batches) {
+      // The same words are hidden however texts are put in batches.
+      const { inputs, count } = textInputs(request, batch, { seed, epoch: 0, step: 0 });
       yield { batch, count, results: await loop.run(inputs) };
       await setImmediate();
     }

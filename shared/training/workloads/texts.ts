@@ -19,6 +19,7 @@ import { type Classes, freshClasses, keptClasses } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
+import { guessable, unreadWarning } from './unread-texts.ts';
 
 /** Lengths of batches are multiples of this. */
 export const lengthMultiple = 8;
@@ -59,14 +60,26 @@ export function planTexts(options: TextOptions): StartablePlan {
   const { settings, config, tokenizer, data, training } = options;
   const { seed, batchSize, accumulate, sam, labelSmoothing, epochs } = training;
   const { task } = settings;
-  const sides = splitText(data, { validation: training.validation, seed });
   if (task === 'classification') requireLabels(data, options.path);
+  const sides = splitText(data, { validation: training.validation, seed });
   const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
   const { model } = modelOf(config, task, labels, settings.folder);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
-  const read = (rows: TextRows) => tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
-  const [learnt, held] = [read(sides.training), read(sides.validation)];
+  const unread: string[] = [];
+  const read = (kind: 'training' | 'validation'): TokenizedTexts => {
+    const rows = sides[kind];
+    const texts = tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
+    if (task === 'causal-lm') return texts;
+    const warning = unreadWarning(rows, texts, tokenizer, `${kind} `);
+    if (task === 'classification') {
+      unread.push(...warning);
+      return texts;
+    }
+    unread.push(...warning.map((found) => `${found}; nothing of them can be guessed, so they are left out`));
+    return guessable(texts, tokenizer, { kind, path: options.path });
+  };
+  const [learnt, held] = [read('training'), read('validation')];
   const cut = learnt.truncated + held.truncated;
   const lengths = bucketsFor(
     [...learnt.ids, ...held.ids].map(({ length }) => length),
@@ -96,6 +109,10 @@ export function planTexts(options: TextOptions): StartablePlan {
     warnings: [
       ...sides.warnings,
       ...(classes?.warnings ?? []),
+      ...(task === 'causal-lm' && data.examples.pairs
+        ? ['the second texts of pairs are not learnt: causal-lm takes one text of each row']
+        : []),
+      ...unread,
       ...(cut > 0
         ? [`${cut} of ${learnt.ids.length + held.ids.length} texts are cut to ${settings.maxTokens} tokens`]
         : []),

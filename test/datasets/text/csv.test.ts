@@ -26,6 +26,18 @@ describe('a CSV file', () => {
     expect((await open('text;label\na;1\n', { delimiter: 'semicolon' })).examples.texts).toEqual(['a']);
   });
 
+  it('of one column is refused where its name has what separates others', async () => {
+    expect(await refusal('text;label\na;1\n')).toContain(
+      'has one column, "text;label"\n  Set `dataset.delimiter` to semicolon if that separates its columns.',
+    );
+    expect(await refusal('text\tlabel\na\t1\n')).toContain('Set `dataset.delimiter` to tab');
+    expect((await open('text\nall of it; one\n')).examples.texts).toEqual(['all of it; one']);
+  });
+
+  it('has line ends of now', async () => {
+    expect(await refusal('text,label\ra,1\rb,0\r')).toContain('has lines that end with a carriage return alone');
+  });
+
   it('has quotes as text where tabs separate values, unless they are set to enclose them', async () => {
     const content = 'text\tlabel\n"open\t0\n"both"\t1\n';
     expect((await open(content, {}, 'data.tsv')).examples.texts).toEqual(['"open', '"both"']);
@@ -68,7 +80,9 @@ describe('of a CSV file are refused', () => {
 
   it('bytes that are not UTF-8, with line and place', async () => {
     const message = await refusal(Buffer.from('text,label\nabc,1\ncaf\u00E9,0\n', 'latin1'));
-    expect(message).toContain('line 3: is not UTF-8: byte 0xE9 at offset 20 of the file');
+    expect(message).toContain(
+      "data.csv: 1 of 2 rows can't be used:\n  line 3: is not UTF-8: byte 0xE9 at offset 20 of the file",
+    );
   });
 
   it('two columns of one name, when it is used', async () => {

@@ -54,6 +54,16 @@ describe('a file of JSON lines', () => {
     expect(() => requireLabels({ ...other, examples: { ...examples, labels: Int32Array.of(0) } }, '')).not.toThrow();
   });
 
+  it('has nothing for a model to tell apart where all rows have one label, unless others are named', async () => {
+    const content = rows({ text: 'one', label: 'a' }, { text: 'two', label: 'a' });
+    const data = await openText(content);
+    expect(() => requireLabels(data, 'data.jsonl')).toThrow(
+      'data.jsonl: every row has the label a: there is nothing to tell apart\n  Add rows of other labels',
+    );
+    const named = await openText(content, { labels: ['a', 'b'] });
+    expect(() => requireLabels(named, 'data.jsonl')).not.toThrow();
+  });
+
   it('may have labels that are not looked at, in all rows or some', async () => {
     const content = rows({ text: 'one', label: 0.5 }, { text: 'two' }, { text: 'three', label: null });
     const { examples } = await openText(content, { columns: { label: false } });

@@ -97,8 +97,20 @@ describe('a split', () => {
   it('keeps the only row of a class for training, and says so', () => {
     const { training, warnings } = splitText(dataOf(rowsOf([0, 0, 0, 1])), { validation: 2, seed: 1 });
     expect(countsOf(training)).toEqual([1, 1]);
-    expect(warnings).toEqual([
-      'the label class 1 has a single row (line 4), which is trained on: the metrics say nothing of it',
+    expect(warnings).toEqual(['no validation row has the label class 1: the metrics say nothing of it']);
+  });
+
+  it('tells of labels that one side alone has, whichever it is, in one message each', () => {
+    const single = splitText(dataOf(rowsOf(Array.from({ length: 40 }, (_, label) => label))), {
+      validation: 10,
+      seed: 1,
+    });
+    const names = (rows: TextRows) => [...rows.labels!].map((label) => `class ${label}`);
+    const listed = (all: string[]) =>
+      `${all.slice(0, 10).join(', ')}${all.length > 10 ? ` and ${all.length - 10} more` : ''}`;
+    expect(single.warnings).toEqual([
+      `no validation row has the label ${listed(names(single.training))}: the metrics say nothing of it`,
+      `no training row has the label ${listed(names(single.validation))}, which validation rows have: it can't be learnt`,
     ]);
   });
 

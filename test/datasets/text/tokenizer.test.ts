@@ -91,6 +91,18 @@ describe('a tokenizer', () => {
     expect(truncated).toBe(1);
   });
 
+  it.each([
+    // Of Python `tokenizers` 0.23.2, by `enable_truncation(12)`.
+    [11, 10, 5, 4],
+    [10, 11, 4, 5],
+    [13, 12, 4, 5],
+    [60, 12, 4, 5],
+  ])('leaves of pairs of %i and %i tokens that are cut to 12 what Python does: %i and %i', async (a, b, text, pair) => {
+    const { typeIds } = (await open('word-piece')).encode(['a '.repeat(a)], ['a '.repeat(b)], { maxLength: 12 });
+    expect([...typeIds![0]!].filter((type) => type === 1)).toHaveLength(pair + 1);
+    expect(typeIds![0]).toHaveLength(text + pair + 3);
+  });
+
   it('refuses a length without room for text', async () => {
     const bert = await open('word-piece');
     expect(() => bert.encode(['a'], undefined, { maxLength: 2 })).toThrow(
