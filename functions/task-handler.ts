@@ -22,7 +22,7 @@ import { hungRequestMs, lambda, logger, notify, s3 } from './lambda.ts';
 /** Lambda bills the start of a function's process with its first call; it gives it ten seconds at most. */
 let startSeconds = Math.min(10, process.uptime());
 
-const scratch = join(process.env.TMPDIR ?? tmpdir(), 'inputs');
+const scratchOf = (name: TaskName) => join(process.env.TMPDIR ?? tmpdir(), `inputs-${name}`);
 
 /** What a function keeps from one invocation to the next. */
 interface Kept {
@@ -44,7 +44,7 @@ export function taskHandler<Name extends TaskName>(
   const messages: Notification[] = [];
   let kept: Kept | undefined;
   const keep = (): Kept => {
-    kept ??= keepOpen(open, (event) => {
+    kept ??= keepOpen(name, open, (event) => {
       emitEvent(logger, event);
       const message = notificationOf(event, required(process.env, 'TEMPBALANCE_BUCKET'));
       if (message) messages.push(message);
@@ -83,10 +83,12 @@ function useOf({ awsRequestId: id, getRemainingTimeInMillis }: Context): Functio
 const memoryGb = () => Number(required(process.env, 'AWS_LAMBDA_FUNCTION_MEMORY_SIZE')) / 1024;
 
 function keepOpen(
+  name: TaskName,
   open: ((options: ResourceOptions) => Resources) | undefined,
   emit: (event: ProgressEvent) => void,
 ): Kept {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
+  const scratch = scratchOf(name);
   rmSync(scratch, { recursive: true, force: true });
   const inputs = s3Inputs(s3, scratch, { tryTimeoutMs: hungRequestMs });
   const { localPath } = inputs;

@@ -38,7 +38,11 @@ export const access = {
   },
   'collect-epoch': { read: [prices, run], write: [meter] },
   'plan-analysis': { read: [prices, run], write: [meter] },
-  'analyse-shard': { read: [prices, 'runs/*/run.json', 'runs/*/head.json', epochs], write: [epochs, meter] },
+  // What an adapter is added to is read from its base.
+  'analyse-shard': {
+    read: ['weights/*', prices, 'runs/*/run.json', 'runs/*/head.json', epochs],
+    write: [epochs, meter],
+  },
   'set-rates': { read: [prices, run], write: [epochs, meter] },
   checkpoint: { read: [prices, run], write: [...heads, epochs, meter], delete: [epochs, results] },
   finalise: {

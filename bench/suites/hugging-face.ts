@@ -8,8 +8,9 @@ import { noDropout } from '../../shared/models/dropout.ts';
 import { adapterFiles } from '../../shared/models/hugging-face/adapter.ts';
 import { labelsOf, modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles, readHuggingFace } from '../../shared/models/hugging-face/folder.ts';
+import { buildLanguageModel, openModelFolder } from '../../shared/models/hugging-face/model-folder.ts';
 import type { LanguageModel, LanguageTask } from '../../shared/models/language/model.ts';
-import { freshAdapter, newAdapterConfig, withLora } from '../../shared/models/lora.ts';
+import type { LoraConfig } from '../../shared/models/language/settings.ts';
 import type { HostTensor, HostTensors, MixedTensors } from '../../shared/tensors/tensor.ts';
 import { type Peer, startReference } from '../peer.ts';
 import type { Result, Suite } from '../suite.ts';
@@ -149,30 +150,29 @@ async function compare(
   return { case: `${type} ${task}`, loadedAs: answer.className, logits: ours.length, largestDifference: difference };
 }
 
-const adapterSettings = { rank: 4, alpha: 6, dropout: 0.1, targets: 'all-linear' } as const;
-
-/** An adapter with every weight drawn on a model that was written before, and a head that is trained as a whole. */
+/** An adapter with every weight drawn on a model that was written before, and a classifier's head that is trained with it. */
 async function compareAdapter(
   engine: Engine,
   peer: Peer<Question, Answer>,
   base: string,
-  [type, task, head]: (typeof adapterCases)[number],
+  [type, task, settings]: (typeof adapterCases)[number],
 ): Promise<Result> {
   const folder = join(base, `${type}-${task}`);
   const random = randomFor(1, 'adapter', type);
-  const { model, parameters } = await readHuggingFace(folder, { task, random });
-  const settings = { ...adapterSettings, rankStabilised: type === 'llama', alsoTrained: head };
-  const lora = withLora(model, newAdapterConfig(model, folder, settings));
+  const opened = await openModelFolder(folder);
+  const lora: LoraConfig = { rank: 4, alpha: 6, dropout: 0.1, alsoTrained: [], spectra: 'merged', ...settings };
+  const { adapter: model, read } = buildLanguageModel(opened, { task, labels: labelsOf(opened.config), lora });
+  const begun = await read(random);
   const trained: HostTensors = new Map(
-    [...freshAdapter(lora, parameters, random)].map(([name, { shape, data }]) => [
-      name,
-      { shape, data: data.map((value) => value + 0.1 * random.normal()) },
-    ]),
+    model!.parameters.map(({ name }) => {
+      const { shape, data } = begun.get(name)!;
+      return [name, { shape, data: data.map((value) => value + 0.1 * random.normal()) }];
+    }),
   );
   const adapter = `${folder}-adapter`;
-  await write(adapter, adapterFiles(lora, trained));
+  await write(adapter, adapterFiles(model!, trained));
   const asked = texts();
-  const ours = await logitsOf(engine, lora, new Map([...parameters, ...trained]), asked);
+  const ours = await logitsOf(engine, model!, new Map([...begun, ...trained]), asked);
   const answer = await peer.ask({ folder, adapter, task, ...asked });
   const difference = furthest(ours, answer, task);
   if (!(difference < 1e-4)) throw new Error(`${type} with an adapter: logits are ${difference} apart`);
@@ -184,11 +184,16 @@ async function compareAdapter(
   };
 }
 
-const adapterCases = [
-  ['bert', 'classification', ['classifier']],
-  ['gpt2', 'causal-lm', []],
-  ['llama', 'causal-lm', []],
-] as const;
+const adapterCases: readonly (readonly [type: string, task: LanguageTask, settings: Partial<LoraConfig>])[] = [
+  ['bert', 'classification', {}],
+  ['bert', 'masked-lm', { targets: 'all-linear' }],
+  ['roberta', 'classification', { targets: 'all-linear', alsoTrained: ['LayerNorm'] }],
+  ['electra', 'classification', {}],
+  ['distilbert', 'classification', {}],
+  ['gpt2', 'causal-lm', { targets: 'all-linear' }],
+  ['llama', 'causal-lm', { targets: 'all-linear', rankStabilised: true }],
+  ['qwen2', 'causal-lm', {}],
+];
 
 /** Whether folders that are written load in `transformers`, and adapters in `peft`, with the same logits. */
 export const huggingFace: Suite = {

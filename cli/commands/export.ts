@@ -1,23 +1,51 @@
 import { Option } from 'commander';
+import { UserError } from '../../shared/core/errors.ts';
 import { type CliCommand, numberOption, print } from '../command.ts';
 
-export const exportCommand: CliCommand<{ epoch?: number; force?: boolean }> = {
+export const exportCommand: CliCommand<{ epoch?: number; merge?: boolean; base?: string; force?: boolean }> = {
   usage: 'export <run> <folder>',
   description: "write the model of a run's best epoch, or of another, as a folder with its model card",
   examples: [
     'tempbalance export reviews-20261123-101500 reviews-model',
     'tempbalance export runs/reviews-20261123-101500 epoch-3 --epoch 3',
+    'tempbalance export reviews-20261123-101500 reviews-model --merge',
+    'tempbalance export my-adapter whole-model --merge --base roberta-base',
   ],
   options: [
     numberOption('--epoch <n>', 'the epoch (default: the best so far)', { integer: true, least: 0 }),
+    new Option('--merge', 'put a LoRA adapter, of a run or in a folder, into the weights of its base'),
+    new Option('--base <folder>', 'of an adapter in a folder: the model it belongs to (default: the one it names)'),
     new Option('--force', 'write into a folder that holds something else than an export'),
   ],
-  async run([given, folder], { epoch, force = false }) {
-    const { findRun } = await import('../../shared/local/run-folder.ts');
+  async run([given, folder], { epoch, merge = false, base, force = false }) {
+    const { findRun, runAt } = await import('../../shared/local/run-folder.ts');
+    const { isAdapter } = await import('../../shared/models/hugging-face/adapter-config.ts');
+    if (!(await runAt(given!)) && (await isAdapter(given!))) {
+      const { mergeAdapterFolder } = await import('../../shared/local/merge-adapter.ts');
+      refuseForAdapter(given!, { epoch, merge });
+      await mergeAdapterFolder(given!, folder!, { base, force });
+      print(`model   ${folder}`);
+      return 0;
+    }
+    const run = await findRun(given!);
+    if (base !== undefined) {
+      throw new UserError('is a run, whose base is on record', { where: given!, remedy: 'Leave --base out.' });
+    }
     const { exportRun } = await import('../../shared/local/export-run.ts');
     const warn = (message: string) => process.stderr.write(`note: ${message}\n`);
-    const exported = await exportRun(given!, await findRun(given!), folder!, { epoch, force, warn });
+    const exported = await exportRun(given!, run, folder!, { epoch, merge, force, warn });
     print(`epoch ${exported.epoch}${exported.isBest ? ', the best' : ''}\nmodel   ${folder}`);
     return 0;
   },
 };
+
+function refuseForAdapter(where: string, { epoch, merge }: { epoch: number | undefined; merge: boolean }): void {
+  if (epoch !== undefined)
+    throw new UserError('is not a run, so it has no epochs', { where, remedy: 'Leave --epoch out.' });
+  if (!merge) {
+    throw new UserError('is the folder of an adapter already', {
+      where,
+      remedy: 'Add --merge to have a whole model written.',
+    });
+  }
+}

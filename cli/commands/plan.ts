@@ -37,7 +37,7 @@ export const planCommand: CliCommand<PlanOptions> = {
     const { explainAssumptions } = await import('../../shared/decisions/assumptions.ts');
     const { usualMachines } = await import('../../shared/decisions/assumptions.ts');
     const { chooseTarget } = await import('../../shared/decisions/compute.ts');
-    const { jobGb } = await import('../../shared/decisions/memory.ts');
+    const { jobGb, wholeSize } = await import('../../shared/decisions/memory.ts');
     const { cloudPlace, estimateRun, thisMachine } = await import('../../shared/decisions/estimate.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
     const table = await readPrices(prices);
@@ -51,7 +51,8 @@ export const planCommand: CliCommand<PlanOptions> = {
       ...targets.map((each) => cloudPlace(each, regionPrices)),
     ];
     const gpuUsdPerSecond = places.find(({ name }) => name.startsWith('gpu'))?.countedUsdPerSecond;
-    const chosen = chooseTarget(config.compute.target, run.size);
+    const size = { trained: run.size.parameters, frozen: run.size.frozen };
+    const chosen = chooseTarget(config.compute.target, { ...run.size, parameters: wholeSize(size) });
     const plan = {
       runFile: file,
       region,
@@ -61,7 +62,7 @@ export const planCommand: CliCommand<PlanOptions> = {
       ...run.size,
       target: chosen,
       memory: {
-        leastGb: jobGb(run.size.parameters, config.training, chosen),
+        leastGb: jobGb(size, config.training, chosen),
         usualGb: usualMachines[chosen].memoryGb ?? null,
       },
       estimates: places.map((place) => estimateRun(run, place)),
@@ -77,22 +78,22 @@ async function readPrices(path: string | undefined): Promise<PriceTable> {
   return path === undefined ? packagedPrices() : readPriceTable(path);
 }
 
-async function plannedRun(
-  config: RunConfig,
-  { parameters, layers, stepFlops, data }: StartablePlan,
-): Promise<PlannedRun> {
-  const { elementCount } = await import('../../shared/tensors/tensor.ts');
+async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<PlannedRun> {
+  const { totalCount } = await import('../../shared/tensors/tensor.ts');
+  const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
   const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
   const { spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
-  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
+  const { stepFlops, data } = workload;
+  const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
   const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
   return {
     size: {
-      parameters: parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      parameters: totalCount(parameters),
+      frozen: totalCount(frozen),
       trainingSamples,
       validationSamples,
       stepFlops,
-      analysisFlops: analysisFlops(layers, spectraSettings(config), (name) => shapes.get(name)),
+      analysisFlops: analysisFlops(layers, spectraSettings(config), shapeOf),
     },
     training: config.training,
     compute: config.compute,
@@ -113,7 +114,9 @@ interface Plan {
   readonly region: string;
   readonly steps: number;
   readonly epochs: number;
+  /** That are trained, and those of an adapter's base. */
   readonly parameters: number;
+  readonly frozen: number;
   readonly stepFlops: number;
   readonly target: string;
   /** Of a job there, in GiB: what training needs at least, and what a deployment with the usual settings gives it. */
@@ -146,11 +149,12 @@ async function formatPlan(plan: Plan): Promise<string> {
     row('storage a month', ({ storageUsdAMonth }) => formatUsd(storageUsdAMonth)),
     row('stops', stops),
   ]);
-  const { runFile, epochs, steps, parameters, stepFlops, target } = plan;
+  const { runFile, epochs, steps, parameters, frozen, stepFlops, target } = plan;
+  const trained = frozen > 0 ? `${parameters} of ${parameters + frozen}` : String(parameters);
   const { leastGb, usualGb } = plan.memory;
   const isTooLarge = usualGb !== null && leastGb > usualGb;
   return [
-    `${runFile}: ${epochs} epochs of ${steps} steps, ${parameters} parameters, ${formatNumber(stepFlops / 1e9, 3)} GFLOP a step`,
+    `${runFile}: ${epochs} epochs of ${steps} steps, ${trained} parameters, ${formatNumber(stepFlops / 1e9, 3)} GFLOP a step`,
     '',
     table,
     '',

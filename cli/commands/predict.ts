@@ -18,6 +18,7 @@ interface PredictOptions {
   csv?: boolean;
   json?: boolean;
   epoch?: number;
+  base?: string;
   format?: Format;
   delimiter?: (typeof delimiterNames)[number];
   column: Record<string, string>;
@@ -44,7 +45,7 @@ const columnOption = () =>
 
 export const predictCommand: CliCommand<PredictOptions> = {
   usage: 'predict <model> <file>',
-  description: 'label the texts of a file with a classifier: a run, or a folder of Hugging Face',
+  description: 'label the texts of a file with a classifier: a run, a folder of Hugging Face, or a LoRA adapter',
   examples: [
     'tempbalance predict runs/reviews-20261123-101500 new.jsonl',
     'tempbalance predict reviews-20261123-101500 new.csv --column text=review --csv --out labelled.csv',
@@ -56,6 +57,7 @@ export const predictCommand: CliCommand<PredictOptions> = {
     new Option('--csv', 'a row for each text as CSV instead of JSON lines'),
     jsonOption('one JSON object instead, with the metrics where the file has labels').conflicts('csv'),
     numberOption('--epoch <n>', 'of a run: the epoch (default: the best so far)', { integer: true, least: 0 }),
+    new Option('--base <folder>', 'of an adapter in a folder: the model it belongs to (default: the one it names)'),
     new Option('--format <name>', 'of the file (default: by its name; of - lines)').choices(formats),
     new Option('--delimiter <name>', 'of CSV (default: tab where the name ends in .tsv, else comma)').choices(
       delimiterNames,
@@ -75,7 +77,7 @@ export const predictCommand: CliCommand<PredictOptions> = {
     const { classifyTexts } = await import('../../shared/training/workloads/classify-texts.ts');
     const { checkFit } = await import('../../shared/training/workloads/texts.ts');
     const note = (message: string) => process.stderr.write(`note: ${message}\n`);
-    const classifier = await openClassifier(path!, options.epoch);
+    const classifier = await openClassifier(path!, options);
     const { model, tokenizer, labels } = classifier;
     const maxTokens = options.maxTokens ?? classifier.maxTokens;
     if (options.out !== undefined) await checkWritable(options.out);

@@ -19,13 +19,22 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     }
     const { weightsOf } = await import('../../shared/models/registry.ts');
     const { elementCount } = await import('../../shared/tensors/tensor.ts');
-    const count = workload.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    const { describeAdapter, trainedShare } = await import('../../shared/reports/adapter.ts');
+    const count = (specs: typeof workload.parameters) => specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    const trained = count(workload.parameters);
+    const all = trained + count(workload.frozen ?? []);
     print(`${file} is valid`);
     const { model } = config;
     const isFresh = model.family === 'huggingface' && model.fresh;
     const weights = isFresh ? 'fresh' : (weightsOf(model) ?? 'fresh');
     const rows = [
-      ['model', `${model.family}, ${count} parameters, weights ${weights}`],
+      ['model', `${model.family}, ${all} parameters, weights ${weights}`],
+      ...(workload.adapter
+        ? [
+            ['adapter', describeAdapter(workload.adapter.config)],
+            ['trained', trainedShare({ trained, all })],
+          ]
+        : []),
       ...Object.entries(workload.data).map(([name, value]) => [name, JSON.stringify(value)]),
       ['engine', workload.engine],
     ];

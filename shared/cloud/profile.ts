@@ -4,7 +4,7 @@ import { asSection, type Override, parseRunFile } from '../config/parse-run-file
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
-import { weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
+import { type ModelConfig, weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
 
 export const profileKey = (profile: string): string => `profiles/${profile}.yaml`;
 export const datasetFolder = (profile: string): string => `datasets/${profile}/`;
@@ -26,6 +26,7 @@ export function profileSettings(text: string, bucket: string, profile: string, d
     { path: ['dataset', 'path'], value: dataset, text: `dataset.path=${dataset}` },
   ]);
   const { model } = config;
+  refuseAdapterOfOthers(model, label);
   const validation = validationPathOf(config.dataset);
   const weights = weightsOf(model);
   const address = weights === undefined ? undefined : weightsAddress(weights, bucket, label);
@@ -38,6 +39,15 @@ export function profileSettings(text: string, bucket: string, profile: string, d
         : withWeights(model, weightsSetting(model) === 'folder' ? inFolder(address) : address),
     output: { ...config.output, folder: 'runs' },
   };
+}
+
+/** @throws UserError when the model is an adapter with a base of its own: one folder goes to the bucket. */
+export function refuseAdapterOfOthers(model: ModelConfig, where: string, isAdapter = false): void {
+  if (model.family !== 'huggingface' || (model.base === undefined && !isAdapter)) return;
+  throw new UserError('model.folder: a deployed run begins with a whole model, not with an adapter', {
+    where,
+    remedy: 'Merge it first: tempbalance export <adapter> <folder> --merge. A new adapter of the result is model.lora.',
+  });
 }
 
 /** With the slash by which an address is that of a folder. */

@@ -6,6 +6,7 @@ import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
 import { validationPathOf } from '../datasets/registry.ts';
+import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { weightsOf, weightsSetting } from '../models/registry.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
 import { headObject } from './head-object.ts';
@@ -16,6 +17,7 @@ import {
   isProfileName,
   profileOfDataset,
   profileText,
+  refuseAdapterOfOthers,
   validationAddress,
   weightsAddress,
 } from './profile.ts';
@@ -55,6 +57,7 @@ export async function submit(
   const { path } = config.dataset;
   const validation = validationPathOf(config.dataset);
   if (isInS3(weights)) weightsAddress(weights!, cloud.bucket, file);
+  else if (weights !== undefined) refuseAdapterOfOthers(config.model, file, await isAdapter(weights));
   if (isInS3(validation)) validationAddress(validation!, cloud.bucket, file);
   const checked = isInS3(weights) ? withoutWeights(config) : config;
   if (!isInS3(path) && !isInS3(validation) && checked) await checkInputs(checked);

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { messageOf, UserError } from '../core/errors.ts';
 import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
-import { weightsOf, withWeights } from '../models/registry.ts';
+import { withModelPaths } from '../models/registry.ts';
 import { explainIssues, formatPath, type Problem } from './problems.ts';
 import { type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
@@ -145,12 +145,11 @@ export function asSection(key: string, value: unknown): Record<string, unknown> 
 
 /** Makes the paths in it absolute: relative ones count from the run file's folder. Addresses in S3 are kept. */
 function resolvePaths(config: RunConfig, folder: string): RunConfig {
-  const weights = weightsOf(config.model);
   const validation = validationPathOf(config.dataset);
   const absolute = (path: string) => (path.startsWith('s3://') ? path : resolve(folder, path));
   return {
     ...config,
-    model: weights === undefined ? config.model : withWeights(config.model, absolute(weights)),
+    model: withModelPaths(config.model, absolute),
     dataset: withDataPaths(config.dataset, absolute(config.dataset.path), validation && absolute(validation)),
     output: { ...config.output, folder: resolve(folder, config.output.folder) },
   };

@@ -3,14 +3,23 @@ import { z } from 'zod';
 import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
-import { modelSchema, takenBy } from '../models/registry.ts';
-import { balanceConfigSchema, targetsOf } from '../schedules/config.ts';
+import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
+import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
+import { smallestTail } from '../spectra/describe.ts';
 import { trainingSchema } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import type { JsonSchema } from './schema-walk.ts';
 
+/** The usual least number of eigenvalues does not go with products of low rank, which have as many as their rank. */
+const minEigenvalues = balanceConfigSchema.shape.minEigenvalues
+  .unwrap()
+  .optional()
+  .describe(
+    'Layers with fewer eigenvalues than this keep the base rate; absent: 12, or, with model.lora.spectra update, 0: a layer has as many as the rank, and a tail of fewer than 3 is not fitted.',
+  );
+
 const balanceSchema = z
-  .union([z.literal('off'), balanceConfigSchema])
+  .union([z.literal('off'), balanceConfigSchema.extend({ minEigenvalues })])
   .describe('How the rates of layers follow from their spectra, or `off` to train all at the base rate.');
 
 const outputSchema = z
@@ -44,6 +53,10 @@ export const runFileSchema = z
     compute: computeSchema.prefault({}),
     output: outputSchema.prefault({}),
   })
+  .superRefine(({ model, balance }, context) => {
+    const message = tooFewOfUpdates(model, balance);
+    if (message !== undefined) context.addIssue({ code: 'custom', path: ['model', 'lora', 'rank'], message });
+  })
   .superRefine(({ model, dataset, training, balance, convergence }, context) => {
     const wanted = takenBy(model);
     if (kindOf(dataset) !== wanted) {
@@ -59,6 +72,13 @@ export const runFileSchema = z
         code: 'custom',
         path: ['model', 'head'],
         message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
+      });
+    }
+    if (model.family === 'huggingface' && model.fresh && model.lora) {
+      context.addIssue({
+        code: 'custom',
+        path: ['model', 'lora'],
+        message: 'does not go with model.fresh: an adapter means nothing on weights that are drawn',
       });
     }
     if (balance !== 'off' && targetsOf(balance).includes('rho') && !training.sam) {
@@ -82,8 +102,31 @@ export const runFileSchema = z
     const metric = config.convergence.metric ?? metricsFor(config.model)[0]!;
     // In the same order whether it was given or not: requests are compared as they are written.
     const { metric: _, direction: __, ...others } = config.convergence;
-    return { ...config, convergence: { metric, direction: directionOf(metric), ...others } };
+    return {
+      ...config,
+      balance: withLeastEigenvalues(config.balance, config.model),
+      convergence: { metric, direction: directionOf(metric), ...others },
+    };
   });
+
+/** Why no update of a rank could be balanced, where the tail has a fixed length. */
+function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSchema>): string | undefined {
+  if (model.family !== 'huggingface' || model.lora?.spectra !== 'update' || balance === 'off') return undefined;
+  const { rank } = model.lora;
+  const { fit } = balance;
+  if (rank === undefined || fit.method !== 'median') return undefined;
+  const tail = rank - Math.min(rank - 1, Math.floor(rank / fit.xminPosition));
+  if (tail >= smallestTail) return undefined;
+  return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
+}
+
+function withLeastEigenvalues(balance: z.output<typeof balanceSchema>, model: ModelConfig): 'off' | BalanceConfig {
+  if (balance === 'off') return balance;
+  const isLowRank = model.family === 'huggingface' && model.lora?.spectra === 'update';
+  const { minEigenvalues = isLowRank ? 0 : usualMinEigenvalues, exclude, ...others } = balance;
+  // In the order of the schema, whether it was given or not.
+  return { ...others, minEigenvalues, exclude };
+}
 
 /** Sections that a word may stand for, and the setting that the word is. */
 export const shorthands: Readonly<Record<string, string>> = { compute: 'target' };

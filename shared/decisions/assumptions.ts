@@ -22,13 +22,13 @@ export const usualFunctionGb = 3008 / 1024;
 export const bytesAParameter = { model: 4, optimizer: 8 } as const;
 
 /**
- * Memory, in bytes: of a training job's process, for each parameter, and for each number that the optimizer keeps. Measured with
- * RoBERTa-base and AdamW on onnx (`docs/deploy.md`). Of other engines what is certain: before and while results are written,
- * they are in host memory twice.
+ * Memory, in bytes: of a training job's process, for each parameter that is trained, for each number that the optimizer keeps of it,
+ * and for each that is frozen. Measured with RoBERTa-base on onnx, with AdamW and with LoRA (`docs/deploy.md`). Of other engines what
+ * is certain: before and while results are written, they are in host memory twice, and what is frozen once.
  */
 export const memoryOfJob = {
-  compiled: { base: 0.45e9, parameter: 35, state: 16 },
-  other: { base: 0.45e9, parameter: 8, state: 8 },
+  compiled: { base: 0.45e9, parameter: 35, state: 16, frozen: 16 },
+  other: { base: 0.45e9, parameter: 8, state: 8, frozen: 4 },
 } as const;
 /** Of a function that reads a whole model: measured with RoBERTa-base. */
 export const memoryOfFunction = { base: 0.3e9, parameter: 4 } as const;

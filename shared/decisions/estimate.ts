@@ -21,7 +21,10 @@ import { epochsPerTask } from './task-length.ts';
 
 /** A run as work. */
 export interface WorkSize {
+  /** That are trained. */
   readonly parameters: number;
+  /** What nothing changes: the base of an adapter. */
+  readonly frozen: number;
   readonly trainingSamples: number;
   readonly validationSamples: number;
   /** Floating-point operations of an optimizer step, and of an analysis of the spectra. */

@@ -17,15 +17,25 @@ function numbersKept(config: OptimizerConfig): number {
   return [...state.values()].reduce((sum, { data }) => sum + data.length, 0) / (shape[0]! * shape[1]!);
 }
 
+/** How many numbers a model has. */
+export interface ModelSize {
+  readonly trained: number;
+  /** What nothing changes: the base of an adapter. */
+  readonly frozen: number;
+}
+
+/** All numbers of a model. */
+export const wholeSize = ({ trained, frozen }: ModelSize): number => trained + frozen;
+
 /** Memory that a training job needs at least, in GiB; activations of long texts and large batches come on top. */
 export function jobGb(
-  parameters: number,
+  size: ModelSize,
   { optimizer, engine }: { readonly optimizer: OptimizerConfig; readonly engine: EngineChoice },
   target: Target,
 ): number {
   const isCompiled = engine === 'onnx' || (engine === 'auto' && target === 'cpu');
-  const { base, parameter, state } = memoryOfJob[isCompiled ? 'compiled' : 'other'];
-  return (base + parameters * (parameter + state * numbersKept(optimizer))) / gibibyte;
+  const { base, parameter, state, frozen } = memoryOfJob[isCompiled ? 'compiled' : 'other'];
+  return (base + size.trained * (parameter + state * numbersKept(optimizer)) + size.frozen * frozen) / gibibyte;
 }
 
 /** Memory that a function needs which reads a whole model, in GiB. */
@@ -45,16 +55,20 @@ const settings: Readonly<Record<Target, readonly (readonly [gb: number, setting:
 };
 
 /** @throws UserError when a training job would run out of memory. */
-export function refuseJobTooSmall(parameters: number, neededGb: number, target: Target, machine: Machine | undefined) {
+export function refuseJobTooSmall(size: ModelSize, neededGb: number, target: Target, machine: Machine | undefined) {
   const hasGb = machine?.memoryGb;
   if (hasGb === undefined || neededGb <= hasGb) return;
   const [, setting] = settings[target].find(([size]) => size >= neededGb) ?? [];
   const [, onCpu] = settings.cpu.find(([size]) => size >= neededGb) ?? [];
   const larger = setting === undefined ? [] : [`set ${setting} in the context of cdk.json and deploy again`];
   const without = target === 'gpu' && onCpu !== undefined ? [`train without a GPU (compute: cpu, with ${onCpu})`] : [];
-  const ways = [...larger, ...without, 'take a smaller model, or an optimizer that keeps less (adafactor)'];
+  const less =
+    size.frozen > 0
+      ? 'take a smaller model'
+      : 'take a smaller model, an adapter (model.lora), or an optimizer that keeps less (adafactor)';
+  const ways = [...larger, ...without, less];
   throw new UserError(
-    `training ${millions(parameters)} takes at least ${gb(neededGb)} GiB of memory, and a job on compute.target ${target} has ${hasGb}`,
+    `training a model of ${millions(wholeSize(size))} takes at least ${gb(neededGb)} GiB of memory, and a job on compute.target ${target} has ${hasGb}`,
     { where: 'model', remedy: `Either ${ways.join('; or ')}.` },
   );
 }

@@ -1,11 +1,14 @@
 /** Weights to analyse from anywhere on this machine: a checkpoint's files, or one of our runs. */
 import { UserError } from '../core/errors.ts';
 import type { RunRecord } from '../pipeline/records.ts';
+import { fingerprintBase, refuseOtherBase } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
 import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
+import { openTensors } from '../tensors/open-tensors.ts';
 import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
 import { elementCount } from '../tensors/tensor.ts';
 import { rowsOfTensor } from '../tensors/tensor-store.ts';
+import { adapterLayers } from '../weights/adapter.ts';
 import { openWeights } from '../weights/open-weights.ts';
 import { storedPrecision, type WeightLayer, type WeightSource } from '../weights/weight-source.ts';
 import { findEpoch } from './run-epoch.ts';
@@ -38,18 +41,29 @@ async function openRun(path: string, folder: RunFolder, wanted: number | undefin
   const { record, epoch, isBest, source } = await findEpoch(path, folder, wanted);
   const tensors = await openSafetensors(source);
   const { balance } = record.config;
+  const layers = record.adapter ? await adaptedLayersOf(record.adapter, tensors) : layersOf(record, tensors);
   const weights: WeightSource = {
     label: path,
     format: 'run',
-    ...layersOf(record, tensors),
-    notes: [`epoch ${epoch}${isBest ? ', the best' : ''}`],
-    read: tensors.read,
-    openRows: async (name) => rowsOfTensor(tensors, name),
+    ...layers,
+    notes: [`epoch ${epoch}${isBest ? ', the best' : ''}`, ...layers.notes],
   };
   return { weights, epoch, ...(balance === 'off' ? {} : { spectra: spectraOf(balance) }) };
 }
 
-function layersOf(record: RunRecord, tensors: SafetensorsFile): Pick<WeightSource, 'layers' | 'skipped'> {
+type Layers = Omit<WeightSource, 'label' | 'format'>;
+
+/** What the run's adapter makes of its base, and each update alone; the base must be there as the run began with it. */
+async function adaptedLayersOf(
+  { config, base }: NonNullable<RunRecord['adapter']>,
+  tensors: SafetensorsFile,
+): Promise<Layers> {
+  refuseOtherBase(base, await fingerprintBase(base.path));
+  const source = adapterLayers(tensors, await openTensors(base.path), config);
+  return { ...source, notes: [`base: ${base.path}`, ...source.notes] };
+}
+
+function layersOf(record: RunRecord, tensors: SafetensorsFile): Layers {
   const layers = modelOfRun(record).layers.map((layer): WeightLayer => {
     const entries = layer.weights.map((name) => tensors.entry(name));
     return {
@@ -65,7 +79,13 @@ function layersOf(record: RunRecord, tensors: SafetensorsFile): Pick<WeightSourc
     .names()
     .filter((name) => !analysed.has(name))
     .map((name) => ({ name, reason: 'not the weight of a layer' }));
-  return { layers, skipped };
+  return {
+    layers,
+    skipped,
+    notes: [],
+    read: tensors.read,
+    openRows: async (name) => rowsOfTensor(tensors, name),
+  };
 }
 
 const spectraOf = ({ fit, filterZeros, spectralWeights }: SpectraConfig): SpectraConfig =>

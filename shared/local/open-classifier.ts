@@ -4,10 +4,11 @@ import { readArtifact } from '../checkpoints/manifest.ts';
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
 import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
-import { configFile, type HuggingFaceConfig, labelsOf, modelOf, readConfig } from '../models/hugging-face/config.ts';
-import { readHuggingFace } from '../models/hugging-face/folder.ts';
+import { type HuggingFaceConfig, labelsOf, modelOf } from '../models/hugging-face/config.ts';
+import { buildLanguageModel, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageModel } from '../models/language/model.ts';
 import { files } from '../pipeline/records.ts';
+import { frozenOf } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
 import { bufferSource } from '../tensors/byte-source.ts';
 import { pathKind } from '../tensors/open-tensors.ts';
@@ -33,15 +34,22 @@ export interface Classifier {
 const usualTokens = 512;
 
 /**
- * Opens the classifier in a folder of Hugging Face's, or that of a run: of the given epoch, or the best so far.
+ * Opens the classifier in a folder of Hugging Face's or of an adapter, or that of a run: of the given epoch, or the best so far.
+ * @param options.base of an adapter, where it does not lie where the adapter says
  * @throws UserError when there is none, or it is another kind of model.
  */
-export async function openClassifier(path: string, epoch?: number): Promise<Classifier> {
+export async function openClassifier(
+  path: string,
+  { epoch, base }: { epoch?: number | undefined; base?: string | undefined } = {},
+): Promise<Classifier> {
   const run = await runAt(path);
   if (!run && epoch !== undefined) {
     throw new UserError('is not a run, so it has no epochs', { where: path, remedy: 'Leave --epoch out.' });
   }
-  const classifier = await (run ? openRun(path, run, epoch) : openFolder(path));
+  if (run && base !== undefined) {
+    throw new UserError('is a run, whose base is on record', { where: path, remedy: 'Leave --base out.' });
+  }
+  const classifier = await (run ? openRun(path, run, epoch) : openFolder(path, base));
   checkLabels(path, classifier.labels);
   return classifier;
 }
@@ -72,23 +80,25 @@ async function openRun(path: string, folder: RunFolder, wanted: number | undefin
     });
   }
   if (settings.task !== 'classification') throw notAClassifier(path, `trained for ${settings.task}`);
-  const config = modelOfRun(record).config as HuggingFaceConfig;
+  const described = modelOfRun(record);
+  const config = described.config as HuggingFaceConfig;
   const labels = labelsOf(config);
-  const { model } = modelOf(config, 'classification', labels, path);
+  const { model } = described.adapter ?? modelOf(config, 'classification', labels, path);
   // The manifest was found by its weights.
   const bytes = (await readArtifact(folder.store, manifest, files.model))!;
-  const weights = await openSafetensors(bufferSource(path, bytes));
+  const trained = await (await openSafetensors(bufferSource(path, bytes))).readAll();
+  const frozen = await frozenOf(record, described);
   return {
     model,
     labels,
     tokenizer: await openTokenizer(join(folder.root, folder.run, 'model')),
-    parameters: await weights.readAll(),
+    parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
     epoch,
   };
 }
 
-async function openFolder(path: string): Promise<Classifier> {
+async function openFolder(path: string, base: string | undefined): Promise<Classifier> {
   if ((await pathKind(path)) !== 'folder') {
     throw new UserError('is neither a run nor the folder of a model', {
       where: path,
@@ -96,14 +106,17 @@ async function openFolder(path: string): Promise<Classifier> {
         'Give a run (`tempbalance runs` lists them), or a folder with config.json, model.safetensors and tokenizer.json.',
     });
   }
-  const config = await readConfig(join(path, configFile));
-  const { architecture } = modelOf(config, 'classification', labelsOf(config), join(path, configFile));
+  const opened = await openModelFolder(path, { base });
+  const { config, adapter } = opened;
+  const labels = labelsOf(config);
+  const { model, architecture, fresh, read } = buildLanguageModel(opened, { task: 'classification', labels });
   const own = config.architectures ?? [];
-  if (own.length > 0 && !own.includes(architecture)) throw notAClassifier(path, `is a ${own.join(', ')}`);
-  const tokenizer = await openTokenizer(path);
-  const random = randomFor(0, 'initialise');
-  const { model, labels, parameters, fresh } = await readHuggingFace(path, { task: 'classification', random });
+  const task = adapter?.task_type;
+  if (task && task !== 'SEQ_CLS') throw notAClassifier(path, `is an adapter for ${task}`);
+  if (!task && own.length > 0 && !own.includes(architecture)) throw notAClassifier(path, `is a ${own.join(', ')}`);
+  const tokenizer = await openTokenizer(opened.tokenizer);
   if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`);
+  const parameters = await read(randomFor(0, 'initialise'));
   return { model, labels, tokenizer, parameters, maxTokens: Math.min(model.maxTokens, usualTokens) };
 }
 

@@ -8,15 +8,18 @@ import { dense } from './blocks/dense.ts';
 import { type AdapterConfig, adapterPrefix, rankOf, scaleOf } from './hugging-face/adapter-config.ts';
 import type { DenseLayer, LanguageModel } from './language/model.ts';
 import { site } from './language/pass.ts';
+import type { AdapterSpectra } from './language/settings.ts';
 
 /** An update scale * B A of a dense layer's weight: names of A `[rank, in]` and B `[out, rank]`. */
-interface Update {
+export interface Update {
   readonly layer: DenseLayer;
   readonly a: string;
   readonly b: string;
   readonly rank: number;
   readonly scale: number;
 }
+
+const weightOf = ({ layer }: Update) => `${layer.name}.weight`;
 
 /** A model whose base is frozen. */
 export interface LoraModel extends LanguageModel {
@@ -38,9 +41,16 @@ export interface LoraSettings {
   readonly alsoTrained: readonly string[];
 }
 
-const taskTypes = { classification: 'SEQ_CLS', 'causal-lm': 'CAUSAL_LM', 'masked-lm': undefined } as const;
+/** What PEFT's own configuration has where nothing is chosen. */
+export const usualLora = { rank: 8, alpha: 8, dropout: 0, rankStabilised: false } as const;
 
-/** The configuration of a new adapter, as PEFT writes it. */
+/** PEFT's names of tasks. */
+export const taskTypes = { classification: 'SEQ_CLS', 'causal-lm': 'CAUSAL_LM', 'masked-lm': undefined } as const;
+
+/**
+ * The configuration of a new adapter, as PEFT writes it.
+ * @throws UserError when a target or a module that is trained besides is none of the base's
+ */
 export function newAdapterConfig(base: LanguageModel, baseName: string, settings: LoraSettings): AdapterConfig {
   const { targets, alsoTrained } = settings;
   const config: AdapterConfig = {
@@ -56,7 +66,10 @@ export function newAdapterConfig(base: LanguageModel, baseName: string, settings
     bias: 'none',
     inference_mode: true,
   };
-  const adapted = targetsOf(base, config);
+  refuseUnknownModules(base, alsoTrained);
+  const adapted = targetsOf(base, config, 'model.lora.targets');
+  if (targets !== 'all-linear')
+    for (const target of targets) targetsOf(base, { ...config, target_modules: [target] }, 'model.lora.targets');
   return {
     ...config,
     target_modules: targets === 'all-linear' ? adapted.map(({ name }) => name) : [...targets],
@@ -66,24 +79,55 @@ export function newAdapterConfig(base: LanguageModel, baseName: string, settings
 
 const isWithin = (name: string, module: string) => `.${name}.`.includes(`.${module}.`);
 
-/** Whether a module is trained as a whole. */
-const isSaved = (name: string, { modules_to_save: saved }: AdapterConfig) =>
+/** Names as they are within a block, or from the top. */
+const endsOf = (names: readonly string[]) => [...new Set(names.map((name) => name.replace(/^.*\.\d+\./, '')))];
+
+function refuseUnknownModules(base: LanguageModel, modules: readonly string[]): void {
+  const names = base.parameters.map(({ name }) => name);
+  const unknown = modules.filter((module) => !names.some((name) => isWithin(name, module)));
+  if (unknown.length === 0) return;
+  const ends = endsOf(names.map((name) => name.replace(/\.[^.]+$/, '')));
+  throw new UserError(`the model has no module to train besides the adapter: ${unknown.join(', ')}`, {
+    where: 'model.lora.alsoTrained',
+    remedy: `Name some of: ${ends.join(', ')}.`,
+  });
+}
+
+/** Whether a parameter is one of a module that is trained as a whole. */
+export const isSaved = (name: string, { modules_to_save: saved }: AdapterConfig) =>
   (saved ?? []).some((module) => isWithin(name, module));
 
-/** The layers that an adapter changes. @throws UserError when there is none. */
-function targetsOf(base: LanguageModel, config: AdapterConfig): DenseLayer[] {
+/** @throws UserError when the pattern is none here: it is written as Python has them. */
+function matchesWhole(pattern: string, name: string): boolean {
+  try {
+    return new RegExp(`^(?:${pattern})$`).test(name);
+  } catch (cause) {
+    throw new UserError(`target_modules is a pattern that can't be read: ${pattern}`, {
+      remedy: 'List the ends of names instead, e.g. ["query", "value"].',
+      cause,
+    });
+  }
+}
+
+/**
+ * The layers that an adapter changes.
+ * @param where for messages
+ * @throws UserError when there is none
+ */
+function targetsOf(base: LanguageModel, config: AdapterConfig, where?: string): DenseLayer[] {
   const { target_modules: targets } = config;
   const analysed = new Set(base.layers.map(({ name }) => name));
   const isTarget = (name: string): boolean => {
     if (targets === 'all-linear') return analysed.has(name) && name !== 'lm_head';
-    if (typeof targets === 'string') return new RegExp(`^(?:${targets})$`).test(name);
+    if (typeof targets === 'string') return matchesWhole(targets, name);
     return (targets ?? []).some((target) => name === target || name.endsWith(`.${target}`));
   };
   const found = base.dense.filter(({ name }) => isTarget(name) && !isSaved(name, config));
   if (found.length > 0) return found;
-  const ends = [...new Set(base.dense.map(({ name }) => name.replace(/^.*\.\d+\./, '')))];
+  const free = base.dense.filter(({ name }) => !isSaved(name, config));
   throw new UserError(`no dense layer is a target of the adapter: ${[targets ?? 'no target'].flat().join(', ')}`, {
-    remedy: `Name some of: ${ends.join(', ')}.`,
+    ...(where === undefined ? {} : { where }),
+    remedy: `Name some of: ${endsOf(free.map(({ name }) => name)).join(', ')}.`,
   });
 }
 
@@ -164,33 +208,52 @@ export function freshAdapter({ parameters, updates }: LoraModel, base: HostTenso
   return new Map(parameters.map(({ name }) => [name, factors.get(name) ?? base.get(name)!]));
 }
 
+/** W + scale * B A of an adapted layer, as W is stored. */
+function mergedWeight({ layer, scale }: Update, weight: WeightTensor, a: WeightTensor, b: WeightTensor) {
+  return addProduct(weight, a, b, { scale, transposed: layer.inputsFirst ?? false });
+}
+
+type Read = (name: string) => Promise<WeightTensor>;
+
 /**
- * The matrix that a layer's spectrum is taken of, by the name of its weight: W + scale * B A, or a small one with the singular
- * values of B A alone.
+ * Reads what the spectrum of an adapted layer is taken of, by the name of its weight: W + scale * B A, or a small matrix with the
+ * singular values of B A alone.
  */
-export function adaptedWeights(
+export function spectraReader(
   { updates }: LoraModel,
-  values: HostTensors,
-  matrix: 'W + scale * BA' | 'BA',
-): Map<string, WeightTensor<Float64Array>> {
+  spectra: AdapterSpectra,
+  { base, adapter }: { base: Read; adapter: Read },
+): Read {
+  const byWeight = new Map(updates.map((update) => [weightOf(update), update]));
+  return async (name) => {
+    const update = byWeight.get(name)!;
+    const [a, b] = [await adapter(update.a), await adapter(update.b)];
+    return spectra === 'update' ? productCore(a, b) : mergedWeight(update, await base(name), a, b);
+  };
+}
+
+/** Shapes of what `spectraReader` reads, by the name of the layer's weight. */
+export function spectraShapes({ updates }: LoraModel, spectra: AdapterSpectra): Map<string, readonly number[]> {
   return new Map(
-    updates.map(({ layer, a, b, scale }) => {
-      const name = `${layer.name}.weight`;
-      const [first, second] = [values.get(a)!, values.get(b)!];
-      if (matrix === 'BA') return [name, productCore(first, second)];
-      const update = { scale, transposed: layer.inputsFirst ?? false };
-      return [name, addProduct(values.get(name)!, first, second, update)];
+    updates.map((update) => {
+      const { inputs, outputs, inputsFirst } = update.layer;
+      const [rows, columns] = inputsFirst ? [inputs, outputs] : [outputs, inputs];
+      const most = spectra === 'update' ? update.rank : Number.POSITIVE_INFINITY;
+      return [weightOf(update), [Math.min(rows, most), Math.min(columns, most)]];
     }),
   );
 }
 
 /** The base's parameters with the adapter's updates in them. */
 export function mergeAdapter(model: LoraModel, values: HostTensors): HostTensors {
-  const merged = adaptedWeights(model, values, 'W + scale * BA');
+  const read = (name: string) => values.get(name)!;
+  const byWeight = new Map(model.updates.map((update) => [weightOf(update), update]));
   return new Map(
     model.base.parameters.map(({ name }): [string, HostTensor] => {
-      const weight = merged.get(name);
-      return [name, weight ? { shape: weight.shape, data: Float32Array.from(weight.data) } : values.get(name)!];
+      const update = byWeight.get(name);
+      if (!update) return [name, read(name)];
+      const { shape, data } = mergedWeight(update, read(name), read(update.a), read(update.b));
+      return [name, { shape, data: Float32Array.from(data) }];
     }),
   );
 }

@@ -33,6 +33,14 @@ export function withWeights(model: ModelConfig, weights: string): ModelConfig {
   return { ...model, [weightsSetting(model)]: weights };
 }
 
+/** The same model with every path in it as `changed` gives it. */
+export function withModelPaths(model: ModelConfig, changed: (path: string) => string): ModelConfig {
+  const weights = weightsOf(model);
+  const moved = weights === undefined ? model : withWeights(model, changed(weights));
+  if (moved.family !== 'huggingface' || moved.base === undefined) return moved;
+  return { ...moved, base: changed(moved.base) };
+}
+
 /** What kind of data a model takes. */
 export function takenBy({ family }: ModelConfig): TrajectoryFormat['kind'] | 'text' {
   return modelFamilies.find(({ name }) => name === family)?.takes ?? 'text';

@@ -1,29 +1,27 @@
 /** From a model's layers to the rates of the next epoch. */
 import type { Manifest } from '../checkpoints/manifest.ts';
+import { spectraReader } from '../models/lora.ts';
 import { rateTable } from '../schedules/rate-table.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import { analysedLayers, analysisFlops, measureLayers, spectraReport } from '../spectra/analyse.ts';
 import { layerSize } from '../spectra/cost.ts';
 import { planShards } from '../spectra/shards.ts';
 import type { LayerSpectrum, SpectraReport } from '../spectra/spectrum.ts';
-import type { Layer, ParameterSpec } from '../tensors/layer.ts';
+import type { Layer } from '../tensors/layer.ts';
 import type { SafetensorsFile } from '../tensors/safetensors.ts';
+import type { WeightTensor } from '../tensors/tensor.ts';
 import { openCommittedTensors } from './attempt.ts';
 import type { TaskContext } from './context.ts';
 import { mostShards } from './history.ts';
 import { files, type RateRecord, type RunRecord, readRates } from './records.ts';
-import { modelOfRun } from './run-model.ts';
+import { openBase } from './run-base.ts';
+import { type ModelRecord, modelOfRun, type RunModel } from './run-model.ts';
 import { openRunSolver, spectraSettings } from './run-solver.ts';
 
 /** Rates of a run that is not balanced: every parameter at the base rate. */
 const baseRates: RateTable = { parameters: {}, layers: {}, warnings: [] };
 
-type Settings = Pick<RunRecord, 'config' | 'dataset' | 'model' | 'versions'>;
-
-const shapeIn = (parameters: readonly ParameterSpec[]) => {
-  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
-  return (name: string) => shapes.get(name);
-};
+type Settings = ModelRecord & Pick<RunRecord, 'versions'>;
 
 /** The layers that a run's settings want measured, in their order. */
 export const measuredLayers = (settings: Settings): Layer[] =>
@@ -32,7 +30,7 @@ export const measuredLayers = (settings: Settings): Layer[] =>
 /** The layers of each of so many shards; a function of the run's record, so that every task plans alike. */
 export function shardsOf(settings: Settings, count: number): Layer[][] {
   const layers = measuredLayers(settings);
-  const shapeOf = shapeIn(modelOfRun(settings).parameters);
+  const { shapeOf } = modelOfRun(settings);
   const shards = planShards(
     layers.map((layer) => layerSize(layer, shapeOf)),
     count,
@@ -42,9 +40,21 @@ export function shardsOf(settings: Settings, count: number): Layer[][] {
 
 /** How many shards the context wants the run's analysis in. */
 export function shardCount(ctx: TaskContext, settings: Settings): number {
-  const { layers, parameters } = modelOfRun(settings);
-  const flops = analysisFlops(layers, spectraSettings(settings.config), shapeIn(parameters));
+  const { layers, shapeOf } = modelOfRun(settings);
+  const flops = analysisFlops(layers, spectraSettings(settings.config), shapeOf);
   return shardsOf(settings, Math.min(mostShards, ctx.shardsFor(flops))).length;
+}
+
+/** Reads what spectra are taken of: the weights of an epoch or, of an adapter, what it makes of its base. */
+async function matricesIn(
+  ctx: TaskContext,
+  { adapter }: RunModel,
+  epoch: SafetensorsFile,
+): Promise<(name: string) => Promise<WeightTensor>> {
+  if (!adapter) return epoch.read;
+  const { model, spectra, base } = adapter;
+  const whole = spectra === 'merged' ? await openBase(adapter, await ctx.localPath(base)) : epoch;
+  return spectraReader(model, spectra, { base: whole.read, adapter: epoch.read });
 }
 
 /** The spectra of some of a model's layers; only their tensors are read. Another solver than the one on record is noted. */
@@ -57,13 +67,8 @@ export async function measure(
   const { config, versions } = settings;
   const described = modelOfRun(settings);
   const solver = await openRunSolver(ctx, described, config, versions.solver);
-  const spectra = await measureLayers(
-    layers,
-    model.read,
-    spectraSettings(config),
-    solver,
-    shapeIn(described.parameters),
-  );
+  const read = await matricesIn(ctx, described, model);
+  const spectra = await measureLayers(layers, read, spectraSettings(config), solver, described.shapeOf);
   if (solver.solver === versions.solver) return spectra;
   const message = `eigenvalues come from ${solver.solver} here, and the run has ${versions.solver} on record: last bits may differ`;
   ctx.emit({ type: 'warning', message });

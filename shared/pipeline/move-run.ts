@@ -9,7 +9,7 @@ import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, withWeights } from '../models/registry.ts';
-import { isSameData, type RunRequest, readRequest, runRecordSchema } from './records.ts';
+import { isSameData, type RunRecord, type RunRequest, readRequest, runRecordSchema } from './records.ts';
 
 /** Where things are at the new place. */
 export interface Addresses {
@@ -32,6 +32,16 @@ function relocate(config: RunConfig, { dataset, validation, weights, folder }: A
     dataset: withDataPaths(config.dataset, dataset, validationPathOf(config.dataset) && validation),
     output: { ...config.output, folder },
   };
+}
+
+/** A base that is the model's folder is where that is. */
+function withBase(
+  adapter: NonNullable<RunRecord['adapter']>,
+  before: RunConfig,
+  after: RunConfig,
+): RunRecord['adapter'] {
+  if (adapter.base.path !== weightsOf(before.model)) return adapter;
+  return { ...adapter, base: { ...adapter.base, path: weightsOf(after.model)! } };
 }
 
 /** What makes an uncommitted run the same at both places: its settings but for addresses, and its data where that is on record. */
@@ -92,6 +102,7 @@ export async function moveRun(from: RunPlace, to: RunPlace, addresses: Addresses
       ...record,
       config,
       dataset: { ...record.dataset, path },
+      ...(record.adapter ? { adapter: withBase(record.adapter, record.config, config) } : {}),
       history: [...record.history, ...moved.map((what) => ({ at: at.toISOString(), what }))],
     });
   }

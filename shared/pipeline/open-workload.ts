@@ -1,12 +1,12 @@
-import { join } from 'node:path';
 import type { RunConfig } from '../config/run-file.ts';
+import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
 import { type FieldDatasetConfig, openDataset } from '../datasets/registry.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
-import { configFile, modelOf, readConfig } from '../models/hugging-face/config.ts';
-import { labelsOfHead, readHuggingFace, readOtherFiles } from '../models/hugging-face/folder.ts';
+import { readOtherFiles } from '../models/hugging-face/folder.ts';
+import { buildLanguageModel, labelsOfHead, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
@@ -26,8 +26,10 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { seed } = training;
   const path = await localPath(dataset.path);
   if (model.family === 'huggingface') {
-    const { task, head, fresh } = model;
-    const folder = await localPath(model.folder);
+    const { task, lora, fresh, head } = model;
+    const base = model.base && (await localPath(model.base));
+    const opened = await openModelFolder(await localPath(model.folder), { base, fresh });
+    if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
     const { validationPath } = texts;
@@ -36,20 +38,21 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       path,
       { seed },
     );
-    const described = await readConfig(join(folder, configFile));
     return planTexts({
       settings: model,
-      config: described,
-      head: task === 'classification' && !fresh ? await labelsOfHead(folder, described) : undefined,
-      tokenizer: await openTokenizer(folder),
+      config: opened.config,
+      head: task === 'classification' ? await labelsOfHead(opened) : undefined,
+      tokenizer: await openTokenizer(opened.tokenizer),
       data,
       path: dataset.path,
-      files: await readOtherFiles(folder),
+      files: await readOtherFiles(opened.tokenizer),
       training,
-      initial: async (labels) => {
-        const random = randomFor(seed, 'initialise');
-        if (fresh) return modelOf(described, task, labels, model.folder).model.initialise(random);
-        return (await readHuggingFace(folder, { task, labels, random, freshScores: head === 'fresh' })).parameters;
+      build(labels) {
+        const freshScores = head === 'fresh';
+        const { model: built, adapter, read } = buildLanguageModel(opened, { task, labels, lora, freshScores });
+        const initial = () => read(randomFor(seed, 'initialise'));
+        const basePath = opened.adapter ? (model.base ?? opened.base) : model.folder;
+        return { model: built, initial, ...(adapter ? { adapter: { config: adapter.config, base: basePath } } : {}) };
       },
     });
   }
@@ -64,6 +67,13 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     weights: weights === undefined ? undefined : () => localPath(weights),
   });
 }
+
+const headOfAdapter = (folder: string) =>
+  new UserError('model.head: fresh takes a whole model: the head that an adapter was trained with is a part of it', {
+    where: folder,
+    remedy:
+      'Give the folder of its base, with model.lora for a new adapter, or merge the two first (tempbalance export --merge).',
+  });
 
 /** Labels that are not learnt are not looked at, unless the settings name them. */
 function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextDatasetConfig {

@@ -7,6 +7,7 @@ import { runKeys } from '../checkpoints/run-keys.ts';
 import { type RunConfig, runFileSchema } from '../config/run-file.ts';
 import { RunError } from '../core/errors.ts';
 import { outcomes, type Progress, progressSchema } from '../decisions/decide.ts';
+import { adapterConfigSchema } from '../models/hugging-face/adapter-config.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 
@@ -49,6 +50,13 @@ export const runRecordSchema = z.strictObject({
   }),
   /** The `config.json` that a language model was made by. */
   model: z.looseObject({ model_type: z.string() }).optional(),
+  /** Of a run that trains an adapter: its `adapter_config.json`, and the weights that it is put on. */
+  adapter: z
+    .strictObject({
+      config: adapterConfigSchema,
+      base: z.strictObject({ path: z.string(), sha256: z.string(), bytes: z.int() }),
+    })
+    .optional(),
   versions: z.record(z.string(), z.string()),
   history: historySchema,
 });

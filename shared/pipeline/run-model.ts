@@ -1,31 +1,133 @@
+import { encodeJson } from '../checkpoints/json.ts';
+import type { RunConfig } from '../config/run-file.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
-import { configAfter, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
+import { adapterFiles } from '../models/hugging-face/adapter.ts';
+import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
+import { configAfter, configFile, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
+import type { WeightNames } from '../models/language/model.ts';
+import type { AdapterSpectra } from '../models/language/settings.ts';
+import { type LoraModel, mergeAdapter, spectraShapes, withLora } from '../models/lora.ts';
 import { buildModel } from '../models/registry.ts';
+import type { ShapeOf } from '../spectra/analyse.ts';
+import { bufferSource } from '../tensors/byte-source.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
-import type { RunRecord } from './records.ts';
+import { encodeSafetensors, openSafetensors } from '../tensors/safetensors.ts';
+import type { HostTensors } from '../tensors/tensor.ts';
+import type { WorkloadPlan } from '../training/workload.ts';
+import { files, type RunRecord } from './records.ts';
+
+/** An adapter on a frozen base, without weights. */
+interface RunAdapter {
+  readonly model: LoraModel;
+  /** Of the base. */
+  readonly names: WeightNames;
+  /** Where the base lies, as the settings name it. */
+  readonly base: string;
+  readonly spectra: AdapterSpectra;
+}
 
 /** A run's model without its weights. */
 export interface RunModel {
   readonly layers: readonly Layer[];
+  /** What is trained, and is in an epoch's weights. */
   readonly parameters: readonly ParameterSpec[];
+  /** What nothing changes. */
+  readonly frozen: readonly ParameterSpec[];
+  /** Of the matrices that spectra are taken of, by the names of the layers' weights. */
+  readonly shapeOf: ShapeOf;
   /** What, besides the weights, is needed to build it again: the exported `config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
+  readonly adapter?: RunAdapter;
+}
+
+/** What a run's model follows from. */
+export interface ModelRecord extends Pick<RunRecord, 'config' | 'model'> {
+  readonly dataset: Readonly<Record<string, unknown>>;
+  readonly adapter?: { readonly config: AdapterConfig; readonly base: { readonly path: string } } | undefined;
+}
+
+/** The model that a plan trains. */
+export function modelOfPlan(config: RunConfig, { data, model, adapter }: WorkloadPlan): RunModel {
+  return modelOfRun({
+    config,
+    dataset: data,
+    model: model as ModelRecord['model'],
+    adapter: adapter && { config: adapter.config, base: { path: adapter.base } },
+  });
 }
 
 /** The model that a run trains, from the run's record alone: neither data nor engine are opened. */
-export function modelOfRun(record: Pick<RunRecord, 'config' | 'dataset' | 'model'>): RunModel {
+export function modelOfRun(record: ModelRecord): RunModel {
+  if (record.config.model.family === 'huggingface') return languageModelOf(record, record.config.model);
   const { config, dataset } = record;
-  if (config.model.family === 'huggingface') {
-    const { labels = [] } = dataset as { labels?: readonly string[] };
-    const original = record.model as HuggingFaceConfig;
-    const { model, architecture } = modelOf(original, config.model.task, labels, 'run.json');
-    const named = config.model.task === 'classification' ? labels : undefined;
-    return { layers: model.layers, parameters: model.parameters, config: configAfter(original, architecture, named) };
-  }
   const { space, channels } = dataset as unknown as { space: readonly number[]; channels: readonly string[] };
   // The settings' schema holds format and family together.
   const { window } = config.dataset as FieldDatasetConfig;
   const format = { kind: 'trajectories' as const, space, channels: channels.length, window };
-  const { layers, parameters } = buildModel(config.model, format);
-  return { layers, parameters, config: { ...config.model, weights: undefined, ...format } };
+  const { layers, parameters } = buildModel(record.config.model, format);
+  const described = { ...config.model, weights: undefined, ...format };
+  return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: described };
 }
+
+function languageModelOf(
+  { dataset, model: original, adapter }: ModelRecord,
+  { task, lora }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
+): RunModel {
+  const { labels = [] } = dataset as { labels?: readonly string[] };
+  const whole = original as HuggingFaceConfig;
+  const { model, architecture, names } = modelOf(whole, task, labels, 'run.json');
+  const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined);
+  if (!adapter) {
+    const { layers, parameters, frozen } = model;
+    return { layers, parameters, frozen, shapeOf: shapesIn(parameters), config };
+  }
+  const base = adapter.base.path;
+  const adapted = withLora(model, { ...adapter.config, base_model_name_or_path: base });
+  const { layers, parameters, frozen } = adapted;
+  const spectra = lora?.spectra ?? 'merged';
+  const shapes = spectraShapes(adapted, spectra);
+  return {
+    layers,
+    parameters,
+    frozen,
+    shapeOf: (name) => shapes.get(name),
+    config,
+    adapter: { model: adapted, names, base, spectra },
+  };
+}
+
+function shapesIn(parameters: readonly ParameterSpec[]): ShapeOf {
+  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
+  return (name) => shapes.get(name);
+}
+
+/** The files of a run's model: of a folder of Hugging Face's or, of an adapter, one that PEFT loads. */
+export async function exportedFiles(
+  { config, adapter }: Pick<RunModel, 'config' | 'adapter'>,
+  weights: Uint8Array,
+): Promise<Map<string, Uint8Array>> {
+  const described = encodeJson(config);
+  if (!adapter) {
+    return new Map([
+      [files.model, weights],
+      [configFile, described],
+    ]);
+  }
+  return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);
+}
+
+/** The files of a whole folder of Hugging Face's, with an adapter in the weights of its base. */
+export async function mergedFiles(
+  { config, adapter }: Pick<RunModel, 'config' | 'adapter'>,
+  weights: Uint8Array,
+  frozen: HostTensors,
+): Promise<Map<string, Uint8Array>> {
+  const merged = mergeAdapter(adapter!.model, new Map([...frozen, ...(await tensorsIn(weights))]));
+  return new Map([
+    [files.model, encodeSafetensors(merged, { format: 'pt' })],
+    [configFile, encodeJson(config)],
+  ]);
+}
+
+const tensorsIn = async (weights: Uint8Array): Promise<HostTensors> =>
+  (await openSafetensors(bufferSource(files.model, weights))).readAll();

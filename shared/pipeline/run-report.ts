@@ -8,10 +8,21 @@ import { openUsd } from '../costs/meter.ts';
 import type { Budget } from '../decisions/config.ts';
 import type { Progress } from '../decisions/decide.ts';
 import { spentUsd } from '../decisions/spending.ts';
+import type { AdapterReport } from '../reports/adapter.ts';
 import type { EpochReport, RunCost, RunReport } from '../reports/report-input.ts';
 import { beforeAndAfter } from '../reports/runs.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
-import { outcomeSchema, readMetrics, readProgress, readRates, readRunRecord, readSpectra } from './records.ts';
+import { totalCount } from '../tensors/tensor.ts';
+import {
+  outcomeSchema,
+  type RunRecord,
+  readMetrics,
+  readProgress,
+  readRates,
+  readRunRecord,
+  readSpectra,
+} from './records.ts';
+import { modelOfRun } from './run-model.ts';
 
 /** Epochs that are read at a time, each with three or four requests. */
 const epochsAtATime = 8;
@@ -43,6 +54,7 @@ export async function readRunReport(
     metric: { name: metric, direction },
     config: record.config,
     model: record.model,
+    adapter: adapterOf(record),
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,
@@ -52,6 +64,13 @@ export async function readRunReport(
     history: record.history,
   };
   return withDrawnSpectra(store, run, report);
+}
+
+function adapterOf(record: RunRecord): AdapterReport | undefined {
+  if (!record.adapter) return undefined;
+  const { parameters, frozen } = modelOfRun(record);
+  const trained = totalCount(parameters);
+  return { ...record.adapter, trained, all: trained + totalCount(frozen) };
 }
 
 interface FoundEpoch {

@@ -12,11 +12,9 @@ export const spectraSettings = ({ balance }: RunConfig): SpectraConfig =>
 /** What computes the eigenvalues of a run: what it has on record, or what suits the size of its model. */
 export function openRunSolver(
   ctx: TaskContext,
-  { layers, parameters }: Pick<RunModel, 'layers' | 'parameters'>,
+  { layers, shapeOf }: Pick<RunModel, 'layers' | 'shapeOf'>,
   config: RunConfig,
   recorded: string | undefined,
 ): Promise<SpectraPool> {
-  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
-  const flops = analysisFlops(layers, spectraSettings(config), (name) => shapes.get(name));
-  return ctx.openSolver(flops, recorded);
+  return ctx.openSolver(analysisFlops(layers, spectraSettings(config), shapeOf), recorded);
 }

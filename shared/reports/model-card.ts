@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { describeAdapter, trainedShare } from './adapter.ts';
 import { compareRuns } from './compare.ts';
 import { fieldCard } from './field-card.ts';
 import { formatBytes, formatChange, formatDuration, formatFixed, formatNumber, formatUsd } from './format.ts';
@@ -10,12 +11,14 @@ import { languageTaskOf, textCard } from './text-card.ts';
 /**
  * The model card (Markdown with front matter) that goes with a run's exported `model.safetensors`.
  * @param epoch whose weights they are
+ * @param options.merged whether an adapter is in the weights, instead of being the export by itself
  */
-export function renderModelCard(run: RunReport, epoch = run.best?.epoch): string {
+export function renderModelCard(run: RunReport, epoch = run.best?.epoch, { merged = false } = {}): string {
   const kept = run.epochs.find((each) => each.epoch === epoch);
   const kind = languageTaskOf(run) === undefined ? fieldCard : textCard;
+  const exported = merged ? { ...run, adapter: undefined } : run;
   return [
-    `---\n${stringify(kind.frontMatter(run))}---`,
+    `---\n${stringify(kind.frontMatter(exported))}---`,
     `# ${inline(run.name)}`,
     summary(run, epoch),
     section('Metrics', metrics(run, kept)),
@@ -23,7 +26,7 @@ export function renderModelCard(run: RunReport, epoch = run.best?.epoch): string
     section('Training data', dataset(run)),
     section('How it was trained', training(run)),
     section('Layers', layers(run, epoch)),
-    section('How to load it', kind.loading(run)),
+    section('How to load it', kind.loading(exported)),
     section('Limits', kind.limits(run)),
     section('Configuration', fenced('yaml', stringify(run.config))),
     section('Versions', list(Object.entries(run.versions))),
@@ -83,11 +86,19 @@ function training(run: RunReport): string {
   const rates = base.length > 0 ? `, base learning rate ${range(Math.min(...base), Math.max(...base))}` : '';
   return [
     `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
+    ...adapted(run),
     ...cost(run),
     balanced
       ? `TempBalance set each layer's ${balancedRates(run)} from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
       : 'Every layer trained at the base rate (no balancing).',
   ].join(' ');
+}
+
+function adapted({ adapter }: RunReport): string[] {
+  if (!adapter) return [];
+  const { config, base } = adapter;
+  const whose = `the weights of its base (\`${base.path}\`, SHA-256 ${base.sha256.slice(0, 16)}…) stayed as they were`;
+  return [`${inline(describeAdapter(config))}: ${trainedShare(adapter)}; ${whose}.`];
 }
 
 function cost({ cost }: RunReport): string[] {

@@ -1,6 +1,7 @@
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ClassTable } from '../training/metrics/classification.ts';
+import type { AdapterReport } from './adapter.ts';
 
 /** How a run ended, or that it has not. */
 export type RunStatus = 'completed' | 'converged' | 'budget' | 'diverged' | 'failed' | 'running';
@@ -61,6 +62,8 @@ export interface RunReport {
   readonly config: Readonly<Record<string, unknown>>;
   /** The `config.json` that a language model was made by. */
   readonly model?: Readonly<Record<string, unknown>> | undefined;
+  /** Of a run that leaves the model's weights as they are and trains an adapter of them. */
+  readonly adapter?: AdapterReport | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
     Record<string, unknown>

@@ -1,3 +1,4 @@
+import { adapterWeightsFile, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import { type CardOfKind, readTensors } from './field-card.ts';
 import { fenced } from './markdown.ts';
@@ -37,28 +38,37 @@ const hubMetrics: Readonly<Record<string, string>> = {
 /** A name on the hub, not a path. */
 const hubName = /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/;
 
-const pythonOf: Readonly<Record<LanguageTask, (maxTokens: number) => string>> = {
-  classification: (maxTokens) => `from transformers import AutoModelForSequenceClassification, AutoTokenizer
+const autoClasses = {
+  classification: 'AutoModelForSequenceClassification',
+  'causal-lm': 'AutoModelForCausalLM',
+  'masked-lm': 'AutoModelForMaskedLM',
+} as const satisfies Record<LanguageTask, string>;
+
+/** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
+function loadingIn(task: LanguageTask, { adapter }: RunReport): string {
+  const auto = autoClasses[task];
+  const beginning = `from transformers import ${adapter ? 'AutoConfig, ' : ''}${auto}, AutoTokenizer
 
 folder = "."  # where this card is
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-inputs = tokenizer(["a text", "another"], truncation=True, max_length=${maxTokens}, padding=True, return_tensors="pt")
+tokenizer = AutoTokenizer.from_pretrained(folder)`;
+  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder).eval()`;
+  return `from peft import PeftModel
+${beginning}
+base = ${JSON.stringify(adapter.base.path)}  # the model that the adapter belongs to
+config = AutoConfig.from_pretrained(f"{folder}/${baseConfigFile}")  # that of the base, with the labels of this one
+model = ${auto}.from_pretrained(base, config=config)
+model = PeftModel.from_pretrained(model, folder).eval()`;
+}
+
+const pythonOf: Readonly<Record<LanguageTask, (maxTokens: number) => string>> = {
+  classification: (
+    maxTokens,
+  ) => `inputs = tokenizer(["a text", "another"], truncation=True, max_length=${maxTokens}, padding=True, return_tensors="pt")
 probabilities = model(**inputs).logits.softmax(-1)
 print([model.config.id2label[int(place)] for place in probabilities.argmax(-1)], probabilities)`,
-  'causal-lm': () => `from transformers import AutoModelForCausalLM, AutoTokenizer
-
-folder = "."  # where this card is
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained(folder).eval()
-inputs = tokenizer("The beginning of a text", return_tensors="pt")
+  'causal-lm': () => `inputs = tokenizer("The beginning of a text", return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))`,
-  'masked-lm': () => `from transformers import AutoModelForMaskedLM, AutoTokenizer
-
-folder = "."  # where this card is
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForMaskedLM.from_pretrained(folder).eval()
-inputs = tokenizer(f"A text with a {tokenizer.mask_token} hidden", return_tensors="pt")
+  'masked-lm': () => `inputs = tokenizer(f"A text with a {tokenizer.mask_token} hidden", return_tensors="pt")
 place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
 };
@@ -81,10 +91,15 @@ export const textCard: CardOfKind = {
     const measured = Object.keys(run.epochs.at(-1)?.metrics ?? {}).flatMap((name) => hubMetrics[name] ?? []);
     const kind = run.model?.model_type;
     return {
-      library_name: 'transformers',
+      library_name: run.adapter ? 'peft' : 'transformers',
       pipeline_tag: pipelineTags[task],
       ...(typeof base === 'string' && hubName.test(base) ? { base_model: base } : {}),
-      tags: ['tempbalance', 'safetensors', ...(typeof kind === 'string' ? [kind] : [])],
+      tags: [
+        'tempbalance',
+        'safetensors',
+        ...(run.adapter ? ['lora'] : []),
+        ...(typeof kind === 'string' ? [kind] : []),
+      ],
       ...(measured.length > 0 ? { metrics: measured } : {}),
     };
   },
@@ -95,15 +110,20 @@ export const textCard: CardOfKind = {
 ${fenced('sh', 'tempbalance predict . texts.jsonl')}
 
 `;
-    return `The folder is one that \`transformers\` loads: weights in float32, \`config.json\`, the tokenizer.
+    const { adapter } = run;
+    const what = adapter
+      ? `The folder is one that \`peft\` loads: a LoRA adapter in float32 with \`adapter_config.json\`, without the weights of its base;
+the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, the tokenizer. \`tempbalance export . whole-model --merge\` writes a folder that \`transformers\` loads by itself.`
+      : 'The folder is one that `transformers` loads: weights in float32, `config.json`, the tokenizer.';
+    return `${what}
 
-Python, with the \`transformers\` package and PyTorch:
+Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transformers` package'} and PyTorch:
 
-${fenced('python', pythonOf[task](maxTokens))}
+${fenced('python', `${loadingIn(task, run)}\n${pythonOf[task](maxTokens)}`)}
 
 ${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`@huggingface/tokenizers\`:
 
-${fenced('js', inJavaScript)}`;
+${fenced('js', adapter ? inJavaScript.replace('model.safetensors', adapterWeightsFile) : inJavaScript)}`;
   },
   limits(run) {
     const { task, maxTokens, fresh } = settingsOf(run);

@@ -10,6 +10,7 @@ const balanceMetrics = ['alpha', 'alphaHat', 'stableRank', 'spectralNorm'] as co
 /** What factors can multiply. */
 const balanceTargets = ['learningRate', 'weightDecay', 'rho'] as const;
 export type BalanceTarget = (typeof balanceTargets)[number];
+export const usualMinEigenvalues = 12;
 
 /** The run file's `balance` section: what is measured of each layer, and how that sets its rate. */
 export const balanceConfigSchema = z.strictObject({
@@ -37,7 +38,7 @@ export const balanceConfigSchema = z.strictObject({
   minEigenvalues: z
     .int()
     .nonnegative()
-    .default(12)
+    .default(usualMinEigenvalues)
     .describe('Layers with fewer eigenvalues than this keep the base rate.'),
   exclude: z
     .array(z.string().min(1))

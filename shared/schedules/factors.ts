@@ -16,7 +16,7 @@ export function layerFactors(
   config: Pick<BalanceConfig, 'assignment' | 'unit' | 'withinBlock' | 'normaliseMean'>,
 ): LayerFactors {
   const groups = groupLayers(layers, config.unit);
-  const assigned = assignToGroups(groups, config);
+  const assigned = assignToGroups(groups, layers.length, config);
   const factors: number[] = layers.map(() => 1);
   const warnings = [...assigned.warnings];
   groups.forEach((group, index) => {
@@ -31,13 +31,14 @@ export function layerFactors(
 
 function assignToGroups(
   groups: readonly LayerGroup[],
+  count: number,
   { assignment, unit }: Pick<BalanceConfig, 'assignment' | 'unit'>,
 ): LayerFactors {
   const base = groups.map(() => 1);
   const kind = unit === 'layer' ? 'layer' : 'block';
   if (groups.length === 0) {
     const why =
-      unit === 'layer'
+      unit === 'layer' || count === 0
         ? 'no layer is left to balance'
         : `unit ${unit}: no layer's name holds a block number such as ".0."`;
     return { factors: [], warnings: [`${why}: every layer keeps the base rate`] };

@@ -47,26 +47,27 @@ function chooseLayers(
 ): { layers: LayerValue[]; warnings: string[] } {
   const { smallestValue } = assignmentFunction(assignment);
   const layers: LayerValue[] = [];
-  const small: string[] = [];
-  const warnings: string[] = [];
+  const kept = new Map<string, string[]>();
+  const keep = (name: string, why: string) => kept.set(why, [...(kept.get(why) ?? []), name]);
   for (const spectrum of spectra) {
     const { name, eigenvalues, flags } = spectrum;
     const value = spectrum[metric];
     if (exclude.some((pattern) => matchesName(pattern, name))) continue;
     if (eigenvalues.length > 0 && eigenvalues.length < minEigenvalues) {
-      small.push(name);
+      keep(name, `fewer than ${minEigenvalues} eigenvalues (minEigenvalues)`);
     } else if (value === null || !Number.isFinite(value)) {
-      warnings.push(`${name}: keeps the base rate, ${flags.join('; ') || `no ${metric}`}`);
+      keep(name, flags.join('; ') || `no ${metric}`);
     } else if (value < smallestValue) {
-      warnings.push(`${name}: keeps the base rate, ${assignment.function} takes no ${metric} below ${smallestValue}`);
+      keep(name, `${assignment.function} takes no ${metric} below ${smallestValue}`);
     } else {
       layers.push({ name, value });
     }
   }
-  if (small.length > 0) {
-    const few = `fewer than ${minEigenvalues} eigenvalues (minEigenvalues)`;
-    warnings.push(`${small.join(', ')}: ${small.length === 1 ? 'keeps' : 'keep'} the base rate, ${few}`);
-  }
+  const warnings = [...kept].map(([why, names]) => {
+    if (names.length === 1) return `${names[0]}: keeps the base rate, ${why}`;
+    const all = names.length === spectra.length;
+    return `${all ? `all ${names.length} layers` : names.join(', ')}: keep the base rate, ${why}`;
+  });
   return { layers, warnings };
 }
 

@@ -1,5 +1,5 @@
 import type { Layer } from '../tensors/layer.ts';
-import { allFinite, type HostTensor } from '../tensors/tensor.ts';
+import { allFinite, type WeightTensor } from '../tensors/tensor.ts';
 import type { SpectraConfig } from './config.ts';
 import { layerBytes, layerFlops, layerSize } from './cost.ts';
 import { describeSpectrum, unmeasurable } from './describe.ts';
@@ -29,7 +29,7 @@ export function analysisFlops(layers: readonly Layer[], config: SpectraConfig, s
  */
 export async function analyseLayers(
   layers: readonly Layer[],
-  read: (name: string) => Promise<HostTensor>,
+  read: (name: string) => Promise<WeightTensor>,
   config: SpectraConfig,
   source: SpectrumSource,
   shapeOf: ShapeOf = () => undefined,
@@ -44,7 +44,7 @@ export async function analyseLayers(
  */
 export async function measureLayers(
   layers: readonly Layer[],
-  read: (name: string) => Promise<HostTensor>,
+  read: (name: string) => Promise<WeightTensor>,
   config: SpectraConfig,
   source: SpectrumSource,
   shapeOf: ShapeOf,
@@ -52,7 +52,7 @@ export async function measureLayers(
   const sized = layers.map((layer) => ({ ...layerSize(layer, shapeOf), layer }));
   const limit = { workers: source.concurrency ?? 1, weight: bytesInFlight, weigh: layerBytes };
   const parts = await workThroughShards(sized, limit, async ({ layer }) => {
-    const weights: [name: string, weight: HostTensor][] = [];
+    const weights: [name: string, weight: WeightTensor][] = [];
     for (const name of layer.weights) weights.push([name, await read(name)]);
     return analyseLayer(layer, weights, config, source);
   });
@@ -78,7 +78,7 @@ export function spectraReport(layers: readonly LayerSpectrum[]): SpectraReport {
 /** Measures one layer from its weights. */
 export async function analyseLayer(
   layer: Layer,
-  weights: readonly (readonly [name: string, weight: HostTensor])[],
+  weights: readonly (readonly [name: string, weight: WeightTensor])[],
   config: SpectraConfig,
   source: SpectrumSource,
 ): Promise<LayerSpectrum> {

@@ -8,7 +8,7 @@ import type { LayerSpectrum, PowerLawFit } from './spectrum.ts';
 const zeroThreshold = 1e-5;
 
 /** A power law through fewer points than this can have any exponent. */
-const smallestTail = 3;
+export const smallestTail = 3;
 
 type Identity = Pick<LayerSpectrum, 'name' | 'kind' | 'shape'>;
 

@@ -26,30 +26,41 @@ export async function pathKind(path: string): Promise<'file' | 'folder' | undefi
   }
 }
 
+/** The tensors of a checkpoint. */
+export interface Checkpoint extends TensorStore {
+  readonly sharded: boolean;
+  /** Paths of the files that it is in. */
+  readonly files: readonly string[];
+}
+
 /**
  * The tensors of a safetensors file, of a sharded checkpoint by its index, or of a folder that holds either.
  * @throws UserError when there is no such checkpoint, naming the shards that are missing or damaged.
  */
-export async function openTensors(path: string): Promise<TensorStore & { readonly sharded: boolean }> {
+export async function openTensors(path: string): Promise<Checkpoint> {
   const kind = await pathKind(path);
   if (!kind) throw new UserError('there is no such file or folder', { where: path, remedy: await nearby(path) });
   if (kind === 'folder') return openFolder(path);
   if (path.endsWith('.index.json')) return openIndex(path);
   if (pickled.includes(extname(path))) throw pickledError(path);
   if (extname(path) !== '.safetensors') throw notACheckpoint(path);
-  return { ...storeOf(await openFile(path)), sharded: false };
+  return openSingle(path);
 }
 
-async function openFolder(folder: string) {
+async function openSingle(path: string): Promise<Checkpoint> {
+  return { ...storeOf(await openFile(path)), sharded: false, files: [path] };
+}
+
+async function openFolder(folder: string): Promise<Checkpoint> {
   const files = (await readdir(folder)).sort();
   const index = files.filter((file) => file.endsWith(indexSuffix));
   const tensors = files.filter((file) => file.endsWith('.safetensors'));
   const preferred = ['model.safetensors', 'adapter_model.safetensors'].find((file) => tensors.includes(file));
-  if (preferred) return { ...storeOf(await openFile(join(folder, preferred))), sharded: false };
+  if (preferred) return openSingle(join(folder, preferred));
   if (index.length > 0) return openIndex(join(folder, index[0]!));
   const shards = tensors.map((file) => shardName.exec(file)).filter((match) => match !== null);
   if (shards.length > 0 && shards.length === tensors.length) return openShards(folder, shards);
-  if (tensors.length === 1) return { ...storeOf(await openFile(join(folder, tensors[0]!))), sharded: false };
+  if (tensors.length === 1) return openSingle(join(folder, tensors[0]!));
   if (tensors.length > 1) {
     throw new UserError(`holds ${tensors.length} safetensors files and no index: ${tensors.join(', ')}`, {
       where: folder,
@@ -61,17 +72,17 @@ async function openFolder(folder: string) {
 }
 
 /** Shards without an index: their names say how many there should be. */
-async function openShards(folder: string, shards: readonly RegExpExecArray[]) {
+async function openShards(folder: string, shards: readonly RegExpExecArray[]): Promise<Checkpoint> {
   const [, stem, , count] = shards[0]!;
   const wanted = Array.from(
     { length: Number(count) },
     (_, index) => `${stem}-${String(index + 1).padStart(5, '0')}-of-${count}.safetensors`,
   );
   const files = await openAll(folder, wanted, folder);
-  return { ...joined(folder, files), sharded: true };
+  return { ...joined(folder, files), sharded: true, files: wanted.map((name) => join(folder, name)) };
 }
 
-async function openIndex(path: string) {
+async function openIndex(path: string): Promise<Checkpoint> {
   const { weight_map: map } = await readJsonFile(path, indexSchema, 'the index of a sharded checkpoint');
   const folder = dirname(path);
   const outside = Object.values(map).find((file) => file !== basename(file) || ['.', '..', ''].includes(file));
@@ -92,7 +103,8 @@ async function openIndex(path: string) {
       remedy: 'Index and shards belong to different versions of the checkpoint: fetch them again.',
     });
   }
-  return { ...joined(path, files, new Map(Object.entries(map))), sharded: true };
+  const paths = [...files.keys()].map((file) => join(folder, file));
+  return { ...joined(path, files, new Map(Object.entries(map))), sharded: true, files: paths };
 }
 
 /** Opens all shards. @throws UserError listing those that are missing, or naming those that are damaged. */

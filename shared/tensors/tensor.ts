@@ -18,6 +18,11 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** Number of elements of tensors of these shapes. */
+export function totalCount(specs: readonly { readonly shape: readonly number[] }[]): number {
+  return specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+}
+
 /** `[64, 11]` */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;

@@ -1,4 +1,5 @@
 import type { Engine } from '../engines/engine.ts';
+import type { AdapterConfig } from '../models/hugging-face/adapter-config.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { ClassTable } from './metrics/classification.ts';
@@ -7,6 +8,8 @@ import type { EpochResult, ParameterMultipliers } from './train-epoch.ts';
 /** Model and data of a run, read and checked without an engine. */
 export interface WorkloadPlan {
   readonly parameters: readonly ParameterSpec[];
+  /** What the model has besides and nothing changes; absent: nothing. */
+  readonly frozen?: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
   /** Floating-point operations of an optimizer step, roughly. */
   readonly stepFlops: number;
@@ -14,12 +17,14 @@ export interface WorkloadPlan {
   readonly data: Readonly<Record<string, unknown>>;
   /** What is needed to build the model again besides the settings and `data`: the `config.json` of a language model. */
   readonly model?: Readonly<Record<string, unknown>>;
+  /** Of a model whose base is frozen: the configuration of its adapter, and where the base lies, as the settings name it. */
+  readonly adapter?: { readonly config: AdapterConfig; readonly base: string };
   /** Files that go with the model wherever it goes, by name: a tokenizer. */
   readonly files?: ReadonlyMap<string, Uint8Array>;
   /** What the user should know of the data. */
   readonly warnings?: readonly string[];
   /**
-   * The values to begin with: pre-trained ones, or fresh ones.
+   * The values of what is trained to begin with: pre-trained ones, or fresh ones.
    * @throws UserError when weights can't be read or don't fit.
    */
   initial(): Promise<HostTensors>;

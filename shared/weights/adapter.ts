@@ -1,9 +1,8 @@
-import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
 import { matchesName } from '../core/name-pattern.ts';
-import { type AdapterConfig, readAdapterConfig, scaleOf } from '../models/hugging-face/adapter-config.ts';
+import { type AdapterConfig, namedBase, readAdapterConfig, scaleOf } from '../models/hugging-face/adapter-config.ts';
 import { addProduct, productCore } from '../tensors/low-rank.ts';
-import { openTensors, pathKind } from '../tensors/open-tensors.ts';
+import { openTensors } from '../tensors/open-tensors.ts';
 import { elementCount, formatShape } from '../tensors/tensor.ts';
 import type { TensorStore } from '../tensors/tensor-store.ts';
 import { type SkippedTensor, storedPrecision, type WeightLayer, type WeightSource } from './weight-source.ts';
@@ -23,11 +22,25 @@ interface Factors {
  */
 export async function openAdapter(folder: string, base: string | undefined): Promise<WeightSource> {
   const config = await readAdapterConfig(folder);
-  const store = await openTensors(folder);
-  const { factors, skipped } = pairFactors(store, config);
   const found = await findBase(folder, base, config);
-  const notes = [...found.notes];
-  const merged = found.store ? mergedLayers(store, found.store, factors, config) : [];
+  const source = adapterLayers(await openTensors(folder), found.store, config);
+  return { label: folder, format: 'adapter', ...source, notes: [...found.notes, ...source.notes] };
+}
+
+/** The tensors of an adapter, wherever they are from. */
+type AdapterTensors = Pick<TensorStore, 'label' | 'names' | 'entry' | 'read'>;
+
+/**
+ * The layers that an adapter changes: with a base, each as W + scale * BA; and each as BA alone.
+ * @throws UserError when one of a pair is missing, or when it doesn't fit the base.
+ */
+export function adapterLayers(
+  store: AdapterTensors,
+  base: TensorStore | undefined,
+  config: AdapterConfig,
+): Omit<WeightSource, 'label' | 'format'> {
+  const { factors, skipped } = pairFactors(store, config);
+  const merged = base ? mergedLayers(store, base, factors, config) : [];
   const products = factors.map((factor): WeightLayer => {
     const [outputs, inputs] = [store.entry(factor.b).shape[0]!, store.entry(factor.a).shape[1]!];
     return {
@@ -41,14 +54,14 @@ export async function openAdapter(folder: string, base: string | undefined): Pro
     };
   });
   const scales = [...new Set(factors.map(({ scale }) => scale))];
-  notes.push(`the update of a layer is BA times its scale (${scales.join(', ')}); spectra of BA alone are without it`);
+  const notes = [
+    `the update of a layer is BA times its scale (${scales.join(', ')}); spectra of BA alone are without it`,
+  ];
   const byWeight = new Map(factors.map((factor) => [`${factor.module}.BA`, factor]));
   const byMerged = new Map(merged.map(({ layer, factor }) => [layer.weights[0]!, factor]));
   const updateOf = ({ scale }: Factors) => ({ scale, transposed: config.fan_in_fan_out ?? false });
   const pairOf = async ({ a, b }: Factors) => [await store.read(a), await store.read(b)] as const;
   return {
-    label: folder,
-    format: 'adapter',
     layers: [...merged.map(({ layer }) => layer), ...products],
     skipped,
     notes,
@@ -56,16 +69,16 @@ export async function openAdapter(folder: string, base: string | undefined): Pro
       const product = byWeight.get(name);
       if (product) return productCore(...(await pairOf(product)));
       const factor = byMerged.get(name)!;
-      return addProduct(await found.store!.read(name), ...(await pairOf(factor)), updateOf(factor));
+      return addProduct(await base!.read(name), ...(await pairOf(factor)), updateOf(factor));
     },
     async openRows(name) {
       const factor = byMerged.get(name)!;
-      const base = found.store!.rowsOf(name);
+      const whole = base!.rowsOf(name);
       const [a, b] = await pairOf(factor);
       return {
-        ...base,
+        ...whole,
         async read(start, count) {
-          const rows = { shape: [count, base.columns], data: await base.read(start, count) };
+          const rows = { shape: [count, whole.columns], data: await whole.read(start, count) };
           return addProduct(rows, a, b, { ...updateOf(factor), firstRow: start }).data;
         },
       };
@@ -73,7 +86,7 @@ export async function openAdapter(folder: string, base: string | undefined): Pro
   };
 }
 
-function pairFactors(store: TensorStore, config: AdapterConfig): { factors: Factors[]; skipped: SkippedTensor[] } {
+function pairFactors(store: AdapterTensors, config: AdapterConfig): { factors: Factors[]; skipped: SkippedTensor[] } {
   const pairs = new Map<string, { A?: string; B?: string }>();
   const skipped: SkippedTensor[] = [];
   for (const name of store.names()) {
@@ -104,21 +117,15 @@ async function findBase(
   config: AdapterConfig,
 ): Promise<{ store?: TensorStore; notes: string[] }> {
   if (given !== undefined) return { store: await openTensors(given), notes: [] };
+  const place = await namedBase(folder, config);
+  if (place !== undefined) return { store: await openTensors(place), notes: [`base: ${place}`] };
   const named = config.base_model_name_or_path;
-  const places = named
-    ? isAbsolute(named)
-      ? [named]
-      : [resolve(folder, named), resolve(named), join(dirname(folder), named)]
-    : [];
-  for (const place of places) {
-    if (await pathKind(place)) return { store: await openTensors(place), notes: [`base: ${place}`] };
-  }
   const what = named ? `its base, ${named}, is not a folder here` : 'it names no base';
   return { notes: [`${what}, so BA is analysed alone; --base <folder> adds W + scale * BA`] };
 }
 
 function mergedLayers(
-  store: TensorStore,
+  store: AdapterTensors,
   base: TensorStore,
   factors: readonly Factors[],
   config: AdapterConfig,

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import { readJsonFile } from '../core/json-file.ts';
-import { adapterConfigFile } from '../models/hugging-face/adapter-config.ts';
+import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { openTensors, pathKind } from '../tensors/open-tensors.ts';
 import { openAdapter } from './adapter.ts';
 import { classifyTensors } from './classify.ts';
@@ -26,7 +26,7 @@ export interface OpenWeightsOptions {
  */
 export async function openWeights(path: string, { base }: OpenWeightsOptions = {}): Promise<WeightSource> {
   const folder = (await pathKind(path)) === 'folder' ? path : dirname(path);
-  if (folder === path && (await pathKind(join(folder, adapterConfigFile)))) return openAdapter(folder, base);
+  if (folder === path && (await isAdapter(folder))) return openAdapter(folder, base);
   if (base !== undefined) {
     throw new UserError('is not an adapter, so it has no base', {
       where: path,

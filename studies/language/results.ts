@@ -110,7 +110,9 @@ export function accuracyFigure(levels: readonly LevelResult[]): string {
     marginLeft: 50,
     marginBottom: 42,
     x: {
+      // With another base, labels of some ticks are left out.
       type: 'log',
+      base: 2,
       label: 'labelled documents of each label →',
       ticks: levels.map(({ perLabel }) => perLabel),
       tickFormat: String,

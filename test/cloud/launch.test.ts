@@ -95,6 +95,17 @@ describe.skipIf(!deployment)('launching', () => {
     });
   });
 
+  it('takes no adapter with a base of its own', async () => {
+    const model = { family: 'huggingface', folder: 'weights/adapter/', base: 'weights/bert/' };
+    const dataset = { format: 'jsonl', path: 'texts.jsonl' };
+    await deployed.upload('profiles/adapter.yaml', stringify({ model, dataset }));
+    await deployed.upload('datasets/adapter/texts.jsonl', '{}');
+    expect(await deployed.invoke('launch', { profile: 'adapter' })).toMatchObject({
+      status: 'rejected',
+      reason: expect.stringMatching(/begins with a whole model, not with an adapter\n.*--merge/),
+    });
+  });
+
   it('takes the profile as it is now for a run that failed before anything was made of it, and for no other', async () => {
     await deployed.upload('profiles/f.yaml', profile());
     await deployed.upload('datasets/f/data.hdf5', 'data');

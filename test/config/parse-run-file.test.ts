@@ -30,6 +30,24 @@ describe('a run file', () => {
     expect(parseRunFile(JSON.stringify(config), 'run.json')).toEqual(config);
   });
 
+  it('balances layers of 12 eigenvalues or more, and updates of any rank, where nothing else is said', () => {
+    const least = (lora: object | undefined, balance: object = {}) => {
+      const model = { family: 'huggingface', folder: 'bert', ...(lora ? { lora } : {}) };
+      const settings = { model, dataset: { format: 'jsonl', path: 'texts.jsonl' }, balance };
+      return parseRunFile(JSON.stringify(settings), 'run.json').balance;
+    };
+    expect(least(undefined)).toMatchObject({ minEigenvalues: 12 });
+    expect(least({})).toMatchObject({ minEigenvalues: 12 });
+    expect(least({ spectra: 'update' })).toMatchObject({ minEigenvalues: 0 });
+    expect(least({ spectra: 'update' }, { minEigenvalues: 9 })).toMatchObject({ minEigenvalues: 9 });
+    expect(() => least({ spectra: 'update', rank: 4 })).toThrow(
+      /model\.lora\.rank: is too small for spectra: update: the tail of 4 eigenvalues has 2, and a power law takes 3/,
+    );
+    expect(least({ spectra: 'update', rank: 5 })).toMatchObject({ minEigenvalues: 0 });
+    const given = least({}, { minEigenvalues: 12, exclude: ['a'] });
+    expect(JSON.stringify(given)).toBe(JSON.stringify(least({}, { exclude: ['a'] })));
+  });
+
   it('turns balancing off by `off`', () => {
     expect(parseRunFile(`${minimal}balance: off\n`, 'run.yaml').balance).toBe('off');
   });

@@ -14,7 +14,14 @@ const prices = { ...base, instances };
 
 /** Ten steps of a second and two evaluated batches, on a machine of 1e9 operations a second. */
 const planned: PlannedRun = {
-  size: { parameters: 1e6, trainingSamples: 40, validationSamples: 6, stepFlops: 3e9, analysisFlops: 2.5e10 },
+  size: {
+    parameters: 1e6,
+    frozen: 0,
+    trainingSamples: 40,
+    validationSamples: 6,
+    stepFlops: 3e9,
+    analysisFlops: 2.5e10,
+  },
   training: { epochs: 9, batchSize: 4 },
   compute: computeSchema.parse({ epochsPerTask: 5 }),
   budget: {},

@@ -4,8 +4,9 @@ import { functionGb, jobGb, refuseFunctionTooSmall, refuseJobTooSmall } from '..
 import { optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 
 const optimizer = (name: string) => optimizerSchema.parse({ name });
-const ofJob = (parameters: number, name = 'adamw', engine: 'auto' | 'onnx' = 'auto', target: 'cpu' | 'gpu' = 'cpu') =>
-  jobGb(parameters, { optimizer: optimizer(name), engine }, target);
+const whole = (trained: number) => ({ trained, frozen: 0 });
+const ofJob = (trained: number, name = 'adamw', engine: 'auto' | 'onnx' = 'auto', target: 'cpu' | 'gpu' = 'cpu') =>
+  jobGb(whole(trained), { optimizer: optimizer(name), engine }, target);
 const fargate = { kind: 'fargate', vcpus: 4, memoryGb: 16 } as const;
 const gpu: Machine = { kind: 'instance', instances: ['g5.xlarge'], memoryGb: 12 };
 
@@ -21,27 +22,37 @@ describe('the memory of a job', () => {
     expect(ofJob(1e8, 'adamw', 'auto', 'gpu')).toBeLessThan(ofJob(1e8));
   });
 
+  it('is far less for what is frozen: an adapter on RoBERTa-large fits a job that training it whole does not', () => {
+    const settings = { optimizer: optimizer('adamw'), engine: 'onnx' } as const;
+    const size = { trained: 1e6, frozen: 355e6 };
+    expect(jobGb(size, settings, 'cpu')).toBeLessThan(ofJob(355e6) / 3);
+    expect(() => refuseJobTooSmall(size, jobGb(size, settings, 'cpu'), 'cpu', fargate)).not.toThrow();
+    expect(() => refuseJobTooSmall(size, 20, 'cpu', fargate)).toThrow('deploy again; or take a smaller model.');
+  });
+
   it('is enough for RoBERTa-base on the usual machines, and not for RoBERTa-large on one without a GPU', () => {
-    expect(() => refuseJobTooSmall(125e6, ofJob(125e6), 'cpu', fargate)).not.toThrow();
-    expect(() => refuseJobTooSmall(125e6, ofJob(125e6, 'adamw', 'onnx', 'gpu'), 'gpu', gpu)).not.toThrow();
-    expect(() => refuseJobTooSmall(355e6, ofJob(355e6), 'cpu', fargate)).toThrow(
-      /^model: training 355 million parameters takes at least 2\d GiB of memory, and a job on compute\.target cpu has 16\n {2}Either set cpuMemoryGb: 30 in the context of cdk\.json and deploy again; or take a smaller model/,
+    expect(() => refuseJobTooSmall(whole(125e6), ofJob(125e6), 'cpu', fargate)).not.toThrow();
+    expect(() => refuseJobTooSmall(whole(125e6), ofJob(125e6, 'adamw', 'onnx', 'gpu'), 'gpu', gpu)).not.toThrow();
+    expect(() => refuseJobTooSmall(whole(355e6), ofJob(355e6), 'cpu', fargate)).toThrow(
+      /^model: training a model of 355 million parameters takes at least 2\d GiB of memory, and a job on compute\.target cpu has 16\n {2}Either set cpuMemoryGb: 30 in the context of cdk\.json and deploy again; or take a smaller model/,
     );
   });
 
   it('names the setting that gives enough, or another way', () => {
-    const refusal = (needed: number) => () => refuseJobTooSmall(1e9, needed, 'gpu', gpu);
+    const refusal = (needed: number) => () => refuseJobTooSmall(whole(1e9), needed, 'gpu', gpu);
     expect(refusal(20)).toThrow(
       'gpuSize: 2xlarge in the context of cdk.json and deploy again; or train without a GPU (compute: cpu, with cpuMemoryGb: 30)',
     );
     expect(refusal(40)).toThrow('gpuSize: 2xlarge, gpuClasses: ["g6e"] in');
     expect(refusal(100)).toThrow('Either train without a GPU (compute: cpu, with cpuMemoryGb: 120); or');
-    expect(refusal(200)).toThrow('Either take a smaller model');
+    expect(refusal(200)).toThrow('Either take a smaller model, an adapter (model.lora), or an optimizer');
   });
 
   it('is nobody’s business where the machine is not known', () => {
-    expect(() => refuseJobTooSmall(1e12, 1e6, 'gpu', { kind: 'instance', instances: ['g5.xlarge'] })).not.toThrow();
-    expect(() => refuseJobTooSmall(1e12, 1e6, 'cpu', undefined)).not.toThrow();
+    expect(() =>
+      refuseJobTooSmall(whole(1e12), 1e6, 'gpu', { kind: 'instance', instances: ['g5.xlarge'] }),
+    ).not.toThrow();
+    expect(() => refuseJobTooSmall(whole(1e12), 1e6, 'cpu', undefined)).not.toThrow();
   });
 });
 

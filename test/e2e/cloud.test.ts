@@ -168,43 +168,55 @@ describe.skipIf(!deployment)('a deployed run', () => {
     expect(await deployed.store.get('datasets/engine/pde_1d.hdf5')).toBeDefined();
   });
 
-  it('of a language model begins from a folder in the bucket, and gives the bits of a local run', {
-    timeout: 240_000,
-  }, async () => {
-    const folder = await temporaryFolder();
-    const texts = await readFile(fixturePath('data', 'topic_keywords.jsonl'));
-    const words = texts
-      .toString()
-      .trim()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as { text: string }).text);
-    await writeBertFolder(join(folder, 'bert'), words, { dropout: 0.1 });
-    await writeFile(join(folder, 'texts.jsonl'), texts);
-    const settings = {
-      model: { family: 'huggingface', folder: 'bert', maxTokens: 16 },
-      dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 60 },
-      training: { epochs: 2, batchSize: 8, learningRate: 0.002, optimizer: { name: 'adamw' }, engine: 'wasm' },
-      output: { name: 'here' },
-    };
-    await writeFile(join(folder, 'texts.yaml'), stringify(settings));
-    const { output: _, ...there } = settings;
-    const { key } = await uploadWeights(deployed, join(folder, 'bert'));
-    await deployed.upload('profiles/texts.yaml', stringify({ ...there, model: { ...there.model, folder: key } }));
-    await deployed.upload('datasets/texts/texts.jsonl', texts);
-    const { run } = (await deployed.invoke('launch', { profile: 'texts' })) as { run: string };
-    expect(await execute(deployed, run)).toEqual({ status: 'done' });
+  it.each([
+    ['whole', {}, ['README.md', 'config.json', 'model.safetensors']],
+    [
+      'adapted',
+      { lora: { rank: 4, dropout: 0.1 } },
+      ['README.md', 'adapter_config.json', 'adapter_model.safetensors', 'base_config.json'],
+    ],
+  ])(
+    'of a language model, %s, begins from a folder in the bucket, and gives the bits of a local run',
+    {
+      timeout: 240_000,
+    },
+    async (name, lora, files) => {
+      const folder = await temporaryFolder();
+      const texts = await readFile(fixturePath('data', 'topic_keywords.jsonl'));
+      const words = texts
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { text: string }).text);
+      await writeBertFolder(join(folder, 'bert'), words, { dropout: 0.1 });
+      await writeFile(join(folder, 'texts.jsonl'), texts);
+      const settings = {
+        model: { family: 'huggingface', folder: 'bert', maxTokens: 16, ...lora },
+        dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 60 },
+        training: { epochs: 2, batchSize: 8, learningRate: 0.002, optimizer: { name: 'adamw' }, engine: 'wasm' },
+        compute: { epochsPerTask: 1 },
+        output: { name: 'here' },
+      };
+      await writeFile(join(folder, 'texts.yaml'), stringify(settings));
+      const { output: _, ...there } = settings;
+      const { key } = await uploadWeights(deployed, join(folder, 'bert'));
+      await deployed.upload(`profiles/${name}.yaml`, stringify({ ...there, model: { ...there.model, folder: key } }));
+      await deployed.upload(`datasets/${name}/texts.jsonl`, texts);
+      const { run } = (await deployed.invoke('launch', { profile: name })) as { run: string };
+      expect(await execute(deployed, run)).toEqual({ status: 'done' });
 
-    const config = await loadRunFile(join(folder, 'texts.yaml'));
-    const local = newRun(config, { now: new Date() });
-    await beginRun(local, config);
-    await runPipeline(
-      local.run,
-      localContext(local.store, () => undefined),
-    );
-    expect(await digestsOf(deployed.store, run)).toEqual(await digestsOf(local.store, local.run));
-    const names = (await deployed.store.list(`${run}/model/`)).map((each) => each.slice(`${run}/model/`.length));
-    expect(names).toEqual(['README.md', 'config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json']);
-  });
+      const config = await loadRunFile(join(folder, 'texts.yaml'));
+      const local = newRun(config, { now: new Date() });
+      await beginRun(local, config);
+      await runPipeline(
+        local.run,
+        localContext(local.store, () => undefined),
+      );
+      expect(await digestsOf(deployed.store, run)).toEqual(await digestsOf(local.store, local.run));
+      const names = (await deployed.store.list(`${run}/model/`)).map((each) => each.slice(`${run}/model/`.length));
+      expect(names).toEqual([...files, 'tokenizer.json', 'tokenizer_config.json']);
+    },
+  );
 
   it('stays within what the roles of its tasks allow', () => {
     const requests = deployed.requests();

@@ -6,11 +6,11 @@ import type { Engine } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import { adapterFiles, readAdapter } from '../../shared/models/hugging-face/adapter.ts';
 import {
-  adaptedWeights,
   freshAdapter,
   type LoraSettings,
   mergeAdapter,
   newAdapterConfig,
+  spectraReader,
   withLora,
 } from '../../shared/models/lora.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
@@ -137,12 +137,13 @@ describe('a new adapter', () => {
     expect(read.parameters).toEqual(trained);
     expect(read.model.dropoutSites(2, 3)).toHaveLength(base.model.dropoutSites(2, 3).length + 8);
     const source = await openWeights(written);
-    const ours = adaptedWeights(model, new Map([...base.parameters, ...trained]), 'W + scale * BA');
+    const from = (values: HostTensors) => async (name: string) => values.get(name)!;
+    const ours = spectraReader(model, 'merged', { base: from(base.parameters), adapter: from(trained) });
     const layers = source.layers.filter(({ matrix }) => matrix === 'W + scale * BA');
     expect(layers.map(({ name }) => name)).toEqual(model.layers.map(({ name }) => name));
     for (const { weights } of layers) {
       const [weight] = weights as [string];
-      expect(largestDifference((await source.read(weight)).data, ours.get(weight)!.data)).toBeLessThan(1e-12);
+      expect(largestDifference((await source.read(weight)).data, (await ours(weight)).data)).toBeLessThan(1e-12);
     }
   });
 

@@ -48,6 +48,25 @@ it('gives weights an address only where the run begins from some', async () => {
   expect(weightsOf((await readRequest(to, 'there')).config.model)).toBe(addresses.weights);
 });
 
+it('says where the base of an adapter lies at the new place, unless it is another folder than the model', async () => {
+  const baseAfter = async (path: string) => {
+    const from = memoryStore();
+    const model = { family: 'huggingface', folder: '/here/bert', lora: {} };
+    const config = fakeConfig({ model, dataset: { format: 'jsonl', path: '/here/texts.jsonl' } });
+    await requestRun(from, config);
+    const base = { path, sha256: 'b', bytes: 1 };
+    const adapter = { config: { peft_type: 'LORA', r: 8, lora_alpha: 8 }, base };
+    const dataset = { path: '/here/texts.jsonl', sha256: 'a', bytes: 1 };
+    const record = { version: 1, name: 'fake', config, seed: 0, dataset, adapter, versions: {}, history: [] };
+    await from.put(runKeys.record(run), encodeJson(record));
+    const to = memoryStore();
+    await moveRun({ store: from, run }, { store: to, run: 'there' }, addresses, at);
+    return (await readRunRecord(to, 'there')).adapter!.base;
+  };
+  expect(await baseAfter('/here/bert')).toEqual({ path: addresses.weights, sha256: 'b', bytes: 1 });
+  expect(await baseAfter('/elsewhere')).toMatchObject({ path: '/elsewhere' });
+});
+
 it('leaves the rule in force that a run keeps its weights', async () => {
   const { to } = await moved();
   const { config } = await readRunRecord(to, 'there');

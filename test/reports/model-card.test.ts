@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { AdapterReport } from '../../shared/reports/adapter.ts';
 import { renderModelCard } from '../../shared/reports/model-card.ts';
+import type { RunReport } from '../../shared/reports/report-input.ts';
 import { madeUpRun } from './made-up-runs.ts';
 
 describe('renderModelCard', () => {
@@ -56,18 +58,35 @@ describe('the card of a language model', () => {
   ];
   const metricsOf = (task: string): Record<string, number> =>
     task === 'classification' ? { accuracy: 0.8, macroF1: 0.7, loss: 1 } : { loss: 1, perplexity: 3 };
-  const cardOf = (task: string, name = 'google-bert/bert-base-uncased', fresh = false) =>
-    renderModelCard({
-      ...run,
-      model: { model_type: 'bert', _name_or_path: name },
-      config: { model: { family: 'huggingface', task, maxTokens: 64, fresh } },
-      dataset: { ...run.dataset, labels: ['good', 'a*b'] },
-      epochs: run.epochs.map((epoch) => ({
-        ...epoch,
-        metrics: metricsOf(task),
-        ...(task === 'classification' ? { classes: { classes, confusion: [] } } : {}),
-      })),
-    });
+  const adapter: AdapterReport = {
+    config: { peft_type: 'LORA', r: 8, lora_alpha: 16, lora_dropout: 0.1, target_modules: ['query', 'value'] },
+    base: { path: '/home/me/bert', sha256: '0123456789abcdef0123' },
+    trained: 1234,
+    all: 33219,
+  };
+  interface Options {
+    readonly fresh?: boolean;
+    readonly adapter?: AdapterReport;
+    readonly merged?: boolean;
+  }
+  const cardOf = (task: string, name?: string, { merged = false, ...options }: Options = {}) =>
+    renderModelCard(runOf(task, name, options), undefined, { merged });
+  const runOf = (
+    task: string,
+    name = 'google-bert/bert-base-uncased',
+    { fresh = false, adapter }: Options = {},
+  ): RunReport => ({
+    ...run,
+    adapter,
+    model: { model_type: 'bert', _name_or_path: name },
+    config: { model: { family: 'huggingface', task, maxTokens: 64, fresh } },
+    dataset: { ...run.dataset, labels: ['good', 'a*b'] },
+    epochs: run.epochs.map((epoch) => ({
+      ...epoch,
+      metrics: metricsOf(task),
+      ...(task === 'classification' ? { classes: { classes, confusion: [] } } : {}),
+    })),
+  });
   const matterOf = (card: string) => parse(card.split('---\n')[1]!);
 
   test('is found by what it is, what it was made from and how it was measured', () => {
@@ -82,6 +101,24 @@ describe('the card of a language model', () => {
     expect(matterOf(cardOf('masked-lm'))).toMatchObject({ pipeline_tag: 'fill-mask' });
   });
 
+  test('of an adapter says what was trained, and how it is loaded on its base, unless it is merged', () => {
+    const card = cardOf('classification', undefined, { adapter });
+    expect(matterOf(card)).toMatchObject({
+      library_name: 'peft',
+      tags: ['tempbalance', 'safetensors', 'lora', 'bert'],
+    });
+    const trained = 'LoRA of rank 8 (alpha 16, dropout 0.1) on query, value: 1,234 of 33,219 parameters (3.71 %)';
+    expect(card).toContain(`${trained}; the weights of its base (\`/home/me/bert\`, SHA-256 0123456789abcdef…)`);
+    expect(card).toContain('base = "/home/me/bert"');
+    expect(card).toContain('PeftModel.from_pretrained(model, folder)');
+    expect(card).toContain("readFile('adapter_model.safetensors')");
+    const merged = cardOf('classification', undefined, { adapter, merged: true });
+    expect(matterOf(merged)).toMatchObject({ library_name: 'transformers' });
+    expect(merged).toContain(trained);
+    expect(merged).not.toContain('PeftModel');
+    expect(merged).toContain("readFile('model.safetensors')");
+  });
+
   test('names no path as the model it was made from', () => {
     for (const path of ['/home/me/bert', './bert', '../a/b', 'a/b/c', 'C:\\bert']) {
       expect(matterOf(cardOf('classification', path))).not.toHaveProperty('base_model');
@@ -90,7 +127,7 @@ describe('the card of a language model', () => {
 
   test('names nothing that it was made from where it began with fresh weights', () => {
     expect(cardOf('masked-lm')).toContain("model's licence goes with it");
-    const fresh = cardOf('masked-lm', undefined, true);
+    const fresh = cardOf('masked-lm', undefined, { fresh: true });
     expect(matterOf(fresh)).not.toHaveProperty('base_model');
     expect(fresh).not.toContain("model's licence goes with it");
   });

@@ -1,5 +1,6 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
+import type { AdapterReport } from '../../shared/reports/adapter.ts';
 import { renderModelCard } from '../../shared/reports/model-card.ts';
 import { renderReport } from '../../shared/reports/report.ts';
 import type { EpochReport, RunReport } from '../../shared/reports/report-input.ts';
@@ -25,6 +26,12 @@ const classes = {
     [1, 1],
   ],
 };
+const adapter: AdapterReport = {
+  config: { peft_type: 'LORA', r: 8, lora_alpha: 16, use_rslora: true, target_modules: ['c_attn'] },
+  base: { path: '/home/me/gpt2', sha256: 'abc' },
+  trained: 50,
+  all: 2000,
+};
 const plain: RunReport = {
   ...changeEpochs(madeUpRun({ name: 'plain', epochs: 4 }), (epoch) => ({ ...epoch, classes })),
   cost: { usd: 0.5, basis: 'usdPerHour' },
@@ -32,6 +39,7 @@ const plain: RunReport = {
 const balanced: RunReport = {
   ...madeUpRun({ name: 'balanced', balanced: true, epochs: 4 }),
   cost: { usd: 1.25, basis: 'meter' },
+  adapter,
 };
 const both = render(plain, balanced);
 
@@ -43,6 +51,13 @@ describe('renderReport', () => {
   test('tells in every section how to read it', () => {
     for (const { howToRead } of SECTIONS) expect(howToRead).toMatch(/^.+\.$/s);
     expect(parse(both).querySelectorAll('section > .how')).toHaveLength(SECTIONS.length);
+  });
+
+  test('says of a run with an adapter what of the model was trained', () => {
+    const text = textOf(render(balanced), 'adapter');
+    expect(text).toContain('LoRA of rank 8 (alpha 16, rank-stabilised) on c_attn');
+    expect(text).toContain('50 of 2,000 parameters (2.5 %)');
+    expect(sections(render(plain))).not.toContain('adapter');
   });
 
   test('gives the same page for the same input', () => {

@@ -66,6 +66,17 @@ describe('a rate table', () => {
     expect(warnings).toEqual(['fc2: keeps the base rate, fewer than 12 eigenvalues (minEigenvalues)']);
   });
 
+  it('says of layers that have the same reason what it is once', () => {
+    const spectra = ['b.0.a', 'b.1.a'].map((name) => spectrumWith({ name, alpha: null }));
+    expect(tableOf([...spectra, fc0, fc1]).warnings).toEqual([
+      'b.0.a, b.1.a: keep the base rate, no alpha: every weight is zero',
+    ]);
+    expect(tableOf(spectra, { unit: 'block' }).warnings).toEqual([
+      'all 2 layers: keep the base rate, no alpha: every weight is zero',
+      'no layer is left to balance: every layer keeps the base rate',
+    ]);
+  });
+
   it('passes on why a layer has no alpha', () => {
     const { layers, warnings } = tableOf([fc0, fc1, spectrumWith({ name: 'fc2', alpha: null })]);
     expect(layers.fc2!.learningRate).toBe(1);

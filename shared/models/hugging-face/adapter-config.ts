@@ -1,11 +1,13 @@
-import { join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { readJsonFile } from '../../core/json-file.ts';
+import { pathKind } from '../../tensors/open-tensors.ts';
 
 /** What PEFT writes of a LoRA adapter, as far as it is understood here. */
-const adapterConfigSchema = z.looseObject({
+export const adapterConfigSchema = z.looseObject({
   peft_type: z.string(),
+  task_type: z.string().nullish(),
   r: z.int().positive(),
   lora_alpha: z.number(),
   lora_dropout: z.number().min(0).lt(1).nullish(),
@@ -22,6 +24,10 @@ const adapterConfigSchema = z.looseObject({
 export type AdapterConfig = z.infer<typeof adapterConfigSchema>;
 
 export const adapterConfigFile = 'adapter_config.json';
+export const adapterWeightsFile = 'adapter_model.safetensors';
+
+/** The base's `config.json` with the labels of the adapter's task; under that name `transformers` would look for whole weights. */
+export const baseConfigFile = 'base_config.json';
 
 /** Before the names of modules in an adapter's file. */
 export const adapterPrefix = 'base_model.model.';
@@ -44,6 +50,19 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
     );
   }
   return config;
+}
+
+/** Whether a folder holds an adapter. */
+export const isAdapter = async (folder: string): Promise<boolean> =>
+  (await pathKind(join(folder, adapterConfigFile))) !== undefined;
+
+/** Where the base that an adapter names lies here: beside it, or below the current folder; undefined: it is not here. */
+export async function namedBase(folder: string, config: AdapterConfig): Promise<string | undefined> {
+  const named = config.base_model_name_or_path;
+  if (!named) return undefined;
+  const places = isAbsolute(named) ? [named] : [resolve(folder, named), resolve(named), join(dirname(folder), named)];
+  for (const place of places) if (await pathKind(place)) return place;
+  return undefined;
 }
 
 /** Rank of the update of a module, by its pattern or for all. */

@@ -3,11 +3,29 @@ import { encodeSafetensors } from '../../tensors/safetensors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
 import type { LanguageModel } from '../language/model.ts';
 import { type LoraModel, withLora } from '../lora.ts';
-import { readWeights } from '../pretrained.ts';
-import { adapterConfigFile, adapterPrefix, readAdapterConfig } from './adapter-config.ts';
+import { readWeights, type StoredWeights } from '../pretrained.ts';
+import { adapterConfigFile, adapterPrefix, adapterWeightsFile, readAdapterConfig } from './adapter-config.ts';
 
 /** A parameter's name in an adapter's file: what is saved as a whole has the prefix there too. */
 const storedName = (name: string) => (name.startsWith(adapterPrefix) ? name : adapterPrefix + name);
+
+/** The tensors of an adapter's file by the names that the adapted model has for them. */
+export async function openAdapter(folder: string): Promise<StoredWeights> {
+  const store = await openTensors(folder);
+  const stored = new Map(
+    store.names().map((original) => {
+      // PEFT once wrote the adapter's name into its tensors', and files without the prefix exist.
+      const current = storedName(original.replace(/(\.lora_[AB])\.[^.]+\.weight$/, '$1.weight'));
+      return [/\.lora_[AB]\.weight$/.test(current) ? current : current.slice(adapterPrefix.length), original];
+    }),
+  );
+  return {
+    label: store.label,
+    names: () => [...stored.keys()],
+    entry: (name) => store.entry(stored.get(name)!),
+    read: (name) => store.read(stored.get(name)!),
+  };
+}
 
 /**
  * Reads a LoRA adapter of PEFT's on this base.
@@ -19,23 +37,8 @@ export async function readAdapter(
   base: LanguageModel,
 ): Promise<{ model: LoraModel; parameters: HostTensors }> {
   const model = withLora(base, await readAdapterConfig(folder));
-  const store = await openTensors(folder);
-  const known = new Map(model.parameters.map(({ name }) => [storedName(name), name]));
-  const stored = new Map(
-    store.names().map((original) => {
-      // PEFT once wrote the adapter's name into its tensors', and files without the prefix exist.
-      const current = storedName(original.replace(/(\.lora_[AB])\.[^.]+\.weight$/, '$1.weight'));
-      return [known.get(current) ?? original, original];
-    }),
-  );
-  const renamed = {
-    label: store.label,
-    names: () => [...stored.keys()],
-    entry: (name: string) => store.entry(stored.get(name)!),
-    read: (name: string) => store.read(stored.get(name)!),
-  };
   const parameters = await readWeights(
-    renamed,
+    await openAdapter(folder),
     model.parameters,
     'Give the model that the adapter was trained on, and check that adapter_config.json belongs to the weights.',
   );
@@ -47,6 +50,6 @@ export function adapterFiles({ config, parameters }: LoraModel, values: HostTens
   const tensors = new Map(parameters.map(({ name }) => [storedName(name), values.get(name)!]));
   return new Map([
     [adapterConfigFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
-    ['adapter_model.safetensors', encodeSafetensors(tensors, { format: 'pt' })],
+    [adapterWeightsFile, encodeSafetensors(tensors, { format: 'pt' })],
   ]);
 }

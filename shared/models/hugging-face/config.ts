@@ -44,6 +44,8 @@ export function labelsOf({ id2label, num_labels: count }: HuggingFaceConfig): st
 export interface ConfiguredModel {
   readonly model: LanguageModel;
   readonly names: WeightNames;
+  /** Ends of the names of layers that LoRA adapts where none are named. */
+  readonly loraTargets: readonly string[];
   /** Class in `transformers`. */
   readonly architecture: string;
 }
@@ -66,7 +68,8 @@ export function modelOf(
     throw new UserError(`is not a ${config.model_type} that is supported:\n    ${lines.join('\n    ')}`, { where });
   }
   const settings = { task, labels: labels.length, modelType: config.model_type };
-  return { model: family.build(parsed.data, settings), names: family.names, architecture };
+  const { names, loraTargets } = family;
+  return { model: family.build(parsed.data, settings), names, loraTargets, architecture };
 }
 
 /** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */

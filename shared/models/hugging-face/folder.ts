@@ -5,6 +5,7 @@ import { openTensors } from '../../tensors/open-tensors.ts';
 import { encodeSafetensors } from '../../tensors/safetensors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
 import type { LanguageTask } from '../language/model.ts';
+import { adapterConfigFile, adapterWeightsFile, baseConfigFile } from './adapter-config.ts';
 import {
   type ConfiguredModel,
   configAfter,
@@ -14,7 +15,7 @@ import {
   modelOf,
   readConfig,
 } from './config.ts';
-import { type LoadedWeights, readHuggingFaceWeights, scoredLabels } from './weights.ts';
+import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
 export interface HuggingFaceModel extends ConfiguredModel, LoadedWeights {
@@ -44,6 +45,11 @@ const otherFiles = [
 /** Whether a file is one that goes with a model wherever it goes: a tokenizer's and the like. */
 export const isOtherFile = (name: string): boolean => otherFiles.includes(name);
 
+/** Whether a file is a part of a model: one of those, weights, or the description of a model or an adapter. */
+export const isModelFile = (name: string): boolean =>
+  isOtherFile(name) ||
+  [configFile, 'model.safetensors', adapterConfigFile, adapterWeightsFile, baseConfigFile].includes(name);
+
 /**
  * Reads a model for a task from a folder of Hugging Face's: `config.json`, `model.safetensors` or its shards, tokenizer.
  * @param options.labels of a classifier, where they are not those of the configuration; `random` draws a head that is missing, and a
@@ -61,18 +67,6 @@ export async function readHuggingFace(
   const store = await openTensors(folder);
   const weights = await readHuggingFaceWeights(store, model, names, options);
   return { ...configured, ...weights, config, labels, others: await readOtherFiles(folder) };
-}
-
-/**
- * The labels that a folder's head scores, by the names of the configuration where it names as many; undefined where it has no head.
- * @throws UserError when the weights can't be read, or the kind of model is not supported.
- */
-export async function labelsOfHead(folder: string, config: HuggingFaceConfig): Promise<string[] | undefined> {
-  const configured = labelsOf(config);
-  const { model, names } = modelOf(config, 'classification', configured, join(folder, configFile));
-  const count = scoredLabels(await openTensors(folder), model, names);
-  if (count === undefined || count === configured.length) return count === undefined ? undefined : configured;
-  return Array.from({ length: count }, (_, place) => `LABEL_${place}`);
 }
 
 /** Tokenizer files and the like of a folder, by name: they go with a model wherever it goes. */

@@ -13,7 +13,11 @@ const oldEndings: readonly (readonly [old: string, name: string])[] = [
 ];
 
 /** The file's tensors by the names that the model has for them, less those that do no harm. */
-function renamed(store: TensorStore, specs: readonly ParameterSpec[], { prefix, ignored }: WeightNames): StoredWeights {
+function renamed(
+  store: StoredWeights,
+  specs: readonly ParameterSpec[],
+  { prefix, ignored }: WeightNames,
+): StoredWeights {
   const needed = new Set(specs.map(({ name }) => name));
   const stored = new Map<string, string>();
   for (const original of store.names()) {
@@ -35,7 +39,7 @@ function renamed(store: TensorStore, specs: readonly ParameterSpec[], { prefix, 
 }
 
 /** The head that a parameter belongs to: what stands before the first dot, or the pooler; undefined for all others. */
-function headOf(name: string, prefix: string): string | undefined {
+export function headOf(name: string, prefix: string): string | undefined {
   if (name.startsWith(`${prefix}pooler.`)) return `${prefix}pooler`;
   return name.startsWith(prefix) ? undefined : name.split('.')[0];
 }
@@ -48,13 +52,13 @@ function absentHeads(specs: readonly ParameterSpec[], present: ReadonlySet<strin
 }
 
 /** Names of weight and bias of a classifier's last layer, which scores the labels. */
-const scoreNames = ({ task, dense }: LanguageModel): string[] => {
+export const scoreNames = ({ task, dense }: LanguageModel): string[] => {
   const last = dense.at(-1);
   return task === 'classification' && last ? [`${last.name}.weight`, `${last.name}.bias`] : [];
 };
 
 /** How many labels the head of a checkpoint scores; undefined where it has no head for labels. */
-export function scoredLabels(store: TensorStore, model: LanguageModel, names: WeightNames): number | undefined {
+export function scoredLabels(store: StoredWeights, model: LanguageModel, names: WeightNames): number | undefined {
   const file = renamed(store, model.parameters, names);
   const weight = scoreNames(model).find((name) => file.names().includes(name));
   return weight === undefined ? undefined : file.entry(weight).shape[0];
@@ -89,4 +93,14 @@ export async function readHuggingFaceWeights(
   const drawn = model.initialise(random, fresh);
   const tensorOf = (name: string): HostTensor => (read.get(name) ?? drawn.get(name))!;
   return { parameters: new Map(model.parameters.map(({ name }) => [name, tensorOf(name)])), fresh: [...fresh] };
+}
+
+/** A checkpoint's tensors by the names that the model has for them. */
+export const weightsByName = (store: TensorStore, model: LanguageModel, names: WeightNames): StoredWeights =>
+  renamed(store, model.parameters, names);
+
+/** Parameters of heads that a checkpoint has nothing of. */
+export function freshParameters(store: TensorStore, model: LanguageModel, names: WeightNames): string[] {
+  const present = new Set(weightsByName(store, model, names).names());
+  return [...absentHeads(model.parameters, present, names.prefix)];
 }

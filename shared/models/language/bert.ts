@@ -15,6 +15,7 @@ export const bert = {
     prefix: 'bert.',
     ignored: ['*position_ids', '*token_type_ids', 'cls.*', 'bert.pooler.*', 'classifier.*', 'qa_outputs.*'],
   },
+  loraTargets: ['query', 'value'],
   configSchema,
   build(config, settings) {
     const sizes = bertSizes(config);

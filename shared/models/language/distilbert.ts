@@ -77,6 +77,7 @@ export const distilbert = {
     prefix: 'distilbert.',
     ignored: ['*position_ids', 'vocab_*', 'pre_classifier.*', 'classifier.*', 'qa_outputs.*'],
   },
+  loraTargets: ['q_lin', 'v_lin'],
   configSchema,
   build(config, settings) {
     const sizes = sizesOf(config);

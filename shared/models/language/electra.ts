@@ -27,6 +27,7 @@ export const electra = {
       'qa_outputs.*',
     ],
   },
+  loraTargets: ['query', 'value'],
   configSchema,
   build(config, settings) {
     const sizes = { ...bertSizes(config), embeddingSize: config.embedding_size };

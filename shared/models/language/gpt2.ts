@@ -85,6 +85,7 @@ export const gpt2 = {
   kinds: { gpt2: 'GPT2' },
   heads: { 'causal-lm': 'LMHeadModel' },
   names: { prefix: 'transformer.', ignored: ['*.attn.bias', '*.attn.masked_bias', 'lm_head.*', 'score.*'] },
+  loraTargets: ['c_attn'],
   configSchema,
   build(config, { task }) {
     const modules = modulesOf(config);

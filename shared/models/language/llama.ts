@@ -165,6 +165,7 @@ export const llama = {
   kinds: { llama: 'Llama', mistral: 'Mistral', qwen2: 'Qwen2' },
   heads: { 'causal-lm': 'ForCausalLM' },
   names: { prefix: 'model.', ignored: ['*.rotary_emb.inv_freq', 'lm_head.*', 'score.*'] },
+  loraTargets: ['q_proj', 'v_proj'],
   configSchema,
   build(config, { task, modelType }) {
     const sizes = sizesOf(config, modelType);

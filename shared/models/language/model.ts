@@ -94,6 +94,8 @@ export interface LanguageFamily<Config = unknown> {
   /** The ends of the classes' names, by task. */
   readonly heads: Readonly<Partial<Record<LanguageTask, string>>>;
   readonly names: WeightNames;
+  /** Ends of the names of layers that LoRA adapts where none are named: PEFT's. */
+  readonly loraTargets: readonly string[];
   /** What is read of `config.json`. */
   readonly configSchema: z.ZodType<Config>;
   /** @throws UserError when the configuration asks for what is not supported. */

@@ -4,7 +4,7 @@ import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
-import type { LanguageFamily, LanguageTask } from './model.ts';
+import { type LanguageFamily, type LanguageTask, languageTasks } from './model.ts';
 import { roberta } from './roberta.ts';
 
 /** Every family of language models: one line each. */
@@ -20,6 +20,13 @@ function kindsWith(task: LanguageTask): string {
 export function kindOfClass(name: string): string | undefined {
   const kinds = languageFamilies.flatMap((family) => Object.entries(family.kinds));
   return kinds.find(([, prefix]) => /^(For|LM|Model)/.test(name.slice(prefix.length)) && name.startsWith(prefix))?.[0];
+}
+
+/** The task that a class in `transformers` is for, e.g. `masked-lm` for BertForMaskedLM; undefined where none is known. */
+export function taskOfClass(name: string): LanguageTask | undefined {
+  return languageTasks.find((task) =>
+    languageFamilies.some(({ kinds, heads }) => Object.values(kinds).some((kind) => name === `${kind}${heads[task]}`)),
+  );
 }
 
 /**

@@ -15,6 +15,7 @@ export const roberta = {
     prefix: 'roberta.',
     ignored: ['*position_ids', '*token_type_ids', 'lm_head.*', 'roberta.pooler.*', 'classifier.*', 'qa_outputs.*'],
   },
+  loraTargets: ['query', 'value'],
   configSchema,
   build(config, settings) {
     const sizes = { ...bertSizes(config), positionsAfterPadding: true };

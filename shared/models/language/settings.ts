@@ -1,6 +1,49 @@
 import { z } from 'zod';
 import { languageTasks } from './model.ts';
 
+/** What of an adapted layer is analysed. */
+export const adapterSpectra = ['merged', 'update'] as const;
+export type AdapterSpectra = (typeof adapterSpectra)[number];
+
+/** The run file's `model.lora` section; an adapter that is gone on with has the first four of its own. */
+const loraSchema = z.strictObject({
+  rank: z.int().positive().optional().describe("Rank of the updates; absent: 8, or the adapter's."),
+  alpha: z
+    .number()
+    .positive()
+    .optional()
+    .describe("An update is B A times alpha over the rank; absent: 8, or the adapter's."),
+  targets: z
+    .union([z.literal('all-linear'), z.array(z.string().min(1)).min(1)])
+    .optional()
+    .describe(
+      "Ends of the names of layers that are adapted, or all of the blocks'; absent: queries and values as in PEFT (c_attn of GPT-2), or the adapter's.",
+    ),
+  rankStabilised: z
+    .boolean()
+    .optional()
+    .describe("Whether alpha is divided by the rank's root instead; absent: no, or as in the adapter."),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .optional()
+    .describe(
+      "Share of an adapted layer's inputs that the update is not given in training; absent: 0, or the adapter's.",
+    ),
+  alsoTrained: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Modules that are trained whole besides (PEFT's modules_to_save); a classifier's head and what is fresh always are.",
+    ),
+  spectra: z
+    .enum(adapterSpectra)
+    .default('merged')
+    .describe('What is analysed of an adapted layer: W + scale * B A, or B A alone.'),
+});
+export type LoraConfig = z.output<typeof loraSchema>;
+
 /** The run file's `model` section for a language model out of a folder of Hugging Face's. */
 export const languageModelSchema = z.strictObject({
   family: z
@@ -8,7 +51,18 @@ export const languageModelSchema = z.strictObject({
     .describe(
       'A language model in a folder as Hugging Face transformers saves it: config.json, model.safetensors or its shards, tokenizer.json.',
     ),
-  folder: z.string().min(1).describe('The folder; a relative path counts from the run file.'),
+  folder: z
+    .string()
+    .min(1)
+    .describe('The folder, or that of a LoRA adapter of PEFT to go on with; a relative path counts from the run file.'),
+  base: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Of an adapter: its base's folder, where adapter_config.json does not say where it lies here."),
+  lora: loraSchema
+    .optional()
+    .describe('Trains a low-rank adapter and leaves the weights as they are; `{}` takes every default.'),
   fresh: z
     .boolean()
     .default(false)

@@ -9,7 +9,7 @@ import { renderReport } from '../../reports/report.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
 import { files, type OutcomeRecord, readProgress, readRunRecord } from '../records.ts';
-import { modelOfRun } from '../run-model.ts';
+import { exportedFiles, modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
 
 /**
@@ -22,8 +22,8 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const text = (content: string) => new TextEncoder().encode(content);
   const described = modelOfRun(await readRunRecord(store, run));
   const warn = (message: string) => ctx.emit({ type: 'warning', message });
-  await store.put(runKeys.model(run, 'model.safetensors'), await bestModel(ctx, run, warn));
-  await store.put(runKeys.model(run, 'config.json'), encodeJson(described.config));
+  const exported = await exportedFiles(described, await bestModel(ctx, run, warn));
+  for (const [name, bytes] of exported) await store.put(runKeys.model(run, name), bytes);
   const { outcome, reason } = decision;
   const at = ctx.now().toISOString();
   const record: OutcomeRecord = { outcome, reason, at };

@@ -10,10 +10,10 @@ import { type Fingerprint, fingerprintFile } from '../../datasets/fingerprint.ts
 import { validationPathOf } from '../../datasets/registry.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import { type Decision, decide } from '../../decisions/decide.ts';
-import { jobGb, refuseFunctionTooSmall, refuseJobTooSmall } from '../../decisions/memory.ts';
+import { jobGb, refuseFunctionTooSmall, refuseJobTooSmall, wholeSize } from '../../decisions/memory.ts';
 import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.ts';
 import { analysisFlops } from '../../spectra/analyse.ts';
-import { elementCount } from '../../tensors/tensor.ts';
+import { totalCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { ComputeChoice, TaskContext } from '../context.ts';
@@ -30,6 +30,8 @@ import {
   readRequest,
   runRecordSchema,
 } from '../records.ts';
+import { fingerprintBase, refuseOtherBase } from '../run-base.ts';
+import { modelOfPlan, type RunModel } from '../run-model.ts';
 import { openRunSolver, spectraSettings } from '../run-solver.ts';
 import { refuseOtherModel } from '../same-model.ts';
 
@@ -54,14 +56,20 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const plan = await ctx.planWorkload(config);
   if (before) await refuseOtherModel(ctx, run, before, plan, config);
   for (const message of plan.warnings ?? []) ctx.emit({ type: 'warning', message });
+  const described = {
+    ...(await recordOf(ctx, plan)),
+    dataset: { path: config.dataset.path, ...dataset, ...plan.data },
+  };
+  if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
+  const model = modelOfPlan(config, plan);
   const { manifest, damage } = await recover(ctx.store, run);
-  const place = await firstPlace(ctx, config, plan);
+  const place = await firstPlace(ctx, config, model, plan.stepFlops);
   if (!manifest) await plan.initial();
   const spent = await spentSoFar(ctx, run);
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {
     throw budgetTooSmall(config, spent, place.price, 'no job was started');
   }
-  const { solver } = await openRunSolver(ctx, plan, config, before?.versions.solver);
+  const { solver } = await openRunSolver(ctx, model, config, before?.versions.solver);
   const engine = before?.versions.engine;
   const versions = { ...ctx.versions, ...(engine === undefined ? {} : { engine }), solver };
   const history = historyOf(before, { config, versions }, manifest, damage);
@@ -74,8 +82,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     name: run.split('/').at(-1)!,
     config,
     seed: config.training.seed,
-    dataset: { path: config.dataset.path, ...dataset, ...plan.data },
-    ...(plan.model ? { model: plan.model as RunRecord['model'] } : {}),
+    ...described,
     versions,
     history: [
       ...(before?.history ?? []),
@@ -102,6 +109,19 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     job: { name: jobName(run), try: 0, failures: 0 },
     events: eventsOfStart(),
   };
+}
+
+/** What is kept on record to build the model again. */
+async function recordOf(
+  ctx: TaskContext,
+  { model, adapter }: WorkloadPlan,
+): Promise<Pick<RunRecord, 'model' | 'adapter'>> {
+  if (!model) return {};
+  const config = model as RunRecord['model'];
+  if (!adapter) return { model: config };
+  const { base: path } = adapter;
+  const base = { path, ...(await fingerprintBase(await ctx.localPath(path))) };
+  return { model: config, adapter: { config: adapter.config, base } };
 }
 
 /** What identifies the data, and a validation file of its own. */
@@ -136,17 +156,18 @@ function refuseUnpriced({ meter }: TaskContext, { budget }: RunConfig): void {
 async function firstPlace(
   ctx: TaskContext,
   config: RunConfig,
-  plan: WorkloadPlan,
+  { layers, parameters, frozen, shapeOf }: RunModel,
+  stepFlops: number,
 ): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined }> {
-  const parameters = plan.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const target = chooseTarget(config.compute.target, { parameters, stepFlops: plan.stepFlops });
+  const size = { trained: totalCount(parameters), frozen: totalCount(frozen) };
+  const count = wholeSize(size);
+  const target = chooseTarget(config.compute.target, { parameters: count, stepFlops });
   const market = config.compute.spot ? 'spot' : 'onDemand';
   const { machine, engines } = ctx.computeFor({ target, market });
   refuseMissingEngine(config, target, engines);
-  refuseJobTooSmall(parameters, jobGb(parameters, config.training, target), target, machine);
-  if (ctx.meter) refuseFunctionTooSmall(parameters, ctx.meter.functionGb);
-  const shapes = new Map(plan.parameters.map(({ name, shape }) => [name, shape]));
-  const flops = analysisFlops(plan.layers, spectraSettings(config), (name) => shapes.get(name));
+  refuseJobTooSmall(size, jobGb(size, config.training, target), target, machine);
+  if (ctx.meter) refuseFunctionTooSmall(count, ctx.meter.functionGb);
+  const flops = analysisFlops(layers, spectraSettings(config), shapeOf);
   return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };
 }
 

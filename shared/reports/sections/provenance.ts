@@ -1,3 +1,4 @@
+import { describeAdapter, trainedShare } from '../adapter.ts';
 import { table } from '../figure.ts';
 import { formatBytes } from '../format.ts';
 import { html, type Markup } from '../html.ts';
@@ -9,6 +10,18 @@ export const datasetSection: Section = {
   title: 'Data',
   howToRead: 'The file the run was trained on; the SHA-256 names its exact content.',
   render: ({ runs }) => facts(runs, ({ dataset }) => dataset),
+};
+
+export const adapterSection: Section = {
+  name: 'adapter',
+  title: 'Adapter',
+  howToRead: 'What was trained; all else is the base, whose weights the SHA-256 names, as it was.',
+  render: ({ runs }) =>
+    facts(runs, ({ adapter }): Readonly<Record<string, unknown>> => {
+      if (!adapter) return {};
+      const { config, base } = adapter;
+      return { adapter: describeAdapter(config), trained: trainedShare(adapter), base: base.path, sha256: base.sha256 };
+    }),
 };
 
 export const versionsSection: Section = {

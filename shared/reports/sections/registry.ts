@@ -9,7 +9,7 @@ import { headlineSection } from './headline.ts';
 import { layersTableSection } from './layers-table.ts';
 import { lossSection } from './loss.ts';
 import { metricsSection } from './metrics.ts';
-import { datasetSection, historySection, versionsSection } from './provenance.ts';
+import { adapterSection, datasetSection, historySection, versionsSection } from './provenance.ts';
 import { ratesHeatMapSection } from './rates-heat-map.ts';
 import { remarksSection } from './remarks.ts';
 import { runsTableSection } from './runs-table.ts';
@@ -29,6 +29,7 @@ export const SECTIONS: readonly Section[] = [
   remarksSection,
   costSection,
   configurationSection,
+  adapterSection,
   datasetSection,
   versionsSection,
   historySection,

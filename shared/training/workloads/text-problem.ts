@@ -3,7 +3,7 @@ import { maskTokens } from '../../datasets/text/masking.ts';
 import type { EncodedTexts, TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import { ignoredLabel } from '../../models/blocks/cross-entropy.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
-import type { HostTensor, HostTensors, MixedTensors } from '../../tensors/tensor.ts';
+import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import { inBatches, microBatchSize } from '../batches.ts';
 import { dropoutMasks } from '../dropout-masks.ts';
 import { languageObjective, maskInputs } from '../objectives/language.ts';
@@ -66,12 +66,13 @@ export function textInputs({ model, tokenizer, texts }: InputMaker, batch: Bucke
   }
 }
 
-/** Texts in batches of a few lengths, whose order, hidden words and dropout depend on seed and epoch. */
+/**
+ * Texts in batches of a few lengths, whose order, hidden words and dropout depend on seed and epoch. What is fixed, the model's
+ * frozen tensors, is put in when they are read.
+ */
 export function textProblem(
   maker: InputMaker,
   options: {
-    /** What is fixed: the model's frozen tensors. */
-    readonly frozen: HostTensors;
     /** Lengths that batches are padded to, ascending. */
     readonly lengths: readonly number[];
     /** Texts per optimizer step. */
@@ -84,7 +85,7 @@ export function textProblem(
   },
 ): Problem {
   const { model, texts } = maker;
-  const { frozen, lengths, batchSize, accumulate, labelSmoothing, seed } = options;
+  const { lengths, batchSize, accumulate, labelSmoothing, seed } = options;
   const tokens = texts.ids.map(({ length }) => length);
   const batchesOf = (epoch: number) => bucketBatches(tokens, lengths, batchSize, { seed, epoch });
   const partOf = (batch: BucketBatch, moment: Moment, part: number): BatchPart => {
@@ -95,7 +96,7 @@ export function textProblem(
   };
   return {
     objective: languageObjective(model, { labelSmoothing }),
-    fixed: frozen,
+    fixed: new Map(),
     inParts: accumulate > 1,
     stepsPerEpoch: batchesOf(1).length,
     batches: (epoch) =>

@@ -6,9 +6,10 @@ import { splitText } from '../../datasets/text/stratify.ts';
 import { requireLabels, type TextData, type TextRows } from '../../datasets/text/text-rows.ts';
 import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
-import { type HuggingFaceConfig, labelsOf, modelOf } from '../../models/hugging-face/config.ts';
+import { type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
+import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
 import type { TrainingConfig } from '../config.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
@@ -36,6 +37,17 @@ function classesOf(
   return head ? { ...classes, warnings: [`${replaced}, in place of ${folder}'s for ${listNames(head)}`] } : classes;
 }
 
+/** A model for labels, before its weights are read. */
+interface TextModel {
+  readonly model: LanguageModel;
+  readonly adapter?: WorkloadPlan['adapter'];
+  /** The values of all parameters, frozen ones included. */
+  initial(): Promise<HostTensors>;
+}
+
+const valuesOf = (specs: readonly ParameterSpec[], all: HostTensors): HostTensors =>
+  new Map(specs.map(({ name }) => [name, all.get(name)!]));
+
 interface TextOptions {
   readonly settings: LanguageModelConfig;
   readonly config: HuggingFaceConfig;
@@ -48,12 +60,11 @@ interface TextOptions {
   /** Of the data, for messages. */
   readonly path: string;
   readonly training: TrainingConfig;
-  readonly initial: (labels: readonly string[]) => Promise<HostTensors>;
+  readonly build: (labels: readonly string[]) => TextModel;
 }
 
 /**
- * A language model, trained and evaluated on texts.
- * @param options.initial reads the model's weights
+ * A language model, trained and evaluated on texts. What is frozen is read when it is first needed, and kept.
  * @throws UserError when model, tokenizer, data and training settings don't fit each other.
  */
 export function planTexts(options: TextOptions): StartablePlan {
@@ -64,7 +75,7 @@ export function planTexts(options: TextOptions): StartablePlan {
   const sides = splitText(data, { validation: training.validation, seed });
   const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
-  const { model } = modelOf(config, task, labels, settings.folder);
+  const { model, adapter, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const unread: string[] = [];
   const read = (kind: 'training' | 'validation'): TokenizedTexts => {
@@ -85,17 +96,15 @@ export function planTexts(options: TextOptions): StartablePlan {
     [...learnt.ids, ...held.ids].map(({ length }) => length),
     { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens },
   );
-  const { parameters, layers } = model;
+  const { parameters, frozen, layers } = model;
   const optimizer = buildOptimizer(training.optimizer);
   const maker = { model, tokenizer };
-  const problem = textProblem(
-    { ...maker, texts: learnt },
-    { frozen: new Map(), lengths, batchSize, accumulate, labelSmoothing, seed },
-  );
+  const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, labelSmoothing, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const perToken = model.dense.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
   const plan: WorkloadPlan = {
     parameters,
+    frozen,
     layers,
     stepFlops: 6 * gradientsPerStep(sam) * perToken * batchSize * lengths.at(-1)!,
     data: {
@@ -105,6 +114,7 @@ export function planTexts(options: TextOptions): StartablePlan {
       lengths,
     },
     model: config,
+    ...(adapter ? { adapter } : {}),
     files: options.files,
     warnings: [
       ...sides.warnings,
@@ -117,19 +127,26 @@ export function planTexts(options: TextOptions): StartablePlan {
         ? [`${cut} of ${learnt.ids.length + held.ids.length} texts are cut to ${settings.maxTokens} tokens`]
         : []),
     ],
-    initial: () => options.initial(labels),
+    initial: async () => valuesOf(parameters, await initial()),
+  };
+  let kept: Promise<HostTensors> | undefined;
+  const frozenValues = async () => {
+    if (frozen.length === 0) return new Map();
+    kept ??= initial().then((all) => valuesOf(frozen, all));
+    return kept;
   };
   const on = (engine: Engine): Workload => ({
     ...plan,
     engine: engine.version,
-    train: trainingOf(engine, problem, optimizer, curve, training),
-    evaluate: (values) =>
+    train: async (...epoch) =>
+      trainingOf(engine, { ...problem, fixed: await frozenValues() }, optimizer, curve, training)(...epoch),
+    evaluate: async (values) =>
       evaluateTexts(
         {
           engine,
           ...maker,
           texts: held,
-          parameters: values,
+          parameters: new Map([...(await frozenValues()), ...values]),
           batches: bucketBatches(
             held.ids.map(({ length }) => length),
             lengths,

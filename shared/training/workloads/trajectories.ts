@@ -4,7 +4,7 @@ import type { Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { readPretrained } from '../../models/pretrained.ts';
 import { buildModel, type FieldModelConfig } from '../../models/registry.ts';
-import { elementCount } from '../../tensors/tensor.ts';
+import { elementCount, totalCount } from '../../tensors/tensor.ts';
 import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
@@ -42,7 +42,7 @@ export function planTrajectories(options: {
   const shared = { model, window, rolloutSteps };
   const problem = trajectoryProblem({ ...shared, data: training, batchSize, accumulate, seed });
   const curve = learningRateCurve(settings.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
-  const weights = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const weights = totalCount(parameters);
   const plan: WorkloadPlan = {
     parameters,
     layers,

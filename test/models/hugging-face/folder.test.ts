@@ -2,7 +2,8 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../../shared/core/random.ts';
-import { huggingFaceFiles, labelsOfHead, readHuggingFace } from '../../../shared/models/hugging-face/folder.ts';
+import { huggingFaceFiles, readHuggingFace } from '../../../shared/models/hugging-face/folder.ts';
+import { labelsOfHead, openModelFolder } from '../../../shared/models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../../../shared/models/language/model.ts';
 import { fileSource } from '../../../shared/tensors/byte-source.ts';
 import { encodeSafetensors, openSafetensors } from '../../../shared/tensors/safetensors.ts';
@@ -92,8 +93,7 @@ describe('the weights of a folder', () => {
   });
 
   it('say how many labels the head is for, whatever the configuration says', async () => {
-    const labels = async (folder: string) =>
-      labelsOfHead(folder, JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')));
+    const labels = async (folder: string) => labelsOfHead(await openModelFolder(folder));
     const named = { id2label: { 0: 'no', 1: 'maybe', 2: 'yes' } };
     expect(await labels(await changed('roberta-tiny', { config: (config) => ({ ...config, ...named }) }))).toEqual([
       'no',

@@ -39,8 +39,12 @@ it('the table has a row for each level', () => {
   );
 });
 
-it('the picture has a dot for each run', () => {
+it('the picture has a dot for each run, and names each level', () => {
   const svg = accuracyFigure([level, { ...level, perLabel: 16 }]);
   expect(svg.match(/<circle/g)).toHaveLength(12);
+  const labels = [
+    ...accuracyFigure([4, 16, 64, 256].map((perLabel) => ({ ...level, perLabel }))).matchAll(/>(\d+)<\/text>/g),
+  ];
+  expect(labels.map(([, text]) => text)).toEqual(['4', '16', '64', '256']);
   expect(svg).toContain('xmlns="http://www.w3.org/2000/svg"');
 });

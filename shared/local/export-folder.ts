@@ -1,0 +1,77 @@
+/** The folder that an export goes to. */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { UserError } from '../core/errors.ts';
+import { isModelFile } from '../models/hugging-face/folder.ts';
+
+/** The file that an export is known by: its model card. */
+export const cardFile = 'README.md';
+
+/** Content of files by name. */
+export type ExportedFiles = ReadonlyMap<string, Uint8Array | string>;
+
+/**
+ * Makes sure that a folder may be written to.
+ * @param force whether what another than an export left in the folder is replaced
+ * @returns what writes the files; those of another model that was there go
+ * @throws UserError when the folder holds anything but an export.
+ */
+export async function openExport(folder: string, force: boolean): Promise<(written: ExportedFiles) => Promise<void>> {
+  const present = await contentOf(folder);
+  if (present.length > 0 && !force && !(await isExport(folder))) {
+    throw new UserError('is a folder with something else in it than an export', {
+      where: folder,
+      remedy: 'Name another folder, or add --force to have files of the same names replaced.',
+    });
+  }
+  return async (written) => {
+    await writeFolder(folder, written);
+    // What another model left would be read with this one.
+    for (const name of present) if (isModelFile(name) && !written.has(name)) await rm(join(folder, name));
+  };
+}
+
+/** Names in a folder; none where there is no folder. @throws UserError when it is a file. */
+async function contentOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    throw cannotWrite(folder, error);
+  }
+}
+
+/** Whether a model card of ours is in it. */
+async function isExport(folder: string): Promise<boolean> {
+  const text = await readFile(join(folder, cardFile), 'utf8').catch(() => '');
+  const matter = /^---\n(.*?)\n---/s.exec(text)?.[1];
+  try {
+    const { tags } = parse(matter ?? '{}') as { tags?: unknown };
+    return Array.isArray(tags) && tags.includes('tempbalance');
+  } catch {
+    return false;
+  }
+}
+
+/** Each file is written aside and moved into place, so that none is ever half there. */
+async function writeFolder(folder: string, written: ExportedFiles): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const [name, content] of written) {
+      const draft = join(folder, `.${name}.draft`);
+      await writeFile(draft, content);
+      await rename(draft, join(folder, name));
+    }
+  } catch (error) {
+    throw cannotWrite(folder, error);
+  }
+}
+
+const cannotWrite = (folder: string, cause: unknown) =>
+  new UserError(`can't be written (${(cause as NodeJS.ErrnoException).code})`, {
+    where: folder,
+    remedy: 'Check that it is a folder that may be written to and that the disk has room, or choose another place.',
+    cause,
+  });

@@ -1,0 +1,64 @@
+/** Writes a LoRA adapter in a folder and its base as one model. */
+import { basename, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { UserError } from '../core/errors.ts';
+import { randomFor } from '../core/random.ts';
+import { labelsOf } from '../models/hugging-face/config.ts';
+import { huggingFaceFiles, readOtherFiles } from '../models/hugging-face/folder.ts';
+import { buildLanguageModel, type ModelFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
+import type { LanguageTask } from '../models/language/model.ts';
+import { taskOfClass } from '../models/language/registry.ts';
+import { mergeAdapter, taskTypes } from '../models/lora.ts';
+import { cardFile, openExport } from './export-folder.ts';
+
+/**
+ * Writes a folder of Hugging Face's with W + scale * B A.
+ * @param options.base where it does not lie where the adapter says
+ * @throws UserError when adapter and base don't fit each other, or the folder holds anything but an export.
+ */
+export async function mergeAdapterFolder(
+  path: string,
+  folder: string,
+  { base, force }: { base?: string | undefined; force: boolean },
+): Promise<void> {
+  const write = await openExport(folder, force);
+  const opened = await openModelFolder(path, { base });
+  const { config } = opened;
+  const task = taskOf(opened);
+  const labels = labelsOf(config);
+  const { adapter, architecture, fresh, read } = buildLanguageModel(opened, { task, labels });
+  if (!adapter || fresh.length > 0) {
+    throw new UserError(`neither the adapter nor its base has weights for ${fresh.join(', ')}`, {
+      where: path,
+      remedy: 'Give the base that the adapter was trained on: --base.',
+    });
+  }
+  const merged = mergeAdapter(adapter, await read(randomFor(0, 'initialise')));
+  const others = await readOtherFiles(opened.tokenizer);
+  const files = huggingFaceFiles({ model: adapter.base, architecture, config, labels, others }, merged);
+  await write(new Map<string, Uint8Array | string>([...files, [cardFile, cardOf(opened)]]));
+}
+
+/** What the adapter was trained for, as it says itself, or as its model's class is. */
+function taskOf({ folder, config, adapter }: ModelFolder): LanguageTask {
+  const types = Object.entries(taskTypes) as [LanguageTask, string | undefined][];
+  const named = types.find(([, type]) => type !== undefined && type === adapter?.task_type)?.[0];
+  const task = named ?? (config.architectures ?? []).map(taskOfClass).find((each) => each !== undefined);
+  if (task !== undefined) return task;
+  throw new UserError('says of no task that is known here that it was trained for it', {
+    where: folder,
+    remedy: 'Write its task_type into adapter_config.json: SEQ_CLS or CAUSAL_LM.',
+  });
+}
+
+function cardOf({ folder, base }: ModelFolder): string {
+  const matter = stringify({ library_name: 'transformers', tags: ['tempbalance', 'safetensors'] });
+  const name = (path: string) => basename(resolve(path));
+  return `---
+${matter}---
+
+# ${name(folder)}, merged
+
+The weights of \`${name(base)}\` with the LoRA adapter \`${name(folder)}\` in them (W + scale * B A), in float32: a folder that \`transformers\` loads.
+`;
+}

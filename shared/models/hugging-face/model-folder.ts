@@ -1,0 +1,211 @@
+/** A language model's folder before its weights are read: of a whole model, or of an adapter, whose base lies elsewhere. */
+import { join } from 'node:path';
+import { UserError } from '../../core/errors.ts';
+import type { Random } from '../../core/random.ts';
+import { openTensors, pathKind } from '../../tensors/open-tensors.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { TensorStore } from '../../tensors/tensor-store.ts';
+import type { LanguageTask } from '../language/model.ts';
+import type { LoraConfig } from '../language/settings.ts';
+import { freshAdapter, isSaved, type LoraModel, newAdapterConfig, usualLora, withLora } from '../lora.ts';
+import { openAdapter, readAdapter } from './adapter.ts';
+import {
+  type AdapterConfig,
+  adapterConfigFile,
+  baseConfigFile,
+  isAdapter,
+  namedBase,
+  readAdapterConfig,
+} from './adapter-config.ts';
+import { type ConfiguredModel, configFile, type HuggingFaceConfig, labelsOf, modelOf, readConfig } from './config.ts';
+import { freshParameters, headOf, readHuggingFaceWeights, scoredLabels, scoreNames } from './weights.ts';
+
+/** What lies in a model's folder. */
+export interface ModelFolder {
+  readonly folder: string;
+  /** Where the whole weights are: the same folder, or an adapter's base. */
+  readonly base: string;
+  /** Of the base; of an adapter that has one beside it, that one, for its labels. */
+  readonly config: HuggingFaceConfig;
+  /** Where the tokenizer is: an adapter may have its base's. */
+  readonly tokenizer: string;
+  /** The whole weights; absent: all are to be drawn. */
+  readonly weights?: TensorStore;
+  readonly adapter?: AdapterConfig;
+}
+
+/**
+ * Opens the folder of a model, or that of a LoRA adapter of PEFT's with its base.
+ * @param options.base of an adapter, where it does not lie where the adapter says
+ * @param options.fresh whether the weights are not wanted: the folder need not have any
+ * @throws UserError when a file is missing, or the base is not to be found
+ */
+export async function openModelFolder(
+  folder: string,
+  { base, fresh = false }: { base?: string | undefined; fresh?: boolean } = {},
+): Promise<ModelFolder> {
+  if (!(await isAdapter(folder))) {
+    const config = await readConfig(join(folder, configFile));
+    if (base === undefined) {
+      const described = { folder, base: folder, config, tokenizer: folder };
+      return fresh ? described : { ...described, weights: await openTensors(folder) };
+    }
+    throw new UserError('is not an adapter, so it has no base', {
+      where: folder,
+      remedy: 'Leave the base out, or give the folder with adapter_config.json.',
+    });
+  }
+  if (fresh) throw adapterWithoutBase(folder);
+  const adapter = await readAdapterConfig(folder);
+  const found = base ?? (await namedBase(folder, adapter));
+  if (found === undefined) throw missingBase(folder, adapter);
+  const has = (file: string) => pathKind(join(folder, file));
+  const own = (await has(baseConfigFile)) ? baseConfigFile : (await has(configFile)) ? configFile : undefined;
+  return {
+    folder,
+    base: found,
+    config: await readConfig(own === undefined ? join(found, configFile) : join(folder, own)),
+    tokenizer: (await has('tokenizer.json')) ? folder : found,
+    weights: await openTensors(found),
+    adapter,
+  };
+}
+
+const adapterWithoutBase = (folder: string) =>
+  new UserError('is an adapter, which means nothing on fresh weights', {
+    where: folder,
+    remedy: 'Give a folder with config.json and tokenizer.json, or leave model.fresh out.',
+  });
+
+function missingBase(folder: string, { base_model_name_or_path: named }: AdapterConfig): UserError {
+  return new UserError(named ? `its base, ${named}, is not a folder here` : 'it names no base', {
+    where: join(folder, adapterConfigFile),
+    remedy: "Name the base's folder: model.base in the run file, --base on the command line.",
+  });
+}
+
+/**
+ * The labels that a folder's head scores, by the names of the configuration where it names as many; undefined where it has no head.
+ * @throws UserError when the weights can't be read, or the kind of model is not supported.
+ */
+export async function labelsOfHead({
+  folder,
+  base,
+  config,
+  weights,
+  adapter,
+}: ModelFolder): Promise<string[] | undefined> {
+  if (!weights) return undefined;
+  const configured = labelsOf(config);
+  const { model, names } = modelOf(config, 'classification', configured, join(base, configFile));
+  const own = adapter && scoredLabels(await openAdapter(folder), model, names);
+  const count = own ?? scoredLabels(weights, model, names);
+  if (count === undefined || count === configured.length) return count === undefined ? undefined : configured;
+  return Array.from({ length: count }, (_, place) => `LABEL_${place}`);
+}
+
+/** A model that can be trained, without its weights. */
+export interface BuiltModel extends ConfiguredModel {
+  /** The same model, where its base is frozen. */
+  readonly adapter?: LoraModel;
+  /** Parameters of heads that there are no weights of: drawn. */
+  readonly fresh: readonly string[];
+  /**
+   * The values of all parameters, frozen ones included.
+   * @param random draws what is fresh
+   * @throws UserError listing what does not fit
+   */
+  read(random: Random): Promise<HostTensors>;
+}
+
+/**
+ * The model of a folder for a task: a whole one, one with a new adapter, or one with the adapter that the folder holds.
+ * @param options.lora settings of the adapter; absent: a new one is not made
+ * @param options.freshScores whether a classifier's last layer is drawn in any case
+ * @throws UserError when model and task, or model and adapter, don't fit each other
+ */
+export function buildLanguageModel(
+  opened: ModelFolder,
+  {
+    task,
+    labels,
+    lora,
+    freshScores = false,
+  }: { task: LanguageTask; labels: readonly string[]; lora?: LoraConfig | undefined; freshScores?: boolean },
+): BuiltModel {
+  const configured = modelOf(opened.config, task, labels, join(opened.base, configFile));
+  const { model: unadapted, names } = configured;
+  const { weights, adapter: stored } = opened;
+  if (!weights) {
+    const drawn = unadapted.parameters.map(({ name }) => name);
+    return { ...configured, fresh: drawn, read: async (random) => unadapted.initialise(random) };
+  }
+  const isStored = (name: string) => stored !== undefined && isSaved(name, stored);
+  const fresh = freshParameters(weights, unadapted, names).filter((name) => !isStored(name));
+  // The base of an adapter with a head of its own may have one for other labels.
+  const options = { freshScores: freshScores || scoreNames(unadapted).some(isStored) };
+  const whole = async (random: Random) =>
+    (await readHuggingFaceWeights(weights, unadapted, names, { ...options, random })).parameters;
+  if (!lora && !stored) return { ...configured, fresh, read: whole };
+  const config = stored
+    ? adapterGoneOnWith(opened, stored, headsOf(fresh, configured), lora)
+    : newAdapter(opened.base, configured, headsOf(fresh, configured), lora!);
+  const model = withLora(configured.model, config);
+  return {
+    ...configured,
+    model,
+    adapter: model,
+    fresh,
+    async read(random) {
+      const base = await whole(random);
+      const trained = stored
+        ? (await readAdapter(opened.folder, configured.model)).parameters
+        : freshAdapter(model, base, random);
+      return new Map([...base, ...trained]);
+    },
+  };
+}
+
+/** A classifier's head is trained with an adapter, as PEFT does it, and so is every other head that the base has nothing of. */
+function newAdapter(
+  base: string,
+  configured: ConfiguredModel,
+  fresh: readonly string[],
+  lora: LoraConfig,
+): AdapterConfig {
+  const { model, names, loraTargets } = configured;
+  const { targets = loraTargets, alsoTrained, spectra: _, ...chosen } = lora;
+  const own = model.parameters.flatMap(({ name }) => (name.startsWith(names.prefix) ? [] : [name]));
+  const heads = model.task === 'classification' ? headsOf(own, configured) : [];
+  const modules = [...new Set([...alsoTrained, ...heads, ...fresh])];
+  return newAdapterConfig(model, base, { ...usualLora, ...chosen, targets, alsoTrained: modules });
+}
+
+/** What only a new adapter can choose. */
+const ownSettings = ['rank', 'alpha', 'targets', 'rankStabilised'] as const;
+
+function adapterGoneOnWith(
+  { folder, base }: ModelFolder,
+  stored: AdapterConfig,
+  fresh: readonly string[],
+  lora: LoraConfig | undefined,
+): AdapterConfig {
+  const chosen = ownSettings.filter((setting) => lora?.[setting] !== undefined);
+  if (chosen.length > 0) {
+    throw new UserError(`the adapter in ${folder} has its own ${chosen.join(', ')}`, {
+      where: 'model.lora',
+      remedy: `Leave ${chosen.length === 1 ? 'it' : 'them'} out, or give the folder of the base for a new adapter.`,
+    });
+  }
+  const modules = [...new Set([...(stored.modules_to_save ?? []), ...(lora?.alsoTrained ?? []), ...fresh])];
+  return {
+    ...stored,
+    base_model_name_or_path: base,
+    modules_to_save: modules.length > 0 ? modules : null,
+    ...(lora?.dropout === undefined ? {} : { lora_dropout: lora.dropout }),
+  };
+}
+
+/** The heads that parameters are of. */
+const headsOf = (parameters: readonly string[], { names }: ConfiguredModel): string[] =>
+  parameters.flatMap((name) => headOf(name, names.prefix) ?? []);
