@@ -11,6 +11,7 @@ import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
 import { print } from './command.ts';
 import { divergedMessage } from './diverged.ts';
 import { exitCodes } from './exit-codes.ts';
+import { localPath } from './local-path.ts';
 import { chooseView } from './views/choose-view.ts';
 
 /**
@@ -50,7 +51,7 @@ async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Pr
   let execution: Execution;
   try {
     await sweepScratch(folder.root);
-    const context = localContext(folder.store, view.show, solver);
+    const context = localContext(folder.store, view.show, { solver, localPath });
     execution = await runPipeline(folder.run, context, () => stopping);
     if (execution.status === 'interrupted') view.show({ type: 'interrupted', run: folder.run, resume });
   } finally {

@@ -74,8 +74,9 @@ export const analyzeCommand: CliCommand<AnalyzeOptions> = {
     const { openCheckpoint } = await import('../../shared/local/open-checkpoint.ts');
     const { analyseCheckpoint, checkpointFlops } = await import('../../shared/weights/analyse-checkpoint.ts');
     const { openSolver, solverFromEnvironment } = await import('../../shared/spectra/solvers/open-solver.ts');
-    const opened = await openCheckpoint(path!, { epoch: options.epoch, base: options.base });
-    const compare = options.compare === undefined ? undefined : await openCheckpoint(options.compare);
+    const { localPath } = await import('../local-path.ts');
+    const opened = await openCheckpoint(path!, { epoch: options.epoch, base: options.base, localPath });
+    const compare = options.compare === undefined ? undefined : await openCheckpoint(options.compare, { localPath });
     const solver = await openSolver(options.solver ?? solverFromEnvironment(process.env), {
       flops: checkpointFlops(opened.weights),
     });

@@ -31,9 +31,10 @@ export const exportCommand: CliCommand<{ epoch?: number; merge?: boolean; base?:
     if (base !== undefined) {
       throw new UserError('is a run, whose base is on record', { where: given!, remedy: 'Leave --base out.' });
     }
+    const { localPath } = await import('../local-path.ts');
     const { exportRun } = await import('../../shared/local/export-run.ts');
     const warn = (message: string) => process.stderr.write(`note: ${message}\n`);
-    const exported = await exportRun(given!, run, folder!, { epoch, merge, force, warn });
+    const exported = await exportRun(given!, run, folder!, { epoch, merge, force, warn, localPath });
     print(`epoch ${exported.epoch}${exported.isBest ? ', the best' : ''}\nmodel   ${folder}`);
     return 0;
   },

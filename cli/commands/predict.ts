@@ -77,7 +77,8 @@ export const predictCommand: CliCommand<PredictOptions> = {
     const { classifyTexts } = await import('../../shared/training/workloads/classify-texts.ts');
     const { checkFit } = await import('../../shared/training/workloads/texts.ts');
     const note = (message: string) => process.stderr.write(`note: ${message}\n`);
-    const classifier = await openClassifier(path!, options);
+    const { localPath } = await import('../local-path.ts');
+    const classifier = await openClassifier(path!, { ...options, localPath });
     const { model, tokenizer, labels } = classifier;
     const maxTokens = options.maxTokens ?? classifier.maxTokens;
     if (options.out !== undefined) await checkWritable(options.out);

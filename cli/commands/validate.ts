@@ -10,9 +10,11 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
     const { openWorkload } = await import('../../shared/pipeline/open-workload.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
-    const workload = await openWorkload(config, (message) => process.stderr.write(`note: ${message}\n`));
+    const { localPath } = await import('../local-path.ts');
+    const note = (message: string) => process.stderr.write(`note: ${message}\n`);
+    const workload = await openWorkload(config, note, localPath);
     await workload.initial();
-    for (const warning of workload.warnings ?? []) process.stderr.write(`note: ${warning}\n`);
+    for (const warning of workload.warnings ?? []) note(warning);
     if (json) {
       print(JSON.stringify({ valid: true, config, data: workload.data, engine: workload.engine }, null, 2));
       return 0;

@@ -1,4 +1,4 @@
-/** Files that are being written, beside the place where they will stand. */
+/** Files and folders that are being written, beside the place where they will stand. */
 import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -13,6 +13,6 @@ export async function sweepDrafts(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const [, pid, host] = /^draft-(\d+)-[^@]+@(.+)$/.exec(name) ?? [];
     if (pid === undefined || host !== hostname()) continue;
-    if ((await processStart(Number(pid))) === 'gone') await rm(join(folder, name), { force: true });
+    if ((await processStart(Number(pid))) === 'gone') await rm(join(folder, name), { force: true, recursive: true });
   }
 }

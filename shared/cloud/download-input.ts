@@ -48,12 +48,21 @@ interface FileToFetch {
   readonly path: string;
 }
 
+/** What tells the content of a model's folder from another: name and ETag of each file. @throws UserError when it holds no model. */
+export async function tagsOfModel(client: S3Client, address: string): Promise<readonly (readonly string[])[]> {
+  const files = await filesOfModel(client, address, '', {});
+  return Promise.all(
+    files.map(async ({ object, path }) => [path, (await headObject(client, object))?.ETag ?? ''] as const),
+  );
+}
+
 async function filesOfModel(client: S3Client, address: string, path: string, limits: Limits): Promise<FileToFetch[]> {
   const { bucket, prefix } = parseFolder(address);
   const keys = await s3Store({ client, bucket, ...limits }).list(prefix);
   const names = keys.map((key) => key.slice(prefix.length));
   const files = names.filter(isModelFile);
-  if (files.some((name) => name.endsWith('.safetensors'))) {
+  // Without weights it may be a model that is to be pre-trained; where it is not, the reader of the folder says so.
+  if (files.some((name) => name.endsWith('.safetensors') || name === 'config.json')) {
     return files.map((name) => ({ object: { bucket, key: prefix + name }, path: join(path, name) }));
   }
   throw new UserError(

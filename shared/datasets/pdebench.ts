@@ -14,7 +14,7 @@ const stride = () => z.int().min(1).default(1);
 const configSchema = z
   .strictObject({
     format: z.literal('pdebench').describe('PDEBench HDF5.'),
-    path: z.string().min(1).describe('The HDF5 file; a relative path counts from the run file.'),
+    path: z.string().min(1).describe('The HDF5 file; a relative path counts from the run file, s3://... is fetched.'),
     key: z
       .string()
       .min(1)

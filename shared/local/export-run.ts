@@ -4,6 +4,7 @@ import { readArtifact } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { UserError } from '../core/errors.ts';
 import { isOtherFile } from '../models/hugging-face/folder.ts';
+import type { TaskContext } from '../pipeline/context.ts';
 import { files } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
 import { exportedFiles, mergedFiles, modelOfRun } from '../pipeline/run-model.ts';
@@ -17,6 +18,7 @@ import type { RunFolder } from './run-folder.ts';
  * Writes weights, `config.json`, tokenizer and model card of an epoch, the best so far where none is named.
  * @param path of the run, for messages
  * @param options.merge whether an adapter is put into its base's weights, instead of being written by itself
+ * @param options.localPath where a run's base is on this machine
  * @param options.force whether what another than an export left in the folder is replaced
  * @throws UserError when the epoch has no weights any more, or the folder holds anything but an export.
  */
@@ -24,7 +26,13 @@ export async function exportRun(
   path: string,
   { store, run, root }: RunFolder,
   folder: string,
-  options: { epoch?: number | undefined; merge?: boolean; force: boolean; warn: (message: string) => void },
+  options: {
+    epoch?: number | undefined;
+    merge?: boolean;
+    force: boolean;
+    warn: (message: string) => void;
+    localPath: TaskContext['localPath'];
+  },
 ): Promise<{ epoch: number; isBest: boolean }> {
   const { record, manifest, epoch, isBest } = await findEpoch(path, { store, run, root }, options.epoch);
   const described = modelOfRun(record);
@@ -52,7 +60,7 @@ export async function exportRun(
   // The manifest was found by its weights.
   const weights = (await readArtifact(store, manifest, files.model))!;
   const model = merge
-    ? await mergedFiles(described, weights, await frozenOf(record, described))
+    ? await mergedFiles(described, weights, await frozenOf(record, described, options.localPath))
     : await exportedFiles(described, weights);
   const card = renderModelCard(report, epoch, { merged: merge });
   await write(new Map<string, Uint8Array | string>([[cardFile, card], ...others, ...model]));

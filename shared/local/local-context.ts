@@ -7,12 +7,16 @@ import type { SolverChoice } from '../spectra/solvers/solver.ts';
 
 /**
  * The outside world of a process on a laptop: its clock, its disk, its engine; data, model and solver are opened once.
- * A `solver` other than `auto` overrides what the run has on record.
+ * @param options.solver other than `auto` overrides what the run has on record.
+ * @param options.localPath where an input is on this machine; absent: it is there under the path that it is named by.
  */
 export function localContext(
   store: ArtifactStore,
   emit: (event: ProgressEvent) => void,
-  solver: SolverChoice = 'auto',
+  {
+    solver = 'auto',
+    localPath = async (path) => path,
+  }: { solver?: SolverChoice; localPath?: TaskContext['localPath'] } = {},
 ): TaskContext {
   const warned = new Set<string>();
   const emitOnce = (event: ProgressEvent) => {
@@ -22,7 +26,6 @@ export function localContext(
     }
     emit(event);
   };
-  const localPath = async (path: string) => path;
   return {
     store,
     now: () => new Date(),

@@ -1,5 +1,6 @@
 /** Weights to analyse from anywhere on this machine: a checkpoint's files, or one of our runs. */
 import { UserError } from '../core/errors.ts';
+import type { TaskContext } from '../pipeline/context.ts';
 import type { RunRecord } from '../pipeline/records.ts';
 import { fingerprintBase, refuseOtherBase } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
@@ -23,25 +24,31 @@ export interface OpenedCheckpoint {
 
 /**
  * A checkpoint's files or a run, which may be given by its name below `runs/`; of a run, the given epoch or the best.
+ * @param options.localPath where the base of a run's adapter is on this machine
  * @throws UserError when it is neither, or when the epoch has no weights any more.
  */
 export async function openCheckpoint(
   path: string,
-  { epoch, base }: { epoch?: number | undefined; base?: string | undefined } = {},
+  { epoch, base, localPath }: { epoch?: number | undefined; base?: string | undefined; localPath: LocalPath },
 ): Promise<OpenedCheckpoint> {
   const run = await runAt(path);
-  if (run) return openRun(path, run, epoch);
+  if (run) return openRun(path, run, epoch, localPath);
   if (epoch !== undefined) {
     throw new UserError('is not a run, so it has no epochs', { where: path, remedy: 'Leave --epoch out.' });
   }
   return { weights: await openWeights(path, { base }) };
 }
 
-async function openRun(path: string, folder: RunFolder, wanted: number | undefined): Promise<OpenedCheckpoint> {
+async function openRun(
+  path: string,
+  folder: RunFolder,
+  wanted: number | undefined,
+  localPath: LocalPath,
+): Promise<OpenedCheckpoint> {
   const { record, epoch, isBest, source } = await findEpoch(path, folder, wanted);
   const tensors = await openSafetensors(source);
   const { balance } = record.config;
-  const layers = record.adapter ? await adaptedLayersOf(record.adapter, tensors) : layersOf(record, tensors);
+  const layers = record.adapter ? await adaptedLayersOf(record.adapter, tensors, localPath) : layersOf(record, tensors);
   const weights: WeightSource = {
     label: path,
     format: 'run',
@@ -51,15 +58,18 @@ async function openRun(path: string, folder: RunFolder, wanted: number | undefin
   return { weights, epoch, ...(balance === 'off' ? {} : { spectra: spectraOf(balance) }) };
 }
 
+type LocalPath = TaskContext['localPath'];
 type Layers = Omit<WeightSource, 'label' | 'format'>;
 
 /** What the run's adapter makes of its base, and each update alone; the base must be there as the run began with it. */
 async function adaptedLayersOf(
   { config, base }: NonNullable<RunRecord['adapter']>,
   tensors: SafetensorsFile,
+  localPath: LocalPath,
 ): Promise<Layers> {
-  refuseOtherBase(base, await fingerprintBase(base.path));
-  const source = adapterLayers(tensors, await openTensors(base.path), config);
+  const folder = await localPath(base.path);
+  refuseOtherBase(base, await fingerprintBase(folder));
+  const source = adapterLayers(tensors, await openTensors(folder), config);
   return { ...source, notes: [`base: ${base.path}`, ...source.notes] };
 }
 

@@ -7,6 +7,7 @@ import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts
 import { type HuggingFaceConfig, labelsOf, modelOf } from '../models/hugging-face/config.ts';
 import { buildLanguageModel, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageModel } from '../models/language/model.ts';
+import type { TaskContext } from '../pipeline/context.ts';
 import { files } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
@@ -36,11 +37,16 @@ const usualTokens = 512;
 /**
  * Opens the classifier in a folder of Hugging Face's or of an adapter, or that of a run: of the given epoch, or the best so far.
  * @param options.base of an adapter, where it does not lie where the adapter says
+ * @param options.localPath where a run's base is on this machine
  * @throws UserError when there is none, or it is another kind of model.
  */
 export async function openClassifier(
   path: string,
-  { epoch, base }: { epoch?: number | undefined; base?: string | undefined } = {},
+  {
+    epoch,
+    base,
+    localPath,
+  }: { epoch?: number | undefined; base?: string | undefined; localPath: TaskContext['localPath'] },
 ): Promise<Classifier> {
   const run = await runAt(path);
   if (!run && epoch !== undefined) {
@@ -49,7 +55,7 @@ export async function openClassifier(
   if (run && base !== undefined) {
     throw new UserError('is a run, whose base is on record', { where: path, remedy: 'Leave --base out.' });
   }
-  const classifier = await (run ? openRun(path, run, epoch) : openFolder(path, base));
+  const classifier = await (run ? openRun(path, run, epoch, localPath) : openFolder(path, base));
   checkLabels(path, classifier.labels);
   return classifier;
 }
@@ -70,7 +76,12 @@ function checkLabels(path: string, labels: readonly string[]): void {
   });
 }
 
-async function openRun(path: string, folder: RunFolder, wanted: number | undefined): Promise<Classifier> {
+async function openRun(
+  path: string,
+  folder: RunFolder,
+  wanted: number | undefined,
+  localPath: TaskContext['localPath'],
+): Promise<Classifier> {
   const { record, manifest, epoch } = await findEpoch(path, folder, wanted);
   const { model: settings } = record.config;
   if (settings.family !== 'huggingface') {
@@ -87,7 +98,7 @@ async function openRun(path: string, folder: RunFolder, wanted: number | undefin
   // The manifest was found by its weights.
   const bytes = (await readArtifact(folder.store, manifest, files.model))!;
   const trained = await (await openSafetensors(bufferSource(path, bytes))).readAll();
-  const frozen = await frozenOf(record, described);
+  const frozen = await frozenOf(record, described, localPath);
   return {
     model,
     labels,

@@ -37,7 +37,9 @@ export const modelSettings = {
     .string()
     .min(1)
     .optional()
-    .describe('Pre-trained weights, a safetensors file; a relative path counts from the run file. Absent: fresh ones.'),
+    .describe(
+      'Pre-trained weights, a safetensors file; a relative path counts from the run file, s3://... is fetched. Absent: fresh ones.',
+    ),
 };
 
 /** A family of models: one file, one line in the registry. */

@@ -98,8 +98,12 @@ export async function startWorkload(
 }
 
 /** Data, model and engine that the settings name. @throws UserError when they don't fit or can't be had. */
-export async function openWorkload(config: RunConfig, warn: (message: string) => void): Promise<Workload> {
-  return startWorkload(await planWorkload(config), config, warn);
+export async function openWorkload(
+  config: RunConfig,
+  warn: (message: string) => void,
+  localPath: LocalPath = asGiven,
+): Promise<Workload> {
+  return startWorkload(await planWorkload(config, localPath), config, warn);
 }
 
 /** Checks data, model and weights of settings, without an engine. @throws UserError when they don't fit. */

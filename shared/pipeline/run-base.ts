@@ -5,6 +5,7 @@ import { weightsByName } from '../models/hugging-face/weights.ts';
 import type { StoredWeights } from '../models/pretrained.ts';
 import { openTensors } from '../tensors/open-tensors.ts';
 import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
+import type { TaskContext } from './context.ts';
 import type { RunRecord } from './records.ts';
 import type { RunModel } from './run-model.ts';
 
@@ -33,16 +34,19 @@ export async function openBase(
 
 /**
  * The values of what is frozen, which an epoch's weights are without; none where nothing is.
+ * @param localPath where the base is on this machine
  * @throws UserError when the base's weights are not there, or not those that the run began with
  */
 export async function frozenOf(
   { adapter: recorded }: Pick<RunRecord, 'adapter'>,
   { adapter }: Pick<RunModel, 'adapter'>,
+  localPath: TaskContext['localPath'],
 ): Promise<HostTensors> {
   const values = new Map<string, HostTensor>();
   if (!recorded || !adapter) return values;
-  refuseOtherBase(recorded.base, await fingerprintBase(recorded.base.path));
-  const file = await openBase(adapter, recorded.base.path);
+  const folder = await localPath(recorded.base.path);
+  refuseOtherBase(recorded.base, await fingerprintBase(folder));
+  const file = await openBase(adapter, folder);
   for (const { name } of adapter.model.frozen) {
     const { shape, data } = await file.read(name);
     values.set(name, { shape, data: Float32Array.from(data) });

@@ -56,6 +56,8 @@ describe.skipIf(!deployment)('inputs out of S3', () => {
     await expect(inputs.localPath(`s3://${deployed.bucket}/weights/old/`)).rejects.toThrow(
       'holds no .safetensors file, but pytorch_model.bin',
     );
+    await deployed.upload('weights/new/config.json', '{}');
+    expect(await readdir(await inputs.localPath(`s3://${deployed.bucket}/weights/new/`))).toEqual(['config.json']);
   });
 
   it.each([

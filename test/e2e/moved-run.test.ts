@@ -46,7 +46,7 @@ async function goOnHere(
     (event) => {
       if (event.type === 'epoch') last = event.epoch;
     },
-    'portable',
+    { solver: 'portable' },
   );
   return (await runPipeline(run, context, () => last >= until)).status;
 }

@@ -5,8 +5,8 @@ import type { SolverChoice } from '../../shared/spectra/solvers/solver.ts';
 
 const large = 1e12;
 
-async function opened(flops: number, recorded: string | undefined, choice?: SolverChoice): Promise<string> {
-  const pool = await localContext(memoryStore(), () => {}, choice).openSolver(flops, recorded);
+async function opened(flops: number, recorded: string | undefined, solver?: SolverChoice): Promise<string> {
+  const pool = await localContext(memoryStore(), () => {}, solver && { solver }).openSolver(flops, recorded);
   await pool.close();
   return pool.solver;
 }

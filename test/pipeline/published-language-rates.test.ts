@@ -95,7 +95,9 @@ describe('a run of RoBERTa by blocks', async () => {
     });
     await requestRun(store, config);
     const warnings: string[] = [];
-    const ctx = localContext(store, (event) => event.type === 'warning' && warnings.push(event.message), 'portable');
+    const ctx = localContext(store, (event) => event.type === 'warning' && warnings.push(event.message), {
+      solver: 'portable',
+    });
     expect(await runPipeline(run, ctx)).toEqual({ status: 'done' });
 
     const commit = (await readLastCommit(store, run))!;
@@ -154,7 +156,7 @@ describe.each(Object.entries(configs))('%s', (name, model) => {
     };
     const fresh = modelOf(model, task, settings.dataset.labels, name).model.initialise(randomFor(1, name));
     const file = await openSafetensors(bufferSource(name, encodeSafetensors(withAlphas(given)(fresh))));
-    const ctx = localContext(memoryStore(), () => undefined, 'portable');
+    const ctx = localContext(memoryStore(), () => undefined, { solver: 'portable' });
     const spectra = await measure(ctx, settings, file, measuredLayers(settings));
     const { rates } = balance(ctx, settings, spectra);
     const [base, which] = key.includes('.lr.')

@@ -10,7 +10,10 @@ const samples = z
     'How many rows to use: a share below 1, a number, or all. Chosen by the seed, with each label in its proportion; rows for validation are held out of them, unless `validationPath` names others.',
   );
 
-const path = z.string().min(1).describe('The file, which may be gzipped; a relative path counts from the run file.');
+const path = z
+  .string()
+  .min(1)
+  .describe('The file, which may be gzipped; a relative path counts from the run file, s3://... is fetched.');
 
 const validationPath = z
   .string()

@@ -54,7 +54,9 @@ export const languageModelSchema = z.strictObject({
   folder: z
     .string()
     .min(1)
-    .describe('The folder, or that of a LoRA adapter of PEFT to go on with; a relative path counts from the run file.'),
+    .describe(
+      'The folder, or that of a LoRA adapter of PEFT to go on with; a relative path counts from the run file, s3://... is fetched.',
+    ),
   base: z
     .string()
     .min(1)
