@@ -1,6 +1,12 @@
 import { dirname } from 'node:path';
 import { describeChanges } from '../config/changes.ts';
-import { loadRunFile, type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
+import {
+  loadRunFile,
+  type Override,
+  overrideSettings,
+  parseOverride,
+  settingsOfFolder,
+} from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { changeRequest } from '../pipeline/change-request.ts';
@@ -25,7 +31,9 @@ export async function changeSettings(
   const current = edited && { ...edited, output: { ...edited.output, ...namesOf(request.config) } };
   const base = reload && current ? current : request.config;
   const folder = source === undefined ? process.cwd() : dirname(source);
-  const config = overrideSettings(base, overrides, { label: `${run}/request.json`, folder });
+  const config = await settingsOfFolder((more) =>
+    overrideSettings(base, [...overrides, ...more], { label: `${run}/request.json`, folder }),
+  );
   await changeRequest(store, run, request, { config, overrides });
   const ignored = current && !reload ? describeChanges(request.config, current) : [];
   return ignored.length === 0
