@@ -7,8 +7,8 @@ import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 interface Row {
   row: number;
-  label: string;
-  probabilities: Record<string, number>;
+  label: string | null;
+  probabilities: Record<string, number> | null;
   expected?: string;
 }
 
@@ -37,9 +37,9 @@ it('labels the texts of a file as the run did that trained the model', async () 
   const rows = rowsOf(stdout);
   expect(rows.map(({ row }) => row)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
   for (const { label, probabilities } of rows) {
-    const shares = Object.values(probabilities);
+    const shares = Object.values(probabilities!);
     expect(shares.reduce((sum, share) => sum + share)).toBeCloseTo(1, 12);
-    expect(probabilities[label]).toBe(Math.max(...shares));
+    expect(probabilities![label!]).toBe(Math.max(...shares));
   }
   const right = rows.filter(({ label, expected }) => label === expected).length;
   const [report] = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
@@ -50,7 +50,7 @@ it('labels the texts of a file as the run did that trained the model', async () 
   const fromFolder = await runCli(['predict', 'runs/texts/model', 'held.jsonl', '--batch-size', '7'], { cwd });
   for (const [index, { label, probabilities }] of rowsOf(fromFolder.stdout).entries()) {
     expect(label).toBe(rows[index]!.label);
-    expect(probabilities[label]).toBeCloseTo(rows[index]!.probabilities[label]!, 4);
+    expect(probabilities![label!]).toBeCloseTo(rows[index]!.probabilities![label!]!, 4);
   }
 
   const { text } = JSON.parse((await readFile(join(cwd, 'held.jsonl'), 'utf8')).split('\n')[0]!);
@@ -82,6 +82,30 @@ it('labels the texts of a file as the run did that trained the model', async () 
     [2, undefined],
   ]);
 
+  const held = (await readFile(join(cwd, 'held.jsonl'), 'utf8')).split('\n').slice(0, 3);
+  const gaps = [held[0], '{"text": "", "label": 1}', held[1], '{"text": null, "label": 2}', held[2]];
+  await writeFile(join(cwd, 'gaps.jsonl'), gaps.join('\n'));
+  const withGaps = await runCli(['predict', 'texts', 'gaps.jsonl'], { cwd });
+  expect(withGaps.code).toBe(0);
+  const [one, two, three] = rows.map(({ label, expected }) => ({ label, expected }));
+  const nothing = { label: null, probabilities: null };
+  expect(rowsOf(withGaps.stdout)).toMatchObject([
+    { row: 1, ...one },
+    { row: 2, ...nothing, expected: '1' },
+    { row: 3, ...two },
+    { row: 4, ...nothing, expected: '2' },
+    { row: 5, ...three },
+  ]);
+  const rightOf3 = [one, two, three].filter((row) => row!.label === row!.expected).length;
+  expect(withGaps.stderr).toBe(
+    `note: 2 rows have no text and get no label, and metrics are of the others: lines 2 and 4\n${/^accuracy.*$/m.exec(withGaps.stderr)![0]}\n`,
+  );
+  expect(withGaps.stderr).toContain(`(${rightOf3} of 3 as in the file)`);
+  const gapsAsCsv = await runCli(['predict', 'texts', 'gaps.jsonl', '--csv', '--no-labels'], { cwd });
+  expect(gapsAsCsv.stdout.split('\r\n')[2]).toBe('2,,,,');
+  expect(gapsAsCsv.stderr).toBe('note: 2 rows have no text and get no label: lines 2 and 4\n');
+  await writeFile(join(cwd, 'nothing.csv'), `review,text\n${text},\n`);
+
   await writeFile(join(cwd, 'semicolon.csv'), `text;label\n${text};1\n`);
   const separated = await runCli(['predict', 'texts', 'semicolon.csv', '--delimiter', 'semicolon'], { cwd });
   expect(rowsOf(separated.stdout)).toMatchObject([{ row: 2, label: rows[0]!.label, expected: '1' }]);
@@ -92,6 +116,7 @@ it('labels the texts of a file as the run did that trained the model', async () 
     [['bad.jsonl'], /line 1, "label": is "sport", which is none of the labels.*line 2, "text": is a number/s],
     [['some.jsonl'], /has "label", which line 1 has not\n.*, or add --no-labels/],
     [['held.jsonl', '--out', 'nowhere/out.jsonl'], /nowhere\/out.jsonl: can't be written \(ENOENT\)/],
+    [['nothing.csv'], /nothing.csv: no row has a text\n {2}Name the column.* --column text=<name>.*review, text/],
     [['nowhere.jsonl'], /nowhere.jsonl: there is no such file\n {2}Check the name/],
     [['texts.dat'], /does not say what format it has\n {2}Name it: --format jsonl/],
     [['held.jsonl', '--column', 'text=txt'], /has no column "txt".*`--column text=<name>`/s],

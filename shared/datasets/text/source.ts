@@ -15,6 +15,13 @@ export type ChooseColumns = (
   classNames?: (column: string) => readonly string[] | undefined,
 ) => readonly string[];
 
+/** What decides how texts are read, besides the settings. */
+export interface TextContext {
+  readonly seed: number;
+  /** Whether a row without a text is kept, with an empty one, instead of refused; absent: it is refused. */
+  readonly keepEmpty?: boolean;
+}
+
 /** How a format reads a file that is there, row by row. */
 export interface TextSource {
   readonly unit: RowUnit;
