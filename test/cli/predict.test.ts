@@ -71,7 +71,9 @@ it('labels the texts of a file as the run did that trained the model', async () 
   expect(whole).toMatchObject({ model: 'texts', epoch: 4, labels: ['0', '1', '2'] });
   expect(whole.texts).toHaveLength(60);
   expect(whole.metrics.accuracy).toBeGreaterThan(0.5);
-  expect(whole.classes.confusion).toHaveLength(3);
+  const counted = whole.classes.confusionCells.map(([, , texts]: number[]) => texts);
+  expect(counted.reduce((sum: number, texts: number) => sum + texts, 0)).toBe(60);
+  expect(whole.classes.classes).toHaveLength(3);
 
   await writeFile(join(cwd, 'bad.jsonl'), '{"text": "a", "label": "sport"}\n{"text": 5, "label": 1}\n');
   await writeFile(join(cwd, 'texts.dat'), 'text\n');

@@ -84,7 +84,7 @@ describe('the card of a language model', () => {
     epochs: run.epochs.map((epoch) => ({
       ...epoch,
       metrics: metricsOf(task),
-      ...(task === 'classification' ? { classes: { classes, confusion: [] } } : {}),
+      ...(task === 'classification' ? { classes: { classes, confusionCells: [] } } : {}),
     })),
   });
   const matterOf = (card: string) => parse(card.split('---\n')[1]!);
