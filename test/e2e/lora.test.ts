@@ -102,6 +102,7 @@ it('an adapter is trained and kept alone, and its export, merged or not, labels 
   expect(new Set(analysed.layers.map(({ matrix }) => matrix))).toEqual(new Set(['W + scale * BA', 'BA']));
   const card = await readFile(join(run, 'model/README.md'), 'utf8');
   expect(card).toContain('library_name: peft');
+  expect(card).not.toContain(cwd);
   expect(card).toMatch(
     /LoRA of rank 4 \(alpha 8\) on .*; classifier, bert\.pooler trained whole: [\d,]+ of [\d,]+ param/,
   );
