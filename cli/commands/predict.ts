@@ -4,6 +4,7 @@ import { explained, UserError } from '../../shared/core/errors.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
 import type { TextData } from '../../shared/datasets/text/text-rows.ts';
 import { type EngineChoice, engineChoices } from '../../shared/engines/engine.ts';
+import type { Classifier } from '../../shared/local/open-classifier.ts';
 import type { Evaluation } from '../../shared/training/workload.ts';
 import type { LabelledText } from '../../shared/training/workloads/classify-texts.ts';
 import { type CliCommand, jsonOption, numberOption } from '../command.ts';
@@ -41,7 +42,7 @@ const columnOption = () =>
       }
       return { ...before, [key!]: name.join('=') };
     })
-    .default({}, 'text, text_pair, label');
+    .default({}, "as in the run's settings, else text, text_pair, label");
 
 export const predictCommand: CliCommand<PredictOptions> = {
   usage: 'predict <model> <file>',
@@ -82,7 +83,7 @@ export const predictCommand: CliCommand<PredictOptions> = {
     const maxTokens = options.maxTokens ?? classifier.maxTokens;
     if (options.out !== undefined) await checkWritable(options.out);
     checkFit(model, tokenizer, { folder: path!, maxTokens, setting: '--max-tokens' });
-    const data = await readTexts(file!, labels, options);
+    const data = await readTexts(file!, classifier, options);
     for (const warning of data.warnings) note(warning);
     const { examples: rows } = data;
     const engine = await openEngine(options.engine, note);
@@ -110,7 +111,11 @@ export const predictCommand: CliCommand<PredictOptions> = {
 };
 
 /** The texts of a file, or the lines of standard input; labels are places in `labels`. @throws UserError when there is none. */
-async function readTexts(file: string, labels: readonly string[], options: PredictOptions): Promise<TextData> {
+async function readTexts(
+  file: string,
+  { labels, columns: likely = {} }: Classifier,
+  options: PredictOptions,
+): Promise<TextData> {
   const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
   const { isWithoutText } = await import('../../shared/datasets/text/text-rows.ts');
   const format = options.format ?? (file === '-' ? 'lines' : requireFormat(file, textFormatOf(file)));
@@ -137,7 +142,7 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
       ...(delimiter === undefined ? {} : { delimiter }),
       ...(format === 'lines' ? {} : { columns: { ...options.column, ...ignored }, labels }),
     });
-    const data = await openTextDataset(config, path, { seed: 0, keepEmpty: true });
+    const data = await openTextDataset(config, path, { seed: 0, keepEmpty: true, likely });
     if (data.examples.rows.every((_, index) => isWithoutText(data.examples, index))) {
       throw new UserError('no row has a text', {
         where: path,

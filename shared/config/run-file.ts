@@ -124,7 +124,7 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
 function withLearningRate(training: z.output<typeof trainingSchema>, model: ModelConfig): TrainingConfig {
   const { learningRate = usualLearningRate(model, training.optimizer), ...others } = training;
   // In the same order whether it was given or not.
-  return { ...others, learningRate };
+  return { learningRate, ...others };
 }
 
 function withLeastEigenvalues(balance: z.output<typeof balanceSchema>, model: ModelConfig): 'off' | BalanceConfig {

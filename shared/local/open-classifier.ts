@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { readArtifact } from '../checkpoints/manifest.ts';
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
+import type { ColumnSettings } from '../datasets/text/settings.ts';
+import type { ColumnNames } from '../datasets/text/source.ts';
 import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf } from '../models/hugging-face/config.ts';
 import { buildLanguageModel, openModelFolder } from '../models/hugging-face/model-folder.ts';
@@ -28,6 +30,8 @@ export interface Classifier {
   readonly maxTokens: number;
   /** Of a run. */
   readonly epoch?: number;
+  /** Of a run: what the columns of its data are called, where its settings name them. */
+  readonly columns?: ColumnNames;
 }
 
 /** What a model that was not trained here takes at most, unless more is asked for: longer texts cost much memory. */
@@ -72,7 +76,7 @@ function checkLabels(path: string, labels: readonly string[]): void {
 
 async function openRun(path: string, folder: RunFolder, wanted: number | undefined): Promise<Classifier> {
   const { record, manifest, epoch } = await findEpoch(path, folder, wanted);
-  const { model: settings } = record.config;
+  const { model: settings, dataset } = record.config;
   if (settings.family !== 'huggingface') {
     throw new UserError(`trained a model of fields (${settings.family}), which takes no texts`, {
       where: path,
@@ -95,8 +99,14 @@ async function openRun(path: string, folder: RunFolder, wanted: number | undefin
     parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
     epoch,
+    ...('columns' in dataset ? { columns: namesOf(dataset.columns) } : {}),
   };
 }
+
+const namesOf = ({ label, ...texts }: ColumnSettings['columns']): ColumnNames => ({
+  ...texts,
+  ...(label === false ? {} : { label }),
+});
 
 async function openFolder(path: string, base: string | undefined): Promise<Classifier> {
   if ((await pathKind(path)) !== 'folder') {

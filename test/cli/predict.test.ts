@@ -18,19 +18,24 @@ const rowsOf = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as Row);
 
-/** A folder with a run `texts` that is done, and with the texts it was validated on in `held.jsonl`. */
+/** A folder with a run `texts` that is done, and with the texts it was validated on in `held.jsonl`; columns are called review and topic. */
 async function trained(): Promise<string> {
   const folder = await writeLanguageRun({}, { learningRate: 0.005 });
-  const lines = (await readFile(join(folder, 'texts.jsonl'), 'utf8')).trim().split('\n');
+  const rows = (await readFile(join(folder, 'texts.jsonl'), 'utf8')).trim().split('\n');
+  const lines = rows.map((row) => {
+    const { text, label } = JSON.parse(row);
+    return JSON.stringify({ review: text, topic: label });
+  });
   await writeFile(join(folder, 'held.jsonl'), lines.slice(0, 60).join('\n'));
   await writeFile(join(folder, 'learnt.jsonl'), lines.slice(60).join('\n'));
-  const dataset = ['dataset.path=learnt.jsonl', 'dataset.validationPath=held.jsonl', 'dataset.samples=all'];
+  const columns = ['dataset.columns.text=review', 'dataset.columns.label=topic'];
+  const dataset = [...columns, 'dataset.path=learnt.jsonl', 'dataset.validationPath=held.jsonl', 'dataset.samples=all'];
   const { code } = await runCli(['train', 'run.yaml', ...dataset.flatMap((each) => ['--set', each])], { cwd: folder });
   expect(code).toBe(0);
   return folder;
 }
 
-it('labels the texts of a file as the run did that trained the model', async () => {
+it('labels the texts of a file as the run did that trained the model', { timeout: 240_000 }, async () => {
   const cwd = await trained();
   const { stdout, stderr, code } = await runCli(['predict', 'texts', 'held.jsonl'], { cwd });
   expect(code).toBe(0);
@@ -47,19 +52,22 @@ it('labels the texts of a file as the run did that trained the model', async () 
   expect(right / 60).toBeCloseTo(report.best.value, 12);
   expect(stderr).toContain(`accuracy ${(right / 60).toFixed(4)} (${right} of 60 as in the file)`);
 
-  const fromFolder = await runCli(['predict', 'runs/texts/model', 'held.jsonl', '--batch-size', '7'], { cwd });
+  const fromFolder = await runCli(
+    ['predict', 'runs/texts/model', 'held.jsonl', '--batch-size', '7', '--column', 'text=review'],
+    { cwd },
+  );
   for (const [index, { label, probabilities }] of rowsOf(fromFolder.stdout).entries()) {
     expect(label).toBe(rows[index]!.label);
     expect(probabilities![label!]).toBeCloseTo(rows[index]!.probabilities![label!]!, 4);
   }
 
-  const { text } = JSON.parse((await readFile(join(cwd, 'held.jsonl'), 'utf8')).split('\n')[0]!);
+  const { review: text } = JSON.parse((await readFile(join(cwd, 'held.jsonl'), 'utf8')).split('\n')[0]!);
   const piped = await runCli(['predict', 'texts', '-'], { cwd, input: `\n${text}\n` });
   expect(rowsOf(piped.stdout)).toMatchObject([{ row: 2, label: rows[0]!.label }]);
   expect(piped.stderr).toBe('');
 
-  await writeFile(join(cwd, 'reviews.csv'), `review\n"${text}"\n`);
-  const args = ['reviews.csv', '--column', 'text=review', '--csv', '--out', 'out.csv'];
+  await writeFile(join(cwd, 'reviews.csv'), `content,text\n"${text}",other\n`);
+  const args = ['reviews.csv', '--column', 'text=content', '--csv', '--out', 'out.csv'];
   expect(await runCli(['predict', 'texts', ...args], { cwd })).toMatchObject({ code: 0, stdout: '' });
   const [header, first] = (await readFile(join(cwd, 'out.csv'), 'utf8')).split('\r\n');
   expect(header).toBe('row,label,probability 0,probability 1,probability 2');
@@ -85,7 +93,7 @@ it('labels the texts of a file as the run did that trained the model', async () 
   ]);
 
   const held = (await readFile(join(cwd, 'held.jsonl'), 'utf8')).split('\n').slice(0, 3);
-  const gaps = [held[0], '{"text": "", "label": 1}', held[1], '{"text": null, "label": 2}', held[2]];
+  const gaps = [held[0], '{"review": "", "topic": 1}', held[1], '{"review": null, "topic": 2}', held[2]];
   await writeFile(join(cwd, 'gaps.jsonl'), gaps.join('\n'));
   const withGaps = await runCli(['predict', 'texts', 'gaps.jsonl'], { cwd });
   expect(withGaps.code).toBe(0);
@@ -106,7 +114,7 @@ it('labels the texts of a file as the run did that trained the model', async () 
   const gapsAsCsv = await runCli(['predict', 'texts', 'gaps.jsonl', '--csv', '--no-labels'], { cwd });
   expect(gapsAsCsv.stdout.split('\r\n')[2]).toBe('2,,,,');
   expect(gapsAsCsv.stderr).toBe('note: 2 rows have no text and get no label: lines 2 and 4\n');
-  await writeFile(join(cwd, 'nothing.csv'), `review,text\n${text},\n`);
+  await writeFile(join(cwd, 'nothing.csv'), `title,text\n${text},\n`);
 
   await writeFile(join(cwd, 'semicolon.csv'), `text;label\n${text};1\n`);
   const separated = await runCli(['predict', 'texts', 'semicolon.csv', '--delimiter', 'semicolon'], { cwd });
@@ -118,7 +126,7 @@ it('labels the texts of a file as the run did that trained the model', async () 
     [['bad.jsonl'], /line 1, "label": is "sport", which is none of the labels.*line 2, "text": is a number/s],
     [['some.jsonl'], /has "label", which line 1 has not\n.*, or add --no-labels/],
     [['held.jsonl', '--out', 'nowhere/out.jsonl'], /nowhere\/out.jsonl: can't be written \(ENOENT\)/],
-    [['nothing.csv'], /nothing.csv: no row has a text\n {2}Name the column.* --column text=<name>.*review, text/],
+    [['nothing.csv'], /nothing.csv: no row has a text\n {2}Name the column.* --column text=<name>.*title, text/],
     [['nowhere.jsonl'], /nowhere.jsonl: there is no such file\n {2}Check the name/],
     [['texts.dat'], /does not say what format it has\n {2}Name it: --format jsonl/],
     [['held.jsonl', '--column', 'text=txt'], /has no column "txt".*`--column text=<name>`/s],

@@ -19,7 +19,10 @@ export const jsonl = {
   kind: 'text',
   configSchema,
   open(config, path, context) {
-    const optional = config.columns.label === false ? ['text_pair'] : ['text_pair', 'label'];
+    const { textPair, label } = context.likely ?? {};
+    const pairs = ['text_pair', textPair];
+    const names = config.columns.label === false ? pairs : [...pairs, 'label', label];
+    const optional = names.filter((name) => name !== undefined);
     const read: TextSource['read'] = (file, choose) => readJsonLines(file, choose, optional);
     return openColumns({ unit: 'line', wanted: 'one file of JSON lines', read }, config, path, context);
   },

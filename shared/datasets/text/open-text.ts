@@ -6,18 +6,11 @@ import { firstBroken } from './byte-lines.ts';
 import { type KnownLabels, LabelReader } from './labels.ts';
 import { contradictions } from './overlaps.ts';
 import type { ColumnSettings, PlainSettings } from './settings.ts';
-import { BrokenText, type TextContext, type TextSource } from './source.ts';
+import { BrokenText, type ColumnNames, type TextContext, type TextSource } from './source.ts';
 import { sampleRows } from './stratify.ts';
 import type { RowUnit, TextData, TextRows } from './text-rows.ts';
 
 const shownProblems = 20;
-
-/** Columns by what they hold. */
-interface ColumnNames {
-  readonly text?: string | undefined;
-  readonly textPair?: string | undefined;
-  readonly label?: string | undefined;
-}
 
 /** What a file gave. */
 interface Gathered {
@@ -40,7 +33,8 @@ export async function openColumns(
   context: TextContext,
 ): Promise<TextData> {
   const known = config.labels && { names: config.labels, byPlace: true };
-  const choose = (where: string, present: readonly string[]) => chooseColumns(where, present, config.columns);
+  const choose = (where: string, present: readonly string[]) =>
+    chooseColumns(where, present, config.columns, context.likely);
   const main = await gather(source, { path, setting: 'dataset.path' }, context, choose, known);
   const { labelNames } = main.data;
   const labels = main.known ?? (labelNames && { names: labelNames, byPlace: false });
@@ -170,13 +164,19 @@ function noteClasses(path: string, names: readonly string[], known: KnownLabels 
   });
 }
 
-/** The columns of the settings, or those of the usual names. */
-function chooseColumns(path: string, present: readonly string[], columns: ColumnSettings['columns']): ColumnNames {
-  const usual = (name: string) => (present.includes(name) ? name : undefined);
+/** The columns of the settings, or those of likely or usual names. */
+function chooseColumns(
+  path: string,
+  present: readonly string[],
+  columns: ColumnSettings['columns'],
+  likely: ColumnNames = {},
+): ColumnNames {
+  const found = (...names: (string | undefined)[]) =>
+    names.find((name) => name !== undefined && present.includes(name));
   return requireColumns(path, present, {
-    text: columns.text ?? 'text',
-    textPair: columns.textPair ?? usual('text_pair'),
-    label: columns.label === false ? undefined : (columns.label ?? usual('label')),
+    text: columns.text ?? found(likely.text) ?? 'text',
+    textPair: columns.textPair ?? found(likely.textPair, 'text_pair'),
+    label: columns.label === false ? undefined : (columns.label ?? found(likely.label, 'label')),
   });
 }
 

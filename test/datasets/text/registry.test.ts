@@ -57,6 +57,29 @@ describe('rows without a text', () => {
   });
 });
 
+it('finds columns by likely names before the usual ones, where the settings name none', async () => {
+  const path = await file('named.csv', 'text,review,topic\na,b,x\nc,d,y\n');
+  const read = async (columns: object, likely?: object) => {
+    const config = textDatasetSchema.parse({ format: 'csv', path, columns });
+    const { examples } = await openTextDataset(config, path, { seed: 1, ...(likely && { likely }) });
+    return [examples.texts, examples.labelNames];
+  };
+  expect(await read({})).toEqual([['a', 'c'], undefined]);
+  const likely = { text: 'review', textPair: 'answer', label: 'topic' };
+  expect(await read({}, likely)).toEqual([
+    ['b', 'd'],
+    ['x', 'y'],
+  ]);
+  expect(await read({ text: 'text', label: false }, likely)).toEqual([['a', 'c'], undefined]);
+  expect(await read({}, { text: 'body', label: 'stars' })).toEqual([['a', 'c'], undefined]);
+
+  const some = await file('some.jsonl', '{"text":"a"}\n{"text":"b","topic":"x"}\n');
+  const config = textDatasetSchema.parse({ format: 'jsonl', path: some });
+  await expect(openTextDataset(config, some, { seed: 1, likely })).rejects.toThrow(
+    'line 2: has "topic", which line 1 has not',
+  );
+});
+
 it('refuses settings of another format', () => {
   expect(textDatasetSchema.safeParse({ format: 'lines', path: 'x', columns: {} }).success).toBe(false);
   expect(textDatasetSchema.safeParse({ format: 'jsonl', path: 'x', labels: ['a', 'a'] }).success).toBe(false);
