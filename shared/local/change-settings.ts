@@ -16,7 +16,7 @@ import type { RunFolder } from './run-folder.ts';
 /**
  * Writes the settings that a run is to go on with: its own, or with `reload` those of its run file as it is now, and the
  * overrides. Prepare notes what changed in the run's history.
- * @returns what the user should know: edits of the run file that are not taken.
+ * @returns what the user should know: settings that the run file gives now and that are not taken.
  * @throws UserError when a setting changes that makes it another run, or the run file can't be read for `reload`.
  */
 export async function changeSettings(
@@ -39,7 +39,7 @@ export async function changeSettings(
   return ignored.length === 0
     ? []
     : [
-        `${source} was edited since the run began; its settings are kept (--reload takes the new ones):\n${ignored.map((change) => `  ${change}`).join('\n')}`,
+        `${source} gives other settings than the run has, by an edit or by another version's defaults; the run's are kept (--reload takes the new ones):\n${ignored.map((change) => `  ${change}`).join('\n')}`,
       ];
 }
 

@@ -25,7 +25,8 @@ async function begun(files: readonly string[], training: object) {
   await beginRun(folder, config, { source });
   const rate = async () => (await readRequest(folder.store, folder.run)).config.training.learningRate;
   const change = (...given: string[]) => changeSettings(folder, given.map(parseOverride), false);
-  return { rate, change };
+  const rewrite = (training: object) => writeFile(source, stringify({ ...settings, training }));
+  return { rate, change, rewrite };
 }
 
 it('a folder that holds an adapter gets the learning rate of adapters where none is set, another that of whole models', async () => {
@@ -43,9 +44,17 @@ it('a folder that holds an adapter gets the learning rate of adapters where none
 });
 
 it('a rate that a run has on record stays, whatever the usual one is', async () => {
-  for (const file of ['adapter_config.json', 'config.json']) {
-    const { rate, change } = await begun([file], { learningRate: 0.004 });
+  for (const [file, usual] of [
+    ['adapter_config.json', '0.001'],
+    ['config.json', '0.00005'],
+  ] as const) {
+    const { rate, change, rewrite } = await begun([file], { learningRate: 0.004 });
     expect(await change('training.epochs=7')).toEqual([]);
+    expect(await rate()).toBe(0.004);
+    await rewrite({});
+    expect(await change()).toEqual([
+      expect.stringMatching(new RegExp(`the run's are kept .*\\n {2}training.learningRate: 0.004 -> ${usual}$`)),
+    ]);
     expect(await rate()).toBe(0.004);
   }
 });
