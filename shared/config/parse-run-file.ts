@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { messageOf, UserError } from '../core/errors.ts';
+import { explainIssues, formatPath, type Problem } from '../core/problems.ts';
 import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
 import { withModelPaths } from '../models/registry.ts';
-import { explainIssues, formatPath, type Problem } from './problems.ts';
 import { type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { messageOf, UserError } from './errors.ts';
+import { explainJson } from './problems.ts';
 
 /**
  * A JSON file of another tool, checked for what is needed of it.
@@ -18,6 +19,6 @@ export async function readJsonFile<Content>(path: string, schema: z.ZodType<Cont
   }
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new UserError(`is not ${what}: ${[...issue.path, issue.message].join(': ')}`, { where: path });
+  const lines = explainJson(parsed.error.issues, content);
+  throw new UserError(`is not ${what}:\n    ${lines.join('\n    ')}`, { where: path });
 }
