@@ -5,7 +5,7 @@ import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
 import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf } from '../models/hugging-face/config.ts';
-import { buildLanguageModel, openModelFolder } from '../models/hugging-face/model-folder.ts';
+import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageModel } from '../models/language/model.ts';
 import { files } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
@@ -108,7 +108,7 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
   }
   const opened = await openModelFolder(path, { base });
   const { config, adapter } = opened;
-  const labels = labelsOf(config);
+  const labels = await labelsOfFolder(opened);
   const { model, architecture, fresh, read } = buildLanguageModel(opened, { task: 'classification', labels });
   const own = config.architectures ?? [];
   const task = adapter?.task_type;

@@ -35,12 +35,13 @@ export interface Checkpoint extends TensorStore {
 
 /**
  * The tensors of a safetensors file, of a sharded checkpoint by its index, or of a folder that holds either.
+ * @param remedy for a folder that holds no weights
  * @throws UserError when there is no such checkpoint, naming the shards that are missing or damaged.
  */
-export async function openTensors(path: string): Promise<Checkpoint> {
+export async function openTensors(path: string, remedy?: string): Promise<Checkpoint> {
   const kind = await pathKind(path);
   if (!kind) throw new UserError('there is no such file or folder', { where: path, remedy: await nearby(path) });
-  if (kind === 'folder') return openFolder(path);
+  if (kind === 'folder') return openFolder(path, remedy);
   if (path.endsWith('.index.json')) return openIndex(path);
   if (pickled.includes(extname(path))) throw pickledError(path);
   if (extname(path) !== '.safetensors') throw notACheckpoint(path);
@@ -51,7 +52,7 @@ async function openSingle(path: string): Promise<Checkpoint> {
   return { ...storeOf(await openFile(path)), sharded: false, files: [path] };
 }
 
-async function openFolder(folder: string): Promise<Checkpoint> {
+async function openFolder(folder: string, remedy: string | undefined): Promise<Checkpoint> {
   const files = (await readdir(folder)).sort();
   const index = files.filter((file) => file.endsWith(indexSuffix));
   const tensors = files.filter((file) => file.endsWith('.safetensors'));
@@ -68,7 +69,7 @@ async function openFolder(folder: string): Promise<Checkpoint> {
     });
   }
   const old = files.find((file) => pickled.includes(extname(file)));
-  throw old ? pickledError(join(folder, old)) : notACheckpoint(folder, files);
+  throw old ? pickledError(join(folder, old)) : withoutWeights(folder, files, remedy);
 }
 
 /** Shards without an index: their names say how many there should be. */
@@ -202,12 +203,13 @@ const pickledError = (path: string) =>
       'Save it as safetensors: `safetensors.torch.save_file(torch.load(path, weights_only=True), "model.safetensors")`.',
   });
 
-const notACheckpoint = (path: string, files?: readonly string[]) =>
-  new UserError(files?.length === 0 ? 'is an empty folder' : 'is not a checkpoint', {
-    where: path,
-    remedy:
-      'Give a .safetensors file, an index (model.safetensors.index.json), or a folder with one of them, with an adapter (adapter_config.json), or of a run.',
-  });
+const checkpoints =
+  'Give a .safetensors file, an index (model.safetensors.index.json), or a folder with one of them, with an adapter (adapter_config.json), or of a run.';
+
+const notACheckpoint = (path: string) => new UserError('is not a checkpoint', { where: path, remedy: checkpoints });
+
+const withoutWeights = (folder: string, files: readonly string[], remedy = checkpoints) =>
+  new UserError(files.length === 0 ? 'is an empty folder' : 'holds no weights', { where: folder, remedy });
 
 async function nearby(path: string): Promise<string> {
   const siblings = await readdir(dirname(path)).catch(() => []);

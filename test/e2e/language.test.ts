@@ -102,7 +102,12 @@ it('a model is pre-trained from scratch out of a folder that has a configuration
   });
   expect(begun.fresh).toEqual([]);
   const { code, stderr } = await runCli(['validate', 'run.yaml', '--set', 'model.fresh=false'], { cwd: folder });
-  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('bert: is not a checkpoint') });
+  expect({ code, stderr }).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/bert: holds no weights\n.*model\.safetensors.*from scratch: model\.fresh: true/),
+  });
+  const adapter = ['--set', 'model.fresh=false', '--set', 'model.lora.rank=4'];
+  expect((await runCli(['validate', 'run.yaml', ...adapter], { cwd: folder })).stderr).not.toContain('model.fresh');
 });
 
 it('the next word is learnt from documents one after the other', async () => {
