@@ -14,7 +14,7 @@ import { openCommittedTensors } from './attempt.ts';
 import type { TaskContext } from './context.ts';
 import { mostShards } from './history.ts';
 import { files, type RateRecord, type RunRecord, readRates } from './records.ts';
-import { openBase } from './run-base.ts';
+import { baseByName } from './run-base.ts';
 import { type ModelRecord, modelOfRun, type RunModel } from './run-model.ts';
 import { openRunSolver, spectraSettings } from './run-solver.ts';
 
@@ -53,7 +53,7 @@ async function matricesIn(
 ): Promise<(name: string) => Promise<WeightTensor>> {
   if (!adapter) return epoch.read;
   const { model, spectra, base } = adapter;
-  const whole = spectra === 'merged' ? await openBase(adapter, await ctx.localPath(base)) : epoch;
+  const whole = spectra === 'merged' ? baseByName(adapter, await ctx.openTensors(base)) : epoch;
   return spectraReader(model, spectra, { base: whole.read, adapter: epoch.read });
 }
 

@@ -5,6 +5,7 @@ import { weightsByName } from '../models/hugging-face/weights.ts';
 import type { StoredWeights } from '../models/pretrained.ts';
 import { openTensors } from '../tensors/open-tensors.ts';
 import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import type { RunRecord } from './records.ts';
 import type { RunModel } from './run-model.ts';
 
@@ -24,12 +25,8 @@ export function refuseOtherBase({ path, sha256 }: BaseRecord, found: Fingerprint
 }
 
 /** The base's tensors by the names that the model has for them. */
-export async function openBase(
-  { model, names }: NonNullable<RunModel['adapter']>,
-  folder: string,
-): Promise<StoredWeights> {
-  return weightsByName(await openTensors(folder), model.base, names);
-}
+export const baseByName = ({ model, names }: NonNullable<RunModel['adapter']>, base: TensorStore): StoredWeights =>
+  weightsByName(base, model.base, names);
 
 /**
  * The values of what is frozen, which an epoch's weights are without; none where nothing is.
@@ -42,7 +39,7 @@ export async function frozenOf(
   const values = new Map<string, HostTensor>();
   if (!recorded || !adapter) return values;
   refuseOtherBase(recorded.base, await fingerprintBase(recorded.base.path));
-  const file = await openBase(adapter, recorded.base.path);
+  const file = baseByName(adapter, await openTensors(recorded.base.path));
   for (const { name } of adapter.model.frozen) {
     const { shape, data } = await file.read(name);
     values.set(name, { shape, data: Float32Array.from(data) });

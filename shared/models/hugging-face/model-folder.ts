@@ -50,7 +50,7 @@ export async function openModelFolder(
     const config = await readConfig(join(folder, configFile));
     if (base === undefined) {
       const described = { folder, base: folder, config, tokenizer: folder };
-      return fresh ? described : { ...described, weights: await openTensors(folder, remedy) };
+      return fresh ? described : { ...described, weights: await openTensors(folder, { remedy }) };
     }
     throw new UserError('is not an adapter, so it has no base', {
       where: folder,
