@@ -52,6 +52,9 @@ function productOf(values: HostTensors, name: string, scale: number): HostTensor
 it('an adapter is trained and kept alone, and its export, merged or not, labels as the run does', async () => {
   const cwd = await writeLanguageRun({ lora: { ...lora, dropout: 0, targets: 'all-linear' } }, { learningRate: 0.005 });
   const base = await readFile(join(cwd, 'bert/model.safetensors'));
+  const { adapter, parameters } = JSON.parse((await runCli(['validate', 'run.yaml', '--json'], { cwd })).stdout);
+  expect(adapter).toMatchObject({ config: { r: 4, lora_alpha: 8 }, base: join(cwd, 'bert') });
+  expect(parameters.trained).toBeLessThan(parameters.all / 5);
   await trained(['train', 'run.yaml', '--set', 'dataset.samples=all', '--set', 'training.epochs=6'], cwd);
   const run = join(cwd, 'runs/texts');
   const [before, after] = [await jsonOf(run, 0, 'metrics.json'), await jsonOf(run, 6, 'metrics.json')];

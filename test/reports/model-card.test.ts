@@ -61,6 +61,7 @@ describe('the card of a language model', () => {
   const adapter: AdapterReport = {
     config: { peft_type: 'LORA', r: 8, lora_alpha: 16, lora_dropout: 0.1, target_modules: ['query', 'value'] },
     base: { path: '/home/me/bert', sha256: '0123456789abcdef0123' },
+    spectra: 'merged',
     trained: 1234,
     all: 33219,
   };

@@ -29,6 +29,7 @@ const classes = {
 const adapter: AdapterReport = {
   config: { peft_type: 'LORA', r: 8, lora_alpha: 16, use_rslora: true, target_modules: ['c_attn'] },
   base: { path: '/home/me/gpt2', sha256: 'abc' },
+  spectra: 'update',
   trained: 50,
   all: 2000,
 };
@@ -55,6 +56,7 @@ describe('renderReport', () => {
 
   test('says of a run with an adapter what of the model was trained', () => {
     const text = textOf(render(balanced), 'adapter');
+    expect(text).toContain('BA alone');
     expect(text).toContain('LoRA of rank 8 (alpha 16, rank-stabilised) on c_attn');
     expect(text).toContain('50 of 2,000 parameters (2.5 %)');
     expect(sections(render(plain))).not.toContain('adapter');
