@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { UserError } from '../core/errors.ts';
-import { isModelFile } from '../models/hugging-face/folder.ts';
+import { isExportedFile } from '../models/hugging-face/folder.ts';
 
 /** The file that an export is known by: its model card. */
 export const cardFile = 'README.md';
@@ -38,7 +38,7 @@ export async function openExport(
   return async (written) => {
     await writeFolder(folder, written);
     // What another model left would be read with this one.
-    for (const name of present) if (isModelFile(name) && !written.has(name)) await rm(join(folder, name));
+    for (const name of present) if (isExportedFile(name) && !written.has(name)) await rm(join(folder, name));
   };
 }
 
