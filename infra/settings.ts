@@ -1,9 +1,9 @@
 /** What a deployment can be asked for: the context key `tempbalance` in cdk.json, or `-c tempbalance='{...}'`. */
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
-import { explainIssues, formatPath } from '../shared/config/problems.ts';
 import { type JsonSchema, keysAt } from '../shared/config/schema-walk.ts';
 import { messageOf, UserError } from '../shared/core/errors.ts';
+import { explainIssues, formatPath } from '../shared/core/problems.ts';
 
 export const contextKey = 'tempbalance';
 

@@ -20,12 +20,20 @@ export const exportCommand: CliCommand<{ epoch?: number; merge?: boolean; base?:
   async run([given, folder], { epoch, merge = false, base, force = false }) {
     const { findRun, runAt } = await import('../../shared/local/run-folder.ts');
     const { isAdapter } = await import('../../shared/models/hugging-face/adapter-config.ts');
-    if (!(await runAt(given!)) && (await isAdapter(given!))) {
+    const { pathKind } = await import('../../shared/tensors/open-tensors.ts');
+    const isRun = (await runAt(given!)) !== undefined;
+    if (!isRun && (await isAdapter(given!))) {
       const { mergeAdapterFolder } = await import('../../shared/local/merge-adapter.ts');
       refuseForAdapter(given!, { epoch, merge });
       await mergeAdapterFolder(given!, folder!, { base, force });
       print(`model   ${folder}`);
       return 0;
+    }
+    if (!isRun && (await pathKind(given!)) === 'folder') {
+      throw new UserError('is neither a run nor the folder of an adapter', {
+        where: given!,
+        remedy: 'Give a run (`tempbalance runs` lists them), or with --merge a folder with adapter_config.json.',
+      });
     }
     const run = await findRun(given!);
     if (base !== undefined) {

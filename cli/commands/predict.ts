@@ -4,6 +4,7 @@ import { explained, UserError } from '../../shared/core/errors.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
 import type { TextData } from '../../shared/datasets/text/text-rows.ts';
 import { type EngineChoice, engineChoices } from '../../shared/engines/engine.ts';
+import type { Classifier } from '../../shared/local/open-classifier.ts';
 import type { Evaluation } from '../../shared/training/workload.ts';
 import type { LabelledText } from '../../shared/training/workloads/classify-texts.ts';
 import { type CliCommand, jsonOption, numberOption } from '../command.ts';
@@ -41,7 +42,7 @@ const columnOption = () =>
       }
       return { ...before, [key!]: name.join('=') };
     })
-    .default({}, 'text, text_pair, label');
+    .default({}, "as in the run's settings, else text, text_pair, label");
 
 export const predictCommand: CliCommand<PredictOptions> = {
   usage: 'predict <model> <file>',
@@ -83,15 +84,14 @@ export const predictCommand: CliCommand<PredictOptions> = {
     const maxTokens = options.maxTokens ?? classifier.maxTokens;
     if (options.out !== undefined) await checkWritable(options.out);
     checkFit(model, tokenizer, { folder: path!, maxTokens, setting: '--max-tokens' });
-    const data = await readTexts(file!, labels, options);
+    const data = await readTexts(file!, classifier, options);
     for (const warning of data.warnings) note(warning);
     const { examples: rows } = data;
     const engine = await openEngine(options.engine, note);
     const bar = progressBar();
     let result: Awaited<ReturnType<typeof classifyTexts>>;
     try {
-      const total = rows.texts.length;
-      const onProgress = (done: number) => bar.show(done / total, `text ${done} of ${total}`);
+      const onProgress = (done: number, total: number) => bar.show(done / total, `text ${done} of ${total}`);
       const { batchSize } = options;
       result = await classifyTexts({ engine, ...classifier, rows, batchSize, maxTokens, onProgress });
     } finally {
@@ -111,9 +111,14 @@ export const predictCommand: CliCommand<PredictOptions> = {
   },
 };
 
-/** The texts of a file, or the lines of standard input; labels are places in `labels`. */
-async function readTexts(file: string, labels: readonly string[], options: PredictOptions): Promise<TextData> {
+/** The texts of a file, or the lines of standard input; labels are places in `labels`. @throws UserError when there is none. */
+async function readTexts(
+  file: string,
+  { labels, columns: likely = {} }: Classifier,
+  options: PredictOptions,
+): Promise<TextData> {
   const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
+  const { isWithoutText } = await import('../../shared/datasets/text/text-rows.ts');
   const format = options.format ?? (file === '-' ? 'lines' : requireFormat(file, textFormatOf(file)));
   const columns = Object.keys(options.column).length > 0;
   const ignored = options.labels ? {} : { label: false };
@@ -138,7 +143,14 @@ async function readTexts(file: string, labels: readonly string[], options: Predi
       ...(delimiter === undefined ? {} : { delimiter }),
       ...(format === 'lines' ? {} : { columns: { ...options.column, ...ignored }, labels }),
     });
-    return await openTextDataset(config, path, { seed: 0 });
+    const data = await openTextDataset(config, path, { seed: 0, keepEmpty: true, likely });
+    if (data.examples.rows.every((_, index) => isWithoutText(data.examples, index))) {
+      throw new UserError('no row has a text', {
+        where: path,
+        remedy: `Name the column of the texts by --column text=<name>; the file has ${data.columns.join(', ')}.`,
+      });
+    }
+    return data;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw explained(error, (message) =>
@@ -185,15 +197,16 @@ function csvOf(texts: readonly LabelledText[], labels: readonly string[]): strin
     ['row', 'label', ...(expected ? ['expected'] : []), ...labels.map((label) => `probability ${label}`)],
     ...texts.map((text) => [
       text.row,
-      text.label,
+      text.label ?? '',
       ...(expected ? [text.expected ?? ''] : []),
-      ...labels.map((label) => text.probabilities[label]!),
+      ...labels.map((label) => text.probabilities?.[label] ?? ''),
     ]),
   ]);
 }
 
 function summaryOf({ metrics }: Evaluation, texts: readonly LabelledText[]): string {
-  const right = texts.filter(({ label, expected }) => label === expected).length;
+  const labelled = texts.filter(({ label }) => label !== null);
+  const right = labelled.filter(({ label, expected }) => label === expected).length;
   const shown = (name: string) => metrics[name]!.toFixed(4);
-  return `accuracy ${shown('accuracy')} (${right} of ${texts.length} as in the file), macro F1 ${shown('macroF1')}`;
+  return `accuracy ${shown('accuracy')} (${right} of ${labelled.length} as in the file), macro F1 ${shown('macroF1')}`;
 }

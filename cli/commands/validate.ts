@@ -15,16 +15,16 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const workload = await openWorkload(config, note, localPath);
     await workload.initial();
     for (const warning of workload.warnings ?? []) note(warning);
+    const { totalCount } = await import('../../shared/tensors/tensor.ts');
+    const trained = totalCount(workload.parameters);
+    const all = trained + totalCount(workload.frozen ?? []);
     if (json) {
-      print(JSON.stringify({ valid: true, config, data: workload.data, engine: workload.engine }, null, 2));
+      const { data, engine, adapter } = workload;
+      print(JSON.stringify({ valid: true, config, parameters: { trained, all }, adapter, data, engine }, null, 2));
       return 0;
     }
     const { weightsOf } = await import('../../shared/models/registry.ts');
-    const { elementCount } = await import('../../shared/tensors/tensor.ts');
     const { describeAdapter, trainedShare } = await import('../../shared/reports/adapter.ts');
-    const count = (specs: typeof workload.parameters) => specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-    const trained = count(workload.parameters);
-    const all = trained + count(workload.frozen ?? []);
     print(`${file} is valid`);
     const { model } = config;
     const isFresh = model.family === 'huggingface' && model.fresh;

@@ -59,7 +59,6 @@ const plans = {
     package: 'image',
     minutes: 15,
     memory: 'large',
-    scratch: 10,
   },
   'set-rates': { does: 'Merges the shards and sets the learning rates', package: 'zip', minutes: 5, memory: 1024 },
   checkpoint: {

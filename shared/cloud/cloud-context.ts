@@ -56,6 +56,7 @@ export function cloudContext(options: CloudOptions): TaskContext {
     now: () => new Date(),
     newAttempt: () => randomBytes(6).toString('hex'),
     localPath: inputs?.localPath ?? refuse('fetch data'),
+    openTensors: inputs?.openTensors ?? refuse('read weights'),
     ...(inputs ? { withAddresses: inputs.withAddresses } : {}),
     ...resources,
     computeFor: ({ target, market }) => {

@@ -1,15 +1,41 @@
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
+import { openTensors, type Place } from '../tensors/open-tensors.ts';
 import { downloadInput, isFolderAddress, parseFolder } from './download-input.ts';
 
 /** Data sets and weights on this machine. */
 export interface Inputs {
   readonly localPath: TaskContext['localPath'];
+  readonly openTensors: TaskContext['openTensors'];
   /** A text with the addresses of inputs in place of where they lie on this machine. */
   withAddresses(text: string): string;
+}
+
+/** The objects of a bucket as files, by their keys. */
+function asFiles(store: ArtifactStore): Place {
+  const below = async (folder: string) => {
+    const keys = await store.list(`${folder}/`);
+    return keys.map((key) => key.slice(folder.length + 1));
+  };
+  return {
+    async kind(path) {
+      const names = await store.list(path);
+      if (names.includes(path)) return 'file';
+      return names.some((name) => name.startsWith(`${path}/`)) ? 'folder' : undefined;
+    },
+    list: async (folder) => (await below(folder)).filter((name) => !name.includes('/')),
+    async open(path) {
+      const source = await store.open(path);
+      if (source) return source;
+      throw new UserError('there is no such object', { where: `${store.label}/${path}` });
+    },
+  };
 }
 
 /**
@@ -34,6 +60,12 @@ export function s3Inputs(client: S3Client, scratch: string, limits: { readonly t
       fetched.set(address, known);
       known.catch(() => fetched.delete(address));
       return known;
+    },
+    async openTensors(address) {
+      const known = fetched.get(address);
+      if (known || !address.startsWith('s3://')) return openTensors((await known) ?? address);
+      const { bucket, prefix } = parseFolder(address);
+      return openTensors(prefix.slice(0, -1), { place: asFiles(s3Store({ client, bucket, ...limits })) });
     },
     withAddresses: (text) =>
       [...addresses].reduce((replaced, [path, address]) => replaced.replaceAll(path, address), text),

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { messageOf, UserError } from '../core/errors.ts';
+import { explainIssues, formatPath, type Problem } from '../core/problems.ts';
 import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
+import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { withModelPaths } from '../models/registry.ts';
-import { explainIssues, formatPath, type Problem } from './problems.ts';
 import { type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
 
@@ -176,6 +177,19 @@ export function overrideSettings(
 }
 
 /**
+ * Settings with the defaults of an adapter where the model's folder holds one, which the settings alone don't tell.
+ * @param parse gives the settings, with more set on top.
+ */
+export async function settingsOfFolder(parse: (more: readonly Override[]) => RunConfig): Promise<RunConfig> {
+  const config = parse([]);
+  const { model } = config;
+  if (model.family !== 'huggingface' || model.fresh || model.lora || model.folder.startsWith('s3://')) return config;
+  if (!(await isAdapter(model.folder))) return config;
+  const { training } = parse([{ path: ['model', 'lora'], value: {}, text: 'model.lora={}' }]);
+  return { ...config, training };
+}
+
+/**
  * Reads and checks a run file; its relative paths become absolute.
  * @throws UserError when the file can't be read or has problems.
  */
@@ -191,5 +205,7 @@ export async function loadRunFile(path: string, overrides: readonly Override[] =
       cause,
     });
   }
-  return resolvePaths(parseRunFile(text, path, overrides), dirname(resolve(path)));
+  return settingsOfFolder((more) =>
+    resolvePaths(parseRunFile(text, path, [...overrides, ...more]), dirname(resolve(path))),
+  );
 }

@@ -6,7 +6,7 @@ import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
 import { smallestTail } from '../spectra/describe.ts';
-import { trainingSchema } from '../training/config.ts';
+import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import type { JsonSchema } from './schema-walk.ts';
 
@@ -104,6 +104,7 @@ export const runFileSchema = z
     const { metric: _, direction: __, ...others } = config.convergence;
     return {
       ...config,
+      training: withLearningRate(config.training, config.model),
       balance: withLeastEigenvalues(config.balance, config.model),
       convergence: { metric, direction: directionOf(metric), ...others },
     };
@@ -118,6 +119,12 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   const tail = rank - Math.min(rank - 1, Math.floor(rank / fit.xminPosition));
   if (tail >= smallestTail) return undefined;
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
+}
+
+function withLearningRate(training: z.output<typeof trainingSchema>, model: ModelConfig): TrainingConfig {
+  const { learningRate = usualLearningRate(model, training.optimizer), ...others } = training;
+  // In the same order whether it was given or not.
+  return { learningRate, ...others };
 }
 
 function withLeastEigenvalues(balance: z.output<typeof balanceSchema>, model: ModelConfig): 'off' | BalanceConfig {

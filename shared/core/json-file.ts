@@ -1,23 +1,38 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { messageOf, UserError } from './errors.ts';
+import { explainJson } from './problems.ts';
 
 /**
  * A JSON file of another tool, checked for what is needed of it.
  * @throws UserError when it is no JSON or lacks something; `what` says what it should be.
  */
 export async function readJsonFile<Content>(path: string, schema: z.ZodType<Content>, what: string): Promise<Content> {
-  let content: unknown;
+  let text: string;
   try {
-    content = JSON.parse(await readFile(path, 'utf8'));
+    text = await readFile(path, 'utf8');
   } catch (cause) {
     if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) {
       throw new UserError('there is no such file', { where: path, remedy: 'Check the path of its folder.', cause });
     }
-    throw new UserError(`can't be read as JSON: ${messageOf(cause)}`, { where: path, cause });
+    throw notJson(path, cause);
+  }
+  return parseJsonFile(path, text, schema, what);
+}
+
+const notJson = (path: string, cause: unknown) =>
+  new UserError(`can't be read as JSON: ${messageOf(cause)}`, { where: path, cause });
+
+/** The same of a file that has been read. */
+export function parseJsonFile<Content>(path: string, text: string, schema: z.ZodType<Content>, what: string): Content {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    throw notJson(path, cause);
   }
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new UserError(`is not ${what}: ${[...issue.path, issue.message].join(': ')}`, { where: path });
+  const lines = explainJson(parsed.error.issues, content);
+  throw new UserError(`is not ${what}:\n    ${lines.join('\n    ')}`, { where: path });
 }

@@ -2,7 +2,11 @@ import type { z } from 'zod';
 import type { Trajectories } from './trajectories.ts';
 
 /** A format of data sets: one file, one line in the registry. */
-export interface DatasetFormat<Config = unknown, Data extends { readonly kind: string } = Trajectories> {
+export interface DatasetFormat<
+  Config = unknown,
+  Data extends { readonly kind: string } = Trajectories,
+  Context = { readonly seed: number },
+> {
   readonly name: string;
   /** What it yields; a model family says which kind it takes. */
   readonly kind: Data['kind'];
@@ -12,5 +16,5 @@ export interface DatasetFormat<Config = unknown, Data extends { readonly kind: s
    * Reads what the configuration selects; `path` is the resolved path of the file.
    * @throws UserError when the file or what is in it can't serve.
    */
-  open(config: Config, path: string, context: { readonly seed: number }): Promise<Data>;
+  open(config: Config, path: string, context: Context): Promise<Data>;
 }

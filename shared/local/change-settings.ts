@@ -1,6 +1,12 @@
 import { dirname } from 'node:path';
 import { describeChanges } from '../config/changes.ts';
-import { loadRunFile, type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
+import {
+  loadRunFile,
+  type Override,
+  overrideSettings,
+  parseOverride,
+  settingsOfFolder,
+} from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { changeRequest } from '../pipeline/change-request.ts';
@@ -10,7 +16,7 @@ import type { RunFolder } from './run-folder.ts';
 /**
  * Writes the settings that a run is to go on with: its own, or with `reload` those of its run file as it is now, and the
  * overrides. Prepare notes what changed in the run's history.
- * @returns what the user should know: edits of the run file that are not taken.
+ * @returns what the user should know: settings that the run file gives now and that are not taken.
  * @throws UserError when a setting changes that makes it another run, or the run file can't be read for `reload`.
  */
 export async function changeSettings(
@@ -25,13 +31,15 @@ export async function changeSettings(
   const current = edited && { ...edited, output: { ...edited.output, ...namesOf(request.config) } };
   const base = reload && current ? current : request.config;
   const folder = source === undefined ? process.cwd() : dirname(source);
-  const config = overrideSettings(base, overrides, { label: `${run}/request.json`, folder });
+  const config = await settingsOfFolder((more) =>
+    overrideSettings(base, [...overrides, ...more], { label: `${run}/request.json`, folder }),
+  );
   await changeRequest(store, run, request, { config, overrides });
   const ignored = current && !reload ? describeChanges(request.config, current) : [];
   return ignored.length === 0
     ? []
     : [
-        `${source} was edited since the run began; its settings are kept (--reload takes the new ones):\n${ignored.map((change) => `  ${change}`).join('\n')}`,
+        `${source} gives other settings than the run has, by an edit or by another version's defaults; the run's are kept (--reload takes the new ones):\n${ignored.map((change) => `  ${change}`).join('\n')}`,
       ];
 }
 

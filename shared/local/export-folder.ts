@@ -1,9 +1,9 @@
 /** The folder that an export goes to. */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { UserError } from '../core/errors.ts';
-import { isModelFile } from '../models/hugging-face/folder.ts';
+import { isExportedFile } from '../models/hugging-face/folder.ts';
 
 /** The file that an export is known by: its model card. */
 export const cardFile = 'README.md';
@@ -13,11 +13,21 @@ export type ExportedFiles = ReadonlyMap<string, Uint8Array | string>;
 
 /**
  * Makes sure that a folder may be written to.
- * @param force whether what another than an export left in the folder is replaced
+ * @param options.force whether what another than an export left in the folder is replaced
+ * @param options.needed the folder of a base, which an adapter is nothing without
  * @returns what writes the files; those of another model that was there go
- * @throws UserError when the folder holds anything but an export.
+ * @throws UserError when the folder holds anything but an export, or is needed.
  */
-export async function openExport(folder: string, force: boolean): Promise<(written: ExportedFiles) => Promise<void>> {
+export async function openExport(
+  folder: string,
+  { force, needed }: { force: boolean; needed?: string | undefined },
+): Promise<(written: ExportedFiles) => Promise<void>> {
+  if (needed !== undefined && resolve(needed) === resolve(folder)) {
+    throw new UserError('is the base of the adapter, which needs it as it is', {
+      where: folder,
+      remedy: 'Name another folder.',
+    });
+  }
   const present = await contentOf(folder);
   if (present.length > 0 && !force && !(await isExport(folder))) {
     throw new UserError('is a folder with something else in it than an export', {
@@ -28,7 +38,7 @@ export async function openExport(folder: string, force: boolean): Promise<(writt
   return async (written) => {
     await writeFolder(folder, written);
     // What another model left would be read with this one.
-    for (const name of present) if (isModelFile(name) && !written.has(name)) await rm(join(folder, name));
+    for (const name of present) if (isExportedFile(name) && !written.has(name)) await rm(join(folder, name));
   };
 }
 

@@ -43,7 +43,7 @@ export async function exportRun(
       remedy: 'Leave --merge out: its export is a whole model.',
     });
   }
-  const write = await openExport(folder, options.force);
+  const write = await openExport(folder, { force: options.force, needed: record.adapter?.base.path });
   const others = new Map<string, Uint8Array>();
   for (const key of await store.list(runKeys.model(run, ''))) {
     const name = key.slice(runKeys.model(run, '').length);

@@ -4,6 +4,7 @@ import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { ProgressEvent, TaskContext } from '../pipeline/context.ts';
 import { openedOnce } from '../pipeline/resources.ts';
 import type { SolverChoice } from '../spectra/solvers/solver.ts';
+import { openTensors } from '../tensors/open-tensors.ts';
 
 /**
  * The outside world of a process on a laptop: its clock, its disk, its engine; data, model and solver are opened once.
@@ -31,6 +32,7 @@ export function localContext(
     now: () => new Date(),
     newAttempt: () => randomBytes(6).toString('hex'),
     localPath,
+    openTensors: async (address) => openTensors(await localPath(address)),
     ...openedOnce({ localPath, solver, warn: (message) => emitOnce({ type: 'warning', message }) }),
     computeFor: ({ target, market }) => ({ queue: `local-${market}`, definition: `local-${target}` }),
     shardsFor: () => 1,

@@ -3,9 +3,13 @@ import { basename, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
-import { labelsOf } from '../models/hugging-face/config.ts';
 import { huggingFaceFiles, readOtherFiles } from '../models/hugging-face/folder.ts';
-import { buildLanguageModel, type ModelFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
+import {
+  buildLanguageModel,
+  labelsOfFolder,
+  type ModelFolder,
+  openModelFolder,
+} from '../models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import { taskOfClass } from '../models/language/registry.ts';
 import { mergeAdapter, taskTypes } from '../models/lora.ts';
@@ -21,11 +25,11 @@ export async function mergeAdapterFolder(
   folder: string,
   { base, force }: { base?: string | undefined; force: boolean },
 ): Promise<void> {
-  const write = await openExport(folder, force);
   const opened = await openModelFolder(path, { base });
+  const write = await openExport(folder, { force, needed: opened.base });
   const { config } = opened;
   const task = taskOf(opened);
-  const labels = labelsOf(config);
+  const labels = task === 'classification' ? await labelsOfFolder(opened) : [];
   const { adapter, architecture, fresh, read } = buildLanguageModel(opened, { task, labels });
   if (!adapter || fresh.length > 0) {
     throw new UserError(`neither the adapter nor its base has weights for ${fresh.join(', ')}`, {

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { readArtifact } from '../checkpoints/manifest.ts';
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
+import type { ColumnSettings } from '../datasets/text/settings.ts';
+import type { ColumnNames } from '../datasets/text/source.ts';
 import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf } from '../models/hugging-face/config.ts';
-import { buildLanguageModel, openModelFolder } from '../models/hugging-face/model-folder.ts';
+import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageModel } from '../models/language/model.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { files } from '../pipeline/records.ts';
@@ -29,6 +31,8 @@ export interface Classifier {
   readonly maxTokens: number;
   /** Of a run. */
   readonly epoch?: number;
+  /** Of a run: what the columns of its data are called, where its settings name them. */
+  readonly columns?: ColumnNames;
 }
 
 /** What a model that was not trained here takes at most, unless more is asked for: longer texts cost much memory. */
@@ -83,7 +87,7 @@ async function openRun(
   localPath: TaskContext['localPath'],
 ): Promise<Classifier> {
   const { record, manifest, epoch } = await findEpoch(path, folder, wanted);
-  const { model: settings } = record.config;
+  const { model: settings, dataset } = record.config;
   if (settings.family !== 'huggingface') {
     throw new UserError(`trained a model of fields (${settings.family}), which takes no texts`, {
       where: path,
@@ -106,8 +110,14 @@ async function openRun(
     parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
     epoch,
+    ...('columns' in dataset ? { columns: namesOf(dataset.columns) } : {}),
   };
 }
+
+const namesOf = ({ label, ...texts }: ColumnSettings['columns']): ColumnNames => ({
+  ...texts,
+  ...(label === false ? {} : { label }),
+});
 
 async function openFolder(path: string, base: string | undefined): Promise<Classifier> {
   if ((await pathKind(path)) !== 'folder') {
@@ -119,7 +129,7 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
   }
   const opened = await openModelFolder(path, { base });
   const { config, adapter } = opened;
-  const labels = labelsOf(config);
+  const labels = await labelsOfFolder(opened);
   const { model, architecture, fresh, read } = buildLanguageModel(opened, { task: 'classification', labels });
   const own = config.architectures ?? [];
   const task = adapter?.task_type;

@@ -6,6 +6,7 @@ import { addProduct, productCore } from '../tensors/low-rank.ts';
 import type { HostTensor, HostTensors, WeightTensor } from '../tensors/tensor.ts';
 import { dense } from './blocks/dense.ts';
 import { type AdapterConfig, adapterPrefix, rankOf, scaleOf } from './hugging-face/adapter-config.ts';
+import { isSaved, isTarget, isWithin } from './hugging-face/adapter-modules.ts';
 import type { DenseLayer, LanguageModel } from './language/model.ts';
 import { site } from './language/pass.ts';
 import type { AdapterSpectra } from './language/settings.ts';
@@ -77,8 +78,6 @@ export function newAdapterConfig(base: LanguageModel, baseName: string, settings
   };
 }
 
-const isWithin = (name: string, module: string) => `.${name}.`.includes(`.${module}.`);
-
 /** Names as they are within a block, or from the top. */
 const endsOf = (names: readonly string[]) => [...new Set(names.map((name) => name.replace(/^.*\.\d+\./, '')))];
 
@@ -93,20 +92,17 @@ function refuseUnknownModules(base: LanguageModel, modules: readonly string[]): 
   });
 }
 
-/** Whether a parameter is one of a module that is trained as a whole. */
-export const isSaved = (name: string, { modules_to_save: saved }: AdapterConfig) =>
-  (saved ?? []).some((module) => isWithin(name, module));
-
-/** @throws UserError when the pattern is none here: it is written as Python has them. */
-function matchesWhole(pattern: string, name: string): boolean {
-  try {
-    return new RegExp(`^(?:${pattern})$`).test(name);
-  } catch (cause) {
-    throw new UserError(`target_modules is a pattern that can't be read: ${pattern}`, {
-      remedy: 'List the ends of names instead, e.g. ["query", "value"].',
-      cause,
-    });
-  }
+/** @throws UserError when a module is to be trained as a whole that holds the table of words by which they are scored, or the scores. */
+function refuseTied(base: LanguageModel, config: AdapterConfig): void {
+  const modules = (config.modules_to_save ?? []).filter((module) => base.tied.some((name) => isWithin(name, module)));
+  if (modules.length === 0) return;
+  throw new UserError(
+    `${modules.join(', ')} can't be trained whole beside an adapter: words are scored by the table of their embeddings, of which PEFT would make two`,
+    {
+      remedy:
+        'Leave out of model.lora.alsoTrained (modules_to_save) what holds that table or the scores. A head that the folder has nothing of is to be trained without model.lora first.',
+    },
+  );
 }
 
 /**
@@ -117,14 +113,11 @@ function matchesWhole(pattern: string, name: string): boolean {
 function targetsOf(base: LanguageModel, config: AdapterConfig, where?: string): DenseLayer[] {
   const { target_modules: targets } = config;
   const analysed = new Set(base.layers.map(({ name }) => name));
-  const isTarget = (name: string): boolean => {
-    if (targets === 'all-linear') return analysed.has(name) && name !== 'lm_head';
-    if (typeof targets === 'string') return matchesWhole(targets, name);
-    return (targets ?? []).some((target) => name === target || name.endsWith(`.${target}`));
-  };
-  const found = base.dense.filter(({ name }) => isTarget(name) && !isSaved(name, config));
+  const free = base.dense.filter(({ name }) => !isSaved(`${name}.weight`, config));
+  const found = free.filter(({ name }) =>
+    targets === 'all-linear' ? analysed.has(name) && name !== 'lm_head' : isTarget(name, config),
+  );
   if (found.length > 0) return found;
-  const free = base.dense.filter(({ name }) => !isSaved(name, config));
   throw new UserError(`no dense layer is a target of the adapter: ${[targets ?? 'no target'].flat().join(', ')}`, {
     ...(where === undefined ? {} : { where }),
     remedy: `Name some of: ${endsOf(free.map(({ name }) => name)).join(', ')}.`,
@@ -138,9 +131,10 @@ function targetsOf(base: LanguageModel, config: AdapterConfig, where?: string): 
 export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel {
   if ((config.bias ?? 'none') !== 'none') {
     throw new UserError(`adapters that train biases (bias: ${config.bias}) are not supported`, {
-      remedy: 'Set bias to none.',
+      remedy: 'Train it with bias: none, or merge it into its base (`merge_and_unload` in PEFT) and save that.',
     });
   }
+  refuseTied(base, config);
   const updates = targetsOf(base, config).map((layer): Update => {
     const { name } = layer;
     const rank = rankOf(name, config);

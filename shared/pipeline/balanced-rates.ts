@@ -1,6 +1,6 @@
 /** From a model's layers to the rates of the next epoch. */
 import type { Manifest } from '../checkpoints/manifest.ts';
-import { spectraReader } from '../models/lora.ts';
+import { spectraReader, spectraShapes } from '../models/lora.ts';
 import { rateTable } from '../schedules/rate-table.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import { analysedLayers, analysisFlops, measureLayers, spectraReport } from '../spectra/analyse.ts';
@@ -14,7 +14,7 @@ import { openCommittedTensors } from './attempt.ts';
 import type { TaskContext } from './context.ts';
 import { mostShards } from './history.ts';
 import { files, type RateRecord, type RunRecord, readRates } from './records.ts';
-import { openBase } from './run-base.ts';
+import { baseByName } from './run-base.ts';
 import { type ModelRecord, modelOfRun, type RunModel } from './run-model.ts';
 import { openRunSolver, spectraSettings } from './run-solver.ts';
 
@@ -53,8 +53,15 @@ async function matricesIn(
 ): Promise<(name: string) => Promise<WeightTensor>> {
   if (!adapter) return epoch.read;
   const { model, spectra, base } = adapter;
-  const whole = spectra === 'merged' ? await openBase(adapter, await ctx.localPath(base)) : epoch;
+  const whole = spectra === 'merged' ? baseByName(adapter, await ctx.openTensors(base)) : epoch;
   return spectraReader(model, spectra, { base: whole.read, adapter: epoch.read });
+}
+
+/** Of B A alone a small matrix with its singular values is measured: the layers keep the shapes of their weights. */
+function withOwnShapes(spectra: readonly LayerSpectrum[], { adapter }: RunModel): LayerSpectrum[] {
+  const shapes: ReadonlyMap<string, readonly number[]> =
+    adapter?.spectra === 'update' ? spectraShapes(adapter.model, 'merged') : new Map();
+  return spectra.map((spectrum) => ({ ...spectrum, shape: shapes.get(`${spectrum.name}.weight`) ?? spectrum.shape }));
 }
 
 /** The spectra of some of a model's layers; only their tensors are read. Another solver than the one on record is noted. */
@@ -68,7 +75,8 @@ export async function measure(
   const described = modelOfRun(settings);
   const solver = await openRunSolver(ctx, described, config, versions.solver);
   const read = await matricesIn(ctx, described, model);
-  const spectra = await measureLayers(layers, read, spectraSettings(config), solver, described.shapeOf);
+  const measured = await measureLayers(layers, read, spectraSettings(config), solver, described.shapeOf);
+  const spectra = withOwnShapes(measured, described);
   if (solver.solver === versions.solver) return spectra;
   const message = `eigenvalues come from ${solver.solver} here, and the run has ${versions.solver} on record: last bits may differ`;
   ctx.emit({ type: 'warning', message });

@@ -5,6 +5,7 @@ import type { RegionPrices } from '../costs/prices.ts';
 import type { Market, Target } from '../decisions/compute.ts';
 import type { EngineChoice } from '../engines/engine.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import type { Workload, WorkloadPlan } from '../training/workload.ts';
 
 /** What happens in a run, for views and logs. */
@@ -87,6 +88,8 @@ export interface TaskContext {
   newAttempt(): string;
   /** Where a data set or weights are on this machine; they are fetched when they are elsewhere. */
   localPath(address: string): Promise<string>;
+  /** The tensors of weights at an address, of which only those that are asked for are read where they are elsewhere. */
+  openTensors(address: string): Promise<TensorStore>;
   /** A text with the addresses of inputs in place of where they were fetched to; absent where none are fetched. */
   withAddresses?(text: string): string;
   /** Data and model of the run, without an engine; read once for the same settings. */

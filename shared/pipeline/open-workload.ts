@@ -8,6 +8,7 @@ import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../models/language/model.ts';
+import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
 import { planTexts } from '../training/workloads/texts.ts';
@@ -28,7 +29,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   if (model.family === 'huggingface') {
     const { task, lora, fresh, head } = model;
     const base = model.base && (await localPath(model.base));
-    const opened = await openModelFolder(await localPath(model.folder), { base, fresh });
+    const opened = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
     if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
@@ -67,6 +68,10 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     weights: weights === undefined ? undefined : () => localPath(weights),
   });
 }
+
+/** An adapter of weights that are drawn means nothing. */
+const weightsFor = ({ lora }: LanguageModelConfig) =>
+  `Put model.safetensors or its shards into it${lora ? '' : ', or draw all weights from the seed to train from scratch: model.fresh: true'}.`;
 
 const headOfAdapter = (folder: string) =>
   new UserError('model.head: fresh takes a whole model: the head that an adapter was trained with is a part of it', {

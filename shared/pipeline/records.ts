@@ -10,6 +10,7 @@ import { outcomes, type Progress, progressSchema } from '../decisions/decide.ts'
 import { adapterConfigSchema } from '../models/hugging-face/adapter-config.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
+import type { ConfusionCells } from '../training/metrics/classification.ts';
 
 /** Names of an attempt's files. */
 export const files = {
@@ -68,6 +69,10 @@ type DataRecord = Pick<RunRecord['dataset'], 'sha256' | 'validation'>;
 export const isSameData = (a: DataRecord, b: DataRecord): boolean =>
   a.sha256 === b.sha256 && a.validation?.sha256 === b.validation?.sha256;
 
+/** What of a confusion matrix is not 0. */
+const cellsOf = (matrix: readonly (readonly number[])[]): ConfusionCells =>
+  matrix.flatMap((row, actual) => row.flatMap((rows, given) => (rows === 0 ? [] : [[actual, given, rows] as const])));
+
 const finiteOrNull = z.number().nullable();
 
 /** The content of `metrics.json`. */
@@ -92,9 +97,18 @@ export const epochMetricsSchema = z.strictObject({
           }),
         )
         .readonly(),
-      /** Rows of each class (first index) that were given each class (second index). */
-      confusion: z.array(z.array(z.int()).readonly()).readonly(),
+      /** A class, a class that rows of it were given, and how many; by places in `classes`. */
+      confusionCells: z
+        .array(z.tuple([z.int(), z.int(), z.int()]).readonly())
+        .readonly()
+        .optional(),
+      /** What earlier versions noted instead: the whole matrix, a row for each class. */
+      confusion: z.array(z.array(z.int()).readonly()).readonly().optional(),
     })
+    .transform(({ classes, confusionCells, confusion = [] }) => ({
+      classes,
+      confusionCells: confusionCells ?? cellsOf(confusion),
+    }))
     .optional(),
   /** Wall time of training and evaluation. */
   seconds: z.number().nonnegative(),

@@ -5,6 +5,7 @@ import { weightsByName } from '../models/hugging-face/weights.ts';
 import type { StoredWeights } from '../models/pretrained.ts';
 import { openTensors } from '../tensors/open-tensors.ts';
 import type { HostTensor, HostTensors } from '../tensors/tensor.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import type { TaskContext } from './context.ts';
 import type { RunRecord } from './records.ts';
 import type { RunModel } from './run-model.ts';
@@ -25,12 +26,8 @@ export function refuseOtherBase({ path, sha256 }: BaseRecord, found: Fingerprint
 }
 
 /** The base's tensors by the names that the model has for them. */
-export async function openBase(
-  { model, names }: NonNullable<RunModel['adapter']>,
-  folder: string,
-): Promise<StoredWeights> {
-  return weightsByName(await openTensors(folder), model.base, names);
-}
+export const baseByName = ({ model, names }: NonNullable<RunModel['adapter']>, base: TensorStore): StoredWeights =>
+  weightsByName(base, model.base, names);
 
 /**
  * The values of what is frozen, which an epoch's weights are without; none where nothing is.
@@ -46,7 +43,7 @@ export async function frozenOf(
   if (!recorded || !adapter) return values;
   const folder = await localPath(recorded.base.path);
   refuseOtherBase(recorded.base, await fingerprintBase(folder));
-  const file = await openBase(adapter, folder);
+  const file = baseByName(adapter, await openTensors(folder));
   for (const { name } of adapter.model.frozen) {
     const { shape, data } = await file.read(name);
     values.set(name, { shape, data: Float32Array.from(data) });

@@ -68,9 +68,9 @@ export async function readRunReport(
 
 function adapterOf(record: RunRecord): AdapterReport | undefined {
   if (!record.adapter) return undefined;
-  const { parameters, frozen } = modelOfRun(record);
+  const { parameters, frozen, adapter } = modelOfRun(record);
   const trained = totalCount(parameters);
-  return { ...record.adapter, trained, all: trained + totalCount(frozen) };
+  return { ...record.adapter, spectra: adapter!.spectra, trained, all: trained + totalCount(frozen) };
 }
 
 interface FoundEpoch {

@@ -1,10 +1,13 @@
 import type { AdapterConfig } from '../models/hugging-face/adapter-config.ts';
+import type { AdapterSpectra } from '../models/language/settings.ts';
 
 /** The adapter that a run has trained. */
 export interface AdapterReport {
   readonly config: AdapterConfig;
   /** The weights that it belongs to. */
   readonly base: { readonly path: string; readonly sha256: string };
+  /** What of an adapted layer was analysed. */
+  readonly spectra: AdapterSpectra;
   /** Numbers that are trained, and those of the whole model. */
   readonly trained: number;
   readonly all: number;

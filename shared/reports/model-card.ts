@@ -4,16 +4,18 @@ import { compareRuns } from './compare.ts';
 import { fieldCard } from './field-card.ts';
 import { formatBytes, formatChange, formatDuration, formatFixed, formatNumber, formatUsd } from './format.ts';
 import { fenced, inline, list, markdownTable, section } from './markdown.ts';
+import { withoutPlaces } from './published.ts';
 import type { EpochReport, RunReport } from './report-input.ts';
 import { balancedRates, beforeAndAfter, factorOf, layerNames, layerOf, metricOf, multipliersByEpoch } from './runs.ts';
 import { languageTaskOf, textCard } from './text-card.ts';
 
 /**
- * The model card (Markdown with front matter) that goes with a run's exported `model.safetensors`.
+ * The model card (Markdown with front matter) that goes with a run's exported `model.safetensors`; it names files, not where they lie.
  * @param epoch whose weights they are
  * @param options.merged whether an adapter is in the weights, instead of being the export by itself
  */
-export function renderModelCard(run: RunReport, epoch = run.best?.epoch, { merged = false } = {}): string {
+export function renderModelCard(report: RunReport, epoch = report.best?.epoch, { merged = false } = {}): string {
+  const run = withoutPlaces(report);
   const kept = run.epochs.find((each) => each.epoch === epoch);
   const kind = languageTaskOf(run) === undefined ? fieldCard : textCard;
   const exported = merged ? { ...run, adapter: undefined } : run;
@@ -73,7 +75,7 @@ function classes(kept: EpochReport | undefined): string {
 }
 
 function dataset({ dataset: { path, sha256, bytes, ...others } }: RunReport): string {
-  return list([['path', path], ['sha256', sha256], ['size', formatBytes(bytes)], ...Object.entries(others)]);
+  return list([['file', path], ['sha256', sha256], ['size', formatBytes(bytes)], ...Object.entries(others)]);
 }
 
 function training(run: RunReport): string {

@@ -54,7 +54,7 @@ tokenizer = AutoTokenizer.from_pretrained(folder)`;
   if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder).eval()`;
   return `from peft import PeftModel
 ${beginning}
-base = ${JSON.stringify(adapter.base.path)}  # the model that the adapter belongs to
+base = ${JSON.stringify(adapter.base.path)}  # the folder of the model that the adapter belongs to
 config = AutoConfig.from_pretrained(f"{folder}/${baseConfigFile}")  # that of the base, with the labels of this one
 model = ${auto}.from_pretrained(base, config=config)
 model = PeftModel.from_pretrained(model, folder).eval()`;

@@ -2,9 +2,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TransientError, UserError } from '../core/errors.ts';
-import { readJsonFile } from '../core/json-file.ts';
+import { parseJsonFile } from '../core/json-file.ts';
 import { didYouMean } from '../core/suggest.ts';
-import { fileSource } from './byte-source.ts';
+import { type ByteSource, fileSource } from './byte-source.ts';
 import type { RowReader } from './row-reader.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 import type { WeightTensor } from './tensor.ts';
@@ -33,34 +33,48 @@ export interface Checkpoint extends TensorStore {
   readonly files: readonly string[];
 }
 
+/** Where a checkpoint's files lie. */
+export interface Place {
+  kind(path: string): Promise<'file' | 'folder' | undefined>;
+  /** Names in a folder. */
+  list(folder: string): Promise<string[]>;
+  open(path: string): Promise<ByteSource>;
+}
+
+const disk: Place = { kind: pathKind, list: (folder) => readdir(folder), open: fileSource };
+
 /**
  * The tensors of a safetensors file, of a sharded checkpoint by its index, or of a folder that holds either.
+ * @param options.remedy for a folder that holds no weights
  * @throws UserError when there is no such checkpoint, naming the shards that are missing or damaged.
  */
-export async function openTensors(path: string): Promise<Checkpoint> {
-  const kind = await pathKind(path);
-  if (!kind) throw new UserError('there is no such file or folder', { where: path, remedy: await nearby(path) });
-  if (kind === 'folder') return openFolder(path);
-  if (path.endsWith('.index.json')) return openIndex(path);
+export async function openTensors(
+  path: string,
+  { place = disk, remedy }: { place?: Place; remedy?: string | undefined } = {},
+): Promise<Checkpoint> {
+  const kind = await place.kind(path);
+  if (!kind) throw new UserError('there is no such file or folder', { where: path, remedy: await nearby(place, path) });
+  if (kind === 'folder') return openFolder(place, path, remedy);
+  if (path.endsWith('.index.json')) return openIndex(place, path);
   if (pickled.includes(extname(path))) throw pickledError(path);
   if (extname(path) !== '.safetensors') throw notACheckpoint(path);
-  return openSingle(path);
+  return openSingle(place, path);
 }
 
-async function openSingle(path: string): Promise<Checkpoint> {
-  return { ...storeOf(await openFile(path)), sharded: false, files: [path] };
+async function openSingle(place: Place, path: string): Promise<Checkpoint> {
+  return { ...storeOf(await openFile(place, path)), sharded: false, files: [path] };
 }
 
-async function openFolder(folder: string): Promise<Checkpoint> {
-  const files = (await readdir(folder)).sort();
+async function openFolder(place: Place, folder: string, remedy: string | undefined): Promise<Checkpoint> {
+  const files = (await place.list(folder)).sort();
   const index = files.filter((file) => file.endsWith(indexSuffix));
   const tensors = files.filter((file) => file.endsWith('.safetensors'));
   const preferred = ['model.safetensors', 'adapter_model.safetensors'].find((file) => tensors.includes(file));
-  if (preferred) return openSingle(join(folder, preferred));
-  if (index.length > 0) return openIndex(join(folder, index[0]!));
+  if (preferred) return openSingle(place, join(folder, preferred));
+  if (index.length > 0) return openIndex(place, join(folder, index[0]!));
   const shards = tensors.map((file) => shardName.exec(file)).filter((match) => match !== null);
-  if (shards.length > 0 && shards.length === tensors.length) return openShards(folder, shards);
-  if (tensors.length === 1) return openSingle(join(folder, tensors[0]!));
+  if (shards.length > 0 && shards.length === tensors.length) return openShards(place, folder, shards);
+  if (tensors.length === 1) return openSingle(place, join(folder, tensors[0]!));
   if (tensors.length > 1) {
     throw new UserError(`holds ${tensors.length} safetensors files and no index: ${tensors.join(', ')}`, {
       where: folder,
@@ -68,22 +82,24 @@ async function openFolder(folder: string): Promise<Checkpoint> {
     });
   }
   const old = files.find((file) => pickled.includes(extname(file)));
-  throw old ? pickledError(join(folder, old)) : notACheckpoint(folder, files);
+  throw old ? pickledError(join(folder, old)) : withoutWeights(folder, files, remedy);
 }
 
 /** Shards without an index: their names say how many there should be. */
-async function openShards(folder: string, shards: readonly RegExpExecArray[]): Promise<Checkpoint> {
+async function openShards(place: Place, folder: string, shards: readonly RegExpExecArray[]): Promise<Checkpoint> {
   const [, stem, , count] = shards[0]!;
   const wanted = Array.from(
     { length: Number(count) },
     (_, index) => `${stem}-${String(index + 1).padStart(5, '0')}-of-${count}.safetensors`,
   );
-  const files = await openAll(folder, wanted, folder);
+  const files = await openAll(place, folder, wanted, folder);
   return { ...joined(folder, files), sharded: true, files: wanted.map((name) => join(folder, name)) };
 }
 
-async function openIndex(path: string): Promise<Checkpoint> {
-  const { weight_map: map } = await readJsonFile(path, indexSchema, 'the index of a sharded checkpoint');
+async function openIndex(place: Place, path: string): Promise<Checkpoint> {
+  const source = await place.open(path);
+  const text = new TextDecoder().decode(await source.read(0, source.size));
+  const { weight_map: map } = parseJsonFile(path, text, indexSchema, 'the index of a sharded checkpoint');
   const folder = dirname(path);
   const outside = Object.values(map).find((file) => file !== basename(file) || ['.', '..', ''].includes(file));
   if (outside !== undefined) {
@@ -93,7 +109,7 @@ async function openIndex(path: string): Promise<Checkpoint> {
         'An index and its shards belong into one folder: put the files there, and their plain names into the index.',
     });
   }
-  const files = await openAll(folder, [...new Set(Object.values(map))].sort(), path);
+  const files = await openAll(place, folder, [...new Set(Object.values(map))].sort(), path);
   const absent = Object.entries(map).filter(([name, file]) => !files.get(file)!.names().includes(name));
   if (absent.length > 0) {
     const [name, file] = absent[0]!;
@@ -108,8 +124,13 @@ async function openIndex(path: string): Promise<Checkpoint> {
 }
 
 /** Opens all shards. @throws UserError listing those that are missing, or naming those that are damaged. */
-async function openAll(folder: string, names: readonly string[], where: string): Promise<Map<string, SafetensorsFile>> {
-  const kinds = await Promise.all(names.map((name) => pathKind(join(folder, name))));
+async function openAll(
+  place: Place,
+  folder: string,
+  names: readonly string[],
+  where: string,
+): Promise<Map<string, SafetensorsFile>> {
+  const kinds = await Promise.all(names.map((name) => place.kind(join(folder, name))));
   const missing = names.filter((_, index) => kinds[index] !== 'file');
   if (missing.length > 0) {
     throw new UserError(`${missing.length} of ${names.length} shards are missing: ${missing.join(', ')}`, {
@@ -121,7 +142,7 @@ async function openAll(folder: string, names: readonly string[], where: string):
   const damaged: string[] = [];
   for (const name of names) {
     try {
-      files.set(name, await openFile(join(folder, name)));
+      files.set(name, await openFile(place, join(folder, name)));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       damaged.push(error.message);
@@ -132,8 +153,8 @@ async function openAll(folder: string, names: readonly string[], where: string):
   throw new UserError(`${damaged.length} of ${names.length} shards are damaged:\n${damaged.join('\n')}`, { where });
 }
 
-async function openFile(path: string): Promise<SafetensorsFile> {
-  const source = await fileSource(path);
+async function openFile(place: Place, path: string): Promise<SafetensorsFile> {
+  const source = await place.open(path);
   const start = source.size < 200 ? new TextDecoder().decode(await source.read(0, source.size)) : '';
   if (start.startsWith('version https://git-lfs')) {
     throw new UserError('is a Git LFS pointer, not the file itself', { where: path, remedy: 'Run `git lfs pull`.' });
@@ -202,14 +223,15 @@ const pickledError = (path: string) =>
       'Save it as safetensors: `safetensors.torch.save_file(torch.load(path, weights_only=True), "model.safetensors")`.',
   });
 
-const notACheckpoint = (path: string, files?: readonly string[]) =>
-  new UserError(files?.length === 0 ? 'is an empty folder' : 'is not a checkpoint', {
-    where: path,
-    remedy:
-      'Give a .safetensors file, an index (model.safetensors.index.json), or a folder with one of them, with an adapter (adapter_config.json), or of a run.',
-  });
+const checkpoints =
+  'Give a .safetensors file, an index (model.safetensors.index.json), or a folder with one of them, with an adapter (adapter_config.json), or of a run.';
 
-async function nearby(path: string): Promise<string> {
-  const siblings = await readdir(dirname(path)).catch(() => []);
+const notACheckpoint = (path: string) => new UserError('is not a checkpoint', { where: path, remedy: checkpoints });
+
+const withoutWeights = (folder: string, files: readonly string[], remedy = checkpoints) =>
+  new UserError(files.length === 0 ? 'is an empty folder' : 'holds no weights', { where: folder, remedy });
+
+async function nearby(place: Place, path: string): Promise<string> {
+  const siblings = await place.list(dirname(path)).catch(() => []);
   return didYouMean(basename(path), siblings);
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { validationSizeSchema } from '../datasets/split.ts';
+import type { ModelConfig } from '../models/registry.ts';
 import { learningRateCurveSchema } from './learning-rate-curves/registry.ts';
-import { optimizerSchema } from './optimizers/registry.ts';
+import { movesByRate, type OptimizerConfig, optimizerSchema } from './optimizers/registry.ts';
 import { samSchema } from './sam.ts';
 
 /** The run file's `training` section. */
@@ -26,8 +27,10 @@ export const trainingSchema = z
     learningRate: z
       .number()
       .positive()
-      .default(1e-3)
-      .describe('The base learning rate, before schedule and balancing.'),
+      .optional()
+      .describe(
+        'The base learning rate, before schedule and balancing; absent: 0.00005 for a language model out of a folder that is trained whole by adam, adamw, or adafactor without scaleParameter, and 0.001 for all else: fresh models, adapters, models of fields, other optimizers.',
+      ),
     schedule: learningRateCurveSchema
       .prefault({ name: 'constant' })
       .describe('How the base learning rate changes over the run.'),
@@ -48,4 +51,14 @@ export const trainingSchema = z
       ),
   })
   .describe('How to train.');
-export type TrainingConfig = z.infer<typeof trainingSchema>;
+/** With what follows from the model and the optimizer filled in. */
+export type TrainingConfig = Omit<z.infer<typeof trainingSchema>, 'learningRate'> & { learningRate: number };
+
+/**
+ * The base learning rate where none is set. That of pre-trained language models is what the Trainer of transformers takes: larger ones undo
+ * what the weights know. An optimizer whose steps are shorter than the rate would stand still at it.
+ */
+export function usualLearningRate(model: ModelConfig, optimizer: OptimizerConfig): number {
+  const isWholePretrained = model.family === 'huggingface' && !model.fresh && !model.lora && model.base === undefined;
+  return isWholePretrained && movesByRate(optimizer) ? 5e-5 : 1e-3;
+}

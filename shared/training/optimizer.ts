@@ -33,5 +33,7 @@ export interface OptimizerFamily<Config = unknown> {
   readonly name: string;
   /** Its part of the run file: an object with `name: <name>` and its own settings. */
   readonly configSchema: z.ZodType<Config>;
+  /** Whether a step moves a weight by about the rate, however long the gradient is and whatever the weight's size. */
+  readonly movesByRate: (config: Config) => boolean;
   build(config: Config): Optimizer;
 }

@@ -53,6 +53,8 @@ it('writes the model of fields that a run has trained so far', async () => {
   expect(await readdir(join(cwd, 'out'))).toEqual(['README.md', 'config.json', 'model.safetensors']);
   const text = await readFile(join(cwd, 'out/README.md'), 'utf8');
   expect(parse(text.split('---\n')[1]!).library_name).toBe('tempbalance');
+  expect(text).toContain('- file: pde\\_1d.hdf5');
+  expect(text).not.toMatch(new RegExp(`${cwd}|fixtures`));
   expect(text).toContain('the best so far, of a run that had not ended');
   await writeFile(join(cwd, 'file'), '');
   const refused = await runCli(['export', 'small', 'file'], { cwd });

@@ -94,8 +94,9 @@ describe('validate', () => {
   it('prints the settings with their defaults as JSON', async () => {
     const folder = await temporaryFolder();
     const { stdout } = await runCli(['validate', await writeRunFile(folder), '--json', '--set', 'training.epochs=9']);
-    const { valid, config } = JSON.parse(stdout);
+    const { valid, config, parameters } = JSON.parse(stdout);
     expect(valid).toBe(true);
+    expect(parameters.trained).toBe(parameters.all);
     expect(config.training).toMatchObject({ epochs: 9, weightDecay: 1e-4, optimizer: { name: 'adam', beta1: 0.9 } });
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { downloadInput } from '../../shared/cloud/download-input.ts';
 import { s3Inputs } from '../../shared/cloud/inputs.ts';
 import { uploadWeights } from '../../shared/cloud/upload.ts';
+import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { temporaryFolder } from '../support/small-run.ts';
 
@@ -58,6 +59,37 @@ describe.skipIf(!deployment)('inputs out of S3', () => {
     );
     await deployed.upload('weights/new/config.json', '{}');
     expect(await readdir(await inputs.localPath(`s3://${deployed.bucket}/weights/new/`))).toEqual(['config.json']);
+  });
+
+  it('are read by ranges where only some tensors of a folder are wanted', async () => {
+    const tensors = (names: readonly string[]) =>
+      new Map(names.map((name, at) => [name, { shape: [2, 2], data: new Float32Array(4).fill(at + 1) }]));
+    const whole = encodeSafetensors(tensors(['a', 'b', 'c']));
+    const map = { weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' } };
+    await deployed.upload('weights/one/model.safetensors', whole);
+    await deployed.upload('weights/one/deeper/other.safetensors', 'something else');
+    await deployed.upload('weights/shards/model.safetensors.index.json', JSON.stringify(map));
+    await deployed.upload('weights/shards/model-00001-of-00002.safetensors', encodeSafetensors(tensors(['a'])));
+    await deployed.upload('weights/shards/model-00002-of-00002.safetensors', encodeSafetensors(tensors(['_', 'b'])));
+    const scratch = await temporaryFolder();
+    const inputs = s3Inputs(deployed.s3, scratch);
+    const address = (name: string) => `s3://${deployed.bucket}/weights/${name}/`;
+    for (const name of ['one', 'shards']) {
+      const opened = await inputs.openTensors(address(name));
+      expect([...(await opened.read('b')).data]).toEqual([2, 2, 2, 2]);
+    }
+    expect(await readdir(scratch)).toEqual([]);
+    await expect(inputs.openTensors(address('none'))).rejects.toThrow('there is no such file or folder');
+    await deployed.upload('weights/shards/model-00002-of-00002.safetensors', 'cut');
+    await expect(inputs.openTensors(address('shards'))).rejects.toThrow(
+      /model-00002.*too few for a safetensors header/,
+    );
+
+    const folder = await inputs.localPath(address('one'));
+    await deployed.upload('weights/one/model.safetensors', 'replaced');
+    const here = await inputs.openTensors(address('one'));
+    expect(here.label).toContain(folder);
+    expect(here.names()).toEqual(['a', 'b', 'c']);
   });
 
   it.each([

@@ -48,6 +48,38 @@ describe('a run file', () => {
     expect(JSON.stringify(given)).toBe(JSON.stringify(least({}, { exclude: ['a'] })));
   });
 
+  it.each([
+    ['a whole pre-trained one', {}, { name: 'adamw' }, 5e-5],
+    ['the same with a fresh head', { head: 'fresh' }, { name: 'adam' }, 5e-5],
+    ['for words', { task: 'masked-lm' }, { name: 'adafactor', scaleParameter: false }, 5e-5],
+    ['by steps in proportion to the weights', {}, { name: 'adafactor' }, 1e-3],
+    ['by steps in proportion to the gradient', {}, { name: 'sgd' }, 1e-3],
+    ['a fresh one', { fresh: true }, { name: 'adamw' }, 1e-3],
+    ['a new adapter', { lora: {} }, { name: 'adamw' }, 1e-3],
+    ['an adapter gone on with', { base: 'base' }, { name: 'adamw' }, 1e-3],
+  ])('has a learning rate that suits a language model where none is set: %s', (_, model, optimizer, expected) => {
+    const rateOf = (training: object, ...overrides: string[]) => {
+      const settings = {
+        model: { family: 'huggingface', folder: 'bert', ...model },
+        dataset: { format: 'jsonl', path: 'texts.jsonl' },
+        training: { optimizer, ...training },
+      };
+      return parseRunFile(JSON.stringify(settings), 'run.json', overrides.map(parseOverride)).training;
+    };
+    expect(rateOf({}).learningRate).toBe(expected);
+    expect(rateOf({ learningRate: 0.01 }, 'training.learningRate=').learningRate).toBe(expected);
+    expect(rateOf({}, 'training.learningRate=0.02').learningRate).toBe(0.02);
+    const given = rateOf({ learningRate: expected });
+    expect(JSON.stringify(given)).toBe(JSON.stringify(rateOf({})));
+  });
+
+  it('has another learning rate for models of fields where none is set, pre-trained or not', () => {
+    const weights = minimal.replace('fno1d', 'fno1d, weights: w.safetensors');
+    expect([minimal, weights].map((text) => parseRunFile(text, 'run.yaml').training.learningRate)).toEqual([
+      1e-3, 1e-3,
+    ]);
+  });
+
   it('turns balancing off by `off`', () => {
     expect(parseRunFile(`${minimal}balance: off\n`, 'run.yaml').balance).toBe('off');
   });

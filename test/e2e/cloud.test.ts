@@ -172,7 +172,12 @@ describe.skipIf(!deployment)('a deployed run', () => {
     ['whole', {}, ['README.md', 'config.json', 'model.safetensors']],
     [
       'adapted',
-      { lora: { rank: 4, dropout: 0.1 } },
+      { lora: { rank: 4, dropout: 0.1, spectra: 'merged' } },
+      ['README.md', 'adapter_config.json', 'adapter_model.safetensors', 'base_config.json'],
+    ],
+    [
+      'updated',
+      { lora: { rank: 8, spectra: 'update' } },
       ['README.md', 'adapter_config.json', 'adapter_model.safetensors', 'base_config.json'],
     ],
   ])(
@@ -203,7 +208,11 @@ describe.skipIf(!deployment)('a deployed run', () => {
       await deployed.upload(`profiles/${name}.yaml`, stringify({ ...there, model: { ...there.model, folder: key } }));
       await deployed.upload(`datasets/${name}/texts.jsonl`, texts);
       const { run } = (await deployed.invoke('launch', { profile: name })) as { run: string };
+      const ofBase = () =>
+        deployed.requests().filter(({ role, key }) => role === 'analyse-shard' && key?.startsWith('weights/')).length;
+      const before = ofBase();
       expect(await execute(deployed, run)).toEqual({ status: 'done' });
+      expect(ofBase() > before).toBe('lora' in lora && lora.lora.spectra === 'merged');
 
       const config = await loadRunFile(join(folder, 'texts.yaml'));
       const local = newRun(config, { now: new Date() });

@@ -52,6 +52,9 @@ function productOf(values: HostTensors, name: string, scale: number): HostTensor
 it('an adapter is trained and kept alone, and its export, merged or not, labels as the run does', async () => {
   const cwd = await writeLanguageRun({ lora: { ...lora, dropout: 0, targets: 'all-linear' } }, { learningRate: 0.005 });
   const base = await readFile(join(cwd, 'bert/model.safetensors'));
+  const { adapter, parameters } = JSON.parse((await runCli(['validate', 'run.yaml', '--json'], { cwd })).stdout);
+  expect(adapter).toMatchObject({ config: { r: 4, lora_alpha: 8 }, base: join(cwd, 'bert') });
+  expect(parameters.trained).toBeLessThan(parameters.all / 5);
   await trained(['train', 'run.yaml', '--set', 'dataset.samples=all', '--set', 'training.epochs=6'], cwd);
   const run = join(cwd, 'runs/texts');
   const [before, after] = [await jsonOf(run, 0, 'metrics.json'), await jsonOf(run, 6, 'metrics.json')];
@@ -95,6 +98,19 @@ it('an adapter is trained and kept alone, and its export, merged or not, labels 
   expect(untouched.length).toBeGreaterThan(20);
   for (const [name, tensor] of untouched) expect(whole.get(name), name).toEqual(tensor);
 
+  // As PEFT leaves it: without the labels.
+  await rm(join(cwd, 'adapter/base_config.json'));
+  await trained(['export', 'adapter', 'unnamed', '--merge'], cwd);
+  for (const model of ['adapter', 'unnamed']) {
+    const probabilities = (await labelled(model)).map((row) => Object.entries(row.probabilities));
+    expect(probabilities[0]!.map(([name]) => name)).toEqual(['LABEL_0', 'LABEL_1', 'LABEL_2']);
+    for (const [index, row] of probabilities.entries()) {
+      for (const [place, [, share]] of row.entries()) {
+        expect(share).toBeCloseTo(Object.values(expected[index]!.probabilities)[place]!, 5);
+      }
+    }
+  }
+
   await trained(['export', 'texts', 'adapter', '--merge'], cwd);
   expect(await readdir(join(cwd, 'adapter'))).toEqual(await readdir(join(cwd, 'whole')));
   const { stdout } = await runCli(['analyze', 'texts', '--json', '--no-eigenvalues'], { cwd });
@@ -102,6 +118,7 @@ it('an adapter is trained and kept alone, and its export, merged or not, labels 
   expect(new Set(analysed.layers.map(({ matrix }) => matrix))).toEqual(new Set(['W + scale * BA', 'BA']));
   const card = await readFile(join(run, 'model/README.md'), 'utf8');
   expect(card).toContain('library_name: peft');
+  expect(card).not.toContain(cwd);
   expect(card).toMatch(
     /LoRA of rank 4 \(alpha 8\) on .*; classifier, bert\.pooler trained whole: [\d,]+ of [\d,]+ param/,
   );
@@ -119,7 +136,7 @@ it.each(['merged', 'update'] as const)('layers are balanced by the spectra of th
   const values = await tensorsOf(await inEpoch(run, 2, 'model.safetensors'));
   const measured = (await jsonOf(run, 2, 'spectra.json')) as { layers: LayerSpectrum[] };
   expect(measured.layers.map(({ name }) => name)).toEqual(layers);
-  for (const { name, eigenvalues, alpha } of measured.layers) {
+  for (const { name, eigenvalues, alpha, shape: own } of measured.layers) {
     const weight = base.get(`${name}.weight`)!;
     const { shape, data } = productOf(values, name, spectra === 'merged' ? 2 : 1);
     const matrix = spectra === 'merged' ? data.map((value, at) => value + weight.data[at]!) : data;
@@ -127,6 +144,7 @@ it.each(['merged', 'update'] as const)('layers are balanced by the spectra of th
     const direct = await analyseLayer(layer, [[name, { shape, data: matrix }]], config, solver);
     const largest = direct.eigenvalues.slice(-eigenvalues.length);
     expect(eigenvalues).toHaveLength(spectra === 'merged' ? 32 : 8);
+    expect(own).toEqual([32, 32]);
     for (const [at, value] of largest.entries()) expect(eigenvalues[at]! / value).toBeCloseTo(1, 8);
     if (spectra === 'merged') expect(alpha).toBeCloseTo(direct.alpha!, 8);
     else expect(alpha).toBeGreaterThan(1);
@@ -254,6 +272,7 @@ it.each([
   [['model.lora.alsoTrained=[head]'], /model.lora.alsoTrained: the model has no module .*: head\n.*classifier/],
   [['model.lora.rang=4'], /model.lora.rang: unknown key\n.*did you mean "rank"/],
   [['model.base=bert'], /bert: is not an adapter, so it has no base/],
+  [['model.task=masked-lm', 'model.lora.alsoTrained=[cls]'], /cls can't be trained whole beside an adapter/],
   [['model.fresh=true', 'model.lora.rank=4'], /model.lora: does not go with model.fresh/],
 ])('what does not fit an adapter is refused: %s', async (given, message) => {
   const folder = await writeLanguageRun();
@@ -263,9 +282,28 @@ it.each([
   expect(stderr).toMatch(message);
 });
 
+it('an adapter is not merged into the folder of its base', async () => {
+  const whole = await writeLanguageRun({}, { epochs: 1 });
+  await trained(['train', 'run.yaml'], whole);
+  const cwd = await writeLanguageRun({ lora: {}, folder: 'base' }, { epochs: 1 });
+  // The export of another run, which could be written over.
+  await cp(join(whole, 'runs/texts/model'), join(cwd, 'base'), { recursive: true });
+  await trained(['train', 'run.yaml'], cwd);
+  for (const model of ['texts', 'runs/texts/model']) {
+    expect(await runCli(['export', model, './base', '--merge', '--force'], { cwd })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('base: is the base of the adapter, which needs it as it is'),
+    });
+  }
+});
+
 it('only adapters are merged', async () => {
   const cwd = await writeLanguageRun({}, { epochs: 1 });
   await trained(['train', 'run.yaml'], cwd);
+  expect(await runCli(['export', 'bert', 'out', '--merge'], { cwd })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('bert: is neither a run nor the folder of an adapter'),
+  });
   expect(await runCli(['export', 'texts', 'out', '--merge'], { cwd })).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('trains no adapter, so there is nothing to merge'),

@@ -5,6 +5,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import { adapterFiles, readAdapter } from '../../shared/models/hugging-face/adapter.ts';
+import { modelOf } from '../../shared/models/hugging-face/config.ts';
 import {
   freshAdapter,
   type LoraSettings,
@@ -158,6 +159,66 @@ describe('a new adapter', () => {
     const results = await gradientsOn(await openEngine('wasm'), { model, parameters, inputs: base.inputs });
     expect(norm(results.get(model.updates[0]!.b)!.data)).toBeGreaterThan(0.01);
   });
+
+  it.each([
+    ['bert-tiny', { layers_to_transform: [1] }, ['1.attention.self.query', '1.attention.self.value']],
+    [
+      'bert-tiny',
+      { layers_to_transform: 0, layers_pattern: 'layer' },
+      ['0.attention.self.query', '0.attention.self.value'],
+    ],
+    ['bert-tiny', { layers_to_transform: [0], layers_pattern: ['h'] }, []],
+    ['bert-tiny', { exclude_modules: ['layer.0.attention.self.query', 'value'] }, ['1.attention.self.query']],
+    ['bert-tiny', { exclude_modules: '.*\\.layer\\.1\\..*' }, ['0.attention.self.query', '0.attention.self.value']],
+    ['bert-tiny', { target_modules: '.*\\.1\\..*\\.key', layers_to_transform: [0] }, ['1.attention.self.key']],
+  ])('of PEFT on %s with %o is on the layers that PEFT takes', async (name, chosen, layers) => {
+    const { model, folder } = await readLanguageFixture(name);
+    const config = { ...newAdapterConfig(model, folder, settings), ...chosen };
+    const adapted = () => withLora(model, config).updates.map(({ layer }) => layer.name.replace(/^.*layer\./, ''));
+    if (layers.length === 0) expect(adapted).toThrow('no dense layer is a target');
+    else expect(adapted()).toEqual(layers);
+  });
+
+  it.each([
+    [
+      'distilbert-tiny',
+      'classifier',
+      ['pre_classifier.weight', 'pre_classifier.bias', 'classifier.weight', 'classifier.bias'],
+    ],
+    [
+      'llama-tiny',
+      'norm',
+      ['input_layernorm', 'post_attention_layernorm', 'input_layernorm', 'post_attention_layernorm', 'norm'],
+    ],
+  ])('of %s saves every module whose name ends in %s, as PEFT does', async (name, saved, expected) => {
+    const { model, folder } = await readLanguageFixture(name);
+    const targets = name === 'llama-tiny' ? ['q_proj'] : ['q_lin'];
+    const config = newAdapterConfig(model, folder, { ...settings, targets, alsoTrained: [saved] });
+    const names = withLora(model, config)
+      .parameters.map((spec) => spec.name)
+      .filter((each) => !each.includes('lora'));
+    expect(names.map((each) => each.replace(/^model\.(layers\.\d+\.)?(.*)\.weight$/, '$2'))).toEqual(expected);
+  });
+
+  it.each([
+    ['bert-tiny', 'masked-lm', 'query', ['cls', 'predictions', 'word_embeddings'], 'transform'],
+    ['roberta-tiny', 'masked-lm', 'query', ['lm_head', 'embeddings'], 'lm_head.dense'],
+    ['distilbert-tiny', 'masked-lm', 'q_lin', ['vocab_projector'], 'vocab_transform'],
+    ['gpt2-tiny', 'causal-lm', 'c_attn', ['wte'], 'wpe'],
+    ['bert-tiny', 'classification', 'query', [], 'word_embeddings'],
+  ] as const)(
+    'of %s for %s does not train whole what words are scored by',
+    async (name, task, target, refused, taken) => {
+      const { config } = await readLanguageFixture(name);
+      const { model } = modelOf(config, task, ['a', 'b', 'c'], name);
+      const saving = (module: string) =>
+        withLora(model, newAdapterConfig(model, '', { ...settings, targets: [target], alsoTrained: [module] }));
+      for (const module of refused) {
+        expect(() => saving(module), module).toThrow(`${module} can't be trained whole beside an adapter`);
+      }
+      expect(saving(taken).parameters.length).toBeGreaterThan(saving(taken).updates.length * 2);
+    },
+  );
 
   it('is refused where no layer is its target, with those that could be', async () => {
     const { model } = await readLanguageFixture('roberta-tiny');

@@ -7,7 +7,7 @@ import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { PipelineState } from '../../shared/pipeline/messages.ts';
-import { readConfig, readRequest } from '../../shared/pipeline/records.ts';
+import { epochMetricsSchema, files, readAttemptJson, readConfig, readRequest } from '../../shared/pipeline/records.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
@@ -41,6 +41,28 @@ describe('what an earlier version has stored', () => {
     expect(await readConfig(store, run)).toEqual(config);
     expect(await runPipeline(run, contextOf('q'))).toEqual({ status: 'done' });
     expect((await readHead(store, run))?.epoch).toBe(5);
+  });
+
+  it('is read: the classes of an epoch with the whole of their confusion matrix', async () => {
+    const classes = ['a', 'b', 'c'].map((name) => ({ name, precision: 1, recall: 1, f1: 1, support: 2 }));
+    const confusion = [
+      [2, 0, 0],
+      [0, 1, 1],
+      [0, 0, 2],
+    ];
+    const metrics = { epoch: 3, trainLoss: 1, losses: [1], metrics: { loss: 1 }, seconds: 1, baseLearningRate: 1 };
+    const at = { run, epoch: 3, attempt: 'p-0' };
+    const key = runKeys.artifact(run, at.epoch, at.attempt, files.metrics);
+    await store.put(key, encodeJson({ ...metrics, classes: { classes, confusion }, applied: [], engine: 'cpu' }));
+    expect((await readAttemptJson(store, at, files.metrics, epochMetricsSchema)).classes).toEqual({
+      classes,
+      confusionCells: [
+        [0, 0, 2],
+        [1, 1, 1],
+        [1, 2, 1],
+        [2, 2, 2],
+      ],
+    });
   });
 
   it('is refused where it is damaged', async () => {

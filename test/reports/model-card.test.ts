@@ -23,6 +23,26 @@ describe('renderModelCard', () => {
     expect(card).toContain("readFile('model.safetensors')");
   });
 
+  test('names files and folders, and not where they lie', () => {
+    const settings = {
+      model: { family: 'fno1d', modes: 12, weights: 's3://bucket/weights/0a1b-w.safetensors?versionId=xyz' },
+      dataset: { format: 'pdebench', path: '/home/me/data/target.hdf5', validationPath: '/home/me/data/held.hdf5' },
+      balance: 'off',
+      output: { folder: '/home/me/runs', name: 'a' },
+    };
+    const dataset = { ...run.dataset, path: '/home/me/data/target.hdf5' };
+    const published = renderModelCard({ ...run, config: settings, dataset });
+    expect(published).toContain(`- file: target.hdf5\n- sha256: ${run.dataset.sha256}\n`);
+    const configuration = published.split('```yaml\n')[1]!.split('```')[0]!;
+    expect(parse(configuration)).toEqual({
+      model: { family: 'fno1d', modes: 12, weights: '0a1b-w.safetensors' },
+      dataset: { format: 'pdebench', path: 'target.hdf5', validationPath: 'held.hdf5' },
+      balance: 'off',
+      output: { folder: 'runs', name: 'a' },
+    });
+    expect(published).not.toMatch(/\/home\/me|s3:/);
+  });
+
   test('says what the run has cost, where it is known', () => {
     const costing = renderModelCard({ ...run, cost: { usd: 0.0123, basis: 'meter' } });
     expect(costing).toContain('It cost 0.012 USD, metered at list prices on demand.');
@@ -61,6 +81,7 @@ describe('the card of a language model', () => {
   const adapter: AdapterReport = {
     config: { peft_type: 'LORA', r: 8, lora_alpha: 16, lora_dropout: 0.1, target_modules: ['query', 'value'] },
     base: { path: '/home/me/bert', sha256: '0123456789abcdef0123' },
+    spectra: 'merged',
     trained: 1234,
     all: 33219,
   };
@@ -84,7 +105,7 @@ describe('the card of a language model', () => {
     epochs: run.epochs.map((epoch) => ({
       ...epoch,
       metrics: metricsOf(task),
-      ...(task === 'classification' ? { classes: { classes, confusion: [] } } : {}),
+      ...(task === 'classification' ? { classes: { classes, confusionCells: [] } } : {}),
     })),
   });
   const matterOf = (card: string) => parse(card.split('---\n')[1]!);
@@ -108,8 +129,8 @@ describe('the card of a language model', () => {
       tags: ['tempbalance', 'safetensors', 'lora', 'bert'],
     });
     const trained = 'LoRA of rank 8 (alpha 16, dropout 0.1) on query, value: 1,234 of 33,219 parameters (3.71 %)';
-    expect(card).toContain(`${trained}; the weights of its base (\`/home/me/bert\`, SHA-256 0123456789abcdef…)`);
-    expect(card).toContain('base = "/home/me/bert"');
+    expect(card).toContain(`${trained}; the weights of its base (\`bert\`, SHA-256 0123456789abcdef…)`);
+    expect(card).toContain('base = "bert"');
     expect(card).toContain('PeftModel.from_pretrained(model, folder)');
     expect(card).toContain("readFile('adapter_model.safetensors')");
     const merged = cardOf('classification', undefined, { adapter, merged: true });

@@ -21,14 +21,16 @@ const changeEpochs = (run: RunReport, change: (epoch: EpochReport) => EpochRepor
 
 const classes = {
   classes: ['left', 'right'].map((name) => ({ name, precision: 0.5, recall: 0.5, f1: 0.5, support: 2 })),
-  confusion: [
-    [1, 1],
-    [1, 1],
+  confusionCells: [
+    [0, 0, 2],
+    [1, 0, 1],
+    [1, 1, 1],
   ],
-};
+} as const;
 const adapter: AdapterReport = {
   config: { peft_type: 'LORA', r: 8, lora_alpha: 16, use_rslora: true, target_modules: ['c_attn'] },
   base: { path: '/home/me/gpt2', sha256: 'abc' },
+  spectra: 'update',
   trained: 50,
   all: 2000,
 };
@@ -55,6 +57,7 @@ describe('renderReport', () => {
 
   test('says of a run with an adapter what of the model was trained', () => {
     const text = textOf(render(balanced), 'adapter');
+    expect(text).toContain('BA alone');
     expect(text).toContain('LoRA of rank 8 (alpha 16, rank-stabilised) on c_attn');
     expect(text).toContain('50 of 2,000 parameters (2.5 %)');
     expect(sections(render(plain))).not.toContain('adapter');
@@ -147,6 +150,34 @@ describe('the summary', () => {
   test('says when no epoch improved on the weights as they came', () => {
     const page = render({ ...plain, best: { epoch: 0, value: 0.1 } });
     expect(textOf(page, 'summary')).toContain('did not improve: in 4 epochs no nrmse was better than the 0.1000');
+  });
+});
+
+describe('the classes', () => {
+  test('are shown with how many texts of each were given which', () => {
+    const rows = [...parse(both).querySelectorAll('#classes table:last-of-type tr')];
+    const cells = rows.slice(-3).map((row) => [...row.children].map(({ textContent }) => textContent));
+    expect(cells).toEqual([
+      ['', 'left', 'right'],
+      ['left', '2', '0'],
+      ['right', '1', '1'],
+    ]);
+  });
+
+  test('are shown with what they were most often taken for where there are many, in a small file', () => {
+    const names = Array.from({ length: 500 }, (_, place) => `class ${place}`);
+    const many = {
+      classes: names.map((name) => ({ name, precision: 0.5, recall: 0.5, f1: 0.5, support: 200 })),
+      confusionCells: names.flatMap((_, place) => [
+        [place, place, 100] as const,
+        [place, (place + 1) % 500, place === 77 ? 99 : 3] as const,
+      ]),
+    };
+    const page = render(changeEpochs(plain, (epoch) => ({ ...epoch, classes: many })));
+    expect(textOf(page, 'classes')).toMatch(
+      /the 50 most frequent of 500 confusions\s*Class\s*Given\s*Texts\s*class 77\s*class 78\s*99\s*class 0\s*class 1\s*3/,
+    );
+    expect(page.length).toBeLessThan(1_000_000);
   });
 });
 

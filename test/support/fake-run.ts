@@ -5,6 +5,7 @@ import { type RunConfig, runFileSchema } from '../../shared/config/run-file.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import { callingThread } from '../../shared/spectra/solvers/pool.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
+import { openTensors } from '../../shared/tensors/open-tensors.ts';
 import type { Workload } from '../../shared/training/workload.ts';
 import { fakeModel } from './fake-workload.ts';
 import { fixturePath } from './fixtures.ts';
@@ -39,6 +40,7 @@ export function fakeContext(
     now: () => new Date(Date.UTC(2026, 10, 23) + 1000 * ticks++),
     newAttempt: () => `${process}-${attempts++}`,
     localPath: async (path) => path,
+    openTensors: (path) => openTensors(path),
     planWorkload: async () => workload,
     openWorkload: async () => workload,
     openSolver: async () => callingThread(portableSolver),

@@ -53,7 +53,9 @@ describe('a sharded checkpoint', () => {
     const folder = await sharded();
     const index = join(folder, 'model.safetensors.index.json');
     await writeFile(index, '{"weights": {}}');
-    await expect(openWeights(index)).rejects.toThrow('is not the index of a sharded checkpoint: weight_map');
+    await expect(openWeights(index)).rejects.toThrow(
+      'is not the index of a sharded checkpoint:\n    weight_map: is missing',
+    );
     await writeFile(index, '{');
     await expect(openWeights(index)).rejects.toThrow("can't be read as JSON");
     for (const outside of ['../model.safetensors', '/etc/model.safetensors', '..']) {
@@ -189,9 +191,16 @@ describe('an adapter', () => {
   });
 
   it.each([
-    [{ peft_type: 'IA3' }, 'is a IA3 adapter; only LoRA adapters are supported'],
+    [{ peft_type: 'IA3' }, 'is an adapter of the kind IA3; only LoRA adapters are supported'],
+    [{ peft_type: 'PREFIX_TUNING', r: undefined }, 'is an adapter of the kind PREFIX_TUNING'],
     [{ use_dora: true }, 'is a DoRA adapter'],
-    [{ r: undefined }, 'is not the configuration of a PEFT adapter with r and lora_alpha: r'],
+    [{ alora_invocation_tokens: [5, 6] }, 'is an aLoRA adapter'],
+    [{ init_lora_weights: 'pissa_niter_4' }, 'is an adapter that changed its base when it was begun'],
+    [{ init_lora_weights: 'olora' }, 'is an adapter that changed its base when it was begun'],
+    [
+      { r: undefined, lora_alpha: '8' },
+      'is not the configuration of a PEFT adapter:\n    r: is missing. It must be a number.\n    lora_alpha: is text ("8"). It must be a number.',
+    ],
   ])('is refused where its configuration %j is of another kind', async (changes, message) => {
     await expect(openWeights(await copyAdapter(changes))).rejects.toThrow(message);
   });

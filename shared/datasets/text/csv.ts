@@ -6,7 +6,7 @@ import type { DatasetFormat } from '../dataset.ts';
 import { brokenUtf8, byteLines } from './byte-lines.ts';
 import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
-import type { ChooseColumns, SourceRow } from './source.ts';
+import type { ChooseColumns, SourceRow, TextContext } from './source.ts';
 import type { TextData } from './text-rows.ts';
 
 const delimiters = { comma: ',', tab: '\t', semicolon: ';' } as const;
@@ -36,14 +36,14 @@ export const csv = {
   name: 'csv',
   kind: 'text',
   configSchema,
-  open: (config, path, { seed }) =>
+  open: (config, path, context) =>
     openColumns(
       { unit: 'line', wanted: 'one CSV file', read: (file, choose) => readCsv(file, config, choose) },
       config,
       path,
-      seed,
+      context,
     ),
-} as const satisfies DatasetFormat<CsvConfig, TextData>;
+} as const satisfies DatasetFormat<CsvConfig, TextData, TextContext>;
 
 interface CsvRecord {
   /** Its first line, from 1. */

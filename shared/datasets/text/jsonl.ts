@@ -5,7 +5,7 @@ import type { DatasetFormat } from '../dataset.ts';
 import { brokenUtf8, byteLines } from './byte-lines.ts';
 import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
-import type { ChooseColumns, SourceRow, TextSource } from './source.ts';
+import type { ChooseColumns, SourceRow, TextContext, TextSource } from './source.ts';
 import type { TextData } from './text-rows.ts';
 
 const configSchema = z.strictObject({
@@ -18,12 +18,15 @@ export const jsonl = {
   name: 'jsonl',
   kind: 'text',
   configSchema,
-  open(config, path, { seed }) {
-    const optional = config.columns.label === false ? ['text_pair'] : ['text_pair', 'label'];
+  open(config, path, context) {
+    const { textPair, label } = context.likely ?? {};
+    const pairs = ['text_pair', textPair];
+    const names = config.columns.label === false ? pairs : [...pairs, 'label', label];
+    const optional = names.filter((name) => name !== undefined);
     const read: TextSource['read'] = (file, choose) => readJsonLines(file, choose, optional);
-    return openColumns({ unit: 'line', wanted: 'one file of JSON lines', read }, config, path, seed);
+    return openColumns({ unit: 'line', wanted: 'one file of JSON lines', read }, config, path, context);
   },
-} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData>;
+} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
 
 /** @param optional columns that are used where a file has them: it must not have them in some rows only. */
 async function* readJsonLines(

@@ -4,7 +4,7 @@ import type { DatasetFormat } from '../dataset.ts';
 import { brokenUtf8, byteLines } from './byte-lines.ts';
 import { openPlain } from './open-text.ts';
 import { plainSettings } from './settings.ts';
-import type { SourceRow, TextSource } from './source.ts';
+import type { SourceRow, TextContext, TextSource } from './source.ts';
 import type { TextData } from './text-rows.ts';
 
 const configSchema = z.strictObject({
@@ -19,8 +19,8 @@ export const lines = {
   name: 'lines',
   kind: 'text',
   configSchema,
-  open: (config, path, { seed }) => openPlain(source, config, path, seed),
-} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData>;
+  open: (config, path, context) => openPlain(source, config, path, context),
+} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
 
 async function* readLines(path: string): AsyncGenerator<SourceRow> {
   for await (const line of byteLines(path)) {

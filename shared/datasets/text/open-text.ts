@@ -6,18 +6,11 @@ import { firstBroken } from './byte-lines.ts';
 import { type KnownLabels, LabelReader } from './labels.ts';
 import { contradictions } from './overlaps.ts';
 import type { ColumnSettings, PlainSettings } from './settings.ts';
-import { BrokenText, type TextSource } from './source.ts';
+import { BrokenText, type ColumnNames, type TextContext, type TextSource } from './source.ts';
 import { sampleRows } from './stratify.ts';
 import type { RowUnit, TextData, TextRows } from './text-rows.ts';
 
 const shownProblems = 20;
-
-/** Columns by what they hold. */
-interface ColumnNames {
-  readonly text?: string | undefined;
-  readonly textPair?: string | undefined;
-  readonly label?: string | undefined;
-}
 
 /** What a file gave. */
 interface Gathered {
@@ -37,15 +30,16 @@ export async function openColumns(
   source: TextSource,
   config: ColumnSettings,
   path: string,
-  seed: number,
+  context: TextContext,
 ): Promise<TextData> {
   const known = config.labels && { names: config.labels, byPlace: true };
-  const choose = (where: string, present: readonly string[]) => chooseColumns(where, present, config.columns);
-  const main = await gather(source, { path, setting: 'dataset.path' }, choose, known);
+  const choose = (where: string, present: readonly string[]) =>
+    chooseColumns(where, present, config.columns, context.likely);
+  const main = await gather(source, { path, setting: 'dataset.path' }, context, choose, known);
   const { labelNames } = main.data;
   const labels = main.known ?? (labelNames && { names: labelNames, byPlace: false });
-  return finish(main, config, seed, (file) =>
-    gather(source, file, (where, present) => requireColumns(where, present, main.chosen), labels),
+  return finish(main, config, context, (file) =>
+    gather(source, file, context, (where, present) => requireColumns(where, present, main.chosen), labels),
   );
 }
 
@@ -57,16 +51,16 @@ export async function openPlain(
   source: TextSource,
   config: PlainSettings,
   path: string,
-  seed: number,
+  context: TextContext,
 ): Promise<TextData> {
-  const read = (file: NamedFile) => gather(source, file);
-  return finish(await read({ path, setting: 'dataset.path' }), config, seed, read);
+  const read = (file: NamedFile) => gather(source, file, context);
+  return finish(await read({ path, setting: 'dataset.path' }), config, context, read);
 }
 
 async function finish(
   main: Gathered,
   config: PlainSettings,
-  seed: number,
+  { seed }: TextContext,
   read: (file: NamedFile) => Promise<Gathered>,
 ): Promise<TextData> {
   const { validationPath } = config;
@@ -98,6 +92,7 @@ interface NamedFile {
 async function gather(
   source: TextSource,
   { path, setting }: NamedFile,
+  { keepEmpty = false }: TextContext,
   choose: (where: string, present: readonly string[]) => ColumnNames = () => ({ text: 'text' }),
   expected?: KnownLabels,
 ): Promise<Gathered> {
@@ -131,12 +126,13 @@ async function gather(
     const [text, second, third] = values;
     const [pair, label] = chosen.textPair === undefined ? [undefined, second] : [second, third];
     const countBefore = problems.count;
-    problems.add(row, textProblem(text), false, chosen.text);
-    if (chosen.textPair !== undefined) problems.add(row, textProblem(pair), false, chosen.textPair);
+    const problemOf = (value: unknown) => (keepEmpty && isEmpty(value) ? undefined : textProblem(value));
+    problems.add(row, problemOf(text), false, chosen.text);
+    if (chosen.textPair !== undefined) problems.add(row, problemOf(pair), false, chosen.textPair);
     if (chosen.label !== undefined) problems.add(row, labels.add(row, label), false, chosen.label);
     if (problems.count > countBefore) continue;
-    texts.push(text as string);
-    if (chosen.textPair !== undefined) pairs.push(pair as string);
+    texts.push(textOf(text));
+    if (chosen.textPair !== undefined) pairs.push(textOf(pair));
     rows.push(row);
   }
   problems.refuse(total);
@@ -168,13 +164,19 @@ function noteClasses(path: string, names: readonly string[], known: KnownLabels 
   });
 }
 
-/** The columns of the settings, or those of the usual names. */
-function chooseColumns(path: string, present: readonly string[], columns: ColumnSettings['columns']): ColumnNames {
-  const usual = (name: string) => (present.includes(name) ? name : undefined);
+/** The columns of the settings, or those of likely or usual names. */
+function chooseColumns(
+  path: string,
+  present: readonly string[],
+  columns: ColumnSettings['columns'],
+  likely: ColumnNames = {},
+): ColumnNames {
+  const found = (...names: (string | undefined)[]) =>
+    names.find((name) => name !== undefined && present.includes(name));
   return requireColumns(path, present, {
-    text: columns.text ?? 'text',
-    textPair: columns.textPair ?? usual('text_pair'),
-    label: columns.label === false ? undefined : (columns.label ?? usual('label')),
+    text: columns.text ?? found(likely.text) ?? 'text',
+    textPair: columns.textPair ?? found(likely.textPair, 'text_pair'),
+    label: columns.label === false ? undefined : (columns.label ?? found(likely.label, 'label')),
   });
 }
 
@@ -201,15 +203,22 @@ function requireColumns(path: string, present: readonly string[], columns: Colum
   });
 }
 
+/** Whether there is nothing where a text should be: no value, or spaces. */
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+
+/** A value that has no problem. */
+const textOf = (value: unknown): string => (isEmpty(value) ? '' : (value as string));
+
 /** What is wrong with a value that should be a text; undefined: nothing. */
 function textProblem(value: unknown): string | undefined {
   if (typeof value === 'string') {
-    if (value.trim() === '') return 'is empty';
+    if (isEmpty(value)) return 'is empty';
     return value.isWellFormed()
       ? undefined
       : 'has half of a UTF-16 pair (an escape such as \\ud83d without its other half)';
   }
-  if (value === undefined || value === null) return 'is missing';
+  if (isEmpty(value)) return 'is missing';
   if (value instanceof BrokenText) return `is not UTF-8: byte ${firstBroken(Buffer.from(value.bytes))} of the text`;
   if (Array.isArray(value)) return 'is a list, not text';
   const shown = typeof value === 'object' ? '' : ` (${String(value)})`;

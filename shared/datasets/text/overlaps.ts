@@ -1,5 +1,5 @@
 /** Texts that occur more than once. */
-import { listRows, type TextRows } from './text-rows.ts';
+import { isWithoutText, listRows, type TextRows } from './text-rows.ts';
 
 const shownConflicts = 3;
 
@@ -17,6 +17,7 @@ export function contradictions(data: TextRows): string[] {
   const found: string[] = [];
   let count = 0;
   for (let index = 0; index < rows.length; index++) {
+    if (isWithoutText(data, index)) continue;
     const key = keyOf(data, index);
     const earlier = first.get(key);
     if (earlier === undefined) first.set(key, index);

@@ -18,7 +18,7 @@ import type { DatasetFormat } from '../dataset.ts';
 import { isGzipped, refuseDamaged } from './byte-lines.ts';
 import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
-import { BrokenText, type ChooseColumns, type SourceRow, type TextSource } from './source.ts';
+import { BrokenText, type ChooseColumns, type SourceRow, type TextContext, type TextSource } from './source.ts';
 import type { TextData } from './text-rows.ts';
 
 const configSchema = z.strictObject({
@@ -33,8 +33,8 @@ export const parquet = {
   name: 'parquet',
   kind: 'text',
   configSchema,
-  open: (config, path, { seed }) => openColumns(source, config, path, seed),
-} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData>;
+  open: (config, path, context) => openColumns(source, config, path, context),
+} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
 
 const notedSchema = z.object({
   info: z.object({ features: z.record(z.string(), z.object({ names: z.array(z.string()).min(2).optional() })) }),

@@ -5,6 +5,7 @@ import { csv } from './csv.ts';
 import { jsonl } from './jsonl.ts';
 import { lines } from './lines.ts';
 import { parquet } from './parquet.ts';
+import type { TextContext } from './source.ts';
 import type { TextData } from './text-rows.ts';
 
 /** Every format of text data sets. */
@@ -32,11 +33,8 @@ export function textFormatOf(path: string): TextDatasetConfig['format'] | undefi
  * Reads the data a configuration selects; `path` is its file's resolved path, and so is `validationPath` in the configuration.
  * @throws UserError when a file or what is in it can't serve.
  */
-export function openTextDataset(
-  config: TextDatasetConfig,
-  path: string,
-  context: { readonly seed: number },
-): Promise<TextData> {
-  const format = textFormats.find(({ name }) => name === config.format) as DatasetFormat<TextDatasetConfig, TextData>;
+export function openTextDataset(config: TextDatasetConfig, path: string, context: TextContext): Promise<TextData> {
+  type Format = DatasetFormat<TextDatasetConfig, TextData, TextContext>;
+  const format = textFormats.find(({ name }) => name === config.format) as Format;
   return format.open(config, path, context);
 }

@@ -15,6 +15,22 @@ export type ChooseColumns = (
   classNames?: (column: string) => readonly string[] | undefined,
 ) => readonly string[];
 
+/** What decides how texts are read, besides the settings. */
+export interface TextContext {
+  readonly seed: number;
+  /** Whether a row without a text is kept, with an empty one, instead of refused; absent: it is refused. */
+  readonly keepEmpty?: boolean;
+  /** Names that columns are looked for by before the usual ones, where the settings name none. */
+  readonly likely?: ColumnNames;
+}
+
+/** Columns by what they hold. */
+export interface ColumnNames {
+  readonly text?: string | undefined;
+  readonly textPair?: string | undefined;
+  readonly label?: string | undefined;
+}
+
 /** How a format reads a file that is there, row by row. */
 export interface TextSource {
   readonly unit: RowUnit;

@@ -51,6 +51,10 @@ export function requireLabels({ examples, columns }: TextData, path: string): vo
   });
 }
 
+/** Whether a row has no text, or half a pair; only those of data that are read with `keepEmpty` may. */
+export const isWithoutText = ({ texts, pairs }: TextRows, index: number): boolean =>
+  texts[index] === '' || pairs?.[index] === '';
+
 /** The rows at `indices`, in that order. */
 export function selectRows(data: TextRows, indices: readonly number[]): TextRows {
   const { texts, pairs, labels, rows } = data;

@@ -12,7 +12,12 @@ export const adapterConfigSchema = z.looseObject({
   lora_alpha: z.number(),
   lora_dropout: z.number().min(0).lt(1).nullish(),
   target_modules: z.union([z.array(z.string()), z.string()]).nullish(),
+  exclude_modules: z.union([z.array(z.string()), z.string()]).nullish(),
+  layers_to_transform: z.union([z.array(z.int()), z.int()]).nullish(),
+  layers_pattern: z.union([z.array(z.string()), z.string()]).nullish(),
   modules_to_save: z.array(z.string()).nullish(),
+  init_lora_weights: z.union([z.boolean(), z.string()]).nullish(),
+  alora_invocation_tokens: z.array(z.int()).nullish(),
   bias: z.string().nullish(),
   use_rslora: z.boolean().nullish(),
   use_dora: z.boolean().nullish(),
@@ -32,24 +37,30 @@ export const baseConfigFile = 'base_config.json';
 /** Before the names of modules in an adapter's file. */
 export const adapterPrefix = 'base_model.model.';
 
-/** @throws UserError when it is another kind of adapter than LoRA. */
+/** Ways to begin an adapter that change the weights of the base too: the update is then for those, which are in no file. */
+const changesBase = /^(pissa|corda|olora|loftq|lora_ga)/i;
+
+/** What it is that is no plain LoRA adapter; undefined: it is one. */
+function otherKind(peftType: string, config: Partial<AdapterConfig>): string | undefined {
+  if (peftType.toUpperCase() !== 'LORA') return `an adapter of the kind ${peftType}`;
+  if (config.use_dora) return 'a DoRA adapter';
+  if (config.alora_invocation_tokens) return 'an aLoRA adapter';
+  const { init_lora_weights: init } = config;
+  if (typeof init !== 'string' || !changesBase.test(init)) return undefined;
+  return `an adapter that changed its base when it was begun (init_lora_weights: ${init})`;
+}
+
+/** @throws UserError when it is another kind of adapter than LoRA, or one that is not for its base as it stands. */
 export async function readAdapterConfig(folder: string): Promise<AdapterConfig> {
   const path = join(folder, adapterConfigFile);
-  const config = await readJsonFile(
-    path,
-    adapterConfigSchema,
-    'the configuration of a PEFT adapter with r and lora_alpha',
-  );
-  if (config.peft_type.toUpperCase() !== 'LORA' || config.use_dora) {
-    throw new UserError(
-      `is a ${config.use_dora ? 'DoRA' : config.peft_type} adapter; only LoRA adapters are supported`,
-      {
-        where: path,
-        remedy: 'Merge it into its base (`merge_and_unload` in PEFT) and save that.',
-      },
-    );
-  }
-  return config;
+  const what = 'the configuration of a PEFT adapter';
+  const kind = await readJsonFile(path, z.looseObject({ peft_type: z.string() }), what);
+  const other = otherKind(kind.peft_type, kind as Partial<AdapterConfig>);
+  if (other === undefined) return readJsonFile(path, adapterConfigSchema, what);
+  throw new UserError(`is ${other}; only LoRA adapters are supported`, {
+    where: path,
+    remedy: 'Merge it into its base (`merge_and_unload` in PEFT) and save that.',
+  });
 }
 
 /** Whether a folder holds an adapter. */

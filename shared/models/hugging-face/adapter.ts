@@ -40,7 +40,7 @@ export async function readAdapter(
   const parameters = await readWeights(
     await openAdapter(folder),
     model.parameters,
-    'Give the model that the adapter was trained on, and check that adapter_config.json belongs to the weights.',
+    'Give the model that the adapter was trained on, and check that adapter_config.json belongs to the weights. What is more than LoRA of dense layers is to be merged in PEFT first (`merge_and_unload`).',
   );
   return { model, parameters };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { readJsonFile } from '../../core/json-file.ts';
+import { explainJson } from '../../core/problems.ts';
 import type { LanguageModel, LanguageTask, WeightNames } from '../language/model.ts';
 import { kindOfClass, languageFamily } from '../language/registry.ts';
 
@@ -64,7 +65,7 @@ export function modelOf(
   const { family, architecture } = languageFamily(config.model_type, task, where);
   const parsed = family.configSchema.safeParse(config);
   if (!parsed.success) {
-    const lines = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    const lines = explainJson(parsed.error.issues, config);
     throw new UserError(`is not a ${config.model_type} that is supported:\n    ${lines.join('\n    ')}`, { where });
   }
   const settings = { task, labels: labels.length, modelType: config.model_type };

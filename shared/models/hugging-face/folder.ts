@@ -45,8 +45,8 @@ const otherFiles = [
 /** Whether a file is one that goes with a model wherever it goes: a tokenizer's and the like. */
 export const isOtherFile = (name: string): boolean => otherFiles.includes(name);
 
-/** Whether a file is a part of a model: one of those, weights, or the description of a model or an adapter. */
-export const isModelFile = (name: string): boolean =>
+/** Whether a file is one that an export writes: one of those, weights, or the description of a model or an adapter. */
+export const isExportedFile = (name: string): boolean =>
   isOtherFile(name) ||
   [configFile, 'model.safetensors', adapterConfigFile, adapterWeightsFile, baseConfigFile].includes(name);
 

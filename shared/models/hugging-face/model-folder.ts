@@ -7,7 +7,7 @@ import type { HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
 import type { LanguageTask } from '../language/model.ts';
 import type { LoraConfig } from '../language/settings.ts';
-import { freshAdapter, isSaved, type LoraModel, newAdapterConfig, usualLora, withLora } from '../lora.ts';
+import { freshAdapter, type LoraModel, newAdapterConfig, usualLora, withLora } from '../lora.ts';
 import { openAdapter, readAdapter } from './adapter.ts';
 import {
   type AdapterConfig,
@@ -17,6 +17,7 @@ import {
   namedBase,
   readAdapterConfig,
 } from './adapter-config.ts';
+import { isSaved } from './adapter-modules.ts';
 import { type ConfiguredModel, configFile, type HuggingFaceConfig, labelsOf, modelOf, readConfig } from './config.ts';
 import { freshParameters, headOf, readHuggingFaceWeights, scoredLabels, scoreNames } from './weights.ts';
 
@@ -38,17 +39,18 @@ export interface ModelFolder {
  * Opens the folder of a model, or that of a LoRA adapter of PEFT's with its base.
  * @param options.base of an adapter, where it does not lie where the adapter says
  * @param options.fresh whether the weights are not wanted: the folder need not have any
+ * @param options.remedy where they are wanted and not there
  * @throws UserError when a file is missing, or the base is not to be found
  */
 export async function openModelFolder(
   folder: string,
-  { base, fresh = false }: { base?: string | undefined; fresh?: boolean } = {},
+  { base, fresh = false, remedy }: { base?: string | undefined; fresh?: boolean; remedy?: string | undefined } = {},
 ): Promise<ModelFolder> {
   if (!(await isAdapter(folder))) {
     const config = await readConfig(join(folder, configFile));
     if (base === undefined) {
       const described = { folder, base: folder, config, tokenizer: folder };
-      return fresh ? described : { ...described, weights: await openTensors(folder) };
+      return fresh ? described : { ...described, weights: await openTensors(folder, { remedy }) };
     }
     throw new UserError('is not an adapter, so it has no base', {
       where: folder,
@@ -103,6 +105,10 @@ export async function labelsOfHead({
   if (count === undefined || count === configured.length) return count === undefined ? undefined : configured;
   return Array.from({ length: count }, (_, place) => `LABEL_${place}`);
 }
+
+/** A classifier's labels: of an adapter as many as its head scores, else those of the configuration. */
+export const labelsOfFolder = async (opened: ModelFolder): Promise<string[]> =>
+  (opened.adapter && (await labelsOfHead(opened))) ?? labelsOf(opened.config);
 
 /** A model that can be trained, without its weights. */
 export interface BuiltModel extends ConfiguredModel {

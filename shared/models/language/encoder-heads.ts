@@ -25,6 +25,7 @@ export function classifier(options: ClassifierOptions): Head {
       denseModule(dense, hiddenSize, hiddenSize, { head: !options.pooled, perText: true }),
       denseModule(output, hiddenSize, labels, { head: true, perText: true }),
     ],
+    tied: [],
     sites: (batch) => [
       ...(dropFirst ? site(dense, [batch, hiddenSize], dropout) : []),
       ...site(output, [batch, hiddenSize], dropout),
@@ -61,6 +62,7 @@ export function maskedWords(options: MaskedWordsOptions): Head {
       norm(options.norm, embeddingSize),
       biasModule(bias, vocabulary),
     ],
+    tied: [`${words}.weight`, bias],
     sites: () => [],
     apply(pass, hidden) {
       const active = activations[options.activation](pass.tf, pass.dense(hidden, options.dense));

@@ -62,6 +62,8 @@ export interface EncoderSizes {
 /** What makes logits of the encoder's output. */
 export interface Head {
   readonly modules: readonly Module[];
+  /** As of a model. */
+  readonly tied: readonly string[];
   sites(batch: number): readonly DropoutSite[];
   /** From `[batch * tokens, hidden]`. */
   apply(pass: Pass, hidden: Tensor): Tensor;
@@ -182,6 +184,7 @@ export function buildEncoder(
     task,
     parameters: parametersOf(modules),
     frozen: [],
+    tied: head.tied,
     layers: layersOf(modules),
     dense: denseLayersOf(modules),
     vocabulary: sizes.vocabulary,

@@ -94,6 +94,7 @@ export const gpt2 = {
       task,
       parameters: parametersOf(modules),
       frozen: [],
+      tied: config.tie_word_embeddings ? [`${words}.weight`] : [],
       layers: layersOf(modules),
       dense: denseLayersOf(modules),
       vocabulary: config.vocab_size,

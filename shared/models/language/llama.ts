@@ -176,6 +176,7 @@ export const llama = {
       task,
       parameters: parametersOf(modules),
       frozen: [],
+      tied: config.tie_word_embeddings ? [`${words}.weight`] : [],
       layers: layersOf(modules),
       dense: denseLayersOf(modules),
       vocabulary: config.vocab_size,

@@ -47,6 +47,8 @@ export interface LanguageModel {
   readonly vocabulary: number;
   /** Longest text, in tokens. */
   readonly maxTokens: number;
+  /** Of a model that scores words by the table of their embeddings: that table, and the scores' bias. */
+  readonly tied: readonly string[];
   /** The number that stands for padding, where the configuration names one. */
   readonly padding: number | undefined;
   /**

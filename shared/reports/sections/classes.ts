@@ -1,33 +1,53 @@
+import type { ClassTable } from '../../training/metrics/classification.ts';
 import { table } from '../figure.ts';
 import { formatNumber } from '../format.ts';
-import { html } from '../html.ts';
+import { html, type Markup } from '../html.ts';
 import type { Section } from '../section.ts';
+
+/** Of more classes than these only the most frequent confusions are shown, and at most so many. */
+const mostColumns = 30;
+const mostConfusions = 50;
 
 export const classesSection: Section = {
   name: 'classes',
   title: 'Classes',
   howToRead:
-    'How the best epoch does on each class of the validation data: precision is the share of the texts given a class that are of it, recall the share of a class that was given it. The confusion says how many texts of a class (row) were given which (column).',
+    'How the best epoch does on each class of the validation data: precision is the share of the texts given a class that are of it, recall the share of a class that was given it. The confusion says how many texts of a class (row) were given which (column); of many classes, which two were taken for one another most often.',
   render({ runs }) {
     const tables = runs.flatMap((run) => {
       const best = run.epochs.find(({ epoch }) => epoch === run.best?.epoch);
       if (!best?.classes) return [];
-      const { classes, confusion } = best.classes;
-      const names = classes.map(({ name }) => name);
       const at = `${run.name}: epoch ${best.epoch}`;
-      const scores = classes.map(({ name, precision, recall, f1, support }) => [
+      const scores = best.classes.classes.map(({ name, precision, recall, f1, support }) => [
         name,
         formatNumber(precision, 3),
         formatNumber(recall, 3),
         formatNumber(f1, 3),
         String(support),
       ]);
-      const counts = confusion.map((row, index) => [names[index]!, ...row.map(String)]);
+      const confusion = best.classes.classes.length > mostColumns ? confusions : matrix;
       return [
         table(at, ['Class', 'Precision', 'Recall', 'F1', 'Texts'], scores, [1, 2, 3, 4]),
-        table(`${at}, confusion`, ['', ...names], counts, [...names.map((_, index) => index + 1)]),
+        confusion(at, best.classes),
       ];
     });
     return tables.length > 0 ? html`${tables}` : null;
   },
 };
+
+function matrix(at: string, { classes, confusionCells }: ClassTable): Markup {
+  const names = classes.map(({ name }) => name);
+  const counts = names.map((name) => [name, ...names.map(() => '0')]);
+  for (const [actual, given, rows] of confusionCells) counts[actual]![given + 1] = String(rows);
+  return table(`${at}, confusion`, ['', ...names], counts, [...names.map((_, place) => place + 1)]);
+}
+
+function confusions(at: string, { classes, confusionCells }: ClassTable): Markup {
+  const wrong = confusionCells.filter(([actual, given]) => actual !== given).toSorted(([, , a], [, , b]) => b - a);
+  const shown = wrong
+    .slice(0, mostConfusions)
+    .map(([actual, given, rows]) => [classes[actual]!.name, classes[given]!.name, String(rows)]);
+  const caption =
+    wrong.length > mostConfusions ? `the ${mostConfusions} most frequent of ${wrong.length} confusions` : 'confusions';
+  return table(`${at}, ${caption}`, ['Class', 'Given', 'Texts'], shown, [2]);
+}

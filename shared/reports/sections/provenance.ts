@@ -1,3 +1,4 @@
+import type { AdapterSpectra } from '../../models/language/settings.ts';
 import { describeAdapter, trainedShare } from '../adapter.ts';
 import { table } from '../figure.ts';
 import { formatBytes } from '../format.ts';
@@ -12,6 +13,8 @@ export const datasetSection: Section = {
   render: ({ runs }) => facts(runs, ({ dataset }) => dataset),
 };
 
+const analysed = { merged: 'W + scale * BA', update: 'BA alone' } as const satisfies Record<AdapterSpectra, string>;
+
 export const adapterSection: Section = {
   name: 'adapter',
   title: 'Adapter',
@@ -20,7 +23,13 @@ export const adapterSection: Section = {
     facts(runs, ({ adapter }): Readonly<Record<string, unknown>> => {
       if (!adapter) return {};
       const { config, base } = adapter;
-      return { adapter: describeAdapter(config), trained: trainedShare(adapter), base: base.path, sha256: base.sha256 };
+      return {
+        adapter: describeAdapter(config),
+        trained: trainedShare(adapter),
+        spectra: `of ${analysed[adapter.spectra]}`,
+        base: base.path,
+        sha256: base.sha256,
+      };
     }),
 };
 

@@ -1,8 +1,8 @@
 /** How well classes are told apart, in float64, with the conventions of scikit-learn: what would be 0/0 is 0. */
 import { mean } from './metric.ts';
 
-/** How many rows of each class (first index) were given each class (second index). */
-export type ConfusionMatrix = readonly (readonly number[])[];
+/** How many rows of a class (first number) were given a class (second number), by the classes' places; what never happened is left out. */
+export type ConfusionCells = readonly (readonly [actual: number, given: number, rows: number])[];
 
 /** Of one class. */
 export interface ClassScore {
@@ -20,40 +20,53 @@ export interface ClassScore {
 /** What the report shows of an evaluation. */
 export interface ClassTable {
   readonly classes: readonly ClassScore[];
-  readonly confusion: ConfusionMatrix;
+  /** By class, and then by the class that was given. */
+  readonly confusionCells: ConfusionCells;
 }
 
-/** A number that a confusion matrix gives. */
+/** Sums over a confusion matrix, by class. */
+interface Counts {
+  /** Rows of it. */
+  readonly supports: readonly number[];
+  /** Rows that were given it. */
+  readonly givens: readonly number[];
+  /** Rows of it that were given it. */
+  readonly hits: readonly number[];
+}
+
+/** A number that the sums give. */
 interface ClassificationMetric {
   readonly direction: 'lower' | 'higher';
   readonly describe: string;
-  compute(confusion: ConfusionMatrix): number;
+  compute(counts: Counts): number;
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 const ratio = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
-const actual = (confusion: ConfusionMatrix) => confusion.map(sum);
-const predicted = (confusion: ConfusionMatrix) => confusion.map((_, place) => sum(confusion.map((row) => row[place]!)));
-const right = (confusion: ConfusionMatrix) => confusion.map((row, place) => row[place]!);
 
-/** F1 of each class, and rows of it and rows given it. */
-function scores(confusion: ConfusionMatrix): { f1: number; support: number; given: number }[] {
-  const [supports, givens, hits] = [actual(confusion), predicted(confusion), right(confusion)];
-  return hits.map((hit, place) => {
-    const [support, given] = [supports[place]!, givens[place]!];
-    return { f1: ratio(2 * hit, support + given), support, given };
-  });
+function countsOf(cells: ConfusionCells, classes: number): Counts {
+  const zeros = () => new Array<number>(classes).fill(0);
+  const [supports, givens, hits] = [zeros(), zeros(), zeros()];
+  for (const [actual, given, rows] of cells) {
+    supports[actual]! += rows;
+    givens[given]! += rows;
+    if (actual === given) hits[actual]! += rows;
+  }
+  return { supports, givens, hits };
 }
 
-const accuracy = (confusion: ConfusionMatrix) => ratio(sum(right(confusion)), sum(actual(confusion)));
+/** F1 of each class. */
+const f1Of = ({ supports, givens, hits }: Counts) =>
+  hits.map((hit, place) => ratio(2 * hit, supports[place]! + givens[place]!));
+
+const accuracy = ({ supports, hits }: Counts) => ratio(sum(hits), sum(supports));
 
 /** Matthews' correlation of several classes (Gorodkin, Computational Biology and Chemistry, 2004). */
-function matthews(confusion: ConfusionMatrix): number {
-  const [supports, givens] = [actual(confusion), predicted(confusion)];
+function matthews({ supports, givens, hits }: Counts): number {
   const total = sum(supports);
   const dot = (a: readonly number[], b: readonly number[]) => sum(a.map((value, place) => value * b[place]!));
   const spread = (total ** 2 - dot(givens, givens)) * (total ** 2 - dot(supports, supports));
-  return ratio(sum(right(confusion)) * total - dot(givens, supports), Math.sqrt(spread));
+  return ratio(sum(hits) * total - dot(givens, supports), Math.sqrt(spread));
 }
 
 /** Every metric of a classifier, by the name the run file and the reports use. */
@@ -62,9 +75,10 @@ export const classificationMetrics = {
   macroF1: {
     direction: 'higher',
     describe: 'mean of the F1 of the classes that occur',
-    compute: (confusion) => {
-      const occurring = scores(confusion).filter(({ support, given }) => support + given > 0);
-      return occurring.length === 0 ? 0 : mean(occurring.map(({ f1 }) => f1));
+    compute: (counts) => {
+      const { supports, givens } = counts;
+      const occurring = f1Of(counts).filter((_, place) => supports[place]! + givens[place]! > 0);
+      return occurring.length === 0 ? 0 : mean(occurring);
     },
   },
   microF1: {
@@ -75,8 +89,8 @@ export const classificationMetrics = {
   weightedF1: {
     direction: 'higher',
     describe: 'mean of the F1 of the classes, weighted by their rows',
-    compute: (confusion) =>
-      ratio(sum(scores(confusion).map(({ f1, support }) => f1 * support)), sum(actual(confusion))),
+    compute: (counts) =>
+      ratio(sum(f1Of(counts).map((f1, place) => f1 * counts.supports[place]!)), sum(counts.supports)),
   },
   matthews: { direction: 'higher', describe: "Matthews' correlation, from -1 to 1; 0 is chance", compute: matthews },
 } as const satisfies Record<string, ClassificationMetric>;
@@ -93,14 +107,19 @@ export function largestOf(logits: Float32Array, classes: number): Int32Array | u
 }
 
 /** Counts which classes rows of which class were given. */
-export function confusionMatrix(
+export function confusionCells(
   predictions: ArrayLike<number>,
   labels: ArrayLike<number>,
   classes: number,
-): ConfusionMatrix {
-  const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  for (let row = 0; row < labels.length; row++) counts[labels[row]!]![predictions[row]!]!++;
-  return counts;
+): ConfusionCells {
+  const counts = new Map<number, number>();
+  for (let row = 0; row < labels.length; row++) {
+    const cell = labels[row]! * classes + predictions[row]!;
+    counts.set(cell, (counts.get(cell) ?? 0) + 1);
+  }
+  return [...counts]
+    .toSorted(([a], [b]) => a - b)
+    .map(([cell, rows]) => [Math.floor(cell / classes), cell % classes, rows]);
 }
 
 /** Mean over the rows of the negative logarithm of the probability that softmax gives the label; logits are `[rows, classes]`. */
@@ -128,26 +147,26 @@ export function evaluateClasses(
 ): { metrics: Record<string, number>; table: ClassTable | undefined } {
   const loss = crossEntropy(logits, labels, names.length);
   const predictions = largestOf(logits, names.length);
-  const confusion = predictions && confusionMatrix(predictions, labels, names.length);
+  const cells = predictions && confusionCells(predictions, labels, names.length);
+  const counts = cells && countsOf(cells, names.length);
   const byName = Object.entries<ClassificationMetric>(classificationMetrics);
   return {
     metrics: {
       loss,
-      ...Object.fromEntries(byName.map(([name, { compute }]) => [name, confusion ? compute(confusion) : Number.NaN])),
+      ...Object.fromEntries(byName.map(([name, { compute }]) => [name, counts ? compute(counts) : Number.NaN])),
     },
-    table: confusion && classTable(confusion, names),
+    table: counts && { classes: scoresOf(counts, names), confusionCells: cells },
   };
 }
 
 /** Precision, recall, F1 and support of each class. */
-function classTable(confusion: ConfusionMatrix, names: readonly string[]): ClassTable {
-  const hits = right(confusion);
-  const classes = scores(confusion).map(({ f1, support, given }, place) => ({
+function scoresOf(counts: Counts, names: readonly string[]): ClassScore[] {
+  const { supports, givens, hits } = counts;
+  return f1Of(counts).map((f1, place) => ({
     name: names[place]!,
-    precision: ratio(hits[place]!, given),
-    recall: ratio(hits[place]!, support),
+    precision: ratio(hits[place]!, givens[place]!),
+    recall: ratio(hits[place]!, supports[place]!),
     f1,
-    support,
+    support: supports[place]!,
   }));
-  return { classes, confusion };
 }

@@ -73,6 +73,7 @@ function adafactorDirection(
 export const adafactor = {
   name: 'adafactor',
   configSchema,
+  movesByRate: ({ scaleParameter }) => !scaleParameter,
   build: (config) => ({
     elementwise: false,
     init: (parameters) => new Map(parameters.flatMap(zeroMoments)),

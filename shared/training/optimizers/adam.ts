@@ -13,6 +13,7 @@ const configSchema = z.strictObject({
 export const adam = {
   name: 'adam',
   configSchema,
+  movesByRate: () => true,
   build: (config) => ({
     elementwise: true,
     init: (parameters) => zeroMoments(parameters, config),

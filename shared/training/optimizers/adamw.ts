@@ -13,6 +13,7 @@ const configSchema = z.strictObject({
 export const adamw = {
   name: 'adamw',
   configSchema,
+  movesByRate: () => true,
   build: (config) => ({
     elementwise: true,
     init: (parameters) => zeroMoments(parameters, config),

@@ -15,8 +15,11 @@ export const optimizerSchema = z
   .describe('How gradients become steps.');
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
 
+const familyOf = ({ name }: OptimizerConfig) =>
+  optimizerFamilies.find((family) => family.name === name) as OptimizerFamily<OptimizerConfig>;
+
 /** The configured optimizer. */
-export function buildOptimizer(config: OptimizerConfig): Optimizer {
-  const family = optimizerFamilies.find(({ name }) => name === config.name) as OptimizerFamily<OptimizerConfig>;
-  return family.build(config);
-}
+export const buildOptimizer = (config: OptimizerConfig): Optimizer => familyOf(config).build(config);
+
+/** Whether the configured optimizer's steps are as long as the rate says. */
+export const movesByRate = (config: OptimizerConfig): boolean => familyOf(config).movesByRate(config);

@@ -14,6 +14,7 @@ const velocityOf = (name: string) => `velocity/${name}`;
 export const sgd = {
   name: 'sgd',
   configSchema,
+  movesByRate: () => false,
   build: ({ momentum }) => ({
     elementwise: true,
     init: (parameters) =>

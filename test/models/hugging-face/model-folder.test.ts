@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../../shared/core/random.ts';
 import { adapterFiles } from '../../../shared/models/hugging-face/adapter.ts';
-import { buildLanguageModel, labelsOfHead, openModelFolder } from '../../../shared/models/hugging-face/model-folder.ts';
+import {
+  buildLanguageModel,
+  labelsOfFolder,
+  labelsOfHead,
+  openModelFolder,
+} from '../../../shared/models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../../../shared/models/language/model.ts';
 import { languageModelSchema } from '../../../shared/models/language/settings.ts';
 import { fileSource } from '../../../shared/tensors/byte-source.ts';
@@ -74,7 +79,7 @@ describe('a new adapter', () => {
 it('a folder without weights is a model whose weights are all drawn', async () => {
   const folder = await temporaryFolder();
   await cp(fixturePath('models', 'bert-tiny', 'config.json'), join(folder, 'config.json'));
-  await expect(openModelFolder(folder)).rejects.toThrow('is not a checkpoint');
+  await expect(openModelFolder(folder)).rejects.toThrow('holds no weights');
   const opened = await openModelFolder(folder, { fresh: true });
   expect(await labelsOfHead(opened)).toBeUndefined();
   const { model, fresh, read } = buildLanguageModel(opened, { task: 'masked-lm', labels: [] });
@@ -93,7 +98,10 @@ it('an adapter may have a head for other labels than its base', async () => {
   const folder = await temporaryFolder();
   for (const [name, bytes] of adapterFiles(whole.adapter!, values)) await writeFile(join(folder, name), bytes);
   const opened = await openModelFolder(folder);
-  expect(await labelsOfHead(opened)).toEqual(five.map((_, place) => `LABEL_${place}`));
+  const unnamed = five.map((_, place) => `LABEL_${place}`);
+  expect(await labelsOfHead(opened)).toEqual(unnamed);
+  expect(await labelsOfFolder(opened)).toEqual(unnamed);
+  expect(await labelsOfFolder(await openModelFolder(base))).toHaveLength(3);
   const again = buildLanguageModel(opened, options);
   expect(again.fresh).toEqual([]);
   expect((await again.read(randomFor(2, 'b'))).get('classifier.weight')).toEqual(values.get('classifier.weight'));

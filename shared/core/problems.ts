@@ -1,6 +1,6 @@
 /** From zod's issues to problems a person can act on: which key, what is wrong, what is allowed, what was probably meant. */
 import type { z } from 'zod';
-import { didYouMean } from '../core/suggest.ts';
+import { didYouMean } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly (string | number)[];
@@ -25,18 +25,17 @@ const shown = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 };
 
-const typeNames: Record<string, string> = {
-  object: 'a section',
-  array: 'a list',
-  string: 'text',
-  int: 'a whole number',
-};
-const typeName = (type: string) => typeNames[type] ?? `a ${type}`;
+/** What things are called in a kind of file. */
+type Words = Readonly<Record<string, string>>;
+const common: Words = { array: 'a list', string: 'text', int: 'a whole number', null: 'nothing' };
+const ofSettings: Words = { ...common, object: 'a section', record: 'a section' };
+const ofJson: Words = { ...common, object: 'an object', record: 'an object', null: 'null' };
+const typeName = (type: string, words: Words) => words[type] ?? `a ${type}`;
 
-function typeOf(value: unknown): string {
-  if (value === null) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
-  return typeName(typeof value);
+/** `text ("abc")` */
+function described(value: unknown, words: Words): string {
+  if (value === null) return words.null!;
+  return `${typeName(Array.isArray(value) ? 'array' : typeof value, words)} (${shown(value)})`;
 }
 
 function valueAt(root: unknown, path: Path): unknown {
@@ -59,24 +58,36 @@ function meantBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] 
   return branches.filter((issues) => !atRoot(issues)).toSorted((a, b) => a.length - b.length)[0];
 }
 
-function allowedOfUnion(branches: readonly (readonly Issue[])[]): string {
+function allowedOfUnion(branches: readonly (readonly Issue[])[], words: Words): string {
   const parts = branches.flatMap((issues) =>
     issues.map((issue) => {
       if (issue.code === 'invalid_value') return issue.values.map(String).join(', ');
-      if (issue.code === 'invalid_type') return typeName(issue.expected);
+      if (issue.code === 'invalid_type') return typeName(issue.expected, words);
       return issue.message;
     }),
   );
   return `Allowed: ${[...new Set(parts)].join(', or ')}.`;
 }
 
+interface Explaining {
+  readonly keysAt: (path: Path) => readonly string[];
+  readonly words: Words;
+}
+
 /** @param keysAt the keys that the schema knows at a path, for unknown ones. */
-export function explainIssues(
-  issues: readonly Issue[],
-  input: unknown,
-  keysAt: (path: Path) => readonly string[],
-  prefix: Path = [],
-): Problem[] {
+export const explainIssues = (issues: readonly Issue[], input: unknown, keysAt: Explaining['keysAt']): Problem[] =>
+  explain(issues, input, { keysAt, words: ofSettings });
+
+/** What is wrong in a JSON file of another tool, a line each: `hidden_size: is text ("abc"). It must be a number.` */
+export function explainJson(issues: readonly Issue[], content: unknown): string[] {
+  return explain(issues, content, { keysAt: () => [], words: ofJson }).map(({ path, what, hint }) => {
+    const where = path.length > 0 ? `${formatPath(path)}: ` : '';
+    return where + (hint === '' ? what : `${what}. ${hint[0]!.toUpperCase()}${hint.slice(1)}`);
+  });
+}
+
+function explain(issues: readonly Issue[], input: unknown, how: Explaining, prefix: Path = []): Problem[] {
+  const { keysAt, words } = how;
   return issues.flatMap((issue): Problem[] => {
     const path = [...prefix, ...(issue.path as Path)];
     const given = valueAt(input, path);
@@ -92,8 +103,14 @@ export function explainIssues(
       }
       case 'invalid_type':
         return given === undefined
-          ? [{ path, what: 'is missing', hint: `It must be ${typeName(issue.expected)}.` }]
-          : [{ path, what: `is ${typeOf(given)} (${shown(given)})`, hint: `It must be ${typeName(issue.expected)}.` }];
+          ? [{ path, what: 'is missing', hint: `It must be ${typeName(issue.expected, words)}.` }]
+          : [
+              {
+                path,
+                what: `is ${described(given, words)}`,
+                hint: `It must be ${typeName(issue.expected, words)}.`,
+              },
+            ];
       case 'invalid_value':
         return given === undefined
           ? [{ path, what: 'is missing', hint: choose(given, issue.values) }]
@@ -104,9 +121,9 @@ export function explainIssues(
           return [{ path, what, hint: choose(given, issue.options) }];
         }
         const meant = meantBranch(issue.errors);
-        if (meant) return explainIssues(meant, input, keysAt, path);
+        if (meant) return explain(meant, input, how, path);
         const what = given === undefined ? 'is missing' : `can't be ${shown(given)}`;
-        return [{ path, what, hint: allowedOfUnion(issue.errors) }];
+        return [{ path, what, hint: allowedOfUnion(issue.errors, words) }];
       }
       case 'too_small':
         return [

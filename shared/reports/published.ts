@@ -1,0 +1,36 @@
+/** What of a run's report may be published: names of files and folders, and not where they lie on a machine. */
+import { basename } from 'node:path';
+import type { RunReport } from './report-input.ts';
+
+/** The last part of a path or of an address in S3, without the version of the object. */
+const nameOf = (path: string): string => basename(path.replace(/\?versionId=[^?/&]+$/, ''));
+
+/** Settings that are paths, by section. */
+const paths: Readonly<Record<string, readonly string[]>> = {
+  model: ['folder', 'weights', 'base'],
+  dataset: ['path', 'validationPath'],
+  output: ['folder'],
+};
+
+function withNames(section: unknown, keys: readonly string[]): unknown {
+  if (typeof section !== 'object' || section === null) return section;
+  return Object.fromEntries(
+    Object.entries(section).map(([key, value]) => [
+      key,
+      keys.includes(key) && typeof value === 'string' ? nameOf(value) : value,
+    ]),
+  );
+}
+
+/** The same run with the names of files and folders for their paths. */
+export function withoutPlaces(run: RunReport): RunReport {
+  const { config, dataset, adapter } = run;
+  return {
+    ...run,
+    config: Object.fromEntries(
+      Object.entries(config).map(([name, section]) => [name, withNames(section, paths[name] ?? [])]),
+    ),
+    dataset: { ...dataset, path: nameOf(dataset.path) },
+    adapter: adapter && { ...adapter, base: { ...adapter.base, path: nameOf(adapter.base.path) } },
+  };
+}
