@@ -45,19 +45,30 @@ function batchNorm(tf: TensorLibrary, x: Tensor, scale: Tensor, offset: Tensor):
   const count = elementCount(x.shape.slice(0, 3));
   // With all axes kept, nothing has to be lined up for each product.
   const perChannel = (values: Tensor) => tf.reshape(values, [1, 1, 1, -1]);
+  const channels = (values: Tensor) => tf.reshape(values, [-1]) as never;
+  const epsilon = 1e-5;
+  /** (x - mean) / sqrt(variance + epsilon) times a weight, and a bias: in one pass. */
+  const scaled = (values: Tensor, mean: Tensor, variance: Tensor, bias: Tensor, weight: Tensor) =>
+    tf.batchNorm4d(values as never, channels(mean), channels(variance), channels(bias), channels(weight), epsilon);
   const normalise = withGradient(
     tf,
     (input, weight, bias) => {
-      const centred = tf.sub(input!, tf.mean(input!, axes, true));
-      const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes, true), 1e-5));
-      const factor = tf.mul(perChannel(weight!), inverse);
-      return { value: tf.add(tf.mul(centred, factor), perChannel(bias!)), keep: [centred, inverse, factor] };
+      const mean = tf.mean(input!, axes, true);
+      const centred = tf.sub(input!, mean);
+      const variance = tf.mean(tf.square(centred), axes, true);
+      return { value: scaled(input!, mean, variance, bias!, weight!), keep: [centred, variance, weight!] };
     },
-    (dy, [centred, inverse, factor]) => {
-      const bias = tf.sum(dy, axes, true);
-      const weight = tf.mul(tf.sum(tf.mul(dy, centred!), axes, true), inverse!);
-      const means = tf.add(tf.mul(centred!, tf.mul(weight, tf.div(inverse!, count))), tf.div(bias, count));
-      return [tf.mul(tf.sub(dy, means), factor!), tf.reshape(weight, scale.shape), tf.reshape(bias, offset.shape)];
+    (dy, [centred, variance, weight]) => {
+      const inverse = tf.rsqrt(tf.add(variance!, epsilon));
+      const toWeight = tf.mul(tf.sum(tf.mul(dy, centred!), axes, true), inverse);
+      const toBias = tf.sum(dy, axes);
+      const slope = tf.mul(tf.mul(toWeight, tf.square(inverse)), tf.div(perChannel(weight!), count));
+      const level = scaled(dy, tf.div(toBias, count), variance!, tf.zerosLike(toBias), weight!);
+      return [
+        tf.sub(level, tf.mul(centred!, slope)),
+        tf.reshape(toWeight, scale.shape),
+        tf.reshape(toBias, offset.shape),
+      ];
     },
   );
   return normalise(x, scale, offset);

@@ -25,9 +25,13 @@ const shapeOf = (minLength: number, maxLength = 4) =>
 const positive: Draw = (random) => 0.2 + random.uniform();
 const whole: Draw = (random) => Math.floor(5 * random.uniform()) - 2;
 
-/** A shape, and one that broadcasts to it: some axes are 1, the first may be missing. */
+/** A shape, and one that broadcasts to it: some axes are 1, the first may be missing. Of many elements the last axis is 1. */
 const broadcasting = fc
-  .tuple(shapeOf(0), fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), fc.integer({ min: 0, max: 2 }))
+  .tuple(
+    fc.oneof({ weight: 3, arbitrary: shapeOf(0) }, { weight: 1, arbitrary: fc.constantFrom<Shape[]>([64, 64, 1], [4096, 1]) }),
+    fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    fc.integer({ min: 0, max: 2 }),
+  )
   .map(([a, single, cut]): [Shape, Shape] => [a, a.map((size, axis) => (single[axis] ? 1 : size)).slice(cut)]);
 
 const unary = (kernel: string, draw?: Draw, attributes = {}, input = 'x') =>
@@ -269,14 +273,22 @@ const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     shapes: { x: shape },
     run: (run, inputs) => run('Cumsum', inputs, { axis, exclusive, reverse }),
   })),
-  FusedBatchNorm: fc.tuple(shapeOf(2), fc.boolean()).map(([shape, affine]) => {
-    const each = [shape.at(-1)!];
-    return {
-      shapes: { x: shape, mean: each, variance: each, ...(affine ? { offset: each, scale: each } : {}) },
-      draw: positive,
-      run: (run, inputs) => run('FusedBatchNorm', inputs, { varianceEpsilon: 1e-3 }),
-    };
-  }),
+  FusedBatchNorm: fc
+    .tuple(fc.oneof(shapeOf(2), shapeOf(4)), fc.boolean(), fc.boolean())
+    .map(([shape, offset, scale]) => {
+      const each = [shape.at(-1)!];
+      return {
+        shapes: {
+          x: shape,
+          mean: each,
+          variance: each,
+          ...(offset ? { offset: each } : {}),
+          ...(scale ? { scale: each } : {}),
+        },
+        draw: positive,
+        run: (run, inputs) => run('FusedBatchNorm', inputs, { varianceEpsilon: 1e-3 }),
+      };
+    }),
   Softmax: shapeOf(1).map((logits) => ({
     shapes: { logits },
     run: (run, inputs) => run('Softmax', inputs, { dim: logits.length - 1 }),

@@ -56,6 +56,7 @@ export class GraphBuilder {
   readonly #initializers = new Map<string, Initializer>();
   readonly #known = new Map<string, Value[]>();
   readonly #squares = new Map<string, Value>();
+  readonly #reshaped = new Map<string, Value>();
   readonly #inputs: Value[] = [];
   readonly #largestConstant: number;
   #names = 0;
@@ -120,12 +121,18 @@ export class GraphBuilder {
     this.#nodes.push({ operator, inputs: names, outputs: values.map(({ name }) => name), attributes });
     this.#known.set(key, values);
     if (operator === 'Mul' && inputs[0] === inputs[1]) this.#squares.set(values[0]!.name, inputs[0]!);
+    if (operator === 'Reshape') this.#reshaped.set(values[0]!.name, inputs[0]!);
     return values;
   }
 
   /** What both inputs of a product are, where it is a square. */
   squared(value: Value): Value | undefined {
     return this.#squares.get(value.name);
+  }
+
+  /** What a value with another shape was before. */
+  reshaped(value: Value): Value | undefined {
+    return this.#reshaped.get(value.name);
   }
 
   /** The graph of these outputs, by name; what they don't depend on is dropped. */

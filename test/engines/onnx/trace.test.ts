@@ -48,6 +48,13 @@ describe('trace', () => {
     expect(model.length).toBeLessThan(1000);
   });
 
+  it('reshapes what was reshaped before from what it was at first, and not at all to the same', () => {
+    const operators = (step: (x: Tensor) => Tensor) =>
+      traceSquare((x) => ({ out: tf.exp(step(x)) })).graph.nodes.map(({ operator }) => operator);
+    expect(operators((x) => tf.reshape(tf.reshape(x, [4]), [1, 4]))).toEqual(['Reshape', 'Exp']);
+    expect(operators((x) => tf.reshape(tf.reshape(x, [4]), [2, 2]))).toEqual(['Exp']);
+  });
+
   it('leaves the library as it was, whether the step can be compiled or not', () => {
     const before = { backend: tf.getBackend(), memory: tf.memory() };
     const unchanged = () => {

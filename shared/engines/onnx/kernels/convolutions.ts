@@ -109,17 +109,17 @@ function inputGradient(
   const [batch, rows, columns] = input as Shape4;
   const places = rows * columns * batch;
   const taps = height * width;
-  const ahead = movedAhead(graph, dy);
+  const ahead = reshape(graph, movedAhead(graph, dy), [dy.shape[1]!, dy.shape[2]!, batch, outputs]);
   const met = upTo(height).flatMap((row) =>
     upTo(width).map((column) => {
       const starts = [pads[0]! - row, pads[1]! - column] as const;
-      const region = regionOf(graph, ahead, [0, 1], { starts, counts: [rows, columns] });
-      return reshape(graph, region, [places, outputs]);
+      return regionOf(graph, ahead, [0, 1], { starts, counts: [rows, columns] });
     }),
   );
   const byTap = turned(graph, reshape(graph, transpose(graph, filter, outputsFirst), [outputs * channels, taps]));
   const weights = reshape(graph, byTap, [taps * outputs, channels]);
-  const product = graph.node('MatMul', [joined(graph, met, 1), weights], {
+  const beside = reshape(graph, joined(graph, met, 3), [places, taps * outputs]);
+  const product = graph.node('MatMul', [beside, weights], {
     shape: [places, channels],
     dtype: dy.dtype,
   });

@@ -71,9 +71,12 @@ function placesAhead(convolved: Convolved): Value {
         }),
       )
     : [gradient];
-  const left = reshape(graph, joined(graph, met, 0), [met.length * outputs, places]);
-  const right = reshape(graph, seen, [taps.length, places, channels]);
-  const shape = [taps.length, met.length * outputs, channels];
+  // A thread computes a product: of three, one of two threads has two, of six that are half as high each has three.
+  const halves = (met.length * outputs) % 2 === 0 ? 2 : 1;
+  const gradients = (met.length * outputs) / halves;
+  const left = reshape(graph, joined(graph, met, 0), [1, halves, gradients, places]);
+  const right = reshape(graph, seen, [taps.length, 1, places, channels]);
+  const shape = [taps.length, halves, gradients, channels];
   return filterOf(graph, graph.node('MatMul', [left, right], { shape, dtype: x.dtype }), filter);
 }
 

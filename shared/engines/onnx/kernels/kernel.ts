@@ -17,7 +17,7 @@ export type Recorder = (call: KernelCall<any>) => Value | Value[];
 /** By tfjs's name of the kernel. */
 export type Recorders = Readonly<Record<string, Recorder>>;
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, axis) => size === b[axis]);
 
 /** An axis counted from the front. */
@@ -40,7 +40,9 @@ export function sliceOf(
   return graph.node('Slice', [x, ...bounds], { shape, dtype: x.dtype });
 }
 
-export function reshape(graph: GraphBuilder, x: Value, shape: readonly number[]): Value {
+/** What was reshaped before is reshaped from what it was at first. */
+export function reshape(graph: GraphBuilder, value: Value, shape: readonly number[]): Value {
+  const x = graph.reshaped(value) ?? value;
   if (sameShape(x.shape, shape)) return x;
   if (x.uniform !== undefined) return graph.uniform(x.uniform, shape, x.dtype);
   return graph.node('Reshape', [x, graph.integers(shape)], { shape, dtype: x.dtype });
