@@ -28,7 +28,10 @@ const whole: Draw = (random) => Math.floor(5 * random.uniform()) - 2;
 /** A shape, and one that broadcasts to it: some axes are 1, the first may be missing. Of many elements the last axis is 1. */
 const broadcasting = fc
   .tuple(
-    fc.oneof({ weight: 3, arbitrary: shapeOf(0) }, { weight: 1, arbitrary: fc.constantFrom<Shape[]>([64, 64, 1], [4096, 1]) }),
+    fc.oneof(
+      { weight: 3, arbitrary: shapeOf(0) },
+      { weight: 1, arbitrary: fc.constantFrom<Shape[]>([64, 64, 1], [4096, 1]) },
+    ),
     fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
     fc.integer({ min: 0, max: 2 }),
   )
