@@ -1,9 +1,10 @@
 import { access } from 'node:fs/promises';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
 import { starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
+import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { type CliCommand, print } from '../command.ts';
 import { writeText } from '../write-text.ts';
 
@@ -68,5 +69,24 @@ async function starterOf(schema: string, { dataset, weights, model: folder }: In
       remedy: `A language model takes ${textFormats.map(({ name }) => name).join(', ')}: let it end in .jsonl, .csv, .tsv, .parquet or .txt.`,
     });
   }
-  return starterTextRunFile({ schema, folder, dataset: dataset ?? 'texts.jsonl', format: format ?? 'jsonl' });
+  const model = await modelIn(folder);
+  return starterTextRunFile({ schema, folder, dataset: dataset ?? 'texts.jsonl', format: format ?? 'jsonl', model });
+}
+
+/** What the model of a folder can learn, and the longest text that it takes; undefined where the folder is not there or holds no model. */
+async function modelIn(folder: string): Promise<{ tasks: LanguageTask[]; maxTokens: number } | undefined> {
+  const { configFile, modelOf, readConfig } = await import('../../shared/models/hugging-face/config.ts');
+  const { tasksOf } = await import('../../shared/models/language/registry.ts');
+  const path = join(folder, configFile);
+  try {
+    const config = await readConfig(path);
+    const tasks = tasksOf(config.model_type);
+    const [task = 'classification'] = tasks;
+    const { model } = modelOf(config, task, ['a', 'b'], path);
+    return { tasks, maxTokens: model.maxTokens };
+  } catch (error) {
+    // What is wrong with it `validate` says.
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { TextDatasetConfig } from '../datasets/text/registry.ts';
+import type { LanguageTask } from '../models/language/model.ts';
 
 /** First line of a run file: points editors to the schema, for completion and checks while typing. */
 export const schemaComment = (schema: string): string => `# yaml-language-server: $schema=${schema}`;
@@ -7,14 +8,19 @@ export const schemaComment = (schema: string): string => `# yaml-language-server
 const balanceLine =
   "# Per-layer learning rates from the layers' spectra; `balance: off` trains all layers at the base rate.";
 
+const usualModel = { tasks: ['classification', 'masked-lm', 'causal-lm'], maxTokens: 128 } as const;
+
 /** A run file to start from for a language model in a folder of Hugging Face's: published settings for pre-trained ones. */
 export function starterTextRunFile(options: {
   schema: string;
   folder: string;
   dataset: string;
   format: TextDatasetConfig['format'];
+  /** What the model can learn, and the longest text that it takes; absent: it is not known. */
+  model?: { readonly tasks: readonly LanguageTask[]; readonly maxTokens: number } | undefined;
 }): string {
-  const { schema, folder, dataset, format } = options;
+  const { schema, folder, dataset, format, model: { tasks, maxTokens } = usualModel } = options;
+  const [task, ...others] = tasks.filter((each) => each !== 'classification' || format !== 'lines');
   const scalar = (value: string) => stringify(value).trim();
   const columns = format === 'lines' ? '' : '  # columns: { text: review, label: stars }\n';
   return `${schemaComment(schema)}
@@ -23,8 +29,8 @@ export function starterTextRunFile(options: {
 model:
   family: huggingface
   folder: ${scalar(folder)}
-  task: ${format === 'lines' ? 'masked-lm # or causal-lm' : 'classification # or masked-lm, causal-lm'}
-  maxTokens: 128 # longer texts are cut
+  task: ${task}${others.length > 0 ? ` # or ${others.join(', ')}` : ''}
+  maxTokens: ${Math.min(usualModel.maxTokens, maxTokens)} # longer texts are cut
 
 dataset:
   format: ${format}

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { runCli } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 describe('tempbalance', () => {
@@ -64,11 +65,18 @@ describe('init', () => {
     const init = (...args: string[]) => runCli(['init', ...args], { cwd });
     expect((await init('a.yaml', '--dataset', 'new.csv.gz', '--model', 'bert')).code).toBe(0);
     expect(await readFile(join(cwd, 'a.yaml'), 'utf8')).toMatch(/folder: bert\n.*format: csv\n {2}path: new.csv.gz/s);
+    const model = (name: string) => fixturePath('models', name);
+    expect((await init('small.yaml', '--dataset', 'new.csv', '--model', model('bert-tiny'))).code).toBe(0);
+    expect(await readFile(join(cwd, 'small.yaml'), 'utf8')).toMatch(
+      /task: classification # or masked-lm\n {2}maxTokens: 40 /,
+    );
+    expect((await init('next.yaml', '--dataset', 'new.csv', '--model', model('gpt2-tiny'))).code).toBe(0);
+    expect(await readFile(join(cwd, 'next.yaml'), 'utf8')).toMatch(/task: causal-lm\n/);
     const unnamed = await init('b.yaml', '--dataset', 'new.jsonl');
     expect(unnamed).toMatchObject({ code: 2, stderr: expect.stringContaining('--model <folder>') });
     const fields = await init('b.yaml', '--dataset', 'data.hdf5', '--model', 'bert');
     expect(fields).toMatchObject({ code: 2, stderr: expect.stringContaining('A language model takes jsonl, csv') });
-    expect((await readdir(cwd)).toSorted()).toEqual(['a.yaml']);
+    expect((await readdir(cwd)).toSorted()).toEqual(['a.yaml', 'next.yaml', 'small.yaml']);
   });
 
   it('keeps an existing file unless forced', async () => {

@@ -29,6 +29,12 @@ export function taskOfClass(name: string): LanguageTask | undefined {
   );
 }
 
+/** The tasks that a kind of model has a head for; none where it is not known. */
+export function tasksOf(modelType: string): LanguageTask[] {
+  const family = languageFamilies.find(({ kinds }) => Object.hasOwn(kinds, modelType));
+  return languageTasks.filter((task) => family && task in family.heads);
+}
+
 /**
  * The family of a kind of model that Hugging Face names so, and the class that it has for the task.
  * @param where for messages
