@@ -51,7 +51,15 @@ export interface Engine {
   readonly version: string;
   readonly tf: TensorLibrary;
   /** Puts tensors on the engine for a step to be run on. The same function object is compiled once, where steps are compiled. */
-  loop(step: Step, given: { fixed: MixedTensors; carried: HostTensors }): Promise<Loop>;
+  loop(step: Step, given: LoopTensors): Promise<Loop>;
+}
+
+/** What a loop is begun with. */
+export interface LoopTensors {
+  readonly fixed: MixedTensors;
+  readonly carried: HostTensors;
+  /** Names of carried tensors that are the engine's from then on, so that it need not copy them; absent: none. */
+  readonly givenAway?: ReadonlySet<string>;
 }
 
 /** One step by itself. */

@@ -19,6 +19,8 @@ export interface EpochRequest extends GradientSettings {
   readonly parameters: HostTensors;
   /** What the last epoch left; undefined for a fresh optimizer. */
   readonly state: HostTensors | undefined;
+  /** Whether both are the engine's from then on, so that they are not in memory twice; then they are not handed back either. */
+  readonly givesAway?: boolean;
   /** 1 for the first. */
   readonly epoch: number;
   /** Base learning rate at a step, 0 for the first of the run. */
@@ -31,7 +33,7 @@ export interface EpochRequest extends GradientSettings {
 }
 
 export interface EpochResult {
-  /** After the epoch; as they came where it diverged. */
+  /** After the epoch; where it diverged as they came, or none where they were given away. */
   readonly parameters: HostTensors;
   readonly state: HostTensors;
   /** Mean of `losses`. */
@@ -48,6 +50,7 @@ export interface EpochResult {
   readonly diverged?: { readonly step: number; readonly loss: number };
 }
 
+const none: HostTensors = new Map();
 const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
 
 /** What groups have a number of, as inputs of a step under each parameter's name. */
@@ -69,7 +72,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
  * again. Gives the event loop a turn after every step, and stops at the first loss that is not finite.
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
-  const { problem, optimizer, clipNorm, sam, epoch, baseRate, rates } = request;
+  const { problem, optimizer, clipNorm, sam, epoch, baseRate, rates, givesAway = false } = request;
   const { objective, inParts } = problem;
   const batches = problem.batches(epoch);
   const firstStep = (epoch - 1) * problem.stepsPerEpoch;
@@ -98,9 +101,12 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       )
     : [];
   const sums = inParts ? gradientSums(flat.objective.parameters) : [];
+  const [values, moments] = [flat.flatten(request.parameters), flat.flattenState(state)];
+  const isOwn = givesAway || request.state === undefined;
   const loop = await request.engine.loop(steps.update, {
     fixed: problem.fixed,
-    carried: new Map([...joined(flat.flatten(request.parameters), flat.flattenState(state)), ...sums]),
+    carried: new Map([...joined(values, moments), ...sums]),
+    givenAway: new Set(joined(givesAway ? values : none, isOwn ? moments : none).keys()),
   });
 
   /** Of a part of a batch; with its share of it where batches are computed in parts. */
@@ -152,7 +158,9 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     };
     if (!Number.isFinite(loss) || !finite(parameters)) {
       const diverged = { step: losses.length, loss: losses.at(-1)! };
-      return { ...progress, parameters: request.parameters, state: initialState, diverged };
+      if (givesAway) return { ...progress, parameters: none, state: none, diverged };
+      const asItCame = request.state ?? optimizer.init(objective.parameters);
+      return { ...progress, parameters: request.parameters, state: asItCame, diverged };
     }
     const left = new Map([
       ...flat.restoreState(trained.state),

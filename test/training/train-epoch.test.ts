@@ -224,6 +224,22 @@ describe('trainEpoch', () => {
     expect(result.parameters).toBe(initial);
   });
 
+  it('takes what it is given away, to the same bits, and hands nothing back where it diverges', async () => {
+    const kept = await trainEpoch(request());
+    const copyOf = (tensors: HostTensors) =>
+      new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
+    const given = { parameters: copyOf(kept.parameters), state: copyOf(kept.state), epoch: 2 };
+    const second = await trainEpoch(request({ ...kept, epoch: 2 }));
+    const same = await trainEpoch(request({ ...given, givesAway: true }));
+    expect(same.parameters).toEqual(second.parameters);
+    expect(same.state).toEqual(second.state);
+    const diverged = await trainEpoch(
+      request({ parameters: copyOf(kept.parameters), givesAway: true, baseRate: () => 1e30 }),
+    );
+    expect(diverged.diverged).toBeDefined();
+    expect([diverged.parameters.size, diverged.state.size]).toEqual([0, 0]);
+  });
+
   it('finds weights that stop being finite in the very last step', async () => {
     const result = await trainEpoch(request({ baseRate: (step) => (step === 2 ? Number.POSITIVE_INFINITY : 1e-3) }));
     expect(result.diverged).toMatchObject({ step: 3 });

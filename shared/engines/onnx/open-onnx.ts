@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { messageOf, UserError } from '../../core/errors.ts';
-import type { HostTensor, HostTensors, MixedTensors } from '../../tensors/tensor.ts';
-import type { Engine, Loop, Step, TensorLibrary } from '../engine.ts';
+import type { HostTensor } from '../../tensors/tensor.ts';
+import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
 import { type ComputeThread, startThread } from './thread.ts';
 
@@ -48,18 +48,31 @@ async function load(thread: ComputeThread): Promise<void> {
   }
 }
 
-/** One copy, which the thread can be given: a message would make two. */
-const copied = <Data extends Float32Array | Int32Array>(tensors: ReadonlyMap<string, HostTensor<Data>>) =>
-  new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data: data.slice() as Data }]));
+/** Whether nothing else is in its memory, so that a thread can be given it. */
+const isWhole = ({ buffer, byteLength }: Float32Array | Int32Array) =>
+  buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+
+/** What is given away as it is, and of others one copy, which the thread can be given: a message would make two. */
+const givable = <Data extends Float32Array | Int32Array>(
+  tensors: ReadonlyMap<string, HostTensor<Data>>,
+  givenAway: ReadonlySet<string>,
+) =>
+  new Map(
+    [...tensors].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: givenAway.has(name) && isWhole(data) ? data : (data.slice() as Data) },
+    ]),
+  );
 
 async function beginLoop(
   thread: ComputeThread,
   compiled: ReturnType<typeof compiledSteps>,
   loop: number,
   step: Step,
-  given: { fixed: MixedTensors; carried: HostTensors },
+  given: LoopTensors,
 ): Promise<Loop> {
-  const [fixed, carried] = [copied(given.fixed), copied(given.carried)];
+  const fixed = givable(given.fixed, new Set());
+  const carried = givable(given.carried, given.givenAway ?? new Set());
   const buffers = [...fixed.values(), ...carried.values()].map(({ data }) => data.buffer as ArrayBuffer);
   await thread.ask({ do: 'begin', loop, fixed, carried }, buffers);
   return {

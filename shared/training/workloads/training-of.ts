@@ -23,6 +23,7 @@ export function trainingOf(
       sam,
       parameters,
       state,
+      givesAway: true,
       epoch,
       baseRate: (step) => learningRate * curve(step),
       weightDecay,

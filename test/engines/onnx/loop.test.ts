@@ -38,6 +38,27 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     await loop.close();
   });
 
+  it('takes what it is given away, leaves the rest as it is, and comes to the same', async () => {
+    const [total, other] = [list(1), list(3, 4)];
+    const part = { shape: [1], data: new Float32Array([7, 1]).subarray(1) };
+    for (const given of [total, part]) {
+      const carried = new Map([
+        ['total', given],
+        ['other', other],
+      ]);
+      const loop = await engine.loop(accumulate, {
+        fixed: new Map([['scale', list(10)]]),
+        carried,
+        givenAway: new Set(['total']),
+      });
+      await loop.run(x(1, 2));
+      expect(numbers(await loop.finish())).toEqual({ total: [31], other: [-3, -4] });
+      await loop.close();
+    }
+    expect(total.data.length).toBe(name === 'onnx' ? 0 : 1);
+    expect([...other.data, ...part.data]).toEqual([3, 4, 1]);
+  });
+
   it('adds up all rows of the same number, however many threads there are', async () => {
     const rows = 20_000;
     const sums: Step = (tf, { inputs }) => ({
