@@ -16,7 +16,7 @@ import { readRequest, runRecordSchema } from '../pipeline/records.ts';
 import { downloadInput, isFolderAddress, parseFolder } from './download-input.ts';
 import { currentOf, executionsOf } from './executions.ts';
 import type { Cloud } from './open-cloud.ts';
-import { isProfileName, refuseAdapterOfOthers } from './profile.ts';
+import { isProfileName, refuseAdapterFolder } from './profile.ts';
 import { nameOf, runOf } from './runs.ts';
 import { uploadDataset, uploadValidation, uploadWeights } from './upload.ts';
 
@@ -73,7 +73,7 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   const validation = validationPathOf(config.dataset);
   await refuseOtherData(local, { path });
   if (validation !== undefined) await refuseOtherData(local, { path: validation, validates: true });
-  if (weights !== undefined) refuseAdapterOfOthers(config.model, name, await isAdapter(weights));
+  if (weights !== undefined) refuseAdapterFolder(config.model, name, await isAdapter(weights));
   const dataset = await uploadDataset(cloud, path, name);
   const held = validation === undefined ? undefined : await uploadValidation(cloud, validation);
   const sent = weights !== undefined && (await isThere(weights)) ? await uploadWeights(cloud, weights) : undefined;

@@ -26,7 +26,7 @@ export function profileSettings(text: string, bucket: string, profile: string, d
     { path: ['dataset', 'path'], value: dataset, text: `dataset.path=${dataset}` },
   ]);
   const { model } = config;
-  refuseAdapterOfOthers(model, label);
+  refuseAdapterFolder(model, label);
   const validation = validationPathOf(config.dataset);
   const weights = weightsOf(model);
   const address = weights === undefined ? undefined : weightsAddress(weights, bucket, label);
@@ -42,7 +42,7 @@ export function profileSettings(text: string, bucket: string, profile: string, d
 }
 
 /** @throws UserError when the model is an adapter with a base of its own: one folder goes to the bucket. */
-export function refuseAdapterOfOthers(model: ModelConfig, where: string, isAdapter = false): void {
+export function refuseAdapterFolder(model: ModelConfig, where: string, isAdapter = false): void {
   if (model.family !== 'huggingface' || (model.base === undefined && !isAdapter)) return;
   throw new UserError('model.folder: a deployed run begins with a whole model, not with an adapter', {
     where,

@@ -17,7 +17,7 @@ import {
   isProfileName,
   profileOfDataset,
   profileText,
-  refuseAdapterOfOthers,
+  refuseAdapterFolder,
   validationAddress,
   weightsAddress,
 } from './profile.ts';
@@ -57,7 +57,7 @@ export async function submit(
   const { path } = config.dataset;
   const validation = validationPathOf(config.dataset);
   if (isInS3(weights)) weightsAddress(weights!, cloud.bucket, file);
-  else if (weights !== undefined) refuseAdapterOfOthers(config.model, file, await isAdapter(weights));
+  else if (weights !== undefined) refuseAdapterFolder(config.model, file, await isAdapter(weights));
   if (isInS3(validation)) validationAddress(validation!, cloud.bucket, file);
   const checked = isInS3(weights) ? withoutWeights(config) : config;
   if (!isInS3(path) && !isInS3(validation) && checked) await checkInputs(checked);

@@ -53,11 +53,9 @@ export const runFileSchema = z
     compute: computeSchema.prefault({}),
     output: outputSchema.prefault({}),
   })
-  .superRefine(({ model, balance }, context) => {
-    const message = tooFewOfUpdates(model, balance);
-    if (message !== undefined) context.addIssue({ code: 'custom', path: ['model', 'lora', 'rank'], message });
-  })
   .superRefine(({ model, dataset, training, balance, convergence }, context) => {
+    const tooFew = tooFewOfUpdates(model, balance);
+    if (tooFew !== undefined) context.addIssue({ code: 'custom', path: ['model', 'lora', 'rank'], message: tooFew });
     const wanted = takenBy(model);
     if (kindOf(dataset) !== wanted) {
       const formats = datasetFormats.filter(({ kind }) => kind === wanted).map(({ name }) => name);

@@ -58,8 +58,8 @@ export interface Engine {
 export interface LoopTensors {
   readonly fixed: MixedTensors;
   readonly carried: HostTensors;
-  /** Names of carried tensors that are the engine's from then on, so that it need not copy them; absent: none. */
-  readonly givenAway?: ReadonlySet<string>;
+  /** Names of carried tensors whose memory is the engine's from then on, so that it need not copy them; absent: none. */
+  readonly donated?: ReadonlySet<string>;
 }
 
 /** One step by itself. */

@@ -19,8 +19,8 @@ export interface EpochRequest extends GradientSettings {
   readonly parameters: HostTensors;
   /** What the last epoch left; undefined for a fresh optimizer. */
   readonly state: HostTensors | undefined;
-  /** Whether both are the engine's from then on, so that they are not in memory twice; then they are not handed back either. */
-  readonly givesAway?: boolean;
+  /** Whether both are donated to the engine, so that they are not in memory twice; then they are not handed back either. */
+  readonly donates?: boolean;
   /** 1 for the first. */
   readonly epoch: number;
   /** Base learning rate at a step, 0 for the first of the run. */
@@ -33,7 +33,7 @@ export interface EpochRequest extends GradientSettings {
 }
 
 export interface EpochResult {
-  /** After the epoch; where it diverged as they came, or none where they were given away. */
+  /** After the epoch; where it diverged as they came, or none where they were donated. */
   readonly parameters: HostTensors;
   readonly state: HostTensors;
   /** Mean of `losses`. */
@@ -72,7 +72,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
  * again. Gives the event loop a turn after every step, and stops at the first loss that is not finite.
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
-  const { problem, optimizer, clipNorm, sam, epoch, baseRate, rates, givesAway = false } = request;
+  const { problem, optimizer, clipNorm, sam, epoch, baseRate, rates, donates = false } = request;
   const { objective, inParts } = problem;
   const batches = problem.batches(epoch);
   const firstStep = (epoch - 1) * problem.stepsPerEpoch;
@@ -102,11 +102,11 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     : [];
   const sums = inParts ? gradientSums(flat.objective.parameters) : [];
   const [values, moments] = [flat.flatten(request.parameters), flat.flattenState(state)];
-  const isOwn = givesAway || request.state === undefined;
+  const isOwn = donates || request.state === undefined;
   const loop = await request.engine.loop(steps.update, {
     fixed: problem.fixed,
     carried: new Map([...joined(values, moments), ...sums]),
-    givenAway: new Set(joined(givesAway ? values : none, isOwn ? moments : none).keys()),
+    donated: new Set(joined(donates ? values : none, isOwn ? moments : none).keys()),
   });
 
   /** Of a part of a batch; with its share of it where batches are computed in parts. */
@@ -158,7 +158,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     };
     if (!Number.isFinite(loss) || !finite(parameters)) {
       const diverged = { step: losses.length, loss: losses.at(-1)! };
-      if (givesAway) return { ...progress, parameters: none, state: none, diverged };
+      if (donates) return { ...progress, parameters: none, state: none, diverged };
       const asItCame = request.state ?? optimizer.init(objective.parameters);
       return { ...progress, parameters: request.parameters, state: asItCame, diverged };
     }

@@ -41,7 +41,7 @@ export interface Evaluation {
 export interface Workload extends WorkloadPlan {
   /** What computes, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly engine: string;
-  /** Trains epoch `epoch` (1-based) from these parameters and optimizer state (undefined: a fresh one), which are given away by that. */
+  /** Trains epoch `epoch` (1-based) from these parameters and optimizer state (undefined: a fresh one), which are donated to the engine. */
   train(
     epoch: number,
     parameters: HostTensors,

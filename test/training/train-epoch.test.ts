@@ -224,17 +224,17 @@ describe('trainEpoch', () => {
     expect(result.parameters).toBe(initial);
   });
 
-  it('takes what it is given away, to the same bits, and hands nothing back where it diverges', async () => {
+  it('takes what is donated, to the same bits, and hands nothing back where it diverges', async () => {
     const kept = await trainEpoch(request());
     const copyOf = (tensors: HostTensors) =>
       new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
     const given = { parameters: copyOf(kept.parameters), state: copyOf(kept.state), epoch: 2 };
     const second = await trainEpoch(request({ ...kept, epoch: 2 }));
-    const same = await trainEpoch(request({ ...given, givesAway: true }));
+    const same = await trainEpoch(request({ ...given, donates: true }));
     expect(same.parameters).toEqual(second.parameters);
     expect(same.state).toEqual(second.state);
     const diverged = await trainEpoch(
-      request({ parameters: copyOf(kept.parameters), givesAway: true, baseRate: () => 1e30 }),
+      request({ parameters: copyOf(kept.parameters), donates: true, baseRate: () => 1e30 }),
     );
     expect(diverged.diverged).toBeDefined();
     expect([diverged.parameters.size, diverged.state.size]).toEqual([0, 0]);

@@ -52,15 +52,15 @@ async function load(thread: ComputeThread): Promise<void> {
 const isWhole = ({ buffer, byteLength }: Float32Array | Int32Array) =>
   buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
 
-/** What is given away as it is, and of others one copy, which the thread can be given: a message would make two. */
+/** What is donated as it is, and of others one copy, which the thread can be given: a message would make two. */
 const givable = <Data extends Float32Array | Int32Array>(
   tensors: ReadonlyMap<string, HostTensor<Data>>,
-  givenAway: ReadonlySet<string>,
+  donated: ReadonlySet<string> = new Set(),
 ) =>
   new Map(
     [...tensors].map(([name, { shape, data }]) => [
       name,
-      { shape, data: givenAway.has(name) && isWhole(data) ? data : (data.slice() as Data) },
+      { shape, data: donated.has(name) && isWhole(data) ? data : (data.slice() as Data) },
     ]),
   );
 
@@ -71,8 +71,8 @@ async function beginLoop(
   step: Step,
   given: LoopTensors,
 ): Promise<Loop> {
-  const fixed = givable(given.fixed, new Set());
-  const carried = givable(given.carried, given.givenAway ?? new Set());
+  const fixed = givable(given.fixed);
+  const carried = givable(given.carried, given.donated);
   const buffers = [...fixed.values(), ...carried.values()].map(({ data }) => data.buffer as ArrayBuffer);
   await thread.ask({ do: 'begin', loop, fixed, carried }, buffers);
   return {

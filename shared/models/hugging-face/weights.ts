@@ -13,12 +13,12 @@ const oldEndings: readonly (readonly [old: string, name: string])[] = [
 ];
 
 /** The file's tensors by the names that the model has for them, less those that do no harm. */
-function renamed(
+export function weightsByName(
   store: StoredWeights,
-  specs: readonly ParameterSpec[],
+  { parameters }: LanguageModel,
   { prefix, ignored }: WeightNames,
 ): StoredWeights {
-  const needed = new Set(specs.map(({ name }) => name));
+  const needed = new Set(parameters.map(({ name }) => name));
   const stored = new Map<string, string>();
   for (const original of store.names()) {
     const ending = oldEndings.find(([old]) => original.endsWith(old));
@@ -59,7 +59,7 @@ export const scoreNames = ({ task, dense }: LanguageModel): string[] => {
 
 /** How many labels the head of a checkpoint scores; undefined where it has no head for labels. */
 export function scoredLabels(store: StoredWeights, model: LanguageModel, names: WeightNames): number | undefined {
-  const file = renamed(store, model.parameters, names);
+  const file = weightsByName(store, model, names);
   const weight = scoreNames(model).find((name) => file.names().includes(name));
   return weight === undefined ? undefined : file.entry(weight).shape[0];
 }
@@ -82,7 +82,7 @@ export async function readHuggingFaceWeights(
   names: WeightNames,
   { random, freshScores = false }: { random: Random; freshScores?: boolean },
 ): Promise<LoadedWeights> {
-  const file = renamed(store, model.parameters, names);
+  const file = weightsByName(store, model, names);
   const unwanted = freshScores ? scoreNames(model) : [];
   const fresh = new Set([...absentHeads(model.parameters, new Set(file.names()), names.prefix), ...unwanted]);
   const read = await readWeights(
@@ -94,10 +94,6 @@ export async function readHuggingFaceWeights(
   const tensorOf = (name: string): HostTensor => (read.get(name) ?? drawn.get(name))!;
   return { parameters: new Map(model.parameters.map(({ name }) => [name, tensorOf(name)])), fresh: [...fresh] };
 }
-
-/** A checkpoint's tensors by the names that the model has for them. */
-export const weightsByName = (store: TensorStore, model: LanguageModel, names: WeightNames): StoredWeights =>
-  renamed(store, model.parameters, names);
 
 /** Parameters of heads that a checkpoint has nothing of. */
 export function freshParameters(store: TensorStore, model: LanguageModel, names: WeightNames): string[] {

@@ -23,7 +23,7 @@ export function trainingOf(
       sam,
       parameters,
       state,
-      givesAway: true,
+      donates: true,
       epoch,
       baseRate: (step) => learningRate * curve(step),
       weightDecay,

@@ -38,7 +38,7 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     await loop.close();
   });
 
-  it('takes what it is given away, leaves the rest as it is, and comes to the same', async () => {
+  it('takes what is donated, leaves the rest as it is, and comes to the same', async () => {
     const [total, other] = [list(1), list(3, 4)];
     const part = { shape: [1], data: new Float32Array([7, 1]).subarray(1) };
     for (const given of [total, part]) {
@@ -49,7 +49,7 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
       const loop = await engine.loop(accumulate, {
         fixed: new Map([['scale', list(10)]]),
         carried,
-        givenAway: new Set(['total']),
+        donated: new Set(['total']),
       });
       await loop.run(x(1, 2));
       expect(numbers(await loop.finish())).toEqual({ total: [31], other: [-3, -4] });
