@@ -4,7 +4,9 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { draftName, sweepDrafts } from '../checkpoints/drafts.ts';
+import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { UserError } from '../core/errors.ts';
 import { pathKind } from '../tensors/open-tensors.ts';
 import { downloadInput, isFolderAddress, parseFolder, tagsOfModel } from './download-input.ts';
 import { headObject } from './head-object.ts';
@@ -23,7 +25,7 @@ export async function cachedInput(
   told: (path: string) => void,
 ): Promise<string> {
   const object = isFolderAddress(address) ? undefined : await headObject(s3, parseS3Uri(address));
-  const source = object || isFolderAddress(address) ? address : `${address}/`;
+  const source = object || isFolderAddress(address) ? address : await asFolder(s3, address);
   const content = object ? [object.ETag] : await tagsOfModel(s3, source);
   const digest = createHash('sha256')
     .update(JSON.stringify([source, content]))
@@ -46,4 +48,15 @@ export async function cachedInput(
     await rm(draft, { recursive: true, force: true });
   }
   return path;
+}
+
+/** The address with the slash that makes it a folder's. @throws UserError when there is nothing below it. */
+async function asFolder(s3: S3Client, address: string): Promise<string> {
+  const { bucket, prefix } = parseFolder(address);
+  const below = await s3Store({ client: s3, bucket }).list(prefix);
+  if (below.length > 0) return `${address}/`;
+  throw new UserError('there is no such object, nor a folder of this name', {
+    where: address,
+    remedy: 'Check the bucket and the key.',
+  });
 }

@@ -53,6 +53,13 @@ describe.skipIf(!s3)('a run on this machine', () => {
     expect(changed.stderr.match(fetching)).toHaveLength(1);
     expect(await readdir(join(cache, 'tempbalance/inputs'))).toHaveLength(3);
 
+    const mistyped = set(`dataset.path=s3://${Bucket}/text.jsonl`);
+    expect(await runCli(['validate', 'run.yaml', ...given, ...mistyped], { cwd, env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /text\.jsonl: there is no such object, nor a folder of this name\n.*bucket and the key/,
+      ),
+    });
     const lost = set(`model.folder=s3://${Bucket}/models/brt/`);
     expect(await runCli(['validate', 'run.yaml', ...given, ...lost], { cwd, env })).toMatchObject({
       code: 2,
