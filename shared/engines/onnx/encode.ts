@@ -59,11 +59,25 @@ function writeValue(value: Value, to: PbfWriter): void {
   to.writeMessage(2, writeType, value);
 }
 
+/** The name of an output beside the graph's, before them all: an empty sequence of tensors. What for says `compute.ts`. */
+export const emptySequence = 'empty';
+
+const sequence: Node = { operator: 'SequenceEmpty', inputs: [], outputs: [emptySequence], attributes: {} };
+const element: Value = { name: emptySequence, shape: [], dtype: 'float32' };
+const writeSequenceType = (value: Value, to: PbfWriter) => to.writeMessage(1, writeType, value);
+const writeTypeOfSequence = (value: Value, to: PbfWriter) => to.writeMessage(4, writeSequenceType, value);
+
+function writeSequence(value: Value, to: PbfWriter): void {
+  to.writeStringField(1, value.name);
+  to.writeMessage(2, writeTypeOfSequence, value);
+}
+
 function writeGraph({ nodes, initializers, inputs, outputs }: Graph, to: PbfWriter): void {
-  for (const node of nodes) to.writeMessage(1, writeNode, node);
+  for (const node of [sequence, ...nodes]) to.writeMessage(1, writeNode, node);
   to.writeStringField(2, 'step');
   for (const initializer of initializers) to.writeMessage(5, writeInitializer, initializer);
   for (const input of inputs) to.writeMessage(11, writeValue, input);
+  to.writeMessage(12, writeSequence, element);
   for (const output of outputs) to.writeMessage(12, writeValue, output);
 }
 

@@ -3,8 +3,9 @@ import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { messageOf, RunError } from '../../core/errors.ts';
-import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
+import { elementCount, type HostTensors, type MixedTensors } from '../../tensors/tensor.ts';
 import { dataTypeOf } from '../transfer.ts';
+import { computeInto } from './compute.ts';
 import type { TensorSpec } from './graph.ts';
 import { replacedBy, roles } from './roles.ts';
 
@@ -60,7 +61,8 @@ function tensorsOf(tensors: MixedTensors, prefix: string): Tensors {
 }
 
 const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float32Array });
-const toHost = (tensor: Tensor) => ({ shape: tensor.dims, data: Float32Array.from(tensor.data as ArrayLike<number>) });
+const copied = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
+const asFloats = (tensor: Tensor) => (tensor.type === 'float32' ? inPlace(tensor) : copied(tensor));
 
 async function compile(session: number, model: Uint8Array, threads: number): Promise<void> {
   const options: InferenceSession.SessionOptions = {
@@ -81,28 +83,36 @@ async function forget(session: number): Promise<void> {
   sessions.delete(session);
 }
 
-const emptyLike = ({ size, dims }: Tensor) => new runtime.Tensor('float32', new Float32Array(size), dims);
+const arrays = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array } as const;
+
+const emptyOf = ({ shape, dtype }: TensorSpec) =>
+  new runtime.Tensor(dtype, new arrays[dtype](elementCount(shape)) as never, shape);
 
 async function step(state: LoopState, session: InferenceSession, { inputs, ...task }: Task & { do: 'step' }) {
-  const outputs = Object.keys(task.outputs);
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, offered[name]!]));
-  const fetches: Record<string, Tensor | null> = Object.fromEntries(outputs.map((name) => [name, null]));
   const overwriting = new Set(task.overwriting);
-  for (const name of outputs) {
+  const outputs: Tensors = {};
+  const results: Tensors = {};
+  const takingTurns: string[] = [];
+  for (const [name, spec] of Object.entries(task.outputs)) {
     const replaced = replacedBy(name);
-    if (replaced === undefined) continue;
-    if (!overwriting.has(name)) state.spare[replaced] ??= emptyLike(state.carried[replaced]!);
-    fetches[name] = (overwriting.has(name) ? state.carried : state.spare)[replaced]!;
+    if (replaced === undefined) {
+      outputs[name] = emptyOf(spec);
+      results[name.slice(roles.results.length)] = outputs[name];
+    } else if (overwriting.has(name)) {
+      outputs[name] = state.carried[replaced]!;
+    } else {
+      state.spare[replaced] ??= emptyOf(spec);
+      outputs[name] = state.spare[replaced];
+      takingTurns.push(replaced);
+    }
   }
-  const found = (await session.run(feeds, fetches)) as Tensors;
-  for (const name of outputs) {
-    const replaced = replacedBy(name);
-    if (replaced === undefined || overwriting.has(name)) continue;
-    [state.carried[replaced], state.spare[replaced]] = [state.spare[replaced]!, state.carried[replaced]!];
+  await computeInto(session, feeds, outputs);
+  for (const name of takingTurns) {
+    [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
   }
-  const results = outputs.filter((name) => name.startsWith(roles.results));
-  return new Map(results.map((name) => [name.slice(roles.results.length), toHost(found[name]!)]));
+  return new Map(Object.entries(results).map(([name, tensor]) => [name, asFloats(tensor)]));
 }
 
 function known<Thing>(things: ReadonlyMap<number, Thing>, number: number): Thing {
@@ -133,7 +143,7 @@ async function perform(task: Task): Promise<HostTensors> {
       return step(known(loops, task.loop), known(sessions, task.session), task);
     case 'read': {
       const { names, carried } = known(loops, task.loop);
-      return new Map(names.map((name) => [name, toHost(carried[roles.carried + name]!)]));
+      return new Map(names.map((name) => [name, copied(carried[roles.carried + name]!)]));
     }
     case 'finish': {
       const { names, carried } = known(loops, task.loop);
