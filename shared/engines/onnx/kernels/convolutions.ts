@@ -1,10 +1,18 @@
 import { UserError } from '../../../core/errors.ts';
-import { elementCount } from '../../../tensors/tensor.ts';
 import type { TensorLibrary } from '../../engine.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
 import { filterGradient } from './filter-gradient.ts';
-import { channelsFirst, channelsLast, permuted, type Recorder, type Recorders, reshape, transpose } from './kernel.ts';
-import { joined, movedAhead, movedBack, regionOf, turned, upTo } from './places.ts';
+import {
+  channelsFirst,
+  channelsLast,
+  outputsFirst,
+  permuted,
+  type Recorder,
+  type Recorders,
+  reshape,
+  transpose,
+} from './kernel.ts';
+import { inputGradient, isOfFewPlaces, sumOverTaps } from './tap-products.ts';
 
 interface Attributes {
   readonly strides: [number, number] | number;
@@ -48,8 +56,6 @@ export function describeConvolution(
   };
 }
 
-const outputsFirst = [3, 2, 0, 1];
-
 /** Rows and columns at the end of the input that no tap has seen. */
 export function unseenBy(
   input: readonly number[],
@@ -69,25 +75,26 @@ export function unseenBy(
 const conv2d: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { x, filter } = inputs as { x: Value; filter: Value };
   const { output, ...convolution } = describeConvolution(tf, x.shape, filter.shape, attributes);
+  const { pads, strides, dilations } = convolution;
+  if (isOfFewPlaces(output, filter.shape, [...strides, ...dilations])) {
+    return sumOverTaps(graph, x, filter, { pads, output });
+  }
   const operands = [transpose(graph, x, channelsFirst), transpose(graph, filter, outputsFirst)];
   const shape = permuted(output, channelsFirst);
   return transpose(graph, graph.node('Conv', operands, { shape, dtype: x.dtype }, convolution), channelsLast);
 };
 
-/** From so many places on, turning the filter around costs less than copying what every tap has met. */
-const manyPlaces = 1024;
-
 const backpropInput: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { dy, filter } = inputs as { dy: Value; filter: Value };
   const { output: _, ...settings } = describeConvolution(tf, attributes.inputShape, filter.shape, attributes);
   const { kernel_shape: kernel, pads, strides, dilations } = settings;
-  const single = kernel.every((size) => size === 1);
-  const dense = [...strides, ...dilations].every((step) => step === 1);
-  const many = elementCount(dy.shape.slice(0, 3)) >= manyPlaces;
-  if (dense && !single && !many) return inputGradient(graph, dy, filter, { input: attributes.inputShape, pads });
+  const steps = [...strides, ...dilations];
+  if (isOfFewPlaces(dy.shape, filter.shape, steps)) {
+    return inputGradient(graph, dy, filter, { input: attributes.inputShape, pads });
+  }
   const output = { shape: permuted(attributes.inputShape, channelsFirst), dtype: dy.dtype };
   const gradient = transpose(graph, dy, channelsFirst);
-  if (dense) {
+  if (steps.every((step) => step === 1)) {
     // A transposed convolution takes half as long again as one with the filter turned around.
     const around = pads.map((count, index) => kernel[index % 2]! - 1 - count);
     const operands = [gradient, turnedAround(graph, filter)];
@@ -97,34 +104,6 @@ const backpropInput: Recorder = ({ tf, graph, inputs, attributes }) => {
   const operands = [gradient, transpose(graph, filter, outputsFirst)];
   return transpose(graph, graph.node('ConvTranspose', operands, output, transposed), channelsLast);
 };
-
-/** One product: what every tap has met, side by side, with all taps' weights. */
-function inputGradient(
-  graph: GraphBuilder,
-  dy: Value,
-  filter: Value,
-  { input, pads }: { input: readonly number[]; pads: readonly number[] },
-): Value {
-  const [height, width, channels, outputs] = filter.shape as Shape4;
-  const [batch, rows, columns] = input as Shape4;
-  const places = rows * columns * batch;
-  const taps = height * width;
-  const ahead = reshape(graph, movedAhead(graph, dy), [dy.shape[1]!, dy.shape[2]!, batch, outputs]);
-  const met = upTo(height).flatMap((row) =>
-    upTo(width).map((column) => {
-      const starts = [pads[0]! - row, pads[1]! - column] as const;
-      return regionOf(graph, ahead, [0, 1], { starts, counts: [rows, columns] });
-    }),
-  );
-  const byTap = turned(graph, reshape(graph, transpose(graph, filter, outputsFirst), [outputs * channels, taps]));
-  const weights = reshape(graph, byTap, [taps * outputs, channels]);
-  const beside = reshape(graph, joined(graph, met, 3), [places, taps * outputs]);
-  const product = graph.node('MatMul', [beside, weights], {
-    shape: [places, channels],
-    dtype: dy.dtype,
-  });
-  return movedBack(graph, reshape(graph, product, [rows, columns, batch * channels]), batch);
-}
 
 /** `[in, out, height, width]`, backwards: by an exact product with an exchange matrix, for a slice takes several times as long. */
 function turnedAround(graph: GraphBuilder, filter: Value): Value {

@@ -2,7 +2,8 @@
 import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
 import { channelsFirst, reshape, transpose } from './kernel.ts';
-import { joined, movedAhead, regionOf, turned, upTo } from './places.ts';
+import { halvesOf, joined, movedAhead, placesBehind, regionOf, turned, upTo } from './places.ts';
+import { gradientOfTaps, isOfFewPlaces } from './tap-products.ts';
 
 type Shape4 = readonly [number, number, number, number];
 
@@ -60,9 +61,8 @@ function placesAhead(convolved: Convolved): Value {
         0,
       );
 
-  const samples = reshape(graph, transpose(graph, dy, channelsFirst), [batch, outputs * rows * columns]);
   // The samples of a place are moved together: a shift of one column is one of as many elements.
-  const gradient = reshape(graph, turned(graph, samples), [outputs, rows, columns * batch]);
+  const gradient = reshape(graph, placesBehind(graph, dy), [outputs, rows, columns * batch]);
   const met = byRow
     ? upTo(width).map((column) =>
         regionOf(graph, gradient, [1, 2], {
@@ -71,8 +71,7 @@ function placesAhead(convolved: Convolved): Value {
         }),
       )
     : [gradient];
-  // A thread computes a product: of three, one of two threads has two, of six that are half as high each has three.
-  const halves = (met.length * outputs) % 2 === 0 ? 2 : 1;
+  const halves = halvesOf(met.length * outputs);
   const gradients = (met.length * outputs) / halves;
   const left = reshape(graph, joined(graph, met, 0), [1, halves, gradients, places]);
   const right = reshape(graph, seen, [taps.length, 1, places, channels]);
@@ -91,7 +90,6 @@ function samplesApart(convolved: Convolved): Value {
   const once = seenOnce(convolved) && height === width;
   const byColumn = !once && steps[0] === 1;
   const counts = [byColumn ? x.shape[1]! : rows, columns] as const;
-  const places = counts[0] * counts[1];
 
   const ahead = transpose(graph, x, channelsFirst);
   const taps = (byColumn ? [pads[0]!] : upTo(height)).flatMap((row) =>
@@ -99,26 +97,36 @@ function samplesApart(convolved: Convolved): Value {
   );
   const all = { shape: [batch, taps.length * channels, ...counts], dtype: x.dtype };
   const seen = once
-    ? graph.node('SpaceToDepth', [ahead], all, { blocksize: height })
-    : joined(
-        graph,
-        taps.map(([row, column]) =>
-          regionOf(graph, ahead, [2, 3], { starts: [row - pads[0]!, column - pads[1]!], counts, steps }),
-        ),
-        1,
+    ? [graph.node('SpaceToDepth', [ahead], all, { blocksize: height })]
+    : taps.map(([row, column]) =>
+        regionOf(graph, ahead, [2, 3], { starts: [row - pads[0]!, column - pads[1]!], counts, steps }),
       );
 
   const gradient = transpose(graph, dy, channelsFirst);
   const met = byColumn
     ? upTo(height).map((row) => regionOf(graph, gradient, [2, 3], { starts: [pads[0]! - row, 0], counts }))
     : [gradient];
-  const left = reshape(graph, joined(graph, met, 1), [batch, met.length * outputs, places]);
-  const right = transpose(graph, reshape(graph, seen, [batch, taps.length * channels, places]), [0, 2, 1]);
-  const product = { shape: [met.length * outputs, taps.length * channels], dtype: x.dtype };
-  const each = graph.node('MatMul', [left, right], { ...product, shape: [batch, ...product.shape] });
-  const sum = graph.node('ReduceSum', [each, graph.integers([0])], product, { keepdims: 0 });
+  // The side of more channels is not joined: its copy would take longer than several products do.
+  const [lefts, rights] = channels < outputs ? [met, [joined(graph, seen, 1)]] : [[joined(graph, met, 1)], seen];
+  const products = lefts.flatMap((left) => rights.map((right) => productOfPlaces(graph, left, right)));
+  const each = joined(graph, products, channels < outputs ? 1 : 2);
+  const sum = graph.node(
+    'ReduceSum',
+    [each, graph.integers([0])],
+    { ...each, shape: each.shape.slice(1) },
+    { keepdims: 0 },
+  );
   const parted = reshape(graph, sum, [met.length, outputs, taps.length, channels]);
   return filterOf(graph, transpose(graph, parted, [0, 2, 1, 3]), filter);
+}
+
+/** For each sample, `[batch, rows, ...places]` times `[batch, columns, ...places]`: `[batch, rows, columns]`. */
+function productOfPlaces(graph: GraphBuilder, left: Value, right: Value): Value {
+  const [batch, rows, ...places] = left.shape as [number, number, number, number];
+  const columns = right.shape[1]!;
+  const flat = (value: Value) => reshape(graph, value, [batch, value.shape[1]!, elementCount(places)]);
+  const operands = [flat(left), transpose(graph, flat(right), [0, 2, 1])];
+  return graph.node('MatMul', operands, { shape: [batch, rows, columns], dtype: left.dtype });
 }
 
 /** Up to so many places of a sample, moving them ahead costs less than copying short rows. */
@@ -129,5 +137,9 @@ const fewPlaces = 512;
  * `width + height`.
  */
 export function filterGradient(convolved: Convolved): Value {
-  return elementCount(convolved.dy.shape.slice(1, 3)) <= fewPlaces ? placesAhead(convolved) : samplesApart(convolved);
+  const { graph, x, dy, filter, pads, strides } = convolved;
+  if (isOfFewPlaces(dy.shape, filter, strides)) {
+    return filterOf(graph, gradientOfTaps(graph, x, dy, { filter, pads }), filter);
+  }
+  return elementCount(dy.shape.slice(1, 3)) <= fewPlaces ? placesAhead(convolved) : samplesApart(convolved);
 }

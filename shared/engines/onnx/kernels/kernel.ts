@@ -1,3 +1,4 @@
+import { elementCount } from '../../../tensors/tensor.ts';
 import type { TensorLibrary } from '../../engine.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
 
@@ -26,6 +27,8 @@ export const fromFront = (axis: number, rank: number): number => (axis < 0 ? axi
 /** Between tfjs's order of axes, channels last, and that of ONNX. */
 export const channelsFirst = [0, 3, 1, 2];
 export const channelsLast = [0, 2, 3, 1];
+/** Of a filter, from tfjs's `[height, width, in, out]`. */
+export const outputsFirst = [3, 2, 0, 1];
 
 export const permuted = (shape: readonly number[], perm: readonly number[]) => perm.map((axis) => shape[axis]!);
 
@@ -53,6 +56,16 @@ export function transpose(graph: GraphBuilder, x: Value, perm: readonly number[]
   if (x.uniform !== undefined) return graph.uniform(x.uniform, shape, x.dtype);
   if (perm.every((axis, index) => axis === index)) return x;
   return graph.node('Transpose', [x], { shape, dtype: x.dtype }, { perm });
+}
+
+/**
+ * The same, by a node that ONNX Runtime doesn't look through. Without one it may move a transposition past what follows, to where it
+ * costs more, or join it with another one.
+ */
+export function opaque(graph: GraphBuilder, x: Value): Value {
+  const width = x.shape.at(-1)!;
+  const matrix = reshape(graph, x, [elementCount(x.shape.slice(0, -1)), width]);
+  return reshape(graph, graph.node('Flatten', [matrix], matrix, { axis: 1 }), x.shape);
 }
 
 const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;

@@ -1,11 +1,32 @@
 /** Moving places, samples and channels about. */
 import type { GraphBuilder, Value } from '../graph.ts';
-import { channelsFirst, channelsLast, reshape, sliceOf, transpose } from './kernel.ts';
+import { channelsFirst, channelsLast, opaque, reshape, sliceOf, transpose } from './kernel.ts';
 
 export interface Region {
   readonly starts: readonly [number, number];
   readonly counts: readonly [number, number];
   readonly steps?: readonly number[];
+}
+
+/**
+ * With so many zeros before and behind every axis; fewer than none cut off. In as few axes as there are: rows of what isn't touched are
+ * copied in one go.
+ */
+function padded(graph: GraphBuilder, x: Value, before: readonly number[], behind: readonly number[]): Value {
+  const shape = x.shape.map((size, axis) => before[axis]! + size + behind[axis]!);
+  const runs: { size: number; before: number; behind: number }[] = [];
+  for (const [axis, size] of x.shape.entries()) {
+    const last = runs.at(-1);
+    if (before[axis] !== 0 || behind[axis] !== 0 || !last) {
+      runs.push({ size, before: before[axis]!, behind: behind[axis]! });
+    } else {
+      for (const key of ['size', 'before', 'behind'] as const) last[key] *= size;
+    }
+  }
+  const pads = graph.integers([...runs.map((run) => run.before), ...runs.map((run) => run.behind)]);
+  const merged = runs.map(({ size }) => size);
+  const output = { shape: runs.map((run) => run.before + run.size + run.behind), dtype: x.dtype };
+  return reshape(graph, graph.node('Pad', [reshape(graph, x, merged), pads], output), shape);
 }
 
 /** Along two axes, places from a start on, every so many, as many as asked for; zeros where there are none. */
@@ -21,11 +42,9 @@ export function regionOf(
   const reach = counts.map((count, index) => steps[index]! * (count - 1) + 1);
   const before = starts.map((start) => -start);
   const behind = reach.map((count, index) => starts[index]! + count - x.shape[axes[index]!]!);
-  const pads = graph.integers([...along(before, none), ...along(behind, none)]);
-  // Fewer zeros than none cut off: one copy does both.
   const window = [...before, ...behind].every((count) => count === 0)
     ? x
-    : graph.node('Pad', [x, pads], { shape: along(reach, x.shape), dtype: x.dtype });
+    : padded(graph, x, along(before, none), along(behind, none));
   if (steps.every((step) => step === 1)) return window;
   return sliceOf(graph, window, along(counts, x.shape), { axes, starts: [0, 0], ends: reach, steps });
 }
@@ -39,11 +58,8 @@ export function joined(graph: GraphBuilder, parts: readonly Value[], axis: numbe
 
 export const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-/** A matrix, turned: quick. Without a node that it can't look through, ONNX Runtime might turn it together with others, slowly. */
-export function turned(graph: GraphBuilder, matrix: Value): Value {
-  const result = transpose(graph, matrix, [1, 0]);
-  return graph.node('Flatten', [result], result, { axis: 1 });
-}
+/** A matrix, turned: quick, where ONNX Runtime doesn't turn it together with others. */
+export const turned = (graph: GraphBuilder, matrix: Value): Value => opaque(graph, transpose(graph, matrix, [1, 0]));
 
 /** `[batch, height, width, channels]` as `[height, width, batch * channels]`. */
 export function movedAhead(graph: GraphBuilder, x: Value): Value {
@@ -58,3 +74,13 @@ export function movedBack(graph: GraphBuilder, x: Value, batch: number): Value {
   const matrix = turned(graph, reshape(graph, x, [height * width, rest]));
   return transpose(graph, reshape(graph, matrix, [batch, rest / batch, height, width]), channelsLast);
 }
+
+/** `[batch, height, width, channels]` as `[channels, height * width * batch]`: places in the order of `movedAhead`. */
+export function placesBehind(graph: GraphBuilder, x: Value): Value {
+  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+  const samples = reshape(graph, transpose(graph, x, channelsFirst), [batch, channels * height * width]);
+  return reshape(graph, turned(graph, samples), [channels, height * width * batch]);
+}
+
+/** A thread computes a product: of three, one of two threads has two; of six that are half as high each has three. */
+export const halvesOf = (rows: number) => (rows % 2 === 0 ? 2 : 1);

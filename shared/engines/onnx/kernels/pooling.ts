@@ -5,6 +5,7 @@ import {
   channelsFirst,
   channelsLast,
   expand,
+  opaque,
   permuted,
   type Recorder,
   type Recorders,
@@ -58,10 +59,21 @@ const maxPool: Recorder = ({ tf, graph, inputs, attributes }) => {
 /** What reaches each window goes to where its largest value, the first of equals, was. */
 const maxPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { dy, input } = inputs as { dy: Value; input: Value };
-  const [, places] = largest(graph, input, describe(tf, input.shape, attributes));
-  const reaching = reshape(graph, transpose(graph, dy, channelsFirst), [elementCount(dy.shape), 1]);
-  const flat = sumsByNumber(graph, reaching, places, elementCount(input.shape));
-  return transpose(graph, reshape(graph, flat, permuted(input.shape, channelsFirst)), channelsLast);
+  const pooling = describe(tf, input.shape, attributes);
+  const { strides, pads, kernel_shape: kernel } = pooling;
+  const [, places] = largest(graph, input, pooling);
+  const reaching = transpose(graph, dy, channelsFirst);
+  const gradient = { shape: permuted(input.shape, channelsFirst), dtype: dy.dtype };
+  // Windows that have no element in common add nothing up.
+  const isApart = [0, 1].every((axis) => strides[axis]! >= kernel[axis]!);
+  const spread = isApart
+    ? graph.node('MaxUnpool', [reaching, places, graph.integers(gradient.shape)], gradient, {
+        strides,
+        pads,
+        kernel_shape: kernel,
+      })
+    : sumsByNumber(graph, reshape(graph, reaching, [elementCount(dy.shape), 1]), places, elementCount(input.shape));
+  return transpose(graph, opaque(graph, reshape(graph, spread, gradient.shape)), channelsLast);
 };
 
 const avgPool: Recorder = ({ tf, graph, inputs, attributes }) => {
