@@ -66,7 +66,8 @@ async function train(training: ClassifierCase): Promise<TrainingCost> {
   const [wall, before] = [performance.now(), process.cpuUsage()];
   for (let step = 0; step < training.steps; step++) {
     ready.taken += 1;
-    const results = await ready.loop.run(ready.inputs(ready.taken));
+    const inputs = ready.inputs(ready.taken);
+    const results = await ready.loop.run(inputs, { donated: new Set(inputs.keys()) });
     losses.push(results.get('loss')!.data[0]!);
   }
   const { user, system } = process.cpuUsage(before);

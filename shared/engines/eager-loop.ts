@@ -11,8 +11,9 @@ export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: MixedTe
   const read = () => toHost(carried, carriedNames);
   const close = async () => void tf.dispose([fixed, carried] as never);
   return {
-    async run(host, other = step) {
+    async run(host, options) {
       const inputs = toEngine(tf, host);
+      const other = options?.step ?? step;
       const take = () => other(tf, { fixed, carried, inputs });
       const next = tf.tidy(take as unknown as () => TensorContainer) as unknown as ReturnType<Step>;
       try {

@@ -34,14 +34,21 @@ export type Step = (tf: TensorLibrary, given: StepTensors) => { carried?: NamedT
 
 /** Runs a step, or several that have their tensors in common, again and again; what they carry stays on the engine. */
 export interface Loop {
-  /** One step on these inputs, or another step on the same tensors; its results, in host memory, as float32. */
-  run(inputs: MixedTensors, step?: Step): Promise<HostTensors>;
+  /** One step on these inputs; its results, in host memory, as float32. */
+  run(inputs: MixedTensors, options?: RunOptions): Promise<HostTensors>;
   /** Copies what is carried to host memory, in the order in which it came. */
   read(): Promise<HostTensors>;
   /** What is carried, as `read` gives it, at the end: not copied where the engine has it in host memory. */
   finish(): Promise<HostTensors>;
   /** Frees its memory, if `finish` has not. */
   close(): Promise<void>;
+}
+
+export interface RunOptions {
+  /** Another step than the loop's, on the same tensors. */
+  readonly step?: Step;
+  /** Names of inputs whose memory is the engine's from then on, so that it need not copy them; absent: none. */
+  readonly donated?: ReadonlySet<string>;
 }
 
 /** A tensor library with a working backend. */

@@ -42,10 +42,12 @@ export function batchOf(data: Trajectories, samples: readonly number[], steps: n
   const points = elementCount(space);
   const [stored, taken] = [time * channels, steps * channels];
   const values = new Float32Array(samples.length * points * taken);
+  // Where nothing is left out, a sample is one span.
+  const [spans, length] = stored === taken ? [1, points * taken] : [points, taken];
   for (const [row, sample] of samples.entries()) {
-    for (let point = 0; point < points; point++) {
-      const from = (sample * points + point) * stored;
-      values.set(data.values.subarray(from, from + taken), (row * points + point) * taken);
+    for (let span = 0; span < spans; span++) {
+      const from = (sample * points + span) * stored;
+      values.set(data.values.subarray(from, from + length), (row * points + span) * taken);
     }
   }
   return { shape: [samples.length, ...space, steps, channels], data: values };

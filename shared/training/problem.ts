@@ -14,7 +14,7 @@ export interface Objective {
 export interface BatchPart {
   /** What its loss is the mean of, counted: samples, or words. */
   readonly count: number;
-  /** Of the objective. */
+  /** Of the objective; whoever trains on them donates them to the engine. */
   readonly inputs: MixedTensors;
 }
 
@@ -27,7 +27,7 @@ export interface Problem {
   /** Optimizer steps in an epoch, the same in every one. */
   readonly stepsPerEpoch: number;
   /**
-   * The batch of each step of an epoch (1-based), in its parts, made when it is asked for. Depends on nothing but the problem and
+   * The batch of each step of an epoch (1-based), in its parts, made anew when it is asked for. Depends on nothing but the problem and
    * the epoch.
    */
   batches(epoch: number): readonly (() => readonly BatchPart[])[];

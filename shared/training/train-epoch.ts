@@ -116,6 +116,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       ...radii,
       ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : []),
     ]);
+  const namesOf = (part: BatchPart) => new Set(part.inputs.keys());
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
@@ -124,14 +125,18 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
-      loss += numberIn(await loop.run(inputsOf(part, count), steps.accumulate), 'loss');
+      loss += numberIn(
+        await loop.run(inputsOf(part, count), { step: steps.accumulate, donated: namesOf(part) }),
+        'loss',
+      );
     }
     const scalars = [
       [scalarNames.step, scalar(taken + index + 1)] as const,
       ...inputsByParameter(flat, groups, rates, scalarNames.learningRate),
       ...weightDecays,
     ];
-    const results = await loop.run(new Map([...inputsOf(parts.at(-1)!, count), ...scalars]));
+    const last = parts.at(-1)!;
+    const results = await loop.run(new Map([...inputsOf(last, count), ...scalars]), { donated: namesOf(last) });
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));

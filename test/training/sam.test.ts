@@ -66,20 +66,21 @@ function problem({
   y?: readonly number[];
   mask?: number[];
 }): Problem {
-  const batch = parts.map((rows) => ({
-    count: rows.length,
-    inputs: new Map([
-      ['x', rowsOf(golden.x, 3, rows)],
-      ['y', rowsOf(y, 4, rows)],
-      ...(mask ? [['mask', rowsOf(mask, 4, rows)] as const] : []),
-    ]),
-  }));
+  const batch = () =>
+    parts.map((rows) => ({
+      count: rows.length,
+      inputs: new Map([
+        ['x', rowsOf(golden.x, 3, rows)],
+        ['y', rowsOf(y, 4, rows)],
+        ...(mask ? [['mask', rowsOf(mask, 4, rows)] as const] : []),
+      ]),
+    }));
   return {
     objective,
     fixed: new Map(),
     inParts: parts.length > 1,
     stepsPerEpoch: steps,
-    batches: () => Array.from({ length: steps }, () => () => batch),
+    batches: () => Array.from({ length: steps }, () => batch),
   };
 }
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { messageOf, UserError } from '../../core/errors.ts';
-import type { HostTensor } from '../../tensors/tensor.ts';
+import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
 import { type ComputeThread, startThread } from './thread.ts';
@@ -52,10 +52,16 @@ async function load(thread: ComputeThread): Promise<void> {
 const isWhole = ({ buffer, byteLength }: Float32Array | Int32Array) =>
   buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
 
+const nothing: ReadonlySet<string> = new Set();
+
+const buffersOf = (tensors: MixedTensors) => [
+  ...new Set([...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer)),
+];
+
 /** What is donated as it is, and of others one copy, which the thread can be given: a message would make two. */
 const givable = <Data extends Float32Array | Int32Array>(
   tensors: ReadonlyMap<string, HostTensor<Data>>,
-  donated: ReadonlySet<string> = new Set(),
+  donated: ReadonlySet<string> = nothing,
 ) =>
   new Map(
     [...tensors].map(([name, { shape, data }]) => [
@@ -73,12 +79,12 @@ async function beginLoop(
 ): Promise<Loop> {
   const fixed = givable(given.fixed);
   const carried = givable(given.carried, given.donated);
-  const buffers = [...fixed.values(), ...carried.values()].map(({ data }) => data.buffer as ArrayBuffer);
-  await thread.ask({ do: 'begin', loop, fixed, carried }, buffers);
+  await thread.ask({ do: 'begin', loop, fixed, carried }, [...buffersOf(fixed), ...buffersOf(carried)]);
   return {
-    async run(inputs, other = step) {
+    async run(inputs, { step: other = step, donated = nothing } = {}) {
       const compiledStep = await compiled(other, { ...given, inputs });
-      return thread.ask({ do: 'step', loop, inputs, ...compiledStep });
+      const whole = [...inputs].filter(([name, { data }]) => donated.has(name) && isWhole(data));
+      return thread.ask({ do: 'step', loop, inputs, ...compiledStep }, buffersOf(new Map(whole)));
     },
     read: () => thread.ask({ do: 'read', loop }),
     finish: () => thread.ask({ do: 'finish', loop }),

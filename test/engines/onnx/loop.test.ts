@@ -72,13 +72,30 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     expect(found).toEqual({ sums: Array.from({ length: 16 }, () => rows / 2) });
   });
 
+  it('takes inputs that are donated, leaves others as they are, and comes to the same', async () => {
+    const loop = await begin();
+    const [whole, kept] = [list(1, 2), list(1, 2)];
+    const part = { shape: [2], data: new Float32Array([7, 1, 2]).subarray(1) };
+    const both = new Map([
+      ['x', whole],
+      ['y', whole],
+    ]);
+    await loop.run(both, { donated: new Set(['x', 'y']) });
+    await loop.run(new Map([['x', part]]), { donated: new Set(['x']) });
+    await loop.run(new Map([['x', kept]]), { donated: new Set(['other']) });
+    expect(numbers(await loop.finish()).total).toEqual([91]);
+    expect(whole.data.length).toBe(name === 'onnx' ? 0 : 2);
+    expect([...kept.data, ...part.data]).toEqual([1, 2, 1, 2]);
+    await loop.close();
+  });
+
   it('runs several steps on the same tensors; what a step does not name stays', async () => {
     const loop = await begin();
     const negate: Step = (tf, { carried }) => ({ carried: { other: tf.neg(carried.other!) }, results: {} });
     await loop.run(x(1, 2));
-    await loop.run(new Map(), negate);
-    await loop.run(new Map(), negate);
-    await loop.run(x(3), negate);
+    await loop.run(new Map(), { step: negate });
+    await loop.run(new Map(), { step: negate });
+    await loop.run(x(3), { step: negate });
     expect(numbers(await loop.read())).toEqual({ total: [31], other: [3, 4] });
     await loop.run(x(3));
     expect(numbers(await loop.read())).toEqual({ total: [61], other: [-3, -4] });
