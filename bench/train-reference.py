@@ -109,14 +109,13 @@ def prepare(case):
         model = Operator(width, case["model"]["modes"], len(space), window * channels, channels)
     samples, time_steps = case["batchSize"] * case["steps"], window + case["rolloutSteps"]
     values = waves((samples, *space, time_steps, channels), 1, 0.5)
-    start = {name: value.clone() for name, value in model.state_dict().items()}
-    return model, start, values[case["order"]], waves((*space, len(space)), 1, 0.25)
-
-
-def train(case, model, start, values, grid):
-    model.load_state_dict(start)
-    losses = []
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4)
+    return model, optimizer, values[case["order"]], waves((*space, len(space)), 1, 0.25)
+
+
+def train(case, model, optimizer, values, grid):
+    """One epoch more."""
+    losses = []
     window = case["window"]
     for batch in values.split(case["batchSize"]):
         past, loss = batch[..., :window, :], 0
