@@ -38,5 +38,7 @@ it('says what ONNX Runtime refuses', async () => {
   const outputs = { square: list(0, 0), twice: list(0, 0) };
   await expect(computeInto(await session(), {}, outputs)).rejects.toThrow(/input 'x' is missing/);
   await expect(computeInto(await session(), { x: list(1, 2, 3) }, outputs)).rejects.toThrow(/invalid dimensions/i);
-  await expect(computeInto(await session(), { x: list(1, 2) }, { square: list(0, 0, 0) })).rejects.toThrow(/invalid dimensions/i);
+  await expect(computeInto(await session(), { x: list(1, 2) }, { square: list(0, 0, 0) })).rejects.toThrow(
+    /invalid dimensions/i,
+  );
 });
