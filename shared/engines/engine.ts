@@ -46,8 +46,8 @@ export interface Loop {
 
 export interface RunOptions {
   /** Another step than the loop's, on the same tensors. */
-  readonly step?: Step;
-  /** Names of inputs whose memory is the engine's from then on, so that it need not copy them; absent: none. */
+  readonly step?: Step | undefined;
+  /** Names of inputs whose memory, with all that is in it, is the engine's from then on, so that it need not copy them; absent: none. */
   readonly donated?: ReadonlySet<string>;
 }
 

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Engine } from '../engines/engine.ts';
+import type { Engine, Step } from '../engines/engine.ts';
 import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
 import { groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
 import { type FlatParameters, flatParameters } from './flat-parameters.ts';
@@ -109,14 +109,12 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     donated: new Set(joined(donates ? values : none, isOwn ? moments : none).keys()),
   });
 
-  /** Of a part of a batch; with its share of it where batches are computed in parts. */
-  const inputsOf = (part: BatchPart, batchCount: number): MixedTensors =>
-    new Map([
-      ...part.inputs,
-      ...radii,
-      ...(inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : []),
-    ]);
-  const namesOf = (part: BatchPart) => new Set(part.inputs.keys());
+  /** A step on a part of a batch, which it takes for good; on its share of the batch where batches are computed in parts. */
+  const compute = (part: BatchPart, batchCount: number, others: readonly [string, HostTensor][] = [], step?: Step) => {
+    const share = inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [];
+    const inputs: MixedTensors = new Map([...part.inputs, ...radii, ...share, ...others]);
+    return loop.run(inputs, { step, donated: new Set(part.inputs.keys()) });
+  };
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
@@ -125,18 +123,13 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
-      loss += numberIn(
-        await loop.run(inputsOf(part, count), { step: steps.accumulate, donated: namesOf(part) }),
-        'loss',
-      );
+      loss += numberIn(await compute(part, count, [], steps.accumulate), 'loss');
     }
-    const scalars = [
-      [scalarNames.step, scalar(taken + index + 1)] as const,
+    const results = await compute(parts.at(-1)!, count, [
+      [scalarNames.step, scalar(taken + index + 1)],
       ...inputsByParameter(flat, groups, rates, scalarNames.learningRate),
       ...weightDecays,
-    ];
-    const last = parts.at(-1)!;
-    const results = await loop.run(new Map([...inputsOf(last, count), ...scalars]), { donated: namesOf(last) });
+    ]);
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));

@@ -1,7 +1,9 @@
-import type { HostTensors, MixedTensors } from '../../tensors/tensor.ts';
-import type { NamedTensors, Step, TensorLibrary } from '../engine.ts';
+import { UserError } from '../../core/errors.ts';
+import { formatShape, type HostTensors, type MixedTensors } from '../../tensors/tensor.ts';
+import type { NamedTensors, Step, Tensor, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
+import { sameShape } from './kernels/kernel.ts';
 import { overwriting } from './overwriting.ts';
 import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
@@ -34,6 +36,15 @@ const specsOf = (tensors: MixedTensors, prefix: string) =>
     { shape, dtype: dataTypeOf(data) },
   ]);
 
+/** @throws UserError when a step would leave something else than it was given. */
+function checkCarried(name: string, { shape, dtype }: Tensor, given: TensorSpec | undefined): void {
+  if (given && sameShape(shape, given.shape) && dtype === given.dtype) return;
+  throw new UserError(
+    `the step carries on ${name} of shape ${formatShape(shape)} and type ${dtype}, ${given ? `but was given ${formatShape(given.shape)} and ${given.dtype}` : 'but was given none'}`,
+    { where: 'engine onnx', remedy: 'What a step carries keeps its name, shape and type.' },
+  );
+}
+
 function traceStep(tf: TensorLibrary, step: Step, specs: Readonly<Record<string, TensorSpec>>): TracedStep {
   const under = (tensors: NamedTensors, prefix: string): NamedTensors =>
     Object.fromEntries(
@@ -49,6 +60,7 @@ function traceStep(tf: TensorLibrary, step: Step, specs: Readonly<Record<string,
       carried: under(given, roles.carried),
       inputs: under(given, roles.inputs),
     });
+    for (const [name, tensor] of Object.entries(carried ?? {})) checkCarried(name, tensor, specs[roles.carried + name]);
     return Object.fromEntries([...over(carried ?? {}, roles.next), ...over(results, roles.results)]);
   };
   return trace(tf, flat, specs);

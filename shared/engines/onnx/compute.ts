@@ -7,9 +7,9 @@ import { emptySequence } from './encode.ts';
 const refusal = /^non tensor type/i;
 
 /**
- * Computes a model's outputs into the tensors that are given for them. onnxruntime-node would hand every output back in new memory, a copy of the given
- * tensor: of a large model's parameters and moments that is more than a gigabyte in every step. It goes through the outputs in
- * order once all are computed and written, and ends with an error at the first that it can't hand back; so that one is first.
+ * Computes a model's outputs into the tensors that are given for them. onnxruntime-node would hand every output back in new memory, a copy
+ * of the given tensor: of a large model's parameters and moments that is more than a gigabyte in every step. It goes through the
+ * outputs in order once all are computed and written, and ends with an error at the first that it can't hand back; so that one is first.
  * @throws what ONNX Runtime throws
  */
 export async function computeInto(

@@ -83,7 +83,7 @@ function writeGraph({ nodes, initializers, inputs, outputs }: Graph, to: PbfWrit
 
 const writeOperatorSet = (version: number, to: PbfWriter) => to.writeVarintField(2, version);
 
-/** The graph as an ONNX model. */
+/** The graph as an ONNX model, whose outputs are `emptySequence` and then the graph's. */
 export function encodeModel(graph: Graph): Uint8Array {
   const to = new PbfWriter();
   to.writeVarintField(1, irVersion);

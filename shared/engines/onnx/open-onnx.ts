@@ -54,9 +54,7 @@ const isWhole = ({ buffer, byteLength }: Float32Array | Int32Array) =>
 
 const nothing: ReadonlySet<string> = new Set();
 
-const buffersOf = (tensors: MixedTensors) => [
-  ...new Set([...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer)),
-];
+const buffersOf = (tensors: MixedTensors) => [...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer);
 
 /** What is donated as it is, and of others one copy, which the thread can be given: a message would make two. */
 const givable = <Data extends Float32Array | Int32Array>(
@@ -84,7 +82,7 @@ async function beginLoop(
     async run(inputs, { step: other = step, donated = nothing } = {}) {
       const compiledStep = await compiled(other, { ...given, inputs });
       const whole = [...inputs].filter(([name, { data }]) => donated.has(name) && isWhole(data));
-      return thread.ask({ do: 'step', loop, inputs, ...compiledStep }, buffersOf(new Map(whole)));
+      return thread.ask({ do: 'step', loop, inputs, ...compiledStep }, [...new Set(buffersOf(new Map(whole)))]);
     },
     read: () => thread.ask({ do: 'read', loop }),
     finish: () => thread.ask({ do: 'finish', loop }),

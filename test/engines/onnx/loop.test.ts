@@ -127,6 +127,21 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
 });
 
 describe('a loop on onnx', () => {
+  it.each<[string, Step, RegExp]>([
+    [
+      'shape',
+      (tf, { carried }) => ({ carried: { x: tf.concat([carried.x!, carried.x!]) }, results: {} }),
+      /x of shape \[4\]/,
+    ],
+    ['type', (tf, { carried }) => ({ carried: { x: tf.greater(carried.x!, 0) }, results: {} }), /type bool/],
+    ['name', (_, { carried }) => ({ carried: { y: carried.x! }, results: {} }), /y .* was given none/],
+  ])('refuses a step that carries something of another %s on', async (_, step, message) => {
+    const engine = await openEngine('onnx');
+    const loop = await engine.loop(step, { fixed: new Map(), carried: new Map([['x', list(1, 2)]]) });
+    await expect(loop.run(new Map())).rejects.toThrow(message);
+    await loop.close();
+  });
+
   it('computes in a thread: this one goes on meanwhile', async () => {
     const engine = await openEngine('onnx');
     const heavy: Step = (tf, { inputs }) => {

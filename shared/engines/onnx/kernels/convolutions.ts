@@ -12,7 +12,7 @@ import {
   reshape,
   transpose,
 } from './kernel.ts';
-import { inputGradient, isOfFewPlaces, sumOverTaps } from './tap-products.ts';
+import { inputGradient, isOfFewPlaces, isOfFewTaps, sumOverTaps } from './tap-products.ts';
 
 interface Attributes {
   readonly strides: [number, number] | number;
@@ -76,7 +76,7 @@ const conv2d: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { x, filter } = inputs as { x: Value; filter: Value };
   const { output, ...convolution } = describeConvolution(tf, x.shape, filter.shape, attributes);
   const { pads, strides, dilations } = convolution;
-  if (isOfFewPlaces(output, filter.shape, [...strides, ...dilations])) {
+  if (isOfFewTaps(output, filter.shape, [...strides, ...dilations])) {
     return sumOverTaps(graph, x, filter, { pads, output });
   }
   const operands = [transpose(graph, x, channelsFirst), transpose(graph, filter, outputsFirst)];

@@ -3,7 +3,7 @@ import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
 import { channelsFirst, reshape, transpose } from './kernel.ts';
 import { halvesOf, joined, movedAhead, placesBehind, regionOf, turned, upTo } from './places.ts';
-import { gradientOfTaps, isOfFewPlaces } from './tap-products.ts';
+import { gradientOfTaps, isOfFewTaps } from './tap-products.ts';
 
 type Shape4 = readonly [number, number, number, number];
 
@@ -133,12 +133,12 @@ function productOfPlaces(graph: GraphBuilder, left: Value, right: Value): Value 
 const fewPlaces = 512;
 
 /**
- * One of two ways to make one large product from few copies: what each tap has seen would be `width * height` copies where these are
- * `width + height`.
+ * Large products from few copies. What each tap has seen would be `width * height` copies; where a convolution of few places has made them,
+ * they serve again, else `width + height` copies do, in one of two ways.
  */
 export function filterGradient(convolved: Convolved): Value {
   const { graph, x, dy, filter, pads, strides } = convolved;
-  if (isOfFewPlaces(dy.shape, filter, strides)) {
+  if (isOfFewTaps(dy.shape, filter, strides)) {
     return filterOf(graph, gradientOfTaps(graph, x, dy, { filter, pads }), filter);
   }
   return elementCount(dy.shape.slice(1, 3)) <= fewPlaces ? placesAhead(convolved) : samplesApart(convolved);

@@ -64,8 +64,11 @@ const maxPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
   const [, places] = largest(graph, input, pooling);
   const reaching = transpose(graph, dy, channelsFirst);
   const gradient = { shape: permuted(input.shape, channelsFirst), dtype: dy.dtype };
-  // Windows that have no element in common add nothing up.
-  const isApart = [0, 1].every((axis) => strides[axis]! >= kernel[axis]!);
+  // Windows that have no element in common add nothing up; MaxUnpool checks that they end within the input.
+  const isApart = [0, 1].every((axis) => {
+    const reach = strides[axis]! * (dy.shape[axis + 1]! - 1) + kernel[axis]! - pads[axis]! - pads[axis + 2]!;
+    return strides[axis]! >= kernel[axis]! && reach > 0 && reach <= input.shape[axis + 1]!;
+  });
   const spread = isApart
     ? graph.node('MaxUnpool', [reaching, places, graph.integers(gradient.shape)], gradient, {
         strides,

@@ -14,17 +14,24 @@ interface Placed {
   readonly output: Shape4;
 }
 
-/** Places times taps from which on a convolution costs less than copying what every tap has met. */
-const manyMet = 9 * 1024;
+/** From so many places on a convolution costs less than copying what every tap has met. */
+const manyPlaces = 1024;
 
 /**
- * Whether a convolution, and its gradients, are best made by what follows here.
+ * Whether the gradient of a convolution's input is best made by what follows here.
  * @param steps strides and dilations
  */
 export function isOfFewPlaces(output: readonly number[], filter: readonly number[], steps: readonly number[]): boolean {
   const [places, taps] = [elementCount(output.slice(0, 3)), elementCount(filter.slice(0, 2))];
-  return taps > 1 && places * taps < manyMet && steps.every((step) => step === 1);
+  return taps > 1 && places < manyPlaces && steps.every((step) => step === 1);
 }
+
+/** With more taps a convolution and the gradient of its filter cost less than their products. */
+const fewTaps = 9;
+
+/** Whether the convolution itself and the gradient of its filter are, too. */
+export const isOfFewTaps = (output: readonly number[], filter: readonly number[], steps: readonly number[]): boolean =>
+  isOfFewPlaces(output, filter, steps) && elementCount(filter.slice(0, 2)) <= fewTaps;
 
 /** `[height, width, in, out]` as `[taps, out, in]`. */
 function weightsByTap(graph: GraphBuilder, filter: Value): Value {
