@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { BrokenInputError, UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
-import { elementCount, formatShape } from '../tensors/tensor.ts';
+import { elementCount, formatShape, sameShape } from '../tensors/tensor.ts';
 import type { DatasetFormat } from './dataset.ts';
 import { refuseNonFinite } from './finite.ts';
 import { type AxisRange, type Hdf5Dataset, type Hdf5File, withHdf5File } from './hdf5.ts';
@@ -121,7 +121,7 @@ function commonLayout(
   const [first, ...others] = arrays as [Hdf5Dataset, ...Hdf5Dataset[]];
   const layout = layoutOf(`${path}: dataset "${first.name}"`, first.shape, coordinates, stacked);
   for (const other of others) {
-    if (formatShape(other.shape) !== formatShape(first.shape)) {
+    if (!sameShape(other.shape, first.shape)) {
       throw new UserError(
         `channels differ in shape: "${first.name}" is ${formatShape(first.shape)}, "${other.name}" ${formatShape(other.shape)}`,
         { where: path, remedy: 'Name arrays of one shape under `channels`.' },

@@ -3,7 +3,7 @@ import { didYouMean } from '../core/suggest.ts';
 import { fileSource } from '../tensors/byte-source.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
 import { openSafetensors } from '../tensors/safetensors.ts';
-import { allFinite, formatShape, type HostTensor, type HostTensors } from '../tensors/tensor.ts';
+import { allFinite, formatShape, type HostTensor, type HostTensors, sameShape } from '../tensors/tensor.ts';
 import type { TensorStore } from '../tensors/tensor-store.ts';
 
 /** Tensors of a file under the names that a model has for them. */
@@ -18,7 +18,7 @@ function mismatches(file: StoredWeights, parameters: readonly ParameterSpec[]): 
     if (!present.has(name))
       return [`missing     ${name} ${formatShape(shape)}  ${didYouMean(name, unexpected)}`.trimEnd()];
     const stored = file.entry(name).shape;
-    return formatShape(stored) === formatShape(shape)
+    return sameShape(stored, shape)
       ? []
       : [`mis-shaped  ${name}: the file has ${formatShape(stored)}, the model needs ${formatShape(shape)}`];
   });

@@ -23,6 +23,9 @@ export function totalCount(specs: readonly { readonly shape: readonly number[] }
   return specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, axis) => size === b[axis]);
+
 /** `[64, 11]` */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;

@@ -3,7 +3,7 @@ import { matchesName } from '../core/name-pattern.ts';
 import { type AdapterConfig, namedBase, readAdapterConfig, scaleOf } from '../models/hugging-face/adapter-config.ts';
 import { addProduct, productCore } from '../tensors/low-rank.ts';
 import { openTensors } from '../tensors/open-tensors.ts';
-import { elementCount, formatShape } from '../tensors/tensor.ts';
+import { elementCount, formatShape, sameShape } from '../tensors/tensor.ts';
 import type { TensorStore } from '../tensors/tensor-store.ts';
 import { type SkippedTensor, storedPrecision, type WeightLayer, type WeightSource } from './weight-source.ts';
 
@@ -142,7 +142,7 @@ function mergedLayers(
     const { shape } = base.entry(weight);
     const [outputs, inputs] = [store.entry(factor.b).shape[0]!, store.entry(factor.a).shape[1]!];
     const expected = config.fan_in_fan_out ? [inputs, outputs] : [outputs, inputs];
-    if (formatShape(shape) !== formatShape(expected)) {
+    if (!sameShape(shape, expected)) {
       throw new UserError(
         `tensor "${weight}" is ${formatShape(shape)}, but the adapter's update of it is ${formatShape(expected)}`,
         {

@@ -1,9 +1,8 @@
 import { UserError } from '../../core/errors.ts';
-import { formatShape, type HostTensors, type MixedTensors } from '../../tensors/tensor.ts';
+import { formatShape, type HostTensors, type MixedTensors, sameShape } from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, Tensor, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
-import { sameShape } from './kernels/kernel.ts';
 import { overwriting } from './overwriting.ts';
 import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';

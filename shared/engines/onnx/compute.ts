@@ -1,7 +1,7 @@
 /** A call of ONNX Runtime that writes what it computes where it is told to, and nowhere else. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { messageOf } from '../../core/errors.ts';
-import { emptySequence } from './encode.ts';
+import { emptySequence } from './roles.ts';
 
 /** What onnxruntime-node says of a sequence among what was computed, before it hands anything back. */
 const refusal = /^non tensor type/i;

@@ -1,6 +1,7 @@
 /** ONNX's file format, as far as a traced step needs it. Source of the field numbers: onnx.proto (ONNX, IR version 10). */
 import { PbfWriter } from 'pbf';
 import type { Attribute, DataType, Graph, Initializer, Node, Value } from './graph.ts';
+import { emptySequence } from './roles.ts';
 
 const irVersion = 10;
 const operatorSet = 21;
@@ -58,9 +59,6 @@ function writeValue(value: Value, to: PbfWriter): void {
   to.writeStringField(1, value.name);
   to.writeMessage(2, writeType, value);
 }
-
-/** The name of an output beside the graph's, before them all: an empty sequence of tensors. What for says `compute.ts`. */
-export const emptySequence = 'empty';
 
 const sequence: Node = { operator: 'SequenceEmpty', inputs: [], outputs: [emptySequence], attributes: {} };
 const element: Value = { name: emptySequence, shape: [], dtype: 'float32' };

@@ -36,7 +36,8 @@ export interface Graph {
   readonly outputs: readonly Value[];
 }
 
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int64: BigInt64Array } as const;
+/** By data type, what holds its numbers; a bool is a byte. */
+export const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int64: BigInt64Array } as const;
 
 function numbersOf(dtype: DataType, values: ArrayLike<number>): Numbers {
   return dtype === 'int64' ? BigInt64Array.from(Array.from(values, BigInt)) : arrays[dtype].from(values);

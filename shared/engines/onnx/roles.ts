@@ -10,3 +10,6 @@ export const roles = {
 /** The input that an output replaces in the next step; undefined where it is a result. */
 export const replacedBy = (output: string): string | undefined =>
   output.startsWith(roles.next) ? roles.carried + output.slice(roles.next.length) : undefined;
+
+/** An output of every model, before its graph's: an empty sequence of tensors. What for says `compute.ts`. */
+export const emptySequence = 'empty';

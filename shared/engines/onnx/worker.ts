@@ -6,7 +6,7 @@ import { messageOf, RunError } from '../../core/errors.ts';
 import { elementCount, type HostTensors, type MixedTensors } from '../../tensors/tensor.ts';
 import { dataTypeOf } from '../transfer.ts';
 import { computeInto } from './compute.ts';
-import type { TensorSpec } from './graph.ts';
+import { arrays, type TensorSpec } from './graph.ts';
 import { replacedBy, roles } from './roles.ts';
 
 /** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
@@ -82,8 +82,6 @@ async function forget(session: number): Promise<void> {
   await sessions.get(session)?.release();
   sessions.delete(session);
 }
-
-const arrays = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array } as const;
 
 const emptyOf = ({ shape, dtype }: TensorSpec) =>
   new runtime.Tensor(dtype, new arrays[dtype](elementCount(shape)) as never, shape);

@@ -2,8 +2,9 @@ import { createRequire } from 'node:module';
 import type { InferenceSession } from 'onnxruntime-node';
 import { expect, it } from 'vitest';
 import { computeInto } from '../../../shared/engines/onnx/compute.ts';
-import { emptySequence, encodeModel } from '../../../shared/engines/onnx/encode.ts';
+import { encodeModel } from '../../../shared/engines/onnx/encode.ts';
 import { GraphBuilder } from '../../../shared/engines/onnx/graph.ts';
+import { emptySequence } from '../../../shared/engines/onnx/roles.ts';
 
 const runtime: typeof import('onnxruntime-node') = createRequire(import.meta.url)('onnxruntime-node');
 

@@ -10,6 +10,7 @@ import {
   type Recorder,
   type Recorders,
   reshape,
+  type Shape4,
   transpose,
 } from './kernel.ts';
 import { inputGradient, isOfFewPlaces, isOfFewTaps, sumOverTaps } from './tap-products.ts';
@@ -21,8 +22,6 @@ interface Attributes {
   readonly dataFormat?: string;
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
-
-export type Shape4 = readonly [number, number, number, number];
 
 /** The convolution as ONNX describes it, for `x` `[batch, height, width, in]` and a filter `[height, width, in, out]`. */
 export function describeConvolution(

@@ -7,11 +7,10 @@ import {
   type Recorder,
   type Recorders,
   reshape,
+  type Shape4,
   sliceOf,
   transpose,
 } from './kernel.ts';
-
-type Shape4 = readonly [number, number, number, number];
 
 /** The filter of a full convolution with as many outputs, for its sizes. */
 const asFull = ([height, width, channels, multiplier]: Shape4): Shape4 => [

@@ -1,4 +1,4 @@
-import { elementCount } from '../../../tensors/tensor.ts';
+import { elementCount, sameShape } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
 import {
   cast,
@@ -9,7 +9,6 @@ import {
   type Recorder,
   type Recorders,
   reshape,
-  sameShape,
   transpose,
 } from './kernel.ts';
 

@@ -1,11 +1,9 @@
 /** The gradient of a convolution's filter as products of large matrices. */
 import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
-import { channelsFirst, reshape, transpose } from './kernel.ts';
-import { halvesOf, joined, movedAhead, placesBehind, regionOf, turned, upTo } from './places.ts';
+import { channelsFirst, reshape, type Shape4, transpose } from './kernel.ts';
+import { inHalves, joined, movedAhead, placesBehind, regionOf, turned, upTo } from './places.ts';
 import { gradientOfTaps, isOfFewTaps } from './tap-products.ts';
-
-type Shape4 = readonly [number, number, number, number];
 
 /** A convolution without dilations. */
 export interface Convolved {
@@ -71,11 +69,10 @@ function placesAhead(convolved: Convolved): Value {
         }),
       )
     : [gradient];
-  const halves = halvesOf(met.length * outputs);
-  const gradients = (met.length * outputs) / halves;
-  const left = reshape(graph, joined(graph, met, 0), [1, halves, gradients, places]);
+  const halves = inHalves(met.length * outputs);
+  const left = reshape(graph, joined(graph, met, 0), [1, ...halves, places]);
   const right = reshape(graph, seen, [taps.length, 1, places, channels]);
-  const shape = [taps.length, halves, gradients, channels];
+  const shape = [taps.length, ...halves, channels];
   return filterOf(graph, graph.node('MatMul', [left, right], { shape, dtype: x.dtype }), filter);
 }
 

@@ -1,4 +1,4 @@
-import { elementCount } from '../../../tensors/tensor.ts';
+import { elementCount, sameShape } from '../../../tensors/tensor.ts';
 import type { TensorLibrary } from '../../engine.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
 
@@ -18,9 +18,6 @@ export type Recorder = (call: KernelCall<any>) => Value | Value[];
 /** By tfjs's name of the kernel. */
 export type Recorders = Readonly<Record<string, Recorder>>;
 
-export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((size, axis) => size === b[axis]);
-
 /** An axis counted from the front. */
 export const fromFront = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
@@ -29,6 +26,9 @@ export const channelsFirst = [0, 3, 1, 2];
 export const channelsLast = [0, 2, 3, 1];
 /** Of a filter, from tfjs's `[height, width, in, out]`. */
 export const outputsFirst = [3, 2, 0, 1];
+
+/** Of images `[batch, height, width, channels]` and filters `[height, width, in, out]`. */
+export type Shape4 = readonly [number, number, number, number];
 
 export const permuted = (shape: readonly number[], perm: readonly number[]) => perm.map((axis) => shape[axis]!);
 
@@ -59,10 +59,10 @@ export function transpose(graph: GraphBuilder, x: Value, perm: readonly number[]
 }
 
 /**
- * The same, by a node that ONNX Runtime doesn't look through. Without one it may move a transposition past what follows, to where it
- * costs more, or join it with another one.
+ * The same, by a node that ONNX Runtime's optimisation doesn't look through. Without one it may move a transposition past what follows,
+ * to where it costs more, or join it with another one.
  */
-export function opaque(graph: GraphBuilder, x: Value): Value {
+export function optimizationBarrier(graph: GraphBuilder, x: Value): Value {
   const width = x.shape.at(-1)!;
   const matrix = reshape(graph, x, [elementCount(x.shape.slice(0, -1)), width]);
   return reshape(graph, graph.node('Flatten', [matrix], matrix, { axis: 1 }), x.shape);

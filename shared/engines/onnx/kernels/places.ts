@@ -1,6 +1,6 @@
 /** Moving places, samples and channels about. */
 import type { GraphBuilder, Value } from '../graph.ts';
-import { channelsFirst, channelsLast, opaque, reshape, sliceOf, transpose } from './kernel.ts';
+import { channelsFirst, channelsLast, optimizationBarrier, reshape, sliceOf, transpose } from './kernel.ts';
 
 export interface Region {
   readonly starts: readonly [number, number];
@@ -59,7 +59,8 @@ export function joined(graph: GraphBuilder, parts: readonly Value[], axis: numbe
 export const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /** A matrix, turned: quick, where ONNX Runtime doesn't turn it together with others. */
-export const turned = (graph: GraphBuilder, matrix: Value): Value => opaque(graph, transpose(graph, matrix, [1, 0]));
+export const turned = (graph: GraphBuilder, matrix: Value): Value =>
+  optimizationBarrier(graph, transpose(graph, matrix, [1, 0]));
 
 /** `[batch, height, width, channels]` as `[height, width, batch * channels]`. */
 export function movedAhead(graph: GraphBuilder, x: Value): Value {
@@ -82,5 +83,9 @@ export function placesBehind(graph: GraphBuilder, x: Value): Value {
   return reshape(graph, turned(graph, samples), [channels, height * width * batch]);
 }
 
-/** A thread computes a product: of three, one of two threads has two; of six that are half as high each has three. */
-export const halvesOf = (rows: number) => (rows % 2 === 0 ? 2 : 1);
+/**
+ * Rows of a product as products of half the height, where they can be halved. A thread computes a product: of three, one of two threads
+ * has two; of six each has three.
+ */
+export const inHalves = (rows: number): [products: number, rows: number] =>
+  rows % 2 === 0 ? [2, rows / 2] : [1, rows];

@@ -5,7 +5,7 @@ import {
   channelsFirst,
   channelsLast,
   expand,
-  opaque,
+  optimizationBarrier,
   permuted,
   type Recorder,
   type Recorders,
@@ -76,7 +76,7 @@ const maxPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
         kernel_shape: kernel,
       })
     : sumsByNumber(graph, reshape(graph, reaching, [elementCount(dy.shape), 1]), places, elementCount(input.shape));
-  return transpose(graph, opaque(graph, reshape(graph, spread, gradient.shape)), channelsLast);
+  return transpose(graph, optimizationBarrier(graph, reshape(graph, spread, gradient.shape)), channelsLast);
 };
 
 const avgPool: Recorder = ({ tf, graph, inputs, attributes }) => {

@@ -1,10 +1,8 @@
-/** Dense convolutions of few places, and their gradients, as products with what each tap of the filter has met. */
+/** Dense convolutions of few places, and their gradients, as products with what each tap of the filter has met (im2col). */
 import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
-import { outputsFirst, reshape, transpose } from './kernel.ts';
-import { halvesOf, joined, movedAhead, movedBack, placesBehind, regionOf, turned, upTo } from './places.ts';
-
-type Shape4 = readonly [number, number, number, number];
+import { outputsFirst, reshape, type Shape4, transpose } from './kernel.ts';
+import { inHalves, joined, movedAhead, movedBack, placesBehind, regionOf, turned, upTo } from './places.ts';
 
 /** Where the filter is put. */
 interface Placed {
@@ -78,13 +76,10 @@ export function sumOverTaps(graph: GraphBuilder, x: Value, filter: Value, placed
   const [batch, rows, columns, outputs] = placed.output;
   const seen = seenByTaps(graph, x, filter.shape as Shape4, placed);
   const [taps, places, channels] = seen.shape as [number, number, number];
-  const halves = halvesOf(places);
+  const halves = inHalves(places);
   const weights = reshape(graph, weightsByTap(graph, filter), [taps, 1, outputs, channels]);
-  const operands = [
-    reshape(graph, seen, [taps, halves, places / halves, channels]),
-    transpose(graph, weights, [0, 1, 3, 2]),
-  ];
-  const each = graph.node('MatMul', operands, { shape: [taps, halves, places / halves, outputs], dtype: x.dtype });
+  const operands = [reshape(graph, seen, [taps, ...halves, channels]), transpose(graph, weights, [0, 1, 3, 2])];
+  const each = graph.node('MatMul', operands, { shape: [taps, ...halves, outputs], dtype: x.dtype });
   const sum = graph.node(
     'ReduceSum',
     [reshape(graph, each, [taps, places * outputs]), graph.integers([0])],
@@ -104,12 +99,12 @@ export function gradientOfTaps(
   const seen = seenByTaps(graph, x, filter, { pads, output: dy.shape as Shape4 });
   const [taps, places, channels] = seen.shape as [number, number, number];
   const outputs = filter[3];
-  const halves = halvesOf(outputs);
+  const halves = inHalves(outputs);
   const operands = [
-    reshape(graph, placesBehind(graph, dy), [1, halves, outputs / halves, places]),
+    reshape(graph, placesBehind(graph, dy), [1, ...halves, places]),
     reshape(graph, seen, [taps, 1, places, channels]),
   ];
-  const each = graph.node('MatMul', operands, { shape: [taps, halves, outputs / halves, channels], dtype: x.dtype });
+  const each = graph.node('MatMul', operands, { shape: [taps, ...halves, channels], dtype: x.dtype });
   return reshape(graph, each, [taps, outputs, channels]);
 }
 
