@@ -126,15 +126,26 @@ function plainValue(document: Document, file: string): unknown {
 
 function applyOverrides(original: Record<string, unknown>, overrides: readonly Override[]): Record<string, unknown> {
   const input = structuredClone(original);
-  for (const { path, value } of overrides) {
+  for (const { path, value, text } of overrides) {
     let section = input;
     for (const key of path.slice(0, -1)) {
+      refuseSwitchedOff(key, section[key], text);
       section = section[key] = asSection(key, section[key]);
     }
     if (value === null) delete section[path.at(-1)!];
     else section[path.at(-1)!] = value;
   }
   return input;
+}
+
+/** @throws UserError for a setting of a section that is switched off: it would turn the whole of it on. */
+function refuseSwitchedOff(key: string, value: unknown, text: string): void {
+  if (value !== 'off') return;
+  const [, setting = '', given = ''] = /\.([^=]+)=(.*)/.exec(text) ?? [];
+  throw new UserError(`${key} is off, so ${key}.${setting} has nothing to act on`, {
+    where: `--set ${text}`,
+    remedy: `To turn it on, set the section as a whole: --set '${key}={${setting}: ${given}}'.`,
+  });
 }
 
 /** What further settings are put into: the section, what a word stands for, or a new one. */
@@ -169,7 +180,7 @@ export function overrideSettings(
 ): RunConfig {
   const schema = runFileJsonSchema();
   const sections = overrides
-    .filter(({ path }) => isDiscriminator(schema, settings, path))
+    .filter(({ path }) => isDiscriminator(schema, settings, path) || path.join('.') === 'balance.preset')
     .map(({ path }) => ({ path: path.slice(0, -1), value: {}, text: '' }));
   const base = applyOverrides(settings, sections);
   const changed = parseRunFile(JSON.stringify(base), label, overrides);

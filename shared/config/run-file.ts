@@ -5,6 +5,9 @@ import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
+import { excludedByPreset, withPreset } from '../schedules/presets/registry.ts';
+import type { ModelKind } from '../schedules/presets/preset.ts';
+import { endsTooEarly } from '../schedules/timing.ts';
 import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
@@ -42,7 +45,8 @@ const outputSchema = z
   })
   .describe('Where the results go.');
 
-export const runFileSchema = z
+/** The run file's sections, as they are after presets are filled in. */
+const sectionsSchema = z
   .strictObject({
     model: modelSchema,
     dataset: datasetSchema,
@@ -79,12 +83,8 @@ export const runFileSchema = z
         message: 'does not go with model.fresh: an adapter means nothing on weights that are drawn',
       });
     }
-    if (balance !== 'off' && targetsOf(balance).includes('rho') && !training.sam) {
-      context.addIssue({
-        code: 'custom',
-        path: ['balance', 'target'],
-        message: 'rho is the radius of training.sam, which is not set; for example training.sam: { rho: 0.05 }',
-      });
+    for (const { path, message } of balanceProblems(balance, model, training)) {
+      context.addIssue({ code: 'custom', path: ['balance', ...path], message });
     }
     const { metric } = convergence;
     const offered = metricsFor(model);
@@ -107,6 +107,53 @@ export const runFileSchema = z
       convergence: { metric, direction: directionOf(metric), ...others },
     };
   });
+
+/** What a preset stands for depends on what the model is about. */
+const kindOfModel = (family: unknown): ModelKind => (family === 'huggingface' ? 'language' : 'fields');
+
+/** Puts what a preset stands for beneath the settings that are written. Anything malformed is left to the schema. */
+function fillPreset(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || !('balance' in input)) return input;
+  const family = (input as { model?: { family?: unknown } }).model?.family;
+  return { ...input, balance: withPreset(input.balance, kindOfModel(family)) };
+}
+
+/** Checks a run file and fills in its defaults, those of `balance.preset` first. */
+export const runFileSchema = z.preprocess(fillPreset, sectionsSchema);
+
+type BalanceSettings = z.output<typeof balanceSchema>;
+
+/** What of the balance settings contradicts itself, or the model and how it is trained. */
+function balanceProblems(
+  balance: BalanceSettings,
+  model: ModelConfig,
+  training: z.output<typeof trainingSchema>,
+): { path: string[]; message: string }[] {
+  if (balance === 'off') return [];
+  const targets = targetsOf(balance);
+  const problems: { path: string[]; message: string }[] = [];
+  const refuse = (key: string, message: string) => problems.push({ path: key.split('.'), message });
+  if (targets.includes('rho') && !training.sam) {
+    refuse('target', 'rho is the radius of training.sam, which is not set; for example training.sam: { rho: 0.05 }');
+  }
+  if (targets.every((target) => target === 'weightDecay') && training.weightDecay === 0) {
+    refuse('target', 'weightDecay has nothing to multiply: training.weightDecay is 0; for example training.weightDecay: 0.01');
+  }
+  if (balance.weightDecayAssignment && !targets.includes('weightDecay')) {
+    refuse('weightDecayAssignment', 'has no effect: balance.target does not have weightDecay; for example target: both');
+  }
+  if (balance.metric === 'farmsAlpha' && !balance.farms) {
+    refuse('farms', 'is needed for metric: farmsAlpha; for example farms: { side: 100, perSide: 9 }, or preset: farms');
+  }
+  const tooEarly = endsTooEarly(balance, training.epochs);
+  if (tooEarly !== undefined) {
+    refuse('until', `${tooEarly}: make balance.every smaller, or let balance.until come later`);
+  }
+  for (const { key, wanted } of excludedByPreset(balance, kindOfModel(model.family))) {
+    refuse(key, `${balance.preset} is defined by ${key}: ${JSON.stringify(wanted)}; take away balance.preset to set it otherwise`);
+  }
+  return problems;
+}
 
 /** Why no update of a rank could be balanced, where the tail has a fixed length. */
 function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSchema>): string | undefined {
@@ -137,7 +184,7 @@ function withLeastEigenvalues(balance: z.output<typeof balanceSchema>, model: Mo
 export const shorthands: Readonly<Record<string, string>> = { compute: 'target' };
 
 /** A run's settings with every default filled in. */
-export type RunConfig = z.infer<typeof runFileSchema>;
+export type RunConfig = z.output<typeof sectionsSchema>;
 
 /** The run file's schema for editors. */
 export function runFileJsonSchema(): JsonSchema {

@@ -3,13 +3,14 @@ import type { Manifest } from '../checkpoints/manifest.ts';
 import { spectraReader, spectraShapes } from '../models/lora.ts';
 import { rateTable } from '../schedules/rate-table.ts';
 import type { RateTable } from '../schedules/rates.ts';
+import { measurementsWithin, type RunLength, setsRatesAfter, type TimingConfig } from '../schedules/timing.ts';
 import { analysedLayers, analysisFlops, measureLayers, spectraReport } from '../spectra/analyse.ts';
 import { layerSize } from '../spectra/cost.ts';
 import { planShards } from '../spectra/shards.ts';
 import type { LayerSpectrum, SpectraReport } from '../spectra/spectrum.ts';
 import type { Layer } from '../tensors/layer.ts';
-import type { SafetensorsFile } from '../tensors/safetensors.ts';
 import type { WeightTensor } from '../tensors/tensor.ts';
+import { multipliersAlong, type Ramp, rampShare } from '../training/applied-rates.ts';
 import { openCommittedTensors } from './attempt.ts';
 import type { TaskContext } from './context.ts';
 import { mostShards } from './history.ts';
@@ -21,7 +22,7 @@ import { openRunSolver, spectraSettings } from './run-solver.ts';
 /** Rates of a run that is not balanced: every parameter at the base rate. */
 const baseRates: RateTable = { parameters: {}, layers: {}, warnings: [] };
 
-type Settings = ModelRecord & Pick<RunRecord, 'versions'>;
+type Settings = ModelRecord & Pick<RunRecord, 'versions' | 'dataset'>;
 
 /** The layers that a run's settings want measured, in their order. */
 export const measuredLayers = (settings: Settings): Layer[] =>
@@ -45,11 +46,16 @@ export function shardCount(ctx: TaskContext, settings: Settings): number {
   return shardsOf(settings, Math.min(mostShards, ctx.shardsFor(flops))).length;
 }
 
+/** Gives the values of a model by the names of its tensors. */
+export interface WeightSource {
+  read(name: string): Promise<WeightTensor>;
+}
+
 /** Reads what spectra are taken of: the weights of an epoch or, of an adapter, what it makes of its base. */
 async function matricesIn(
   ctx: TaskContext,
   { adapter }: RunModel,
-  epoch: SafetensorsFile,
+  epoch: WeightSource,
 ): Promise<(name: string) => Promise<WeightTensor>> {
   if (!adapter) return epoch.read;
   const { model, spectra, base } = adapter;
@@ -68,7 +74,7 @@ function withOwnShapes(spectra: readonly LayerSpectrum[], { adapter }: RunModel)
 export async function measure(
   ctx: TaskContext,
   settings: Settings,
-  model: SafetensorsFile,
+  model: WeightSource,
   layers: readonly Layer[],
 ): Promise<LayerSpectrum[]> {
   const { config, versions } = settings;
@@ -83,22 +89,76 @@ export async function measure(
   return spectra.map((spectrum) => ({ ...spectrum, solver: solver.solver }));
 }
 
+/** When a run's rates are set, and how long it is. */
+function timingOf({ config, dataset }: Pick<RunRecord, 'config' | 'dataset'>): {
+  timing: TimingConfig | undefined;
+  length: RunLength;
+} {
+  const { epochs, batchSize } = config.training;
+  const { trainingSamples = 0, stepsPerEpoch = Math.ceil(Number(trainingSamples) / batchSize) } = dataset;
+  const length = { epochs, stepsPerEpoch: Math.max(1, Number(stepsPerEpoch)) };
+  return { timing: config.balance === 'off' ? undefined : config.balance, length };
+}
+
+/** Whether the rates stay after this epoch, though it may be measured once more, as the last one is. */
+export function keepsRates(settings: Settings, epoch: number): boolean {
+  const { timing, length } = timingOf(settings);
+  return timing !== undefined && !setsRatesAfter(epoch, timing, length);
+}
+
+/** Whether the rates move on from those before over some steps. */
+export const movesRates = ({ config: { balance } }: Pick<RunRecord, 'config'>): boolean =>
+  balance !== 'off' && balance.rampSteps > 0;
+
+/**
+ * Whether an epoch's model is measured: where rates are set, in the middle of it too, and after the last one. A run without balancing is
+ * measured after every epoch, so that it can be compared.
+ */
+export function isMeasured(settings: Settings, epoch: number): boolean {
+  const { timing, length } = timingOf(settings);
+  if (timing === undefined || epoch === length.epochs || setsRatesAfter(epoch, timing, length)) return true;
+  return measurementsOf(settings, epoch).length > 0;
+}
+
+/** Steps of a run that are taken before an epoch (1-based). */
+export const stepsBefore = (settings: Settings, epoch: number): number =>
+  (epoch - 1) * timingOf(settings).length.stepsPerEpoch;
+
+/** After how many of its own steps an epoch's model is measured in the middle of it, and rates are set. */
+export function measurementsOf(settings: Settings, epoch: number): number[] {
+  const { timing, length } = timingOf(settings);
+  return timing === undefined ? [] : measurementsWithin(epoch, timing, length);
+}
+
+/** Where in a run new rates are set: after how many of its steps, and what its parameters trained with up to there. */
+interface RateChange {
+  readonly steps: number;
+  readonly before: RateTable | undefined;
+}
+
 /** The report over all measured layers, and the rates by the balance settings in force. */
 export function balance(
   ctx: TaskContext,
   settings: Settings,
   spectra: readonly LayerSpectrum[],
+  change: RateChange,
 ): { report: SpectraReport; rates: RateRecord } {
-  const config = settings.config.balance;
+  const { balance: config, training } = settings.config;
   const report = spectraReport(spectra);
-  const rates = config === 'off' ? baseRates : rateTable(report, modelOfRun(settings).parameters, config);
+  const rates =
+    config === 'off' ? baseRates : rateTable(report, modelOfRun(settings).parameters, config, training.seed);
   for (const message of rates.warnings) ctx.emit({ type: 'warning', message });
-  return { report, rates: { ...rates, balance: config } };
+  const ramp = config !== 'off' && config.rampSteps > 0 ? { ramp: rampTo(change, config.rampSteps) } : {};
+  return { report, rates: { ...rates, ...ramp, balance: config } };
 }
 
-/** Whether the rates stay after this epoch, though it may be measured once more, as the last one is. */
-export const keepsRates = ({ balance: settings }: RunRecord['config'], epoch: number): boolean =>
-  settings !== 'off' && epoch % settings.every !== 0;
+/** From what was in force after the steps before; from the base rate where nothing was. */
+function rampTo({ steps: begins, before }: RateChange, steps: number): Ramp {
+  const inForce = before?.ramp
+    ? multipliersAlong(before.ramp.from, before.parameters, rampShare(before.ramp, begins - 1))
+    : before?.parameters;
+  return { from: inForce ?? {}, begins, steps };
+}
 
 /**
  * The rates that the epoch after `head` trains with: those of the last analysis, or, where the balance settings have
@@ -108,5 +168,6 @@ export async function ratesInForce(ctx: TaskContext, head: Manifest, settings: S
   const stored = await readRates(ctx.store, head);
   if (stored && JSON.stringify(stored.balance) === JSON.stringify(settings.config.balance)) return stored;
   const model = await openCommittedTensors(ctx, head, files.model);
-  return balance(ctx, settings, await measure(ctx, settings, model, measuredLayers(settings))).rates;
+  const spectra = await measure(ctx, settings, model, measuredLayers(settings));
+  return balance(ctx, settings, spectra, { steps: stepsBefore(settings, head.epoch + 1), before: stored }).rates;
 }

@@ -8,7 +8,7 @@ import { InterruptedError, TransientError } from '../core/errors.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { Workload } from '../training/workload.ts';
 import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
-import { keepsRates, ratesInForce } from './balanced-rates.ts';
+import { keepsRates, movesRates, ratesInForce } from './balanced-rates.ts';
 import type { TaskContext } from './context.ts';
 import { attemptOf, isTakenOver, leave } from './execution.ts';
 import type { PipelineState } from './messages.ts';
@@ -21,6 +21,7 @@ import {
   readRunRecord,
   readTaggedRecord,
 } from './records.ts';
+import { trainParts } from './train-parts.ts';
 
 /** @throws InterruptedError when this process was told to end. */
 export function refuseWhenInterrupted(ctx: TaskContext): void {
@@ -107,7 +108,8 @@ async function trainAfter(
 
   const epoch = head.epoch + 1;
   const clock = ctx.now();
-  const trained = await workload.train(epoch, parameters, optimizerState, rates.parameters, (progress) => {
+  const start = { epoch, parameters, state: optimizerState, rates };
+  const trained = await trainParts(ctx, { record, workload }, start, (progress) => {
     ctx.emit({ type: 'step', epoch, ...progress });
     refuseWhenInterrupted(ctx);
   });
@@ -137,26 +139,35 @@ async function trainAfter(
     baseLearningRates: trained.baseLearningRates,
     applied: trained.applied,
     gradientNorm: trained.gradientNorm,
+    ...(trained.measurements.length > 0 ? { measurements: trained.measurements } : {}),
     engine: workload.engine,
   };
   const tensors = { [files.model]: trained.parameters, [files.optimizer]: trained.state };
-  const kept = keepsRates(record.config, epoch) ? rates : undefined;
-  return { state: await attempted(ctx, state, { measured, tensors, kept }, `epoch ${epoch} is trained`), epochSeconds };
+  const made = { measured, tensors, ...ratesLeft(record, epoch, trained.rates) };
+  return { state: await attempted(ctx, state, made, `epoch ${epoch} is trained`), epochSeconds };
+}
+
+/** The rates that an epoch ended with, where SetRates needs them: it could not always measure them again. */
+function ratesLeft(record: RunRecord, epoch: number, rates: RateRecord): Pick<Made, 'kept' | 'before'> {
+  if (keepsRates(record, epoch)) return { kept: rates };
+  return movesRates(record) ? { before: rates } : {};
 }
 
 /** What an attempt has before the analysis. */
 interface Made {
   readonly measured: EpochMetrics;
   readonly tensors: Readonly<Record<string, HostTensors>>;
-  /** The rates that it was trained with, where they stay: SetRates could not always measure them again. */
-  readonly kept?: RateRecord | undefined;
+  /** The rates of the next epoch, where they stay as they are. */
+  readonly kept?: RateRecord;
+  /** The rates from which those of the next epoch move on. */
+  readonly before?: RateRecord;
 }
 
 /** Writes an attempt's tensors and measurements, for the analysis. */
 async function attempted(
   ctx: TaskContext,
   state: PipelineState,
-  { measured, tensors, kept }: Made,
+  { measured, tensors, kept, before }: Made,
   reason: string,
 ): Promise<PipelineState> {
   const at = { run: state.run, epoch: measured.epoch, attempt: attemptOf(state, ctx.newAttempt()) };
@@ -164,6 +175,7 @@ async function attempted(
     writeJson(ctx, at, files.metrics, measured),
     ...(kept ? [writeJson(ctx, at, files.rates, kept)] : []),
   );
+  if (before) await writeJson(ctx, at, files.ratesBefore, before);
   // One after the other: while a file is written, its tensors are in memory twice.
   for (const [file, values] of Object.entries(tensors))
     Object.assign(written, await writeTensors(ctx, at, file, values));

@@ -20,6 +20,8 @@ export const files = {
   spectra: 'spectra.json',
   rates: 'rates.json',
   progress: 'progress.json',
+  /** The rates that an epoch ended with, from which those of the next one move on; no manifest names it. */
+  ratesBefore: 'rates-before.json',
   /** Spectra on their way to `spectra.json`; no manifest names them. */
   shard: (shard: number, of: number) => `spectra-${shard}-of-${of}.json`,
 } as const;
@@ -132,8 +134,25 @@ export const epochMetricsSchema = z.strictObject({
     .readonly(),
   /** Length of the whole gradient, before clipping, over the steps; null where it was not finite. Absent for epoch 0. */
   gradientNorm: z.strictObject({ mean: finiteOrNull, largest: finiteOrNull }).optional(),
+  /** Where rates were set in the middle of the epoch: after how many steps of the run, the alphas there, and the factors by layer. */
+  measurements: z
+    .array(
+      z.strictObject({
+        steps: z.int(),
+        analysed: z.int(),
+        alphaMean: finiteOrNull,
+        alphaStd: finiteOrNull,
+        layers: z.record(
+          z.string(),
+          z.object({ learningRate: z.number(), weightDecay: z.number(), rho: z.number().optional() }).readonly(),
+        ),
+      }),
+    )
+    .readonly()
+    .optional(),
   engine: z.string(),
 });
+export type Measurement = NonNullable<EpochMetrics['measurements']>[number];
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
 
 /**

@@ -2,10 +2,13 @@ import { z } from 'zod';
 import { spectraConfigSchema } from '../spectra/config.ts';
 import { factorRange } from './assignments/factor-range.ts';
 import { assignmentSchema } from './assignments/registry.ts';
+import { controlNames } from './controls/registry.ts';
+import { presetNames } from './presets/registry.ts';
+import { timingSettings } from './timing.ts';
 import { balanceUnits } from './units.ts';
 
 /** What layers are compared by; each is a field of `LayerSpectrum`. */
-const balanceMetrics = ['alpha', 'alphaHat', 'stableRank', 'spectralNorm'] as const;
+const balanceMetrics = ['alpha', 'farmsAlpha', 'alphaHat', 'stableRank', 'spectralNorm'] as const;
 
 /** What factors can multiply. */
 const balanceTargets = ['learningRate', 'weightDecay', 'rho'] as const;
@@ -14,11 +17,25 @@ export const usualMinEigenvalues = 12;
 
 /** The run file's `balance` section: what is measured of each layer, and how that sets its rate. */
 export const balanceConfigSchema = z.strictObject({
-  metric: z.enum(balanceMetrics).default('alpha').describe('What layers are compared by.'),
+  preset: z
+    .enum(presetNames)
+    .optional()
+    .describe(
+      'A published method (docs/method.md): a set of the settings below, for the kind of the model; each that is set beside it goes before.',
+    ),
+  metric: z
+    .enum(balanceMetrics)
+    .default('alpha')
+    .describe(
+      "What layers are compared by. `alpha` depends on a layer's shape too; `farmsAlpha` is taken of windows of one shape.",
+    ),
   ...spectraConfigSchema.shape,
   assignment: assignmentSchema
     .prefault({ function: 'sigmoid' })
     .describe("How the layers' values become factors on the base rate."),
+  weightDecayAssignment: assignmentSchema
+    .optional()
+    .describe('How they become factors on the weight decay, where that is a target; absent: as `assignment`.'),
   unit: z
     .enum(balanceUnits)
     .default('layer')
@@ -34,7 +51,13 @@ export const balanceConfigSchema = z.strictObject({
       "What the factors multiply: one of these, `both` for learning rate and weight decay, or a list; rho is SAM's (`training.sam`).",
     ),
   normaliseMean: z.boolean().default(false).describe('Scale the factors so that their mean over layers is 1.'),
-  every: z.int().positive().default(1).describe('Epochs between analyses.'),
+  ...timingSettings,
+  unmeasured: z
+    .enum(['baseRate', 'largestFactor'])
+    .default('baseRate')
+    .describe(
+      'What parameters without a spectrum to go by get (embeddings, heads, layers with too few eigenvalues): the base rate, or the largest factor of all. Layers in `exclude` keep the base rate.',
+    ),
   minEigenvalues: z
     .int()
     .nonnegative()
@@ -44,6 +67,12 @@ export const balanceConfigSchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('Names of layers that keep the base rate; * stands for any characters, ? for one.'),
+  control: z
+    .enum(controlNames)
+    .optional()
+    .describe(
+      'Turns the run into a control, to see whether the spectra matter: `shuffled` gives the same factors to other layers, drawn by training.seed; `inverse` gives 1 / factor; `byShape` gives each layer the mean factor of the layers of its shape. Absent: the factors as they are.',
+    ),
 });
 
 export type BalanceConfig = z.output<typeof balanceConfigSchema>;

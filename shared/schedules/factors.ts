@@ -1,6 +1,7 @@
 import { linearMap } from './assignments/linear-map.ts';
-import { assignmentFunction } from './assignments/registry.ts';
+import { type AssignmentConfig, assignmentFunction } from './assignments/registry.ts';
 import type { BalanceConfig } from './config.ts';
+import { type ControlName, controlOf } from './controls/registry.ts';
 import { overMean } from './mean.ts';
 import { groupLayers, type LayerGroup, type LayerValue } from './units.ts';
 
@@ -10,29 +11,59 @@ export interface LayerFactors {
   readonly warnings: readonly string[];
 }
 
-/** Factors on the base rate from the layers' values: group, assign, spread within blocks, normalise. */
-export function layerFactors(
-  layers: readonly LayerValue[],
-  config: Pick<BalanceConfig, 'assignment' | 'unit' | 'withinBlock' | 'normaliseMean'>,
-): LayerFactors {
-  const groups = groupLayers(layers, config.unit);
-  const assigned = assignToGroups(groups, layers.length, config);
+/** How values become factors. */
+export interface FactorSettings extends Pick<BalanceConfig, 'unit' | 'withinBlock' | 'normaliseMean'> {
+  readonly assignment: AssignmentConfig;
+  /** Absent: the factors as they are. */
+  readonly control?: ControlName | undefined;
+  /** Decides what a control draws. */
+  readonly seed: number;
+}
+
+/** Factors on the base rate from the layers' values: group, assign, spread within blocks, control, normalise. */
+export function layerFactors(layers: readonly LayerValue[], settings: FactorSettings): LayerFactors {
+  const groups = groupLayers(layers, settings.unit);
+  const assigned = assignToGroups(groups, layers.length, settings);
   const factors: number[] = layers.map(() => 1);
   const warnings = [...assigned.warnings];
   groups.forEach((group, index) => {
-    const within = config.unit === 'layerInBlock' ? spreadInBlock(group, layers, config.withinBlock) : undefined;
+    const within = settings.unit === 'layerInBlock' ? spreadInBlock(group, layers, settings.withinBlock) : undefined;
     if (within?.warning) warnings.push(within.warning);
     group.members.forEach((position, place) => {
       factors[position] = assigned.factors[index]! * (within?.factors[place] ?? 1);
     });
   });
-  return { factors: config.normaliseMean && factors.length > 0 ? overMean(factors) : factors, warnings };
+  const controlled = underControl(factors, layers, groups, settings);
+  return { factors: settings.normaliseMean && factors.length > 0 ? overMean(controlled) : controlled, warnings };
+}
+
+/** Factors after a control, which treats as one what shares a factor: the layers of a block, or each layer by itself. */
+function underControl(
+  factors: readonly number[],
+  layers: readonly LayerValue[],
+  groups: readonly LayerGroup[],
+  { unit, control, seed }: FactorSettings,
+): number[] {
+  if (control === undefined) return [...factors];
+  const together = unit === 'layerInBlock' ? groups.flatMap(({ members }) => members.map((one) => [one])) : groups.map(({ members }) => members);
+  const applied = controlOf(control).apply(
+    together.map((members) => ({
+      shape: members.map((position) => layers[position]!.shape.join('x')).join(', '),
+      factor: factors[members[0]!]!,
+    })),
+    seed,
+  );
+  const after = [...factors];
+  together.forEach((members, index) => {
+    for (const position of members) after[position] = applied[index]!;
+  });
+  return after;
 }
 
 function assignToGroups(
   groups: readonly LayerGroup[],
   count: number,
-  { assignment, unit }: Pick<BalanceConfig, 'assignment' | 'unit'>,
+  { assignment, unit }: Pick<FactorSettings, 'assignment' | 'unit'>,
 ): LayerFactors {
   const base = groups.map(() => 1);
   const kind = unit === 'layer' ? 'layer' : 'block';

@@ -2,56 +2,92 @@ import { matchesName } from '../core/name-pattern.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { LayerSpectrum, SpectraReport } from '../spectra/spectrum.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
-import { assignmentFunction } from './assignments/registry.ts';
+import { type AssignmentConfig, assignmentFunction } from './assignments/registry.ts';
 import { type BalanceConfig, targetsOf } from './config.ts';
 import { layerFactors } from './factors.ts';
 import { followLayers } from './follow.ts';
 import type { Multipliers, RateTable } from './rates.ts';
-import type { LayerValue } from './units.ts';
+import { hasUnit, type LayerValue } from './units.ts';
 
 const base: Multipliers = { learningRate: 1, weightDecay: 1 };
 
-/** The multipliers that an analysis gives every layer and parameter; what can't be balanced has 1 and a warning. */
+/**
+ * The multipliers that an analysis gives every layer and parameter; what can't be balanced has 1, or the largest factor if
+ * `unmeasured` says so, and a warning.
+ * @param seed decides what a control draws.
+ */
 export function rateTable(
   report: SpectraReport,
   parameters: readonly ParameterSpec[],
   config: BalanceConfig,
+  seed: number,
 ): RateTable {
   const chosen = chooseLayers(report.layers, config);
-  const assigned = layerFactors(chosen.layers, config);
-  const checked = onlyUsable(chosen.layers, assigned.factors);
-  const layers: Record<string, Multipliers> = Object.fromEntries(report.layers.map(({ name }) => [name, base]));
-  chosen.layers.forEach(({ name }, index) => {
-    layers[name] = multipliers(checked.factors[index]!, config);
+  const factorsBy = (assignment: AssignmentConfig) => {
+    const assigned = layerFactors(chosen.layers, { ...config, assignment, seed });
+    const checked = onlyUsable(chosen.layers, assigned.factors);
+    return { factors: checked.factors, warnings: [...assigned.warnings, ...checked.warnings] };
+  };
+  const assigned = factorsBy(config.assignment);
+  const decay = config.weightDecayAssignment ? factorsBy(config.weightDecayAssignment) : assigned;
+  const multipliersOf = (factor: number, decayFactor: number): Multipliers => ({
+    ...base,
+    ...Object.fromEntries(
+      targetsOf(config).map((target) => [target, target === 'weightDecay' ? decayFactor : factor]),
+    ),
   });
+  const others = leftOver(chosen.layers.length, config)
+    ? multipliersOf(Math.max(...assigned.factors), Math.max(...decay.factors))
+    : undefined;
+  const isExcluded = (name: string) => config.exclude.some((pattern) => matchesName(pattern, name));
+  const layers: Record<string, Multipliers> = Object.fromEntries(
+    report.layers.map(({ name }) => [name, isExcluded(name) ? base : (others ?? base)]),
+  );
+  chosen.layers.forEach(({ name }, index) => {
+    layers[name] = multipliersOf(assigned.factors[index]!, decay.factors[index]!);
+  });
+  const followed = followLayers(parameters, layers);
   return {
-    parameters: followLayers(parameters, layers),
+    parameters: others ? { ...withoutLayers(parameters, isExcluded, others), ...followed } : followed,
     layers,
+    balanced: chosen.layers.flatMap(({ name }) => (hasUnit(name, config.unit) ? [name] : [])),
     warnings: [
-      ...unmatchedExclusions(report, parameters, config.exclude),
-      ...chosen.warnings,
-      ...assigned.warnings,
-      ...checked.warnings,
+      ...new Set([
+        ...unmatchedExclusions(report, parameters, config.exclude),
+        ...chosen.warnings,
+        ...assigned.warnings,
+        ...decay.warnings,
+      ]),
     ],
   };
 }
 
-function multipliers(factor: number, config: BalanceConfig): Multipliers {
-  return { ...base, ...Object.fromEntries(targetsOf(config).map((target) => [target, factor])) };
+/** Whether parameters without a spectrum to go by get the largest factor. */
+const leftOver = (balanced: number, { unmeasured }: BalanceConfig): boolean =>
+  unmeasured === 'largestFactor' && balanced > 0;
+
+/** The multipliers of every parameter whose layer is not excluded. */
+function withoutLayers(
+  parameters: readonly ParameterSpec[],
+  isExcluded: (layer: string) => boolean,
+  multipliers: Multipliers,
+): Record<string, Multipliers> {
+  const kept = parameters.filter(({ name, layer }) => !isExcluded(layer ?? name));
+  return Object.fromEntries(kept.map(({ name }) => [name, multipliers]));
 }
 
 /** The layers to balance, and why others are left at the base rate (those the user excluded need no reason). */
 function chooseLayers(
   spectra: readonly LayerSpectrum[],
-  { metric, assignment, minEigenvalues, exclude }: BalanceConfig,
+  { metric, assignment, minEigenvalues, exclude, unmeasured }: BalanceConfig,
 ): { layers: LayerValue[]; warnings: string[] } {
   const { smallestValue } = assignmentFunction(assignment);
   const layers: LayerValue[] = [];
   const kept = new Map<string, string[]>();
   const keep = (name: string, why: string) => kept.set(why, [...(kept.get(why) ?? []), name]);
   for (const spectrum of spectra) {
-    const { name, eigenvalues, flags } = spectrum;
-    const value = spectrum[metric];
+    const { name, eigenvalues, flags, shape } = spectrum;
+    const value = spectrum[metric] ?? null;
     if (exclude.some((pattern) => matchesName(pattern, name))) continue;
     if (eigenvalues.length > 0 && eigenvalues.length < minEigenvalues) {
       keep(name, `fewer than ${minEigenvalues} eigenvalues (minEigenvalues)`);
@@ -60,13 +96,15 @@ function chooseLayers(
     } else if (value < smallestValue) {
       keep(name, `${assignment.function} takes no ${metric} below ${smallestValue}`);
     } else {
-      layers.push({ name, value });
+      layers.push({ name, value, shape });
     }
   }
+  const isRaised = unmeasured === 'largestFactor' && layers.length > 0;
   const warnings = [...kept].map(([why, names]) => {
-    if (names.length === 1) return `${names[0]}: keeps the base rate, ${why}`;
-    const all = names.length === spectra.length;
-    return `${all ? `all ${names.length} layers` : names.join(', ')}: keep the base rate, ${why}`;
+    const all = names.length === spectra.length && names.length > 1;
+    const who = all ? `all ${names.length} layers` : names.join(', ');
+    const s = names.length === 1 ? 's' : '';
+    return `${who}: ${isRaised ? `get${s} the largest factor` : `keep${s} the base rate`}, ${why}`;
   });
   return { layers, warnings };
 }
@@ -90,7 +128,7 @@ function unmatchedExclusions(
   parameters: readonly ParameterSpec[],
   exclude: readonly string[],
 ): string[] {
-  const names = new Set([...report.layers.map(({ name }) => name), ...parameters.flatMap(({ layer }) => layer ?? [])]);
+  const names = new Set([...report.layers.map(({ name }) => name), ...parameters.map(({ name, layer }) => layer ?? name)]);
   return exclude
     .filter((pattern) => ![...names].some((name) => matchesName(pattern, name)))
     .map((pattern) => `exclude: "${pattern}" matches no layer; ${didYouMean(pattern, [...names])}`.replace(/; $/, ''));

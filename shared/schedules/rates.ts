@@ -1,8 +1,10 @@
+import type { Ramp } from '../training/applied-rates.ts';
+
 /** Factors on the base learning rate, the base weight decay, and the radius of SAM. */
 export interface Multipliers {
   readonly learningRate: number;
   readonly weightDecay: number;
-  /** Absent: 1. */
+  /** Of SAM; absent: 1. */
   readonly rho?: number;
 }
 
@@ -12,6 +14,10 @@ export interface RateTable {
   readonly parameters: Readonly<Record<string, Multipliers>>;
   /** By layer name, for reports. */
   readonly layers: Readonly<Record<string, Multipliers>>;
+  /** Names of the layers that have a factor by their own spectrum; absent in what earlier versions stored. */
+  readonly balanced?: readonly string[];
+  /** Absent: the multipliers hold from the next step on. */
+  readonly ramp?: Ramp;
   /** Which layers were left at the base rate, and why. */
   readonly warnings: readonly string[];
 }

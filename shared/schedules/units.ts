@@ -8,6 +8,8 @@ export type BalanceUnit = (typeof balanceUnits)[number];
 export interface LayerValue {
   readonly name: string;
   readonly value: number;
+  /** Of its weight. */
+  readonly shape: readonly number[];
 }
 
 /** Layers that are assigned one factor together. */
@@ -24,6 +26,9 @@ export interface LayerGroup {
 function blockNumber(name: string): string | undefined {
   return /\.(\d+)\./.exec(name)?.[1];
 }
+
+/** Whether a layer of that name belongs to something that gets a factor. */
+export const hasUnit = (name: string, unit: BalanceUnit): boolean => unit === 'layer' || blockNumber(name) !== undefined;
 
 /** Groups by unit, in order of first appearance; layers outside blocks are in no group when the unit needs a block. */
 export function groupLayers(layers: readonly LayerValue[], unit: BalanceUnit): LayerGroup[] {

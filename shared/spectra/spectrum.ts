@@ -21,6 +21,8 @@ export interface LayerSpectrum {
   /** Squared singular values, ascending, unfiltered. */
   readonly eigenvalues: readonly number[];
   readonly alpha: number | null;
+  /** Of windows of one shape; absent where the settings don't ask for it. */
+  readonly farmsAlpha?: number | null;
   readonly xmin: number | null;
   readonly tail: number | null;
   readonly ksDistance: number | null;

@@ -5,6 +5,46 @@ export type ParameterMultipliers = Readonly<
   Record<string, { learningRate: number; weightDecay: number; rho?: number }>
 >;
 
+/** Multipliers that move to those of an epoch in a straight line over steps. */
+export interface Ramp {
+  /** Where they come from; a parameter that is absent comes from the base rate. */
+  readonly from: ParameterMultipliers;
+  /** Steps of the run that were taken before the first of the ramp. */
+  readonly begins: number;
+  /** Optimizer steps that it takes: the last of them has the multipliers that it leads to. */
+  readonly steps: number;
+}
+
+/** How much of the way a ramp is at a step (0 for the first of the run), from 0 to 1. */
+export const rampShare = (ramp: Ramp | undefined, step: number): number =>
+  ramp === undefined || ramp.steps === 0 ? 1 : Math.min(1, Math.max(0, (step + 1 - ramp.begins) / ramp.steps));
+
+/** Multipliers at a share of the way; to the bit those of the end at 1. */
+export function multipliersAlong(
+  from: ParameterMultipliers,
+  to: ParameterMultipliers,
+  share: number,
+): ParameterMultipliers {
+  if (share === 1) return to;
+  const base: ParameterMultipliers[string] = { learningRate: 1, weightDecay: 1 };
+  const between = (a = 1, b = 1) => a + (b - a) * share;
+  const names = new Set([...Object.keys(from), ...Object.keys(to)]);
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const [a, b] = [from[name] ?? base, to[name] ?? base];
+      const rho = a.rho === undefined && b.rho === undefined ? {} : { rho: between(a.rho, b.rho) };
+      return [
+        name,
+        {
+          learningRate: between(a.learningRate, b.learningRate),
+          weightDecay: between(a.weightDecay, b.weightDecay),
+          ...rho,
+        },
+      ];
+    }),
+  );
+}
+
 /** What the factors multiply. */
 export interface BaseRates {
   readonly weightDecay: number;

@@ -1,18 +1,35 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Engine, Step } from '../engines/engine.ts';
 import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
-import { groupRates, type ParameterMultipliers, type RateGroup } from './applied-rates.ts';
+import {
+  groupRates,
+  multipliersAlong,
+  type ParameterMultipliers,
+  type Ramp,
+  type RateGroup,
+  rampShare,
+} from './applied-rates.ts';
 import { type FlatParameters, flatParameters } from './flat-parameters.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { BatchPart, Problem } from './problem.ts';
 import { type GradientSettings, gradientSums, joined, parted, scalarNames, trainingSteps } from './training-step.ts';
 
-export type { ParameterMultipliers } from './applied-rates.ts';
+export type { ParameterMultipliers, Ramp } from './applied-rates.ts';
+
+/** A part of an epoch, and how its rates move: nothing of it given, the whole epoch at its rates. */
+export interface EpochPart {
+  /** Steps of the epoch that were taken before; absent: none. */
+  readonly from?: number;
+  /** Steps of the epoch that are taken after it; absent: all. */
+  readonly to?: number;
+  /** Absent: the rates hold from the first step. */
+  readonly ramp?: Ramp | undefined;
+}
 
 /** In the optimizer's state, besides its own tensors: how many steps were ever taken. */
 const stepCountName = 'step';
 
-export interface EpochRequest extends GradientSettings {
+export interface EpochRequest extends GradientSettings, EpochPart {
   readonly engine: Engine;
   readonly problem: Problem;
   readonly optimizer: Optimizer;
@@ -50,6 +67,14 @@ export interface EpochResult {
   readonly diverged?: { readonly step: number; readonly loss: number };
 }
 
+/** What steps at one place of a ramp have in common. */
+interface StepRates {
+  readonly groups: readonly RateGroup[];
+  /** As inputs of a step. */
+  readonly weightDecays: readonly [string, HostTensor][];
+  readonly radii: readonly [string, HostTensor][];
+}
+
 const none: HostTensors = new Map();
 const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
 
@@ -64,19 +89,45 @@ function inputsByParameter(
   return [...spread(new Map(each))].map(([name, tensor]) => [nameOf(name), tensor]);
 }
 
+/** The rates of a step of the run (0 for the first); made anew only where a ramp has moved them. */
+function ratesBySteps(
+  flat: FlatParameters,
+  { problem, rates, ramp, weightDecay, sam }: EpochRequest,
+): (step: number) => StepRates {
+  const at = (share: number): StepRates => {
+    const multipliers = ramp ? multipliersAlong(ramp.from, rates, share) : rates;
+    const groups = groupRates(problem.objective.parameters, multipliers, { weightDecay, rho: sam?.rho });
+    const inputs = (numbers: readonly number[], nameOf: (parameter: string) => string) =>
+      inputsByParameter(flat, groups, numbers, nameOf);
+    const decays = groups.map((group) => group.weightDecay);
+    const radii = groups.flatMap(({ rho = [] }) => rho);
+    return {
+      groups,
+      weightDecays: inputs(decays, scalarNames.weightDecay),
+      radii: sam ? inputs(radii, scalarNames.rho) : [],
+    };
+  };
+  let latest: { share: number; rates: StepRates } | undefined;
+  return (step) => {
+    const share = rampShare(ramp, step);
+    if (latest?.share !== share) latest = { share, rates: at(share) };
+    return latest.rates;
+  };
+}
+
 const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
- * Trains one pass over the data. Depends on nothing but its arguments, so that the same host tensors give the same bits
+ * Trains one pass over the data, or a part of one. Depends on nothing but its arguments, so that the same host tensors give the same bits
  * again. Gives the event loop a turn after every step, and stops at the first loss that is not finite.
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
-  const { problem, optimizer, clipNorm, sam, epoch, baseRate, rates, donates = false } = request;
+  const { problem, optimizer, clipNorm, sam, epoch, from = 0, to, baseRate, donates = false } = request;
   const { objective, inParts } = problem;
-  const batches = problem.batches(epoch);
-  const firstStep = (epoch - 1) * problem.stepsPerEpoch;
-  const groups = groupRates(objective.parameters, rates, { weightDecay: request.weightDecay, rho: sam?.rho });
+  const whole = problem.batches(epoch);
+  const batches = whole.slice(from, to);
+  const firstStep = (epoch - 1) * problem.stepsPerEpoch + from;
   const initialState = request.state ?? optimizer.init(objective.parameters);
   const taken = initialState.get(stepCountName)?.data[0] ?? 0;
 
@@ -86,20 +137,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
   const flat = flatParameters(objective, optimizer);
   const steps = trainingSteps(flat.objective, optimizer, { clipNorm, sam });
-  const weightDecays = inputsByParameter(
-    flat,
-    groups,
-    groups.map(({ weightDecay }) => weightDecay),
-    scalarNames.weightDecay,
-  );
-  const radii = sam
-    ? inputsByParameter(
-        flat,
-        groups,
-        groups.map(({ rho }) => rho!),
-        scalarNames.rho,
-      )
-    : [];
+  const ratesAt = ratesBySteps(flat, request);
   const sums = inParts ? gradientSums(flat.objective.parameters) : [];
   const [values, moments] = [flat.flatten(request.parameters), flat.flattenState(state)];
   const isOwn = donates || request.state === undefined;
@@ -110,25 +148,27 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   });
 
   /** A step on a part of a batch, which it takes for good; on its share of the batch where batches are computed in parts. */
-  const compute = (part: BatchPart, batchCount: number, others: readonly [string, HostTensor][] = [], step?: Step) => {
+  const compute = (part: BatchPart, batchCount: number, others: readonly [string, HostTensor][], step?: Step) => {
     const share = inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [];
-    const inputs: MixedTensors = new Map([...part.inputs, ...radii, ...share, ...others]);
+    const inputs: MixedTensors = new Map([...part.inputs, ...share, ...others]);
     return loop.run(inputs, { step, donated: new Set(part.inputs.keys()) });
   };
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
   const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
     const base = baseRate(firstStep + index);
+    const { groups, weightDecays, radii } = ratesAt(firstStep + index);
     const rates = groups.map(({ learningRateMultiplier }) => base * learningRateMultiplier);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
-      loss += numberIn(await compute(part, count, [], steps.accumulate), 'loss');
+      loss += numberIn(await compute(part, count, radii, steps.accumulate), 'loss');
     }
     const results = await compute(parts.at(-1)!, count, [
       [scalarNames.step, scalar(taken + index + 1)],
       ...inputsByParameter(flat, groups, rates, scalarNames.learningRate),
       ...weightDecays,
+      ...radii,
     ]);
     loss += numberIn(results, 'loss');
     losses.push(loss);
@@ -141,7 +181,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     for (const [index, batch] of batches.entries()) {
       const loss = await takeStep(batch(), index);
       if (!Number.isFinite(loss)) break;
-      request.onStep?.({ step: index + 1, steps: batches.length, loss });
+      request.onStep?.({ step: from + index + 1, steps: whole.length, loss });
       await setImmediate();
     }
     const loss = mean(losses);
@@ -152,10 +192,10 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       losses,
       baseLearningRates: baseRates,
       gradientNorm: { mean: mean(norms), largest: norms.reduce((a, b) => Math.max(a, b)) },
-      applied: groups,
+      applied: ratesAt(firstStep + losses.length - 1).groups,
     };
     if (!Number.isFinite(loss) || !finite(parameters)) {
-      const diverged = { step: losses.length, loss: losses.at(-1)! };
+      const diverged = { step: from + losses.length, loss: losses.at(-1)! };
       if (donates) return { ...progress, parameters: none, state: none, diverged };
       const asItCame = request.state ?? optimizer.init(objective.parameters);
       return { ...progress, parameters: request.parameters, state: asItCame, diverged };

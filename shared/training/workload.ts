@@ -3,7 +3,7 @@ import type { AdapterConfig } from '../models/hugging-face/adapter-config.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { ClassTable } from './metrics/classification.ts';
-import type { EpochResult, ParameterMultipliers } from './train-epoch.ts';
+import type { EpochPart, EpochResult, ParameterMultipliers } from './train-epoch.ts';
 
 /** Model and data of a run, read and checked without an engine. */
 export interface WorkloadPlan {
@@ -13,6 +13,8 @@ export interface WorkloadPlan {
   readonly layers: readonly Layer[];
   /** Floating-point operations of an optimizer step, roughly. */
   readonly stepFlops: number;
+  /** Optimizer steps in an epoch. */
+  readonly stepsPerEpoch: number;
   /** Sizes of the data for the run's record; with the settings, enough to build the model again. */
   readonly data: Readonly<Record<string, unknown>>;
   /** What is needed to build the model again besides the settings and `data`: the `config.json` of a language model. */
@@ -41,13 +43,14 @@ export interface Evaluation {
 export interface Workload extends WorkloadPlan {
   /** What computes, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly engine: string;
-  /** Trains epoch `epoch` (1-based) from these parameters and optimizer state (undefined: a fresh one), which are donated to the engine. */
+  /** Trains epoch `epoch` (1-based), or a part of it, from these parameters and optimizer state (undefined: a fresh one), which are donated to the engine. */
   train(
     epoch: number,
     parameters: HostTensors,
     state: HostTensors | undefined,
     rates: ParameterMultipliers,
     onStep: (progress: { step: number; steps: number; loss: number }) => void,
+    part?: EpochPart,
   ): Promise<EpochResult>;
   /** On the validation data. */
   evaluate(parameters: HostTensors): Promise<Evaluation>;

@@ -158,7 +158,7 @@ describe.each(Object.entries(configs))('%s', (name, model) => {
     const file = await openSafetensors(bufferSource(name, encodeSafetensors(withAlphas(given)(fresh))));
     const ctx = localContext(memoryStore(), () => undefined, { solver: 'portable' });
     const spectra = await measure(ctx, settings, file, measuredLayers(settings));
-    const { rates } = balance(ctx, settings, spectra);
+    const { rates } = balance(ctx, settings, spectra, { steps: 0, before: undefined });
     const [base, which] = key.includes('.lr.')
       ? ([given.base_lr, 'learningRate'] as const)
       : ([given.base_wd, 'weightDecay'] as const);

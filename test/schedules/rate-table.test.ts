@@ -17,7 +17,7 @@ const parameters: ParameterSpec[] = [
 
 function tableOf(spectra: LayerSpectrum[], settings: object = {}) {
   const config: BalanceConfig = balanceConfigSchema.parse(settings);
-  return rateTable(spectraReport(spectra), parameters, config);
+  return rateTable(spectraReport(spectra), parameters, config, 42);
 }
 
 const fc0 = spectrumWith({ name: 'fc0', alpha: 2 });

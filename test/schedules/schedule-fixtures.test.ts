@@ -23,7 +23,7 @@ function ratesOf(key: string, given: PublishedSchedule): { rates: number[]; warn
       spectrumWith({ name, alpha: Number.isFinite(given.alphas[i]) ? given.alphas[i]! : null }),
     ),
   );
-  const { layers, warnings } = rateTable(report, [], config);
+  const { layers, warnings } = rateTable(report, [], config, 0);
   const base = target === 'lr' ? given.base_lr : given.base_wd;
   return {
     rates: given.layer_names.map((name) => base * layers[name]![target === 'lr' ? 'learningRate' : 'weightDecay']),
@@ -84,8 +84,8 @@ describe('layers without block numbers', () => {
     (_, given) => {
       for (const unit of ['block', 'layerInBlock']) {
         const config = balanceConfigSchema.parse({ unit });
-        const layers = given.layer_names.map((name, i) => ({ name, value: given.alphas[i]! }));
-        const { factors, warnings } = layerFactors(layers, config);
+        const layers = given.layer_names.map((name, i) => ({ name, value: given.alphas[i]!, shape: [16, 16] }));
+        const { factors, warnings } = layerFactors(layers, { ...config, seed: 0 });
         expect(factors).toEqual(layers.map(() => 1));
         expect(warnings.join()).toContain('block number');
       }

@@ -1,6 +1,7 @@
 import { randomFor } from '../../shared/core/random.ts';
 import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensor, type HostTensors } from '../../shared/tensors/tensor.ts';
+import { multipliersAlong, rampShare } from '../../shared/training/applied-rates.ts';
 import type { EpochResult } from '../../shared/training/train-epoch.ts';
 import type { Workload } from '../../shared/training/workload.ts';
 
@@ -24,18 +25,21 @@ export interface FakeBehaviour {
   readonly diverges?: (epoch: number) => boolean;
   /** In place of the distance to the target. */
   readonly metric?: (epoch: number) => number;
+  /** Optimizer steps in an epoch; absent: 1. */
+  readonly stepsPerEpoch?: number;
 }
 
 /**
  * A workload that costs nothing: the dense layers of a small model move towards fixed targets with a momentum. What it does depends on
  * weights, optimizer state, epoch and rates, so that a run that loses any of them ends elsewhere.
  */
-export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}): Workload {
+export function fakeWorkload({ onTrain, diverges, metric, stepsPerEpoch = 1 }: FakeBehaviour = {}): Workload {
   const epochOf = (state: HostTensors | undefined) => state?.get('step')?.data[0] ?? 0;
   let evaluated = 0;
   return {
     parameters: specs,
     layers,
+    stepsPerEpoch,
     stepFlops: 1,
     engine: 'fake 1.0',
     data: {
@@ -50,35 +54,43 @@ export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}):
           return [spec.name, { shape: spec.shape, data: Float32Array.from({ length: sizeOf(spec) }, random.normal) }];
         }),
       ),
-    async train(epoch, parameters, state, rates, onStep): Promise<EpochResult> {
-      onTrain?.(epoch);
-      onStep({ step: 1, steps: 1, loss: 1 / epoch });
+    async train(epoch, parameters, state, rates, onStep, { from = 0, to = stepsPerEpoch, ramp } = {}): Promise<EpochResult> {
+      if (from === 0) onTrain?.(epoch);
       const after = new Map<string, HostTensor>(parameters);
-      const left = new Map<string, HostTensor>();
-      for (const { name } of trained) {
-        const { shape, data } = parameters.get(name)!;
-        const momentum = state?.get(name)?.data ?? new Float32Array(data.length);
-        const noise = randomFor(3, 'noise', epoch, name);
-        const rate = 0.2 * (rates[name]?.learningRate ?? 1);
-        const next = momentum.map(
-          (value, at) => 0.5 * value + (targets.get(name)![at]! - data[at]!) + 0.01 * noise.normal(),
-        );
-        after.set(name, { shape, data: data.map((value, at) => value + rate * next[at]!) });
-        left.set(name, { shape, data: next });
+      const left = new Map<string, HostTensor>(state);
+      const steps = Array.from({ length: to - from }, (_, index) => from + index);
+      const ratesAt = (step: number) => {
+        const share = rampShare(ramp, (epoch - 1) * stepsPerEpoch + step);
+        return multipliersAlong(ramp?.from ?? {}, rates, share);
+      };
+      for (const step of steps) {
+        onStep({ step: step + 1, steps: stepsPerEpoch, loss: 1 / epoch });
+        for (const { name } of trained) {
+          const { shape, data } = after.get(name)!;
+          const momentum = left.get(name)?.data ?? new Float32Array(data.length);
+          const noise = randomFor(3, 'noise', epoch, ...(stepsPerEpoch === 1 ? [] : [step]), name);
+          const rate = 0.2 * (ratesAt(step)[name]?.learningRate ?? 1);
+          const next = momentum.map(
+            (value, at) => 0.5 * value + (targets.get(name)![at]! - data[at]!) + 0.01 * noise.normal(),
+          );
+          after.set(name, { shape, data: data.map((value, at) => value + rate * next[at]!) });
+          left.set(name, { shape, data: next });
+        }
+        left.set('step', { shape: [], data: Float32Array.of(epochOf(left) + 1) });
       }
-      left.set('step', { shape: [], data: Float32Array.of(epochOf(state) + 1) });
       evaluated = epoch;
+      const applied = ratesAt(to - 1);
       return {
         parameters: after,
         state: left,
         loss: 1 / epoch,
-        losses: [1 / epoch],
-        baseLearningRates: [0.2],
+        losses: steps.map(() => 1 / epoch),
+        baseLearningRates: steps.map(() => 0.2),
         gradientNorm: { mean: 1, largest: 1 },
         applied: trained.map(({ name, layer }) => ({
           group: layer!,
           parameters: [name],
-          learningRateMultiplier: rates[name]?.learningRate ?? 1,
+          learningRateMultiplier: applied[name]?.learningRate ?? 1,
           weightDecayMultiplier: 1,
           weightDecay: 0,
         })),

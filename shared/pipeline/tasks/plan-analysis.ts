@@ -1,4 +1,4 @@
-import { shardCount } from '../balanced-rates.ts';
+import { isMeasured, shardCount } from '../balanced-rates.ts';
 import type { TaskContext } from '../context.ts';
 import { eventsOfCommit } from '../history.ts';
 import type { PipelineState, PlannedState } from '../messages.ts';
@@ -10,9 +10,7 @@ import { readRunRecord } from '../records.ts';
  */
 export async function planAnalysis(ctx: TaskContext, state: PipelineState): Promise<PlannedState> {
   const record = await readRunRecord(ctx.store, state.run);
-  const { balance, training } = record.config;
-  const isDue = balance === 'off' || state.epoch % balance.every === 0 || state.epoch === training.epochs;
-  const count = isDue ? shardCount(ctx, record) : 0;
+  const count = isMeasured(record, state.epoch) ? shardCount(ctx, record) : 0;
   const shards = Array.from({ length: count }, (_, shard) => shard);
   return { ...state, events: state.events + eventsOfCommit(count), shards };
 }

@@ -58,7 +58,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   for (const message of plan.warnings ?? []) ctx.emit({ type: 'warning', message });
   const described = {
     ...(await recordOf(ctx, plan)),
-    dataset: { path: config.dataset.path, ...dataset, ...plan.data },
+    dataset: { path: config.dataset.path, ...dataset, ...plan.data, stepsPerEpoch: plan.stepsPerEpoch },
   };
   if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
   const model = modelOfPlan(config, plan);

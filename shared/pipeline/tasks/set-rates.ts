@@ -3,7 +3,7 @@ import { readHeadManifest } from '../../checkpoints/manifest.ts';
 import { mergeShards } from '../../spectra/shards.ts';
 import type { LayerSpectrum } from '../../spectra/spectrum.ts';
 import { allWritten, writeJson } from '../attempt.ts';
-import { balance, keepsRates, measuredLayers, ratesInForce } from '../balanced-rates.ts';
+import { balance, keepsRates, measuredLayers, movesRates, ratesInForce, stepsBefore } from '../balanced-rates.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState, PlannedState } from '../messages.ts';
 import { files, type RateRecord, type RunRecord, readAttemptJson, readRunRecord } from '../records.ts';
@@ -11,7 +11,9 @@ import { files, type RateRecord, type RunRecord, readAttemptJson, readRunRecord 
 /** Puts the shards' spectra together and sets the rates of the next epoch; without an analysis the last rates stay. */
 export async function setRates(ctx: TaskContext, { shards, ...state }: PlannedState): Promise<PipelineState> {
   const record = await readRunRecord(ctx.store, state.run);
-  const measured = shards.length > 0 ? balance(ctx, record, await readShards(ctx, state, record, shards)) : undefined;
+  const change = { steps: stepsBefore(record, state.epoch + 1), before: await ratesBefore(ctx, state, record) };
+  const measured =
+    shards.length > 0 ? balance(ctx, record, await readShards(ctx, state, record, shards), change) : undefined;
   const rates = (await ratesKept(ctx, state, record)) ?? measured!.rates;
   const written = await allWritten(
     writeJson(ctx, state, files.rates, rates),
@@ -22,9 +24,15 @@ export async function setRates(ctx: TaskContext, { shards, ...state }: PlannedSt
 
 /** The rates that stay, which the training task has left beside the attempt; undefined where new ones are due. */
 async function ratesKept(ctx: TaskContext, state: PipelineState, record: RunRecord): Promise<RateRecord | undefined> {
-  if (!keepsRates(record.config, state.epoch)) return undefined;
+  if (!keepsRates(record, state.epoch)) return undefined;
   if (state.files[files.rates]) return readAttemptJson(ctx.store, state, files.rates, z.custom<RateRecord>());
   return ratesInForce(ctx, await readHeadManifest(ctx.store, state.run), record);
+}
+
+/** The rates from which new ones move on; undefined where they don't, and before training, where it is the base rate. */
+async function ratesBefore(ctx: TaskContext, state: PipelineState, record: RunRecord): Promise<RateRecord | undefined> {
+  if (!movesRates(record) || keepsRates(record, state.epoch) || state.epoch === 0) return undefined;
+  return readAttemptJson(ctx.store, state, files.ratesBefore, z.custom<RateRecord>());
 }
 
 async function readShards(

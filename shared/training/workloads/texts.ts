@@ -106,6 +106,7 @@ export function planTexts(options: TextOptions): StartablePlan {
     parameters,
     frozen,
     layers,
+    stepsPerEpoch: problem.stepsPerEpoch,
     stepFlops: 6 * gradientsPerStep(sam) * perToken * batchSize * lengths.at(-1)!,
     data: {
       trainingSamples: learnt.ids.length,

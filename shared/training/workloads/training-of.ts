@@ -14,7 +14,7 @@ export function trainingOf(
   curve: LearningRateCurve,
   { learningRate, weightDecay, clipNorm, sam }: TrainingConfig,
 ): Workload['train'] {
-  return (epoch, parameters, state, rates, onStep) =>
+  return (epoch, parameters, state, rates, onStep, part) =>
     trainEpoch({
       engine,
       problem,
@@ -29,5 +29,6 @@ export function trainingOf(
       weightDecay,
       rates,
       onStep,
+      ...part,
     });
 }

@@ -46,6 +46,7 @@ export function planTrajectories(options: {
   const plan: WorkloadPlan = {
     parameters,
     layers,
+    stepsPerEpoch: problem.stepsPerEpoch,
     stepFlops: 6 * weights * elementCount(space) * batchSize * rolloutSteps * gradientsPerStep(sam),
     data: {
       trainingSamples: training.shape[0]!,

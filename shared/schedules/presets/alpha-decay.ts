@@ -1,0 +1,15 @@
+import type { Preset } from './preset.ts';
+
+/** Weight decay by alpha. Source: He et al., AlphaDecay (NeurIPS 2025), arXiv 2506.14562. */
+export const alphaDecay = {
+  name: 'alphaDecay',
+  description:
+    'AlphaDecay (NeurIPS 2025): weight decay, not the learning rate, on a straight line from 0.667 at the smallest alpha to 5 at the largest, every 500 steps.',
+  essential: ['target'],
+  settings: () => ({
+    assignment: { function: 'linearMap', minFactor: 2 / 3, maxFactor: 5 },
+    unit: 'layer',
+    target: 'weightDecay',
+    every: { steps: 500 },
+  }),
+} satisfies Preset;

@@ -1,0 +1,16 @@
+import type { Preset } from './preset.ts';
+
+/** TempBalance by alphas of windows of one shape. Source: Hu et al., FARMS (ICML 2025). */
+export const farms = {
+  name: 'farms',
+  description:
+    "FARMS (ICML 2025): alpha of square windows of a weight, so that a layer's shape does not count; then a straight line from 0.5 to 1.5.",
+  essential: ['metric'],
+  settings: () => ({
+    metric: 'farmsAlpha',
+    farms: { side: 100, perSide: 9, placement: 'even' },
+    fit: { method: 'median', xminPosition: 2 },
+    assignment: { function: 'linearMap', minFactor: 0.5, maxFactor: 1.5 },
+    unit: 'layer',
+  }),
+} satisfies Preset;

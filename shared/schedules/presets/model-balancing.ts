@@ -1,0 +1,28 @@
+import type { Preset } from './preset.ts';
+
+/** TB-Sigmoid for little data. Source: Liu et al. (EMNLP 2024), arXiv 2410.12178, and the settings of their scripts. */
+export const modelBalancing = {
+  name: 'modelBalancing',
+  description:
+    'Model Balancing (EMNLP 2024): a sigmoid around the mean alpha. Language models by block, every 100 steps; models of fields by layer, every epoch. The authors chose the strength s for each share of the data, 0.125 to 2; here it is 0.25.',
+  essential: ['assignment.function'],
+  settings: (kind) =>
+    kind === 'language'
+      ? {
+          fit: { method: 'median', xminPosition: 1.5 },
+          filterZeros: false,
+          assignment: { function: 'sigmoid', tau: 10, s: 0.25 },
+          unit: 'block',
+          every: { steps: 100 },
+          minEigenvalues: 50,
+        }
+      : {
+          fit: { method: 'median', xminPosition: 2 },
+          filterZeros: true,
+          conv1d: 'rows',
+          assignment: { function: 'sigmoid', tau: 10, s: 0.25 },
+          unit: 'layer',
+          every: 1,
+          minEigenvalues: 12,
+        },
+} satisfies Preset;

@@ -1,0 +1,53 @@
+import { alphaDecay } from './alpha-decay.ts';
+import { farms } from './farms.ts';
+import { llr } from './llr.ts';
+import { modelBalancing } from './model-balancing.ts';
+import type { ModelKind, Preset } from './preset.ts';
+import { tempBalance } from './temp-balance.ts';
+
+/** Every published method that `balance.preset` names: one line each. */
+export const presets = [tempBalance, modelBalancing, farms, alphaDecay, llr] as const satisfies readonly Preset[];
+
+export type PresetName = (typeof presets)[number]['name'];
+export const presetNames = presets.map(({ name }) => name) as PresetName[];
+
+/** The preset of that name; undefined where there is none. */
+export const findPreset = (name: unknown): Preset | undefined => presets.find((preset) => preset.name === name);
+
+type Section = Readonly<Record<string, unknown>>;
+const isSection = (value: unknown): value is Section =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What is written goes before; sections are merged where they are of the same kind, as two sigmoids are. */
+function beneath(preset: unknown, written: unknown): unknown {
+  if (written === undefined) return preset;
+  if (!isSection(preset) || !isSection(written)) return written;
+  const discriminators = ['function', 'method'];
+  const isOtherKind = discriminators.some((key) => written[key] !== undefined && written[key] !== preset[key]);
+  if (isOtherKind) return written;
+  const keys = [...new Set([...Object.keys(preset), ...Object.keys(written)])];
+  return Object.fromEntries(keys.map((key) => [key, beneath(preset[key], written[key])]));
+}
+
+/** A `balance` section as it is written, with what its preset stands for put beneath. Anything else is given back as it is. */
+export function withPreset(balance: unknown, kind: ModelKind): unknown {
+  const preset = isSection(balance) ? findPreset(balance.preset) : undefined;
+  return preset ? beneath(preset.settings(kind), balance) : balance;
+}
+
+const valueAt = (section: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>((value, key) => (isSection(value) ? value[key] : undefined), section);
+
+/** Settings that the preset of a `balance` section excludes: their dotted keys, and what the preset has instead. */
+export function excludedByPreset(
+  balance: { readonly preset?: string | undefined },
+  kind: ModelKind,
+): { readonly key: string; readonly wanted: unknown }[] {
+  const preset = findPreset(balance.preset);
+  if (!preset) return [];
+  return preset.essential.flatMap((key) => {
+    const path = key.split('.');
+    const wanted = valueAt(preset.settings(kind), path);
+    return JSON.stringify(valueAt(balance, path)) === JSON.stringify(wanted) ? [] : [{ key, wanted }];
+  });
+}

@@ -1,0 +1,82 @@
+/** When a run's layers are measured, and how the rates move from one measurement to the next. Steps count from 0 over the whole run. */
+import { z } from 'zod';
+
+/** The part of the run file's `balance` section that says when. */
+export const timingSettings = {
+  every: z
+    .union([z.int().positive(), z.strictObject({ steps: z.int().positive().describe('Optimizer steps of the run.') })])
+    .default(1)
+    .describe(
+      'Epochs between analyses, or `{ steps: 100 }`: optimizer steps between them, counted over the whole run, in the middle of an epoch too.',
+    ),
+  until: z
+    .union([
+      z.strictObject({
+        share: z.number().positive().lt(1).describe("Share of the run's steps."),
+      }),
+      z.strictObject({ epoch: z.int().positive().describe('The last epoch after which the rates may change.') }),
+    ])
+    .optional()
+    .describe('Until when analyses set rates; those of the last one stay from then on. Absent: to the end.'),
+  rampSteps: z
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('Optimizer steps in which the factors move in a straight line from the old ones to the new; 0: at once.'),
+};
+
+type Every = z.output<typeof timingSettings.every>;
+type Until = z.output<typeof timingSettings.until>;
+
+/** When analyses set rates. */
+export interface TimingConfig {
+  readonly every: Every;
+  readonly until?: Until;
+}
+
+/** How long a run is. */
+export interface RunLength {
+  readonly epochs: number;
+  /** Optimizer steps in each. */
+  readonly stepsPerEpoch: number;
+}
+
+/** The last number of steps taken after which an analysis may set rates. */
+function lastStep({ until }: TimingConfig, { epochs, stepsPerEpoch }: RunLength): number {
+  if (until === undefined) return Number.POSITIVE_INFINITY;
+  return 'share' in until ? Math.floor(until.share * epochs * stepsPerEpoch + 1e-9) : until.epoch * stepsPerEpoch;
+}
+
+const stepsBetween = ({ every }: TimingConfig, { stepsPerEpoch }: RunLength) =>
+  typeof every === 'number' ? every * stepsPerEpoch : every.steps;
+
+/** Whether an analysis after so many steps of the run sets rates; before the first it always does. */
+function setsRates(steps: number, timing: TimingConfig, length: RunLength): boolean {
+  return steps % stepsBetween(timing, length) === 0 && steps <= lastStep(timing, length);
+}
+
+/** Whether the analysis at the end of an epoch sets the rates of the next (0: before training). */
+export const setsRatesAfter = (epoch: number, timing: TimingConfig, length: RunLength): boolean =>
+  setsRates(epoch * length.stepsPerEpoch, timing, length);
+
+/** After how many of its own steps rates are set within an epoch (1-based): ascending, neither 0 nor all of them. */
+export function measurementsWithin(epoch: number, timing: TimingConfig, length: RunLength): number[] {
+  const first = (epoch - 1) * length.stepsPerEpoch;
+  const inner = Array.from({ length: Math.max(0, length.stepsPerEpoch - 1) }, (_, index) => index + 1);
+  return inner.filter((steps) => setsRates(first + steps, timing, length));
+}
+
+/** How often rates are set in a run, the analysis before training included and one after the last step left out. */
+export function countMeasurements(timing: TimingConfig, length: RunLength): number {
+  const last = Math.min(lastStep(timing, length), length.epochs * length.stepsPerEpoch - 1);
+  return 1 + Math.floor(last / stepsBetween(timing, length));
+}
+
+/** Why the rates of the analysis before training would never change, in words; undefined where they do. */
+export function endsTooEarly({ every, until }: TimingConfig, epochs: number): string | undefined {
+  if (until === undefined || typeof every !== 'number') return undefined;
+  const end = 'share' in until ? until.share * epochs : until.epoch;
+  if (every <= end + 1e-9) return undefined;
+  const when = 'share' in until ? `${until.share} of ${epochs} epochs` : `epoch ${until.epoch}`;
+  return `${when} comes before the first analysis of the training, after epoch ${every} (balance.every), so the rates would never change`;
+}
