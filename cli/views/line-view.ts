@@ -6,9 +6,12 @@ import type { View } from './view.ts';
 export function describeEvent(event: ProgressEvent): string | undefined {
   switch (event.type) {
     case 'prepared':
-      return event.epoch === 0
-        ? `${event.run}: ${event.epochs} epochs to train`
-        : `${event.run}: goes on after epoch ${event.epoch} of ${event.epochs}`;
+      return [
+        event.epoch === 0
+          ? `${event.run}: ${event.epochs} epochs to train`
+          : `${event.run}: goes on after epoch ${event.epoch} of ${event.epochs}`,
+        ...(event.balanced === undefined ? [] : [event.balanced]),
+      ].join('\n');
     case 'epoch':
       return [
         `epoch ${String(event.epoch).padStart(String(event.epochs).length)}/${event.epochs}`,

@@ -5,8 +5,8 @@ import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
-import { excludedByPreset, withPreset } from '../schedules/presets/registry.ts';
 import type { ModelKind } from '../schedules/presets/preset.ts';
+import { excludedByPreset, withPreset } from '../schedules/presets/registry.ts';
 import { endsTooEarly } from '../schedules/timing.ts';
 import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
@@ -137,10 +137,16 @@ function balanceProblems(
     refuse('target', 'rho is the radius of training.sam, which is not set; for example training.sam: { rho: 0.05 }');
   }
   if (targets.every((target) => target === 'weightDecay') && training.weightDecay === 0) {
-    refuse('target', 'weightDecay has nothing to multiply: training.weightDecay is 0; for example training.weightDecay: 0.01');
+    refuse(
+      'target',
+      'weightDecay has nothing to multiply: training.weightDecay is 0; for example training.weightDecay: 0.01',
+    );
   }
   if (balance.weightDecayAssignment && !targets.includes('weightDecay')) {
-    refuse('weightDecayAssignment', 'has no effect: balance.target does not have weightDecay; for example target: both');
+    refuse(
+      'weightDecayAssignment',
+      'has no effect: balance.target does not have weightDecay; for example target: both',
+    );
   }
   if (balance.metric === 'farmsAlpha' && !balance.farms) {
     refuse('farms', 'is needed for metric: farmsAlpha; for example farms: { side: 100, perSide: 9 }, or preset: farms');
@@ -150,7 +156,10 @@ function balanceProblems(
     refuse('until', `${tooEarly}: make balance.every smaller, or let balance.until come later`);
   }
   for (const { key, wanted } of excludedByPreset(balance, kindOfModel(model.family))) {
-    refuse(key, `${balance.preset} is defined by ${key}: ${JSON.stringify(wanted)}; take away balance.preset to set it otherwise`);
+    refuse(
+      key,
+      `${balance.preset} is defined by ${key}: ${JSON.stringify(wanted)}; take away balance.preset to set it otherwise`,
+    );
   }
   return problems;
 }

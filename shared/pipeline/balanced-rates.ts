@@ -1,6 +1,7 @@
 /** From a model's layers to the rates of the next epoch. */
 import type { Manifest } from '../checkpoints/manifest.ts';
 import { spectraReader, spectraShapes } from '../models/lora.ts';
+import { coverageOf, describeCoverage, unlikeShapes } from '../schedules/coverage.ts';
 import { rateTable } from '../schedules/rate-table.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import { measurementsWithin, type RunLength, setsRatesAfter, type TimingConfig } from '../schedules/timing.ts';
@@ -27,6 +28,16 @@ type Settings = ModelRecord & Pick<RunRecord, 'versions' | 'dataset'>;
 /** The layers that a run's settings want measured, in their order. */
 export const measuredLayers = (settings: Settings): Layer[] =>
   analysedLayers(modelOfRun(settings).layers, spectraSettings(settings.config));
+
+/** What a run's settings balance of its model, in words: how much of it, and what to know of that; nothing where balancing is off. */
+export function balanceNotes(
+  model: RunModel,
+  { balance: config }: RunRecord['config'],
+): { covered?: string; notes: string[] } {
+  if (config === 'off') return { notes: [] };
+  const coverage = coverageOf(model, config);
+  return { covered: describeCoverage(coverage, config), notes: [unlikeShapes(coverage, config) ?? []].flat() };
+}
 
 /** The layers of each of so many shards; a function of the run's record, so that every task plans alike. */
 export function shardsOf(settings: Settings, count: number): Layer[][] {

@@ -12,7 +12,14 @@ import type { Workload, WorkloadPlan } from '../training/workload.ts';
 export type ProgressEvent =
   | { readonly type: 'state'; readonly state: string }
   | { readonly type: 'retry'; readonly state: string }
-  | { readonly type: 'prepared'; readonly run: string; readonly epoch: number; readonly epochs: number }
+  | {
+      readonly type: 'prepared';
+      readonly run: string;
+      readonly epoch: number;
+      readonly epochs: number;
+      /** What is balanced of the model, in words; absent where nothing is. */
+      readonly balanced?: string;
+    }
   | {
       readonly type: 'step';
       readonly epoch: number;

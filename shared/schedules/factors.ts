@@ -45,7 +45,10 @@ function underControl(
   { unit, control, seed }: FactorSettings,
 ): number[] {
   if (control === undefined) return [...factors];
-  const together = unit === 'layerInBlock' ? groups.flatMap(({ members }) => members.map((one) => [one])) : groups.map(({ members }) => members);
+  const together =
+    unit === 'layerInBlock'
+      ? groups.flatMap(({ members }) => members.map((one) => [one]))
+      : groups.map(({ members }) => members);
   const applied = controlOf(control).apply(
     together.map((members) => ({
       shape: members.map((position) => layers[position]!.shape.join('x')).join(', '),

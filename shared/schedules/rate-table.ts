@@ -32,9 +32,7 @@ export function rateTable(
   const decay = config.weightDecayAssignment ? factorsBy(config.weightDecayAssignment) : assigned;
   const multipliersOf = (factor: number, decayFactor: number): Multipliers => ({
     ...base,
-    ...Object.fromEntries(
-      targetsOf(config).map((target) => [target, target === 'weightDecay' ? decayFactor : factor]),
-    ),
+    ...Object.fromEntries(targetsOf(config).map((target) => [target, target === 'weightDecay' ? decayFactor : factor])),
   });
   const others = leftOver(chosen.layers.length, config)
     ? multipliersOf(Math.max(...assigned.factors), Math.max(...decay.factors))
@@ -128,7 +126,10 @@ function unmatchedExclusions(
   parameters: readonly ParameterSpec[],
   exclude: readonly string[],
 ): string[] {
-  const names = new Set([...report.layers.map(({ name }) => name), ...parameters.map(({ name, layer }) => layer ?? name)]);
+  const names = new Set([
+    ...report.layers.map(({ name }) => name),
+    ...parameters.map(({ name, layer }) => layer ?? name),
+  ]);
   return exclude
     .filter((pattern) => ![...names].some((name) => matchesName(pattern, name)))
     .map((pattern) => `exclude: "${pattern}" matches no layer; ${didYouMean(pattern, [...names])}`.replace(/; $/, ''));

@@ -28,7 +28,8 @@ function blockNumber(name: string): string | undefined {
 }
 
 /** Whether a layer of that name belongs to something that gets a factor. */
-export const hasUnit = (name: string, unit: BalanceUnit): boolean => unit === 'layer' || blockNumber(name) !== undefined;
+export const hasUnit = (name: string, unit: BalanceUnit): boolean =>
+  unit === 'layer' || blockNumber(name) !== undefined;
 
 /** Groups by unit, in order of first appearance; layers outside blocks are in no group when the unit needs a block. */
 export function groupLayers(layers: readonly LayerValue[], unit: BalanceUnit): LayerGroup[] {

@@ -3,13 +3,28 @@ import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import type { RunConfig } from '../../shared/config/run-file.ts';
 import { randomFor } from '../../shared/core/random.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
 
 const epochs = 4;
-const config = fakeConfig({ training: { epochs } });
+
+/** A run's settings, and how many steps its epochs have. */
+interface Case {
+  readonly config: RunConfig;
+  readonly stepsPerEpoch: number;
+}
+const usual: Case = { config: fakeConfig({ training: { epochs } }), stepsPerEpoch: 1 };
+/** Rates that are set within epochs, move over several, and stay from some step on. */
+const moving: Case = {
+  config: fakeConfig({
+    training: { epochs },
+    balance: { every: { steps: 3 }, until: { share: 0.75 }, rampSteps: 4, unmeasured: 'largestFactor' },
+  }),
+  stepsPerEpoch: 4,
+};
 
 type Moment = 'before' | 'after';
 const writes = new Set(['put', 'putIfAbsent', 'putIfMatch', 'delete']);
@@ -40,8 +55,8 @@ function dyingStore(store: ArtifactStore, fatal: number, moment: Moment) {
   return { dying, performed };
 }
 
-const execute = (store: ArtifactStore, process: string) =>
-  runPipeline(run, fakeContext(store, fakeWorkload(), { process }));
+const execute = (store: ArtifactStore, process: string, { stepsPerEpoch }: Case) =>
+  runPipeline(run, fakeContext(store, fakeWorkload({ stepsPerEpoch }), { process }));
 
 const json = (bytes: Uint8Array | undefined) => bytes && JSON.parse(new TextDecoder().decode(bytes));
 
@@ -80,25 +95,28 @@ async function resultOf(store: ArtifactStore) {
   };
 }
 
-async function requestedStore(): Promise<ArtifactStore> {
+async function requestedStore({ config }: Case): Promise<ArtifactStore> {
   const store = memoryStore();
   await requestRun(store, config);
   return store;
 }
 
-async function uninterrupted() {
-  const store = await requestedStore();
+async function uninterrupted(given: Case) {
+  const store = await requestedStore(given);
   const { dying, performed } = dyingStore(store, Number.POSITIVE_INFINITY, 'before');
-  expect(await execute(dying, 'whole')).toEqual({ status: 'done' });
+  expect(await execute(dying, 'whole', given)).toEqual({ status: 'done' });
   return { expected: await resultOf(store), operations: performed };
 }
 
 /** The committed epoch; -1 for none. */
 const committedEpoch = async (store: ArtifactStore) => (await readHead(store, run))?.epoch ?? -1;
 
-describe('a run whose process dies', () => {
+describe.each([
+  ['a run', usual],
+  ['a run whose rates are set within epochs, and move', moving],
+])('%s, when its process dies', (_, given) => {
   it('at any operation of its store ends, when resumed, as if it had not been interrupted', async () => {
-    const { expected, operations } = await uninterrupted();
+    const { expected, operations } = await uninterrupted(given);
     expect(expected.head).toBe(epochs);
     expect(expected.outcome).toEqual({ outcome: 'completed', reason: 'all 4 epochs are trained' });
     expect(operations.length).toBeGreaterThan(100);
@@ -107,9 +125,9 @@ describe('a run whose process dies', () => {
       const moments: Moment[] = writes.has(operation) ? ['before', 'after'] : ['before'];
       for (const moment of moments) {
         const where = `${moment} operation ${index + 1} (${operation})`;
-        const store = await requestedStore();
+        const store = await requestedStore(given);
         const { dying } = dyingStore(store, index + 1, moment);
-        expect(await execute(dying, 'first'), where).toMatchObject({ status: 'failed' });
+        expect(await execute(dying, 'first', given), where).toMatchObject({ status: 'failed' });
         const committed = await committedEpoch(store);
 
         let lowest = Number.POSITIVE_INFINITY;
@@ -120,7 +138,7 @@ describe('a run whose process dies', () => {
             return store.putIfMatch(key, bytes, etag);
           },
         };
-        expect(await execute(watched, 'second'), where).toEqual({ status: 'done' });
+        expect(await execute(watched, 'second', given), where).toEqual({ status: 'done' });
         expect(lowest, where).toBeGreaterThan(committed);
         expect(await resultOf(store), where).toEqual(expected);
       }
@@ -128,15 +146,15 @@ describe('a run whose process dies', () => {
   });
 
   it('again and again, at random operations, loses no committed epoch and ends the same', async () => {
-    const { expected } = await uninterrupted();
+    const { expected } = await uninterrupted(given);
     const random = randomFor(2026, 'crashes');
     for (let story = 0; story < 25; story++) {
-      const store = await requestedStore();
+      const store = await requestedStore(given);
       let committed = -1;
       for (let process = 0; ; process++) {
         const moment = random.integer(2) === 0 ? 'before' : 'after';
         const { dying } = dyingStore(store, 1 + random.integer(120), moment);
-        const execution = await execute(dying, `process${process}`);
+        const execution = await execute(dying, `process${process}`, given);
         const now = await committedEpoch(store);
         expect(now).toBeGreaterThanOrEqual(committed);
         committed = now;

@@ -54,7 +54,14 @@ export function fakeWorkload({ onTrain, diverges, metric, stepsPerEpoch = 1 }: F
           return [spec.name, { shape: spec.shape, data: Float32Array.from({ length: sizeOf(spec) }, random.normal) }];
         }),
       ),
-    async train(epoch, parameters, state, rates, onStep, { from = 0, to = stepsPerEpoch, ramp } = {}): Promise<EpochResult> {
+    async train(
+      epoch,
+      parameters,
+      state,
+      rates,
+      onStep,
+      { from = 0, to = stepsPerEpoch, ramp } = {},
+    ): Promise<EpochResult> {
       if (from === 0) onTrain?.(epoch);
       const after = new Map<string, HostTensor>(parameters);
       const left = new Map<string, HostTensor>(state);

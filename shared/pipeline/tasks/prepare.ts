@@ -15,6 +15,7 @@ import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
+import { balanceNotes } from '../balanced-rates.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { ComputeChoice, TaskContext } from '../context.ts';
 import { eventsOfStart } from '../history.ts';
@@ -55,7 +56,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   }
   const plan = await ctx.planWorkload(config);
   if (before) await refuseOtherModel(ctx, run, before, plan, config);
-  for (const message of plan.warnings ?? []) ctx.emit({ type: 'warning', message });
+  const { covered, notes } = balanceNotes(modelOfPlan(config, plan), config);
+  for (const message of [...(plan.warnings ?? []), ...notes]) ctx.emit({ type: 'warning', message });
   const described = {
     ...(await recordOf(ctx, plan)),
     dataset: { path: config.dataset.path, ...dataset, ...plan.data, stepsPerEpoch: plan.stepsPerEpoch },
@@ -92,7 +94,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   for (const [name, bytes] of plan.files ?? []) await ctx.store.put(runKeys.model(run, name), bytes);
   await writeRecord(ctx, run, record, stored?.etag);
   await ctx.store.delete(runKeys.outcome(run));
-  ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs });
+  const balanced = covered === undefined ? {} : { balanced: covered };
+  ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs, ...balanced });
   return {
     run,
     execution: ctx.newAttempt(),
