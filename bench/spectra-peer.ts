@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { randomFor } from '../shared/core/random.ts';
 import { analyseLayers } from '../shared/spectra/analyse.ts';
-import { spectraConfigSchema } from '../shared/spectra/config.ts';
+import { type Conv1dReading, spectraConfigSchema } from '../shared/spectra/config.ts';
 import { openSolver } from '../shared/spectra/solvers/open-solver.ts';
 import type { SolverName } from '../shared/spectra/solvers/solver.ts';
 import type { Layer, LayerKind } from '../shared/tensors/layer.ts';
@@ -13,11 +13,11 @@ import type { Cost } from './peer.ts';
 export interface PeerRequest {
   readonly layers: readonly (readonly number[])[];
   readonly kind?: LayerKind;
+  readonly conv1d?: Conv1dReading;
 }
 
 const random = randomFor(1, 'bench-spectra');
 const normals = Float32Array.from({ length: 2 ** 20 + 7 }, () => random.normal() / 28);
-const config = spectraConfigSchema.parse({ spectralWeights: true });
 
 /** Normal numbers again and again from another place, so that no two rows are alike. */
 function fill(length: number): Float32Array {
@@ -26,7 +26,8 @@ function fill(length: number): Float32Array {
   return data;
 }
 
-async function analyse({ layers: shapes, kind = 'linear' }: PeerRequest): Promise<Cost> {
+async function analyse({ layers: shapes, kind = 'linear', conv1d }: PeerRequest): Promise<Cost> {
+  const config = spectraConfigSchema.parse({ spectralWeights: true, conv1d });
   const layers = shapes.map((_, index): Layer => ({ name: `${index}`, kind, weights: [`${index}`] }));
   const shapeOf = (weight: string) => shapes[Number(weight)]!;
   const read = async (weight: string) => ({ shape: shapeOf(weight), data: fill(elementCount(shapeOf(weight))) });

@@ -40,6 +40,7 @@ export async function spectrumFigure(): Promise<string> {
   const random = await compareWithRandomised(
     'linear',
     [['layer', weight]],
+    'rows',
     portableSolver,
     randomFor(0, 'randomise'),
     eigenvalues,

@@ -22,7 +22,8 @@ const largestPortable = 1024;
 const kinds = [
   { case: 'linear [768, 768]', kind: 'linear', layers: [[768, 768]] },
   { case: 'linear [3072, 768]', kind: 'linear', layers: [[3072, 768]] },
-  { case: 'conv1d [768, 768, 3]', kind: 'conv1d', layers: [[768, 768, 3]] },
+  { case: 'conv1d [768, 768, 3] by taps', kind: 'conv1d', conv1d: 'taps', layers: [[768, 768, 3]] },
+  { case: 'conv1d [768, 768, 3] by rows', kind: 'conv1d', conv1d: 'rows', layers: [[768, 768, 3]] },
   { case: 'conv2d [256, 256, 3, 3]', kind: 'conv2d', layers: [[256, 256, 3, 3]] },
   { case: 'spectralConv [64, 64, 12, 12, 2]', kind: 'spectralConv', layers: [[64, 64, 12, 12, 2]] },
 ] as const;

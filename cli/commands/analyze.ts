@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { UserError } from '../../shared/core/errors.ts';
-import type { SpectraConfig } from '../../shared/spectra/config.ts';
+import type { Conv1dReading, SpectraConfig } from '../../shared/spectra/config.ts';
 import type { FitConfig } from '../../shared/spectra/fits/registry.ts';
 import type { SolverChoice } from '../../shared/spectra/solvers/solver.ts';
 import type { AnalysedLayer, Analysis } from '../../shared/weights/analysis.ts';
@@ -16,6 +16,7 @@ interface AnalyzeOptions {
   xminPos?: number;
   filterZeros?: boolean;
   spectralWeights?: boolean;
+  conv1d?: Conv1dReading;
   layers?: string;
   compare?: string;
   base?: string;
@@ -57,6 +58,10 @@ export const analyzeCommand: CliCommand<AnalyzeOptions> = {
     new Option('--filter-zeros', 'leave out eigenvalues that are as good as zero (the default)'),
     new Option('--no-filter-zeros', 'fit them too'),
     new Option('--spectral-weights', 'analyse the complex weights of spectral convolutions too'),
+    new Option(
+      '--conv1d <reading>',
+      'Conv1d weights as matrices by output (rows) or by tap (default: rows, or as in the run)',
+    ).choices(['rows', 'taps']),
     new Option('--layers <glob>', 'only layers whose name matches; * stands for any characters'),
     new Option('--compare <checkpoint>', 'set it against another, such as the weights it was tuned from'),
     new Option('--base <checkpoint>', 'the model an adapter belongs to'),
@@ -77,14 +82,15 @@ export const analyzeCommand: CliCommand<AnalyzeOptions> = {
     const { localPath } = await import('../local-path.ts');
     const opened = await openCheckpoint(path!, { epoch: options.epoch, base: options.base, localPath });
     const compare = options.compare === undefined ? undefined : await openCheckpoint(options.compare, { localPath });
+    const settings = await settingsOf(options, opened.spectra);
     const solver = await openSolver(options.solver ?? solverFromEnvironment(process.env), {
-      flops: checkpointFlops(opened.weights),
+      flops: checkpointFlops(opened.weights, settings),
     });
     const bar = progressBar();
     let analysis: Analysis;
     try {
       analysis = await analyseCheckpoint(opened.weights, solver, {
-        settings: await settingsOf(options, opened.spectra),
+        settings,
         only: options.layers,
         compare: compare?.weights,
         onProgress: ({ layer, index, layers, done, total }) =>
@@ -123,6 +129,7 @@ async function settingsOf(options: AnalyzeOptions, ofRun: SpectraConfig | undefi
     fit,
     ...(options.filterZeros === undefined ? {} : { filterZeros: options.filterZeros }),
     ...(options.spectralWeights ? { spectralWeights: true } : {}),
+    ...(options.conv1d === undefined ? {} : { conv1d: options.conv1d }),
   });
   return {
     ...spectra,

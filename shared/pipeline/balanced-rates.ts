@@ -44,7 +44,7 @@ export function shardsOf(settings: Settings, count: number): Layer[][] {
   const layers = measuredLayers(settings);
   const { shapeOf } = modelOfRun(settings);
   const shards = planShards(
-    layers.map((layer) => layerSize(layer, shapeOf)),
+    layers.map((layer) => layerSize(layer, shapeOf, spectraSettings(settings.config))),
     count,
   );
   return shards.map((shard) => shard.layers.map((wanted) => layers.find(({ name }) => name === wanted)!));

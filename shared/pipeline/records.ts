@@ -4,10 +4,12 @@ import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { decodeJson, readJson } from '../checkpoints/json.ts';
 import { type Manifest, readArtifact, readHead, readHeadManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
+import { asRecorded, asRecordedBalance } from '../config/earlier.ts';
 import { type RunConfig, runFileSchema } from '../config/run-file.ts';
 import { RunError } from '../core/errors.ts';
 import { outcomes, type Progress, progressSchema } from '../decisions/decide.ts';
 import { adapterConfigSchema } from '../models/hugging-face/adapter-config.ts';
+import { balanceConfigSchema } from '../schedules/config.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ConfusionCells } from '../training/metrics/classification.ts';
@@ -28,9 +30,11 @@ export const files = {
 
 const historySchema = z.array(z.strictObject({ at: z.iso.datetime(), what: z.string() }));
 
+const storedConfigSchema = z.preprocess(asRecorded, runFileSchema);
+
 export const requestSchema = z.strictObject({
   version: z.literal(1),
-  config: runFileSchema,
+  config: storedConfigSchema,
   /** The run file it came from; absent when there was none. */
   source: z.string().optional(),
   /** What was set on top of the run file, as given: `training.epochs=10`. */
@@ -42,7 +46,7 @@ export type RunRequest = z.infer<typeof requestSchema>;
 export const runRecordSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
-  config: runFileSchema,
+  config: storedConfigSchema,
   seed: z.int(),
   dataset: z.looseObject({
     path: z.string(),
@@ -227,8 +231,19 @@ export const readLastCommit = async (store: ArtifactStore, run: string): Promise
 /** The content of `rates.json`: the rates, and the balance settings that they follow from. */
 export type RateRecord = RateTable & { readonly balance: RunConfig['balance'] };
 
+/** Its `balance` is read as that of a stored run file, so that the two can be compared. */
+const rateRecordSchema = z
+  .custom<RateRecord>()
+  .transform((rates): RateRecord => ({ ...rates, balance: recordedBalance(rates.balance) }));
+
+/** With the settings in the order of the schema; as it is where it is of a form that this version does not know. */
+function recordedBalance(balance: RateRecord['balance']): RateRecord['balance'] {
+  const parsed = balanceConfigSchema.safeParse(asRecordedBalance(balance));
+  return parsed.success ? parsed.data : balance;
+}
+
 export const readRates = (store: ArtifactStore, manifest: Manifest): Promise<RateRecord | undefined> =>
-  readCommittedJson(store, manifest, files.rates, z.custom<RateRecord>());
+  readCommittedJson(store, manifest, files.rates, rateRecordSchema);
 
 export const readSpectra = (store: ArtifactStore, manifest: Manifest): Promise<SpectraReport | undefined> =>
   readCommittedJson(store, manifest, files.spectra, z.custom<SpectraReport>());

@@ -20,7 +20,7 @@ export const analysedLayers = (layers: readonly Layer[], { spectralWeights }: Pi
 
 /** Floating-point operations of measuring these layers. */
 export function analysisFlops(layers: readonly Layer[], config: SpectraConfig, shapeOf: ShapeOf): number {
-  return analysedLayers(layers, config).reduce((sum, layer) => sum + layerFlops(layerSize(layer, shapeOf)), 0);
+  return analysedLayers(layers, config).reduce((sum, layer) => sum + layerFlops(layerSize(layer, shapeOf, config)), 0);
 }
 
 /**
@@ -49,7 +49,7 @@ export async function measureLayers(
   source: SpectrumSource,
   shapeOf: ShapeOf,
 ): Promise<LayerSpectrum[]> {
-  const sized = layers.map((layer) => ({ ...layerSize(layer, shapeOf), layer }));
+  const sized = layers.map((layer) => ({ ...layerSize(layer, shapeOf, config), layer }));
   const limit = { workers: source.concurrency ?? 1, weight: bytesInFlight, weigh: layerBytes };
   const parts = await workThroughShards(sized, limit, async ({ layer }) => {
     const weights: [name: string, weight: WeightTensor][] = [];
@@ -86,6 +86,6 @@ export async function analyseLayer(
   const identity = { name, kind, shape: weights[0]?.[1].shape ?? [] };
   const broken = weights.filter(([, { data }]) => !allFinite(data)).map(([weight]) => weight);
   if (broken.length > 0) return unmeasurable(identity, `holds NaN or infinite weights: ${broken.join(', ')}`);
-  const { eigenvalues, dimension } = await pooledSpectrum(kind, weights, source);
+  const { eigenvalues, dimension } = await pooledSpectrum(kind, weights, config.conv1d, source);
   return describeSpectrum(identity, eigenvalues, config, { dimension }).spectrum;
 }

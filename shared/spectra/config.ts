@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { fitSchema } from './fits/registry.ts';
 
+/** How the weight of a convolution in one dimension comes apart into matrices. */
+export const conv1dReadings = ['rows', 'taps'] as const;
+export type Conv1dReading = (typeof conv1dReadings)[number];
+
 /** How spectra are taken and fitted; a part of the run file's `balance` section. */
 export const spectraConfigSchema = z.strictObject({
   fit: fitSchema
@@ -14,6 +18,12 @@ export const spectraConfigSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Analyse the complex spectral weights of neural operators too; the published code never does.'),
+  conv1d: z
+    .enum(conv1dReadings)
+    .default('rows')
+    .describe(
+      'How the weight [out, in, k] of a Conv1d becomes matrices: `rows`, as published, out matrices of in x k; `taps`, as of a Conv2d, k matrices of out x in times sqrt(0.5). Alphas by the one and by the other are not comparable.',
+    ),
 });
 
 export type SpectraConfig = z.output<typeof spectraConfigSchema>;

@@ -1,5 +1,6 @@
 import type { Layer } from '../tensors/layer.ts';
 import { elementCount } from '../tensors/tensor.ts';
+import type { SpectraConfig } from './config.ts';
 
 /** A layer as work: `matrices` real matrices of `rows` x `columns`. */
 export interface LayerSize {
@@ -25,8 +26,14 @@ export const layerBytes = ({ rows, columns, matrices }: LayerSize): number =>
 export function layerSize(
   { name, kind, weights }: Layer,
   shapeOf: (weight: string) => readonly number[] | undefined,
+  { conv1d }: Pick<SpectraConfig, 'conv1d'>,
 ): LayerSize {
   const shapes = weights.map((weight) => shapeOf(weight) ?? []);
+  if (kind === 'conv1d' && conv1d === 'rows') {
+    const [, inputs = 0, taps = 0] = shapes[0] ?? [];
+    const outputs = shapes.reduce((sum, [first = 0]) => sum + first, 0);
+    return { name, rows: inputs, columns: taps, matrices: outputs };
+  }
   const [rows = 0, columns = 0] = shapes[0] ?? [];
   const taps = shapes.reduce((sum, shape) => sum + elementCount(shape.slice(2)), 0);
   return kind === 'spectralConv'

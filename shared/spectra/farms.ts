@@ -5,6 +5,7 @@
 import { UserError } from '../core/errors.ts';
 import { formatShape } from '../tensors/tensor.ts';
 import type { Matrix } from './matrices.ts';
+import { pooled } from './pooled-spectrum.ts';
 import type { SpectrumSource } from './spectrum-source.ts';
 
 /** Where windows start along one side of a matrix. */
@@ -105,14 +106,4 @@ function transpose({ rows, columns, data }: Pick<Matrix, 'rows' | 'columns' | 'd
     for (let column = 0; column < columns; column++) turned[column * rows + row] = data[row * columns + column]!;
   }
   return { rows: columns, columns: rows, data: turned };
-}
-
-function pooled(spectra: readonly Float64Array[]): Float64Array {
-  const all = new Float64Array(spectra.reduce((count, { length }) => count + length, 0));
-  let offset = 0;
-  for (const spectrum of spectra) {
-    all.set(spectrum, offset);
-    offset += spectrum.length;
-  }
-  return all.sort();
 }

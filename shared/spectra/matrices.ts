@@ -1,6 +1,7 @@
 import { UserError } from '../core/errors.ts';
 import type { LayerKind } from '../tensors/layer.ts';
 import { formatShape, type WeightTensor } from '../tensors/tensor.ts';
+import type { Conv1dReading } from './config.ts';
 
 /** A row-major matrix whose spectrum is wanted. */
 export interface Matrix {
@@ -9,6 +10,8 @@ export interface Matrix {
   readonly data: Float32Array | Float64Array;
   /** How often each singular value of the wanted matrix occurs in this one: 2 for the real form of a complex matrix. */
   readonly multiplicity: 1 | 2;
+  /** One of as many matrices as a Conv1d has outputs, each of them as a rule tiny. */
+  readonly isOfPile?: boolean;
 }
 
 /** Weight layout of each kind, as in error messages. */
@@ -21,10 +24,16 @@ const layouts: Readonly<Record<LayerKind, { readonly axes: readonly number[]; re
 
 /**
  * The matrices whose singular values make up a layer's spectrum: a dense weight as it is; a convolution as one
- * `[out, in]` matrix per tap, times sqrt(0.5); a spectral convolution as one complex `[in, out]` matrix per kept mode.
+ * `[out, in]` matrix per tap, times sqrt(0.5), or, in one dimension and by rows, as one `[in, k]` matrix per output; a spectral
+ * convolution as one complex `[in, out]` matrix per kept mode.
  * @throws UserError when the weight hasn't the axes of its kind.
  */
-export function* matricesOf(kind: LayerKind, name: string, weight: WeightTensor): Generator<Matrix> {
+export function* matricesOf(
+  kind: LayerKind,
+  name: string,
+  weight: WeightTensor,
+  conv1d: Conv1dReading,
+): Generator<Matrix> {
   const { shape, data } = weight;
   const { axes, text } = layouts[kind];
   if (!axes.includes(shape.length) || (kind === 'spectralConv' && shape.at(-1) !== 2)) {
@@ -38,11 +47,26 @@ export function* matricesOf(kind: LayerKind, name: string, weight: WeightTensor)
     yield { rows, columns, data, multiplicity: 1 };
     return;
   }
+  if (kind === 'conv1d' && conv1d === 'rows') {
+    yield* rowMatrices(shape as [number, number, number], data);
+    return;
+  }
   const slices = shape.slice(2, kind === 'spectralConv' ? -1 : undefined).reduce((count, size) => count * size, 1);
   for (let slice = 0; slice < slices; slice++) {
     yield kind === 'spectralConv'
       ? modeMatrix(rows, columns, slices, slice, data)
       : tapMatrix(rows, columns, slices, slice, data);
+  }
+}
+
+function* rowMatrices(
+  [outputs, rows, columns]: readonly [number, number, number],
+  data: Float32Array | Float64Array,
+): Generator<Matrix> {
+  const entries = rows * columns;
+  for (let output = 0; output < outputs; output++) {
+    const matrix = data.subarray(output * entries, (output + 1) * entries);
+    yield { rows, columns, data: matrix, multiplicity: 1, isOfPile: true };
   }
 }
 

@@ -2,7 +2,10 @@ import { mapInFlight } from '../core/in-flight.ts';
 import type { LayerKind } from '../tensors/layer.ts';
 import type { RowReader } from '../tensors/row-reader.ts';
 import type { WeightTensor } from '../tensors/tensor.ts';
+import type { Conv1dReading } from './config.ts';
+import { matrixFlops } from './cost.ts';
 import { type Matrix, matricesOf } from './matrices.ts';
+import { portableSolver } from './solvers/portable.ts';
 import type { SpectrumSource } from './spectrum-source.ts';
 
 /** The eigenvalues of all matrices of a layer. */
@@ -37,32 +40,53 @@ export async function spectrumOfRows(
 export async function pooledSpectrum(
   kind: LayerKind,
   weights: readonly (readonly [name: string, weight: WeightTensor])[],
+  conv1d: Conv1dReading,
   source: SpectrumSource,
 ): Promise<PooledSpectrum> {
   let dimension = 0;
   let [short, long] = [1, 1];
   const spectra = await mapInFlight(
-    matricesOfAll(kind, weights),
+    matricesOfAll(kind, weights, conv1d),
     { count: source.concurrency ?? 1 },
-    async ({ rows, columns, data, multiplicity }) => {
+    (matrix) => {
+      const { rows, columns, multiplicity } = matrix;
       dimension = Math.max(dimension, rows, columns);
       [short, long] = [Math.min(rows, columns) / multiplicity, Math.max(rows, columns) / multiplicity];
-      const eigenvalues = await source.squaredSingularValues(rows, columns, data);
-      return multiplicity === 1 ? eigenvalues : eigenvalues.filter((_, index) => index % multiplicity === 0);
+      return spectrumOfMatrix(matrix, source);
     },
   );
-  const eigenvalues = new Float64Array(spectra.reduce((count, { length }) => count + length, 0));
+  return { eigenvalues: pooled(spectra), dimension, short, long };
+}
+
+/** All of them in one ascending list. */
+export function pooled(spectra: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(spectra.reduce((count, { length }) => count + length, 0));
   let at = 0;
   for (const spectrum of spectra) {
-    eigenvalues.set(spectrum, at);
+    all.set(spectrum, at);
     at += spectrum.length;
   }
-  return { eigenvalues: eigenvalues.sort(), dimension, short, long };
+  return all.sort();
+}
+
+/** In about this many operations a matrix is solved sooner than it is handed to another thread. */
+const smallFlops = 1e5;
+
+/**
+ * The squared singular values of one of a layer's matrices, each as often as the layer has it. Small matrices of a pile are solved
+ * at once, in this thread and by the plain solver, whatever the source is.
+ */
+export async function spectrumOfMatrix(matrix: Matrix, source: SpectrumSource): Promise<Float64Array> {
+  const { rows, columns, data, multiplicity } = matrix;
+  const solver = matrix.isOfPile && matrixFlops(matrix) <= smallFlops ? portableSolver : source;
+  const eigenvalues = await solver.squaredSingularValues(rows, columns, data);
+  return multiplicity === 1 ? eigenvalues : eigenvalues.filter((_, index) => index % multiplicity === 0);
 }
 
 function* matricesOfAll(
   kind: LayerKind,
   weights: readonly (readonly [name: string, weight: WeightTensor])[],
+  conv1d: Conv1dReading,
 ): Generator<Matrix> {
-  for (const [name, weight] of weights) yield* matricesOf(kind, name, weight);
+  for (const [name, weight] of weights) yield* matricesOf(kind, name, weight, conv1d);
 }

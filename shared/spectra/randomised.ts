@@ -2,7 +2,9 @@
 import type { Random } from '../core/random.ts';
 import type { LayerKind } from '../tensors/layer.ts';
 import type { WeightTensor } from '../tensors/tensor.ts';
+import type { Conv1dReading } from './config.ts';
 import { matricesOf } from './matrices.ts';
+import { spectrumOfMatrix } from './pooled-spectrum.ts';
 import type { SpectrumSource } from './spectrum-source.ts';
 
 /** A layer against its own weights in random places. */
@@ -51,13 +53,15 @@ export function countBeyondEdge(eigenvalues: Float64Array, rows: number, columns
 }
 
 /**
- * Permutes the entries of each of the layer's matrices and takes the spectrum again. `known` is the layer's own spectrum,
+ * Permutes the entries of each of the layer's matrices and takes the spectrum again; of a Conv1d by rows, whose matrices may be
+ * single columns that keep their length in any order, all entries of the weight change places. `known` is the layer's own spectrum,
  * which a layer of one matrix need not have computed again.
  * @throws UserError when a weight hasn't the axes of its kind.
  */
 export async function compareWithRandomised(
   kind: LayerKind,
   weights: readonly (readonly [name: string, weight: WeightTensor])[],
+  conv1d: Conv1dReading,
   solver: SpectrumSource,
   random: Random,
   known?: Float64Array,
@@ -67,10 +71,10 @@ export async function compareWithRandomised(
   let traps = 0;
   let spikes = 0;
   for (const [name, weight] of weights) {
-    const shuffled = matricesOf(kind, name, shuffleEntries(kind, weight, random));
-    for (const matrix of matricesOf(kind, name, weight)) {
-      const there = kind === 'linear' && known ? known : await spectrumOf(matrix, solver);
-      const here = await spectrumOf(shuffled.next().value!, solver);
+    const shuffled = matricesOf(kind, name, shuffleEntries(kind, weight, conv1d, random), conv1d);
+    for (const matrix of matricesOf(kind, name, weight, conv1d)) {
+      const there = kind === 'linear' && known ? known : await spectrumOfMatrix(matrix, solver);
+      const here = await spectrumOfMatrix(shuffled.next().value!, solver);
       const complex = matrix.multiplicity === 2;
       const [rows, columns] = [matrix.rows / matrix.multiplicity, matrix.columns / matrix.multiplicity];
       spikes += countBeyondEdge(there, rows, columns, complex);
@@ -83,21 +87,12 @@ export async function compareWithRandomised(
   return { eigenvalues, traps, spikes, distance: kolmogorovSmirnov(Float64Array.from(real).sort(), eigenvalues) };
 }
 
-type Matrices = ReturnType<typeof matricesOf>;
-
-async function spectrumOf(
-  { rows, columns, data, multiplicity }: NonNullable<ReturnType<Matrices['next']>['value']>,
-  solver: SpectrumSource,
-): Promise<Float64Array> {
-  const eigenvalues = await solver.squaredSingularValues(rows, columns, data);
-  return multiplicity === 1 ? eigenvalues : eigenvalues.filter((_, index) => index % multiplicity === 0);
-}
-
 /** The weight with the entries of each of its matrices in random order; a complex entry moves as one. */
-function shuffleEntries(kind: LayerKind, weight: WeightTensor, random: Random): WeightTensor {
+function shuffleEntries(kind: LayerKind, weight: WeightTensor, conv1d: Conv1dReading, random: Random): WeightTensor {
   const parts = kind === 'spectralConv' ? 2 : 1;
   const [rows = 1, columns = 1] = weight.shape;
-  const entries = rows * columns;
+  const isWhole = kind === 'conv1d' && conv1d === 'rows';
+  const entries = isWhole ? weight.data.length : rows * columns;
   const stride = weight.data.length / entries;
   const data = weight.data.slice();
   for (let slice = 0; slice < stride; slice += parts) {

@@ -1,6 +1,7 @@
 import { UserError } from '../core/errors.ts';
 import { matchesName } from '../core/name-pattern.ts';
 import { spectraReport } from '../spectra/analyse.ts';
+import type { SpectraConfig } from '../spectra/config.ts';
 import { layerFlops, layerSize } from '../spectra/cost.ts';
 import { fewEigenvalues } from '../spectra/flags.ts';
 import { workThroughShards } from '../spectra/shards.ts';
@@ -60,7 +61,7 @@ export async function analyseCheckpoint(
   const pairs = compare ? pairLayers(chosen, compare.layers) : new Map<WeightLayer, WeightLayer>();
   let [begun, done] = [0, 0];
   const parts = await workThroughShards(
-    chosen.map((layer) => ({ ...sizeOf(layer), layer })),
+    chosen.map((layer) => ({ ...sizeOf(layer, settings), layer })),
     {
       workers: solver.concurrency ?? 1,
       weight: bytesInFlight,
@@ -109,18 +110,28 @@ export async function analyseCheckpoint(
         }
       : {}),
     skipped,
-    notes: [...source.notes],
+    notes: [...source.notes, ...notesOnConv1d(chosen, settings)],
   };
+}
+
+/** Which reading of Conv1d weights the alphas are by, where there are some. */
+function notesOnConv1d(layers: readonly WeightLayer[], { conv1d }: Pick<SpectraConfig, 'conv1d'>): string[] {
+  if (!layers.some(({ kind }) => kind === 'conv1d')) return [];
+  const other = conv1d === 'rows' ? 'taps' : 'rows';
+  return [
+    `Conv1d weights are read by ${conv1d}: their alphas are not comparable with those by ${other} (--conv1d ${other})`,
+  ];
 }
 
 /** Weights that may be in memory at a time, unless a single layer has more. */
 const bytesInFlight = 256 * 2 ** 20;
 
-const sizeOf = (layer: WeightLayer) => layerSize(layer, () => layer.shape);
+const sizeOf = (layer: WeightLayer, settings: Pick<SpectraConfig, 'conv1d'>) =>
+  layerSize(layer, () => layer.shape, settings);
 
 /** Floating-point operations of the analysis of all layers, by which a solver is chosen. */
-export function checkpointFlops({ layers }: WeightSource): number {
-  return layers.reduce((sum, layer) => sum + layerFlops(sizeOf(layer)), 0);
+export function checkpointFlops({ layers }: WeightSource, settings: Pick<SpectraConfig, 'conv1d'>): number {
+  return layers.reduce((sum, layer) => sum + layerFlops(sizeOf(layer, settings)), 0);
 }
 
 async function compareLayer(
@@ -136,10 +147,12 @@ async function compareLayer(
     fit: settings.fit,
     filterZeros: settings.filterZeros,
     spectralWeights: settings.spectralWeights,
+    conv1d: settings.conv1d,
   };
   const there = await analyseWeights(counterpart, otherWeights, plain, solver);
   const { change, noise } = await changeOfWeights(
     layer.kind,
+    settings.conv1d,
     { layer: weights, precision: layer.precision },
     { layer: otherWeights, precision: counterpart.precision },
   );

@@ -41,7 +41,7 @@ export async function analyseWeights(
       metrics: null,
     };
   }
-  const { eigenvalues, dimension, short, long } = await spectrumOfWeights(kind, weights, solver);
+  const { eigenvalues, dimension, short, long } = await spectrumOfWeights(kind, weights, settings.conv1d, solver);
   const { spectrum, kept, floor } = describeSpectrum(identity, eigenvalues, withZerosFor(layer, settings), {
     dimension,
     storageFloor: noise,
@@ -54,6 +54,7 @@ export async function analyseWeights(
     ? await compareWithRandomised(
         kind,
         await wholeWeights(weights),
+        settings.conv1d,
         solver,
         randomFor(settings.randomise.seed, 'randomise', name),
         eigenvalues,
@@ -94,7 +95,7 @@ async function farmsAlpha(
   if (kind === 'spectralConv') return none('FARMS is not defined for spectral convolutions');
   if (matrix === 'BA') return none('a product of low rank has no sub-matrices of full rank');
   const weights = await wholeWeights(layer);
-  const matrices = weights.flatMap(([name, weight]) => [...matricesOf(kind, name, weight)]);
+  const matrices = weights.flatMap(([name, weight]) => [...matricesOf(kind, name, weight, 'taps')]);
   const { rows, columns } = matrices[0]!;
   const side = Math.min(settings.farms!.side, rows, columns);
   if (side < 2) return none('the matrix is too narrow');

@@ -1,5 +1,6 @@
 /** What `tempbalance analyze --json` prints: the schema is its documentation. */
 import { z } from 'zod';
+import { conv1dReadings } from '../spectra/config.ts';
 import { type MetricName, spectrumMetrics } from '../spectra/metrics/registry.ts';
 import { weightFormats } from './weight-source.ts';
 
@@ -96,7 +97,16 @@ export const analysisSchema = z
       format: z.enum(weightFormats),
       epoch: z.int().optional().describe('Of a run: the epoch that was analysed.'),
     }),
-    settings: z.looseObject({}).describe('How the spectra were fitted.'),
+    settings: z
+      .looseObject({
+        conv1d: z
+          .enum(conv1dReadings)
+          .describe(
+            'How Conv1d weights [out, in, k] became matrices: `rows`, out of in x k; `taps`, k of out x in times sqrt(0.5). Absent from analyses of earlier versions, which took taps.',
+          )
+          .optional(),
+      })
+      .describe('How the spectra were taken and fitted.'),
     layers: z.array(layerSchema).readonly(),
     summary: z.object({
       analysed: z.int().describe('Number of layers.'),

@@ -1,3 +1,4 @@
+import type { Conv1dReading } from '../spectra/config.ts';
 import { matricesOf } from '../spectra/matrices.ts';
 import { type PooledSpectrum, pooledSpectrum, spectrumOfRows } from '../spectra/pooled-spectrum.ts';
 import { noiseMatrix, roundingDeviations, type StoredPrecision } from '../spectra/rounding.ts';
@@ -50,11 +51,12 @@ export function brokenWeights(layer: LayerWeights): string[] {
 export function spectrumOfWeights(
   kind: LayerKind,
   layer: LayerWeights,
+  conv1d: Conv1dReading,
   solver: SpectrumSource,
 ): Promise<PooledSpectrum> {
   return 'rows' in layer
     ? spectrumOfRows(layer.rows, layer.largest, solver)
-    : pooledSpectrum(kind, layer.weights, solver);
+    : pooledSpectrum(kind, layer.weights, conv1d, solver);
 }
 
 /** All weights in memory, whatever their size. */
@@ -73,6 +75,7 @@ interface Side {
 /** What changed between two sets of weights of equal shapes, and up to which eigenvalue rounding alone explains it. */
 export async function changeOfWeights(
   kind: LayerKind,
+  conv1d: Conv1dReading,
   here: Side,
   there: Side,
 ): Promise<{ change: LayerWeights; noise: number }> {
@@ -84,7 +87,7 @@ export async function changeOfWeights(
   const weights = ours.map(([name, weight], index) => {
     const other = theirs[index]![1];
     const deviations = roundingDeviations({ ...here, data: weight.data }, { ...there, data: other.data });
-    for (const { rows, columns, data } of matricesOf(kind, name, { shape: weight.shape, data: deviations })) {
+    for (const { rows, columns, data } of matricesOf(kind, name, { shape: weight.shape, data: deviations }, conv1d)) {
       const matrix = noiseMatrix(rows, columns);
       matrix.add(0, data);
       noise = Math.max(noise, matrix.edge());

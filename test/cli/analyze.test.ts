@@ -60,6 +60,26 @@ describe('tempbalance analyze', () => {
     expect(refused.stderr).toContain('--xmin-pos does not go with --fit fixFinger');
   });
 
+  it('reads Conv1d weights as it is told, and says how', async () => {
+    const fno = fixturePath('models', 'fno1d_c1', 'model.safetensors');
+    const read = async (...args: string[]) => {
+      const { settings, layers, notes } = analysisSchema.parse(
+        JSON.parse((await analyze(fno, '--json', '--layers', 'w0', ...args)).stdout),
+      );
+      return { settings: settings.conv1d, alpha: layers[0]!.alpha, notes };
+    };
+    const rows = await read();
+    expect(rows).toEqual(await read('--conv1d', 'rows'));
+    expect(rows).toMatchObject({
+      settings: 'rows',
+      notes: ['Conv1d weights are read by rows: their alphas are not comparable with those by taps (--conv1d taps)'],
+    });
+    const taps = await read('--conv1d', 'taps');
+    expect(taps.settings).toBe('taps');
+    expect(taps.alpha).not.toBe(rows.alpha);
+    expect((await analyze(fno, '--conv1d', 'columns')).code).toBe(2);
+  });
+
   it('analyses a run with the run’s own layers and settings, at its best epoch or another', {
     timeout: 60_000,
   }, async () => {

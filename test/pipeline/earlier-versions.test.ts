@@ -1,14 +1,28 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { type ArtifactStore, sha256 } from '../../shared/checkpoints/artifact-store.ts';
 import { encodeJson } from '../../shared/checkpoints/json.ts';
-import { readHead } from '../../shared/checkpoints/manifest.ts';
+import { readArtifact, readHead, readHeadManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { asRecorded } from '../../shared/config/earlier.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { PipelineState } from '../../shared/pipeline/messages.ts';
-import { epochMetricsSchema, files, readAttemptJson, readConfig, readRequest } from '../../shared/pipeline/records.ts';
+import {
+  epochMetricsSchema,
+  files,
+  readAttemptJson,
+  readConfig,
+  readRates,
+  readRequest,
+  readSpectra,
+} from '../../shared/pipeline/records.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
+import type { BalanceConfig } from '../../shared/schedules/config.ts';
+import { pooledSpectrum } from '../../shared/spectra/pooled-spectrum.ts';
+import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
+import { bufferSource } from '../../shared/tensors/byte-source.ts';
+import { openSafetensors } from '../../shared/tensors/safetensors.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
 
@@ -41,6 +55,45 @@ describe('what an earlier version has stored', () => {
     expect(await readConfig(store, run)).toEqual(config);
     expect(await runPipeline(run, contextOf('q'))).toEqual({ status: 'done' });
     expect((await readHead(store, run))?.epoch).toBe(5);
+  });
+
+  it('goes on as it was measured: Conv1d weights by taps where the settings do not say', async () => {
+    const earlier = fakeConfig({ training: { epochs: 2 } });
+    const { conv1d: _, ...balance } = earlier.balance as BalanceConfig;
+    const withoutReading = { ...earlier, balance };
+    await store.put(runKeys.request(run), encodeJson({ version: 1, config: withoutReading }));
+    const byTaps = { ...earlier, balance: { ...balance, conv1d: 'taps' } };
+    expect((await readRequest(store, run)).config).toEqual(byTaps);
+    expect(await runPipeline(run, contextOf('p'))).toEqual({ status: 'done' });
+    const spectrumOf = async (layer: string) => {
+      const spectra = await readSpectra(store, (await readHeadManifest(store, run))!);
+      return spectra!.layers.find(({ name }) => name === layer)!.eigenvalues;
+    };
+    const model = await readArtifact(store, (await readHeadManifest(store, run))!, files.model);
+    const w0 = await (await openSafetensors(bufferSource(files.model, model!))).read('w0.weight');
+    const taps = await pooledSpectrum('conv1d', [['w0.weight', w0]], 'taps', portableSolver);
+    expect(await spectrumOf('w0')).toEqual([...taps.eigenvalues]);
+
+    await rewrite(runKeys.record(run), (record) => ({ ...record, config: withoutReading }));
+    expect(await readConfig(store, run)).toEqual(byTaps);
+    const head = await readHeadManifest(store, run);
+    const key = runKeys.artifact(run, head.epoch, head.attempt, files.rates);
+    await rewrite(key, (rates) => ({ ...rates, balance }));
+    const { bytes } = (await store.get(key))!;
+    const earlierRates = { ...head.files, [files.rates]: { bytes: bytes.length, sha256: sha256(bytes) } };
+    const rates = await readRates(store, { ...head, files: earlierRates });
+    expect(JSON.stringify(rates!.balance)).toBe(JSON.stringify((await readConfig(store, run)).balance));
+
+    await requestRun(store, { ...(await readConfig(store, run)), training: { ...earlier.training, epochs: 3 } });
+    expect(await runPipeline(run, contextOf('q'))).toEqual({ status: 'done' });
+    expect(await spectrumOf('w0')).toHaveLength(14);
+  });
+
+  it('is left as it is where it names a reading, or is not balanced', () => {
+    const rows = fakeConfig();
+    expect(asRecorded(rows)).toEqual(rows);
+    expect(asRecorded({ ...rows, balance: 'off' })).toEqual({ ...rows, balance: 'off' });
+    for (const broken of [undefined, null, 'text', [], {}]) expect(asRecorded(broken)).toEqual(broken);
   });
 
   it('is read: the classes of an epoch with the whole of their confusion matrix', async () => {

@@ -45,7 +45,7 @@ const layers = Object.entries(expected).map(([name, { shape }]) => ({
 }));
 
 async function spectra(fit: (typeof fits)[FitKey], filterZeros: boolean): Promise<Map<string, LayerSpectrum>> {
-  const config = spectraConfigSchema.parse({ fit, filterZeros });
+  const config = spectraConfigSchema.parse({ fit, filterZeros, conv1d: 'taps' });
   const report = await analyseLayers(layers, weights.read, config, portableSolver);
   return new Map(report.layers.map((layer) => [layer.name, layer]));
 }

@@ -87,7 +87,7 @@ describe('FARMS', () => {
 
   it.each(Object.entries(expected.conv2d))('cuts a convolution into blocks as published: %s', async (_, wanted) => {
     const weight = await weights.read(wanted.matrix);
-    const taps = [...matricesOf('conv2d', wanted.matrix, weight)];
+    const taps = [...matricesOf('conv2d', wanted.matrix, weight, 'taps')];
     const blocks = await farmsConvolution(taps, wanted.Q_ratio, portableSolver);
     expect(blocks).toHaveLength(wanted.divisions);
     for (const [index, block] of blocks.entries()) expectPool(block, wanted.per_division[index]!);

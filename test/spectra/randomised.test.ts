@@ -16,7 +16,7 @@ function normal(seed: number, ...shape: number[]): HostTensor {
 }
 
 const compare = (weight: HostTensor, seed = 0) =>
-  compareWithRandomised('linear', [['w', weight]], portableSolver, randomFor(seed, 'randomise'));
+  compareWithRandomised('linear', [['w', weight]], 'rows', portableSolver, randomFor(seed, 'randomise'));
 
 describe('the comparison with randomised weights', () => {
   it('finds neither spikes nor traps in random weights', async () => {
@@ -25,7 +25,7 @@ describe('the comparison with randomised weights', () => {
     }
     const complex = normal(6, 24, 30, 3, 2);
     expect(
-      await compareWithRandomised('spectralConv', [['w', complex]], portableSolver, randomFor(0, 'randomise')),
+      await compareWithRandomised('spectralConv', [['w', complex]], 'rows', portableSolver, randomFor(0, 'randomise')),
     ).toMatchObject({ spikes: 0, traps: 0 });
   });
 

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Conv1dReading } from '../../shared/spectra/config.ts';
 import { layerSize, matrixFlops } from '../../shared/spectra/cost.ts';
 import { layerCost, mergeShards, planShards, workThroughShards } from '../../shared/spectra/shards.ts';
+import type { LayerKind } from '../../shared/tensors/layer.ts';
 
 const side = fc.integer({ min: 1, max: 4096 });
 const layers = fc
@@ -74,8 +76,11 @@ describe('merging shards', () => {
 });
 
 describe('the size of a layer', () => {
-  const size = (kind: 'linear' | 'conv2d' | 'spectralConv', ...shapes: number[][]) =>
-    layerSize({ name: 'x', kind, weights: shapes.map((_, index) => `${index}`) }, (weight) => shapes[Number(weight)]);
+  const sizeBy = (conv1d: Conv1dReading, kind: LayerKind, ...shapes: number[][]) =>
+    layerSize({ name: 'x', kind, weights: shapes.map((_, index) => `${index}`) }, (at) => shapes[Number(at)], {
+      conv1d,
+    });
+  const size = (kind: LayerKind, ...shapes: number[][]) => sizeBy('rows', kind, ...shapes);
   it('is its matrices, all weights together', () => {
     expect(size('linear', [4, 6])).toEqual({ name: 'x', rows: 4, columns: 6, matrices: 1 });
     expect(size('conv2d', [4, 6, 3, 3])).toMatchObject({ rows: 4, columns: 6, matrices: 9 });
@@ -84,6 +89,11 @@ describe('the size of a layer', () => {
       columns: 12,
       matrices: 50,
     });
+  });
+
+  it('of a Conv1d is a matrix for each output or for each tap, by the reading', () => {
+    expect(sizeBy('rows', 'conv1d', [4, 6, 3])).toEqual({ name: 'x', rows: 6, columns: 3, matrices: 4 });
+    expect(sizeBy('taps', 'conv1d', [4, 6, 3])).toEqual({ name: 'x', rows: 4, columns: 6, matrices: 3 });
   });
 });
 

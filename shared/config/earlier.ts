@@ -1,0 +1,16 @@
+/** Settings as an earlier version stored them. */
+
+/** What Conv1d weights were taken apart by before `balance.conv1d` came. */
+const earlierConv1d = 'taps';
+
+/** A stored `balance` section as it was measured: one without `conv1d` was measured by taps. */
+export function asRecordedBalance(balance: unknown): unknown {
+  if (typeof balance !== 'object' || balance === null || 'conv1d' in balance) return balance;
+  return { ...balance, conv1d: earlierConv1d };
+}
+
+/** A stored run file that goes on as it was recorded, whatever the defaults are now. */
+export function asRecorded(config: unknown): unknown {
+  if (typeof config !== 'object' || config === null || !('balance' in config)) return config;
+  return { ...config, balance: asRecordedBalance(config.balance) };
+}
