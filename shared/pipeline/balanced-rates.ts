@@ -1,4 +1,5 @@
 /** From a model's layers to the rates of the next epoch. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Manifest } from '../checkpoints/manifest.ts';
 import { spectraReader, spectraShapes } from '../models/lora.ts';
 import { coverageOf, describeCoverage, unlikeShapes } from '../schedules/coverage.ts';
@@ -171,13 +172,19 @@ function rampTo({ steps: begins, before }: RateChange, steps: number): Ramp {
   return { from: inForce ?? {}, begins, steps };
 }
 
+/** Whether two records have the same settings, in whatever order they were written. */
+function isSameBalance(a: RateRecord['balance'], b: RateRecord['balance']): boolean {
+  const plain = (balance: RateRecord['balance']): unknown => JSON.parse(JSON.stringify(balance));
+  return isDeepStrictEqual(plain(a), plain(b));
+}
+
 /**
  * The rates that the epoch after `head` trains with: those of the last analysis, or, where the balance settings have
  * changed since, what the new settings make of the committed model.
  */
 export async function ratesInForce(ctx: TaskContext, head: Manifest, settings: Settings): Promise<RateRecord> {
   const stored = await readRates(ctx.store, head);
-  if (stored && JSON.stringify(stored.balance) === JSON.stringify(settings.config.balance)) return stored;
+  if (stored && isSameBalance(stored.balance, settings.config.balance)) return stored;
   const model = await openCommittedTensors(ctx, head, files.model);
   const spectra = await measure(ctx, settings, model, measuredLayers(settings));
   return balance(ctx, settings, spectra, { steps: stepsBefore(settings, head.epoch + 1), before: stored }).rates;

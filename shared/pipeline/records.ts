@@ -236,7 +236,7 @@ const rateRecordSchema = z
   .custom<RateRecord>()
   .transform((rates): RateRecord => ({ ...rates, balance: recordedBalance(rates.balance) }));
 
-/** With the settings in the order of the schema; as it is where it is of a form that this version does not know. */
+/** With the defaults of settings that came later; as it is where it is of a form that this version does not know. */
 function recordedBalance(balance: RateRecord['balance']): RateRecord['balance'] {
   const parsed = balanceConfigSchema.safeParse(asRecordedBalance(balance));
   return parsed.success ? parsed.data : balance;

@@ -56,7 +56,7 @@ export const balanceConfigSchema = z.strictObject({
     .enum(['baseRate', 'largestFactor'])
     .default('baseRate')
     .describe(
-      'What parameters without a spectrum to go by get (embeddings, heads, layers with too few eigenvalues): the base rate, or the largest factor of all. Layers in `exclude` keep the base rate.',
+      'What weights get of which no spectrum is taken (embeddings, heads, spectral weights that are not analysed): the base rate, or the largest factor of all. Layers with too few eigenvalues, norms and what `exclude` names keep the base rate.',
     ),
   minEigenvalues: z
     .int()
@@ -67,6 +67,10 @@ export const balanceConfigSchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('Names of layers that keep the base rate; * stands for any characters, ? for one.'),
+  excludeEnds: z
+    .enum(['none', 'first', 'last', 'both'])
+    .default('none')
+    .describe('Whether the first or the last of the analysed layers keeps the base rate, in the order of the model.'),
   control: z
     .enum(controlNames)
     .optional()

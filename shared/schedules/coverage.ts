@@ -5,6 +5,7 @@ import { eigenvalueCount, layerSize } from '../spectra/cost.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import { formatShape, totalCount } from '../tensors/tensor.ts';
 import type { BalanceConfig } from './config.ts';
+import { endsOf } from './rate-table.ts';
 import { hasUnit } from './units.ts';
 
 /** What is balanced of a model. */
@@ -31,10 +32,12 @@ interface CoveredModel {
 
 /** What the settings balance of a model, as far as shapes tell: a layer whose spectrum can't be fitted keeps the base rate besides. */
 export function coverageOf({ layers, parameters, shapeOf }: CoveredModel, config: BalanceConfig): Coverage {
-  const analysed = new Set(analysedLayers(layers, config).map(({ name }) => name));
+  const analysed = analysedLayers(layers, config).map(({ name }) => name);
+  const ends = endsOf(analysed, config.excludeEnds);
   const whyNot = (layer: Layer): string | undefined => {
-    if (!analysed.has(layer.name)) return 'spectral weights are not analysed (balance.spectralWeights)';
+    if (!analysed.includes(layer.name)) return 'spectral weights are not analysed (balance.spectralWeights)';
     if (config.exclude.some((pattern) => matchesName(pattern, layer.name))) return 'excluded (balance.exclude)';
+    if (ends.has(layer.name)) return 'an end of the model (balance.excludeEnds)';
     if (eigenvalueCount(layer, layerSize(layer, shapeOf, config)) < config.minEigenvalues) {
       return `fewer than ${config.minEigenvalues} eigenvalues (balance.minEigenvalues)`;
     }
@@ -69,7 +72,10 @@ export function describeCoverage(coverage: Coverage, { unmeasured }: Pick<Balanc
   const { balanced, layers, balancedParameters, parameters, others } = coverage;
   const share = (100 * balancedParameters) / Math.max(1, parameters);
   const percent = share > 0 && share < 1 ? share.toPrecision(1) : share.toFixed(0);
-  const rest = unmeasured === 'largestFactor' && balanced.length > 0 ? 'get the largest factor' : 'keep the base rate';
+  const raised = unmeasured === 'largestFactor' && balanced.length > 0;
+  const rest = raised
+    ? 'keep the base rate, or get the largest factor where no spectrum is taken'
+    : 'keep the base rate';
   const reasons = others.map(({ why, names }) => `${listed(names)}: ${why}`).join('; ');
   return `${balanced.length} of ${layers} layers are balanced, ${percent} % of the parameters; the others ${rest}${reasons ? ` (${reasons})` : ''}`;
 }

@@ -12,8 +12,7 @@ import { hasUnit, type LayerValue } from './units.ts';
 const base: Multipliers = { learningRate: 1, weightDecay: 1 };
 
 /**
- * The multipliers that an analysis gives every layer and parameter; what can't be balanced has 1, or the largest factor if
- * `unmeasured` says so, and a warning.
+ * The multipliers that an analysis gives every layer and parameter; a layer that can't be balanced has 1, and a warning.
  * @param seed decides what a control draws.
  */
 export function rateTable(
@@ -34,19 +33,15 @@ export function rateTable(
     ...base,
     ...Object.fromEntries(targetsOf(config).map((target) => [target, target === 'weightDecay' ? decayFactor : factor])),
   });
-  const others = leftOver(chosen.layers.length, config)
-    ? multipliersOf(Math.max(...assigned.factors), Math.max(...decay.factors))
-    : undefined;
-  const isExcluded = (name: string) => config.exclude.some((pattern) => matchesName(pattern, name));
-  const layers: Record<string, Multipliers> = Object.fromEntries(
-    report.layers.map(({ name }) => [name, isExcluded(name) ? base : (others ?? base)]),
-  );
+  const layers: Record<string, Multipliers> = Object.fromEntries(report.layers.map(({ name }) => [name, base]));
   chosen.layers.forEach(({ name }, index) => {
     layers[name] = multipliersOf(assigned.factors[index]!, decay.factors[index]!);
   });
-  const followed = followLayers(parameters, layers);
+  const isRaised = config.unmeasured === 'largestFactor' && chosen.layers.length > 0;
+  const raised = isRaised ? unmeasured(parameters, layers, config) : [];
+  const largest = multipliersOf(Math.max(...assigned.factors), Math.max(...decay.factors));
   return {
-    parameters: others ? { ...withoutLayers(parameters, isExcluded, others), ...followed } : followed,
+    parameters: { ...followLayers(parameters, layers), ...Object.fromEntries(raised.map((name) => [name, largest])) },
     layers,
     balanced: chosen.layers.flatMap(({ name }) => (hasUnit(name, config.unit) ? [name] : [])),
     warnings: [
@@ -60,33 +55,39 @@ export function rateTable(
   };
 }
 
-/** Whether parameters without a spectrum to go by get the largest factor. */
-const leftOver = (balanced: number, { unmeasured }: BalanceConfig): boolean =>
-  unmeasured === 'largestFactor' && balanced > 0;
-
-/** The multipliers of every parameter whose layer is not excluded. */
-function withoutLayers(
+/** Names of the parameters of modules that have a weight of two or more axes of which no spectrum is taken. */
+function unmeasured(
   parameters: readonly ParameterSpec[],
-  isExcluded: (layer: string) => boolean,
-  multipliers: Multipliers,
-): Record<string, Multipliers> {
-  const kept = parameters.filter(({ name, layer }) => !isExcluded(layer ?? name));
-  return Object.fromEntries(kept.map(({ name }) => [name, multipliers]));
+  analysed: Readonly<Record<string, unknown>>,
+  { exclude }: Pick<BalanceConfig, 'exclude'>,
+): string[] {
+  const moduleOf = ({ name, layer }: ParameterSpec) => layer ?? name.replace(/\.[^.]*$/, '');
+  const others = parameters.filter(
+    ({ name, layer }) =>
+      (layer === undefined || !Object.hasOwn(analysed, layer)) &&
+      !exclude.some((pattern) => matchesName(pattern, layer ?? name)),
+  );
+  const withWeight = new Set(others.filter(({ shape }) => shape.length > 1).map(moduleOf));
+  return others.filter((spec) => withWeight.has(moduleOf(spec))).map(({ name }) => name);
 }
 
 /** The layers to balance, and why others are left at the base rate (those the user excluded need no reason). */
 function chooseLayers(
   spectra: readonly LayerSpectrum[],
-  { metric, assignment, minEigenvalues, exclude, unmeasured }: BalanceConfig,
+  { metric, assignment, minEigenvalues, exclude, excludeEnds }: BalanceConfig,
 ): { layers: LayerValue[]; warnings: string[] } {
   const { smallestValue } = assignmentFunction(assignment);
   const layers: LayerValue[] = [];
   const kept = new Map<string, string[]>();
+  const ends = endsOf(
+    spectra.map(({ name }) => name),
+    excludeEnds,
+  );
   const keep = (name: string, why: string) => kept.set(why, [...(kept.get(why) ?? []), name]);
   for (const spectrum of spectra) {
     const { name, eigenvalues, flags, shape } = spectrum;
     const value = spectrum[metric] ?? null;
-    if (exclude.some((pattern) => matchesName(pattern, name))) continue;
+    if (exclude.some((pattern) => matchesName(pattern, name)) || ends.has(name)) continue;
     if (eigenvalues.length > 0 && eigenvalues.length < minEigenvalues) {
       keep(name, `fewer than ${minEigenvalues} eigenvalues (minEigenvalues)`);
     } else if (value === null || !Number.isFinite(value)) {
@@ -97,14 +98,19 @@ function chooseLayers(
       layers.push({ name, value, shape });
     }
   }
-  const isRaised = unmeasured === 'largestFactor' && layers.length > 0;
   const warnings = [...kept].map(([why, names]) => {
-    const all = names.length === spectra.length && names.length > 1;
-    const who = all ? `all ${names.length} layers` : names.join(', ');
-    const s = names.length === 1 ? 's' : '';
-    return `${who}: ${isRaised ? `get${s} the largest factor` : `keep${s} the base rate`}, ${why}`;
+    if (names.length === 1) return `${names[0]}: keeps the base rate, ${why}`;
+    const all = names.length === spectra.length;
+    return `${all ? `all ${names.length} layers` : names.join(', ')}: keep the base rate, ${why}`;
   });
   return { layers, warnings };
+}
+
+/** Names of the first and last layers that are left out. */
+export function endsOf(names: readonly string[], which: BalanceConfig['excludeEnds']): ReadonlySet<string> {
+  const first = which === 'first' || which === 'both' ? names.slice(0, 1) : [];
+  const last = which === 'last' || which === 'both' ? names.slice(-1) : [];
+  return new Set([...first, ...last]);
 }
 
 /** Never lets a factor that isn't a finite number of at least 0 reach the optimizer. */

@@ -4,10 +4,22 @@ import { z } from 'zod';
 /** The part of the run file's `balance` section that says when. */
 export const timingSettings = {
   every: z
-    .union([z.int().positive(), z.strictObject({ steps: z.int().positive().describe('Optimizer steps of the run.') })])
+    .union([
+      z.int().positive(),
+      z.strictObject({
+        steps: z.int().positive().describe('Optimizer steps between analyses, counted over the whole run.'),
+        timesAnEpoch: z
+          .int()
+          .positive()
+          .optional()
+          .describe(
+            'At least about so many times an epoch: fewer steps between them where epochs are short. Absent: steps alone.',
+          ),
+      }),
+    ])
     .default(1)
     .describe(
-      'Epochs between analyses, or `{ steps: 100 }`: optimizer steps between them, counted over the whole run, in the middle of an epoch too.',
+      'Epochs between analyses, or `{ steps: 100 }`: optimizer steps between them, in the middle of an epoch too.',
     ),
   until: z
     .union([
@@ -47,8 +59,11 @@ function lastStep({ until }: TimingConfig, { epochs, stepsPerEpoch }: RunLength)
   return 'share' in until ? Math.floor(until.share * epochs * stepsPerEpoch + 1e-9) : until.epoch * stepsPerEpoch;
 }
 
-const stepsBetween = ({ every }: TimingConfig, { stepsPerEpoch }: RunLength) =>
-  typeof every === 'number' ? every * stepsPerEpoch : every.steps;
+function stepsBetween({ every }: TimingConfig, { stepsPerEpoch }: RunLength): number {
+  if (typeof every === 'number') return every * stepsPerEpoch;
+  const { steps, timesAnEpoch } = every;
+  return timesAnEpoch === undefined ? steps : Math.min(steps, Math.max(1, Math.floor(stepsPerEpoch / timesAnEpoch)));
+}
 
 /** Whether an analysis after so many steps of the run sets rates; before the first it always does. */
 function setsRates(steps: number, timing: TimingConfig, length: RunLength): boolean {

@@ -40,3 +40,7 @@ export function layerSize(
     ? { name, rows: 2 * rows, columns: 2 * columns, matrices: taps / 2 }
     : { name, rows, columns, matrices: taps };
 }
+
+/** Eigenvalues that a layer's spectrum has. */
+export const eigenvalueCount = ({ kind }: Pick<Layer, 'kind'>, { rows, columns, matrices }: LayerSize): number =>
+  (matrices * Math.min(rows, columns)) / (kind === 'spectralConv' ? 2 : 1);

@@ -1,4 +1,4 @@
-import type { Preset } from './preset.ts';
+import { bothEnds, type Preset } from './preset.ts';
 
 /** Weight decay by alpha. Source: He et al., AlphaDecay (NeurIPS 2025), arXiv 2506.14562. */
 export const alphaDecay = {
@@ -6,10 +6,14 @@ export const alphaDecay = {
   description:
     'AlphaDecay (NeurIPS 2025): weight decay, not the learning rate, on a straight line from 0.667 at the smallest alpha to 5 at the largest, every 500 steps.',
   essential: ['target'],
-  settings: () => ({
-    assignment: { function: 'linearMap', minFactor: 2 / 3, maxFactor: 5 },
+  settings: (kind) => ({
+    fit: { method: 'median', xminPosition: 2 },
+    filterZeros: false,
+    assignment: { function: 'linearMap', minFactor: 0.6666, maxFactor: 5 },
     unit: 'layer',
     target: 'weightDecay',
     every: { steps: 500 },
+    minEigenvalues: kind === 'language' ? 50 : 12,
+    excludeEnds: bothEnds(kind),
   }),
 } satisfies Preset;

@@ -4,13 +4,15 @@ import type { Preset } from './preset.ts';
 export const farms = {
   name: 'farms',
   description:
-    "FARMS (ICML 2025): alpha of square windows of a weight, so that a layer's shape does not count; then a straight line from 0.5 to 1.5.",
+    "FARMS (ICML 2025): alpha of square windows of a weight, so that a layer's shape does not count; then a straight line from 0.1 to 1.9.",
   essential: ['metric'],
   settings: () => ({
     metric: 'farmsAlpha',
     farms: { side: 100, perSide: 9, placement: 'even' },
     fit: { method: 'median', xminPosition: 2 },
-    assignment: { function: 'linearMap', minFactor: 0.5, maxFactor: 1.5 },
+    filterZeros: false,
+    assignment: { function: 'linearMap', minFactor: 0.1, maxFactor: 1.9 },
     unit: 'layer',
+    minEigenvalues: 5,
   }),
 } satisfies Preset;

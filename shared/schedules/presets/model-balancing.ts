@@ -4,7 +4,7 @@ import type { Preset } from './preset.ts';
 export const modelBalancing = {
   name: 'modelBalancing',
   description:
-    'Model Balancing (EMNLP 2024): a sigmoid around the mean alpha. Language models by block, every 100 steps; models of fields by layer, every epoch. The authors chose the strength s for each share of the data, 0.125 to 2; here it is 0.25.',
+    'Model Balancing (EMNLP 2024): a sigmoid around the mean alpha. Language models by block, ten times an epoch and at least every 100 steps; models of fields by layer, every epoch. The authors chose the strength s for each share of the data, 0.125 to 2; here it is 0.25.',
   essential: ['assignment.function'],
   settings: (kind) =>
     kind === 'language'
@@ -13,7 +13,7 @@ export const modelBalancing = {
           filterZeros: false,
           assignment: { function: 'sigmoid', tau: 10, s: 0.25 },
           unit: 'block',
-          every: { steps: 100 },
+          every: { steps: 100, timesAnEpoch: 10 },
           minEigenvalues: 50,
         }
       : {

@@ -11,3 +11,6 @@ export interface Preset {
   /** Keys of the run file's `balance` section, as they would be written there. */
   settings(kind: ModelKind): Readonly<Record<string, unknown>>;
 }
+
+/** The first and the last layer of a model; a language model's last one is its head, which is never balanced. */
+export const bothEnds = (kind: ModelKind): 'first' | 'both' => (kind === 'language' ? 'first' : 'both');

@@ -1,14 +1,17 @@
-import type { Preset } from './preset.ts';
+import { bothEnds, type Preset } from './preset.ts';
 
 /** TempBalance as first published. Source: Zhou et al. (NeurIPS 2023), arXiv 2312.00359. */
 export const tempBalance = {
   name: 'tempBalance',
   description:
-    'TempBalance (NeurIPS 2023): each layer by itself, a straight line from 0.5 at the smallest alpha to 1.5 at the largest.',
+    'TempBalance (NeurIPS 2023): each layer by itself, a straight line from 0.5 at the smallest alpha to 1.5 at the largest; the first and the last layer of the model keep the base rate.',
   essential: ['assignment.function'],
-  settings: () => ({
+  settings: (kind) => ({
     fit: { method: 'median', xminPosition: 2 },
+    filterZeros: false,
     assignment: { function: 'linearMap', minFactor: 0.5, maxFactor: 1.5 },
     unit: 'layer',
+    minEigenvalues: kind === 'language' ? 50 : 12,
+    excludeEnds: bothEnds(kind),
   }),
 } satisfies Preset;
