@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import type { PriceTable } from '../../shared/costs/prices.ts';
 import type { PlannedRun, RunEstimate } from '../../shared/decisions/estimate.ts';
+import type { BalanceDescription } from '../../shared/pipeline/balanced-rates.ts';
 import type { StartablePlan } from '../../shared/training/workload.ts';
 import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
 
@@ -58,9 +59,10 @@ export const planCommand: CliCommand<PlanOptions> = {
       runFile: file,
       region,
       pricesOf: table.date,
-      steps: Math.ceil(run.size.trainingSamples / run.training.batchSize),
+      steps: run.size.stepsPerEpoch,
       epochs: run.training.epochs,
       ...run.size,
+      balance: await plannedBalance(config, workload),
       target: chosen,
       memory: {
         leastGb: jobGb(size, config.training, chosen),
@@ -84,7 +86,8 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
   const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
   const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
   const { spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
-  const { stepFlops, data } = workload;
+  const { countAnalyses } = await import('../../shared/pipeline/balanced-rates.ts');
+  const { stepsPerEpoch, stepFlops, data } = workload;
   const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
   const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
   return {
@@ -94,13 +97,23 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
       trainingSamples,
       validationSamples,
       stepFlops,
+      stepsPerEpoch,
       analysisFlops: analysisFlops(layers, spectraSettings(config), shapeOf),
+      analysesPerEpoch: (countAnalyses({ config, dataset: { ...data, stepsPerEpoch } }) - 1) / config.training.epochs,
     },
     training: config.training,
     compute: config.compute,
     budget: config.budget,
     keep: config.output.keep,
   };
+}
+
+/** What is balanced of the model, and when its rates are set; null where balancing is off. */
+async function plannedBalance(config: RunConfig, workload: StartablePlan): Promise<BalanceDescription | null> {
+  const { describeBalance } = await import('../../shared/pipeline/balanced-rates.ts');
+  const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
+  const dataset = { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch };
+  return describeBalance(modelOfPlan(config, workload), { config, dataset }) ?? null;
 }
 
 async function measuredStep(plan: StartablePlan, config: RunConfig): Promise<number> {
@@ -119,6 +132,7 @@ interface Plan {
   readonly parameters: number;
   readonly frozen: number;
   readonly stepFlops: number;
+  readonly balance: BalanceDescription | null;
   readonly target: string;
   /** Of a job there, in GiB: what training needs at least, and what a deployment with the usual settings gives it. */
   readonly memory: { readonly leastGb: number; readonly usualGb: number | null };
@@ -134,11 +148,11 @@ async function formatPlan(plan: Plan): Promise<string> {
     if (refused) return 'refused: budget.usd is too small';
     return limit === 'epochs' ? 'after the last epoch' : `budget.${limit}, after epoch ${epochsInBudget}`;
   };
+  const time = (seconds: number) => (seconds < 1 ? `${formatNumber(1000 * seconds, 3)} ms` : formatDuration(seconds));
   const table = formatTable([
     row('', ({ place }) => place),
-    row('a step', ({ stepSeconds }) =>
-      stepSeconds < 1 ? `${formatNumber(1000 * stepSeconds, 3)} ms` : formatDuration(stepSeconds),
-    ),
+    row('a step', ({ stepSeconds }) => time(stepSeconds)),
+    row('an analysis', ({ analysisSeconds }) => time(analysisSeconds)),
     row('an epoch', ({ epochSeconds }) => formatDuration(epochSeconds)),
     row('', ({ epochUsd }) => formatUsd(epochUsd)),
     row('epochs a job', ({ epochsPerJob }) => String(epochsPerJob)),
@@ -161,6 +175,9 @@ async function formatPlan(plan: Plan): Promise<string> {
     '',
     `Deployed, it trains on: ${target} (compute.target)`,
     `A job there needs at least ${formatNumber(leastGb, 2)} GiB of memory, and usually has ${usualGb}${isTooLarge ? ': it is refused unless the deployment gives more (docs/deploy.md)' : ''}`,
+    '',
+    `Balance: ${plan.balance?.covered ?? 'off, all layers train at the base rate'}`,
+    ...(plan.balance ? [`Rates: ${plan.balance.timing}`, ...plan.balance.notes.map((note) => `Note: ${note}`)] : []),
     '',
     'Assumed:',
     ...plan.assumptions.map((line) => `- ${line}`),

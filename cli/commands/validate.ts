@@ -14,13 +14,19 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const note = (message: string) => process.stderr.write(`note: ${message}\n`);
     const workload = await openWorkload(config, note, localPath);
     await workload.initial();
-    for (const warning of workload.warnings ?? []) note(warning);
+    const { describeBalance } = await import('../../shared/pipeline/balanced-rates.ts');
+    const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
+    const dataset = { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch };
+    const balance = describeBalance(modelOfPlan(config, workload), { config, dataset }) ?? null;
+    for (const warning of [...(workload.warnings ?? []), ...(balance?.notes ?? [])]) note(warning);
     const { totalCount } = await import('../../shared/tensors/tensor.ts');
     const trained = totalCount(workload.parameters);
     const all = trained + totalCount(workload.frozen ?? []);
     if (json) {
       const { data, engine, adapter } = workload;
-      print(JSON.stringify({ valid: true, config, parameters: { trained, all }, adapter, data, engine }, null, 2));
+      print(
+        JSON.stringify({ valid: true, config, parameters: { trained, all }, adapter, data, balance, engine }, null, 2),
+      );
       return 0;
     }
     const { weightsOf } = await import('../../shared/models/registry.ts');
@@ -38,6 +44,8 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
           ]
         : []),
       ...Object.entries(workload.data).map(([name, value]) => [name, JSON.stringify(value)]),
+      ['balance', balance?.covered ?? 'off'],
+      ...(balance ? [['rates', balance.timing]] : []),
       ['engine', workload.engine],
     ];
     print(formatTable(rows));

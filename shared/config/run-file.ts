@@ -108,9 +108,6 @@ const sectionsSchema = z
     };
   });
 
-/** What a preset stands for depends on what the model is about. */
-const kindOfModel = (family: unknown): ModelKind => (family === 'huggingface' ? 'language' : 'fields');
-
 /** Puts what a preset stands for beneath the settings that are written. Anything malformed is left to the schema. */
 function fillPreset(input: unknown): unknown {
   if (typeof input !== 'object' || input === null || !('balance' in input)) return input;

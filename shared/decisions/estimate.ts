@@ -27,9 +27,13 @@ export interface WorkSize {
   readonly frozen: number;
   readonly trainingSamples: number;
   readonly validationSamples: number;
+  /** Optimizer steps in an epoch. */
+  readonly stepsPerEpoch: number;
   /** Floating-point operations of an optimizer step, and of an analysis of the spectra. */
   readonly stepFlops: number;
   readonly analysisFlops: number;
+  /** How often the spectra are analysed in an epoch, on average; that before training comes besides. */
+  readonly analysesPerEpoch: number;
 }
 
 export interface PlannedRun {
@@ -109,6 +113,8 @@ export function cloudPlace(target: Target, prices: RegionPrices): Place {
 export interface RunEstimate {
   readonly place: string;
   readonly stepSeconds: number;
+  /** One analysis of the spectra. */
+  readonly analysisSeconds: number;
   /** Training, evaluation and analysis of one epoch, in seconds; starts of jobs and functions shared out. */
   readonly epochSeconds: number;
   readonly epochUsd: number | null;
@@ -130,13 +136,13 @@ export interface RunEstimate {
 
 /** What training, evaluating and analysing cost in time, without what is around them. */
 function epochWork({ size, training }: PlannedRun, { flops, leastStepSeconds: least }: Place) {
-  const { trainingSamples, validationSamples, stepFlops, analysisFlops } = size;
+  const { stepsPerEpoch: steps, validationSamples, stepFlops, analysisFlops, analysesPerEpoch } = size;
   const stepSeconds = Math.max(least, stepFlops / flops);
   // A prediction is the forward third of a step.
   const evaluation = (stepSeconds / 3) * stepsPerEpoch(validationSamples, training.batchSize);
   const analysis = analysisFlops / analysisFlopsASecond;
-  const trained = stepSeconds * stepsPerEpoch(trainingSamples, training.batchSize);
-  return { stepSeconds, zero: evaluation + analysis, epoch: trained + evaluation + analysis };
+  const analyses = analysis * analysesPerEpoch;
+  return { stepSeconds, analysis, zero: evaluation + analysis, epoch: stepSeconds * steps + evaluation + analyses };
 }
 
 /** Estimates a run in a place; epoch 0, the model before training, is a part of it. */
@@ -162,6 +168,7 @@ export function estimateRun(run: PlannedRun, place: Place): RunEstimate {
   return {
     place: place.name,
     stepSeconds: work.stepSeconds,
+    analysisSeconds: work.analysis,
     epochSeconds: secondsFor(epochs) / (epochs + 1),
     epochUsd: usd === null ? null : usd / (epochs + 1),
     epochsPerJob: perJob,

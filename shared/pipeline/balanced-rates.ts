@@ -1,11 +1,20 @@
 /** From a model's layers to the rates of the next epoch. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Manifest } from '../checkpoints/manifest.ts';
+import { UserError } from '../core/errors.ts';
 import { spectraReader, spectraShapes } from '../models/lora.ts';
+import { type BalanceConfig, balanceConfigSchema } from '../schedules/config.ts';
 import { coverageOf, describeCoverage, unlikeShapes } from '../schedules/coverage.ts';
+import { kindOfModel, withPreset } from '../schedules/presets/registry.ts';
 import { rateTable } from '../schedules/rate-table.ts';
 import type { RateTable } from '../schedules/rates.ts';
-import { measurementsWithin, type RunLength, setsRatesAfter, type TimingConfig } from '../schedules/timing.ts';
+import {
+  countMeasurements,
+  measurementsWithin,
+  type RunLength,
+  setsRatesAfter,
+  type TimingConfig,
+} from '../schedules/timing.ts';
 import { analysedLayers, analysisFlops, measureLayers, spectraReport } from '../spectra/analyse.ts';
 import { layerSize } from '../spectra/cost.ts';
 import { planShards } from '../spectra/shards.ts';
@@ -29,16 +38,6 @@ type Settings = ModelRecord & Pick<RunRecord, 'versions' | 'dataset'>;
 /** The layers that a run's settings want measured, in their order. */
 export const measuredLayers = (settings: Settings): Layer[] =>
   analysedLayers(modelOfRun(settings).layers, spectraSettings(settings.config));
-
-/** What a run's settings balance of its model, in words: how much of it, and what to know of that; nothing where balancing is off. */
-export function balanceNotes(
-  model: RunModel,
-  { balance: config }: RunRecord['config'],
-): { covered?: string; notes: string[] } {
-  if (config === 'off') return { notes: [] };
-  const coverage = coverageOf(model, config);
-  return { covered: describeCoverage(coverage, config), notes: [unlikeShapes(coverage, config) ?? []].flat() };
-}
 
 /** The layers of each of so many shards; a function of the run's record, so that every task plans alike. */
 export function shardsOf(settings: Settings, count: number): Layer[][] {
@@ -101,8 +100,11 @@ export async function measure(
   return spectra.map((spectrum) => ({ ...spectrum, solver: solver.solver }));
 }
 
+/** What says when a run is measured: its settings, and the sizes of its data. */
+type TimedRun = Pick<ModelRecord, 'config' | 'dataset'>;
+
 /** When a run's rates are set, and how long it is. */
-function timingOf({ config, dataset }: Pick<RunRecord, 'config' | 'dataset'>): {
+function timingOf({ config, dataset }: TimedRun): {
   timing: TimingConfig | undefined;
   length: RunLength;
 } {
@@ -113,7 +115,7 @@ function timingOf({ config, dataset }: Pick<RunRecord, 'config' | 'dataset'>): {
 }
 
 /** Whether the rates stay after this epoch, though it may be measured once more, as the last one is. */
-export function keepsRates(settings: Settings, epoch: number): boolean {
+export function keepsRates(settings: TimedRun, epoch: number): boolean {
   const { timing, length } = timingOf(settings);
   return timing !== undefined && !setsRatesAfter(epoch, timing, length);
 }
@@ -126,21 +128,75 @@ export const movesRates = ({ config: { balance } }: Pick<RunRecord, 'config'>): 
  * Whether an epoch's model is measured: where rates are set, in the middle of it too, and after the last one. A run without balancing is
  * measured after every epoch, so that it can be compared.
  */
-export function isMeasured(settings: Settings, epoch: number): boolean {
+export function isMeasured(settings: TimedRun, epoch: number): boolean {
   const { timing, length } = timingOf(settings);
   if (timing === undefined || epoch === length.epochs || setsRatesAfter(epoch, timing, length)) return true;
   return measurementsOf(settings, epoch).length > 0;
 }
 
 /** Steps of a run that are taken before an epoch (1-based). */
-export const stepsBefore = (settings: Settings, epoch: number): number =>
+export const stepsBefore = (settings: TimedRun, epoch: number): number =>
   (epoch - 1) * timingOf(settings).length.stepsPerEpoch;
 
 /** After how many of its own steps an epoch's model is measured in the middle of it, and rates are set. */
-export function measurementsOf(settings: Settings, epoch: number): number[] {
+export function measurementsOf(settings: TimedRun, epoch: number): number[] {
   const { timing, length } = timingOf(settings);
   return timing === undefined ? [] : measurementsWithin(epoch, timing, length);
 }
+
+/** How often a run's model is measured, before training too. */
+export function countAnalyses(settings: TimedRun): number {
+  const epochs = Array.from({ length: settings.config.training.epochs + 1 }, (_, epoch) => epoch);
+  const within = epochs.slice(1).map((epoch) => measurementsOf(settings, epoch).length);
+  return epochs.filter((epoch) => isMeasured(settings, epoch)).length + within.reduce((sum, count) => sum + count, 0);
+}
+
+/** What a run's balance settings come to, in words. */
+export interface BalanceDescription {
+  /** How much of the model is balanced. */
+  readonly covered: string;
+  /** When rates are set, and how they move. */
+  readonly timing: string;
+  /** What to know of it. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * What a run's settings balance of its model, and when; undefined where balancing is off.
+ * @throws UserError where rates would never change once training has begun, though the settings want that.
+ */
+export function describeBalance(model: RunModel, settings: TimedRun): BalanceDescription | undefined {
+  const { balance: config } = settings.config;
+  if (config === 'off') return undefined;
+  const { length } = timingOf(settings);
+  const coverage = coverageOf(model, config);
+  const count = countMeasurements(config, length);
+  const endsFirst = config.until !== undefined && count === 1 && countMeasurements({ every: config.every }, length) > 1;
+  if (endsFirst && !isOfPreset(config, settings.config.model)) throw untilTooEarly(length);
+  const steps = length.epochs * length.stepsPerEpoch;
+  const times = count === 1 ? 'once, before training' : `${count} times, the first before training`;
+  const moves = config.rampSteps > 0 ? `; they move over ${config.rampSteps} steps` : '';
+  return {
+    covered: describeCoverage(coverage, config),
+    timing: `set ${times}, of ${steps} steps${moves}`,
+    notes: [
+      ...(endsFirst ? ['balance.until comes before the first analysis of the training: the rates never change'] : []),
+      ...unlikeShapes(coverage, config),
+    ],
+  };
+}
+
+/** Whether the settings of time are those of the preset that is named, and nobody's mistake. */
+function isOfPreset({ preset, every, until }: BalanceConfig, { family }: RunRecord['config']['model']): boolean {
+  const own = balanceConfigSchema.parse(withPreset({ preset }, kindOfModel(family)));
+  return preset !== undefined && isDeepStrictEqual([own.every, own.until], [every, until]);
+}
+
+const untilTooEarly = ({ epochs, stepsPerEpoch }: RunLength): UserError =>
+  new UserError(
+    `comes before the first analysis of the training, which has ${epochs * stepsPerEpoch} steps, so the rates would never change`,
+    { where: 'balance.until', remedy: 'Make balance.every smaller, or let balance.until come later.' },
+  );
 
 /** Where in a run new rates are set: after how many of its steps, and what its parameters trained with up to there. */
 interface RateChange {

@@ -86,12 +86,11 @@ const listed = (names: readonly string[]) =>
     ? names.join(', ')
     : `${names.slice(0, mostNames - 1).join(', ')} and ${names.length - mostNames + 1} more`;
 
-/** What to say where layers of unlike shapes are compared one by one by something that depends on shape; undefined where they are not. */
-export function unlikeShapes(
-  { shapes }: Coverage,
-  { unit, metric }: Pick<BalanceConfig, 'unit' | 'metric'>,
-): string | undefined {
-  if (unit !== 'layer' || metric === 'farmsAlpha' || shapes.length < 2) return undefined;
-  const some = shapes.slice(0, 3).map(formatShape).join(', ');
-  return `balance.unit is layer, and the balanced layers have unlike shapes (${some}${shapes.length > 3 ? ', …' : ''}): ${metric} mostly follows the shape of a layer, so each shape gets a rate of its own; metric: farmsAlpha does not depend on it, and control: byShape shows what of the effect is shape`;
+/** What to say where layers of unlike shapes are compared one by one by something that depends on shape; nothing where they are not. */
+export function unlikeShapes({ shapes }: Coverage, { unit, metric }: Pick<BalanceConfig, 'unit' | 'metric'>): string[] {
+  if (unit !== 'layer' || metric === 'farmsAlpha' || shapes.length < 2) return [];
+  const some = `${shapes.slice(0, 3).map(formatShape).join(', ')}${shapes.length > 3 ? ', …' : ''}`;
+  return [
+    `balance.unit is layer, and the balanced layers have unlike shapes (${some}): ${metric} mostly follows the shape of a layer, so each shape gets a rate of its own; metric: farmsAlpha does not depend on it, and control: byShape shows what of the effect is shape`,
+  ];
 }

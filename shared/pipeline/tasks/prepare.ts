@@ -15,7 +15,7 @@ import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
-import { balanceNotes } from '../balanced-rates.ts';
+import { describeBalance } from '../balanced-rates.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { ComputeChoice, TaskContext } from '../context.ts';
 import { eventsOfStart } from '../history.ts';
@@ -56,14 +56,14 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   }
   const plan = await ctx.planWorkload(config);
   if (before) await refuseOtherModel(ctx, run, before, plan, config);
-  const { covered, notes } = balanceNotes(modelOfPlan(config, plan), config);
-  for (const message of [...(plan.warnings ?? []), ...notes]) ctx.emit({ type: 'warning', message });
   const described = {
     ...(await recordOf(ctx, plan)),
     dataset: { path: config.dataset.path, ...dataset, ...plan.data, stepsPerEpoch: plan.stepsPerEpoch },
   };
-  if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
   const model = modelOfPlan(config, plan);
+  const balance = describeBalance(model, { config, dataset: described.dataset });
+  for (const message of [...(plan.warnings ?? []), ...(balance?.notes ?? [])]) ctx.emit({ type: 'warning', message });
+  if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
   const { manifest, damage } = await recover(ctx.store, run);
   const place = await firstPlace(ctx, config, model, plan.stepFlops);
   if (!manifest) await plan.initial();
@@ -94,7 +94,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   for (const [name, bytes] of plan.files ?? []) await ctx.store.put(runKeys.model(run, name), bytes);
   await writeRecord(ctx, run, record, stored?.etag);
   await ctx.store.delete(runKeys.outcome(run));
-  const balanced = covered === undefined ? {} : { balanced: covered };
+  const balanced = balance ? { balanced: balance.covered } : {};
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs, ...balanced });
   return {
     run,

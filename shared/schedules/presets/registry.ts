@@ -14,6 +14,9 @@ export const presetNames = presets.map(({ name }) => name) as PresetName[];
 /** The preset of that name; undefined where there is none. */
 export const findPreset = (name: unknown): Preset | undefined => presets.find((preset) => preset.name === name);
 
+/** What a preset stands for depends on what the model is about. */
+export const kindOfModel = (family: unknown): ModelKind => (family === 'huggingface' ? 'language' : 'fields');
+
 type Section = Readonly<Record<string, unknown>>;
 const isSection = (value: unknown): value is Section =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
