@@ -130,14 +130,18 @@ async function settingsOf(options: AnalyzeOptions, ofRun: SpectraConfig | undefi
     ...(options.filterZeros === undefined ? {} : { filterZeros: options.filterZeros }),
     ...(options.spectralWeights ? { spectralWeights: true } : {}),
     ...(options.conv1d === undefined ? {} : { conv1d: options.conv1d }),
-  });
-  return {
-    ...spectra,
-    ...(options.randomise ? { randomise: { seed: options.seed } } : {}),
     ...(options.farms
-      ? { farms: { side: options.farms === true ? farmsSide : options.farms, perSide: farmsPerSide } }
+      ? {
+          farms: {
+            perSide: farmsPerSide,
+            side: farmsSide,
+            ...ofRun?.farms,
+            ...(options.farms === true ? {} : { side: options.farms }),
+          },
+        }
       : {}),
-  };
+  });
+  return { ...spectra, ...(options.randomise ? { randomise: { seed: options.seed } } : {}) };
 }
 
 async function show(analysis: Analysis, options: AnalyzeOptions): Promise<void> {

@@ -98,5 +98,5 @@ function layersOf(record: RunRecord, tensors: SafetensorsFile): Layers {
   };
 }
 
-const spectraOf = ({ fit, filterZeros, spectralWeights, conv1d }: SpectraConfig): SpectraConfig =>
-  spectraConfigSchema.parse({ fit, filterZeros, spectralWeights, conv1d });
+const spectraOf = ({ fit, filterZeros, spectralWeights, conv1d, farms }: SpectraConfig): SpectraConfig =>
+  spectraConfigSchema.parse({ fit, filterZeros, spectralWeights, conv1d, farms });

@@ -15,8 +15,9 @@ import {
   setsRatesAfter,
   type TimingConfig,
 } from '../schedules/timing.ts';
-import { analysedLayers, analysisFlops, measureLayers, spectraReport } from '../spectra/analyse.ts';
+import { analysedLayers, analysisFlops, measureLayers, noFarms, spectraReport } from '../spectra/analyse.ts';
 import { layerSize } from '../spectra/cost.ts';
+import { farmsOfProduct } from '../spectra/farms.ts';
 import { planShards } from '../spectra/shards.ts';
 import type { LayerSpectrum, SpectraReport } from '../spectra/spectrum.ts';
 import type { Layer } from '../tensors/layer.ts';
@@ -74,11 +75,23 @@ async function matricesIn(
   return spectraReader(model, spectra, { base: whole.read, adapter: epoch.read });
 }
 
-/** Of B A alone a small matrix with its singular values is measured: the layers keep the shapes of their weights. */
-function withOwnShapes(spectra: readonly LayerSpectrum[], { adapter }: RunModel): LayerSpectrum[] {
-  const shapes: ReadonlyMap<string, readonly number[]> =
-    adapter?.spectra === 'update' ? spectraShapes(adapter.model, 'merged') : new Map();
-  return spectra.map((spectrum) => ({ ...spectrum, shape: shapes.get(`${spectrum.name}.weight`) ?? spectrum.shape }));
+/**
+ * Of B A alone a small matrix with its singular values is measured: the layers keep the shapes of their weights, and have no alpha by
+ * FARMS.
+ */
+function asUpdates(
+  spectra: readonly LayerSpectrum[],
+  { adapter }: RunModel,
+  { balance: settings }: RunRecord['config'],
+): readonly LayerSpectrum[] {
+  if (adapter?.spectra !== 'update') return spectra;
+  const shapes = spectraShapes(adapter.model, 'merged');
+  const reasons = settings !== 'off' && settings.farms ? [`${noFarms}: ${farmsOfProduct}`] : [];
+  return spectra.map((spectrum) => ({
+    ...spectrum,
+    shape: shapes.get(`${spectrum.name}.weight`) ?? spectrum.shape,
+    flags: [...spectrum.flags, ...reasons],
+  }));
 }
 
 /** The spectra of some of a model's layers; only their tensors are read. Another solver than the one on record is noted. */
@@ -93,8 +106,8 @@ export async function measure(
   const solver = await openRunSolver(ctx, described, config, versions.solver);
   const read = await matricesIn(ctx, described, model);
   const measured = await measureLayers(layers, read, spectraSettings(config), solver, described.shapeOf);
-  const spectra = withOwnShapes(measured, described);
-  if (solver.solver === versions.solver) return spectra;
+  const spectra = asUpdates(measured, described, config);
+  if (solver.solver === versions.solver) return [...spectra];
   const message = `eigenvalues come from ${solver.solver} here, and the run has ${versions.solver} on record: last bits may differ`;
   ctx.emit({ type: 'warning', message });
   return spectra.map((spectrum) => ({ ...spectrum, solver: solver.solver }));

@@ -3,6 +3,7 @@ import { allFinite, type WeightTensor } from '../tensors/tensor.ts';
 import type { SpectraConfig } from './config.ts';
 import { layerBytes, layerFlops, layerSize } from './cost.ts';
 import { describeSpectrum, unmeasurable } from './describe.ts';
+import { measureFarms } from './farms.ts';
 import { pooledSpectrum } from './pooled-spectrum.ts';
 import { mergeShards, workThroughShards } from './shards.ts';
 import type { LayerSpectrum, SpectraReport } from './spectrum.ts';
@@ -10,6 +11,9 @@ import type { SpectrumSource } from './spectrum-source.ts';
 
 /** Shape of a weight, where it is known before it is read. */
 export type ShapeOf = (weight: string) => readonly number[] | undefined;
+
+/** Begins the flag that says why a layer has no alpha by FARMS. */
+export const noFarms = 'no farmsAlpha';
 
 /** Weights that may be in memory at a time, unless a single layer has more. */
 const bytesInFlight = 256 * 2 ** 20;
@@ -60,18 +64,21 @@ export async function measureLayers(
 }
 
 /** The report over layers that were measured together or in parts. */
-export function spectraReport(layers: readonly LayerSpectrum[]): SpectraReport {
+export const spectraReport = (layers: readonly LayerSpectrum[]): SpectraReport => ({
+  layers,
+  summary: spectraSummary(layers),
+});
+
+/** Mean and spread of alpha over layers. */
+export function spectraSummary(layers: readonly Pick<LayerSpectrum, 'alpha'>[]): SpectraReport['summary'] {
   const alphas = layers.flatMap(({ alpha }) => alpha ?? []);
   const mean = alphas.reduce((sum, alpha) => sum + alpha, 0) / alphas.length;
   const variance = alphas.reduce((sum, alpha) => sum + (alpha - mean) ** 2, 0) / alphas.length;
   const none = alphas.length === 0;
   return {
-    layers,
-    summary: {
-      analysed: layers.length,
-      alphaMean: none ? null : mean,
-      alphaStd: none ? null : Math.sqrt(variance),
-    },
+    analysed: layers.length,
+    alphaMean: none ? null : mean,
+    alphaStd: none ? null : Math.sqrt(variance),
   };
 }
 
@@ -85,7 +92,14 @@ export async function analyseLayer(
   const { name, kind } = layer;
   const identity = { name, kind, shape: weights[0]?.[1].shape ?? [] };
   const broken = weights.filter(([, { data }]) => !allFinite(data)).map(([weight]) => weight);
-  if (broken.length > 0) return unmeasurable(identity, `holds NaN or infinite weights: ${broken.join(', ')}`);
+  if (broken.length > 0) {
+    return { ...unmeasurable(identity, `holds NaN or infinite weights: ${broken.join(', ')}`), farmsAlpha: null };
+  }
   const { eigenvalues, dimension } = await pooledSpectrum(kind, weights, config.conv1d, source);
-  return describeSpectrum(identity, eigenvalues, config, { dimension }).spectrum;
+  const { spectrum } = describeSpectrum(identity, eigenvalues, config, { dimension });
+  const { farms } = config;
+  if (!farms || !spectrum.spectralNorm) return { ...spectrum, farmsAlpha: null };
+  const { alpha, reason } = await measureFarms(layer, weights, { ...config, farms }, source);
+  const flags = reason === undefined ? spectrum.flags : [...spectrum.flags, `${noFarms}: ${reason}`];
+  return { ...spectrum, flags, farmsAlpha: alpha };
 }

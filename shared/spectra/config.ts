@@ -24,6 +24,24 @@ export const spectraConfigSchema = z.strictObject({
     .describe(
       'How the weight [out, in, k] of a Conv1d becomes matrices: `rows`, as published, out matrices of in x k; `taps`, as of a Conv2d, k matrices of out x in times sqrt(0.5). Alphas by the one and by the other are not comparable.',
     ),
+  farms: z
+    .strictObject({
+      side: z
+        .int()
+        .min(2)
+        .default(100)
+        .describe('Side of a window, or the shorter side of the matrix where that is less.'),
+      perSide: z.int().min(2).default(9).describe('Windows along each side of a matrix, as far as there is room.'),
+      placement: z
+        .enum(['even', 'random'])
+        .default('even')
+        .describe('`even`, as published: spread from end to end; `random`: as many in places that the seed draws.'),
+      seed: z.int().default(0).describe('Draws the places of windows; the same at every analysis.'),
+    })
+    .optional()
+    .describe(
+      'Measures alpha by FARMS too, which costs a spectrum for each window: from square sub-matrices, so that it hardly depends on the shape of a layer. Absent: not measured.',
+    ),
 });
 
 export type SpectraConfig = z.output<typeof spectraConfigSchema>;

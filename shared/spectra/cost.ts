@@ -1,6 +1,7 @@
 import type { Layer } from '../tensors/layer.ts';
 import { elementCount } from '../tensors/tensor.ts';
 import type { SpectraConfig } from './config.ts';
+import { planFarms } from './farms-plan.ts';
 
 /** A layer as work: `matrices` real matrices of `rows` x `columns`. */
 export interface LayerSize {
@@ -8,6 +9,8 @@ export interface LayerSize {
   readonly rows: number;
   readonly columns: number;
   readonly matrices: number;
+  /** Square sub-matrices that are measured besides, where FARMS is asked for. */
+  readonly farms?: { readonly side: number; readonly windows: number };
 }
 
 /** Floating-point operations of one matrix's spectrum: Gram matrix of the shorter side, tridiagonalisation. */
@@ -16,7 +19,10 @@ export function matrixFlops({ rows, columns }: Pick<LayerSize, 'rows' | 'columns
   return order * order * Math.max(rows, columns) + (4 / 3) * order ** 3;
 }
 
-export const layerFlops = (size: LayerSize): number => size.matrices * matrixFlops(size);
+export function layerFlops({ matrices, farms, ...size }: LayerSize): number {
+  const ofWindows = farms ? farms.windows * matrixFlops({ rows: farms.side, columns: farms.side }) : 0;
+  return matrices * matrixFlops(size) + ofWindows;
+}
 
 /** In float32, as it is read. */
 export const layerBytes = ({ rows, columns, matrices }: LayerSize): number =>
@@ -24,11 +30,21 @@ export const layerBytes = ({ rows, columns, matrices }: LayerSize): number =>
 
 /** How a layer comes apart into matrices, from the shapes of its weights. */
 export function layerSize(
-  { name, kind, weights }: Layer,
+  layer: Layer,
   shapeOf: (weight: string) => readonly number[] | undefined,
-  { conv1d }: Pick<SpectraConfig, 'conv1d'>,
+  { conv1d, farms }: Pick<SpectraConfig, 'conv1d' | 'farms'>,
 ): LayerSize {
-  const shapes = weights.map((weight) => shapeOf(weight) ?? []);
+  const shapes = layer.weights.map((weight) => shapeOf(weight) ?? []);
+  const size = sizeOfMatrices(layer, shapes, conv1d);
+  const plan = farms && planFarms(layer.kind, shapes[0] ?? [], { conv1d, farms });
+  return plan && 'windows' in plan ? { ...size, farms: { side: plan.side, windows: plan.windows } } : size;
+}
+
+function sizeOfMatrices(
+  { name, kind }: Layer,
+  shapes: readonly (readonly number[])[],
+  conv1d: SpectraConfig['conv1d'],
+): LayerSize {
   if (kind === 'conv1d' && conv1d === 'rows') {
     const [, inputs = 0, taps = 0] = shapes[0] ?? [];
     const outputs = shapes.reduce((sum, [first = 0]) => sum + first, 0);

@@ -2,7 +2,7 @@ import type { SpectraConfig } from './config.ts';
 import { noiseFloor } from './eigenvalues.ts';
 import { tailChooser } from './fits/registry.ts';
 import { fitPowerLaw, type Refusal } from './power-law.ts';
-import type { LayerSpectrum, PowerLawFit } from './spectrum.ts';
+import type { FittedSpectrum, PowerLawFit } from './spectrum.ts';
 
 /** Eigenvalues at or below this count as zero; the published code's threshold. */
 const zeroThreshold = 1e-5;
@@ -10,11 +10,11 @@ const zeroThreshold = 1e-5;
 /** A power law through fewer points than this can have any exponent. */
 export const smallestTail = 3;
 
-type Identity = Pick<LayerSpectrum, 'name' | 'kind' | 'shape'>;
+type Identity = Pick<FittedSpectrum, 'name' | 'kind' | 'shape'>;
 
 /** A described spectrum with what metrics need besides. */
 export interface DescribedSpectrum {
-  readonly spectrum: LayerSpectrum;
+  readonly spectrum: FittedSpectrum;
   /** The eigenvalues that were fitted, ascending. */
   readonly kept: Float64Array;
   /** Eigenvalues at or below this are noise. */
@@ -37,7 +37,7 @@ export function describeSpectrum(
   { dimension, storageFloor }: SpectrumOrigin,
 ): DescribedSpectrum {
   const largest = eigenvalues.at(-1) ?? 0;
-  const nothing = (spectrum: LayerSpectrum) => ({ spectrum, kept: new Float64Array(), floor: 0 });
+  const nothing = (spectrum: FittedSpectrum) => ({ spectrum, kept: new Float64Array(), floor: 0 });
   if (largest === 0) {
     const reason = storageFloor === undefined ? allZero : 'nothing changed';
     return nothing({ ...unmeasurable(identity, reason, eigenvalues), spectralNorm: 0, frobeniusNormSquared: 0 });
@@ -51,7 +51,7 @@ export function describeSpectrum(
   const kept = config.filterZeros ? above(eigenvalues, threshold, floor) : eigenvalues;
   const fit = kept.length === 0 ? nothingAbove(floor) : fitAboveNoise(kept, floor, config);
   const refused = 'refused' in fit;
-  const spectrum: LayerSpectrum = {
+  const spectrum: FittedSpectrum = {
     ...identity,
     eigenvalues: [...eigenvalues],
     alpha: refused ? null : fit.alpha,
@@ -74,7 +74,7 @@ const nothingAbove = (floor: number): Refusal => ({
 });
 
 /** The spectrum of a layer that can't be measured, with the reason. */
-export function unmeasurable(identity: Identity, reason: string, eigenvalues: Iterable<number> = []): LayerSpectrum {
+export function unmeasurable(identity: Identity, reason: string, eigenvalues: Iterable<number> = []): FittedSpectrum {
   return {
     ...identity,
     eigenvalues: [...eigenvalues],

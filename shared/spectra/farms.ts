@@ -3,32 +3,87 @@
  * layer puts on its alpha.
  */
 import { UserError } from '../core/errors.ts';
-import { formatShape } from '../tensors/tensor.ts';
-import type { Matrix } from './matrices.ts';
+import { mapInFlight } from '../core/in-flight.ts';
+import { type Random, randomFor } from '../core/random.ts';
+import type { LayerKind } from '../tensors/layer.ts';
+import { formatShape, type WeightTensor } from '../tensors/tensor.ts';
+import type { SpectraConfig } from './config.ts';
+import { describeSpectrum } from './describe.ts';
+import { planFarms, type WindowPlacement, windowStarts } from './farms-plan.ts';
+import { type Matrix, matricesOf } from './matrices.ts';
 import { pooled } from './pooled-spectrum.ts';
 import type { SpectrumSource } from './spectrum-source.ts';
-
-/** Where windows start along one side of a matrix. */
-export type WindowPlacement =
-  | { readonly step: number }
-  /** At least 2, evenly spread from end to end. */
-  | { readonly count: number };
 
 /** Windows of `rows` x `columns`, so the aspect ratio is columns / rows. */
 export interface FarmsWindows {
   readonly rows: number;
   readonly columns: number;
   readonly placement: WindowPlacement;
+  /** As many windows as by `placement`, with corners that this draws, each anywhere in the matrix. */
+  readonly random?: Random | undefined;
 }
 
-/** First index of every window of length `window` along a side of length `side`. */
-export function windowStarts(side: number, window: number, placement: WindowPlacement): number[] {
-  const room = side - window;
-  const fixed = 'count' in placement;
-  const step = fixed ? Math.max(1, Math.floor(room / (placement.count - 1))) : placement.step;
-  const fitting = Math.max(1, Math.floor(room / step) + 1);
-  const windows = fixed ? Math.min(placement.count, fitting) : fitting;
-  return Array.from({ length: windows }, (_, index) => Math.min(index * step, room));
+/** Alpha by FARMS, with the sub-matrices that it comes from. */
+export interface FarmsAlpha {
+  readonly alpha: number | null;
+  /** Number of sub-matrices. */
+  readonly windows: number;
+  /** Of each. */
+  readonly shape: readonly number[];
+  /** Why there is no alpha. */
+  readonly reason?: string;
+}
+
+/** No alpha by FARMS, and why. */
+export const withoutFarms = (reason: string): FarmsAlpha => ({ alpha: null, windows: 0, shape: [], reason });
+
+/** Why an update B A has none. */
+export const farmsOfProduct = 'a product of low rank has no sub-matrices of full rank';
+
+/** Settings of a measurement by FARMS. */
+type FarmsSettings = Pick<SpectraConfig, 'fit' | 'filterZeros' | 'conv1d'> & {
+  readonly farms: NonNullable<SpectraConfig['farms']>;
+};
+
+/**
+ * Measures a layer's alpha by FARMS from square sub-matrices: one fit to all windows of a matrix together, or, of taps, the mean of a
+ * fit to each block. Windows in random places are drawn by the seed and the layer's name.
+ * @throws UserError when a weight hasn't the shape of its kind of layer.
+ */
+export async function measureFarms(
+  { name, kind }: { readonly name: string; readonly kind: LayerKind },
+  [first]: readonly (readonly [name: string, weight: WeightTensor])[],
+  settings: FarmsSettings,
+  solver: SpectrumSource,
+): Promise<FarmsAlpha> {
+  const [weightName, weight] = first!;
+  const plan = planFarms(kind, weight.shape, settings);
+  if ('refused' in plan) return withoutFarms(plan.refused);
+  const { side, windows, rows, columns } = plan;
+  const { perSide, placement, seed } = settings.farms;
+  const found = { windows, shape: [side, side] };
+  const pools =
+    plan.from === 'taps'
+      ? await farmsConvolution([...matricesOf(kind, weightName, weight, 'taps')], 1, solver)
+      : [
+          await farmsEigenvalues(
+            { rows, columns, data: weight.data },
+            {
+              rows: side,
+              columns: side,
+              placement: { count: perSide },
+              random: placement === 'random' ? randomFor(seed, 'farms', name) : undefined,
+            },
+            solver,
+          ),
+        ];
+  const fits = pools.map(
+    (pool) => describeSpectrum({ name, kind, shape: weight.shape }, pool, settings, { dimension: side }).spectrum,
+  );
+  const refused = fits.find(({ alpha }) => alpha === null);
+  if (refused) return { alpha: null, ...found, reason: refused.flags.join('; ').replace(/^no alpha: /, '') };
+  const sum = fits.reduce((total, { alpha }) => total + alpha!, 0);
+  return { alpha: sum / fits.length, ...found };
 }
 
 /**
@@ -46,13 +101,24 @@ export async function farmsEigenvalues(
       `windows of ${formatShape([rows, columns])} don't fit in a matrix of ${formatShape([matrix.rows, matrix.columns])}`,
     );
   }
-  const pool: Float64Array[] = [];
-  for (const top of windowStarts(matrix.rows, rows, windows.placement)) {
-    for (const left of windowStarts(matrix.columns, columns, windows.placement)) {
-      pool.push(await solver.squaredSingularValues(rows, columns, cut(matrix, top, left, rows, columns)));
+  return pooled(
+    await mapInFlight(corners(matrix, windows), { count: solver.concurrency ?? 1 }, ({ top, left }) =>
+      solver.squaredSingularValues(rows, columns, cut(matrix, top, left, rows, columns)),
+    ),
+  );
+}
+
+function* corners(
+  matrix: Pick<Matrix, 'rows' | 'columns'>,
+  { rows, columns, placement, random }: FarmsWindows,
+): Generator<{ top: number; left: number }> {
+  for (const top of windowStarts(matrix.rows, rows, placement)) {
+    for (const left of windowStarts(matrix.columns, columns, placement)) {
+      yield random
+        ? { top: random.integer(matrix.rows - rows + 1), left: random.integer(matrix.columns - columns + 1) }
+        : { top, left };
     }
   }
-  return pooled(pool);
 }
 
 /**
@@ -76,10 +142,9 @@ export async function farmsConvolution(
   }
   const blocks: Float64Array[] = [];
   for (let block = 0; block < Math.floor(rows / columns); block++) {
-    const pool: Float64Array[] = [];
-    for (const tap of upright) {
-      pool.push(await solver.squaredSingularValues(height, width, cut(tap, block * height, 0, height, width)));
-    }
+    const pool = await mapInFlight(upright, { count: solver.concurrency ?? 1 }, (tap) =>
+      solver.squaredSingularValues(height, width, cut(tap, block * height, 0, height, width)),
+    );
     blocks.push(pooled(pool));
   }
   return blocks;

@@ -1,9 +1,9 @@
 import type { MetricValues } from './metrics/registry.ts';
-import type { LayerSpectrum } from './spectrum.ts';
+import type { FittedSpectrum } from './spectrum.ts';
 
 /** What a flag is decided by. */
 export interface FlagInput {
-  readonly spectrum: LayerSpectrum;
+  readonly spectrum: FittedSpectrum;
   readonly metrics: MetricValues | null;
   /** Correlation traps, where they were counted. */
   readonly traps: number | null;
@@ -21,7 +21,7 @@ export interface FlagRule {
 /** Fewer eigenvalues than this and alpha is too uncertain for a verdict. */
 export const fewEigenvalues = 50;
 
-const isFew = ({ eigenvalues }: LayerSpectrum) => eigenvalues.length < fewEigenvalues;
+const isFew = ({ eigenvalues }: FittedSpectrum) => eigenvalues.length < fewEigenvalues;
 
 /** Below this alpha a layer counts as over-trained, and above the other as under-trained (Martin and Mahoney). */
 const [overTrainedBelow, underTrainedAbove] = [2, 6];

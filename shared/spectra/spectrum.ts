@@ -12,8 +12,8 @@ export interface PowerLawFit {
   readonly ksDistance: number;
 }
 
-/** What is measured of one layer. Where a number means nothing it is null and `flags` says why. */
-export interface LayerSpectrum {
+/** What is measured of all eigenvalues of a layer. Where a number means nothing it is null and `flags` says why. */
+export interface FittedSpectrum {
   readonly name: string;
   readonly kind: LayerKind;
   /** Shape of the weight tensor (of the first one, where several are pooled). */
@@ -21,8 +21,6 @@ export interface LayerSpectrum {
   /** Squared singular values, ascending, unfiltered. */
   readonly eigenvalues: readonly number[];
   readonly alpha: number | null;
-  /** Of windows of one shape; absent where the settings don't ask for it. */
-  readonly farmsAlpha?: number | null;
   readonly xmin: number | null;
   readonly tail: number | null;
   readonly ksDistance: number | null;
@@ -34,6 +32,12 @@ export interface LayerSpectrum {
   readonly alphaHat: number | null;
   /** Plain-language remarks: why a number is null, or why it should be doubted. */
   readonly flags: readonly string[];
+}
+
+/** What is measured of one layer. */
+export interface LayerSpectrum extends FittedSpectrum {
+  /** Alpha by FARMS; null where the settings don't ask for it, or where `flags` says why. */
+  readonly farmsAlpha: number | null;
   /** What computed the eigenvalues, where that is not what the run has on record. */
   readonly solver?: string;
 }

@@ -1,6 +1,6 @@
 import { UserError } from '../core/errors.ts';
 import { matchesName } from '../core/name-pattern.ts';
-import { spectraReport } from '../spectra/analyse.ts';
+import { spectraSummary } from '../spectra/analyse.ts';
 import type { SpectraConfig } from '../spectra/config.ts';
 import { layerFlops, layerSize } from '../spectra/cost.ts';
 import { fewEigenvalues } from '../spectra/flags.ts';
@@ -83,7 +83,7 @@ export async function analyseCheckpoint(
   const found = new Map(parts.flat().map(({ layer, ...rest }) => [layer, rest]));
   const layers = chosen.map((layer) => found.get(layer)!.here);
   const compared = chosen.flatMap((layer) => found.get(layer)!.pair ?? []);
-  const { summary } = spectraReport(representative(layers).map((layer) => ({ ...layer, eigenvalues: [] })));
+  const summary = spectraSummary(representative(layers));
   const paired = new Set([...pairs.values()]);
   return {
     version: 1,
@@ -126,11 +126,11 @@ function notesOnConv1d(layers: readonly WeightLayer[], { conv1d }: Pick<SpectraC
 /** Weights that may be in memory at a time, unless a single layer has more. */
 const bytesInFlight = 256 * 2 ** 20;
 
-const sizeOf = (layer: WeightLayer, settings: Pick<SpectraConfig, 'conv1d'>) =>
+const sizeOf = (layer: WeightLayer, settings: Pick<SpectraConfig, 'conv1d' | 'farms'>) =>
   layerSize(layer, () => layer.shape, settings);
 
 /** Floating-point operations of the analysis of all layers, by which a solver is chosen. */
-export function checkpointFlops({ layers }: WeightSource, settings: Pick<SpectraConfig, 'conv1d'>): number {
+export function checkpointFlops({ layers }: WeightSource, settings: Pick<SpectraConfig, 'conv1d' | 'farms'>): number {
   return layers.reduce((sum, layer) => sum + layerFlops(sizeOf(layer, settings)), 0);
 }
 

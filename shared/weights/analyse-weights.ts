@@ -1,9 +1,8 @@
 import { randomFor } from '../core/random.ts';
 import type { SpectraConfig } from '../spectra/config.ts';
 import { describeSpectrum, fitAboveNoise, unmeasurable } from '../spectra/describe.ts';
-import { farmsConvolution, farmsEigenvalues } from '../spectra/farms.ts';
+import { type FarmsAlpha, farmsOfProduct, measureFarms, withoutFarms } from '../spectra/farms.ts';
 import { flagsOf } from '../spectra/flags.ts';
-import { matricesOf } from '../spectra/matrices.ts';
 import { measureMetrics } from '../spectra/metrics/registry.ts';
 import { compareWithRandomised } from '../spectra/randomised.ts';
 import type { SpectrumSource } from '../spectra/spectrum-source.ts';
@@ -15,8 +14,6 @@ import type { WeightLayer } from './weight-source.ts';
 export interface AnalysisSettings extends SpectraConfig {
   /** Compare with permuted weights, drawn by this seed. */
   readonly randomise?: { readonly seed: number };
-  /** Alpha by FARMS from square windows of this side, or of the layer's shorter side where that is less. */
-  readonly farms?: { readonly side: number; readonly perSide: number };
 }
 
 /**
@@ -60,7 +57,7 @@ export async function analyseWeights(
         eigenvalues,
       )
     : undefined;
-  const farms = settings.farms ? await farmsAlpha(layer, weights, settings, solver) : undefined;
+  const farms = await farmsOf(layer, weights, settings, solver);
   return {
     ...identity,
     ...spectrum,
@@ -85,35 +82,14 @@ export async function analyseWeights(
 const withZerosFor = ({ matrix }: WeightLayer, settings: AnalysisSettings) =>
   matrix === 'BA' ? { ...settings, filterZeros: false } : settings;
 
-async function farmsAlpha(
-  { kind, matrix }: WeightLayer,
-  layer: LayerWeights,
+async function farmsOf(
+  layer: WeightLayer,
+  weights: LayerWeights,
   settings: AnalysisSettings,
   solver: SpectrumSource,
-): Promise<NonNullable<AnalysedLayer['farms']>> {
-  const none = (reason: string) => ({ alpha: null, windows: 0, shape: [], reason });
-  if (kind === 'spectralConv') return none('FARMS is not defined for spectral convolutions');
-  if (matrix === 'BA') return none('a product of low rank has no sub-matrices of full rank');
-  const weights = await wholeWeights(layer);
-  const matrices = weights.flatMap(([name, weight]) => [...matricesOf(kind, name, weight, 'taps')]);
-  const { rows, columns } = matrices[0]!;
-  const side = Math.min(settings.farms!.side, rows, columns);
-  if (side < 2) return none('the matrix is too narrow');
-  const alphaOf = (eigenvalues: Float64Array) =>
-    describeSpectrum({ name: '', kind: 'linear', shape: [] }, eigenvalues, settings, { dimension: side }).spectrum
-      .alpha;
-  if (kind === 'linear') {
-    const placement = { count: settings.farms!.perSide };
-    const eigenvalues = await farmsEigenvalues(matrices[0]!, { rows: side, columns: side, placement }, solver);
-    const alpha = alphaOf(eigenvalues);
-    const windows = eigenvalues.length / side;
-    return { alpha, windows, shape: [side, side], ...(alpha === null ? { reason: 'no fit' } : {}) };
-  }
-  const blocks = await farmsConvolution(matrices, 1, solver);
-  const alphas = blocks.flatMap((block) => alphaOf(block) ?? []);
-  const edge = Math.min(rows, columns);
-  const windows = blocks.length * matrices.length;
-  if (alphas.length < blocks.length) return { ...none('no fit in some blocks'), windows, shape: [edge, edge] };
-  const mean = alphas.reduce((sum, alpha) => sum + alpha, 0) / alphas.length;
-  return { alpha: mean, windows, shape: [edge, edge] };
+): Promise<FarmsAlpha | undefined> {
+  const { farms } = settings;
+  if (!farms) return undefined;
+  if (layer.matrix === 'BA') return withoutFarms(farmsOfProduct);
+  return measureFarms(layer, await wholeWeights(weights), { ...settings, farms }, solver);
 }

@@ -33,7 +33,12 @@ const farmsSchema = z
   .object({
     alpha: maybe('Exponent by FARMS.'),
     windows: z.int().describe('Number of sub-matrices.'),
-    shape: z.array(z.int()).readonly().describe('Shape of each.'),
+    shape: z
+      .array(z.int())
+      .readonly()
+      .describe(
+        'Shape of each. A Conv1d by rows gives windows of the weight as one [out, in * k] matrix; convolutions by taps give blocks as wide as the shorter of out and in.',
+      ),
     reason: z.string().optional().describe('Why there is no alpha.'),
   })
   .describe('With --farms: alpha from sub-matrices of one aspect ratio, comparable between layers of any shape.');

@@ -21,6 +21,8 @@ const planned: PlannedRun = {
     validationSamples: 6,
     stepFlops: 3e9,
     analysisFlops: 2.5e10,
+    stepsPerEpoch: 10,
+    analysesPerEpoch: 1,
   },
   training: { epochs: 9, batchSize: 4 },
   compute: computeSchema.parse({ epochsPerTask: 5 }),

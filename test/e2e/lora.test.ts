@@ -128,15 +128,15 @@ it('an adapter is trained and kept alone, and its export, merged or not, labels 
 
 it.each(['merged', 'update'] as const)('layers are balanced by the spectra of their %s weights', async (spectra) => {
   const cwd = await writeLanguageRun({ lora: { ...lora, rank: 8, alpha: 16, spectra } }, { epochs: 2 });
-  await trained(['train', 'run.yaml', '--set', 'balance.unit=layer'], cwd);
+  await trained(['train', 'run.yaml', '--set', 'balance.unit=layer', '--set', 'balance.farms.side=8'], cwd);
   const run = join(cwd, 'runs/texts');
-  const config = spectraConfigSchema.parse({});
+  const config = spectraConfigSchema.parse({ farms: { side: 8 } });
   const solver = await openSolver('wasm', { flops: 1, note: () => undefined });
   const base = await tensorsOf(join(cwd, 'bert/model.safetensors'));
   const values = await tensorsOf(await inEpoch(run, 2, 'model.safetensors'));
   const measured = (await jsonOf(run, 2, 'spectra.json')) as { layers: LayerSpectrum[] };
   expect(measured.layers.map(({ name }) => name)).toEqual(layers);
-  for (const { name, eigenvalues, alpha, shape: own } of measured.layers) {
+  for (const { name, eigenvalues, alpha, farmsAlpha, flags, shape: own } of measured.layers) {
     const weight = base.get(`${name}.weight`)!;
     const { shape, data } = productOf(values, name, spectra === 'merged' ? 2 : 1);
     const matrix = spectra === 'merged' ? data.map((value, at) => value + weight.data[at]!) : data;
@@ -146,8 +146,14 @@ it.each(['merged', 'update'] as const)('layers are balanced by the spectra of th
     expect(eigenvalues).toHaveLength(spectra === 'merged' ? 32 : 8);
     expect(own).toEqual([32, 32]);
     for (const [at, value] of largest.entries()) expect(eigenvalues[at]! / value).toBeCloseTo(1, 8);
-    if (spectra === 'merged') expect(alpha).toBeCloseTo(direct.alpha!, 8);
-    else expect(alpha).toBeGreaterThan(1);
+    if (spectra === 'merged') {
+      expect(alpha).toBeCloseTo(direct.alpha!, 8);
+      expect(farmsAlpha).toBeCloseTo(direct.farmsAlpha!, 8);
+    } else {
+      expect(alpha).toBeGreaterThan(1);
+      expect(farmsAlpha).toBeNull();
+      expect(flags).toContain('no farmsAlpha: a product of low rank has no sub-matrices of full rank');
+    }
   }
   const { layers: rates } = (await jsonOf(run, 1, 'rates.json')) as {
     layers: Record<string, { learningRate: number }>;

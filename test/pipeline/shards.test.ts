@@ -33,6 +33,7 @@ async function resultsWith(shards: number, config: RunConfig): Promise<unknown[]
 it.each([
   ['balanced', {}],
   ['with the spectral weights', { balance: { spectralWeights: true } }],
+  ['with FARMS', { balance: { farms: { side: 5, placement: 'random' } } }],
   ['between analyses', { balance: { every: 3 } }],
 ] as const)('a run %s ends in the same bits however many shards its analyses are shared out to', async (_, changes) => {
   const config = fakeConfig(changes);

@@ -16,6 +16,7 @@ const layer = (eigenvalues: readonly number[], fit: Partial<LayerSpectrum> = {})
   frobeniusNormSquared: 0,
   stableRank: null,
   alphaHat: null,
+  farmsAlpha: null,
   flags: [],
   ...fit,
 });

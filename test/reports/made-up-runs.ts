@@ -141,6 +141,7 @@ function madeUpSpectra(layers: NonNullable<MadeUpRun['layers']>, progress: numbe
       frobeniusNormSquared: total,
       stableRank: total / largest,
       alphaHat: few ? null : alpha * Math.log10(largest),
+      farmsAlpha: null,
       flags: few ? ['too few eigenvalues for a fit (11 of at least 12)'] : [],
     };
   });

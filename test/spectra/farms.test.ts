@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeSpectrum } from '../../shared/spectra/describe.ts';
-import { farmsConvolution, farmsEigenvalues, windowStarts } from '../../shared/spectra/farms.ts';
+import { farmsConvolution, farmsEigenvalues } from '../../shared/spectra/farms.ts';
+import { windowStarts } from '../../shared/spectra/farms-plan.ts';
 import { matricesOf } from '../../shared/spectra/matrices.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';

@@ -15,6 +15,7 @@ export function spectrumWith(given: Partial<LayerSpectrum> & { name: string }): 
     frobeniusNormSquared: 8.5,
     stableRank: 8.5,
     alphaHat: 0,
+    farmsAlpha: null,
     flags: given.alpha === null ? ['no alpha: every weight is zero'] : [],
     ...given,
   };

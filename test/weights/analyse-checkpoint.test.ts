@@ -125,7 +125,12 @@ describe('the analysis of a checkpoint', () => {
       lora,
     ]) {
       const analysis = await analyseCheckpoint(await openWeights(path), portableSolver, {
-        settings: { ...settings, spectralWeights: true, randomise: { seed: 0 }, farms: { side: 8, perSide: 3 } },
+        settings: {
+          ...settings,
+          spectralWeights: true,
+          randomise: { seed: 0 },
+          farms: { side: 8, perSide: 3, placement: 'even', seed: 0 },
+        },
         compare: await openWeights(path),
       });
       expect(analysisSchema.parse(JSON.parse(JSON.stringify(analysis)))).toEqual(JSON.parse(JSON.stringify(analysis)));

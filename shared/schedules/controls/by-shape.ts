@@ -8,4 +8,4 @@ export const byShape = {
     controlled.map(({ shape }) =>
       mean(controlled.filter((other) => other.shape === shape).map(({ factor }) => factor)),
     ),
-} satisfies Control;
+} as const satisfies Control;

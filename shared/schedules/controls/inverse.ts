@@ -4,4 +4,4 @@ import type { Control } from './control.ts';
 export const inverse = {
   name: 'inverse',
   apply: (controlled) => controlled.map(({ factor }) => 1 / factor),
-} satisfies Control;
+} as const satisfies Control;

@@ -13,4 +13,4 @@ function otherOrder(count: number, seed: number): number[] {
 export const shuffled = {
   name: 'shuffled',
   apply: (controlled, seed) => otherOrder(controlled.length, seed).map((source) => controlled[source]!.factor),
-} satisfies Control;
+} as const satisfies Control;

@@ -16,4 +16,4 @@ export const alphaDecay = {
     minEigenvalues: kind === 'language' ? 50 : 12,
     excludeEnds: bothEnds(kind),
   }),
-} satisfies Preset;
+} as const satisfies Preset;

@@ -15,4 +15,4 @@ export const farms = {
     unit: 'layer',
     minEigenvalues: 5,
   }),
-} satisfies Preset;
+} as const satisfies Preset;

@@ -18,4 +18,4 @@ export const llr = {
     unmeasured: 'largestFactor',
     minEigenvalues: kind === 'language' ? 50 : 12,
   }),
-} satisfies Preset;
+} as const satisfies Preset;

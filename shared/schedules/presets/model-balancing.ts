@@ -25,4 +25,4 @@ export const modelBalancing = {
           every: 1,
           minEigenvalues: 12,
         },
-} satisfies Preset;
+} as const satisfies Preset;

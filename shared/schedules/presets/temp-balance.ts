@@ -14,4 +14,4 @@ export const tempBalance = {
     minEigenvalues: kind === 'language' ? 50 : 12,
     excludeEnds: bothEnds(kind),
   }),
-} satisfies Preset;
+} as const satisfies Preset;
