@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import type { PriceTable } from '../../shared/costs/prices.ts';
 import type { PlannedRun, RunEstimate } from '../../shared/decisions/estimate.ts';
-import type { BalanceDescription } from '../../shared/pipeline/balanced-rates.ts';
+import type { BalanceDescription } from '../../shared/schedules/coverage.ts';
 import type { StartablePlan } from '../../shared/training/workload.ts';
 import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
 
@@ -110,10 +110,11 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
 
 /** What is balanced of the model, and when its rates are set; null where balancing is off. */
 async function plannedBalance(config: RunConfig, workload: StartablePlan): Promise<BalanceDescription | null> {
-  const { describeBalance } = await import('../../shared/pipeline/balanced-rates.ts');
+  const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balanced-rates.ts');
   const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
-  const dataset = { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch };
-  return describeBalance(modelOfPlan(config, workload), { config, dataset }) ?? null;
+  const timed = { config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } };
+  refuseUnchangingRates(timed);
+  return describeBalance(modelOfPlan(config, workload), timed) ?? null;
 }
 
 async function measuredStep(plan: StartablePlan, config: RunConfig): Promise<number> {

@@ -14,10 +14,11 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const note = (message: string) => process.stderr.write(`note: ${message}\n`);
     const workload = await openWorkload(config, note, localPath);
     await workload.initial();
-    const { describeBalance } = await import('../../shared/pipeline/balanced-rates.ts');
+    const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balanced-rates.ts');
     const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
-    const dataset = { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch };
-    const balance = describeBalance(modelOfPlan(config, workload), { config, dataset }) ?? null;
+    const timed = { config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } };
+    refuseUnchangingRates(timed);
+    const balance = describeBalance(modelOfPlan(config, workload), timed) ?? null;
     for (const warning of [...(workload.warnings ?? []), ...(balance?.notes ?? [])]) note(warning);
     const { totalCount } = await import('../../shared/tensors/tensor.ts');
     const trained = totalCount(workload.parameters);

@@ -4,7 +4,7 @@ import type { Manifest } from '../checkpoints/manifest.ts';
 import { UserError } from '../core/errors.ts';
 import { spectraReader, spectraShapes } from '../models/lora.ts';
 import { type BalanceConfig, balanceConfigSchema } from '../schedules/config.ts';
-import { coverageOf, describeCoverage, unlikeShapes } from '../schedules/coverage.ts';
+import { type BalanceDescription, coverageOf, describeCoverage, unlikeShapes } from '../schedules/coverage.ts';
 import { kindOfModel, withPreset } from '../schedules/presets/registry.ts';
 import { rateTable } from '../schedules/rate-table.ts';
 import type { RateTable } from '../schedules/rates.ts';
@@ -164,39 +164,43 @@ export function countAnalyses(settings: TimedRun): number {
   return epochs.filter((epoch) => isMeasured(settings, epoch)).length + within.reduce((sum, count) => sum + count, 0);
 }
 
-/** What a run's balance settings come to, in words. */
-export interface BalanceDescription {
-  /** How much of the model is balanced. */
-  readonly covered: string;
-  /** When rates are set, and how they move. */
-  readonly timing: string;
-  /** What to know of it. */
-  readonly notes: readonly string[];
-}
-
-/**
- * What a run's settings balance of its model, and when; undefined where balancing is off.
- * @throws UserError where rates would never change once training has begun, though the settings want that.
- */
+/** What a run's settings balance of its model, and when; undefined where balancing is off. */
 export function describeBalance(model: RunModel, settings: TimedRun): BalanceDescription | undefined {
   const { balance: config } = settings.config;
   if (config === 'off') return undefined;
   const { length } = timingOf(settings);
   const coverage = coverageOf(model, config);
   const count = countMeasurements(config, length);
-  const endsFirst = config.until !== undefined && count === 1 && countMeasurements({ every: config.every }, length) > 1;
-  if (endsFirst && !isOfPreset(config, settings.config.model)) throw untilTooEarly(length);
-  const steps = length.epochs * length.stepsPerEpoch;
   const times = count === 1 ? 'once, before training' : `${count} times, the first before training`;
   const moves = config.rampSteps > 0 ? `; they move over ${config.rampSteps} steps` : '';
   return {
     covered: describeCoverage(coverage, config),
-    timing: `set ${times}, of ${steps} steps${moves}`,
+    timing: `set ${times}, of ${length.epochs * length.stepsPerEpoch} steps${moves}`,
     notes: [
-      ...(endsFirst ? ['balance.until comes before the first analysis of the training: the rates never change'] : []),
+      ...(neverChanges(settings)
+        ? ['balance.until comes before the first analysis of the training: the rates never change']
+        : []),
       ...unlikeShapes(coverage, config),
     ],
   };
+}
+
+/** Whether `until` keeps rates from changing that would change without it. */
+function neverChanges(settings: TimedRun): boolean {
+  const { timing, length } = timingOf(settings);
+  if (timing?.until === undefined || countMeasurements(timing, length) > 1) return false;
+  return countMeasurements({ every: timing.every }, length) > 1;
+}
+
+/** @throws UserError where rates would never change once training has begun, and nobody but the settings' writer wants that. */
+export function refuseUnchangingRates(settings: TimedRun): void {
+  const { balance: config, model } = settings.config;
+  if (config === 'off' || !neverChanges(settings) || isOfPreset(config, model)) return;
+  const { epochs, stepsPerEpoch } = timingOf(settings).length;
+  throw new UserError(
+    `comes before the first analysis of the training, which has ${epochs * stepsPerEpoch} steps, so the rates would never change`,
+    { where: 'balance.until', remedy: 'Make balance.every smaller, or let balance.until come later.' },
+  );
 }
 
 /** Whether the settings of time are those of the preset that is named, and nobody's mistake. */
@@ -204,12 +208,6 @@ function isOfPreset({ preset, every, until }: BalanceConfig, { family }: RunReco
   const own = balanceConfigSchema.parse(withPreset({ preset }, kindOfModel(family)));
   return preset !== undefined && isDeepStrictEqual([own.every, own.until], [every, until]);
 }
-
-const untilTooEarly = ({ epochs, stepsPerEpoch }: RunLength): UserError =>
-  new UserError(
-    `comes before the first analysis of the training, which has ${epochs * stepsPerEpoch} steps, so the rates would never change`,
-    { where: 'balance.until', remedy: 'Make balance.every smaller, or let balance.until come later.' },
-  );
 
 /** Where in a run new rates are set: after how many of its steps, and what its parameters trained with up to there. */
 interface RateChange {

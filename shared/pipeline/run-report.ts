@@ -13,6 +13,7 @@ import type { EpochReport, RunCost, RunReport } from '../reports/report-input.ts
 import { beforeAndAfter } from '../reports/runs.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import { totalCount } from '../tensors/tensor.ts';
+import { describeBalance } from './balanced-rates.ts';
 import {
   outcomeSchema,
   type RunRecord,
@@ -23,6 +24,7 @@ import {
   readSpectra,
 } from './records.ts';
 import { modelOfRun } from './run-model.ts';
+import { spectraSettings } from './run-solver.ts';
 
 /** Epochs that are read at a time, each with three or four requests. */
 const epochsAtATime = 8;
@@ -55,6 +57,8 @@ export async function readRunReport(
     config: record.config,
     model: record.model,
     adapter: adapterOf(record),
+    conv1d: spectraSettings(record).conv1d,
+    balance: describeBalance(modelOfRun(record), record),
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,

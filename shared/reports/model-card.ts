@@ -90,6 +90,7 @@ function training(run: RunReport): string {
     `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
     ...adapted(run),
     ...cost(run),
+    ...(run.balance ? [`${run.balance.covered}.`] : []),
     balanced
       ? `TempBalance set each layer's ${balancedRates(run)} from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
       : 'Every layer trained at the base rate (no balancing).',

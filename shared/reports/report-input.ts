@@ -1,3 +1,4 @@
+import type { BalanceDescription } from '../schedules/coverage.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ClassTable } from '../training/metrics/classification.ts';
@@ -40,7 +41,11 @@ export interface EpochReport {
   /** Multipliers that this epoch's analysis handed to the next epoch. */
   readonly rates: RateTable | null;
   readonly baseLearningRate: number | null;
-  /** What this epoch was trained with. */
+  /** Where rates were set in the middle of the epoch: after how many steps of the run. */
+  readonly measurements?:
+    | readonly { readonly steps: number; readonly alphaMean: number | null; readonly alphaStd: number | null }[]
+    | undefined;
+  /** What this epoch was trained with, at its end. */
   readonly applied: readonly AppliedRate[];
 }
 
@@ -64,6 +69,10 @@ export interface RunReport {
   readonly model?: Readonly<Record<string, unknown>> | undefined;
   /** Of a run that leaves the model's weights as they are and trains an adapter of them. */
   readonly adapter?: AdapterReport | undefined;
+  /** How Conv1d weights were taken apart for their spectra. */
+  readonly conv1d?: 'rows' | 'taps';
+  /** What is balanced of the model, and when; absent where balancing is off. */
+  readonly balance?: BalanceDescription | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
     Record<string, unknown>

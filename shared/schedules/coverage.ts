@@ -23,6 +23,16 @@ export interface Coverage {
   readonly shapes: readonly (readonly number[])[];
 }
 
+/** What a run's balance settings come to, in words. */
+export interface BalanceDescription {
+  /** How much of the model is balanced. */
+  readonly covered: string;
+  /** When rates are set, and how they move. */
+  readonly timing: string;
+  /** What to know of it. */
+  readonly notes: readonly string[];
+}
+
 /** The part of a run's model that coverage depends on. */
 interface CoveredModel {
   readonly layers: readonly Layer[];

@@ -15,7 +15,7 @@ import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
-import { describeBalance } from '../balanced-rates.ts';
+import { describeBalance, refuseUnchangingRates } from '../balanced-rates.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { ComputeChoice, TaskContext } from '../context.ts';
 import { eventsOfStart } from '../history.ts';
@@ -61,7 +61,9 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     dataset: { path: config.dataset.path, ...dataset, ...plan.data, stepsPerEpoch: plan.stepsPerEpoch },
   };
   const model = modelOfPlan(config, plan);
-  const balance = describeBalance(model, { config, dataset: described.dataset });
+  const timed = { config, dataset: described.dataset };
+  refuseUnchangingRates(timed);
+  const balance = describeBalance(model, timed);
   for (const message of [...(plan.warnings ?? []), ...(balance?.notes ?? [])]) ctx.emit({ type: 'warning', message });
   if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
   const { manifest, damage } = await recover(ctx.store, run);

@@ -1,6 +1,7 @@
 import type { Section } from '../section.ts';
 import { alphaHeatMapSection } from './alpha-heat-map.ts';
 import { alphaSummarySection } from './alpha-summary.ts';
+import { balanceSection } from './balance.ts';
 import { classesSection } from './classes.ts';
 import { configurationSection } from './configuration.ts';
 import { costSection } from './cost.ts';
@@ -21,6 +22,7 @@ export const SECTIONS: readonly Section[] = [
   metricsSection,
   classesSection,
   lossSection,
+  balanceSection,
   alphaSummarySection,
   alphaHeatMapSection,
   ratesHeatMapSection,

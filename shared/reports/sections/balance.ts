@@ -1,0 +1,68 @@
+import { stringify } from 'yaml';
+import { table } from '../figure.ts';
+import { formatNumber } from '../format.ts';
+import { html } from '../html.ts';
+import type { RunReport } from '../report-input.ts';
+import type { Section } from '../section.ts';
+
+/** Settings of `balance` that say which method a run is an example of. */
+interface MethodSettings {
+  readonly preset?: string;
+  readonly control?: string;
+}
+
+/** What a control is for, in words. */
+const controls: Readonly<Record<string, string>> = {
+  shuffled: 'the factors of the layers were given to other layers',
+  inverse: 'each layer had the inverse of its factor',
+  byShape: 'each layer had the mean factor of the layers of its shape',
+};
+
+function methodOf({ config }: RunReport): string[] {
+  const { preset, control } = config.balance as MethodSettings;
+  return [
+    ...(preset === undefined ? [] : [`Its settings begin with the preset ${preset}.`]),
+    ...(control === undefined
+      ? []
+      : [`This run is a control, ${control}: ${controls[control] ?? 'see docs/method.md'}.`]),
+  ];
+}
+
+export const balanceSection: Section = {
+  name: 'balance',
+  title: 'What is balanced',
+  howToRead:
+    'How much of the model gets rates by its spectra, when these are set, and what to know when judging the result. Only what beats the controls (balance.control) shows that the spectra matter.',
+  render({ runs }) {
+    const balanced = runs.flatMap((run) => (run.balance ? [{ run, ...run.balance }] : []));
+    if (balanced.length === 0) return null;
+    return html`${balanced.map(({ run, covered, timing, notes }) => {
+      const heading = runs.length > 1 ? html`<h3>${run.name}</h3>` : null;
+      const sentences = [...methodOf(run), `${covered}.`, `Rates are ${timing}.`, ...notes.map((note) => `${note}.`)];
+      return html`${heading}<ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>${measurements(run)}<details><summary>Settings of balance</summary><pre><code>${stringify(run.config.balance)}</code></pre></details>`;
+    })}`;
+  },
+};
+
+/** Rows of a table that are drawn of a run at most. */
+const mostRows = 40;
+
+/** Where rates were set within epochs. */
+function measurements({ epochs }: RunReport) {
+  const rows = epochs.flatMap(({ epoch, measurements = [] }) =>
+    measurements.map(({ steps, alphaMean, alphaStd }) => [
+      String(steps),
+      String(epoch),
+      formatNumber(alphaMean),
+      formatNumber(alphaStd),
+    ]),
+  );
+  if (rows.length === 0) return null;
+  const shown = rows.length > mostRows ? `, the first ${mostRows} of ${rows.length}` : '';
+  return table(
+    `Rates set within epochs${shown}`,
+    ['After step', 'In epoch', 'Mean alpha', 'Spread'],
+    rows.slice(0, mostRows),
+    [0, 1, 2, 3],
+  );
+}

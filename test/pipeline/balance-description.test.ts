@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { type RunConfig, runFileSchema } from '../../shared/config/run-file.ts';
+import { describeBalance, refuseUnchangingRates } from '../../shared/pipeline/balanced-rates.ts';
+import { modelOfRun } from '../../shared/pipeline/run-model.ts';
+
+const channels = ['u'];
+
+function described(balance: object | string, { stepsPerEpoch = 10 }: { stepsPerEpoch?: number } = {}) {
+  const config: RunConfig = runFileSchema.parse({
+    model: { family: 'fno1d', modes: 12, width: 20 },
+    dataset: { format: 'pdebench', path: 'data.hdf5' },
+    training: { epochs: 10 },
+    balance,
+  });
+  const record = { config, dataset: { space: [64], channels, stepsPerEpoch } };
+  refuseUnchangingRates(record);
+  return describeBalance(modelOfRun(record), record);
+}
+
+describe('what is balanced of a run', () => {
+  it('is said in layers and parameters, with the reasons of the others', () => {
+    expect(described({})!.covered).toBe(
+      '5 of 11 layers are balanced, 11 % of the parameters; the others keep the base rate (fc0, fc2: fewer than 12 eigenvalues (balance.minEigenvalues); conv0, conv1, conv2 and 1 more: spectral weights are not analysed (balance.spectralWeights))',
+    );
+    expect(described({ spectralWeights: true, exclude: ['fc*'] })!.covered).toMatch(/^8 of 11 layers are balanced, 9\d %/);
+    expect(described({ unit: 'block' })!.covered).toContain('0 of 11 layers are balanced, 0 % of the parameters');
+    expect(described('off')).toBeUndefined();
+  });
+
+  it('comes with when rates are set', () => {
+    expect(described({})!.timing).toBe('set 10 times, the first before training, of 100 steps');
+    expect(described({ every: { steps: 100 } })!.timing).toBe('set once, before training, of 100 steps');
+    expect(described({ preset: 'llr' }, { stepsPerEpoch: 100 })!.timing).toBe(
+      'set 6 times, the first before training, of 1000 steps; they move over 20 steps',
+    );
+  });
+
+  it('warns that alpha follows the shape where layers of unlike shapes are compared one by one', () => {
+    expect(described({})!.notes).toEqual([
+      'balance.unit is layer, and the balanced layers have unlike shapes ([20, 20, 1], [128, 20]): alpha mostly follows the shape of a layer, so each shape gets a rate of its own; metric: farmsAlpha does not depend on it, and control: byShape shows what of the effect is shape',
+    ]);
+    expect(described({ preset: 'farms' })!.notes).toEqual([]);
+    expect(described({ exclude: ['fc1'] })!.notes).toEqual([]);
+  });
+});
+
+describe('an end of setting rates before the first analysis of the training', () => {
+  it('is refused, whether it is told in epochs or in steps', () => {
+    expect(() => described({ every: { steps: 50 }, until: { share: 0.3 } })).toThrow(
+      'balance.until: comes before the first analysis of the training, which has 100 steps, so the rates would never change',
+    );
+    expect(() => described({ every: 5, until: { epoch: 3 } })).toThrow('so the rates would never change');
+  });
+
+  it('is told of a preset that comes with it, where training is short', () => {
+    expect(described({ preset: 'llr' })!.notes[0]).toContain('the rates never change');
+  });
+});
