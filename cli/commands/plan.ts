@@ -83,7 +83,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
   const { totalCount } = await import('../../shared/tensors/tensor.ts');
   const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
   const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
-  const { spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
+  const { conv1dOf, spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
   const { stepFlops, data } = workload;
   const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
   const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
@@ -94,7 +94,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
       trainingSamples,
       validationSamples,
       stepFlops,
-      analysisFlops: analysisFlops(layers, spectraSettings(config), shapeOf),
+      analysisFlops: analysisFlops(layers, spectraSettings({ config, conv1d: conv1dOf(config, undefined) }), shapeOf),
     },
     training: config.training,
     compute: config.compute,
