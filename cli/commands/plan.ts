@@ -85,7 +85,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
   const { totalCount } = await import('../../shared/tensors/tensor.ts');
   const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
   const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
-  const { spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
+  const { conv1dOf, spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
   const { countAnalyses } = await import('../../shared/pipeline/balanced-rates.ts');
   const { stepsPerEpoch, stepFlops, data } = workload;
   const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
@@ -98,7 +98,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
       validationSamples,
       stepFlops,
       stepsPerEpoch,
-      analysisFlops: analysisFlops(layers, spectraSettings(config), shapeOf),
+      analysisFlops: analysisFlops(layers, spectraSettings({ config, conv1d: conv1dOf(config, undefined) }), shapeOf),
       analysesPerEpoch: (countAnalyses({ config, dataset: { ...data, stepsPerEpoch } }) - 1) / config.training.epochs,
     },
     training: config.training,

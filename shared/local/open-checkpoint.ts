@@ -4,6 +4,7 @@ import type { TaskContext } from '../pipeline/context.ts';
 import type { RunRecord } from '../pipeline/records.ts';
 import { fingerprintBase, refuseOtherBase } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
+import { spectraSettings } from '../pipeline/run-solver.ts';
 import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
 import { openTensors } from '../tensors/open-tensors.ts';
 import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
@@ -47,7 +48,6 @@ async function openRun(
 ): Promise<OpenedCheckpoint> {
   const { record, epoch, isBest, source } = await findEpoch(path, folder, wanted);
   const tensors = await openSafetensors(source);
-  const { balance } = record.config;
   const layers = record.adapter ? await adaptedLayersOf(record.adapter, tensors, localPath) : layersOf(record, tensors);
   const weights: WeightSource = {
     label: path,
@@ -55,7 +55,7 @@ async function openRun(
     ...layers,
     notes: [`epoch ${epoch}${isBest ? ', the best' : ''}`, ...layers.notes],
   };
-  return { weights, epoch, ...(balance === 'off' ? {} : { spectra: spectraOf(balance) }) };
+  return { weights, epoch, spectra: spectraOf(spectraSettings(record)) };
 }
 
 type LocalPath = TaskContext['localPath'];

@@ -34,18 +34,18 @@ import { openRunSolver, spectraSettings } from './run-solver.ts';
 /** Rates of a run that is not balanced: every parameter at the base rate. */
 const baseRates: RateTable = { parameters: {}, layers: {}, warnings: [] };
 
-type Settings = ModelRecord & Pick<RunRecord, 'versions' | 'dataset'>;
+type Settings = ModelRecord & Pick<RunRecord, 'versions' | 'dataset' | 'conv1d'>;
 
 /** The layers that a run's settings want measured, in their order. */
 export const measuredLayers = (settings: Settings): Layer[] =>
-  analysedLayers(modelOfRun(settings).layers, spectraSettings(settings.config));
+  analysedLayers(modelOfRun(settings).layers, spectraSettings(settings));
 
 /** The layers of each of so many shards; a function of the run's record, so that every task plans alike. */
 export function shardsOf(settings: Settings, count: number): Layer[][] {
   const layers = measuredLayers(settings);
   const { shapeOf } = modelOfRun(settings);
   const shards = planShards(
-    layers.map((layer) => layerSize(layer, shapeOf, spectraSettings(settings.config))),
+    layers.map((layer) => layerSize(layer, shapeOf, spectraSettings(settings))),
     count,
   );
   return shards.map((shard) => shard.layers.map((wanted) => layers.find(({ name }) => name === wanted)!));
@@ -54,7 +54,7 @@ export function shardsOf(settings: Settings, count: number): Layer[][] {
 /** How many shards the context wants the run's analysis in. */
 export function shardCount(ctx: TaskContext, settings: Settings): number {
   const { layers, shapeOf } = modelOfRun(settings);
-  const flops = analysisFlops(layers, spectraSettings(settings.config), shapeOf);
+  const flops = analysisFlops(layers, spectraSettings(settings), shapeOf);
   return shardsOf(settings, Math.min(mostShards, ctx.shardsFor(flops))).length;
 }
 
@@ -103,9 +103,9 @@ export async function measure(
 ): Promise<LayerSpectrum[]> {
   const { config, versions } = settings;
   const described = modelOfRun(settings);
-  const solver = await openRunSolver(ctx, described, config, versions.solver);
+  const solver = await openRunSolver(ctx, described, settings, versions.solver);
   const read = await matricesIn(ctx, described, model);
-  const measured = await measureLayers(layers, read, spectraSettings(config), solver, described.shapeOf);
+  const measured = await measureLayers(layers, read, spectraSettings(settings), solver, described.shapeOf);
   const spectra = asUpdates(measured, described, config);
   if (solver.solver === versions.solver) return [...spectra];
   const message = `eigenvalues come from ${solver.solver} here, and the run has ${versions.solver} on record: last bits may differ`;

@@ -11,6 +11,7 @@ import { outcomes, type Progress, progressSchema } from '../decisions/decide.ts'
 import { adapterConfigSchema } from '../models/hugging-face/adapter-config.ts';
 import { balanceConfigSchema } from '../schedules/config.ts';
 import type { RateTable } from '../schedules/rates.ts';
+import { conv1dReadings } from '../spectra/config.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ConfusionCells } from '../training/metrics/classification.ts';
 
@@ -48,6 +49,8 @@ export const runRecordSchema = z.strictObject({
   name: z.string(),
   config: storedConfigSchema,
   seed: z.int(),
+  /** How spectra read Conv1d weights, balanced or not; earlier versions noted nothing, and took taps. */
+  conv1d: z.enum(conv1dReadings).default('taps'),
   dataset: z.looseObject({
     path: z.string(),
     sha256: z.string(),

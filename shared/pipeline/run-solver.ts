@@ -1,13 +1,22 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { analysisFlops } from '../spectra/analyse.ts';
-import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
+import { type Conv1dReading, type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { TaskContext } from './context.ts';
+import type { RunRecord } from './records.ts';
 import type { RunModel } from './run-model.ts';
 
+/** What the spectra of a run follow from. */
+type SpectraRecord = Pick<RunRecord, 'config' | 'conv1d'>;
+
+/** How a run reads Conv1d weights: as its settings say; one without balancing as it has been read so far. */
+export const conv1dOf = ({ balance }: RunConfig, before: Conv1dReading | undefined): Conv1dReading =>
+  balance === 'off' ? (before ?? spectraConfigSchema.parse({}).conv1d) : balance.conv1d;
+
 /** How the spectra of a run are taken; a run without balancing is measured too. Updates of low rank have no alpha by FARMS. */
-export function spectraSettings({ balance, model }: RunConfig): SpectraConfig {
-  if (balance === 'off') return spectraConfigSchema.parse({});
+export function spectraSettings({ config, conv1d }: SpectraRecord): SpectraConfig {
+  const { balance, model } = config;
+  if (balance === 'off') return spectraConfigSchema.parse({ conv1d });
   const isLowRank = model.family === 'huggingface' && model.lora?.spectra === 'update';
   return isLowRank ? { ...balance, farms: undefined } : balance;
 }
@@ -16,8 +25,8 @@ export function spectraSettings({ balance, model }: RunConfig): SpectraConfig {
 export function openRunSolver(
   ctx: TaskContext,
   { layers, shapeOf }: Pick<RunModel, 'layers' | 'shapeOf'>,
-  config: RunConfig,
+  record: SpectraRecord,
   recorded: string | undefined,
 ): Promise<SpectraPool> {
-  return ctx.openSolver(analysisFlops(layers, spectraSettings(config), shapeOf), recorded);
+  return ctx.openSolver(analysisFlops(layers, spectraSettings(record), shapeOf), recorded);
 }

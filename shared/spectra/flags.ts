@@ -1,3 +1,4 @@
+import type { Conv1dReading } from './config.ts';
 import type { MetricValues } from './metrics/registry.ts';
 import type { FittedSpectrum } from './spectrum.ts';
 
@@ -7,6 +8,8 @@ export interface FlagInput {
   readonly metrics: MetricValues | null;
   /** Correlation traps, where they were counted. */
   readonly traps: number | null;
+  /** How the weight was read, if it is a Conv1d's. */
+  readonly conv1d: Conv1dReading;
 }
 
 /** A remark on a layer in plain language, with the rule that leads to it. */
@@ -23,6 +26,10 @@ export const fewEigenvalues = 50;
 
 const isFew = ({ eigenvalues }: FittedSpectrum) => eigenvalues.length < fewEigenvalues;
 
+/** Whether the thresholds of alpha mean anything: they were found with spectra of whole matrices, not of a Conv1d's rows. */
+const hasVerdict = ({ spectrum, conv1d }: FlagInput) =>
+  !isFew(spectrum) && !(spectrum.kind === 'conv1d' && conv1d === 'rows');
+
 /** Below this alpha a layer counts as over-trained, and above the other as under-trained (Martin and Mahoney). */
 const [overTrainedBelow, underTrainedAbove] = [2, 6];
 const poorFitAbove = 0.3;
@@ -34,16 +41,16 @@ export const flagRules: readonly FlagRule[] = [
     rule: `alpha < ${overTrainedBelow} (best fit, of at least ${fewEigenvalues} eigenvalues)`,
     meaning:
       'The tail is so heavy that the layer may have memorised its data; more or noisier data, or less training, helps.',
-    applies: ({ spectrum, metrics }) =>
-      !isFew(spectrum) && metrics?.alphaBestFit != null && metrics.alphaBestFit < overTrainedBelow,
+    applies: (input) =>
+      hasVerdict(input) && input.metrics?.alphaBestFit != null && input.metrics.alphaBestFit < overTrainedBelow,
   },
   {
     name: 'under-trained',
     rule: `alpha > ${underTrainedAbove} (best fit, of at least ${fewEigenvalues} eigenvalues)`,
     meaning:
       'The spectrum has no heavy tail: the layer is near its random start, and could learn more or is larger than needed.',
-    applies: ({ spectrum, metrics }) =>
-      !isFew(spectrum) && metrics?.alphaBestFit != null && metrics.alphaBestFit > underTrainedAbove,
+    applies: (input) =>
+      hasVerdict(input) && input.metrics?.alphaBestFit != null && input.metrics.alphaBestFit > underTrainedAbove,
   },
   {
     name: 'poor fit',

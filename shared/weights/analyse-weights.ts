@@ -61,7 +61,7 @@ export async function analyseWeights(
   return {
     ...identity,
     ...spectrum,
-    flags: flagsOf({ spectrum, metrics, traps: randomised?.traps ?? null }),
+    flags: flagsOf({ spectrum, metrics, traps: randomised?.traps ?? null, conv1d: settings.conv1d }),
     metrics,
     ...(randomised
       ? {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type ArtifactStore, sha256 } from '../../shared/checkpoints/artifact-store.ts';
 import { encodeJson } from '../../shared/checkpoints/json.ts';
-import { readArtifact, readHead, readHeadManifest } from '../../shared/checkpoints/manifest.ts';
+import { readArtifact, readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { asRecorded } from '../../shared/config/earlier.ts';
@@ -87,6 +87,27 @@ describe('what an earlier version has stored', () => {
     await requestRun(store, { ...(await readConfig(store, run)), training: { ...earlier.training, epochs: 3 } });
     expect(await runPipeline(run, contextOf('q'))).toEqual({ status: 'done' });
     expect(await spectrumOf('w0')).toHaveLength(14);
+  });
+
+  it('goes on as it was measured, without balancing too', async () => {
+    const valuesIn = async (epoch: number) => {
+      const spectra = await readSpectra(store, (await readManifest(store, run, epoch))!);
+      return spectra!.layers.find(({ name }) => name === 'w0')!.frobeniusNormSquared!;
+    };
+    const squaresIn = async (epoch: number) => {
+      const model = await readArtifact(store, (await readManifest(store, run, epoch))!, files.model);
+      const { data } = await (await openSafetensors(bufferSource(files.model, model!))).read('w0.weight');
+      return data.reduce((sum, value) => sum + value ** 2, 0);
+    };
+    const off = (epochs: number) => fakeConfig({ training: { epochs }, output: { keep: 9 }, balance: 'off' as never });
+    await requestRun(store, off(2));
+    expect(await runPipeline(run, contextOf('p'))).toEqual({ status: 'done' });
+    expect((await valuesIn(2)) / (await squaresIn(2))).toBeCloseTo(1, 6);
+
+    await rewrite(runKeys.record(run), ({ conv1d: _, ...record }) => record);
+    await requestRun(store, off(3));
+    expect(await runPipeline(run, contextOf('q'))).toEqual({ status: 'done' });
+    expect((await valuesIn(3)) / (await squaresIn(3))).toBeCloseTo(0.5, 6);
   });
 
   it('is left as it is where it names a reading, or is not balanced', () => {

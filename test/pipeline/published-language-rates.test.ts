@@ -153,6 +153,7 @@ describe.each(Object.entries(configs))('%s', (name, model) => {
       dataset: { path: '', sha256: '', bytes: 0, labels: ['a', 'b', 'c'] },
       model,
       versions: {},
+      conv1d: 'rows' as const,
     };
     const fresh = modelOf(model, task, settings.dataset.labels, name).model.initialise(randomFor(1, name));
     const file = await openSafetensors(bufferSource(name, encodeSafetensors(withAlphas(given)(fresh))));

@@ -191,6 +191,49 @@ describe('the analysis of a checkpoint', () => {
   });
 });
 
+describe('a Conv1d by rows', () => {
+  const sourceOfConv = (weight: WeightTensor, bits = 24): WeightSource => {
+    const source = sourceOf({ conv: weight }, bits);
+    return { ...source, layers: source.layers.map((layer) => ({ ...layer, kind: 'conv1d' })) };
+  };
+  const base = { ...normal(1, 200, 60, 0.02), shape: [200, 60, 1] };
+  const plus = (scale: number) => {
+    const change = normal(2, 200, 60, scale);
+    return { ...base, data: base.data.map((value, at) => value + change.data[at]!) };
+  };
+  const compare = async (tuned: WeightTensor, bits?: number) => {
+    const compared = { settings, compare: sourceOfConv(base, bits) };
+    return (await analyseCheckpoint(sourceOfConv(tuned, bits), portableSolver, compared)).comparison!.layers[0]!;
+  };
+
+  it('is called neither over- nor under-trained, whatever its alpha', async () => {
+    const [layer] = (await analyseCheckpoint(sourceOfConv(base), portableSolver, { settings })).layers;
+    expect(layer!.eigenvalues).toHaveLength(200);
+    expect(layer!.metrics!.alphaBestFit).toBeGreaterThan(6);
+    expect(layer!.flags.join()).not.toMatch(/trained/);
+  });
+
+  it('has FARMS take the whole weight as one matrix', async () => {
+    const farms = { side: 40, perSide: 3, placement: 'even', seed: 0 } as const;
+    const measured = async (source: WeightSource) =>
+      (await analyseCheckpoint(source, portableSolver, { settings: { ...settings, farms } })).layers[0]!.farms;
+    const dense = await measured(sourceOf({ conv: { ...base, shape: [200, 60] } }));
+    expect(dense).toMatchObject({ windows: 9, shape: [40, 40] });
+    expect(await measured(sourceOfConv(base))).toEqual(dense);
+  });
+
+  it('is compared by the spectra of its rows, the rounding of stored weights apart', async () => {
+    const changed = await compare(plus(1e-4));
+    expect(changed.difference.eigenvalues).toHaveLength(200);
+    expect(changed.difference.alpha).not.toBeNull();
+    expect(changed.relativeChange).toBeCloseTo(5e-3, 4);
+    expect((await compare(base)).difference.flags).toEqual(['no alpha: nothing changed']);
+    expect((await compare(plus(1e-6), 8)).difference.flags[0]).toContain(
+      'which rounding the stored weights can explain',
+    );
+  });
+});
+
 describe('a dense weight that is too large to hold', () => {
   const [rows, columns] = [70_000, 250];
   const noise = normal(11, 1, 65_537).data;

@@ -33,7 +33,7 @@ import {
 } from '../records.ts';
 import { fingerprintBase, refuseOtherBase } from '../run-base.ts';
 import { modelOfPlan, type RunModel } from '../run-model.ts';
-import { openRunSolver, spectraSettings } from '../run-solver.ts';
+import { conv1dOf, openRunSolver, spectraSettings } from '../run-solver.ts';
 import { refuseOtherModel } from '../same-model.ts';
 
 /**
@@ -67,13 +67,14 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   for (const message of [...(plan.warnings ?? []), ...(balance?.notes ?? [])]) ctx.emit({ type: 'warning', message });
   if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
   const { manifest, damage } = await recover(ctx.store, run);
-  const place = await firstPlace(ctx, config, model, plan.stepFlops);
+  const conv1d = conv1dOf(config, before?.conv1d);
+  const place = await firstPlace(ctx, { config, conv1d }, model, plan.stepFlops);
   if (!manifest) await plan.initial();
   const spent = await spentSoFar(ctx, run);
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {
     throw budgetTooSmall(config, spent, place.price, 'no job was started');
   }
-  const { solver } = await openRunSolver(ctx, model, config, before?.versions.solver);
+  const { solver } = await openRunSolver(ctx, model, { config, conv1d }, before?.versions.solver);
   const engine = before?.versions.engine;
   const versions = { ...ctx.versions, ...(engine === undefined ? {} : { engine }), solver };
   const history = historyOf(before, { config, versions }, manifest, damage);
@@ -86,6 +87,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     name: run.split('/').at(-1)!,
     config,
     seed: config.training.seed,
+    conv1d,
     ...described,
     versions,
     history: [
@@ -160,7 +162,7 @@ function refuseUnpriced({ meter }: TaskContext, { budget }: RunConfig): void {
 /** Where an execution begins to train, on Spot instances unless the settings say otherwise; and at what price. */
 async function firstPlace(
   ctx: TaskContext,
-  config: RunConfig,
+  { config, conv1d }: Pick<RunRecord, 'config' | 'conv1d'>,
   { layers, parameters, frozen, shapeOf }: RunModel,
   stepFlops: number,
 ): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined }> {
@@ -172,7 +174,7 @@ async function firstPlace(
   refuseMissingEngine(config, target, engines);
   refuseJobTooSmall(size, jobGb(size, config.training, target), target, machine);
   if (ctx.meter) refuseFunctionTooSmall(count, ctx.meter.functionGb);
-  const flops = analysisFlops(layers, spectraSettings(config), shapeOf);
+  const flops = analysisFlops(layers, spectraSettings({ config, conv1d }), shapeOf);
   return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };
 }
 
