@@ -79,6 +79,13 @@ export const runFileSchema = z
         message: 'does not go with model.fresh: an adapter means nothing on weights that are drawn',
       });
     }
+    if (model.family !== 'huggingface' && (training.layerDecay ?? 1) !== 1) {
+      context.addIssue({
+        code: 'custom',
+        path: ['training', 'layerDecay'],
+        message: `needs a model of numbered blocks, which ${model.family} is not: it is for language models (model.family: huggingface)`,
+      });
+    }
     if (balance !== 'off' && targetsOf(balance).includes('rho') && !training.sam) {
       context.addIssue({
         code: 'custom',

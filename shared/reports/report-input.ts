@@ -17,6 +17,8 @@ export interface AppliedRate {
   /** Name of the group: a layer's name, or what the trainer calls the rest. */
   readonly group: string;
   readonly learningRateMultiplier: number;
+  /** What of it is due to the depth of the layer (`training.layerDecay`), not to balancing. */
+  readonly layerDecay?: number | undefined;
   readonly weightDecayMultiplier?: number;
   /** On the radius of SAM. */
   readonly rhoMultiplier?: number | undefined;

@@ -34,6 +34,14 @@ export const trainingSchema = z
     schedule: learningRateCurveSchema
       .prefault({ name: 'constant' })
       .describe('How the base learning rate changes over the run.'),
+    layerDecay: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe(
+        'What the learning rate is multiplied by for each block that a parameter lies further from the top of a language model: times 1 above the last block (heads, pooler, final norm), once in it, and once more than there are blocks in the embeddings. Goes with the factors of balancing. Absent or 1: all layers have the base rate.',
+      ),
     labelSmoothing: z
       .number()
       .min(0)

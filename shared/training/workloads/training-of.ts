@@ -1,5 +1,6 @@
 import type { Engine } from '../../engines/engine.ts';
 import type { TrainingConfig } from '../config.ts';
+import { withLayerDecay } from '../layer-decay.ts';
 import type { LearningRateCurve } from '../learning-rate-curves/curve.ts';
 import type { Optimizer } from '../optimizer.ts';
 import type { Problem } from '../problem.ts';
@@ -12,7 +13,7 @@ export function trainingOf(
   problem: Problem,
   optimizer: Optimizer,
   curve: LearningRateCurve,
-  { learningRate, weightDecay, clipNorm, sam }: TrainingConfig,
+  { learningRate, layerDecay, weightDecay, clipNorm, sam }: TrainingConfig,
 ): Workload['train'] {
   return (epoch, parameters, state, rates, onStep) =>
     trainEpoch({
@@ -27,7 +28,7 @@ export function trainingOf(
       epoch,
       baseRate: (step) => learningRate * curve(step),
       weightDecay,
-      rates,
+      rates: withLayerDecay(rates, problem.objective.parameters, layerDecay),
       onStep,
     });
 }
