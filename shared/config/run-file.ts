@@ -72,6 +72,9 @@ export const runFileSchema = z
         message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
       });
     }
+    const notWhole = reinitialisedWith(model);
+    if (notWhole !== undefined)
+      context.addIssue({ code: 'custom', path: ['model', 'reinitialise'], message: notWhole });
     if (model.family === 'huggingface' && model.fresh && model.lora) {
       context.addIssue({
         code: 'custom',
@@ -124,6 +127,16 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   const tail = rank - Math.min(rank - 1, Math.floor(rank / fit.xminPosition));
   if (tail >= smallestTail) return undefined;
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
+}
+
+/** Why the top blocks of a model can't be drawn anew; undefined where they can, or are not to be. */
+function reinitialisedWith(model: ModelConfig): string | undefined {
+  if (model.family !== 'huggingface' || model.reinitialise === undefined) return undefined;
+  if (model.fresh) return 'does not go with model.fresh, by which all blocks are drawn from the seed';
+  const isAdapter = model.lora !== undefined || model.base !== undefined;
+  return isAdapter
+    ? 'does not go with an adapter, beside which the drawn blocks would stay as they were drawn'
+    : undefined;
 }
 
 function withLearningRate(training: z.output<typeof trainingSchema>, model: ModelConfig): TrainingConfig {

@@ -55,6 +55,7 @@ export async function readRunReport(
     config: record.config,
     model: record.model,
     adapter: adapterOf(record),
+    reinitialised: reinitialisedOf(record),
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,
@@ -71,6 +72,12 @@ function adapterOf(record: RunRecord): AdapterReport | undefined {
   const { parameters, frozen, adapter } = modelOfRun(record);
   const trained = totalCount(parameters);
   return { ...record.adapter, spectra: adapter!.spectra, trained, all: trained + totalCount(frozen) };
+}
+
+function reinitialisedOf(record: RunRecord): RunReport['reinitialised'] {
+  const { model } = record.config;
+  const isAnew = model.family === 'huggingface' && model.reinitialise !== undefined;
+  return isAnew ? modelOfRun(record).reinitialised : undefined;
 }
 
 interface FoundEpoch {

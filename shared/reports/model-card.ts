@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { describeReinitialised } from '../models/hugging-face/reinitialise.ts';
 import { describeAdapter, trainedShare } from './adapter.ts';
 import { compareRuns } from './compare.ts';
 import { fieldCard } from './field-card.ts';
@@ -102,6 +103,7 @@ function training(run: RunReport): string {
   return [
     `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
     ...adapted(run),
+    ...reinitialised(run),
     ...cost(run),
     balanced
       ? `TempBalance set each layer's ${balancedRates(run)} from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
@@ -119,6 +121,11 @@ function adapted({ adapter }: RunReport): string[] {
   const { config, base } = adapter;
   const whose = `the weights of its base (\`${base.path}\`, SHA-256 ${base.sha256.slice(0, 16)}…) stayed as they were`;
   return [`${inline(describeAdapter(config))}: ${trainedShare(adapter)}; ${whose}.`];
+}
+
+function reinitialised({ reinitialised: anew }: RunReport): string[] {
+  if (!anew) return [];
+  return [`Before training, ${describeReinitialised(anew)} from the seed.`];
 }
 
 function cost({ cost }: RunReport): string[] {

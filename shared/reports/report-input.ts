@@ -1,3 +1,4 @@
+import type { Reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ClassTable } from '../training/metrics/classification.ts';
@@ -66,6 +67,8 @@ export interface RunReport {
   readonly model?: Readonly<Record<string, unknown>> | undefined;
   /** Of a run that leaves the model's weights as they are and trains an adapter of them. */
   readonly adapter?: AdapterReport | undefined;
+  /** What of a pre-trained model was drawn from the seed before training. */
+  readonly reinitialised?: Reinitialised | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
     Record<string, unknown>
