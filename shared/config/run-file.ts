@@ -135,7 +135,7 @@ function reinitialisedWith(model: ModelConfig): string | undefined {
   if (model.fresh) return 'does not go with model.fresh, by which all blocks are drawn from the seed';
   const isAdapter = model.lora !== undefined || model.base !== undefined;
   return isAdapter
-    ? 'does not go with an adapter, beside which the drawn blocks would stay as they were drawn'
+    ? 'does not go with an adapter (model.lora, or a folder that holds one), beside which the drawn blocks would stay as they were drawn'
     : undefined;
 }
 

@@ -96,6 +96,13 @@ describe('model.reinitialise', () => {
     expect(build()).toBeUndefined();
   });
 
+  it('refuses the folder of an adapter', async () => {
+    const folder = fixturePath('models', 'roberta-tiny-lora');
+    const opened = await openModelFolder(folder, { base: fixturePath('models', 'roberta-tiny') });
+    const options = { task: 'classification', labels: ['a', 'b', 'c'], reinitialise: 1 } as const;
+    expect(() => buildLanguageModel(opened, options)).toThrow('model.reinitialise takes a whole model');
+  });
+
   it('refuses more blocks than there are', async () => {
     const opened = await openModelFolder(fixturePath('models', 'bert-tiny'));
     const options = { task: 'classification', labels: ['a', 'b', 'c'], reinitialise: 3 } as const;
