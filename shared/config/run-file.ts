@@ -86,7 +86,7 @@ export const runFileSchema = z
       context.addIssue({
         code: 'custom',
         path: ['training', 'layerDecay'],
-        message: `needs a model of numbered blocks, which ${model.family} is not: it is for language models (model.family: huggingface)`,
+        message: `needs a model of numbered blocks, which ${model.family} is not; layer-wise decay is for language models (model.family: huggingface)`,
       });
     }
     if (balance !== 'off' && targetsOf(balance).includes('rho') && !training.sam) {

@@ -40,7 +40,7 @@ export const trainingSchema = z
       .max(1)
       .optional()
       .describe(
-        'What the learning rate is multiplied by for each block that a parameter lies further from the top of a language model: times 1 above the last block (heads, pooler, final norm), once in it, and once more than there are blocks in the embeddings. Goes with the factors of balancing. Absent or 1: all layers have the base rate.',
+        'Layer-wise decay of the learning rate, for language models: the rate of a parameter is multiplied by layerDecay^depth. The depth is 0 above the last of n blocks (head, pooler, final norm), 1 in the last block, n in the first, and n + 1 in the embeddings. It multiplies with the factors of balancing. Absent or 1: off.',
       ),
     labelSmoothing: z
       .number()

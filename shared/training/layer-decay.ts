@@ -28,5 +28,5 @@ export function withLayerDecay(
 const withoutBlocks = (name: string) =>
   new UserError(`needs a model of numbered blocks; here it is not known which block ${name} is in`, {
     where: 'training.layerDecay',
-    remedy: 'Leave it out: it is for language models (model.family: huggingface).',
+    remedy: 'Leave it out: layer-wise decay is for language models (model.family: huggingface).',
   });

@@ -86,7 +86,7 @@ export const languageModelSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      "Blocks at the top that are drawn from the seed instead of the folder's, with BERT's pooler where the model has one; what lies above them else (final norm, head) stays the folder's. Absent: none.",
+      "Number of blocks at the top whose weights are drawn from the seed instead of taken from the folder; BERT's pooler is drawn too. Final norm and head stay the folder's. Absent: none.",
     ),
   maxTokens: z
     .int()
