@@ -75,6 +75,9 @@ const sectionsSchema = z
         message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
       });
     }
+    const notWhole = reinitialisedWith(model);
+    if (notWhole !== undefined)
+      context.addIssue({ code: 'custom', path: ['model', 'reinitialise'], message: notWhole });
     if (model.family === 'huggingface' && model.fresh && model.lora) {
       context.addIssue({
         code: 'custom',
@@ -84,6 +87,13 @@ const sectionsSchema = z
     }
     for (const { path, message } of balanceProblems(balance, model, training)) {
       context.addIssue({ code: 'custom', path: ['balance', ...path], message });
+    }
+    if (model.family !== 'huggingface' && (training.layerDecay ?? 1) !== 1) {
+      context.addIssue({
+        code: 'custom',
+        path: ['training', 'layerDecay'],
+        message: `needs a model of numbered blocks, which ${model.family} is not; layer-wise decay is for language models (model.family: huggingface)`,
+      });
     }
     const { metric } = convergence;
     const offered = metricsFor(model);
@@ -169,6 +179,16 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   const tail = rank - Math.min(rank - 1, Math.floor(rank / fit.xminPosition));
   if (tail >= smallestTail) return undefined;
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
+}
+
+/** Why the top blocks of a model can't be drawn anew; undefined where they can, or are not to be. */
+function reinitialisedWith(model: ModelConfig): string | undefined {
+  if (model.family !== 'huggingface' || model.reinitialise === undefined) return undefined;
+  if (model.fresh) return 'does not go with model.fresh, by which all blocks are drawn from the seed';
+  const isAdapter = model.lora !== undefined || model.base !== undefined;
+  return isAdapter
+    ? 'does not go with an adapter (model.lora, or a folder that holds one), beside which the drawn blocks would stay as they were drawn'
+    : undefined;
 }
 
 function withLearningRate(training: z.output<typeof trainingSchema>, model: ModelConfig): TrainingConfig {

@@ -142,6 +142,7 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
     return { layer, a: factor('A'), b: factor('B'), rank, scale: scaleOf(name, rank, config) };
   });
   const isTrained = ({ name }: ParameterSpec) => isSaved(name, config);
+  const adapted = new Map(base.parameters.map((spec) => [spec.name, spec]));
   const rate = config.lora_dropout ?? 0;
   const dropoutName = ({ layer }: Update) => `${layer.name}.lora_dropout`;
   const byModule = new Map(updates.map((update) => [update.layer.name, update]));
@@ -151,10 +152,14 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
     config,
     updates,
     parameters: [
-      ...updates.flatMap(({ layer: { name, inputs, outputs }, a, b, rank }): ParameterSpec[] => [
-        { name: a, shape: [rank, inputs], decay: true, layer: name },
-        { name: b, shape: [outputs, rank], decay: true, layer: name },
-      ]),
+      ...updates.flatMap(({ layer: { name, inputs, outputs }, a, b, rank }): ParameterSpec[] => {
+        const { depth } = adapted.get(`${name}.weight`)!;
+        const shared = { decay: true, layer: name, ...(depth === undefined ? {} : { depth }) };
+        return [
+          { name: a, shape: [rank, inputs], ...shared },
+          { name: b, shape: [outputs, rank], ...shared },
+        ];
+      }),
       ...base.parameters.filter(isTrained),
     ],
     frozen: base.parameters.filter((spec) => !isTrained(spec)),

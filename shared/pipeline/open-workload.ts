@@ -27,7 +27,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { seed } = training;
   const path = await localPath(dataset.path);
   if (model.family === 'huggingface') {
-    const { task, lora, fresh, head } = model;
+    const { task, lora, fresh, head, reinitialise } = model;
     const base = model.base && (await localPath(model.base));
     const opened = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
     if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
@@ -50,10 +50,16 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       training,
       build(labels) {
         const freshScores = head === 'fresh';
-        const { model: built, adapter, read } = buildLanguageModel(opened, { task, labels, lora, freshScores });
+        const options = { task, labels, lora, freshScores, reinitialise };
+        const { model: built, adapter, reinitialised, read } = buildLanguageModel(opened, options);
         const initial = () => read(randomFor(seed, 'initialise'));
         const basePath = opened.adapter ? (model.base ?? opened.base) : model.folder;
-        return { model: built, initial, ...(adapter ? { adapter: { config: adapter.config, base: basePath } } : {}) };
+        return {
+          model: built,
+          initial,
+          ...(adapter ? { adapter: { config: adapter.config, base: basePath } } : {}),
+          ...(reinitialised ? { reinitialised } : {}),
+        };
       },
     });
   }

@@ -133,6 +133,8 @@ export const epochMetricsSchema = z.strictObject({
         learningRateMultiplier: z.number(),
         weightDecayMultiplier: z.number(),
         weightDecay: z.number(),
+        /** What of the learning rate's multiplier is due to the layer's depth. */
+        layerDecay: z.number().optional(),
         /** With SAM: of its radius. */
         rhoMultiplier: z.number().optional(),
         rho: z.number().optional(),

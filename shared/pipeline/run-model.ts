@@ -4,6 +4,7 @@ import type { FieldDatasetConfig } from '../datasets/registry.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import { configAfter, configFile, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
+import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
 import { type LoraModel, mergeAdapter, spectraShapes, withLora } from '../models/lora.ts';
@@ -38,6 +39,8 @@ export interface RunModel {
   /** What, besides the weights, is needed to build it again: the exported `config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly adapter?: RunAdapter;
+  /** What was drawn from the seed in place of the folder's. */
+  readonly reinitialised?: Reinitialised;
 }
 
 /** What a run's model follows from. */
@@ -71,7 +74,7 @@ export function modelOfRun(record: ModelRecord): RunModel {
 
 function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,
-  { task, lora }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
+  { task, lora, reinitialise }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
@@ -79,7 +82,8 @@ function languageModelOf(
   const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
-    return { layers, parameters, frozen, shapeOf: shapesIn(parameters), config };
+    const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };
+    return { layers, parameters, frozen, shapeOf: shapesIn(parameters), config, ...anew };
   }
   const base = adapter.base.path;
   const adapted = withLora(model, { ...adapter.config, base_model_name_or_path: base });

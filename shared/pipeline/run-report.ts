@@ -59,6 +59,7 @@ export async function readRunReport(
     adapter: adapterOf(record),
     conv1d: spectraSettings(record).conv1d,
     balance: describeBalance(modelOfRun(record), record),
+    reinitialised: reinitialisedOf(record),
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,
@@ -75,6 +76,12 @@ function adapterOf(record: RunRecord): AdapterReport | undefined {
   const { parameters, frozen, adapter } = modelOfRun(record);
   const trained = totalCount(parameters);
   return { ...record.adapter, spectra: adapter!.spectra, trained, all: trained + totalCount(frozen) };
+}
+
+function reinitialisedOf(record: RunRecord): RunReport['reinitialised'] {
+  const { model } = record.config;
+  const isAnew = model.family === 'huggingface' && model.reinitialise !== undefined;
+  return isAnew ? modelOfRun(record).reinitialised : undefined;
 }
 
 interface FoundEpoch {

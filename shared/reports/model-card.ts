@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { describeReinitialised } from '../models/hugging-face/reinitialise.ts';
 import { describeAdapter, trainedShare } from './adapter.ts';
 import { compareRuns } from './compare.ts';
 import { fieldCard } from './field-card.ts';
@@ -6,7 +7,17 @@ import { formatBytes, formatChange, formatDuration, formatFixed, formatNumber, f
 import { fenced, inline, list, markdownTable, section } from './markdown.ts';
 import { withoutPlaces } from './published.ts';
 import type { EpochReport, RunReport } from './report-input.ts';
-import { balancedRates, beforeAndAfter, factorOf, layerNames, layerOf, metricOf, multipliersByEpoch } from './runs.ts';
+import {
+  balancedAlone,
+  balancedRates,
+  beforeAndAfter,
+  factorOf,
+  layerNames,
+  layerOf,
+  metricOf,
+  multipliersByEpoch,
+  smallestLayerDecay,
+} from './runs.ts';
 import { languageTaskOf, textCard } from './text-card.ts';
 
 /**
@@ -80,20 +91,29 @@ function dataset({ dataset: { path, sha256, bytes, ...others } }: RunReport): st
 
 function training(run: RunReport): string {
   const { epochs, seconds } = compareRuns([run]).runs[0]!;
-  const multipliers = multipliersByEpoch(run).flatMap(({ rates }) => rates.map(factorOf));
+  const multipliers = multipliersByEpoch(run).flatMap(({ rates }) =>
+    rates.map((rate) => factorOf(balancedAlone(rate))),
+  );
   const low = multipliers.reduce((a, b) => Math.min(a, b), 1);
   const high = multipliers.reduce((a, b) => Math.max(a, b), 1);
   const balanced = low < 1 || high > 1;
   const base = run.epochs.flatMap(({ baseLearningRate }) => (baseLearningRate === null ? [] : [baseLearningRate]));
   const rates = base.length > 0 ? `, base learning rate ${range(Math.min(...base), Math.max(...base))}` : '';
+  const decay = smallestLayerDecay(run);
   return [
     `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
     ...adapted(run),
+    ...reinitialised(run),
     ...cost(run),
     ...(run.balance ? [`${run.balance.covered}.`] : []),
     balanced
       ? `TempBalance set each layer's ${balancedRates(run)} from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
-      : 'Every layer trained at the base rate (no balancing).',
+      : decay === undefined
+        ? 'Every layer trained at the base rate (no balancing).'
+        : 'Layers were not balanced by their spectra.',
+    ...(decay === undefined
+      ? []
+      : [`The learning rate decayed with the depth below the top of the model: times ${range(decay, 1)}.`]),
   ].join(' ');
 }
 
@@ -102,6 +122,11 @@ function adapted({ adapter }: RunReport): string[] {
   const { config, base } = adapter;
   const whose = `the weights of its base (\`${base.path}\`, SHA-256 ${base.sha256.slice(0, 16)}…) stayed as they were`;
   return [`${inline(describeAdapter(config))}: ${trainedShare(adapter)}; ${whose}.`];
+}
+
+function reinitialised({ reinitialised: anew }: RunReport): string[] {
+  if (!anew) return [];
+  return [`Before training, ${describeReinitialised(anew)} from the seed.`];
 }
 
 function cost({ cost }: RunReport): string[] {

@@ -1,3 +1,4 @@
+import type { Reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { BalanceDescription } from '../schedules/coverage.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
@@ -18,6 +19,8 @@ export interface AppliedRate {
   /** Name of the group: a layer's name, or what the trainer calls the rest. */
   readonly group: string;
   readonly learningRateMultiplier: number;
+  /** What of it is due to the depth of the layer (`training.layerDecay`), not to balancing. */
+  readonly layerDecay?: number | undefined;
   readonly weightDecayMultiplier?: number;
   /** On the radius of SAM. */
   readonly rhoMultiplier?: number | undefined;
@@ -73,6 +76,8 @@ export interface RunReport {
   readonly conv1d?: 'rows' | 'taps';
   /** What is balanced of the model, and when; absent where balancing is off. */
   readonly balance?: BalanceDescription | undefined;
+  /** What of a pre-trained model was drawn from the seed before training. */
+  readonly reinitialised?: Reinitialised | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
     Record<string, unknown>

@@ -63,15 +63,29 @@ const factorsByName = {
   'SAM radius': ({ rhoMultiplier }: AppliedRate) => rhoMultiplier ?? 1,
 };
 
-/** The factor that a layer was given, whatever it is on: all that a run balances has the same, the rest has 1. */
+/**
+ * The factor that a layer was trained with, whatever it is on: all that a run balances has the same, the rest has 1. That of the learning
+ * rate has what `training.layerDecay` makes of it.
+ */
 export function factorOf(rate: AppliedRate): number {
-  const factors = Object.values(factorsByName).map((factor) => factor(rate));
-  return factors.find((factor) => factor !== 1) ?? 1;
+  const balanced = Object.values(factorsByName).find((factor) => factor(balancedAlone(rate)) !== 1);
+  return balanced ? balanced(rate) : rate.learningRateMultiplier;
 }
 
-/** What a run's factors are on, e.g. `learning rate and weight decay`; empty where it has none. */
+/** What balancing alone makes of the rates, without `training.layerDecay`. */
+export function balancedAlone({ layerDecay = 1, learningRateMultiplier, ...others }: AppliedRate): AppliedRate {
+  return { ...others, learningRateMultiplier: learningRateMultiplier / layerDecay };
+}
+
+/** The smallest factor that `training.layerDecay` made in a run; undefined where the run has none. */
+export function smallestLayerDecay(run: RunReport): number | undefined {
+  const decays = multipliersByEpoch(run).flatMap(({ rates }) => rates.flatMap(({ layerDecay = [] }) => layerDecay));
+  return decays.length > 0 ? decays.reduce((a, b) => Math.min(a, b)) : undefined;
+}
+
+/** What a run balances, e.g. `learning rate and weight decay`; empty where it has none. */
 export function balancedRates(run: RunReport): string {
-  const rates = multipliersByEpoch(run).flatMap((epoch) => epoch.rates);
+  const rates = multipliersByEpoch(run).flatMap((epoch) => epoch.rates.map(balancedAlone));
   const named = Object.entries(factorsByName).filter(([, factor]) => rates.some((rate) => factor(rate) !== 1));
   return named
     .map(([name]) => name)

@@ -24,4 +24,6 @@ export interface ParameterSpec {
   readonly decay: boolean;
   /** The layer whose rate it follows (a bias follows its weight); undefined: always the base rate. */
   readonly layer?: string;
+  /** Of a model of n blocks: 0 above the last block, 1 in it, n in the first, n + 1 below it (embeddings). */
+  readonly depth?: number;
 }

@@ -1,8 +1,11 @@
 import type { ParameterSpec } from '../tensors/layer.ts';
 
-/** Factors on the base rates, by parameter name; a parameter that is absent trains at the base rate. */
+/**
+ * Factors on the base rates, by parameter name; a parameter that is absent trains at the base rate. The learning rate's has `layerDecay` in
+ * it, what the parameter's depth makes of it.
+ */
 export type ParameterMultipliers = Readonly<
-  Record<string, { learningRate: number; weightDecay: number; rho?: number }>
+  Record<string, { learningRate: number; weightDecay: number; rho?: number; layerDecay?: number }>
 >;
 
 /** Multipliers that move to those of an epoch in a straight line over steps. */
@@ -39,6 +42,7 @@ export function multipliersAlong(
           learningRate: between(a.learningRate, b.learningRate),
           weightDecay: between(a.weightDecay, b.weightDecay),
           ...rho,
+          ...(b.layerDecay === undefined ? {} : { layerDecay: b.layerDecay }),
         },
       ];
     }),
@@ -61,6 +65,8 @@ export interface RateGroup {
   readonly weightDecayMultiplier: number;
   /** 0 where decay does not apply. */
   readonly weightDecay: number;
+  /** With `training.layerDecay`: what of the learning rate's multiplier is due to it. */
+  readonly layerDecay?: number;
   /** With SAM: the factor on its radius, and how far these parameters go. */
   readonly rhoMultiplier?: number;
   readonly rho?: number;
@@ -74,7 +80,7 @@ export function groupRates(
 ): RateGroup[] {
   const groups = new Map<string, RateGroup & { parameters: string[] }>();
   for (const { name, layer, decay } of specs) {
-    const { learningRate = 1, weightDecay = 1, rho = 1 } = multipliers[name] ?? {};
+    const { learningRate = 1, weightDecay = 1, rho = 1, layerDecay } = multipliers[name] ?? {};
     const group = layer ?? name;
     const key = JSON.stringify([group, learningRate, weightDecay, decay, rho]);
     const existing = groups.get(key);
@@ -88,6 +94,7 @@ export function groupRates(
       learningRateMultiplier: learningRate,
       weightDecayMultiplier: weightDecay,
       weightDecay: decay ? base.weightDecay * weightDecay : 0,
+      ...(layerDecay === undefined ? {} : { layerDecay }),
       ...(base.rho === undefined ? {} : { rhoMultiplier: rho, rho: base.rho * rho }),
     });
   }

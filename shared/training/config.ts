@@ -34,6 +34,14 @@ export const trainingSchema = z
     schedule: learningRateCurveSchema
       .prefault({ name: 'constant' })
       .describe('How the base learning rate changes over the run.'),
+    layerDecay: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe(
+        'Layer-wise decay of the learning rate, for language models: the rate of a parameter is multiplied by layerDecay^depth. The depth is 0 above the last of n blocks (head, pooler, final norm), 1 in the last block, n in the first, and n + 1 in the embeddings. It multiplies with the factors of balancing. Absent or 1: off.',
+      ),
     labelSmoothing: z
       .number()
       .min(0)

@@ -80,6 +80,16 @@ describe('a run file', () => {
     ]);
   });
 
+  it('takes a layer decay for models of numbered blocks alone', () => {
+    const decayed = (text: string, decay: number) => `${text}training: { layerDecay: ${decay} }\n`;
+    expect(refusal(decayed(minimal, 0.9))).toContain(
+      'training.layerDecay: needs a model of numbered blocks, which fno1d is not',
+    );
+    expect(parseRunFile(decayed(minimal, 1), 'run.yaml').training.layerDecay).toBe(1);
+    const language = 'model: { family: huggingface, folder: bert }\ndataset: { format: jsonl, path: texts.jsonl }\n';
+    expect(parseRunFile(decayed(language, 0.9), 'run.yaml').training.layerDecay).toBe(0.9);
+  });
+
   it('turns balancing off by `off`', () => {
     expect(parseRunFile(`${minimal}balance: off\n`, 'run.yaml').balance).toBe('off');
   });

@@ -22,7 +22,9 @@ describe('what is balanced of a run', () => {
     expect(described({})!.covered).toBe(
       '5 of 11 layers are balanced, 11 % of the parameters; the others keep the base rate (fc0, fc2: fewer than 12 eigenvalues (balance.minEigenvalues); conv0, conv1, conv2 and 1 more: spectral weights are not analysed (balance.spectralWeights))',
     );
-    expect(described({ spectralWeights: true, exclude: ['fc*'] })!.covered).toMatch(/^8 of 11 layers are balanced, 9\d %/);
+    expect(described({ spectralWeights: true, exclude: ['fc*'] })!.covered).toMatch(
+      /^8 of 11 layers are balanced, 9\d %/,
+    );
     expect(described({ unit: 'block' })!.covered).toContain('0 of 11 layers are balanced, 0 % of the parameters');
     expect(described('off')).toBeUndefined();
   });

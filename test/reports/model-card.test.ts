@@ -56,6 +56,39 @@ describe('renderModelCard', () => {
     expect(renderModelCard(madeUpRun({ epochs: 2 }))).toContain('at the base rate (no balancing)');
   });
 
+  test('tells what the depth makes of the learning rate from what balancing does', () => {
+    const decayed = (changes: object) => ({
+      ...run,
+      epochs: run.epochs.map((epoch) => ({
+        ...epoch,
+        applied: epoch.applied.map((rate) => ({ ...rate, ...changes })),
+      })),
+    });
+    const alone = renderModelCard(decayed({ learningRateMultiplier: 0.25, layerDecay: 0.25 }));
+    expect(alone).toContain(
+      'Layers were not balanced by their spectra. The learning rate decayed with the depth below the top of the model: times 0.25 to 1.',
+    );
+    expect(alone).toMatch(/\| `w0` \|.*\| 0\.250 \|/);
+    const both = renderModelCard(decayed({ learningRateMultiplier: 0.75, layerDecay: 0.5 }));
+    expect(both).toContain("TempBalance set each layer's learning rate from");
+    expect(both).toContain('multipliers 1 to 1.5. The learning rate decayed');
+    expect(both).toMatch(/\| `w0` \|.*\| 0\.750 \|/);
+    const others = { learningRateMultiplier: 0.5, layerDecay: 0.5, weightDecayMultiplier: 2 };
+    const onDecay = renderModelCard(decayed(others));
+    expect(onDecay).toContain("TempBalance set each layer's weight decay from");
+    expect(onDecay).toMatch(/\| `w0` \|.*\| 2\.00 \|/);
+  });
+
+  test('says which blocks were drawn anew before training', () => {
+    const told = (blocks: number, pooler: boolean) =>
+      renderModelCard({ ...run, reinitialised: { blocks, of: 12, pooler } });
+    expect(told(2, true)).toContain(
+      'Before training, the top 2 of 12 blocks and the pooler were drawn anew from the seed.',
+    );
+    expect(told(1, false)).toContain('Before training, the top one of 12 blocks was drawn anew from the seed.');
+    expect(card).not.toContain('drawn anew');
+  });
+
   test('leaves out what is not known', () => {
     const bare = renderModelCard({ ...madeUpRun({ spectra: false, epochs: 2 }), epochs: [], best: null });
     expect(bare).not.toContain('## Metrics');

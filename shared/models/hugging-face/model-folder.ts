@@ -19,6 +19,7 @@ import {
 } from './adapter-config.ts';
 import { isSaved } from './adapter-modules.ts';
 import { type ConfiguredModel, configFile, type HuggingFaceConfig, labelsOf, modelOf, readConfig } from './config.ts';
+import { type Reinitialised, reinitialised } from './reinitialise.ts';
 import { freshParameters, headOf, readHuggingFaceWeights, scoredLabels, scoreNames } from './weights.ts';
 
 /** What lies in a model's folder. */
@@ -116,6 +117,8 @@ export interface BuiltModel extends ConfiguredModel {
   readonly adapter?: LoraModel;
   /** Parameters of heads that there are no weights of: drawn. */
   readonly fresh: readonly string[];
+  /** What is drawn in place of the folder's. */
+  readonly reinitialised?: Reinitialised;
   /**
    * The values of all parameters, frozen ones included.
    * @param random draws what is fresh
@@ -128,7 +131,8 @@ export interface BuiltModel extends ConfiguredModel {
  * The model of a folder for a task: a whole one, one with a new adapter, or one with the adapter that the folder holds.
  * @param options.lora settings of the adapter; absent: a new one is not made
  * @param options.freshScores whether a classifier's last layer is drawn in any case
- * @throws UserError when model and task, or model and adapter, don't fit each other
+ * @param options.reinitialise how many of the top blocks are drawn
+ * @throws UserError when model and task, or model and adapter, don't fit each other, or the model has fewer blocks
  */
 export function buildLanguageModel(
   opened: ModelFolder,
@@ -137,7 +141,14 @@ export function buildLanguageModel(
     labels,
     lora,
     freshScores = false,
-  }: { task: LanguageTask; labels: readonly string[]; lora?: LoraConfig | undefined; freshScores?: boolean },
+    reinitialise,
+  }: {
+    task: LanguageTask;
+    labels: readonly string[];
+    lora?: LoraConfig | undefined;
+    freshScores?: boolean;
+    reinitialise?: number | undefined;
+  },
 ): BuiltModel {
   const configured = modelOf(opened.config, task, labels, join(opened.base, configFile));
   const { model: unadapted, names } = configured;
@@ -150,9 +161,12 @@ export function buildLanguageModel(
   const fresh = freshParameters(weights, unadapted, names).filter((name) => !isStored(name));
   // The base of an adapter with a head of its own may have one for other labels.
   const options = { freshScores: freshScores || scoreNames(unadapted).some(isStored) };
+  const anew = reinitialise === undefined ? undefined : reinitialised(unadapted, names, reinitialise);
+  const replaced = anew?.parameters ?? [];
   const whole = async (random: Random) =>
-    (await readHuggingFaceWeights(weights, unadapted, names, { ...options, random })).parameters;
-  if (!lora && !stored) return { ...configured, fresh, read: whole };
+    (await readHuggingFaceWeights(weights, unadapted, names, { ...options, replaced, random })).parameters;
+  if (!lora && !stored) return { ...configured, fresh, ...(anew ? { reinitialised: anew } : {}), read: whole };
+  if (anew) throw reinitialisedAdapter(opened.folder);
   const config = stored
     ? adapterGoneOnWith(opened, stored, headsOf(fresh, configured), lora)
     : newAdapter(opened.base, configured, headsOf(fresh, configured), lora!);
@@ -171,6 +185,15 @@ export function buildLanguageModel(
     },
   };
 }
+
+const reinitialisedAdapter = (folder: string) =>
+  new UserError(
+    'model.reinitialise takes a whole model: beside an adapter the drawn blocks would stay as they were drawn',
+    {
+      where: folder,
+      remedy: 'Give the folder of a whole model and leave model.lora out, or leave model.reinitialise out.',
+    },
+  );
 
 /** A classifier's head is trained with an adapter, as PEFT does it, and so is every other head that the base has nothing of. */
 function newAdapter(

@@ -64,6 +64,8 @@ export function scoredLabels(store: StoredWeights, model: LanguageModel, names: 
   return weight === undefined ? undefined : file.entry(weight).shape[0];
 }
 
+const none: HostTensors = new Map();
+
 export interface LoadedWeights {
   readonly parameters: HostTensors;
   /** Parameters that are drawn: of a head that the file has nothing of, or that is not wanted. */
@@ -74,13 +76,18 @@ export interface LoadedWeights {
  * The values of a model's parameters from a checkpoint of Hugging Face's. A head that it has nothing of is fresh.
  * @param options.random draws it
  * @param options.freshScores whether a classifier's last layer is fresh in any case, as with `ignore_mismatched_sizes`
+ * @param options.replaced parameters that are drawn though the file has them, after those that it has nothing of
  * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite
  */
 export async function readHuggingFaceWeights(
   store: TensorStore,
   model: LanguageModel,
   names: WeightNames,
-  { random, freshScores = false }: { random: Random; freshScores?: boolean },
+  {
+    random,
+    freshScores = false,
+    replaced = [],
+  }: { random: Random; freshScores?: boolean; replaced?: readonly string[] },
 ): Promise<LoadedWeights> {
   const file = weightsByName(store, model, names);
   const unwanted = freshScores ? scoreNames(model) : [];
@@ -91,7 +98,9 @@ export async function readHuggingFaceWeights(
     'Check that config.json and the weights belong together, and that task and labels are the ones you mean.',
   );
   const drawn = model.initialise(random, fresh);
-  const tensorOf = (name: string): HostTensor => (read.get(name) ?? drawn.get(name))!;
+  const anew =
+    replaced.length > 0 ? model.initialise(random, new Set(replaced.filter((name) => !fresh.has(name)))) : none;
+  const tensorOf = (name: string): HostTensor => (anew.get(name) ?? read.get(name) ?? drawn.get(name))!;
   return { parameters: new Map(model.parameters.map(({ name }) => [name, tensorOf(name)])), fresh: [...fresh] };
 }
 

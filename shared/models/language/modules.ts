@@ -1,6 +1,7 @@
 import type { Random } from '../../core/random.ts';
 import type { Layer, ParameterSpec } from '../../tensors/layer.ts';
 import { elementCount, type HostTensor } from '../../tensors/tensor.ts';
+import { depthsOf } from './depths.ts';
 import type { DenseLayer } from './model.ts';
 
 interface Named {
@@ -91,10 +92,16 @@ export function layersOf(modules: readonly Module[]): Layer[] {
 /** Biases and norms don't decay, tables and matrices do. */
 export function parametersOf(modules: readonly Module[]): ParameterSpec[] {
   const layers = followed(modules);
+  const depths = depthsOf(modules.map(({ name }) => name));
   return modules.flatMap((module, index): ParameterSpec[] => {
-    const layer = layers[index];
-    const spec = (name: string, shape: number[], decay: boolean): ParameterSpec =>
-      layer === undefined ? { name, shape, decay } : { name, shape, decay, layer };
+    const [layer, depth] = [layers[index], depths[index]];
+    const spec = (name: string, shape: number[], decay: boolean): ParameterSpec => ({
+      name,
+      shape,
+      decay,
+      ...(layer === undefined ? {} : { layer }),
+      ...(depth === undefined ? {} : { depth }),
+    });
     const { kind, name } = module;
     if (kind === 'bias') return [spec(name, [module.size], false)];
     if (kind === 'embedding') return [spec(`${name}.weight`, [module.rows, module.size], true)];

@@ -81,6 +81,13 @@ export const languageModelSchema = z.strictObject({
     .describe(
       "A classifier's last layer: the folder's, for labels that are the data's, or a fresh one for the data's labels, drawn from the seed. A folder that has none gets a fresh one in any case.",
     ),
+  reinitialise: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      "Number of blocks at the top whose weights are drawn from the seed instead of taken from the folder; BERT's pooler is drawn too. Final norm and head stay the folder's. Absent: none.",
+    ),
   maxTokens: z
     .int()
     .min(4)

@@ -3,7 +3,7 @@ import { formatNumber } from '../format.ts';
 import { colorRamp, drawnColumns, heatMap } from '../heat-map.ts';
 import { html, trusted } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
-import { balancedRates, factorOf, layerNames, multipliersByEpoch } from '../runs.ts';
+import { balancedRates, factorOf, layerNames, multipliersByEpoch, smallestLayerDecay } from '../runs.ts';
 import type { Section } from '../section.ts';
 
 /** The largest factor away from 1 in any of the runs; 1 where none was balanced. */
@@ -13,6 +13,13 @@ function largestFactor(runs: readonly RunReport[]): number {
     .flatMap(({ rates }) => rates.map(factorOf))
     .filter((multiplier) => multiplier > 0 && Number.isFinite(multiplier));
   return factors.reduce((largest, multiplier) => Math.max(largest, multiplier, 1 / multiplier), 1);
+}
+
+/** What the factors of a run are on. */
+function ratesOf(run: RunReport): string {
+  const balanced = balancedRates(run);
+  if (smallestLayerDecay(run) === undefined) return balanced;
+  return balanced === '' ? 'learning rate, by layer decay' : `${balanced}, with layer decay in the learning rate`;
 }
 
 /** Multipliers by layer over the epochs of one run as an SVG string, coloured around 1. */
@@ -59,7 +66,7 @@ export const ratesHeatMapSection: Section = {
       const all = multipliersByEpoch(run);
       const drawn = drawnColumns(all, new Set(all.flatMap(({ rates }) => rates.map(({ group }) => group))).size).length;
       const thinned = drawn < all.length ? ` (${drawn} of ${all.length} epochs drawn)` : '';
-      return figure(ratesHeatMap(run, largest, width), `${run.name}: ${balancedRates(run)}${thinned}`);
+      return figure(ratesHeatMap(run, largest, width), `${run.name}: ${ratesOf(run)}${thinned}`);
     })}</div>${plain.length > 0 ? html`<p>In ${plain.join(', ')} every layer trained at the base rate.</p>` : null}`;
   },
 };

@@ -1,3 +1,4 @@
+import { describeReinitialised } from '../../models/hugging-face/reinitialise.ts';
 import { formatRanges } from '../format.ts';
 import { html } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
@@ -19,6 +20,7 @@ function remarksOf(run: RunReport): string[] {
   }
   return [
     ...outcome(run),
+    ...(run.reinitialised ? [`Before training, ${describeReinitialised(run.reinitialised)} from the seed.`] : []),
     ...[...flagged].map(([text, { layers, epochs }]) => {
       const who = layers.size > 0 ? `${[...layers].join(', ')}: ` : '';
       return `${who}${text.replace(/\.$/, '')} (epoch${new Set(epochs).size > 1 ? 's' : ''} ${formatRanges(epochs)}).`;

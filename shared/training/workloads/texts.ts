@@ -7,6 +7,7 @@ import { requireLabels, type TextData, type TextRows } from '../../datasets/text
 import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
+import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
@@ -41,6 +42,8 @@ function classesOf(
 interface TextModel {
   readonly model: LanguageModel;
   readonly adapter?: WorkloadPlan['adapter'];
+  /** What is drawn from the seed in place of the folder's. */
+  readonly reinitialised?: Reinitialised;
   /** The values of all parameters, frozen ones included. */
   initial(): Promise<HostTensors>;
 }
@@ -75,7 +78,7 @@ export function planTexts(options: TextOptions): StartablePlan {
   const sides = splitText(data, { validation: training.validation, seed });
   const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
-  const { model, adapter, initial } = options.build(labels);
+  const { model, adapter, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const unread: string[] = [];
   const read = (kind: 'training' | 'validation'): TokenizedTexts => {
@@ -120,6 +123,9 @@ export function planTexts(options: TextOptions): StartablePlan {
     warnings: [
       ...sides.warnings,
       ...(classes?.warnings ?? []),
+      ...(reinitialised
+        ? [`model.reinitialise: ${describeReinitialised(reinitialised)}, in place of ${settings.folder}'s`]
+        : []),
       ...(task === 'causal-lm' && data.examples.pairs
         ? ['the second texts of pairs are not learnt: causal-lm takes one text of each row']
         : []),

@@ -1,9 +1,10 @@
 import type { Engine } from '../../engines/engine.ts';
 import type { TrainingConfig } from '../config.ts';
+import { withLayerDecay } from '../layer-decay.ts';
 import type { LearningRateCurve } from '../learning-rate-curves/curve.ts';
 import type { Optimizer } from '../optimizer.ts';
 import type { Problem } from '../problem.ts';
-import { trainEpoch } from '../train-epoch.ts';
+import { type ParameterMultipliers, trainEpoch } from '../train-epoch.ts';
 import type { Workload } from '../workload.ts';
 
 /** Training on a problem by a run's settings, for a workload. */
@@ -12,9 +13,11 @@ export function trainingOf(
   problem: Problem,
   optimizer: Optimizer,
   curve: LearningRateCurve,
-  { learningRate, weightDecay, clipNorm, sam }: TrainingConfig,
+  { learningRate, layerDecay, weightDecay, clipNorm, sam }: TrainingConfig,
 ): Workload['train'] {
-  return (epoch, parameters, state, rates, onStep, part) =>
+  const decayed = (multipliers: ParameterMultipliers) =>
+    withLayerDecay(multipliers, problem.objective.parameters, layerDecay);
+  return (epoch, parameters, state, rates, onStep, { ramp, ...part } = {}) =>
     trainEpoch({
       engine,
       problem,
@@ -27,7 +30,8 @@ export function trainingOf(
       epoch,
       baseRate: (step) => learningRate * curve(step),
       weightDecay,
-      rates,
+      rates: decayed(rates),
+      ramp: ramp && { ...ramp, from: decayed(ramp.from) },
       onStep,
       ...part,
     });
