@@ -155,7 +155,7 @@ budget: { usd: -3 }
       '  run.yaml:13:11  budget.usd: is too small (-3)',
     ]);
     expect(refusal(text)).toContain('did you mean "samples"? Allowed: format, path, key,');
-    expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd, adafactor.');
+    expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd, adafactor, lars, lamb, muon.');
   });
 
   it('includes unknown keys of the chosen variant, with the keys of that variant', () => {
