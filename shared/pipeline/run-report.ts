@@ -55,6 +55,7 @@ export async function readRunReport(
     config: record.config,
     model: record.model,
     adapter: adapterOf(record),
+    averageDecay: record.config.training.ema?.decay,
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,

@@ -89,6 +89,7 @@ function training(run: RunReport): string {
   return [
     `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
     ...adapted(run),
+    ...averaged(run),
     ...cost(run),
     balanced
       ? `TempBalance set each layer's ${balancedRates(run)} from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
@@ -101,6 +102,13 @@ function adapted({ adapter }: RunReport): string[] {
   const { config, base } = adapter;
   const whose = `the weights of its base (\`${base.path}\`, SHA-256 ${base.sha256.slice(0, 16)}…) stayed as they were`;
   return [`${inline(describeAdapter(config))}: ${trainedShare(adapter)}; ${whose}.`];
+}
+
+function averaged({ averageDecay }: RunReport): string[] {
+  if (averageDecay === undefined) return [];
+  return [
+    `From epoch 1 on, metrics and weights are those of an exponential moving average of the weights (decay ${averageDecay}); spectra are those of the weights that were trained.`,
+  ];
 }
 
 function cost({ cost }: RunReport): string[] {

@@ -64,6 +64,8 @@ export interface RunReport {
   readonly model?: Readonly<Record<string, unknown>> | undefined;
   /** Of a run that leaves the model's weights as they are and trains an adapter of them. */
   readonly adapter?: AdapterReport | undefined;
+  /** Where metrics and exported weights are those of an exponential moving average of the weights: how much of it each step keeps. */
+  readonly averageDecay?: number | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
     Record<string, unknown>

@@ -40,8 +40,8 @@ function dyingStore(store: ArtifactStore, fatal: number, moment: Moment) {
   return { dying, performed };
 }
 
-const execute = (store: ArtifactStore, process: string) =>
-  runPipeline(run, fakeContext(store, fakeWorkload(), { process }));
+const execute = (store: ArtifactStore, process: string, averages: boolean) =>
+  runPipeline(run, fakeContext(store, fakeWorkload({ averages }), { process }));
 
 const json = (bytes: Uint8Array | undefined) => bytes && JSON.parse(new TextDecoder().decode(bytes));
 
@@ -64,6 +64,7 @@ async function resultOf(store: ArtifactStore) {
       rates: json(await file('rates.json')),
       model: await file('model.safetensors'),
       optimizer: await file('optimizer.safetensors'),
+      average: manifest.files['average.safetensors'] && (await file('average.safetensors')),
       digests: [manifest.files['model.safetensors'], manifest.files['optimizer.safetensors']],
     });
   }
@@ -86,10 +87,10 @@ async function requestedStore(): Promise<ArtifactStore> {
   return store;
 }
 
-async function uninterrupted() {
+async function uninterrupted(averages = false) {
   const store = await requestedStore();
   const { dying, performed } = dyingStore(store, Number.POSITIVE_INFINITY, 'before');
-  expect(await execute(dying, 'whole')).toEqual({ status: 'done' });
+  expect(await execute(dying, 'whole', averages)).toEqual({ status: 'done' });
   return { expected: await resultOf(store), operations: performed };
 }
 
@@ -109,7 +110,7 @@ describe('a run whose process dies', () => {
         const where = `${moment} operation ${index + 1} (${operation})`;
         const store = await requestedStore();
         const { dying } = dyingStore(store, index + 1, moment);
-        expect(await execute(dying, 'first'), where).toMatchObject({ status: 'failed' });
+        expect(await execute(dying, 'first', false), where).toMatchObject({ status: 'failed' });
         const committed = await committedEpoch(store);
 
         let lowest = Number.POSITIVE_INFINITY;
@@ -120,15 +121,19 @@ describe('a run whose process dies', () => {
             return store.putIfMatch(key, bytes, etag);
           },
         };
-        expect(await execute(watched, 'second'), where).toEqual({ status: 'done' });
+        expect(await execute(watched, 'second', false), where).toEqual({ status: 'done' });
         expect(lowest, where).toBeGreaterThan(committed);
         expect(await resultOf(store), where).toEqual(expected);
       }
     }
   });
 
-  it('again and again, at random operations, loses no committed epoch and ends the same', async () => {
-    const { expected } = await uninterrupted();
+  it.each([
+    ['', false],
+    [', with an average of its weights', true],
+  ])('again and again, at random operations%s, loses no committed epoch and ends the same', async (_, averages) => {
+    const { expected } = await uninterrupted(averages);
+    expect(expected.perEpoch.at(-1)!.average !== undefined).toBe(averages);
     const random = randomFor(2026, 'crashes');
     for (let story = 0; story < 25; story++) {
       const store = await requestedStore();
@@ -136,7 +141,7 @@ describe('a run whose process dies', () => {
       for (let process = 0; ; process++) {
         const moment = random.integer(2) === 0 ? 'before' : 'after';
         const { dying } = dyingStore(store, 1 + random.integer(120), moment);
-        const execution = await execute(dying, `process${process}`);
+        const execution = await execute(dying, `process${process}`, averages);
         const now = await committedEpoch(store);
         expect(now).toBeGreaterThanOrEqual(committed);
         committed = now;

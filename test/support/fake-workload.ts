@@ -24,13 +24,15 @@ export interface FakeBehaviour {
   readonly diverges?: (epoch: number) => boolean;
   /** In place of the distance to the target. */
   readonly metric?: (epoch: number) => number;
+  /** Whether an average of the weights is in the optimizer's state. */
+  readonly averages?: boolean;
 }
 
 /**
  * A workload that costs nothing: the dense layers of a small model move towards fixed targets with a momentum. What it does depends on
  * weights, optimizer state, epoch and rates, so that a run that loses any of them ends elsewhere.
  */
-export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}): Workload {
+export function fakeWorkload({ onTrain, diverges, metric, averages = false }: FakeBehaviour = {}): Workload {
   const epochOf = (state: HostTensors | undefined) => state?.get('step')?.data[0] ?? 0;
   let evaluated = 0;
   return {
@@ -65,6 +67,13 @@ export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}):
         );
         after.set(name, { shape, data: data.map((value, at) => value + rate * next[at]!) });
         left.set(name, { shape, data: next });
+      }
+      for (const [name, { shape, data }] of averages ? after : []) {
+        const average = state?.get(`average/${name}`)?.data;
+        left.set(`average/${name}`, {
+          shape,
+          data: average ? average.map((value, at) => (value + data[at]!) / 2) : data,
+        });
       }
       left.set('step', { shape: [], data: Float32Array.of(epochOf(state) + 1) });
       evaluated = epoch;
