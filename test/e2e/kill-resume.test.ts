@@ -28,11 +28,16 @@ async function resultOf(folder: string, run: string) {
 }
 
 it.each([
-  { engine: 'wasm', kills: 20, training: {} },
-  { engine: 'onnx', kills: 5, training: {} },
-  { engine: 'onnx', kills: 4, training: { optimizer: { name: 'muon' }, ema: { decay: 0.9 } } },
+  { engine: 'wasm', kills: 20, name: '', training: {} },
+  { engine: 'onnx', kills: 5, name: '', training: {} },
+  {
+    engine: 'onnx',
+    kills: 4,
+    name: ' with muon and an average',
+    training: { optimizer: { name: 'muon' }, ema: { decay: 0.9 } },
+  },
 ])(
-  'gives bit-identical results on $engine with $training however often the process is killed and resumed',
+  'gives bit-identical results on $engine$name however often the process is killed and resumed',
   {
     timeout: 400_000,
   },

@@ -341,7 +341,8 @@ describe.each(engineNames.flatMap((engineName) => languageSetups.map((setup) => 
       const state = new Map(moments(found));
       for (const [name, { data }] of moments(expected)) {
         const own = state.get(name)!.data;
-        if (hasNoGradient(name)) expect(Math.max(...own.map(Math.abs)), name).toBeLessThan(name.startsWith('average/') ? 1e-7 : 1e-9);
+        if (hasNoGradient(name))
+          expect(Math.max(...own.map(Math.abs)), name).toBeLessThan(name.startsWith('average/') ? 1e-7 : 1e-9);
         else expect(relative(own, data), name).toBeLessThan(1e-4);
       }
     });

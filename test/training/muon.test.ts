@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
 import type { ParameterSpec } from '../../shared/tensors/layer.ts';
-import { buildOptimizer, optimizerSchema, optimizerWarnings } from '../../shared/training/optimizers/registry.ts';
+import {
+  buildOptimizer,
+  optimizerFlops,
+  optimizerSchema,
+  optimizerWarnings,
+} from '../../shared/training/optimizers/registry.ts';
 import { readGoldenSteps, relativeDifference, takeGoldenSteps } from '../support/optimizer-steps.ts';
 
 const golden = await readGoldenSteps<{ after: Record<string, Record<string, number[]>[]> }>('muon');
@@ -86,6 +91,11 @@ describe('muon', () => {
     const given = { weightDecay: 0, learningRates: [1], start, gradients: [{ wide: new Array(15).fill(0) }] };
     const [step] = await takeGoldenSteps(muon(), [specs[0]!], given);
     expect([...step!.parameters.get('wide')!.data]).toEqual(start.wide);
+  });
+
+  it('counts the products of its iterations, of matrices alone', () => {
+    expect(optimizerFlops(parse(), specs.slice(4))).toBe(0);
+    expect(optimizerFlops(parse({ iterations: 3 }), [specs[1]!])).toBe(3 * (2 * (2 * 6 * 2) * 2 + 2 * 2 ** 3));
   });
 
   it('says which excluded layers there are not, and where nothing is left for it', () => {

@@ -8,7 +8,7 @@ const configSchema = z.strictObject({
   name: z
     .literal('lars')
     .describe(
-      'LARS: momentum, with a rate for each tensor in proportion to the length of its weights over that of its gradient. Biases and norms take the rate as it is.',
+      'LARS: momentum, with a rate for each tensor in proportion to the length of its weights over that of its gradient. Biases, norms, and weights that are all zero (B of a fresh adapter) take the rate as it is, so that adapters need a far lower one.',
     ),
   momentum: z.number().min(0).lt(1).default(0.9).describe('How much of the last step is kept.'),
   trustCoefficient: z

@@ -25,7 +25,9 @@ const configSchema = z.strictObject({
     .positive()
     .max(20)
     .default(5)
-    .describe('Newton-Schulz iterations that make a step orthogonal; more are slower, and hardly closer.'),
+    .describe(
+      'Newton-Schulz iterations, in float32, that make a step orthogonal; more are hardly closer. On large matrices and small batches they take longer than the gradient.',
+    ),
   adjust: z
     .enum(['original', 'match-rms-adamw'])
     .default('original')
@@ -97,6 +99,16 @@ function muonStep(
   return { step: tf.mul(tf.reshape(orthogonal, [...spec.shape]), adjustment(config, spec)), momentum };
 }
 
+/** Three products of matrices an iteration: X X^T and its product with X, and its square. */
+function flopsOf(config: Config, specs: readonly ParameterSpec[]): number {
+  const each = specs.map((spec) => {
+    if (!isMatrix(config, spec)) return 0;
+    const [short, long] = sidesOf(spec).toSorted((one, other) => one - other) as [number, number];
+    return config.iterations * (4 * short * short * long + 2 * short ** 3);
+  });
+  return each.reduce((sum, flops) => sum + flops, 0);
+}
+
 /** Patterns that match no layer, and settings under which there is nothing for Muon to train. */
 function warningsOf(config: Config, specs: readonly ParameterSpec[]): string[] {
   const layers = [...new Set(specs.flatMap(({ layer }) => layer ?? []))];
@@ -123,6 +135,7 @@ export const muon = {
   configSchema,
   movesByRate: () => true,
   rateScale: ({ adjust }) => (adjust === 'original' ? 20 : 1),
+  stepFlops: flopsOf,
   warnings: warningsOf,
   build: (config) => {
     const { adamRate = config.adjust === 'original' ? 0.05 : 1 } = config;

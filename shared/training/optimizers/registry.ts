@@ -31,6 +31,10 @@ export const movesByRate = (config: OptimizerConfig): boolean => familyOf(config
 /** The configured optimizer's usual rate, relative to Adam's. */
 export const rateScale = (config: OptimizerConfig): number => familyOf(config).rateScale?.(config) ?? 1;
 
+/** Floating-point operations of the configured optimizer's step, besides a few for each element. */
+export const optimizerFlops = (config: OptimizerConfig, parameters: readonly ParameterSpec[]): number =>
+  familyOf(config).stepFlops?.(config, parameters) ?? 0;
+
 /** What the user should know of the optimizer's settings and what is trained. */
 export const optimizerWarnings = (config: OptimizerConfig, parameters: readonly ParameterSpec[]): string[] =>
   familyOf(config).warnings?.(config, parameters) ?? [];

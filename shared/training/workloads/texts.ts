@@ -14,7 +14,7 @@ import type { HostTensors } from '../../tensors/tensor.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
-import { buildOptimizer, optimizerWarnings } from '../optimizers/registry.ts';
+import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { type Classes, freshClasses, keptClasses } from './classes.ts';
@@ -107,7 +107,9 @@ export function planTexts(options: TextOptions): StartablePlan {
     parameters,
     frozen,
     layers,
-    stepFlops: 6 * gradientsPerStep(sam) * perToken * batchSize * lengths.at(-1)!,
+    stepFlops:
+      6 * gradientsPerStep(sam) * perToken * batchSize * lengths.at(-1)! +
+      optimizerFlops(training.optimizer, parameters),
     data: {
       trainingSamples: learnt.ids.length,
       validationSamples: held.ids.length,

@@ -10,7 +10,7 @@ import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { pdeMetrics } from '../metrics/registry.ts';
-import { buildOptimizer, optimizerWarnings } from '../optimizers/registry.ts';
+import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { predictAll } from '../predict.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
@@ -47,7 +47,9 @@ export function planTrajectories(options: {
   const plan: WorkloadPlan = {
     parameters,
     layers,
-    stepFlops: 6 * weights * elementCount(space) * batchSize * rolloutSteps * gradientsPerStep(sam),
+    stepFlops:
+      6 * weights * elementCount(space) * batchSize * rolloutSteps * gradientsPerStep(sam) +
+      optimizerFlops(settings.optimizer, parameters),
     data: {
       trainingSamples: training.shape[0]!,
       validationSamples: validation.shape[0]!,
