@@ -15,7 +15,7 @@ const specs: ParameterSpec[] = [
 
 describe('lars', () => {
   it('takes the steps of the published algorithm, by the rate alone where weights or gradient are zero', async () => {
-    const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'lars', ...golden.settings }));
+    const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'lars', ...golden.settings, vectorRate: 1 }));
     const steps = await takeGoldenSteps(optimizer, specs, golden);
     expect(steps).toHaveLength(4);
     for (const [step, { parameters }] of steps.entries()) {
@@ -38,9 +38,9 @@ describe('lars', () => {
   });
 
   it('adapts no vector, whether it decays or not', async () => {
-    const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'lars' }));
+    const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'lars', vectorRate: 0.1 }));
     const bias = (decay: boolean): ParameterSpec => ({ name: 'bias', shape: [2], decay });
-    const given = { weightDecay: 0.5, learningRates: [0.1], start: { bias: [1, 2] }, gradients: [{ bias: [1, -1] }] };
+    const given = { weightDecay: 0.5, learningRates: [1], start: { bias: [1, 2] }, gradients: [{ bias: [1, -1] }] };
     const moved = async (decay: boolean) => {
       const [step] = await takeGoldenSteps(optimizer, [bias(decay)], given);
       return [...step!.parameters.get('bias')!.data];

@@ -45,7 +45,7 @@ export const lamb = {
         let rate = scalars.learningRates[name]!;
         if (config.adaptVectors || isWeight(spec)) {
           const [weights, length] = [lengthOf(tf, parameter), lengthOf(tf, step)];
-          rate = tf.mul(rate, trustRatio(tf, tf.div(weights, length), weights, length));
+          rate = tf.mul(rate, trustRatio(tf, tf.div(weights, length), { weights, step: length, otherwise: 1 }));
         }
         updated[name] = tf.sub(parameter, tf.mul(step, rate));
       }

@@ -8,6 +8,10 @@ export const isWeight = ({ shape, complex, decay }: ParameterSpec): boolean =>
 /** Length of a parameter, or of its gradient, as one vector; a complex number counts by its modulus. */
 export const lengthOf = (tf: TensorLibrary, x: Tensor): Tensor => tf.sqrt(tf.sum(tf.square(x)));
 
-/** `ratio`, or 1 where the weights or their step have no length, as they have in a layer that begins with zeros. */
-export const trustRatio = (tf: TensorLibrary, ratio: Tensor, weights: Tensor, step: Tensor): Tensor =>
-  tf.where(tf.logicalAnd(tf.greater(weights, 0), tf.greater(step, 0)), ratio, tf.onesLike(ratio));
+/** `ratio`, or `otherwise` where the weights or their step have no length, as they have in a layer that begins with zeros. */
+export const trustRatio = (
+  tf: TensorLibrary,
+  ratio: Tensor,
+  { weights, step, otherwise }: { weights: Tensor; step: Tensor; otherwise: number },
+): Tensor =>
+  tf.where(tf.logicalAnd(tf.greater(weights, 0), tf.greater(step, 0)), ratio, tf.fill(ratio.shape, otherwise));
