@@ -53,7 +53,7 @@ export const planCommand: CliCommand<PlanOptions> = {
       ...targets.map((each) => cloudPlace(each, regionPrices)),
     ];
     const gpuUsdPerSecond = places.find(({ name }) => name.startsWith('gpu'))?.countedUsdPerSecond;
-    const size = { trained: run.size.parameters, frozen: run.size.frozen };
+    const size = { trained: run.size.parameters, frozen: run.size.frozen, parameters: workload.parameters };
     const chosen = chooseTarget(config.compute.target, { ...run.size, parameters: wholeSize(size) });
     const plan = {
       runFile: file,
@@ -85,6 +85,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
   const { totalCount } = await import('../../shared/tensors/tensor.ts');
   const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
   const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
+  const { numbersKept } = await import('../../shared/decisions/memory.ts');
   const { conv1dOf, spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
   const { countAnalyses } = await import('../../shared/pipeline/balanced-rates.ts');
   const { stepsPerEpoch, stepFlops, data } = workload;
@@ -94,6 +95,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
     size: {
       parameters: totalCount(parameters),
       frozen: totalCount(frozen),
+      stateNumbers: numbersKept(config.training, parameters),
       trainingSamples,
       validationSamples,
       stepFlops,

@@ -3,7 +3,7 @@ import { type Manifest, readManifest } from './manifest.ts';
 import { runKeys } from './run-keys.ts';
 
 /** The files that are large and only needed to go on training or to export: old epochs keep the rest. */
-const heavyFiles = new Set(['model.safetensors', 'optimizer.safetensors']);
+const heavyFiles = new Set(['model.safetensors', 'optimizer.safetensors', 'average.safetensors']);
 
 /**
  * Frees what the given epochs no longer need: abandoned attempts wholly, what the committed attempt's manifest does not

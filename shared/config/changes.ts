@@ -12,7 +12,9 @@ const fixed = [
   /^model\b/,
   /^dataset\.(?!(path|validationPath)$)/,
   /^training\.(seed|validation)\b/,
-  /^training\.optimizer\.(name|complexMoments)$/,
+  /^training\.optimizer\.(name|complexMoments|exclude)$/,
+  // On or off: its settings may change.
+  /^training\.ema$/,
   /^convergence\.(metric|direction)$/,
   /^output\.(folder|name)$/,
 ];

@@ -18,8 +18,8 @@ export const assumedFunctions = { count: 6, seconds: 3, memoryGb: 2 } as const;
 export const assumedRequests = { writes: 25, reads: 60, transitions: 12 } as const;
 /** Functions of the usual memory, in GB. */
 export const usualFunctionGb = 3008 / 1024;
-/** Weights, and the optimizer's two moments, in float32. */
-export const bytesAParameter = { model: 4, optimizer: 8 } as const;
+/** A weight, or a number that is kept of it besides, in float32. */
+export const bytesANumber = 4;
 
 /**
  * Memory, in bytes: of a training job's process, for each parameter that is trained, for each number that the optimizer keeps of it,

@@ -9,7 +9,7 @@ import {
   assumedFlops,
   assumedFunctions,
   assumedRequests,
-  bytesAParameter,
+  bytesANumber,
   leastStepSeconds,
   usualFunctionGb,
   usualMachines,
@@ -25,6 +25,8 @@ export interface WorkSize {
   readonly parameters: number;
   /** What nothing changes: the base of an adapter. */
   readonly frozen: number;
+  /** Numbers that are stored of each parameter besides itself: by the optimizer, and an average of the weights. */
+  readonly stateNumbers: number;
   readonly trainingSamples: number;
   readonly validationSamples: number;
   /** Optimizer steps in an epoch. */
@@ -164,7 +166,7 @@ export function estimateRun(run: PlannedRun, place: Place): RunEstimate {
 
   const rate = place.usdPerSecond;
   const usd = rate === undefined ? null : usdFor(epochs, rate);
-  const bytes = size.parameters * (bytesAParameter.model * (keep + 2) + bytesAParameter.optimizer * keep);
+  const bytes = bytesANumber * size.parameters * (keep + 2 + size.stateNumbers * keep);
   return {
     place: place.name,
     stepSeconds: work.stepSeconds,

@@ -2,6 +2,9 @@
 import { UserError } from '../core/errors.ts';
 import type { Machine } from '../costs/machines.ts';
 import type { EngineChoice } from '../engines/engine.ts';
+import type { ParameterSpec } from '../tensors/layer.ts';
+import { elementCount, totalCount } from '../tensors/tensor.ts';
+import { type EmaConfig, withAverage } from '../training/ema.ts';
 import type { OptimizerConfig } from '../training/optimizers/registry.ts';
 import { buildOptimizer } from '../training/optimizers/registry.ts';
 import { memoryOfFunction, memoryOfJob } from './assumptions.ts';
@@ -9,12 +12,28 @@ import type { Target } from './compute.ts';
 
 const gibibyte = 2 ** 30;
 
-/** Numbers that an optimizer keeps for each weight of a matrix: 2 for AdamW. */
-function numbersKept(config: OptimizerConfig): number {
-  const shape = [64, 64];
-  const probe = { name: 'probe', shape, decay: false };
-  const state = buildOptimizer(config).init([probe]);
-  return [...state.values()].reduce((sum, { data }) => sum + data.length, 0) / (shape[0]! * shape[1]!);
+/** What decides how much is kept of each weight while it is trained. */
+interface StateSettings {
+  readonly optimizer: OptimizerConfig;
+  readonly ema?: EmaConfig | undefined;
+}
+
+/** Of which so many rows and columns stand for the whole. */
+const probed = 64;
+const aMatrix: ParameterSpec = { name: 'probe', shape: [probed, probed], decay: true, layer: 'probe' };
+
+/** Numbers that are kept for each weight, on average over the parameters: 2 for AdamW, and one more for the average of the weights. */
+export function numbersKept(
+  { optimizer, ema }: StateSettings,
+  parameters: readonly ParameterSpec[] = [aMatrix],
+): number {
+  const { init } = withAverage(buildOptimizer(optimizer), ema);
+  const kept = parameters.map((spec) => {
+    const shape = spec.shape.map((length) => Math.min(length, probed));
+    const state = [...init([{ ...spec, shape }]).values()];
+    return (elementCount(spec.shape) * state.reduce((sum, { data }) => sum + data.length, 0)) / elementCount(shape);
+  });
+  return kept.reduce((sum, each) => sum + each, 0) / totalCount(parameters);
 }
 
 /** How many numbers a model has. */
@@ -22,6 +41,8 @@ export interface ModelSize {
   readonly trained: number;
   /** What nothing changes: the base of an adapter. */
   readonly frozen: number;
+  /** What is trained, where it is known; absent: matrices. */
+  readonly parameters?: readonly ParameterSpec[];
 }
 
 /** All numbers of a model. */
@@ -30,12 +51,15 @@ export const wholeSize = ({ trained, frozen }: ModelSize): number => trained + f
 /** Memory that a training job needs at least, in GiB; activations of long texts and large batches come on top. */
 export function jobGb(
   size: ModelSize,
-  { optimizer, engine }: { readonly optimizer: OptimizerConfig; readonly engine: EngineChoice },
+  { engine, ...settings }: StateSettings & { readonly engine: EngineChoice },
   target: Target,
 ): number {
   const isCompiled = engine === 'onnx' || (engine === 'auto' && target === 'cpu');
   const { base, parameter, state, frozen } = memoryOfJob[isCompiled ? 'compiled' : 'other'];
-  return (base + size.trained * (parameter + state * numbersKept(optimizer)) + size.frozen * frozen) / gibibyte;
+  return (
+    (base + size.trained * (parameter + state * numbersKept(settings, size.parameters)) + size.frozen * frozen) /
+    gibibyte
+  );
 }
 
 /** Memory that a function needs which reads a whole model, in GiB. */

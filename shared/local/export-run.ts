@@ -5,7 +5,7 @@ import { runKeys } from '../checkpoints/run-keys.ts';
 import { UserError } from '../core/errors.ts';
 import { isOtherFile } from '../models/hugging-face/folder.ts';
 import type { TaskContext } from '../pipeline/context.ts';
-import { files } from '../pipeline/records.ts';
+import { modelFileOf } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
 import { exportedFiles, mergedFiles, modelOfRun } from '../pipeline/run-model.ts';
 import { readRunReport } from '../pipeline/run-report.ts';
@@ -58,7 +58,7 @@ export async function exportRun(
   }
   const report = await readRunReport(store, run, options.warn);
   // The manifest was found by its weights.
-  const weights = (await readArtifact(store, manifest, files.model))!;
+  const weights = (await readArtifact(store, manifest, modelFileOf(manifest)))!;
   const model = merge
     ? await mergedFiles(described, weights, await frozenOf(record, described, options.localPath))
     : await exportedFiles(described, weights);

@@ -1,7 +1,7 @@
 /** Weights to analyse from anywhere on this machine: a checkpoint's files, or one of our runs. */
 import { UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
-import type { RunRecord } from '../pipeline/records.ts';
+import { files, modelFileOf, type RunRecord } from '../pipeline/records.ts';
 import { fingerprintBase, refuseOtherBase } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
 import { spectraSettings } from '../pipeline/run-solver.ts';
@@ -46,14 +46,16 @@ async function openRun(
   wanted: number | undefined,
   localPath: LocalPath,
 ): Promise<OpenedCheckpoint> {
-  const { record, epoch, isBest, source } = await findEpoch(path, folder, wanted);
+  const { record, manifest, epoch, isBest, source } = await findEpoch(path, folder, wanted);
   const tensors = await openSafetensors(source);
   const layers = record.adapter ? await adaptedLayersOf(record.adapter, tensors, localPath) : layersOf(record, tensors);
+  const isAveraged = modelFileOf(manifest) !== files.model;
+  const whose = isAveraged ? ['the weights that are trained, as in the run itself, and not their average'] : [];
   const weights: WeightSource = {
     label: path,
     format: 'run',
     ...layers,
-    notes: [`epoch ${epoch}${isBest ? ', the best' : ''}`, ...layers.notes],
+    notes: [`epoch ${epoch}${isBest ? ', the best' : ''}`, ...whose, ...layers.notes],
   };
   return { weights, epoch, spectra: spectraOf(spectraSettings(record)) };
 }

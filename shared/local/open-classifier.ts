@@ -10,7 +10,7 @@ import { type HuggingFaceConfig, labelsOf, modelOf } from '../models/hugging-fac
 import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageModel } from '../models/language/model.ts';
 import type { TaskContext } from '../pipeline/context.ts';
-import { files } from '../pipeline/records.ts';
+import { modelFileOf } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
 import { bufferSource } from '../tensors/byte-source.ts';
@@ -100,7 +100,7 @@ async function openRun(
   const labels = labelsOf(config);
   const { model } = described.adapter ?? modelOf(config, 'classification', labels, path);
   // The manifest was found by its weights.
-  const bytes = (await readArtifact(folder.store, manifest, files.model))!;
+  const bytes = (await readArtifact(folder.store, manifest, modelFileOf(manifest)))!;
   const trained = await (await openSafetensors(bufferSource(path, bytes))).readAll();
   const frozen = await frozenOf(record, described, localPath);
   return {

@@ -12,7 +12,7 @@ export interface RunEpoch {
   readonly manifest: Manifest;
   readonly epoch: number;
   readonly isBest: boolean;
-  /** Of the model's file. */
+  /** Of the file with the weights that are trained, whether an average of them is kept or not: spectra are theirs. */
   readonly source: ByteSource;
 }
 

@@ -6,6 +6,7 @@ import { describeChanges } from '../config/changes.ts';
 import { elapsedSeconds } from '../core/elapsed.ts';
 import { InterruptedError, TransientError } from '../core/errors.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
+import { joinAverage, splitAverage } from '../training/ema.ts';
 import type { Workload } from '../training/workload.ts';
 import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
 import { keepsRates, movesRates, ratesInForce } from './balanced-rates.ts';
@@ -96,14 +97,17 @@ async function begin(ctx: TaskContext, state: PipelineState, workload: Workload)
   return attempted(ctx, state, { measured: { ...measured, seconds }, tensors }, 'the model before training');
 }
 
-/** Trains with the rates of the last analysis, and evaluates on the validation data. */
+/** Trains with the rates of the last analysis, and evaluates on the validation data: the average of the weights, where one is kept. */
 async function trainAfter(
   ctx: TaskContext,
   state: PipelineState,
   { record, workload, head }: { record: RunRecord; workload: Workload; head: Manifest },
 ): Promise<{ state: PipelineState; epochSeconds: number }> {
   const parameters = await (await openCommittedTensors(ctx, head, files.model)).readAll();
-  const optimizerState = await readCommittedTensors(ctx, head, files.optimizer);
+  const optimizerState = joinAverage(
+    await readCommittedTensors(ctx, head, files.optimizer),
+    await readCommittedTensors(ctx, head, files.average),
+  );
   const rates = await ratesInForce(ctx, head, record);
 
   const epoch = head.epoch + 1;
@@ -121,7 +125,8 @@ async function trainAfter(
     const { step, loss } = trained.diverged;
     return diverged(`the loss became ${loss} in epoch ${epoch}, step ${step}`);
   }
-  const { metrics, classes } = await workload.evaluate(trained.parameters);
+  const { state: left, average } = splitAverage(trained.state);
+  const { metrics, classes } = await workload.evaluate(average ?? trained.parameters);
   const { metric } = record.config.convergence;
   if (!Number.isFinite(metrics[metric])) return diverged(`${metric} became ${metrics[metric]} in epoch ${epoch}`);
 
@@ -142,7 +147,11 @@ async function trainAfter(
     ...(trained.measurements.length > 0 ? { measurements: trained.measurements } : {}),
     engine: workload.engine,
   };
-  const tensors = { [files.model]: trained.parameters, [files.optimizer]: trained.state };
+  const tensors = {
+    [files.model]: trained.parameters,
+    [files.optimizer]: left,
+    ...(average ? { [files.average]: average } : {}),
+  };
   const made = { measured, tensors, ...ratesLeft(record, epoch, trained.rates) };
   return { state: await attempted(ctx, state, made, `epoch ${epoch} is trained`), epochSeconds };
 }

@@ -19,6 +19,8 @@ import type { ConfusionCells } from '../training/metrics/classification.ts';
 export const files = {
   model: 'model.safetensors',
   optimizer: 'optimizer.safetensors',
+  /** The average of the weights, with `training.ema`. */
+  average: 'average.safetensors',
   metrics: 'metrics.json',
   spectra: 'spectra.json',
   rates: 'rates.json',
@@ -28,6 +30,10 @@ export const files = {
   /** Spectra on their way to `spectra.json`; no manifest names them. */
   shard: (shard: number, of: number) => `spectra-${shard}-of-${of}.json`,
 } as const;
+
+/** The file with an epoch's model for use: the average of the weights where one is kept. Training goes on from `files.model`. */
+export const modelFileOf = ({ files: written }: Pick<Manifest, 'files'>): string =>
+  written[files.average] ? files.average : files.model;
 
 const historySchema = z.array(z.strictObject({ at: z.iso.datetime(), what: z.string() }));
 

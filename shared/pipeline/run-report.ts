@@ -60,6 +60,7 @@ export async function readRunReport(
     conv1d: spectraSettings(record).conv1d,
     balance: describeBalance(modelOfRun(record), record),
     reinitialised: reinitialisedOf(record),
+    averageDecay: record.config.training.ema?.decay,
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,

@@ -104,6 +104,7 @@ function training(run: RunReport): string {
     `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
     ...adapted(run),
     ...reinitialised(run),
+    ...averaged(run),
     ...cost(run),
     ...(run.balance ? [`${run.balance.covered}.`] : []),
     balanced
@@ -127,6 +128,13 @@ function adapted({ adapter }: RunReport): string[] {
 function reinitialised({ reinitialised: anew }: RunReport): string[] {
   if (!anew) return [];
   return [`Before training, ${describeReinitialised(anew)} from the seed.`];
+}
+
+function averaged({ averageDecay }: RunReport): string[] {
+  if (averageDecay === undefined) return [];
+  return [
+    `From epoch 1 on, metrics and weights are those of an exponential moving average of the weights (decay ${averageDecay}); spectra are those of the weights that were trained.`,
+  ];
 }
 
 function cost({ cost }: RunReport): string[] {

@@ -78,6 +78,8 @@ export interface RunReport {
   readonly balance?: BalanceDescription | undefined;
   /** What of a pre-trained model was drawn from the seed before training. */
   readonly reinitialised?: Reinitialised | undefined;
+  /** Where metrics and exported weights are those of an exponential moving average of the weights: how much of it each step keeps. */
+  readonly averageDecay?: number | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
     Record<string, unknown>

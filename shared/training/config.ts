@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { validationSizeSchema } from '../datasets/split.ts';
 import type { ModelConfig } from '../models/registry.ts';
+import { emaSchema } from './ema.ts';
 import { learningRateCurveSchema } from './learning-rate-curves/registry.ts';
-import { movesByRate, type OptimizerConfig, optimizerSchema } from './optimizers/registry.ts';
+import { movesByRate, type OptimizerConfig, optimizerSchema, rateScale } from './optimizers/registry.ts';
 import { samSchema } from './sam.ts';
 
 /** The run file's `training` section. */
@@ -24,12 +25,13 @@ export const trainingSchema = z
       .describe('Largest norm of the whole gradient: longer ones are shortened to it. Absent: none is.'),
     optimizer: optimizerSchema.prefault({ name: 'adam' }),
     sam: samSchema.optional(),
+    ema: emaSchema.optional(),
     learningRate: z
       .number()
       .positive()
       .optional()
       .describe(
-        'The base learning rate, before schedule and balancing; absent: 0.00005 for a language model out of a folder that is trained whole by adam, adamw, or adafactor without scaleParameter, and 0.001 for all else: fresh models, adapters, models of fields, other optimizers.',
+        'The base learning rate, before schedule and balancing; absent: 0.00005 for a language model out of a folder that is trained whole by adam, adamw, muon, or adafactor without scaleParameter, and 0.001 for all else: fresh models, adapters, models of fields, other optimizers. Either times 20 for muon with adjust original, and over trustCoefficient for lars: usually 0.02 and 1.',
       ),
     schedule: learningRateCurveSchema
       .prefault({ name: 'constant' })
@@ -68,5 +70,6 @@ export type TrainingConfig = Omit<z.infer<typeof trainingSchema>, 'learningRate'
  */
 export function usualLearningRate(model: ModelConfig, optimizer: OptimizerConfig): number {
   const isWholePretrained = model.family === 'huggingface' && !model.fresh && !model.lora && model.base === undefined;
-  return isWholePretrained && movesByRate(optimizer) ? 5e-5 : 1e-3;
+  const usual = isWholePretrained && movesByRate(optimizer) ? 5e-5 : 1e-3;
+  return Number((usual * rateScale(optimizer)).toPrecision(12));
 }

@@ -35,5 +35,11 @@ export interface OptimizerFamily<Config = unknown> {
   readonly configSchema: z.ZodType<Config>;
   /** Whether a step moves a weight by about the rate, however long the gradient is and whatever the weight's size. */
   readonly movesByRate: (config: Config) => boolean;
+  /** The usual rate relative to that of optimizers whose rates are like Adam's; absent: 1. */
+  readonly rateScale?: (config: Config) => number;
+  /** Floating-point operations of a step besides a few for each element; absent: none. */
+  readonly stepFlops?: (config: Config, parameters: readonly ParameterSpec[]) => number;
+  /** What the user should know of settings that don't fit what is trained; absent: all fit. */
+  readonly warnings?: (config: Config, parameters: readonly ParameterSpec[]) => string[];
   build(config: Config): Optimizer;
 }

@@ -54,6 +54,12 @@ describe('a run file', () => {
     ['for words', { task: 'masked-lm' }, { name: 'adafactor', scaleParameter: false }, 5e-5],
     ['by steps in proportion to the weights', {}, { name: 'adafactor' }, 1e-3],
     ['by steps in proportion to the gradient', {}, { name: 'sgd' }, 1e-3],
+    ['by steps as long as a share of the weights', {}, { name: 'lamb' }, 1e-3],
+    ['by steps of a thousandth of the weights at rate 1', {}, { name: 'lars' }, 1],
+    ['the same with another share', {}, { name: 'lars', trustCoefficient: 0.02 }, 0.05],
+    ['by orthogonal steps', {}, { name: 'muon' }, 1e-3],
+    ['by orthogonal steps, a fresh one', { fresh: true }, { name: 'muon' }, 0.02],
+    ["by orthogonal steps as long as AdamW's", {}, { name: 'muon', adjust: 'match-rms-adamw' }, 5e-5],
     ['a fresh one', { fresh: true }, { name: 'adamw' }, 1e-3],
     ['a new adapter', { lora: {} }, { name: 'adamw' }, 1e-3],
     ['an adapter gone on with', { base: 'base' }, { name: 'adamw' }, 1e-3],
@@ -165,7 +171,7 @@ budget: { usd: -3 }
       '  run.yaml:13:11  budget.usd: is too small (-3)',
     ]);
     expect(refusal(text)).toContain('did you mean "samples"? Allowed: format, path, key,');
-    expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd, adafactor.');
+    expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd, adafactor, lars, lamb, muon.');
   });
 
   it('includes unknown keys of the chosen variant, with the keys of that variant', () => {

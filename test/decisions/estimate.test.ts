@@ -17,6 +17,7 @@ const planned: PlannedRun = {
   size: {
     parameters: 1e6,
     frozen: 0,
+    stateNumbers: 2,
     trainingSamples: 40,
     validationSamples: 6,
     stepFlops: 3e9,

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Machine } from '../../shared/costs/machines.ts';
-import { functionGb, jobGb, refuseFunctionTooSmall, refuseJobTooSmall } from '../../shared/decisions/memory.ts';
+import {
+  functionGb,
+  jobGb,
+  numbersKept,
+  refuseFunctionTooSmall,
+  refuseJobTooSmall,
+} from '../../shared/decisions/memory.ts';
 import { optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 
 const optimizer = (name: string) => optimizerSchema.parse({ name });
@@ -15,6 +21,23 @@ describe('the memory of a job', () => {
     expect(ofJob(2e8) - ofJob(1e8)).toBeCloseTo(ofJob(3e8) - ofJob(2e8), 9);
     expect(ofJob(1e8, 'adamw') - ofJob(1e8, 'sgd')).toBeCloseTo(ofJob(1e8, 'sgd') - ofJob(1e8, 'adafactor'), 1);
     expect(ofJob(1e8, 'adafactor')).toBeLessThan(ofJob(1e8, 'sgd'));
+  });
+
+  it('has half of the moments with lars and muon, but for what AdamW trains beside it, and more with an average of the weights', () => {
+    expect(ofJob(1e8, 'lars')).toBe(ofJob(1e8, 'sgd'));
+    expect(ofJob(1e8, 'lamb')).toBe(ofJob(1e8, 'adamw'));
+    expect(ofJob(1e8, 'muon')).toBe(ofJob(1e8, 'sgd'));
+    const matrix = { name: 'matrix', shape: [300, 200], decay: true, layer: 'dense' };
+    const table = { name: 'table', shape: [300, 100], decay: true };
+    expect(numbersKept({ optimizer: optimizer('muon') }, [matrix])).toBe(1);
+    expect(numbersKept({ optimizer: optimizer('muon') }, [matrix, table])).toBeCloseTo(4 / 3, 12);
+    expect(numbersKept({ optimizer: optimizer('adamw'), ema: { decay: 0.9, warmUp: true } }, [matrix, table])).toBe(3);
+    const averaged = jobGb(
+      whole(1e8),
+      { optimizer: optimizer('sgd'), ema: { decay: 0.9, warmUp: true }, engine: 'auto' },
+      'cpu',
+    );
+    expect(averaged).toBe(ofJob(1e8, 'adamw'));
   });
 
   it('is taken to be what onnx needs where that trains, and elsewhere what is certain', () => {

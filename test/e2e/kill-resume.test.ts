@@ -18,10 +18,9 @@ async function resultOf(folder: string, run: string) {
   return {
     epochs: epochFolders,
     files: Object.fromEntries(
-      ['model.safetensors', 'optimizer.safetensors', 'rates.json', 'spectra.json'].map((file) => [
-        file,
-        manifest.files[file].sha256,
-      ]),
+      ['model.safetensors', 'optimizer.safetensors', 'average.safetensors', 'rates.json', 'spectra.json'].map(
+        (file) => [file, manifest.files[file]?.sha256],
+      ),
     ),
     metrics,
     exported: await readFile(join(root, 'model', 'model.safetensors')),
@@ -29,16 +28,22 @@ async function resultOf(folder: string, run: string) {
 }
 
 it.each([
-  { engine: 'wasm', kills: 20 },
-  { engine: 'onnx', kills: 5 },
+  { engine: 'wasm', kills: 20, name: '', training: {} },
+  { engine: 'onnx', kills: 5, name: '', training: {} },
+  {
+    engine: 'onnx',
+    kills: 4,
+    name: ' with muon and an average',
+    training: { optimizer: { name: 'muon' }, ema: { decay: 0.9 } },
+  },
 ])(
-  'gives bit-identical results on $engine however often the process is killed and resumed',
+  'gives bit-identical results on $engine$name however often the process is killed and resumed',
   {
     timeout: 400_000,
   },
-  async ({ engine, kills }) => {
+  async ({ engine, kills, training }) => {
     const folder = await temporaryFolder();
-    const runFile = await writeRunFile(folder, { training: { epochs, engine }, output: {} });
+    const runFile = await writeRunFile(folder, { training: { epochs, engine, ...training }, output: {} });
     const started = performance.now();
     const whole = await startCli(['train', runFile, '--set', 'output.name=whole']).finished;
     const duration = performance.now() - started;

@@ -58,3 +58,13 @@ it('a rate that a run has on record stays, whatever the usual one is', async () 
     expect(await rate()).toBe(0.004);
   }
 });
+
+it('what muon trains stays as it is, and so does whether weights are averaged; how either goes about it may change', async () => {
+  const { change } = await begun(['config.json'], { optimizer: { name: 'muon' }, ema: {} });
+  await expect(change('training.optimizer.exclude=[a]')).rejects.toThrow(
+    'training.optimizer.exclude: ["lm_head"] -> ["a"]',
+  );
+  await expect(change('training.ema=')).rejects.toThrow('training.ema: {"decay":0.999,"warmUp":true} -> not set');
+  await expect(change('training.optimizer.name=adamw')).rejects.toThrow('training.optimizer.name: "muon" -> "adamw"');
+  expect(await change('training.ema.decay=0.9', 'training.optimizer.iterations=6')).toEqual([]);
+});

@@ -15,15 +15,18 @@ const epochs = 4;
 interface Case {
   readonly config: RunConfig;
   readonly stepsPerEpoch: number;
+  /** Whether an average of the weights is kept. */
+  readonly averages: boolean;
 }
-const usual: Case = { config: fakeConfig({ training: { epochs } }), stepsPerEpoch: 1 };
-/** Rates that are set within epochs, move over several, and stay from some step on. */
+const usual: Case = { config: fakeConfig({ training: { epochs } }), stepsPerEpoch: 1, averages: false };
+/** Rates that are set within epochs, move over several, and stay from some step on; and an average of the weights. */
 const moving: Case = {
   config: fakeConfig({
     training: { epochs },
     balance: { every: { steps: 3 }, until: { share: 0.75 }, rampSteps: 4, unmeasured: 'largestFactor' },
   }),
   stepsPerEpoch: 4,
+  averages: true,
 };
 
 type Moment = 'before' | 'after';
@@ -55,8 +58,8 @@ function dyingStore(store: ArtifactStore, fatal: number, moment: Moment) {
   return { dying, performed };
 }
 
-const execute = (store: ArtifactStore, process: string, { stepsPerEpoch }: Case) =>
-  runPipeline(run, fakeContext(store, fakeWorkload({ stepsPerEpoch }), { process }));
+const execute = (store: ArtifactStore, process: string, { stepsPerEpoch, averages }: Case) =>
+  runPipeline(run, fakeContext(store, fakeWorkload({ stepsPerEpoch, averages }), { process }));
 
 const json = (bytes: Uint8Array | undefined) => bytes && JSON.parse(new TextDecoder().decode(bytes));
 
@@ -79,6 +82,7 @@ async function resultOf(store: ArtifactStore) {
       rates: json(await file('rates.json')),
       model: await file('model.safetensors'),
       optimizer: await file('optimizer.safetensors'),
+      average: manifest.files['average.safetensors'] && (await file('average.safetensors')),
       digests: [manifest.files['model.safetensors'], manifest.files['optimizer.safetensors']],
     });
   }
@@ -111,12 +115,9 @@ async function uninterrupted(given: Case) {
 /** The committed epoch; -1 for none. */
 const committedEpoch = async (store: ArtifactStore) => (await readHead(store, run))?.epoch ?? -1;
 
-describe.each([
-  ['a run', usual],
-  ['a run whose rates are set within epochs, and move', moving],
-])('%s, when its process dies', (_, given) => {
+describe('a run whose process dies', () => {
   it('at any operation of its store ends, when resumed, as if it had not been interrupted', async () => {
-    const { expected, operations } = await uninterrupted(given);
+    const { expected, operations } = await uninterrupted(usual);
     expect(expected.head).toBe(epochs);
     expect(expected.outcome).toEqual({ outcome: 'completed', reason: 'all 4 epochs are trained' });
     expect(operations.length).toBeGreaterThan(100);
@@ -125,9 +126,9 @@ describe.each([
       const moments: Moment[] = writes.has(operation) ? ['before', 'after'] : ['before'];
       for (const moment of moments) {
         const where = `${moment} operation ${index + 1} (${operation})`;
-        const store = await requestedStore(given);
+        const store = await requestedStore(usual);
         const { dying } = dyingStore(store, index + 1, moment);
-        expect(await execute(dying, 'first', given), where).toMatchObject({ status: 'failed' });
+        expect(await execute(dying, 'first', usual), where).toMatchObject({ status: 'failed' });
         const committed = await committedEpoch(store);
 
         let lowest = Number.POSITIVE_INFINITY;
@@ -138,15 +139,19 @@ describe.each([
             return store.putIfMatch(key, bytes, etag);
           },
         };
-        expect(await execute(watched, 'second', given), where).toEqual({ status: 'done' });
+        expect(await execute(watched, 'second', usual), where).toEqual({ status: 'done' });
         expect(lowest, where).toBeGreaterThan(committed);
         expect(await resultOf(store), where).toEqual(expected);
       }
     }
   });
 
-  it('again and again, at random operations, loses no committed epoch and ends the same', async () => {
+  it.each([
+    ['', usual],
+    [', with rates that are set within epochs and move, and an average of its weights', moving],
+  ])('again and again, at random operations%s, loses no committed epoch and ends the same', async (_, given) => {
     const { expected } = await uninterrupted(given);
+    expect(expected.perEpoch.at(-1)!.average !== undefined).toBe(given.averages);
     const random = randomFor(2026, 'crashes');
     for (let story = 0; story < 25; story++) {
       const store = await requestedStore(given);

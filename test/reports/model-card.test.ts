@@ -52,6 +52,13 @@ describe('renderModelCard', () => {
     expect(card).not.toContain('USD');
   });
 
+  test('says that the weights are an average, where they are', () => {
+    expect(renderModelCard({ ...run, averageDecay: 0.99 })).toContain(
+      'moving average of the weights (decay 0.99); spectra',
+    );
+    expect(card).not.toContain('moving average');
+  });
+
   test('says that nothing was balanced when nothing was', () => {
     expect(renderModelCard(madeUpRun({ epochs: 2 }))).toContain('at the base rate (no balancing)');
   });

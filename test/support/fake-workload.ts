@@ -27,13 +27,21 @@ export interface FakeBehaviour {
   readonly metric?: (epoch: number) => number;
   /** Optimizer steps in an epoch; absent: 1. */
   readonly stepsPerEpoch?: number;
+  /** Whether an average of the weights is in the optimizer's state. */
+  readonly averages?: boolean;
 }
 
 /**
  * A workload that costs nothing: the dense layers of a small model move towards fixed targets with a momentum. What it does depends on
  * weights, optimizer state, epoch and rates, so that a run that loses any of them ends elsewhere.
  */
-export function fakeWorkload({ onTrain, diverges, metric, stepsPerEpoch = 1 }: FakeBehaviour = {}): Workload {
+export function fakeWorkload({
+  onTrain,
+  diverges,
+  metric,
+  stepsPerEpoch = 1,
+  averages = false,
+}: FakeBehaviour = {}): Workload {
   const epochOf = (state: HostTensors | undefined) => state?.get('step')?.data[0] ?? 0;
   let evaluated = 0;
   return {
@@ -84,6 +92,13 @@ export function fakeWorkload({ onTrain, diverges, metric, stepsPerEpoch = 1 }: F
           left.set(name, { shape, data: next });
         }
         left.set('step', { shape: [], data: Float32Array.of(epochOf(left) + 1) });
+      }
+      for (const [name, { shape, data }] of averages ? after : []) {
+        const average = state?.get(`average/${name}`)?.data;
+        left.set(`average/${name}`, {
+          shape,
+          data: average ? average.map((value, at) => (value + data[at]!) / 2) : data,
+        });
       }
       evaluated = epoch;
       const applied = ratesAt(to - 1);

@@ -8,7 +8,7 @@ import { renderModelCard } from '../../reports/model-card.ts';
 import { renderReport } from '../../reports/report.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
-import { files, type OutcomeRecord, readProgress, readRunRecord } from '../records.ts';
+import { modelFileOf, type OutcomeRecord, readProgress, readRunRecord } from '../records.ts';
 import { exportedFiles, modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
 
@@ -56,7 +56,7 @@ async function bestModel(ctx: TaskContext, run: string, warn: (message: string) 
 }
 
 async function modelOf(store: ArtifactStore, manifest: Manifest | undefined, which: string): Promise<Uint8Array> {
-  const model = manifest && (await readArtifact(store, manifest, files.model));
+  const model = manifest && (await readArtifact(store, manifest, modelFileOf(manifest)));
   if (!model) throw new RunError(`${which} has no model`, { where: store.label });
   return model;
 }

@@ -166,7 +166,7 @@ async function firstPlace(
   { layers, parameters, frozen, shapeOf }: RunModel,
   stepFlops: number,
 ): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined }> {
-  const size = { trained: totalCount(parameters), frozen: totalCount(frozen) };
+  const size = { trained: totalCount(parameters), frozen: totalCount(frozen), parameters };
   const count = wholeSize(size);
   const target = chooseTarget(config.compute.target, { parameters: count, stepFlops });
   const market = config.compute.spot ? 'spot' : 'onDemand';

@@ -1,13 +1,17 @@
 import { z } from 'zod';
 import { configSchemasOf } from '../../core/families.ts';
+import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { Optimizer, OptimizerFamily } from '../optimizer.ts';
 import { adafactor } from './adafactor.ts';
 import { adam } from './adam.ts';
 import { adamw } from './adamw.ts';
+import { lamb } from './lamb.ts';
+import { lars } from './lars.ts';
+import { muon } from './muon.ts';
 import { sgd } from './sgd.ts';
 
 /** Every optimizer: one line each. */
-export const optimizerFamilies = [adam, adamw, sgd, adafactor] as const;
+export const optimizerFamilies = [adam, adamw, sgd, adafactor, lars, lamb, muon] as const;
 
 /** The run file's `training.optimizer`. */
 export const optimizerSchema = z
@@ -23,3 +27,14 @@ export const buildOptimizer = (config: OptimizerConfig): Optimizer => familyOf(c
 
 /** Whether the configured optimizer's steps are as long as the rate says. */
 export const movesByRate = (config: OptimizerConfig): boolean => familyOf(config).movesByRate(config);
+
+/** The configured optimizer's usual rate, relative to Adam's. */
+export const rateScale = (config: OptimizerConfig): number => familyOf(config).rateScale?.(config) ?? 1;
+
+/** Floating-point operations of the configured optimizer's step, besides a few for each element. */
+export const optimizerFlops = (config: OptimizerConfig, parameters: readonly ParameterSpec[]): number =>
+  familyOf(config).stepFlops?.(config, parameters) ?? 0;
+
+/** What the user should know of the optimizer's settings and what is trained. */
+export const optimizerWarnings = (config: OptimizerConfig, parameters: readonly ParameterSpec[]): string[] =>
+  familyOf(config).warnings?.(config, parameters) ?? [];

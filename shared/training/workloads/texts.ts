@@ -13,8 +13,9 @@ import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
 import type { TrainingConfig } from '../config.ts';
+import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
-import { buildOptimizer } from '../optimizers/registry.ts';
+import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { type Classes, freshClasses, keptClasses } from './classes.ts';
@@ -100,7 +101,7 @@ export function planTexts(options: TextOptions): StartablePlan {
     { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens },
   );
   const { parameters, frozen, layers } = model;
-  const optimizer = buildOptimizer(training.optimizer);
+  const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
   const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, labelSmoothing, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
@@ -110,7 +111,9 @@ export function planTexts(options: TextOptions): StartablePlan {
     frozen,
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
-    stepFlops: 6 * gradientsPerStep(sam) * perToken * batchSize * lengths.at(-1)!,
+    stepFlops:
+      6 * gradientsPerStep(sam) * perToken * batchSize * lengths.at(-1)! +
+      optimizerFlops(training.optimizer, parameters),
     data: {
       trainingSamples: learnt.ids.length,
       validationSamples: held.ids.length,
@@ -126,6 +129,7 @@ export function planTexts(options: TextOptions): StartablePlan {
       ...(reinitialised
         ? [`model.reinitialise: ${describeReinitialised(reinitialised)}, in place of ${settings.folder}'s`]
         : []),
+      ...optimizerWarnings(training.optimizer, parameters),
       ...(task === 'causal-lm' && data.examples.pairs
         ? ['the second texts of pairs are not learnt: causal-lm takes one text of each row']
         : []),

@@ -7,9 +7,10 @@ import { buildModel, type FieldModelConfig } from '../../models/registry.ts';
 import { elementCount, totalCount } from '../../tensors/tensor.ts';
 import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
+import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { pdeMetrics } from '../metrics/registry.ts';
-import { buildOptimizer } from '../optimizers/registry.ts';
+import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { predictAll } from '../predict.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
@@ -38,7 +39,7 @@ export function planTrajectories(options: {
   const rolloutSteps = times - window;
   const model = buildModel(options.model, { kind: data.kind, space, channels, window });
   const { parameters, layers } = model;
-  const optimizer = buildOptimizer(settings.optimizer);
+  const optimizer = withAverage(buildOptimizer(settings.optimizer), settings.ema);
   const shared = { model, window, rolloutSteps };
   const problem = trajectoryProblem({ ...shared, data: training, batchSize, accumulate, seed });
   const curve = learningRateCurve(settings.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
@@ -47,7 +48,9 @@ export function planTrajectories(options: {
     parameters,
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
-    stepFlops: 6 * weights * elementCount(space) * batchSize * rolloutSteps * gradientsPerStep(sam),
+    stepFlops:
+      6 * weights * elementCount(space) * batchSize * rolloutSteps * gradientsPerStep(sam) +
+      optimizerFlops(settings.optimizer, parameters),
     data: {
       trainingSamples: training.shape[0]!,
       validationSamples: validation.shape[0]!,
@@ -56,6 +59,7 @@ export function planTrajectories(options: {
       window,
       rolloutSteps,
     },
+    warnings: optimizerWarnings(settings.optimizer, parameters),
     initial: async () =>
       options.weights
         ? readPretrained(await options.weights(), parameters)
