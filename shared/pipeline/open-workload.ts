@@ -50,10 +50,15 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       training,
       build(labels) {
         const freshScores = head === 'fresh';
-        const { model: built, adapter, read } = buildLanguageModel(opened, { task, labels, lora, freshScores });
+        const { model: built, adapter, drawn, read } = buildLanguageModel(opened, { task, labels, lora, freshScores });
         const initial = () => read(randomFor(seed, 'initialise'));
         const basePath = opened.adapter ? (model.base ?? opened.base) : model.folder;
-        return { model: built, initial, ...(adapter ? { adapter: { config: adapter.config, base: basePath } } : {}) };
+        return {
+          model: built,
+          drawn,
+          initial,
+          ...(adapter ? { adapter: { config: adapter.config, base: basePath } } : {}),
+        };
       },
     });
   }

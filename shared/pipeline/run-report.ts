@@ -14,6 +14,7 @@ import { beforeAndAfter } from '../reports/runs.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import { totalCount } from '../tensors/tensor.ts';
 import {
+  describeDrawn,
   outcomeSchema,
   type RunRecord,
   readMetrics,
@@ -51,6 +52,8 @@ export async function readRunReport(
     name: record.name,
     status: outcome?.outcome ?? 'running',
     reason: outcome?.reason ?? '',
+    remark: outcome?.remark,
+    drawn: describeDrawn(record),
     metric: { name: metric, direction },
     config: record.config,
     model: record.model,

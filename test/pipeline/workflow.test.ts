@@ -19,6 +19,7 @@ import {
   readSpectra,
 } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
+import { summariseRun } from '../../shared/pipeline/run-summary.ts';
 import { callingThread } from '../../shared/spectra/solvers/pool.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
@@ -190,6 +191,47 @@ describe('a run that goes well', () => {
       status: 'failed',
       error: { name: 'UserError', message: expect.stringContaining('a budget in dollars needs budget.usdPerHour') },
     });
+  });
+
+  it('says in its outcome, report and card when training did not help', async () => {
+    const behaviour = { metric: (epoch: number) => 1 + epoch };
+    expect(await execute({ config: fakeConfig(), behaviour })).toEqual({ status: 'done' });
+    const remark = 'training did not help: the model before training is the best by nRMSE, and is what is exported';
+    expect(await outcomeOf()).toMatchObject({ reason: 'all 4 epochs are trained', remark });
+    expect(events.at(-3)).toMatchObject({ type: 'finished', reason: `all 4 epochs are trained; ${remark}` });
+    const text = async (key: string) => new TextDecoder().decode((await store.get(key))!.bytes);
+    expect(await text(runKeys.model(run, 'README.md'))).toContain('Training did not help: the model before training');
+    expect(await text(runKeys.report(run))).toContain('Training did not help “fake”: in 4 epochs no nRMSE was better');
+    expect((await summariseRun(store, run)).reason).toContain(remark);
+  });
+
+  it('does not take a model of which some was drawn for the best, nor counts patience from it', async () => {
+    const convergence = { patience: 2 };
+    const behaviour: FakeBehaviour = { metric: (epoch) => [0.1, 5, 6, 4, 6, 6][epoch]!, drawn: ['classifier'] };
+    const config = fakeConfig({ training: { epochs: 20 }, convergence });
+    expect(await execute({ config, behaviour })).toEqual({ status: 'done' });
+    expect(await readRunRecord(store, run)).toMatchObject({ drawn: ['classifier'] });
+    expect(await headEpoch()).toBe(5);
+    expect((await readRunReport(store, run)).best).toEqual({ epoch: 3, value: 4 });
+    expect((await outcomeOf())!.remark).toBeUndefined();
+  });
+
+  it('exports the model before training where the budget ends before an epoch was trained, and says so', async () => {
+    const config = fakeConfig({ budget: { hours: 1e-9 } });
+    await execute({ config, behaviour: { drawn: 'all' } });
+    expect(await headEpoch()).toBe(0);
+    expect(await outcomeOf()).toMatchObject({
+      outcome: 'budget',
+      remark:
+        'no epoch was trained to its end: the model before training is what is exported, with all its weights as drawn from the seed',
+    });
+    expect(await store.get(runKeys.model(run, 'model.safetensors'))).toBeDefined();
+  });
+
+  it('breaks ties of the metric by the loss of the evaluation', async () => {
+    const behaviour: FakeBehaviour = { metric: () => 0.5, loss: (epoch) => 1 + Math.abs(epoch - 2) };
+    await execute({ config: fakeConfig(), behaviour });
+    expect((await readRunReport(store, run)).best).toEqual({ epoch: 2, value: 0.5, loss: 1 });
   });
 
   it('may begin with a model that has no finite metric', async () => {

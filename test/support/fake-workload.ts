@@ -24,19 +24,24 @@ export interface FakeBehaviour {
   readonly diverges?: (epoch: number) => boolean;
   /** In place of the distance to the target. */
   readonly metric?: (epoch: number) => number;
+  /** The loss beside it; absent: none. */
+  readonly loss?: (epoch: number) => number;
+  /** What of the model it says was drawn. */
+  readonly drawn?: Workload['drawn'];
 }
 
 /**
  * A workload that costs nothing: the dense layers of a small model move towards fixed targets with a momentum. What it does depends on
  * weights, optimizer state, epoch and rates, so that a run that loses any of them ends elsewhere.
  */
-export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}): Workload {
+export function fakeWorkload({ onTrain, diverges, metric, loss, drawn }: FakeBehaviour = {}): Workload {
   const epochOf = (state: HostTensors | undefined) => state?.get('step')?.data[0] ?? 0;
   let evaluated = 0;
   return {
     parameters: specs,
     layers,
     stepFlops: 1,
+    drawn,
     engine: 'fake 1.0',
     data: {
       trainingSamples: 3,
@@ -90,7 +95,8 @@ export function fakeWorkload({ onTrain, diverges, metric }: FakeBehaviour = {}):
       for (const [name, target] of targets) {
         for (const [at, value] of parameters.get(name)!.data.entries()) squares += (value - target[at]!) ** 2;
       }
-      return { metrics: { nRMSE: metric ? metric(evaluated) : Math.sqrt(squares), RMSE: Math.sqrt(squares) } };
+      const nRMSE = metric ? metric(evaluated) : Math.sqrt(squares);
+      return { metrics: { nRMSE, RMSE: Math.sqrt(squares), ...(loss ? { loss: loss(evaluated) } : {}) } };
     },
   };
 }

@@ -116,6 +116,8 @@ export interface BuiltModel extends ConfiguredModel {
   readonly adapter?: LoraModel;
   /** Parameters of heads that there are no weights of: drawn. */
   readonly fresh: readonly string[];
+  /** The modules that are drawn, a layer that replaces the weights' own included, or all; absent: none. An update of zeros is none. */
+  readonly drawn?: 'all' | readonly string[];
   /**
    * The values of all parameters, frozen ones included.
    * @param random draws what is fresh
@@ -144,15 +146,18 @@ export function buildLanguageModel(
   const { weights, adapter: stored } = opened;
   if (!weights) {
     const drawn = unadapted.parameters.map(({ name }) => name);
-    return { ...configured, fresh: drawn, read: async (random) => unadapted.initialise(random) };
+    return { ...configured, fresh: drawn, drawn: 'all', read: async (random) => unadapted.initialise(random) };
   }
   const isStored = (name: string) => stored !== undefined && isSaved(name, stored);
   const fresh = freshParameters(weights, unadapted, names).filter((name) => !isStored(name));
+  const replaced = freshScores ? scoreNames(unadapted) : [];
+  const modules = modulesOf([...fresh, ...replaced]);
+  const drawn = modules.length > 0 ? { drawn: modules } : {};
   // The base of an adapter with a head of its own may have one for other labels.
   const options = { freshScores: freshScores || scoreNames(unadapted).some(isStored) };
   const whole = async (random: Random) =>
     (await readHuggingFaceWeights(weights, unadapted, names, { ...options, random })).parameters;
-  if (!lora && !stored) return { ...configured, fresh, read: whole };
+  if (!lora && !stored) return { ...configured, fresh, ...drawn, read: whole };
   const config = stored
     ? adapterGoneOnWith(opened, stored, headsOf(fresh, configured), lora)
     : newAdapter(opened.base, configured, headsOf(fresh, configured), lora!);
@@ -162,6 +167,7 @@ export function buildLanguageModel(
     model,
     adapter: model,
     fresh,
+    ...drawn,
     async read(random) {
       const base = await whole(random);
       const trained = stored
@@ -211,6 +217,11 @@ function adapterGoneOnWith(
     ...(lora?.dropout === undefined ? {} : { lora_dropout: lora.dropout }),
   };
 }
+
+/** The modules that parameters are of: their names without the last part. */
+const modulesOf = (parameters: readonly string[]): string[] => [
+  ...new Set(parameters.map((name) => name.replace(/\.[^.]*$/, ''))),
+];
 
 /** The heads that parameters are of. */
 const headsOf = (parameters: readonly string[], { names }: ConfiguredModel): string[] =>

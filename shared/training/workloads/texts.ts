@@ -41,6 +41,7 @@ function classesOf(
 interface TextModel {
   readonly model: LanguageModel;
   readonly adapter?: WorkloadPlan['adapter'];
+  readonly drawn?: WorkloadPlan['drawn'];
   /** The values of all parameters, frozen ones included. */
   initial(): Promise<HostTensors>;
 }
@@ -75,7 +76,7 @@ export function planTexts(options: TextOptions): StartablePlan {
   const sides = splitText(data, { validation: training.validation, seed });
   const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
-  const { model, adapter, initial } = options.build(labels);
+  const { model, adapter, drawn, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const unread: string[] = [];
   const read = (kind: 'training' | 'validation'): TokenizedTexts => {
@@ -115,6 +116,7 @@ export function planTexts(options: TextOptions): StartablePlan {
     },
     model: config,
     ...(adapter ? { adapter } : {}),
+    drawn,
     files: options.files,
     warnings: [
       ...sides.warnings,

@@ -55,6 +55,7 @@ export function planTrajectories(options: {
       window,
       rolloutSteps,
     },
+    ...(options.weights ? {} : { drawn: 'all' }),
     initial: async () =>
       options.weights
         ? readPretrained(await options.weights(), parameters)
