@@ -46,8 +46,8 @@ export interface EpochResult {
   readonly gradientNorm: { readonly mean: number; readonly largest: number };
   /** What multiplied them. */
   readonly applied: readonly RateGroup[];
-  /** Set when a loss or a weight stopped being finite: at which step (1-based) of the epoch, and the loss there. */
-  readonly diverged?: { readonly step: number; readonly loss: number };
+  /** Set when a loss, a gradient or a weight stopped being finite: at which step (1-based) of the epoch, and loss and gradient's norm there. */
+  readonly diverged?: { readonly step: number; readonly loss: number; readonly gradientNorm: number };
 }
 
 const none: HostTensors = new Map();
@@ -69,7 +69,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 
 /**
  * Trains one pass over the data. Depends on nothing but its arguments, so that the same host tensors give the same bits
- * again. Gives the event loop a turn after every step, and stops at the first loss that is not finite.
+ * again. Gives the event loop a turn after every step, and stops at the first loss or gradient that is not finite.
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const { problem, optimizer, clipNorm, sam, epoch, baseRate, rates, donates = false } = request;
@@ -140,7 +140,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   try {
     for (const [index, batch] of batches.entries()) {
       const loss = await takeStep(batch(), index);
-      if (!Number.isFinite(loss)) break;
+      if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1))) break;
       request.onStep?.({ step: index + 1, steps: batches.length, loss });
       await setImmediate();
     }
@@ -154,8 +154,8 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       gradientNorm: { mean: mean(norms), largest: norms.reduce((a, b) => Math.max(a, b)) },
       applied: groups,
     };
-    if (!Number.isFinite(loss) || !finite(parameters)) {
-      const diverged = { step: losses.length, loss: losses.at(-1)! };
+    if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1)) || !finite(parameters)) {
+      const diverged = { step: losses.length, loss: losses.at(-1)!, gradientNorm: norms.at(-1)! };
       if (donates) return { ...progress, parameters: none, state: none, diverged };
       const asItCame = request.state ?? optimizer.init(objective.parameters);
       return { ...progress, parameters: request.parameters, state: asItCame, diverged };

@@ -22,6 +22,8 @@ export interface FakeBehaviour {
   /** Called before an epoch is trained; may throw. */
   readonly onTrain?: (epoch: number) => void;
   readonly diverges?: (epoch: number) => boolean;
+  /** Loss and gradient's norm where it diverges; NaN where absent. */
+  readonly divergence?: { readonly loss: number; readonly gradientNorm: number };
   /** In place of the distance to the target. */
   readonly metric?: (epoch: number) => number;
   /** The loss beside it; absent: none. */
@@ -34,7 +36,7 @@ export interface FakeBehaviour {
  * A workload that costs nothing: the dense layers of a small model move towards fixed targets with a momentum. What it does depends on
  * weights, optimizer state, epoch and rates, so that a run that loses any of them ends elsewhere.
  */
-export function fakeWorkload({ onTrain, diverges, metric, loss, drawn }: FakeBehaviour = {}): Workload {
+export function fakeWorkload({ onTrain, diverges, divergence, metric, loss, drawn }: FakeBehaviour = {}): Workload {
   const epochOf = (state: HostTensors | undefined) => state?.get('step')?.data[0] ?? 0;
   let evaluated = 0;
   return {
@@ -87,7 +89,9 @@ export function fakeWorkload({ onTrain, diverges, metric, loss, drawn }: FakeBeh
           weightDecayMultiplier: 1,
           weightDecay: 0,
         })),
-        ...(diverges?.(epoch) ? { diverged: { step: 1, loss: Number.NaN } } : {}),
+        ...(diverges?.(epoch)
+          ? { diverged: { step: 1, loss: Number.NaN, gradientNorm: Number.NaN, ...divergence } }
+          : {}),
       };
     },
     async evaluate(parameters) {
