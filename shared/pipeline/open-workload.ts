@@ -70,6 +70,8 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     data: await openDataset({ window, ...fields }, path, { seed }),
     window,
     training,
+    metric: config.convergence.metric,
+    path: dataset.path,
     weights: weights === undefined ? undefined : () => localPath(weights),
   });
 }
