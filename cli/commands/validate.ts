@@ -33,7 +33,7 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const weights = isFresh ? 'fresh' : (weightsOf(model) ?? 'fresh');
     const rows = [
       ['model', `${model.family}, ${all} parameters, weights ${weights}`],
-      ...(Array.isArray(workload.drawn) ? [['drawn from the seed', workload.drawn.join(', ')]] : []),
+      ...(Array.isArray(workload.drawn) ? [['drawn', workload.drawn.join(', ')]] : []),
       ...(workload.adapter
         ? [
             ['adapter', describeAdapter(workload.adapter.config)],

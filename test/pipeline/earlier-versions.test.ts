@@ -1,13 +1,22 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { encodeJson } from '../../shared/checkpoints/json.ts';
-import { readHead } from '../../shared/checkpoints/manifest.ts';
+import { readHead, readHeadManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { PipelineState } from '../../shared/pipeline/messages.ts';
-import { epochMetricsSchema, files, readAttemptJson, readConfig, readRequest } from '../../shared/pipeline/records.ts';
+import {
+  epochMetricsSchema,
+  files,
+  readAttemptJson,
+  readConfig,
+  readProgress,
+  readRequest,
+  readRunRecord,
+} from '../../shared/pipeline/records.ts';
+import { readRunReport } from '../../shared/pipeline/run-report.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
@@ -63,6 +72,22 @@ describe('what an earlier version has stored', () => {
         [2, 2, 2],
       ],
     });
+  });
+
+  it('goes on as it was recorded: with the best epoch that it had, though some of the model was drawn', async () => {
+    const metric = (epoch: number) => 1 + epoch;
+    const execute = (process: string, drawn?: 'all') =>
+      runPipeline(run, fakeContext(store, fakeWorkload({ metric, drawn }), { process }));
+    await requestRun(store, fakeConfig({ training: { epochs: 2 } }));
+    expect(await execute('p')).toEqual({ status: 'done' });
+    await rewrite(runKeys.outcome(run), ({ remark: _, ...outcome }) => outcome);
+    expect((await readRunReport(store, run)).remark).toBeUndefined();
+
+    await requestRun(store, fakeConfig({ training: { epochs: 3 } }));
+    expect(await execute('q', 'all')).toEqual({ status: 'done' });
+    expect((await readRunRecord(store, run)).drawn).toBeUndefined();
+    const progress = await readProgress(store, await readHeadManifest(store, run));
+    expect(progress).toMatchObject({ epoch: 3, best: { epoch: 0, value: 1 }, epochsWithoutImprovement: 3 });
   });
 
   it('is refused where it is damaged', async () => {
