@@ -145,6 +145,19 @@ describe('equal values', () => {
     });
   });
 
+  it('have for the best the first with the lowest loss, whatever came before', () => {
+    const few = fc.integer({ min: 0, max: 3 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(few, few), { minLength: 1, maxLength: 12 }), fc.boolean(), (seen, isDrawn) => {
+        const { best, epochsWithoutImprovement } = classifierAfter(seen, { isDrawn });
+        const candidates = seen.map(([value, loss], epoch) => ({ epoch, value, loss })).slice(isDrawn ? 1 : 0);
+        const [first = null] = candidates.toSorted((a, b) => b.value - a.value || a.loss - b.loss || a.epoch - b.epoch);
+        expect(best).toEqual(first);
+        expect(epochsWithoutImprovement).toBe(first === null ? 0 : seen.length - 1 - first.epoch);
+      }),
+    );
+  });
+
   it('leave the first the best where no loss is known, as in what an earlier version has stored', () => {
     const stored = progressSchema.parse({
       epoch: 3,
