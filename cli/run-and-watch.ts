@@ -5,7 +5,7 @@ import { runKeys } from '../shared/checkpoints/run-keys.ts';
 import { localContext } from '../shared/local/local-context.ts';
 import { lockRun, type RunFolder } from '../shared/local/run-folder.ts';
 import { type Execution, runPipeline } from '../shared/local/run-pipeline.ts';
-import { outcomeSchema, readConfig } from '../shared/pipeline/records.ts';
+import { explainOutcome, outcomeSchema, readConfig } from '../shared/pipeline/records.ts';
 import { solverFromEnvironment } from '../shared/spectra/solvers/open-solver.ts';
 import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
 import { print } from './command.ts';
@@ -81,6 +81,6 @@ async function conclude(
   if (execution.status === 'done') return exitCodes.done;
   const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
   const { training } = await readConfig(store, run);
-  process.stderr.write(divergedMessage(outcome?.reason, training.learningRate, resume));
+  process.stderr.write(divergedMessage(outcome && explainOutcome(outcome), training.learningRate, resume));
   return exitCodes.failed;
 }

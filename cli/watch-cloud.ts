@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cloud } from '../shared/cloud/open-cloud.ts';
 import { nameOf } from '../shared/cloud/runs.ts';
 import { type WatchedEnd, watchRun } from '../shared/cloud/watch-run.ts';
-import { readConfig } from '../shared/pipeline/records.ts';
+import { explainOutcome, readConfig } from '../shared/pipeline/records.ts';
 import { print } from './command.ts';
 import { divergedMessage } from './diverged.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -57,6 +57,6 @@ async function conclude({ execution, outcome }: WatchedEnd, cloud: Cloud, run: s
   if (!json) print(`model and report: tempbalance cloud fetch ${name}`);
   if (outcome.outcome !== 'diverged') return exitCodes.done;
   const { training } = await readConfig(cloud.store, run);
-  process.stderr.write(divergedMessage(outcome.reason, training.learningRate, resume));
+  process.stderr.write(divergedMessage(explainOutcome(outcome), training.learningRate, resume));
   return exitCodes.failed;
 }

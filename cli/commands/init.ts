@@ -1,9 +1,10 @@
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
 import { starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
+import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { type CliCommand, print } from '../command.ts';
 import { writeText } from '../write-text.ts';
@@ -70,7 +71,26 @@ async function starterOf(schema: string, { dataset, weights, model: folder }: In
     });
   }
   const model = await modelIn(folder);
-  return starterTextRunFile({ schema, folder, dataset: dataset ?? 'texts.jsonl', format: format ?? 'jsonl', model });
+  const texts = dataset === undefined || format === undefined ? undefined : await countTexts(dataset, format);
+  const named = { dataset: dataset ?? 'texts.jsonl', format: format ?? 'jsonl' } as const;
+  return starterTextRunFile({ schema, folder, ...named, texts, model });
+}
+
+/** Larger files are not read to count their texts: they have many. */
+const mostCountedBytes = 2 ** 24;
+
+/** How many texts a data set has; undefined where it is not there or can't be read, which `validate` explains. */
+async function countTexts(path: string, format: TextDatasetConfig['format']): Promise<number | undefined> {
+  const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
+  const size = (await stat(path).catch(() => undefined))?.size;
+  if (size === undefined || size > mostCountedBytes) return size && Number.POSITIVE_INFINITY;
+  try {
+    const { examples } = await openTextDataset(textDatasetSchema.parse({ format, path }), path, { seed: 0 });
+    return examples.texts.length;
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /** What the model of a folder can learn, and the longest text that it takes; undefined where the folder is not there or holds no model. */

@@ -24,10 +24,9 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const trained = totalCount(workload.parameters);
     const all = trained + totalCount(workload.frozen ?? []);
     if (json) {
-      const { data, engine, adapter } = workload;
-      print(
-        JSON.stringify({ valid: true, config, parameters: { trained, all }, adapter, data, balance, engine }, null, 2),
-      );
+      const { data, engine, adapter, drawn } = workload;
+      const parameters = { trained, all };
+      print(JSON.stringify({ valid: true, config, parameters, adapter, drawn, data, balance, engine }, null, 2));
       return 0;
     }
     const { weightsOf } = await import('../../shared/models/registry.ts');
@@ -38,6 +37,7 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const weights = isFresh ? 'fresh' : (weightsOf(model) ?? 'fresh');
     const rows = [
       ['model', `${model.family}, ${all} parameters, weights ${weights}`],
+      ...(Array.isArray(workload.drawn) ? [['drawn', workload.drawn.join(', ')]] : []),
       ...(workload.adapter
         ? [
             ['adapter', describeAdapter(workload.adapter.config)],

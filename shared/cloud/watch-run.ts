@@ -6,6 +6,7 @@ import { TransientError, UserError } from '../core/errors.ts';
 import type { ProgressEvent } from '../pipeline/context.ts';
 import { epochEvent } from '../pipeline/epoch-event.ts';
 import {
+  explainOutcome,
   type OutcomeRecord,
   outcomeSchema,
   progressOf,
@@ -67,7 +68,8 @@ export async function* watchRun(
     yield* told;
     if (execution?.status === 'RUNNING') continue;
     if (execution && (outcome || execution.status !== 'SUCCEEDED' || ++idleLooks === mostIdleLooks)) {
-      if (outcome) yield { type: 'finished', run: nameOf(run), outcome: outcome.outcome, reason: outcome.reason };
+      if (outcome)
+        yield { type: 'finished', run: nameOf(run), outcome: outcome.outcome, reason: explainOutcome(outcome) };
       return { execution, outcome };
     }
     if (!execution && ++idleLooks === mostIdleLooks) {

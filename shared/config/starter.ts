@@ -10,16 +10,38 @@ const balanceLine =
 
 const usualModel = { tasks: ['classification', 'masked-lm', 'causal-lm'], maxTokens: 128 } as const;
 
+const usualTraining = { epochs: 10, batchSize: 16, validation: 0.2 } as const;
+/** A run should take so many optimizer steps without improvement before it stops: an epoch of few texts is few steps. */
+const patientSteps = 100;
+const leastPatience = 3;
+/** For a data set that is not there yet. */
+const usualPatience = 5;
+
+/** The line of the patience, in epochs, that suits so many texts. */
+function patienceLine(texts: number | undefined): string {
+  const { epochs, batchSize, validation } = usualTraining;
+  if (texts === undefined) {
+    return `  patience: ${usualPatience} # epochs without a better one; a few hundred texts or less want more, as their epochs are short\n`;
+  }
+  const steps = Math.max(1, Math.ceil((texts * (1 - validation)) / batchSize));
+  const patience = Math.min(epochs, Math.max(leastPatience, Math.ceil(patientSteps / steps)));
+  const why = patience > leastPatience ? `, each of which is ${steps} step${steps === 1 ? '' : 's'} here` : '';
+  return `  patience: ${patience} # epochs without a better one${why}\n`;
+}
+
 /** A run file to start from for a language model in a folder of Hugging Face's: published settings for pre-trained ones. */
 export function starterTextRunFile(options: {
   schema: string;
   folder: string;
   dataset: string;
   format: TextDatasetConfig['format'];
+  /** How many texts there are; absent: it is not known. */
+  texts?: number | undefined;
   /** What the model can learn, and the longest text that it takes; absent: it is not known. */
   model?: { readonly tasks: readonly LanguageTask[]; readonly maxTokens: number } | undefined;
 }): string {
-  const { schema, folder, dataset, format, model: { tasks, maxTokens } = usualModel } = options;
+  const { schema, folder, dataset, format, texts, model: { tasks, maxTokens } = usualModel } = options;
+  const { epochs, batchSize, validation } = usualTraining;
   const [task, ...others] = tasks.filter((each) => each !== 'classification' || format !== 'lines');
   const scalar = (value: string) => stringify(value).trim();
   const columns = format === 'lines' ? '' : '  # columns: { text: review, label: stars }\n';
@@ -37,23 +59,22 @@ dataset:
   path: ${scalar(dataset)}
 ${columns}
 training:
-  epochs: 10
-  batchSize: 16
+  epochs: ${epochs}
+  batchSize: ${batchSize}
   learningRate: 0.00002 # 0.00001 to 0.00005 for most pre-trained models
   optimizer: { name: adamw }
   schedule: { name: linear, warmUpRatio: 0.1 }
   weightDecay: 0.01
   clipNorm: 1
   seed: 42
-  validation: 0.2 # share of the texts held out
+  validation: ${validation} # share of the texts held out
 
 ${balanceLine}
 balance:
   unit: block
 
 convergence:
-  patience: 3 # epochs without a better one
-
+${patienceLine(texts)}
 output:
   folder: runs
 `;

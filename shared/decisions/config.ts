@@ -32,7 +32,7 @@ export const convergenceSchema = z
       .enum(metricNames)
       .optional()
       .describe(
-        'The validation metric that decides which epoch is best; absent: nRMSE of fields, accuracy of classifiers, loss of other language models.',
+        'The validation metric that decides which epoch is best, and of equal ones the lower validation loss; absent: nRMSE of fields, accuracy of classifiers, loss of other language models.',
       ),
     direction: z
       .enum(['lower', 'higher'])
@@ -42,7 +42,9 @@ export const convergenceSchema = z
       .int()
       .positive()
       .optional()
-      .describe('Stop after this many epochs in a row without improvement; absent: never.'),
+      .describe(
+        'Stop after this many epochs in a row without improvement; absent: never. An equal value with a validation loss that is lower by more than a thousandth is an improvement. Counting begins with the model before training or, where some of it was drawn from the seed, with the first trained epoch.',
+      ),
     minDelta: z.number().nonnegative().default(0).describe('A smaller change than this is no improvement.'),
     target: z.number().optional().describe('Stop as soon as the metric is at least this good.'),
   })

@@ -5,9 +5,12 @@ import { type JobPrice, paysForJob, spentUsd } from './spending.ts';
 /** What the decisions need of the past; folded epoch by epoch, so that it stays small: the content of `progress.json`. */
 export const progressSchema = z.strictObject({
   epoch: z.int().nonnegative(),
-  best: z.strictObject({ epoch: z.int().nonnegative(), value: z.number() }).nullable(),
-  /** The value that the next one has to beat by minDelta to count as an improvement; null before the first finite one. */
+  /** Null before the first epoch that may be the best. `loss` is what a tie is broken by; absent where the evaluation has none. */
+  best: z.strictObject({ epoch: z.int().nonnegative(), value: z.number(), loss: z.number().optional() }).nullable(),
+  /** The value that the next one has to beat by minDelta to count as an improvement; null before the first that counts. */
   reference: z.number().nullable(),
+  /** The validation loss at the reference. */
+  referenceLoss: z.number().optional(),
   epochsWithoutImprovement: z.int().nonnegative(),
   /** Wall time of the run so far, in seconds, retries and restarts included as far as they were seen. */
   seconds: z.number().nonnegative(),
@@ -38,6 +41,10 @@ export interface Observation {
   readonly epoch: number;
   /** The convergence metric on the validation data; NaN where it is not a finite number. */
   readonly value: number;
+  /** The loss on the validation data; absent where the evaluation has none. */
+  readonly loss?: number | undefined;
+  /** Whether it is the model before training, some of which was drawn: such a one is neither the best nor a reference. */
+  readonly isDrawn?: boolean;
   /** Wall time since the last commit, in seconds. */
   readonly seconds: number;
   /** What of it an epoch takes ordinarily: without waiting for a machine, or tries that were lost. Absent: all of it. */
@@ -50,22 +57,40 @@ export interface Observation {
 const gain = (value: number, than: number, { direction }: Convergence) =>
   direction === 'lower' ? than - value : value - than;
 
+/** What a validation loss has to fall by to count as an improvement, as a share of it: less is noise. */
+const leastLossGain = 1e-3;
+
+/** Whether a loss is lower than another by more than a share of it; not so where one of them is not known. */
+const isLowerLoss = (loss: number | undefined, than: number | undefined, share = 0) =>
+  loss !== undefined && than !== undefined && loss < than - share * Math.abs(than);
+
 /**
- * The progress after one more epoch. Any better value is the best; only one that is better by more than minDelta than the
- * last such value counts as an improvement for patience.
+ * The progress after one more epoch. Any better value is the best, and of equal ones that with the lower loss. For patience only
+ * that is an improvement which is better than the reference by more than minDelta, or equal to it with a loss that is lower by
+ * more than a thousandth. Patience counts from the first reference on: before it there is nothing to improve on.
  */
 export function observe(before: Progress | undefined, seen: Observation, convergence: Convergence): Progress {
-  const best = before?.best ?? null;
-  const reference = before?.reference ?? null;
-  const { epoch, value } = seen;
-  const isBest = Number.isFinite(value) && (best === null || gain(value, best.value, convergence) > 0);
+  const { best = null, reference = null, referenceLoss, epochsWithoutImprovement = 0 } = before ?? {};
+  const { epoch, value, isDrawn = false } = seen;
+  const counts = Number.isFinite(value) && !isDrawn;
+  const loss = Number.isFinite(seen.loss) ? seen.loss : undefined;
+  const withLoss = <Key extends string>(key: Key, of: number | undefined) => (of === undefined ? {} : { [key]: of });
+  const isBest =
+    counts &&
+    (best === null ||
+      gain(value, best.value, convergence) > 0 ||
+      (value === best.value && isLowerLoss(loss, best.loss)));
   const improved =
-    Number.isFinite(value) && (reference === null || gain(value, reference, convergence) > convergence.minDelta);
+    counts &&
+    (reference === null ||
+      gain(value, reference, convergence) > convergence.minDelta ||
+      (value === reference && isLowerLoss(loss, referenceLoss, leastLossGain)));
   return {
     epoch,
-    best: isBest ? { epoch, value } : best,
+    best: isBest ? { epoch, value, ...withLoss('loss', loss) } : best,
     reference: improved ? value : reference,
-    epochsWithoutImprovement: improved || !before ? 0 : before.epochsWithoutImprovement + 1,
+    ...withLoss('referenceLoss', improved ? loss : referenceLoss),
+    epochsWithoutImprovement: improved || reference === null ? 0 : epochsWithoutImprovement + 1,
     seconds: (before?.seconds ?? 0) + seen.seconds,
     slowestEpochSeconds:
       epoch === 0 ? 0 : Math.max(before?.slowestEpochSeconds ?? 0, seen.epochSeconds ?? seen.seconds),
@@ -108,7 +133,9 @@ export function decide(
   const stop = (outcome: Outcome, reason: string): Decision => ({ next: 'finalise', outcome, reason });
   const { epochs, convergence, budget, price } = settings;
   const { metric, target, direction, patience } = convergence;
-  if (target !== undefined && (direction === 'lower' ? value <= target : value >= target)) {
+  const isAtTarget = target !== undefined && (direction === 'lower' ? value <= target : value >= target);
+  // Without a best epoch there is nothing to export but what was drawn.
+  if (isAtTarget && progress.best !== null) {
     return stop('converged', `${metric} reached the target of ${target}`);
   }
   if (patience !== undefined && progress.epochsWithoutImprovement >= patience) {
@@ -118,4 +145,24 @@ export function decide(
   const exceeded = exceededBudget(progress, budget, price);
   if (exceeded) return stop('budget', exceeded);
   return { next: 'train', outcome: 'running', reason: `${epochs - progress.epoch} epochs to go` };
+}
+
+/**
+ * What is to be known of the model that a run leaves, besides how the run ended; undefined: it is the best of what was trained.
+ * @param options.exported the epoch whose model it is
+ * @param options.drawn what of the model was drawn from the seed, in words; undefined: nothing was
+ */
+export function exportRemark(
+  { epoch, best }: Pick<Progress, 'epoch' | 'best'>,
+  { exported, metric, drawn }: { exported: number; metric: string; drawn: string | undefined },
+): string | undefined {
+  if (epoch === 0) {
+    const untrained = drawn === undefined ? '' : `, with ${drawn} as drawn from the seed`;
+    return `no epoch was trained to its end: the model before training is what is exported${untrained}`;
+  }
+  if (exported === 0 && best?.epoch === 0) {
+    return `training did not help: the model before training is the best by ${metric}, and is what is exported`;
+  }
+  if (best !== null) return undefined;
+  return `${metric} was not a finite number after any trained epoch, so none is the best: the model of epoch ${exported} is what is exported`;
 }

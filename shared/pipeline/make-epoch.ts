@@ -7,7 +7,8 @@ import { elapsedSeconds } from '../core/elapsed.ts';
 import { InterruptedError, TransientError } from '../core/errors.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import { joinAverage, splitAverage } from '../training/ema.ts';
-import type { Workload } from '../training/workload.ts';
+import type { EpochResult } from '../training/train-epoch.ts';
+import type { Evaluation, Workload } from '../training/workload.ts';
 import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
 import { keepsRates, movesRates, ratesInForce } from './balanced-rates.ts';
 import type { TaskContext } from './context.ts';
@@ -19,6 +20,7 @@ import {
   type RateRecord,
   type RunRecord,
   readLastCommit,
+  readMetrics,
   readRunRecord,
   readTaggedRecord,
 } from './records.ts';
@@ -48,7 +50,7 @@ export async function makeEpoch(
   if (record.versions.engine !== workload.engine) await noteEngine(ctx, run, workload.engine);
   return head
     ? trainAfter(ctx, state, { record, workload, head })
-    : { state: await begin(ctx, state, workload), epochSeconds: undefined };
+    : { state: await begin(ctx, state, { record, workload }), epochSeconds: undefined };
 }
 
 /** Another writer of the record is a person who resumes the run. */
@@ -78,14 +80,22 @@ async function noteEngine(ctx: TaskContext, run: string, engine: string): Promis
 }
 
 /** The model before training, measured like every other epoch. */
-async function begin(ctx: TaskContext, state: PipelineState, workload: Workload): Promise<PipelineState> {
+async function begin(
+  ctx: TaskContext,
+  state: PipelineState,
+  { record, workload }: { record: RunRecord; workload: Workload },
+): Promise<PipelineState> {
+  const { metric } = record.config.convergence;
   const parameters = await workload.initial();
   const clock = ctx.now();
+  const { metrics, classes } = await workload.evaluate(parameters);
+  if (!Number.isFinite(metrics[metric])) ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, 0) });
   const measured: EpochMetrics = {
     epoch: 0,
     trainLoss: null,
     losses: [],
-    ...(await workload.evaluate(parameters)),
+    metrics: finiteOrNull(metrics),
+    ...(classes ? { classes } : {}),
     seconds: 0,
     baseLearningRate: null,
     baseLearningRates: [],
@@ -117,27 +127,24 @@ async function trainAfter(
     ctx.emit({ type: 'step', epoch, ...progress });
     refuseWhenInterrupted(ctx);
   });
-  const diverged = (reason: string) => ({
-    state: divergedState({ ...state, epoch }, reason),
-    epochSeconds: elapsedSeconds(clock, ctx.now()),
-  });
   if (trained.diverged) {
-    const { step, loss } = trained.diverged;
-    return diverged(`the loss became ${loss} in epoch ${epoch}, step ${step}`);
+    const reason = divergence(epoch, trained.diverged);
+    return { state: divergedState({ ...state, epoch }, reason), epochSeconds: elapsedSeconds(clock, ctx.now()) };
   }
   const { state: left, average } = splitAverage(trained.state);
   const { metrics, classes } = await workload.evaluate(average ?? trained.parameters);
   const { metric } = record.config.convergence;
-  if (!Number.isFinite(metrics[metric])) return diverged(`${metric} became ${metrics[metric]} in epoch ${epoch}`);
+  // Told once: not again after an epoch that it was told of.
+  if (!Number.isFinite(metrics[metric]) && (await readMetrics(ctx.store, head))?.metrics[metric] !== null) {
+    ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, epoch) });
+  }
 
   const epochSeconds = elapsedSeconds(clock, ctx.now());
   const measured: EpochMetrics = {
     epoch,
     trainLoss: trained.loss,
     losses: trained.losses,
-    metrics: Object.fromEntries(
-      Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]),
-    ),
+    metrics: finiteOrNull(metrics),
     ...(classes ? { classes } : {}),
     seconds: epochSeconds,
     baseLearningRate: trained.baseLearningRates[0]!,
@@ -189,6 +196,25 @@ async function attempted(
   for (const [file, values] of Object.entries(tensors))
     Object.assign(written, await writeTensors(ctx, at, file, values));
   return { ...state, ...at, files: written, decision: { next: 'analyse', outcome: 'running', reason } };
+}
+
+type Metrics = Evaluation['metrics'];
+
+/** What is not a finite number, as null: JSON has no word for it. */
+const finiteOrNull = (metrics: Metrics): EpochMetrics['metrics'] =>
+  Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]));
+
+/** What is told of an epoch that can't be judged. */
+const unusableMetric = (metric: string, metrics: Metrics, epoch: number) =>
+  `${metric} is ${metrics[metric]} at epoch ${epoch}: an epoch without a finite value can't be the best. Training goes on; predictions that are not numbers, or a target that the metric divides by and that is zero, are the usual causes.`;
+
+/** What stopped being finite, in words. */
+function divergence(epoch: number, { step, loss, gradientNorm }: NonNullable<EpochResult['diverged']>): string {
+  const at = `in epoch ${epoch}, step ${step}`;
+  if (!Number.isFinite(loss)) return `the loss became ${loss} ${at}`;
+  if (!Number.isFinite(gradientNorm))
+    return `the norm of the gradient became ${gradientNorm} ${at}, at a loss of ${loss}`;
+  return `weights were no longer finite numbers after the update ${at}, at a loss of ${loss}`;
 }
 
 /** Nothing of a diverged epoch is kept: the last commit stays, and the best epoch is exported. */

@@ -51,11 +51,12 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       build(labels) {
         const freshScores = head === 'fresh';
         const options = { task, labels, lora, freshScores, reinitialise };
-        const { model: built, adapter, reinitialised, read } = buildLanguageModel(opened, options);
+        const { model: built, adapter, drawn, reinitialised, read } = buildLanguageModel(opened, options);
         const initial = () => read(randomFor(seed, 'initialise'));
         const basePath = opened.adapter ? (model.base ?? opened.base) : model.folder;
         return {
           model: built,
+          drawn,
           initial,
           ...(adapter ? { adapter: { config: adapter.config, base: basePath } } : {}),
           ...(reinitialised ? { reinitialised } : {}),
@@ -71,6 +72,8 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     data: await openDataset({ window, ...fields }, path, { seed }),
     window,
     training,
+    metric: config.convergence.metric,
+    path: dataset.path,
     weights: weights === undefined ? undefined : () => localPath(weights),
   });
 }

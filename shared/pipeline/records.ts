@@ -73,6 +73,8 @@ export const runRecordSchema = z.strictObject({
       base: z.strictObject({ path: z.string(), sha256: z.string(), bytes: z.int() }),
     })
     .optional(),
+  /** The modules of the model that were drawn from the seed, or all; absent: none, or the run began with an earlier version. */
+  drawn: z.union([z.literal('all'), z.array(z.string())]).optional(),
   versions: z.record(z.string(), z.string()),
   history: historySchema,
 });
@@ -186,10 +188,22 @@ export function metricValue(measured: EpochMetrics | undefined, { convergence }:
 export const outcomeSchema = z.strictObject({
   outcome: z.enum(outcomes),
   reason: z.string(),
+  /** What is to be known of the exported model besides; absent: it is the best of what was trained. */
+  remark: z.string().optional(),
   at: z.iso.datetime(),
   error: z.strictObject({ name: z.string(), message: z.string() }).optional(),
 });
 export type OutcomeRecord = z.infer<typeof outcomeSchema>;
+
+/** Why a run ended as it did, and what is to be known of its model, in one line. */
+export const explainOutcome = ({ reason, remark }: Pick<OutcomeRecord, 'reason' | 'remark'>): string =>
+  remark === undefined ? reason : `${reason}; ${remark}`;
+
+/** What of a run's model was drawn, in words; undefined: nothing. */
+export function describeDrawn({ drawn }: Pick<RunRecord, 'drawn'>): string | undefined {
+  if (drawn === undefined || drawn.length === 0) return undefined;
+  return drawn === 'all' ? 'all its weights' : drawn.join(', ');
+}
 
 /** The settings that were asked for. @throws RunError when the run has none. */
 export async function readRequest(store: ArtifactStore, run: string): Promise<RunRequest> {

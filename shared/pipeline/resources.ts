@@ -20,7 +20,8 @@ export interface ResourceOptions {
   readonly hasGpu?: boolean;
 }
 
-const keyOf = ({ model, dataset, training }: RunConfig) => JSON.stringify({ model, dataset, training });
+const keyOf = ({ model, dataset, training, convergence: { metric } }: RunConfig) =>
+  JSON.stringify({ model, dataset, training, metric });
 
 /** What is known under a key, opened when first asked for; a failure is not kept. */
 function once<Key, Opened>(known: Map<Key, Promise<Opened>>, key: Key, open: () => Promise<Opened>): Promise<Opened> {

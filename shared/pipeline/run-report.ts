@@ -15,6 +15,7 @@ import type { SpectraReport } from '../spectra/spectrum.ts';
 import { totalCount } from '../tensors/tensor.ts';
 import { describeBalance } from './balanced-rates.ts';
 import {
+  describeDrawn,
   outcomeSchema,
   type RunRecord,
   readMetrics,
@@ -53,6 +54,8 @@ export async function readRunReport(
     name: record.name,
     status: outcome?.outcome ?? 'running',
     reason: outcome?.reason ?? '',
+    remark: outcome?.remark,
+    drawn: describeDrawn(record),
     metric: { name: metric, direction },
     config: record.config,
     model: record.model,

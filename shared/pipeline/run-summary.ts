@@ -4,7 +4,7 @@ import { readHead, readHeadManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import type { Outcome, Progress } from '../decisions/decide.ts';
 import { spentUsd } from '../decisions/spending.ts';
-import { outcomeSchema, readProgress, readRequest } from './records.ts';
+import { explainOutcome, outcomeSchema, readProgress, readRequest } from './records.ts';
 
 /** A run in a line. */
 export interface RunSummary {
@@ -30,7 +30,7 @@ export async function summariseRun(store: ArtifactStore, run: string): Promise<R
   return {
     run,
     outcome: outcome?.outcome ?? 'running',
-    reason: outcome?.reason ?? '',
+    reason: outcome ? explainOutcome(outcome) : '',
     epoch: progress?.epoch ?? null,
     epochs: config.training.epochs,
     metric: config.convergence.metric,

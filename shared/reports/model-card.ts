@@ -25,7 +25,7 @@ import { languageTaskOf, textCard } from './text-card.ts';
  * @param epoch whose weights they are
  * @param options.merged whether an adapter is in the weights, instead of being the export by itself
  */
-export function renderModelCard(report: RunReport, epoch = report.best?.epoch, { merged = false } = {}): string {
+export function renderModelCard(report: RunReport, epoch = keptEpoch(report), { merged = false } = {}): string {
   const run = withoutPlaces(report);
   const kept = run.epochs.find((each) => each.epoch === epoch);
   const kind = languageTaskOf(run) === undefined ? fieldCard : textCard;
@@ -55,8 +55,14 @@ function summary(run: RunReport, epoch: number | undefined): string {
   const kept = epoch === undefined ? 'weights of the last good epoch' : `weights of epoch ${epoch}${best}`;
   const reason = run.reason ? ` (${inline(run.reason.replace(/\.$/, ''))})` : '';
   const ended = goesOn ? 'of a run that had not ended' : `which ended as “${run.status}”${reason}`;
-  return `The ${kept}, ${ended}. Made with tempbalance from seed ${run.seed}.`;
+  const remark = epoch === keptEpoch(run) && run.remark !== undefined ? ` ${inline(sentence(run.remark))}` : '';
+  return `The ${kept}, ${ended}.${remark} Made with tempbalance from seed ${run.seed}.`;
 }
+
+/** The best epoch or, where there is none, the last; undefined without any. */
+const keptEpoch = ({ best, epochs }: RunReport): number | undefined => best?.epoch ?? epochs.at(-1)?.epoch;
+
+const sentence = (text: string) => `${text[0]!.toUpperCase()}${text.slice(1)}.`;
 
 function metrics(run: RunReport, kept: EpochReport | undefined): string {
   const before = run.epochs.find(({ epoch }) => epoch === 0);

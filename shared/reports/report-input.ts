@@ -65,6 +65,10 @@ export interface RunReport {
   readonly status: RunStatus;
   /** Why it ended as it did, in a sentence; may be empty. */
   readonly reason: string;
+  /** What is to be known of the model that an ended run has left; absent: it is the best of what was trained. */
+  readonly remark?: string | undefined;
+  /** What of the model was drawn from the seed, in words; absent: nothing. */
+  readonly drawn?: string | undefined;
   readonly metric: ReportMetric;
   /** The resolved run file. */
   readonly config: Readonly<Record<string, unknown>>;

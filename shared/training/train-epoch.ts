@@ -63,8 +63,8 @@ export interface EpochResult {
   readonly gradientNorm: { readonly mean: number; readonly largest: number };
   /** What multiplied them. */
   readonly applied: readonly RateGroup[];
-  /** Set when a loss or a weight stopped being finite: at which step (1-based) of the epoch, and the loss there. */
-  readonly diverged?: { readonly step: number; readonly loss: number };
+  /** Set when a loss, a gradient or a weight stopped being finite: at which step (1-based) of the epoch, and loss and gradient's norm there. */
+  readonly diverged?: { readonly step: number; readonly loss: number; readonly gradientNorm: number };
 }
 
 /** What steps at one place of a ramp have in common. */
@@ -120,7 +120,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 
 /**
  * Trains one pass over the data, or a part of one. Depends on nothing but its arguments, so that the same host tensors give the same bits
- * again. Gives the event loop a turn after every step, and stops at the first loss that is not finite.
+ * again. Gives the event loop a turn after every step, and stops at the first loss or gradient that is not finite.
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const { problem, optimizer, clipNorm, sam, epoch, from = 0, to, baseRate, donates = false } = request;
@@ -180,7 +180,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   try {
     for (const [index, batch] of batches.entries()) {
       const loss = await takeStep(batch(), index);
-      if (!Number.isFinite(loss)) break;
+      if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1))) break;
       request.onStep?.({ step: from + index + 1, steps: whole.length, loss });
       await setImmediate();
     }
@@ -194,8 +194,8 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       gradientNorm: { mean: mean(norms), largest: norms.reduce((a, b) => Math.max(a, b)) },
       applied: ratesAt(firstStep + losses.length - 1).groups,
     };
-    if (!Number.isFinite(loss) || !finite(parameters)) {
-      const diverged = { step: from + losses.length, loss: losses.at(-1)! };
+    if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1)) || !finite(parameters)) {
+      const diverged = { step: from + losses.length, loss: losses.at(-1)!, gradientNorm: norms.at(-1)! };
       if (donates) return { ...progress, parameters: none, state: none, diverged };
       const asItCame = request.state ?? optimizer.init(objective.parameters);
       return { ...progress, parameters: request.parameters, state: asItCame, diverged };

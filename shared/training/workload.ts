@@ -5,6 +5,9 @@ import type { HostTensors } from '../tensors/tensor.ts';
 import type { ClassTable } from './metrics/classification.ts';
 import type { EpochPart, EpochResult, ParameterMultipliers } from './train-epoch.ts';
 
+/** What of a model is drawn from the seed: the modules of these names, or all of it. */
+export type Drawn = 'all' | readonly string[];
+
 /** Model and data of a run, read and checked without an engine. */
 export interface WorkloadPlan {
   readonly parameters: readonly ParameterSpec[];
@@ -21,6 +24,8 @@ export interface WorkloadPlan {
   readonly model?: Readonly<Record<string, unknown>>;
   /** Of a model whose base is frozen: the configuration of its adapter, and where the base lies, as the settings name it. */
   readonly adapter?: { readonly config: AdapterConfig; readonly base: string };
+  /** What of the model is drawn from the seed instead of read from weights: names of modules, or all; absent: nothing. */
+  readonly drawn?: Drawn | undefined;
   /** Files that go with the model wherever it goes, by name: a tokenizer. */
   readonly files?: ReadonlyMap<string, Uint8Array>;
   /** What the user should know of the data. */

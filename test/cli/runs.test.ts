@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import { runCli, startCli } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 const readJson = async (...path: string[]) => JSON.parse(await readFile(join(...path), 'utf8'));
@@ -295,4 +296,31 @@ it('prints the whole of a long JSON report through a pipe', async () => {
   const { stdout } = await runCli(['report', join(folder, 'runs', 'small'), '--json']);
   expect(stdout.length).toBeGreaterThan(2 ** 16);
   expect(JSON.parse(stdout)[0].epochs).toHaveLength(13);
+});
+
+describe('data that the metric can not judge by', () => {
+  const channels = ['density', 'pressure', 'Vx'];
+  const small = { samples: 'all', window: 10, rolloutSteps: 'all', subsample: { space: 4, time: 1 } };
+  const cases = [
+    ['a channel of zeros', { path: fixturePath('data', 'zero_channel.hdf5'), channels }, 'channel Vx of every sample'],
+    ['rows never written', { path: fixturePath('data', 'unwritten_rows.hdf5') }, 'sample rows 5, 6 and 7'],
+  ] as const;
+
+  it.each(cases)('is refused before training, %s by name, and trains by a metric that can', async (_, data, named) => {
+    const folder = await temporaryFolder();
+    const runFile = await writeRunFile(folder, { dataset: { ...small, ...data }, training: { epochs: 1, seed: 2 } });
+    for (const command of ['validate', 'train']) {
+      const { code, stderr } = await runCli([command, runFile]);
+      expect(code).toBe(2);
+      expect(stderr).toContain('no epoch has a finite nRMSE');
+      expect(stderr).toContain(named);
+      expect(stderr).toContain('convergence.metric: RMSE');
+      expect(stderr).not.toContain('learning rate');
+    }
+    const trained = await runCli(['train', runFile, '--set', 'convergence.metric=RMSE']);
+    expect(trained.code).toBe(0);
+    expect(trained.stdout).toContain(named);
+    const { metrics } = await metricsOf(join(folder, 'runs', 'small'), 1);
+    expect(metrics).toMatchObject({ nRMSE: null, RMSE: expect.any(Number) });
+  });
 });

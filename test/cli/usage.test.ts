@@ -72,11 +72,14 @@ describe('init', () => {
     );
     expect((await init('next.yaml', '--dataset', 'new.csv', '--model', model('gpt2-tiny'))).code).toBe(0);
     expect(await readFile(join(cwd, 'next.yaml'), 'utf8')).toMatch(/task: causal-lm\n/);
+    await writeFile(join(cwd, 'few.csv'), `text,label\n${'a text,yes\nanother text,no\n'.repeat(24)}`);
+    expect((await init('few.yaml', '--dataset', 'few.csv', '--model', 'bert')).code).toBe(0);
+    expect(await readFile(join(cwd, 'few.yaml'), 'utf8')).toMatch(/patience: 10 # .* 3 steps here\n/);
     const unnamed = await init('b.yaml', '--dataset', 'new.jsonl');
     expect(unnamed).toMatchObject({ code: 2, stderr: expect.stringContaining('--model <folder>') });
     const fields = await init('b.yaml', '--dataset', 'data.hdf5', '--model', 'bert');
     expect(fields).toMatchObject({ code: 2, stderr: expect.stringContaining('A language model takes jsonl, csv') });
-    expect((await readdir(cwd)).toSorted()).toEqual(['a.yaml', 'next.yaml', 'small.yaml']);
+    expect((await readdir(cwd)).toSorted()).toEqual(['a.yaml', 'few.csv', 'few.yaml', 'next.yaml', 'small.yaml']);
   });
 
   it('keeps an existing file unless forced', async () => {

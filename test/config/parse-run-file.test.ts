@@ -139,6 +139,20 @@ describe('a run file', () => {
   });
 });
 
+describe('the patience that init writes for texts', () => {
+  const named = { schema: 'schema.json', folder: 'bert', dataset: 'texts.csv', format: 'csv' } as const;
+  const patience = (texts?: number) =>
+    parseRunFile(starterTextRunFile({ ...named, texts }), 'run.yaml').convergence.patience;
+
+  it('is about 100 steps, not less than 3 epochs, and no more than there are epochs', () => {
+    expect([1, 48, 60, 300, 500, 1000, 1e6, Number.POSITIVE_INFINITY].map(patience)).toEqual([
+      10, 10, 10, 7, 4, 3, 3, 3,
+    ]);
+    expect(patience()).toBe(5);
+    expect(starterTextRunFile({ ...named, texts: 48 })).toContain('each of which is 3 steps here');
+  });
+});
+
 describe('what is wrong with a run file', () => {
   it('is reported all together, in the order of the file, with line, key, what is allowed and a guess', () => {
     const text = `model: { family: fno1e }

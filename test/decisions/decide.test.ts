@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Budget, budgetSchema, type Convergence, convergenceSchema } from '../../shared/decisions/config.ts';
-import { decide, type Observation, observe, type Progress, progressSchema } from '../../shared/decisions/decide.ts';
+import {
+  decide,
+  exportRemark,
+  type Observation,
+  observe,
+  type Progress,
+  progressSchema,
+} from '../../shared/decisions/decide.ts';
 
 const lower: Convergence = { ...convergenceSchema.parse({}), metric: 'nRMSE', direction: 'lower' };
 const higher: Convergence = { ...lower, direction: 'higher' };
@@ -60,6 +67,137 @@ describe('the best epoch', () => {
     expect(progressAfter([Number.POSITIVE_INFINITY, 7], higher).best).toEqual({ epoch: 1, value: 7 });
     expect(progressAfter([3, Number.NaN, 2], lower).best).toEqual({ epoch: 2, value: 2 });
     expect(progressAfter([3, Number.NaN], lower)).toMatchObject({ best: { epoch: 0 }, epochsWithoutImprovement: 1 });
+    const never = Array<number>(4).fill(Number.NaN);
+    expect(progressAfter(never, lower)).toMatchObject({ best: null, epochsWithoutImprovement: 0 });
+  });
+});
+
+/** The progress after epochs of a classifier with these accuracies and losses. */
+function classifierAfter(
+  values: readonly (readonly [accuracy: number, loss?: number])[],
+  { isDrawn = false, minDelta = 0 } = {},
+): Progress {
+  let progress: Progress | undefined;
+  for (const [epoch, [value, loss]] of values.entries()) {
+    const seen = { epoch, value, loss, isDrawn: isDrawn && epoch === 0, seconds: 1 };
+    progress = observe(progress, seen, { ...higher, minDelta });
+  }
+  return progress!;
+}
+
+describe('a model of which some was drawn', () => {
+  it('is never the best before training, however good it is by chance', () => {
+    expect(classifierAfter([[0.9, 0.7]], { isDrawn: true })).toMatchObject({ best: null, reference: null });
+    const trained = classifierAfter([[0.9], [0.5], [0.6], [0.4]], { isDrawn: true });
+    expect(trained.best).toEqual({ epoch: 2, value: 0.6 });
+  });
+
+  it('has the first trained epoch as the first that patience refers to', () => {
+    const progress = (count: number) =>
+      classifierAfter([[0.9], [0.5], [0.5], [0.5]].slice(0, count) as [number][], { isDrawn: true });
+    expect([1, 2, 3, 4].map((count) => progress(count).epochsWithoutImprovement)).toEqual([0, 0, 1, 2]);
+    expect(progress(2).reference).toBe(0.5);
+  });
+
+  it('does not reach the target before training', () => {
+    const convergence = { ...higher, target: 0.8 };
+    const settings = { epochs: 10, convergence, budget: {} };
+    expect(decide(classifierAfter([[0.9]], { isDrawn: true }), 0.9, settings).next).toBe('train');
+    expect(decide(classifierAfter([[0.9]]), 0.9, settings).outcome).toBe('converged');
+  });
+});
+
+describe('equal values', () => {
+  it('are told apart by the validation loss', () => {
+    expect(
+      classifierAfter([
+        [0.5, 0.7],
+        [0.5, 0.6],
+        [0.5, 0.65],
+      ]).best,
+    ).toEqual({ epoch: 1, value: 0.5, loss: 0.6 });
+    expect(
+      classifierAfter([
+        [0.5, 0.7],
+        [0.4, 0.1],
+        [0.6, 2],
+      ]).best,
+    ).toEqual({ epoch: 2, value: 0.6, loss: 2 });
+  });
+
+  it('count as an improvement for patience where the loss is lower by more than a thousandth', () => {
+    const counted = (loss: number) =>
+      classifierAfter([
+        [0.5, 0.7],
+        [0.5, loss],
+      ]).epochsWithoutImprovement;
+    expect([0.69, 0.6994, 0.7, 0.8].map(counted)).toEqual([0, 1, 1, 1]);
+    expect(
+      classifierAfter([
+        [0.5, 0.7],
+        [0.5, 0.6995],
+        [0.5, 0.699],
+      ]),
+    ).toMatchObject({
+      best: { epoch: 2 },
+      referenceLoss: 0.699,
+      epochsWithoutImprovement: 0,
+    });
+  });
+
+  it('have for the best the first with the lowest loss, whatever came before', () => {
+    const few = fc.integer({ min: 0, max: 3 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(few, few), { minLength: 1, maxLength: 12 }), fc.boolean(), (seen, isDrawn) => {
+        const { best, epochsWithoutImprovement } = classifierAfter(seen, { isDrawn });
+        const candidates = seen.map(([value, loss], epoch) => ({ epoch, value, loss })).slice(isDrawn ? 1 : 0);
+        const [first = null] = candidates.toSorted((a, b) => b.value - a.value || a.loss - b.loss || a.epoch - b.epoch);
+        expect(best).toEqual(first);
+        expect(epochsWithoutImprovement).toBe(first === null ? 0 : seen.length - 1 - first.epoch);
+      }),
+    );
+  });
+
+  it('leave the first the best where no loss is known, as in what an earlier version has stored', () => {
+    const stored = progressSchema.parse({
+      epoch: 3,
+      best: { epoch: 1, value: 0.5 },
+      reference: 0.5,
+      epochsWithoutImprovement: 2,
+      seconds: 4,
+      slowestEpochSeconds: 1,
+    });
+    const next = observe(stored, { epoch: 4, value: 0.5, loss: 0.1, seconds: 1 }, higher);
+    expect(next).toMatchObject({ best: { epoch: 1, value: 0.5 }, epochsWithoutImprovement: 3 });
+    const better = observe(next, { epoch: 5, value: 0.6, loss: 0.2, seconds: 1 }, higher);
+    expect(better).toMatchObject({ best: { epoch: 5, loss: 0.2 }, referenceLoss: 0.2, epochsWithoutImprovement: 0 });
+  });
+});
+
+describe('what is told of the exported model', () => {
+  const told = (values: readonly number[], exported: number, drawn?: string) =>
+    exportRemark(progressAfter(values, lower), { exported, metric: 'nRMSE', drawn });
+
+  it('is nothing where the best was trained', () => {
+    expect(told([3, 2], 1)).toBeUndefined();
+    expect(told([1, 2, Number.NaN], 2)).toBeUndefined();
+  });
+
+  it('is that training did not help where the best is the model before it', () => {
+    expect(told([1, 2, 3], 0)).toBe(
+      'training did not help: the model before training is the best by nRMSE, and is what is exported',
+    );
+  });
+
+  it('is that nothing was trained, and what of the model was drawn', () => {
+    expect(told([1], 0)).toBe('no epoch was trained to its end: the model before training is what is exported');
+    expect(told([1], 0, 'classifier')).toMatch(/exported, with classifier as drawn from the seed$/);
+  });
+
+  it('is that no epoch has a finite value', () => {
+    expect(told([Number.NaN, Number.POSITIVE_INFINITY], 1)).toBe(
+      'nRMSE was not a finite number after any trained epoch, so none is the best: the model of epoch 1 is what is exported',
+    );
   });
 });
 

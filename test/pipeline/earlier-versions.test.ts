@@ -13,10 +13,13 @@ import {
   files,
   readAttemptJson,
   readConfig,
+  readProgress,
   readRates,
   readRequest,
+  readRunRecord,
   readSpectra,
 } from '../../shared/pipeline/records.ts';
+import { readRunReport } from '../../shared/pipeline/run-report.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import type { BalanceConfig } from '../../shared/schedules/config.ts';
 import { pooledSpectrum } from '../../shared/spectra/pooled-spectrum.ts';
@@ -137,6 +140,22 @@ describe('what an earlier version has stored', () => {
         [2, 2, 2],
       ],
     });
+  });
+
+  it('goes on as it was recorded: with the best epoch that it had, though some of the model was drawn', async () => {
+    const metric = (epoch: number) => 1 + epoch;
+    const execute = (process: string, drawn?: 'all') =>
+      runPipeline(run, fakeContext(store, fakeWorkload({ metric, drawn }), { process }));
+    await requestRun(store, fakeConfig({ training: { epochs: 2 } }));
+    expect(await execute('p')).toEqual({ status: 'done' });
+    await rewrite(runKeys.outcome(run), ({ remark: _, ...outcome }) => outcome);
+    expect((await readRunReport(store, run)).remark).toBeUndefined();
+
+    await requestRun(store, fakeConfig({ training: { epochs: 3 } }));
+    expect(await execute('q', 'all')).toEqual({ status: 'done' });
+    expect((await readRunRecord(store, run)).drawn).toBeUndefined();
+    const progress = await readProgress(store, await readHeadManifest(store, run));
+    expect(progress).toMatchObject({ epoch: 3, best: { epoch: 0, value: 1 }, epochsWithoutImprovement: 3 });
   });
 
   it('is refused where it is damaged', async () => {

@@ -19,6 +19,7 @@ import {
   readSpectra,
 } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
+import { summariseRun } from '../../shared/pipeline/run-summary.ts';
 import { callingThread } from '../../shared/spectra/solvers/pool.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
@@ -192,6 +193,47 @@ describe('a run that goes well', () => {
     });
   });
 
+  it('says in its outcome, report and card when training did not help', async () => {
+    const behaviour = { metric: (epoch: number) => 1 + epoch };
+    expect(await execute({ config: fakeConfig(), behaviour })).toEqual({ status: 'done' });
+    const remark = 'training did not help: the model before training is the best by nRMSE, and is what is exported';
+    expect(await outcomeOf()).toMatchObject({ reason: 'all 4 epochs are trained', remark });
+    expect(events.at(-3)).toMatchObject({ type: 'finished', reason: `all 4 epochs are trained; ${remark}` });
+    const text = async (key: string) => new TextDecoder().decode((await store.get(key))!.bytes);
+    expect(await text(runKeys.model(run, 'README.md'))).toContain('Training did not help: the model before training');
+    expect(await text(runKeys.report(run))).toContain('Training did not help “fake”: in 4 epochs no nRMSE was better');
+    expect((await summariseRun(store, run)).reason).toContain(remark);
+  });
+
+  it('does not take a model of which some was drawn for the best, nor counts patience from it', async () => {
+    const convergence = { patience: 2 };
+    const behaviour: FakeBehaviour = { metric: (epoch) => [0.1, 5, 6, 4, 6, 6][epoch]!, drawn: ['classifier'] };
+    const config = fakeConfig({ training: { epochs: 20 }, convergence });
+    expect(await execute({ config, behaviour })).toEqual({ status: 'done' });
+    expect(await readRunRecord(store, run)).toMatchObject({ drawn: ['classifier'] });
+    expect(await headEpoch()).toBe(5);
+    expect((await readRunReport(store, run)).best).toEqual({ epoch: 3, value: 4 });
+    expect((await outcomeOf())!.remark).toBeUndefined();
+  });
+
+  it('exports the model before training where the budget ends before an epoch was trained, and says so', async () => {
+    const config = fakeConfig({ budget: { hours: 1e-9 } });
+    await execute({ config, behaviour: { drawn: 'all' } });
+    expect(await headEpoch()).toBe(0);
+    expect(await outcomeOf()).toMatchObject({
+      outcome: 'budget',
+      remark:
+        'no epoch was trained to its end: the model before training is what is exported, with all its weights as drawn from the seed',
+    });
+    expect(await store.get(runKeys.model(run, 'model.safetensors'))).toBeDefined();
+  });
+
+  it('breaks ties of the metric by the loss of the evaluation', async () => {
+    const behaviour: FakeBehaviour = { metric: () => 0.5, loss: (epoch) => 1 + Math.abs(epoch - 2) };
+    await execute({ config: fakeConfig(), behaviour });
+    expect((await readRunReport(store, run)).best).toEqual({ epoch: 2, value: 0.5, loss: 1 });
+  });
+
   it('may begin with a model that has no finite metric', async () => {
     const behaviour = { metric: (epoch: number) => (epoch === 0 ? Number.POSITIVE_INFINITY : 1 / epoch) };
     expect(await execute({ config: fakeConfig(), behaviour })).toEqual({ status: 'done' });
@@ -289,10 +331,24 @@ describe('a run that diverges', () => {
     expect((await readRunReport(store, run)).status).toBe('diverged');
   });
 
-  it('ends so too when the metric is no longer finite', async () => {
-    const metric = (epoch: number) => (epoch === 2 ? Number.NaN : 1);
-    expect(await execute({ config: fakeConfig(), behaviour: { metric } })).toEqual({ status: 'diverged' });
-    expect(await outcomeOf()).toMatchObject({ outcome: 'diverged', reason: 'nRMSE became NaN in epoch 2' });
+  it.each([
+    [
+      { loss: 3, gradientNorm: Number.POSITIVE_INFINITY },
+      'the norm of the gradient became Infinity in epoch 2, step 1, at a loss of 3',
+    ],
+    [
+      { loss: 3, gradientNorm: 2 },
+      'weights were no longer finite numbers after the update in epoch 2, step 1, at a loss of 3',
+    ],
+  ])('says what it was that stopped being finite: %o', async (divergence, reason) => {
+    const behaviour: FakeBehaviour = { diverges: (epoch) => epoch === 2, divergence };
+    expect(await execute({ config: fakeConfig(), behaviour })).toEqual({ status: 'diverged' });
+    expect(await outcomeOf()).toMatchObject({ outcome: 'diverged', reason });
+  });
+
+  it('says that nothing was trained where it does so in the first epoch', async () => {
+    await execute({ config: fakeConfig(), behaviour: { diverges: () => true, drawn: ['classifier'] } });
+    expect((await outcomeOf())!.remark).toMatch(/^no epoch was trained to its end: .* with classifier as drawn/);
   });
 
   it('goes on from the last good epoch when it is resumed', async () => {
@@ -300,6 +356,41 @@ describe('a run that diverges', () => {
     expect(await execute()).toEqual({ status: 'done' });
     expect(await headEpoch()).toBe(4);
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+});
+
+describe('a metric that is not a finite number', () => {
+  it('is no divergence: the epoch is committed with null for it, is not the best, and is told of once', async () => {
+    const metric = (epoch: number) => [4, 3, Number.NaN, Number.POSITIVE_INFINITY, 5][epoch]!;
+    expect(await execute({ config: fakeConfig(), behaviour: { metric } })).toEqual({ status: 'done' });
+    expect(await outcomeOf()).toMatchObject({ outcome: 'completed', reason: 'all 4 epochs are trained' });
+    const report = await readRunReport(store, run);
+    expect(report.epochs.map(({ metrics }) => metrics.nRMSE)).toEqual([4, 3, null, null, 5]);
+    expect(report.best).toEqual({ epoch: 1, value: 3 });
+    const told = warnings().filter((message) => message.startsWith('nRMSE is '));
+    expect(told).toEqual([expect.stringMatching(/^nRMSE is NaN at epoch 2: .* can't be the best/)]);
+    expect(events.find((event) => event.type === 'epoch' && event.epoch === 2)).toMatchObject({
+      metric: { value: null },
+      best: { epoch: 1 },
+    });
+  });
+
+  it('at every epoch leaves the model of the last one, and the run says so', async () => {
+    const behaviour = { metric: () => Number.POSITIVE_INFINITY };
+    const config = fakeConfig({ convergence: { patience: 1, target: 1 } });
+    expect(await execute({ config, behaviour })).toEqual({ status: 'done' });
+    expect(await headEpoch()).toBe(4);
+    expect(await outcomeOf()).toMatchObject({
+      outcome: 'completed',
+      remark:
+        'nRMSE was not a finite number after any trained epoch, so none is the best: the model of epoch 4 is what is exported',
+    });
+    const { attempt } = (await readManifest(store, run, 4))!;
+    const last = (await store.get(runKeys.artifact(run, 4, attempt, 'model.safetensors')))!;
+    expect((await store.get(runKeys.model(run, 'model.safetensors')))!.bytes).toEqual(last.bytes);
+    expect(warnings().filter((message) => message.startsWith('nRMSE is '))).toHaveLength(1);
+    expect(await summariseRun(store, run)).toMatchObject({ best: null, epoch: 4 });
+    expect(await execute()).toEqual({ status: 'done' });
   });
 });
 

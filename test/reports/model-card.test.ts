@@ -59,6 +59,17 @@ describe('renderModelCard', () => {
     expect(card).not.toContain('moving average');
   });
 
+  test('says what is to be known of the model that was exported, and not of another epoch', () => {
+    const remark = 'training did not help: the model before training is the best by nrmse, and is what is exported';
+    const untrained: RunReport = { ...run, best: { epoch: 0, value: 0.1 }, remark };
+    const told =
+      /^The weights of epoch 0, the best of the run, which ended as “completed”.*\. Training did not help: .* is what is exported\. Made/m;
+    expect(renderModelCard(untrained)).toMatch(told);
+    expect(renderModelCard(untrained, 2)).not.toContain('Training did not help');
+    const unmeasured = renderModelCard({ ...run, best: null, remark: 'none is the best' });
+    expect(unmeasured).toMatch(/The weights of epoch 3, .*\. None is the best\. Made with/);
+  });
+
   test('says that nothing was balanced when nothing was', () => {
     expect(renderModelCard(madeUpRun({ epochs: 2 }))).toContain('at the base rate (no balancing)');
   });

@@ -147,9 +147,24 @@ describe('the summary', () => {
     expect(textOf(page, 'summary')).toContain('“plain” did better than “balanced”');
   });
 
+  test('says when nothing was trained yet, and what of the model is drawn', () => {
+    const untrained = { ...plain, epochs: plain.epochs.slice(0, 1), best: null, drawn: 'classifier' };
+    expect(textOf(render(untrained), 'summary')).toMatch(
+      /“plain” has not been trained yet: nrmse [\d.]+ as it came, with classifier as drawn from the seed\./,
+    );
+  });
+
+  test('says when no epoch has a metric that is a number', () => {
+    const text = textOf(render({ ...plain, best: null }), 'summary');
+    expect(text).toContain('“plain” has no trained epoch with a finite nrmse');
+    expect(text).toContain('so none is the best.');
+  });
+
   test('says when no epoch improved on the weights as they came', () => {
     const page = render({ ...plain, best: { epoch: 0, value: 0.1 } });
-    expect(textOf(page, 'summary')).toContain('did not improve: in 4 epochs no nrmse was better than the 0.1000');
+    expect(textOf(page, 'summary')).toContain(
+      'Training did not help “plain”: in 4 epochs no nrmse was better than the 0.1000 of the model before training',
+    );
   });
 });
 

@@ -23,12 +23,18 @@ export interface FakeBehaviour {
   /** Called before an epoch is trained; may throw. */
   readonly onTrain?: (epoch: number) => void;
   readonly diverges?: (epoch: number) => boolean;
+  /** Loss and gradient's norm where it diverges; NaN where absent. */
+  readonly divergence?: { readonly loss: number; readonly gradientNorm: number };
   /** In place of the distance to the target. */
   readonly metric?: (epoch: number) => number;
   /** Optimizer steps in an epoch; absent: 1. */
   readonly stepsPerEpoch?: number;
   /** Whether an average of the weights is in the optimizer's state. */
   readonly averages?: boolean;
+  /** The loss beside it; absent: none. */
+  readonly loss?: (epoch: number) => number;
+  /** What of the model it says was drawn. */
+  readonly drawn?: Workload['drawn'];
 }
 
 /**
@@ -38,7 +44,10 @@ export interface FakeBehaviour {
 export function fakeWorkload({
   onTrain,
   diverges,
+  divergence,
   metric,
+  loss,
+  drawn,
   stepsPerEpoch = 1,
   averages = false,
 }: FakeBehaviour = {}): Workload {
@@ -49,6 +58,7 @@ export function fakeWorkload({
     layers,
     stepsPerEpoch,
     stepFlops: 1,
+    drawn,
     engine: 'fake 1.0',
     data: {
       trainingSamples: 3,
@@ -116,7 +126,9 @@ export function fakeWorkload({
           weightDecayMultiplier: 1,
           weightDecay: 0,
         })),
-        ...(diverges?.(epoch) ? { diverged: { step: 1, loss: Number.NaN } } : {}),
+        ...(diverges?.(epoch)
+          ? { diverged: { step: 1, loss: Number.NaN, gradientNorm: Number.NaN, ...divergence } }
+          : {}),
       };
     },
     async evaluate(parameters) {
@@ -124,7 +136,8 @@ export function fakeWorkload({
       for (const [name, target] of targets) {
         for (const [at, value] of parameters.get(name)!.data.entries()) squares += (value - target[at]!) ** 2;
       }
-      return { metrics: { nRMSE: metric ? metric(evaluated) : Math.sqrt(squares), RMSE: Math.sqrt(squares) } };
+      const nRMSE = metric ? metric(evaluated) : Math.sqrt(squares);
+      return { metrics: { nRMSE, RMSE: Math.sqrt(squares), ...(loss ? { loss: loss(evaluated) } : {}) } };
     },
   };
 }

@@ -8,7 +8,7 @@ import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
 import type { Optimizer } from '../../shared/training/optimizer.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import { type PredictionRequest, predictAll } from '../../shared/training/predict.ts';
-import type { Problem } from '../../shared/training/problem.ts';
+import type { Objective, Problem } from '../../shared/training/problem.ts';
 import { type EpochRequest, trainEpoch } from '../../shared/training/train-epoch.ts';
 import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
 
@@ -217,7 +217,7 @@ describe('trainEpoch', () => {
     const seen: number[] = [];
     const onStep = ({ step }: { step: number }) => seen.push(step);
     const result = await trainEpoch(request({ baseRate: (step) => (step === 0 ? 1e30 : 1e-3), onStep }));
-    expect(result.diverged).toEqual({ step: 2, loss: result.losses[1] });
+    expect(result.diverged).toMatchObject({ step: 2, loss: result.losses[1] });
     expect(Number.isFinite(result.losses[1])).toBe(false);
     expect(result.losses).toHaveLength(2);
     expect(seen).toEqual([1]);
@@ -242,7 +242,22 @@ describe('trainEpoch', () => {
 
   it('finds weights that stop being finite in the very last step', async () => {
     const result = await trainEpoch(request({ baseRate: (step) => (step === 2 ? Number.POSITIVE_INFINITY : 1e-3) }));
-    expect(result.diverged).toMatchObject({ step: 3 });
+    expect(result.diverged).toMatchObject({ step: 3, loss: result.losses[2] });
+    expect([result.diverged!.loss, result.diverged!.gradientNorm].every(Number.isFinite)).toBe(true);
+    expect(result.parameters).toBe(initial);
+  });
+
+  it('stops at the first gradient that is not finite, though the loss is', async () => {
+    const whole = problem();
+    // Values whose squares are finite numbers in float32, and those of the gradient's elements are not.
+    const objective: Objective = {
+      ...whole.objective,
+      loss: (tf, parameters, inputs) => tf.mul(whole.objective.loss(tf, parameters, inputs), 1e30),
+    };
+    const result = await trainEpoch(request({ problem: { ...whole, objective } }));
+    expect(Number.isFinite(result.losses[0])).toBe(true);
+    expect(result.diverged).toEqual({ step: 1, loss: result.losses[0], gradientNorm: Number.POSITIVE_INFINITY });
+    expect(result.losses).toHaveLength(1);
     expect(result.parameters).toBe(initial);
   });
 

@@ -119,6 +119,8 @@ export interface BuiltModel extends ConfiguredModel {
   readonly fresh: readonly string[];
   /** What is drawn in place of the folder's. */
   readonly reinitialised?: Reinitialised;
+  /** The modules that are drawn, a layer that replaces the weights' own included, or all; absent: none. An update of zeros is none. */
+  readonly drawn?: 'all' | readonly string[];
   /**
    * The values of all parameters, frozen ones included.
    * @param random draws what is fresh
@@ -155,7 +157,7 @@ export function buildLanguageModel(
   const { weights, adapter: stored } = opened;
   if (!weights) {
     const drawn = unadapted.parameters.map(({ name }) => name);
-    return { ...configured, fresh: drawn, read: async (random) => unadapted.initialise(random) };
+    return { ...configured, fresh: drawn, drawn: 'all', read: async (random) => unadapted.initialise(random) };
   }
   const isStored = (name: string) => stored !== undefined && isSaved(name, stored);
   const fresh = freshParameters(weights, unadapted, names).filter((name) => !isStored(name));
@@ -163,9 +165,12 @@ export function buildLanguageModel(
   const options = { freshScores: freshScores || scoreNames(unadapted).some(isStored) };
   const anew = reinitialise === undefined ? undefined : reinitialised(unadapted, names, reinitialise);
   const replaced = anew?.parameters ?? [];
+  const modules = modulesOf([...fresh, ...(freshScores ? scoreNames(unadapted) : []), ...replaced]);
+  const drawn = modules.length > 0 ? { drawn: modules } : {};
   const whole = async (random: Random) =>
     (await readHuggingFaceWeights(weights, unadapted, names, { ...options, replaced, random })).parameters;
-  if (!lora && !stored) return { ...configured, fresh, ...(anew ? { reinitialised: anew } : {}), read: whole };
+  if (!lora && !stored)
+    return { ...configured, fresh, ...drawn, ...(anew ? { reinitialised: anew } : {}), read: whole };
   if (anew) throw reinitialisedAdapter(opened.folder);
   const config = stored
     ? adapterGoneOnWith(opened, stored, headsOf(fresh, configured), lora)
@@ -176,6 +181,7 @@ export function buildLanguageModel(
     model,
     adapter: model,
     fresh,
+    ...drawn,
     async read(random) {
       const base = await whole(random);
       const trained = stored
@@ -234,6 +240,11 @@ function adapterGoneOnWith(
     ...(lora?.dropout === undefined ? {} : { lora_dropout: lora.dropout }),
   };
 }
+
+/** The modules that parameters are of: their names without the last part. */
+const modulesOf = (parameters: readonly string[]): string[] => [
+  ...new Set(parameters.map((name) => name.replace(/\.[^.]*$/, ''))),
+];
 
 /** The heads that parameters are of. */
 const headsOf = (parameters: readonly string[], { names }: ConfiguredModel): string[] =>

@@ -22,10 +22,11 @@ import {
   files,
   metricValue,
   progressOf,
+  type RunRecord,
   readAttemptJson,
-  readConfig,
   readLastCommit,
   readMetrics,
+  readRunRecord,
   readSpectra,
 } from '../records.ts';
 
@@ -35,10 +36,10 @@ import {
  */
 export async function checkpoint(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
   const { run, epoch } = state;
-  const config = await readConfig(ctx.store, run);
+  const { config, drawn } = await readRunRecord(ctx.store, run);
   const before = await readLastCommit(ctx.store, run);
   if (isTakenOver(before, state)) return leave(ctx, state);
-  const manifest = before?.epoch === epoch ? before : await commitAttempt(ctx, state, config, before);
+  const manifest = before?.epoch === epoch ? before : await commitAttempt(ctx, state, { config, drawn }, before);
   if (!manifest || !isOwn(manifest.attempt, state)) return leave(ctx, state);
   const progress = await progressOf(ctx.store, manifest);
   const measured = await readMetrics(ctx.store, manifest);
@@ -73,7 +74,7 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
 async function commitAttempt(
   ctx: TaskContext,
   state: PipelineState,
-  config: RunConfig,
+  { config, drawn }: Pick<RunRecord, 'config' | 'drawn'>,
   before: Manifest | undefined,
 ): Promise<Manifest | undefined> {
   const { run, epoch, attempt } = state;
@@ -84,7 +85,15 @@ async function commitAttempt(
   const seconds = elapsedSeconds(sinceCommit(state, before), now);
   const usd = await usdSince(ctx, state, config, former, seconds);
   const epochSeconds = ordinarySeconds(ctx, state, { seconds, now });
-  const seen = { epoch, value: metricValue(measured, config, run), seconds, epochSeconds, usd };
+  const seen = {
+    epoch,
+    value: metricValue(measured, config, run),
+    loss: measured.metrics.loss ?? undefined,
+    isDrawn: epoch === 0 && drawn !== undefined,
+    seconds,
+    epochSeconds,
+    usd,
+  };
   const progress = observe(former, seen, config.convergence);
   const written = { ...state.files, ...(await writeJson(ctx, state, files.progress, progress)) };
   try {

@@ -4,11 +4,19 @@ import { type Manifest, readArtifact, readHeadManifest, readManifest } from '../
 import { pruneResults } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { RunError } from '../../core/errors.ts';
+import { exportRemark, type Progress } from '../../decisions/decide.ts';
 import { renderModelCard } from '../../reports/model-card.ts';
 import { renderReport } from '../../reports/report.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
-import { modelFileOf, type OutcomeRecord, readProgress, readRunRecord } from '../records.ts';
+import {
+  describeDrawn,
+  explainOutcome,
+  modelFileOf,
+  type OutcomeRecord,
+  readProgress,
+  readRunRecord,
+} from '../records.ts';
 import { exportedFiles, modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
 
@@ -20,13 +28,16 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const { run, decision } = state;
   const { store } = ctx;
   const text = (content: string) => new TextEncoder().encode(content);
-  const described = modelOfRun(await readRunRecord(store, run));
+  const recorded = await readRunRecord(store, run);
   const warn = (message: string) => ctx.emit({ type: 'warning', message });
-  const exported = await exportedFiles(described, await bestModel(ctx, run, warn));
-  for (const [name, bytes] of exported) await store.put(runKeys.model(run, name), bytes);
+  const { progress, epoch: exported, bytes: weights } = await bestModel(ctx, run, warn);
+  const written = await exportedFiles(modelOfRun(recorded), weights);
+  for (const [name, bytes] of written) await store.put(runKeys.model(run, name), bytes);
   const { outcome, reason } = decision;
   const at = ctx.now().toISOString();
-  const record: OutcomeRecord = { outcome, reason, at };
+  const { metric } = recorded.config.convergence;
+  const remark = progress && exportRemark(progress, { exported, metric, drawn: describeDrawn(recorded) });
+  const record: OutcomeRecord = { outcome, reason, ...(remark === undefined ? {} : { remark }), at };
   await store.put(runKeys.outcome(run), encodeJson(record));
 
   const report = await readRunReport(store, run, warn);
@@ -35,24 +46,35 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   await store.put(runKeys.report(run), text(page));
   await pruneResults(store, run, state.epoch);
   const usd = report.cost?.usd;
-  ctx.emit({ type: 'finished', run, outcome, reason, ...(usd === undefined ? {} : { usd }) });
+  ctx.emit({ type: 'finished', run, outcome, reason: explainOutcome(record), ...(usd === undefined ? {} : { usd }) });
   return state;
 }
 
-/** The best epoch's weights; where they are damaged, those of the last epoch, so that there is always a model. */
-async function bestModel(ctx: TaskContext, run: string, warn: (message: string) => void): Promise<Uint8Array> {
+/** A model to be exported. */
+interface ChosenModel {
+  readonly epoch: number;
+  readonly bytes: Uint8Array;
+  /** Of the last epoch. */
+  readonly progress: Progress | undefined;
+}
+
+/** The best epoch's weights; where they are damaged or there is none, those of the last epoch, so that there is always a model. */
+async function bestModel(ctx: TaskContext, run: string, warn: (message: string) => void): Promise<ChosenModel> {
   const { store } = ctx;
   const head = await readHeadManifest(store, run);
-  const best = (await readProgress(store, head))?.best?.epoch ?? head.epoch;
+  const progress = await readProgress(store, head);
+  const best = progress?.best?.epoch ?? head.epoch;
   if (best !== head.epoch) {
     try {
-      return await modelOf(store, await readManifest(store, run, best), `the best epoch (${best})`);
+      const bytes = await modelOf(store, await readManifest(store, run, best), `the best epoch (${best})`);
+      return { epoch: best, bytes, progress };
     } catch (error) {
       if (!(error instanceof RunError)) throw error;
       warn(`${error.message}; exporting the model of the last epoch (${head.epoch}) instead`);
     }
   }
-  return modelOf(store, head, `the last epoch (${head.epoch})`);
+  const bytes = await modelOf(store, head, `the last epoch (${head.epoch})`);
+  return { epoch: head.epoch, bytes, progress };
 }
 
 async function modelOf(store: ArtifactStore, manifest: Manifest | undefined, which: string): Promise<Uint8Array> {

@@ -56,8 +56,10 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   }
   const plan = await ctx.planWorkload(config);
   if (before) await refuseOtherModel(ctx, run, before, plan, config);
+  const drawn = before ? before.drawn : plan.drawn;
   const described = {
     ...(await recordOf(ctx, plan)),
+    ...(drawn === undefined ? {} : { drawn: drawn === 'all' ? drawn : [...drawn] }),
     dataset: { path: config.dataset.path, ...dataset, ...plan.data, stepsPerEpoch: plan.stepsPerEpoch },
   };
   const model = modelOfPlan(config, plan);

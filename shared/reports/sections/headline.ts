@@ -28,11 +28,14 @@ export const headlineSection: Section = {
 function achieved(run: RunReport, { best, baseline, epochs, changeFromBaseline }: RunSummary): string {
   const metric = run.metric.name;
   const start = baseline === null ? '' : ` (${formatNumber(baseline)} before any training)`;
-  if (!best) return `“${run.name}” has no epoch with a usable ${metric}${start}.`;
+  if (epochs === 0) {
+    const value = baseline === null ? '' : `: ${metric} ${formatNumber(baseline)} as it came`;
+    const drawn = run.drawn === undefined ? '' : `, with ${run.drawn} as drawn from the seed`;
+    return `“${run.name}” has not been trained yet${value}${drawn}.`;
+  }
+  if (!best) return `“${run.name}” has no trained epoch with a finite ${metric}${start}, so none is the best.`;
   if (best.epoch === 0) {
-    return epochs === 0
-      ? `“${run.name}” has not been trained yet: ${metric} ${formatNumber(best.value)} as it came.`
-      : `“${run.name}” did not improve: in ${epochs} epochs no ${metric} was better than the ${formatNumber(best.value)} before any training.`;
+    return `Training did not help “${run.name}”: in ${epochs} epochs no ${metric} was better than the ${formatNumber(best.value)} of the model before training, which is kept as the best.`;
   }
   const change = changeFromBaseline === null ? '' : `, ${formatChange(changeFromBaseline)}`;
   return `“${run.name}” reached its best ${metric}, ${formatNumber(best.value)}, at epoch ${best.epoch} of ${epochs}${start.replace(')', `${change})`)}.`;
@@ -48,7 +51,7 @@ function ended({ status, reason }: RunReport): string {
     case 'budget':
       return `It was stopped by its budget${because}`;
     case 'diverged':
-      return `It diverged, so the weights of the best epoch are kept${because}`;
+      return `It diverged, so the best weights before that are kept${because}`;
     case 'failed':
       return `It failed${because}`;
     case 'running':

@@ -30,6 +30,8 @@ export interface Metric {
   readonly name: string;
   readonly direction: 'lower' | 'higher';
   readonly describe: string;
+  /** Whether it divides by the norm of each target, so that a target of zeros makes it infinite or no number. */
+  readonly dividesByTarget?: boolean;
   /** Whether it means anything on such a grid; absent: on any. */
   applies?(space: readonly number[], options: MetricOptions): boolean;
   /** Of one channel at one time, over the whole batch. */

@@ -5,6 +5,7 @@ export const nrmse: Metric = {
   name: 'nRMSE',
   direction: 'lower',
   describe: "root mean square error relative to the target's norm",
+  dividesByTarget: true,
   compute: ({ errors, targets }) =>
     mean(errors.map((error, sample) => rootMeanSquare(error) / rootMeanSquare(targets[sample]!))),
 };

@@ -45,6 +45,7 @@ interface TextModel {
   readonly adapter?: WorkloadPlan['adapter'];
   /** What is drawn from the seed in place of the folder's. */
   readonly reinitialised?: Reinitialised;
+  readonly drawn?: WorkloadPlan['drawn'];
   /** The values of all parameters, frozen ones included. */
   initial(): Promise<HostTensors>;
 }
@@ -79,7 +80,7 @@ export function planTexts(options: TextOptions): StartablePlan {
   const sides = splitText(data, { validation: training.validation, seed });
   const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
-  const { model, adapter, reinitialised, initial } = options.build(labels);
+  const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const unread: string[] = [];
   const read = (kind: 'training' | 'validation'): TokenizedTexts => {
@@ -122,6 +123,7 @@ export function planTexts(options: TextOptions): StartablePlan {
     },
     model: config,
     ...(adapter ? { adapter } : {}),
+    drawn,
     files: options.files,
     warnings: [
       ...sides.warnings,

@@ -14,6 +14,7 @@ import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers
 import { predictAll } from '../predict.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import { checkTargets } from './blank-targets.ts';
 import { framesAfter } from './frames.ts';
 import { trainingOf } from './training-of.ts';
 import { trajectoryProblem } from './trajectory-problem.ts';
@@ -30,6 +31,10 @@ export function planTrajectories(options: {
   training: TrainingConfig;
   /** Where pre-trained weights are, fetched if need be; absent: fresh ones. */
   weights?: (() => Promise<string>) | undefined;
+  /** The metric that decides which epoch is best; absent: none does. */
+  metric?: string;
+  /** Of the data, for messages. */
+  path?: string;
 }): StartablePlan {
   const { data, window, training: settings } = options;
   const { seed, batchSize, accumulate, sam, epochs } = settings;
@@ -59,7 +64,8 @@ export function planTrajectories(options: {
       window,
       rolloutSteps,
     },
-    warnings: optimizerWarnings(settings.optimizer, parameters),
+    warnings: [...checkTargets({ ...options, validation }), ...optimizerWarnings(settings.optimizer, parameters)],
+    ...(options.weights ? {} : { drawn: 'all' }),
     initial: async () =>
       options.weights
         ? readPretrained(await options.weights(), parameters)
