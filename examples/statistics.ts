@@ -48,3 +48,22 @@ export function pairedTest(first: readonly number[], second: readonly number[]):
   const p = spread > 0 ? twoSidedP(meanDifference / (spread / Math.sqrt(pairs)), pairs - 1) : null;
   return { pairs, meanDifference, standardDeviation: spread, p };
 }
+
+/** The 95 % interval of the mean difference `second - first` by Student's distribution; undefined for fewer than two pairs. */
+export function pairedInterval(first: readonly number[], second: readonly number[]): [number, number] | undefined {
+  const { pairs, meanDifference, standardDeviation: spread } = pairedTest(first, second);
+  if (pairs < 2) return undefined;
+  const half = (quantile(pairs - 1) * spread) / Math.sqrt(pairs);
+  return [meanDifference - half, meanDifference + half];
+}
+
+/** The value that |T| exceeds with a probability of 5 %, by bisection. */
+function quantile(degreesOfFreedom: number): number {
+  let [low, high] = [0, 1000];
+  while (high - low > 1e-12 * high) {
+    const middle = (low + high) / 2;
+    if (twoSidedP(middle, degreesOfFreedom) > 0.05) low = middle;
+    else high = middle;
+  }
+  return high;
+}

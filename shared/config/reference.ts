@@ -1,4 +1,7 @@
 /** The reference page of the run file, from its JSON Schema. */
+import { stringify } from 'yaml';
+import type { Preset } from '../schedules/presets/preset.ts';
+import { presets } from '../schedules/presets/registry.ts';
 import { branchesOf, type JsonSchema } from './schema-walk.ts';
 
 const code = (value: unknown) => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
@@ -91,6 +94,27 @@ ${tableOf(rowsOf(schema, ''))}
 `;
 }
 
+/** What each preset stands for, for both kinds of models where these differ. */
+function presetsPage(): string {
+  const code = (settings: object) => `\`\`\`yaml\n${stringify(settings).trim()}\n\`\`\``;
+  const parts = presets.map((preset: Preset) => {
+    const [language, fields] = [preset.settings('language'), preset.settings('fields')];
+    const isSame = JSON.stringify(language) === JSON.stringify(fields);
+    const settings = isSame
+      ? [code(fields)]
+      : ['Of language models:', code(language), 'Of models of fields:', code(fields)];
+    const fixed = preset.essential.map((key) => `\`${key}\``).join(', ');
+    return [`### ${preset.name}`, preset.description, `It can't be combined with another ${fixed}.`, ...settings].join(
+      '\n\n',
+    );
+  });
+  return [
+    '## Presets',
+    'What `balance.preset` stands for. Settings that are written beside it go before, one by one. [method.md](method.md) says where they come from.',
+    ...parts,
+  ].join('\n\n');
+}
+
 /** docs/run-file.md */
 export function runFileReference(schema: JsonSchema): string {
   const sections = Object.entries(schema.properties ?? {}).map(([name, section]) => sectionPage(name, section));
@@ -107,6 +131,6 @@ An editor that knows YAML schemas completes and checks the file when its first l
 # yaml-language-server: $schema=node_modules/tempbalance/docs/run-file.schema.json
 \`\`\`
 
-${sections.join('\n\n')}
+${[...sections, presetsPage()].join('\n\n')}
 `;
 }

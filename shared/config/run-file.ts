@@ -120,8 +120,9 @@ const sectionsSchema = z
 /** Puts what a preset stands for beneath the settings that are written. Anything malformed is left to the schema. */
 function fillPreset(input: unknown): unknown {
   if (typeof input !== 'object' || input === null || !('balance' in input)) return input;
-  const family = (input as { model?: { family?: unknown } }).model?.family;
-  return { ...input, balance: withPreset(input.balance, kindOfModel(family)) };
+  const { model } = input as { model?: { family?: unknown; lora?: { spectra?: unknown } } };
+  const isLowRank = model?.lora?.spectra === 'update';
+  return { ...input, balance: withPreset(input.balance, kindOfModel(model?.family), { isLowRank }) };
 }
 
 /** Checks a run file and fills in its defaults, those of `balance.preset` first. */

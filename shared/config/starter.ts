@@ -71,7 +71,7 @@ training:
 
 ${balanceLine}
 balance:
-  unit: block
+  preset: modelBalancing # as published; others: tempBalance, farms, alphaDecay, llr
 
 convergence:
 ${patienceLine(texts)}
@@ -112,7 +112,7 @@ training:
 
 ${balanceLine}
 balance:
-  assignment: { function: sigmoid }
+  preset: modelBalancing # as published; others: tempBalance, farms, alphaDecay, llr
 
 convergence:
   metric: nRMSE

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Manifest } from '../checkpoints/manifest.ts';
 import { UserError } from '../core/errors.ts';
 import { spectraReader, spectraShapes } from '../models/lora.ts';
-import { type BalanceConfig, balanceConfigSchema } from '../schedules/config.ts';
+import { type BalanceConfig, balanceConfigSchema, targetsOf } from '../schedules/config.ts';
 import { type BalanceDescription, coverageOf, describeCoverage, unlikeShapes } from '../schedules/coverage.ts';
 import { kindOfModel, withPreset } from '../schedules/presets/registry.ts';
 import { rateTable } from '../schedules/rate-table.ts';
@@ -181,6 +181,9 @@ export function describeBalance(model: RunModel, settings: TimedRun): BalanceDes
         ? ['balance.until comes before the first analysis of the training: the rates never change']
         : []),
       ...unlikeShapes(coverage, config),
+      ...(config.weightDecayAssignment && targetsOf(config).length > 1
+        ? ['the weight decay has factors of its own; tables and pictures have those of the learning rate']
+        : []),
     ],
   };
 }

@@ -74,7 +74,7 @@ export function factorOf(rate: AppliedRate): number {
 
 /** What balancing alone makes of the rates, without `training.layerDecay`. */
 export function balancedAlone({ layerDecay = 1, learningRateMultiplier, ...others }: AppliedRate): AppliedRate {
-  return { ...others, learningRateMultiplier: learningRateMultiplier / layerDecay };
+  return { ...others, learningRateMultiplier: layerDecay > 0 ? learningRateMultiplier / layerDecay : 1 };
 }
 
 /** The smallest factor that `training.layerDecay` made in a run; undefined where the run has none. */

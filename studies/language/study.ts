@@ -64,7 +64,7 @@ function runConfig(
       weightDecay: 0.01,
       seed,
     },
-    balance: arm === 'plain' ? 'off' : {},
+    balance: arm === 'plain' ? 'off' : { preset: 'modelBalancing' },
     output: { folder: paths.runs, name, keep: 1 },
   });
 }

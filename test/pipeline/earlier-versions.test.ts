@@ -85,7 +85,7 @@ describe('what an earlier version has stored', () => {
     const { bytes } = (await store.get(key))!;
     const earlierRates = { ...head.files, [files.rates]: { bytes: bytes.length, sha256: sha256(bytes) } };
     const rates = await readRates(store, { ...head, files: earlierRates });
-    expect(JSON.stringify(rates!.balance)).toBe(JSON.stringify((await readConfig(store, run)).balance));
+    expect(rates!.balance).toEqual((await readConfig(store, run)).balance);
 
     await requestRun(store, { ...(await readConfig(store, run)), training: { ...earlier.training, epochs: 3 } });
     expect(await runPipeline(run, contextOf('q'))).toEqual({ status: 'done' });

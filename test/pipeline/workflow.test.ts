@@ -142,7 +142,9 @@ describe('a run that goes well', () => {
 
   it('tells what happens, epoch by epoch', async () => {
     await execute({ config: fakeConfig({ training: { epochs: 1 } }) });
+    expect(warnings()).toEqual([expect.stringContaining('the balanced layers have unlike shapes')]);
     expect(events.filter(({ type }) => type !== 'state').map(({ type }) => type)).toEqual([
+      'warning',
       'prepared',
       'epoch',
       'step',

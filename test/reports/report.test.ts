@@ -42,6 +42,11 @@ const balanced: RunReport = {
   ...madeUpRun({ name: 'balanced', balanced: true, epochs: 4 }),
   cost: { usd: 1.25, basis: 'meter' },
   adapter,
+  balance: {
+    covered: '5 of 11 layers are balanced, 10 % of the parameters; the others keep the base rate',
+    timing: 'set 4 times, the first before training, of 16 steps',
+    notes: ['balance.unit is layer, and the balanced layers have unlike shapes'],
+  },
 };
 const both = render(plain, balanced);
 
@@ -61,6 +66,38 @@ describe('renderReport', () => {
     expect(text).toContain('LoRA of rank 8 (alpha 16, rank-stabilised) on c_attn');
     expect(text).toContain('50 of 2,000 parameters (2.5 %)');
     expect(sections(render(plain))).not.toContain('adapter');
+  });
+
+  test('says how much of a model is balanced, when rates are set, and by which method', () => {
+    const text = textOf(render(balanced), 'balance');
+    expect(text).toContain('5 of 11 layers are balanced, 10 % of the parameters; the others keep the base rate.');
+    expect(text).toContain('Rates are set 4 times, the first before training, of 16 steps.');
+    expect(text).toContain('the balanced layers have unlike shapes.');
+    expect(sections(render(plain))).not.toContain('balance');
+    const control = { ...balanced, config: { ...balanced.config, balance: { preset: 'llr', control: 'byShape' } } };
+    expect(textOf(render(control), 'balance')).toContain(
+      'Its settings begin with the preset llr.This run is a control, byShape: each layer had the mean factor of the layers of its shape.',
+    );
+  });
+
+  test('lists where rates were set within epochs', () => {
+    const measured = changeEpochs(balanced, (epoch) =>
+      epoch.epoch === 2 ? { ...epoch, measurements: [{ steps: 6, alphaMean: 3.25, alphaStd: 0.5 }] } : epoch,
+    );
+    expect(textOf(render(measured), 'balance')).toMatch(/Rates set within epochs.*6.*2.*3\.25.*0\.5/s);
+    expect(textOf(render(balanced), 'balance')).not.toContain('within epochs');
+  });
+
+  test('does not hold alphas of the rows of a Conv1d against what the theory says of matrices', () => {
+    const high = changeEpochs(balanced, (epoch) => ({
+      ...epoch,
+      spectra: epoch.spectra && {
+        ...epoch.spectra,
+        layers: epoch.spectra.layers.map((layer) => ({ ...layer, kind: 'conv1d' as const, alpha: 8 })),
+      },
+    }));
+    expect(textOf(render({ ...high, conv1d: 'taps' }), 'remarks')).toContain('alpha above 6');
+    expect(textOf(render({ ...high, conv1d: 'rows' }), 'remarks')).not.toContain('alpha above 6');
   });
 
   test('gives the same page for the same input', () => {

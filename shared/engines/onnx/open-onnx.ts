@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import { messageOf, UserError } from '../../core/errors.ts';
+import { threadsAllowed } from '../../core/threads.ts';
 import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
@@ -20,7 +20,7 @@ const runtimeVersion = () => (ownRequire('onnxruntime-node/package.json') as { v
  * @throws UserError when ONNX Runtime has no binary for this machine, or it can't be loaded.
  */
 export async function openOnnx(tf: TensorLibrary): Promise<Engine> {
-  const threads = Math.min(mostThreads, availableParallelism());
+  const threads = Math.min(mostThreads, threadsAllowed());
   const thread = startThread();
   await load(thread);
   const compiled = compiledSteps(tf, thread, threads);

@@ -32,10 +32,16 @@ function beneath(preset: unknown, written: unknown): unknown {
   return Object.fromEntries(keys.map((key) => [key, beneath(preset[key], written[key])]));
 }
 
-/** A `balance` section as it is written, with what its preset stands for put beneath. Anything else is given back as it is. */
-export function withPreset(balance: unknown, kind: ModelKind): unknown {
+/**
+ * A `balance` section as it is written, with what its preset stands for put beneath. Anything else is given back as it is.
+ * @param options.isLowRank whether spectra are of updates of low rank, which have as few eigenvalues as their rank: the published least
+ * number of eigenvalues would leave out all of them
+ */
+export function withPreset(balance: unknown, kind: ModelKind, { isLowRank = false } = {}): unknown {
   const preset = isSection(balance) ? findPreset(balance.preset) : undefined;
-  return preset ? beneath(preset.settings(kind), balance) : balance;
+  if (!preset) return balance;
+  const { minEigenvalues, ...settings } = preset.settings(kind);
+  return beneath(isLowRank ? settings : { ...settings, minEigenvalues }, balance);
 }
 
 const valueAt = (section: unknown, path: readonly string[]): unknown =>

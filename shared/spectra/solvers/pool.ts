@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { messageOf, RunError } from '../../core/errors.ts';
+import { threadsAllowed } from '../../core/threads.ts';
 import { eachBlock, type RowReader } from '../../tensors/row-reader.ts';
 import { matrixFlops } from '../cost.ts';
 import type { SpectrumSource } from '../spectrum-source.ts';
@@ -58,7 +58,7 @@ const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js
  * others are, once, when their turn comes, and must not change before.
  * @throws Error when the solver can't be had or fails its self-test.
  */
-export async function openPool(name: SolverName, threads = availableParallelism()): Promise<SpectraPool> {
+export async function openPool(name: SolverName, threads = threadsAllowed()): Promise<SpectraPool> {
   const first = startThread(name);
   const solver = await readiness(first);
   const pool: Thread[] = [first];
