@@ -122,6 +122,7 @@ describe('a run file', () => {
     const bare = runFileSchema.parse({
       model: { family: 'fno1d', weights: '#w.safetensors' },
       dataset: { format: 'pdebench', path: 'data: odd name.hdf5' },
+      balance: { preset: 'modelBalancing' },
     });
     expect(config).toEqual(bare);
   });
@@ -135,6 +136,7 @@ describe('a run file', () => {
       model: { family: 'huggingface', folder: '#bert', task },
       dataset: { format, path: 'data: odd' },
       training: { learningRate: 2e-5, optimizer: { name: 'adamw' } },
+      balance: { preset: 'modelBalancing', unit: 'block' },
     });
   });
 });

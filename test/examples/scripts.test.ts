@@ -8,6 +8,7 @@ const run = (script: string, ...args: string[]) =>
   spawnSync(process.execPath, [script, ...args], { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
 
 describe.each([
+  'examples/burgers/demo.ts',
   'examples/burgers/generate.ts',
   'examples/burgers/pretrain.ts',
   'examples/topics/demo.ts',
@@ -33,7 +34,8 @@ describe.each([
 });
 
 it.each([
-  [['examples/burgers/demo.ts', '--bogus'], /unknown option '--bogus'/],
+  [['examples/burgers/demo.ts', '--seeds', 'x'], /^error: --seeds: "x" is not a whole number/],
+  [['examples/burgers/demo.ts', '--set', 'training.epoch=2'], /^error: .*[\s\S]*did you mean "epochs"/],
   [['examples/burgers/generate.ts'], /^error: --out: is missing/],
   [['examples/burgers/generate.ts', '--out', 'x', '--nu', '-1'], /argument is ambiguous/],
   [['examples/burgers/generate.ts', '--out', 'x', '--nu=-1'], /^error: --nu: "-1" is not a number above 0/],

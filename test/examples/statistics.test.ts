@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mean, pairedTest, standardDeviation, twoSidedP } from '../../examples/statistics.ts';
+import { mean, pairedInterval, pairedTest, standardDeviation, twoSidedP } from '../../examples/statistics.ts';
 
 describe('twoSidedP', () => {
   // Critical values of Student's distribution at 0.05 and 0.001, as tables have them.
@@ -40,4 +40,18 @@ describe('pairedTest', () => {
 it('spreads are those of a sample', () => {
   expect([mean([1, 2, 3, 6]), standardDeviation([1, 3])]).toEqual([3, Math.SQRT2]);
   expect(standardDeviation([1])).toBeNaN();
+});
+
+describe('pairedInterval', () => {
+  it('is the mean difference plus and minus what Student has at 5 %', () => {
+    // Differences 1, 2, 3: spread 1, t = 4.302653 with 2 degrees of freedom.
+    const [low, high] = pairedInterval([5, 7, 1], [6, 9, 4])!;
+    expect(high - 2).toBeCloseTo(4.30265273 / Math.sqrt(3), 8);
+    expect(2 - low).toBeCloseTo(high - 2, 12);
+  });
+
+  it('is none of a single pair, and a point where no pair differs from another', () => {
+    expect(pairedInterval([1], [2])).toBeUndefined();
+    expect(pairedInterval([1, 2], [2, 3])).toEqual([1, 1]);
+  });
 });
