@@ -15,7 +15,7 @@ compute: gpu
 it.each([
   [[]],
   [['training.epochs=10', 'training.seed=']],
-  [['balance.every=2']],
+  [['balance={every: 2}']],
   [['compute.target=cpu', 'training.optimizer.name=sgd']],
   [['compute.epochsPerTask=3']],
 ])('has what %j sets, as the run file with it has', (set) => {
