@@ -22,14 +22,17 @@ export const timingSettings = {
       'Epochs between analyses, or `{ steps: 100 }`: optimizer steps between them, in the middle of an epoch too.',
     ),
   until: z
-    .union([
-      z.strictObject({
-        share: z.number().positive().lt(1).describe("Share of the run's steps."),
-      }),
-      z.strictObject({ epoch: z.int().positive().describe('The last epoch after which the rates may change.') }),
-    ])
+    .strictObject({
+      share: z.number().positive().lt(1).optional().describe("Share of the run's steps."),
+      epoch: z.int().positive().optional().describe('The last epoch after which the rates may change.'),
+    })
+    .refine(({ share, epoch }) => (share === undefined) !== (epoch === undefined), {
+      error: 'takes either share or epoch, one of them',
+    })
     .optional()
-    .describe('Until when analyses set rates; those of the last one stay from then on. Absent: to the end.'),
+    .describe(
+      'Until when analyses set rates, by one of the two; those of the last one stay from then on. Absent: to the end.',
+    ),
   rampSteps: z
     .int()
     .nonnegative()
@@ -55,8 +58,9 @@ export interface RunLength {
 
 /** The last number of steps taken after which an analysis may set rates. */
 function lastStep({ until }: TimingConfig, { epochs, stepsPerEpoch }: RunLength): number {
-  if (until === undefined) return Number.POSITIVE_INFINITY;
-  return 'share' in until ? Math.floor(until.share * epochs * stepsPerEpoch + 1e-9) : until.epoch * stepsPerEpoch;
+  if (until?.epoch !== undefined) return until.epoch * stepsPerEpoch;
+  if (until?.share !== undefined) return Math.floor(until.share * epochs * stepsPerEpoch + 1e-9);
+  return Number.POSITIVE_INFINITY;
 }
 
 function stepsBetween({ every }: TimingConfig, { stepsPerEpoch }: RunLength): number {
@@ -90,8 +94,8 @@ export function countMeasurements(timing: TimingConfig, length: RunLength): numb
 /** Why the rates of the analysis before training would never change, in words; undefined where they do. */
 export function endsTooEarly({ every, until }: TimingConfig, epochs: number): string | undefined {
   if (until === undefined || typeof every !== 'number') return undefined;
-  const end = 'share' in until ? until.share * epochs : until.epoch;
-  if (every <= end + 1e-9) return undefined;
-  const when = 'share' in until ? `${until.share} of ${epochs} epochs` : `epoch ${until.epoch}`;
+  const { share = 1, epoch } = until;
+  if (every <= (epoch ?? share * epochs) + 1e-9) return undefined;
+  const when = epoch === undefined ? `${share} of ${epochs} epochs` : `epoch ${epoch}`;
   return `${when} comes before the first analysis of the training, after epoch ${every} (balance.every), so the rates would never change`;
 }

@@ -62,6 +62,14 @@ describe('a preset', () => {
     expect(balanceOf(fields, 'balance.preset=llr')).toMatchObject({ preset: 'llr', rampSteps: 20 });
   });
 
+  it('has its times replaced as a whole', () => {
+    const text = `${fields}balance: { preset: llr, until: { epoch: 3 }, every: 1 }`;
+    expect(balanceOf(text)).toMatchObject({ until: { epoch: 3 }, every: 1 });
+    expect((balanceOf(text) as { until: object }).until).not.toHaveProperty('share');
+    const steps = `${language()}balance: { preset: modelBalancing, every: { steps: 7 } }`;
+    expect((balanceOf(steps) as { every: object }).every).toEqual({ steps: 7 });
+  });
+
   it('that is chosen for a run takes the place of all balance settings it has on record', () => {
     const before = parseRunFile(`${fields}balance: { preset: llr, exclude: [fc1] }`, 'run.yaml');
     const after = overrideSettings(before, [parseOverride('balance.preset=tempBalance')], { label: 'request.json' });
@@ -91,6 +99,8 @@ describe('settings that have nothing to act on are refused', () => {
     ['training: { weightDecay: 0 }\nbalance: { preset: alphaDecay }', 'weightDecay has nothing to multiply'],
     ['balance: { every: 5, until: { epoch: 3 } }', 'so the rates would never change'],
     ['balance: { until: { epoch: 0 } }', 'balance.until'],
+    ['balance: { until: { epoch: 3, share: 0.5 } }', 'balance.until: takes either share or epoch, one of them'],
+    ['balance: { until: {} }', 'balance.until: takes either share or epoch'],
     ['balance: { every: { steps: 0 } }', 'balance.every'],
     ['balance: { control: random }', 'balance.control'],
   ])('%s', (text, message) => {

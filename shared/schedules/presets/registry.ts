@@ -21,15 +21,21 @@ type Section = Readonly<Record<string, unknown>>;
 const isSection = (value: unknown): value is Section =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Sections whose keys say one thing together: a written one takes the place of the preset's. */
+const wholes = ['every', 'until'];
+/** Keys that say of which kind a section is. */
+const discriminators = ['function', 'method'];
+
 /** What is written goes before; sections are merged where they are of the same kind, as two sigmoids are. */
-function beneath(preset: unknown, written: unknown): unknown {
-  if (written === undefined) return preset;
-  if (!isSection(preset) || !isSection(written)) return written;
-  const discriminators = ['function', 'method'];
+function beneath(preset: Section, written: Section): Section {
   const isOtherKind = discriminators.some((key) => written[key] !== undefined && written[key] !== preset[key]);
   if (isOtherKind) return written;
+  const both = (key: string) => {
+    const [below, above] = [preset[key], written[key]];
+    return isSection(below) && isSection(above) && !wholes.includes(key) ? beneath(below, above) : (above ?? below);
+  };
   const keys = [...new Set([...Object.keys(preset), ...Object.keys(written)])];
-  return Object.fromEntries(keys.map((key) => [key, beneath(preset[key], written[key])]));
+  return Object.fromEntries(keys.map((key) => [key, both(key)]));
 }
 
 /**
@@ -40,8 +46,8 @@ function beneath(preset: unknown, written: unknown): unknown {
 export function withPreset(balance: unknown, kind: ModelKind, { isLowRank = false } = {}): unknown {
   const preset = isSection(balance) ? findPreset(balance.preset) : undefined;
   if (!preset) return balance;
-  const { minEigenvalues, ...settings } = preset.settings(kind);
-  return beneath(isLowRank ? settings : { ...settings, minEigenvalues }, balance);
+  const { minEigenvalues: _, ...settings } = preset.settings(kind);
+  return beneath(isLowRank ? settings : preset.settings(kind), balance as Section);
 }
 
 const valueAt = (section: unknown, path: readonly string[]): unknown =>
