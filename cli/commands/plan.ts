@@ -87,7 +87,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
   const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
   const { numbersKept } = await import('../../shared/decisions/memory.ts');
   const { conv1dOf, spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
-  const { countAnalyses } = await import('../../shared/pipeline/balanced-rates.ts');
+  const { countAnalyses } = await import('../../shared/pipeline/rate-timing.ts');
   const { stepsPerEpoch, stepFlops, data } = workload;
   const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
   const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
@@ -112,7 +112,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
 
 /** What is balanced of the model, and when its rates are set; null where balancing is off. */
 async function plannedBalance(config: RunConfig, workload: StartablePlan): Promise<BalanceDescription | null> {
-  const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balanced-rates.ts');
+  const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balance-description.ts');
   const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
   const timed = { config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } };
   refuseUnchangingRates(timed);

@@ -14,7 +14,7 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const note = (message: string) => process.stderr.write(`note: ${message}\n`);
     const workload = await openWorkload(config, note, localPath);
     await workload.initial();
-    const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balanced-rates.ts');
+    const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balance-description.ts');
     const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
     const timed = { config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } };
     refuseUnchangingRates(timed);

@@ -1,20 +1,9 @@
 /** From a model's layers to the rates of the next epoch. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Manifest } from '../checkpoints/manifest.ts';
-import { UserError } from '../core/errors.ts';
 import { spectraReader, spectraShapes } from '../models/lora.ts';
-import { type BalanceConfig, balanceConfigSchema, targetsOf } from '../schedules/config.ts';
-import { type BalanceDescription, coverageOf, describeCoverage, unlikeShapes } from '../schedules/coverage.ts';
-import { kindOfModel, withPreset } from '../schedules/presets/registry.ts';
 import { rateTable } from '../schedules/rate-table.ts';
 import type { RateTable } from '../schedules/rates.ts';
-import {
-  countMeasurements,
-  measurementsWithin,
-  type RunLength,
-  setsRatesAfter,
-  type TimingConfig,
-} from '../schedules/timing.ts';
 import { analysedLayers, analysisFlops, measureLayers, noFarms, spectraReport } from '../spectra/analyse.ts';
 import { layerSize } from '../spectra/cost.ts';
 import { farmsOfProduct } from '../spectra/farms.ts';
@@ -26,6 +15,7 @@ import { multipliersAlong, type Ramp, rampShare } from '../training/applied-rate
 import { openCommittedTensors } from './attempt.ts';
 import type { TaskContext } from './context.ts';
 import { mostShards } from './history.ts';
+import { stepsBefore } from './rate-timing.ts';
 import { files, type RateRecord, type RunRecord, readRates } from './records.ts';
 import { baseByName } from './run-base.ts';
 import { type ModelRecord, modelOfRun, type RunModel } from './run-model.ts';
@@ -113,108 +103,11 @@ export async function measure(
   return spectra.map((spectrum) => ({ ...spectrum, solver: solver.solver }));
 }
 
-/** What says when a run is measured: its settings, and the sizes of its data. */
-type TimedRun = Pick<ModelRecord, 'config' | 'dataset'>;
-
-/** When a run's rates are set, and how long it is. */
-function timingOf({ config, dataset }: TimedRun): {
-  timing: TimingConfig | undefined;
-  length: RunLength;
-} {
-  const { epochs, batchSize } = config.training;
-  const { trainingSamples = 0, stepsPerEpoch = Math.ceil(Number(trainingSamples) / batchSize) } = dataset;
-  const length = { epochs, stepsPerEpoch: Math.max(1, Number(stepsPerEpoch)) };
-  return { timing: config.balance === 'off' ? undefined : config.balance, length };
-}
-
-/** Whether the rates stay after this epoch, though it may be measured once more, as the last one is. */
-export function keepsRates(settings: TimedRun, epoch: number): boolean {
-  const { timing, length } = timingOf(settings);
-  return timing !== undefined && !setsRatesAfter(epoch, timing, length);
-}
-
-/** Whether the rates move on from those before over some steps. */
-export const movesRates = ({ config: { balance } }: Pick<RunRecord, 'config'>): boolean =>
-  balance !== 'off' && balance.rampSteps > 0;
-
-/**
- * Whether an epoch's model is measured: where rates are set, in the middle of it too, and after the last one. A run without balancing is
- * measured after every epoch, so that it can be compared.
- */
-export function isMeasured(settings: TimedRun, epoch: number): boolean {
-  const { timing, length } = timingOf(settings);
-  if (timing === undefined || epoch === length.epochs || setsRatesAfter(epoch, timing, length)) return true;
-  return measurementsOf(settings, epoch).length > 0;
-}
-
-/** Steps of a run that are taken before an epoch (1-based). */
-export const stepsBefore = (settings: TimedRun, epoch: number): number =>
-  (epoch - 1) * timingOf(settings).length.stepsPerEpoch;
-
-/** After how many of its own steps an epoch's model is measured in the middle of it, and rates are set. */
-export function measurementsOf(settings: TimedRun, epoch: number): number[] {
-  const { timing, length } = timingOf(settings);
-  return timing === undefined ? [] : measurementsWithin(epoch, timing, length);
-}
-
-/** How often a run's model is measured, before training too. */
-export function countAnalyses(settings: TimedRun): number {
-  const epochs = Array.from({ length: settings.config.training.epochs + 1 }, (_, epoch) => epoch);
-  const within = epochs.slice(1).map((epoch) => measurementsOf(settings, epoch).length);
-  return epochs.filter((epoch) => isMeasured(settings, epoch)).length + within.reduce((sum, count) => sum + count, 0);
-}
-
-/** What a run's settings balance of its model, and when; undefined where balancing is off. */
-export function describeBalance(model: RunModel, settings: TimedRun): BalanceDescription | undefined {
-  const { balance: config } = settings.config;
-  if (config === 'off') return undefined;
-  const { length } = timingOf(settings);
-  const coverage = coverageOf(model, config);
-  const count = countMeasurements(config, length);
-  const times = count === 1 ? 'once, before training' : `${count} times, the first before training`;
-  const moves = config.rampSteps > 0 ? `; they move over ${config.rampSteps} steps` : '';
-  return {
-    covered: describeCoverage(coverage, config),
-    timing: `set ${times}, of ${length.epochs * length.stepsPerEpoch} steps${moves}`,
-    notes: [
-      ...(neverChanges(settings)
-        ? ['balance.until comes before the first analysis of the training: the rates never change']
-        : []),
-      ...unlikeShapes(coverage, config),
-      ...(config.weightDecayAssignment && targetsOf(config).length > 1
-        ? ['the weight decay has factors of its own; tables and pictures have those of the learning rate']
-        : []),
-    ],
-  };
-}
-
-/** Whether `until` keeps rates from changing that would change without it. */
-function neverChanges(settings: TimedRun): boolean {
-  const { timing, length } = timingOf(settings);
-  if (timing?.until === undefined || countMeasurements(timing, length) > 1) return false;
-  return countMeasurements({ every: timing.every }, length) > 1;
-}
-
-/** @throws UserError where rates would never change once training has begun, and nobody but the settings' writer wants that. */
-export function refuseUnchangingRates(settings: TimedRun): void {
-  const { balance: config, model } = settings.config;
-  if (config === 'off' || !neverChanges(settings) || isOfPreset(config, model)) return;
-  const { epochs, stepsPerEpoch } = timingOf(settings).length;
-  throw new UserError(
-    `comes before the first analysis of the training, which has ${epochs * stepsPerEpoch} steps, so the rates would never change`,
-    { where: 'balance.until', remedy: 'Make balance.every smaller, or let balance.until come later.' },
-  );
-}
-
-/** Whether the settings of time are those of the preset that is named, and nobody's mistake. */
-function isOfPreset({ preset, every, until }: BalanceConfig, { family }: RunRecord['config']['model']): boolean {
-  const own = balanceConfigSchema.parse(withPreset({ preset }, kindOfModel(family)));
-  return preset !== undefined && isDeepStrictEqual([own.every, own.until], [every, until]);
-}
-
-/** Where in a run new rates are set: after how many of its steps, and what its parameters trained with up to there. */
+/** Where in a run new rates are set. */
 interface RateChange {
+  /** Steps of the run that were taken before. */
   readonly steps: number;
+  /** The rates that were in force up to there; undefined: the base rate, or no ramp needs them. */
   readonly before: RateTable | undefined;
 }
 
@@ -234,7 +127,7 @@ export function balance(
   return { report, rates: { ...rates, ...ramp, balance: config } };
 }
 
-/** From what was in force after the steps before; from the base rate where nothing was. */
+/** A ramp that begins at the multipliers in force; at the base rate where there are none. */
 function rampTo({ steps: begins, before }: RateChange, steps: number): Ramp {
   const inForce = before?.ramp
     ? multipliersAlong(before.ramp.from, before.parameters, rampShare(before.ramp, begins - 1))

@@ -10,10 +10,11 @@ import { joinAverage, splitAverage } from '../training/ema.ts';
 import type { EpochResult } from '../training/train-epoch.ts';
 import type { Evaluation, Workload } from '../training/workload.ts';
 import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
-import { keepsRates, movesRates, ratesInForce } from './balanced-rates.ts';
+import { ratesInForce } from './balanced-rates.ts';
 import type { TaskContext } from './context.ts';
 import { attemptOf, isTakenOver, leave } from './execution.ts';
 import type { PipelineState } from './messages.ts';
+import { keepsRates, movesRates } from './rate-timing.ts';
 import {
   type EpochMetrics,
   files,

@@ -13,7 +13,7 @@ import type { EpochReport, RunCost, RunReport } from '../reports/report-input.ts
 import { beforeAndAfter } from '../reports/runs.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import { totalCount } from '../tensors/tensor.ts';
-import { describeBalance } from './balanced-rates.ts';
+import { describeBalance } from './balance-description.ts';
 import {
   describeDrawn,
   outcomeSchema,

@@ -1,31 +1,32 @@
-/** An epoch in parts: where rates are set in the middle of it, the model is measured there. */
+/** Trains an epoch in parts, and measures the model between them, where rates are set within the epoch. */
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { EpochResult } from '../training/train-epoch.ts';
 import type { Workload } from '../training/workload.ts';
-import { balance, measure, measuredLayers, measurementsOf, stepsBefore } from './balanced-rates.ts';
+import { balance, measure, measuredLayers } from './balanced-rates.ts';
 import type { TaskContext } from './context.ts';
+import { measurementsOf, stepsBefore } from './rate-timing.ts';
 import type { Measurement, RateRecord, RunRecord } from './records.ts';
 
 /** A trained epoch, with what was measured in the middle of it. */
 export interface TrainedEpoch extends EpochResult {
-  /** In force at its end. */
+  /** The rates in force at its end. */
   readonly rates: RateRecord;
   readonly measurements: readonly Measurement[];
 }
 
 /** What an epoch begins with. */
-interface Start {
+interface EpochStart {
   readonly epoch: number;
   readonly parameters: HostTensors;
   readonly state: HostTensors | undefined;
   readonly rates: RateRecord;
 }
 
-/** Trains an epoch, and sets the rates anew wherever the settings want that within it. */
+/** Trains an epoch; after each of its steps at which rates are set, the model is measured and the next part has the new rates. */
 export async function trainParts(
   ctx: TaskContext,
   { record, workload }: { readonly record: RunRecord; readonly workload: Workload },
-  { epoch, parameters, state, rates }: Start,
+  { epoch, parameters, state, rates }: EpochStart,
   onStep: Parameters<Workload['train']>[4],
 ): Promise<TrainedEpoch> {
   const first = stepsBefore(record, epoch);
@@ -42,7 +43,7 @@ export async function trainParts(
   let from = 0;
   for (const to of measurementsOf(record, epoch)) {
     const trained = await trainPart(from, to);
-    if (trained.diverged) return { ...together(parts), rates: inForce, measurements };
+    if (trained.diverged) return { ...joined(parts), rates: inForce, measurements };
     const values = { read: async (name: string) => trained.parameters.get(name)! };
     const spectra = await measure(ctx, record, values, measuredLayers(record));
     const set = balance(ctx, record, spectra, { steps: first + to, before: inForce });
@@ -51,11 +52,11 @@ export async function trainParts(
     from = to;
   }
   await trainPart(from, undefined);
-  return { ...together(parts), rates: inForce, measurements };
+  return { ...joined(parts), rates: inForce, measurements };
 }
 
-/** Parts of an epoch as one: what the last one left, and the measurements of all. */
-function together(parts: readonly EpochResult[]): EpochResult {
+/** The parts of an epoch as one: weights and state of the last part, losses and norms of all. */
+function joined(parts: readonly EpochResult[]): EpochResult {
   const last = parts.at(-1)!;
   if (parts.length === 1) return last;
   const losses = parts.flatMap((part) => part.losses);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type RunConfig, runFileSchema } from '../../shared/config/run-file.ts';
-import { describeBalance, refuseUnchangingRates } from '../../shared/pipeline/balanced-rates.ts';
+import { describeBalance, refuseUnchangingRates } from '../../shared/pipeline/balance-description.ts';
 import { modelOfRun } from '../../shared/pipeline/run-model.ts';
 
 const channels = ['u'];
@@ -30,10 +30,10 @@ describe('what is balanced of a run', () => {
   });
 
   it('comes with when rates are set', () => {
-    expect(described({})!.timing).toBe('set 10 times, the first before training, of 100 steps');
-    expect(described({ every: { steps: 100 } })!.timing).toBe('set once, before training, of 100 steps');
+    expect(described({})!.timing).toBe('set 10 times in 100 steps, first before training');
+    expect(described({ every: { steps: 100 } })!.timing).toBe('set once, before the first of 100 steps');
     expect(described({ preset: 'llr' }, { stepsPerEpoch: 100 })!.timing).toBe(
-      'set 6 times, the first before training, of 1000 steps; they move over 20 steps',
+      'set 6 times in 1000 steps, first before training; they move over 20 steps',
     );
   });
 

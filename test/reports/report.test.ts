@@ -44,7 +44,7 @@ const balanced: RunReport = {
   adapter,
   balance: {
     covered: '5 of 11 layers are balanced, 10 % of the parameters; the others keep the base rate',
-    timing: 'set 4 times, the first before training, of 16 steps',
+    timing: 'set 4 times in 16 steps, first before training',
     notes: ['balance.unit is layer, and the balanced layers have unlike shapes'],
   },
 };
@@ -71,7 +71,7 @@ describe('renderReport', () => {
   test('says how much of a model is balanced, when rates are set, and by which method', () => {
     const text = textOf(render(balanced), 'balance');
     expect(text).toContain('5 of 11 layers are balanced, 10 % of the parameters; the others keep the base rate.');
-    expect(text).toContain('Rates are set 4 times, the first before training, of 16 steps.');
+    expect(text).toContain('Rates are set 4 times in 16 steps, first before training.');
     expect(text).toContain('the balanced layers have unlike shapes.');
     expect(sections(render(plain))).not.toContain('balance');
     const control = { ...balanced, config: { ...balanced.config, balance: { preset: 'llr', control: 'byShape' } } };

@@ -1,7 +1,8 @@
-import { isMeasured, shardCount } from '../balanced-rates.ts';
+import { shardCount } from '../balanced-rates.ts';
 import type { TaskContext } from '../context.ts';
 import { eventsOfCommit } from '../history.ts';
 import type { PipelineState, PlannedState } from '../messages.ts';
+import { isMeasured } from '../rate-timing.ts';
 import { readRunRecord } from '../records.ts';
 
 /**

@@ -15,7 +15,7 @@ import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
-import { describeBalance, refuseUnchangingRates } from '../balanced-rates.ts';
+import { describeBalance, refuseUnchangingRates } from '../balance-description.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { ComputeChoice, TaskContext } from '../context.ts';
 import { eventsOfStart } from '../history.ts';

@@ -3,9 +3,10 @@ import { readHeadManifest } from '../../checkpoints/manifest.ts';
 import { mergeShards } from '../../spectra/shards.ts';
 import type { LayerSpectrum } from '../../spectra/spectrum.ts';
 import { allWritten, writeJson } from '../attempt.ts';
-import { balance, keepsRates, measuredLayers, movesRates, ratesInForce, stepsBefore } from '../balanced-rates.ts';
+import { balance, measuredLayers, ratesInForce } from '../balanced-rates.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState, PlannedState } from '../messages.ts';
+import { keepsRates, movesRates, stepsBefore } from '../rate-timing.ts';
 import { files, type RateRecord, type RunRecord, readAttemptJson, readRunRecord } from '../records.ts';
 
 /** Puts the shards' spectra together and sets the rates of the next epoch; without an analysis the last rates stay. */
@@ -29,7 +30,7 @@ async function ratesKept(ctx: TaskContext, state: PipelineState, record: RunReco
   return ratesInForce(ctx, await readHeadManifest(ctx.store, state.run), record);
 }
 
-/** The rates from which new ones move on; undefined where they don't, and before training, where it is the base rate. */
+/** The rates at which a ramp to new ones begins; undefined where none begins, and before training, where it begins at the base rate. */
 async function ratesBefore(ctx: TaskContext, state: PipelineState, record: RunRecord): Promise<RateRecord | undefined> {
   if (!movesRates(record) || keepsRates(record, state.epoch) || state.epoch === 0) return undefined;
   return readAttemptJson(ctx.store, state, files.ratesBefore, z.custom<RateRecord>());
