@@ -1,6 +1,6 @@
 /** Settings as an earlier version stored them. */
 
-/** What Conv1d weights were taken apart by before `balance.conv1d` came. */
+/** The only reading of Conv1d weights before the setting `balance.conv1d`. */
 const earlierConv1d = 'taps';
 
 /** A stored `balance` section as it was measured: one without `conv1d` was measured by taps. */

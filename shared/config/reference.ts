@@ -94,7 +94,7 @@ ${tableOf(rowsOf(schema, ''))}
 `;
 }
 
-/** What each preset stands for, for both kinds of models where these differ. */
+/** The settings of each preset, for both kinds of models where they differ. */
 function presetsPage(): string {
   const code = (settings: object) => `\`\`\`yaml\n${stringify(settings).trim()}\n\`\`\``;
   const parts = presets.map((preset: Preset) => {

@@ -130,7 +130,7 @@ export const runFileSchema = z.preprocess(fillPreset, sectionsSchema);
 
 type BalanceSettings = z.output<typeof balanceSchema>;
 
-/** What of the balance settings contradicts itself, or the model and how it is trained. */
+/** Balance settings that contradict each other, the model or its training, with the message. */
 function balanceProblems(
   balance: BalanceSettings,
   model: ModelConfig,
@@ -182,7 +182,7 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
 }
 
-/** Why the top blocks of a model can't be drawn anew; undefined where they can, or are not to be. */
+/** Why `model.reinitialise` can't be had; undefined where it can, or is not set. */
 function reinitialisedWith(model: ModelConfig): string | undefined {
   if (model.family !== 'huggingface' || model.reinitialise === undefined) return undefined;
   if (model.fresh) return 'does not go with model.fresh, by which all blocks are drawn from the seed';

@@ -12,13 +12,13 @@ import type { Target } from './compute.ts';
 
 const gibibyte = 2 ** 30;
 
-/** What decides how much is kept of each weight while it is trained. */
+/** The settings that decide how many numbers are kept of each weight while it is trained. */
 interface StateSettings {
   readonly optimizer: OptimizerConfig;
   readonly ema?: EmaConfig | undefined;
 }
 
-/** Of which so many rows and columns stand for the whole. */
+/** State is counted on tensors that are cut to this length along each axis, and scaled up. */
 const probed = 64;
 const aMatrix: ParameterSpec = { name: 'probe', shape: [probed, probed], decay: true, layer: 'probe' };
 

@@ -12,7 +12,7 @@ export interface RunEpoch {
   readonly manifest: Manifest;
   readonly epoch: number;
   readonly isBest: boolean;
-  /** Of the file with the weights that are trained, whether an average of them is kept or not: spectra are theirs. */
+  /** The file with the weights that are trained, also where an average of them is kept: spectra are taken of these. */
   readonly source: ByteSource;
 }
 

@@ -48,7 +48,7 @@ export function shardCount(ctx: TaskContext, settings: Settings): number {
   return shardsOf(settings, Math.min(mostShards, ctx.shardsFor(flops))).length;
 }
 
-/** Gives the values of a model by the names of its tensors. */
+/** A model's weights, read by name. */
 export interface WeightSource {
   read(name: string): Promise<WeightTensor>;
 }

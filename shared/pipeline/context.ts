@@ -17,7 +17,7 @@ export type ProgressEvent =
       readonly run: string;
       readonly epoch: number;
       readonly epochs: number;
-      /** What is balanced of the model, in words; absent where nothing is. */
+      /** How much of the model is balanced, in words; absent where balancing is off. */
       readonly balanced?: string;
     }
   | {

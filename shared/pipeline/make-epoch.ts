@@ -135,7 +135,7 @@ async function trainAfter(
   const { state: left, average } = splitAverage(trained.state);
   const { metrics, classes } = await workload.evaluate(average ?? trained.parameters);
   const { metric } = record.config.convergence;
-  // Told once: not again after an epoch that it was told of.
+  // One warning for a row of such epochs.
   if (!Number.isFinite(metrics[metric]) && (await readMetrics(ctx.store, head))?.metrics[metric] !== null) {
     ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, epoch) });
   }
@@ -164,7 +164,7 @@ async function trainAfter(
   return { state: await attempted(ctx, state, made, `epoch ${epoch} is trained`), epochSeconds };
 }
 
-/** The rates that an epoch ended with, where SetRates needs them: it could not always measure them again. */
+/** The rates that an epoch ended with, where SetRates needs them: those set within the epoch can't be measured again. */
 function ratesLeft(record: RunRecord, epoch: number, rates: RateRecord): Pick<Made, 'kept' | 'before'> {
   if (keepsRates(record, epoch)) return { kept: rates };
   return movesRates(record) ? { before: rates } : {};
@@ -201,15 +201,15 @@ async function attempted(
 
 type Metrics = Evaluation['metrics'];
 
-/** What is not a finite number, as null: JSON has no word for it. */
+/** Metrics with null for numbers that are not finite, which JSON can't hold. */
 const finiteOrNull = (metrics: Metrics): EpochMetrics['metrics'] =>
   Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]));
 
-/** What is told of an epoch that can't be judged. */
+/** The warning about an epoch whose deciding metric is not finite. */
 const unusableMetric = (metric: string, metrics: Metrics, epoch: number) =>
   `${metric} is ${metrics[metric]} at epoch ${epoch}: an epoch without a finite value can't be the best. Training goes on; predictions that are not numbers, or a target that the metric divides by and that is zero, are the usual causes.`;
 
-/** What stopped being finite, in words. */
+/** Why an epoch diverged: loss, gradient or weights. */
 function divergence(epoch: number, { step, loss, gradientNorm }: NonNullable<EpochResult['diverged']>): string {
   const at = `in epoch ${epoch}, step ${step}`;
   if (!Number.isFinite(loss)) return `the loss became ${loss} ${at}`;

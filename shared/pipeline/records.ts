@@ -141,7 +141,7 @@ export const epochMetricsSchema = z.strictObject({
         learningRateMultiplier: z.number(),
         weightDecayMultiplier: z.number(),
         weightDecay: z.number(),
-        /** What of the learning rate's multiplier is due to the layer's depth. */
+        /** The part of the learning rate's multiplier that is due to the layer's depth. */
         layerDecay: z.number().optional(),
         /** With SAM: of its radius. */
         rhoMultiplier: z.number().optional(),
@@ -151,7 +151,7 @@ export const epochMetricsSchema = z.strictObject({
     .readonly(),
   /** Length of the whole gradient, before clipping, over the steps; null where it was not finite. Absent for epoch 0. */
   gradientNorm: z.strictObject({ mean: finiteOrNull, largest: finiteOrNull }).optional(),
-  /** Where rates were set in the middle of the epoch: after how many steps of the run, the alphas there, and the factors by layer. */
+  /** The analyses within the epoch: steps of the run up to there, alphas, and the factors that were set, by layer. */
   measurements: z
     .array(
       z.strictObject({
@@ -188,18 +188,18 @@ export function metricValue(measured: EpochMetrics | undefined, { convergence }:
 export const outcomeSchema = z.strictObject({
   outcome: z.enum(outcomes),
   reason: z.string(),
-  /** What is to be known of the exported model besides; absent: it is the best of what was trained. */
+  /** A remark on the exported model; absent: it is the best of what was trained. */
   remark: z.string().optional(),
   at: z.iso.datetime(),
   error: z.strictObject({ name: z.string(), message: z.string() }).optional(),
 });
 export type OutcomeRecord = z.infer<typeof outcomeSchema>;
 
-/** Why a run ended as it did, and what is to be known of its model, in one line. */
+/** Why a run ended, with the remark on its model, in one line. */
 export const explainOutcome = ({ reason, remark }: Pick<OutcomeRecord, 'reason' | 'remark'>): string =>
   remark === undefined ? reason : `${reason}; ${remark}`;
 
-/** What of a run's model was drawn, in words; undefined: nothing. */
+/** Which modules of a run's model were drawn from the seed, in words; undefined: none. */
 export function describeDrawn({ drawn }: Pick<RunRecord, 'drawn'>): string | undefined {
   if (drawn === undefined || drawn.length === 0) return undefined;
   return drawn === 'all' ? 'all its weights' : drawn.join(', ');
@@ -261,7 +261,7 @@ const rateRecordSchema = z
   .custom<RateRecord>()
   .transform((rates): RateRecord => ({ ...rates, balance: recordedBalance(rates.balance) }));
 
-/** With the defaults of settings that came later; as it is where it is of a form that this version does not know. */
+/** Stored balance settings with defaults for those that came later; as they are where this version can't read them. */
 function recordedBalance(balance: RateRecord['balance']): RateRecord['balance'] {
   const parsed = balanceConfigSchema.safeParse(asRecordedBalance(balance));
   return parsed.success ? parsed.data : balance;

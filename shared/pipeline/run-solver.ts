@@ -6,10 +6,10 @@ import type { TaskContext } from './context.ts';
 import type { RunRecord } from './records.ts';
 import type { RunModel } from './run-model.ts';
 
-/** What the spectra of a run follow from. */
+/** The part of a run's record that decides how its spectra are taken. */
 type SpectraRecord = Pick<RunRecord, 'config' | 'conv1d'>;
 
-/** How a run reads Conv1d weights: as its settings say; one without balancing as it has been read so far. */
+/** How a run reads Conv1d weights: as its settings say or, without balancing, as it did before, if it has a record. */
 export const conv1dOf = ({ balance }: RunConfig, before: Conv1dReading | undefined): Conv1dReading =>
   balance === 'off' ? (before ?? spectraConfigSchema.parse({}).conv1d) : balance.conv1d;
 

@@ -19,7 +19,7 @@ export interface AppliedRate {
   /** Name of the group: a layer's name, or what the trainer calls the rest. */
   readonly group: string;
   readonly learningRateMultiplier: number;
-  /** What of it is due to the depth of the layer (`training.layerDecay`), not to balancing. */
+  /** The part of it that is due to the layer's depth (`training.layerDecay`), not to balancing. */
   readonly layerDecay?: number | undefined;
   readonly weightDecayMultiplier?: number;
   /** On the radius of SAM. */
@@ -44,11 +44,11 @@ export interface EpochReport {
   /** Multipliers that this epoch's analysis handed to the next epoch. */
   readonly rates: RateTable | null;
   readonly baseLearningRate: number | null;
-  /** Where rates were set in the middle of the epoch: after how many steps of the run. */
+  /** The analyses within the epoch: steps of the run up to there, and alphas. */
   readonly measurements?:
     | readonly { readonly steps: number; readonly alphaMean: number | null; readonly alphaStd: number | null }[]
     | undefined;
-  /** What this epoch was trained with, at its end. */
+  /** The multipliers at the end of this epoch's training. */
   readonly applied: readonly AppliedRate[];
 }
 
@@ -65,7 +65,7 @@ export interface RunReport {
   readonly status: RunStatus;
   /** Why it ended as it did, in a sentence; may be empty. */
   readonly reason: string;
-  /** What is to be known of the model that an ended run has left; absent: it is the best of what was trained. */
+  /** A remark on the exported model; absent: it is the best of what was trained. */
   readonly remark?: string | undefined;
   /** What of the model was drawn from the seed, in words; absent: nothing. */
   readonly drawn?: string | undefined;
@@ -78,11 +78,11 @@ export interface RunReport {
   readonly adapter?: AdapterReport | undefined;
   /** How Conv1d weights were taken apart for their spectra. */
   readonly conv1d?: 'rows' | 'taps';
-  /** What is balanced of the model, and when; absent where balancing is off. */
+  /** How much of the model is balanced, and when; absent where balancing is off. */
   readonly balance?: BalanceDescription | undefined;
   /** What of a pre-trained model was drawn from the seed before training. */
   readonly reinitialised?: Reinitialised | undefined;
-  /** Where metrics and exported weights are those of an exponential moving average of the weights: how much of it each step keeps. */
+  /** Decay of the moving average of the weights, where metrics and exported weights are those of the average. */
   readonly averageDecay?: number | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<

@@ -64,15 +64,15 @@ const factorsByName = {
 };
 
 /**
- * The factor that a layer was trained with, whatever it is on: all that a run balances has the same, the rest has 1. That of the learning
- * rate has what `training.layerDecay` makes of it.
+ * The factor that a layer was trained with, whatever it is on: all that a run balances has the same, the rest has 1. `training.layerDecay` is
+ * in the factor on the learning rate.
  */
 export function factorOf(rate: AppliedRate): number {
   const balanced = Object.values(factorsByName).find((factor) => factor(balancedAlone(rate)) !== 1);
   return balanced ? balanced(rate) : rate.learningRateMultiplier;
 }
 
-/** What balancing alone makes of the rates, without `training.layerDecay`. */
+/** The rates as balancing alone sets them, without `training.layerDecay`. */
 export function balancedAlone({ layerDecay = 1, learningRateMultiplier, ...others }: AppliedRate): AppliedRate {
   return { ...others, learningRateMultiplier: layerDecay > 0 ? learningRateMultiplier / layerDecay : 1 };
 }
@@ -83,7 +83,7 @@ export function smallestLayerDecay(run: RunReport): number | undefined {
   return decays.length > 0 ? decays.reduce((a, b) => Math.min(a, b)) : undefined;
 }
 
-/** What a run balances, e.g. `learning rate and weight decay`; empty where it has none. */
+/** The rates that a run balances, e.g. `learning rate and weight decay`; empty where it has none. */
 export function balancedRates(run: RunReport): string {
   const rates = multipliersByEpoch(run).flatMap((epoch) => epoch.rates.map(balancedAlone));
   const named = Object.entries(factorsByName).filter(([, factor]) => rates.some((rate) => factor(rate) !== 1));

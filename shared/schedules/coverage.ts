@@ -8,7 +8,7 @@ import type { BalanceConfig } from './config.ts';
 import { endsOf } from './rate-table.ts';
 import { hasUnit } from './units.ts';
 
-/** What is balanced of a model. */
+/** How much of a model is balanced, and why not the rest. */
 export interface Coverage {
   /** Names of the layers that get a factor by their spectra. */
   readonly balanced: readonly string[];
@@ -23,13 +23,13 @@ export interface Coverage {
   readonly shapes: readonly (readonly number[])[];
 }
 
-/** What a run's balance settings come to, in words. */
+/** The effect of a run's balance settings, in words. */
 export interface BalanceDescription {
   /** How much of the model is balanced. */
   readonly covered: string;
-  /** When rates are set, and how they move. */
+  /** When rates are set, to follow `Rates are`: `set 10 times in 100 steps, first before training`. */
   readonly timing: string;
-  /** What to know of it. */
+  /** Remarks for the user, a sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -40,7 +40,7 @@ interface CoveredModel {
   readonly shapeOf: ShapeOf;
 }
 
-/** What the settings balance of a model, as far as shapes tell: a layer whose spectrum can't be fitted keeps the base rate besides. */
+/** How much of a model the settings balance, as far as shapes tell. A layer whose spectrum can't be fitted keeps the base rate too. */
 export function coverageOf({ layers, parameters, shapeOf }: CoveredModel, config: BalanceConfig): Coverage {
   const analysed = analysedLayers(layers, config).map(({ name }) => name);
   const ends = endsOf(analysed, config.excludeEnds);
@@ -96,7 +96,7 @@ const listed = (names: readonly string[]) =>
     ? names.join(', ')
     : `${names.slice(0, mostNames - 1).join(', ')} and ${names.length - mostNames + 1} more`;
 
-/** What to say where layers of unlike shapes are compared one by one by something that depends on shape; nothing where they are not. */
+/** The remark that layers of unlike shapes are compared by a metric that depends on the shape; empty where they are not. */
 export function unlikeShapes({ shapes }: Coverage, { unit, metric }: Pick<BalanceConfig, 'unit' | 'metric'>): string[] {
   if (unit !== 'layer' || metric === 'farmsAlpha' || shapes.length < 2) return [];
   const some = `${shapes.slice(0, 3).map(formatShape).join(', ')}${shapes.length > 3 ? ', …' : ''}`;

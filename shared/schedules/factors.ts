@@ -11,12 +11,12 @@ export interface LayerFactors {
   readonly warnings: readonly string[];
 }
 
-/** How values become factors. */
+/** The settings that turn layers' values into factors. */
 export interface FactorSettings extends Pick<BalanceConfig, 'unit' | 'withinBlock' | 'normaliseMean'> {
   readonly assignment: AssignmentConfig;
   /** Absent: the factors as they are. */
   readonly control?: ControlName | undefined;
-  /** Decides what a control draws. */
+  /** Seed of what a control draws. */
   readonly seed: number;
 }
 
@@ -33,12 +33,12 @@ export function layerFactors(layers: readonly LayerValue[], settings: FactorSett
       factors[position] = assigned.factors[index]! * (within?.factors[place] ?? 1);
     });
   });
-  const controlled = underControl(factors, layers, groups, settings);
+  const controlled = applyControl(factors, layers, groups, settings);
   return { factors: settings.normaliseMean && factors.length > 0 ? overMean(controlled) : controlled, warnings };
 }
 
-/** Factors after a control, which treats as one what shares a factor: the layers of a block, or each layer by itself. */
-function underControl(
+/** The factors as `balance.control` changes them. Layers that share a factor, those of a block, go together. */
+function applyControl(
   factors: readonly number[],
   layers: readonly LayerValue[],
   groups: readonly LayerGroup[],

@@ -4,7 +4,7 @@ import type { Ramp } from '../training/applied-rates.ts';
 export interface Multipliers {
   readonly learningRate: number;
   readonly weightDecay: number;
-  /** Of SAM; absent: 1. */
+  /** Factor on the radius of SAM; absent: 1. */
   readonly rho?: number;
 }
 
@@ -14,7 +14,7 @@ export interface RateTable {
   readonly parameters: Readonly<Record<string, Multipliers>>;
   /** By layer name, for reports. */
   readonly layers: Readonly<Record<string, Multipliers>>;
-  /** Names of the layers that have a factor by their own spectrum; absent in what earlier versions stored. */
+  /** Names of the layers that were balanced; absent in what earlier versions stored. */
   readonly balanced?: readonly string[];
   /** Absent: the multipliers hold from the next step on. */
   readonly ramp?: Ramp;

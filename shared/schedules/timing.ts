@@ -49,14 +49,14 @@ export interface TimingConfig {
   readonly until?: Until;
 }
 
-/** How long a run is. */
+/** Length of a run in epochs and steps. */
 export interface RunLength {
   readonly epochs: number;
-  /** Optimizer steps in each. */
+  /** Optimizer steps in each epoch. */
   readonly stepsPerEpoch: number;
 }
 
-/** The last number of steps taken after which an analysis may set rates. */
+/** The number of steps of the run after which analyses set no more rates. */
 function lastStep({ until }: TimingConfig, { epochs, stepsPerEpoch }: RunLength): number {
   if (until?.epoch !== undefined) return until.epoch * stepsPerEpoch;
   if (until?.share !== undefined) return Math.floor(until.share * epochs * stepsPerEpoch + 1e-9);
@@ -69,29 +69,29 @@ function stepsBetween({ every }: TimingConfig, { stepsPerEpoch }: RunLength): nu
   return timesAnEpoch === undefined ? steps : Math.min(steps, Math.max(1, Math.floor(stepsPerEpoch / timesAnEpoch)));
 }
 
-/** Whether an analysis after so many steps of the run sets rates; before the first it always does. */
+/** Whether rates are set after this many steps of the run; after 0, before training, they always are. */
 function setsRates(steps: number, timing: TimingConfig, length: RunLength): boolean {
   return steps % stepsBetween(timing, length) === 0 && steps <= lastStep(timing, length);
 }
 
-/** Whether the analysis at the end of an epoch sets the rates of the next (0: before training). */
+/** Whether rates are set after an epoch (0: before training). */
 export const setsRatesAfter = (epoch: number, timing: TimingConfig, length: RunLength): boolean =>
   setsRates(epoch * length.stepsPerEpoch, timing, length);
 
-/** After how many of its own steps rates are set within an epoch (1-based): ascending, neither 0 nor all of them. */
+/** The steps of an epoch (1-based) after which rates are set within it, ascending; its end is not among them. */
 export function measurementsWithin(epoch: number, timing: TimingConfig, length: RunLength): number[] {
   const first = (epoch - 1) * length.stepsPerEpoch;
   const inner = Array.from({ length: Math.max(0, length.stepsPerEpoch - 1) }, (_, index) => index + 1);
   return inner.filter((steps) => setsRates(first + steps, timing, length));
 }
 
-/** How often rates are set in a run, the analysis before training included and one after the last step left out. */
+/** How often rates are set in a run: before training included, after the last step not. */
 export function countMeasurements(timing: TimingConfig, length: RunLength): number {
   const last = Math.min(lastStep(timing, length), length.epochs * length.stepsPerEpoch - 1);
   return 1 + Math.floor(last / stepsBetween(timing, length));
 }
 
-/** Why the rates of the analysis before training would never change, in words; undefined where they do. */
+/** Why the rates of the analysis before training would never change, as far as epochs tell; undefined where they may. */
 export function endsTooEarly({ every, until }: TimingConfig, epochs: number): string | undefined {
   if (until === undefined || typeof every !== 'number') return undefined;
   const { share = 1, epoch } = until;

@@ -8,7 +8,7 @@ export type BalanceUnit = (typeof balanceUnits)[number];
 export interface LayerValue {
   readonly name: string;
   readonly value: number;
-  /** Of its weight. */
+  /** Shape of the layer's weight. */
   readonly shape: readonly number[];
 }
 
@@ -27,7 +27,7 @@ function blockNumber(name: string): string | undefined {
   return /\.(\d+)\./.exec(name)?.[1];
 }
 
-/** Whether a layer of that name belongs to something that gets a factor. */
+/** Whether a layer of that name can have a factor: with `unit: layer` each, else those in a numbered block. */
 export const hasUnit = (name: string, unit: BalanceUnit): boolean =>
   unit === 'layer' || blockNumber(name) !== undefined;
 

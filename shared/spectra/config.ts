@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fitSchema } from './fits/registry.ts';
 
-/** How the weight of a convolution in one dimension comes apart into matrices. */
+/** The ways to take matrices out of a Conv1d weight. */
 export const conv1dReadings = ['rows', 'taps'] as const;
 export type Conv1dReading = (typeof conv1dReadings)[number];
 

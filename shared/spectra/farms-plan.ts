@@ -24,10 +24,10 @@ export function windowStarts(side: number, window: number, placement: WindowPlac
 interface FarmsPlan {
   /** `matrix`: windows of one matrix, pooled. `taps`: disjoint blocks of rows, each pooled over the taps, alphas averaged. */
   readonly from: 'matrix' | 'taps';
-  /** Of that matrix, or of each tap. */
+  /** Rows and columns of that matrix, or of each tap. */
   readonly rows: number;
   readonly columns: number;
-  /** Of a sub-matrix. */
+  /** Rows of a sub-matrix, and its columns. */
   readonly side: number;
   readonly windows: number;
 }

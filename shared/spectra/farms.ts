@@ -28,16 +28,16 @@ export interface FarmsAlpha {
   readonly alpha: number | null;
   /** Number of sub-matrices. */
   readonly windows: number;
-  /** Of each. */
+  /** Shape of each sub-matrix. */
   readonly shape: readonly number[];
   /** Why there is no alpha. */
   readonly reason?: string;
 }
 
-/** No alpha by FARMS, and why. */
+/** The result where there is no alpha by FARMS, with the reason. */
 export const withoutFarms = (reason: string): FarmsAlpha => ({ alpha: null, windows: 0, shape: [], reason });
 
-/** Why an update B A has none. */
+/** Why an update B A has no alpha by FARMS. */
 export const farmsOfProduct = 'a product of low rank has no sub-matrices of full rank';
 
 /** Settings of a measurement by FARMS. */

@@ -8,7 +8,7 @@ export interface FlagInput {
   readonly metrics: MetricValues | null;
   /** Correlation traps, where they were counted. */
   readonly traps: number | null;
-  /** How the weight was read, if it is a Conv1d's. */
+  /** How Conv1d weights were read; of no account for other kinds of layers. */
   readonly conv1d: Conv1dReading;
 }
 

@@ -10,8 +10,8 @@ export interface Matrix {
   readonly data: Float32Array | Float64Array;
   /** How often each singular value of the wanted matrix occurs in this one: 2 for the real form of a complex matrix. */
   readonly multiplicity: 1 | 2;
-  /** One of as many matrices as a Conv1d has outputs, each of them as a rule tiny. */
-  readonly isOfPile?: boolean;
+  /** Whether it is one of the many small matrices of a Conv1d by rows. */
+  readonly isConv1dRow?: boolean;
 }
 
 /** Weight layout of each kind, as in error messages. */
@@ -66,7 +66,7 @@ function* rowMatrices(
   const entries = rows * columns;
   for (let output = 0; output < outputs; output++) {
     const matrix = data.subarray(output * entries, (output + 1) * entries);
-    yield { rows, columns, data: matrix, multiplicity: 1, isOfPile: true };
+    yield { rows, columns, data: matrix, multiplicity: 1, isConv1dRow: true };
   }
 }
 

@@ -58,7 +58,7 @@ export async function pooledSpectrum(
   return { eigenvalues: pooled(spectra), dimension, short, long };
 }
 
-/** All of them in one ascending list. */
+/** The eigenvalues of several spectra in one ascending list. */
 export function pooled(spectra: readonly Float64Array[]): Float64Array {
   const all = new Float64Array(spectra.reduce((count, { length }) => count + length, 0));
   let at = 0;
@@ -69,16 +69,16 @@ export function pooled(spectra: readonly Float64Array[]): Float64Array {
   return all.sort();
 }
 
-/** In about this many operations a matrix is solved sooner than it is handed to another thread. */
+/** A matrix that takes fewer operations than this is solved in this thread: handing it to another takes longer. */
 const smallFlops = 1e5;
 
 /**
- * The squared singular values of one of a layer's matrices, each as often as the layer has it. Small matrices of a pile are solved
- * at once, in this thread and by the plain solver, whatever the source is.
+ * The squared singular values of one of a layer's matrices, each as often as the layer has it. Small matrices of
+ * a Conv1d by rows are solved at once, in this thread and by the plain solver, whatever the source is.
  */
 export async function spectrumOfMatrix(matrix: Matrix, source: SpectrumSource): Promise<Float64Array> {
   const { rows, columns, data, multiplicity } = matrix;
-  const solver = matrix.isOfPile && matrixFlops(matrix) <= smallFlops ? portableSolver : source;
+  const solver = matrix.isConv1dRow && matrixFlops(matrix) <= smallFlops ? portableSolver : source;
   const eigenvalues = await solver.squaredSingularValues(rows, columns, data);
   return multiplicity === 1 ? eigenvalues : eigenvalues.filter((_, index) => index % multiplicity === 0);
 }

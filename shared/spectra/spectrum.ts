@@ -12,7 +12,7 @@ export interface PowerLawFit {
   readonly ksDistance: number;
 }
 
-/** What is measured of all eigenvalues of a layer. Where a number means nothing it is null and `flags` says why. */
+/** A layer's eigenvalues, and what is measured of all of them. Where a number means nothing it is null and `flags` says why. */
 export interface FittedSpectrum {
   readonly name: string;
   readonly kind: LayerKind;
@@ -34,7 +34,7 @@ export interface FittedSpectrum {
   readonly flags: readonly string[];
 }
 
-/** What is measured of one layer. */
+/** All that is measured of a layer. */
 export interface LayerSpectrum extends FittedSpectrum {
   /** Alpha by FARMS; null where the settings don't ask for it, or where `flags` says why. */
   readonly farmsAlpha: number | null;

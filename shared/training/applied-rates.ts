@@ -1,8 +1,8 @@
 import type { ParameterSpec } from '../tensors/layer.ts';
 
 /**
- * Factors on the base rates, by parameter name; a parameter that is absent trains at the base rate. The learning rate's has `layerDecay` in
- * it, what the parameter's depth makes of it.
+ * Factors on the base rates, by parameter name; a parameter that is absent trains at the base rate. `layerDecay` is the part of
+ * `learningRate` that is due to the parameter's depth; it is in `learningRate` already.
  */
 export type ParameterMultipliers = Readonly<
   Record<string, { learningRate: number; weightDecay: number; rho?: number; layerDecay?: number }>
@@ -65,7 +65,7 @@ export interface RateGroup {
   readonly weightDecayMultiplier: number;
   /** 0 where decay does not apply. */
   readonly weightDecay: number;
-  /** With `training.layerDecay`: what of the learning rate's multiplier is due to it. */
+  /** With `training.layerDecay`: its part of the learning rate's multiplier. */
   readonly layerDecay?: number;
   /** With SAM: the factor on its radius, and how far these parameters go. */
   readonly rhoMultiplier?: number;

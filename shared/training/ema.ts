@@ -25,7 +25,7 @@ export const emaSchema = z
   );
 export type EmaConfig = z.infer<typeof emaSchema>;
 
-/** Of the averages in an optimizer's state. */
+/** Before the names of the averages in an optimizer's state. */
 const prefix = 'average/';
 
 /** 1 - decay: 1 at the first step, so that the average begins as the weights after it, as torch's AveragedModel does. */
@@ -73,7 +73,7 @@ export function splitAverage(state: HostTensors): { state: HostTensors; average:
   };
 }
 
-/** What `splitAverage` was given. */
+/** Puts together again what `splitAverage` took apart. */
 export function joinAverage(state: HostTensors | undefined, average: HostTensors | undefined): HostTensors | undefined {
   if (!state || !average) return state;
   return new Map([...state, ...[...average].map(([name, tensor]) => [prefix + name, tensor] as const)]);

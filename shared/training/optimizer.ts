@@ -39,7 +39,7 @@ export interface OptimizerFamily<Config = unknown> {
   readonly rateScale?: (config: Config) => number;
   /** Floating-point operations of a step besides a few for each element; absent: none. */
   readonly stepFlops?: (config: Config, parameters: readonly ParameterSpec[]) => number;
-  /** What the user should know of settings that don't fit what is trained; absent: all fit. */
+  /** Warnings about settings that don't fit the parameters; absent: all fit. */
   readonly warnings?: (config: Config, parameters: readonly ParameterSpec[]) => string[];
   build(config: Config): Optimizer;
 }

@@ -67,10 +67,10 @@ export interface EpochResult {
   readonly diverged?: { readonly step: number; readonly loss: number; readonly gradientNorm: number };
 }
 
-/** What steps at one place of a ramp have in common. */
+/** The rates of all parameters at one share of a ramp. */
 interface StepRates {
   readonly groups: readonly RateGroup[];
-  /** As inputs of a step. */
+  /** Weight decays, and the radii of SAM, as inputs of a step. */
   readonly weightDecays: readonly [string, HostTensor][];
   readonly radii: readonly [string, HostTensor][];
 }

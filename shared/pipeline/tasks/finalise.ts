@@ -54,7 +54,7 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
 interface ChosenModel {
   readonly epoch: number;
   readonly bytes: Uint8Array;
-  /** Of the last epoch. */
+  /** The progress after the last epoch. */
   readonly progress: Progress | undefined;
 }
 

@@ -5,13 +5,13 @@ import { html } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
 import type { Section } from '../section.ts';
 
-/** Settings of `balance` that say which method a run is an example of. */
+/** The settings of `balance` that name a method. */
 interface MethodSettings {
   readonly preset?: string;
   readonly control?: string;
 }
 
-/** What a control is for, in words. */
+/** The controls in words. */
 const controls: Readonly<Record<string, string>> = {
   shuffled: 'the factors of the layers were given to other layers',
   inverse: 'each layer had the inverse of its factor',
@@ -47,7 +47,7 @@ export const balanceSection: Section = {
 /** Rows of a table that are drawn of a run at most. */
 const mostRows = 40;
 
-/** Where rates were set within epochs. */
+/** The table of analyses within epochs. */
 function measurements({ epochs }: RunReport) {
   const rows = epochs.flatMap(({ epoch, measurements = [] }) =>
     measurements.map(({ steps, alphaMean, alphaStd }) => [

@@ -15,7 +15,7 @@ function largestFactor(runs: readonly RunReport[]): number {
   return factors.reduce((largest, multiplier) => Math.max(largest, multiplier, 1 / multiplier), 1);
 }
 
-/** What the factors of a run are on. */
+/** The rates that a run's factors multiply. */
 function ratesOf(run: RunReport): string {
   const balanced = balancedRates(run);
   if (smallestLayerDecay(run) === undefined) return balanced;

@@ -1,7 +1,7 @@
 import { mean } from '../mean.ts';
 import type { Control } from './control.ts';
 
-/** What the factors say of shapes alone: each gets the mean factor of all of its shape. */
+/** Each layer or block gets the mean factor of those that have its shape, so that only the shapes count. */
 export const byShape = {
   name: 'byShape',
   apply: (controlled) =>

@@ -1,6 +1,6 @@
 import type { Control } from './control.ts';
 
-/** Well-trained layers learn faster, under-trained ones slower: 1 / factor. */
+/** 1 / factor: layers that balancing would train faster train slower. */
 export const inverse = {
   name: 'inverse',
   apply: (controlled) => controlled.map(({ factor }) => 1 / factor),

@@ -1,7 +1,7 @@
 import { randomFor } from '../../core/random.ts';
 import type { Control } from './control.ts';
 
-/** A permutation of so many that is not the identity, where there is one. */
+/** A permutation of `count` places that is not the identity, unless there is only one place. */
 function otherOrder(count: number, seed: number): number[] {
   const random = randomFor(seed, 'shuffled factors');
   let order = random.permutation(count);
@@ -9,7 +9,7 @@ function otherOrder(count: number, seed: number): number[] {
   return order;
 }
 
-/** The same factors for others, by one permutation that depends on the seed and on how many there are. */
+/** The same factors for other layers or blocks, by a permutation that the seed and their number decide. */
 export const shuffled = {
   name: 'shuffled',
   apply: (controlled, seed) => otherOrder(controlled.length, seed).map((source) => controlled[source]!.factor),

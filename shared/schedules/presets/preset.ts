@@ -1,4 +1,4 @@
-/** What a model is about, as far as published settings differ by it. */
+/** The kinds of models for which published settings differ. */
 export type ModelKind = 'language' | 'fields';
 
 /** A published method as a set of settings: one file, one line in the registry. */
@@ -6,11 +6,11 @@ export interface Preset {
   readonly name: string;
   /** The method, its source, and what it does, for the docs. */
   readonly description: string;
-  /** Keys of the `balance` section, dotted, that make up the method: with another value it would be another method. */
+  /** Keys of the `balance` section, e.g. `assignment.function`, whose values define the method: others are refused beside it. */
   readonly essential: readonly string[];
-  /** Keys of the run file's `balance` section, as they would be written there. */
+  /** The `balance` section that the preset stands for, as it would be written in a run file. */
   settings(kind: ModelKind): Readonly<Record<string, unknown>>;
 }
 
-/** The first and the last layer of a model; a language model's last one is its head, which is never balanced. */
+/** `excludeEnds` for methods that leave out the first and the last layer: a language model's last one is its head, which is never balanced. */
 export const bothEnds = (kind: ModelKind): 'first' | 'both' => (kind === 'language' ? 'first' : 'both');

@@ -14,19 +14,19 @@ export const presetNames = presets.map(({ name }) => name) as PresetName[];
 /** The preset of that name; undefined where there is none. */
 export const findPreset = (name: unknown): Preset | undefined => presets.find((preset) => preset.name === name);
 
-/** What a preset stands for depends on what the model is about. */
+/** The kind of a model, by its family in the run file. */
 export const kindOfModel = (family: unknown): ModelKind => (family === 'huggingface' ? 'language' : 'fields');
 
 type Section = Readonly<Record<string, unknown>>;
 const isSection = (value: unknown): value is Section =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Sections whose keys say one thing together: a written one takes the place of the preset's. */
+/** Sections that replace the preset's as a whole: of `every: { steps: 7 }` nothing of the preset's `every` may be left. */
 const wholes = ['every', 'until'];
-/** Keys that say of which kind a section is. */
+/** Keys that name the kind of a section, such as `function` in `assignment`. */
 const discriminators = ['function', 'method'];
 
-/** What is written goes before; sections are merged where they are of the same kind, as two sigmoids are. */
+/** A preset's settings with those that are written on top. Sections of one kind, such as two sigmoids, are merged key by key. */
 function beneath(preset: Section, written: Section): Section {
   const isOtherKind = discriminators.some((key) => written[key] !== undefined && written[key] !== preset[key]);
   if (isOtherKind) return written;

@@ -35,6 +35,6 @@ export const rateScale = (config: OptimizerConfig): number => familyOf(config).r
 export const optimizerFlops = (config: OptimizerConfig, parameters: readonly ParameterSpec[]): number =>
   familyOf(config).stepFlops?.(config, parameters) ?? 0;
 
-/** What the user should know of the optimizer's settings and what is trained. */
+/** Warnings about optimizer settings that don't fit the parameters. */
 export const optimizerWarnings = (config: OptimizerConfig, parameters: readonly ParameterSpec[]): string[] =>
   familyOf(config).warnings?.(config, parameters) ?? [];

@@ -1,4 +1,4 @@
-/** What data of fields can't be judged by, or hardly learnt from, found before anything is trained. */
+/** Finds fields of zeros, which some metrics divide by, and fields that never change, before anything is trained. */
 import { UserError } from '../../core/errors.ts';
 import { type BlankFields, findBlankFields } from '../../datasets/blank-fields.ts';
 import { listNames } from '../../datasets/text/labels.ts';
@@ -62,7 +62,7 @@ function refuseInapplicable(name: string | undefined, { shape }: Trajectories): 
 interface ZeroTargets {
   readonly channels: readonly string[];
   readonly rows: readonly number[];
-  /** With the steps in words. */
+  /** Single fields; `when` has their steps in words. */
   readonly others: readonly { readonly row: number; readonly channel: string; readonly when: string }[];
 }
 
@@ -91,7 +91,7 @@ function describe({ channels, rows, others }: ZeroTargets, { channels: all }: Tr
   ];
 }
 
-/** What can be done about them. */
+/** What the user can do about them. */
 function remedyFor({ channels, rows }: ZeroTargets): string {
   return [
     ...(channels.length > 0 ? ['Leave the channel out: name the others in `dataset.channels`.'] : []),

@@ -33,7 +33,7 @@ export function planTrajectories(options: {
   weights?: (() => Promise<string>) | undefined;
   /** The metric that decides which epoch is best; absent: none does. */
   metric?: string;
-  /** Of the data, for messages. */
+  /** Path of the data, for messages. */
   path?: string;
 }): StartablePlan {
   const { data, window, training: settings } = options;
