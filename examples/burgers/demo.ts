@@ -21,7 +21,7 @@ const folder = fileURLToPath(new URL('../../runs', import.meta.url));
 const cli = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const stamp = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
-/** What is compared, and what makes it so. */
+/** The kinds of runs that are compared: what sets each apart, and in words. */
 const arms = {
   plain: { overrides: ['balance=off'], what: 'every layer at the base rate' },
   balanced: { overrides: [], what: 'rates by alpha, as published' },
@@ -91,7 +91,7 @@ function verdict(valuesOf: (arm: Arm) => number[]): string[] {
   const rest = percent(byItself.meanDifference / mean(valuesOf('plain')));
   return [
     `Balanced against plain: ${balanced.change}, better with ${balanced.better} seeds.`,
-    `The pattern of shapes alone, the same factor for all layers of a shape, makes ${shape.change} of it; what each layer's own alpha adds is ${rest}${p}.`,
+    `One factor for all layers of a shape (byShape) against plain: ${shape.change}. What each layer's own alpha adds to that: ${rest}${p}.`,
     'The best epoch is picked on the data that it is measured on, in the same way for all; one base rate for all, not tuned for each.',
   ];
 }

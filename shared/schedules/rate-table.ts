@@ -7,7 +7,7 @@ import { type BalanceConfig, targetsOf } from './config.ts';
 import { layerFactors } from './factors.ts';
 import { followLayers } from './follow.ts';
 import type { Multipliers, RateTable } from './rates.ts';
-import { hasUnit, type LayerValue } from './units.ts';
+import type { LayerValue } from './units.ts';
 
 const base: Multipliers = { learningRate: 1, weightDecay: 1 };
 
@@ -43,7 +43,6 @@ export function rateTable(
   return {
     parameters: { ...followLayers(parameters, layers), ...Object.fromEntries(raised.map((name) => [name, largest])) },
     layers,
-    balanced: chosen.layers.flatMap(({ name }) => (hasUnit(name, config.unit) ? [name] : [])),
     warnings: [
       ...new Set([
         ...unmatchedExclusions(report, parameters, config.exclude),

@@ -14,8 +14,6 @@ export interface RateTable {
   readonly parameters: Readonly<Record<string, Multipliers>>;
   /** By layer name, for reports. */
   readonly layers: Readonly<Record<string, Multipliers>>;
-  /** Names of the layers that were balanced; absent in what earlier versions stored. */
-  readonly balanced?: readonly string[];
   /** Absent: the multipliers hold from the next step on. */
   readonly ramp?: Ramp;
   /** Which layers were left at the base rate, and why. */
