@@ -128,8 +128,8 @@ function applyOverrides(original: Record<string, unknown>, overrides: readonly O
   const input = structuredClone(original);
   for (const { path, value, text } of overrides) {
     let section = input;
-    for (const key of path.slice(0, -1)) {
-      refuseSwitchedOff(key, section[key], text);
+    for (const [index, key] of path.slice(0, -1).entries()) {
+      if (section[key] === 'off') throw switchedOff(key, path.slice(index + 1), text);
       section = section[key] = asSection(key, section[key]);
     }
     if (value === null) delete section[path.at(-1)!];
@@ -138,13 +138,13 @@ function applyOverrides(original: Record<string, unknown>, overrides: readonly O
   return input;
 }
 
-/** @throws UserError for a setting of a section that is switched off: it would turn the whole of it on. */
-function refuseSwitchedOff(key: string, value: unknown, text: string): void {
-  if (value !== 'off') return;
-  const [, setting = '', given = ''] = /\.([^=]+)=(.*)/.exec(text) ?? [];
-  throw new UserError(`${key} is off, so ${key}.${setting} has nothing to act on`, {
+/** A setting of a section that is switched off is refused: it would turn the whole section on. */
+function switchedOff(key: string, setting: readonly string[], text: string): UserError {
+  const given = text.slice(text.indexOf('=') + 1);
+  const section = setting.reduceRight((inner, name) => `{${name}: ${inner}}`, given);
+  return new UserError(`${key} is off, so ${key}.${setting.join('.')} has nothing to act on`, {
     where: `--set ${text}`,
-    remedy: `To turn it on, set the section as a whole: --set '${key}={${setting}: ${given}}'.`,
+    remedy: `To turn it on, set the section as a whole: --set '${key}=${section}'.`,
   });
 }
 

@@ -112,6 +112,8 @@ describe('settings that have nothing to act on are refused', () => {
       "--set balance.control=shuffled: balance is off, so balance.control has nothing to act on\n  To turn it on, set the section as a whole: --set 'balance={control: shuffled}'.",
     );
     expect(refusal(fields, 'balance=off', 'balance.unit=block')).toContain('balance is off');
+    expect(refusal(`${fields}balance: off`, 'balance.until.epoch=3')).toContain("--set 'balance={until: {epoch: 3}}'");
+    expect(balanceOf(`${fields}balance: off`, 'balance={until: {epoch: 3}}')).toMatchObject({ until: { epoch: 3 } });
     expect(balanceOf(`${fields}balance: off`, 'balance={control: shuffled}')).toMatchObject({ control: 'shuffled' });
   });
 });
