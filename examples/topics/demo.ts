@@ -4,11 +4,11 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { loadRunFile, parseOverride } from '../../shared/config/parse-run-file.ts';
 import { formatTable } from '../../shared/core/table.ts';
 import { runScript, wholeNumber } from '../script.ts';
+import { trainSideBySide } from '../side-by-side.ts';
 import { meanAndSpread, pairedTest } from '../statistics.ts';
-import { type Trained, train } from '../train.ts';
+import type { Trained } from '../train.ts';
 
 const usage = `node examples/topics/demo.ts [options]
 
@@ -18,27 +18,32 @@ const usage = `node examples/topics/demo.ts [options]
 const runFile = fileURLToPath(new URL('topics.yaml', import.meta.url));
 const stamp = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
-async function fineTune(arm: 'plain' | 'balanced', seed: number, set: readonly string[]): Promise<Trained> {
-  const overrides = [
-    ...set,
-    `training.seed=${seed}`,
-    `output.name=topics-${arm}-${seed}-${stamp}`,
-    ...(arm === 'plain' ? ['balance=off'] : []),
-  ];
-  const result = await train(await loadRunFile(runFile, overrides.map(parseOverride)));
-  process.stdout.write(`seed ${seed}, ${arm}: accuracy ${result.last?.toFixed(3)} after the last epoch\n`);
-  return result;
-}
+type Arm = 'plain' | 'balanced';
+const nameOf = (arm: Arm, seed: number) => `topics-${arm}-${seed}-${stamp}`;
 
 async function compare(count: number, set: readonly string[]): Promise<void> {
   const seeds = Array.from({ length: count }, (_, index) => index + 1);
-  const pairs: { plain: Trained; balanced: Trained }[] = [];
-  for (const seed of seeds) {
-    pairs.push({ plain: await fineTune('plain', seed, set), balanced: await fineTune('balanced', seed, set) });
-  }
+  const tasks = seeds.flatMap((seed) =>
+    (['plain', 'balanced'] as const).map((arm) => ({
+      arm,
+      seed,
+      runFile,
+      overrides: [
+        ...set,
+        `training.seed=${seed}`,
+        `output.name=${nameOf(arm, seed)}`,
+        ...(arm === 'plain' ? ['balance=off'] : []),
+      ],
+    })),
+  );
+  const results = new Map<string, Trained>();
+  await trainSideBySide(tasks, ({ arm, seed }, trained) => {
+    results.set(nameOf(arm, seed), trained);
+    process.stdout.write(`seed ${seed}, ${arm}: accuracy ${trained.last?.toFixed(3)} after the last epoch\n`);
+  });
 
-  const numbers = (arm: 'plain' | 'balanced', of: (result: Trained) => number | null) =>
-    pairs.map((pair) => of(pair[arm]) ?? Number.NaN);
+  const numbers = (arm: Arm, of: (result: Trained) => number | null) =>
+    seeds.map((seed) => of(results.get(nameOf(arm, seed))!) ?? Number.NaN);
   const row = (name: string, of: (result: Trained) => number | null) => [
     name,
     meanAndSpread(numbers('plain', of)),

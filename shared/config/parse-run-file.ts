@@ -6,7 +6,7 @@ import { explainIssues, formatPath, type Problem } from '../core/problems.ts';
 import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { withModelPaths } from '../models/registry.ts';
-import { type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
+import { fillPreset, type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
 
 /** `--set a.b=c`; a value of null (`--set a.b=`) takes the setting away, so that its default applies. */
@@ -111,7 +111,8 @@ export function parseRunFile(text: string, file: string, overrides: readonly Ove
   const parsed = runFileSchema.safeParse(input);
   if (parsed.success) return parsed.data;
   const schema = runFileJsonSchema();
-  const problems = explainIssues(parsed.error.issues, input, (path) => keysAt(schema, input, path));
+  const filled = fillPreset(input);
+  const problems = explainIssues(parsed.error.issues, filled, (path) => keysAt(schema, filled, path));
   return refuse(file, formatProblems(problems, { file, document, lines }, overrides));
 }
 

@@ -118,7 +118,7 @@ const sectionsSchema = z
   });
 
 /** Puts what a preset stands for beneath the settings that are written. Anything malformed is left to the schema. */
-function fillPreset(input: unknown): unknown {
+export function fillPreset(input: unknown): unknown {
   if (typeof input !== 'object' || input === null || !('balance' in input)) return input;
   const { model } = input as { model?: { family?: unknown; lora?: { spectra?: unknown } } };
   const isLowRank = model?.lora?.spectra === 'update';
@@ -165,7 +165,7 @@ function balanceProblems(
   for (const { key, wanted } of excludedByPreset(balance, kindOfModel(model.family))) {
     refuse(
       key,
-      `${balance.preset} is defined by ${key}: ${JSON.stringify(wanted)}; take away balance.preset to set it otherwise`,
+      `${balance.preset} is defined by ${key}: ${JSON.stringify(wanted)}; leave out either balance.${key} or balance.preset`,
     );
   }
   return problems;

@@ -72,6 +72,7 @@ training:
 ${balanceLine}
 balance:
   preset: modelBalancing # as published; others: tempBalance, farms, alphaDecay, llr
+  # every: 1 # analyse after each epoch, not about ten times in it as published: cheaper, plan says how much
 
 convergence:
 ${patienceLine(texts)}

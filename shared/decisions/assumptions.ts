@@ -12,6 +12,8 @@ export const assumedFlops = { wasm: 1e10, g4dn: 1.2e12, g5: 4.5e12, g6: 4.3e12, 
 export const leastStepSeconds = { cpu: 0.005, gpu: 0.02 } as const;
 /** Eigenvalues, by `docs/benchmarks.md`, on two cores. */
 export const analysisFlopsASecond = 2.5e10;
+/** What an analysis takes besides: reading weights, fits, writing results. */
+export const leastAnalysisSeconds = 0.01;
 /** Functions of an epoch that is committed outside its container: how many, how long each, in how much memory. */
 export const assumedFunctions = { count: 6, seconds: 3, memoryGb: 2 } as const;
 /** Requests to the store, of an epoch; state transitions, of a job. */
@@ -65,7 +67,7 @@ export function explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond
       ? `This machine is taken to do ${giga(assumedFlops.wasm)}, what the wasm engine was measured at on one core; --measure measures it.`
       : `A step was measured here: ${stepSeconds.toPrecision(3)} s.`,
     `Fargate is taken to do ${giga(assumedFlops.wasm)}, a GPU a seventh of its peak (${gpus}) and at least ${1000 * leastStepSeconds.gpu} ms a step.`,
-    `An evaluation costs a third of a step for each batch; an analysis runs at ${giga(analysisFlopsASecond)}.`,
+    `An evaluation costs a third of a step for each batch; an analysis runs at ${giga(analysisFlopsASecond)} and takes at least ${1000 * leastAnalysisSeconds} ms.`,
     `Each job takes ${startSecondsOf.fargate} s to start on Fargate, ${startSecondsOf.instance} s on a GPU machine; one that is still warm is faster.`,
     `Functions of an epoch that ends a job: ${count} of ${seconds} s in ${memoryGb} GB. Requests: ${writes} writes and ${reads} reads of S3 an epoch, ${transitions} state transitions a job.`,
     `Prices of ${region} on demand, of ${table.date} (${table.source}). Spot is usually well below and is counted alike.`,

@@ -10,6 +10,7 @@ import {
   assumedFunctions,
   assumedRequests,
   bytesANumber,
+  leastAnalysisSeconds,
   leastStepSeconds,
   usualFunctionGb,
   usualMachines,
@@ -142,7 +143,7 @@ function epochWork({ size, training }: PlannedRun, { flops, leastStepSeconds: le
   const stepSeconds = Math.max(least, stepFlops / flops);
   // A prediction is the forward third of a step.
   const evaluation = (stepSeconds / 3) * stepsPerEpoch(validationSamples, training.batchSize);
-  const analysis = analysisFlops / analysisFlopsASecond;
+  const analysis = Math.max(leastAnalysisSeconds, analysisFlops / analysisFlopsASecond);
   const analyses = analysis * analysesPerEpoch;
   return { stepSeconds, analysis, zero: evaluation + analysis, epoch: stepSeconds * steps + evaluation + analyses };
 }

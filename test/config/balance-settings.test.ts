@@ -79,11 +79,17 @@ describe('a preset', () => {
 
   it('is not combined with a setting that makes it another method', () => {
     expect(refusal(`${fields}balance: { preset: alphaDecay, target: learningRate }`)).toContain(
-      'run.yaml:3:32  balance.target: alphaDecay is defined by target: "weightDecay"; take away balance.preset to set it otherwise',
+      'run.yaml:3:32  balance.target: alphaDecay is defined by target: "weightDecay"; leave out either balance.target or balance.preset',
     );
     expect(refusal(`${fields}balance: { preset: farms, metric: alpha }`)).toContain('farms is defined by metric');
     expect(refusal(`${fields}balance: { preset: llr, assignment: { function: rank } }`)).toContain(
       'llr is defined by assignment.function: "linearMap"',
+    );
+  });
+
+  it('takes the settings of its own kind of map, and says which these are', () => {
+    expect(refusal(`${fields}balance: { preset: llr, assignment: { s: 1 } }`)).toContain(
+      'balance.assignment.s: unknown key\n      Allowed: function, minFactor, maxFactor.',
     );
   });
 
