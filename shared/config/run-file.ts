@@ -44,8 +44,8 @@ const outputSchema = z
   })
   .describe('Where the results go.');
 
-/** The run file's sections, as they are after presets are filled in. */
-const sectionsSchema = z
+/** The run file's sections, as they are after presets are filled in, and as they are stored. */
+export const resolvedRunFileSchema = z
   .strictObject({
     model: modelSchema,
     dataset: datasetSchema,
@@ -126,7 +126,7 @@ export function fillPreset(input: unknown): unknown {
 }
 
 /** Checks a run file and fills in its defaults, those of `balance.preset` first. */
-export const runFileSchema = z.preprocess(fillPreset, sectionsSchema);
+export const runFileSchema = z.preprocess(fillPreset, resolvedRunFileSchema);
 
 type BalanceSettings = z.output<typeof balanceSchema>;
 
@@ -210,7 +210,7 @@ function withLeastEigenvalues(balance: z.output<typeof balanceSchema>, model: Mo
 export const shorthands: Readonly<Record<string, string>> = { compute: 'target' };
 
 /** A run's settings with every default filled in. */
-export type RunConfig = z.output<typeof sectionsSchema>;
+export type RunConfig = z.output<typeof resolvedRunFileSchema>;
 
 /** The run file's schema for editors. */
 export function runFileJsonSchema(): JsonSchema {

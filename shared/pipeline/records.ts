@@ -5,7 +5,7 @@ import { decodeJson, readJson } from '../checkpoints/json.ts';
 import { type Manifest, readArtifact, readHead, readHeadManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { asRecorded, asRecordedBalance } from '../config/earlier.ts';
-import { type RunConfig, runFileSchema } from '../config/run-file.ts';
+import { type RunConfig, resolvedRunFileSchema } from '../config/run-file.ts';
 import { RunError } from '../core/errors.ts';
 import { outcomes, type Progress, progressSchema } from '../decisions/decide.ts';
 import { adapterConfigSchema } from '../models/hugging-face/adapter-config.ts';
@@ -37,7 +37,7 @@ export const modelFileOf = ({ files: written }: Pick<Manifest, 'files'>): string
 
 const historySchema = z.array(z.strictObject({ at: z.iso.datetime(), what: z.string() }));
 
-const storedConfigSchema = z.preprocess(asRecorded, runFileSchema);
+const storedConfigSchema = z.preprocess(asRecorded, resolvedRunFileSchema);
 
 export const requestSchema = z.strictObject({
   version: z.literal(1),
