@@ -158,6 +158,12 @@ function balanceProblems(
   if (balance.metric === 'farmsAlpha' && !balance.farms) {
     refuse('farms', 'is needed for metric: farmsAlpha; for example farms: { side: 100, perSide: 9 }, or preset: farms');
   }
+  if (balance.metric === 'farmsAlpha' && model.family === 'huggingface' && model.lora?.spectra === 'update') {
+    refuse(
+      'metric',
+      'farmsAlpha is not there for model.lora.spectra: update, whose products of low rank have no sub-matrices of full rank, so every layer would keep the base rate; choose spectra: merged, or another metric or preset',
+    );
+  }
   const tooEarly = endsTooEarly(balance, training.epochs);
   if (tooEarly !== undefined) {
     refuse('until', `${tooEarly}: make balance.every smaller, or let balance.until come later`);

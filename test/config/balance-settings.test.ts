@@ -54,6 +54,15 @@ describe('a preset', () => {
     expect(balanceOf(`${update}balance: { preset: llr, minEigenvalues: 4 }`)).toMatchObject({ minEigenvalues: 4 });
   });
 
+  it('by alphas of windows is refused for updates of low rank, which have none', () => {
+    const update = language(', lora: { spectra: update, rank: 8 }');
+    expect(refusal(`${update}balance: { preset: farms }`)).toContain('balance.metric: farmsAlpha is not there');
+    expect(refusal(`${update}balance: { metric: farmsAlpha, farms: {} }`)).toContain('choose spectra: merged');
+    const merged = language(', lora: { spectra: merged, rank: 8 }');
+    expect(balanceOf(`${merged}balance: { preset: farms }`)).toMatchObject({ metric: 'farmsAlpha' });
+    expect(balanceOf(`${update}balance: { farms: {} }`)).toMatchObject({ metric: 'alpha' });
+  });
+
   it('is overridden setting by setting, on the command line too', () => {
     const text = `${fields}balance: { preset: modelBalancing, assignment: { s: 1 } }`;
     expect(balanceOf(text, 'balance.assignment.tau=5')).toMatchObject({
