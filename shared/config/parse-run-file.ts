@@ -168,6 +168,10 @@ function resolvePaths(config: RunConfig, folder: string): RunConfig {
   };
 }
 
+/** Whether a setting takes the place of all that its section has on record: a preset, and what says one thing together. */
+const replacesSection = (path: readonly string[]): boolean =>
+  /^balance\.(preset|every\.\w+|until\.\w+)$/.test(path.join('.'));
+
 /**
  * Settings with overrides: of a section that another variant is chosen for, the defaults of the old variant go.
  * @param label for messages.
@@ -181,7 +185,7 @@ export function overrideSettings(
 ): RunConfig {
   const schema = runFileJsonSchema();
   const sections = overrides
-    .filter(({ path }) => isDiscriminator(schema, settings, path) || path.join('.') === 'balance.preset')
+    .filter(({ path }) => isDiscriminator(schema, settings, path) || replacesSection(path))
     .map(({ path }) => ({ path: path.slice(0, -1), value: {}, text: '' }));
   const base = applyOverrides(settings, sections);
   const changed = parseRunFile(JSON.stringify(base), label, overrides);

@@ -26,6 +26,9 @@ export function describeBalance(model: RunModel, settings: TimedRun): BalanceDes
     covered: describeCoverage(coverage, config),
     timing: `set ${times}${moves}`,
     notes: [
+      ...(coverage.balanced.length === 0
+        ? ['nothing is balanced by these settings: every layer trains at the base rate']
+        : []),
       ...(neverChanges(settings)
         ? ['balance.until comes before the first analysis of the training: the rates never change']
         : []),

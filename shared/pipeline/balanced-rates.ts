@@ -15,7 +15,7 @@ import { multipliersAlong, type Ramp, rampShare } from '../training/applied-rate
 import { openCommittedTensors } from './attempt.ts';
 import type { TaskContext } from './context.ts';
 import { mostShards } from './history.ts';
-import { stepsBefore } from './rate-timing.ts';
+import { stepsBefore, timingOf } from './rate-timing.ts';
 import { files, type RateRecord, type RunRecord, readRates } from './records.ts';
 import { baseByName } from './run-base.ts';
 import { type ModelRecord, modelOfRun, type RunModel } from './run-model.ts';
@@ -123,7 +123,9 @@ export function balance(
   const rates =
     config === 'off' ? baseRates : rateTable(report, modelOfRun(settings).parameters, config, training.seed);
   for (const message of rates.warnings) ctx.emit({ type: 'warning', message });
-  const ramp = config !== 'off' && config.rampSteps > 0 ? { ramp: rampTo(change, config.rampSteps) } : {};
+  const { stepsPerEpoch } = timingOf(settings).length;
+  const ramp =
+    config !== 'off' && config.rampSteps > 0 ? { ramp: { ...rampTo(change, config.rampSteps), stepsPerEpoch } } : {};
   return { report, rates: { ...rates, ...ramp, balance: config } };
 }
 
@@ -133,6 +135,14 @@ function rampTo({ steps: begins, before }: RateChange, steps: number): Ramp {
     ? multipliersAlong(before.ramp.from, before.parameters, rampShare(before.ramp, begins - 1))
     : before?.parameters;
   return { from: inForce ?? {}, begins, steps };
+}
+
+/** Rates whose ramp is as far as it was, where epochs have another number of steps since: the steps of the run count anew. */
+function withStepsOf(rates: RateRecord, epoch: number, stepsPerEpoch: number): RateRecord {
+  const { ramp } = rates;
+  if (!ramp || ramp.stepsPerEpoch === stepsPerEpoch) return rates;
+  const begins = ramp.begins + epoch * (stepsPerEpoch - ramp.stepsPerEpoch);
+  return { ...rates, ramp: { ...ramp, begins, stepsPerEpoch } };
 }
 
 /** Whether two records have the same settings, in whatever order they were written. */
@@ -146,7 +156,9 @@ function isSameBalance(a: RateRecord['balance'], b: RateRecord['balance']): bool
  * changed since, what the new settings make of the committed model.
  */
 export async function ratesInForce(ctx: TaskContext, head: Manifest, settings: Settings): Promise<RateRecord> {
-  const stored = await readRates(ctx.store, head);
+  const { stepsPerEpoch } = timingOf(settings).length;
+  const recorded = await readRates(ctx.store, head);
+  const stored = recorded && withStepsOf(recorded, head.epoch, stepsPerEpoch);
   if (stored && isSameBalance(stored.balance, settings.config.balance)) return stored;
   const model = await openCommittedTensors(ctx, head, files.model);
   const spectra = await measure(ctx, settings, model, measuredLayers(settings));

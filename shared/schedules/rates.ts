@@ -8,6 +8,12 @@ export interface Multipliers {
   readonly rho?: number;
 }
 
+/** A ramp of a run, whose epochs may have another number of steps when it goes on. */
+export interface RunRamp extends Ramp {
+  /** Of the epochs by which `begins` is counted. */
+  readonly stepsPerEpoch: number;
+}
+
 /** What an analysis hands the trainer: the content of `rates.json`. The trainer keeps its own base schedule. */
 export interface RateTable {
   /** By parameter name; a parameter that is absent trains at the base rate. */
@@ -15,7 +21,7 @@ export interface RateTable {
   /** By layer name, for reports. */
   readonly layers: Readonly<Record<string, Multipliers>>;
   /** Absent: the multipliers hold from the next step on. */
-  readonly ramp?: Ramp;
+  readonly ramp?: RunRamp;
   /** Which layers were left at the base rate, and why. */
   readonly warnings: readonly string[];
 }

@@ -86,6 +86,17 @@ describe('a preset', () => {
     expect(after.balance).not.toHaveProperty('until');
   });
 
+  it('has its times replaced as a whole when a run goes on with others', () => {
+    const before = parseRunFile(`${language()}balance: { preset: llr }`, 'run.yaml');
+    const set = (...texts: string[]) =>
+      overrideSettings(before, texts.map(parseOverride), { label: 'request.json' }).balance;
+    expect(set('balance.until.epoch=4', 'balance.every.steps=7')).toMatchObject({
+      until: { epoch: 4 },
+      every: { steps: 7 },
+      preset: 'llr',
+    });
+  });
+
   it('is not combined with a setting that makes it another method', () => {
     expect(refusal(`${fields}balance: { preset: alphaDecay, target: learningRate }`)).toContain(
       'run.yaml:3:32  balance.target: alphaDecay is defined by target: "weightDecay"; leave out either balance.target or balance.preset',

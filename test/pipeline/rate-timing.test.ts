@@ -131,6 +131,23 @@ describe('rates that move over steps', () => {
     expect(appliedAt(two!)).toBe(factor);
   });
 
+  it('are as far as they were when the run goes on with epochs of another length', async () => {
+    const config = settings({ rampSteps: 16, every: 5 }, 2);
+    const before = (await complete(config)).at(-1)!;
+    await requestRun(store, { ...config, training: { ...config.training, epochs: 3 } });
+    const longer = { ...fakeContext(store, fakeWorkload({ stepsPerEpoch: 2 }), { process: 'longer' }) };
+    expect(await runPipeline(run, longer)).toEqual({ status: 'done' });
+    const after = (await epochs()).at(-1)!;
+    const multiplierIn = ({ metrics }: typeof before) =>
+      metrics.applied.find(({ group }) => group === 'w0')!.learningRateMultiplier;
+    const { ramp, parameters } = before.rates;
+    const [from, to] = [1, parameters['w0.weight']!.learningRate];
+    // 8 of 16 steps in two epochs of 4, and 10 after one more of 2.
+    expect(multiplierIn(before)).toBeCloseTo(from + (to - from) * (8 / 16), 12);
+    expect(multiplierIn(after)).toBeCloseTo(from + (to - from) * (10 / 16), 12);
+    expect([ramp!.begins, after.rates.ramp!.begins]).toEqual([0, -4]);
+  });
+
   it('go on from where they are when new ones are set in the middle of a ramp', async () => {
     const [zero, one] = await complete(settings({ rampSteps: 8 }, 2));
     const factor = zero!.rates.layers.w0!.learningRate;
