@@ -1,5 +1,5 @@
 import { access, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
 import { starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
@@ -47,18 +47,32 @@ export const initCommand: CliCommand<InitOptions> = {
       });
     }
     const schema = relative(dirname(resolve(file)), schemaPath) || schemaPath;
-    await writeText(file, await starterOf(schema, options));
+    const folder = dirname(resolve(file));
+    await writeText(file, await starterOf(schema, options, (path) => fromFolder(folder, path)));
     print(`wrote ${file}; next: tempbalance validate ${file}`);
     return 0;
   },
 };
 
-/** @throws UserError when data set and model don't go together. */
-async function starterOf(schema: string, { dataset, weights, model: folder }: InitOptions): Promise<string> {
+/** A path of the command line, as a run file in `folder` names it: relative ones count from there. */
+const fromFolder = (folder: string, path: string) =>
+  isAbsolute(path) || path.startsWith('s3://') ? path : relative(folder, resolve(path));
+
+/**
+ * @param named gives a path as the run file names it
+ * @throws UserError when data set and model don't go together.
+ */
+async function starterOf(
+  schema: string,
+  { dataset, weights, model: folder }: InitOptions,
+  named: (path: string) => string,
+): Promise<string> {
   const { textFormatOf, textFormats } = await import('../../shared/datasets/text/registry.ts');
   const format = dataset === undefined ? undefined : textFormatOf(dataset);
   if (folder === undefined) {
-    if (format === undefined) return starterRunFile({ schema, dataset: dataset ?? 'data.hdf5', weights });
+    if (format === undefined) {
+      return starterRunFile({ schema, dataset: named(dataset ?? 'data.hdf5'), weights: weights && named(weights) });
+    }
     throw new UserError('has texts, which a language model takes', {
       where: dataset!,
       remedy: 'Name the folder of one: --model <folder>.',
@@ -72,8 +86,8 @@ async function starterOf(schema: string, { dataset, weights, model: folder }: In
   }
   const model = await modelIn(folder);
   const texts = dataset === undefined || format === undefined ? undefined : await countTexts(dataset, format);
-  const named = { dataset: dataset ?? 'texts.jsonl', format: format ?? 'jsonl' } as const;
-  return starterTextRunFile({ schema, folder, ...named, texts, model });
+  const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl' } as const;
+  return starterTextRunFile({ schema, folder: named(folder), ...data, texts, model });
 }
 
 /** Larger files are not read to count their texts: they have many. */

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import type { PriceTable } from '../../shared/costs/prices.ts';
 import type { PlannedRun, RunEstimate } from '../../shared/decisions/estimate.ts';
-import type { BalanceDescription } from '../../shared/schedules/coverage.ts';
+import type { BalanceDescription } from '../../shared/schedules/describe.ts';
 import type { StartablePlan } from '../../shared/training/workload.ts';
 import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
 
@@ -180,7 +180,13 @@ async function formatPlan(plan: Plan): Promise<string> {
     `A job there needs at least ${formatNumber(leastGb, 2)} GiB of memory, and usually has ${usualGb}${isTooLarge ? ': it is refused unless the deployment gives more (docs/deploy.md)' : ''}`,
     '',
     `Balance: ${plan.balance?.covered ?? 'off, all layers train at the base rate'}`,
-    ...(plan.balance ? [`Rates: ${plan.balance.timing}`, ...plan.balance.notes.map((note) => `Note: ${note}`)] : []),
+    ...(plan.balance
+      ? [
+          `Method: ${plan.balance.method}`,
+          `Rates: ${plan.balance.timing}`,
+          ...plan.balance.notes.map((note) => `Note: ${note}`),
+        ]
+      : []),
     '',
     'Assumed:',
     ...plan.assumptions.map((line) => `- ${line}`),

@@ -46,7 +46,12 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
         : []),
       ...Object.entries(workload.data).map(([name, value]) => [name, JSON.stringify(value)]),
       ['balance', balance?.covered ?? 'off'],
-      ...(balance ? [['rates', balance.timing]] : []),
+      ...(balance
+        ? [
+            ['method', balance.method],
+            ['rates', balance.timing],
+          ]
+        : []),
       ['engine', workload.engine],
     ];
     print(formatTable(rows));

@@ -8,7 +8,7 @@ export function describeEvent(event: ProgressEvent): string | undefined {
     case 'prepared':
       return [
         event.epoch === 0
-          ? `${event.run}: ${event.epochs} epochs to train`
+          ? `${event.run}: ${event.epochs} epoch${event.epochs === 1 ? '' : 's'} to train`
           : `${event.run}: goes on after epoch ${event.epoch} of ${event.epochs}`,
         ...(event.balanced === undefined ? [] : [event.balanced]),
       ].join('\n');

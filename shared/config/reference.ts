@@ -110,7 +110,7 @@ function presetsPage(): string {
   });
   return [
     '## Presets',
-    'What `balance.preset` stands for. Settings that are written beside it go before, one by one. [method.md](method.md) says where they come from.',
+    'What `balance.preset` stands for. Settings that are written beside it override it, one by one. [method.md](method.md) says where they come from.',
     ...parts,
   ].join('\n\n');
 }

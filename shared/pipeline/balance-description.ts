@@ -2,7 +2,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../core/errors.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf } from '../schedules/config.ts';
-import { type BalanceDescription, coverageOf, describeCoverage, unlikeShapes } from '../schedules/coverage.ts';
+import { coverageOf } from '../schedules/coverage.ts';
+import {
+  type BalanceDescription,
+  describeCoverage,
+  describeMethod,
+  nothingToCompare,
+  unlikeShapes,
+} from '../schedules/describe.ts';
 import { kindOfModel, withPreset } from '../schedules/presets/registry.ts';
 import { countMeasurements } from '../schedules/timing.ts';
 import { type TimedRun, timingOf } from './rate-timing.ts';
@@ -23,14 +30,18 @@ export function describeBalance(model: RunModel, settings: TimedRun): BalanceDes
       : `${count} times in ${steps} steps, first before training`;
   const moves = config.rampSteps > 0 ? `; they move over ${config.rampSteps} steps` : '';
   return {
+    method: describeMethod(config),
     covered: describeCoverage(coverage, config),
     timing: `set ${times}${moves}`,
     notes: [
-      ...(coverage.balanced.length === 0
-        ? ['nothing is balanced by these settings: every layer trains at the base rate']
-        : []),
+      ...nothingToCompare(coverage, config),
       ...(neverChanges(settings)
-        ? ['balance.until comes before the first analysis of the training: the rates never change']
+        ? [
+            'balance.until comes before the first analysis of the training: rates are set once, by the weights as they come',
+          ]
+        : []),
+      ...(config.rampSteps > steps
+        ? [`the ramp of ${config.rampSteps} steps is longer than the run, which has ${steps}`]
         : []),
       ...unlikeShapes(coverage, config),
       ...(config.weightDecayAssignment && targetsOf(config).length > 1

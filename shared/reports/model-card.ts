@@ -12,6 +12,7 @@ import {
   balancedRates,
   beforeAndAfter,
   factorOf,
+  hasFarmsAlpha,
   layerNames,
   layerOf,
   metricOf,
@@ -107,14 +108,14 @@ function training(run: RunReport): string {
   const rates = base.length > 0 ? `, base learning rate ${range(Math.min(...base), Math.max(...base))}` : '';
   const decay = smallestLayerDecay(run);
   return [
-    `${epochs} epochs in ${formatDuration(seconds)}${rates}.`,
+    `${epochs} epoch${epochs === 1 ? '' : 's'} in ${formatDuration(seconds)}${rates}.`,
     ...adapted(run),
     ...reinitialised(run),
     ...averaged(run),
     ...cost(run),
     ...(run.balance ? [`${run.balance.covered}.`] : []),
     balanced
-      ? `TempBalance set each layer's ${balancedRates(run)} from the power-law exponent alpha of its weight spectrum: multipliers ${range(low, high)}.`
+      ? `Multipliers of ${range(low, high)} on each layer's ${balancedRates(run)} followed from its weight spectrum (${run.balance?.method ?? 'TempBalance'}).`
       : decay === undefined
         ? 'Every layer trained at the base rate (no balancing).'
         : 'Layers were not balanced by their spectra.',
@@ -158,10 +159,12 @@ function layers(run: RunReport, epoch: number | undefined): string {
     const rate = last?.rates.find(({ group }) => group === name);
     return rate ? factorOf(rate) : null;
   };
+  const hasFarms = hasFarmsAlpha(run);
   const rows = layerNames(run).map((name) => [
     `\`${name.replaceAll('`', "'")}\``,
     formatFixed(layerOf(before, name)?.alpha),
     formatFixed(layerOf(after, name)?.alpha),
+    ...(hasFarms ? [formatFixed(layerOf(after ?? before, name)?.farmsAlpha)] : []),
     formatNumber(lastFactor(name), 3),
   ]);
   const spread = (epoch: typeof before) => `${formatFixed(epoch.spectra.summary.alphaStd)} at epoch ${epoch.epoch}`;
@@ -169,6 +172,7 @@ function layers(run: RunReport, epoch: number | undefined): string {
     'Layer',
     `Alpha, epoch ${before.epoch}`,
     after ? `Alpha, epoch ${after.epoch}` : 'Alpha, later',
+    ...(hasFarms ? ['Alpha by FARMS, last'] : []),
     'Last multiplier',
   ];
   return `${markdownTable(header, rows)}\n\nSpread of alpha over layers: ${spread(before)}${after ? `, ${spread(after)}` : ''}.`;

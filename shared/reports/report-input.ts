@@ -1,5 +1,5 @@
 import type { Reinitialised } from '../models/hugging-face/reinitialise.ts';
-import type { BalanceDescription } from '../schedules/coverage.ts';
+import type { BalanceDescription } from '../schedules/describe.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ClassTable } from '../training/metrics/classification.ts';

@@ -15,6 +15,6 @@ export function renderReport(input: ReportInput): string {
     madeAt: input.madeAt,
     sections,
     footer:
-      'Alpha, its fits and the multipliers follow TempBalance (Liu et al., EMNLP 2024, arXiv 2410.12178; Zhou et al., NeurIPS 2023).',
+      'Alpha and its fits follow TempBalance (Liu et al., EMNLP 2024, arXiv 2410.12178; Zhou et al., NeurIPS 2023); the presets their own authors (docs/method.md).',
   });
 }

@@ -56,6 +56,10 @@ export function layerOf(epoch: EpochReport | null | undefined, name: string): La
   return epoch?.spectra?.layers.find((layer) => layer.name === name);
 }
 
+/** Whether a run has measured alpha by FARMS. */
+export const hasFarmsAlpha = (run: RunReport): boolean =>
+  analysedEpochs(run).some(({ spectra }) => spectra.layers.some(({ farmsAlpha }) => farmsAlpha != null));
+
 /** What factors are on, in words. */
 const factorsByName = {
   'learning rate': ({ learningRateMultiplier }: AppliedRate) => learningRateMultiplier,

@@ -21,7 +21,7 @@ export const balanceConfigSchema = z.strictObject({
     .enum(presetNames)
     .optional()
     .describe(
-      'A published method (docs/method.md): a set of the settings below, for the kind of the model; each that is set beside it goes before.',
+      'A published method (docs/method.md): a set of the settings below, for the kind of the model; what is written beside it overrides it, one by one.',
     ),
   metric: z
     .enum(balanceMetrics)

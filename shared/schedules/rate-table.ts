@@ -37,9 +37,14 @@ export function rateTable(
   chosen.layers.forEach(({ name }, index) => {
     layers[name] = multipliersOf(assigned.factors[index]!, decay.factors[index]!);
   });
-  const isRaised = config.unmeasured === 'largestFactor' && chosen.layers.length > 0;
-  const raised = isRaised ? unmeasured(parameters, layers, config) : [];
-  const largest = multipliersOf(Math.max(...assigned.factors), Math.max(...decay.factors));
+  const raised = chosen.layers.length > 0 ? raisedParameters(parameters, Object.keys(layers), config) : [];
+  // Of the run that a control is one of: what no spectrum is taken of trains alike in both.
+  const largestBy = (assignment: AssignmentConfig) =>
+    Math.max(...layerFactors(chosen.layers, { ...config, assignment, control: undefined, seed }).factors);
+  const largest = multipliersOf(
+    largestBy(config.assignment),
+    largestBy(config.weightDecayAssignment ?? config.assignment),
+  );
   return {
     parameters: { ...followLayers(parameters, layers), ...Object.fromEntries(raised.map((name) => [name, largest])) },
     layers,
@@ -54,16 +59,21 @@ export function rateTable(
   };
 }
 
-/** Names of the parameters of modules that have a weight of two or more axes of which no spectrum is taken. */
-function unmeasured(
+/**
+ * Names of the parameters that get the largest factor: those of modules that have a weight of two or more axes of which no spectrum is
+ * taken. None unless `unmeasured` asks for it.
+ * @param analysed names of the layers whose spectra are taken
+ */
+export function raisedParameters(
   parameters: readonly ParameterSpec[],
-  analysed: Readonly<Record<string, unknown>>,
-  { exclude }: Pick<BalanceConfig, 'exclude'>,
+  analysed: readonly string[],
+  { exclude, unmeasured }: Pick<BalanceConfig, 'exclude' | 'unmeasured'>,
 ): string[] {
+  if (unmeasured !== 'largestFactor') return [];
   const moduleOf = ({ name, layer }: ParameterSpec) => layer ?? name.replace(/\.[^.]*$/, '');
   const others = parameters.filter(
     ({ name, layer }) =>
-      (layer === undefined || !Object.hasOwn(analysed, layer)) &&
+      (layer === undefined || !analysed.includes(layer)) &&
       !exclude.some((pattern) => matchesName(pattern, layer ?? name)),
   );
   const withWeight = new Set(others.filter(({ shape }) => shape.length > 1).map(moduleOf));

@@ -27,9 +27,12 @@ function blockNumber(name: string): string | undefined {
   return /\.(\d+)\./.exec(name)?.[1];
 }
 
-/** Whether a layer of that name can have a factor: with `unit: layer` each, else those in a numbered block. */
-export const hasUnit = (name: string, unit: BalanceUnit): boolean =>
-  unit === 'layer' || blockNumber(name) !== undefined;
+/** What a layer shares its factor with: itself, or the number of its block; undefined for layers outside blocks where these are wanted. */
+export const unitOf = (name: string, unit: BalanceUnit): string | undefined =>
+  unit === 'layer' ? name : blockNumber(name);
+
+/** Whether a layer of that name belongs to something that gets a factor. */
+export const hasUnit = (name: string, unit: BalanceUnit): boolean => unitOf(name, unit) !== undefined;
 
 /** Groups by unit, in order of first appearance; layers outside blocks are in no group when the unit needs a block. */
 export function groupLayers(layers: readonly LayerValue[], unit: BalanceUnit): LayerGroup[] {

@@ -1,4 +1,4 @@
-import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -50,6 +50,22 @@ describe('tempbalance', () => {
 });
 
 describe('init', () => {
+  it('names data and model as they are found from the folder of the run file', async () => {
+    const cwd = await temporaryFolder();
+    await mkdir(join(cwd, 'mine'));
+    const data = '--dataset texts.csv --model models/bert'.split(' ');
+    expect((await runCli(['init', 'mine/run.yaml', ...data], { cwd })).code).toBe(0);
+    const text = await readFile(join(cwd, 'mine/run.yaml'), 'utf8');
+    expect(text).toContain('folder: ../models/bert');
+    expect(text).toContain('path: ../texts.csv');
+    expect((await runCli(['init', 'f.yaml', '--dataset', '/data/a.hdf5', '--weights', 's3://b/w'], { cwd })).code).toBe(
+      0,
+    );
+    const absolute = await readFile(join(cwd, 'f.yaml'), 'utf8');
+    expect(absolute).toContain('path: /data/a.hdf5');
+    expect(absolute).toContain('weights: s3://b/w');
+  });
+
   it('writes a run file whose first line points editors to the schema', async () => {
     const cwd = await temporaryFolder();
     const { code, stdout } = await runCli(['init'], { cwd });

@@ -33,7 +33,7 @@ describe.each(Object.entries(kinds))('a run of an %s', (_, { folder: write, run,
       const trained = await runCli(['train', 'run.yaml', ...options], { cwd });
       expect(trained.stderr).toBe('');
       expect(trained.code).toBe(0);
-      expect(trained.stdout).toMatch(/\d+ of \d+ layers are balanced, \d+ % of the parameters/);
+      expect(trained.stdout).toMatch(new RegExp(`preset ${preset}: .*; \\d+ of \\d+ layers are balanced, \\d+ %`));
       const { config } = await jsonIn(cwd, 'runs', run, 'run.json');
       expect(config.balance).toMatchObject({ preset, minEigenvalues: 4 });
       expect(config.balance.assignment.function).toBe(preset === 'modelBalancing' ? 'sigmoid' : 'linearMap');
@@ -42,7 +42,7 @@ describe.each(Object.entries(kinds))('a run of an %s', (_, { folder: write, run,
       const multiplier = preset === 'alphaDecay' ? 'weightDecayMultiplier' : 'learningRateMultiplier';
       expect(new Set(applied.map((group: Record<string, number>) => group[multiplier])).size).toBeGreaterThan(1);
       const report = await readFile(join(cwd, 'runs', run, 'report.html'), 'utf8');
-      expect(report).toContain(`Its settings begin with the preset ${preset}.`);
+      expect(report).toContain(`preset ${preset}: `);
       expect(await readFile(join(cwd, 'runs', run, 'model/README.md'), 'utf8')).toContain('layers are balanced');
     },
   );

@@ -18,7 +18,9 @@ describe('renderModelCard', () => {
     expect(card).toContain(run.dataset.sha256);
     expect(card).toContain('| **nrmse** (lower is better) |');
     expect(card).toMatch(/\| `w0` \| \d\.\d\d \| \d\.\d\d \| \d/);
-    expect(card).toMatch(/multipliers 0\.\d+ to 1\.\d+\./);
+    expect(card).toMatch(
+      /Multipliers of 0\.\d+ to 1\.\d+ on each layer's learning rate followed from its weight spectrum \(TempBalance\)\./,
+    );
     expect(card).toContain('load_file("model.safetensors")');
     expect(card).toContain("readFile('model.safetensors')");
   });
@@ -74,6 +76,15 @@ describe('renderModelCard', () => {
     expect(renderModelCard(madeUpRun({ epochs: 2 }))).toContain('at the base rate (no balancing)');
   });
 
+  test('says by which method layers were balanced, and as which control', () => {
+    const method =
+      'preset llr: linearMap of alpha, a factor for each layer, on the learning rate; as the control byShape';
+    const covered = '5 of 11 layers are balanced, 10 % of the parameters; all else keeps the base rate';
+    const told = renderModelCard({ ...run, balance: { method, covered, timing: '', notes: [] } });
+    expect(told).toContain(`${covered}. Multipliers of`);
+    expect(told).toContain(`followed from its weight spectrum (${method}).`);
+  });
+
   test('tells what the depth makes of the learning rate from what balancing does', () => {
     const decayed = (changes: object) => ({
       ...run,
@@ -88,12 +99,12 @@ describe('renderModelCard', () => {
     );
     expect(alone).toMatch(/\| `w0` \|.*\| 0\.250 \|/);
     const both = renderModelCard(decayed({ learningRateMultiplier: 0.75, layerDecay: 0.5 }));
-    expect(both).toContain("TempBalance set each layer's learning rate from");
-    expect(both).toContain('multipliers 1 to 1.5. The learning rate decayed');
+    expect(both).toContain("Multipliers of 1 to 1.5 on each layer's learning rate followed from");
+    expect(both).toContain('(TempBalance). The learning rate decayed');
     expect(both).toMatch(/\| `w0` \|.*\| 0\.750 \|/);
     const others = { learningRateMultiplier: 0.5, layerDecay: 0.5, weightDecayMultiplier: 2 };
     const onDecay = renderModelCard(decayed(others));
-    expect(onDecay).toContain("TempBalance set each layer's weight decay from");
+    expect(onDecay).toContain("on each layer's weight decay followed from");
     expect(onDecay).toMatch(/\| `w0` \|.*\| 2\.00 \|/);
   });
 

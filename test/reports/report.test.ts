@@ -43,6 +43,7 @@ const balanced: RunReport = {
   cost: { usd: 1.25, basis: 'meter' },
   adapter,
   balance: {
+    method: 'preset modelBalancing: sigmoid of alpha, a factor for each layer, on the learning rate',
     covered: '5 of 11 layers are balanced, 10 % of the parameters; the others keep the base rate',
     timing: 'set 4 times in 16 steps, first before training',
     notes: ['balance.unit is layer, and the balanced layers have unlike shapes'],
@@ -74,10 +75,23 @@ describe('renderReport', () => {
     expect(text).toContain('Rates are set 4 times in 16 steps, first before training.');
     expect(text).toContain('the balanced layers have unlike shapes.');
     expect(sections(render(plain))).not.toContain('balance');
-    const control = { ...balanced, config: { ...balanced.config, balance: { preset: 'llr', control: 'byShape' } } };
-    expect(textOf(render(control), 'balance')).toContain(
-      'Its settings begin with the preset llr.This run is a control, byShape: each layer had the mean factor of the layers of its shape.',
-    );
+    expect(text).toContain('preset modelBalancing: sigmoid of alpha, a factor for each layer, on the learning rate.');
+    const what = 'balance.control: not set -> "inverse"';
+    const changed = { ...balanced, history: [...balanced.history, { at: '2026-01-01T00:00:00.000Z', what }] };
+    expect(textOf(render(changed), 'balance')).toContain('changed while the run was under way: see History.');
+    expect(text).not.toContain('changed while');
+  });
+
+  test('has alphas by FARMS in its tables where they were measured', () => {
+    const measured = changeEpochs(balanced, (epoch) => ({
+      ...epoch,
+      spectra: epoch.spectra && {
+        ...epoch.spectra,
+        layers: epoch.spectra.layers.map((layer) => ({ ...layer, farmsAlpha: 4.321 })),
+      },
+    }));
+    expect(textOf(render(measured), 'layers')).toMatch(/Alpha by FARMS.*4\.32 → 4\.32/s);
+    expect(textOf(render(balanced), 'layers')).not.toContain('FARMS');
   });
 
   test('lists where rates were set within epochs', () => {
@@ -362,7 +376,7 @@ describe('the multipliers shown', () => {
     expect(page.includes('w1, epoch 1: × 0.500')).toBe(true);
     expect(textOf(page, 'rates')).toContain(`balanced: ${named}`);
     expect(textOf(page, 'layers')).toMatch(/w1.*0\.500/);
-    expect(renderModelCard(run)).toContain(`TempBalance set each layer's ${named} from`);
+    expect(renderModelCard(run)).toContain(`on each layer's ${named} followed from`);
   });
 
   test('are those of the analysis before the epoch where none were recorded', () => {

@@ -100,7 +100,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   for (const [name, bytes] of plan.files ?? []) await ctx.store.put(runKeys.model(run, name), bytes);
   await writeRecord(ctx, run, record, stored?.etag);
   await ctx.store.delete(runKeys.outcome(run));
-  const balanced = balance ? { balanced: balance.covered } : {};
+  const balanced = balance ? { balanced: `${balance.method}; ${balance.covered}` } : {};
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs, ...balanced });
   return {
     run,

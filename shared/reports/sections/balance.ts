@@ -5,28 +5,8 @@ import { html } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
 import type { Section } from '../section.ts';
 
-/** The settings of `balance` that name a method. */
-interface MethodSettings {
-  readonly preset?: string;
-  readonly control?: string;
-}
-
-/** The controls in words. */
-const controls: Readonly<Record<string, string>> = {
-  shuffled: 'the factors of the layers were given to other layers',
-  inverse: 'each layer had the inverse of its factor',
-  byShape: 'each layer had the mean factor of the layers of its shape',
-};
-
-function methodOf({ config }: RunReport): string[] {
-  const { preset, control } = config.balance as MethodSettings;
-  return [
-    ...(preset === undefined ? [] : [`Its settings begin with the preset ${preset}.`]),
-    ...(control === undefined
-      ? []
-      : [`This run is a control, ${control}: ${controls[control] ?? 'see docs/method.md'}.`]),
-  ];
-}
+/** Whether settings of balance were changed while a run was under way. */
+const isChanged = ({ history }: RunReport) => history.some(({ what }) => /^balance\b/.test(what));
 
 export const balanceSection: Section = {
   name: 'balance',
@@ -36,9 +16,15 @@ export const balanceSection: Section = {
   render({ runs }) {
     const balanced = runs.flatMap((run) => (run.balance ? [{ run, ...run.balance }] : []));
     if (balanced.length === 0) return null;
-    return html`${balanced.map(({ run, covered, timing, notes }) => {
+    return html`${balanced.map(({ run, method, covered, timing, notes }) => {
       const heading = runs.length > 1 ? html`<h3>${run.name}</h3>` : null;
-      const sentences = [...methodOf(run), `${covered}.`, `Rates are ${timing}.`, ...notes.map((note) => `${note}.`)];
+      const sentences = [
+        `${method}.`,
+        `${covered}.`,
+        `Rates are ${timing}.`,
+        ...(isChanged(run) ? ['These settings were changed while the run was under way: see History.'] : []),
+        ...notes.map((note) => `${note}.`),
+      ];
       return html`${heading}<ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>${measurements(run)}<details><summary>Settings of balance</summary><pre><code>${stringify(run.config.balance)}</code></pre></details>`;
     })}`;
   },
@@ -59,10 +45,11 @@ function measurements({ epochs }: RunReport) {
   );
   if (rows.length === 0) return null;
   const shown = rows.length > mostRows ? `, the first ${mostRows} of ${rows.length}` : '';
-  return table(
+  const drawn = table(
     `Rates set within epochs${shown}`,
     ['After step', 'In epoch', 'Mean alpha', 'Spread'],
     rows.slice(0, mostRows),
     [0, 1, 2, 3],
   );
+  return html`<details><summary>Rates set within epochs: ${rows.length} times</summary>${drawn}</details>`;
 }

@@ -3,7 +3,7 @@ import { table } from '../figure.ts';
 import { formatFixed, formatNumber } from '../format.ts';
 import { html } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
-import { beforeAndAfter, factorOf, layerNames, layerOf, multipliersByEpoch } from '../runs.ts';
+import { beforeAndAfter, factorOf, hasFarmsAlpha, layerNames, layerOf, multipliersByEpoch } from '../runs.ts';
 import type { Section } from '../section.ts';
 
 export const layersTableSection: Section = {
@@ -17,6 +17,7 @@ export const layersTableSection: Section = {
       if (!epochs) return [];
       const { before, after } = epochs;
       const caption = `${run.name}: epoch ${before.epoch}${after ? ` → ${after.epoch}` : ''}`;
+      const hasFarms = hasFarmsAlpha(run);
       const rows = layerNames(run).map((name) => {
         const pair = [layerOf(before, name), ...(after ? [layerOf(after, name)] : [])];
         const shown = pair.at(-1) ?? pair[0];
@@ -29,6 +30,7 @@ export const layersTableSection: Section = {
           shown ? `${shown.kind} ${formatShape(shown.shape)}` : '–',
           String(shown?.eigenvalues.length ?? '–'),
           both(({ alpha }) => formatFixed(alpha)),
+          ...(hasFarms ? [both(({ farmsAlpha }) => formatFixed(farmsAlpha))] : []),
           both(({ ksDistance }) => formatFixed(ksDistance)),
           both(({ stableRank }) => formatFixed(stableRank, 1)),
           both(({ spectralNorm }) => formatNumber(spectralNorm, 3)),
@@ -40,12 +42,14 @@ export const layersTableSection: Section = {
         'Weight',
         'Eigenvalues',
         'Alpha',
+        ...(hasFarms ? ['Alpha by FARMS'] : []),
         'KS distance',
         'Stable rank',
         'Largest eigenvalue',
         'Multiplier',
       ];
-      return [table(caption, header, rows, [2, 3, 4, 5, 6, 7])];
+      const numbers = header.map((_, column) => column).slice(2);
+      return [table(caption, header, rows, numbers)];
     });
     return tables.length > 0 ? html`${tables}` : null;
   },

@@ -8,6 +8,8 @@ export interface Controlled {
 /** A change to the factors of a balanced run that shows whether the spectra matter: one file, one line in the registry. */
 export interface Control {
   readonly name: string;
+  /** What it does, in words that follow its name. */
+  readonly effect: string;
   /** The changed factors, in the order in which they are given. A pure function of its arguments. */
   apply(controlled: readonly Controlled[], seed: number): number[];
 }

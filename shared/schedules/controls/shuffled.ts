@@ -12,5 +12,6 @@ function otherOrder(count: number, seed: number): number[] {
 /** The same factors for other layers or blocks, by a permutation that the seed and their number decide. */
 export const shuffled = {
   name: 'shuffled',
+  effect: 'the factors belong to other layers or blocks, drawn by the seed',
   apply: (controlled, seed) => otherOrder(controlled.length, seed).map((source) => controlled[source]!.factor),
 } as const satisfies Control;

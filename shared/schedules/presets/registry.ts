@@ -38,6 +38,17 @@ function beneath(preset: Section, written: Section): Section {
   return Object.fromEntries(keys.map((key) => [key, both(key)]));
 }
 
+/** Of a preset that there is not: without what only makes sense on top of it, so that the preset alone is told. */
+function withoutPartialSections(balance: Section): Section {
+  const isPartial = (value: unknown) => isSection(value) && discriminators.every((key) => value[key] === undefined);
+  const { assignment, fit, ...others } = balance;
+  return {
+    ...others,
+    ...(isPartial(assignment) ? {} : { assignment }),
+    ...(isPartial(fit) ? {} : { fit }),
+  };
+}
+
 /**
  * A `balance` section as it is written, with what its preset stands for put beneath. Anything else is given back as it is.
  * @param options.isLowRank whether spectra are of updates of low rank, which have as few eigenvalues as their rank: the published least
@@ -45,7 +56,7 @@ function beneath(preset: Section, written: Section): Section {
  */
 export function withPreset(balance: unknown, kind: ModelKind, { isLowRank = false } = {}): unknown {
   const preset = isSection(balance) ? findPreset(balance.preset) : undefined;
-  if (!preset) return balance;
+  if (!preset) return isSection(balance) && balance.preset !== undefined ? withoutPartialSections(balance) : balance;
   const { minEigenvalues: _, ...settings } = preset.settings(kind);
   return beneath(isLowRank ? settings : preset.settings(kind), balance as Section);
 }
