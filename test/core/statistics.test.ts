@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mean, pairedInterval, pairedTest, standardDeviation, twoSidedP } from '../../examples/statistics.ts';
+import { mean, pairedInterval, pairedTest, standardDeviation, twoSidedP } from '../../shared/core/statistics.ts';
 
 describe('twoSidedP', () => {
   // Critical values of Student's distribution at 0.05 and 0.001, as tables have them.
