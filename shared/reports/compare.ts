@@ -110,8 +110,7 @@ function differenceOf(reference: GroupSummary, group: GroupSummary): GroupDiffer
   const common = group.values.filter(({ seed }) => before.has(seed));
   const own = common.map(({ value }) => value);
   const first = common.map(({ seed }) => before.get(seed)!);
-  const means =
-    common.length > 0 ? { first: mean(first), own: mean(own) } : { first: reference.mean, own: group.mean };
+  const means = common.length > 0 ? { first: mean(first), own: mean(own) } : { first: reference.mean, own: group.mean };
   const changed = (difference: number) => changeOf(difference, means.first, group.unit);
   const seeds = common.map(({ seed }) => seed);
   const change = changed(means.own - means.first);
@@ -212,7 +211,9 @@ function caveats(runs: readonly RunReport[], grouping: Grouping, metric: ReportM
         ]
       : []),
     ...(metric
-      ? ['Best values are picked on the validation data itself, so they flatter every run; small differences may be chance.']
+      ? [
+          'Best values are picked on the validation data itself, so they flatter every run; small differences may be chance.',
+        ]
       : []),
   ];
 }

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { epochTicks } from './epoch-axis.ts';
 import { formatNumber } from './format.ts';
-import { groupStyle } from './palette.ts';
+import { groupStyle, STYLED_GROUPS } from './palette.ts';
 import { finite, thin } from './runs.ts';
 import { renderSvg } from './svg.ts';
 
@@ -111,15 +111,19 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
             points.map(({ x, y }) => ({ x, y: finite(y) ?? Number.NaN })),
             { x: 'x', y: 'y', stroke, strokeWidth: points.length > DENSE ? 1.25 : 2, strokeDasharray: dash },
           ),
-          Plot.dot(shown, {
-            x: 'x',
-            y: 'y',
-            r: shown.length <= FEW_POINTS ? 2.5 : shown.length <= DENSE ? 1.5 : 0.6,
-            fill: isHollow ? 'var(--page)' : stroke,
-            ...(isHollow ? { stroke, strokeWidth: 1.2 } : {}),
-            ...(shown.length <= FEW_POINTS && marker !== 'circle' ? { symbol: marker, r: 3 } : {}),
-            title: tip,
-          }),
+          ...(curves.length > STYLED_GROUPS
+            ? []
+            : [
+                Plot.dot(shown, {
+                  x: 'x',
+                  y: 'y',
+                  r: shown.length <= FEW_POINTS ? 2.5 : shown.length <= DENSE ? 1.5 : 0.6,
+                  fill: isHollow ? 'var(--page)' : stroke,
+                  ...(isHollow ? { stroke, strokeWidth: 1.2 } : {}),
+                  ...(shown.length <= FEW_POINTS && marker !== 'circle' ? { symbol: marker, r: 3 } : {}),
+                  title: tip,
+                }),
+              ]),
           ...(mark !== null && last
             ? [
                 Plot.text([last], {

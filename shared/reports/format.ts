@@ -38,14 +38,15 @@ export function formatInterval([low, high]: readonly [number, number], unit: Cha
 }
 
 /** `+1.20`, `−0.35`, `0.00` */
-export function formatSigned(value: number, decimals: number): string {
+function formatSigned(value: number, decimals: number): string {
   const text = formatFixed(value, decimals);
   return value > 0 && Number(text) !== 0 ? `+${text}` : text.replace(/^−(?=0(?:\.0*)?$)/, '');
 }
 
 /** A share as `81.3 %`, any other metric as a number; `–` for none. */
 export function formatMetric(value: number | null | undefined, unit: ChangeUnit): string {
-  if (unit === 'percent' || value === null || value === undefined || !Number.isFinite(value)) return formatNumber(value);
+  if (unit === 'percent' || value === null || value === undefined || !Number.isFinite(value))
+    return formatNumber(value);
   return `${formatFixed(100 * value, 1)} %`;
 }
 

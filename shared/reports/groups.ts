@@ -96,7 +96,7 @@ function flatten(value: unknown, path = ''): Map<string, string> {
 }
 
 /** The value of a key; of a section that is a single word in another run, its preset or that it is on. */
-function valueOf(settings: Settings, key: string): string | undefined {
+function settingOf(settings: Settings, key: string): string | undefined {
   const isSection = () => [...settings.keys()].some((other) => other.startsWith(`${key}.`));
   return settings.get(key) ?? (isSection() ? (settings.get(`${key}.preset`) ?? 'on') : undefined);
 }
@@ -106,7 +106,7 @@ function distinguishingKeys(all: readonly Settings[], candidates: readonly strin
   const rank = (key: string) => (tellingKeys.includes(key) ? tellingKeys.indexOf(key) : tellingKeys.length);
   const chosen: string[] = [];
   const told = (keys: readonly string[]) =>
-    new Set(all.map((settings) => JSON.stringify(keys.map((key) => valueOf(settings, key) ?? null)))).size;
+    new Set(all.map((settings) => JSON.stringify(keys.map((key) => settingOf(settings, key) ?? null)))).size;
   for (const key of candidates.toSorted((a, b) => rank(a) - rank(b))) {
     if (told(chosen) === all.length) break;
     if (told([...chosen, key]) > told(chosen)) chosen.push(key);
@@ -129,7 +129,7 @@ function describe(settings: Settings, keys: readonly string[], withAbsent: boole
   const under = (key: string, section: string) => key.startsWith(`${section}.`);
   return keys
     .flatMap((key) => {
-      const value = valueOf(settings, key);
+      const value = settingOf(settings, key);
       if (value === undefined) {
         const isMeaningless = keys.some((section) => under(key, section) && settings.has(section));
         return withAbsent && !isMeaningless ? [`${shortKey(key)}: none`] : [];

@@ -24,7 +24,7 @@ const looks: readonly Pick<GroupStyle, 'dash' | 'marker' | 'isHollow'>[] = [
   { dash: '5 2 1 2 1 2', marker: 'cross', isHollow: false },
   { dash: '4 2', marker: 'wye', isHollow: false },
   { dash: '14 3 4 3', marker: 'circle', isHollow: true },
-  { dash: '1 2', marker: 'square', isHollow: true },
+  { dash: '3 1', marker: 'square', isHollow: true },
   { dash: '16 2 2 2 2 2', marker: 'triangle', isHollow: true },
 ];
 

@@ -4,7 +4,7 @@ import { formatMetric, shorten } from './format.ts';
 import { groupStyle, markedLabel } from './palette.ts';
 import { renderSvg } from './svg.ts';
 
-const LONGEST_LABEL = 34;
+const LONGEST_LABEL = 42;
 const ROW = 30;
 
 /** A dot for the best value of every seed, a row per group, with the mean and its 95 % interval, as an SVG string; null without any value. */
@@ -79,11 +79,10 @@ export function stripPlot(groups: readonly GroupSummary[]): string | null {
           {
             x: 'value',
             y: 'row',
-            r: 4,
+            r: 4.5,
             symbol: marker,
             fill: isHollow ? 'var(--page)' : stroke,
-            stroke: isHollow ? stroke : 'var(--page)',
-            strokeWidth: 1.2,
+            ...(isHollow ? { stroke, strokeWidth: 1.5 } : {}),
             title: 'title',
           },
         );

@@ -1,7 +1,15 @@
 /** What a comparison shows, in words: as sentences, and as plain text for a terminal. */
 import { formatTable } from '../core/table.ts';
 import type { Comparison, GroupDifference, GroupSummary } from './compare.ts';
-import { formatChange, formatCount, formatDuration, formatFixed, formatInterval, formatMetric } from './format.ts';
+import {
+  formatChange,
+  formatCount,
+  formatDuration,
+  formatFixed,
+  formatInterval,
+  formatMetric,
+  formatNumber,
+} from './format.ts';
 
 /** More groups than these are told by the overview and the table alone in a terminal. */
 const MOST_SENTENCES = 8;
@@ -52,7 +60,7 @@ export function formatComparison(comparison: Comparison): string {
 export function formatMeanAndDeviation({ mean, standardDeviation, unit }: GroupSummary): string {
   if (standardDeviation === null) return formatMetric(mean, unit);
   if (unit === 'points') return `${formatFixed(100 * mean!, 1)} ± ${formatFixed(100 * standardDeviation, 1)} %`;
-  return `${formatMetric(mean, unit)} ± ${Number(standardDeviation.toPrecision(2))}`;
+  return `${formatMetric(mean, unit)} ± ${formatNumber(standardDeviation, 2)}`;
 }
 
 /** What a group's difference from the first one is, for a cell of a table. */
@@ -117,7 +125,8 @@ function finding(first: GroupSummary, group: GroupSummary, difference: GroupDiff
     case 'worse':
       return `“${group.label}” did ${difference.finding} than “${first.label}” over ${formatCount(seeds.length, 'seed')}: ${told} (${between}).`;
     case 'undecided': {
-      if (interval) return `${both}: no difference that ${formatCount(seeds.length, 'seed')} can show; ${told} (${between}).`;
+      if (interval)
+        return `${both}: no difference that ${formatCount(seeds.length, 'seed')} can show; ${told} (${between}).`;
       return `${both}: ${told}, in each of ${formatCount(seeds.length, 'seed')} alike, so that no interval can be given.`;
     }
     case 'single': {
@@ -133,18 +142,20 @@ function overviewOf(first: GroupSummary, compared: readonly GroupSummary[]): str
   const told = (wanted: 'better' | 'worse') => {
     const found = labels(wanted);
     if (found.length === 0) return [];
-    return [`${wanted} with ${found.length > 4 ? formatCount(found.length, 'group') : found.join(', ')}`];
+    return [`is ${wanted} with ${found.length > 4 ? formatCount(found.length, 'group') : found.join(', ')}`];
   };
   const count = (wanted: 'undecided' | 'single', words: string) => {
     const { length } = labels(wanted);
     if (length === 0) return [];
-    return [`${words} ${length === compared.length ? `any of the ${length} other groups` : formatCount(length, 'group')}`];
+    return [
+      `${words} ${length === compared.length ? `any of the ${length} other groups` : formatCount(length, 'group')}`,
+    ];
   };
   const parts = [
     ...told('better'),
     ...told('worse'),
-    ...count('undecided', 'not shown to differ with'),
-    ...count('single', 'not to be judged, for want of common seeds, with'),
+    ...count('undecided', 'shows no difference for'),
+    ...count('single', 'can’t be judged, for want of common seeds, for'),
   ];
-  return `Compared with “${first.label}”, ${first.metric.name} is ${parts.join('; ')}.`;
+  return `Compared with “${first.label}”, ${first.metric.name} ${parts.join('; ')}.`;
 }

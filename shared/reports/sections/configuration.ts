@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { table } from '../figure.ts';
-import { groupRuns, representativeOf } from '../groups.ts';
-import { html } from '../html.ts';
+import { type Grouping, groupRuns, representativeOf } from '../groups.ts';
+import { html, type Markup } from '../html.ts';
 import type { Section } from '../section.ts';
 
 export const configurationSection: Section = {
@@ -12,17 +12,7 @@ export const configurationSection: Section = {
   render({ runs }) {
     if (runs.length === 0) return null;
     const { groups, differences } = groupRuns(runs);
-    const differing =
-      differences.length > 0
-        ? table(
-            'Where the groups differ',
-            ['Key', ...groups.map(({ label }) => label)],
-            differences.map(({ key, values }) => [
-              html`<code>${key}</code>`,
-              ...values.map((value) => html`<code>${value ?? '–'}</code>`),
-            ]),
-          )
-        : null;
+    const differing = differences.length > 0 ? differenceTable(groups, differences) : null;
     const isRepeated = groups.length < runs.length;
     const note = isRepeated
       ? html`<p class="key">The file of one run of each group: its other runs differ in seed, name and folder.</p>`
@@ -33,3 +23,17 @@ export const configurationSection: Section = {
     })}`;
   },
 };
+
+/** Of more groups than these each has a row, and each key a column. */
+const MOST_COLUMNS = 6;
+
+function differenceTable(groups: Grouping['groups'], differences: Grouping['differences']): Markup {
+  const code = (text: string | null) => html`<code>${text ?? '–'}</code>`;
+  const caption = 'Where the groups differ';
+  if (groups.length <= MOST_COLUMNS) {
+    const rows = differences.map(({ key, values }) => [code(key), ...values.map(code)]);
+    return table(caption, ['Key', ...groups.map(({ label }) => label)], rows);
+  }
+  const rows = groups.map(({ label }, index) => [label, ...differences.map(({ values }) => code(values[index]!))]);
+  return table(caption, ['Group', ...differences.map(({ key }) => key)], rows);
+}

@@ -49,25 +49,27 @@ export const runsTableSection: Section = {
 const withArrow = ({ metric }: GroupSummary | RunSummary) =>
   `${metric.name} ${metric.direction === 'lower' ? '↓' : '↑'}`;
 
-function groupTable({ groups }: Comparison): Markup {
+function groupTable({ groups, metric }: Comparison): Markup {
+  const best = metric ? [`Best ${withArrow(groups[0]!)}`] : ['Metric', 'Best'];
+  const header = ['Group', 'Seeds', ...best, 'Difference from the first', '95 % interval', 'Pairs', 'Shown'];
   return table(
     'One row per group of runs',
-    ['Group', 'Seeds', 'Metric', 'Best', 'Difference from the first', '95 % interval', 'Pairs', 'Shown'],
+    header,
     groups.map((group, index) => {
       const { change, interval } = formatDifference(group);
       const { difference } = group;
       return [
         html`${swatch(groupStyle(index))} ${markedLabel(group.label, index)}`,
         String(group.values.length),
-        withArrow(group),
+        ...(metric ? [] : [withArrow(group)]),
         formatMeanAndDeviation(group),
         change,
         interval,
         difference ? String(difference.seeds.length) : '–',
-        difference ? findingWords[difference.finding] : index === 0 ? 'reference' : '–',
+        html`<span class="whole">${difference ? findingWords[difference.finding] : index === 0 ? 'reference' : '–'}</span>`,
       ];
     }),
-    [1, 3, 4, 5, 6],
+    header.flatMap((name, column) => (['Group', 'Metric', 'Shown'].includes(name) ? [] : [column])),
   );
 }
 
