@@ -74,13 +74,15 @@ export function compareRuns(runs: readonly RunReport[]): Comparison {
   const metric = commonMetric(runs);
   const summaries = grouping.groups.map((group) => summariseGroup(group, unitOf(runs, group.runs[0]!.metric)));
   const [first] = summaries;
+  const groups = summaries.map((group, index) =>
+    index === 0 || !metric ? group : { ...group, difference: differenceOf(first!, group) },
+  );
+  const tested = groups.filter(({ difference }) => difference?.interval).length;
   return {
     metric,
-    groups: summaries.map((group, index) =>
-      index === 0 || !metric ? group : { ...group, difference: differenceOf(first!, group) },
-    ),
+    groups,
     runs: runs.map((run) => summarise(run, unitOf(runs, run.metric))),
-    caveats: runs.length > 1 ? caveats(runs, grouping, metric) : [],
+    caveats: runs.length > 1 ? caveats(runs, grouping, metric, tested) : [],
   };
 }
 
@@ -176,7 +178,12 @@ function listed(names: readonly string[], most = 4): string {
   return names.length > most ? `${shown.join(', ')} and ${names.length - most} more` : shown.join(', ');
 }
 
-function caveats(runs: readonly RunReport[], grouping: Grouping, metric: ReportMetric | null): string[] {
+function caveats(
+  runs: readonly RunReport[],
+  grouping: Grouping,
+  metric: ReportMetric | null,
+  tested: number,
+): string[] {
   const differ = (of: (run: RunReport) => unknown) => new Set(runs.map(of)).size > 1;
   const namesOf = (chosen: readonly RunReport[]) => listed(chosen.map(({ name }) => name));
   const statuses = (['diverged', 'failed', 'running'] as const).map((status) => ({
@@ -205,9 +212,9 @@ function caveats(runs: readonly RunReport[], grouping: Grouping, metric: ReportM
       ? [`The runs were not made by the same software (${software.join(', ')}): see Versions.`]
       : []),
     ...unnamedDifferences(grouping),
-    ...(metric && grouping.groups.length > 2
+    ...(tested > 1
       ? [
-          `${grouping.groups.length - 1} groups are compared with the first, each at 95 %: of many such comparisons a few exclude 0 by chance alone.`,
+          `${tested} groups are compared with the first, each at 95 %: of many such comparisons a few exclude 0 by chance alone.`,
         ]
       : []),
     ...(metric

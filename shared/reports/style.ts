@@ -48,6 +48,7 @@ table { border-collapse: collapse; font-size: .875rem; margin: .6rem 0; }
 caption { text-align: left; padding-bottom: .25rem; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th:first-child { overflow-wrap: normal; }
+#runs tbody th { min-width: 11rem; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .whole { white-space: nowrap; }

@@ -155,7 +155,7 @@ function overviewOf(first: GroupSummary, compared: readonly GroupSummary[]): str
     ...told('better'),
     ...told('worse'),
     ...count('undecided', 'shows no difference for'),
-    ...count('single', 'can’t be judged, for want of common seeds, for'),
+    ...count('single', "can't be judged (one seed or none in common) for"),
   ];
   return `Compared with “${first.label}”, ${first.metric.name} ${parts.join('; ')}.`;
 }

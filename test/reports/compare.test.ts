@@ -106,6 +106,16 @@ describe('compareRuns', () => {
     expect(text).toContain('not made by the same software (engine)');
   });
 
+  test('warns of chance where several groups are compared by intervals', () => {
+    const more = seeds('c', true, [2, 4]).map((run) => ({
+      ...run,
+      config: { ...run.config, balance: { unit: 'block' } },
+    }));
+    const two = [...seeds('a', false, [1, 2]), ...seeds('b', true, [1.5, 3])];
+    expect(compareRuns([...two, ...more]).caveats.join()).toContain('2 groups are compared with the first');
+    expect(compareRuns(two).caveats.join()).not.toContain('each at 95 %');
+  });
+
   test('warns of settings that the labels do not name', () => {
     const training = { ...(balanced.config.training as object), batchSize: 8 };
     const other = { ...balanced, config: { ...balanced.config, training } };
