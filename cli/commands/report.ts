@@ -6,7 +6,7 @@ import { writeText } from '../write-text.ts';
 
 export const reportCommand: CliCommand<{ out?: string; title?: string; json?: boolean }> = {
   usage: 'report <run...>',
-  description: 'write the report of a run, or of several runs side by side',
+  description: 'write the report of a run, or of several side by side, repetitions with other seeds as one group',
   examples: [
     'tempbalance report runs/burgers-20261123-101500',
     'tempbalance report runs/plain runs/balanced --out comparison.html',
@@ -20,19 +20,20 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
   async run(positional, { out, title, json }) {
     const { findRun } = await import('../../shared/local/run-folder.ts');
     const { readRunReport } = await import('../../shared/pipeline/run-report.ts');
-    const { compareRuns, formatComparison } = await import('../../shared/reports/compare.ts');
+    const { compareRuns } = await import('../../shared/reports/compare.ts');
+    const { formatComparison } = await import('../../shared/reports/verdict.ts');
     const { renderReport } = await import('../../shared/reports/report.ts');
     const folders = await Promise.all((positional[0] as unknown as string[]).map(findRun));
     const runs: RunReport[] = [];
     for (const { store, run } of folders)
       runs.push(await readRunReport(store, run, (note) => process.stderr.write(`note: ${note}\n`)));
     if (json) {
-      print(JSON.stringify(runs, null, 2));
+      print(JSON.stringify({ comparison: compareRuns(runs), runs }, null, 2));
       return 0;
     }
     const [first] = folders;
     const path = out ?? (folders.length === 1 ? join(first!.root, first!.run, 'report.html') : 'report.html');
-    const heading = title ?? runs.map(({ name }) => name).join(' and ');
+    const heading = title ?? (runs.length > 3 ? `${runs.length} runs` : runs.map(({ name }) => name).join(' and '));
     await writeText(path, renderReport({ title: heading, madeAt: new Date().toISOString(), runs }));
     if (runs.length > 1) print(formatComparison(compareRuns(runs)));
     print(`report  ${path}`);

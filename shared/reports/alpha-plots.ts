@@ -2,6 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import type { AnalysedLayer, Comparison } from '../weights/analysis.ts';
 import { formatFixed } from './format.ts';
+import { groupStyle } from './palette.ts';
 import { renderSvg } from './svg.ts';
 
 /** The range in which well-trained layers were found, drawn as a band. */
@@ -18,7 +19,7 @@ export const fittedLayers = (layers: readonly AnalysedLayer[]): Fitted[] =>
 /** What a layer is told apart by: its kind, or its matrix where that is not the plain weight. */
 export const groupOf = ({ kind, matrix }: AnalysedLayer): string => (matrix === 'W' ? kind : matrix);
 
-const groupColor = (groups: readonly string[], group: string) => `var(--series-${(groups.indexOf(group) % 5) + 1})`;
+const groupColor = (groups: readonly string[], group: string) => groupStyle(groups.indexOf(group)).stroke;
 
 /** How many layers have which alpha, stacked by kind, as an SVG string. */
 export function alphaHistogram(layers: readonly Fitted[], groups: readonly string[]): string {

@@ -6,8 +6,9 @@ import { alphaByDepth, alphaHistogram, alphaScatter, fittedLayers, groupOf } fro
 import { comparisonRows } from './analysis-text.ts';
 import { figure, table } from './figure.ts';
 import { formatCount, formatFixed, formatNumber, shortNames } from './format.ts';
-import { html, type Markup, trusted } from './html.ts';
+import { html, type Markup } from './html.ts';
 import { type PageSection, renderPage } from './page.ts';
+import { discOf } from './palette.ts';
 import { type DrawnSpectrum, esdPlot } from './sections/esd.ts';
 
 /** A part of the page; null where the analysis has nothing to show in it. */
@@ -103,7 +104,7 @@ const spectra: Part = ({ layers, comparison }) => {
       ? 'the same weights in random places'
       : null;
   const key = rings
-    ? html`<span class="ring"></span> and dashes: ${rings}; <span class="disc series-1"></span> and solid line: this checkpoint.`
+    ? html`<span class="ring"></span> and dashes: ${rings}; ${discOf(0)} and solid line: this checkpoint.`
     : null;
   const which =
     layers.length > mostPanels
@@ -293,7 +294,5 @@ function apart({ onlyHere, onlyThere }: Comparison): Markup {
 
 function groupLegend(groups: readonly string[]): Markup | null {
   if (groups.length < 2) return null;
-  return html`<ul class="legend">${groups.map(
-    (group, index) => html`<li>${trusted(`<span class="disc series-${(index % 5) + 1}"></span>`)} ${group}</li>`,
-  )}</ul>`;
+  return html`<ul class="legend">${groups.map((group, index) => html`<li>${discOf(index)} ${group}</li>`)}</ul>`;
 }

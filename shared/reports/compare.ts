@@ -1,107 +1,153 @@
-import { formatTable } from '../core/table.ts';
-import { formatChange, formatDuration, formatFixed, formatNumber } from './format.ts';
+import { mean, pairedInterval, standardDeviation, studentInterval } from '../core/statistics.ts';
+import type { ChangeUnit } from './format.ts';
+import { firstOfEachSeed, type Grouping, groupRuns, type RunGroup, shortKey } from './groups.ts';
 import type { ReportMetric, RunReport, RunStatus } from './report-input.ts';
 import { analysedEpochs, epochZero, lastEpoch, metricOf } from './runs.ts';
 
 /** The numbers by which a run is judged. */
 export interface RunSummary {
   readonly name: string;
+  readonly seed: number;
   readonly status: RunStatus;
   readonly metric: ReportMetric;
+  /** What changes of the metric are told in. */
+  readonly unit: ChangeUnit;
   /** Epochs trained. */
   readonly epochs: number;
   readonly seconds: number;
   /** The metric before any training (zero-shot). */
   readonly baseline: number | null;
   readonly best: { readonly epoch: number; readonly value: number } | null;
-  /** 100 * (best - baseline) / |baseline| */
+  /** From the baseline to the best value, in the unit. */
   readonly changeFromBaseline: number | null;
-  /** 100 * (best - best of the first run) / |best of the first run|; null for the first run. */
-  readonly changeFromFirst: number | null;
   /** Mean and population standard deviation of alpha over layers at the first and the last analysis. */
   readonly alphaMean: { readonly first: number | null; readonly last: number | null };
   readonly alphaStd: { readonly first: number | null; readonly last: number | null };
 }
 
-/** Runs side by side. */
+/** How a group differs from the first one, by the seeds that both have. */
+export interface GroupDifference {
+  /** The common seeds. */
+  readonly seeds: readonly number[];
+  /** Mean best value of the first group and of this one over the common seeds; over all seeds where none is common. */
+  readonly means: { readonly first: number; readonly own: number };
+  /** From the first group to this one, in the unit; null where the first is 0 and the unit is per cent. */
+  readonly change: number | null;
+  /** The 95 % interval of the change by Student's distribution of paired differences; null where it can't be given. */
+  readonly interval: readonly [number, number] | null;
+  /** Better or worse only where the interval excludes 0; `single` where one seed or none is common, so that nothing can be said. */
+  readonly finding: 'better' | 'worse' | 'undecided' | 'single';
+}
+
+/** Runs of the same settings, taken together. */
+export interface GroupSummary {
+  readonly label: string;
+  /** Names of its runs. */
+  readonly runs: readonly string[];
+  readonly metric: ReportMetric;
+  readonly unit: ChangeUnit;
+  /** The best value of every seed that has one. */
+  readonly values: readonly { readonly seed: number; readonly value: number }[];
+  /** Over the values; null where there are none. */
+  readonly mean: number | null;
+  /** Of a sample; null for fewer than two values. */
+  readonly standardDeviation: number | null;
+  /** The 95 % interval of the mean by Student's distribution; null for fewer than two values. */
+  readonly interval: readonly [number, number] | null;
+  /** Null for the first group, without values, and where runs were judged by different metrics. */
+  readonly difference: GroupDifference | null;
+}
+
+/** Runs side by side, repetitions as one group. */
 export interface Comparison {
-  /** Null where the runs were not judged by the same metric: then nothing is ranked. */
+  /** Null where the runs were not judged by the same metric: then nothing is compared. */
   readonly metric: ReportMetric | null;
+  readonly groups: readonly GroupSummary[];
   readonly runs: readonly RunSummary[];
-  /** Name of the run with the best value; null on a tie, with fewer than two values, or without a common metric. */
-  readonly winner: string | null;
-  /** Two or more runs share the best value. */
-  readonly tie: boolean;
-  /** What a fair reader has to know before believing the difference. */
+  /** What a fair reader has to know before believing a difference. */
   readonly caveats: readonly string[];
 }
 
-/** Compares runs by their best metric, whichever wins; the first run is the reference. */
+/** Compares runs by their best value: runs that differ in nothing but the seed are one group, and the first group is the reference. */
 export function compareRuns(runs: readonly RunReport[]): Comparison {
+  const grouping = groupRuns(runs);
   const metric = commonMetric(runs);
-  const reference = metric ? (runs[0]?.best?.value ?? null) : null;
-  const summaries = runs.map((run, index) => summarise(run, index === 0 ? null : reference));
-  const values = summaries.flatMap(({ name, best }) => (best ? [{ name, value: best.value }] : []));
-  const sign = metric?.direction === 'higher' ? -1 : 1;
-  const leading = Math.min(...values.map(({ value }) => sign * value));
-  const leaders = values.filter(({ value }) => sign * value === leading);
-  const ranked = metric !== null && values.length > 1;
+  const summaries = grouping.groups.map((group) => summariseGroup(group, unitOf(runs, group.runs[0]!.metric)));
+  const [first] = summaries;
+  const groups = summaries.map((group, index) =>
+    index === 0 || !metric ? group : { ...group, difference: differenceOf(first!, group) },
+  );
+  const tested = groups.filter(({ difference }) => difference?.interval).length;
   return {
     metric,
-    runs: summaries,
-    winner: ranked && leaders.length === 1 ? leaders[0]!.name : null,
-    tie: ranked && leaders.length > 1,
-    caveats: runs.length > 1 ? caveats(runs, metric) : [],
+    groups,
+    runs: runs.map((run) => summarise(run, unitOf(runs, run.metric))),
+    caveats: runs.length > 1 ? caveats(runs, grouping, metric, tested) : [],
   };
 }
 
-/** The comparison as plain text for a terminal. */
-export function formatComparison(comparison: Comparison): string {
-  const rows = [
-    ['run', 'best', 'epoch', 'before training', 'change', 'alpha spread', 'time'],
-    ...comparison.runs.map((run) => [
-      run.name,
-      run.best ? `${run.metric.name} ${formatNumber(run.best.value)}` : `${run.metric.name} –`,
-      run.best ? `${run.best.epoch} of ${run.epochs}` : '–',
-      formatNumber(run.baseline),
-      formatChange(run.changeFromBaseline),
-      `${formatFixed(run.alphaStd.first)} -> ${formatFixed(run.alphaStd.last)}`,
-      formatDuration(run.seconds),
-    ]),
-  ];
-  return [formatTable(rows), '', ...verdict(comparison), ...comparison.caveats].join('\n').trimEnd();
+/** The value that each seed of a group has reached. */
+function summariseGroup(group: RunGroup, unit: ChangeUnit): GroupSummary {
+  const found = firstOfEachSeed(group).flatMap(({ seed, best }) => (best ? [{ seed, value: best.value }] : []));
+  const values = found.map(({ value }) => value);
+  return {
+    label: group.label,
+    runs: group.runs.map(({ name }) => name),
+    metric: group.runs[0]!.metric,
+    unit,
+    values: found,
+    mean: values.length > 0 ? mean(values) : null,
+    standardDeviation: values.length > 1 ? standardDeviation(values) : null,
+    interval: studentInterval(values) ?? null,
+    difference: null,
+  };
 }
 
-/** Who won and by how much, in sentences. */
-export function verdict({ metric, runs, winner, tie }: Comparison): string[] {
-  if (runs.length < 2) return [];
-  if (!metric) return ['The runs were judged by different metrics, so they are not ranked.'];
-  if (tie) return [`The best ${metric.name} is the same to the last digit in more than one run: there is no winner.`];
-  const first = runs.find(({ name }) => name === winner);
-  if (!first) return ['There is nothing to compare: fewer than two runs have a best epoch.'];
-  const others = runs.filter((run) => run !== first && run.best !== null);
-  return others.map((other) => {
-    const change = percent(first.best!.value, other.best!.value);
-    const better = `“${first.name}” did better than “${other.name}”: best ${metric.name}`;
-    return `${better} ${formatNumber(first.best!.value)} against ${formatNumber(other.best!.value)} (${formatChange(change)}).`;
-  });
+/** A spread below this share of the mean is rounding: the differences of all pairs are the same. */
+const ROUNDING = 1e-9;
+
+function differenceOf(reference: GroupSummary, group: GroupSummary): GroupDifference | null {
+  if (reference.mean === null || group.mean === null) return null;
+  const before = new Map(reference.values.map(({ seed, value }) => [seed, value]));
+  const common = group.values.filter(({ seed }) => before.has(seed));
+  const own = common.map(({ value }) => value);
+  const first = common.map(({ seed }) => before.get(seed)!);
+  const means = common.length > 0 ? { first: mean(first), own: mean(own) } : { first: reference.mean, own: group.mean };
+  const changed = (difference: number) => changeOf(difference, means.first, group.unit);
+  const seeds = common.map(({ seed }) => seed);
+  const change = changed(means.own - means.first);
+  if (common.length < 2) return { seeds, means, change, interval: null, finding: 'single' };
+  const spread = standardDeviation(own.map((value, index) => value - first[index]!));
+  const interval = spread > ROUNDING * Math.abs(means.first) ? pairedInterval(first, own) : undefined;
+  if (!interval) return { seeds, means, change, interval: null, finding: 'undecided' };
+  const [low, high] = interval.map(changed);
+  const excludesZero = interval[0] > 0 || interval[1] < 0;
+  const isGain = interval[0] > 0 === (group.metric.direction === 'higher');
+  return {
+    seeds,
+    means,
+    change,
+    interval: low === null || high === null ? null : [low!, high!],
+    finding: excludesZero ? (isGain ? 'better' : 'worse') : 'undecided',
+  };
 }
 
-function summarise(run: RunReport, reference: number | null): RunSummary {
+function summarise(run: RunReport, unit: ChangeUnit): RunSummary {
   const baseline = metricOf(epochZero(run), run.metric.name);
   const analysed = analysedEpochs(run);
   const first = analysed[0]?.spectra.summary;
   const last = analysed.at(-1)?.spectra.summary;
   return {
     name: run.name,
+    seed: run.seed,
     status: run.status,
     metric: run.metric,
+    unit,
     epochs: lastEpoch(run),
     seconds: run.epochs.reduce((sum, { seconds }) => sum + seconds, 0),
     baseline,
     best: run.best,
-    changeFromBaseline: run.best ? percent(run.best.value, baseline) : null,
-    changeFromFirst: run.best ? percent(run.best.value, reference) : null,
+    changeFromBaseline: run.best && baseline !== null ? changeOf(run.best.value - baseline, baseline, unit) : null,
     alphaMean: { first: first?.alphaMean ?? null, last: last?.alphaMean ?? null },
     alphaStd: { first: first?.alphaStd ?? null, last: last?.alphaStd ?? null },
   };
@@ -113,25 +159,80 @@ function commonMetric(runs: readonly RunReport[]): ReportMetric | null {
   return runs.every(({ metric }) => metric.name === first.name && metric.direction === first.direction) ? first : null;
 }
 
-function caveats(runs: readonly RunReport[], metric: ReportMetric | null): string[] {
+/** Percentage points for a score between -1 and 1, such as an accuracy; errors are told in per cent. */
+function unitOf(runs: readonly RunReport[], { name, direction }: ReportMetric): ChangeUnit {
+  if (direction === 'lower') return 'percent';
+  const judged = runs.filter(({ metric }) => metric.name === name);
+  const values = judged.flatMap((run) => [run.best?.value ?? 0, metricOf(epochZero(run), name) ?? 0]);
+  return values.every((value) => Math.abs(value) <= 1) ? 'points' : 'percent';
+}
+
+function changeOf(difference: number, reference: number, unit: ChangeUnit): number | null {
+  if (unit === 'points') return 100 * difference;
+  return reference === 0 ? null : (100 * difference) / Math.abs(reference);
+}
+
+/** Names, the first few of them. */
+function listed(names: readonly string[], most = 4): string {
+  const shown = names.slice(0, most).map((name) => `“${name}”`);
+  return names.length > most ? `${shown.join(', ')} and ${names.length - most} more` : shown.join(', ');
+}
+
+function caveats(
+  runs: readonly RunReport[],
+  grouping: Grouping,
+  metric: ReportMetric | null,
+  tested: number,
+): string[] {
   const differ = (of: (run: RunReport) => unknown) => new Set(runs.map(of)).size > 1;
-  const unfinished = runs.filter(({ status }) => ['diverged', 'failed', 'running'].includes(status));
+  const namesOf = (chosen: readonly RunReport[]) => listed(chosen.map(({ name }) => name));
+  const statuses = (['diverged', 'failed', 'running'] as const).map((status) => ({
+    status,
+    ended: runs.filter((run) => run.status === status),
+  }));
+  const without = runs.filter(({ best }) => best === null);
+  const repeated = grouping.groups.flatMap((group) => {
+    const counted = firstOfEachSeed(group);
+    return group.runs.filter((run) => !counted.includes(run));
+  });
+  const software = [...new Set(runs.flatMap(({ versions }) => Object.keys(versions)))].filter((name) =>
+    differ(({ versions }) => versions[name]),
+  );
   return [
     ...(differ(({ dataset }) => dataset.sha256) ? ['The runs did not train on the same data file.'] : []),
     ...(differ(lastEpoch) ? ['The runs did not train for the same number of epochs.'] : []),
-    ...unfinished.map(({ name, status }) => `“${name}” did not end normally (${status}).`),
+    ...statuses.flatMap(({ status, ended }) =>
+      ended.length > 0 ? [`${namesOf(ended)} did not end normally (${status}).`] : [],
+    ),
+    ...(without.length > 0 ? [`${namesOf(without)} reached no value, so it is missing from its group.`] : []),
+    ...(repeated.length > 0
+      ? [`${namesOf(repeated)} repeats a seed of its group: the first run of a seed counts, the others don't.`]
+      : []),
+    ...(software.length > 0
+      ? [`The runs were not made by the same software (${software.join(', ')}): see Versions.`]
+      : []),
+    ...unnamedDifferences(grouping),
+    ...(tested > 1
+      ? [
+          `${tested} groups are compared with the first, each at 95 %: of many such comparisons a few exclude 0 by chance alone.`,
+        ]
+      : []),
     ...(metric
       ? [
-          `Best values are picked on the validation data itself${
-            differ(({ seed }) => seed)
-              ? ' and the runs have different seeds'
-              : ', and each run is a single one with the same seed'
-          }: a small difference may be chance. Repeat with other seeds before relying on it.`,
+          'Best values are picked on the validation data itself, so they flatter every run; small differences may be chance.',
         ]
       : []),
   ];
 }
 
-function percent(value: number, reference: number | null): number | null {
-  return reference === null || reference === 0 ? null : (100 * (value - reference)) / Math.abs(reference);
+/** Settings in which groups differ besides those that their labels name; what is in a section that is named is left to the table. */
+function unnamedDifferences({ differences, named }: Grouping): string[] {
+  const sections = new Set(named.map((key) => key.split('.')[0]!).filter((section) => section !== 'training'));
+  const derived = ['data', 'metric', 'base'];
+  const keys = differences
+    .map(({ key }) => key)
+    .filter((key) => !named.includes(key) && !derived.includes(key) && !sections.has(key.split('.')[0]!));
+  return keys.length === 0
+    ? []
+    : [`The groups differ in more than their labels say: ${listed(keys.map(shortKey))}; see Configuration.`];
 }

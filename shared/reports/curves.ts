@@ -1,22 +1,24 @@
 import * as Plot from '@observablehq/plot';
 import { epochTicks } from './epoch-axis.ts';
 import { formatNumber } from './format.ts';
-import { runStyle } from './palette.ts';
+import { groupStyle, STYLED_GROUPS } from './palette.ts';
 import { finite, thin } from './runs.ts';
 import { renderSvg } from './svg.ts';
 
 /** A value at an epoch; null leaves a gap. */
-interface CurvePoint {
+export interface CurvePoint {
   readonly x: number;
   readonly y: number | null;
-  /** Half height of a band around the curve. */
-  readonly spread?: number | null;
+  /** From where to where a band around the curve reaches. */
+  readonly band?: readonly [number, number] | null;
+  /** What the value is, e.g. of how many runs it is the mean. */
+  readonly remark?: string;
 }
 
-/** One run's curve. */
+/** The curve of a run, or of a group of runs. */
 export interface Curve {
   readonly name: string;
-  /** Index of the run among all runs, which decides its colour. */
+  /** Index of the group among all groups, which decides its style. */
   readonly index: number;
   readonly points: readonly CurvePoint[];
   /** Finer values drawn faintly behind the curve, e.g. single steps. */
@@ -43,7 +45,8 @@ const DENSE = 150;
 export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): string | null {
   const values = curves
     .flatMap(({ points, background = [] }) => [...points, ...background])
-    .flatMap(({ y }) => (finite(y) === null ? [] : [y!]));
+    .flatMap(({ y, band }) => [y, ...(band ?? [])])
+    .flatMap((value) => finite(value) ?? []);
   if (values.length === 0) return null;
   const low = values.reduce((a, b) => Math.min(a, b));
   const high = values.reduce((a, b) => Math.max(a, b));
@@ -53,7 +56,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
   const epochs = curves.flatMap(({ points, background = [] }) => [...points, ...background].map(({ x }) => x));
   const first = Math.min(...epochs);
   const last = Math.max(...epochs);
-  const banded = curves.some(({ points }) => points.some(({ spread }) => finite(spread) !== null));
+  const banded = curves.some(({ points }) => points.some(({ band }) => band));
   const axis = {
     label: `↑ ${options.axis}${log ? ' (log scale)' : ''}`,
     labelAnchor: 'top' as const,
@@ -65,7 +68,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
     height: options.height,
     marginLeft: 64,
     marginTop: 30,
-    marginRight: 16,
+    marginRight: curves.some(({ index }) => groupStyle(index).mark !== null) ? 40 : 16,
     marginBottom: 42,
     x: {
       label: 'epoch →',
@@ -79,22 +82,24 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
       log ? Plot.gridY(ticks) : Plot.gridY({ ticks: 5 }),
       log ? Plot.axisY(ticks, axis) : Plot.axisY({ ...axis, ticks: 5 }),
       ...curves.flatMap((curve) => {
-        const { stroke, dash } = runStyle(curve.index);
+        const { stroke, dash, marker, isHollow, mark } = groupStyle(curve.index);
         const points = thin(curve.points, MOST_POINTS);
         const shown = points.filter(drawable);
         const background = thin((curve.background ?? []).filter(drawable), MOST_POINTS);
-        const tip = ({ x, y, spread }: CurvePoint) =>
-          `${curve.name}, epoch ${x}: ${formatNumber(y)}${spread ? ` ± ${formatNumber(spread, 3)}` : ''}`;
+        const last = shown.at(-1);
+        const tip = ({ x, y, band, remark }: CurvePoint) => {
+          const range = band ? ` (${formatNumber(band[0])} to ${formatNumber(band[1])})` : '';
+          return `${curve.name}, epoch ${x}: ${formatNumber(y)}${range}${remark ? `, ${remark}` : ''}`;
+        };
         return [
           ...(banded
             ? [
                 Plot.areaY(
-                  points.map(({ x, y, spread }) => {
-                    const half = finite(spread);
-                    return y === null || half === null
+                  points.map(({ x, y, band }) =>
+                    y === null || !band
                       ? { x, low: Number.NaN, high: Number.NaN }
-                      : { x, low: y - half, high: y + half };
-                  }),
+                      : { x, low: log ? Math.max(band[0], low) : band[0], high: band[1] },
+                  ),
                   { x: 'x', y1: 'low', y2: 'high', fill: stroke, fillOpacity: 0.15 },
                 ),
               ]
@@ -106,13 +111,32 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
             points.map(({ x, y }) => ({ x, y: finite(y) ?? Number.NaN })),
             { x: 'x', y: 'y', stroke, strokeWidth: points.length > DENSE ? 1.25 : 2, strokeDasharray: dash },
           ),
-          Plot.dot(shown, {
-            x: 'x',
-            y: 'y',
-            r: shown.length <= FEW_POINTS ? 2.5 : shown.length <= DENSE ? 1.5 : 0.6,
-            fill: stroke,
-            title: tip,
-          }),
+          ...(curves.length > STYLED_GROUPS
+            ? []
+            : [
+                Plot.dot(shown, {
+                  x: 'x',
+                  y: 'y',
+                  r: shown.length <= FEW_POINTS ? 2.5 : shown.length <= DENSE ? 1.5 : 0.6,
+                  fill: isHollow ? 'var(--page)' : stroke,
+                  ...(isHollow ? { stroke, strokeWidth: 1.2 } : {}),
+                  ...(shown.length <= FEW_POINTS && marker !== 'circle' ? { symbol: marker, r: 3 } : {}),
+                  title: tip,
+                }),
+              ]),
+          ...(mark !== null && last
+            ? [
+                Plot.text([last], {
+                  x: 'x',
+                  y: 'y',
+                  text: () => mark,
+                  fill: stroke,
+                  dx: 5,
+                  textAnchor: 'start',
+                  fontWeight: 600,
+                }),
+              ]
+            : []),
         ];
       }),
       ...curves.flatMap(({ index, name, marked }) =>
@@ -123,7 +147,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
                 y: 'y',
                 r: 6,
                 fill: 'none',
-                stroke: runStyle(index).stroke,
+                stroke: groupStyle(index).stroke,
                 strokeWidth: 2,
                 title: ({ x, y }: { x: number; y: number }) => `${name}: best, epoch ${x}: ${formatNumber(y)}`,
               }),

@@ -17,13 +17,37 @@ export function formatFixed(value: number | null | undefined, decimals = 2): str
 /** `1 layer`, `3 layers` */
 export const formatCount = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-/** `12.3 % lower`, `4.0 % higher` or `unchanged`, for a relative change in percent. */
-export function formatChange(percent: number | null): string {
-  if (percent === null) return '–';
-  const size = Math.abs(percent);
+/** What changes of a metric are told in: those of a share in percentage points, those of anything else in per cent of what it was. */
+export type ChangeUnit = 'points' | 'percent';
+
+const unitWords = { points: 'percentage points', percent: '%' } as const satisfies Record<ChangeUnit, string>;
+
+/** `12.3 % lower`, `4.0 percentage points higher` or `unchanged`. */
+export function formatChange(change: number | null, unit: ChangeUnit = 'percent'): string {
+  if (change === null) return '–';
+  const size = Math.abs(change);
   if (size === 0) return 'unchanged';
   const text = size < 0.05 ? 'less than 0.1' : size.toFixed(1);
-  return `${text} % ${percent < 0 ? 'lower' : 'higher'}`;
+  return `${text} ${unitWords[unit]} ${change < 0 ? 'lower' : 'higher'}`;
+}
+
+/** `−1.2 to +3.4 %`: between which changes one lies. */
+export function formatInterval([low, high]: readonly [number, number], unit: ChangeUnit): string {
+  const decimals = Math.max(Math.abs(low), Math.abs(high)) < 1 ? 2 : 1;
+  return `${formatSigned(low, decimals)} to ${formatSigned(high, decimals)} ${unitWords[unit]}`;
+}
+
+/** `+1.20`, `−0.35`, `0.00` */
+function formatSigned(value: number, decimals: number): string {
+  const text = formatFixed(value, decimals);
+  return value > 0 && Number(text) !== 0 ? `+${text}` : text.replace(/^−(?=0(?:\.0*)?$)/, '');
+}
+
+/** A share as `81.3 %`, any other metric as a number; `–` for none. */
+export function formatMetric(value: number | null | undefined, unit: ChangeUnit): string {
+  if (unit === 'percent' || value === null || value === undefined || !Number.isFinite(value))
+    return formatNumber(value);
+  return `${formatFixed(100 * value, 1)} %`;
 }
 
 /** `0.012 USD`, `4.20 USD`; `–` for none, and never less than is visible. */

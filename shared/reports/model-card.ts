@@ -74,11 +74,11 @@ function metrics(run: RunReport, kept: EpochReport | undefined): string {
     formatNumber(metricOf(before, name)),
     formatNumber(metricOf(kept, name)),
   ]);
-  const change = compareRuns([run]).runs[0]!.changeFromBaseline;
+  const { changeFromBaseline: change, unit } = compareRuns([run]).runs[0]!;
   const gained =
     change === null || kept.epoch === 0 || kept.epoch !== run.best?.epoch
       ? ''
-      : `\n\n${inline(chosen)}: ${formatChange(change)} (best epoch against before training).`;
+      : `\n\n${inline(chosen)}: ${formatChange(change, unit)} (best epoch against before training).`;
   return `${markdownTable(['On the validation data', 'Before training', `Epoch ${kept.epoch}`], rows)}${gained}`;
 }
 

@@ -1,27 +1,76 @@
 import { html, type Markup, trusted } from './html.ts';
 
-/** How one run is drawn in every figure, told apart by dash as well as by colour. */
-export interface RunStyle {
+/** A mark at a value, told apart by shape as well as by colour. */
+export type Marker = 'circle' | 'square' | 'triangle' | 'diamond' | 'star' | 'cross' | 'wye';
+
+/** How one group of runs is drawn in every figure, told apart by dash and marker as well as by colour. */
+export interface GroupStyle {
   /** A CSS colour that follows the page's light or dark scheme. */
   readonly stroke: string;
   readonly dash: string;
+  readonly marker: Marker;
+  /** Drawn as an outline. */
+  readonly isHollow: boolean;
+  /** Written at the end of the group's line; null where colour, dash and marker tell it. */
+  readonly mark: string | null;
 }
 
-const DASHES = ['none', '7 3', '2 3', '9 3 2 3', '12 4'];
+const looks: readonly Pick<GroupStyle, 'dash' | 'marker' | 'isHollow'>[] = [
+  { dash: 'none', marker: 'circle', isHollow: false },
+  { dash: '7 3', marker: 'square', isHollow: false },
+  { dash: '2 3', marker: 'triangle', isHollow: false },
+  { dash: '9 3 2 3', marker: 'diamond', isHollow: false },
+  { dash: '12 4', marker: 'star', isHollow: false },
+  { dash: '5 2 1 2 1 2', marker: 'cross', isHollow: false },
+  { dash: '4 2', marker: 'wye', isHollow: false },
+  { dash: '14 3 4 3', marker: 'circle', isHollow: true },
+  { dash: '3 1', marker: 'square', isHollow: true },
+  { dash: '16 2 2 2 2 2', marker: 'triangle', isHollow: true },
+];
 
-/** The style of the run with this index. */
-export function runStyle(index: number): RunStyle {
-  return { stroke: `var(--series-${(index % 5) + 1})`, dash: DASHES[index % DASHES.length]! };
+/** Groups that colour, dash and marker tell apart. */
+export const STYLED_GROUPS = looks.length;
+
+/** The style of the group with this index. Those beyond the styled ones share a colour, and are told by their number. */
+export function groupStyle(index: number): GroupStyle {
+  const look = looks[index];
+  if (look) return { stroke: `var(--series-${index + 1})`, ...look, mark: null };
+  return { stroke: 'var(--series-rest)', dash: 'none', marker: 'circle', isHollow: true, mark: String(index + 1) };
 }
 
-/** A legend of runs; nothing where there is only one. */
-export function legend(names: readonly string[]): Markup | null {
-  if (names.length < 2) return null;
-  return html`<ul class="legend">${names.map((name, index) => html`<li>${swatch(runStyle(index))} ${name}</li>`)}</ul>`;
+/** A group's name, with its number where that tells it apart. */
+export function markedLabel(label: string, index: number): string {
+  const { mark } = groupStyle(index);
+  return mark === null ? label : `${mark}: ${label}`;
 }
 
-function swatch({ stroke, dash }: RunStyle): Markup {
+/** A legend of groups; nothing where there is only one. */
+export function legend(labels: readonly string[]): Markup | null {
+  if (labels.length < 2) return null;
+  return html`<ul class="legend">${labels.map(
+    (label, index) => html`<li>${swatch(groupStyle(index))} ${markedLabel(label, index)}</li>`,
+  )}</ul>`;
+}
+
+/** A disc of a group's colour, within text. */
+export const discOf = (index: number): Markup =>
+  trusted(`<span class="disc" style="color: ${groupStyle(index).stroke}"></span>`);
+
+/** Shapes of about the same size around 0, 0. */
+const shapes: Readonly<Record<Marker, string>> = {
+  circle: 'M-3.5,0A3.5,3.5,0,1,1,3.5,0A3.5,3.5,0,1,1,-3.5,0Z',
+  square: 'M-3.2,-3.2H3.2V3.2H-3.2Z',
+  triangle: 'M0,-4.2L3.8,3H-3.8Z',
+  diamond: 'M0,-4.8L3.2,0L0,4.8L-3.2,0Z',
+  star: 'M0,-5L1.2,-1.6L4.8,-1.5L1.9,.6L2.9,4L0,2L-2.9,4L-1.9,.6L-4.8,-1.5L-1.2,-1.6Z',
+  cross: 'M-1.4,-4.2H1.4V-1.4H4.2V1.4H1.4V4.2H-1.4V1.4H-4.2V-1.4H-1.4Z',
+  wye: 'M-1.3,4.2V.7L-4.2,-1L-2.9,-3.2L0,-1.5L2.9,-3.2L4.2,-1L1.3,.7V4.2Z',
+};
+
+/** The line and the marker of a style, as they stand before a group's name. */
+export function swatch({ stroke, dash, marker, isHollow }: GroupStyle): Markup {
+  const fill = isHollow ? 'var(--page)' : stroke;
   return trusted(
-    `<svg width="30" height="10" aria-hidden="true"><line x1="1" x2="29" y1="5" y2="5" stroke="${stroke}" stroke-width="2.5" stroke-dasharray="${dash}"/></svg>`,
+    `<svg width="34" height="12" aria-hidden="true"><line x1="1" x2="33" y1="6" y2="6" stroke="${stroke}" stroke-width="2.5" stroke-dasharray="${dash}"/><path transform="translate(17 6)" d="${shapes[marker]}" fill="${fill}" stroke="${stroke}" stroke-width="1.2"/></svg>`,
   );
 }

@@ -4,12 +4,14 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #ffffff; --ink: #1a1d21; --soft: #5a626c; --line: #d9dde2; --panel: #f5f6f8; --accent: #0b62a3;
   --series-1: #0072b2; --series-2: #d55e00; --series-3: #00805e; --series-4: #a8518a; --series-5: #5d6670;
+  --series-6: #8a6a00; --series-7: #00869c; --series-8: #a3162e; --series-9: #4b3bb0; --series-10: #7a4a1e; --series-rest: #5a626c;
   --before: #7a828c; --empty: #dfe2e6; --neutral: #f3f3f1; --slow: #5aa5dc; --fast: #f0a04b;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #14171a; --ink: #e8eaed; --soft: #a3abb5; --line: #343a41; --panel: #1d2125; --accent: #7cc0f2;
     --series-1: #56b4e9; --series-2: #ff9440; --series-3: #3cc79c; --series-4: #e39acb; --series-5: #b4bcc6;
+    --series-6: #dcc244; --series-7: #5fd9e6; --series-8: #ff7f8c; --series-9: #a79bff; --series-10: #cf9f6c; --series-rest: #a3abb5;
     --before: #98a1ab; --empty: #3a4047; --neutral: #2b3035; --slow: #1f6fae; --fast: #b3590a;
   }
 }
@@ -27,6 +29,8 @@ nav ul, .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style:
 a { color: var(--accent); }
 .soft, .how, figcaption, caption, .key, footer { color: var(--soft); font-size: .9rem; }
 .how { margin-bottom: .8rem; }
+.findings { margin: .4rem 0; padding-left: 1.2rem; max-width: 80ch; }
+.findings li { margin: .2rem 0; overflow-wrap: anywhere; }
 .headline { font-size: 1.15rem; font-weight: 600; }
 .legend li { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
@@ -37,15 +41,14 @@ figcaption { overflow-wrap: anywhere; }
 svg { display: block; max-width: 100%; height: auto; }
 svg.plot { overflow: visible; color: var(--ink); font-size: 12px; }
 svg.plot [aria-label$="grid"] { stroke: var(--line); stroke-opacity: 1; }
-.legend svg { display: inline; vertical-align: middle; }
+.legend svg, th svg { display: inline; vertical-align: middle; }
 .ring, .disc { display: inline-block; width: .6rem; height: .6rem; border-radius: 50%; border: 2px solid var(--before); }
 .disc { background: currentColor; border-color: currentColor; }
-.series-1 { color: var(--series-1); } .series-2 { color: var(--series-2); } .series-3 { color: var(--series-3); }
-.series-4 { color: var(--series-4); } .series-5 { color: var(--series-5); }
 table { border-collapse: collapse; font-size: .875rem; margin: .6rem 0; }
 caption { text-align: left; padding-bottom: .25rem; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th:first-child { overflow-wrap: normal; }
+#runs tbody th { min-width: 11rem; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .whole { white-space: nowrap; }

@@ -92,7 +92,9 @@ describe('tempbalance analyze', () => {
     expect(analysis.source.format).toBe('run');
     expect(analysis.layers.map(({ name }) => name)).toContain('conv0');
     const first = JSON.parse((await runCli(['analyze', 'runs/small', '--epoch', '2', '--json'], { cwd })).stdout);
-    const [report] = JSON.parse((await runCli(['report', 'small', '--json'], { cwd })).stdout);
+    const {
+      runs: [report],
+    } = JSON.parse((await runCli(['report', 'small', '--json'], { cwd })).stdout);
     const recorded = report.epochs[2].spectra.layers;
     expect(first.layers.map(({ alpha }: { alpha: number }) => alpha)).toEqual(
       recorded.map(({ alpha }: { alpha: number }) => alpha),

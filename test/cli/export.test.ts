@@ -9,7 +9,9 @@ import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 it("writes the best epoch's model, or another's, with its card, and replaces only exports", async () => {
   const cwd = await writeLanguageRun();
   expect((await runCli(['train', 'run.yaml'], { cwd })).code).toBe(0);
-  const [{ best }] = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
+  const {
+    runs: [{ best }],
+  } = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
   const { stdout, code } = await runCli(['export', 'texts', 'out'], { cwd });
   expect({ stdout, code }).toEqual({ stdout: `epoch ${best.epoch}, the best\nmodel   out\n`, code: 0 });
   const model = join(cwd, 'runs/texts/model');

@@ -47,7 +47,9 @@ it('labels the texts of a file as the run did that trained the model', { timeout
     expect(probabilities![label!]).toBe(Math.max(...shares));
   }
   const right = rows.filter(({ label, expected }) => label === expected).length;
-  const [report] = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
+  const {
+    runs: [report],
+  } = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
   expect(right).toBeGreaterThan(30);
   expect(right / 60).toBeCloseTo(report.best.value, 12);
   expect(stderr).toContain(`accuracy ${(right / 60).toFixed(4)} (${right} of 60 as in the file)`);

@@ -29,7 +29,9 @@ it('trains, lists, reports, and goes on with a finished run for more epochs', as
   const report = await runCli(['report', 'small', '--out', 'page.html'], { cwd });
   expect(report.code).toBe(0);
   expect(await readFile(join(cwd, 'page.html'), 'utf8')).toContain('<svg');
-  const [asJson] = JSON.parse((await runCli(['report', 'small', '--json'], { cwd })).stdout);
+  const {
+    runs: [asJson],
+  } = JSON.parse((await runCli(['report', 'small', '--json'], { cwd })).stdout);
   expect(asJson.epochs).toHaveLength(5);
 
   const more = await runCli(['resume', 'small', '--set', 'training.epochs=6'], { cwd });
@@ -54,7 +56,9 @@ it('says what a run on a machine with a price has cost, and refuses a budget in 
   const [listed] = JSON.parse((await runCli(['runs', '--json'], { cwd })).stdout);
   expect(listed.usd).toBeCloseTo(listed.seconds / 100, 12);
   expect((await runCli(['runs'], { cwd })).stdout).toMatch(/cost\nsmall .* USD/);
-  const [report] = JSON.parse((await runCli(['report', 'small', '--json'], { cwd })).stdout);
+  const {
+    runs: [report],
+  } = JSON.parse((await runCli(['report', 'small', '--json'], { cwd })).stdout);
   expect(report.cost).toEqual({ usd: listed.usd, basis: 'usdPerHour' });
 });
 
@@ -295,7 +299,7 @@ it('prints the whole of a long JSON report through a pipe', async () => {
   expect((await runCli(['train', runFile])).code).toBe(0);
   const { stdout } = await runCli(['report', join(folder, 'runs', 'small'), '--json']);
   expect(stdout.length).toBeGreaterThan(2 ** 16);
-  expect(JSON.parse(stdout)[0].epochs).toHaveLength(13);
+  expect(JSON.parse(stdout).runs[0].epochs).toHaveLength(13);
 });
 
 describe('data that the metric can not judge by', () => {

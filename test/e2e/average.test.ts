@@ -35,7 +35,9 @@ it('a language model is exported, and labels texts, with the average of its weig
   await writeFile(join(cwd, 'learnt.jsonl'), rows.slice(60).join('\n'));
   const data = ['path=learnt.jsonl', 'validationPath=held.jsonl', 'samples=all'];
   await succeed(['train', 'run.yaml', ...data.flatMap((setting) => ['--set', `dataset.${setting}`])], cwd);
-  const [{ best }] = JSON.parse(await succeed(['report', 'texts', '--json'], cwd));
+  const {
+    runs: [{ best }],
+  } = JSON.parse(await succeed(['report', 'texts', '--json'], cwd));
   expect(best.epoch).toBeGreaterThan(0);
   const { path } = await manifestOf(join(cwd, 'runs/texts'), best.epoch);
   const average = await readFile(path('average.safetensors'));

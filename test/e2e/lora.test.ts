@@ -219,7 +219,9 @@ it('a run begins with an adapter that is there, and has its base from a setting 
     { learningRate: 0.005 },
   );
   await trained(['train', 'run.yaml', '--set', 'dataset.samples=all'], cwd);
-  const [{ best }] = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
+  const {
+    runs: [{ best }],
+  } = JSON.parse((await runCli(['report', 'texts', '--json'], { cwd })).stdout);
   await cp(join(cwd, 'runs/texts/model'), join(cwd, 'adapter'), { recursive: true });
   await cp(join(cwd, 'bert'), join(cwd, 'moved'), { recursive: true });
   const rest = ['--set', 'dataset.samples=all', '--set', 'model.lora=', '--set', 'output.name=on'];

@@ -4,6 +4,8 @@ import {
   formatChange,
   formatDuration,
   formatFixed,
+  formatInterval,
+  formatMetric,
   formatNumber,
   formatRanges,
   formatUsd,
@@ -45,8 +47,20 @@ test('formatFixed shows nothing for what is not a finite number', () => {
   expect([1.005, null, Number.NaN].map((value) => formatFixed(value, 1))).toEqual(['1.0', '–', '–']);
 });
 
+test('changes of shares are told in percentage points, and shares in per cent', () => {
+  expect(formatChange(-1.24, 'points')).toBe('1.2 percentage points lower');
+  expect(formatMetric(0.8125, 'points')).toBe('81.3 %');
+  expect(formatMetric(0.8125, 'percent')).toBe('0.8125');
+  expect(formatMetric(null, 'points')).toBe('–');
+});
+
+test('intervals carry signs, but for what rounds to zero', () => {
+  expect(formatInterval([-1.23, 3.45], 'percent')).toBe('−1.2 to +3.5 %');
+  expect(formatInterval([-0.001, 0.25], 'points')).toBe('0.00 to +0.25 percentage points');
+});
+
 test('formatChange says which way, and does not round a difference away', () => {
-  expect([-12.34, 4, 0, -0.01, null].map(formatChange)).toEqual([
+  expect([-12.34, 4, 0, -0.01, null].map((change) => formatChange(change))).toEqual([
     '12.3 % lower',
     '4.0 % higher',
     'unchanged',

@@ -80,7 +80,6 @@ export function madeUpRun(options: MadeUpRun = {}): RunReport {
     reason: `all ${count} epochs done`,
     metric: { name: 'nrmse', direction: 'lower' },
     config: {
-      name,
       model: { family: 'fno1d', modes: 12, width: 20, weights: 'pretrained/model.safetensors' },
       dataset: { format: 'pdebench', path: 'target.hdf5', samples: 16, reduce: { space: 4, time: 5 } },
       training: {
@@ -94,6 +93,7 @@ export function madeUpRun(options: MadeUpRun = {}): RunReport {
       balance: balanced
         ? { metric: 'alpha', fit: 'median', assign: { name: 'sigmoid', tau: 10, scale: 0.5 }, unit: 'layer' }
         : 'off',
+      output: { folder: 'runs', name, keep: 2 },
     },
     versions: { tempbalance: '0.1.0', engine: 'tfjs-backend-wasm 4.22.0', node: '22.23.3' },
     dataset: {

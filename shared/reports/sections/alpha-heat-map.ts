@@ -4,6 +4,7 @@ import { formatFixed } from '../format.ts';
 import { colorRamp, drawnColumns, heatMap } from '../heat-map.ts';
 import { html, trusted } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
+import { representatives } from '../representatives.ts';
 import { analysedEpochs, finite, layerNames } from '../runs.ts';
 import type { Section } from '../section.ts';
 
@@ -45,9 +46,9 @@ export const alphaHeatMapSection: Section = {
   howToRead:
     'Alpha is the power-law exponent of the tail of a layer’s weight spectrum: small values (dark, about 2 to 4) are typical of well-trained layers, large ones (bright) of layers that have learnt less; grey cells have no fit.',
   render({ runs }) {
-    const domain = alphaDomain(runs);
+    const { shown, note } = representatives(runs, (run) => analysedEpochs(run).length > 0);
+    const domain = alphaDomain(shown.map(({ run }) => run));
     if (!domain) return null;
-    const shown = runs.filter((run) => analysedEpochs(run).length > 0);
     const width = shown.length > 1 ? 530 : 1080;
     const ramp = colorRamp({
       label: domain.clamped ? `alpha (above ${UNUSUAL} drawn as ${UNUSUAL})` : 'alpha',
@@ -56,8 +57,8 @@ export const alphaHeatMapSection: Section = {
       color: alphaColor(domain),
       format: (alpha) => formatFixed(alpha, 1),
     });
-    return html`<div class="ramp">${trusted(ramp)}</div><div class="multiples">${shown.map((run) =>
-      figure(alphaHeatMap(run, domain, width), `${run.name}${thinned(run)}`),
+    return html`${note}<div class="ramp">${trusted(ramp)}</div><div class="multiples">${shown.map(({ run, label }) =>
+      figure(alphaHeatMap(run, domain, width), `${label}${thinned(run)}`),
     )}</div>`;
   },
 };

@@ -1,5 +1,7 @@
+import type { SpectraReport } from '../../spectra/spectrum.ts';
 import { curvePlot } from '../curves.ts';
 import { figure } from '../figure.ts';
+import { curvesCaption, groupCurves, groupLabels } from '../group-curves.ts';
 import { html } from '../html.ts';
 import { legend } from '../palette.ts';
 import type { RunReport } from '../report-input.ts';
@@ -11,15 +13,13 @@ const SIZE = { width: 530, height: 250 };
 /** Mean of alpha over layers by epoch, with a band of one standard deviation, as an SVG string. */
 export function alphaMeanCurve(runs: readonly RunReport[]): string | null {
   return curvePlot(
-    runs.map((run, index) => ({
-      name: run.name,
-      index,
-      points: analysedEpochs(run).map(({ epoch, spectra }) => ({
+    groupCurves(runs, (run) =>
+      analysedEpochs(run).map(({ epoch, spectra: { summary } }) => ({
         x: epoch,
-        y: spectra.summary.alphaMean,
-        spread: spectra.summary.alphaStd,
+        y: summary.alphaMean,
+        band: bandOf(summary),
       })),
-    })),
+    ),
     { label: 'Mean of alpha over layers by epoch', axis: 'mean alpha', ...SIZE },
   );
 }
@@ -27,14 +27,15 @@ export function alphaMeanCurve(runs: readonly RunReport[]): string | null {
 /** Standard deviation of alpha over layers by epoch as an SVG string. */
 export function alphaSpreadCurve(runs: readonly RunReport[]): string | null {
   return curvePlot(
-    runs.map((run, index) => ({
-      name: run.name,
-      index,
-      points: analysedEpochs(run).map(({ epoch, spectra }) => ({ x: epoch, y: spectra.summary.alphaStd })),
-    })),
+    groupCurves(runs, (run) =>
+      analysedEpochs(run).map(({ epoch, spectra }) => ({ x: epoch, y: spectra.summary.alphaStd })),
+    ),
     { label: 'Standard deviation of alpha over layers by epoch', axis: 'spread of alpha', ...SIZE },
   );
 }
+
+const bandOf = ({ alphaMean: mean, alphaStd: std }: SpectraReport['summary']) =>
+  mean === null || std === null ? null : ([mean - std, mean + std] as const);
 
 export const alphaSummarySection: Section = {
   name: 'alpha-summary',
@@ -45,9 +46,9 @@ export const alphaSummarySection: Section = {
     const mean = alphaMeanCurve(runs);
     const spread = alphaSpreadCurve(runs);
     if (!mean || !spread) return null;
-    return html`${legend(runs.map(({ name }) => name))}<div class="multiples">${figure(
+    return html`${legend(groupLabels(runs))}<div class="multiples">${figure(
       mean,
-      'Mean of alpha over layers, band of one standard deviation',
-    )}${figure(spread, 'Spread of alpha over layers')}</div>`;
+      `Mean of alpha over layers${curvesCaption(runs) || ', band of one standard deviation'}`,
+    )}${figure(spread, `Spread of alpha over layers${curvesCaption(runs)}`)}</div>`;
   },
 };

@@ -3,6 +3,7 @@ import { table } from '../figure.ts';
 import { formatNumber } from '../format.ts';
 import { html } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
+import { representatives } from '../representatives.ts';
 import type { Section } from '../section.ts';
 
 /** Whether settings of balance were changed while a run was under way. */
@@ -14,16 +15,17 @@ export const balanceSection: Section = {
   howToRead:
     'How much of the model gets rates by its spectra, when these are set, and what to know when judging the result. Only what beats the controls (balance.control) shows that the spectra matter.',
   render({ runs }) {
-    const balanced = runs.flatMap((run) => (run.balance ? [{ run, ...run.balance }] : []));
-    if (balanced.length === 0) return null;
-    return html`${balanced.map(({ run, method, covered, timing, notes }) => {
-      const heading = runs.length > 1 ? html`<h3>${run.name}</h3>` : null;
+    const { shown, note } = representatives(runs, ({ balance }) => balance !== undefined);
+    if (shown.length === 0) return null;
+    return html`${note}${shown.map(({ run, label }) => {
+      const { method, covered, timing, notes } = run.balance!;
+      const heading = runs.length > 1 ? html`<h3>${label}</h3>` : null;
       const sentences = [
         `${method}.`,
         `${covered}.`,
         `Rates are ${timing}.`,
         ...(isChanged(run) ? ['These settings were changed while the run was under way: see History.'] : []),
-        ...notes.map((note) => `${note}.`),
+        ...notes.map((each) => `${each}.`),
       ];
       return html`${heading}<ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>${measurements(run)}<details><summary>Settings of balance</summary><pre><code>${stringify(run.config.balance)}</code></pre></details>`;
     })}`;

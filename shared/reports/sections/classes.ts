@@ -2,6 +2,8 @@ import type { ClassTable } from '../../training/metrics/classification.ts';
 import { table } from '../figure.ts';
 import { formatNumber } from '../format.ts';
 import { html, type Markup } from '../html.ts';
+import type { RunReport } from '../report-input.ts';
+import { representatives } from '../representatives.ts';
 import type { Section } from '../section.ts';
 
 /** Of more classes than these only the most frequent confusions are shown, and at most so many. */
@@ -14,10 +16,11 @@ export const classesSection: Section = {
   howToRead:
     'How the best epoch does on each class of the validation data: precision is the share of the texts given a class that are of it, recall the share of a class that was given it. The confusion says how many texts of a class (row) were given which (column); of many classes, which two were taken for one another most often.',
   render({ runs }) {
-    const tables = runs.flatMap((run) => {
-      const best = run.epochs.find(({ epoch }) => epoch === run.best?.epoch);
+    const { shown, note } = representatives(runs, (run) => bestEpoch(run)?.classes !== undefined);
+    const tables = shown.flatMap(({ run, label }) => {
+      const best = bestEpoch(run);
       if (!best?.classes) return [];
-      const at = `${run.name}: epoch ${best.epoch}`;
+      const at = `${label}: epoch ${best.epoch}`;
       const scores = best.classes.classes.map(({ name, precision, recall, f1, support }) => [
         name,
         formatNumber(precision, 3),
@@ -31,9 +34,11 @@ export const classesSection: Section = {
         confusion(at, best.classes),
       ];
     });
-    return tables.length > 0 ? html`${tables}` : null;
+    return tables.length > 0 ? html`${note}${tables}` : null;
   },
 };
+
+const bestEpoch = ({ epochs, best }: RunReport) => epochs.find(({ epoch }) => epoch === best?.epoch);
 
 function matrix(at: string, { classes, confusionCells }: ClassTable): Markup {
   const names = classes.map(({ name }) => name);

@@ -1,5 +1,6 @@
 import { table } from '../figure.ts';
 import { formatUsd } from '../format.ts';
+import { html } from '../html.ts';
 import type { RunCost } from '../report-input.ts';
 import type { Section } from '../section.ts';
 
@@ -8,6 +9,9 @@ const bases: Readonly<Record<RunCost['basis'], string>> = {
   meter: 'metered: what every task used, failed ones too, at list prices on demand',
   usdPerHour: 'the time it took, at budget.usdPerHour',
 };
+
+/** More rows than these are folded away. */
+const MOST_ROWS = 10;
 
 export const costSection: Section = {
   name: 'cost',
@@ -18,6 +22,10 @@ export const costSection: Section = {
     const rows = runs.flatMap(({ name, cost, epochs }) =>
       cost ? [[name, formatUsd(cost.usd), formatUsd(cost.usd / Math.max(1, epochs.length)), bases[cost.basis]]] : [],
     );
-    return rows.length === 0 ? null : table('One row per run', ['Run', 'Cost', 'an epoch', 'Counted by'], rows, [1, 2]);
+    if (rows.length === 0) return null;
+    const each = table('One row per run', ['Run', 'Cost', 'an epoch', 'Counted by'], rows, [1, 2]);
+    if (rows.length <= MOST_ROWS) return each;
+    const sum = runs.reduce((usd, { cost }) => usd + (cost?.usd ?? 0), 0);
+    return html`<p>${rows.length} runs have cost ${formatUsd(sum)} together.</p><details><summary>One by one</summary>${each}</details>`;
   },
 };

@@ -4,13 +4,17 @@ import { densityFloor, fittedTail, logDensity } from '../density.ts';
 import { figure } from '../figure.ts';
 import { formatFixed, formatNumber, shortNames } from '../format.ts';
 import { html } from '../html.ts';
-import { runStyle } from '../palette.ts';
+import { discOf, groupStyle } from '../palette.ts';
 import type { RunReport } from '../report-input.ts';
+import { representatives } from '../representatives.ts';
 import { beforeAndAfter, layerNames, layerOf } from '../runs.ts';
 import type { Section } from '../section.ts';
 import { renderSvg } from '../svg.ts';
 
 const MOST_LAYERS = 24;
+/** Panels of all runs together at most, and of each run at least. */
+const MOST_PANELS = 48;
+const FEWEST_LAYERS = 6;
 const BEFORE = 'var(--before)';
 
 /** A spectrum as far as it is drawn. */
@@ -88,26 +92,28 @@ export const esdSection: Section = {
   howToRead:
     'Each panel shows how the squared singular values of one weight matrix are distributed, on log-log axes, where a power law is a straight line: the line is the fit from xmin (dotted) upwards, its steepness is alpha, and a flatter line means a heavier tail and a better-trained layer.',
   render({ runs }) {
-    const parts = runs.flatMap((run, index) => {
+    const { shown, note } = representatives(runs, (run) => beforeAndAfter(run) !== null);
+    const most = Math.min(MOST_LAYERS, Math.max(FEWEST_LAYERS, Math.floor(MOST_PANELS / Math.max(1, shown.length))));
+    const parts = shown.flatMap(({ run, index, label }) => {
       const epochs = beforeAndAfter(run);
       if (!epochs) return [];
       const { before, after } = epochs;
       const labels = shortNames(layerNames(run));
-      const layers = mostMoved(run, MOST_LAYERS).flatMap((name) => {
+      const layers = mostMoved(run, most).flatMap((name) => {
         const first = layerOf(before, name);
         const second = layerOf(after, name);
-        const svg = esdPlot(first, second, runStyle(index).stroke);
+        const svg = esdPlot(first, second, groupStyle(index).stroke);
         return svg ? [figure(svg, `${labels.get(name) ?? name}: ${esdCaption(first, second)}`)] : [];
       });
       if (layers.length === 0) return [];
       const all = layerNames(run).length;
       const which = layers.length < all ? ` The ${layers.length} of ${all} layers whose alpha moved most.` : '';
       const key = after
-        ? html`<span class="ring"></span> and dashes: epoch ${before.epoch}; <span class="disc series-${(index % 5) + 1}"></span> and solid line: epoch ${after.epoch}${after.epoch === run.best?.epoch ? ' (best)' : ''}.`
+        ? html`<span class="ring"></span> and dashes: epoch ${before.epoch}; ${discOf(index)} and solid line: epoch ${after.epoch}${after.epoch === run.best?.epoch ? ' (best)' : ''}.`
         : html`Only epoch ${before.epoch} was analysed: <span class="disc"></span>`;
-      return [html`<h3>${run.name}</h3><p class="key">${key}${which}</p><div class="panels">${layers}</div>`];
+      return [html`<h3>${label}</h3><p class="key">${key}${which}</p><div class="panels">${layers}</div>`];
     });
-    return parts.length > 0 ? html`${parts}` : null;
+    return parts.length > 0 ? html`${note}${parts}` : null;
   },
 };
 

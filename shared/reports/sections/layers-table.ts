@@ -3,6 +3,7 @@ import { table } from '../figure.ts';
 import { formatFixed, formatNumber } from '../format.ts';
 import { html } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
+import { representatives } from '../representatives.ts';
 import { beforeAndAfter, factorOf, hasFarmsAlpha, layerNames, layerOf, multipliersByEpoch } from '../runs.ts';
 import type { Section } from '../section.ts';
 
@@ -12,23 +13,24 @@ export const layersTableSection: Section = {
   howToRead:
     'The same spectra as numbers, before → after: the KS distance says how well the power law fits the tail (below 0.1 is close), the stable rank how many directions carry the weight, and the multiplier what the layer trained with on (geometric) average.',
   render({ runs }) {
-    const tables = runs.flatMap((run) => {
+    const { shown, note } = representatives(runs, (run) => beforeAndAfter(run) !== null);
+    const tables = shown.flatMap(({ run, label }) => {
       const epochs = beforeAndAfter(run);
       if (!epochs) return [];
       const { before, after } = epochs;
-      const caption = `${run.name}: epoch ${before.epoch}${after ? ` → ${after.epoch}` : ''}`;
+      const caption = `${label}: epoch ${before.epoch}${after ? ` → ${after.epoch}` : ''}`;
       const hasFarms = hasFarmsAlpha(run);
       const rows = layerNames(run).map((name) => {
         const pair = [layerOf(before, name), ...(after ? [layerOf(after, name)] : [])];
-        const shown = pair.at(-1) ?? pair[0];
-        const both = (text: (layer: NonNullable<typeof shown>) => string) =>
-          shown === undefined || pair.every((layer) => !layer || text(layer) === '–')
+        const last = pair.at(-1) ?? pair[0];
+        const both = (text: (layer: NonNullable<typeof last>) => string) =>
+          last === undefined || pair.every((layer) => !layer || text(layer) === '–')
             ? '–'
             : pair.map((layer) => (layer ? text(layer) : '–')).join(' → ');
         return [
           name,
-          shown ? `${shown.kind} ${formatShape(shown.shape)}` : '–',
-          String(shown?.eigenvalues.length ?? '–'),
+          last ? `${last.kind} ${formatShape(last.shape)}` : '–',
+          String(last?.eigenvalues.length ?? '–'),
           both(({ alpha }) => formatFixed(alpha)),
           ...(hasFarms ? [both(({ farmsAlpha }) => formatFixed(farmsAlpha))] : []),
           both(({ ksDistance }) => formatFixed(ksDistance)),
@@ -51,7 +53,7 @@ export const layersTableSection: Section = {
       const numbers = header.map((_, column) => column).slice(2);
       return [table(caption, header, rows, numbers)];
     });
-    return tables.length > 0 ? html`${tables}` : null;
+    return tables.length > 0 ? html`${note}${tables}` : null;
   },
 };
 

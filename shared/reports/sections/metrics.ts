@@ -1,6 +1,7 @@
 import { directionOf, type MetricName, metricNames } from '../../training/metrics/names.ts';
 import { curvePlot } from '../curves.ts';
 import { figure } from '../figure.ts';
+import { curvesCaption, groupCurves, groupLabels } from '../group-curves.ts';
 import { html } from '../html.ts';
 import { legend } from '../palette.ts';
 import type { RunReport } from '../report-input.ts';
@@ -14,14 +15,15 @@ const isError = (metric: string) =>
 /** One validation metric over epochs as an SVG string, the best epoch ringed; null without any value. */
 export function metricCurve(runs: readonly RunReport[], metric: string, size: 'large' | 'small'): string | null {
   return curvePlot(
-    runs.map((run, index) => ({
-      name: run.name,
-      index,
-      points: run.epochs.map((epoch) => ({ x: epoch.epoch, y: metricOf(epoch, metric) })),
-      marked: run.best && run.metric.name === metric ? { x: run.best.epoch, y: run.best.value } : null,
-    })),
+    groupCurves(
+      runs,
+      ({ epochs }) => epochs.map((epoch) => ({ x: epoch.epoch, y: metricOf(epoch, metric) })),
+      ({ best, metric: chosen }) => ({
+        marked: best && chosen.name === metric ? { x: best.epoch, y: best.value } : null,
+      }),
+    ),
     {
-      label: `${metric} on the validation data over epochs of ${runs.map(({ name }) => name).join(', ')}`,
+      label: `${metric} on the validation data over epochs of ${groupLabels(runs).join(', ')}`,
       axis: metric,
       width: size === 'large' ? 1080 : 530,
       height: size === 'large' ? 340 : 230,
@@ -34,7 +36,7 @@ export const metricsSection: Section = {
   name: 'metrics',
   title: 'Validation metrics',
   howToRead:
-    'Error or score on data kept out of training; epoch 0 is the model as it came, before any training here, and the ring marks the epoch whose weights are kept as best.',
+    'Error or score on data kept out of training; epoch 0 is the model as it came, before any training here, and in the curve of a single run a ring marks the epoch whose weights are kept as best.',
   render({ runs }) {
     const chosen = [...new Set(runs.map(({ metric }) => metric.name))];
     const all = runs.flatMap(({ epochs }) => epochs.flatMap(({ metrics }) => Object.keys(metrics)));
@@ -42,11 +44,13 @@ export const metricsSection: Section = {
     const draw = (names: readonly string[], size: 'large' | 'small') =>
       names.flatMap((name) => {
         const svg = metricCurve(runs, name, size);
-        return svg ? [figure(svg, size === 'large' ? `${name}, by which the best epoch is chosen` : name)] : [];
+        return svg
+          ? [figure(svg, size === 'large' ? `${name}, by which the best epoch is chosen${curvesCaption(runs)}` : name)]
+          : [];
       });
     const large = draw(chosen, 'large');
     const small = draw(others, 'small');
     if (large.length + small.length === 0) return null;
-    return html`${legend(runs.map(({ name }) => name))}${large}<div class="multiples">${small}</div>`;
+    return html`${legend(groupLabels(runs))}${large}<div class="multiples">${small}</div>`;
   },
 };

@@ -47,27 +47,42 @@ export const historySection: Section = {
   render({ runs }) {
     const told = runs.filter(({ history }) => history.length > 0);
     if (told.length === 0) return null;
-    return html`${told.map(({ name, history }) =>
-      table(
+    return html`${told.map(({ name, history }) => {
+      const events = table(
         name,
         ['Time', 'Event'],
         history.map(({ at, what }) => [at, what]),
-      ),
-    )}`;
+      );
+      return told.length <= MOST_OPEN ? events : html`<details><summary>${name}</summary>${events}</details>`;
+    })}`;
   },
 };
 
-/** A table of what each run says, a column per run, or one column where all say the same. */
+/** Histories of more runs than these are folded away. */
+const MOST_OPEN = 4;
+/** Names that head a column at most. */
+const MOST_NAMES = 3;
+
+/** A table of what the runs say, with a column for all runs that say the same. */
 function facts(runs: readonly RunReport[], of: (run: RunReport) => Readonly<Record<string, unknown>>): Markup | null {
   const keys = [...new Set(runs.flatMap((run) => Object.keys(of(run))))];
   if (keys.length === 0) return null;
-  const text = (run: RunReport, key: string) => describe(key, of(run)[key]);
-  const same = keys.every((key) => new Set(runs.map((run) => text(run, key))).size === 1);
-  const columns = same ? runs.slice(0, 1) : runs;
+  const columns = new Map<string, { names: string[]; texts: string[] }>();
+  for (const run of runs) {
+    const texts = keys.map((key) => describe(key, of(run)[key]));
+    const column = columns.get(JSON.stringify(texts)) ?? { names: [], texts };
+    column.names.push(run.name);
+    columns.set(JSON.stringify(texts), column);
+  }
+  const all = [...columns.values()];
+  const headings = all.map(({ names }) =>
+    names.length > MOST_NAMES ? `${names.length} runs, the first ${names[0]}` : names.join(', '),
+  );
+  const isSame = all.length === 1;
   return table(
-    same && runs.length > 1 ? 'The same in all runs' : columns.map(({ name }) => name).join(', '),
-    ['', ...columns.map(({ name }) => (same ? 'Value' : name))],
-    keys.map((key) => [key, ...columns.map((run) => text(run, key))]),
+    isSame && runs.length > 1 ? 'The same in all runs' : headings.join('; '),
+    ['', ...(isSame ? ['Value'] : headings)],
+    keys.map((key, row) => [key, ...all.map(({ texts }) => texts[row]!)]),
   );
 }
 

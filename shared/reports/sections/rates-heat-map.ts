@@ -1,8 +1,10 @@
 import { figure } from '../figure.ts';
 import { formatNumber } from '../format.ts';
+import { groupRuns } from '../groups.ts';
 import { colorRamp, drawnColumns, heatMap } from '../heat-map.ts';
 import { html, trusted } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
+import { representatives } from '../representatives.ts';
 import { balancedRates, factorOf, layerNames, multipliersByEpoch, smallestLayerDecay } from '../runs.ts';
 import type { Section } from '../section.ts';
 
@@ -48,10 +50,11 @@ export const ratesHeatMapSection: Section = {
   howToRead:
     'The factor that each layer trained with in each epoch, on the learning rate or whatever else is named: blue layers had less than the base, orange ones more, colourless ones about as much.',
   render({ runs }) {
-    const balanced = runs.filter((run) => largestFactor([run]) > 1);
-    if (balanced.length === 0) return null;
-    const largest = largestFactor(balanced);
-    const width = balanced.length > 1 ? 530 : 1080;
+    const isBalanced = (run: RunReport) => largestFactor([run]) > 1;
+    const { shown, note } = representatives(runs, isBalanced);
+    if (shown.length === 0) return null;
+    const largest = largestFactor(shown.map(({ run }) => run));
+    const width = shown.length > 1 ? 530 : 1080;
     const ramp = colorRamp({
       label: 'multiplier (log scale)',
       low: 1 / largest,
@@ -61,12 +64,14 @@ export const ratesHeatMapSection: Section = {
       color: divergingColor(largest),
       format: (multiplier) => formatNumber(multiplier, 3).replace(/\.?0+$/, ''),
     });
-    const plain = runs.filter((run) => !balanced.includes(run)).map(({ name }) => `“${name}”`);
-    return html`<div class="ramp">${trusted(ramp)}</div><div class="multiples">${balanced.map((run) => {
+    const plain = groupRuns(runs)
+      .groups.filter((group) => !group.runs.some(isBalanced))
+      .map(({ label }) => `“${label}”`);
+    return html`${note}<div class="ramp">${trusted(ramp)}</div><div class="multiples">${shown.map(({ run, label }) => {
       const all = multipliersByEpoch(run);
       const drawn = drawnColumns(all, new Set(all.flatMap(({ rates }) => rates.map(({ group }) => group))).size).length;
       const thinned = drawn < all.length ? ` (${drawn} of ${all.length} epochs drawn)` : '';
-      return figure(ratesHeatMap(run, largest, width), `${run.name}: ${ratesOf(run)}${thinned}`);
+      return figure(ratesHeatMap(run, largest, width), `${label}: ${ratesOf(run)}${thinned}`);
     })}</div>${plain.length > 0 ? html`<p>In ${plain.join(', ')} every layer trained at the base rate.</p>` : null}`;
   },
 };

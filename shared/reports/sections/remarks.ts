@@ -29,6 +29,9 @@ function remarksOf(run: RunReport): string[] {
   ];
 }
 
+/** Of more runs than these the remarks are folded away, but for runs that diverged or failed. */
+const MOST_OPEN = 4;
+
 export const remarksSection: Section = {
   name: 'remarks',
   title: 'Remarks and warnings',
@@ -37,8 +40,10 @@ export const remarksSection: Section = {
     const parts = runs.flatMap((run) => {
       const remarks = remarksOf(run);
       if (remarks.length === 0) return [];
-      const heading = runs.length > 1 ? html`<h3>${run.name}</h3>` : null;
-      return [html`${heading}<ul>${remarks.map((remark) => html`<li>${remark}</li>`)}</ul>`];
+      const list = html`<ul>${remarks.map((remark) => html`<li>${remark}</li>`)}</ul>`;
+      if (runs.length <= MOST_OPEN) return [html`${runs.length > 1 ? html`<h3>${run.name}</h3>` : null}${list}`];
+      const isTrouble = outcome(run).length > 0;
+      return [html`<details${isTrouble ? html` open` : null}><summary>${run.name}</summary>${list}</details>`];
     });
     return parts.length > 0 ? html`${parts}` : null;
   },

@@ -1,8 +1,12 @@
-import { compareRuns } from '../compare.ts';
-import { table } from '../figure.ts';
-import { formatChange, formatDuration, formatFixed, formatNumber } from '../format.ts';
+import { type Comparison, compareRuns, type GroupSummary, type RunSummary } from '../compare.ts';
+import { figure, table } from '../figure.ts';
+import { formatChange, formatCount, formatDuration, formatFixed, formatMetric } from '../format.ts';
+import { html, type Markup } from '../html.ts';
+import { groupStyle, markedLabel, swatch } from '../palette.ts';
 import type { RunStatus } from '../report-input.ts';
 import type { Section } from '../section.ts';
+import { stripPlot } from '../strip-plot.ts';
+import { findingWords, formatDifference, formatMeanAndDeviation } from '../verdict.ts';
 
 /** A status in words. */
 const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
@@ -14,43 +18,90 @@ const STATUS_WORDS: Readonly<Record<RunStatus, string>> = {
   running: 'still running',
 };
 
+/** More runs than these are folded away below the table of groups. */
+const MOST_RUNS = 4;
+
 export const runsTableSection: Section = {
   name: 'runs',
   title: 'Runs',
   howToRead:
-    'An arrow after the metric shows which way is better; “before training” is the metric of the model as it came (epoch 0) and “change” the best value relative to it; alpha is given at the first and the last analysis, as mean ± spread over layers.',
+    'An arrow after the metric shows which way is better. Of a group: mean ± standard deviation over seeds, and the paired difference from the first group by the seeds that both have, with its 95 % interval; a group differs where the interval excludes 0. Of a run: “before training” is the metric of the model as it came (epoch 0) and “change” the best value against it; alpha is given at the first and the last analysis, as mean ± spread over layers.',
   render({ runs }) {
     if (runs.length === 0) return null;
-    const { runs: summaries } = compareRuns(runs);
-    return table(
-      'One row per run',
-      [
-        'Run',
-        'Outcome',
-        'Metric',
-        'Best',
-        'at epoch',
-        'Before training',
-        'Change',
-        'Alpha first',
-        'Alpha last',
-        'Seed',
-        'Time',
-      ],
-      summaries.map((run, index) => [
-        run.name,
-        STATUS_WORDS[run.status],
-        `${run.metric.name} ${run.metric.direction === 'lower' ? '↓' : '↑'}`,
-        formatNumber(run.best?.value),
-        run.best ? `${run.best.epoch} of ${run.epochs}` : '–',
-        formatNumber(run.baseline),
-        formatChange(run.changeFromBaseline),
-        `${formatFixed(run.alphaMean.first)} ± ${formatFixed(run.alphaStd.first)}`,
-        `${formatFixed(run.alphaMean.last)} ± ${formatFixed(run.alphaStd.last)}`,
-        String(runs[index]!.seed),
-        formatDuration(run.seconds),
-      ]),
-      [3, 4, 5, 6, 7, 8, 9, 10],
-    );
+    const comparison = compareRuns(runs);
+    const isRepeated = comparison.groups.some(({ values }) => values.length > 1);
+    const rows = runTable(comparison.runs);
+    const strip = comparison.metric && isRepeated ? stripPlot(comparison.groups) : null;
+    return html`${runs.length > 1 ? groupTable(comparison) : null}${
+      strip &&
+      figure(
+        strip,
+        'A mark for the best value of every seed; the line is the mean, the bar its 95 % interval (cut where it goes far beyond the marks)',
+      )
+    }${
+      runs.length > MOST_RUNS
+        ? html`<details><summary>${formatCount(runs.length, 'run')}, one by one</summary>${rows}</details>`
+        : rows
+    }`;
   },
 };
+
+const withArrow = ({ metric }: GroupSummary | RunSummary) =>
+  `${metric.name} ${metric.direction === 'lower' ? '↓' : '↑'}`;
+
+function groupTable({ groups, metric }: Comparison): Markup {
+  const best = metric ? [`Best ${withArrow(groups[0]!)}`] : ['Metric', 'Best'];
+  const header = ['Group', 'Seeds', ...best, 'Difference from the first', '95 % interval', 'Pairs', 'Shown'];
+  return table(
+    'One row per group of runs',
+    header,
+    groups.map((group, index) => {
+      const { change, interval } = formatDifference(group);
+      const { difference } = group;
+      return [
+        html`${swatch(groupStyle(index))} ${markedLabel(group.label, index)}`,
+        String(group.values.length),
+        ...(metric ? [] : [withArrow(group)]),
+        formatMeanAndDeviation(group),
+        change,
+        interval,
+        difference ? String(difference.seeds.length) : '–',
+        html`<span class="whole">${difference ? findingWords[difference.finding] : index === 0 ? 'reference' : '–'}</span>`,
+      ];
+    }),
+    header.flatMap((name, column) => (['Group', 'Metric', 'Shown'].includes(name) ? [] : [column])),
+  );
+}
+
+function runTable(runs: readonly RunSummary[]): Markup {
+  return table(
+    'One row per run',
+    [
+      'Run',
+      'Outcome',
+      'Metric',
+      'Best',
+      'at epoch',
+      'Before training',
+      'Change',
+      'Alpha first',
+      'Alpha last',
+      'Seed',
+      'Time',
+    ],
+    runs.map((run) => [
+      run.name,
+      STATUS_WORDS[run.status],
+      withArrow(run),
+      formatMetric(run.best?.value, run.unit),
+      run.best ? `${run.best.epoch} of ${run.epochs}` : '–',
+      formatMetric(run.baseline, run.unit),
+      formatChange(run.changeFromBaseline, run.unit),
+      `${formatFixed(run.alphaMean.first)} ± ${formatFixed(run.alphaStd.first)}`,
+      `${formatFixed(run.alphaMean.last)} ± ${formatFixed(run.alphaStd.last)}`,
+      String(run.seed),
+      formatDuration(run.seconds),
+    ]),
+    [3, 4, 5, 6, 7, 8, 9, 10],
+  );
+}

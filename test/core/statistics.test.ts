@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { mean, pairedInterval, pairedTest, standardDeviation, twoSidedP } from '../../examples/statistics.ts';
+import {
+  mean,
+  pairedInterval,
+  pairedTest,
+  standardDeviation,
+  studentInterval,
+  twoSidedP,
+} from '../../shared/core/statistics.ts';
 
 describe('twoSidedP', () => {
   // Critical values of Student's distribution at 0.05 and 0.001, as tables have them.
@@ -53,5 +60,14 @@ describe('pairedInterval', () => {
   it('is none of a single pair, and a point where no pair differs from another', () => {
     expect(pairedInterval([1], [2])).toBeUndefined();
     expect(pairedInterval([1, 2], [2, 3])).toEqual([1, 1]);
+  });
+});
+
+describe('studentInterval', () => {
+  it('is the mean plus and minus what Student has at 5 %, and none of a single value', () => {
+    const [low, high] = studentInterval([1, 2, 3])!;
+    expect(high - 2).toBeCloseTo(4.30265273 / Math.sqrt(3), 8);
+    expect(2 - low).toBeCloseTo(high - 2, 12);
+    expect(studentInterval([1])).toBeUndefined();
   });
 });
