@@ -11,7 +11,9 @@ import { spentUsd } from '../decisions/spending.ts';
 import type { AdapterReport } from '../reports/adapter.ts';
 import type { EpochReport, RunCost, RunReport } from '../reports/report-input.ts';
 import { beforeAndAfter } from '../reports/runs.ts';
+import type { SpectraConfig } from '../spectra/config.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
+import type { Layer } from '../tensors/layer.ts';
 import { totalCount } from '../tensors/tensor.ts';
 import { describeBalance } from './balance-description.ts';
 import {
@@ -60,6 +62,7 @@ export async function readRunReport(
     config: record.config,
     model: record.model,
     adapter: adapterOf(record),
+    alphaOf: describeSpectra(spectraSettings(record), modelOfRun(record).layers),
     conv1d: spectraSettings(record).conv1d,
     balance: describeBalance(modelOfRun(record), record),
     reinitialised: reinitialisedOf(record),
@@ -73,6 +76,16 @@ export async function readRunReport(
     history: record.history,
   };
   return withDrawnSpectra(store, run, report);
+}
+
+/** What alphas depend on besides the weights. */
+function describeSpectra({ fit, filterZeros, conv1d }: SpectraConfig, layers: readonly Layer[]): string {
+  const start =
+    fit.method === 'median'
+      ? `tails from ${fit.method} with xminPosition ${fit.xminPosition}`
+      : `tails by ${fit.method}`;
+  const reading = layers.some(({ kind }) => kind === 'conv1d') ? [`Conv1d by ${conv1d}`] : [];
+  return [start, filterZeros ? 'zeros left out' : 'zeros kept', ...reading].join(', ');
 }
 
 function adapterOf(record: RunRecord): AdapterReport | undefined {

@@ -190,6 +190,7 @@ function caveats(
     status,
     ended: runs.filter((run) => run.status === status),
   }));
+  const readings = [...new Set(runs.flatMap(({ alphaOf = [] }) => alphaOf))];
   const without = runs.filter(({ best }) => best === null);
   const repeated = grouping.groups.flatMap((group) => {
     const counted = firstOfEachSeed(group);
@@ -210,6 +211,11 @@ function caveats(
       : []),
     ...(software.length > 0
       ? [`The runs were not made by the same software (${software.join(', ')}): see Versions.`]
+      : []),
+    ...(readings.length > 1
+      ? [
+          `Alphas, and their spreads, are not comparable between these runs: spectra were taken in different ways (${readings.join('; ')}).`,
+        ]
       : []),
     ...unnamedDifferences(grouping),
     ...(tested > 1

@@ -76,6 +76,8 @@ export interface RunReport {
   readonly model?: Readonly<Record<string, unknown>> | undefined;
   /** Of a run that leaves the model's weights as they are and trains an adapter of them. */
   readonly adapter?: AdapterReport | undefined;
+  /** How spectra were taken and fitted, in words: alphas of runs in which it differs are not comparable. */
+  readonly alphaOf?: string;
   /** How Conv1d weights were taken apart for their spectra. */
   readonly conv1d?: 'rows' | 'taps';
   /** How much of the model is balanced, and when; absent where balancing is off. */

@@ -122,4 +122,18 @@ describe('compareRuns', () => {
     expect(compareRuns([plain, other]).caveats.join('\n')).toContain('more than their labels say: “batchSize”');
     expect(compareRuns([plain, balanced]).caveats.join('\n')).not.toContain('labels');
   });
+
+  test('says that alphas can not be compared where spectra were taken in different ways', () => {
+    const [byRows, byTaps] = ['rows', 'taps'].map((conv1d) => `tails from median, Conv1d by ${conv1d}`);
+    const told = (one: string | undefined, other: string | undefined) =>
+      compareRuns([
+        { ...plain, ...(one ? { alphaOf: one } : {}) },
+        { ...balanced, ...(other ? { alphaOf: other } : {}) },
+      ]).caveats.join('\n');
+    expect(told(byRows, byTaps)).toContain(
+      `are not comparable between these runs: spectra were taken in different ways (${byRows}; ${byTaps}).`,
+    );
+    expect(told(byRows, byRows)).not.toContain('not comparable');
+    expect(told(undefined, byRows)).not.toContain('not comparable');
+  });
 });
