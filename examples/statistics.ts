@@ -1,7 +1,4 @@
-/** Means, and whether the differences of pairs are more than chance. */
-import { mean, standardDeviation } from '../shared/core/statistics.ts';
-
-export { mean, type PairedTest, pairedInterval, pairedTest, standardDeviation } from '../shared/core/statistics.ts';
+import { mean, standardDeviation } from '../shared/core/statistics/sample.ts';
 
 /** `0.812 ± 0.034` */
 export const meanAndSpread = (values: readonly number[], digits = 3): string =>

@@ -5,10 +5,11 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { pairedTest } from '../../shared/core/statistics/paired.ts';
+import { mean, standardDeviation } from '../../shared/core/statistics/sample.ts';
 import { formatTable } from '../../shared/core/table.ts';
 import { runScript, wholeNumber } from '../script.ts';
 import { trainSideBySide } from '../side-by-side.ts';
-import { mean, pairedInterval, pairedTest, standardDeviation } from '../statistics.ts';
 import type { Trained } from '../train.ts';
 
 const usage = `npm run demo -- [options]
@@ -64,8 +65,8 @@ const percent = (value: number) => `${value > 0 ? '+' : ''}${(100 * value).toFix
 /** Differences to plain, seed by seed, in proportion to its mean. */
 function againstPlain(arm: Arm, valuesOf: (arm: Arm) => number[]) {
   const [plain, values] = [valuesOf('plain'), valuesOf(arm)];
-  const { meanDifference, p } = pairedTest(plain, values);
-  const interval = pairedInterval(plain, values)?.map((end) => percent(end / mean(plain)));
+  const { meanDifference, interval: ends, p } = pairedTest(plain, values);
+  const interval = ends?.map((end) => percent(end / mean(plain)));
   const better = values.filter((value, index) => value < plain[index]!).length;
   return { change: percent(meanDifference / mean(plain)), interval, better: `${better} of ${values.length}`, p };
 }

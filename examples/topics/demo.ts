@@ -4,10 +4,11 @@
  */
 
 import { fileURLToPath } from 'node:url';
+import { pairedTest } from '../../shared/core/statistics/paired.ts';
 import { formatTable } from '../../shared/core/table.ts';
 import { runScript, wholeNumber } from '../script.ts';
 import { trainSideBySide } from '../side-by-side.ts';
-import { meanAndSpread, pairedTest } from '../statistics.ts';
+import { meanAndSpread } from '../statistics.ts';
 import type { Trained } from '../train.ts';
 
 const usage = `node examples/topics/demo.ts [options]

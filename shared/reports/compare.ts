@@ -1,4 +1,7 @@
-import { mean, pairedInterval, standardDeviation, studentInterval } from '../core/statistics.ts';
+import { holm } from '../core/statistics/holm.ts';
+import { intervalOfMean, type PairedTest, pairedTest } from '../core/statistics/paired.ts';
+import { detectableEffect, pairsToDecide } from '../core/statistics/power.ts';
+import { mean, standardDeviation } from '../core/statistics/sample.ts';
 import type { ChangeUnit } from './format.ts';
 import { firstOfEachSeed, type Grouping, groupRuns, type RunGroup, shortKey } from './groups.ts';
 import type { ReportMetric, RunReport, RunStatus } from './report-input.ts';
@@ -35,7 +38,13 @@ export interface GroupDifference {
   readonly change: number | null;
   /** The 95 % interval of the change by Student's distribution of paired differences; null where it can't be given. */
   readonly interval: readonly [number, number] | null;
-  /** Better or worse only where the interval excludes 0; `single` where one seed or none is common, so that nothing can be said. */
+  /** Two-sided p value of the paired t-test, adjusted for all groups that are compared with the first (Holm); null where there is no interval. */
+  readonly p: number | null;
+  /** The smallest true difference that so many seeds would have found with a chance of 80 %, in the unit; null where there is no interval. */
+  readonly detectable: number | null;
+  /** Further seeds that would show what was seen with a chance of 80 %, were it true; null where it is shown, or too many would be needed. */
+  readonly moreSeeds: number | null;
+  /** Better or worse only where p is at most 0.05; `single` where one seed or none is common, so that nothing can be said. */
   readonly finding: 'better' | 'worse' | 'undecided' | 'single';
 }
 
@@ -74,10 +83,14 @@ export function compareRuns(runs: readonly RunReport[]): Comparison {
   const metric = commonMetric(runs);
   const summaries = grouping.groups.map((group) => summariseGroup(group, unitOf(runs, group.runs[0]!.metric)));
   const [first] = summaries;
-  const groups = summaries.map((group, index) =>
-    index === 0 || !metric ? group : { ...group, difference: differenceOf(first!, group) },
-  );
-  const tested = groups.filter(({ difference }) => difference?.interval).length;
+  const paired = summaries.map((group, index) => (index === 0 || !metric ? null : pairUp(first!, group)));
+  const tests = paired.flatMap((pairs) => (pairs?.test ? [pairs.test] : []));
+  const adjusted = new Map(holm(tests.map(({ p }) => p!)).map((p, index) => [tests[index]!, p]));
+  const groups = summaries.map((group, index) => {
+    const pairs = paired[index];
+    return pairs ? { ...group, difference: differenceOf(group, pairs, adjusted) } : group;
+  });
+  const tested = tests.length;
   return {
     metric,
     groups,
@@ -98,37 +111,62 @@ function summariseGroup(group: RunGroup, unit: ChangeUnit): GroupSummary {
     values: found,
     mean: values.length > 0 ? mean(values) : null,
     standardDeviation: values.length > 1 ? standardDeviation(values) : null,
-    interval: studentInterval(values) ?? null,
+    interval: intervalOfMean(values),
     difference: null,
   };
 }
 
-/** A spread below this share of the mean is rounding: the differences of all pairs are the same. */
-const ROUNDING = 1e-9;
+/** The values of two groups for the seeds that both have. */
+interface PairedGroups {
+  readonly seeds: readonly number[];
+  readonly means: GroupDifference['means'];
+  /** Null for fewer than two pairs, and where all differences are the same. */
+  readonly test: PairedTest | null;
+}
 
-function differenceOf(reference: GroupSummary, group: GroupSummary): GroupDifference | null {
+function pairUp(reference: GroupSummary, group: GroupSummary): PairedGroups | null {
   if (reference.mean === null || group.mean === null) return null;
   const before = new Map(reference.values.map(({ seed, value }) => [seed, value]));
   const common = group.values.filter(({ seed }) => before.has(seed));
   const own = common.map(({ value }) => value);
   const first = common.map(({ seed }) => before.get(seed)!);
-  const means = common.length > 0 ? { first: mean(first), own: mean(own) } : { first: reference.mean, own: group.mean };
-  const changed = (difference: number) => changeOf(difference, means.first, group.unit);
-  const seeds = common.map(({ seed }) => seed);
-  const change = changed(means.own - means.first);
-  if (common.length < 2) return { seeds, means, change, interval: null, finding: 'single' };
-  const spread = standardDeviation(own.map((value, index) => value - first[index]!));
-  const interval = spread > ROUNDING * Math.abs(means.first) ? pairedInterval(first, own) : undefined;
-  if (!interval) return { seeds, means, change, interval: null, finding: 'undecided' };
-  const [low, high] = interval.map(changed);
-  const excludesZero = interval[0] > 0 || interval[1] < 0;
-  const isGain = interval[0] > 0 === (group.metric.direction === 'higher');
+  const test = pairedTest(first, own);
   return {
-    seeds,
-    means,
-    change,
+    seeds: common.map(({ seed }) => seed),
+    means: common.length > 0 ? { first: mean(first), own: mean(own) } : { first: reference.mean, own: group.mean },
+    test: test.standardDeviation > 0 ? test : null,
+  };
+}
+
+/** A difference is called one where it would come about by chance in at most this share of comparisons. */
+const level = 0.05;
+/** More seeds than these are never proposed. */
+const mostSeeds = 200;
+
+function differenceOf(
+  { metric, unit }: GroupSummary,
+  { seeds, means, test }: PairedGroups,
+  adjusted: ReadonlyMap<PairedTest, number>,
+): GroupDifference {
+  const changed = (difference: number) => changeOf(difference, means.first, unit);
+  const same = { seeds, means, change: changed(means.own - means.first) };
+  if (!test) {
+    const finding = seeds.length < 2 ? 'single' : 'undecided';
+    return { ...same, interval: null, p: null, detectable: null, moreSeeds: null, finding };
+  }
+  const p = adjusted.get(test)!;
+  const isShown = p <= level;
+  const strictest = level / adjusted.size;
+  const [low, high] = test.interval!.map(changed);
+  const needed = isShown ? null : pairsToDecide(test, { level: strictest, most: mostSeeds });
+  const isGain = test.meanDifference > 0 === (metric.direction === 'higher');
+  return {
+    ...same,
     interval: low === null || high === null ? null : [low!, high!],
-    finding: excludesZero ? (isGain ? 'better' : 'worse') : 'undecided',
+    p,
+    detectable: changed(detectableEffect(test.pairs, strictest) * test.standardDeviation),
+    moreSeeds: needed === null ? null : Math.max(1, needed - test.pairs),
+    finding: isShown ? (isGain ? 'better' : 'worse') : 'undecided',
   };
 }
 
@@ -220,7 +258,7 @@ function caveats(
     ...unnamedDifferences(grouping),
     ...(tested > 1
       ? [
-          `${tested} groups are compared with the first, each at 95 %: of many such comparisons a few exclude 0 by chance alone.`,
+          `${tested} groups are compared with the first: “better” and “worse” are corrected for that (Holm), the 95 % intervals are not.`,
         ]
       : []),
     ...(metric

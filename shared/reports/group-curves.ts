@@ -1,4 +1,4 @@
-import { mean } from '../core/statistics.ts';
+import { mean } from '../core/statistics/sample.ts';
 import type { Curve, CurvePoint } from './curves.ts';
 import { formatCount } from './format.ts';
 import { firstOfEachSeed, groupRuns } from './groups.ts';

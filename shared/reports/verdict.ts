@@ -126,7 +126,7 @@ function finding(first: GroupSummary, group: GroupSummary, difference: GroupDiff
       return `“${group.label}” did ${difference.finding} than “${first.label}” over ${formatCount(seeds.length, 'seed')}: ${told} (${between}).`;
     case 'undecided': {
       if (interval)
-        return `${both}: no difference that ${formatCount(seeds.length, 'seed')} can show; ${told} (${between}).`;
+        return `${both}: no difference that ${formatCount(seeds.length, 'seed')} can show; ${told} (${between}). ${power(difference, unit)}`;
       return `${both}: ${told}, in each of ${formatCount(seeds.length, 'seed')} alike, so that no interval can be given.`;
     }
     case 'single': {
@@ -134,6 +134,19 @@ function finding(first: GroupSummary, group: GroupSummary, difference: GroupDiff
       return `${both}: best ${metric.name} ${values} (${size}), ${where}.`;
     }
   }
+}
+
+/** What the seeds could have shown, and how many more would show what was seen. */
+function power({ detectable, moreSeeds }: GroupDifference, unit: GroupSummary['unit']): string {
+  const found =
+    detectable === null
+      ? ''
+      : `They would have found ${formatChange(Math.abs(detectable), unit).replace(/ (higher|lower|more|less)$/, '')} with a chance of 80 %`;
+  const more =
+    moreSeeds === null
+      ? 'hundreds of seeds would be needed to show what was seen'
+      : `about ${formatCount(moreSeeds, 'more seed')} would show what was seen, if it is true`;
+  return found ? `${found}; ${more}.` : `${more[0]!.toUpperCase()}${more.slice(1)}.`;
 }
 
 function overviewOf(first: GroupSummary, compared: readonly GroupSummary[]): string {

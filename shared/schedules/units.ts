@@ -1,4 +1,4 @@
-import { mean } from './mean.ts';
+import { mean } from '../core/statistics/sample.ts';
 
 /** What shares one factor: every layer by itself, a transformer block, or every layer within the range of its block. */
 export const balanceUnits = ['layer', 'block', 'layerInBlock'] as const;

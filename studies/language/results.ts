@@ -1,7 +1,9 @@
 /** From the runs that count to a table and a picture. */
 import * as Plot from '@observablehq/plot';
-import { mean, meanAndSpread, type PairedTest, pairedTest, standardDeviation } from '../../examples/statistics.ts';
+import { meanAndSpread } from '../../examples/statistics.ts';
 import type { Trained } from '../../examples/train.ts';
+import { type PairedTest, pairedTest } from '../../shared/core/statistics/paired.ts';
+import { mean, standardDeviation } from '../../shared/core/statistics/sample.ts';
 import { renderSvg } from '../../shared/reports/svg.ts';
 import { type Arm, arms } from './plan.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { compareRuns } from '../../shared/reports/compare.ts';
 import type { RunReport } from '../../shared/reports/report-input.ts';
+import { verdict } from '../../shared/reports/verdict.ts';
 import { madeUpRun } from './made-up-runs.ts';
 
 const withBest = (run: RunReport, value: number): RunReport => ({ ...run, best: { epoch: 2, value } });
@@ -135,5 +136,35 @@ describe('compareRuns', () => {
     );
     expect(told(byRows, byRows)).not.toContain('not comparable');
     expect(told(undefined, byRows)).not.toContain('not comparable');
+  });
+
+  test('corrects what is called better for the number of groups that are compared', () => {
+    // Differences -0.2, -0.3, -0.4, -0.1: t = -3.873 with 3 degrees of freedom, p = 0.0305.
+    const first = seeds('a', false, [1, 2, 3, 4]);
+    const better = seeds('b', true, [0.8, 1.7, 2.6, 3.9]);
+    const alone = compareRuns([...first, ...better]).groups[1]!.difference!;
+    expect(alone.p).toBeCloseTo(0.03047, 5);
+    expect(alone).toMatchObject({ finding: 'better', moreSeeds: null });
+    const noise = [1.1, 1.8, 3.2, 3.9];
+    const other = seeds('c', true, noise).map((run) => ({
+      ...run,
+      config: { ...run.config, balance: { unit: 'block' } },
+    }));
+    const among = compareRuns([...first, ...better, ...other]).groups[1]!.difference!;
+    expect(among.p).toBeCloseTo(2 * 0.03047, 4);
+    expect(among.interval![1]).toBeLessThan(0);
+    expect(among).toMatchObject({ finding: 'undecided', seeds: [1, 2, 3, 4] });
+    expect(among.moreSeeds).toBeGreaterThan(0);
+  });
+
+  test('says what so many seeds could have shown', () => {
+    const runs = [...seeds('a', false, [1, 2, 3]), ...seeds('b', true, [0.8, 2.1, 2.9])];
+    const comparison = compareRuns(runs);
+    const { difference } = comparison.groups[1]!;
+    // 3 pairs find 3.26 standard deviations of the differences (0.1528) with 80 % power: 0.4984, of a mean of 2.
+    expect(difference!.detectable).toBeCloseTo(24.9, 1);
+    expect(verdict(comparison).overview).toMatch(
+      /They would have found 24\.9 % with a chance of 80 %; about \d+ more seeds would show what was seen, if it is true\.$/,
+    );
   });
 });

@@ -13,7 +13,7 @@ export const headlineSection: Section = {
   name: 'summary',
   title: 'In short',
   howToRead:
-    'What was trained, how it ended and what it achieved. Runs that differ in nothing but the seed are one group; a group is called better or worse than the first only where the 95 % interval of the paired difference excludes 0.',
+    'What was trained, how it ended and what it achieved. Runs that differ in nothing but the seed are one group; a group is called better or worse than the first only where the paired t-test says so at 5 %, corrected for the number of groups.',
   render({ runs }) {
     if (runs.length === 0) return html`<p class="headline">There is no run to report on.</p>`;
     const comparison = compareRuns(runs);

@@ -25,7 +25,7 @@ export const runsTableSection: Section = {
   name: 'runs',
   title: 'Runs',
   howToRead:
-    'An arrow after the metric shows which way is better. Of a group: mean ± standard deviation over seeds, and the paired difference from the first group by the seeds that both have, with its 95 % interval; a group differs where the interval excludes 0. Of a run: “before training” is the metric of the model as it came (epoch 0) and “change” the best value against it; alpha is given at the first and the last analysis, as mean ± spread over layers.',
+    'An arrow after the metric shows which way is better. Of a group: mean ± standard deviation over seeds, and the paired difference from the first group by the seeds that both have, with its 95 % interval; a group is called better or worse where the paired t-test, corrected for the number of groups (Holm), says so at 5 %. Of a run: “before training” is the metric of the model as it came (epoch 0) and “change” the best value against it; alpha is given at the first and the last analysis, as mean ± spread over layers.',
   render({ runs }) {
     if (runs.length === 0) return null;
     const comparison = compareRuns(runs);

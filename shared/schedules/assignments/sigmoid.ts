@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { mean } from '../mean.ts';
+import { mean } from '../../core/statistics/sample.ts';
 import type { AssignmentFunction } from './assignment.ts';
 
 const configSchema = z.strictObject({

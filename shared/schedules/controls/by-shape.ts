@@ -1,4 +1,4 @@
-import { mean } from '../mean.ts';
+import { mean } from '../../core/statistics/sample.ts';
 import type { Control } from './control.ts';
 
 /** Each layer or block gets the mean factor of those that have its shape, so that only the shapes count. */
