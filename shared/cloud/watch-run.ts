@@ -3,6 +3,7 @@ import { readJson } from '../checkpoints/json.ts';
 import { readHead, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { TransientError, UserError } from '../core/errors.ts';
+import { describeBalance, inOneLine } from '../pipeline/balance-description.ts';
 import type { ProgressEvent } from '../pipeline/context.ts';
 import { epochEvent } from '../pipeline/epoch-event.ts';
 import {
@@ -13,8 +14,10 @@ import {
   readConfig,
   readMetrics,
   readRequest,
+  readRunRecord,
   readSpectra,
 } from '../pipeline/records.ts';
+import { modelOfRun } from '../pipeline/run-model.ts';
 import { currentOf, type Execution, executionsOf } from './executions.ts';
 import { historyAfter, historyTeller } from './history.ts';
 import type { Cloud } from './open-cloud.ts';
@@ -46,9 +49,10 @@ export async function* watchRun(
   yield { type: 'prepared', run: nameOf(run), epoch: head?.epoch ?? 0, epochs: config.training.epochs };
   const commits = commitTeller(cloud, run, (head?.epoch ?? 0) - 1);
   const states = stateTeller(cloud);
+  const balance = balanceTeller(cloud, run);
   const look = async () => {
     const execution = currentOf(await executionsOf(cloud, run));
-    const told = [...(execution ? await states(execution) : []), ...(await commits())];
+    const told = [...(execution ? await states(execution) : []), ...(await balance()), ...(await commits())];
     const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
     return { execution, told, outcome };
   };
@@ -79,6 +83,18 @@ export async function* watchRun(
       });
     }
   }
+}
+
+/** What is balanced of the run's model, told once: as soon as Prepare has written the run's record. */
+function balanceTeller({ store }: Pick<Cloud, 'store'>, run: string): () => Promise<ProgressEvent[]> {
+  let isTold = false;
+  return async () => {
+    if (isTold || !(await store.get(runKeys.record(run)))) return [];
+    isTold = true;
+    const record = await readRunRecord(store, run);
+    const described = describeBalance(modelOfRun(record), record);
+    return described ? [{ type: 'warning', message: inOneLine(described) }] : [];
+  };
 }
 
 /** The epochs committed since the last look. */

@@ -51,6 +51,9 @@ export function describeBalance(model: RunModel, settings: TimedRun): BalanceDes
   };
 }
 
+/** Method and coverage, for a view of the run. */
+export const inOneLine = ({ method, covered }: BalanceDescription): string => `${method}; ${covered}`;
+
 /** Whether the rates never change after the first step, and would without `until`. */
 function neverChanges(settings: TimedRun): boolean {
   const { timing, length } = timingOf(settings);

@@ -42,6 +42,10 @@ describe.skipIf(!deployment)('watching a run', () => {
     expect(next.value.outcome).toMatchObject({ outcome: 'completed' });
     expect(events[0]).toEqual({ type: 'prepared', run: 'watched', epoch: 0, epochs: 3 });
     expect(events.at(-1)).toMatchObject({ type: 'finished', run: 'watched', outcome: 'completed' });
+    const [prepared] = local.filter((event) => event.type === 'prepared');
+    const balanced = events.filter((event) => event.type === 'warning').map(({ message }) => message);
+    expect(balanced).toEqual([prepared!.balanced]);
+    expect(balanced[0]).toMatch(/^sigmoid of alpha, .*; \d+ of 11 layers are balanced/);
     const epochs = (told: readonly ProgressEvent[]) => told.filter(({ type }) => type === 'epoch');
     expect(epochs(events)).toEqual(epochs(local));
   });
@@ -59,7 +63,13 @@ describe.skipIf(!deployment)('watching a run', () => {
     const told: string[] = [];
     const watching = watchRun({ store, sfn: cutOff, stateMachine }, run, async () => undefined);
     for await (const event of watching) told.push(event.type === 'warning' ? event.message : event.type);
-    expect(told).toEqual(['prepared', expect.stringContaining("can't be reached"), 'epoch', 'finished']);
+    expect(told).toEqual([
+      'prepared',
+      expect.stringContaining("can't be reached"),
+      expect.stringContaining('layers are balanced'),
+      'epoch',
+      'finished',
+    ]);
   });
 
   it('needs an execution', async () => {

@@ -15,7 +15,7 @@ import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
-import { describeBalance, refuseUnchangingRates } from '../balance-description.ts';
+import { describeBalance, inOneLine, refuseUnchangingRates } from '../balance-description.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { ComputeChoice, TaskContext } from '../context.ts';
 import { eventsOfStart } from '../history.ts';
@@ -100,7 +100,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   for (const [name, bytes] of plan.files ?? []) await ctx.store.put(runKeys.model(run, name), bytes);
   await writeRecord(ctx, run, record, stored?.etag);
   await ctx.store.delete(runKeys.outcome(run));
-  const balanced = balance ? { balanced: `${balance.method}; ${balance.covered}` } : {};
+  const balanced = balance ? { balanced: inOneLine(balance) } : {};
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs, ...balanced });
   return {
     run,
