@@ -4,6 +4,9 @@ import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 
+/** What of a model is drawn from the seed: the modules of these names, or all of it. */
+export type Drawn = 'all' | readonly string[];
+
 /** What a model has to know of the data it is built for. */
 export interface TrajectoryFormat {
   readonly kind: 'trajectories';

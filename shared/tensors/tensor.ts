@@ -18,6 +18,9 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** A tensor of zeros. */
+export const zeros = (shape: readonly number[]): HostTensor => ({ shape, data: new Float32Array(elementCount(shape)) });
+
 /** Number of elements of tensors of these shapes. */
 export function totalCount(specs: readonly { readonly shape: readonly number[] }[]): number {
   return specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);

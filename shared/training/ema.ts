@@ -1,7 +1,7 @@
 /** An exponential moving average of the weights, beside any optimizer. */
 import { z } from 'zod';
 import type { NamedTensors, Scalar, Tensor, TensorLibrary } from '../engines/engine.ts';
-import { elementCount, type HostTensor, type HostTensors } from '../tensors/tensor.ts';
+import { type HostTensor, type HostTensors, zeros } from '../tensors/tensor.ts';
 import type { Optimizer } from './optimizer.ts';
 
 /** The run file's `training.ema`. */
@@ -44,10 +44,7 @@ export function withAverage(optimizer: Optimizer, ema: EmaConfig | undefined): O
     init: (specs) =>
       new Map([
         ...optimizer.init(specs),
-        ...specs.map(({ name, shape }): [string, HostTensor] => [
-          prefix + name,
-          { shape, data: new Float32Array(elementCount(shape)) },
-        ]),
+        ...specs.map(({ name, shape }): [string, HostTensor] => [prefix + name, zeros(shape)]),
       ]),
     update(tf, specs, parameters, gradients, state, scalars) {
       const after = optimizer.update(tf, specs, parameters, gradients, state, scalars);

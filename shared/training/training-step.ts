@@ -1,6 +1,6 @@
 import type { NamedTensors, Scalar, Step, StepTensors, TensorLibrary } from '../engines/engine.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
-import { elementCount, type HostTensors } from '../tensors/tensor.ts';
+import { type HostTensors, zeros } from '../tensors/tensor.ts';
 import { clipped, globalNorm, lossAndGradients, withShare, zerosLike } from './gradients.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { Objective } from './problem.ts';
@@ -30,9 +30,7 @@ export function joined(parameters: HostTensors, state: HostTensors): HostTensors
 
 /** Where gradients of several batches are summed up, beside what `joined` puts together. */
 export function gradientSums(specs: readonly ParameterSpec[]): HostTensors {
-  return new Map(
-    specs.map(({ name, shape }) => [gradientPrefix + name, { shape, data: new Float32Array(elementCount(shape)) }]),
-  );
+  return new Map(specs.map(({ name, shape }) => [gradientPrefix + name, zeros(shape)]));
 }
 
 /** What `joined` has put together. */

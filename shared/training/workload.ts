@@ -1,12 +1,10 @@
 import type { Engine } from '../engines/engine.ts';
 import type { AdapterConfig } from '../models/hugging-face/adapter-config.ts';
+import type { Drawn } from '../models/model.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { ClassTable } from './metrics/classification.ts';
 import type { EpochPart, EpochResult, ParameterMultipliers } from './train-epoch.ts';
-
-/** What of a model is drawn from the seed: the modules of these names, or all of it. */
-export type Drawn = 'all' | readonly string[];
 
 /** Model and data of a run, read and checked without an engine. */
 export interface WorkloadPlan {

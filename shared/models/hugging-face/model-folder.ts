@@ -8,6 +8,7 @@ import type { TensorStore } from '../../tensors/tensor-store.ts';
 import type { LanguageTask } from '../language/model.ts';
 import type { LoraConfig } from '../language/settings.ts';
 import { freshAdapter, type LoraModel, newAdapterConfig, usualLora, withLora } from '../lora.ts';
+import type { Drawn } from '../model.ts';
 import { openAdapter, readAdapter } from './adapter.ts';
 import {
   type AdapterConfig,
@@ -120,7 +121,7 @@ export interface BuiltModel extends ConfiguredModel {
   /** What is drawn in place of the folder's. */
   readonly reinitialised?: Reinitialised;
   /** The modules that are drawn, a layer that replaces the weights' own included, or all; absent: none. An update of zeros is none. */
-  readonly drawn?: 'all' | readonly string[];
+  readonly drawn?: Drawn;
   /**
    * The values of all parameters, frozen ones included.
    * @param random draws what is fresh

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
-import { elementCount, type HostTensor } from '../../tensors/tensor.ts';
+import { type HostTensor, zeros } from '../../tensors/tensor.ts';
 import type { OptimizerFamily } from '../optimizer.ts';
 
 const configSchema = z.strictObject({
@@ -29,8 +29,6 @@ const wholeOf = (name: string) => `secondMoment/${name}`;
 
 /** Shape of the squared gradient: a complex parameter has |g|^2 for real and imaginary part together. */
 const squaredShape = ({ shape, complex }: ParameterSpec) => (complex ? shape.slice(0, -1) : shape);
-
-const zeros = (shape: readonly number[]): HostTensor => ({ shape, data: new Float32Array(elementCount(shape)) });
 
 function zeroMoments(spec: ParameterSpec): [string, HostTensor][] {
   const shape = squaredShape(spec);

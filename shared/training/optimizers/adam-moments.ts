@@ -1,6 +1,6 @@
 import type { NamedTensors, Scalar, Tensor, TensorLibrary } from '../../engines/engine.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
-import { elementCount, type HostTensors } from '../../tensors/tensor.ts';
+import { type HostTensors, zeros } from '../../tensors/tensor.ts';
 
 /** How the second moment of a complex parameter is kept. */
 export type ComplexMoments = 'shared' | 'separate';
@@ -20,7 +20,6 @@ const isShared = (spec: ParameterSpec, settings: MomentSettings) =>
 
 /** Zero moments for every parameter. A shared second moment `[..., 1]` serves real and imaginary part. */
 export function zeroMoments(specs: readonly ParameterSpec[], settings: MomentSettings): HostTensors {
-  const zeros = (shape: readonly number[]) => ({ shape, data: new Float32Array(elementCount(shape)) });
   return new Map(
     specs.flatMap((spec) => {
       const secondShape = isShared(spec, settings) ? [...spec.shape.slice(0, -1), 1] : spec.shape;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { NamedTensors, Tensor } from '../../engines/engine.ts';
-import { elementCount } from '../../tensors/tensor.ts';
 import type { OptimizerFamily } from '../optimizer.ts';
 import { isWeight, lengthOf, trustRatio } from './trust-ratio.ts';
+import { velocityOf, zeroVelocities } from './velocity.ts';
 
 const configSchema = z.strictObject({
   name: z
@@ -25,8 +25,6 @@ const configSchema = z.strictObject({
     ),
 });
 
-const velocityOf = (name: string) => `velocity/${name}`;
-
 /**
  * Layer-wise adaptive rates: v = momentum * v + rate * ratio * (g + decay * w), w -= v, with ratio = coefficient * |w| / (|g| + decay * |w|),
  * and vectorRate for biases, norms, and where |w| or |g| is 0. The rate is in the velocity, as in Algorithm 1 of the paper, and not outside it as
@@ -40,10 +38,7 @@ export const lars = {
   rateScale: ({ trustCoefficient }) => 1 / trustCoefficient,
   build: ({ momentum, trustCoefficient, vectorRate }) => ({
     elementwise: false,
-    init: (parameters) =>
-      new Map(
-        parameters.map(({ name, shape }) => [velocityOf(name), { shape, data: new Float32Array(elementCount(shape)) }]),
-      ),
+    init: zeroVelocities,
     update(tf, specs, parameters, gradients, state, scalars) {
       const updated: Record<string, NamedTensors[string]> = {};
       const velocities: Record<string, NamedTensors[string]> = {};

@@ -3,7 +3,7 @@ import { matchesName } from '../../core/name-pattern.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
-import { elementCount, type HostTensor } from '../../tensors/tensor.ts';
+import { elementCount, type HostTensor, zeros } from '../../tensors/tensor.ts';
 import type { OptimizerFamily } from '../optimizer.ts';
 import { adamDirection, biasCorrections, zeroMoments } from './adam-moments.ts';
 import { adamSettings } from './adam-settings.ts';
@@ -146,7 +146,7 @@ export const muon = {
           parameters.flatMap((spec): [string, HostTensor][] => {
             const { name, shape } = spec;
             if (!isMatrix(config, spec)) return [...zeroMoments([spec], config)];
-            return [[momentumOf(name), { shape, data: new Float32Array(elementCount(shape)) }]];
+            return [[momentumOf(name), zeros(shape)]];
           }),
         ),
       update(tf, specs, parameters, gradients, state, scalars) {

@@ -1,14 +1,12 @@
 import { z } from 'zod';
 import type { NamedTensors } from '../../engines/engine.ts';
-import { elementCount } from '../../tensors/tensor.ts';
 import type { OptimizerFamily } from '../optimizer.ts';
+import { velocityOf, zeroVelocities } from './velocity.ts';
 
 const configSchema = z.strictObject({
   name: z.literal('sgd').describe('Gradient descent with momentum; weight decay is added to the gradient (L2).'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('How much of the last velocity is kept.'),
 });
-
-const velocityOf = (name: string) => `velocity/${name}`;
 
 /** Gradient descent with momentum: v = momentum * v + g, p -= rate * v. */
 export const sgd = {
@@ -17,10 +15,7 @@ export const sgd = {
   movesByRate: () => false,
   build: ({ momentum }) => ({
     elementwise: true,
-    init: (parameters) =>
-      new Map(
-        parameters.map(({ name, shape }) => [velocityOf(name), { shape, data: new Float32Array(elementCount(shape)) }]),
-      ),
+    init: zeroVelocities,
     update(tf, specs, parameters, gradients, state, scalars) {
       const updated: Record<string, NamedTensors[string]> = {};
       const velocities: Record<string, NamedTensors[string]> = {};
