@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UserError } from '../../shared/core/errors.ts';
 import { pairedTest } from '../../shared/core/statistics/paired.ts';
 import { mean, standardDeviation } from '../../shared/core/statistics/sample.ts';
 import { formatTable } from '../../shared/core/table.ts';
@@ -52,9 +53,12 @@ async function demo(count: number, set: readonly string[]): Promise<void> {
     ended += 1;
     const line = `seed ${seed}, ${arm}`.padEnd(18);
     process.stdout.write(
-      `${String(ended).padStart(2)}/${tasks.length}  ${line} nRMSE ${value?.toFixed(5)}  ${seconds.toFixed(1)} s\n`,
+      `${String(ended).padStart(2)}/${tasks.length}  ${line} nRMSE ${value?.toFixed(5) ?? 'none'}  ${seconds.toFixed(1)} s\n`,
     );
   });
+  const failed = [...best].filter(([, value]) => Number.isNaN(value)).map(([name]) => name);
+  if (failed.length > 0)
+    throw new UserError(`there is nothing to compare: no value of nRMSE was reached by ${failed.join(', ')}`);
   const valuesOf = (arm: Arm) => seeds.map((seed) => best.get(nameOf(arm, seed))!);
   process.stdout.write(`\n${formatTable(tableOf(valuesOf))}\n\n${verdict(valuesOf).join('\n')}\n`);
   report(seeds);
