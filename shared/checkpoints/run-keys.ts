@@ -7,6 +7,8 @@ export const runKeys = {
   head: (run: string) => `${run}/head.json`,
   best: (run: string) => `${run}/best.json`,
   outcome: (run: string) => `${run}/outcome.json`,
+  /** How the exported and the last model do on test data. */
+  test: (run: string) => `${run}/test.json`,
   report: (run: string) => `${run}/report.html`,
   model: (run: string, file: string) => `${run}/model/${file}`,
   manifest: (run: string, epoch: number) => `${epochFolder(run, epoch)}/manifest.json`,

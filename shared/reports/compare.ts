@@ -1,8 +1,8 @@
+import { type ChangeUnit, changeOf } from '../core/statistics/change.ts';
 import { holm } from '../core/statistics/holm.ts';
 import { intervalOfMean, type PairedTest, pairedTest } from '../core/statistics/paired.ts';
 import { detectableEffect, pairsToDecide } from '../core/statistics/power.ts';
 import { mean, standardDeviation } from '../core/statistics/sample.ts';
-import type { ChangeUnit } from './format.ts';
 import { firstOfEachSeed, type Grouping, groupRuns, type RunGroup, shortKey } from './groups.ts';
 import type { ReportMetric, RunReport, RunStatus } from './report-input.ts';
 import { analysedEpochs, epochZero, lastEpoch, metricOf } from './runs.ts';
@@ -203,11 +203,6 @@ function unitOf(runs: readonly RunReport[], { name, direction }: ReportMetric): 
   const judged = runs.filter(({ metric }) => metric.name === name);
   const values = judged.flatMap((run) => [run.best?.value ?? 0, metricOf(epochZero(run), name) ?? 0]);
   return values.every((value) => Math.abs(value) <= 1) ? 'points' : 'percent';
-}
-
-function changeOf(difference: number, reference: number, unit: ChangeUnit): number | null {
-  if (unit === 'points') return 100 * difference;
-  return reference === 0 ? null : (100 * difference) / Math.abs(reference);
 }
 
 /** Names, the first few of them. */

@@ -1,3 +1,5 @@
+import type { ChangeUnit } from '../core/statistics/change.ts';
+
 /** A number to so many significant digits, in exponent form only where plain digits would be unreadable; `–` for none. */
 export function formatNumber(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
@@ -16,9 +18,6 @@ export function formatFixed(value: number | null | undefined, decimals = 2): str
 
 /** `1 layer`, `3 layers` */
 export const formatCount = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
-/** What changes of a metric are told in: those of a share in percentage points, those of anything else in per cent of what it was. */
-export type ChangeUnit = 'points' | 'percent';
 
 const unitWords = { points: 'percentage points', percent: '%' } as const satisfies Record<ChangeUnit, string>;
 
