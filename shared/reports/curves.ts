@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { epochTicks } from './epoch-axis.ts';
 import { formatNumber } from './format.ts';
-import { groupStyle, STYLED_GROUPS } from './palette.ts';
+import { type GroupStyle, groupStyle } from './palette.ts';
 import { finite, thin } from './runs.ts';
 import { renderSvg } from './svg.ts';
 
@@ -18,8 +18,9 @@ export interface CurvePoint {
 /** The curve of a run, or of a group of runs. */
 export interface Curve {
   readonly name: string;
-  /** Index of the group among all groups, which decides its style. */
+  /** Index of the group among all groups, which decides its style where none is given. */
   readonly index: number;
+  readonly style?: GroupStyle;
   readonly points: readonly CurvePoint[];
   /** Finer values drawn faintly behind the curve, e.g. single steps. */
   readonly background?: readonly CurvePoint[];
@@ -35,6 +36,8 @@ export interface CurvePlotOptions {
   readonly height: number;
   /** A logarithmic axis where all values are positive and span more than a factor of ten. */
   readonly logarithmic?: boolean;
+  /** Values that the axis reaches to, besides those drawn, so that several plots have the same axis. */
+  readonly range?: readonly [number, number] | undefined;
 }
 
 const MOST_POINTS = 600;
@@ -48,14 +51,16 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
     .flatMap(({ y, band }) => [y, ...(band ?? [])])
     .flatMap((value) => finite(value) ?? []);
   if (values.length === 0) return null;
-  const low = values.reduce((a, b) => Math.min(a, b));
-  const high = values.reduce((a, b) => Math.max(a, b));
+  const reach = [...values, ...(options.range ?? [])];
+  const low = reach.reduce((a, b) => Math.min(a, b));
+  const high = reach.reduce((a, b) => Math.max(a, b));
   const log = options.logarithmic === true && low > 0 && high > 10 * low;
   const ticks = log ? logTicks(low, high) : [];
   const drawable = (point: CurvePoint) => finite(point.y) !== null;
   const epochs = curves.flatMap(({ points, background = [] }) => [...points, ...background].map(({ x }) => x));
   const first = Math.min(...epochs);
   const last = Math.max(...epochs);
+  const isNumbered = curves.some((curve) => styleOf(curve).mark !== null);
   const banded = curves.some(({ points }) => points.some(({ band }) => band));
   const axis = {
     label: `↑ ${options.axis}${log ? ' (log scale)' : ''}`,
@@ -68,7 +73,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
     height: options.height,
     marginLeft: 64,
     marginTop: 30,
-    marginRight: curves.some(({ index }) => groupStyle(index).mark !== null) ? 40 : 16,
+    marginRight: isNumbered ? 40 : 16,
     marginBottom: 42,
     x: {
       label: 'epoch →',
@@ -77,12 +82,18 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
       ticks: epochTicks(first, last, options.width > 500 ? 12 : 7),
       tickFormat: String,
     },
-    y: { type: log ? 'log' : 'linear', axis: null, ...(log ? { domain: logDomain(low, high) } : { nice: true }) },
+    y: {
+      type: log ? 'log' : 'linear',
+      axis: null,
+      ...(log
+        ? { domain: logDomain(low, high) }
+        : { nice: true, ...(options.range && high > low ? { domain: [low, high] } : {}) }),
+    },
     marks: [
       log ? Plot.gridY(ticks) : Plot.gridY({ ticks: 5 }),
       log ? Plot.axisY(ticks, axis) : Plot.axisY({ ...axis, ticks: 5 }),
       ...curves.flatMap((curve) => {
-        const { stroke, dash, marker, isHollow, mark } = groupStyle(curve.index);
+        const { stroke, dash, marker, isHollow, mark } = styleOf(curve);
         const points = thin(curve.points, MOST_POINTS);
         const shown = points.filter(drawable);
         const background = thin((curve.background ?? []).filter(drawable), MOST_POINTS);
@@ -111,7 +122,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
             points.map(({ x, y }) => ({ x, y: finite(y) ?? Number.NaN })),
             { x: 'x', y: 'y', stroke, strokeWidth: points.length > DENSE ? 1.25 : 2, strokeDasharray: dash },
           ),
-          ...(curves.length > STYLED_GROUPS
+          ...(isNumbered
             ? []
             : [
                 Plot.dot(shown, {
@@ -139,7 +150,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
             : []),
         ];
       }),
-      ...curves.flatMap(({ index, name, marked }) =>
+      ...curves.flatMap(({ name, marked, ...curve }) =>
         marked && Number.isFinite(marked.y)
           ? [
               Plot.dot([marked], {
@@ -147,7 +158,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
                 y: 'y',
                 r: 6,
                 fill: 'none',
-                stroke: groupStyle(index).stroke,
+                stroke: styleOf(curve).stroke,
                 strokeWidth: 2,
                 title: ({ x, y }: { x: number; y: number }) => `${name}: best, epoch ${x}: ${formatNumber(y)}`,
               }),
@@ -157,6 +168,8 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
     ],
   });
 }
+
+const styleOf = ({ index, style }: Pick<Curve, 'index' | 'style'>): GroupStyle => style ?? groupStyle(index);
 
 /** Round numbers to label on a logarithmic axis: 1, 2, 5 in each decade, or whole decades where there are many. */
 export function logTicks(low: number, high: number): number[] {
@@ -173,10 +186,11 @@ export function logTicks(low: number, high: number): number[] {
 }
 
 /** The values' range with a tenth of a decade to spare on either side. */
-function logDomain(low: number, high: number): [number, number] {
+export function logDomain(low: number, high: number): [number, number] {
   return [low / 10 ** 0.1, high * 10 ** 0.1];
 }
 
-function tickText(value: number): string {
+/** A number as it stands at an axis. */
+export function tickText(value: number): string {
   return String(Number(value.toPrecision(6))).replaceAll('-', '−');
 }

@@ -32,12 +32,17 @@ export function formatChange(change: number | null, unit: ChangeUnit = 'percent'
 
 /** `−1.2 to +3.4 %`: between which changes one lies. */
 export function formatInterval([low, high]: readonly [number, number], unit: ChangeUnit): string {
+  return `${formatBounds([low, high])} ${unitWords[unit]}`;
+}
+
+/** `−1.2 to +3.4` */
+export function formatBounds([low, high]: readonly [number, number]): string {
   const decimals = Math.max(Math.abs(low), Math.abs(high)) < 1 ? 2 : 1;
-  return `${formatSigned(low, decimals)} to ${formatSigned(high, decimals)} ${unitWords[unit]}`;
+  return `${formatSigned(low, decimals)} to ${formatSigned(high, decimals)}`;
 }
 
 /** `+1.20`, `−0.35`, `0.00` */
-function formatSigned(value: number, decimals: number): string {
+export function formatSigned(value: number, decimals: number): string {
   const text = formatFixed(value, decimals);
   return value > 0 && Number(text) !== 0 ? `+${text}` : text.replace(/^−(?=0(?:\.0*)?$)/, '');
 }

@@ -57,7 +57,11 @@ export function formatComparison(comparison: Comparison): string {
 }
 
 /** `0.0312 ± 0.0012` or `81.3 ± 1.2 %`: mean and deviation, without the latter for one value. */
-export function formatMeanAndDeviation({ mean, standardDeviation, unit }: GroupSummary): string {
+export function formatMeanAndDeviation({
+  mean,
+  standardDeviation,
+  unit,
+}: Pick<GroupSummary, 'mean' | 'standardDeviation' | 'unit'>): string {
   if (standardDeviation === null) return formatMetric(mean, unit);
   if (unit === 'points') return `${formatFixed(100 * mean!, 1)} ± ${formatFixed(100 * standardDeviation, 1)} %`;
   return `${formatMetric(mean, unit)} ± ${formatNumber(standardDeviation, 2)}`;
