@@ -38,6 +38,33 @@ export function groupStyle(index: number): GroupStyle {
   return { stroke: 'var(--series-rest)', dash: 'none', marker: 'circle', isHollow: true, mark: String(index + 1) };
 }
 
+const moreLooks: typeof looks = [
+  { dash: '1 2', marker: 'diamond', isHollow: true },
+  { dash: '10 2 1 2', marker: 'star', isHollow: true },
+  { dash: '6 6', marker: 'cross', isHollow: true },
+  { dash: '3 5 9 5', marker: 'wye', isHollow: true },
+];
+
+/** The grey among the colours. */
+const grey = 5;
+
+/** So many arms of a comparison have a style of their own; a comparison has no more. */
+export const MOST_ARMS = looks.length + moreLooks.length;
+
+/** The style of every arm of a comparison: grey for the reference, and for every other one a colour, a dash and a marker of its own. */
+export function armStyles(arms: readonly string[], reference: string): Map<string, GroupStyle> {
+  const [plain, ...others] = [...looks, ...moreLooks];
+  const colours = [plain, ...others].map((_, index) => index + 1).filter((colour) => colour !== grey);
+  const rest = arms.filter((arm) => arm !== reference);
+  return new Map(
+    arms.map((arm) => {
+      if (arm === reference) return [arm, { stroke: `var(--series-${grey})`, ...plain!, mark: null }];
+      const index = rest.indexOf(arm);
+      return [arm, { stroke: `var(--series-${colours[index]!})`, ...others[index]!, mark: null }];
+    }),
+  );
+}
+
 /** A group's name, with its number where that tells it apart. */
 export function markedLabel(label: string, index: number): string {
   const { mark } = groupStyle(index);

@@ -5,6 +5,7 @@ export const STYLE = `
   --page: #ffffff; --ink: #1a1d21; --soft: #5a626c; --line: #d9dde2; --panel: #f5f6f8; --accent: #0b62a3;
   --series-1: #0072b2; --series-2: #d55e00; --series-3: #00805e; --series-4: #a8518a; --series-5: #5d6670;
   --series-6: #8a6a00; --series-7: #00869c; --series-8: #a3162e; --series-9: #4b3bb0; --series-10: #7a4a1e; --series-rest: #5a626c;
+  --series-11: #5f8500; --series-12: #d6358a; --series-13: #24406e; --series-14: #8f5bd6;
   --before: #7a828c; --empty: #dfe2e6; --neutral: #f3f3f1; --slow: #5aa5dc; --fast: #f0a04b;
 }
 @media screen and (prefers-color-scheme: dark) {
@@ -12,6 +13,7 @@ export const STYLE = `
     --page: #14171a; --ink: #e8eaed; --soft: #a3abb5; --line: #343a41; --panel: #1d2125; --accent: #7cc0f2;
     --series-1: #56b4e9; --series-2: #ff9440; --series-3: #3cc79c; --series-4: #e39acb; --series-5: #b4bcc6;
     --series-6: #dcc244; --series-7: #5fd9e6; --series-8: #ff7f8c; --series-9: #a79bff; --series-10: #cf9f6c; --series-rest: #a3abb5;
+    --series-11: #b2e05a; --series-12: #ff78bd; --series-13: #7f9fff; --series-14: #d4b5ff;
     --before: #98a1ab; --empty: #3a4047; --neutral: #2b3035; --slow: #1f6fae; --fast: #b3590a;
   }
 }
@@ -31,6 +33,10 @@ a { color: var(--accent); }
 .how { margin-bottom: .8rem; }
 .findings { margin: .4rem 0; padding-left: 1.2rem; max-width: 80ch; }
 .findings li { margin: .2rem 0; overflow-wrap: anywhere; }
+.bare { list-style: none; }
+.bare li { text-indent: -1rem; }
+.bare .disc { text-indent: 0; }
+.callout { background: var(--panel); border-left: 4px solid var(--fast); border-radius: .2rem; padding: .3rem 1rem; margin: .8rem 0; max-width: 82ch; }
 .headline { font-size: 1.15rem; font-weight: 600; }
 .legend li { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { groupStyle, legend, markedLabel, STYLED_GROUPS } from '../../shared/reports/palette.ts';
+import {
+  armStyles,
+  type GroupStyle,
+  groupStyle,
+  legend,
+  MOST_ARMS,
+  markedLabel,
+  STYLED_GROUPS,
+} from '../../shared/reports/palette.ts';
 import { STYLE } from '../../shared/reports/style.ts';
 
 const indices = Array.from({ length: STYLED_GROUPS }, (_, index) => index);
@@ -15,10 +23,23 @@ test('ten groups have colours, dashes and marks of their own', () => {
 
 test('every colour is defined for light and dark pages, each another', () => {
   for (const scheme of STYLE.split('@media screen and (prefers-color-scheme: dark)')) {
-    const colours = indices.map((index) => new RegExp(`--series-${index + 1}: (#\\w+);`).exec(scheme)?.[1]);
-    expect(new Set(colours).size).toBe(STYLED_GROUPS);
+    const colours = Array.from(
+      { length: MOST_ARMS },
+      (_, index) => new RegExp(`--series-${index + 1}: (#\\w+);`).exec(scheme)?.[1],
+    );
+    expect(new Set(colours).size).toBe(MOST_ARMS);
     expect(colours).not.toContain(undefined);
   }
+});
+
+test('every arm of a comparison has a style of its own, and the reference is grey', () => {
+  const arms = Array.from({ length: MOST_ARMS }, (_, index) => `arm ${index}`);
+  const styles = armStyles(arms, 'arm 2');
+  const distinct = (of: (style: GroupStyle) => string) => new Set([...styles.values()].map(of)).size;
+  expect(distinct(({ stroke }) => stroke)).toBe(MOST_ARMS);
+  expect(distinct(({ dash }) => dash)).toBe(MOST_ARMS);
+  expect(distinct(({ marker, isHollow }) => `${marker} ${isHollow}`)).toBe(MOST_ARMS);
+  expect(styles.get('arm 2')).toMatchObject({ stroke: 'var(--series-5)', dash: 'none', marker: 'circle' });
 });
 
 test('groups beyond those are told by their number', () => {
