@@ -8,7 +8,7 @@ export function figure(svg: string, caption: string): Markup {
 /** A table with a header row; the first column heads its row. Numeric columns are given by index. */
 export function table(
   caption: string,
-  header: readonly string[],
+  header: readonly (string | Markup)[],
   rows: readonly (readonly (string | Markup)[])[],
   numeric: readonly number[] = [],
 ): Markup {

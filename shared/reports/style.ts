@@ -47,7 +47,7 @@ figcaption { overflow-wrap: anywhere; }
 svg { display: block; max-width: 100%; height: auto; }
 svg.plot { overflow: visible; color: var(--ink); font-size: 12px; }
 svg.plot [aria-label$="grid"] { stroke: var(--line); stroke-opacity: 1; }
-.legend svg, th svg { display: inline; vertical-align: middle; }
+.legend svg, th svg, td svg { display: inline; vertical-align: middle; }
 .ring, .disc { display: inline-block; width: .6rem; height: .6rem; border-radius: 50%; border: 2px solid var(--before); }
 .disc { background: currentColor; border-color: currentColor; }
 table { border-collapse: collapse; font-size: .875rem; margin: .6rem 0; }
@@ -58,6 +58,7 @@ th:first-child { overflow-wrap: normal; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .whole { white-space: nowrap; }
+.whole svg { max-width: none; }
 pre { background: var(--panel); border-radius: .4rem; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; line-height: 1.45; }
 summary { cursor: pointer; margin: .4rem 0; }
 code { font-family: ui-monospace, monospace; }

@@ -7,8 +7,9 @@ import { styleOfArm } from './arms.ts';
 import type { ArmSummary } from './summary.ts';
 import { formatMeanAndInterval, formatSize } from './words.ts';
 
-/** Arms at one size stand so far apart, all together this share of the way to the next size. */
-const SPREAD = 0.25;
+/** Arms at one size stand so far apart, as a share of the figure's width, and all together take at most so much of the way to the next size. */
+const APART = 0.012;
+const MOST_SPREAD = 0.4;
 
 /** The mean on test data with its 95 % interval over the number of training rows, a line per arm, as an SVG string; null for fewer than two sizes. */
 export function sizesPlot(design: ComparisonDesign, summaries: readonly ArmSummary[]): string | null {
@@ -20,10 +21,11 @@ export function sizesPlot(design: ComparisonDesign, summaries: readonly ArmSumma
   if (sizes.length < 2) return null;
   const steps = sizes.slice(1).map((rows, index) => rows / sizes[index]!);
   const arms = [...new Set(summaries.map(({ arm }) => arm.name))];
-  const factor = Math.min(...steps) ** (SPREAD / arms.length);
+  const span = Math.log(sizes.at(-1)! / sizes[0]!);
+  const apart = Math.min(APART * span, (MOST_SPREAD * Math.log(Math.min(...steps))) / arms.length);
   const points = known.map(({ summary, rows, mean }) => ({
     arm: summary.arm.name,
-    at: rows * factor ** (arms.indexOf(summary.arm.name) - (arms.length - 1) / 2),
+    at: rows * Math.exp(apart * (arms.indexOf(summary.arm.name) - (arms.length - 1) / 2)),
     mean,
     low: summary.interval?.[0] ?? mean,
     high: summary.interval?.[1] ?? mean,
@@ -52,7 +54,7 @@ export function sizesPlot(design: ComparisonDesign, summaries: readonly ArmSumma
       labelAnchor: 'right',
       domain: [sizes[0]! / Math.min(...steps) ** 0.25, sizes.at(-1)! * Math.min(...steps) ** 0.25],
       ticks: sizes,
-      tickFormat: String,
+      tickFormat: (rows: number) => String(rows),
     },
     y: {
       type: isLogarithmic ? 'log' : 'linear',

@@ -5,6 +5,7 @@ import { formatMeanAndDeviation } from '../verdict.ts';
 import type { ComparisonResult } from './input.ts';
 import { type ArmSummary, armsAt } from './summary.ts';
 import {
+  asSentence,
   findingWords,
   formatP,
   formatRange,
@@ -22,6 +23,7 @@ import {
 const WIDTH = 100;
 /** Names of arms are shortened down to this where the table would be too wide. */
 const SHORTEST_NAME = 12;
+const MOST_REMARKS = 10;
 
 /** A comparison as plain text for a terminal, at most 100 columns wide. */
 export function renderComparisonText(result: ComparisonResult): string {
@@ -36,7 +38,9 @@ export function renderComparisonText(result: ComparisonResult): string {
   const findings = judgement.findings.map(({ size, sentence }) =>
     isBySize && size !== null ? `${formatSize(size)}: ${sentence}` : sentence,
   );
-  const basis = [...(stopped === null ? [] : [stopped]), ...judgement.basis];
+  const remarks = [...(stopped === null ? [] : [asSentence(stopped)]), ...judgement.basis];
+  const more = remarks.length - MOST_REMARKS;
+  const basis = more > 1 ? [...remarks.slice(0, MOST_REMARKS), `${more} more remarks, which the page has`] : remarks;
   return [
     wrap(judgement.headline, WIDTH),
     ...tables,

@@ -19,6 +19,11 @@ export const unitSymbols = { points: 'points', percent: '%' } as const satisfies
   string
 >;
 
+export const unitWords = { points: 'percentage points', percent: 'per cent' } as const satisfies Record<
+  ComparisonDesign['unit'],
+  string
+>;
+
 /** `24 training rows`, or that all are taken. */
 export const formatSize = (size: number | null): string =>
   size === null ? 'all training rows' : formatCount(size, 'training row');
@@ -89,4 +94,10 @@ export function formatTaken({ design, judgement: { recommendation } }: Compariso
   const values = new Set(chosen.map(({ value }) => value));
   if (values.size === 1) return `“${arm}” with ${key} ${formatTried(chosen[0]!.value)}`;
   return `“${arm}” with ${key} ${chosen.map(({ size, value }) => `${formatTried(value)} (${formatSize(size)})`).join(', ')}`;
+}
+
+/** Text with a capital and a full stop. */
+export function asSentence(text: string): string {
+  const begun = `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

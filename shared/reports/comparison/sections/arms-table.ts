@@ -1,3 +1,4 @@
+import type { ControlFinding } from '../../../decisions/comparison/judgement.ts';
 import { table } from '../../figure.ts';
 import { html, type Markup } from '../../html.ts';
 import type { Section } from '../../section.ts';
@@ -15,6 +16,7 @@ import {
   formatTried,
   tunedKey,
   unitSymbols,
+  unitWords,
   withArrow,
 } from '../words.ts';
 
@@ -22,7 +24,7 @@ export const armsTableSection: Section<ComparisonResult> = {
   name: 'arms',
   title: 'Arms',
   howToRead:
-    'On test data, by the test seeds: mean ± standard deviation, and the change from the reference by the seeds that both have (the arrow shows which way is better). Both intervals are of the mean change and hold it with 95 %: “t” by Student’s distribution, “bootstrap” by resampling pairs of seeds. p is of the paired t-test, adjusted for all arms and sizes (Holm). “By its spectra”: whether the arm helps and beats its controls, which have its factors shuffled, inverted or averaged.',
+    'On test data, by the test seeds: mean ± standard deviation, and the change from the reference by the seeds that both have (the arrow shows which way is better). Both 95 % intervals are of the mean change: “t” by Student’s distribution, “bootstrap” by resampling pairs of seeds. p is of the paired t-test, adjusted for all arms and sizes (Holm). “By its spectra”: whether the arm helps and beats its controls, which have its factors shuffled, inverted or averaged.',
   render(result) {
     return bySize(
       result.design,
@@ -37,6 +39,7 @@ function armTable(result: ComparisonResult, size: number | null): Markup {
   const key = tunedKey(design);
   const unit = unitSymbols[design.unit];
   const summaries = armsAt(result, size);
+  if (summaries.every(({ values }) => values.length === 0)) return html`<p>No test run has a value.</p>`;
   const hasControls = summaries.some(({ finding }) => finding?.controls);
   const header = [
     'Arm',
@@ -44,14 +47,14 @@ function armTable(result: ComparisonResult, size: number | null): Markup {
     withArrow(design.metric),
     ...(key ? [key] : []),
     `Change (${unit})`,
-    'Interval (t)',
-    'Interval (bootstrap)',
+    '95 % (t)',
+    '95 % (bootstrap)',
     'p',
     'Verdict',
     ...(hasControls ? ['By its spectra'] : []),
   ];
   return table(
-    `One row per arm, ${formatSize(size)}`,
+    'One row per arm',
     header,
     summaries.map((summary) => {
       const { arm, mean, standardDeviation, finding, isReference } = summary;
@@ -76,15 +79,16 @@ function tuned({ tuning, tried }: ArmSummary): string {
   return tuning?.state === 'edge' ? `${formatTried(tried)} (edge)` : formatTried(tried);
 }
 
-function verdictCell({ finding, arm }: ArmSummary, isReference: boolean): Markup {
+function verdictCell({ finding }: ArmSummary, isReference: boolean): Markup {
   if (isReference) return html`<span class="whole">reference</span>`;
   if (!finding) return html`–`;
   const word = findingWords[finding.finding];
   const shown = finding.finding === 'helps' || finding.finding === 'harms' ? html`<strong>${word}</strong>` : word;
-  return html`<span class="whole">${shown}${arm.isControl ? html` <span class="soft">control</span>` : null}</span>`;
+  return html`<span class="whole">${shown}</span>`;
 }
 
-function spectraCell({ finding }: ArmSummary): Markup | string {
+function spectraCell({ arm, finding }: ArmSummary): Markup | string {
+  if (arm.isControl) return html`<span class="soft">control</span>`;
   if (!finding || finding.bySpectra === null) return '–';
   return finding.bySpectra ? html`<strong>yes</strong>` : 'no';
 }
@@ -93,20 +97,26 @@ function spectraCell({ finding }: ArmSummary): Markup | string {
 function controlsTable(result: ComparisonResult, size: number | null): Markup | null {
   const { design } = result;
   const rows = armsAt(result, size).flatMap(({ arm, finding }) =>
-    (finding?.controls ?? []).map(({ control, change, interval, p, isBeaten }) => [
+    finding?.controls ? [{ arm, found: finding.controls }] : [],
+  );
+  const names = [...new Set(rows.flatMap(({ found }) => found.map(({ control }) => control)))];
+  const isAny = rows.some(({ found }) => found.some(({ change }) => change !== null));
+  if (!isAny) return null;
+  const key = `From the control to the arm: mean change in ${unitWords[design.unit]}, its 95 % interval (t), and p, adjusted for all controls (Holm).`;
+  return html`<p class="key">${key}</p>${table(
+    'Arms against their controls',
+    ['Arm', ...names.map((control) => armCell(design, control))],
+    rows.map(({ arm, found }) => [
       armCell(design, arm.name),
-      armCell(design, control),
-      formatSignedChange(change),
-      formatRange(interval),
-      formatP(p),
-      isBeaten ? html`<strong>yes</strong>` : 'no',
+      ...names.map((name) => {
+        const control = found.find((other) => other.control === name);
+        return control ? controlCell(control) : '–';
+      }),
     ]),
-  );
-  if (rows.length === 0) return null;
-  return table(
-    `Arms against their controls, ${formatSize(size)}: the change from the control to the arm, with its 95 % interval by Student’s distribution`,
-    ['Arm', 'Control', `Change (${unitSymbols[design.unit]})`, 'Interval (t)', 'p', 'Beaten'],
-    rows,
-    [2, 3, 4],
-  );
+  )}`;
+}
+
+function controlCell({ change, interval, p, isBeaten }: ControlFinding): Markup {
+  const numbers = `${formatRange(interval)}, p ${formatP(p)}`;
+  return html`<span class="whole">${formatSignedChange(change)}: ${isBeaten ? html`<strong>beaten</strong>` : 'not beaten'}</span><br><span class="whole soft">${numbers}</span>`;
 }

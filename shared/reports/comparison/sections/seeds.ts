@@ -1,3 +1,4 @@
+import { tickText } from '../../curves.ts';
 import { figure } from '../../figure.ts';
 import { formatMetric } from '../../format.ts';
 import { html } from '../../html.ts';
@@ -6,7 +7,7 @@ import { meanOfRow, stripRows } from '../../strip-plot.ts';
 import { bySize, styleOfArm } from '../arms.ts';
 import type { ComparisonResult } from '../input.ts';
 import { type ArmSummary, armsAt, changesOf } from '../summary.ts';
-import { formatSignedChange, formatSize, unitSymbols } from '../words.ts';
+import { formatSignedChange, formatSize, unitSymbols, unitWords } from '../words.ts';
 
 export const seedsSection: Section<ComparisonResult> = {
   name: 'seeds',
@@ -46,7 +47,7 @@ export function valuesPlot(
     {
       label: `${metric.name} on test data of every test seed, by arm, ${formatSize(size)}`,
       axis: `${metric.name} on test data (${metric.direction} is better) →`,
-      tick: format,
+      tick: unit === 'points' ? format : tickText,
     },
   );
 }
@@ -84,8 +85,8 @@ export function changesPlot(
     }),
     {
       label: `Change of ${metric.name} from ${design.reference} with the same seed, by arm, ${formatSize(size)}`,
-      axis: `change from ${design.reference} in ${unit === 'points' ? 'percentage points' : 'per cent'} (${metric.direction} is better) →`,
-      tick: formatSignedChange,
+      axis: `change from ${design.reference} in ${unitWords[unit]} (${metric.direction} is better) →`,
+      tick: (change) => `${change > 0 ? '+' : ''}${tickText(change)}`,
       line: 0,
       ...(smallestEffect > 0 ? { shade: [-smallestEffect, smallestEffect] as const } : {}),
     },

@@ -1,6 +1,6 @@
 import type { Tuning } from '../../../decisions/comparison/judgement.ts';
 import { figure, table } from '../../figure.ts';
-import { formatCount, formatMetric } from '../../format.ts';
+import { formatMetric } from '../../format.ts';
 import { html, type Markup } from '../../html.ts';
 import type { Section } from '../../section.ts';
 import { armCell, armLegend, bySize } from '../arms.ts';
@@ -32,13 +32,22 @@ export const tuningSection: Section<ComparisonResult> = {
 
 function atEdge(tunings: readonly Tuning[], { design }: ComparisonResult): Markup | null {
   const key = tunedKey(design);
+  const named = (some: readonly Tuning[]) => some.map(({ arm }) => `“${arm}”`).join(', ');
   const edges = tunings.filter(({ state }) => state === 'edge');
+  const winners = [...new Set(edges.map(({ winner }) => winner))];
   const none = tunings.filter(({ state }) => state === 'none');
-  if (edges.length + none.length === 0) return null;
-  return html`<ul class="findings">${edges.map(
-    ({ arm, winner }) =>
-      html`<li>“${arm}” does best with ${key} ${formatTried(winner)}, an end of the values tried: a better one may lie beyond.</li>`,
-  )}${none.map(({ arm }) => html`<li>“${arm}” has no value of ${key} at which every tuning seed came to a result, so none was chosen.</li>`)}</ul>`;
+  const sentences = [
+    ...winners.map((winner) => {
+      const arms = named(edges.filter((tuning) => tuning.winner === winner));
+      return `Best with ${key} ${formatTried(winner)}, an end of the values tried, so that a better one may lie beyond: ${arms}.`;
+    }),
+    ...(none.length > 0
+      ? [`No value of ${key} has a result of every tuning seed, so that none was chosen: ${named(none)}.`]
+      : []),
+  ];
+  return sentences.length > 0
+    ? html`<ul class="findings">${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>`
+    : null;
 }
 
 function scoreTable(tunings: readonly Tuning[], { design }: ComparisonResult): Markup {
@@ -63,14 +72,15 @@ function scoreTable(tunings: readonly Tuning[], { design }: ComparisonResult): M
   ]);
   const isAnyMissing = tunings.some(({ scores }) => scores.some(({ mean }) => mean === null));
   const notes = [
-    `Mean ${design.metric.name} of ${formatCount(seeds, 'tuning seed')} by ${tunedKey(design)}, the chosen one in bold`,
-    ...(isExtended.includes(true) ? ['* added as an arm did best at the end of the grid'] : []),
-    ...(isAnyMissing ? [`“2 of ${Math.max(3, seeds)}”: only so many runs have a value, so there is no mean`] : []),
+    ...(isExtended.includes(true) ? ['* added, as an arm did best at an end of the values before.'] : []),
+    ...(isAnyMissing
+      ? [`Where there is no mean, the cell says how many of the ${seeds} tuning seeds have a value.`]
+      : []),
   ];
-  return table(
-    notes.join('; '),
+  return html`${table(
+    `Mean ${design.metric.name} by ${tunedKey(design)}`,
     header,
     rows,
     header.slice(1).map((_, index) => index + 1),
-  );
+  )}${notes.map((note) => html`<p class="key">${note}</p>`)}`;
 }

@@ -4,7 +4,7 @@ import { html, type Markup } from '../../html.ts';
 import type { Section } from '../../section.ts';
 import { discOfArm } from '../arms.ts';
 import type { ComparisonResult } from '../input.ts';
-import { formatSize, formatTaken } from '../words.ts';
+import { asSentence, formatSize, formatTaken } from '../words.ts';
 
 /** More sentences than these are folded away, those that decide nothing first. */
 const MOST_FINDINGS = 12;
@@ -17,9 +17,9 @@ export const verdictSection: Section<ComparisonResult> = {
     'What was found, which settings to take, and what it rests on. An arm is said to help or to harm only where its test seeds can tell that from chance.',
   render(result) {
     const { judgement, winners, stopped, design } = result;
-    const reasons = [...(stopped === null ? [] : [sentence(stopped)]), ...judgement.basis];
+    const reasons = [...(stopped === null ? [] : [asSentence(stopped)]), ...judgement.basis];
     const files = winners.map(
-      ({ size, file }) => html`<code>${file}</code>${winners.length > 1 ? ` (${formatSize(size)})` : ''}`,
+      ({ size, file }) => html`<code class="whole">${file}</code>${winners.length > 1 ? ` (${formatSize(size)})` : ''}`,
     );
     return html`<p class="headline">${judgement.headline}</p>
 <p><strong>Take ${formatTaken(result)}.</strong> ${judgement.recommendation.reason}${
@@ -52,5 +52,3 @@ function findingsList(findings: readonly ArmFinding[], isBySize: boolean, { desi
   const others = findings.filter((finding) => !told.includes(finding));
   return html`${told.length > 0 ? list(told) : null}<details><summary>${formatCount(others.length, 'further finding')}</summary>${list(others)}</details>`;
 }
-
-const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
