@@ -54,7 +54,7 @@ function armTable(result: ComparisonResult, size: number | null): Markup {
     ...(hasControls ? ['By its spectra'] : []),
   ];
   return table(
-    'One row per arm',
+    size === null || design.sizes.length > 1 ? 'One row per arm' : `One row per arm, ${formatSize(size)}`,
     header,
     summaries.map((summary) => {
       const { arm, mean, standardDeviation, finding, isReference } = summary;

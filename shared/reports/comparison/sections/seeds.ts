@@ -29,7 +29,7 @@ export const seedsSection: Section<ComparisonResult> = {
 };
 
 /** A mark for the value of every test seed, a row per arm, as an SVG string; null without any. */
-export function valuesPlot(
+function valuesPlot(
   { design }: ComparisonResult,
   summaries: readonly ArmSummary[],
   size: number | null,
@@ -53,7 +53,7 @@ export function valuesPlot(
 }
 
 /** A mark for the change of every test seed from the reference, a row per arm, as an SVG string; null without any. */
-export function changesPlot(
+function changesPlot(
   { design }: ComparisonResult,
   summaries: readonly ArmSummary[],
   size: number | null,

@@ -41,9 +41,7 @@ function atEdge(tunings: readonly Tuning[], { design }: ComparisonResult): Marku
       const arms = named(edges.filter((tuning) => tuning.winner === winner));
       return `Best with ${key} ${formatTried(winner)}, an end of the values tried, so that a better one may lie beyond: ${arms}.`;
     }),
-    ...(none.length > 0
-      ? [`No value of ${key} has a result of every tuning seed, so that none was chosen: ${named(none)}.`]
-      : []),
+    ...(none.length > 0 ? [`No value of ${key} has a mean, so that none was chosen: ${named(none)}.`] : []),
   ];
   return sentences.length > 0
     ? html`<ul class="findings">${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>`
