@@ -1,4 +1,14 @@
+import { formatFixed, minus } from '../core/format.ts';
 import type { ChangeUnit } from '../core/statistics/change.ts';
+
+export {
+  formatBounds,
+  formatChange,
+  formatCount,
+  formatFixed,
+  formatInterval,
+  formatSigned,
+} from '../core/format.ts';
 
 /** A number to so many significant digits, in exponent form only where plain digits would be unreadable; `–` for none. */
 export function formatNumber(value: number | null | undefined, digits = 4): string {
@@ -9,42 +19,6 @@ export function formatNumber(value: number | null | undefined, digits = 4): stri
   if (size >= 1e6 || size < 1e-4) return minus(value.toExponential(digits - 1));
   if (size >= 10 ** digits) return minus(String(Math.round(value)));
   return minus(value.toPrecision(digits));
-}
-
-/** A number with so many decimals; `–` for none. */
-export function formatFixed(value: number | null | undefined, decimals = 2): string {
-  return value === null || value === undefined || !Number.isFinite(value) ? '–' : minus(value.toFixed(decimals));
-}
-
-/** `1 layer`, `3 layers` */
-export const formatCount = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
-const unitWords = { points: 'percentage points', percent: '%' } as const satisfies Record<ChangeUnit, string>;
-
-/** `12.3 % lower`, `4.0 percentage points higher` or `unchanged`. */
-export function formatChange(change: number | null, unit: ChangeUnit = 'percent'): string {
-  if (change === null) return '–';
-  const size = Math.abs(change);
-  if (size === 0) return 'unchanged';
-  const text = size < 0.05 ? 'less than 0.1' : size.toFixed(1);
-  return `${text} ${unitWords[unit]} ${change < 0 ? 'lower' : 'higher'}`;
-}
-
-/** `−1.2 to +3.4 %`: between which changes one lies. */
-export function formatInterval([low, high]: readonly [number, number], unit: ChangeUnit): string {
-  return `${formatBounds([low, high])} ${unitWords[unit]}`;
-}
-
-/** `−1.2 to +3.4` */
-export function formatBounds([low, high]: readonly [number, number]): string {
-  const decimals = Math.max(Math.abs(low), Math.abs(high)) < 1 ? 2 : 1;
-  return `${formatSigned(low, decimals)} to ${formatSigned(high, decimals)}`;
-}
-
-/** `+1.20`, `−0.35`, `0.00` */
-export function formatSigned(value: number, decimals: number): string {
-  const text = formatFixed(value, decimals);
-  return value > 0 && Number(text) !== 0 ? `+${text}` : text.replace(/^−(?=0(?:\.0*)?$)/, '');
 }
 
 /** A share as `81.3 %`, any other metric as a number; `–` for none. */
@@ -107,8 +81,4 @@ export function shorten(name: string, longest = 24): string {
   if (name.length <= longest) return name;
   const kept = longest - 1;
   return `${name.slice(0, Math.ceil(kept / 2))}…${name.slice(-Math.floor(kept / 2))}`;
-}
-
-function minus(text: string): string {
-  return text.replaceAll('-', '−');
 }

@@ -42,10 +42,10 @@ export function pairedTest(first: readonly number[], second: readonly number[]):
   return { ...test, interval: intervalOfMean(differences), p };
 }
 
-/** The 95 % interval of a mean by Student's distribution, m ± t s / √n; null for fewer than two values. */
-export function intervalOfMean(values: readonly number[]): Interval | null {
+/** The 95 % interval of a mean by Student's distribution, m ± t s / √n, or the one that leaves out another share; null for fewer than two values. */
+export function intervalOfMean(values: readonly number[], leavesOut = 0.05): Interval | null {
   const { length } = values;
   if (length < 2) return null;
-  const half = (criticalT(0.05, length - 1) * standardDeviation(values)) / Math.sqrt(length);
+  const half = (criticalT(leavesOut, length - 1) * standardDeviation(values)) / Math.sqrt(length);
   return [mean(values) - half, mean(values) + half];
 }

@@ -33,7 +33,7 @@ export function renderComparisonText(result: ComparisonResult): string {
     return design.sizes.length > 1 ? `${formatSize(size)}\n${rows}` : rows;
   });
   const files = winners.map(({ size, file }) => `${file}${winners.length > 1 ? ` (${formatSize(size)})` : ''}`);
-  const taken = `Take ${formatTaken(result)}. ${judgement.recommendation.reason}${files.length > 0 ? ` Run file: ${files.join(', ')}` : ''}`;
+  const taken = `Settings to take: ${formatTaken(result)}. ${judgement.recommendation.reason}${files.length > 0 ? ` Run file: ${files.join(', ')}` : ''}`;
   const isBySize = design.sizes.length > 1;
   const findings = judgement.findings.map(({ size, sentence }) =>
     isBySize && size !== null ? `${formatSize(size)}: ${sentence}` : sentence,

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bootstrapInterval } from '../../../shared/core/statistics/bootstrap.ts';
+import { equivalenceP } from '../../../shared/core/statistics/equivalence.ts';
 import { holm } from '../../../shared/core/statistics/holm.ts';
 import { intervalOfMean, pairedTest } from '../../../shared/core/statistics/paired.ts';
 import { detectableEffect, pairedPower, pairsToDecide } from '../../../shared/core/statistics/power.ts';
@@ -12,6 +14,8 @@ interface Expected {
   readonly quantile: readonly [p: number, freedom: number, t: number][];
   readonly paired: readonly { first: number[]; second: number[]; p: number; interval: [number, number] }[];
   readonly holm: readonly { p: number[]; adjusted: number[] }[];
+  readonly equivalence: readonly { differences: number[]; bound: number; p: number; interval: [number, number] }[];
+  readonly bootstrap: readonly { values: number[]; interval: [number, number]; error: [number, number] }[];
   readonly power: readonly [effect: number, pairs: number, level: number, power: number][];
   readonly detectable: readonly [pairs: number, level: number, effect: number][];
 }
@@ -91,6 +95,53 @@ describe('a paired test', () => {
     expect(standardDeviation([1, 3])).toBe(Math.SQRT2);
     expect(standardDeviation([1])).toBeNaN();
     expect(mean([1, 2, 3, 6])).toBe(3);
+  });
+});
+
+describe('two one-sided tests', () => {
+  const test = (differences: readonly number[]) => pairedTest(new Array(differences.length).fill(0), differences);
+  it('have the p value that scipy has', () => {
+    const errors = worst(expected.equivalence, ({ differences, bound, p }) => [
+      equivalenceP(test(differences), bound)!,
+      p,
+    ]);
+    expect(errors).toBeLessThan(1e-10);
+  });
+  it('hold where the 90 % interval lies within the bounds, and not else', () => {
+    for (const { differences, bound, interval } of expected.equivalence) {
+      const own = intervalOfMean(differences, 0.1)!;
+      for (const end of [0, 1] as const) expect(own[end]).toBeCloseTo(interval[end], 10);
+      expect(equivalenceP(test(differences), bound)! <= 0.05).toBe(own[0] >= -bound && own[1] <= bound);
+    }
+  });
+  it('say nothing of differences without a spread', () => {
+    expect(equivalenceP(test([1, 1, 1]), 2)).toBeNull();
+    expect(equivalenceP(test([1]), 2)).toBeNull();
+  });
+});
+
+describe('the bootstrap interval of a mean', () => {
+  it('is that of scipy but for the error that 10,000 resamples leave', () => {
+    for (const { values, interval, error } of expected.bootstrap) {
+      const own = bootstrapInterval(values, 7)!;
+      for (const end of [0, 1] as const) expect(Math.abs(own[end] - interval[end])).toBeLessThan(4 * error[end]);
+    }
+  });
+  const [{ values }] = expected.bootstrap as [{ values: number[] }];
+  it('is the same for the same values and seed, and another for another seed', () => {
+    expect(bootstrapInterval(values, 7)).toEqual(bootstrapInterval(values, 7));
+    expect(bootstrapInterval(values, 8)).not.toEqual(bootstrapInterval(values, 7));
+  });
+  it('shifts and scales with the values', () => {
+    const own = bootstrapInterval(values, 7)!;
+    const moved = bootstrapInterval(
+      values.map((value) => 4 * value - 2),
+      7,
+    )!;
+    for (const end of [0, 1] as const) expect(moved[end]).toBeCloseTo(4 * own[end] - 2, 10);
+  });
+  it('is none of a single value', () => {
+    expect(bootstrapInterval([1], 7)).toBeNull();
   });
 });
 

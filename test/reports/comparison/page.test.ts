@@ -28,7 +28,7 @@ describe('the page of a comparison', () => {
     ]);
     const verdict = document.querySelector('#verdict')!;
     expect(textOf(document, '#verdict .headline')).toBe(made.judgement.headline);
-    expect(verdict.textContent).toContain('Take “published” with learningRate 0.003.');
+    expect(verdict.textContent).toContain('Settings to take: “published” with learningRate 0.003.');
     expect([...verdict.querySelectorAll('code')].map(({ textContent }) => textContent)).toEqual([
       'winner-8.yaml',
       'winner-16.yaml',

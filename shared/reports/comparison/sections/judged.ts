@@ -1,8 +1,9 @@
+import { formatAmount } from '../../../core/format.ts';
 import { formatCount } from '../../format.ts';
 import { html } from '../../html.ts';
 import type { Section } from '../../section.ts';
 import type { ComparisonResult } from '../input.ts';
-import { formatSignedChange, tunedKey, unitSymbols } from '../words.ts';
+import { tunedKey } from '../words.ts';
 
 export const judgedSection: Section<ComparisonResult> = {
   name: 'judged',
@@ -10,7 +11,7 @@ export const judgedSection: Section<ComparisonResult> = {
   howToRead: 'The rules were fixed before any run began; docs/comparison.md tells them in full.',
   render({ design }) {
     const { tuned, seeds, metric, unit, epoch, smallestEffect, reference } = design;
-    const effect = `${formatSignedChange(smallestEffect).replace('+', '')} ${unitSymbols[unit]}`;
+    const effect = formatAmount(smallestEffect, unit);
     const isControlled = design.arms.some(({ controls }) => controls.length > 0);
     const steps = [
       ...(tuned

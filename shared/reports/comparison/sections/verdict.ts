@@ -22,7 +22,7 @@ export const verdictSection: Section<ComparisonResult> = {
       ({ size, file }) => html`<code class="whole">${file}</code>${winners.length > 1 ? ` (${formatSize(size)})` : ''}`,
     );
     return html`<p class="headline">${judgement.headline}</p>
-<p><strong>Take ${formatTaken(result)}.</strong> ${judgement.recommendation.reason}${
+<p><strong>Settings to take: ${formatTaken(result)}.</strong> ${judgement.recommendation.reason}${
       files.length === 0 ? null : html` Run file: ${files.map((file, index) => html`${index > 0 ? ', ' : ''}${file}`)}.`
     }</p>
 ${reasons.length > 0 ? callout(reasons) : null}${findingsList(judgement.findings, design.sizes.length > 1, result)}`;
