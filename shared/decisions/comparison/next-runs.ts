@@ -1,6 +1,7 @@
 import type { ComparisonDesign, RunPlan, RunResult } from './design.ts';
+import type { Tuning } from './judgement.ts';
 import { indexRuns } from './run-index.ts';
-import { type SizeTuning, tune } from './tuning.ts';
+import { tune } from './tuning.ts';
 
 /** What is to be done next, in the order in which runs are started. */
 export interface Round {
@@ -17,19 +18,19 @@ export function nextRuns(design: ComparisonDesign, results: readonly RunResult[]
   const tuning = sizes.flatMap(({ missing }) => missing);
   if (tuning.length > 0) return { round: 'tuning', runs: tuning };
   const runs = indexRuns(results);
-  const test = testPlans(design, sizes).filter((plan) => !runs.find(plan));
+  const tunings = sizes.flatMap((size) => size.tunings);
+  const test = testPlans(design, tunings).filter((plan) => !runs.find(plan));
   return { round: test.length > 0 ? 'test' : 'judge', runs: test };
 }
 
 /** The test runs of all arms, by size, then seed: a budget that ends early leaves whole pairs. */
-export function testPlans(design: ComparisonDesign, sizes: readonly SizeTuning[]): RunPlan[] {
-  return design.sizes.flatMap((size) => {
-    const tunings = sizes.find((tuned) => tuned.size === size)?.tunings;
-    return design.seeds.test.flatMap((seed) =>
+export function testPlans(design: ComparisonDesign, tunings: readonly Tuning[]): RunPlan[] {
+  return design.sizes.flatMap((size) =>
+    design.seeds.test.flatMap((seed) =>
       design.arms.flatMap(({ name }): RunPlan[] => {
-        const tried = tunings?.find(({ arm }) => arm === name)?.winner ?? null;
-        return tunings && tried === null ? [] : [{ purpose: 'test', arm: name, size, tried, seed }];
+        const tried = tunings.find((tuning) => tuning.arm === name && tuning.size === size)?.winner ?? null;
+        return design.tuned && tried === null ? [] : [{ purpose: 'test', arm: name, size, tried, seed }];
       }),
-    );
-  });
+    ),
+  );
 }
