@@ -1,10 +1,8 @@
-/** Made-up results of comparisons: seeded, with believable numbers and a judgement that follows from them. */
+/** Made-up results of comparisons: seeded, with believable numbers, planned and judged as those of real runs are. */
 import { randomFor } from '../../shared/core/random.ts';
-import { changeOf } from '../../shared/core/statistics/change.ts';
-import { pairedTest } from '../../shared/core/statistics/paired.ts';
-import { mean } from '../../shared/core/statistics/sample.ts';
 import type { Arm, ComparisonDesign, RunPlan, RunResult, Tried } from '../../shared/decisions/comparison/design.ts';
-import type { ArmFinding, ControlFinding, Judgement, Tuning } from '../../shared/decisions/comparison/judgement.ts';
+import { judge } from '../../shared/decisions/comparison/judge.ts';
+import { nextRuns } from '../../shared/decisions/comparison/next-runs.ts';
 import type { ComparisonResult } from '../../shared/reports/comparison/input.ts';
 
 /** What a made-up comparison looks like. */
@@ -23,8 +21,9 @@ export interface MadeUpComparison {
   readonly effects?: readonly number[];
   /** How much the difference of two arms varies between seeds, as a share. */
   readonly noise?: number;
-  /** Where on the grid, from 0 to 1, every arm does best. */
+  /** Where on the grid, from 0 to 1, every arm does best; beyond it, the grid is extended. */
   readonly bestAt?: number;
+  readonly extensions?: number;
   /** What became of a run; absent: it is done. */
   readonly outcome?: (plan: RunPlan) => Exclude<RunResult['status'], 'done'> | undefined;
   readonly stopped?: string | null;
@@ -55,6 +54,7 @@ export function madeUpComparison(options: MadeUpComparison = {}): ComparisonResu
     effects = [0.06, 0.05, 0.02, -0.08, 0, 0.01],
     noise = 0.03,
     bestAt = 0.5,
+    extensions = 2,
     outcome = () => undefined,
     stopped = null,
   } = options;
@@ -74,25 +74,17 @@ export function madeUpComparison(options: MadeUpComparison = {}): ComparisonResu
     arms,
     reference: names[0]!,
     sizes,
-    tuned: values.length > 0 ? { key: 'training.learningRate', values, extensions: 2 } : null,
+    tuned: values.length > 0 ? { key: 'training.learningRate', values, extensions } : null,
     seeds: { tuning: values.length > 0 ? from(101, tuningSeeds) : [], test: from(1, testSeeds) },
     metric: unit === 'points' ? { name: 'accuracy', direction: 'higher' } : { name: 'nrmse', direction: 'lower' },
     unit,
     epoch: 'last',
     smallestEffect: unit === 'points' ? 0.5 : 2,
   };
-  const run = (plan: RunPlan): RunResult => madeUpRun(plan, { design, effects, noise, bestAt, epochs, outcome });
-  const pairs = sizes.flatMap((size) => arms.map((arm) => ({ arm: arm.name, size })));
-  const tuning = pairs.flatMap(({ arm, size }) =>
-    values.flatMap((tried) => design.seeds.tuning.map((seed) => run({ purpose: 'tuning', arm, size, tried, seed }))),
-  );
-  const tunings = values.length > 0 ? pairs.map(({ arm, size }) => madeUpTuning(design, tuning, arm, size)) : [];
-  const test = pairs.flatMap(({ arm, size }) => {
-    const tried = tunings.find((tuned) => tuned.arm === arm && tuned.size === size)?.winner ?? null;
-    return design.seeds.test.map((seed) => run({ purpose: 'test', arm, size, tried, seed }));
-  });
-  const results = [...tuning, ...test];
-  const judgement = madeUpJudgement(design, results, tunings);
+  const results: RunResult[] = [];
+  for (let round = nextRuns(design, results); round.round !== 'judge'; round = nextRuns(design, results)) {
+    results.push(...round.runs.map((plan) => madeUpRun(plan, { design, effects, noise, bestAt, epochs, outcome })));
+  }
   const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
   return {
     version: 1,
@@ -100,7 +92,7 @@ export function madeUpComparison(options: MadeUpComparison = {}): ComparisonResu
     madeAt: '2026-11-28 09:00 UTC',
     design,
     results,
-    judgement,
+    judgement: judge(design, results),
     settings: {
       runFile: 'studies/burgers/run.yaml',
       data: 'studies/burgers/target.hdf5',
@@ -118,11 +110,15 @@ export function madeUpComparison(options: MadeUpComparison = {}): ComparisonResu
 
 /** A comparison whose budget was spent before any run was done. */
 export function nothingDone(): ComparisonResult {
-  const made = madeUpComparison({
-    outcome: () => 'skipped',
+  const made = madeUpComparison({ epochs: 1, testSeeds: 10 });
+  return {
+    ...made,
+    results: [],
+    judgement: judge(made.design, []),
+    winners: [],
+    spent: { seconds: 0, usd: null },
     stopped: 'the budget of 2 hours was spent before any run could be done',
-  });
-  return { ...made, results: [], winners: [], judgement: { ...made.judgement, tunings: [], findings: [], basis: [] } };
+  };
 }
 
 interface Making extends Required<Pick<MadeUpComparison, 'effects' | 'noise' | 'bestAt' | 'epochs' | 'outcome'>> {
@@ -136,8 +132,7 @@ function madeUpRun(plan: RunPlan, { design, effects, noise, bestAt, epochs, outc
   const index = design.arms.findIndex(({ name }) => name === arm);
   const status = outcome(plan) ?? 'done';
   const effect = index === 0 ? 0 : (effects[(index - 1) % effects.length] ?? 0);
-  const values = design.tuned?.values ?? [];
-  const position = values.length > 1 && tried !== null ? values.indexOf(tried) / (values.length - 1) : bestAt;
+  const position = positionOf(tried, design.tuned?.values ?? []) ?? bestAt;
   const detuned = 2.5 * (position - bestAt) ** 2;
   const bySize = size === null ? 1 : (size / 8) ** -0.4;
   const error =
@@ -171,129 +166,12 @@ function madeUpRun(plan: RunPlan, { design, effects, noise, bestAt, epochs, outc
   };
 }
 
-function madeUpTuning(design: ComparisonDesign, runs: readonly RunResult[], arm: string, size: number | null): Tuning {
-  const { values } = design.tuned!;
-  const scores = values.map((tried) => {
-    const found = runs
-      .filter((run) => run.arm === arm && run.size === size && run.tried === tried)
-      .flatMap(({ value }) => value ?? []);
-    const isWhole = found.length === design.seeds.tuning.length;
-    return { tried, mean: isWhole ? mean(found) : null, runs: found.length };
-  });
-  const sign = design.metric.direction === 'lower' ? 1 : -1;
-  const ranked = scores.filter((score) => score.mean !== null).toSorted((a, b) => sign * (a.mean! - b.mean!));
-  const winner = ranked[0]?.tried ?? null;
-  const isEdge = typeof winner === 'number' && (winner === values[0] || winner === values.at(-1));
-  return { arm, size, scores, winner, state: winner === null ? 'none' : isEdge ? 'edge' : 'decided' };
-}
-
-function madeUpJudgement(
-  design: ComparisonDesign,
-  results: readonly RunResult[],
-  tunings: readonly Tuning[],
-): Judgement {
-  const { arms, sizes, reference, smallestEffect, metric } = design;
-  const findings = sizes.flatMap((size) =>
-    arms
-      .filter(({ name }) => name !== reference)
-      .map((arm): ArmFinding => {
-        const found = compared(design, results, size, reference, arm.name);
-        const finding = findingOf(found, smallestEffect, metric.direction);
-        const controls = arm.controls.map((control): ControlFinding => {
-          const against = compared(design, results, size, control, arm.name);
-          const isBeaten = findingOf(against, smallestEffect, metric.direction) === 'helps';
-          return { control, change: against.change, interval: against.interval, p: against.p, isBeaten };
-        });
-        const hasControls = controls.length > 0;
-        return {
-          arm: arm.name,
-          size,
-          finding,
-          sentence: sentenceOf(arm.name, finding, found),
-          ...found,
-          bootstrap: found.interval && [0.95 * found.interval[0], 0.95 * found.interval[1]],
-          detectable: found.interval && found.interval[1] - found.interval[0],
-          moreSeeds: finding === 'undecided' ? 14 : null,
-          controls: hasControls ? controls : null,
-          bySpectra: hasControls ? finding === 'helps' && controls.every(({ isBeaten }) => isBeaten) : null,
-        };
-      }),
-  );
-  const helping = findings.filter(({ finding, arm }) => finding === 'helps' && !controlNames.includes(arm));
-  const taken = helping[0]?.arm ?? reference;
-  const missing = results.filter(({ status }) => status !== 'done');
-  return {
-    headline:
-      helping.length > 0
-        ? `${[...new Set(helping.map(({ arm }) => `“${arm}”`))].join(' and ')} ${helping.length > 1 ? 'help' : 'helps'}: ${metric.name} is better than with “${reference}”.`
-        : `No arm is shown to help: ${metric.name} is not told apart from that of “${reference}”.`,
-    tunings,
-    findings,
-    recommendation: {
-      arm: taken,
-      tried: tunings.filter(({ arm }) => arm === taken).map(({ size, winner }) => ({ size, value: winner })),
-      reason: taken === reference ? 'Nothing was shown to be better.' : `It has the best mean of the arms that help.`,
-    },
-    basis: missing.map(
-      ({ run, status, reason }) => `${run} ${status === 'skipped' ? 'was not run' : status}: ${reason}.`,
-    ),
-  };
-}
-
-type Compared = Pick<ArmFinding, 'seeds' | 'means' | 'change' | 'interval' | 'p'>;
-
-function compared(
-  { unit }: ComparisonDesign,
-  results: readonly RunResult[],
-  size: number | null,
-  first: string,
-  second: string,
-): Compared {
-  const valuesOf = (arm: string) =>
-    new Map(
-      results
-        .filter((run) => run.purpose === 'test' && run.arm === arm && run.size === size && run.value !== null)
-        .map(({ seed, value }) => [seed, value!]),
-    );
-  const [before, after] = [valuesOf(first), valuesOf(second)];
-  const seeds = [...before.keys()].filter((seed) => after.has(seed));
-  if (seeds.length === 0) return { seeds, means: null, change: null, interval: null, p: null };
-  const firsts = seeds.map((seed) => before.get(seed)!);
-  const seconds = seeds.map((seed) => after.get(seed)!);
-  const test = pairedTest(firsts, seconds);
-  const centre = mean(firsts);
-  const change = (difference: number) => changeOf(difference, centre, unit)!;
-  return {
-    seeds,
-    means: { reference: centre, own: mean(seconds) },
-    change: change(test.meanDifference),
-    interval: test.interval && [change(test.interval[0]), change(test.interval[1])],
-    p: test.p,
-  };
-}
-
-function findingOf(
-  { change, interval, p }: Compared,
-  smallest: number,
-  direction: 'lower' | 'higher',
-): ArmFinding['finding'] {
-  if (change === null || !interval || p === null) return 'undecided';
-  const isBetter = direction === 'lower' ? change < 0 : change > 0;
-  if (p <= 0.05 && Math.abs(change) >= smallest) return isBetter ? 'helps' : 'harms';
-  return Math.max(...interval.map(Math.abs)) < smallest ? 'noEffect' : 'undecided';
-}
-
-function sentenceOf(arm: string, finding: ArmFinding['finding'], { change, seeds }: Compared): string {
-  const by = change === null ? '' : ` by ${Math.abs(change).toFixed(1)}`;
-  const over = `over ${seeds.length} seeds`;
-  switch (finding) {
-    case 'helps':
-      return `“${arm}” helps${by} ${over}.`;
-    case 'harms':
-      return `“${arm}” harms${by} ${over}.`;
-    case 'noEffect':
-      return `“${arm}” has no effect that matters ${over}.`;
-    case 'undecided':
-      return `“${arm}”: undecided ${over}; about 14 more seeds would show what was seen, if it is true.`;
+/** Where a value lies on the grid: 0 at its first value, 1 at its last, and beyond where it was extended. */
+function positionOf(tried: Tried | null, values: readonly Tried[]): number | null {
+  if (tried === null || values.length < 2) return null;
+  const [first, last] = [values[0]!, values.at(-1)!];
+  if (typeof tried !== 'number' || typeof first !== 'number' || typeof last !== 'number') {
+    return values.indexOf(tried) / (values.length - 1);
   }
+  return Math.log(tried / first) / Math.log(last / first);
 }

@@ -2,8 +2,10 @@
 import { changeOf } from '../../core/statistics/change.ts';
 import { intervalOfMean } from '../../core/statistics/paired.ts';
 import { mean, standardDeviation } from '../../core/statistics/sample.ts';
+import { sidesAt } from '../../decisions/comparison/contest.ts';
 import type { Arm, ComparisonDesign, RunResult, Tried } from '../../decisions/comparison/design.ts';
 import type { ArmFinding, Tuning } from '../../decisions/comparison/judgement.ts';
+import { isDiverged } from '../../decisions/comparison/test-values.ts';
 import { finite } from '../runs.ts';
 import type { ComparisonResult } from './input.ts';
 
@@ -12,10 +14,12 @@ export interface ArmSummary {
   readonly arm: Arm;
   readonly size: number | null;
   readonly isReference: boolean;
-  /** Test runs that were planned and told of, whatever became of them. */
+  /** Its test runs, whatever became of them. */
   readonly runs: readonly RunResult[];
-  /** The metric on test data of every seed that has one, by seed. */
-  readonly values: readonly { readonly seed: number; readonly value: number }[];
+  /** The metric on test data of every seed that has one, by seed, as it was judged: a run that diverged may count as the worst of its size. */
+  readonly values: readonly { readonly seed: number; readonly value: number; readonly hasDiverged: boolean }[];
+  /** How many of its runs diverged. */
+  readonly diverged: number;
   /** Over the values; null where there are none. */
   readonly mean: number | null;
   /** Of a sample; null for fewer than two values. */
@@ -38,14 +42,22 @@ export function orderedArms({ arms, reference }: ComparisonDesign): Arm[] {
 
 /** Every arm at a size, in order. */
 export function armsAt({ design, results, judgement }: ComparisonResult, size: number | null): ArmSummary[] {
+  const tunings = judgement.tunings.filter((tuning) => tuning.size === size);
+  const sides = sidesAt(design, results, { size, tunings });
   return orderedArms(design).map((arm) => {
     const isThis = (other: { arm: string; size: number | null }) => other.arm === arm.name && other.size === size;
-    const runs = results.filter((run) => run.purpose === 'test' && isThis(run));
-    const values = runs
-      .flatMap(({ seed, value }) => (finite(value) === null ? [] : [{ seed, value: value! }]))
+    const tuning = tunings.find(isThis) ?? null;
+    const tried = tuning?.winner ?? null;
+    const runs = results.filter((run) => run.purpose === 'test' && isThis(run) && run.tried === tried);
+    const { bySeed, diverged } = sides.get(arm.name)!.values;
+    const values = [...bySeed]
+      .map(([seed, value]) => ({
+        seed,
+        value,
+        hasDiverged: runs.some((run) => run.seed === seed && isDiverged(run)),
+      }))
       .toSorted((a, b) => a.seed - b.seed);
     const numbers = values.map(({ value }) => value);
-    const tuning = judgement.tunings.find(isThis) ?? null;
     return {
       arm,
       size,
@@ -56,7 +68,8 @@ export function armsAt({ design, results, judgement }: ComparisonResult, size: n
       standardDeviation: numbers.length > 1 ? standardDeviation(numbers) : null,
       interval: intervalOfMean(numbers),
       tuning,
-      tried: tuning?.winner ?? null,
+      tried,
+      diverged,
       finding: judgement.findings.find(isThis) ?? null,
     };
   });

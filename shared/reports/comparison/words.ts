@@ -58,10 +58,8 @@ export function formatP(p: number | null): string {
 }
 
 /** `10` or `9 of 10`: how many test seeds have a value. */
-export const formatSeeds = ({ values, runs }: ArmSummary, { seeds }: ComparisonDesign): string => {
-  const planned = Math.max(seeds.test.length, runs.length);
-  return values.length === planned ? String(planned) : `${values.length} of ${planned}`;
-};
+export const formatSeeds = ({ values }: ArmSummary, { seeds }: ComparisonDesign): string =>
+  values.length === seeds.test.length ? String(values.length) : `${values.length} of ${seeds.test.length}`;
 
 /** A mean with its interval, e.g. for the title of a mark. */
 export function formatMeanAndInterval({ mean, interval }: ArmSummary, unit: ComparisonDesign['unit']): string {

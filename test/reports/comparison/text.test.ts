@@ -9,7 +9,9 @@ describe('the text of a comparison', () => {
     const made = madeUpComparison({ arms: ['plain', 'published'], sizes: [null], noise: 0.01, epochs: 2 });
     const text = renderComparisonText(made);
     expect(text.split('\n')[0]).toBe(made.judgement.headline);
-    expect(text).toMatch(/\nSettings to take: “published” with learningRate 0\.003\.\s[\s\S]*\sRun\sfile:\swinner\.yaml$/);
+    expect(text).toMatch(
+      /\nSettings to take: “published” with learningRate 0\.003\.\s[\s\S]*\sRun\sfile:\swinner\.yaml$/,
+    );
     expect(text).toMatch(/^arm {8}seeds {2}nrmse ↓ +learningRate {2}change \(%\) {2}95 % interval +p +verdict$/m);
     expect(text).toMatch(/^plain {6}10 .* reference$/m);
     expect(text).toMatch(/^published {2}10 .* −\d\.\d to −\d\.\d +< 0\.001 {2}helps$/m);

@@ -23,8 +23,9 @@ export const judgedSection: Section<ComparisonResult> = {
       epoch === 'last'
         ? 'The model of the last epoch is judged.'
         : 'The model of the epoch that is best on validation data is judged.',
-      `Every arm is compared with “${reference}” seed by seed, by a paired t-test at 5 % that is adjusted for all arms and sizes (Holm), and by resampling pairs of seeds.`,
-      `A change of less than ${effect} is held not to matter: “no effect” is said where the interval lies within it.`,
+      'A test run that diverged counts as the worst value of its size, so that an arm gains nothing by losing its worst runs; a run that failed or was not done has no value.',
+      `Every arm is compared with “${reference}” seed by seed. It is said to help or to harm where a paired t-test at 5 %, adjusted for all arms and sizes (Holm), and the bootstrap interval both show it.`,
+      `It is said to have no effect above ${effect}, the smallest change that matters here, where two one-sided tests at 5 % rule out a larger one. All else is undecided.`,
       ...(isControlled
         ? ['An arm is said to help by its spectra only where it also beats each of its controls, tested alike.']
         : []),

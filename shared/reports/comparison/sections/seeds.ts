@@ -41,7 +41,10 @@ function valuesPlot(
     summaries.map(({ arm: { name }, values, mean, interval }) => ({
       label: name,
       style: style(name),
-      values: values.map(({ seed, value }) => ({ value, title: `${name}, seed ${seed}: ${format(value)}` })),
+      values: values.map(({ seed, value, hasDiverged }) => ({
+        value,
+        title: `${name}, seed ${seed}: ${format(value)}${hasDiverged ? ', diverged' : ''}`,
+      })),
       mean: mean === null || !interval ? null : meanOfRow(name, mean, interval, format),
     })),
     {
