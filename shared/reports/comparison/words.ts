@@ -57,9 +57,12 @@ export function formatP(p: number | null): string {
   return p < 0.001 ? '< 0.001' : p.toFixed(3);
 }
 
-/** `10` or `9 of 10`: how many test seeds have a value. */
-export const formatSeeds = ({ values }: ArmSummary, { seeds }: ComparisonDesign): string =>
-  values.length === seeds.test.length ? String(values.length) : `${values.length} of ${seeds.test.length}`;
+/** `10`, `9 of 10` or `10 (1 diverged)`: how many test seeds have a value. */
+export function formatSeeds({ values, diverged }: ArmSummary, { seeds }: ComparisonDesign): string {
+  const { length } = values;
+  const counted = length === seeds.test.length ? String(length) : `${length} of ${seeds.test.length}`;
+  return diverged > 0 ? `${counted} (${diverged} diverged)` : counted;
+}
 
 /** A mean with its interval, e.g. for the title of a mark. */
 export function formatMeanAndInterval({ mean, interval }: ArmSummary, unit: ComparisonDesign['unit']): string {

@@ -105,7 +105,7 @@ describe('the table of arms', () => {
   });
 
   test('tells arms with controls from controls', () => {
-    expect(rows.map((row) => row.at(-1))).toEqual(['–', 'yes', 'yes', 'no', 'control', 'control', 'control']);
+    expect(rows.map((row) => row.at(-1))).toEqual(['–', 'yes', 'yes', 'yes', 'control', 'control', 'control']);
     const controls = document.querySelectorAll('#arms table')[1]!;
     expect(controls.querySelectorAll('tbody tr')).toHaveLength(3);
     expect(controls.textContent).toContain('beaten');
@@ -129,9 +129,11 @@ describe('the tuning', () => {
   });
 
   test('names arms that do best at an end', () => {
-    const edge = parse(madeUpComparison({ bestAt: 1.2, sizes: [null], epochs: 2 }));
-    expect(textOf(edge, '#tuning .findings')).toContain('Best with learningRate 0.03, an end of the values tried');
-    expect(textOf(edge, '#arms tbody')).toContain('0.03 (edge)');
+    const edge = parse(madeUpComparison({ bestAt: 1.7, extensions: 1, sizes: [null], epochs: 2 }));
+    expect(textOf(edge, '#tuning .findings')).toContain('Best with learningRate 0.09, an end of the values tried');
+    expect(textOf(edge, '#arms tbody')).toContain('0.09 (edge)');
+    expect(textOf(edge, '#tuning thead')).toContain('0.09 *');
+    expect(textOf(edge, '#tuning .key')).toContain('* added, as an arm did best at an end');
   });
 
   test('says of how many seeds a value has a result, where it has no mean', () => {
@@ -145,7 +147,7 @@ describe('the tuning', () => {
     );
     expect(textOf(diverged, '#tuning tbody')).toContain('1 of 3');
     expect(textOf(diverged, '#runs summary')).toBe('175 runs, one by one (161 done, 14 diverged)');
-    expect(textOf(diverged, '#verdict .callout')).toContain('diverged: the loss was not finite');
+    expect(textOf(diverged, '#verdict .callout')).toContain('14 tuning runs diverged: ');
   });
 
   test('shows words as they come', () => {
@@ -183,6 +185,21 @@ describe('a comparison without some part', () => {
     );
     expect(textOf(some, '#arms tbody tr:nth-child(3)')).toContain('9 of 10');
     expect(textOf(some, '#verdict .callout')).toContain('the worker process ended with signal SIGKILL');
+  });
+
+  test('shows a run that diverged at the value that it counts as', () => {
+    const some = parse(
+      madeUpComparison({
+        arms: ['plain', 'published'],
+        sizes: [null],
+        epochs: 3,
+        outcome: ({ purpose, arm, seed }) =>
+          purpose === 'test' && arm === 'published' && seed === 4 ? 'diverged' : undefined,
+      }),
+    );
+    const titles = [...some.querySelectorAll('#seeds svg title')].map(({ textContent }) => textContent!);
+    expect(titles.filter((title) => title.endsWith(', diverged'))).toHaveLength(1);
+    expect(textOf(some, '#arms tbody tr:nth-child(2)')).toContain('10 (1 diverged)');
   });
 
   test('folds findings that decide nothing away where there are many', () => {

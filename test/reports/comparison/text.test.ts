@@ -29,24 +29,31 @@ describe('the text of a comparison', () => {
     expect(widest(renderComparisonText(made))).toBeLessThanOrEqual(100);
   });
 
-  test('says what it rests on, and where there is more of that', () => {
+  test('says what it rests on', () => {
     const made = madeUpComparison({
       sizes: [null],
       epochs: 2,
       outcome: ({ tried }) => (tried === 0.03 ? 'diverged' : undefined),
     });
-    const text = renderComparisonText(made);
-    expect(text).toContain('What this rests on:\n- tuning-plain-lr0.03-seed101 diverged: the loss was not finite');
-    expect(text).toContain('- 11 more remarks, which the page has');
+    expect(renderComparisonText(made)).toContain(
+      'What this rests on:\n- 21 tuning runs diverged: tuning-plain-lr0.03-seed101',
+    );
     expect(renderComparisonText(nothingDone())).toContain(
       '- The budget of 2 hours was spent before any run could be done.',
     );
   });
 
+  test('counts what it leaves out', () => {
+    const made = madeUpComparison({ sizes: [null], epochs: 2 });
+    const basis = Array.from({ length: 13 }, (_, index) => `Remark ${index + 1}.`);
+    const text = renderComparisonText({ ...made, judgement: { ...made.judgement, basis } });
+    expect(text).toContain('- Remark 10.\n- 3 more remarks, which the page has\n');
+  });
+
   test('tells sizes apart', () => {
     const text = renderComparisonText(madeUpComparison({ sizes: [8, 16], epochs: 2, noise: 0.01 }));
     expect(text).toMatch(/^8 training rows\narm /m);
-    expect(text).toMatch(/^- 16 training rows: “published” helps/m);
+    expect(text).toMatch(/^- 16 training rows: published helps/m);
     expect(text.replaceAll('\n', ' ')).toContain('winner-16.yaml (16 training rows)');
   });
 });

@@ -21,7 +21,7 @@ export const tuningSection: Section<ComparisonResult> = {
       const tunings = orderedArms(design).flatMap(
         ({ name }) => judgement.tunings.find((tuning) => tuning.arm === name && tuning.size === size) ?? [],
       );
-      if (tunings.length === 0) return null;
+      if (!tunings.some(({ scores }) => scores.some(({ runs }) => runs > 0))) return null;
       const svg = tuningPlot(design, tunings, size);
       const { metric } = design;
       return html`${svg && figure(svg, `Mean ${metric.name} of the tuning runs over ${tunedKey(design)}; a ring marks the chosen value`)}${atEdge(tunings, result)}${scoreTable(tunings, result)}`;
