@@ -9,6 +9,7 @@ import { asSentence, formatSize, formatTaken } from '../words.ts';
 /** More sentences than these are folded away, those that decide nothing first. */
 const MOST_FINDINGS = 12;
 const MOST_REASONS = 4;
+const LONGEST_REMARK = 240;
 
 export const verdictSection: Section<ComparisonResult> = {
   name: 'verdict',
@@ -32,13 +33,20 @@ ${reasons.length > 0 ? callout(reasons) : null}${findingsList(judgement.findings
 function callout(reasons: readonly string[]): Markup {
   const [few, others] = [reasons.slice(0, MOST_REASONS), reasons.slice(MOST_REASONS)];
   const list = (sentences: readonly string[]) =>
-    html`<ul class="findings">${sentences.map((reason) => html`<li>${reason}</li>`)}</ul>`;
+    html`<ul class="findings">${sentences.map((reason) => html`<li>${foldedRemark(reason)}</li>`)}</ul>`;
   return html`<div class="callout" role="note" aria-label="What this rests on"><p><strong>What this rests on</strong></p>${list(few)}${
     others.length > 0
       ? html`<details><summary>${formatCount(others.length, 'more remark')}</summary>${list(others)}</details>`
       : null
   }</div>
 `;
+}
+
+/** A remark that lists many runs is folded behind what it says of them. */
+function foldedRemark(remark: string): Markup | string {
+  const at = remark.indexOf(': ');
+  if (remark.length <= LONGEST_REMARK || at === -1) return remark;
+  return html`<details><summary>${remark.slice(0, at)}</summary>${remark.slice(at + 2)}</details>`;
 }
 
 function findingsList(findings: readonly ArmFinding[], isBySize: boolean, { design }: ComparisonResult): Markup | null {
