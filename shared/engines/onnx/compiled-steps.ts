@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { UserError } from '../../core/errors.ts';
 import { formatShape, type HostTensors, type MixedTensors, sameShape } from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, Tensor, TensorLibrary } from '../engine.ts';
@@ -8,8 +9,8 @@ import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
 import { type TracedStep, trace } from './trace.ts';
 
-/** Training and evaluation, each with a full and a last batch, and as many again. */
-const mostSessions = 8;
+/** Training and evaluation, each with a full and a last batch, and as many again; as many graphs are kept. */
+const mostSteps = 8;
 
 /** The entry of the performance timeline for each step that was compiled: traced, written down, and optimised by ONNX Runtime. */
 export const compileMeasure = 'tempbalance compile';
@@ -65,10 +66,33 @@ function traceStep(tf: TensorLibrary, step: Step, specs: Readonly<Record<string,
   return trace(tf, flat, specs);
 }
 
-/** Compiles steps, each once for the same shapes, and keeps the latest used: the others' memory is freed. */
+/** A step that is kept, and what it runs in. */
+interface KeptStep {
+  readonly ready: Promise<CompiledStep>;
+  readonly graph: KeptGraph;
+}
+
+/** A graph that is compiled, and how many of the kept steps were written down as it. */
+interface KeptGraph {
+  readonly session: Promise<number>;
+  steps: number;
+}
+
+/** Makes what is under a key the latest of a map. */
+function touch<Value>(kept: Map<string, Value>, key: string, value: Value): void {
+  kept.delete(key);
+  kept.set(key, value);
+}
+
+/**
+ * Compiles steps, each once for the same shapes, and keeps the latest used: the others' memory is freed. Steps that are written
+ * down as the same graph, as those of runs with other seeds or rates are, share what it was compiled to.
+ */
 export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, threads: number) {
   const numbers = new WeakMap<Step, number>();
-  const compiled = new Map<string, Promise<CompiledStep>>();
+  const compiled = new Map<string, KeptStep>();
+  /** By the digest of a graph as it is written down, which holds all of it. */
+  const graphs = new Map<string, KeptGraph>();
   let steps = 0;
   let sessions = 0;
 
@@ -77,19 +101,38 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, threads:
     numbers.set(step, number);
     return number;
   };
-  const compile = async (step: Step, specs: readonly [string, TensorSpec][]): Promise<CompiledStep> => {
-    const start = performance.now();
-    const { graph, model, outputs } = traceStep(tf, step, Object.fromEntries(specs));
+  const create = async (model: Uint8Array): Promise<number> => {
     const session = ++sessions;
     await thread.ask({ do: 'compile', session, model, threads });
-    performance.measure(compileMeasure, { start });
-    return { session, outputs, overwriting: overwriting(graph, replacedBy) };
+    return session;
+  };
+  const compile = (step: Step, specs: readonly [string, TensorSpec][]): KeptStep => {
+    const start = performance.now();
+    const { graph: traced, model, outputs } = traceStep(tf, step, Object.fromEntries(specs));
+    const digest = createHash('sha256').update(model).digest('hex');
+    const graph = graphs.get(digest) ?? { session: create(model), steps: 0 };
+    graph.steps += 1;
+    touch(graphs, digest, graph);
+    graph.session.catch(() => graphs.delete(digest));
+    const ready = graph.session.then((session) => {
+      performance.measure(compileMeasure, { start });
+      return { session, outputs, overwriting: overwriting(traced, replacedBy) };
+    });
+    return { ready, graph };
   };
   const forgetOldest = async () => {
-    const [oldest, step] = compiled.entries().next().value!;
-    compiled.delete(oldest);
-    const { session } = await step;
-    await thread.ask({ do: 'forget', session });
+    if (compiled.size > mostSteps) {
+      const [key, { graph }] = compiled.entries().next().value!;
+      compiled.delete(key);
+      graph.steps -= 1;
+    }
+    if (graphs.size <= mostSteps) return;
+    for (const [digest, { session, steps: uses }] of graphs) {
+      if (uses > 0) continue;
+      graphs.delete(digest);
+      await thread.ask({ do: 'forget', session: await session });
+      return;
+    }
   };
 
   return async (step: Step, { fixed, carried, inputs }: LoopShapes): Promise<CompiledStep> => {
@@ -99,11 +142,10 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, threads:
       ...specsOf(inputs, roles.inputs),
     ];
     const key = `${numberOf(step)} ${JSON.stringify(specs)}`;
-    const ready = compiled.get(key) ?? compile(step, specs);
-    compiled.delete(key);
-    compiled.set(key, ready);
-    ready.catch(() => compiled.delete(key));
-    if (compiled.size > mostSessions) await forgetOldest();
-    return ready;
+    const kept = compiled.get(key) ?? compile(step, specs);
+    touch(compiled, key, kept);
+    kept.ready.catch(() => compiled.delete(key));
+    await forgetOldest();
+    return kept.ready;
   };
 }
