@@ -10,7 +10,7 @@ import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
-import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
+import { ofOtherFiles, otherFileSettings, otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
 import { readRequest } from '../pipeline/records.ts';
 import { isFolderAddress } from './download-input.ts';
@@ -118,17 +118,18 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   return begunAnew ? startNext(ctx, run) : startExecution(ctx, run);
 }
 
-/** The settings with the versions of weights and validation data that there are now: a run goes on with what it was checked with. */
+/** The settings with the versions of weights, validation and test data that there are now: a run goes on with what it was checked with. */
 async function withPinnedInputs(ctx: LaunchContext, config: RunConfig): Promise<RunConfig> {
   const { model, dataset } = config;
   const weights = weightsOf(model);
-  const validation = validationPathOf(dataset);
   const weightsNow = weights && (await pinned(ctx, weights, `model.${weightsSetting(model)}`));
-  const validationNow = validation && (await pinned(ctx, validation, 'dataset.validationPath'));
+  const othersNow = await ofOtherFiles(otherFilesOf(dataset), (path, kind) =>
+    pinned(ctx, path, otherFileSettings[kind]),
+  );
   return {
     ...config,
     model: weightsNow === undefined ? model : withWeights(model, weightsNow),
-    dataset: withDataPaths(dataset, dataset.path, validationNow),
+    dataset: withDataPaths(dataset, dataset.path, othersNow),
   };
 }
 

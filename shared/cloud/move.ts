@@ -8,7 +8,7 @@ import { runKeys } from '../checkpoints/run-keys.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
-import { validationPathOf } from '../datasets/registry.ts';
+import { type OtherFiles, ofOtherFiles, otherFilesOf } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { weightsOf } from '../models/registry.ts';
 import { moveRun, refuseOtherRun } from '../pipeline/move-run.ts';
@@ -39,12 +39,12 @@ export async function refuseRunning(cloud: Cloud, run: string): Promise<void> {
 /** A file of data must be the one that the run has on record. @throws UserError when it is another. */
 async function refuseOtherData(
   { store, run }: RunPlace,
-  { path, validates = false }: { path: string; validates?: boolean },
+  { path, kind }: { path: string; kind?: keyof OtherFiles },
 ): Promise<void> {
   const record = await readJson(store, runKeys.record(run), runRecordSchema);
-  const recorded = validates ? record?.dataset.validation : record?.dataset;
+  const recorded = kind ? record?.dataset[kind] : record?.dataset;
   if (!recorded || recorded.sha256 === (await fingerprintFile(path)).sha256) return;
-  throw new UserError(`is not the ${validates ? 'validation data' : 'data set'} that the run began with`, {
+  throw new UserError(`is not the ${kind ? `${kind} data` : 'data set'} that the run began with`, {
     where: path,
     remedy: `Give the file that it began with, of ${recorded.bytes} bytes.`,
   });
@@ -70,14 +70,14 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   const { config } = await readRequest(local.store, local.run);
   const { path } = config.dataset;
   const weights = weightsOf(config.model);
-  const validation = validationPathOf(config.dataset);
+  const others = otherFilesOf(config.dataset);
   await refuseOtherData(local, { path });
-  if (validation !== undefined) await refuseOtherData(local, { path: validation, validates: true });
+  await ofOtherFiles(others, (path, kind) => refuseOtherData(local, { path, kind }));
   if (weights !== undefined) refuseAdapterFolder(config.model, name, await isAdapter(weights));
   const dataset = await uploadDataset(cloud, path, name);
-  const held = validation === undefined ? undefined : await uploadValidation(cloud, validation);
+  const sentOthers = await ofOtherFiles(others, async (path) => (await uploadValidation(cloud, path)).address);
   const sent = weights !== undefined && (await isThere(weights)) ? await uploadWeights(cloud, weights) : undefined;
-  const addresses = { dataset: dataset.address, validation: held?.address, weights: sent?.address, folder: 'runs' };
+  const addresses = { dataset: dataset.address, others: sentOthers, weights: sent?.address, folder: 'runs' };
   await moveRun(local, there, addresses, now);
   return run;
 }
@@ -98,16 +98,16 @@ export async function fetchRun(
   await refuseOtherRun(there, local);
   const { config } = await readRequest(cloud.store, run);
   const weights = weightsOf(config.model);
-  const validation = validationPathOf(config.dataset);
+  const others = otherFilesOf(config.dataset);
   if (dataset !== undefined) await refuseOtherData(there, { path: dataset });
   const inputs = join(root, local.run, 'inputs');
-  for (const folder of [inputs, join(inputs, 'validation')]) await sweepDrafts(folder);
+  for (const folder of [inputs, join(inputs, 'validation'), join(inputs, 'test')]) await sweepDrafts(folder);
   await moveRun(
     there,
     local,
     {
       dataset: dataset ?? (await fetchInput(cloud, config.dataset.path, inputs)),
-      validation: validation && (await fetchInput(cloud, validation, join(inputs, 'validation'))),
+      others: await ofOtherFiles(others, (path, kind) => fetchInput(cloud, path, join(inputs, kind))),
       weights: weights === undefined ? undefined : await fetchInput(cloud, weights, inputs),
       folder: root,
     },

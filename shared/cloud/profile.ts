@@ -3,7 +3,7 @@ import { isMap, parseDocument } from 'yaml';
 import { asSection, type Override, parseRunFile } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
-import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
+import { otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { type ModelConfig, weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
 
 export const profileKey = (profile: string): string => `profiles/${profile}.yaml`;
@@ -27,12 +27,15 @@ export function profileSettings(text: string, bucket: string, profile: string, d
   ]);
   const { model } = config;
   refuseAdapterFolder(model, label);
-  const validation = validationPathOf(config.dataset);
+  const { validation, test } = otherFilesOf(config.dataset);
   const weights = weightsOf(model);
   const address = weights === undefined ? undefined : weightsAddress(weights, bucket, label);
   return {
     ...config,
-    dataset: withDataPaths(config.dataset, dataset, validation && validationAddress(validation, bucket, label)),
+    dataset: withDataPaths(config.dataset, dataset, {
+      validation: validation && otherFileAddress(validation, bucket, label),
+      test: test && otherFileAddress(test, bucket, label),
+    }),
     model:
       address === undefined
         ? model
@@ -69,8 +72,8 @@ const addressBelow = (folder: string) => (path: string, bucket: string, label: s
 
 /** Of the weights that a run begins from. */
 export const weightsAddress = addressBelow('weights/');
-/** Of a file to validate on: its arrival starts no run, as that of a data set does. */
-export const validationAddress = addressBelow('validation/');
+/** Of a file to validate or to test on: its arrival starts no run, as that of a data set does. */
+export const otherFileAddress = addressBelow('validation/');
 
 /**
  * A run file as a profile: with what is set on top of it written into it, its comments kept.

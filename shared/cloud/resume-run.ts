@@ -4,7 +4,7 @@ import { refuseFixedChanges } from '../config/changes.ts';
 import { type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
-import { validationPathOf } from '../datasets/registry.ts';
+import { type OtherFiles, otherFileSettings, otherFilesOf } from '../datasets/registry.ts';
 import { changeRequest } from '../pipeline/change-request.ts';
 import document from '../pipeline/pipeline.asl.json' with { type: 'json' };
 import { type RunRequest, readRequest } from '../pipeline/records.ts';
@@ -88,7 +88,6 @@ export function settingsThere(
   const config = overrideSettings(request.config, overrides, { label: `${run}/request.json` });
   refuseFixedChanges(request.config, config);
   const { path } = config.dataset;
-  const validation = validationPathOf(config.dataset);
   const isOutside = (path: string, folder: string) => !path.startsWith(`s3://${bucket}/${folder}`);
   if (path !== request.config.dataset.path && isOutside(path, 'datasets/')) {
     throw new UserError('does not lie below datasets/ in the bucket of the deployment', {
@@ -96,9 +95,14 @@ export function settingsThere(
       remedy: `A run in the cloud takes its data from there: s3://${bucket}/datasets/<profile>/<file>.`,
     });
   }
-  if (validation && validation !== validationPathOf(request.config.dataset) && isOutside(validation, 'validation/')) {
+  const before = otherFilesOf(request.config.dataset);
+  for (const [kind, other] of Object.entries(otherFilesOf(config.dataset)) as [
+    keyof OtherFiles,
+    string | undefined,
+  ][]) {
+    if (other === undefined || other === before[kind] || !isOutside(other, 'validation/')) continue;
     throw new UserError('does not lie below validation/ in the bucket of the deployment', {
-      where: `dataset.validationPath: ${validation}`,
+      where: `${otherFileSettings[kind]}: ${other}`,
       remedy: `A run in the cloud takes it from there: s3://${bucket}/validation/<file>.`,
     });
   }

@@ -5,7 +5,7 @@ import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
-import { validationPathOf } from '../datasets/registry.ts';
+import { type OtherFiles, ofOtherFiles, otherFileSettings, otherFilesOf } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { weightsOf, weightsSetting } from '../models/registry.ts';
 import { checkInputs } from '../pipeline/open-workload.ts';
@@ -15,10 +15,10 @@ import type { Cloud } from './open-cloud.ts';
 import {
   datasetFolder,
   isProfileName,
+  otherFileAddress,
   profileOfDataset,
   profileText,
   refuseAdapterFolder,
-  validationAddress,
   weightsAddress,
 } from './profile.ts';
 import { addressOf, type Uploaded, uploadDataset, uploadProfile, uploadValidation, uploadWeights } from './upload.ts';
@@ -55,12 +55,13 @@ export async function submit(
   const config = await loadRunFile(file, given);
   const weights = weightsOf(config.model);
   const { path } = config.dataset;
-  const validation = validationPathOf(config.dataset);
+  const others = otherFilesOf(config.dataset);
+  const areOthersInS3 = [others.validation, others.test].some(isInS3);
   if (isInS3(weights)) weightsAddress(weights!, cloud.bucket, file);
   else if (weights !== undefined) refuseAdapterFolder(config.model, file, await isAdapter(weights));
-  if (isInS3(validation)) validationAddress(validation!, cloud.bucket, file);
+  await ofOtherFiles(others, async (path) => isInS3(path) && otherFileAddress(path, cloud.bucket, file));
   const checked = isInS3(weights) ? withoutWeights(config) : config;
-  if (!isInS3(path) && !isInS3(validation) && checked) await checkInputs(checked);
+  if (!isInS3(path) && !areOthersInS3 && checked) await checkInputs(checked);
   const found = isInS3(path) ? await datasetThere(cloud, path, profile) : undefined;
 
   const send = async (what: string, input: string | undefined, upload: typeof uploadWeights) => {
@@ -70,13 +71,18 @@ export async function submit(
     return sent;
   };
   const sentWeights = await send('weights', weights, uploadWeights);
-  const sentValidation = await send('validation', validation, uploadValidation);
+  const sentOthers = await ofOtherFiles(others, (path, kind) =>
+    send(kind === 'test' ? 'test data' : kind, path, uploadValidation),
+  );
   const dataset = found ?? (await uploadDataset(cloud, path, profile));
   told('data set', dataset);
   const text = profileText(await readFile(file, 'utf8'), [
     ...given,
     { path: ['dataset', 'path'], value: dataset.key },
-    ...(sentValidation ? [{ path: ['dataset', 'validationPath'], value: sentValidation.key }] : []),
+    ...(Object.keys(otherFileSettings) as (keyof OtherFiles)[]).flatMap((kind) => {
+      const sent = sentOthers[kind];
+      return sent ? [{ path: otherFileSettings[kind].split('.'), value: sent.key }] : [];
+    }),
     ...(sentWeights ? [{ path: ['model', weightsSetting(config.model)], value: sentWeights.key }] : []),
   ]);
   told('profile', await uploadProfile(cloud, text, profile));

@@ -10,7 +10,7 @@ interface Change {
 /** What a run is about; the rest may change when it is resumed. The data may move: its content is checked elsewhere. */
 const fixed = [
   /^model\b/,
-  /^dataset\.(?!(path|validationPath)$)/,
+  /^dataset\.(?!(path|validationPath|test\.path|test\.evaluate)$)/,
   /^training\.(seed|validation)\b/,
   /^training\.optimizer\.(name|complexMoments|exclude)$/,
   // On or off: its settings may change.

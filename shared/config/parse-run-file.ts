@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { messageOf, UserError } from '../core/errors.ts';
 import { explainIssues, formatPath, type Problem } from '../core/problems.ts';
-import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
+import { otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { withModelPaths } from '../models/registry.ts';
 import { fillPreset, type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
@@ -158,12 +158,15 @@ export function asSection(key: string, value: unknown): Record<string, unknown> 
 
 /** Makes the paths in it absolute: relative ones count from the run file's folder. Addresses in S3 are kept. */
 function resolvePaths(config: RunConfig, folder: string): RunConfig {
-  const validation = validationPathOf(config.dataset);
+  const { validation, test } = otherFilesOf(config.dataset);
   const absolute = (path: string) => (path.startsWith('s3://') ? path : resolve(folder, path));
   return {
     ...config,
     model: withModelPaths(config.model, absolute),
-    dataset: withDataPaths(config.dataset, absolute(config.dataset.path), validation && absolute(validation)),
+    dataset: withDataPaths(config.dataset, absolute(config.dataset.path), {
+      validation: validation && absolute(validation),
+      test: test && absolute(test),
+    }),
     output: { ...config.output, folder: resolve(folder, config.output.folder) },
   };
 }

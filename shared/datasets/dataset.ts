@@ -18,3 +18,13 @@ export interface DatasetFormat<
    */
   open(config: Config, path: string, context: Context): Promise<Data>;
 }
+
+/** A format of fields, which reads test data apart from the others. */
+export interface FieldFormat<Config = unknown> extends DatasetFormat<Config> {
+  /**
+   * Reads all rows of the test data, those of the file at `path` or those that the configuration takes out of it.
+   * @param data the others, which they must be like.
+   * @throws UserError when the file or what is in it can't serve, or is not like the others.
+   */
+  openTest(config: Config, path: string, data: Trajectories): Promise<Trajectories>;
+}

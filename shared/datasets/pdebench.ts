@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { BrokenInputError, UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
 import { elementCount, formatShape, sameShape } from '../tensors/tensor.ts';
-import type { DatasetFormat } from './dataset.ts';
+import type { FieldFormat } from './dataset.ts';
 import { refuseNonFinite } from './finite.ts';
 import { type AxisRange, type Hdf5Dataset, type Hdf5File, withHdf5File } from './hdf5.ts';
 import { gridOf, type Layout, layoutOf, placeSample } from './pdebench-layout.ts';
+import { testRowsOf, testSetSchema } from './test-set.ts';
 import type { Trajectories } from './trajectories.ts';
 
 const stride = () => z.int().min(1).default(1);
@@ -46,6 +47,7 @@ const configSchema = z
       .union([z.int().min(1), z.literal('all')])
       .default('all')
       .describe('Time steps predicted after the window; later ones are not read.'),
+    test: testSetSchema,
   })
   .refine((config) => config.key === undefined || config.channels === undefined, {
     path: ['channels'],
@@ -66,10 +68,27 @@ export const pdebench = {
   name: 'pdebench',
   kind: 'trajectories',
   configSchema,
-  open: (config, path, { seed }) => withHdf5File(path, (file) => readTrajectories(file, path, config, seed)),
-} as const satisfies DatasetFormat<PdebenchConfig>;
+  open: (config, path, { seed }) =>
+    withHdf5File(path, (file) =>
+      readTrajectories(file, path, config, (where, stored) => chooseRows(where, stored, config, seed)),
+    ),
+  openTest: (config, path, data) =>
+    withHdf5File(path, (file) =>
+      readTrajectories(file, path, config, (where, stored) => allTestRows(where, stored, config), data),
+    ),
+} as const satisfies FieldFormat<PdebenchConfig>;
 
-function readTrajectories(file: Hdf5File, path: string, config: PdebenchConfig, seed: number): Trajectories {
+/**
+ * @param rowsOf which of the stored rows are read.
+ * @param like what the samples must be like in all but their number.
+ */
+function readTrajectories(
+  file: Hdf5File,
+  path: string,
+  config: PdebenchConfig,
+  rowsOf: (where: string, stored: number) => number[],
+  like?: Trajectories,
+): Trajectories {
   const arrays = (config.channels ?? [config.key ?? 'tensor']).map((name) => file.dataset(name));
   const axes = coordinatesIn(file, path);
   const layout = commonLayout(path, arrays, axes, config.channels !== undefined);
@@ -77,10 +96,11 @@ function readTrajectories(file: Hdf5File, path: string, config: PdebenchConfig, 
 
   const time = timeRange(where, layout.time, config);
   const space = layout.space.map((points, axis) => spaceRange(where, points, axis, config.subsample.space));
-  const rows = chooseRows(where, layout.samples, config, seed);
+  const rows = rowsOf(where, layout.samples);
   const channels = channelNames(arrays, layout);
 
   const shape = [rows.length, ...space.map(({ count }) => count), time.count, channels.length];
+  if (like) refuseOtherShape(where, { shape, channels }, like);
   const values = readValues(arrays, rows, [time, ...space], layout.channels, shape);
   const grid = gridOf(space.map((range, axis) => axisCoordinates(axes[axis], range, layout.space[axis]!)));
   const data: Trajectories = { kind: 'trajectories', shape, values, grid, channels, rows };
@@ -169,13 +189,38 @@ function spaceRange(where: string, points: number, axis: number, every: number):
   return { start: 0, count: Math.ceil(points / every), stride: every };
 }
 
-function chooseRows(where: string, stored: number, config: PdebenchConfig, seed: number): number[] {
-  const { samples, choose, subsample } = config;
+/** Every row of a file of test data, or those that are taken out of the data file. */
+function allTestRows(where: string, stored: number, { test }: PdebenchConfig): number[] {
+  const { start, count } = test?.path === undefined ? testRowsOf(test, stored, where) : { start: 0, count: stored };
+  return Array.from({ length: count }, (_, index) => start + index);
+}
+
+/** @throws UserError when test data are not like the others in grid, time steps or channels. */
+function refuseOtherShape(
+  where: string,
+  { shape, channels }: Pick<Trajectories, 'shape' | 'channels'>,
+  like: Trajectories,
+): void {
+  if (sameShape(shape.slice(1), like.shape.slice(1)) && channels.length === like.channels.length) return;
+  const told = (sizes: readonly number[]) =>
+    `${sizes.slice(1, -2).join(' x ')} points, ${sizes.at(-2)} time steps and ${sizes.at(-1)} channels`;
+  throw new UserError(`the test data have ${told(shape)}, the training data ${told(like.shape)}`, {
+    where,
+    remedy: 'Give test data of the same form; `dataset.rolloutSteps` sets how many time steps are read of both.',
+  });
+}
+
+function chooseRows(where: string, all: number, config: PdebenchConfig, seed: number): number[] {
+  const { samples, choose, subsample, test } = config;
+  const tested = testRowsOf(test, all, where);
+  const stored = all - tested.count;
+  const first = tested.count > 0 && tested.start === 0 ? tested.count : 0;
   const available = Math.ceil(stored / subsample.samples);
   const wanted = samples === 'all' ? available : samples;
   if (wanted > available) {
     const every = subsample.samples > 1 ? ` (every ${subsample.samples} of ${stored})` : '';
-    throw new UserError(`has ${available} samples${every}, ${wanted} were asked for`, {
+    const besides = tested.count > 0 ? ` besides ${tested.count} for testing` : '';
+    throw new UserError(`has ${available} samples${every}${besides}, ${wanted} were asked for`, {
       where,
       remedy: `Set \`dataset.samples\` to at most ${available}, or to "all".`,
     });
@@ -187,7 +232,7 @@ function chooseRows(where: string, stored: number, config: PdebenchConfig, seed:
           .permutation(available)
           .slice(0, wanted)
           .sort((a, b) => a - b);
-  return picked.map((index) => index * subsample.samples);
+  return picked.map((index) => first + index * subsample.samples);
 }
 
 function channelNames(arrays: readonly Hdf5Dataset[], layout: Layout): string[] {

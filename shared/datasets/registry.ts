@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { configSchemasOf } from '../core/families.ts';
-import type { DatasetFormat } from './dataset.ts';
+import type { FieldFormat } from './dataset.ts';
 import { pdebench } from './pdebench.ts';
 import { textFormats } from './text/registry.ts';
 import type { TextData } from './text/text-rows.ts';
@@ -22,14 +22,43 @@ export const datasetSchema = z
   .describe('What to train on.');
 export type DatasetConfig = z.infer<typeof datasetSchema>;
 
-/** The file that a model is validated on; undefined: rows of the data set are held out. */
-export function validationPathOf(config: DatasetConfig): string | undefined {
-  return 'validationPath' in config ? config.validationPath : undefined;
+/** What is told of the files that a data set has besides its own: one to validate on, one to test on. */
+export interface OtherFiles<Told = string> {
+  readonly validation?: Told | undefined;
+  readonly test?: Told | undefined;
 }
 
-/** The same data set at other places. */
-export function withDataPaths(config: DatasetConfig, path: string, validationPath: string | undefined): DatasetConfig {
-  return validationPath === undefined ? { ...config, path } : ({ ...config, path, validationPath } as DatasetConfig);
+/** The settings that name them. */
+export const otherFileSettings = { validation: 'dataset.validationPath', test: 'dataset.test.path' } as const;
+
+/** The files that a data set has besides its own; undefined: rows of its own file serve, or there are no test data. */
+export function otherFilesOf(config: DatasetConfig): OtherFiles {
+  return {
+    validation: 'validationPath' in config ? config.validationPath : undefined,
+    test: config.test?.path,
+  };
+}
+
+/** What is found of each of the other files, one after the other. */
+export async function ofOtherFiles<Told>(
+  files: OtherFiles,
+  find: (path: string, kind: keyof OtherFiles) => Promise<Told>,
+): Promise<OtherFiles<Told>> {
+  const { validation, test } = files;
+  return {
+    ...(validation === undefined ? {} : { validation: await find(validation, 'validation') }),
+    ...(test === undefined ? {} : { test: await find(test, 'test') }),
+  };
+}
+
+/** The same data set at other places; a file for which none is given stays where it is. */
+export function withDataPaths(config: DatasetConfig, path: string, { validation, test }: OtherFiles): DatasetConfig {
+  return {
+    ...config,
+    path,
+    ...(validation === undefined ? {} : { validationPath: validation }),
+    ...(test === undefined || config.test === undefined ? {} : { test: { ...config.test, path: test } }),
+  } as DatasetConfig;
 }
 
 /** What kind of data a configuration yields. */
@@ -46,6 +75,17 @@ export function openDataset(
   path: string,
   context: { readonly seed: number },
 ): Promise<Trajectories> {
-  const format = fieldFormats.find(({ name }) => name === config.format) as DatasetFormat<FieldDatasetConfig>;
-  return format.open(config, path, context);
+  return formatOf(config).open(config, path, context);
 }
+
+/**
+ * Reads the test data of fields, whether the run measures on them or not; `path` is the file that has them.
+ * @param data the others, which they must be like.
+ * @throws UserError when the file or what is in it can't serve, or is not like the others.
+ */
+export function openTestData(config: FieldDatasetConfig, path: string, data: Trajectories): Promise<Trajectories> {
+  return formatOf(config).openTest(config, path, data);
+}
+
+const formatOf = ({ format }: FieldDatasetConfig) =>
+  fieldFormats.find(({ name }) => name === format) as FieldFormat<FieldDatasetConfig>;

@@ -7,15 +7,15 @@ import { describeChanges } from '../config/changes.ts';
 import { overrideSettings, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
-import { validationPathOf, withDataPaths } from '../datasets/registry.ts';
+import { type OtherFiles, otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, withWeights } from '../models/registry.ts';
 import { isSameData, type RunRecord, type RunRequest, readRequest, runRecordSchema } from './records.ts';
 
 /** Where things are at the new place. */
 export interface Addresses {
   readonly dataset: string;
-  /** Of a file to validate on; absent: as before, as for weights. */
-  readonly validation?: string | undefined;
+  /** Of files to validate and to test on; absent: as before, as for weights. */
+  readonly others?: OtherFiles;
   readonly weights?: string | undefined;
   /** Of the runs: `output.folder`. */
   readonly folder: string;
@@ -24,12 +24,16 @@ export interface Addresses {
 }
 
 /** Settings with other addresses, and nothing else changed. */
-function relocate(config: RunConfig, { dataset, validation, weights, folder }: Addresses): RunConfig {
+function relocate(config: RunConfig, { dataset, others = {}, weights, folder }: Addresses): RunConfig {
   const { model } = config;
+  const { validation, test } = otherFilesOf(config.dataset);
   return {
     ...config,
     model: weightsOf(model) === undefined || weights === undefined ? model : withWeights(model, weights),
-    dataset: withDataPaths(config.dataset, dataset, validationPathOf(config.dataset) && validation),
+    dataset: withDataPaths(config.dataset, dataset, {
+      validation: validation && others.validation,
+      test: test && others.test,
+    }),
     output: { ...config.output, folder },
   };
 }
@@ -63,7 +67,12 @@ async function isSameRequest(from: RunPlace, to: RunPlace): Promise<boolean> {
   return describeChanges(relocate(config, nowhere), relocate(after.config, nowhere)).length === 0;
 }
 
-const nowhere: Addresses = { dataset: 'data', validation: 'validation', weights: 'weights', folder: 'runs' };
+const nowhere: Addresses = {
+  dataset: 'data',
+  others: { validation: 'validation', test: 'test' },
+  weights: 'weights',
+  folder: 'runs',
+};
 
 /**
  * A run of the same name there is the same one, and not farther, or there is none.

@@ -1,7 +1,15 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
-import { type FieldDatasetConfig, openDataset } from '../datasets/registry.ts';
+import {
+  type FieldDatasetConfig,
+  type OtherFiles,
+  ofOtherFiles,
+  openDataset,
+  openTestData,
+  otherFilesOf,
+  withDataPaths,
+} from '../datasets/registry.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
@@ -33,12 +41,8 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
-    const { validationPath } = texts;
-    const data = await openTextDataset(
-      validationPath === undefined ? texts : { ...texts, validationPath: await localPath(validationPath) },
-      path,
-      { seed },
-    );
+    const others = await ofOtherFiles(filesToRead(texts), localPath);
+    const data = await openTextDataset(withDataPaths(texts, texts.path, others) as TextDatasetConfig, path, { seed });
     return planTexts({
       settings: model,
       config: opened.config,
@@ -46,6 +50,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       tokenizer: await openTokenizer(opened.tokenizer),
       data,
       path: dataset.path,
+      testPath: dataset.test?.path,
       files: await readOtherFiles(opened.tokenizer),
       training,
       build(labels) {
@@ -67,16 +72,26 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   // The settings' schema holds format and family together.
   const { window, ...fields } = dataset as FieldDatasetConfig;
   const { weights } = model as FieldModelConfig;
+  const data = await openDataset({ window, ...fields }, path, { seed });
+  const { test: testPath = path } = await ofOtherFiles(filesToRead(dataset), localPath);
   return planTrajectories({
     model,
-    data: await openDataset({ window, ...fields }, path, { seed }),
+    data,
+    test: dataset.test?.evaluate ? await openTestData({ window, ...fields }, testPath, data) : undefined,
     window,
     training,
     metric: config.convergence.metric,
     path: dataset.path,
+    testPath: dataset.test?.path,
     weights: weights === undefined ? undefined : () => localPath(weights),
   });
 }
+
+/** The other files that a run reads: one of test data only where they are measured on. */
+const filesToRead = (dataset: RunConfig['dataset']): OtherFiles => {
+  const { validation, test } = otherFilesOf(dataset);
+  return { validation, test: dataset.test?.evaluate ? test : undefined };
+};
 
 /** An adapter of weights that are drawn means nothing. */
 const weightsFor = ({ lora }: LanguageModelConfig) =>

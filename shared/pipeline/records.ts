@@ -50,6 +50,8 @@ export const requestSchema = z.strictObject({
 
 export type RunRequest = z.infer<typeof requestSchema>;
 
+const fingerprintSchema = z.strictObject({ sha256: z.string(), bytes: z.int() });
+
 export const runRecordSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
@@ -62,7 +64,9 @@ export const runRecordSchema = z.strictObject({
     sha256: z.string(),
     bytes: z.int(),
     /** Of a validation file of its own. */
-    validation: z.strictObject({ sha256: z.string(), bytes: z.int() }).optional(),
+    validation: fingerprintSchema.optional(),
+    /** Of a file of test data. */
+    test: fingerprintSchema.optional(),
   }),
   /** The `config.json` that a language model was made by. */
   model: z.looseObject({ model_type: z.string() }).optional(),
@@ -80,11 +84,11 @@ export const runRecordSchema = z.strictObject({
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;
 
-type DataRecord = Pick<RunRecord['dataset'], 'sha256' | 'validation'>;
+type DataRecord = Pick<RunRecord['dataset'], 'sha256' | 'validation' | 'test'>;
 
-/** Whether two runs have the same content to train and to validate on. */
+/** Whether two runs have the same content to train, to validate and to test on. */
 export const isSameData = (a: DataRecord, b: DataRecord): boolean =>
-  a.sha256 === b.sha256 && a.validation?.sha256 === b.validation?.sha256;
+  a.sha256 === b.sha256 && a.validation?.sha256 === b.validation?.sha256 && a.test?.sha256 === b.test?.sha256;
 
 /** What of a confusion matrix is not 0. */
 const cellsOf = (matrix: readonly (readonly number[])[]): ConfusionCells =>

@@ -8,17 +8,17 @@ const nameOf = (path: string): string => basename(path.replace(/\?versionId=[^?/
 /** Settings that are paths, by section. */
 const paths: Readonly<Record<string, readonly string[]>> = {
   model: ['folder', 'weights', 'base'],
-  dataset: ['path', 'validationPath'],
+  dataset: ['path', 'validationPath', 'test.path'],
   output: ['folder'],
 };
 
-function withNames(section: unknown, keys: readonly string[]): unknown {
-  if (typeof section !== 'object' || section === null) return section;
+function withNames(section: unknown, keys: readonly string[], within = ''): unknown {
+  if (typeof section !== 'object' || section === null || Array.isArray(section)) return section;
   return Object.fromEntries(
-    Object.entries(section).map(([key, value]) => [
-      key,
-      keys.includes(key) && typeof value === 'string' ? nameOf(value) : value,
-    ]),
+    Object.entries(section).map(([key, value]) => {
+      const isPath = keys.includes(within + key) && typeof value === 'string';
+      return [key, isPath ? nameOf(value) : withNames(value, keys, `${within}${key}.`)];
+    }),
   );
 }
 

@@ -35,6 +35,9 @@ export interface WorkloadPlan {
   initial(): Promise<HostTensors>;
 }
 
+/** Data that a model is evaluated on: at every epoch, or once at the end of a run that has test data. */
+export type EvaluationData = 'validation' | 'test';
+
 export interface Evaluation {
   /** By name. */
   readonly metrics: Readonly<Record<string, number>>;
@@ -55,8 +58,8 @@ export interface Workload extends WorkloadPlan {
     onStep: (progress: { step: number; steps: number; loss: number }) => void,
     part?: EpochPart,
   ): Promise<EpochResult>;
-  /** On the validation data. */
-  evaluate(parameters: HostTensors): Promise<Evaluation>;
+  /** On the validation data, where no other are named; on test data only where the plan has them. */
+  evaluate(parameters: HostTensors, on?: EvaluationData): Promise<Evaluation>;
 }
 
 /** A plan that an engine makes a workload of. */

@@ -11,7 +11,7 @@ import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { startExecution } from '../../shared/cloud/launch.ts';
 import { nameOf } from '../../shared/cloud/runs.ts';
 import { fingerprintFile } from '../../shared/datasets/fingerprint.ts';
-import { validationPathOf } from '../../shared/datasets/registry.ts';
+import { otherFilesOf } from '../../shared/datasets/registry.ts';
 import { localContext } from '../../shared/local/local-context.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import { readRequest, readRunRecord } from '../../shared/pipeline/records.ts';
@@ -285,7 +285,7 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const [key] = await store.list('validation/');
     expect(key).toMatch(/^validation\/[0-9a-f]{16}-held\.jsonl$/);
     const { config, dataset } = await readRunRecord(store, 'runs/texts');
-    expect(validationPathOf(config.dataset)).toContain(`s3://${bucket}/${key}?versionId=`);
+    expect(otherFilesOf(config.dataset).validation).toContain(`s3://${bucket}/${key}?versionId=`);
     expect(dataset.validation).toMatchObject({ sha256: (await fingerprintFile(held)).sha256 });
     await complete('runs/texts');
     expect((await readRunRecord(store, 'runs/texts')).dataset).toEqual(dataset);
@@ -306,7 +306,7 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
       expect(sent).toMatchObject({ code: 0, stderr: '' });
       const [, name] = /^run {7}(run-[0-9a-f]{12})/m.exec(sent.stdout)!;
       const asked = (await readRequest(store, `runs/${name}`)).config;
-      expect(validationPathOf(asked.dataset)).toContain(`s3://${bucket}/${key}?versionId=`);
+      expect(otherFilesOf(asked.dataset)).toContain(`s3://${bucket}/${key}?versionId=`);
     }
     const elsewhere = await cloud(['submit', 'run.yaml', ...set('dataset.validationPath=s3://other/held.jsonl')], {
       cwd,

@@ -2,12 +2,14 @@
 import { BrokenInputError, UserError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { checkIsFilledFile } from '../filled-file.ts';
+import { testRowsOf } from '../test-set.ts';
 import { firstBroken } from './byte-lines.ts';
 import { type KnownLabels, LabelReader } from './labels.ts';
 import { contradictions } from './overlaps.ts';
 import type { ColumnSettings, PlainSettings } from './settings.ts';
 import { BrokenText, type ColumnNames, type TextContext, type TextSource } from './source.ts';
 import { sampleRows } from './stratify.ts';
+import { takeTestRows } from './test-rows.ts';
 import type { RowUnit, TextData, TextRows } from './text-rows.ts';
 
 const shownProblems = 20;
@@ -35,7 +37,11 @@ export async function openColumns(
   const known = config.labels && { names: config.labels, byPlace: true };
   const choose = (where: string, present: readonly string[]) =>
     chooseColumns(where, present, config.columns, context.likely);
-  const main = await gather(source, { path, setting: 'dataset.path' }, context, choose, known);
+  const main = withoutTestRows(
+    await gather(source, { path, setting: 'dataset.path' }, context, choose, known),
+    config,
+    path,
+  );
   const { labelNames } = main.data;
   const labels = main.known ?? (labelNames && { names: labelNames, byPlace: false });
   return finish(main, config, context, (file) =>
@@ -54,11 +60,25 @@ export async function openPlain(
   context: TextContext,
 ): Promise<TextData> {
   const read = (file: NamedFile) => gather(source, file, context);
-  return finish(await read({ path, setting: 'dataset.path' }), config, context, read);
+  const main = withoutTestRows(await read({ path, setting: 'dataset.path' }), config, path);
+  return finish(main, config, context, read);
+}
+
+/** What a file gave, with rows for testing taken out of it. */
+interface Parted extends Gathered {
+  readonly test?: TextRows;
+}
+
+/** Takes out the rows at an end of the file that are for testing, whether they are measured on or not. */
+function withoutTestRows(main: Gathered, { test }: PlainSettings, path: string): Parted {
+  const range = testRowsOf(test, main.data.rows.length, path);
+  if (range.count === 0) return main;
+  const { rest, taken } = takeTestRows(main.data, range, path);
+  return { ...main, data: rest, ...(test?.evaluate && { test: taken }) };
 }
 
 async function finish(
-  main: Gathered,
+  main: Parted,
   config: PlainSettings,
   { seed }: TextContext,
   read: (file: NamedFile) => Promise<Gathered>,
@@ -66,10 +86,14 @@ async function finish(
   const { validationPath } = config;
   const other =
     validationPath === undefined ? undefined : await read({ path: validationPath, setting: 'dataset.validationPath' });
+  const testPath = config.test?.evaluate ? config.test.path : undefined;
+  const tested = testPath === undefined ? undefined : await read({ path: testPath, setting: 'dataset.test.path' });
+  const test = tested?.data ?? main.test;
   const sample = sampleRows(main.data, config.samples, seed);
   const warnings = [
     ...main.warnings,
     ...(other?.warnings ?? []).map((warning) => `${validationPath}: ${warning}`),
+    ...(tested?.warnings ?? []).map((warning) => `${testPath}: ${warning}`),
     ...sample.warnings,
     ...contradictions(sample.data),
   ];
@@ -77,6 +101,7 @@ async function finish(
     kind: 'text',
     examples: sample.data,
     ...(other && { validation: other.data }),
+    ...(test && { test }),
     columns: main.present,
     warnings,
   };

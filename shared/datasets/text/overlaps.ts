@@ -35,18 +35,27 @@ export function contradictions(data: TextRows): string[] {
   ];
 }
 
-/** A warning of validation rows whose text the model is trained on; empty: there are none. */
-export function sharedTexts(training: TextRows, validation: TextRows): string[] {
-  const trainedOn = new Map<string, number>();
-  for (const [index, row] of training.rows.entries()) trainedOn.set(keyOf(training, index), row);
-  const pairs = validation.rows.flatMap((row, index) => {
-    const same = trainedOn.get(keyOf(validation, index));
+/**
+ * A warning of rows whose text is in other data too; empty: there are none.
+ * @param held rows that metrics are of.
+ * @param others rows that the model is trained on, or that its best epoch is chosen by.
+ * @param kinds what the two are, in words.
+ */
+export function sharedTexts(
+  others: TextRows,
+  held: TextRows,
+  { held: heldKind, others: othersKind } = { held: 'validation', others: 'training' },
+): string[] {
+  const known = new Map<string, number>();
+  for (const [index, row] of others.rows.entries()) known.set(keyOf(others, index), row);
+  const pairs = held.rows.flatMap((row, index) => {
+    const same = known.get(keyOf(held, index));
     return same === undefined ? [] : [{ row, same }];
   });
   if (pairs.length === 0) return [];
-  const held = pairs.map(({ row }) => row);
-  const trained = [...new Set(pairs.map(({ same }) => same))];
+  const rows = pairs.map(({ row }) => row);
+  const same = [...new Set(pairs.map((pair) => pair.same))];
   return [
-    `${pairs.length} of ${validation.rows.length} validation rows are in the training data too, so metrics will look better than they are: ${listRows(validation.unit, held)}, the same as ${listRows(training.unit, trained)} of the training data`,
+    `${pairs.length} of ${held.rows.length} ${heldKind} rows are in the ${othersKind} data too, so metrics will look better than they are: ${listRows(held.unit, rows)}, the same as ${listRows(others.unit, same)} of the ${othersKind} data`,
   ];
 }

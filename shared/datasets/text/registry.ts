@@ -30,7 +30,7 @@ export function textFormatOf(path: string): TextDatasetConfig['format'] | undefi
 }
 
 /**
- * Reads the data a configuration selects; `path` is its file's resolved path, and so is `validationPath` in the configuration.
+ * Reads the data a configuration selects; `path` is its file's resolved path, and so are the paths of other files in the configuration.
  * @throws UserError when a file or what is in it can't serve.
  */
 export function openTextDataset(config: TextDatasetConfig, path: string, context: TextContext): Promise<TextData> {

@@ -1,5 +1,6 @@
 /** Settings that every text format has. */
 import { z } from 'zod';
+import { testSetSchema } from '../test-set.ts';
 
 const columnName = () => z.string().min(1).optional();
 
@@ -22,7 +23,7 @@ const validationPath = z
   .describe('A file of the same form to validate on, in full; absent: `training.validation` of the rows are held out.');
 
 /** Of formats that are nothing but text. */
-export const plainSettings = { path, validationPath, samples };
+export const plainSettings = { path, validationPath, samples, test: testSetSchema };
 
 /** Of formats with columns. */
 export const columnSettings = {

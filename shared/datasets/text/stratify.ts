@@ -91,6 +91,8 @@ export function sampleRows(
 interface TextSplit {
   readonly training: TextRows;
   readonly validation: TextRows;
+  /** As the data has it; absent: there are no test data. */
+  readonly test?: TextRows;
   /** Those of the data, and those about the split. */
   readonly warnings: readonly string[];
 }
@@ -102,12 +104,18 @@ interface TextSplit {
  * @throws UserError when no row would be left to train on.
  */
 export function splitText(data: TextData, options: { validation: number; seed: number }): TextSplit {
-  const { examples } = data;
+  const { examples, test } = data;
   const warnings = [...data.warnings, ...classWarnings(examples)];
   const finish = (training: TextRows, validation: TextRows): TextSplit => ({
     training,
     validation,
-    warnings: [...warnings, ...oneSided(training, validation), ...sharedTexts(training, validation)],
+    ...(test && { test }),
+    warnings: [
+      ...warnings,
+      ...oneSided(training, validation),
+      ...sharedTexts(training, validation),
+      ...(test ? testWarnings(training, validation, test) : []),
+    ],
   });
   if (data.validation) return finish(examples, data.validation);
 
@@ -136,18 +144,25 @@ function listNames(names: readonly string[]): string {
   return more > 0 ? `${names.slice(0, shownNames).join(', ')} and ${more} more` : names.join(', ');
 }
 
+/** Of test rows that are in other data too, and of labels that test rows have none of, or alone have. */
+const testWarnings = (training: TextRows, validation: TextRows, test: TextRows): string[] => [
+  ...oneSided(training, test, 'test'),
+  ...sharedTexts(training, test, { held: 'test', others: 'training' }),
+  ...sharedTexts(validation, test, { held: 'test', others: 'validation' }),
+];
+
 /** Of labels that only one side has rows of. */
-function oneSided(training: TextRows, validation: TextRows): string[] {
+function oneSided(training: TextRows, validation: TextRows, kind = 'validation'): string[] {
   const [learnt, held] = [new Set(training.labels), new Set(validation.labels)];
   const namesIn = (some: ReadonlySet<number>, others: ReadonlySet<number>) =>
     training.labelNames?.filter((_, place) => some.has(place) && !others.has(place)) ?? [];
   const [unmeasured, unlearnt] = [namesIn(learnt, held), namesIn(held, learnt)];
   return [
     ...(unmeasured.length > 0
-      ? [`no validation row has the label ${listNames(unmeasured)}: the metrics say nothing of it`]
+      ? [`no ${kind} row has the label ${listNames(unmeasured)}: the metrics say nothing of it`]
       : []),
     ...(unlearnt.length > 0
-      ? [`no training row has the label ${listNames(unlearnt)}, which validation rows have: it can't be learnt`]
+      ? [`no training row has the label ${listNames(unlearnt)}, which ${kind} rows have: it can't be learnt`]
       : []),
   ];
 }

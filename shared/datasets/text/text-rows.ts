@@ -25,6 +25,8 @@ export interface TextData {
   readonly examples: TextRows;
   /** From a file of their own. */
   readonly validation?: TextRows;
+  /** That the run is measured on when it ends. */
+  readonly test?: TextRows;
   /** Names of the columns in the file; empty where it has none. */
   readonly columns: readonly string[];
   /** What the user should know of: texts that are in both sides, classes with one row, labels that contradict each other. */

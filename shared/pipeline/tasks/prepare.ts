@@ -7,7 +7,7 @@ import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { TransientError, UserError } from '../../core/errors.ts';
 import { type Fingerprint, fingerprintFile } from '../../datasets/fingerprint.ts';
-import { validationPathOf } from '../../datasets/registry.ts';
+import { type OtherFiles, ofOtherFiles, otherFilesOf } from '../../datasets/registry.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import { type Decision, decide } from '../../decisions/decide.ts';
 import { jobGb, refuseFunctionTooSmall, refuseJobTooSmall, wholeSize } from '../../decisions/memory.ts';
@@ -133,14 +133,13 @@ async function recordOf(
   return { model: config, adapter: { config: adapter.config, base } };
 }
 
-/** What identifies the data, and a validation file of its own. */
+/** What identifies the data, and files of their own to validate and to test on. */
 async function fingerprints(
   ctx: TaskContext,
   dataset: RunConfig['dataset'],
-): Promise<Fingerprint & { validation?: Fingerprint }> {
+): Promise<Fingerprint & OtherFiles<Fingerprint>> {
   const of = async (path: string) => fingerprintFile(await ctx.localPath(path));
-  const validationPath = validationPathOf(dataset);
-  return { ...(await of(dataset.path)), ...(validationPath ? { validation: await of(validationPath) } : {}) };
+  return { ...(await of(dataset.path)), ...(await ofOtherFiles(otherFilesOf(dataset), of)) };
 }
 
 /** @throws TransientError when another execution has written it since it was read: what that one noted must not be lost. */

@@ -11,9 +11,11 @@ import { metrics } from '../metrics/registry.ts';
 const mostNamed = 5;
 
 /**
- * Looks for targets that a metric divides by and that are zero in the validation data, and for rows and channels that never change.
+ * Looks for targets that a metric divides by and that are zero in the data that models are judged by, and for rows and channels that
+ * never change.
  * @param options.data all samples
- * @param options.validation those that epochs are judged by
+ * @param options.judged those that models are judged by
+ * @param options.kind what these are, in words
  * @param options.metric the one that decides which epoch is best; absent: none does
  * @param options.path of the data, for messages
  * @returns what the user should know
@@ -21,29 +23,32 @@ const mostNamed = 5;
  */
 export function checkTargets(options: {
   readonly data: Trajectories;
-  readonly validation: Trajectories;
+  readonly judged: Trajectories;
   readonly window: number;
   readonly metric?: string | undefined;
   readonly path?: string | undefined;
+  readonly kind?: 'validation' | 'test';
 }): string[] {
-  const { data, validation, window, metric: deciding, path } = options;
+  const { data, judged, window, metric: deciding, path, kind = 'validation' } = options;
+  const constants = (fields: BlankFields) =>
+    constantWarnings(data, fields).map((warning) => (kind === 'test' ? `test data: ${warning}` : warning));
   refuseInapplicable(deciding, data);
   const blank = findBlankFields(data, window);
-  const held = new Set(validation.rows);
+  const held = new Set(judged.rows);
   const dividing = Object.values<Metric>(metrics).filter(({ dividesByTarget }) => dividesByTarget);
   const isJudgedByZero = blank.zero.some(({ sample }) => held.has(data.rows[sample]!));
-  if (!isJudgedByZero || dividing.length === 0) return constantWarnings(data, blank);
+  if (!isJudgedByZero || dividing.length === 0) return constants(blank);
   const names = dividing.map(({ name }) => name);
   const found = zeroTargets(data, window, blank);
   const listed = describe(found, data).map((line) => `\n    ${line}`);
   const what = (name: string) =>
-    `${name} divides by the norm of each target, and some of the validation data are zero, so that no epoch has a finite ${name}. Zero are:${listed.join('')}`;
+    `${name} divides by the norm of each target, and some of the ${kind} data are zero, so that no epoch has a finite ${name}${kind === 'test' ? ' on them' : ''}. Zero are:${listed.join('')}`;
   if (deciding !== undefined && names.includes(deciding)) {
     throw new UserError(what(deciding), { where: path ?? 'dataset', remedy: remedyFor(found) });
   }
   return [
     what(listNames(names)),
-    ...constantWarnings(data, { ...blank, constant: blank.constant.filter(({ value }) => value !== 0) }),
+    ...constants({ ...blank, constant: blank.constant.filter(({ value }) => value !== 0) }),
   ];
 }
 

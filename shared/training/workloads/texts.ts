@@ -1,4 +1,4 @@
-import { UserError } from '../../core/errors.ts';
+import { RunError, UserError } from '../../core/errors.ts';
 import { blocksOf } from '../../datasets/text/blocks.ts';
 import { bucketBatches, bucketsFor } from '../../datasets/text/buckets.ts';
 import { listNames } from '../../datasets/text/labels.ts';
@@ -17,12 +17,21 @@ import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { gradientsPerStep } from '../sam.ts';
-import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import type { EvaluationData, StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { type Classes, freshClasses, keptClasses } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
 import { guessable, unreadWarning } from './unread-texts.ts';
+
+/** By which words of test data are hidden from masked language models. */
+const testSeed = 0;
+
+/** Lengths that batches have in training, and one more where texts are longer than any of them. */
+function lengthsFor(tokens: readonly number[], lengths: readonly number[], maxLength: number): readonly number[] {
+  const [longest = 0] = bucketsFor(tokens, { count: 1, multipleOf: lengthMultiple, maxLength });
+  return longest > lengths.at(-1)! ? [...lengths, longest] : lengths;
+}
 
 /** Lengths of batches are multiples of this. */
 export const lengthMultiple = 8;
@@ -64,6 +73,8 @@ interface TextOptions {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Of the data, for messages. */
   readonly path: string;
+  /** Of the file with the test data, for messages; absent: that of the data. */
+  readonly testPath?: string | undefined;
   readonly training: TrainingConfig;
   readonly build: (labels: readonly string[]) => TextModel;
 }
@@ -83,8 +94,7 @@ export function planTexts(options: TextOptions): StartablePlan {
   const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const unread: string[] = [];
-  const read = (kind: 'training' | 'validation'): TokenizedTexts => {
-    const rows = sides[kind];
+  const read = (kind: 'training' | EvaluationData, rows: TextRows): TokenizedTexts => {
     const texts = tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
     if (task === 'causal-lm') return texts;
     const warning = unreadWarning(rows, texts, tokenizer, `${kind} `);
@@ -93,10 +103,13 @@ export function planTexts(options: TextOptions): StartablePlan {
       return texts;
     }
     unread.push(...warning.map((found) => `${found}; nothing of them can be guessed, so they are left out`));
-    return guessable(texts, tokenizer, { kind, path: options.path });
+    const path = (kind === 'test' && options.testPath) || options.path;
+    return guessable(texts, tokenizer, { kind, path });
   };
-  const [learnt, held] = [read('training'), read('validation')];
-  const cut = learnt.truncated + held.truncated;
+  const [learnt, held] = [read('training', sides.training), read('validation', sides.validation)];
+  const tested = sides.test && read('test', sides.test);
+  const all = [learnt, held, ...(tested ? [tested] : [])];
+  const cut = all.reduce((sum, { truncated }) => sum + truncated, 0);
   const lengths = bucketsFor(
     [...learnt.ids, ...held.ids].map(({ length }) => length),
     { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens },
@@ -118,6 +131,7 @@ export function planTexts(options: TextOptions): StartablePlan {
     data: {
       trainingSamples: learnt.ids.length,
       validationSamples: held.ids.length,
+      ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
       lengths,
     },
@@ -137,7 +151,9 @@ export function planTexts(options: TextOptions): StartablePlan {
         : []),
       ...unread,
       ...(cut > 0
-        ? [`${cut} of ${learnt.ids.length + held.ids.length} texts are cut to ${settings.maxTokens} tokens`]
+        ? [
+            `${cut} of ${all.reduce((sum, { ids }) => sum + ids.length, 0)} texts are cut to ${settings.maxTokens} tokens`,
+          ]
         : []),
     ],
     initial: async () => valuesOf(parameters, await initial()),
@@ -153,22 +169,27 @@ export function planTexts(options: TextOptions): StartablePlan {
     engine: engine.version,
     train: async (...epoch) =>
       trainingOf(engine, { ...problem, fixed: await frozenValues() }, optimizer, curve, training)(...epoch),
-    evaluate: async (values) =>
-      evaluateTexts(
+    async evaluate(values, on = 'validation') {
+      const texts = on === 'test' ? tested : held;
+      if (!texts) throw new RunError('there are no test data');
+      const tokens = texts.ids.map(({ length }) => length);
+      return evaluateTexts(
         {
           engine,
           ...maker,
-          texts: held,
+          texts,
           parameters: new Map([...(await frozenValues()), ...values]),
           batches: bucketBatches(
-            held.ids.map(({ length }) => length),
-            lengths,
+            tokens,
+            on === 'test' ? lengthsFor(tokens, lengths, settings.maxTokens) : lengths,
             Math.ceil(batchSize / accumulate),
           ),
-          seed,
+          // Of test data the same words are hidden whatever the seed.
+          seed: on === 'test' ? testSeed : seed,
         },
         labels,
-      ),
+      );
+    },
   });
   return { ...plan, on };
 }

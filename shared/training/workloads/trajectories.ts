@@ -1,3 +1,4 @@
+import { RunError } from '../../core/errors.ts';
 import { randomFor } from '../../core/random.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
 import type { Trajectories } from '../../datasets/trajectories.ts';
@@ -13,9 +14,10 @@ import { pdeMetrics } from '../metrics/registry.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { predictAll } from '../predict.ts';
 import { gradientsPerStep } from '../sam.ts';
-import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import type { EvaluationData, StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { checkTargets } from './blank-targets.ts';
 import { framesAfter } from './frames.ts';
+import { sharedFields } from './shared-fields.ts';
 import { trainingOf } from './training-of.ts';
 import { trajectoryProblem } from './trajectory-problem.ts';
 
@@ -26,6 +28,8 @@ import { trajectoryProblem } from './trajectory-problem.ts';
 export function planTrajectories(options: {
   model: FieldModelConfig;
   data: Trajectories;
+  /** That a run is measured on when it ends; absent: there are none. */
+  test?: Trajectories | undefined;
   /** Time steps that the model is given. */
   window: number;
   training: TrainingConfig;
@@ -35,8 +39,10 @@ export function planTrajectories(options: {
   metric?: string;
   /** Path of the data, for messages. */
   path?: string;
+  /** Path of the file with the test data, for messages; absent: that of the data. */
+  testPath?: string | undefined;
 }): StartablePlan {
-  const { data, window, training: settings } = options;
+  const { data, test, window, training: settings } = options;
   const { seed, batchSize, accumulate, sam, epochs } = settings;
   const { training, validation } = splitTrajectories(data, { validation: settings.validation, seed });
   const space = data.shape.slice(1, -2);
@@ -59,12 +65,17 @@ export function planTrajectories(options: {
     data: {
       trainingSamples: training.shape[0]!,
       validationSamples: validation.shape[0]!,
+      ...(test ? { testSamples: test.shape[0]! } : {}),
       space,
       channels: data.channels,
       window,
       rolloutSteps,
     },
-    warnings: [...checkTargets({ ...options, validation }), ...optimizerWarnings(settings.optimizer, parameters)],
+    warnings: [
+      ...checkTargets({ ...options, judged: validation }),
+      ...(test ? testWarnings({ ...options, test, training, validation }) : []),
+      ...optimizerWarnings(settings.optimizer, parameters),
+    ],
     ...(options.weights ? {} : { drawn: 'all' }),
     initial: async () =>
       options.weights
@@ -72,22 +83,53 @@ export function planTrajectories(options: {
         : model.initialise(randomFor(seed, 'initialise')),
   };
   const on = (engine: Engine): Workload => {
-    const targets = framesAfter(validation, window);
+    const sides = { validation, test };
+    const targets = new Map<EvaluationData, Float32Array>();
     return {
       ...plan,
       engine: engine.version,
       train: trainingOf(engine, problem, optimizer, curve, settings),
-      async evaluate(values) {
+      async evaluate(values, on = 'validation') {
+        const side = sides[on];
+        if (!side) throw new RunError('there are no test data');
+        const expected = targets.get(on) ?? framesAfter(side, window);
+        targets.set(on, expected);
         const predicted = await predictAll({
           ...shared,
           engine,
           batchSize: microBatchSize(batchSize, accumulate),
           parameters: values,
-          data: validation,
+          data: side,
         });
-        return { metrics: pdeMetrics(predicted.data, targets, predicted.shape) };
+        return { metrics: pdeMetrics(predicted.data, expected, predicted.shape) };
       },
     };
   };
   return { ...plan, on };
+}
+
+/**
+ * What the user should know of test data.
+ * @throws UserError when the deciding metric could never be a finite number on them.
+ */
+function testWarnings(options: {
+  test: Trajectories;
+  training: Trajectories;
+  validation: Trajectories;
+  data: Trajectories;
+  window: number;
+  metric?: string;
+  path?: string;
+  testPath?: string | undefined;
+}): string[] {
+  const { test, training, validation, data, window, metric, path, testPath = path } = options;
+  const isOtherGrid = test.grid.values.some((value, index) => value !== data.grid.values[index]);
+  return [
+    ...checkTargets({ data: test, judged: test, window, metric, path: testPath, kind: 'test' }),
+    ...(isOtherGrid
+      ? ['the coordinates of the test data are not those of the training data: the model is given them with their own']
+      : []),
+    ...sharedFields(test, training, 'training'),
+    ...sharedFields(test, validation, 'validation'),
+  ];
 }

@@ -25,7 +25,7 @@ function dataWhere(isZero: (at: Place) => boolean, blank = 0): Trajectories {
 }
 
 const check = (data: Trajectories, metric: string, held = [2]) =>
-  checkTargets({ data, validation: selectSamples(data, held), window: 2, metric, path: 'data.hdf5' });
+  checkTargets({ data, judged: selectSamples(data, held), window: 2, metric, path: 'data.hdf5' });
 
 describe('targets of zeros', () => {
   it('are nothing to speak of where there are none, or only among what is given', () => {
