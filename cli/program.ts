@@ -4,6 +4,7 @@ import { messageOf, UserError } from '../shared/core/errors.ts';
 import type { CliCommand } from './command.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { cloudCommands } from './commands/cloud/index.ts';
+import { compareCommand } from './commands/compare.ts';
 import { exportCommand } from './commands/export.ts';
 import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
@@ -22,6 +23,7 @@ const commands = [
   planCommand,
   trainCommand,
   resumeCommand,
+  compareCommand,
   runsCommand,
   predictCommand,
   exportCommand,

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
 import { jobName } from '../pipeline/compute.ts';
-import { executionName } from './launch.ts';
+import { executionName } from '../pipeline/execution-name.ts';
 import type { Cloud } from './open-cloud.ts';
 import { nameOf } from './runs.ts';
 

@@ -1,5 +1,4 @@
 /** Starts a run: because a data set arrived, because it is time, or because a person asks for it. */
-import { createHash } from 'node:crypto';
 import { paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
 import { ExecutionAlreadyExists, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
@@ -12,6 +11,7 @@ import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
 import { ofOtherFiles, otherFileSettings, otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
+import { digestOf, executionName } from '../pipeline/execution-name.ts';
 import { readRequest } from '../pipeline/records.ts';
 import { isFolderAddress } from './download-input.ts';
 import { headObject } from './head-object.ts';
@@ -169,19 +169,6 @@ async function requestRun(store: ArtifactStore, run: string, config: RunConfig, 
   await store.put(key, request);
   return true;
 }
-
-/** What Step Functions allows for the name of an execution. */
-const longestName = 80;
-
-const digestOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);
-
-/** A name, or, where it is too long, its beginning and a digest of it. */
-const shortened = (name: string, longest: number): string =>
-  name.length <= longest ? name : `${name.slice(0, longest - 13)}-${digestOf(name)}`;
-
-/** The name of a run's first execution, or of a later one. */
-export const executionName = (name: string, number = 1): string =>
-  number === 1 ? shortened(name, longestName) : `${shortened(name, longestName - 5)}-${number}`;
 
 /** Starts the workflow on a run whose request is written; once for each name. */
 export async function startExecution(

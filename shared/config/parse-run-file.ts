@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
-import { messageOf, UserError } from '../core/errors.ts';
+import { parseDocument } from 'yaml';
+import { UserError } from '../core/errors.ts';
 import { explainIssues, formatPath, type Problem } from '../core/problems.ts';
 import { otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { withModelPaths } from '../models/registry.ts';
 import { fillPreset, type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
+import { positionOf, readYaml, refuse, type YamlSource } from './yaml-source.ts';
 
 /** `--set a.b=c`; a value of null (`--set a.b=`) takes the setting away, so that its default applies. */
 export interface Override {
@@ -15,7 +16,11 @@ export interface Override {
   readonly value: unknown;
   /** As given. */
   readonly text: string;
+  /** Where it was given, for messages; absent: on the command line. */
+  readonly place?: string | undefined;
 }
+
+const placeOf = ({ text, place = `--set ${text}` }: Pick<Override, 'text' | 'place'>) => place;
 
 /**
  * @throws UserError when `text` is not `key.path=value`.
@@ -32,60 +37,25 @@ export function parseOverride(text: string): Override {
   return { path, value: parseDocument(text.slice(at + 1)).toJS() ?? null, text };
 }
 
-/** Where in a YAML text the thing at `path` stands: its key, its value, or the nearest section that exists. */
-function positionOf(document: Document, lines: LineCounter, problem: Problem): { line: number; col: number } {
-  let node: unknown = document.contents;
-  let offset = isMap(node) ? (node.range?.[0] ?? 0) : 0;
-  for (const part of problem.path) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === part);
-      if (!pair) break;
-      offset = (isScalar(pair.key) ? pair.key.range?.[0] : undefined) ?? offset;
-      node = pair.value;
-    } else if (typeof part === 'number' && typeof node === 'object' && node !== null && 'items' in node) {
-      node = (node.items as unknown[])[part];
-      offset = (node as { range?: [number] } | undefined)?.range?.[0] ?? offset;
-    } else break;
-  }
-  return lines.linePos(offset);
-}
-
 const startsWith = (path: readonly unknown[], prefix: readonly unknown[]) =>
   prefix.every((part, index) => path[index] === part);
 
 /** The problems as lines, in the order of the file, those of overrides last. */
-function formatProblems(
-  problems: readonly Problem[],
-  { file, document, lines }: { file: string; document: Document; lines: LineCounter },
-  overrides: readonly Override[],
-): string[] {
+function formatProblems(problems: readonly Problem[], source: YamlSource, overrides: readonly Override[]): string[] {
   const located = problems.map((problem) => {
     const override = overrides.findLast(({ path }) => startsWith(problem.path, path) || startsWith(path, problem.path));
-    return { problem, override, ...positionOf(document, lines, problem) };
+    return { problem, override, ...positionOf(source, problem) };
   });
   const order = ({ override, line, col }: (typeof located)[number]) =>
     override ? Number.POSITIVE_INFINITY : line * 1e4 + col;
   return located
     .toSorted((a, b) => order(a) - order(b) || 0)
     .map(({ problem, override, line, col }) => {
-      const where = override ? `--set ${override.text}` : `${file}:${line}:${col}`;
+      const where = override ? placeOf(override) : `${source.file}:${line}:${col}`;
       const hint = problem.hint ? `\n      ${problem.hint}` : '';
       return `  ${where}  ${formatPath(problem.path) || 'the run file'}: ${problem.what}${hint}`;
     });
 }
-
-/** One error for everything that is wrong. */
-function refuse(file: string, problems: readonly string[]): never {
-  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-  throw new UserError(`${file} has ${count}:\n\n${problems.join('\n')}`);
-}
-
-/** The first sentence of what the YAML parser says, without its own position and advice. */
-const plainly = (message: string) =>
-  message
-    .split('\n')[0]!
-    .replace(/;.*$/, '')
-    .replace(/ at line \d+.*$/, '');
 
 /**
  * Checks a run file's text and fills in the defaults.
@@ -93,44 +63,40 @@ const plainly = (message: string) =>
  * @throws UserError listing every problem with file, line, key, and what is allowed.
  */
 export function parseRunFile(text: string, file: string, overrides: readonly Override[] = []): RunConfig {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  if (document.errors.length > 0) {
-    refuse(
-      file,
-      document.errors.map(
-        ({ linePos, message }) => `  ${file}:${linePos?.[0].line}:${linePos?.[0].col}  ${plainly(message)}`,
-      ),
-    );
-  }
-  const original = plainValue(document, file) ?? {};
-  if (typeof original !== 'object' || Array.isArray(original)) {
-    refuse(file, [`  ${file}:1:1  the run file must be a mapping of sections: model, dataset, training, ...`]);
-  }
-  const input = applyOverrides(original as Record<string, unknown>, overrides);
+  const checked = checkRunFile(text, file, overrides);
+  return 'config' in checked ? checked.config : refuse(file, checked.problems);
+}
+
+/**
+ * Checks a run file's text as `parseRunFile` does.
+ * @returns the settings, or every problem in a line.
+ */
+export function checkRunFile(
+  text: string,
+  file: string,
+  overrides: readonly Override[],
+): { readonly config: RunConfig } | { readonly problems: readonly string[] } {
+  const { original, ...source } = readYaml(
+    text,
+    file,
+    'the run file must be a mapping of sections: model, dataset, training, ...',
+  );
+  const input = applyOverrides(original, overrides);
   const parsed = runFileSchema.safeParse(input);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { config: parsed.data };
   const schema = runFileJsonSchema();
   const filled = fillPreset(input);
   const problems = explainIssues(parsed.error.issues, filled, (path) => keysAt(schema, filled, path));
-  return refuse(file, formatProblems(problems, { file, document, lines }, overrides));
-}
-
-/** @throws UserError for an alias without an anchor, or aliases that blow up. */
-function plainValue(document: Document, file: string): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    return refuse(file, [`  ${file}  ${messageOf(error)}`]);
-  }
+  return { problems: formatProblems(problems, source, overrides) };
 }
 
 function applyOverrides(original: Record<string, unknown>, overrides: readonly Override[]): Record<string, unknown> {
   const input = structuredClone(original);
-  for (const { path, value, text } of overrides) {
+  for (const override of overrides) {
+    const { path, value } = override;
     let section = input;
     for (const [index, key] of path.slice(0, -1).entries()) {
-      if (section[key] === 'off') throw switchedOff(key, path.slice(index + 1), text);
+      if (section[key] === 'off') throw switchedOff(key, path.slice(index + 1), override);
       section = section[key] = asSection(key, section[key]);
     }
     if (value === null) delete section[path.at(-1)!];
@@ -140,11 +106,11 @@ function applyOverrides(original: Record<string, unknown>, overrides: readonly O
 }
 
 /** A setting of a section that is switched off is refused: it would turn the whole section on. */
-function switchedOff(key: string, setting: readonly string[], text: string): UserError {
+function switchedOff(key: string, setting: readonly string[], { text, place }: Override): UserError {
   const given = text.slice(text.indexOf('=') + 1);
   const section = setting.reduceRight((inner, name) => `{${name}: ${inner}}`, given);
   return new UserError(`${key} is off, so ${key}.${setting.join('.')} has nothing to act on`, {
-    where: `--set ${text}`,
+    where: placeOf({ text, place }),
     remedy: `To turn it on, set the section as a whole: --set '${key}=${section}'.`,
   });
 }
@@ -157,7 +123,7 @@ export function asSection(key: string, value: unknown): Record<string, unknown> 
 }
 
 /** Makes the paths in it absolute: relative ones count from the run file's folder. Addresses in S3 are kept. */
-function resolvePaths(config: RunConfig, folder: string): RunConfig {
+export function resolvePaths(config: RunConfig, folder: string): RunConfig {
   const { validation, test } = otherFilesOf(config.dataset);
   const absolute = (path: string) => (path.startsWith('s3://') ? path : resolve(folder, path));
   return {

@@ -10,6 +10,7 @@ import { type TaskName, taskMessages } from '../pipeline/messages.ts';
 import document from '../pipeline/pipeline.asl.json' with { type: 'json' };
 import { runTask } from '../pipeline/tasks/index.ts';
 import { type Environment, environmentOf, runTrainingJob } from '../pipeline/training-job.ts';
+import { filledIn } from './workflow-definition.ts';
 
 /** How an execution ended: `takenOver` by another one. `error` is what the failed task threw. */
 export type Execution =
@@ -19,18 +20,13 @@ export type Execution =
 type Overrides = NonNullable<RunOptions['overrides']>;
 type Handlers = NonNullable<Overrides['taskResourceLocalHandlers']>;
 
-/** What stands for the document's placeholders here: services by their own names, functions by the tasks' names. */
+/** The services of the document's placeholders. */
 const services: Readonly<Record<string, string>> = {
   TrainEpochResource: 'arn:aws:states:::batch:submitJob.sync',
   SuccessorResource: 'arn:aws:states:::states:startExecution',
 };
-const functionArn = (name: string) => `arn:aws:lambda:us-east-1:000000000000:function:${name.replace(/Arn$/, '')}`;
-
 /** The document with its resources filled in, as a deployment does. */
-export function workflowDefinition(): StateMachineDefinition {
-  const text = JSON.stringify(document);
-  return JSON.parse(text.replace(/\$\{(\w+)\}/g, (_, name) => services[name] ?? functionArn(name)));
-}
+export const workflowDefinition = (): StateMachineDefinition => filledIn(document, services);
 
 interface LocalOptions {
   /** Milliseconds before a failed task is tried again, instead of what the document says. */

@@ -1,0 +1,132 @@
+import { join, relative } from 'node:path';
+import packageJson from '../package.json' with { type: 'json' };
+import { comparisonKeys } from '../shared/checkpoints/comparison-keys.ts';
+import { sweepScratch } from '../shared/checkpoints/file-store.ts';
+import type { ComparisonSettings } from '../shared/config/comparison.ts';
+import { loadComparison } from '../shared/config/load-comparison.ts';
+import type { Override } from '../shared/config/parse-run-file.ts';
+import { UserError } from '../shared/core/errors.ts';
+import { threadsAllowed } from '../shared/core/threads.ts';
+import { checkComparison, countRuns, inputsOf } from '../shared/local/check-comparison.ts';
+import {
+  beginComparison,
+  type ComparisonFolder,
+  comparisonIn,
+  lockComparison,
+} from '../shared/local/comparison-folder.ts';
+import { type ComparisonExecution, runComparison } from '../shared/local/run-comparison.ts';
+import { openRunPool } from '../shared/local/run-pool.ts';
+import type { ComparisonContext, ComparisonEvent } from '../shared/pipeline/comparison/context.ts';
+import { readComparisonResult } from '../shared/pipeline/comparison/result.ts';
+import { openedOnce } from '../shared/pipeline/resources.ts';
+import { renderComparisonText } from '../shared/reports/comparison/text.ts';
+import { print } from './command.ts';
+import { exitCodes } from './exit-codes.ts';
+import { localPath } from './local-path.ts';
+import { comparisonView } from './views/comparison-view.ts';
+
+/** Does a comparison, or the rest of it, with a view of it; Ctrl-C stops it gently. Returns the exit code. */
+export async function compareAndWatch(
+  file: string,
+  overrides: readonly Override[],
+  { json, parallel }: { json: boolean; parallel: number | undefined },
+): Promise<number> {
+  const { settings: loaded, folder: root } = await loadComparison(file, overrides);
+  const settings = parallel === undefined ? loaded : { ...loaded, parallel };
+  refuseUnpriced(settings, file);
+  const folder = comparisonIn(root, settings.name);
+  const view = comparisonView({ json, settings, counts: countRuns(settings) });
+  const lock = await lockComparison(folder, () => new Date());
+  try {
+    const warn = (message: string) => view.show({ type: 'warning', message });
+    const { planWorkload } = openedOnce({ localPath, warn });
+    const rows = await checkComparison(settings, { planWorkload }, warn);
+    const data = await inputsOf(settings, localPath);
+    const { executions } = await beginComparison(folder, settings, { data, rows });
+    await sweepScratch(root);
+    const execution = await run(folder, settings, executions, view.show);
+    return await conclude(execution, folder, { json, file });
+  } finally {
+    await lock.release();
+  }
+}
+
+/** @throws UserError when dollars are to be counted by a price that is not known. */
+function refuseUnpriced({ budget }: ComparisonSettings, file: string): void {
+  if (budget.usd === undefined || budget.usdPerHour !== undefined) return;
+  throw new UserError('budget.usd needs budget.usdPerHour, the price of an hour of this machine', {
+    where: file,
+    remedy:
+      'Give it, or limit the hours: budget: { hours: 2 }. A deployed comparison is metered by the prices of its region.',
+  });
+}
+
+/** As many runs at a time as there are threads for. */
+export const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
+
+async function run(
+  { comparison, store, root }: ComparisonFolder,
+  settings: ComparisonSettings,
+  number: number,
+  show: (event: ComparisonEvent) => void,
+): Promise<ComparisonExecution> {
+  const { threads, parallel = usualParallel(threads) } = settings;
+  const pool = openRunPool({ processes: parallel, threads });
+  const warned = new Set<string>();
+  let stopping = false;
+  const onSignal = () => {
+    if (stopping) {
+      process.stderr.write('stopped; finished runs are kept. The same command goes on with the others.\n');
+      process.exit(exitCodes.interrupted);
+    }
+    stopping = true;
+    show({
+      type: 'warning',
+      message: 'stopping once the runs under way have committed an epoch (again to stop at once)',
+    });
+    pool.stop();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const ctx: ComparisonContext = {
+    store,
+    now: () => new Date(),
+    parallel,
+    versions: { tempbalance: packageJson.version, node: process.version },
+    emit: show,
+  };
+  try {
+    return await runComparison({ comparison, number }, ctx, {
+      trainRun: (child) =>
+        pool.run({ root, run: child }, (event) => {
+          if (event.type !== 'warning' || warned.has(event.message)) return;
+          warned.add(event.message);
+          show(event);
+        }),
+    });
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+    await pool.close();
+  }
+}
+
+async function conclude(
+  execution: ComparisonExecution,
+  { comparison, store, root }: ComparisonFolder,
+  { json, file }: { json: boolean; file: string },
+): Promise<number> {
+  if (execution.status === 'failed') throw execution.error;
+  if (execution.status === 'interrupted') {
+    process.stderr.write(`interrupted; finished runs are kept. Go on with: tempbalance compare ${file}\n`);
+    return exitCodes.interrupted;
+  }
+  if (json) return exitCodes.done;
+  const result = await readComparisonResult(store, comparison);
+  const at = (key: string) => relative(process.cwd(), join(root, key));
+  print(`\n${renderComparisonText(result)}\n`);
+  print(`report    ${at(comparisonKeys.report(comparison))}`);
+  for (const { file: winner } of result.winners) print(`run file  ${at(comparisonKeys.winner(comparison, winner))}`);
+  print(`result    ${at(comparisonKeys.judged(comparison))}`);
+  return exitCodes.done;
+}

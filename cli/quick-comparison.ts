@@ -1,0 +1,63 @@
+/** A compare file for a run file: plain against balanced, with three rates and five seeds. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { stringify } from 'yaml';
+import { loadRunFile } from '../shared/config/parse-run-file.ts';
+import type { RunConfig } from '../shared/config/run-file.ts';
+import { UserError } from '../shared/core/errors.ts';
+import { planWorkload } from '../shared/pipeline/open-workload.ts';
+import { localPath } from './local-path.ts';
+
+/** Share of the rows that are kept for the test where the run file names no test data. */
+const testShare = 0.25;
+
+/** What the base rate is multiplied by: about half a power of ten apart. */
+const factors = [0.3, 1, 3] as const;
+
+/**
+ * Writes `<run file>-compare.yaml` beside the run file, unless it is there as it would be written.
+ * @returns its path
+ * @throws UserError when the run file has problems, or another compare file is in the way.
+ */
+export async function writeQuickComparison(runFile: string): Promise<string> {
+  const config = await loadRunFile(runFile);
+  const stem = basename(runFile, extname(runFile));
+  const path = join(dirname(runFile), `${stem}-compare.yaml`);
+  const text = quickComparison(config, basename(runFile), await rowsOf(config));
+  const present = await readFile(path, 'utf8').catch(() => undefined);
+  if (present !== undefined && present !== text) {
+    throw new UserError('is there already, and is not what --quick would write', {
+      where: path,
+      remedy: `Go on with it by \`tempbalance compare ${path}\`, or remove it.`,
+    });
+  }
+  if (present === undefined) await writeFile(path, text);
+  return path;
+}
+
+/** Rows to train and to validate on. */
+async function rowsOf(config: RunConfig): Promise<number> {
+  const { data } = await planWorkload(config, localPath);
+  const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
+  return (
+    trainingSamples + ('validationPath' in config.dataset && config.dataset.validationPath ? 0 : validationSamples)
+  );
+}
+
+/** The text of a compare file for these settings, out of so many rows. */
+export function quickComparison({ dataset, balance, training }: RunConfig, runFile: string, rows: number): string {
+  const rates = factors.map((factor) => Number((training.learningRate * factor).toPrecision(3)));
+  const held = Math.max(1, Math.round(testShare * rows));
+  const file = {
+    run: runFile,
+    arms: { plain: { balance: 'off' }, balanced: balance === 'off' ? { balance: { preset: 'modelBalancing' } } : {} },
+    rates,
+    seeds: { tuning: [101, 102], test: [1, 2, 3, 4, 5] },
+    ...(dataset.test ? {} : { test: { random: held } }),
+  };
+  const head = `# yaml-language-server: $schema=https://unpkg.com/tempbalance/docs/compare-file.schema.json
+# Does balancing help? Plain against balanced: each tuned by three rates, then run with five other seeds on test data.
+# To tell whether it is the spectra that help, add controls: byShape: { balance.control: byShape }, shuffled: { balance.control: shuffled }
+`;
+  return `${head}${stringify(file, { collectionStyle: 'any' })}`;
+}

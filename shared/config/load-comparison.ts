@@ -1,0 +1,290 @@
+/** Reads a compare file and the run file that it names, and checks every arm of it. */
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { UserError } from '../core/errors.ts';
+import { explainIssues, formatPath } from '../core/problems.ts';
+import { type CompareFile, compareFileJsonSchema, compareFileSchema, mostRuns, tunedOf } from './compare-file.ts';
+import { type ComparedArm, type ComparisonSettings, validationRows } from './comparison.ts';
+import { checkRunFile, type Override, resolvePaths, settingsOfFolder } from './parse-run-file.ts';
+import type { RunConfig } from './run-file.ts';
+import { keysAt } from './schema-walk.ts';
+import { positionOf, readYaml, refuse, type YamlSource } from './yaml-source.ts';
+
+/** Settings that every run of a comparison has from it, with where they are given instead. */
+const given: readonly [RegExp, string][] = [
+  [/^training\.seed$/, 'seeds'],
+  [/^output(\.|$)/, 'name and folder'],
+  [/^budget(\.|$)/, 'budget'],
+  [/^dataset\.test(\.|$)/, 'test'],
+  [/^convergence\.(metric|direction)$/, 'metric'],
+];
+
+/** A run file's text, where it stands, and what relative paths in it count from. */
+interface RunFile {
+  readonly text: string;
+  readonly label: string;
+  readonly folder: string;
+}
+
+/** A compare file that was read. */
+export interface LoadedComparison {
+  readonly settings: ComparisonSettings;
+  /** The folder that the comparison's folder is put into. */
+  readonly folder: string;
+}
+
+/**
+ * Reads and checks a compare file. Relative paths in it count from its folder.
+ * @param overrides of the compare file's `set`, as on the command line
+ * @throws UserError listing every problem of the file, or of the run file, or of the arms.
+ */
+export async function loadComparison(path: string, overrides: readonly Override[] = []): Promise<LoadedComparison> {
+  const text = await readText(
+    path,
+    'Give the path of yours, or have one made: tempbalance compare --quick <run file>.',
+  );
+  return comparisonOf(text, path, overrides);
+}
+
+/** The settings of a compare file's text. @throws UserError as `loadComparison`. */
+export async function comparisonOf(
+  text: string,
+  path: string,
+  overrides: readonly Override[] = [],
+): Promise<LoadedComparison> {
+  const { original, ...source } = readYaml(text, path, 'the compare file must be a mapping: run, arms, seeds, ...');
+  const parsed = compareFileSchema.safeParse(original);
+  if (!parsed.success) {
+    const schema = compareFileJsonSchema();
+    const problems = explainIssues(parsed.error.issues, original, (at) => keysAt(schema, original, at));
+    const lines = problems.map(({ path: at, what, hint }) => line(source, at, what, hint));
+    throw refuse(path, lines);
+  }
+  const file = parsed.data;
+  const folder = dirname(resolve(path));
+  const runFile = await runFileOf(file, path, folder);
+  const problems = problemsOf(file, source);
+  const arms = await armsOf(file, source, runFile, overrides, problems);
+  if (problems.length > 0) refuse(path, [...new Set(problems)]);
+  const tuned = tunedOf(file);
+  const settings: ComparisonSettings = {
+    name: file.name ?? nameFrom(path),
+    source: resolve(path),
+    runFile: typeof file.run === 'string' ? file.run : null,
+    changes: [...described(file.set), ...overrides.map(({ path: at, value }) => change(at.join('.'), value))],
+    reference: file.reference,
+    arms,
+    tuned: tuned ? { ...tuned, extensions: file.extensions } : null,
+    seeds: { tuning: file.seeds.tuning ?? [], test: file.seeds.test },
+    sizes: file.sizes?.toSorted((a, b) => a - b) ?? [null],
+    epoch: file.epoch,
+    smallestEffect: file.smallestEffect,
+    budget: file.budget,
+    parallel: file.parallel,
+    threads: file.threads,
+    keep: file.keep,
+  };
+  refuseTooMany(settings, path);
+  return { settings, folder: resolve(folder, file.folder) };
+}
+
+const nameFrom = (path: string) =>
+  basename(path)
+    .replace(/\.[^.]+$/, '')
+    .replace(/[^A-Za-z0-9_-]/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, 60) || 'comparison';
+
+async function readText(path: string, remedy: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    const what = missing ? 'there is no such file' : `can't be read (${(cause as Error).message})`;
+    throw new UserError(what, { where: path, remedy, cause });
+  }
+}
+
+async function runFileOf({ run }: CompareFile, path: string, folder: string): Promise<RunFile> {
+  if (typeof run !== 'string') return { text: JSON.stringify(run), label: `${path} (run)`, folder };
+  const at = resolve(folder, run);
+  return { text: await readText(at, `Mend \`run\` in ${path}.`), label: run, folder: dirname(at) };
+}
+
+/** `compare.yaml:3:5  seeds.test: is missing` */
+function line(source: YamlSource, at: readonly (string | number)[], what: string, hint = ''): string {
+  const { line: row, col } = positionOf(source, { path: at });
+  return `  ${source.file}:${row}:${col}  ${formatPath(at) || 'the compare file'}: ${what}${hint ? `\n      ${hint}` : ''}`;
+}
+
+/** What an arm can't change, because the whole comparison has it. */
+function problemsOf(file: CompareFile, source: YamlSource): string[] {
+  const tuned = tunedOf(file);
+  const isAt = (key: string, other: string) =>
+    key === other || key.startsWith(`${other}.`) || other.startsWith(`${key}.`);
+  const ofKey = (key: string): string | undefined => {
+    const elsewhere = given.find(([pattern]) => pattern.test(key))?.[1];
+    if (elsewhere !== undefined) return `is given for the whole comparison by ${elsewhere}`;
+    if (tuned && isAt(key, tuned.key)) return `holds ${tuned.key}, which is tuned for every arm`;
+    if (file.sizes && isAt(key, 'dataset.samples')) return 'holds dataset.samples, which follows from sizes';
+    return undefined;
+  };
+  const changed = [
+    ...Object.keys(file.set).map((key) => ['set', key] as const),
+    ...Object.entries(file.arms).flatMap(([arm, changes]) =>
+      Object.keys(changes).map((key) => ['arms', arm, key] as const),
+    ),
+  ];
+  const tunedProblem =
+    tuned && ofKey(tuned.key)?.startsWith('is given') ? [line(source, ['tune', tuned.key], ofKey(tuned.key)!)] : [];
+  return [
+    ...tunedProblem,
+    ...changed.flatMap((at) => {
+      const problem = ofKey(at.at(-1)!);
+      return problem === undefined ? [] : [line(source, at, problem)];
+    }),
+  ];
+}
+
+/** Changes of settings, each known by where it stands in the compare file. */
+function overridesAt(
+  source: YamlSource,
+  at: readonly string[],
+  changes: Readonly<Record<string, unknown>>,
+): Override[] {
+  return Object.entries(changes).map(([key, value]) => {
+    const { line: row, col } = positionOf(source, { path: [...at, key] });
+    const place = `${source.file}:${row}:${col}${at[0] === 'arms' ? `  arms.${at[1]}` : ''}`;
+    return { path: key.split('.'), value, text: `${key}=${JSON.stringify(value)}`, place };
+  });
+}
+
+/** The settings of all arms; what is wrong is added to `problems`. */
+async function armsOf(
+  file: CompareFile,
+  source: YamlSource,
+  runFile: RunFile,
+  overrides: readonly Override[],
+  problems: string[],
+): Promise<ComparedArm[]> {
+  const { metric, test } = file;
+  const folder = dirname(resolve(source.file));
+  const all = [
+    ...overridesAt(source, ['set'], file.set),
+    ...overrides,
+    ...(metric === undefined
+      ? []
+      : overridesAt(source, [], { metric }).map((each) => ({ ...each, path: ['convergence', 'metric'] }))),
+    ...(test === undefined
+      ? []
+      : overridesAt(source, [], { test: testFrom(test, folder) }).map((each) => ({
+          ...each,
+          path: ['dataset', 'test'],
+        }))),
+  ];
+  const arms: ComparedArm[] = [];
+  for (const [name, changes] of Object.entries(file.arms)) {
+    const own = overridesAt(source, ['arms', name], changes);
+    const config = await settingsWith(runFile, [...all, ...own], problems);
+    if (!config) continue;
+    problems.push(...unfitFor(file, source, config));
+    await checkTries(file, source, runFile, [...all, ...own], problems);
+    arms.push({ name, changes: described(changes), config });
+  }
+  return arms;
+}
+
+/** `balance.control: byShape` */
+const change = (key: string, value: unknown) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+const described = (changes: Readonly<Record<string, unknown>>): string[] =>
+  Object.entries(changes).map(([key, value]) => change(key, value));
+
+/** With a path that counts from the compare file's folder. */
+const testFrom = (test: NonNullable<CompareFile['test']>, folder: string) =>
+  typeof test.path === 'string' && !test.path.startsWith('s3://')
+    ? { ...test, path: resolve(folder, test.path) }
+    : test;
+
+/** What a comparison needs of its arms' settings. */
+function unfitFor(file: CompareFile, source: YamlSource, config: RunConfig): string[] {
+  const hasTest = 'test' in config.dataset && config.dataset.test !== undefined;
+  return [
+    ...(hasTest
+      ? []
+      : [
+          line(
+            source,
+            ['test'],
+            'is missing: settings are compared on data that none of them was chosen by',
+            'For example test: { last: 64 }, or test: { path: test.csv }; or dataset.test in the run file.',
+          ),
+        ]),
+    ...(file.sizes && validationRows(config) === undefined
+      ? [
+          line(
+            source,
+            ['sizes'],
+            `are rows to train on, and training.validation is a share (${config.training.validation}) of all rows`,
+            'Set training.validation to a number of rows, for example set: { training.validation: 16 }.',
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Every value of the tuned setting, with an arm's settings. */
+async function checkTries(
+  file: CompareFile,
+  source: YamlSource,
+  runFile: RunFile,
+  overrides: readonly Override[],
+  problems: string[],
+): Promise<void> {
+  const tuned = tunedOf(file);
+  if (!tuned) return;
+  const at = file.rates ? ['rates'] : ['tune', tuned.key];
+  const { line: row, col } = positionOf(source, { path: at });
+  for (const value of tuned.values) {
+    const tried = {
+      path: tuned.key.split('.'),
+      value,
+      text: `${tuned.key}=${JSON.stringify(value)}`,
+      place: `${source.file}:${row}:${col}`,
+    };
+    await settingsWith(runFile, [...overrides, tried], problems);
+  }
+}
+
+/** The settings of the run file with changes; undefined where they have problems, which are added to the list. */
+async function settingsWith(
+  { text, label, folder }: RunFile,
+  overrides: readonly Override[],
+  problems: string[],
+): Promise<RunConfig | undefined> {
+  const failed = new Error('has problems');
+  try {
+    return await settingsOfFolder((more) => {
+      const checked = checkRunFile(text, label, [...overrides, ...more]);
+      if ('config' in checked) return resolvePaths(checked.config, folder);
+      problems.push(...checked.problems);
+      throw failed;
+    });
+  } catch (error) {
+    if (error === failed) return undefined;
+    if (!(error instanceof UserError)) throw error;
+    problems.push(`  ${error.message}`);
+    return undefined;
+  }
+}
+
+/** @throws UserError when the comparison has more runs than its workflow can name. */
+function refuseTooMany({ arms, sizes, tuned, seeds }: ComparisonSettings, path: string): void {
+  const each = arms.length * sizes.length;
+  const tuning = tuned ? each * seeds.tuning.length * (tuned.values.length + tuned.extensions) : 0;
+  const largest = Math.max(tuning, each * seeds.test.length);
+  if (largest <= mostRuns) return;
+  throw new UserError(`would have a round of ${largest} runs; ${mostRuns} is the most that is done`, {
+    where: path,
+    remedy: 'Take fewer arms, sizes, values or seeds, or make several comparisons of it.',
+  });
+}

@@ -1,0 +1,37 @@
+import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
+import type { RunResult } from '../../decisions/comparison/design.ts';
+
+/** What happens in a comparison, for views and logs. */
+export type ComparisonEvent =
+  | {
+      readonly type: 'round';
+      readonly comparison: string;
+      readonly round: 'tuning' | 'test' | 'judge';
+      /** Runs of the round. */
+      readonly runs: number;
+      /** Runs that are finished, of all rounds so far. */
+      readonly finished: number;
+    }
+  | {
+      readonly type: 'run';
+      readonly comparison: string;
+      readonly result: Pick<
+        RunResult,
+        'run' | 'status' | 'reason' | 'value' | 'seconds' | 'purpose' | 'arm' | 'size' | 'tried' | 'seed'
+      >;
+      readonly metric: string;
+    }
+  | { readonly type: 'judged'; readonly comparison: string; readonly headline: string }
+  | { readonly type: 'comparisonFailed'; readonly comparison: string; readonly reason: string }
+  | { readonly type: 'warning'; readonly message: string };
+
+/** What a comparison's tasks need of the outside world. */
+export interface ComparisonContext {
+  readonly store: ArtifactStore;
+  now(): Date;
+  /** Runs at a time where the compare file doesn't say. */
+  readonly parallel: number;
+  /** Versions for the record. */
+  readonly versions: Readonly<Record<string, string>>;
+  emit(event: ComparisonEvent): void;
+}

@@ -1,0 +1,60 @@
+/** What a run of a comparison came to, from its files. */
+import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
+import { readJson } from '../../checkpoints/json.ts';
+import { runKeys } from '../../checkpoints/run-keys.ts';
+import { type ComparisonSettings, runNameOf } from '../../config/comparison.ts';
+import type { RunPlan, RunResult } from '../../decisions/comparison/design.ts';
+import { compareRuns } from '../../reports/compare.ts';
+import type { RunReport } from '../../reports/report-input.ts';
+import { epochZero, lastEpoch, metricOf } from '../../reports/runs.ts';
+import { explainOutcome, outcomeSchema, readTest } from '../records.ts';
+import { readRunReport } from '../run-report.ts';
+
+/** What is said of a run that left nothing. */
+export const unfinished = 'it left no result';
+
+/**
+ * @param child key prefix of the run
+ * @param error what the workflow says of its execution; absent: nothing went wrong there
+ */
+export async function resultOfRun(
+  store: ArtifactStore,
+  child: string,
+  { epoch }: Pick<ComparisonSettings, 'epoch'>,
+  plan: RunPlan,
+  error: string | undefined,
+): Promise<RunResult> {
+  const none = { value: null, curve: [], alphaSpread: { first: null, last: null }, seconds: 0, usd: null };
+  const failed = (reason: string) => ({ ...plan, run: runNameOf(plan), ...none, status: 'failed' as const, reason });
+  const outcome = await readJson(store, runKeys.outcome(child), outcomeSchema);
+  if (!outcome || outcome.outcome === 'running') return failed(error ?? unfinished);
+  if (!(await store.get(runKeys.record(child)))) return failed(explainOutcome(outcome));
+  const report = await readRunReport(store, child);
+  const [summary] = compareRuns([report]).runs;
+  const { name: metric } = report.metric;
+  const measured = {
+    curve: report.epochs.map((each) => metricOf(each, metric)),
+    alphaSpread: summary!.alphaStd,
+    seconds: summary!.seconds,
+    usd: report.cost?.usd ?? null,
+  };
+  if (outcome.outcome === 'failed') return { ...failed(explainOutcome(outcome)), ...measured };
+  const status = outcome.outcome === 'diverged' ? 'diverged' : 'done';
+  const isJudged = epoch === 'best' || status === 'done';
+  const value = isJudged ? await judgedValue(store, child, report, { epoch, purpose: plan.purpose }) : null;
+  return { ...plan, run: runNameOf(plan), status, reason: explainOutcome(outcome), value, ...measured };
+}
+
+/** The metric of the judged epoch: on validation data for a tuning run, on test data for a test run. */
+async function judgedValue(
+  store: ArtifactStore,
+  child: string,
+  report: RunReport,
+  { epoch, purpose }: Pick<RunResult, 'purpose'> & Pick<ComparisonSettings, 'epoch'>,
+): Promise<number | null> {
+  const { name: metric } = report.metric;
+  if (purpose === 'test') return (await readTest(store, child))?.[epoch]?.metrics[metric] ?? null;
+  if (epoch === 'best') return report.best?.value ?? null;
+  const last = lastEpoch(report);
+  return metricOf(last === 0 ? epochZero(report) : report.epochs.find((each) => each.epoch === last), metric);
+}

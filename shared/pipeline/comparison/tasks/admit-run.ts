@@ -1,0 +1,63 @@
+import { comparisonKeys } from '../../../checkpoints/comparison-keys.ts';
+import { encodeJson } from '../../../checkpoints/json.ts';
+import { runKeys } from '../../../checkpoints/run-keys.ts';
+import { type ComparisonSettings, runConfigOf } from '../../../config/comparison.ts';
+import type { RunConfig } from '../../../config/run-file.ts';
+import type { Amount } from '../../../decisions/comparison/admission.ts';
+import type { RunPlan, RunResult } from '../../../decisions/comparison/design.ts';
+import { executionName } from '../../execution-name.ts';
+import { admitToBudget } from '../budget.ts';
+import type { ComparisonContext } from '../context.ts';
+import type { AdmittedRun } from '../messages.ts';
+import { readComparison, readPlan, readResult, writeResult } from '../records.ts';
+
+/** Sets a share of the budget aside for a run and writes its settings. One that is not paid for is noted as skipped. */
+export async function admitRun(
+  ctx: ComparisonContext,
+  { comparison, number, run }: { comparison: string; number: number; run: string },
+): Promise<AdmittedRun> {
+  const { store } = ctx;
+  const { settings } = await readComparison(store, comparison);
+  const child = comparisonKeys.run(comparison, run);
+  const execution = executionName(`${settings.name}-${run}`, number);
+  const answer = { comparison, number, run, child, execution };
+  if (await readResult(store, comparison, run)) return { ...answer, admitted: false };
+  const plan = await readPlan(store, comparison, run);
+  const admission = await admitToBudget(ctx, comparison, settings, run);
+  if (!admission.admitted) {
+    const result = skipped(run, plan, admission.reason);
+    await writeResult(store, comparison, result);
+    ctx.emit({ type: 'run', comparison, result, metric: settings.arms[0]!.config.convergence.metric });
+    return { ...answer, admitted: false };
+  }
+  const config = configFor(settings, plan, admission.allowance, `${store.label}/${comparison}/runs`);
+  await store.put(runKeys.request(child), encodeJson({ version: 1, config, source: settings.source, overrides: [] }));
+  return { ...answer, admitted: true };
+}
+
+const skipped = (run: string, plan: RunPlan, reason: string): RunResult => ({
+  ...plan,
+  run,
+  status: 'skipped',
+  reason,
+  value: null,
+  curve: [],
+  alphaSpread: { first: null, last: null },
+  seconds: 0,
+  usd: null,
+});
+
+/** The run's settings, within its share of the budget. */
+function configFor(settings: ComparisonSettings, plan: RunPlan, allowance: Amount, folder: string): RunConfig {
+  const config = runConfigOf(settings, plan, folder);
+  const { usdPerHour } = settings.budget;
+  const least = (a: number | undefined, b: number | undefined) =>
+    a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+  const budget = {
+    hours: least(config.budget.hours, allowance.hours),
+    usd: least(config.budget.usd, allowance.usd),
+    usdPerHour: usdPerHour ?? config.budget.usdPerHour,
+  };
+  const set = Object.fromEntries(Object.entries(budget).filter(([, value]) => value !== undefined));
+  return { ...config, budget: set };
+}

@@ -1,0 +1,53 @@
+import { comparisonKeys } from '../../../checkpoints/comparison-keys.ts';
+import { runKeys } from '../../../checkpoints/run-keys.ts';
+import type { RunResult } from '../../../decisions/comparison/design.ts';
+import { files } from '../../records.ts';
+import { plainMessage } from '../../task-failure.ts';
+import { settleBudget } from '../budget.ts';
+import type { ComparisonContext } from '../context.ts';
+import type { AdmittedRun } from '../messages.ts';
+import { readComparison, readPlan, writeResult } from '../records.ts';
+import { resultOfRun } from '../run-result.ts';
+
+/** Notes what a run came to and what it took of the budget, and frees what is no longer needed of it. */
+export async function settleRun(
+  ctx: ComparisonContext,
+  { comparison, run, error }: AdmittedRun & { error?: { Error: string; Cause?: string | undefined } | undefined },
+): Promise<{ run: string; status: string }> {
+  const { status } = await settle(ctx, comparison, run, error && plainMessage(error));
+  return { run, status };
+}
+
+/** @param error what the workflow says of the run's execution; absent: nothing went wrong there */
+export async function settle(
+  ctx: ComparisonContext,
+  comparison: string,
+  run: string,
+  error: string | undefined,
+): Promise<RunResult> {
+  const { store } = ctx;
+  const { settings } = await readComparison(store, comparison);
+  const plan = await readPlan(store, comparison, run);
+  const child = comparisonKeys.run(comparison, run);
+  const result = await resultOfRun(store, child, settings, plan, error);
+  await settleBudget(ctx, comparison, settings, result);
+  await writeResult(store, comparison, result);
+  const isOver = result.status === 'done' || result.status === 'diverged';
+  if (isOver && settings.keep === 'results') await freeModels(ctx, child);
+  const { metric } = settings.arms[0]!.config.convergence;
+  ctx.emit({ type: 'run', comparison, result, metric });
+  return result;
+}
+
+/** Files of an epoch that hold weights or an optimizer's state. */
+const heavy = [files.model, files.optimizer, files.average];
+
+/** Deletes what training would go on from, and the exported model; measurements and the report stay. */
+async function freeModels({ store }: ComparisonContext, child: string): Promise<void> {
+  const isHeavy = (key: string) => heavy.some((name) => key.endsWith(`/${name}`));
+  const keys = [
+    ...(await store.list(runKeys.epochs(child))).filter(isHeavy),
+    ...(await store.list(runKeys.model(child, ''))),
+  ];
+  for (const key of keys) await store.delete(key);
+}

@@ -1,0 +1,15 @@
+/** Names of executions, which follow from what they are at, so that nothing is started twice. */
+import { createHash } from 'node:crypto';
+
+/** What Step Functions allows for the name of an execution. */
+const longestName = 80;
+
+export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
+
+/** A name, or, where it is too long, its beginning and a digest of it. */
+const shortened = (name: string, longest: number): string =>
+  name.length <= longest ? name : `${name.slice(0, longest - 13)}-${digestOf(name)}`;
+
+/** The name of the first execution at a run or a comparison, or of a later one. */
+export const executionName = (name: string, number = 1): string =>
+  number === 1 ? shortened(name, longestName) : `${shortened(name, longestName - 5)}-${number}`;
