@@ -42,18 +42,26 @@ export async function resultOfRun(
   const status = outcome.outcome === 'diverged' ? 'diverged' : 'done';
   const isJudged = epoch === 'best' || status === 'done';
   const value = isJudged ? await judgedValue(store, child, report, { epoch, purpose: plan.purpose }) : null;
+  if (value === undefined)
+    return { ...failed(`was not measured on test data, though ${explainOutcome(outcome)}`), ...measured };
   return { ...plan, run: runNameOf(plan), status, reason: explainOutcome(outcome), value, ...measured };
 }
 
-/** The metric of the judged epoch: on validation data for a tuning run, on test data for a test run. */
+/**
+ * The metric of the judged epoch: on validation data for a tuning run, on test data for a test run; null where it was no number, undefined
+ * where it was not measured.
+ */
 async function judgedValue(
   store: ArtifactStore,
   child: string,
   report: RunReport,
   { epoch, purpose }: Pick<RunResult, 'purpose'> & Pick<ComparisonSettings, 'epoch'>,
-): Promise<number | null> {
+): Promise<number | null | undefined> {
   const { name: metric } = report.metric;
-  if (purpose === 'test') return (await readTest(store, child))?.[epoch]?.metrics[metric] ?? null;
+  if (purpose === 'test') {
+    const tested = await readTest(store, child);
+    return tested && (tested[epoch]?.metrics[metric] ?? null);
+  }
   if (epoch === 'best') return report.best?.value ?? null;
   const last = lastEpoch(report);
   return metricOf(last === 0 ? epochZero(report) : report.epochs.find((each) => each.epoch === last), metric);
