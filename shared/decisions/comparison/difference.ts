@@ -9,7 +9,7 @@ import type { ComparisonDesign } from './design.ts';
 import type { TestValues } from './test-values.ts';
 
 /** A difference is called one where it would come about by chance in at most this share of comparisons. */
-export const level = 0.05;
+const level = 0.05;
 
 /** Of the resampling, which has to give the same interval whenever a page is made. */
 const bootstrapSeed = 10_000;

@@ -63,6 +63,7 @@ describe('a finding', () => {
     const finding = found(noisy);
     expect(finding.finding).toBe('undecided');
     expect(finding.moreSeeds).toBeGreaterThan(0);
+    expect(finding.detectable).toBeGreaterThan(Math.abs(finding.change!));
     expect(finding.sentence).toMatch(
       new RegExp(`; ${finding.moreSeeds} more seeds would show this difference with a chance of 80 %`),
     );

@@ -63,6 +63,9 @@ describe('a recommendation', () => {
     });
     expect(headline).toMatch(/^Keep plain: taps has no effect above 1\.0 %; farms harms \(nRMSE [\d.]+ % higher\)\.$/);
   });
+  it('stands in a headline that names arms together of which the same is said', () => {
+    expect(judged({ arms }, () => 1).headline).toBe('Keep plain: taps and farms have no effect above 1.0 %.');
+  });
   it('is no control, which is named', () => {
     const { recommendation } = judged({ arms }, factors({ shuffled: [0.9] }));
     expect(recommendation.arm).toBe('plain');
