@@ -13,7 +13,8 @@ const unitWords = { points: 'percentage points', percent: '%' } as const satisfi
 
 /** `1.0 %`, `0.25 percentage points`: an amount that a user has set, with all its digits. */
 export function formatAmount(amount: number, unit: ChangeUnit): string {
-  return `${amount.toFixed(1).length < String(amount).length ? amount : amount.toFixed(1)} ${unitWords[unit]}`;
+  const digits = Number(amount.toPrecision(12));
+  return `${Number(digits.toFixed(1)) === digits ? digits.toFixed(1) : digits} ${unitWords[unit]}`;
 }
 
 /** `12.3 % lower`, `4.0 percentage points higher` or `unchanged`. */

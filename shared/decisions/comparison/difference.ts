@@ -9,7 +9,7 @@ import type { ComparisonDesign } from './design.ts';
 import type { TestValues } from './test-values.ts';
 
 /** A difference is called one where it would come about by chance in at most this share of comparisons. */
-export const level = 0.05;
+const level = 0.05;
 
 /** Of the resampling, which has to give the same interval whenever a page is made. */
 const bootstrapSeed = 10_000;
@@ -29,7 +29,8 @@ export interface Difference {
   readonly interval: Interval | null;
   /** The 90 % interval, by which two one-sided tests decide. */
   readonly interval90: Interval | null;
-  readonly bootstrap: Interval | null;
+  /** Computed when asked for: it is what takes time. */
+  readonly bootstrap: () => Interval | null;
   /** Whether a true change larger than the smallest effect is ruled out, at 5 %. */
   readonly isNegligible: boolean;
 }
@@ -52,7 +53,7 @@ export function differenceOf(settings: Settings, before: TestValues, after: Test
       test: null,
       interval: null,
       interval90: null,
-      bootstrap: null,
+      bootstrap: () => null,
       isNegligible: obstacle === 'same',
     };
   }
@@ -67,7 +68,7 @@ export function differenceOf(settings: Settings, before: TestValues, after: Test
     test: paired,
     interval: changed(paired.interval!),
     interval90: changed(intervalOfMean(differences, 2 * level)!),
-    bootstrap: changed(bootstrapInterval(differences, bootstrapSeed)!),
+    bootstrap: () => changed(bootstrapInterval(differences, bootstrapSeed)!),
     isNegligible: equivalenceP(paired, bound)! <= level,
   };
 }
@@ -109,7 +110,9 @@ export function familyOf(differences: readonly Difference[]): Family {
 
 /** Whether a difference is more than chance: by the adjusted test, and by resampling too. */
 export function isShown({ bootstrap }: Difference, adjusted: number | null): boolean {
-  return adjusted !== null && adjusted <= level && bootstrap !== null && bootstrap[0] * bootstrap[1] > 0;
+  if (adjusted === null || adjusted > level) return false;
+  const [low, high] = bootstrap()!;
+  return low * high > 0;
 }
 
 /** Whether a change is one for the better. */

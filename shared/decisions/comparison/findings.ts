@@ -37,7 +37,7 @@ export function findingsOf(
       means: difference.means && { reference: difference.means.first, own: difference.means.second },
       change: difference.change,
       interval: difference.interval,
-      bootstrap: difference.bootstrap,
+      bootstrap: difference.bootstrap(),
       p,
       detectable: detectableChange(design, contest, family),
       moreSeeds,

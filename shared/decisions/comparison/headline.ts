@@ -7,27 +7,28 @@ import { listed, rowsOf } from './words.ts';
 export function headlineOf(design: ComparisonDesign, findings: readonly ArmFinding[], { arm }: Recommendation): string {
   const own = (name: string) => findings.filter((finding) => finding.arm === name);
   const others = design.arms.filter(({ name, isControl }) => name !== design.reference && name !== arm && !isControl);
-  const rest = others.map(({ name }) => armWords(design, name, own(name)));
-  if (arm !== design.reference) return `Take ${[`${arm}: it ${foundWords(design, own(arm))}`, ...rest].join('; ')}.`;
+  // Arms of which the same is said are named together.
+  const alike = Map.groupBy(others, ({ name }) => foundWords(design, own(name), false));
+  const rest = [...alike.values()].map((arms) => {
+    const names = arms.map(({ name }) => name);
+    return `${listed(names)} ${foundWords(design, own(names[0]!), names.length > 1)}`;
+  });
+  if (arm !== design.reference)
+    return `Take ${[`${arm}: it ${foundWords(design, own(arm), false)}`, ...rest].join('; ')}.`;
   return rest.length > 0 ? `Keep ${arm}: ${rest.join('; ')}.` : `Keep ${arm}: there is no other arm to take.`;
 }
 
-const armWords = (design: ComparisonDesign, name: string, findings: readonly ArmFinding[]): string =>
-  `${name} ${foundWords(design, findings)}`;
-
-/** `helps at 8 and 16 rows (nRMSE 2.7 % and 1.9 % lower) and is undecided at 64 rows` */
-function foundWords(design: ComparisonDesign, findings: readonly ArmFinding[]): string {
-  const kinds = ['helps', 'harms', 'noEffect', 'undecided'] as const;
-  const parts = kinds.flatMap((kind) => {
+/** `helps at 8 rows (nRMSE 2.7 % lower) and is undecided at 64 rows`, of one arm or of several */
+function foundWords(design: ComparisonDesign, findings: readonly ArmFinding[], areSeveral: boolean): string {
+  const amount = formatAmount(design.smallestEffect, design.unit);
+  const doing = areSeveral
+    ? { helps: 'help', harms: 'harm', noEffect: `have no effect above ${amount}`, undecided: 'are undecided' }
+    : { helps: 'helps', harms: 'harms', noEffect: `has no effect above ${amount}`, undecided: 'is undecided' };
+  const parts = (['helps', 'harms', 'noEffect', 'undecided'] as const).flatMap((kind) => {
     const found = findings.filter(({ finding }) => finding === kind);
-    return found.length > 0 ? [`${doing(design, kind)}${whereWords(design, found)}${howMuch(design, found)}`] : [];
+    return found.length > 0 ? [`${doing[kind]}${whereWords(design, found)}${howMuch(design, found)}`] : [];
   });
   return listed(parts);
-}
-
-function doing({ smallestEffect, unit }: ComparisonDesign, kind: ArmFinding['finding']): string {
-  if (kind === 'noEffect') return `has no effect above ${formatAmount(smallestEffect, unit)}`;
-  return kind === 'undecided' ? 'is undecided' : kind;
 }
 
 function whereWords({ sizes }: ComparisonDesign, found: readonly ArmFinding[]): string {

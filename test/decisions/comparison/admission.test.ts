@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Admission,
+  type Amount,
+  admit,
+  emptyLedger,
+  type Ledger,
+  ledgerSchema,
+  settle,
+} from '../../../shared/decisions/comparison/admission.ts';
+
+const settings = { budget: { hours: 12 }, parallel: 4 };
+
+function admitted(admission: Admission): { ledger: Ledger; allowance: Amount } {
+  if (!admission.admitted) throw new Error(admission.reason);
+  return admission;
+}
+
+describe('a run of a comparison', () => {
+  it('may spend an equal share of what is left', () => {
+    const first = admitted(admit(emptyLedger, settings, 'a'));
+    expect(first.allowance).toEqual({ hours: 3 });
+    const second = admitted(admit(first.ledger, settings, 'b'));
+    expect(second.allowance).toEqual({ hours: 3 });
+    // 'a' gives 2 hours back: 8 are left to the three places that are free.
+    const third = admitted(admit(settle(second.ledger, 'a', { hours: 1, usd: null }), settings, 'c'));
+    expect(third.allowance.hours).toBeCloseTo(8 / 3, 12);
+  });
+  it('keeps its reservation when it goes on', () => {
+    const first = admitted(admit(emptyLedger, settings, 'a'));
+    expect(admit(first.ledger, settings, 'a')).toEqual({ admitted: true, ...first });
+  });
+  it('that has ended and goes on may spend its share besides what it spent', () => {
+    const ledger = settle(emptyLedger, 'a', { hours: 4, usd: null });
+    const again = admitted(admit(ledger, settings, 'a'));
+    expect(again.allowance).toEqual({ hours: 4 + 8 / 4 });
+    expect(again.ledger.spent).toEqual({});
+  });
+  it('shares with no more runs than what is left pays for', () => {
+    // 3 hours are left and runs take 1.5: two of them, not four of 0.75.
+    const ledger = settle(settle(emptyLedger, 'a', { hours: 7.5, usd: null }), 'a', { hours: 1.5, usd: null });
+    const small = { budget: { hours: 4.5 }, parallel: 4 };
+    expect(admitted(admit(ledger, small, 'b')).allowance).toEqual({ hours: 1.5 });
+  });
+  it('is refused where less is left than the dearest has cost', () => {
+    const ledger = settle(settle(emptyLedger, 'a', { hours: 7, usd: null }), 'b', { hours: 2, usd: null });
+    expect(admit(ledger, settings, 'c')).toEqual({
+      admitted: false,
+      ledger,
+      reason: '3 of 12 hours are neither spent nor reserved, and a run is counted as 7 hours',
+    });
+  });
+  it('is refused where nothing is left, though no run has ended', () => {
+    const only = { budget: { usd: 2 }, parallel: 1 };
+    const { ledger } = admitted(admit(emptyLedger, only, 'a'));
+    expect(admit(ledger, only, 'b')).toMatchObject({
+      admitted: false,
+      reason: '0 of 2 USD are neither spent nor reserved',
+    });
+  });
+  it('is counted as expected until one has ended', () => {
+    expect(admit(emptyLedger, settings, 'a', { hours: 13 }).admitted).toBe(false);
+    expect(admitted(admit(emptyLedger, settings, 'a', { hours: 5 })).allowance).toEqual({ hours: 6 });
+    const ledger = settle(emptyLedger, 'z', { hours: 1, usd: null });
+    expect(admit(ledger, settings, 'a', { hours: 13 }).admitted).toBe(true);
+  });
+  it('is limited by hours and dollars, each where the budget names it', () => {
+    const both = { budget: { hours: 10, usd: 1 }, parallel: 2 };
+    expect(admitted(admit(emptyLedger, both, 'a')).allowance).toEqual({ hours: 5, usd: 0.5 });
+    const ledger = settle(emptyLedger, 'a', { hours: 1, usd: 0.6 });
+    expect(admit(ledger, both, 'b')).toMatchObject({ admitted: false, reason: expect.stringContaining('USD') });
+    expect(admitted(admit(ledger, { budget: {}, parallel: 2 }, 'b')).allowance).toEqual({});
+  });
+  it('is settled once, whatever is repeated', () => {
+    const { ledger } = admitted(admit(emptyLedger, settings, 'a'));
+    const once = settle(ledger, 'a', { hours: 1, usd: 0.5 });
+    expect(settle(once, 'a', { hours: 1, usd: 0.5 })).toEqual(once);
+    expect(ledgerSchema.parse(JSON.parse(JSON.stringify(once)))).toEqual(once);
+  });
+});
+
+describe('a budget', () => {
+  /** Starts of a run, and ends at a share of what it may spend; of a few runs, so that some start again. */
+  const steps = fc.array(
+    fc.record({
+      run: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+      ends: fc.boolean(),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+    { maxLength: 60 },
+  );
+  it('is never exceeded by what is spent and allowed together, in whatever order', () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 5 }), (drawn, parallel) => {
+        const budget = { hours: 10, usd: 3 };
+        let ledger = emptyLedger;
+        for (const { run, ends, share } of drawn) {
+          const allowed = ledger.reserved[run];
+          if (ends && allowed) {
+            ledger = settle(ledger, run, { hours: share * allowed.hours!, usd: share * allowed.usd! });
+          } else {
+            const admission = admit(ledger, { budget, parallel }, run);
+            ledger = admission.ledger;
+            if (!admission.admitted) refused++;
+          }
+          for (const kind of ['hours', 'usd'] as const) {
+            const amounts = [...Object.values(ledger.spent), ...Object.values(ledger.reserved)];
+            const sum = amounts.reduce((total, amount) => total + amount[kind]!, 0);
+            expect(sum).toBeLessThanOrEqual(budget[kind] * (1 + 1e-12));
+          }
+        }
+      }),
+    );
+    expect(refused).toBeGreaterThan(0);
+  });
+});
