@@ -96,6 +96,33 @@ const cellsOf = (matrix: readonly (readonly number[])[]): ConfusionCells =>
 
 const finiteOrNull = z.number().nullable();
 
+/** How a classifier does on each class. */
+const classTableSchema = z
+  .strictObject({
+    classes: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          precision: z.number(),
+          recall: z.number(),
+          f1: z.number(),
+          support: z.int(),
+        }),
+      )
+      .readonly(),
+    /** A class, a class that rows of it were given, and how many; by places in `classes`. */
+    confusionCells: z
+      .array(z.tuple([z.int(), z.int(), z.int()]).readonly())
+      .readonly()
+      .optional(),
+    /** What earlier versions noted instead: the whole matrix, a row for each class. */
+    confusion: z.array(z.array(z.int()).readonly()).readonly().optional(),
+  })
+  .transform(({ classes, confusionCells, confusion = [] }) => ({
+    classes,
+    confusionCells: confusionCells ?? cellsOf(confusion),
+  }));
+
 /** The content of `metrics.json`. */
 export const epochMetricsSchema = z.strictObject({
   epoch: z.int().nonnegative(),
@@ -104,33 +131,7 @@ export const epochMetricsSchema = z.strictObject({
   losses: z.array(finiteOrNull).readonly(),
   /** On the validation data. */
   metrics: z.record(z.string(), finiteOrNull),
-  /** How a classifier does on each class. */
-  classes: z
-    .strictObject({
-      classes: z
-        .array(
-          z.strictObject({
-            name: z.string(),
-            precision: z.number(),
-            recall: z.number(),
-            f1: z.number(),
-            support: z.int(),
-          }),
-        )
-        .readonly(),
-      /** A class, a class that rows of it were given, and how many; by places in `classes`. */
-      confusionCells: z
-        .array(z.tuple([z.int(), z.int(), z.int()]).readonly())
-        .readonly()
-        .optional(),
-      /** What earlier versions noted instead: the whole matrix, a row for each class. */
-      confusion: z.array(z.array(z.int()).readonly()).readonly().optional(),
-    })
-    .transform(({ classes, confusionCells, confusion = [] }) => ({
-      classes,
-      confusionCells: confusionCells ?? cellsOf(confusion),
-    }))
-    .optional(),
+  classes: classTableSchema.optional(),
   /** Wall time of training and evaluation. */
   seconds: z.number().nonnegative(),
   /** Of the epoch's first step; null for epoch 0. */
@@ -208,6 +209,26 @@ export function describeDrawn({ drawn }: Pick<RunRecord, 'drawn'>): string | und
   if (drawn === undefined || drawn.length === 0) return undefined;
   return drawn === 'all' ? 'all its weights' : drawn.join(', ');
 }
+
+const testedEpochSchema = z.strictObject({
+  epoch: z.int().nonnegative(),
+  /** On the test data. */
+  metrics: z.record(z.string(), finiteOrNull),
+  classes: classTableSchema.optional(),
+});
+export type TestedEpoch = z.infer<typeof testedEpochSchema>;
+
+/** The content of `test.json`: `best` is null where no epoch is the best, or its model was damaged. */
+export const testRecordSchema = z.strictObject({
+  version: z.literal(1),
+  best: testedEpochSchema.nullable(),
+  last: testedEpochSchema,
+});
+export type TestRecord = z.infer<typeof testRecordSchema>;
+
+/** What was measured on test data when the run ended last; undefined: nothing. */
+export const readTest = (store: ArtifactStore, run: string): Promise<TestRecord | undefined> =>
+  readJson(store, runKeys.test(run), testRecordSchema);
 
 /** The settings that were asked for. @throws RunError when the run has none. */
 export async function readRequest(store: ArtifactStore, run: string): Promise<RunRequest> {
