@@ -29,11 +29,11 @@ export const access = {
     read: [...inputs, prices, run],
     // The tokenizer of a language model goes into its exported folder at once.
     write: ['runs/*/run.json', 'runs/*/model/*', ...heads, epochs, meter, 'rejected/*'],
-    delete: ['runs/*/outcome.json', epochs, 'datasets/*'],
+    delete: ['runs/*/outcome.json', 'runs/*/test.json', epochs, 'datasets/*'],
   },
   'train-epoch': {
     read: [...inputs, prices, run],
-    write: ['runs/*/run.json', ...heads, epochs, results, meter],
+    write: ['runs/*/run.json', 'runs/*/test.json', ...heads, epochs, results, meter],
     delete: [epochs, results],
   },
   'collect-epoch': { read: [prices, run], write: [meter] },
