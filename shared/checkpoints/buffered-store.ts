@@ -45,6 +45,20 @@ export function bufferedStore(
   const head = runKeys.head(run);
   /** In the order in which they were made. */
   const changes = new Map<string, Change>();
+  const isOfRun = (key: string) => key.startsWith(`${run}/`);
+  /** The run's keys in the store beneath, looked up once. */
+  let known: Promise<Set<string>> | undefined;
+  const keysBeneath = () => {
+    known ??= store.list(`${run}/`).then((keys) => new Set(keys));
+    known.catch(() => {
+      known = undefined;
+    });
+    return known;
+  };
+  const isBeneath = async (key: string): Promise<boolean> =>
+    isOfRun(key) ? (await keysBeneath()).has(key) : (await store.open(key)) !== undefined;
+  const listBeneath = async (prefix: string): Promise<string[]> =>
+    isOfRun(prefix) ? [...(await keysBeneath())].filter((key) => key.startsWith(prefix)) : store.list(prefix);
   let waitingBytes = 0;
   let flushedAt = now();
   let last: Promise<unknown> = Promise.resolve();
@@ -99,6 +113,11 @@ export function bufferedStore(
       // The same content: it was written before, by a flush that did not get to hear of it.
       if ((await made) === undefined && (await store.get(key))?.etag !== etag) throw overtaken(store, key);
     }
+    if (isOfRun(key)) {
+      const keys = await keysBeneath();
+      if (content) keys.add(key);
+      else keys.delete(key);
+    }
     forget(key);
   }
 
@@ -108,7 +127,7 @@ export function bufferedStore(
   };
   const isThere = async (key: string): Promise<boolean> => {
     const change = changes.get(key);
-    return change ? change.content !== undefined : (await store.open(key)) !== undefined;
+    return change ? change.content !== undefined : isBeneath(key);
   };
 
   return {
@@ -142,7 +161,7 @@ export function bufferedStore(
     async list(prefix) {
       checkPrefix(prefix);
       const before = [...changes];
-      const keys = new Set(await store.list(prefix));
+      const keys = new Set(await listBeneath(prefix));
       for (const [key, { content }] of [...before, ...changes]) {
         if (content && key.startsWith(prefix)) keys.add(key);
         else keys.delete(key);
