@@ -1,4 +1,5 @@
 /** A process of the pool: does the runs that its parent sends, one after the other, and tells how each goes and ends. */
+import { bufferedStore } from '../checkpoints/buffered-store.ts';
 import { fileStore, sweepScratch } from '../checkpoints/file-store.ts';
 import type { ProgressEvent } from '../pipeline/context.ts';
 import { namedError } from '../pipeline/task-failure.ts';
@@ -45,7 +46,10 @@ async function work({ root, run }: PooledRun): Promise<PooledEnd> {
     try {
       await sweepScratch(root);
       const solver = solverFromEnvironment(process.env);
-      const execution = await runPipeline(run, localContext(store, emitter(), { solver }), () => stopping);
+      const buffered = bufferedStore(store, run);
+      const context = localContext(buffered, emitter(), { solver });
+      const execution = await runPipeline(run, context, () => stopping);
+      await buffered.flush();
       return execution.status === 'failed' ? { status: 'failed', error: namedError(execution.error) } : execution;
     } finally {
       await lock.release();
