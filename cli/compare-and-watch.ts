@@ -62,7 +62,7 @@ function refuseUnpriced({ budget }: ComparisonSettings, file: string): void {
 }
 
 /** As many runs at a time as there are threads for. */
-export const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
+const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
 
 async function run(
   { comparison, store, root }: ComparisonFolder,
