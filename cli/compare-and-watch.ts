@@ -7,7 +7,7 @@ import { loadComparison } from '../shared/config/load-comparison.ts';
 import type { Override } from '../shared/config/parse-run-file.ts';
 import { UserError } from '../shared/core/errors.ts';
 import { threadsAllowed } from '../shared/core/threads.ts';
-import { checkComparison, countRuns, inputsOf } from '../shared/local/check-comparison.ts';
+import { checkComparison, countRuns, fingerprintInputs, inputsOf } from '../shared/local/check-comparison.ts';
 import {
   beginComparison,
   type ComparisonFolder,
@@ -41,10 +41,12 @@ export async function compareAndWatch(
     const warn = (message: string) => view.show({ type: 'warning', message });
     const { planWorkload } = openedOnce({ localPath, warn });
     const rows = await checkComparison(settings, { planWorkload }, warn);
-    const data = await inputsOf(settings, localPath);
+    const inputs = inputsOf(settings);
+    const data = await fingerprintInputs(inputs, localPath);
     const { executions } = await beginComparison(folder, settings, { data, rows });
     await sweepScratch(root);
-    const execution = await run(folder, settings, executions, view.show);
+    const fetched = await pathsOf([...inputs.data, ...inputs.weights]);
+    const execution = await run(folder, settings, { number: executions, inputs: fetched, show: view.show });
     return await conclude(execution, folder, { json, file });
   } finally {
     await lock.release();
@@ -61,15 +63,26 @@ function refuseUnpriced({ budget }: ComparisonSettings, file: string): void {
   });
 }
 
+/** Where inputs in S3 were fetched to. */
+async function pathsOf(addresses: readonly string[]): Promise<Record<string, string>> {
+  const elsewhere = addresses.filter((address) => address.startsWith('s3://'));
+  const paths = await Promise.all(elsewhere.map(async (address) => [address, await localPath(address)] as const));
+  return Object.fromEntries(paths);
+}
+
 /** As many runs at a time as there are threads for. */
 const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
 
 async function run(
   { comparison, store, root }: ComparisonFolder,
   settings: ComparisonSettings,
-  number: number,
-  show: (event: ComparisonEvent) => void,
+  options: {
+    readonly number: number;
+    readonly inputs: Readonly<Record<string, string>>;
+    readonly show: (event: ComparisonEvent) => void;
+  },
 ): Promise<ComparisonExecution> {
+  const { number, inputs, show } = options;
   const { threads, parallel = usualParallel(threads) } = settings;
   const pool = openRunPool({ processes: parallel, threads });
   const warned = new Set<string>();
@@ -98,7 +111,7 @@ async function run(
   try {
     return await runComparison({ comparison, number }, ctx, {
       trainRun: (child) =>
-        pool.run({ root, run: child }, (event) => {
+        pool.run({ root, run: child, inputs }, (event) => {
           if (event.type !== 'warning' || warned.has(event.message)) return;
           warned.add(event.message);
           show(event);

@@ -64,23 +64,43 @@ function rowsOf(data: Readonly<Record<string, unknown>>): Rows {
 const listed = (runs: readonly string[], most = 3) =>
   runs.length > most ? `${runs.slice(0, most).join(', ')} and ${runs.length - most} more runs` : runs.join(', ');
 
-/** What the files are that all runs read, by the path that names them. */
-export async function inputsOf(
-  { arms }: ComparisonSettings,
+/** The addresses of what runs read: data files, and what their models begin with. */
+export interface InputAddresses {
+  readonly data: readonly string[];
+  readonly weights: readonly string[];
+}
+
+export function inputsOf({ arms }: Pick<ComparisonSettings, 'arms'>): InputAddresses {
+  const data = arms.flatMap(({ config: { dataset } }) => {
+    const { validation = [], test = [] } = otherFilesOf(dataset);
+    return [dataset.path, validation, test].flat();
+  });
+  const weights = arms.flatMap(({ config: { model } }) => {
+    const { base = [] } = model.family === 'huggingface' ? model : {};
+    return [weightsOf(model) ?? [], base].flat();
+  });
+  return { data: [...new Set(data)], weights: [...new Set(weights)] };
+}
+
+/** What identifies the content of all that runs read, by address. @throws UserError when one can't be read. */
+export async function fingerprintInputs(
+  { data, weights }: InputAddresses,
   localPath: TaskContext['localPath'],
 ): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  for (const { config } of arms) {
-    const { validation = [], test = [] } = otherFilesOf(config.dataset);
-    for (const path of [config.dataset.path, validation, test].flat()) {
-      found[path] ??= (await fingerprintFile(await localPath(path))).sha256;
-    }
-    const weights = weightsOf(config.model);
-    const isFresh = config.model.family === 'huggingface' && config.model.fresh;
-    if (weights === undefined || isFresh) continue;
-    found[weights] ??= (await fingerprintBase(await localPath(weights))).sha256;
-  }
+  for (const address of data) found[address] = (await fingerprintFile(await localPath(address))).sha256;
+  for (const address of weights) found[address] = await fingerprintWeights(await localPath(address));
   return found;
+}
+
+/** A folder of a fresh model has none: what it is follows from its configuration, which every run has on record. */
+async function fingerprintWeights(path: string): Promise<string> {
+  try {
+    return (await fingerprintBase(path)).sha256;
+  } catch (error) {
+    if (error instanceof UserError) return 'none';
+    throw error;
+  }
 }
 
 /** How many runs a comparison begins with, and how many it has in all unless values are extended. */

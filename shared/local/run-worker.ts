@@ -39,7 +39,7 @@ function emitter(): (event: ProgressEvent) => void {
   };
 }
 
-async function work({ root, run }: PooledRun): Promise<PooledEnd> {
+async function work({ root, run, inputs = {} }: PooledRun): Promise<PooledEnd> {
   try {
     const store = fileStore(root);
     const lock = await lockRun({ root, run, store }, () => new Date());
@@ -47,7 +47,10 @@ async function work({ root, run }: PooledRun): Promise<PooledEnd> {
       await sweepScratch(root);
       const solver = solverFromEnvironment(process.env);
       const buffered = bufferedStore(store, run);
-      const context = localContext(buffered, emitter(), { solver });
+      const context = localContext(buffered, emitter(), {
+        solver,
+        localPath: async (address) => inputs[address] ?? address,
+      });
       const execution = await runPipeline(run, context, () => stopping);
       await buffered.flush();
       return execution.status === 'failed' ? { status: 'failed', error: namedError(execution.error) } : execution;
