@@ -15,7 +15,7 @@ describe.each([
   'examples/topics/demo.ts',
   'examples/topics/generate.ts',
   'examples/topics/pretrain.ts',
-  'studies/language/main.ts',
+  'studies/main.ts',
 ])('%s', (script) => {
   it('refuses an option that it does not have, says how it is used, and ends with 2', () => {
     const { status, stderr } = run(script, '--bogus');
