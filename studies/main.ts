@@ -18,7 +18,7 @@ const list = names.map((name) => `  ${name.padEnd(12)}  ${studies[name]!.subject
 const usage = `npm run study -- <name> [options]
 
   --quick       little of everything, to see it work: about two minutes
-  --parallel N  runs at a time (as many as there are processors)
+  --parallel N  runs at a time (as the compare file says)
   --out FOLDER  where the results go (studies/results)
   --write       results go to docs/studies instead, as part of the project
 

@@ -31,12 +31,12 @@ export const studies: Readonly<Record<string, Study>> = {
   operators: {
     subject: 'fine-tuning of a neural operator on few trajectories',
     data: { 'burgers.hdf5': burgers(32, 11), 'burgers-test.hdf5': burgers(64, 12) },
-    compareFiles: ['operators.yaml'],
+    compareFiles: [],
   },
   scratch: {
     subject: 'training of a neural operator from scratch on few trajectories',
     data: { 'flow.hdf5': flow(96, 1), 'flow-test.hdf5': flow(64, 2) },
-    compareFiles: ['scratch.yaml'],
+    compareFiles: [],
   },
   language: {
     subject: 'fine-tuning of a small BERT on few texts',
