@@ -30,13 +30,13 @@ const topics = (count: number, purpose: string) => (path: string) =>
 export const studies: Readonly<Record<string, Study>> = {
   operators: {
     subject: 'fine-tuning of a neural operator on few trajectories',
-    data: { 'burgers.hdf5': burgers(32, 11), 'burgers-test.hdf5': burgers(64, 12) },
-    compareFiles: [],
+    data: { 'burgers.hdf5': burgers(160, 11) },
+    compareFiles: ['operators.yaml'],
   },
   scratch: {
     subject: 'training of a neural operator from scratch on few trajectories',
-    data: { 'flow.hdf5': flow(96, 1), 'flow-test.hdf5': flow(64, 2) },
-    compareFiles: [],
+    data: { 'flow.hdf5': flow(208, 21) },
+    compareFiles: ['scratch-published.yaml', 'scratch-best.yaml'],
   },
   language: {
     subject: 'fine-tuning of a small BERT on few texts',
