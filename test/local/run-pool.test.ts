@@ -223,4 +223,23 @@ describe('a pool', () => {
     );
     expect(output).toBe('done');
   });
+
+  it('keeps a process from ending while it is closed with a run under way', async () => {
+    const root = await temporaryFolder();
+    const task = await request(root, 'long', 'training.epochs=100000', 'convergence.patience=null');
+    const output = execFileSync(
+      process.execPath,
+      [
+        '--input-type=module-typescript',
+        '--eval',
+        `import { openRunPool } from ${moduleOf('shared/local/run-pool.ts')};
+         const pool = openRunPool({ processes: 1, threads: 1 });
+         await new Promise((begun) => void pool.run(${JSON.stringify(task)}, begun));
+         await pool.close();
+         process.stdout.write('closed');`,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(output).toBe('closed');
+  });
 });
