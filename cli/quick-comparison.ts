@@ -45,7 +45,7 @@ async function rowsOf(config: RunConfig): Promise<number> {
 }
 
 /** The text of a compare file for these settings, out of so many rows. */
-export function quickComparison({ dataset, balance, training }: RunConfig, runFile: string, rows: number): string {
+function quickComparison({ dataset, balance, training }: RunConfig, runFile: string, rows: number): string {
   const rates = factors.map((factor) => Number((training.learningRate * factor).toPrecision(3)));
   const held = Math.max(1, Math.round(testShare * rows));
   const file = {

@@ -5,6 +5,9 @@ import { type compareFileSchema, tunedOf } from '../shared/config/compare-file.t
 /** Epochs of a shortened comparison's runs. */
 const epochs = 3;
 
+/** Added to seeds, so that nobody sees something of the whole study's test beforehand. */
+const unseen = 10_000;
+
 /** `language.yaml` becomes `language.quick.yaml`, beside it, so that paths in it mean the same. */
 export const shortenedName = (file: string): string => file.replace(/\.yaml$/, '.quick.yaml');
 
@@ -29,7 +32,10 @@ export function shortened(text: string, name: string): string {
     set: { ...set, 'training.epochs': epochs },
     arms: Object.fromEntries(kept),
     ...(tuned && { tune: { [tuned.key]: tuned.values.slice(0, 2) }, extensions: 0 }),
-    seeds: { ...(seeds.tuning && { tuning: seeds.tuning.slice(0, 1) }), test: seeds.test.slice(0, 2) },
+    seeds: {
+      ...(seeds.tuning && { tuning: seeds.tuning.slice(0, 1) }),
+      test: seeds.test.slice(0, 2).map((seed) => seed + unseen),
+    },
     ...(sizes && { sizes: [Math.min(...sizes)] }),
   });
 }

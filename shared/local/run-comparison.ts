@@ -4,12 +4,8 @@ import document from '../pipeline/compare.asl.json' with { type: 'json' };
 import type { ComparisonContext } from '../pipeline/comparison/context.ts';
 import { type ComparisonTaskName, comparisonMessages } from '../pipeline/comparison/messages.ts';
 import { runComparisonTask } from '../pipeline/comparison/tasks/index.ts';
+import type { PooledEnd } from './run-messages.ts';
 import { filledIn } from './workflow-definition.ts';
-
-/** How a run of a comparison ended. */
-export type ChildEnd =
-  | { readonly status: 'done' | 'diverged' | 'interrupted' | 'takenOver' }
-  | { readonly status: 'failed'; readonly error: { readonly name: string; readonly message: string } };
 
 /** How an execution ended. `error` is what the failed task threw. */
 export type ComparisonExecution =
@@ -28,7 +24,7 @@ export const comparisonDefinition = () =>
 
 interface ComparisonOptions {
   /** Trains a run, by its key prefix, to its end. */
-  readonly trainRun: (child: string) => Promise<ChildEnd>;
+  readonly trainRun: (child: string) => Promise<PooledEnd>;
   /** Milliseconds before a failed task is tried again, instead of what the document says. */
   readonly retryDelay?: number;
   /** How the other tasks are done; by default in this process. */

@@ -6,22 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { RunError } from '../core/errors.ts';
 import type { ProgressEvent } from '../pipeline/context.ts';
 import { namedError } from '../pipeline/task-failure.ts';
-import type { FromWorker, ToWorker } from './run-worker.ts';
-
-/** A run whose `request.json` is written. */
-export interface PooledRun {
-  /** The folder that holds the runs: the store's root. */
-  readonly root: string;
-  /** The run's name: its key prefix. */
-  readonly run: string;
-  /** Where inputs are on this machine that are elsewhere, by their addresses. */
-  readonly inputs?: Readonly<Record<string, string>>;
-}
-
-/** How a run ended, as an `Execution` does; an error is told by its name and message. */
-export type PooledEnd =
-  | { readonly status: 'done' | 'diverged' | 'interrupted' | 'takenOver' }
-  | { readonly status: 'failed'; readonly error: { readonly name: string; readonly message: string } };
+import type { FromWorker, PooledEnd, PooledRun, ToWorker } from './run-messages.ts';
 
 /** Processes that do runs. */
 export interface RunPool {

@@ -6,14 +6,8 @@ import { namedError } from '../pipeline/task-failure.ts';
 import { solverFromEnvironment } from '../spectra/solvers/open-solver.ts';
 import { localContext } from './local-context.ts';
 import { lockRun } from './run-folder.ts';
+import type { FromWorker, PooledEnd, PooledRun, ToWorker } from './run-messages.ts';
 import { runPipeline } from './run-pipeline.ts';
-import type { PooledEnd, PooledRun } from './run-pool.ts';
-
-/** What a worker is told. `stop` ends the run under way after its next commit; `end` ends the process after the run. */
-export type ToWorker = ({ readonly do: 'run' } & PooledRun) | { readonly do: 'stop' } | { readonly do: 'end' };
-
-/** What a worker says. */
-export type FromWorker = { readonly event: ProgressEvent } | { readonly end: PooledEnd };
 
 /** How often at most a step is told of. */
 const stepMilliseconds = 250;

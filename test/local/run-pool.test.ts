@@ -7,7 +7,8 @@ import { fileStore } from '../../shared/checkpoints/file-store.ts';
 import { readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { loadRunFile, parseOverride } from '../../shared/config/parse-run-file.ts';
 import { beginRun, lockRun, newRun } from '../../shared/local/run-folder.ts';
-import { openRunPool, type PooledRun } from '../../shared/local/run-pool.ts';
+import type { PooledRun } from '../../shared/local/run-messages.ts';
+import { openRunPool } from '../../shared/local/run-pool.ts';
 import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { firstOutputOf, moduleOf, startProgram } from '../support/child.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
@@ -222,5 +223,24 @@ describe('a pool', () => {
       { encoding: 'utf8' },
     );
     expect(output).toBe('done');
+  });
+
+  it('keeps a process from ending while it is closed with a run under way', async () => {
+    const root = await temporaryFolder();
+    const task = await request(root, 'long', 'training.epochs=100000', 'convergence.patience=null');
+    const output = execFileSync(
+      process.execPath,
+      [
+        '--input-type=module-typescript',
+        '--eval',
+        `import { openRunPool } from ${moduleOf('shared/local/run-pool.ts')};
+         const pool = openRunPool({ processes: 1, threads: 1 });
+         await new Promise((begun) => void pool.run(${JSON.stringify(task)}, begun));
+         await pool.close();
+         process.stdout.write('closed');`,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(output).toBe('closed');
   });
 });

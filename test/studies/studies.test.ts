@@ -133,7 +133,7 @@ metric: loss
       arms: { one: {}, two: {}, base: { balance: 'off' } },
       tune: { 'training.learningRate': [0.1, 0.2] },
       extensions: 0,
-      seeds: { tuning: [101], test: [1, 2] },
+      seeds: { tuning: [101], test: [10_001, 10_002] },
       sizes: [12],
     });
   });
@@ -143,6 +143,6 @@ metric: loss
     expect(untuned).not.toHaveProperty('tune');
     expect(untuned).not.toHaveProperty('extensions');
     expect(untuned).not.toHaveProperty('sizes');
-    expect(untuned.seeds).toEqual({ test: [1] });
+    expect(untuned.seeds).toEqual({ test: [10_001] });
   });
 });

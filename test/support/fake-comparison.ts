@@ -6,7 +6,8 @@ import { encodeJson } from '../../shared/checkpoints/json.ts';
 import type { ComparisonSettings } from '../../shared/config/comparison.ts';
 import { comparisonOf } from '../../shared/config/load-comparison.ts';
 import { randomFor } from '../../shared/core/random.ts';
-import { type ChildEnd, runComparison } from '../../shared/local/run-comparison.ts';
+import { runComparison } from '../../shared/local/run-comparison.ts';
+import type { PooledEnd } from '../../shared/local/run-messages.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ComparisonContext, ComparisonEvent } from '../../shared/pipeline/comparison/context.ts';
 import { readRequest } from '../../shared/pipeline/records.ts';
@@ -55,7 +56,7 @@ export interface FakeComparison {
   /** Of runs whose names it is given. */
   readonly behaviour?: (run: string) => FakeBehaviour;
   /** Called before a run is trained; may throw what its execution then fails with. */
-  readonly onRun?: (run: string) => ChildEnd | undefined;
+  readonly onRun?: (run: string) => PooledEnd | undefined;
   readonly number?: number;
   readonly context?: Partial<ComparisonContext>;
   readonly onTask?: Parameters<typeof runComparison>[2]['onTask'];
@@ -77,7 +78,7 @@ export async function doFake(
     emit: (event) => events.push(event),
     ...context,
   };
-  const trainRun = async (child: string): Promise<ChildEnd> => {
+  const trainRun = async (child: string): Promise<PooledEnd> => {
     const run = child.split('/').at(-1)!;
     const end = onRun(run);
     if (end) return end;
