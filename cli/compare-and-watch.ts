@@ -7,16 +7,13 @@ import { loadComparison } from '../shared/config/load-comparison.ts';
 import type { Override } from '../shared/config/parse-run-file.ts';
 import { UserError } from '../shared/core/errors.ts';
 import { threadsAllowed } from '../shared/core/threads.ts';
-import { checkComparison, countRuns, inputsOf } from '../shared/local/check-comparison.ts';
-import {
-  beginComparison,
-  type ComparisonFolder,
-  comparisonIn,
-  lockComparison,
-} from '../shared/local/comparison-folder.ts';
+import { type ComparisonFolder, comparisonIn, lockComparison } from '../shared/local/comparison-folder.ts';
 import { type ComparisonExecution, runComparison } from '../shared/local/run-comparison.ts';
 import { openRunPool } from '../shared/local/run-pool.ts';
+import { beginComparison } from '../shared/pipeline/comparison/begin.ts';
+import { checkComparison, countRuns } from '../shared/pipeline/comparison/check-comparison.ts';
 import type { ComparisonContext, ComparisonEvent } from '../shared/pipeline/comparison/context.ts';
+import { digestsOf } from '../shared/pipeline/comparison/inputs.ts';
 import { readComparisonResult } from '../shared/pipeline/comparison/result.ts';
 import { openedOnce } from '../shared/pipeline/resources.ts';
 import { renderComparisonText } from '../shared/reports/comparison/text.ts';
@@ -41,8 +38,8 @@ export async function compareAndWatch(
     const warn = (message: string) => view.show({ type: 'warning', message });
     const { planWorkload } = openedOnce({ localPath, warn });
     const rows = await checkComparison(settings, { planWorkload }, warn);
-    const data = await inputsOf(settings, localPath);
-    const { executions } = await beginComparison(folder, settings, { data, rows });
+    const data = await digestsOf(settings, localPath);
+    const { executions } = await beginComparison(folder.store, folder.comparison, settings, { data, rows });
     await sweepScratch(root);
     const execution = await run(folder, settings, executions, view.show);
     return await conclude(execution, folder, { json, file });

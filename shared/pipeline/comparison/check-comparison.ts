@@ -1,14 +1,10 @@
 /** Whether the runs of a comparison could begin: their data and models are opened before any is started. */
-import { type ComparisonSettings, designOf, runConfigOf, runNameOf } from '../config/comparison.ts';
-import { messageOf, UserError } from '../core/errors.ts';
-import { fingerprintFile } from '../datasets/fingerprint.ts';
-import { otherFilesOf } from '../datasets/registry.ts';
-import { nextRuns } from '../decisions/comparison/next-runs.ts';
-import { weightsOf } from '../models/registry.ts';
-import { refuseUnchangingRates } from '../pipeline/balance-description.ts';
-import type { ComparisonRequest } from '../pipeline/comparison/records.ts';
-import type { TaskContext } from '../pipeline/context.ts';
-import { fingerprintBase } from '../pipeline/run-base.ts';
+import { type ComparisonSettings, designOf, runConfigOf, runNameOf } from '../../config/comparison.ts';
+import { messageOf, UserError } from '../../core/errors.ts';
+import { nextRuns } from '../../decisions/comparison/next-runs.ts';
+import { refuseUnchangingRates } from '../balance-description.ts';
+import type { TaskContext } from '../context.ts';
+import type { ComparisonRequest } from './records.ts';
 
 type Rows = ComparisonRequest['rows'];
 
@@ -63,25 +59,6 @@ function rowsOf(data: Readonly<Record<string, unknown>>): Rows {
 
 const listed = (runs: readonly string[], most = 3) =>
   runs.length > most ? `${runs.slice(0, most).join(', ')} and ${runs.length - most} more runs` : runs.join(', ');
-
-/** What the files are that all runs read, by the path that names them. */
-export async function inputsOf(
-  { arms }: ComparisonSettings,
-  localPath: TaskContext['localPath'],
-): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const { config } of arms) {
-    const { validation = [], test = [] } = otherFilesOf(config.dataset);
-    for (const path of [config.dataset.path, validation, test].flat()) {
-      found[path] ??= (await fingerprintFile(await localPath(path))).sha256;
-    }
-    const weights = weightsOf(config.model);
-    const isFresh = config.model.family === 'huggingface' && config.model.fresh;
-    if (weights === undefined || isFresh) continue;
-    found[weights] ??= (await fingerprintBase(await localPath(weights))).sha256;
-  }
-  return found;
-}
 
 /** How many runs a comparison begins with, and how many it has in all unless values are extended. */
 export function countRuns(settings: ComparisonSettings): { tuning: number; test: number } {
