@@ -43,7 +43,7 @@ type Begun = Pick<ComparisonRequest, 'settings' | 'data'>;
 /** The settings with the content of files in place of their paths: a file may move. */
 const byContent = ({ settings, data }: Begun, arm: string) => {
   const found = settings.arms.find(({ name }) => name === arm);
-  return found && relocated(found.config, (path) => (data[path] ? `content ${data[path].slice(0, 16)}` : path));
+  return found && relocated(found.config, (path) => (data[path] ? `content ${data[path]}` : path));
 };
 
 /**
