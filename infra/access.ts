@@ -15,6 +15,8 @@ const ofRuns = (rest: string) => [`runs/*/${rest}`, `comparisons/*/runs/*/${rest
 const run = ofRuns('*');
 const record = ofRuns('run.json');
 const outcome = ofRuns('outcome.json');
+/** What a run's models do on its test data. */
+const tested = ofRuns('test.json');
 const epochs = ofRuns('epochs/*');
 const results = ofRuns('results/*');
 const model = ofRuns('model/*');
@@ -50,11 +52,11 @@ export const access = {
     read: [...inputs, prices, ...run],
     // The tokenizer of a language model goes into its exported folder at once.
     write: [...record, ...model, ...heads, ...epochs, ...meter, 'rejected/*'],
-    delete: [...outcome, ...epochs, 'datasets/*'],
+    delete: [...outcome, ...tested, ...epochs, 'datasets/*'],
   },
   'train-epoch': {
     read: [...inputs, prices, ...run],
-    write: [...record, ...heads, ...epochs, ...results, ...meter],
+    write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter],
     delete: [...epochs, ...results],
   },
   'collect-epoch': { read: [prices, ...run], write: meter },

@@ -22,6 +22,8 @@ export function describeEvent(event: ProgressEvent): string | undefined {
       ]
         .filter(Boolean)
         .join('  ');
+    case 'tested':
+      return `on test data, epoch ${event.epoch}: ${event.metric.name} ${formatNumber(event.metric.value)}`;
     case 'retry':
       return `${event.state} failed and is tried again`;
     case 'warning':

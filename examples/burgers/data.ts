@@ -1,19 +1,12 @@
 /** Data sets of Burgers trajectories in PDEBench's layout. */
-import { File, ready } from 'h5wasm/node';
 import { randomFor } from '../../shared/core/random.ts';
 import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import { type FieldGrid, intervalOf, pointsOf, timesOf, writeFields } from '../field-grid.ts';
 import { randomSines, resolvingPoints, solveBurgers, sumOfSines } from './solver.ts';
 
 /** What determines a data set, to the last bit. */
-interface BurgersOptions {
+interface BurgersOptions extends FieldGrid {
   readonly viscosity: number;
-  readonly samples: number;
-  readonly seed: number;
-  /** Points kept, at the centres of as many equal cells. */
-  readonly points: number;
-  /** Times kept, evenly spaced over [0, duration]. */
-  readonly times: number;
-  readonly duration: number;
 }
 
 /** A data set `[samples, times, points]` with its coordinates. */
@@ -26,10 +19,10 @@ interface BurgersData {
 
 /** Sample `n` depends on the seed and `n` alone; computed on a finer grid in float64, rounded once. */
 export function generateBurgers(options: BurgersOptions): BurgersData {
-  const { viscosity, samples, seed, points, times, duration } = options;
+  const { viscosity, samples, seed, points, times } = options;
   const stride = 2 * Math.ceil(resolvingPoints(viscosity) / (2 * points));
   const finePoints = stride * points;
-  const interval = duration / (times - 1);
+  const interval = intervalOf(options);
   const values = new Float32Array(samples * times * points);
   for (let sample = 0; sample < samples; sample++) {
     const sines = randomSines(randomFor(seed, 'burgers', sample));
@@ -41,28 +34,12 @@ export function generateBurgers(options: BurgersOptions): BurgersData {
       }
     }
   }
-  return {
-    options,
-    values,
-    x: Float32Array.from({ length: points }, (_, point) => (point + 0.5) / points),
-    t: Float32Array.from({ length: times }, (_, time) => time * interval),
-  };
+  return { options, values, x: pointsOf(options), t: timesOf(options) };
 }
 
 /** Writes `tensor` [samples, times, points], `x-coordinate` and `t-coordinate`, with the settings as attributes. */
-export async function writeBurgers(path: string, { options, values, x, t }: BurgersData): Promise<void> {
-  await ready;
-  const file = new File(path, 'w');
-  try {
-    file.create_dataset({ name: 'tensor', data: values, shape: [options.samples, t.length, x.length] });
-    file.create_dataset({ name: 'x-coordinate', data: x });
-    file.create_dataset({ name: 't-coordinate', data: t });
-    file.create_attribute('nu', options.viscosity);
-    file.create_attribute('seed', options.seed);
-  } finally {
-    file.close();
-  }
-}
+export const writeBurgers = (path: string, { options, values }: BurgersData): Promise<void> =>
+  writeFields(path, options, { tensor: values }, { nu: options.viscosity });
 
 /** The same data as a training set, `[samples, points, times, 1]`. */
 export function asTrajectories({ options, values, x, t }: BurgersData): Trajectories {

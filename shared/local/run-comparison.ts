@@ -89,11 +89,12 @@ export async function runComparison(
   })();
   try {
     await execution.result;
+    await watched;
     return { status: 'done' };
   } catch (error) {
+    // The events of an aborted map never end.
     if (error instanceof ExecutionAbortedError) return { status: 'interrupted' };
-    return { status: 'failed', error: thrown ?? error };
-  } finally {
     await watched;
+    return { status: 'failed', error: thrown ?? error };
   }
 }

@@ -59,6 +59,7 @@ export function openRunPool({ processes, threads }: { processes: number; threads
   const workers = new Set<Worker>();
   const waiting: Job[] = [];
   let stopped = false;
+  let closing = false;
 
   const start = (): Worker => {
     const limits = Object.fromEntries(threadVariables.map((name) => [name, String(threads)]));
@@ -72,8 +73,11 @@ export function openRunPool({ processes, threads }: { processes: number; threads
     const finish = (end: PooledEnd) => {
       const { job } = worker;
       worker.job = undefined;
-      child.unref();
-      child.channel?.unref();
+      // An idle process keeps nobody waiting, but for whoever closes the pool.
+      if (!closing) {
+        child.unref();
+        child.channel?.unref();
+      }
       job?.end(end);
     };
     child.on('message', (message: FromWorker) => {
@@ -122,6 +126,7 @@ export function openRunPool({ processes, threads }: { processes: number; threads
       }),
     stop,
     async close() {
+      closing = true;
       stop();
       await Promise.all([...workers].map(endProcess));
     },

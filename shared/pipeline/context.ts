@@ -40,6 +40,13 @@ export type ProgressEvent =
       readonly seconds: number;
       readonly secondsLeft: number | null;
     }
+  /** The epoch to be exported was measured on test data. */
+  | {
+      readonly type: 'tested';
+      readonly run: string;
+      readonly epoch: number;
+      readonly metric: { readonly name: string; readonly value: number | null };
+    }
   /** What a task has just been metered with, in US dollars. */
   | { readonly type: 'spend'; readonly run: string; readonly task: string; readonly usd: number }
   | { readonly type: 'warning'; readonly message: string }

@@ -53,13 +53,22 @@ export const eventsOfJob = (): number => eventsOf(['TrainEpoch', 'CollectEpoch',
 export const eventsOfCommit = (shards: number): number =>
   eventsOf(['PlanAnalysis', 'AnalyseShards', 'SetRates', 'Checkpoint', 'Continue?'], { items: shards });
 
-/** Whether one more epoch might make a history of `events` longer than `limit`, in the worst case. */
-export function isHistoryFull(events: number, limit: number): boolean {
+/**
+ * Whether one more epoch might make a history of `events` longer than `limit`, in the worst case.
+ * @param options.tests whether the run ends with jobs that measure it on test data
+ */
+export function isHistoryFull(events: number, limit: number, { tests = false } = {}): boolean {
   const epoch = mostTries * eventsOfJob() + eventsOfCommit(mostShards);
+  const test = tests ? mostTries * eventsOfJob() : 0;
   const end = eventsOf(['Finalise', 'Successor', 'RecordFailure', 'Failed?', 'Outcome?']) + 4;
-  return events + epoch + end > limit;
+  return events + epoch + test + end > limit;
 }
 
 /** The decision, except that what is to be trained is trained by the next execution when the history is full. */
-export const handedOverWhenFull = (decision: Decision, events: number, limit: number): Decision =>
-  decision.next === 'train' && isHistoryFull(events, limit) ? { ...decision, next: 'handOver' } : decision;
+export const handedOverWhenFull = (
+  decision: Decision,
+  events: number,
+  limit: number,
+  options?: { tests: boolean },
+): Decision =>
+  decision.next === 'train' && isHistoryFull(events, limit, options) ? { ...decision, next: 'handOver' } : decision;

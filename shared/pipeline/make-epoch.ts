@@ -202,7 +202,7 @@ async function attempted(
 type Metrics = Evaluation['metrics'];
 
 /** Metrics with null for numbers that are not finite, which JSON can't hold. */
-const finiteOrNull = (metrics: Metrics): EpochMetrics['metrics'] =>
+export const finiteOrNull = (metrics: Metrics): EpochMetrics['metrics'] =>
   Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]));
 
 /** The warning about an epoch whose deciding metric is not finite. */

@@ -1,6 +1,6 @@
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { readJson } from '../checkpoints/json.ts';
-import { readHead, readManifest } from '../checkpoints/manifest.ts';
+import { readHead, readHeadManifest, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { RunError } from '../core/errors.ts';
 import { mapInFlight } from '../core/in-flight.ts';
@@ -28,6 +28,7 @@ import {
 } from './records.ts';
 import { modelOfRun } from './run-model.ts';
 import { spectraSettings } from './run-solver.ts';
+import { readCurrentTest } from './test-data.ts';
 
 /** Epochs that are read at a time, each with three or four requests. */
 const epochsAtATime = 8;
@@ -70,6 +71,7 @@ export async function readRunReport(
     versions: record.versions,
     dataset: record.dataset,
     seed: record.seed,
+    test: head && (await readCurrentTest(store, run, await readHeadManifest(store, run))),
     epochs: found.flatMap(({ report: epoch = [] }) => epoch),
     best: progress?.best ?? null,
     cost: progress && (await costOf(store, run, progress, record.config.budget)),

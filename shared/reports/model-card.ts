@@ -36,6 +36,7 @@ export function renderModelCard(report: RunReport, epoch = keptEpoch(report), { 
     `# ${inline(run.name)}`,
     summary(run, epoch),
     section('Metrics', metrics(run, kept)),
+    section('Test metrics', tested(run, epoch)),
     section('Classes', classes(kept)),
     section('Training data', dataset(run)),
     section('How it was trained', training(run)),
@@ -80,6 +81,14 @@ function metrics(run: RunReport, kept: EpochReport | undefined): string {
       ? ''
       : `\n\n${inline(chosen)}: ${formatChange(change, unit)} (best epoch against before training).`;
   return `${markdownTable(['On the validation data', 'Before training', `Epoch ${kept.epoch}`], rows)}${gained}`;
+}
+
+/** Of the epoch whose weights they are, where it was measured. */
+function tested({ test, dataset }: RunReport, epoch: number | undefined): string {
+  const measured = [test?.best, test?.last].find((each) => each?.epoch === epoch);
+  if (!measured) return '';
+  const rows = Object.entries(measured.metrics).map(([name, value]) => [inline(name), formatNumber(value)]);
+  return markdownTable([`On ${dataset.testSamples ?? 'all'} rows of test data`, `Epoch ${measured.epoch}`], rows);
 }
 
 function classes(kept: EpochReport | undefined): string {

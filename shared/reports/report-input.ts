@@ -52,6 +52,12 @@ export interface EpochReport {
   readonly applied: readonly AppliedRate[];
 }
 
+/** An epoch measured on test data. */
+export interface TestedReport {
+  readonly epoch: number;
+  readonly metrics: Readonly<Record<string, number | null>>;
+}
+
 /** What a run has cost so far, in US dollars. */
 export interface RunCost {
   readonly usd: number;
@@ -91,6 +97,8 @@ export interface RunReport {
     Record<string, unknown>
   >;
   readonly seed: number;
+  /** Metrics on the test data; absent: none were measured. */
+  readonly test?: { readonly best: TestedReport | null; readonly last: TestedReport } | undefined;
   readonly epochs: readonly EpochReport[];
   readonly best: { readonly epoch: number; readonly value: number } | null;
   readonly history: readonly { readonly at: string; readonly what: string }[];

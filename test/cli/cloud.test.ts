@@ -306,7 +306,7 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
       expect(sent).toMatchObject({ code: 0, stderr: '' });
       const [, name] = /^run {7}(run-[0-9a-f]{12})/m.exec(sent.stdout)!;
       const asked = (await readRequest(store, `runs/${name}`)).config;
-      expect(otherFilesOf(asked.dataset)).toContain(`s3://${bucket}/${key}?versionId=`);
+      expect(otherFilesOf(asked.dataset).validation).toContain(`s3://${bucket}/${key}?versionId=`);
     }
     const elsewhere = await cloud(['submit', 'run.yaml', ...set('dataset.validationPath=s3://other/held.jsonl')], {
       cwd,

@@ -3,9 +3,9 @@ import type { HistoryEvent, HistoryEventType } from '@aws-sdk/client-sfn';
 import { describe, expect, it } from 'vitest';
 import { consoleAddress } from '../../shared/cloud/executions.ts';
 import { historyTeller, standingOf } from '../../shared/cloud/history.ts';
-import { executionName } from '../../shared/pipeline/execution-name.ts';
 import { isRedriven } from '../../shared/cloud/resume-run.ts';
 import { stateOf } from '../../shared/cloud/run-status.ts';
+import { executionName } from '../../shared/pipeline/execution-name.ts';
 
 let ids = 0;
 const event = (type: HistoryEventType, details: Partial<HistoryEvent> = {}): HistoryEvent => ({

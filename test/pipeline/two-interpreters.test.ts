@@ -167,6 +167,13 @@ describe('the local interpreter and moto agree on', () => {
     expect(locally.states.slice(-6)).toEqual([...train, 'Finalise', 'Outcome?', 'Diverged']);
   });
 
+  withMoto('a run that is measured on test data when it ends, after a machine was lost', async () => {
+    const { dataset } = fakeConfig();
+    const config = fakeConfig({ training: { epochs: 2 }, dataset: { ...dataset, test: { last: 2 } } });
+    const { locally } = await tell({ config, jobs: { 4: spotInterruption() } });
+    expect(locally.states.slice(-10)).toEqual(['Continue?', ...train, ...train, ...end]);
+  });
+
   withMoto("a failure for good: the user's input", async () => {
     const onTrain = () => {
       throw new UserError('the data are too few', { remedy: 'Give more.' });

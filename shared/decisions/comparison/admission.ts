@@ -84,8 +84,8 @@ const unitWords: Record<Kind, string> = { hours: 'hours', usd: 'USD' };
 
 function refusal({ kind, limit, left, needed }: { kind: Kind; limit: number; left: number; needed: number }): string {
   const unit = unitWords[kind];
-  const rest = `${amount(Math.max(0, left))} of ${amount(limit)} ${unit} are neither spent nor reserved`;
-  return needed > 0 ? `${rest}, and a run is counted as ${amount(needed)} ${unit}` : rest;
+  const rest = `of the budget of ${amount(limit)} ${unit}, ${amount(Math.max(0, left))} are neither spent nor set aside`;
+  return needed > 0 ? `${rest}, and a run takes up to ${amount(needed)}` : rest;
 }
 
 const amount = (value: number): string => String(Number(value.toPrecision(3)));

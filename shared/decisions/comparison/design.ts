@@ -54,7 +54,7 @@ export interface RunPlan {
 export interface RunResult extends RunPlan {
   /** Its name, as messages and folders have it. */
   readonly run: string;
-  /** `diverged`: it stopped at numbers that are not finite; `failed`: it ended with an error; `skipped`: the budget did not pay for it. */
+  /** `diverged`: it stopped at numbers that are not finite; `failed`: it ended with an error; `skipped`: the budget did not pay for it, or not to its end. */
   readonly status: 'done' | 'diverged' | 'failed' | 'skipped';
   /** Why it ended, in words. */
   readonly reason: string;
@@ -64,7 +64,7 @@ export interface RunResult extends RunPlan {
   readonly curve: readonly (number | null)[];
   /** Standard deviation of alpha over layers at the first and the last analysis. */
   readonly alphaSpread: { readonly first: number | null; readonly last: number | null };
-  /** Of training and evaluation. */
+  /** Wall time of the run. */
   readonly seconds: number;
   /** Null where nothing is metered. */
   readonly usd: number | null;

@@ -4,10 +4,11 @@ import { readJson } from '../../checkpoints/json.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { type ComparisonSettings, runNameOf } from '../../config/comparison.ts';
 import type { RunPlan, RunResult } from '../../decisions/comparison/design.ts';
+import type { Progress } from '../../decisions/decide.ts';
 import { compareRuns } from '../../reports/compare.ts';
 import type { RunReport } from '../../reports/report-input.ts';
 import { epochZero, lastEpoch, metricOf } from '../../reports/runs.ts';
-import { explainOutcome, outcomeSchema, readTest } from '../records.ts';
+import { explainOutcome, outcomeSchema, readLastCommit, readProgress, readRequest, readTest } from '../records.ts';
 import { readRunReport } from '../run-report.ts';
 
 /** What is said of a run that left nothing. */
@@ -20,31 +21,52 @@ export const unfinished = 'it left no result';
 export async function resultOfRun(
   store: ArtifactStore,
   child: string,
-  { epoch }: Pick<ComparisonSettings, 'epoch'>,
+  settings: Pick<ComparisonSettings, 'epoch' | 'arms'>,
   plan: RunPlan,
   error: string | undefined,
 ): Promise<RunResult> {
+  const { epoch } = settings;
   const none = { value: null, curve: [], alphaSpread: { first: null, last: null }, seconds: 0, usd: null };
   const failed = (reason: string) => ({ ...plan, run: runNameOf(plan), ...none, status: 'failed' as const, reason });
   const outcome = await readJson(store, runKeys.outcome(child), outcomeSchema);
   if (!outcome || outcome.outcome === 'running') return failed(error ?? unfinished);
   if (!(await store.get(runKeys.record(child)))) return failed(explainOutcome(outcome));
   const report = await readRunReport(store, child);
-  const [summary] = compareRuns([report]).runs;
+  const progress = await readLastProgress(store, child);
   const { name: metric } = report.metric;
   const measured = {
     curve: report.epochs.map((each) => metricOf(each, metric)),
-    alphaSpread: summary!.alphaStd,
-    seconds: summary!.seconds,
+    alphaSpread: compareRuns([report]).runs[0]!.alphaStd,
+    seconds: progress?.seconds ?? 0,
     usd: report.cost?.usd ?? null,
   };
   if (outcome.outcome === 'failed') return { ...failed(explainOutcome(outcome)), ...measured };
+  if (outcome.outcome === 'budget' && (await endedByShare(store, child, settings, plan))) {
+    return { ...failed(explainOutcome(outcome)), ...measured, status: 'skipped' };
+  }
   const status = outcome.outcome === 'diverged' ? 'diverged' : 'done';
   const isJudged = epoch === 'best' || status === 'done';
   const value = isJudged ? await judgedValue(store, child, report, { epoch, purpose: plan.purpose }) : null;
   if (value === undefined)
     return { ...failed(`was not measured on test data, though ${explainOutcome(outcome)}`), ...measured };
   return { ...plan, run: runNameOf(plan), status, reason: explainOutcome(outcome), value, ...measured };
+}
+
+async function readLastProgress(store: ArtifactStore, child: string): Promise<Progress | undefined> {
+  const head = await readLastCommit(store, child);
+  return head && readProgress(store, head);
+}
+
+/** Whether a run that its budget ended had less of it than its arm is to have: it is then not what the others are. */
+async function endedByShare(
+  store: ArtifactStore,
+  child: string,
+  { arms }: Pick<ComparisonSettings, 'arms'>,
+  { arm }: RunPlan,
+): Promise<boolean> {
+  const { config } = await readRequest(store, child);
+  const own = arms.find(({ name }) => name === arm)!.config.budget;
+  return config.budget.hours !== own.hours || config.budget.usd !== own.usd;
 }
 
 /**

@@ -6,12 +6,13 @@ import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
 import { readMeterEntries, usdOfEntries } from '../../costs/meter.ts';
-import { decide, observe, type Progress } from '../../decisions/decide.ts';
+import { observe, type Progress } from '../../decisions/decide.ts';
 import { spentUsd } from '../../decisions/spending.ts';
 import { attemptSeconds } from '../../decisions/task-length.ts';
 import { writeJson } from '../attempt.ts';
 import { sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
+import { decideAfter } from '../decide-next.ts';
 import { epochEvent } from '../epoch-event.ts';
 import { isOwn, isTakenOver, leave } from '../execution.ts';
 import { handedOverWhenFull } from '../history.ts';
@@ -29,6 +30,7 @@ import {
   readRunRecord,
   readSpectra,
 } from '../records.ts';
+import { endsWithTest, testedFirst } from '../test-data.ts';
 
 /**
  * Commits the attempt, frees what old epochs no longer need, and decides whether to go on. Where another execution has
@@ -54,20 +56,20 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
   });
   await pruneResults(ctx.store, run, epoch);
   ctx.emit(epochEvent(config, progress, measured, await readSpectra(ctx.store, manifest)));
-  const { epochs } = config.training;
-  const { convergence, budget } = config;
   const { price } = state.compute;
   const spent = await withOpenUsd(ctx, run, progress);
-  const decision = decide(spent, metricValue(measured, config, run), { epochs, convergence, budget, price });
-  return {
+  const decision = await decideAfter(ctx, manifest, config, price);
+  const tests = endsWithTest(config);
+  const next: PipelineState = {
     ...state,
     epoch: epoch + 1,
     attempt: '',
     files: {},
-    decision: handedOverWhenFull(decision, state.events, ctx.historyEvents),
-    compute: { ...state.compute, attemptSeconds: attemptSeconds(spent, budget, price) },
+    decision: handedOverWhenFull(decision, state.events, ctx.historyEvents, { tests }),
+    compute: { ...state.compute, attemptSeconds: attemptSeconds(spent, config.budget, price) },
     job: { ...state.job, try: 0, failures: 0 },
   };
+  return testedFirst(ctx, next, config);
 }
 
 /** Adds the progress so far to the attempt's files, and commits them; undefined when another execution was first. */

@@ -6,6 +6,7 @@ import { paysForJob, secondsLeft } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
 import { computeState, sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
+import { decideAfter } from '../decide-next.ts';
 import { isTakenOver, leave } from '../execution.ts';
 import { eventsOfJob, handedOverWhenFull } from '../history.ts';
 import { budgetTooSmall } from '../job-price.ts';
@@ -14,6 +15,7 @@ import { noteRestOfJob, spentSoFar } from '../metering.ts';
 import { readConfig, readLastCommit } from '../records.ts';
 import { type ClassifiedFailure, classifyFailure, jobTime } from '../task-failure.ts';
 import { readResult } from '../task-result.ts';
+import { endsWithTest, testedFirst, withTimeToTest } from '../test-data.ts';
 
 /**
  * Takes up the result that the training task left in the store, whatever became of its job afterwards. Without one it
@@ -35,14 +37,21 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   if (isTakenOver(head, state)) return leave(ctx, state);
   const kind = failure.kind === 'timeout' ? 'hang' : failure.kind;
   if (!head || head.epoch < state.epoch) return tryAgain(ctx, state, failure, kind);
-  const again = await tryAgain(ctx, afterCommits(state, head), failure, kind);
-  return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents) };
+  const config = await readConfig(ctx.store, state.run);
+  const decision = await decideAfter(ctx, head, config, state.compute.price);
+  const reached = await testedFirst(ctx, { ...afterCommits(state, head), decision }, config);
+  if (reached.decision.next === 'finalise') return reached;
+  const again = await tryAgain(ctx, reached, failure, kind);
+  const tests = endsWithTest(config);
+  return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents, { tests }) };
 }
 
 /** The state after epochs that the job has committed before it failed: tries and failures are counted for each epoch. */
 const afterCommits = (state: PipelineState, head: Manifest): PipelineState => ({
   ...state,
   epoch: head.epoch + 1,
+  attempt: '',
+  files: {},
   job: { ...state.job, try: 0, failures: 0 },
 });
 
@@ -73,6 +82,8 @@ async function tryAgain(
 ): Promise<PipelineState> {
   const { run, compute, job } = state;
   const { message } = classified;
+  // What is left of a run that has ended is done, whatever the budget.
+  const tests = state.decision.next === 'test';
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
   if (!tries && failure === 'waiting') throw new RunError(`no machine was to be had: ${message}`);
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
@@ -81,16 +92,17 @@ async function tryAgain(
   const spent = await spentSoFar(ctx, run, lost);
   const { budget } = config;
   const isUsedUp = secondsLeft(spent, budget, compute.price) <= 0 || !paysForJob(spent, budget, compute.price);
-  if (isUsedUp) return outOfBudget(ctx, state, classified);
+  if (isUsedUp && !tests) return outOfBudget(ctx, state, classified);
   const { market, interruptions, failures } = tries;
   const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });
+  const place = computeState(ctx, config, { ...compute, market, interruptions }, spent);
   return {
     ...state,
     attempt: '',
     files: {},
-    decision: { next: 'train', outcome: 'running', reason },
-    compute: computeState(ctx, config, { ...compute, market, interruptions }, spent),
+    decision: tests ? state.decision : { next: 'train', outcome: 'running', reason },
+    compute: tests ? withTimeToTest(place) : place,
     job: { ...job, try: job.try + 1, failures },
   };
 }
@@ -107,5 +119,11 @@ async function outOfBudget(
     throw budgetTooSmall(await readConfig(ctx.store, run), await spentSoFar(ctx, run), compute.price, message);
   }
   const reason = `epoch ${head.epoch + 1} took longer than what was left of the budget`;
-  return { ...state, attempt: '', files: {}, decision: { next: 'finalise', outcome: 'budget', reason } };
+  const ended: PipelineState = {
+    ...state,
+    attempt: '',
+    files: {},
+    decision: { next: 'finalise', outcome: 'budget', reason },
+  };
+  return testedFirst(ctx, ended, await readConfig(ctx.store, run), { isTried: true });
 }

@@ -9,32 +9,26 @@ import { TransientError, UserError } from '../../core/errors.ts';
 import { type Fingerprint, fingerprintFile } from '../../datasets/fingerprint.ts';
 import { type OtherFiles, ofOtherFiles, otherFilesOf } from '../../datasets/registry.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
-import { type Decision, decide } from '../../decisions/decide.ts';
+import type { Decision } from '../../decisions/decide.ts';
 import { jobGb, refuseFunctionTooSmall, refuseJobTooSmall, wholeSize } from '../../decisions/memory.ts';
-import { type JobPrice, paysForJob, type Spent } from '../../decisions/spending.ts';
+import { type JobPrice, paysForJob } from '../../decisions/spending.ts';
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { WorkloadPlan } from '../../training/workload.ts';
 import { describeBalance, inOneLine, refuseUnchangingRates } from '../balance-description.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { ComputeChoice, TaskContext } from '../context.ts';
+import { decideAfter } from '../decide-next.ts';
 import { eventsOfStart } from '../history.ts';
 import { budgetTooSmall, jobPrice } from '../job-price.ts';
 import type { PipelineState } from '../messages.ts';
 import { spentSoFar } from '../metering.ts';
-import {
-  isSameData,
-  metricValue,
-  progressOf,
-  type RunRecord,
-  readMetrics,
-  readRequest,
-  runRecordSchema,
-} from '../records.ts';
+import { isSameData, progressOf, type RunRecord, readRequest, runRecordSchema } from '../records.ts';
 import { fingerprintBase, refuseOtherBase } from '../run-base.ts';
 import { modelOfPlan, type RunModel } from '../run-model.ts';
 import { conv1dOf, openRunSolver, spectraSettings } from '../run-solver.ts';
 import { refuseOtherModel } from '../same-model.ts';
+import { removeStaleTest, testedFirst } from '../test-data.ts';
 
 /**
  * Checks settings, data and weights, and begins a run or goes on with it from its last intact epoch. Needs no engine: what
@@ -82,7 +76,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
-  const decision = manifest && (await goOn(ctx, run, config, manifest, { spent, price: place.price }));
+  const decision = manifest && (await goOn(ctx, run, config, manifest, place.price));
+  if (before && config.dataset.test) await removeStaleTest(ctx, run, manifest);
   const compute = computeState(ctx, config, place, spent);
   const record: RunRecord = {
     version: 1,
@@ -102,7 +97,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   await ctx.store.delete(runKeys.outcome(run));
   const balanced = balance ? { balanced: inOneLine(balance) } : {};
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs, ...balanced });
-  return {
+  const state: PipelineState = {
     run,
     execution: ctx.newAttempt(),
     startedAt,
@@ -118,6 +113,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     job: { name: jobName(run), try: 0, failures: 0 },
     events: eventsOfStart(),
   };
+  return testedFirst(ctx, state, config);
 }
 
 /** What is kept on record to build the model again. */
@@ -221,18 +217,14 @@ async function goOn(
   run: string,
   config: RunConfig,
   manifest: Manifest,
-  { spent, price }: { spent: Spent; price: JobPrice | undefined },
+  price: JobPrice | undefined,
 ): Promise<Decision> {
   const progress = await progressOf(ctx.store, manifest);
-  const value = metricValue(await readMetrics(ctx.store, manifest), config, run);
   await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
   await prune(ctx.store, manifest, {
     keep: config.output.keep,
     best: progress.best?.epoch,
     epochs: Array.from({ length: manifest.epoch + 1 }, (_, epoch) => epoch),
   });
-  const { epochs } = config.training;
-  const { convergence, budget } = config;
-  const now = spent.usd === undefined ? progress : { ...progress, usd: spent.usd };
-  return decide(now, value, { epochs, convergence, budget, price });
+  return decideAfter(ctx, manifest, config, price);
 }

@@ -1,5 +1,5 @@
 import { elapsedSeconds } from '../../core/elapsed.ts';
-import { epochsPerTask } from '../../decisions/task-length.ts';
+import { epochsPerTask, isBudgetCap } from '../../decisions/task-length.ts';
 import type { TaskContext } from '../context.ts';
 import { makeEpoch, refuseWhenInterrupted } from '../make-epoch.ts';
 import type { PipelineState } from '../messages.ts';
@@ -7,14 +7,15 @@ import { noteLap, noteLastLap } from '../metering.ts';
 import { readConfig } from '../records.ts';
 import { mayPass, namedError } from '../task-failure.ts';
 import { writeResult } from '../task-result.ts';
+import { measureTest, testedFirst } from '../test-data.ts';
 import { analyseShard } from './analyse-shard.ts';
 import { checkpoint } from './checkpoint.ts';
 import { planAnalysis } from './plan-analysis.ts';
 import { setRates } from './set-rates.ts';
 
 /**
- * The training task: makes an epoch, or several of which it commits all but the last itself, and leaves the state after it
- * in the store as its result. So does an error for which it is not to be run again.
+ * The training task: makes an epoch, or several of which it commits all but the last itself, or measures a run that ends on its
+ * test data, and leaves the state after it in the store as its result. So does an error for which it is not to be run again.
  * @throws InterruptedError when the process was told to end, and TransientError: without a result, the task is run again.
  */
 export async function trainEpoch(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
@@ -39,23 +40,31 @@ function told({ withAddresses = (text) => text }: TaskContext, error: unknown): 
 
 /** Goes on in this task as long as that is worth it, the job's time does for one more epoch, and nothing says stop. */
 async function trainSome(ctx: TaskContext, before: PipelineState): Promise<PipelineState> {
-  const { compute } = await readConfig(ctx.store, before.run);
+  if (before.decision.next === 'test') return measureTest(ctx, before);
+  const config = await readConfig(ctx.store, before.run);
+  const { compute } = config;
   const { startSeconds } = ctx;
   const { attemptSeconds: secondsLeft } = before.compute;
   const began = ctx.now();
   let longestSeconds = 0;
+  /** The end of the task; where all that is left is to measure on test data, that is done too, unless the job's time may be short. */
+  const endOf = async (state: PipelineState): Promise<PipelineState> => {
+    const reached = await testedFirst(ctx, state, config, { isTried: true });
+    const isNextJobs = reached.decision.next !== 'test' || isBudgetCap(secondsLeft) || ctx.stopRequested?.();
+    return isNextJobs ? reached : measureTest(ctx, reached);
+  };
   for (let state = before, made = 1; ; made++) {
     const roundBegan = ctx.now();
     const attempt = await makeEpoch(ctx, state);
     const { epochSeconds } = attempt;
     const wanted = epochsPerTask(compute.epochsPerTask, { startSeconds, epochSeconds, secondsLeft });
     const isLast = made >= wanted || ctx.stopRequested?.() || attempt.state.decision.next !== 'analyse';
-    if (isLast) return attempt.state;
+    if (isLast) return endOf(attempt.state);
     state = await commitHere(ctx, attempt.state);
     const now = ctx.now();
     longestSeconds = Math.max(longestSeconds, elapsedSeconds(roundBegan, now));
     const isTimeUp = startSeconds + elapsedSeconds(began, now) + longestSeconds > secondsLeft;
-    if (state.decision.next !== 'train' || isTimeUp) return state;
+    if (state.decision.next !== 'train' || isTimeUp) return endOf(state);
     refuseWhenInterrupted(ctx);
   }
 }

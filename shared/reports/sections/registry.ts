@@ -14,12 +14,14 @@ import { adapterSection, datasetSection, historySection, versionsSection } from 
 import { ratesHeatMapSection } from './rates-heat-map.ts';
 import { remarksSection } from './remarks.ts';
 import { runsTableSection } from './runs-table.ts';
+import { testSection } from './test.ts';
 
 /** The parts of the report, in the order in which they are read. */
 export const SECTIONS: readonly Section[] = [
   headlineSection,
   runsTableSection,
   metricsSection,
+  testSection,
   classesSection,
   lossSection,
   balanceSection,

@@ -48,7 +48,7 @@ describe('a run of a comparison', () => {
     expect(admit(ledger, settings, 'c')).toEqual({
       admitted: false,
       ledger,
-      reason: '3 of 12 hours are neither spent nor reserved, and a run is counted as 7 hours',
+      reason: 'of the budget of 12 hours, 3 are neither spent nor set aside, and a run takes up to 7',
     });
   });
   it('is refused where nothing is left, though no run has ended', () => {
@@ -56,7 +56,7 @@ describe('a run of a comparison', () => {
     const { ledger } = admitted(admit(emptyLedger, only, 'a'));
     expect(admit(ledger, only, 'b')).toMatchObject({
       admitted: false,
-      reason: '0 of 2 USD are neither spent nor reserved',
+      reason: 'of the budget of 2 USD, 0 are neither spent nor set aside',
     });
   });
   it('is counted as expected until one has ended', () => {

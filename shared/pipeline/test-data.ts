@@ -1,0 +1,147 @@
+/** Measuring a run on its test data, once, when it is about to end: the best epoch, which is exported, and the last. */
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { encodeJson } from '../checkpoints/json.ts';
+import { type Manifest, readManifest } from '../checkpoints/manifest.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import type { RunConfig } from '../config/run-file.ts';
+import { RunError, TransientError } from '../core/errors.ts';
+import { longestAttemptSeconds } from '../decisions/task-length.ts';
+import type { Workload } from '../training/workload.ts';
+import { openCommittedTensors } from './attempt.ts';
+import type { TaskContext } from './context.ts';
+import { isTakenOver, leave } from './execution.ts';
+import { finiteOrNull, refuseWhenInterrupted } from './make-epoch.ts';
+import type { PipelineState } from './messages.ts';
+import {
+  modelFileOf,
+  progressOf,
+  readConfig,
+  readLastCommit,
+  readTest,
+  type TestedEpoch,
+  type TestRecord,
+} from './records.ts';
+
+/** Whether a run of these settings ends with a measurement on test data. */
+export const endsWithTest = ({ dataset }: Pick<RunConfig, 'dataset'>): boolean => dataset.test?.evaluate ?? false;
+
+/**
+ * What was measured on test data, where it is of the best and the last epoch that there are now; undefined: they are still to be
+ * measured. A best epoch that is damaged was not measured, and is not measured again.
+ */
+export async function readCurrentTest(
+  store: ArtifactStore,
+  run: string,
+  head: Manifest,
+): Promise<TestRecord | undefined> {
+  const test = await readTest(store, run);
+  if (test?.last.epoch !== head.epoch) return undefined;
+  const { best } = await progressOf(store, head);
+  return test.best === null || test.best.epoch === best?.epoch ? test : undefined;
+}
+
+/** Takes away what was measured on epochs that are no longer the best and the last: other ones may get their numbers. */
+export async function removeStaleTest({ store }: TaskContext, run: string, head: Manifest | undefined): Promise<void> {
+  if (!(await readTest(store, run))) return;
+  if (head && (await readCurrentTest(store, run, head))) return;
+  await store.delete(runKeys.test(run));
+}
+
+/** For how long a job may measure: a budget that is used up does not keep a run from it, and the guard against hanging is the limit. */
+export const withTimeToTest = <Compute extends PipelineState['compute']>(compute: Compute): Compute => ({
+  ...compute,
+  attemptSeconds: longestAttemptSeconds,
+});
+
+/**
+ * The state, except that a run with test data that would end is measured on them first; how it ended stays.
+ * @param options.isTried whether a job was started for this epoch with this state: the next one leaves a result of its own
+ */
+export async function testedFirst(
+  { store }: TaskContext,
+  state: PipelineState,
+  config: Pick<RunConfig, 'dataset'>,
+  { isTried = false } = {},
+): Promise<PipelineState> {
+  const { run, decision, compute, job } = state;
+  if (decision.next !== 'finalise' || !endsWithTest(config)) return state;
+  const head = await readLastCommit(store, run);
+  if (!head || (await readCurrentTest(store, run, head))) return state;
+  return {
+    ...state,
+    epoch: head.epoch + 1,
+    attempt: '',
+    files: {},
+    decision: { ...decision, next: 'test' },
+    compute: withTimeToTest(compute),
+    job: { ...job, try: job.try + (isTried ? 1 : 0), failures: 0 },
+  };
+}
+
+/**
+ * Measures the best and the last epoch on test data, and notes it in `test.json`; not where another execution has the run.
+ * @returns the state from which the run ends.
+ * @throws InterruptedError when this process was told to end.
+ */
+export async function measureTest(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
+  refuseWhenInterrupted(ctx);
+  const { store } = ctx;
+  const { run } = state;
+  const head = await readLastCommit(store, run);
+  if (!head) throw new RunError('has no epoch to be measured on test data', { where: `${store.label}/${run}` });
+  if (isTakenOver(head, state) || head.epoch !== state.epoch - 1) return leave(ctx, state);
+  const done: PipelineState = { ...state, decision: { ...state.decision, next: 'finalise' } };
+  if (await readCurrentTest(store, run, head)) return done;
+  const config = await readConfig(store, run);
+  const workload = await ctx.openWorkload(config);
+  const { best: chosen } = await progressOf(store, head);
+  const last = await measured(ctx, workload, head);
+  refuseWhenInterrupted(ctx);
+  const best = chosen?.epoch === head.epoch ? last : chosen && (await measuredBest(ctx, workload, run, chosen.epoch));
+  refuseWhenInterrupted(ctx);
+  if (!(await write(ctx, head, { version: 1, best, last }))) return leave(ctx, state);
+  const { metric } = config.convergence;
+  const { epoch, metrics } = best ?? last;
+  ctx.emit({ type: 'tested', run, epoch, metric: { name: metric, value: metrics[metric] ?? null } });
+  return done;
+}
+
+async function measured(ctx: TaskContext, workload: Workload, manifest: Manifest): Promise<TestedEpoch> {
+  const parameters = await (await openCommittedTensors(ctx, manifest, modelFileOf(manifest))).readAll();
+  const { metrics, classes } = await workload.evaluate(parameters, 'test');
+  return { epoch: manifest.epoch, metrics: finiteOrNull(metrics), ...(classes ? { classes } : {}) };
+}
+
+/** Null where the epoch is damaged: the last one is exported then. */
+async function measuredBest(
+  ctx: TaskContext,
+  workload: Workload,
+  run: string,
+  epoch: number,
+): Promise<TestedEpoch | null> {
+  try {
+    const manifest = await readManifest(ctx.store, run, epoch);
+    return manifest ? await measured(ctx, workload, manifest) : null;
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    ctx.emit({ type: 'warning', message: `${error.message}; the best epoch (${epoch}) is not measured on test data` });
+    return null;
+  }
+}
+
+/**
+ * @returns false when another execution has moved the run meanwhile.
+ * @throws TransientError when another execution was writing it too.
+ */
+async function write({ store }: TaskContext, head: Manifest, test: TestRecord): Promise<boolean> {
+  const { run } = head;
+  const key = runKeys.test(run);
+  // Read before the head is looked at: what is written in between is then not overwritten.
+  const before = await store.get(key);
+  const now = await readLastCommit(store, run);
+  if (now?.epoch !== head.epoch || now.attempt !== head.attempt) return false;
+  const bytes = encodeJson(test);
+  const written = before ? store.putIfMatch(key, bytes, before.etag) : store.putIfAbsent(key, bytes);
+  if ((await written) !== undefined) return true;
+  throw new TransientError('another execution of the run was writing it', { where: `${store.label}/${key}` });
+}

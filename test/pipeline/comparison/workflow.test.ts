@@ -1,0 +1,249 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { comparisonKeys } from '../../../shared/checkpoints/comparison-keys.ts';
+import { readJson } from '../../../shared/checkpoints/json.ts';
+import { memoryStore } from '../../../shared/checkpoints/memory-store.ts';
+import { runKeys } from '../../../shared/checkpoints/run-keys.ts';
+import { parseRunFile } from '../../../shared/config/parse-run-file.ts';
+import { UserError } from '../../../shared/core/errors.ts';
+import { ledgerSchema } from '../../../shared/decisions/comparison/admission.ts';
+import { comparisonOutcomeSchema, readResults } from '../../../shared/pipeline/comparison/records.ts';
+import { readComparisonResult } from '../../../shared/pipeline/comparison/result.ts';
+import { readRequest } from '../../../shared/pipeline/records.ts';
+import { beginFake, comparison, doFake, fakeSettings } from '../../support/fake-comparison.ts';
+
+let store: ReturnType<typeof memoryStore>;
+beforeEach(() => {
+  store = memoryStore();
+});
+
+const textOf = async (key: string) => new TextDecoder().decode((await store.get(key))!.bytes);
+const resultText = () => textOf(comparisonKeys.judged(comparison));
+const outcome = () => readJson(store, comparisonKeys.outcome(comparison), comparisonOutcomeSchema);
+
+describe('a comparison', () => {
+  it('tunes every arm, tests at the best value, judges, and writes what to take', async () => {
+    await beginFake(store, await fakeSettings());
+    const { execution, trained, events } = await doFake(store);
+    expect(execution).toEqual({ status: 'done' });
+    expect(trained.filter((run) => run.startsWith('tuning'))).toHaveLength(12);
+    expect(trained.filter((run) => run.startsWith('test')).sort()).toEqual(
+      ['balanced', 'plain'].flatMap((arm) => [1, 2, 3, 4].map((seed) => `test-${arm}-0.003-${seed}`)),
+    );
+    const { judgement, results, winners } = await readComparisonResult(store, comparison);
+    expect(judgement.findings).toMatchObject([{ arm: 'balanced', finding: 'helps', seeds: [1, 2, 3, 4] }]);
+    expect(judgement.findings[0]!.change).toBeCloseTo(-10, -1);
+    expect(results).toHaveLength(20);
+    expect(winners).toEqual([{ size: null, file: 'winner.yaml' }]);
+    const winner = parseRunFile(await textOf(comparisonKeys.winner(comparison, 'winner.yaml')), 'winner.yaml');
+    expect(winner.training.learningRate).toBe(0.003);
+    expect(winner.balance).not.toBe('off');
+    expect(winner.dataset.test).toBeUndefined();
+    expect(await textOf(comparisonKeys.report(comparison))).toContain(judgement.headline);
+    expect(await outcome()).toMatchObject({ outcome: 'judged', reason: judgement.headline });
+    expect(events.flatMap((event) => (event.type === 'round' ? [[event.round, event.runs]] : []))).toEqual([
+      ['tuning', 12],
+      ['test', 8],
+      ['judge', 0],
+    ]);
+  });
+
+  it('measures tuning runs on validation data alone', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store);
+    for (const { run, purpose } of await readResults(store, comparison)) {
+      const tested = await store.get(runKeys.test(comparisonKeys.run(comparison, run)));
+      expect([run, tested !== undefined]).toEqual([run, purpose === 'test']);
+    }
+  });
+
+  it('tries one more value, of every arm, where one does best at an end', async () => {
+    await beginFake(store, await fakeSettings({ rates: [0.0003, 0.001], extensions: 2 }));
+    const { trained } = await doFake(store);
+    const { judgement } = await readComparisonResult(store, comparison);
+    for (const { winner, state, scores } of judgement.tunings) {
+      expect(state).toBe('decided');
+      expect(winner).toBe(0.00333);
+      expect(scores.map(({ tried }) => tried)).toEqual([0.0003, 0.001, 0.00333, 0.0111]);
+    }
+    expect(trained.filter((run) => run.startsWith('tuning'))).toHaveLength(16);
+  });
+
+  it('keeps measurements and reports of finished runs, and models only where it is told to', async () => {
+    const modelFiles = async () =>
+      (await store.list(`${comparison}/runs/`)).filter((key) => key.endsWith('.safetensors'));
+    await beginFake(store, await fakeSettings());
+    await doFake(store);
+    expect(await modelFiles()).toEqual([]);
+    expect((await store.list(`${comparison}/runs/`)).filter((key) => key.endsWith('report.html'))).toHaveLength(20);
+    store = memoryStore();
+    await beginFake(store, await fakeSettings({ keep: 'models' }));
+    await doFake(store);
+    expect((await modelFiles()).filter((key) => key.endsWith('model/model.safetensors'))).toHaveLength(20);
+  });
+
+  it('gives the same result however many runs go at a time', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store);
+    const one = await resultText();
+    store = memoryStore();
+    await beginFake(store, await fakeSettings());
+    await doFake(store, { context: { parallel: 7 } });
+    expect(await resultText()).toBe(one);
+  });
+
+  it('has names of executions that follow from run and execution', async () => {
+    await beginFake(store, await fakeSettings());
+    const names: string[] = [];
+    await doFake(store, {
+      number: 3,
+      onTask: ({ name, input }) => name === 'TrainRun' && names.push((input as { Name: string }).Name),
+    });
+    expect(names).toContain('fake-tuning-plain-0.001-101-3');
+    expect(new Set(names).size).toBe(20);
+  });
+});
+
+describe('a run of a comparison', () => {
+  const isThird = (run: string) => run === 'test-balanced-0.003-3';
+
+  it('that is refused or fails is named, and its seed is left out', async () => {
+    await beginFake(store, await fakeSettings());
+    const onTrain = () => {
+      throw new UserError('the disk of this test is full');
+    };
+    const { execution } = await doFake(store, { behaviour: (run) => (isThird(run) ? { onTrain } : {}) });
+    expect(execution).toEqual({ status: 'done' });
+    const { judgement } = await readComparisonResult(store, comparison);
+    expect(judgement.findings[0]!.seeds).toEqual([1, 2, 4]);
+    expect(judgement.basis.join()).toContain('test-balanced-0.003-3');
+    expect(judgement.basis.join()).toContain('the disk of this test is full');
+  });
+
+  it('whose process is lost fails alone', async () => {
+    await beginFake(store, await fakeSettings());
+    const error = { name: 'RunError', message: 'the process that did the run was ended by SIGKILL' };
+    await doFake(store, { onRun: (run) => (isThird(run) ? { status: 'failed', error } : undefined) });
+    const failed = (await readResults(store, comparison)).filter(({ status }) => status === 'failed');
+    expect(failed).toMatchObject([{ run: 'test-balanced-0.003-3', reason: error.message, value: null }]);
+  });
+
+  it('that diverges is named, and its arm is not said to help', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store, { behaviour: (run) => (isThird(run) ? { diverges: (epoch) => epoch === 1 } : {}) });
+    const { judgement, results } = await readComparisonResult(store, comparison);
+    expect(results.find(({ run }) => isThird(run))).toMatchObject({ status: 'diverged' });
+    expect(judgement.findings[0]!.finding).toBe('undecided');
+    expect(judgement.basis.join()).toContain('1 test run diverged: test-balanced-0.003-3');
+  });
+
+  it('that diverges while tuning takes its value out of the choice', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store, {
+      behaviour: (run) => (run === 'tuning-plain-0.003-101' ? { diverges: (epoch) => epoch === 1 } : {}),
+    });
+    const { judgement } = await readComparisonResult(store, comparison);
+    const plain = judgement.tunings.find(({ arm }) => arm === 'plain')!;
+    expect(plain.winner).not.toBe(0.003);
+    expect(judgement.basis.join()).toContain('tuning-plain-0.003-101');
+  });
+});
+
+describe('a comparison that goes on', () => {
+  it('does only what is missing, to the same bits', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store);
+    const whole = await resultText();
+    store = memoryStore();
+    await beginFake(store, await fakeSettings());
+    let left = 9;
+    const onRun = () => (left-- > 0 ? undefined : ({ status: 'interrupted' } as const));
+    const first = await doFake(store, { onRun, context: { parallel: 1 } });
+    expect(first.execution).toEqual({ status: 'interrupted' });
+    const second = await doFake(store, { number: 2 });
+    expect(second.execution).toEqual({ status: 'done' });
+    expect([...first.trained, ...second.trained]).toHaveLength(20);
+    expect(new Set([...first.trained, ...second.trained]).size).toBe(20);
+    expect(await resultText()).toBe(whole);
+  });
+
+  it('tries what failed again, and nothing else', async () => {
+    await beginFake(store, await fakeSettings());
+    const error = { name: 'RunError', message: 'lost' };
+    await doFake(store, { onRun: (run) => (run.endsWith('-3') ? { status: 'failed', error } : undefined) });
+    const { trained } = await doFake(store, { number: 2 });
+    expect(trained.sort()).toEqual(['test-balanced-0.003-3', 'test-plain-0.003-3']);
+    expect((await readComparisonResult(store, comparison)).judgement.basis).toEqual([]);
+  });
+
+  it('does the runs of seeds that were added', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store);
+    await beginFake(store, await fakeSettings({ seeds: { tuning: [101, 102], test: [1, 2, 3, 4, 5] } }), 2);
+    const { trained } = await doFake(store, { number: 2 });
+    expect(trained.sort()).toEqual(['test-balanced-0.003-5', 'test-plain-0.003-5']);
+  });
+});
+
+describe('a budget', () => {
+  // Every look at the clock of a fake run is a second.
+  const secondsOfRun = async () => {
+    const results = await readResults(store, comparison);
+    return Math.max(...results.map(({ seconds }) => seconds));
+  };
+
+  it('is shared by all runs, leaves out those that it does not pay for, and says so', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store);
+    const seconds = await secondsOfRun();
+    store = memoryStore();
+    await beginFake(store, await fakeSettings({ budget: { hours: (16.5 * seconds) / 3600 } }));
+    const { execution } = await doFake(store, { context: { parallel: 1 } });
+    expect(execution).toEqual({ status: 'done' });
+    const results = await readResults(store, comparison);
+    const skipped = results.filter(({ status }) => status === 'skipped');
+    expect(skipped.map(({ run }) => run).sort()).toEqual([
+      'test-balanced-0.003-3',
+      'test-balanced-0.003-4',
+      'test-plain-0.003-3',
+      'test-plain-0.003-4',
+    ]);
+    const { judgement, stopped } = await readComparisonResult(store, comparison);
+    expect(stopped).toContain('budget');
+    expect(judgement.findings[0]!.seeds).toEqual([1, 2]);
+    expect(judgement.basis.join()).toContain('left out for the budget');
+    const ledger = (await readJson(store, comparisonKeys.ledger(comparison), ledgerSchema))!;
+    expect(ledger.reserved).toEqual({});
+    expect(Object.keys(ledger.spent)).toHaveLength(16);
+  });
+
+  it('gives each run its share as a budget of its own', async () => {
+    await beginFake(store, await fakeSettings({ budget: { hours: 4 }, parallel: 2 }));
+    const budgets: unknown[] = [];
+    await doFake(store, {
+      onTask: async ({ name, output }) => {
+        if (name !== 'AdmitRun' || budgets.length > 0) return;
+        budgets.push(0);
+        const { child } = output as { child: string };
+        budgets[0] = (await readRequest(store, child)).config.budget;
+      },
+    });
+    expect(budgets[0]).toEqual({ hours: 2 });
+  });
+});
+
+it('that can not be judged is noted as failed, with finished runs kept', async () => {
+  await beginFake(store, await fakeSettings());
+  const failing = {
+    ...store,
+    put: async (key: string, bytes: Uint8Array) => {
+      if (key.endsWith('report.html') && !key.includes('/runs/')) throw new UserError('no room for the page');
+      return store.put(key, bytes);
+    },
+  };
+  const { execution } = await doFake(failing);
+  expect(execution).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('no room') } });
+  expect(await outcome()).toMatchObject({ outcome: 'failed', reason: 'no room for the page' });
+  const { trained } = await doFake(store, { number: 2 });
+  expect(trained).toEqual([]);
+  expect(await outcome()).toMatchObject({ outcome: 'judged' });
+});

@@ -1,0 +1,131 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { readJson } from '../../shared/checkpoints/json.ts';
+import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { mostTries } from '../../shared/decisions/compute.ts';
+import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import {
+  eventsOfCommit,
+  eventsOfJob,
+  eventsOfStart,
+  isHistoryFull,
+  mostShards,
+} from '../../shared/pipeline/history.ts';
+import { outcomeSchema, readTest } from '../../shared/pipeline/records.ts';
+import { failedJob, spotInterruption } from '../support/batch.ts';
+import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
+import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
+
+let store: ArtifactStore;
+beforeEach(() => {
+  store = memoryStore();
+});
+
+const settings = (changes: Record<string, Record<string, unknown>> = {}, test: object | undefined = { last: 2 }) => {
+  const config = fakeConfig(changes);
+  return fakeConfig({ ...changes, dataset: { ...config.dataset, test } });
+};
+
+/** Runs the workflow; counts what is evaluated on test data, and the states that are passed through. */
+async function execute(
+  config = settings(),
+  { behaviour, jobs = {} }: { behaviour?: FakeBehaviour; jobs?: Readonly<Record<number, Error>> } = {},
+) {
+  await requestRun(store, config);
+  const workload = fakeWorkload(behaviour);
+  let tested = 0;
+  const evaluate: typeof workload.evaluate = (parameters, on) => {
+    if (on === 'test') tested += 1;
+    return workload.evaluate(parameters, on);
+  };
+  const ctx = fakeContext(store, { ...workload, evaluate }, { process: `p${Math.random()}` });
+  const states: string[] = [];
+  let job = 0;
+  const emit: typeof ctx.emit = (event) => event.type === 'state' && states.push(event.state);
+  const { runTrainingJob } = await import('../../shared/pipeline/training-job.ts');
+  const execution = await runPipeline(run, { ...ctx, emit }, undefined, {
+    retryDelay: 0,
+    async runJob(environment) {
+      const end = jobs[++job];
+      if (end) throw end;
+      await runTrainingJob({ ...ctx, emit }, environment);
+    },
+  });
+  return { execution, tested, states };
+}
+const outcomeOf = () => readJson(store, runKeys.outcome(run), outcomeSchema);
+const isBetterFirst: FakeBehaviour = { metric: (epoch) => 1 + epoch };
+
+describe('a run with test data', () => {
+  it('is measured once, at the end, on its best and its last epoch', async () => {
+    const { execution, tested, states } = await execute(settings(), { behaviour: isBetterFirst });
+    expect(execution).toEqual({ status: 'done' });
+    expect(tested).toBe(2);
+    expect(states.slice(-7)).toEqual([
+      'Continue?',
+      'TrainEpoch',
+      'CollectEpoch',
+      'Trained?',
+      'Finalise',
+      'Outcome?',
+      'Done',
+    ]);
+    expect(await readTest(store, run)).toMatchObject({ version: 1, best: { epoch: 0 }, last: { epoch: 4 } });
+    expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('is measured once where the best epoch is the last', async () => {
+    expect(await execute()).toMatchObject({ tested: 1 });
+    const { best, last } = (await readTest(store, run))!;
+    expect(best).toEqual(last);
+  });
+
+  it('is not measured where it only keeps rows out', async () => {
+    expect(await execute(settings({}, { last: 2, evaluate: false }))).toMatchObject({ tested: 0 });
+    expect(await readTest(store, run)).toBeUndefined();
+  });
+
+  it('is measured in the same task where that makes all epochs', async () => {
+    const { states, tested } = await execute(settings({ compute: { epochsPerTask: 100 } }));
+    expect(tested).toBe(1);
+    expect(states.filter((state) => state === 'TrainEpoch')).toHaveLength(1);
+  });
+
+  it('is measured after lost machines, with the outcome that it had', async () => {
+    const { execution } = await execute(settings(), { jobs: { 6: spotInterruption(), 7: spotInterruption() } });
+    expect(execution).toEqual({ status: 'done' });
+    expect(await readTest(store, run)).toMatchObject({ last: { epoch: 4 } });
+    expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('is measured after it has diverged', async () => {
+    const { execution } = await execute(settings(), { behaviour: { diverges: (epoch) => epoch === 3 } });
+    expect(execution).toEqual({ status: 'diverged' });
+    expect(await readTest(store, run)).toMatchObject({ last: { epoch: 2 } });
+  });
+
+  it('is measured after its budget is used up', async () => {
+    const config = settings({ budget: { hours: 1 } });
+    const { execution } = await execute(config, {
+      jobs: { 3: failedJob({ status: 'Job attempt duration exceeded timeout' }) },
+    });
+    expect(execution).toEqual({ status: 'done' });
+    expect(await outcomeOf()).toMatchObject({ outcome: 'budget' });
+    expect(await readTest(store, run)).toMatchObject({ last: { epoch: 1 } });
+  });
+
+  it('is measured again after more epochs, and not where there are none', async () => {
+    await execute();
+    expect(await execute()).toMatchObject({ tested: 0 });
+    await execute(settings({ training: { epochs: 5 } }));
+    expect(await readTest(store, run)).toMatchObject({ last: { epoch: 5 } });
+  });
+
+  it('never has 25,000 events', () => {
+    let events = eventsOfStart();
+    while (!isHistoryFull(events, 25_000, { tests: true }))
+      events += mostTries * eventsOfJob() + eventsOfCommit(mostShards);
+    expect(events + mostTries * eventsOfJob()).toBeLessThan(25_000);
+  });
+});
