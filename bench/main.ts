@@ -5,13 +5,23 @@ import { type EngineChoice, engineChoices } from '../shared/engines/engine.ts';
 import type { Result } from './suite.ts';
 import { analysis } from './suites/analysis.ts';
 import { checkpointMemory } from './suites/checkpoint-memory.ts';
+import { comparisonOverhead } from './suites/comparison-overhead.ts';
 import { epochOverhead } from './suites/epoch-overhead.ts';
 import { huggingFace } from './suites/hugging-face.ts';
 import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
 import { transformer } from './suites/transformer.ts';
 
-const suites = [trainStep, analysis, spectra, epochOverhead, checkpointMemory, huggingFace, transformer];
+const suites = [
+  trainStep,
+  analysis,
+  spectra,
+  epochOverhead,
+  comparisonOverhead,
+  checkpointMemory,
+  huggingFace,
+  transformer,
+];
 
 const { values: options } = parseArgs({
   strict: false,

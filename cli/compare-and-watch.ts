@@ -13,7 +13,7 @@ import { openRunPool } from '../shared/local/run-pool.ts';
 import { beginComparison } from '../shared/pipeline/comparison/begin.ts';
 import { checkComparison, countRuns } from '../shared/pipeline/comparison/check-comparison.ts';
 import type { ComparisonContext, ComparisonEvent } from '../shared/pipeline/comparison/context.ts';
-import { digestsOf } from '../shared/pipeline/comparison/inputs.ts';
+import { digestsOf, inputsOf } from '../shared/pipeline/comparison/inputs.ts';
 import { readComparisonResult } from '../shared/pipeline/comparison/result.ts';
 import { openedOnce } from '../shared/pipeline/resources.ts';
 import { renderComparisonText } from '../shared/reports/comparison/text.ts';
@@ -41,7 +41,8 @@ export async function compareAndWatch(
     const data = await digestsOf(settings, localPath);
     const { executions } = await beginComparison(folder.store, folder.comparison, settings, { data, rows });
     await sweepScratch(root);
-    const execution = await run(folder, settings, executions, view.show);
+    const fetched = await pathsOf(inputsOf(settings).map(({ path }) => path));
+    const execution = await run(folder, settings, { number: executions, inputs: fetched, show: view.show });
     return await conclude(execution, folder, { json, file });
   } finally {
     await lock.release();
@@ -58,15 +59,26 @@ function refuseUnpriced({ budget }: ComparisonSettings, file: string): void {
   });
 }
 
+/** Where inputs in S3 were fetched to. */
+async function pathsOf(addresses: readonly string[]): Promise<Record<string, string>> {
+  const elsewhere = addresses.filter((address) => address.startsWith('s3://'));
+  const paths = await Promise.all(elsewhere.map(async (address) => [address, await localPath(address)] as const));
+  return Object.fromEntries(paths);
+}
+
 /** As many runs at a time as there are threads for. */
-export const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
+const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
 
 async function run(
   { comparison, store, root }: ComparisonFolder,
   settings: ComparisonSettings,
-  number: number,
-  show: (event: ComparisonEvent) => void,
+  options: {
+    readonly number: number;
+    readonly inputs: Readonly<Record<string, string>>;
+    readonly show: (event: ComparisonEvent) => void;
+  },
 ): Promise<ComparisonExecution> {
+  const { number, inputs, show } = options;
   const { threads, parallel = usualParallel(threads) } = settings;
   const pool = openRunPool({ processes: parallel, threads });
   const warned = new Set<string>();
@@ -95,7 +107,7 @@ async function run(
   try {
     return await runComparison({ comparison, number }, ctx, {
       trainRun: (child) =>
-        pool.run({ root, run: child }, (event) => {
+        pool.run({ root, run: child, inputs }, (event) => {
           if (event.type !== 'warning' || warned.has(event.message)) return;
           warned.add(event.message);
           show(event);

@@ -81,7 +81,7 @@ function describeRound({ round, runs }: Extract<ComparisonEvent, { type: 'round'
 }
 
 /** `plain, 16 rows, 0.001, seed 101: nRMSE 0.03121 (4.1 s)` */
-export function describeRun({ result, metric }: RunEvent): string {
+function describeRun({ result, metric }: RunEvent): string {
   const { arm, size, tried, seed, status, reason, value, seconds } = result;
   const which = [
     arm,

@@ -88,11 +88,7 @@ export function validationRows({ dataset, training }: RunConfig): number | undef
 }
 
 /** What tells a run's settings from those of its arm. */
-export function overridesOf(
-  config: RunConfig,
-  { tuned }: Pick<ComparisonSettings, 'tuned'>,
-  plan: RunPlan,
-): Override[] {
+function overridesOf(config: RunConfig, { tuned }: Pick<ComparisonSettings, 'tuned'>, plan: RunPlan): Override[] {
   const { purpose, size, tried, seed } = plan;
   return [
     override('training.seed', seed),

@@ -14,6 +14,8 @@ export interface PooledRun {
   readonly root: string;
   /** The run's name: its key prefix. */
   readonly run: string;
+  /** Where inputs are on this machine that are elsewhere, by their addresses. */
+  readonly inputs?: Readonly<Record<string, string>>;
 }
 
 /** How a run ended, as an `Execution` does; an error is told by its name and message. */

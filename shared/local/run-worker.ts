@@ -1,4 +1,5 @@
 /** A process of the pool: does the runs that its parent sends, one after the other, and tells how each goes and ends. */
+import { bufferedStore } from '../checkpoints/buffered-store.ts';
 import { fileStore, sweepScratch } from '../checkpoints/file-store.ts';
 import type { ProgressEvent } from '../pipeline/context.ts';
 import { namedError } from '../pipeline/task-failure.ts';
@@ -38,14 +39,20 @@ function emitter(): (event: ProgressEvent) => void {
   };
 }
 
-async function work({ root, run }: PooledRun): Promise<PooledEnd> {
+async function work({ root, run, inputs = {} }: PooledRun): Promise<PooledEnd> {
   try {
     const store = fileStore(root);
     const lock = await lockRun({ root, run, store }, () => new Date());
     try {
       await sweepScratch(root);
       const solver = solverFromEnvironment(process.env);
-      const execution = await runPipeline(run, localContext(store, emitter(), { solver }), () => stopping);
+      const buffered = bufferedStore(store, run);
+      const context = localContext(buffered, emitter(), {
+        solver,
+        localPath: async (address) => inputs[address] ?? address,
+      });
+      const execution = await runPipeline(run, context, () => stopping);
+      await buffered.flush();
       return execution.status === 'failed' ? { status: 'failed', error: namedError(execution.error) } : execution;
     } finally {
       await lock.release();

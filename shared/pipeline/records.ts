@@ -237,6 +237,9 @@ export async function readRequest(store: ArtifactStore, run: string): Promise<Ru
   return request;
 }
 
+/** The last record that was read from each store: it is read several times an epoch, and hardly ever changes. */
+const lastRead = new WeakMap<ArtifactStore, { key: string; etag: string; record: RunRecord }>();
+
 /** The settings in force, and the tag to replace them by. @throws RunError when Prepare has not written them. */
 export async function readTaggedRecord(
   store: ArtifactStore,
@@ -245,7 +248,12 @@ export async function readTaggedRecord(
   const key = runKeys.record(run);
   const stored = await store.get(key);
   if (!stored) throw new RunError('has no run.json: the run was never prepared', { where: `${store.label}/${run}` });
-  return { record: decodeJson(key, stored.bytes, runRecordSchema), etag: stored.etag };
+  const { etag } = stored;
+  const known = lastRead.get(store);
+  if (known?.key === key && known.etag === etag) return known;
+  const read = { key, etag, record: decodeJson(key, stored.bytes, runRecordSchema) };
+  lastRead.set(store, read);
+  return read;
 }
 
 /** The settings in force. @throws RunError when Prepare has not written them. */

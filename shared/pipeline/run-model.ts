@@ -59,8 +59,17 @@ export function modelOfPlan(config: RunConfig, { data, model, adapter }: Workloa
   });
 }
 
+/** Of records that are still in use. */
+const described = new WeakMap<ModelRecord, RunModel>();
+
 /** The model that a run trains, from the run's record alone: neither data nor engine are opened. */
 export function modelOfRun(record: ModelRecord): RunModel {
+  const model = described.get(record) ?? describeModel(record);
+  described.set(record, model);
+  return model;
+}
+
+function describeModel(record: ModelRecord): RunModel {
   if (record.config.model.family === 'huggingface') return languageModelOf(record, record.config.model);
   const { config, dataset } = record;
   const { space, channels } = dataset as unknown as { space: readonly number[]; channels: readonly string[] };
@@ -68,8 +77,8 @@ export function modelOfRun(record: ModelRecord): RunModel {
   const { window } = config.dataset as FieldDatasetConfig;
   const format = { kind: 'trajectories' as const, space, channels: channels.length, window };
   const { layers, parameters } = buildModel(record.config.model, format);
-  const described = { ...config.model, weights: undefined, ...format };
-  return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: described };
+  const settings = { ...config.model, weights: undefined, ...format };
+  return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: settings };
 }
 
 function languageModelOf(

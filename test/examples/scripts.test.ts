@@ -8,11 +8,9 @@ const run = (script: string, ...args: string[]) =>
   spawnSync(process.execPath, [script, ...args], { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
 
 describe.each([
-  'examples/burgers/demo.ts',
   'examples/burgers/generate.ts',
   'examples/burgers/pretrain.ts',
   'examples/compressible/generate.ts',
-  'examples/topics/demo.ts',
   'examples/topics/generate.ts',
   'examples/topics/pretrain.ts',
   'studies/language/main.ts',
@@ -35,8 +33,6 @@ describe.each([
 });
 
 it.each([
-  [['examples/burgers/demo.ts', '--seeds', 'x'], /^error: --seeds: "x" is not a whole number/],
-  [['examples/burgers/demo.ts', '--set', 'training.epoch=2'], /^error: .*[\s\S]*did you mean "epochs"/],
   [['examples/burgers/generate.ts'], /^error: --out: is missing/],
   [['examples/burgers/generate.ts', '--out', 'x', '--nu', '-1'], /argument is ambiguous/],
   [['examples/burgers/generate.ts', '--out', 'x', '--nu=-1'], /^error: --nu: "-1" is not a number above 0/],
@@ -50,9 +46,6 @@ it.each([
     ['examples/compressible/generate.ts', '--out', 'x', '--initial', 'wave'],
     /^error: --initial: "wave" is none of waves, tubes/,
   ],
-  [['examples/topics/demo.ts', '--seeds', '0'], /^error: --seeds: "0" is not a whole number/],
-  [['examples/topics/demo.ts', '--set', 'training.epoch=2'], /^error: .*[\s\S]*did you mean "epochs"/],
-  [['examples/topics/demo.ts', '--set', 'epochs'], /^error: /],
   [['examples/topics/generate.ts', '--out', 'package.json/x'], /^error: ENOTDIR/],
   [['examples/topics/pretrain.ts', '--epochs', '1.5'], /^error: --epochs: "1.5" is not a whole number/],
 ])('a mistake of the user is told in a sentence and ends with 2: %j', ([script, ...args], message) => {

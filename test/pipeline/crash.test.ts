@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { bufferedStore } from '../../shared/checkpoints/buffered-store.ts';
 import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
@@ -164,6 +165,68 @@ describe('a run whose process dies', () => {
         expect(now).toBeGreaterThanOrEqual(committed);
         committed = now;
         if (execution.status === 'done') break;
+      }
+      expect(await resultOf(store)).toEqual(expected);
+    }
+  });
+});
+
+describe('a run whose writes wait in memory, and whose process dies', () => {
+  /** Does the run over a store beneath, of which one operation may be the last, and writes all that waits. */
+  async function buffered(beneath: ArtifactStore, process: string, given: Case, mostBytes?: number) {
+    const store = bufferedStore(beneath, run, mostBytes === undefined ? {} : { mostBytes });
+    const execution = await execute(store, process, given);
+    await store.flush();
+    return execution;
+  }
+
+  it.each([
+    ['at the end alone', undefined],
+    ['in the midst of epochs', 2000],
+  ])(
+    'at any operation of the disk, written to %s, ends when resumed as if it had not been interrupted',
+    async (_, most) => {
+      const { expected, operations: direct } = await uninterrupted(usual);
+      const whole = await requestedStore(usual);
+      const { dying: counted, performed } = dyingStore(whole, Number.POSITIVE_INFINITY, 'before');
+      expect(await buffered(counted, 'whole', usual, most)).toEqual({ status: 'done' });
+      expect(await resultOf(whole)).toEqual(expected);
+      expect(performed.length).toBeLessThan(direct.length);
+      expect(performed.length).toBeGreaterThan(40);
+
+      for (const [index, operation] of performed.entries()) {
+        const moments: Moment[] = writes.has(operation) ? ['before', 'after'] : ['before'];
+        for (const moment of moments) {
+          const where = `${moment} operation ${index + 1} (${operation})`;
+          const store = await requestedStore(usual);
+          const { dying } = dyingStore(store, index + 1, moment);
+          // It dies in the run, or in what is written at the end.
+          await buffered(dying, 'first', usual, most).catch(() => undefined);
+          const committed = await committedEpoch(store);
+          expect(await buffered(store, 'second', usual, most), where).toEqual({ status: 'done' });
+          expect(await committedEpoch(store), where).toBeGreaterThanOrEqual(committed);
+          expect(await resultOf(store), where).toEqual(expected);
+        }
+      }
+    },
+  );
+
+  it('again and again, at random operations, ends the same', async () => {
+    const { expected } = await uninterrupted(moving);
+    const random = randomFor(2027, 'crashes');
+    for (let story = 0; story < 25; story++) {
+      const store = await requestedStore(moving);
+      let committed = -1;
+      for (let process = 0; ; process++) {
+        const moment = random.integer(2) === 0 ? 'before' : 'after';
+        const { dying } = dyingStore(store, 1 + random.integer(250), moment);
+        const most = random.integer(2) === 0 ? undefined : 5000;
+        const execution = await buffered(dying, `process${process}`, moving, most).catch(() => undefined);
+        const now = await committedEpoch(store);
+        expect(now).toBeGreaterThanOrEqual(committed);
+        committed = now;
+        if (execution?.status === 'done') break;
+        expect(process).toBeLessThan(200);
       }
       expect(await resultOf(store)).toEqual(expected);
     }

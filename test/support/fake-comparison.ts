@@ -19,7 +19,7 @@ export const comparison = 'fake';
 const { model, dataset } = fakeConfig();
 
 /** A compare file of the fake workload: plain and balanced, three rates, two tuning and four test seeds. */
-export const fakeCompareFile = {
+const fakeCompareFile = {
   name: comparison,
   run: { model, dataset, training: { epochs: 2 } },
   test: { last: 2 },
@@ -33,7 +33,7 @@ export async function fakeSettings(changes: object = {}): Promise<ComparisonSett
 }
 
 /** What a run of these settings comes to, lower is better: the rate 0.003 is best, balanced runs are a tenth better. */
-export function metricOfRun({
+function metricOfRun({
   training,
   balance,
 }: {

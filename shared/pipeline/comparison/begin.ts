@@ -5,7 +5,7 @@ import { encodeJson, readJson } from '../../checkpoints/json.ts';
 import { describeChanges } from '../../config/changes.ts';
 import type { ComparisonSettings } from '../../config/comparison.ts';
 import { UserError } from '../../core/errors.ts';
-import { relocated } from './inputs.ts';
+import { noWeights, relocated } from './inputs.ts';
 import { type ComparisonRequest, comparisonRequestSchema, readComparison } from './records.ts';
 
 /**
@@ -40,10 +40,14 @@ async function write(store: ArtifactStore, comparison: string, request: Comparis
 
 type Begun = Pick<ComparisonRequest, 'settings' | 'data'>;
 
-/** The settings with the content of files in place of their paths: a file may move. */
+/** The settings of an arm with the content of files in place of their paths: a file may move. */
 const byContent = ({ settings, data }: Begun, arm: string) => {
   const found = settings.arms.find(({ name }) => name === arm);
-  return found && relocated(found.config, (path) => (data[path] ? `content ${data[path]}` : path));
+  const at = (path: string) => {
+    const digest = data[path] ?? noWeights;
+    return digest === noWeights ? path : `content ${digest}`;
+  };
+  return found && relocated(found.config, at);
 };
 
 /**

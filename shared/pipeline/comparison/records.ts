@@ -66,7 +66,7 @@ const plansSchema = z.record(z.string(), planSchema);
 const finite = z.number().nullable();
 
 /** The content of a file in `results/`. */
-export const runResultSchema = z.strictObject({
+const runResultSchema = z.strictObject({
   ...planFields,
   run: z.string(),
   status: z.enum(['done', 'diverged', 'failed', 'skipped']),
