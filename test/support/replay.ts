@@ -40,7 +40,7 @@ export interface ReplayedDocument {
 }
 
 /** The workflow of a run. */
-export const runDocument: ReplayedDocument = {
+const runDocument: ReplayedDocument = {
   definition: workflowDefinition(),
   services: { batch: 'TrainEpoch', states: 'Successor' },
   ofItems: ['AnalyseShard'],
