@@ -1,9 +1,9 @@
 /** Starts comparisons in a deployment, and goes on with them. */
-import { StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { ExecutionAlreadyExists, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { ComparisonSettings } from '../config/comparison.ts';
 import { loadComparison } from '../config/load-comparison.ts';
 import type { Override } from '../config/parse-run-file.ts';
-import { UserError } from '../core/errors.ts';
+import { RunError, UserError } from '../core/errors.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { weightsOf } from '../models/registry.ts';
 import { beginComparison, goOnWithComparison, refuseOthers } from '../pipeline/comparison/begin.ts';
@@ -80,16 +80,27 @@ export async function resumeComparison(cloud: Cloud, comparison: string): Promis
   return start(cloud, comparison, await goOnWithComparison(cloud.store, comparison));
 }
 
-async function start(
-  cloud: Pick<Cloud, 'sfn' | 'compareStateMachine' | 'stack'>,
-  comparison: string,
-  { settings, executions: number }: ComparisonRequest,
-): Promise<StartedComparison> {
-  const execution = executionName(settings.name, number);
-  const input = JSON.stringify({ comparison, number });
-  await cloud.sfn.send(new StartExecutionCommand({ stateMachineArn: compareMachine(cloud), name: execution, input }));
-  const { tuning, test } = countRuns(settings);
-  return { comparison, execution, number, runs: tuning + test };
+/** More executions of one comparison than anybody has. */
+const mostNumbers = 1000;
+
+/** Starts the execution of a comparison whose request is written; with the next number where the name was used before it was begun anew. */
+async function start(cloud: Cloud, comparison: string, begun: ComparisonRequest): Promise<StartedComparison> {
+  const stateMachineArn = compareMachine(cloud);
+  let request = begun;
+  for (let tried = 0; tried < mostNumbers; tried++) {
+    const { settings, executions: number } = request;
+    const name = executionName(settings.name, number);
+    try {
+      const input = JSON.stringify({ comparison, number });
+      await cloud.sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
+      const { tuning, test } = countRuns(settings);
+      return { comparison, execution: name, number, runs: tuning + test };
+    } catch (error) {
+      if (!(error instanceof ExecutionAlreadyExists)) throw error;
+      request = await goOnWithComparison(cloud.store, comparison);
+    }
+  }
+  throw new RunError('has no free execution name', { where: comparison });
 }
 
 function refuseName(name: string): void {

@@ -5,6 +5,7 @@ import { comparisonKeys } from '../../shared/checkpoints/comparison-keys.ts';
 import { encodeJson } from '../../shared/checkpoints/json.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { resumeComparison } from '../../shared/cloud/compare.ts';
 import { compareMachine, findTarget } from '../../shared/cloud/comparisons.ts';
 import { fetchComparison } from '../../shared/cloud/fetch-comparison.ts';
 import { openCloud } from '../../shared/cloud/open-cloud.ts';
@@ -58,6 +59,22 @@ describe.skipIf(!deployment)('a deployed comparison', () => {
         for (let next = await watching.next(); !next.done; ) next = await watching.next();
       })(),
     ).rejects.toThrow('has no execution');
+  });
+
+  it('takes the next free name of an execution where it was begun anew', async () => {
+    const cloud = await openCloud({ stack: 'tempbalance' });
+    const prefix = 'comparisons/anew';
+    const used = ['anew', 'anew-2'].map((name, index) => ({ name, input: JSON.stringify({ before: index }) }));
+    for (const execution of used) {
+      await cloud.sfn.send(new StartExecutionCommand({ stateMachineArn: compareMachine(cloud), ...execution }));
+      const executionArn = `${compareMachine(cloud).replace(':stateMachine:', ':execution:')}:${execution.name}`;
+      await cloud.sfn.send(new StopExecutionCommand({ executionArn }));
+    }
+    const settings = await fakeSettings({ ...small, name: 'anew' });
+    const request = { version: 1, settings, data: {}, rows: { training: 3, test: 2 }, executions: 1 };
+    await cloud.store.put(comparisonKeys.request(prefix), encodeJson(request));
+    expect(await resumeComparison(cloud, prefix)).toMatchObject({ execution: 'anew-3', number: 3 });
+    await expect(resumeComparison(cloud, prefix)).rejects.toThrow('anew: is running');
   });
 
   it('is meant by its name, unless a run has it; comparisons/<name> means it in any case', async () => {
