@@ -8,16 +8,18 @@ type Values<Given extends Options> = ReturnType<typeof parseArgs<{ options: Give
 /**
  * Runs a script with the options of its command line; `--help` prints how it is used.
  * @param usage ends with a line break
+ * @param main gets the options and, where `positionals` says that there may be some, the other arguments
  */
 export async function runScript<Given extends Options>(
   usage: string,
   options: Given,
-  main: (values: Values<Given>) => Promise<void>,
+  main: (values: Values<Given>, others: readonly string[]) => Promise<void>,
+  { positionals: allowPositionals = false } = {},
 ): Promise<void> {
   try {
-    const { values } = parseArgs({ options: { ...options, help: { type: 'boolean' } } });
+    const { values, positionals } = parseArgs({ options: { ...options, help: { type: 'boolean' } }, allowPositionals });
     if ((values as { help?: boolean }).help) process.stdout.write(usage);
-    else await main(values as Values<Given>);
+    else await main(values as Values<Given>, positionals);
   } catch (error) {
     const { message, stack, code = '', path } = error as NodeJS.ErrnoException;
     const isUsage = code.startsWith('ERR_PARSE_ARGS');

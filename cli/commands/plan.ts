@@ -81,6 +81,12 @@ async function readPrices(path: string | undefined): Promise<PriceTable> {
   return path === undefined ? packagedPrices() : readPriceTable(path);
 }
 
+interface SampleCounts {
+  readonly trainingSamples: number;
+  readonly validationSamples: number;
+  readonly testSamples?: number;
+}
+
 async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<PlannedRun> {
   const { totalCount } = await import('../../shared/tensors/tensor.ts');
   const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
@@ -90,7 +96,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
   const { countAnalyses } = await import('../../shared/pipeline/rate-timing.ts');
   const { stepsPerEpoch, stepFlops, data } = workload;
   const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
-  const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
+  const { trainingSamples, validationSamples, testSamples } = data as unknown as SampleCounts;
   return {
     size: {
       parameters: totalCount(parameters),
@@ -98,6 +104,7 @@ async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<P
       stateNumbers: numbersKept(config.training, parameters),
       trainingSamples,
       validationSamples,
+      ...(testSamples === undefined ? {} : { testSamples }),
       stepFlops,
       stepsPerEpoch,
       analysisFlops: analysisFlops(layers, spectraSettings({ config, conv1d: conv1dOf(config, undefined) }), shapeOf),
@@ -135,6 +142,9 @@ interface Plan {
   readonly parameters: number;
   readonly frozen: number;
   readonly stepFlops: number;
+  readonly trainingSamples: number;
+  readonly validationSamples: number;
+  readonly testSamples?: number;
   readonly balance: BalanceDescription | null;
   readonly target: string;
   /** Of a job there, in GiB: what training needs at least, and what a deployment with the usual settings gives it. */
@@ -142,6 +152,9 @@ interface Plan {
   readonly estimates: readonly RunEstimate[];
   readonly assumptions: readonly string[];
 }
+
+const rowsOf = ({ trainingSamples, validationSamples, testSamples }: Plan) =>
+  `Rows: ${trainingSamples} to train on, ${validationSamples} to validate on${testSamples === undefined ? '' : `, ${testSamples} to test the best and the last epoch on, once`}`;
 
 async function formatPlan(plan: Plan): Promise<string> {
   const { formatTable } = await import('../../shared/core/table.ts');
@@ -159,6 +172,7 @@ async function formatPlan(plan: Plan): Promise<string> {
     row('an epoch', ({ epochSeconds }) => formatDuration(epochSeconds)),
     row('', ({ epochUsd }) => formatUsd(epochUsd)),
     row('epochs a job', ({ epochsPerJob }) => String(epochsPerJob)),
+    ...(plan.testSamples === undefined ? [] : [row('test', ({ testSeconds }) => time(testSeconds))]),
     row('all epochs', ({ seconds }) => formatDuration(seconds)),
     row('', ({ usd }) => formatUsd(usd)),
     row('  of it jobs', ({ parts }) => formatUsd(parts?.jobs ?? null)),
@@ -173,6 +187,7 @@ async function formatPlan(plan: Plan): Promise<string> {
   const isTooLarge = usualGb !== null && leastGb > usualGb;
   return [
     `${runFile}: ${epochs} epochs of ${steps} steps, ${trained} parameters, ${formatNumber(stepFlops / 1e9, 3)} GFLOP a step`,
+    rowsOf(plan),
     '',
     table,
     '',

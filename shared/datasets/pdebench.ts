@@ -191,8 +191,8 @@ function spaceRange(where: string, points: number, axis: number, every: number):
 
 /** Every row of a file of test data, or those that are taken out of the data file. */
 function allTestRows(where: string, stored: number, { test }: PdebenchConfig): number[] {
-  const { start, count } = test?.path === undefined ? testRowsOf(test, stored, where) : { start: 0, count: stored };
-  return Array.from({ length: count }, (_, index) => start + index);
+  if (test?.path === undefined) return [...testRowsOf(test, stored, where).taken];
+  return Array.from({ length: stored }, (_, index) => index);
 }
 
 /** @throws UserError when test data are not like the others in grid, time steps or channels. */
@@ -212,14 +212,12 @@ function refuseOtherShape(
 
 function chooseRows(where: string, all: number, config: PdebenchConfig, seed: number): number[] {
   const { samples, choose, subsample, test } = config;
-  const tested = testRowsOf(test, all, where);
-  const stored = all - tested.count;
-  const first = tested.count > 0 && tested.start === 0 ? tested.count : 0;
-  const available = Math.ceil(stored / subsample.samples);
+  const { taken, left } = testRowsOf(test, all, where);
+  const available = Math.ceil(left.length / subsample.samples);
   const wanted = samples === 'all' ? available : samples;
   if (wanted > available) {
-    const every = subsample.samples > 1 ? ` (every ${subsample.samples} of ${stored})` : '';
-    const besides = tested.count > 0 ? ` besides ${tested.count} for testing` : '';
+    const every = subsample.samples > 1 ? ` (every ${subsample.samples} of ${left.length})` : '';
+    const besides = taken.length > 0 ? ` besides ${taken.length} for testing` : '';
     throw new UserError(`has ${available} samples${every}${besides}, ${wanted} were asked for`, {
       where,
       remedy: `Set \`dataset.samples\` to at most ${available}, or to "all".`,
@@ -232,7 +230,7 @@ function chooseRows(where: string, all: number, config: PdebenchConfig, seed: nu
           .permutation(available)
           .slice(0, wanted)
           .sort((a, b) => a - b);
-  return picked.map((index) => first + index * subsample.samples);
+  return picked.map((index) => left[index * subsample.samples]!);
 }
 
 function channelNames(arrays: readonly Hdf5Dataset[], layout: Layout): string[] {

@@ -1,6 +1,7 @@
-/** Rows that a run is neither trained nor validated on: a file of their own, or rows at an end of the data file. */
+/** Rows that a run is neither trained nor validated on: a file of their own, or rows of the data file. */
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
+import { randomFor } from '../core/random.ts';
 
 const rowCount = () => z.int().min(1).optional();
 
@@ -16,6 +17,9 @@ export const testSetSchema = z
       ),
     first: rowCount().describe('So many rows at the beginning of the data file.'),
     last: rowCount().describe('So many rows at the end of the data file.'),
+    random: rowCount().describe(
+      'So many rows of the data file, drawn by a fixed seed: of each label in its proportion. Use it for files that are sorted.',
+    ),
     evaluate: z
       .boolean()
       .default(true)
@@ -23,31 +27,45 @@ export const testSetSchema = z
         'Whether the run measures its models on them when it ends; false only keeps rows out of training and validation.',
       ),
   })
-  .refine(({ path, first, last }) => [path, first, last].filter((given) => given !== undefined).length === 1, {
-    error: 'takes exactly one of `path`, `first` and `last`',
-  })
+  .refine(
+    ({ path, first, last, random }) => [path, first, last, random].filter((given) => given !== undefined).length === 1,
+    {
+      error: 'takes exactly one of `path`, `first`, `last` and `random`',
+    },
+  )
   .optional()
   .describe(
-    'Test data: give one of `path`, `first` and `last`. Rows of the data file are taken out before samples are chosen and rows held out for validation, so they are the same whatever the seed. The best and the last epoch are measured on them once, when the run ends. Absent: there are none.',
+    'Test data: give one of `path`, `first`, `last` and `random`. Rows of the data file are taken out before samples are chosen and rows held out for validation, so they are the same whatever the seed. The best and the last epoch are measured on them once, when the run ends. Absent: there are none.',
   );
 export type TestSet = z.output<typeof testSetSchema>;
 
-/** Which rows of a data file are for testing, as a range from 0; `count` is 0 where none are. */
-export interface RowRange {
-  readonly start: number;
-  readonly count: number;
+/** The seed of `random`, and what it draws for: the same rows in every run, whatever its own seed is. */
+export const testDraw = { seed: 0, purpose: 'test-rows' } as const;
+
+/** Rows of a data file by their places from 0, in the order of the file. */
+export interface DividedRows {
+  /** For testing; empty where none are. */
+  readonly taken: readonly number[];
+  /** To train and to validate on. */
+  readonly left: readonly number[];
 }
 
 /**
- * The rows at an end of the data file that `dataset.test` names.
+ * Which rows of the data file `dataset.test` takes.
  * @param total rows of the file.
  * @param where what has the rows, for messages.
- * @throws UserError when they would leave none to train on.
+ * @param draw the places that `random` takes; absent: any.
+ * @throws UserError when none would be left to train on.
  */
-export function testRowsOf(test: TestSet, total: number, where: string): RowRange {
-  const count = test?.first ?? test?.last ?? 0;
+export function testRowsOf(
+  test: TestSet,
+  total: number,
+  where: string,
+  draw: (count: number) => readonly number[] = (count) => drawAny(total, count),
+): DividedRows {
+  const setting = (['first', 'last', 'random'] as const).find((name) => test?.[name] !== undefined);
+  const count = setting ? test![setting]! : 0;
   if (count > 0 && count >= total) {
-    const setting = test?.first === undefined ? 'last' : 'first';
     throw new UserError(
       `has ${total} rows, and \`dataset.test.${setting}\` takes ${count}, which leaves none to train on`,
       {
@@ -56,5 +74,12 @@ export function testRowsOf(test: TestSet, total: number, where: string): RowRang
       },
     );
   }
-  return { start: test?.first === undefined ? total - count : 0, count };
+  const all = Array.from({ length: total }, (_, row) => row);
+  if (setting === 'first') return { taken: all.slice(0, count), left: all.slice(count) };
+  if (setting !== 'random') return { taken: all.slice(total - count), left: all.slice(0, total - count) };
+  const drawn = new Set(draw(count));
+  return { taken: all.filter((row) => drawn.has(row)), left: all.filter((row) => !drawn.has(row)) };
 }
+
+const drawAny = (total: number, count: number) =>
+  randomFor(testDraw.seed, testDraw.purpose).permutation(total).slice(0, count);

@@ -67,7 +67,7 @@ export function explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond
       ? `This machine is taken to do ${giga(assumedFlops.wasm)}, what the wasm engine was measured at on one core; --measure measures it.`
       : `A step was measured here: ${stepSeconds.toPrecision(3)} s.`,
     `Fargate is taken to do ${giga(assumedFlops.wasm)}, a GPU a seventh of its peak (${gpus}) and at least ${1000 * leastStepSeconds.gpu} ms a step.`,
-    `An evaluation costs a third of a step for each batch; an analysis runs at ${giga(analysisFlopsASecond)} and takes at least ${1000 * leastAnalysisSeconds} ms.`,
+    `An evaluation costs a third of a step for each batch, and test data are evaluated twice; an analysis runs at ${giga(analysisFlopsASecond)} and takes at least ${1000 * leastAnalysisSeconds} ms.`,
     `Each job takes ${startSecondsOf.fargate} s to start on Fargate, ${startSecondsOf.instance} s on a GPU machine; one that is still warm is faster.`,
     `Functions of an epoch that ends a job: ${count} of ${seconds} s in ${memoryGb} GB. Requests: ${writes} writes and ${reads} reads of S3 an epoch, ${transitions} state transitions a job.`,
     `Prices of ${region} on demand, of ${table.date} (${table.source}). Spot is usually well below and is counted alike.`,

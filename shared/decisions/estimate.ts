@@ -30,6 +30,8 @@ export interface WorkSize {
   readonly stateNumbers: number;
   readonly trainingSamples: number;
   readonly validationSamples: number;
+  /** That the best and the last epoch are measured on when the run ends; absent: none. */
+  readonly testSamples?: number;
   /** Optimizer steps in an epoch. */
   readonly stepsPerEpoch: number;
   /** Floating-point operations of an optimizer step, and of an analysis of the spectra. */
@@ -123,7 +125,9 @@ export interface RunEstimate {
   readonly epochUsd: number | null;
   readonly epochsPerJob: number;
   readonly jobs: number;
-  /** Of all epochs. */
+  /** Of measuring the best and the last epoch on test data when the run ends; 0 where there are none. */
+  readonly testSeconds: number;
+  /** Of all epochs, and of measuring on test data. */
   readonly seconds: number;
   readonly usd: number | null;
   /** What `usd` is made of. */
@@ -139,13 +143,20 @@ export interface RunEstimate {
 
 /** What training, evaluating and analysing cost in time, without what is around them. */
 function epochWork({ size, training }: PlannedRun, { flops, leastStepSeconds: least }: Place) {
-  const { stepsPerEpoch: steps, validationSamples, stepFlops, analysisFlops, analysesPerEpoch } = size;
+  const { stepsPerEpoch: steps, validationSamples, testSamples = 0, stepFlops, analysisFlops, analysesPerEpoch } = size;
   const stepSeconds = Math.max(least, stepFlops / flops);
   // A prediction is the forward third of a step.
-  const evaluation = (stepSeconds / 3) * stepsPerEpoch(validationSamples, training.batchSize);
+  const evaluationOf = (samples: number) => (stepSeconds / 3) * stepsPerEpoch(samples, training.batchSize);
+  const evaluation = evaluationOf(validationSamples);
   const analysis = Math.max(leastAnalysisSeconds, analysisFlops / analysisFlopsASecond);
   const analyses = analysis * analysesPerEpoch;
-  return { stepSeconds, analysis, zero: evaluation + analysis, epoch: stepSeconds * steps + evaluation + analyses };
+  return {
+    stepSeconds,
+    analysis,
+    zero: evaluation + analysis,
+    epoch: stepSeconds * steps + evaluation + analyses,
+    test: 2 * evaluationOf(testSamples),
+  };
 }
 
 /** Estimates a run in a place; epoch 0, the model before training, is a part of it. */
@@ -166,22 +177,28 @@ export function estimateRun(run: PlannedRun, place: Place): RunEstimate {
     jobSecondsFor(epochs) * rate + functionsFor(epochs) + requestsFor(epochs);
 
   const rate = place.usdPerSecond;
-  const usd = rate === undefined ? null : usdFor(epochs, rate);
+  const epochsUsd = rate === undefined ? null : usdFor(epochs, rate);
   const bytes = bytesANumber * size.parameters * (keep + 2 + size.stateNumbers * keep);
   return {
     place: place.name,
     stepSeconds: work.stepSeconds,
     analysisSeconds: work.analysis,
     epochSeconds: secondsFor(epochs) / (epochs + 1),
-    epochUsd: usd === null ? null : usd / (epochs + 1),
+    epochUsd: epochsUsd === null ? null : epochsUsd / (epochs + 1),
     epochsPerJob: perJob,
     jobs: jobsFor(epochs),
-    seconds: secondsFor(epochs),
-    usd,
+    // In the job of the last epoch; a budget that is used up does not keep a run from it.
+    testSeconds: work.test,
+    seconds: secondsFor(epochs) + work.test,
+    usd: epochsUsd === null ? null : epochsUsd + work.test * rate!,
     parts:
       rate === undefined
         ? null
-        : { jobs: jobSecondsFor(epochs) * rate, functions: functionsFor(epochs), requests: requestsFor(epochs) },
+        : {
+            jobs: (jobSecondsFor(epochs) + work.test) * rate,
+            functions: functionsFor(epochs),
+            requests: requestsFor(epochs),
+          },
     storageUsdAMonth: cloud ? (bytes / 1e9) * cloud.prices.s3GbMonth : null,
     refused: isRefused(run.budget, place),
     ...withinBudget(run, secondsFor, (count) => usdFor(count, place.countedUsdPerSecond ?? 0), place),

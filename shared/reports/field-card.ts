@@ -9,6 +9,12 @@ export interface CardOfKind {
   limits(run: RunReport): string;
 }
 
+/** What the validation metrics are worth, and what the test metrics are. */
+export const chosenOn = ({ test }: RunReport): string =>
+  test
+    ? 'The best epoch was chosen on the same validation data that the validation metrics above are given for, so those flatter the model a little. The test metrics do not: it was neither trained nor chosen on those data.'
+    : 'The best epoch was chosen on the same validation data that the metrics above are given for, so they flatter the model a little.';
+
 /** JavaScript that reads `model.safetensors` without any package. */
 export const readTensors = `import { readFile } from 'node:fs/promises';
 
@@ -41,8 +47,7 @@ JavaScript, without any package:
 
 ${fenced('js', readTensors)}`;
 
-const LIMITS = `The best epoch was chosen on the same validation data that the metrics above are given for, so they flatter the model a little. It was
-trained with little data: expect it to hold for fields, grids and parameters like those it was trained on, and measure before relying on it elsewhere.`;
+const LIMITS = `It was trained with little data: expect it to hold for fields, grids and parameters like those it was trained on, and measure before relying on it elsewhere.`;
 
 /** Of models of fields. */
 export const fieldCard: CardOfKind = {
@@ -54,5 +59,5 @@ export const fieldCard: CardOfKind = {
     };
   },
   loading: () => LOADING,
-  limits: () => LIMITS,
+  limits: (run) => `${chosenOn(run)} ${LIMITS}`,
 };

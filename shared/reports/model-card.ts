@@ -42,7 +42,7 @@ export function renderModelCard(report: RunReport, epoch = keptEpoch(report), { 
     section('How it was trained', training(run)),
     section('Layers', layers(run, epoch)),
     section('How to load it', kind.loading(exported)),
-    section('Limits', kind.limits(run)),
+    section('Limits', kind.limits(testedEpoch(run, epoch) ? run : { ...run, test: undefined })),
     section('Configuration', fenced('yaml', stringify(run.config))),
     section('Versions', list(Object.entries(run.versions))),
   ]
@@ -83,10 +83,14 @@ function metrics(run: RunReport, kept: EpochReport | undefined): string {
   return `${markdownTable(['On the validation data', 'Before training', `Epoch ${kept.epoch}`], rows)}${gained}`;
 }
 
-/** Of the epoch whose weights they are, where it was measured. */
-function tested({ test, dataset }: RunReport, epoch: number | undefined): string {
-  const measured = [test?.best, test?.last].find((each) => each?.epoch === epoch);
+/** What the epoch whose weights they are was measured at on test data, where it was. */
+const testedEpoch = ({ test }: RunReport, epoch: number | undefined) =>
+  [test?.best, test?.last].find((each) => each?.epoch === epoch);
+
+function tested(run: RunReport, epoch: number | undefined): string {
+  const measured = testedEpoch(run, epoch);
   if (!measured) return '';
+  const { dataset } = run;
   const rows = Object.entries(measured.metrics).map(([name, value]) => [inline(name), formatNumber(value)]);
   return markdownTable([`On ${dataset.testSamples ?? 'all'} rows of test data`, `Epoch ${measured.epoch}`], rows);
 }

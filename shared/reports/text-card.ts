@@ -1,6 +1,6 @@
 import { adapterWeightsFile, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import type { LanguageTask } from '../models/language/model.ts';
-import { type CardOfKind, readTensors } from './field-card.ts';
+import { type CardOfKind, chosenOn, readTensors } from './field-card.ts';
 import { fenced } from './markdown.ts';
 import type { RunReport } from './report-input.ts';
 
@@ -133,7 +133,7 @@ ${fenced('js', adapter ? inJavaScript.replace('model.safetensors', adapterWeight
         ? `Every text gets one of the ${labels ?? 'known'} labels, also one that belongs to none of them, and the probabilities were not calibrated. Texts longer
 than ${maxTokens} tokens were cut in training and evaluation.`
         : `It was trained on ${task === 'causal-lm' ? 'pieces' : 'texts'} of at most ${maxTokens} tokens, and may write or rank what is false or harmful.`;
-    return `The best epoch was chosen on the same validation data that the metrics above are given for, so they flatter the model a little. It was
+    return `${chosenOn(run)} It was
 trained with little data: expect it to hold for texts like those, in language, source, subject and length, and measure before relying on it
 elsewhere. ${ofTask}${fresh ? '' : inherited}`;
   },

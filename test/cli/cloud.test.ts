@@ -266,15 +266,18 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(status).toMatchObject({ state: 'running', epoch: 1, epochs: 2, execution: { name: 'begun-here' } });
   });
 
-  it('takes a file to validate on along, there and back, and holds it to its content', {
+  it('takes files to validate and to test on along, there and back, and holds it to its content', {
     timeout: 120_000,
   }, async () => {
     const cwd = await writeLanguageRun({ lengths: 1 }, { epochs: 1, engine: 'wasm' });
     const { store, bucket } = deployment!;
     const held = join(cwd, 'held.jsonl');
     await writeFile(held, (await readFile(join(cwd, 'texts.jsonl'), 'utf8')).split('\n').slice(-31).join('\n'));
+    const tested = join(cwd, 'tested.jsonl');
+    await writeFile(tested, (await readFile(join(cwd, 'texts.jsonl'), 'utf8')).split('\n').slice(0, 20).join('\n'));
     const set = (...settings: string[]) => settings.flatMap((setting) => ['--set', setting]);
-    const given = set('dataset.validationPath=held.jsonl', 'compute.target=cpu');
+    const files = ['dataset.validationPath=held.jsonl', 'dataset.test.path=tested.jsonl'];
+    const given = set(...files, 'compute.target=cpu');
     expect(await runCli(['train', 'run.yaml', ...given], { cwd })).toMatchObject({ code: 0 });
     await writeFile(join(cwd, 'other.jsonl'), await readFile(join(cwd, 'texts.jsonl')));
     const outside = await cloud(['submit', '--run', 'texts', ...set('dataset.validationPath=held.jsonl')], { cwd });
@@ -282,17 +285,24 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
 
     const pushed = await cloud(['submit', '--run', 'texts', ...set('training.epochs=2')], { cwd });
     expect(pushed).toMatchObject({ code: 0, stderr: '' });
-    const [key] = await store.list('validation/');
-    expect(key).toMatch(/^validation\/[0-9a-f]{16}-held\.jsonl$/);
+    const keys = await store.list('validation/');
+    const key = keys.find((each) => /^validation\/[0-9a-f]{16}-held\.jsonl$/.test(each));
+    const testKey = keys.find((each) => /^validation\/[0-9a-f]{16}-tested\.jsonl$/.test(each));
+    expect(keys.toSorted()).toEqual([key, testKey].toSorted());
     const { config, dataset } = await readRunRecord(store, 'runs/texts');
     expect(otherFilesOf(config.dataset).validation).toContain(`s3://${bucket}/${key}?versionId=`);
+    expect(otherFilesOf(config.dataset).test).toContain(`s3://${bucket}/${testKey}?versionId=`);
+    expect(dataset.test).toMatchObject({ sha256: (await fingerprintFile(tested)).sha256 });
     expect(dataset.validation).toMatchObject({ sha256: (await fingerprintFile(held)).sha256 });
     await complete('runs/texts');
     expect((await readRunRecord(store, 'runs/texts')).dataset).toEqual(dataset);
     expect((await cloud(['stop', 'texts'])).code).toBe(0);
     expect(await cloud(['fetch', 'texts', 'back', '--all'], { cwd })).toMatchObject({ code: 0 });
+    const measured = async () => JSON.parse(await readFile(join(cwd, 'back/texts/test.json'), 'utf8'));
+    expect(await measured()).toMatchObject({ last: { epoch: 2 } });
     const more = await runCli(['resume', 'back/texts', ...set('training.epochs=3')], { cwd });
     expect(more).toMatchObject({ code: 0, stderr: '' });
+    expect(await measured()).toMatchObject({ last: { epoch: 3 } });
     const [file] = await readdir(join(cwd, 'back/texts/inputs/validation'));
     await writeFile(join(cwd, 'back/texts/inputs/validation', file!), await readFile(join(cwd, 'other.jsonl')));
     const other = await runCli(['resume', 'back/texts', ...set('training.epochs=4')], { cwd });
@@ -307,6 +317,7 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
       const [, name] = /^run {7}(run-[0-9a-f]{12})/m.exec(sent.stdout)!;
       const asked = (await readRequest(store, `runs/${name}`)).config;
       expect(otherFilesOf(asked.dataset).validation).toContain(`s3://${bucket}/${key}?versionId=`);
+      expect(otherFilesOf(asked.dataset).test).toContain(`s3://${bucket}/${testKey}?versionId=`);
     }
     const elsewhere = await cloud(['submit', 'run.yaml', ...set('dataset.validationPath=s3://other/held.jsonl')], {
       cwd,

@@ -34,6 +34,14 @@ describe('plan', () => {
     expect(plan.assumptions.join('\n')).toContain('A step was measured here');
   });
 
+  it('says how many rows there are for what, and what measuring on test data takes', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    expect((await runCli(['plan', file])).stdout).toMatch(/^Rows: \d+ to train on, \d+ to validate on$/m);
+    const { stdout } = await runCli(['plan', file, '--set', 'dataset.test.last=2']);
+    expect(stdout).toMatch(/ to validate on, 2 to test the best and the last epoch on, once$/m);
+    expect(stdout).toMatch(/^test +\d/m);
+  });
+
   it('says of a model that is too large for the usual machines that it would be refused', async () => {
     const file = await writeRunFile(await temporaryFolder());
     const { code, stdout } = await runCli(['plan', file, '--set', 'model.width=8000', '--set', 'compute.target=cpu']);

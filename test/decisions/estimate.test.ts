@@ -57,6 +57,19 @@ describe('the estimate of a run', () => {
     expect(estimate.storageUsdAMonth).toBeCloseTo(((4 * 4 + 8 * 2) / 1000) * prices.s3GbMonth, 12);
   });
 
+  it('counts two measurements on test data, which are not a part of an epoch and which no budget stops', () => {
+    const without = estimateRun(planned, machine);
+    const size = { ...planned.size, testSamples: 10 };
+    const estimate = estimateRun({ ...planned, size }, machine);
+    expect(without.testSeconds).toBe(0);
+    expect(estimate.testSeconds).toBeCloseTo(2 * 3, 9);
+    expect(estimate.seconds).toBeCloseTo(without.seconds + 6, 9);
+    expect(estimate.usd).toBeCloseTo(without.usd! + 6 * 0.001, 12);
+    expect(estimate.epochSeconds).toBe(without.epochSeconds);
+    const hours = without.seconds / 3600;
+    expect(estimateRun({ ...planned, size, budget: { hours } }, machine)).toMatchObject({ limit: 'epochs' });
+  });
+
   it('of this machine has no starts, functions or requests, and no cost without a price', () => {
     expect(estimateRun(planned, thisMachine({}, 3e9, 3))).toMatchObject({
       stepSeconds: 3,

@@ -13,7 +13,7 @@ import { loadRunFile } from '../../shared/config/parse-run-file.ts';
 import { localContext } from '../../shared/local/local-context.ts';
 import { beginRun, newRun } from '../../shared/local/run-folder.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
-import { outcomeSchema } from '../../shared/pipeline/records.ts';
+import { outcomeSchema, readTest } from '../../shared/pipeline/records.ts';
 import type { Environment } from '../../shared/pipeline/training-job.ts';
 import { notAllowed, rolesOfComparisons } from '../support/allowed-requests.ts';
 import { startDeployment, type TestDeployment } from '../support/deployment.ts';
@@ -187,7 +187,7 @@ describe.skipIf(!deployment)('a deployed run', () => {
       await writeFile(join(folder, 'texts.jsonl'), texts);
       const settings = {
         model: { family: 'huggingface', folder: 'bert', maxTokens: 16, ...lora },
-        dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 60 },
+        dataset: { format: 'jsonl', path: 'texts.jsonl', samples: 60, test: { random: 12 } },
         training: { epochs: 2, batchSize: 8, learningRate: 0.002, optimizer: { name: 'adamw' }, engine: 'wasm' },
         compute: { epochsPerTask: 1 },
         output: { name: 'here' },
@@ -212,6 +212,9 @@ describe.skipIf(!deployment)('a deployed run', () => {
         localContext(local.store, () => undefined),
       );
       expect(await digestsOf(deployed.store, run)).toEqual(await digestsOf(local.store, local.run));
+      const test = await readTest(deployed.store, run);
+      expect(test).toMatchObject({ last: { epoch: 2, metrics: { accuracy: expect.any(Number) } } });
+      expect(test).toEqual(await readTest(local.store, local.run));
       const names = (await deployed.store.list(`${run}/model/`)).map((each) => each.slice(`${run}/model/`.length));
       expect(names).toEqual([...files, 'tokenizer.json', 'tokenizer_config.json']);
     },

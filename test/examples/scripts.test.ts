@@ -13,7 +13,7 @@ describe.each([
   'examples/compressible/generate.ts',
   'examples/topics/generate.ts',
   'examples/topics/pretrain.ts',
-  'studies/language/main.ts',
+  'studies/main.ts',
 ])('%s', (script) => {
   it('refuses an option that it does not have, says how it is used, and ends with 2', () => {
     const { status, stderr } = run(script, '--bogus');

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
-import { readJson } from '../../shared/checkpoints/json.ts';
+import { encodeJson, readJson } from '../../shared/checkpoints/json.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { mostTries } from '../../shared/decisions/compute.ts';
@@ -30,13 +30,20 @@ const settings = (changes: Record<string, Record<string, unknown>> = {}, test: o
 /** Runs the workflow; counts what is evaluated on test data, and the states that are passed through. */
 async function execute(
   config = settings(),
-  { behaviour, jobs = {} }: { behaviour?: FakeBehaviour; jobs?: Readonly<Record<number, Error>> } = {},
+  {
+    behaviour,
+    jobs = {},
+    onTest,
+  }: { behaviour?: FakeBehaviour; jobs?: Readonly<Record<number, Error>>; onTest?: () => Promise<void> } = {},
 ) {
   await requestRun(store, config);
   const workload = fakeWorkload(behaviour);
   let tested = 0;
-  const evaluate: typeof workload.evaluate = (parameters, on) => {
-    if (on === 'test') tested += 1;
+  const evaluate: typeof workload.evaluate = async (parameters, on) => {
+    if (on === 'test') {
+      tested += 1;
+      await onTest?.();
+    }
     return workload.evaluate(parameters, on);
   };
   const ctx = fakeContext(store, { ...workload, evaluate }, { process: `p${Math.random()}` });
@@ -120,6 +127,36 @@ describe('a run with test data', () => {
     expect(await execute()).toMatchObject({ tested: 0 });
     await execute(settings({ training: { epochs: 5 } }));
     expect(await readTest(store, run)).toMatchObject({ last: { epoch: 5 } });
+  });
+
+  it('keeps what another execution has written of the same epochs', async () => {
+    const plain = store;
+    const other = { version: 1, best: null, last: { epoch: 4, metrics: { nRMSE: 42 } } } as const;
+    let races = 0;
+    store = {
+      ...plain,
+      async putIfAbsent(key, bytes) {
+        if (key === runKeys.test(run) && races++ === 0) await plain.put(key, encodeJson(other));
+        return plain.putIfAbsent(key, bytes);
+      },
+    };
+    const { execution, tested } = await execute();
+    expect(execution).toEqual({ status: 'done' });
+    expect({ races, tested }).toEqual({ races: 1, tested: 1 });
+    expect(await readTest(store, run)).toEqual(other);
+    expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('leaves it to an execution that has trained on while it was measured', async () => {
+    let others = 0;
+    const onTest = async () => {
+      if (others++ === 0) await execute(settings({ training: { epochs: 5 } }));
+    };
+    const { execution } = await execute(settings(), { onTest });
+    expect(others).toBe(1);
+    expect(execution).toEqual({ status: 'takenOver' });
+    expect(await readTest(store, run)).toMatchObject({ best: { epoch: 5 }, last: { epoch: 5 } });
+    expect(await outcomeOf()).toMatchObject({ outcome: 'completed' });
   });
 
   it('never has 25,000 events', () => {

@@ -25,6 +25,16 @@ describe('renderModelCard', () => {
     expect(card).toContain("readFile('model.safetensors')");
   });
 
+  test('gives what the weights were measured at on test data, and says what those metrics are worth', () => {
+    const test = { best: { epoch: 2, metrics: { nrmse: 0.125 } }, last: { epoch: 3, metrics: { nrmse: 0.25 } } };
+    const dataset = { ...run.dataset, testSamples: 7 };
+    const told = renderModelCard({ ...run, best: { epoch: 2, value: 0.1 }, dataset, test });
+    expect(told).toMatch(/## Test metrics\n\n\| On 7 rows of test data \| Epoch 2 \|\n.*\n\| nrmse \| 0\.1250 \|/);
+    expect(told).toContain('The test metrics do not: it was neither trained nor chosen on those data.');
+    expect(renderModelCard({ ...run, dataset, test }, 1)).not.toContain('## Test metrics');
+    expect(card).not.toMatch(/test (metrics|data)/i);
+  });
+
   test('names files and folders, and not where they lie', () => {
     const settings = {
       model: { family: 'fno1d', modes: 12, weights: 's3://bucket/weights/0a1b-w.safetensors?versionId=xyz' },

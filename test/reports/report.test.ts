@@ -37,6 +37,7 @@ const adapter: AdapterReport = {
 const plain: RunReport = {
   ...changeEpochs(madeUpRun({ name: 'plain', epochs: 4 }), (epoch) => ({ ...epoch, classes })),
   cost: { usd: 0.5, basis: 'usdPerHour' },
+  test: { best: null, last: { epoch: 4, metrics: { nrmse: 0.25 } } },
 };
 const balanced: RunReport = {
   ...madeUpRun({ name: 'balanced', balanced: true, epochs: 4 }),
@@ -59,6 +60,19 @@ describe('renderReport', () => {
   test('tells in every section how to read it', () => {
     for (const { howToRead } of SECTIONS) expect(howToRead).toMatch(/^.+\.$/s);
     expect(parse(both).querySelectorAll('section > .how')).toHaveLength(SECTIONS.length);
+  });
+
+  test('shows the metrics on test data of the best and the last epoch, of runs that have them', () => {
+    const last = { epoch: 4, metrics: { nrmse: 0.25 } };
+    const best = { epoch: 2, metrics: { nrmse: 0.125 } };
+    const rowOf = (test: RunReport['test']) => {
+      const tested = { ...plain, dataset: { ...plain.dataset, testSamples: 7 }, test };
+      const cells = parse(render(tested, balanced)).querySelectorAll('#test tbody tr > *');
+      return [...cells].map(({ textContent }) => textContent);
+    };
+    expect(rowOf({ best, last })).toEqual(['plain', 'nrmse', '0.1250 (epoch 2)', '0.2500 (epoch 4)', '7']);
+    expect(rowOf({ best: null, last })).toEqual(['plain', 'nrmse', '–', '0.2500 (epoch 4)', '7']);
+    expect(rowOf(undefined)).toEqual([]);
   });
 
   test('says of a run with an adapter what of the model was trained', () => {
@@ -270,6 +284,7 @@ describe('runs that lack something', () => {
       epochs: [],
       best: null,
       cost: undefined,
+      test: undefined,
       status: 'failed',
       reason: 'the data file is cut off',
     });

@@ -2,7 +2,6 @@
 import { BrokenInputError, UserError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { checkIsFilledFile } from '../filled-file.ts';
-import { testRowsOf } from '../test-set.ts';
 import { firstBroken } from './byte-lines.ts';
 import { type KnownLabels, LabelReader } from './labels.ts';
 import { contradictions } from './overlaps.ts';
@@ -69,12 +68,11 @@ interface Parted extends Gathered {
   readonly test?: TextRows;
 }
 
-/** Takes out the rows at an end of the file that are for testing, whether they are measured on or not. */
+/** Takes out the rows of the file that are for testing, whether they are measured on or not. */
 function withoutTestRows(main: Gathered, { test }: PlainSettings, path: string): Parted {
-  const range = testRowsOf(test, main.data.rows.length, path);
-  if (range.count === 0) return main;
-  const { rest, taken } = takeTestRows(main.data, range, path);
-  return { ...main, data: rest, ...(test?.evaluate && { test: taken }) };
+  const divided = takeTestRows(main.data, test, path);
+  if (!divided) return main;
+  return { ...main, data: divided.rest, ...(test?.evaluate && { test: divided.taken }) };
 }
 
 async function finish(

@@ -60,6 +60,24 @@ function choose(classes: readonly number[][], counts: readonly number[], seed: n
 const inOrder = (indices: readonly number[]) => indices.toSorted((a, b) => a - b);
 
 /**
+ * Places of so many rows in the order of the file, of each label in its proportion, as a function of the seed and the purpose.
+ * @param options.kept how many of each label are left, where that can be.
+ */
+export function drawRows(
+  data: TextRows,
+  wanted: number,
+  { seed, purpose, kept }: { seed: number; purpose: string; kept: number },
+): number[] {
+  const classes = classesOf(data);
+  const counts = proportions(
+    classes.map(({ length }) => length),
+    wanted,
+    kept,
+  );
+  return inOrder(choose(classes, counts, seed, purpose));
+}
+
+/**
  * A share or a number of the rows, as a function of the seed, in the order of the file.
  * @throws UserError when more are asked for than there are.
  */
@@ -119,21 +137,16 @@ export function splitText(data: TextData, options: { validation: number; seed: n
   });
   if (data.validation) return finish(examples, data.validation);
 
-  const classes = classesOf(examples);
   const held = heldOut(examples.texts.length, options.validation);
-  const counts = proportions(
-    classes.map(({ length }) => length),
-    held,
-    1,
-  );
-  const chosen = new Set(choose(classes, counts, options.seed, 'text-split'));
+  const drawn = drawRows(examples, held, { seed: options.seed, purpose: 'text-split', kept: 1 });
+  const chosen = new Set(drawn);
   const all = examples.texts.map((_, index) => index);
   return finish(
     selectRows(
       examples,
       all.filter((index) => !chosen.has(index)),
     ),
-    selectRows(examples, inOrder([...chosen])),
+    selectRows(examples, drawn),
   );
 }
 

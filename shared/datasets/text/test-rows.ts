@@ -1,25 +1,25 @@
 /** Rows that are taken out of a file for testing. */
 import { UserError } from '../../core/errors.ts';
-import type { RowRange } from '../test-set.ts';
+import { type TestSet, testDraw, testRowsOf } from '../test-set.ts';
 import { listNames } from './labels.ts';
+import { drawRows } from './stratify.ts';
 import { listRows, selectRows, type TextRows } from './text-rows.ts';
 
 /**
- * Rows for testing and the others, both as if they had come in files of their own.
- * @throws UserError when rows for testing have labels that no other row has and nobody has named.
+ * Rows for testing and the others, both as if they had come in files of their own; undefined where no rows are taken.
+ * @throws UserError when no others are left, or when rows for testing have labels that no other row has and nobody has named.
  */
 export function takeTestRows(
   all: TextRows,
-  { start, count }: RowRange,
+  test: TestSet,
   path: string,
-): { rest: TextRows; taken: TextRows } {
-  const isTaken = (index: number) => index >= start && index < start + count;
-  const indices = all.rows.map((_, index) => index);
-  const rest = selectRows(
-    all,
-    indices.filter((index) => !isTaken(index)),
-  );
-  const taken = selectRows(all, indices.filter(isTaken));
+): { rest: TextRows; taken: TextRows } | undefined {
+  // Each label keeps a row to be learnt from, where that can be.
+  const draw = (count: number) => drawRows(all, count, { ...testDraw, kept: 1 });
+  const divided = testRowsOf(test, all.rows.length, path, draw);
+  if (divided.taken.length === 0) return undefined;
+  const rest = selectRows(all, divided.left);
+  const taken = selectRows(all, divided.taken);
   if (!all.labelsOrdered) refuseUnlearnt(rest, taken, path);
   return { rest, taken };
 }

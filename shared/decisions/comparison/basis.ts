@@ -52,13 +52,17 @@ function runSentences(
     },
   ];
   return kinds.flatMap(({ what, runs, so }) =>
-    runs.length > 0
-      ? [`${formatCount(runs.length, `${runs[0]!.purpose} run`)} ${what}: ${some(runs.map(named))}; ${so}.`]
-      : [],
+    runs.length > 0 ? [`${formatCount(runs.length, `${runs[0]!.purpose} run`)} ${what}: ${named(runs)}; ${so}.`] : [],
   );
 }
 
-const named = ({ run, reason }: RunResult): string => (reason === '' ? run : `${run} (${reason})`);
+/** Names of runs, with why: a reason that several have is said once. */
+function named(results: readonly RunResult[]): string {
+  const byReason = [...Map.groupBy(results, ({ reason }) => reason)];
+  return byReason
+    .map(([reason, runs]) => `${some(runs.map(({ run }) => run))}${reason === '' ? '' : ` (${reason})`}`)
+    .join('; ');
+}
 
 function some(names: readonly string[]): string {
   const left = names.length - mostNames;

@@ -73,3 +73,10 @@ export interface RunResult extends RunPlan {
 /** Whether two plans are of one run. */
 export const isSameRun = (a: RunPlan, b: RunPlan): boolean =>
   a.purpose === b.purpose && a.arm === b.arm && a.size === b.size && a.tried === b.tried && a.seed === b.seed;
+
+/** Whether a run is still asked for: arms, sizes and seeds may have been taken out of the compare file since it was done. */
+export const isAskedFor = ({ arms, sizes, seeds, tuned }: ComparisonDesign, plan: RunPlan): boolean =>
+  arms.some(({ name }) => name === plan.arm) &&
+  sizes.includes(plan.size) &&
+  seeds[plan.purpose].includes(plan.seed) &&
+  (plan.tried === null) === (tuned === null);

@@ -175,6 +175,16 @@ describe('a comparison that goes on', () => {
     expect((await readComparisonResult(store, comparison)).judgement.basis).toEqual([]);
   });
 
+  it('leaves out what is no longer asked for', async () => {
+    await beginFake(store, await fakeSettings({ arms: { plain: { balance: 'off' }, a: {}, b: {} } }));
+    await doFake(store);
+    await beginFake(store, await fakeSettings({ arms: { plain: { balance: 'off' }, a: {} } }), 2);
+    expect((await doFake(store, { number: 2 })).trained).toEqual([]);
+    const { results, judgement } = await readComparisonResult(store, comparison);
+    expect(results.map(({ arm }) => arm)).not.toContain('b');
+    expect(judgement.findings.map(({ arm }) => arm)).toEqual(['a']);
+  });
+
   it('does the runs of seeds that were added', async () => {
     await beginFake(store, await fakeSettings());
     await doFake(store);

@@ -1,6 +1,7 @@
 import { comparisonKeys } from '../../../checkpoints/comparison-keys.ts';
 import { encodeJson } from '../../../checkpoints/json.ts';
 import { designOf } from '../../../config/comparison.ts';
+import { isAskedFor } from '../../../decisions/comparison/design.ts';
 import { judge } from '../../../decisions/comparison/judge.ts';
 import { renderComparisonPage } from '../../../reports/comparison/page.ts';
 import type { ComparisonContext } from '../context.ts';
@@ -16,8 +17,9 @@ export async function judgeRuns(
   const { store } = ctx;
   const text = (content: string) => new TextEncoder().encode(content);
   const request = await readComparison(store, comparison);
-  const results = await readResults(store, comparison);
-  const judgement = judge(designOf(request.settings), results);
+  const design = designOf(request.settings);
+  const results = (await readResults(store, comparison)).filter((result) => isAskedFor(design, result));
+  const judgement = judge(design, results);
   const madeAt = ctx.now().toISOString();
   const result = comparisonResult(request, results, judgement, { madeAt, versions: ctx.versions });
   for (const [file, content] of winnerRunFiles(request.settings, judgement.recommendation)) {
