@@ -7,16 +7,13 @@ import { loadComparison } from '../shared/config/load-comparison.ts';
 import type { Override } from '../shared/config/parse-run-file.ts';
 import { UserError } from '../shared/core/errors.ts';
 import { threadsAllowed } from '../shared/core/threads.ts';
-import { checkComparison, countRuns, fingerprintInputs, inputsOf } from '../shared/local/check-comparison.ts';
-import {
-  beginComparison,
-  type ComparisonFolder,
-  comparisonIn,
-  lockComparison,
-} from '../shared/local/comparison-folder.ts';
+import { type ComparisonFolder, comparisonIn, lockComparison } from '../shared/local/comparison-folder.ts';
 import { type ComparisonExecution, runComparison } from '../shared/local/run-comparison.ts';
 import { openRunPool } from '../shared/local/run-pool.ts';
+import { beginComparison } from '../shared/pipeline/comparison/begin.ts';
+import { checkComparison, countRuns } from '../shared/pipeline/comparison/check-comparison.ts';
 import type { ComparisonContext, ComparisonEvent } from '../shared/pipeline/comparison/context.ts';
+import { digestsOf, inputsOf } from '../shared/pipeline/comparison/inputs.ts';
 import { readComparisonResult } from '../shared/pipeline/comparison/result.ts';
 import { openedOnce } from '../shared/pipeline/resources.ts';
 import { renderComparisonText } from '../shared/reports/comparison/text.ts';
@@ -41,11 +38,10 @@ export async function compareAndWatch(
     const warn = (message: string) => view.show({ type: 'warning', message });
     const { planWorkload } = openedOnce({ localPath, warn });
     const rows = await checkComparison(settings, { planWorkload }, warn);
-    const inputs = inputsOf(settings);
-    const data = await fingerprintInputs(inputs, localPath);
-    const { executions } = await beginComparison(folder, settings, { data, rows });
+    const data = await digestsOf(settings, localPath);
+    const { executions } = await beginComparison(folder.store, folder.comparison, settings, { data, rows });
     await sweepScratch(root);
-    const fetched = await pathsOf([...inputs.data, ...inputs.weights]);
+    const fetched = await pathsOf(inputsOf(settings).map(({ path }) => path));
     const execution = await run(folder, settings, { number: executions, inputs: fetched, show: view.show });
     return await conclude(execution, folder, { json, file });
   } finally {

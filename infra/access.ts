@@ -9,48 +9,94 @@ export interface Access {
   readonly delete?: readonly string[];
 }
 
-const run = 'runs/*';
-const epochs = 'runs/*/epochs/*';
-const results = 'runs/*/results/*';
+/** A pattern of keys below a run: of one of its own, and of one of a comparison. */
+const ofRuns = (rest: string) => [`runs/*/${rest}`, `comparisons/*/runs/*/${rest}`] as const;
+
+const run = ofRuns('*');
+const record = ofRuns('run.json');
+const outcome = ofRuns('outcome.json');
+/** What a run's models do on its test data. */
+const tested = ofRuns('test.json');
+const epochs = ofRuns('epochs/*');
+const results = ofRuns('results/*');
+const model = ofRuns('model/*');
 /** What a commit writes beside the epochs. */
-const heads = ['runs/*/head.json', 'runs/*/best.json'];
+const heads = [...ofRuns('head.json'), ...ofRuns('best.json')];
 /** What every task has used: noted at the epoch after the head, at the prices in force. */
-const meter = 'runs/*/meter/*';
+const meter = ofRuns('meter/*');
 const prices = 'prices/*';
 /** What runs begin with. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
+/** What a comparison holds besides its runs. */
+const compared = 'comparisons/*/compare.json';
+const plans = 'comparisons/*/plans.json';
+const ledger = 'comparisons/*/budget.json';
+const comparedResults = 'comparisons/*/results/*';
+const comparisonOutcome = 'comparisons/*/outcome.json';
+const comparedRuns = 'comparisons/*/runs/*';
+/** A run that has ended: what it came to is noted, and its weights are freed. */
+const settling = {
+  read: [compared, plans, ledger, comparedResults, comparedRuns],
+  write: [ledger, comparedResults],
+  delete: ['comparisons/*/runs/*/epochs/*', 'comparisons/*/runs/*/model/*'],
+};
+
 export const access = {
   launch: {
+    // Runs of profiles alone: those of a comparison are begun by it.
     read: ['profiles/*', ...inputs, 'runs/*/request.json', 'runs/*/run.json', 'runs/*/outcome.json'],
     write: ['runs/*/request.json'],
   },
   prepare: {
-    read: [...inputs, prices, run],
+    read: [...inputs, prices, ...run],
     // The tokenizer of a language model goes into its exported folder at once.
-    write: ['runs/*/run.json', 'runs/*/model/*', ...heads, epochs, meter, 'rejected/*'],
-    delete: ['runs/*/outcome.json', 'runs/*/test.json', epochs, 'datasets/*'],
+    write: [...record, ...model, ...heads, ...epochs, ...meter, 'rejected/*'],
+    delete: [...outcome, ...tested, ...epochs, 'datasets/*'],
   },
   'train-epoch': {
-    read: [...inputs, prices, run],
-    write: ['runs/*/run.json', 'runs/*/test.json', ...heads, epochs, results, meter],
-    delete: [epochs, results],
+    read: [...inputs, prices, ...run],
+    write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter],
+    delete: [...epochs, ...results],
   },
-  'collect-epoch': { read: [prices, run], write: [meter] },
-  'plan-analysis': { read: [prices, run], write: [meter] },
+  'collect-epoch': { read: [prices, ...run], write: meter },
+  'plan-analysis': { read: [prices, ...run], write: meter },
   // What an adapter is added to is read from its base.
   'analyse-shard': {
-    read: ['weights/*', prices, 'runs/*/run.json', 'runs/*/head.json', epochs],
-    write: [epochs, meter],
+    read: ['weights/*', prices, ...record, ...ofRuns('head.json'), ...epochs],
+    write: [...epochs, ...meter],
   },
-  'set-rates': { read: [prices, run], write: [epochs, meter] },
-  checkpoint: { read: [prices, run], write: [...heads, epochs, meter], delete: [epochs, results] },
+  'set-rates': { read: [prices, ...run], write: [...epochs, ...meter] },
+  checkpoint: {
+    read: [prices, ...run],
+    write: [...heads, ...epochs, ...meter],
+    delete: [...epochs, ...results],
+  },
   finalise: {
-    read: [prices, run],
-    write: ['runs/*/model/*', 'runs/*/report.html', 'runs/*/outcome.json', meter],
-    delete: [results],
+    read: [prices, ...run],
+    write: [...model, ...ofRuns('report.html'), ...outcome, ...meter],
+    delete: results,
   },
-  'record-failure': { read: [prices, run], write: ['runs/*/outcome.json', meter] },
+  'record-failure': { read: [prices, ...run], write: [...outcome, ...meter] },
+  // It settles runs of the round before that could not be settled when they ended.
+  'plan-round': {
+    read: settling.read,
+    write: [...settling.write, plans],
+    delete: [...settling.delete, comparedResults],
+  },
+  'admit-run': {
+    read: [compared, plans, ledger, comparedResults],
+    write: [ledger, comparedResults, 'comparisons/*/runs/*/request.json'],
+  },
+  'settle-run': settling,
+  'judge-runs': {
+    read: [compared, comparedResults],
+    write: [
+      ...['result.json', 'costs.json', 'report.html', 'winner*.yaml'].map((file) => `comparisons/*/${file}`),
+      comparisonOutcome,
+    ],
+  },
+  'record-comparison-failure': { read: [], write: [comparisonOutcome] },
 } as const satisfies Record<string, Access>;
 
 export type RoleName = keyof typeof access;
@@ -84,7 +130,7 @@ export function grantAccess(role: IRole, bucket: IBucket, name: RoleName): void 
     acknowledge(
       role,
       'AwsSolutions-IAM5',
-      'Names of runs, profiles and data sets are not known when the role is made; each role has only its own prefixes.',
+      'Names of runs, comparisons, profiles and data sets are not known when the role is made; each role has only its own prefixes.',
       prefixFindings(bucket, patterns),
     );
   }

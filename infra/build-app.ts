@@ -7,14 +7,17 @@ import { projectRoot } from './constructs/images.ts';
 import { ServiceStack } from './service-stack.ts';
 import { contextKey, parseSettings } from './settings.ts';
 
-const documentPath = 'shared/pipeline/pipeline.asl.json';
+const documentPaths = {
+  run: 'shared/pipeline/pipeline.asl.json',
+  compare: 'shared/pipeline/compare.asl.json',
+} as const;
 
 interface AppOptions {
   /** Goes before cdk.json's context, as `-c` does. */
   readonly context?: Readonly<Record<string, unknown>>;
   readonly outdir: string;
-  /** In place of the project's workflow document, and its settings for CDK. */
-  readonly document?: string;
+  /** In place of the project's workflow documents, and its settings for CDK. */
+  readonly documents?: Readonly<Partial<Record<keyof typeof documentPaths, string>>>;
   readonly cdkJson?: string;
 }
 
@@ -23,13 +26,16 @@ interface AppOptions {
  * line, which has read it too, and without.
  * @throws UserError for settings with problems.
  */
-export function buildApp({ context, outdir, document, cdkJson }: AppOptions): { app: App; stack: ServiceStack } {
+export function buildApp({ context, outdir, documents = {}, cdkJson }: AppOptions): { app: App; stack: ServiceStack } {
   const ofProject = contextIn(cdkJson ?? readFileSync(join(projectRoot, 'cdk.json'), 'utf8'));
   const app = new App({ outdir, context: { ...ofProject, ...context }, analyticsReporting: false });
+  const read = (of: keyof typeof documentPaths) => {
+    const path = documentPaths[of];
+    return { path, text: documents[of] ?? readFileSync(join(projectRoot, path), 'utf8') };
+  };
   const stack = new ServiceStack(app, {
     settings: parseSettings(app.node.tryGetContext(contextKey)),
-    document: document ?? readFileSync(join(projectRoot, documentPath), 'utf8'),
-    documentPath,
+    documents: { run: read('run'), compare: read('compare') },
   });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return { app, stack };

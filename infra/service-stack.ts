@@ -3,7 +3,9 @@ import { ManagedPolicy, PermissionsBoundary } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { Artifacts } from './constructs/artifacts.ts';
 import { Budget } from './constructs/budget.ts';
+import { Comparisons } from './constructs/comparisons.ts';
 import { Compute } from './constructs/compute.ts';
+import type { WorkflowDocument } from './constructs/document-machine.ts';
 import { Functions } from './constructs/functions.ts';
 import { Launching } from './constructs/launching.ts';
 import { Monitoring } from './constructs/monitoring.ts';
@@ -15,14 +17,13 @@ import type { Settings } from './settings.ts';
 
 export interface ServiceProps {
   readonly settings: Settings;
-  /** The workflow document and where it was read. */
-  readonly document: string;
-  readonly documentPath: string;
+  /** The workflow of a run, and that of comparisons. */
+  readonly documents: { readonly run: WorkflowDocument; readonly compare: WorkflowDocument };
 }
 
 /** The whole service, for any account and region. */
 export class ServiceStack extends Stack {
-  constructor(scope: Construct, { settings, document, documentPath }: ServiceProps) {
+  constructor(scope: Construct, { settings, documents }: ServiceProps) {
     super(scope, settings.name, {
       description: 'tempbalance: fine-tuning with little data, started by data sets, schedules and people',
       analyticsReporting: false,
@@ -36,15 +37,16 @@ export class ServiceStack extends Stack {
     const launch = functions.get('launch');
     const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });
     const { stateMachine } = new Workflow(this, 'Workflow', {
-      document,
-      documentPath,
+      document: documents.run,
       functions,
       compute,
       jobs,
       settings,
     });
+    const comparisons = new Comparisons(this, 'Comparisons', { document: documents.compare, functions, settings });
+    const machines = { runs: stateMachine, comparisons: comparisons.stateMachine };
     const { queueArns } = compute;
-    new Monitoring(this, 'Monitoring', { stateMachine, launch, deadLetters, queueArns, topic, settings });
+    new Monitoring(this, 'Monitoring', { machines, launch, deadLetters, queueArns, topic, settings });
     new Budget(this, 'Budget', { topic, settings });
 
     // CloudFormation's dashboards take no tags.
@@ -54,9 +56,16 @@ export class ServiceStack extends Stack {
         ManagedPolicy.fromManagedPolicyArn(this, 'PermissionsBoundary', settings.permissionsBoundary),
       );
     }
-    new CfnOutput(this, 'Bucket', { value: bucket.bucketName, description: 'profiles/, datasets/, runs/' });
+    new CfnOutput(this, 'Bucket', {
+      value: bucket.bucketName,
+      description: 'profiles/, datasets/, runs/, comparisons/',
+    });
     new CfnOutput(this, 'Launch', { value: launch.functionName, description: 'Starts a run by hand' });
     new CfnOutput(this, 'StateMachine', { value: stateMachine.stateMachineArn, description: 'Runs in progress' });
+    new CfnOutput(this, 'CompareStateMachine', {
+      value: comparisons.stateMachine.stateMachineArn,
+      description: 'Comparisons in progress',
+    });
     new CfnOutput(this, 'Topic', { value: topic.topicArn, description: 'Notifications' });
   }
 }

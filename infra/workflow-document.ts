@@ -26,7 +26,7 @@ export function substitutionsFor(
   if (unused.length > 0) {
     throw new UserError(`has no use for ${unused.join(', ')}, which infra/ deploys`, {
       where: label,
-      remedy: 'Name it in the document, or take it out of infra/constructs/workflow.ts.',
+      remedy: 'Name it in the document, or take it out of infra/constructs/.',
     });
   }
   return Object.fromEntries([...names].map((name) => [name, values[name]!]));

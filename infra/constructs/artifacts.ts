@@ -1,5 +1,12 @@
 import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
-import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type CfnBucket,
+  type LifecycleRule,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
@@ -13,7 +20,7 @@ const closed = {
   objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
 } as const;
 
-/** The bucket with `profiles/`, `datasets/`, `validation/`, `weights/`, `prices/`, `runs/` and `rejected/`, and its access logs. */
+/** The bucket with `profiles/`, `datasets/`, `validation/`, `weights/`, `prices/`, `runs/`, `comparisons/` and `rejected/`, and its access logs. */
 export class Artifacts extends Construct {
   readonly bucket: Bucket;
 
@@ -39,16 +46,7 @@ export class Artifacts extends Construct {
           abortIncompleteMultipartUploadAfter,
         },
         { id: 'rejected', prefix: 'rejected/', expiration: Duration.days(retention.rejectedDays) },
-        ...(retention.runFilesDays === undefined
-          ? []
-          : [
-              {
-                id: 'large-run-files',
-                prefix: 'runs/',
-                objectSizeGreaterThan: Size.mebibytes(1).toBytes(),
-                expiration: Duration.days(retention.runFilesDays),
-              },
-            ]),
+        ...largeFiles(retention.runFilesDays),
       ],
     });
     acknowledge(
@@ -61,4 +59,15 @@ export class Artifacts extends Construct {
       eventBridgeConfiguration: { eventBridgeEnabled: true },
     };
   }
+}
+
+/** Deletes large files of runs, and of comparisons' runs, so many days after they were written. */
+function largeFiles(days: number | undefined): LifecycleRule[] {
+  if (days === undefined) return [];
+  return ['runs', 'comparisons'].map((folder) => ({
+    id: `large-files-of-${folder}`,
+    prefix: `${folder}/`,
+    objectSizeGreaterThan: Size.mebibytes(1).toBytes(),
+    expiration: Duration.days(days),
+  }));
 }

@@ -76,6 +76,23 @@ const plans = {
     notifies: true,
   },
   'record-failure': { does: 'Notes why a run failed', package: 'zip', minutes: 2, memory: 512, notifies: true },
+  'plan-round': { does: 'Plans the next runs of a comparison', package: 'zip', minutes: 5, memory: 1024 },
+  'admit-run': { does: 'Begins a run of a comparison within its budget', package: 'zip', minutes: 5, memory: 512 },
+  'settle-run': { does: 'Notes what a run of a comparison came to', package: 'zip', minutes: 5, memory: 1024 },
+  'judge-runs': {
+    does: 'Judges a comparison and writes its page',
+    package: 'zip',
+    minutes: 5,
+    memory: 'large',
+    notifies: true,
+  },
+  'record-comparison-failure': {
+    does: 'Notes why a comparison failed',
+    package: 'zip',
+    minutes: 5,
+    memory: 512,
+    notifies: true,
+  },
 } as const satisfies Record<string, FunctionPlan>;
 
 export type FunctionName = keyof typeof plans;
@@ -90,7 +107,7 @@ interface FunctionsProps {
 const constructId = (name: string) =>
   name.replace(/(^|-)([a-z])/g, (_match, _hyphen, letter: string) => letter.toUpperCase());
 
-/** The workflow's functions and the one that starts it, each with a role and a log group of its own. */
+/** The functions of both workflows and the one that starts runs, each with a role and a log group of its own. */
 export class Functions extends Construct {
   private readonly byName: ReadonlyMap<FunctionName, NodejsFunction | DockerImageFunction>;
   private readonly props: FunctionsProps;
@@ -104,6 +121,12 @@ export class Functions extends Construct {
 
   get(name: FunctionName): NodejsFunction | DockerImageFunction {
     return this.byName.get(name)!;
+  }
+
+  /** ARNs of functions, by the names that a document has for them. */
+  arnsOf<Name extends string>(names: Readonly<Record<Name, FunctionName>>): Record<Name, string> {
+    const entries = Object.entries<FunctionName>(names).map(([name, task]) => [name, this.get(task).functionArn]);
+    return Object.fromEntries(entries) as Record<Name, string>;
   }
 
   /** x86-64 for all: one architecture, the training images' and most laptops', keeps numbers the same to the last bit. */

@@ -18,7 +18,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acknowledge, resourceFinding } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
-import { workflowArn } from './workflow.ts';
+import { workflowArn } from './document-machine.ts';
 
 interface LaunchingProps {
   readonly bucket: IBucket;

@@ -22,7 +22,7 @@ import { Construct } from 'constructs';
 import type { Settings } from '../settings.ts';
 
 interface MonitoringProps {
-  readonly stateMachine: StateMachine;
+  readonly machines: { readonly runs: StateMachine; readonly comparisons: StateMachine };
   readonly launch: Lambda;
   readonly deadLetters: IQueue;
   readonly queueArns: readonly string[];
@@ -36,24 +36,21 @@ export class Monitoring extends Construct {
 
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id);
-    const { stateMachine, launch, deadLetters, topic, settings } = props;
+    const { machines, launch, deadLetters, topic, settings } = props;
     this.topic = topic;
-    const failed = new MathExpression({
-      label: 'Runs that failed, timed out or were aborted',
-      // A plain sum is missing where one of them is.
-      expression: 'SUM([failed, timedOut, aborted])',
-      usingMetrics: {
-        failed: stateMachine.metricFailed(),
-        timedOut: stateMachine.metricTimedOut(),
-        aborted: stateMachine.metricAborted(),
-      },
-      period: Duration.minutes(5),
-    });
+    const failed = failuresOf(machines.runs, 'Runs that failed, timed out or were aborted');
+    const failedComparisons = failuresOf(machines.comparisons, 'Comparisons that failed, timed out or were aborted');
     const blocked = this.blockedQueues(props);
     const lost = deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' });
     const spend = spendOfAllRuns(settings.name);
 
     this.alarm('FailedRuns', failed, 0, 'A run failed, timed out or was aborted; outcome.json of the run says why.');
+    this.alarm(
+      'FailedComparisons',
+      failedComparisons,
+      0,
+      'A comparison failed, timed out or was aborted; its outcome.json says why.',
+    );
     this.alarm('StuckJobs', blocked, 0, 'A training job waits and can not start; its status reason says why.');
     this.alarm(
       'LostEvents',
@@ -68,7 +65,7 @@ export class Monitoring extends Construct {
       settings.hourlySpendAlarmUsd,
       `The runs of one hour cost more than ${settings.hourlySpendAlarmUsd} USD.`,
     );
-    this.dashboard(props, { failed, blocked, lost, spend });
+    this.dashboard(props, { failed, failedComparisons, blocked, lost, spend });
   }
 
   private alarm(id: string, metric: IMetric, threshold: number, alarmDescription: string): void {
@@ -110,22 +107,29 @@ export class Monitoring extends Construct {
   }
 
   private dashboard(
-    { stateMachine, launch, settings }: MonitoringProps,
-    { failed, blocked, lost, spend }: Record<'failed' | 'blocked' | 'lost' | 'spend', IMetric>,
+    { machines, launch, settings }: MonitoringProps,
+    {
+      failed,
+      failedComparisons,
+      blocked,
+      lost,
+      spend,
+    }: Record<'failed' | 'failedComparisons' | 'blocked' | 'lost' | 'spend', IMetric>,
   ): void {
+    const { runs, comparisons } = machines;
     const graph = (title: string, left: IMetric[]) => new GraphWidget({ title, left, width: 12, height: 6 });
     new Dashboard(this, 'Dashboard', {
       dashboardName: `${settings.name}-${Stack.of(this).region}`,
       widgets: [
         [
           new TextWidget({
-            markdown: `# ${settings.name}\nRuns, what they cost, and what is stuck. A run's own report is \`runs/<run>/report.html\` in the bucket.`,
+            markdown: `# ${settings.name}\nRuns, what they cost, and what is stuck. A run's own report is \`runs/<run>/report.html\` in the bucket, a comparison's \`comparisons/<name>/report.html\`.`,
             width: 24,
             height: 2,
           }),
         ],
         [
-          graph('Runs', [stateMachine.metricStarted(), stateMachine.metricSucceeded(), failed]),
+          graph('Runs', [runs.metricStarted(), runs.metricSucceeded(), failed]),
           graph('Spend by run, USD', [
             new SearchExpression({
               expression: `SEARCH('{TempBalance,service,run} MetricName="SpendUsd" service="${settings.name}"', 'Sum', 3600)`,
@@ -136,12 +140,28 @@ export class Monitoring extends Construct {
         ],
         [
           graph('Spend of all runs, USD an hour', [spend]),
-          graph('Duration of runs', [stateMachine.metricTime({ statistic: 'Maximum' })]),
+          graph('Duration of runs', [runs.metricTime({ statistic: 'Maximum' })]),
         ],
+        [graph('Comparisons', [comparisons.metricStarted(), comparisons.metricSucceeded(), failedComparisons])],
         [graph('Stuck', [blocked, lost]), graph('Starting runs', [launch.metricInvocations(), launch.metricErrors()])],
       ],
     });
   }
+}
+
+/** Executions of a workflow that did not end well. */
+function failuresOf(machine: StateMachine, label: string): MathExpression {
+  return new MathExpression({
+    label,
+    // A plain sum is missing where one of them is.
+    expression: 'SUM([failed, timedOut, aborted])',
+    usingMetrics: {
+      failed: machine.metricFailed(),
+      timedOut: machine.metricTimedOut(),
+      aborted: machine.metricAborted(),
+    },
+    period: Duration.minutes(5),
+  });
 }
 
 /** What the runs of a service report as they go, `TempBalance/SpendUsd`, summed over an hour. */

@@ -1,23 +1,20 @@
-import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
+import { Stack } from 'aws-cdk-lib';
+import type { Role } from 'aws-cdk-lib/aws-iam';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
-import { substitutionsFor } from '../workflow-document.ts';
 import type { Compute } from './compute.ts';
+import {
+  documentMachine,
+  eventsRuleArn,
+  serviceArn,
+  type WorkflowDocument,
+  workflowArn,
+  workflowRole,
+} from './document-machine.ts';
 import type { FunctionName, Functions } from './functions.ts';
 import type { TrainingJobs } from './training-jobs.ts';
-
-/** The state machine's ARN from its name, for those that it depends on itself. */
-export const workflowArn = (stack: Stack, name: string) =>
-  stack.formatArn({
-    service: 'states',
-    resource: 'stateMachine',
-    resourceName: name,
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  });
 
 const taskFunctions = {
   PrepareArn: 'prepare',
@@ -31,81 +28,47 @@ const taskFunctions = {
 } as const satisfies Record<string, FunctionName>;
 
 interface WorkflowProps {
-  /** Amazon States Language with `${Name}` for what differs between deployments. */
-  readonly document: string;
-  /** Its file, for messages. */
-  readonly documentPath: string;
+  readonly document: WorkflowDocument;
   readonly functions: Functions;
   readonly compute: Compute;
   readonly jobs: TrainingJobs;
   readonly settings: Pick<Settings, 'name' | 'logDays'>;
 }
 
-/** The workflow document as a state machine, with a role that reaches exactly what it names. */
+/** The workflow of a run as a state machine, with a role that reaches exactly what it names. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
 
   constructor(scope: Construct, id: string, props: WorkflowProps) {
     super(scope, id);
-    const { document, documentPath, settings } = props;
-    const arns = Object.fromEntries(
-      Object.entries(taskFunctions).map(([name, task]) => [name, props.functions.get(task).functionArn]),
-    );
-    const service = (resource: string) => `arn:${Stack.of(this).partition}:states:::${resource}`;
+    const { document, settings, functions } = props;
+    const arns = functions.arnsOf(taskFunctions);
     const values = {
       ...arns,
-      TrainEpochResource: service('batch:submitJob.sync'),
-      SuccessorResource: service('states:startExecution'),
+      TrainEpochResource: serviceArn(this, 'batch:submitJob.sync'),
+      SuccessorResource: serviceArn(this, 'states:startExecution'),
     };
-    this.stateMachine = new StateMachine(this, 'StateMachine', {
-      stateMachineName: settings.name,
-      stateMachineType: StateMachineType.STANDARD,
-      definitionBody: DefinitionBody.fromString(document),
-      definitionSubstitutions: substitutionsFor(document, values, documentPath),
-      role: this.role(props, Object.values(arns)),
-      tracingEnabled: true,
-      logs: {
-        destination: new LogGroup(this, 'Logs', {
-          logGroupName: `/aws/vendedlogs/states/${settings.name}`,
-          retention: settings.logDays,
-          removalPolicy: RemovalPolicy.DESTROY,
-        }),
-        level: LogLevel.ALL,
-        includeExecutionData: false,
-      },
-    });
+    const role = this.role(props, Object.values(arns));
+    this.stateMachine = documentMachine(this, { document, name: settings.name, values, role, settings });
   }
 
   private role({ compute, jobs, settings }: WorkflowProps, functionArns: readonly string[]): Role {
     const stack = Stack.of(this);
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('states.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': stack.account } },
-      }),
-      description: 'Calls the functions and submits the jobs of the workflow',
-    });
     const definitions = [jobs.gpu, jobs.cpu].flatMap((definition) =>
       ['', ':*'].map((revision) =>
         stack.formatArn({ service: 'batch', resource: 'job-definition', resourceName: `${definition}${revision}` }),
       ),
     );
-    const rule = stack.formatArn({
-      service: 'events',
-      resource: 'rule',
-      resourceName: 'StepFunctionsGetEventsForBatchJobsRule',
-    });
+    const rule = eventsRuleArn(stack, 'StepFunctionsGetEventsForBatchJobsRule');
     const job = stack.formatArn({ service: 'batch', resource: 'job', resourceName: '*' });
-    const statements: [sid: string, actions: string[], resources: string[]][] = [
+    const role = workflowRole(this, 'Calls the functions and submits the jobs of the workflow', [
       ['Functions', ['lambda:InvokeFunction'], [...functionArns]],
       ['SubmitJobs', ['batch:SubmitJob'], [...compute.queueArns, ...definitions]],
       ['EndJobs', ['batch:TerminateJob'], [job]],
       ['WatchJobs', ['batch:DescribeJobs'], ['*']],
       ['JobEvents', ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'], [rule]],
       ['Successor', ['states:StartExecution'], [workflowArn(stack, settings.name)]],
-    ];
-    for (const [sid, actions, resources] of statements) {
-      role.addToPrincipalPolicy(new PolicyStatement({ sid, actions, resources }));
-    }
+    ]);
     acknowledge(
       role,
       'AwsSolutions-IAM5',

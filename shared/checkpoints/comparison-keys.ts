@@ -20,3 +20,6 @@ export const comparisonKeys = {
   winner: (comparison: string, file: string) => `${comparison}/${file}`,
   outcome: (comparison: string) => `${comparison}/outcome.json`,
 };
+
+/** The comparison that a run is of, by the run's key prefix; undefined for a run of its own. */
+export const comparisonOfRun = (run: string): string | undefined => /^(.+)\/runs\/[^/]+$/.exec(run)?.[1];

@@ -60,6 +60,7 @@ export async function examine(name: DeploymentName): Promise<Finding[]> {
     answer('bucket', () => askBucket(deployed)),
     answer('rule', async () => askRule(region, await resources('AWS::Events::Rule'))),
     answer('state machine', () => askStateMachine(deployed)),
+    answer('comparisons', () => askComparisons(deployed)),
     answer('Spot GPU quota', async () => askQuota(region, spotQuota, await definitions)),
     answer('on-demand GPU quota', async () => askQuota(region, onDemandQuota, await definitions)),
     answer('images', async () => askImages(await definitions)),
@@ -91,7 +92,16 @@ async function askRule(region: string, rules: readonly StackResource[]): Promise
     : problem(`${rule.id} is disabled`, `Enable it: aws events enable-rule --name ${rule.id}`);
 }
 
-async function askStateMachine({ sfn, stateMachine: stateMachineArn }: Cloud): Promise<Answer> {
+async function askComparisons({ sfn, compareStateMachine }: Cloud): Promise<Answer> {
+  if (compareStateMachine !== undefined) return askStateMachine({ sfn, stateMachine: compareStateMachine });
+  const remedy = 'Deploy again, if you want to compare there.';
+  return { result: 'note', found: 'an earlier version is deployed, which makes none', remedy };
+}
+
+async function askStateMachine({
+  sfn,
+  stateMachine: stateMachineArn,
+}: Pick<Cloud, 'sfn' | 'stateMachine'>): Promise<Answer> {
   const { status, name } = await sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
   return status === 'ACTIVE' ? ok(`${name}, ${status}`) : problem(`${name} is ${status}`, 'Deploy again.');
 }

@@ -11,7 +11,14 @@ export interface DeploymentName {
 }
 
 /** What the stack's outputs say, by their names there. */
-const outputsSchema = z.object({ Bucket: z.string(), StateMachine: z.string(), Launch: z.string(), Topic: z.string() });
+const outputsSchema = z.object({
+  Bucket: z.string(),
+  StateMachine: z.string(),
+  /** What was deployed by an earlier version has none. */
+  CompareStateMachine: z.string().optional(),
+  Launch: z.string(),
+  Topic: z.string(),
+});
 
 export const outputNames = Object.keys(outputsSchema.shape);
 
@@ -23,6 +30,8 @@ export interface Deployment {
   readonly bucket: string;
   /** ARN. */
   readonly stateMachine: string;
+  /** ARN of the state machine of comparisons; undefined where an earlier version was deployed. */
+  readonly compareStateMachine: string | undefined;
   /** Name of the function that starts runs. */
   readonly launch: string;
   /** ARN. */
@@ -79,5 +88,6 @@ function deploymentOf(found: Stack, stack: string, region: string): Deployment {
     });
   }
   const { Bucket: bucket, StateMachine: stateMachine, Launch: launch, Topic: topic } = parsed.data;
-  return { stack, region, status, bucket, stateMachine, launch, topic };
+  const { CompareStateMachine: compareStateMachine } = parsed.data;
+  return { stack, region, status, bucket, stateMachine, compareStateMachine, launch, topic };
 }

@@ -134,7 +134,11 @@ async function withPinnedInputs(ctx: LaunchContext, config: RunConfig): Promise<
 }
 
 /** The address with the version that there is now. A folder has none: what is in one that `submit` sends never changes. */
-async function pinned(ctx: LaunchContext, address: string, setting: string): Promise<string> {
+export async function pinned(
+  ctx: Pick<LaunchContext, 's3' | 'bucket'>,
+  address: string,
+  setting: string,
+): Promise<string> {
   const isFolder = isFolderAddress(address);
   const { key, versionId } = parseS3Uri(isFolder ? `${address}config.json` : address);
   if (versionId !== undefined) return address;
@@ -246,7 +250,10 @@ async function startOf(ctx: LaunchContext, input: LaunchInput): Promise<Start | 
 }
 
 /** The newest version of an object; undefined where there is none. */
-async function versionOf({ s3, bucket }: LaunchContext, key: string): Promise<Version | undefined> {
+async function versionOf(
+  { s3, bucket }: Pick<LaunchContext, 's3' | 'bucket'>,
+  key: string,
+): Promise<Version | undefined> {
   const head = await headObject(s3, { bucket, key });
   if (!head) return undefined;
   const { VersionId, Metadata = {} } = head;

@@ -1,4 +1,6 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
+import { comparisonOfRun } from '../checkpoints/comparison-keys.ts';
+import type { ComparisonEvent } from '../pipeline/comparison/context.ts';
 import type { ProgressEvent } from '../pipeline/context.ts';
 import { formatUsd } from '../reports/format.ts';
 
@@ -8,8 +10,9 @@ export interface Notification {
   readonly message: string;
 }
 
-/** What people are told of an event; most are not worth a message. */
+/** What people are told of an event; most are not worth a message. The runs of a comparison are told of by the comparison, at its end. */
 export function notificationOf(event: ProgressEvent, bucket: string): Notification | undefined {
+  if ('run' in event && comparisonOfRun(event.run) !== undefined) return undefined;
   if (event.type === 'refused') return refusal(event);
   if (event.type !== 'finished' || event.outcome === 'running') return undefined;
   const { run, outcome, reason, usd } = event;
@@ -42,6 +45,25 @@ function refusal({ run, reason }: { readonly run: string; readonly reason: strin
     `tempbalance cloud status ${nameOf(run)}`,
   ];
   return { subject: subjectOf(run, 'was not gone on with'), message: lines.join('\n') };
+}
+
+/** What people are told of a comparison: how it ended. */
+export function comparisonNotification(event: ComparisonEvent, bucket: string): Notification | undefined {
+  if (event.type !== 'judged' && event.type !== 'comparisonFailed') return undefined;
+  const { comparison } = event;
+  const place = `s3://${bucket}/${comparison}`;
+  const lines =
+    event.type === 'judged'
+      ? [event.headline, '', `report  ${place}/report.html`, `tempbalance cloud fetch ${nameOf(comparison)}`]
+      : [
+          `${comparison} failed:`,
+          event.reason,
+          '',
+          `Finished runs are kept: ${place}/`,
+          `tempbalance cloud resume ${nameOf(comparison)}`,
+        ];
+  const what = event.type === 'judged' ? 'is judged' : 'failed';
+  return { subject: subjectOf(comparison, what), message: lines.join('\n') };
 }
 
 /** As long as a subject may be. */

@@ -71,7 +71,7 @@ export async function uploadWeights(cloud: Bucket, path: string): Promise<Upload
   return uploadByContent(cloud, path, 'weights');
 }
 
-/** Sends a file to validate or to test on to `validation/`, named by its content like weights. */
+/** Sends a file of data whose arrival starts no run to `validation/`, named by its content like weights: to validate or to test on, and all data of a comparison. */
 export const uploadValidation = (cloud: Bucket, path: string): Promise<Uploaded> =>
   uploadByContent(cloud, path, 'validation');
 

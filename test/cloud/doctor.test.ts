@@ -46,6 +46,7 @@ describe.skipIf(!deployment)('doctor', () => {
       bucket: { result: 'ok' },
       rule: { result: 'ok' },
       'state machine': { result: 'ok' },
+      comparisons: { result: 'ok' },
       'failed runs': { result: 'ok', found: 'none' },
       images: { result: 'problem', found: `not in ECR: ${image}` },
       budget: { result: 'problem', found: 'the stack has no budget' },
@@ -104,6 +105,7 @@ describe.skipIf(!deployment)('doctor', () => {
     expect(await found()).toMatchObject({
       stack: { result: 'ok' },
       'state machine': { result: 'ok' },
+      comparisons: { result: 'ok' },
       rule: { result: 'problem', found: expect.stringContaining('CloudFormation ListStackResources') },
       budget: { result: 'problem', found: expect.stringContaining('access is denied') },
     });

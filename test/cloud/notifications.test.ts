@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { notificationOf } from '../../shared/cloud/notifications.ts';
+import { comparisonNotification, notificationOf } from '../../shared/cloud/notifications.ts';
 
 const finished = (outcome: string, reason = 'all 4 epochs are trained', cost: { usd?: number } = {}) =>
   notificationOf({ type: 'finished', run: 'runs/waves-1', outcome, reason, ...cost }, 'bucket');
@@ -34,4 +34,18 @@ it('of a failure they are told the reason, and how to go on', () => {
 it('they are not told of a run that another execution goes on with, nor of every epoch', () => {
   expect(finished('running')).toBeUndefined();
   expect(notificationOf({ type: 'warning', message: 'x' }, 'bucket')).toBeUndefined();
+});
+
+it('of the runs of a comparison nobody is told, but of its end', () => {
+  const run = 'comparisons/waves/runs/test-plain-1';
+  expect(notificationOf({ type: 'finished', run, outcome: 'diverged', reason: 'no number' }, 'bucket')).toBeUndefined();
+  expect(notificationOf({ type: 'refused', run, reason: 'is not there' }, 'bucket')).toBeUndefined();
+  const comparison = 'comparisons/waves';
+  const judged = comparisonNotification({ type: 'judged', comparison, headline: 'balanced helps' }, 'bucket')!;
+  expect(judged.subject).toBe('tempbalance: waves is judged');
+  expect(judged.message).toContain('s3://bucket/comparisons/waves/report.html');
+  const failed = comparisonNotification({ type: 'comparisonFailed', comparison, reason: 'no bucket' }, 'bucket')!;
+  expect(failed.message).toContain('tempbalance cloud resume waves');
+  const round = { type: 'round', comparison, round: 'test', runs: 3, finished: 1 } as const;
+  expect(comparisonNotification(round, 'bucket')).toBeUndefined();
 });

@@ -9,6 +9,7 @@ import { type Access, access as accessTable } from '../../infra/access.ts';
 import { computeChoices } from '../../shared/cloud/environment.ts';
 import { outputNames } from '../../shared/cloud/find-deployment.ts';
 import { sourceOf } from '../../shared/cloud/logs.ts';
+import compareDocument from '../../shared/pipeline/compare.asl.json' with { type: 'json' };
 import document from '../../shared/pipeline/pipeline.asl.json' with { type: 'json' };
 import { asText, keysByAction, type Properties, propertiesOf, type Statement, statementsByRole } from './policies.ts';
 import { appWith, everySetting, fullDocument, removeOutput, synthesize } from './synthesize.ts';
@@ -33,6 +34,13 @@ function onlyId(template: Template, type: string, props: object = {}): string {
   expect(ids).toHaveLength(1);
   return ids[0]!;
 }
+
+/** The place in a document that a deployment fills in. */
+const filledIn = (name: string) => `\${${name}}`;
+
+/** The state machine of this name. */
+const machineOf = (template: Template, name: string): Properties =>
+  propertiesOf(template, 'AWS::StepFunctions::StateMachine').find(({ StateMachineName }) => StateMachineName === name)!;
 
 /** The statements of the one role whose logical id begins so. */
 function roleOf(prefix: string): Statement[] {
@@ -99,12 +107,13 @@ describe('the bucket', () => {
       { Id: 'rejected', Status: 'Enabled', Prefix: 'rejected/', ExpirationInDays: 30 },
     ]);
     expect(rulesOf(full)).toContainEqual({
-      Id: 'large-run-files',
+      Id: 'large-files-of-runs',
       Status: 'Enabled',
       Prefix: 'runs/',
       ObjectSizeGreaterThan: 1048576,
       ExpirationInDays: 60,
     });
+    expect(rulesOf(full).map(({ Prefix }: Properties) => Prefix)).toContain('comparisons/');
   });
 });
 
@@ -120,8 +129,7 @@ describe('roles', () => {
     const granted = keysByAction(roleOf(roleOfTask(name)), bucket);
     expect(granted).toEqual({
       's3:ListBucket': [''],
-      's3:GetObject': keys(row.read),
-      's3:GetObjectVersion': keys(row.read),
+      ...(row.read.length > 0 ? { 's3:GetObject': keys(row.read), 's3:GetObjectVersion': keys(row.read) } : {}),
       ...(row.write.length > 0 ? { 's3:PutObject': keys(row.write), 's3:AbortMultipartUpload': keys(row.write) } : {}),
       ...(row.delete ? { 's3:DeleteObject': keys(row.delete) } : {}),
     });
@@ -132,6 +140,18 @@ describe('roles', () => {
       statements.some(({ actions }) => actions.some((action) => action.startsWith('s3:'))),
     );
     expect(withKeys).toHaveLength(rows.length);
+  });
+
+  it('of what runs do reach the runs of a comparison as they reach others', () => {
+    const tasks = rows.filter(([, { read, write }]) => [...read, ...write].some((key) => key.startsWith('runs/')));
+    expect(tasks.map(([name]) => name)).toContain('train-epoch');
+    for (const [name, row] of tasks.filter(([name]) => name !== 'launch')) {
+      for (const keys of [row.read, row.write, row.delete ?? []]) {
+        const own = keys.filter((key) => key.startsWith('runs/'));
+        const compared = keys.filter((key) => key.startsWith('comparisons/*/runs/'));
+        expect([name, compared]).toEqual([name, own.map((key) => `comparisons/*/${key}`)]);
+      }
+    }
   });
 
   it('name every action, and have all resources only where AWS knows none', () => {
@@ -193,6 +213,40 @@ describe('roles', () => {
     ]);
   });
 
+  it('of comparisons reaches their functions, the executions of runs, and the executions of its own map', () => {
+    const statements = roleOf('ComparisonsRole');
+    const resourcesFor = (action: string) =>
+      statements.filter(({ actions }) => actions.includes(action)).flatMap(({ resources }) => resources);
+    const functions = resourcesFor('lambda:InvokeFunction');
+    expect(functions.map((arn) => /<Functions(\D+?)[0-9A-F]{8}\.Arn>/.exec(arn)?.[1]).toSorted()).toEqual([
+      'AdmitRun',
+      'JudgeRuns',
+      'PlanRound',
+      'RecordComparisonFailure',
+      'SettleRun',
+    ]);
+    const account = (service: string) => `arn:<AWS::Partition>:${service}:<AWS::Region>:<AWS::AccountId>`;
+    expect(resourcesFor('states:StartExecution')).toEqual([
+      `${account('states')}:stateMachine:tempbalance`,
+      `${account('states')}:stateMachine:tempbalance-compare`,
+    ]);
+    const executions = [
+      `${account('states')}:execution:tempbalance:*`,
+      `${account('states')}:execution:tempbalance-compare/*`,
+      `${account('states')}:execution:tempbalance-compare:*`,
+    ];
+    expect(resourcesFor('states:DescribeExecution').toSorted()).toEqual(executions.toSorted());
+    expect(resourcesFor('states:StopExecution').toSorted()).toEqual(executions.toSorted());
+    const rule = `${account('events')}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`;
+    for (const action of ['events:PutTargets', 'events:PutRule', 'events:DescribeRule']) {
+      expect(resourcesFor(action)).toEqual([rule]);
+    }
+    const actions = new Set(
+      statements.flatMap(({ actions }) => actions).filter((action) => !/^(logs|xray):/.test(action)),
+    );
+    expect(actions.size).toBe(7);
+  });
+
   it('are within the boundary that the settings name', () => {
     for (const { PermissionsBoundary } of propertiesOf(full.template, 'AWS::IAM::Role')) {
       expect(PermissionsBoundary).toBe(everySetting.permissionsBoundary);
@@ -203,7 +257,7 @@ describe('roles', () => {
 describe('functions', () => {
   const functions = () => propertiesOf(usual.template, 'AWS::Lambda::Function');
 
-  it('are those of the design: nine, and none that CDK adds for itself', () => {
+  it('are those of the design: fourteen, and none that CDK adds for itself', () => {
     expect(
       functions()
         .map(({ PackageType, ImageConfig }) => (PackageType === 'Image' ? ImageConfig.Command[0] : 'zip'))
@@ -211,9 +265,9 @@ describe('functions', () => {
     ).toEqual([
       'dist/functions/analyse-shard/handler.handler',
       'dist/functions/prepare/handler.handler',
-      ...Array.from({ length: 7 }, () => 'zip'),
+      ...Array.from({ length: 12 }, () => 'zip'),
     ]);
-    expect(functions().flatMap(({ Runtime }) => Runtime ?? [])).toEqual(Array.from({ length: 7 }, () => 'nodejs22.x'));
+    expect(functions().flatMap(({ Runtime }) => Runtime ?? [])).toEqual(Array.from({ length: 12 }, () => 'nodejs22.x'));
   });
 
   it('trace, log as JSON for a limited time, run on x86-64 and end', () => {
@@ -233,9 +287,11 @@ describe('functions', () => {
     const tasks: Record<string, { Type: string; Resource?: string; TimeoutSeconds?: number }> = {
       ...document.States,
       ...document.States.AnalyseShards.ItemProcessor.States,
+      ...compareDocument.States,
+      ...compareDocument.States.Runs.ItemProcessor.States,
     };
     const functionTasks = Object.values(tasks).filter(({ Resource }) => Resource?.endsWith('Arn}'));
-    expect(functionTasks).toHaveLength(8);
+    expect(functionTasks).toHaveLength(13);
     const byId = Object.entries(usual.template.findResources('AWS::Lambda::Function'));
     for (const { Resource, TimeoutSeconds } of functionTasks) {
       const name = Resource!.slice(2, -4);
@@ -264,6 +320,10 @@ describe('functions', () => {
     for (const task of ['CollectEpoch', 'PlanAnalysis', 'SetRates', 'Checkpoint', 'Finalise', 'RecordFailure'] as const)
       expect(document.States[task].Retry).toEqual(Retry);
     expect(document.States.AnalyseShards.ItemProcessor.States.AnalyseShard.Retry).toEqual(Retry);
+    const { PlanRound, JudgeRuns, RecordComparisonFailure, Runs } = compareDocument.States;
+    const { AdmitRun, SettleRun } = Runs.ItemProcessor.States;
+    for (const task of [PlanRound, JudgeRuns, RecordComparisonFailure, AdmitRun, SettleRun])
+      expect(task.Retry).toEqual(Retry);
     const throttled = named('Lambda.TooManyRequestsException');
     expect(throttled.ErrorEquals).toHaveLength(1);
     const { IntervalSeconds, MaxAttempts, BackoffRate } = throttled;
@@ -480,31 +540,62 @@ describe('training', () => {
 
 describe('the workflow', () => {
   it('is the document, with a value for each of its names', () => {
-    const [machine] = propertiesOf(usual.template, 'AWS::StepFunctions::StateMachine');
-    const { DefinitionSubstitutions: values } = machine!;
+    const machine = machineOf(usual.template, 'tempbalance');
+    const { DefinitionSubstitutions: values } = machine;
     const names = [...fullDocument.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name!);
-    expect(machine!.DefinitionString).toBe(fullDocument);
+    expect(machine.DefinitionString).toBe(fullDocument);
     expect(Object.keys(values).toSorted()).toEqual(names.toSorted());
     expect(asText(values.TrainEpochResource)).toBe('arn:<AWS::Partition>:states:::batch:submitJob.sync');
     expect(asText(values.SuccessorResource)).toBe('arn:<AWS::Partition>:states:::states:startExecution');
     expect(asText(values.AnalyseShardArn)).toMatch(/^<FunctionsAnalyseShard[0-9A-F]{8}\.Arn>$/);
   });
 
-  it('of this project has a value for each of its names', () => {
+  it.each(['tempbalance', 'tempbalance-compare'])('%s of this project has a value for each of its names', (name) => {
     const { app, stack } = appWith({}, { document: undefined });
     const { template } = app.synth().getStackArtifact(stack.artifactId);
-    const [machine] = propertiesOf(Template.fromJSON(template), 'AWS::StepFunctions::StateMachine');
-    const names = new Set([...machine!.DefinitionString.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
+    const machine = machineOf(Template.fromJSON(template), name);
+    const names = new Set([...machine.DefinitionString.matchAll(/\$\{(\w+)\}/g)].map(([, found]) => found));
     expect(names.size).toBeGreaterThan(0);
-    expect(new Set(Object.keys(machine!.DefinitionSubstitutions))).toEqual(names);
+    expect(new Set(Object.keys(machine.DefinitionSubstitutions))).toEqual(names);
   });
 
-  it('is traced, and logged without the data that goes through it', () => {
-    usual.template.hasResourceProperties('AWS::StepFunctions::StateMachine', {
-      StateMachineType: 'STANDARD',
-      TracingConfiguration: { Enabled: true },
-      LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: false },
+  it('and that of comparisons are traced, and logged without the data that goes through them', () => {
+    const machines = propertiesOf(usual.template, 'AWS::StepFunctions::StateMachine');
+    expect(machines).toHaveLength(2);
+    for (const machine of machines) {
+      expect(machine).toMatchObject({
+        StateMachineType: 'STANDARD',
+        TracingConfiguration: { Enabled: true },
+        LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: false },
+      });
+    }
+  });
+
+  it('of comparisons starts an execution for every run, by a distributed map with a bound on how many at a time', () => {
+    const { DefinitionString, DefinitionSubstitutions: values } = machineOf(usual.template, 'tempbalance-compare');
+    const { Runs } = JSON.parse(DefinitionString).States;
+    expect(Runs).toMatchObject({
+      Type: 'Map',
+      ItemsPath: '$.runs',
+      MaxConcurrencyPath: '$.parallel',
+      ToleratedFailurePercentage: 100,
+      ResultPath: null,
+      ItemProcessor: { ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' } },
     });
+    const { TrainRun } = Runs.ItemProcessor.States;
+    expect(TrainRun).toMatchObject({
+      Resource: filledIn('TrainRunResource'),
+      Parameters: {
+        StateMachineArn: filledIn('RunStateMachineArn'),
+        'Name.$': '$.execution',
+        Input: { 'run.$': '$.child' },
+      },
+      Catch: [{ ErrorEquals: ['States.ALL'], Next: 'SettleRun' }],
+    });
+    expect(asText(values.TrainRunResource)).toBe('arn:<AWS::Partition>:states:::states:startExecution.sync:2');
+    const machine = 'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:stateMachine:tempbalance';
+    expect(asText(values.RunStateMachineArn)).toBe(machine);
+    expect(asText(values.AdmitRunArn)).toMatch(/^<FunctionsAdmitRun[0-9A-F]{8}\.Arn>$/);
   });
 });
 
@@ -585,13 +676,14 @@ describe('people are told', () => {
     full.template.hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: 'team@example.com' });
   });
 
-  it('of failed runs, stuck jobs, lost events, failing starts and spend', () => {
+  it('of failed runs and comparisons, stuck jobs, lost events, failing starts and spend', () => {
     const alarms = propertiesOf(full.template, 'AWS::CloudWatch::Alarm');
     const measured = alarms.map(({ MetricName, Metrics, Threshold }) => ({
       what: MetricName ?? Metrics[0].Expression ?? Metrics[0].MetricStat.Metric.MetricName,
       Threshold,
     }));
     expect(measured).toEqual([
+      { what: 'SUM([failed, timedOut, aborted])', Threshold: 0 },
       { what: 'SUM([failed, timedOut, aborted])', Threshold: 0 },
       { what: 'TriggeredRules', Threshold: 0 },
       { what: 'ApproximateNumberOfMessagesVisible', Threshold: 0 },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { buildApp } from '../../infra/build-app.ts';
 
-/** Every value that infra/ has for the workflow document, in a document that names them all. */
+/** Every value that infra/ has for the workflow document of a run, in a document that names them all. */
 export const fullDocument = JSON.stringify({
   StartAt: 'Prepare',
   States: Object.fromEntries(
@@ -78,7 +78,7 @@ export function appWith(settings: object, options: Options = {}) {
   outdirs.push(outdir);
   return buildApp({
     outdir,
-    ...(document === undefined ? {} : { document }),
+    ...(document === undefined ? {} : { documents: { run: document } }),
     context: { tempbalance: settings, ...(bundle ? {} : { 'aws:cdk:bundling-stacks': [] }) },
   });
 }

@@ -86,7 +86,7 @@ async function tellLocally({
 /** Tells a story in both interpreters. */
 async function tell(story: Story): Promise<{ locally: Told; events: number }> {
   const { told, tasks } = await tellLocally(story);
-  const { events, ...inMoto } = await moto.replay(run, tasks);
+  const { events, ...inMoto } = await moto.replay({ run }, tasks);
   expect(inMoto).toEqual(told);
   return { locally: told, events };
 }

@@ -1,4 +1,4 @@
-/** A deployment in the stand-in for AWS: bucket, state machine, table and topic; and its functions and containers run here. */
+/** A deployment in the stand-in for AWS: bucket, state machines, table and topic; and its functions and containers run here. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -20,14 +20,18 @@ import { afterAll } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { s3Store } from '../../shared/checkpoints/s3-store.ts';
 import type { Machine } from '../../shared/costs/machines.ts';
+import { comparisonDefinition } from '../../shared/local/run-comparison.ts';
 import { workflowDefinition } from '../../shared/local/run-pipeline.ts';
+import type { ComparisonTaskName } from '../../shared/pipeline/comparison/messages.ts';
 import type { TaskName } from '../../shared/pipeline/messages.ts';
 import type { Environment } from '../../shared/pipeline/training-job.ts';
 import { asRole, type LoggedRequest, logRequests } from './access-log.ts';
 import { failedJob } from './batch.ts';
 import { startMoto } from './moto.ts';
 
-const folders: Readonly<Record<Exclude<TaskName, 'TrainEpoch'>, string>> = {
+type FunctionTask = Exclude<TaskName, 'TrainEpoch'> | ComparisonTaskName;
+
+const folders: Readonly<Record<FunctionTask, string>> = {
   Prepare: 'prepare',
   CollectEpoch: 'collect-epoch',
   PlanAnalysis: 'plan-analysis',
@@ -36,6 +40,11 @@ const folders: Readonly<Record<Exclude<TaskName, 'TrainEpoch'>, string>> = {
   Checkpoint: 'checkpoint',
   Finalise: 'finalise',
   RecordFailure: 'record-failure',
+  PlanRound: 'plan-round',
+  AdmitRun: 'admit-run',
+  SettleRun: 'settle-run',
+  JudgeRuns: 'judge-runs',
+  RecordComparisonFailure: 'record-comparison-failure',
 };
 
 type Handler = (event: unknown, context: Context) => Promise<unknown>;
@@ -46,19 +55,21 @@ export interface TestDeployment {
   readonly s3: S3Client;
   readonly sfn: SFNClient;
   readonly stateMachine: string;
+  /** That of comparisons. */
+  readonly compareStateMachine: string;
   readonly environment: Environment;
   /** Uploads an object and gives its version, as an event tells it. */
   upload(key: string, bytes: Uint8Array | string): Promise<string>;
   /** Calls a function as Lambda does. */
   invoke(folder: string, event: unknown): Promise<unknown>;
-  /** Runs a task of the workflow in its function. */
-  perform(name: TaskName, message: unknown): Promise<unknown>;
+  /** Runs a task of a workflow in its function. */
+  perform(name: TaskName | ComparisonTaskName, message: unknown): Promise<unknown>;
   /** Runs a training job in a process of its own; fails as AWS Batch does when it exits with another code than 0. */
   runJob(environment: Environment, watch?: (child: ChildProcess) => void): Promise<void>;
   /** Every request to S3 so far, of functions and containers, by the name of their role. */
   requests(): LoggedRequest[];
-  /** Names and inputs of the executions that were started. */
-  executions(): Promise<{ name: string; input: unknown }[]>;
+  /** Names and inputs of the executions of a state machine that were started; of that of runs, unless another is named. */
+  executions(stateMachine?: string): Promise<{ name: string; input: unknown }[]>;
 }
 
 /** Starts it for the tests of a file; undefined where moto is not installed. */
@@ -99,13 +110,18 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     }),
   );
   const { TopicArn: topic } = await sns.send(new CreateTopicCommand({ Name: 'tempbalance' }));
-  const { stateMachineArn } = await sfn.send(
-    new CreateStateMachineCommand({
-      name: 'tempbalance',
-      definition: JSON.stringify(workflowDefinition()),
-      roleArn: 'arn:aws:iam::123456789012:role/workflow',
-    }),
-  );
+  const machine = async (name: string, definition: object) => {
+    const { stateMachineArn: arn } = await sfn.send(
+      new CreateStateMachineCommand({
+        name,
+        definition: JSON.stringify(definition),
+        roleArn: 'arn:aws:iam::123456789012:role/workflow',
+      }),
+    );
+    return arn!;
+  };
+  const stateMachine = await machine('tempbalance', workflowDefinition());
+  const compareStateMachine = await machine('tempbalance-compare', comparisonDefinition());
   const choice = (name: string, machine: Machine) => ({ queue: `arn:${name}`, definition: name, machine });
   const markets = (name: string, machine: Machine) => ({
     spot: choice(`${name}-spot`, machine),
@@ -113,7 +129,7 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
   });
   Object.assign(given, {
     TEMPBALANCE_TOPIC: topic!,
-    TEMPBALANCE_STATE_MACHINE: stateMachineArn!,
+    TEMPBALANCE_STATE_MACHINE: stateMachine,
     TEMPBALANCE_COMPUTE: JSON.stringify({
       gpu: markets('gpu', { kind: 'instance', instances: ['g4dn.xlarge', 'g5.xlarge'] }),
       cpu: markets('cpu', { kind: 'fargate', vcpus: 4, memoryGb: 16 }),
@@ -136,7 +152,15 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  const invoke = async (folder: string, event: unknown) => {
+  const invoked = new Map<string, Promise<unknown>>();
+  /** One event at a time, as an instance of a function has it. */
+  const invoke = (folder: string, event: unknown) => {
+    const before = invoked.get(folder) ?? Promise.resolve();
+    const answer = before.catch(() => undefined).then(() => call(folder, event));
+    invoked.set(folder, answer);
+    return answer;
+  };
+  const call = async (folder: string, event: unknown) => {
     const { handler } = (await import(`../../functions/${folder}/handler.ts`)) as { handler: Handler };
     return asRole(folder, () => handler(JSON.parse(JSON.stringify(event)), lambdaContext(folder)));
   };
@@ -145,14 +169,15 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     store: s3Store({ client: s3, bucket }),
     s3,
     sfn,
-    stateMachine: stateMachineArn!,
+    stateMachine,
+    compareStateMachine,
     environment: given,
     async upload(key, bytes) {
       const { VersionId } = await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes }));
       return VersionId!;
     },
     invoke,
-    perform: (name, message) => invoke(folders[name as keyof typeof folders], message),
+    perform: (name, message) => invoke(folders[name as FunctionTask], message),
     async runJob(environment, watch = () => undefined) {
       const main = fileURLToPath(new URL('../../functions/train-epoch/main.ts', import.meta.url));
       const id = randomUUID();
@@ -181,8 +206,8 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
       const lines = existsSync(accessLog) ? readFileSync(accessLog, 'utf8').split('\n').filter(Boolean) : [];
       return [...requests, ...lines.map((line) => JSON.parse(line) as LoggedRequest)];
     },
-    async executions() {
-      const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn }));
+    async executions(of = stateMachine) {
+      const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn: of }));
       return Promise.all(
         executions.map(async ({ executionArn, name }) => {
           const { input } = await sfn.send(new DescribeExecutionCommand({ executionArn }));

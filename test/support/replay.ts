@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { comparisonDefinition } from '../../shared/local/run-comparison.ts';
 import { workflowDefinition } from '../../shared/local/run-pipeline.ts';
 
 /** A task as the local interpreter ran it. */
@@ -28,7 +29,31 @@ interface HistoryEvent {
   readonly taskScheduledEventDetails?: { readonly resourceType: string; readonly parameters: string };
 }
 
-const services: Readonly<Record<string, string>> = { batch: 'TrainEpoch', states: 'Successor' };
+/** A document with what differs between documents: which tasks are calls of services, by the service, and what goes on within maps. */
+export interface ReplayedDocument {
+  readonly definition: object;
+  readonly services: Readonly<Record<string, string>>;
+  /** States of a map's items; their tasks run side by side. */
+  readonly ofItems: readonly string[];
+  /** The item of a distributed map that a task was for, by what it was given; absent: the map is none. */
+  readonly itemOf?: (input: unknown) => unknown;
+}
+
+/** The workflow of a run. */
+const runDocument: ReplayedDocument = {
+  definition: workflowDefinition(),
+  services: { batch: 'TrainEpoch', states: 'Successor' },
+  ofItems: ['AnalyseShard'],
+};
+
+/** The workflow of comparisons. Moto starts no execution of another machine: how a run ended is scripted in both. */
+export const compareDocument: ReplayedDocument = {
+  definition: comparisonDefinition(),
+  services: { states: 'TrainRun' },
+  ofItems: ['AdmitRun', 'Admitted?', 'TrainRun', 'SettleRun', 'Settled'],
+  itemOf: (input) =>
+    (input as { run?: string }).run ?? (input as { Input: { run: string } }).Input.run.split('/').at(-1),
+};
 
 /** Why moto can't be had; undefined where it can. */
 export function motoMissing(): string | undefined {
@@ -51,18 +76,34 @@ function comparable(input: unknown): unknown {
   });
 }
 
-function byName(tasks: readonly { name: string; input: unknown }[]): Record<string, unknown[]> {
+function byName(
+  tasks: readonly { name: string; input: unknown }[],
+  { ofItems }: ReplayedDocument,
+): Record<string, unknown[]> {
   const inputs: Record<string, unknown[]> = {};
   for (const { name, input } of tasks) inputs[name] = [...(inputs[name] ?? []), comparable(input)];
-  inputs.AnalyseShard?.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  for (const name of ofItems) inputs[name]?.sort((a, b) => (inOneOrder(a) < inOneOrder(b) ? -1 : 1));
   return inputs;
 }
 
+/** As text, whatever the order of keys. */
+const inOneOrder = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+
 /** What the local interpreter told of one execution. */
-export const toldLocally = (status: string, states: readonly string[], tasks: readonly RanTask[]): Told => ({
+export const toldLocally = (
+  status: string,
+  states: readonly string[],
+  tasks: readonly RanTask[],
+  document: ReplayedDocument = runDocument,
+): Told => ({
   status,
   states,
-  inputs: byName(tasks),
+  inputs: byName(tasks, document),
 });
 
 function resultOf({ output, error }: RanTask): object {
@@ -73,7 +114,11 @@ function resultOf({ output, error }: RanTask): object {
 /** Moto in a process of its own. */
 export interface Moto {
   /** Runs the document, each task giving what it gave locally; also how many events the history got. */
-  replay(run: string, tasks: readonly RanTask[]): Promise<Told & { readonly events: number }>;
+  replay(
+    input: object,
+    tasks: readonly RanTask[],
+    document?: ReplayedDocument,
+  ): Promise<Told & { readonly events: number }>;
   close(): void;
 }
 
@@ -82,29 +127,32 @@ export function startMoto(): Moto {
   const child = spawn('python3', [script], { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
   return {
-    async replay(run, tasks) {
+    async replay(input, tasks, document = runDocument) {
+      const { definition, services, ofItems, itemOf } = document;
       const results: Record<string, object[]> = {};
-      for (const task of tasks) results[task.name] = [...(results[task.name] ?? []), resultOf(task)];
-      const asked = {
-        definition: workflowDefinition(),
-        input: { run },
-        services: Object.values(services),
-        tasks: results,
-      };
+      for (const task of tasks) {
+        const item = itemOf && ofItems.includes(task.name) ? { item: itemOf(task.input) } : {};
+        results[task.name] = [...(results[task.name] ?? []), { ...resultOf(task), ...item }];
+      }
+      const asked = { definition, input, services: Object.values(services), tasks: results };
       child.stdin.write(`${JSON.stringify(asked)}\n`);
       const { value } = await answers.next();
       if (value === undefined) throw new Error('moto ended without an answer');
-      return told(JSON.parse(value));
+      return told(JSON.parse(value), document);
     },
     close: () => child.stdin.end(),
   };
 }
 
-/** What an execution's history tells. */
-function told(answer: { status: string; events: HistoryEvent[]; left: object }): Told & { events: number } {
+/** What an execution's history tells, and that of its map's items. */
+function told(
+  answer: { status: string; events: HistoryEvent[]; items: HistoryEvent[]; left: object },
+  document: ReplayedDocument,
+): Told & { events: number } {
   if (Object.keys(answer.left).length > 0) throw new Error(`never asked for: ${JSON.stringify(answer.left)}`);
+  const { services, ofItems } = document;
   const entered = answer.events.flatMap(({ stateEnteredEventDetails: state }) => state?.name ?? []);
-  const scheduled = answer.events.flatMap(
+  const scheduled = [...answer.events, ...answer.items].flatMap(
     ({ lambdaFunctionScheduledEventDetails: invoked, taskScheduledEventDetails: called }) => {
       if (invoked) return { name: invoked.resource.split(':').at(-1)!, input: JSON.parse(invoked.input) };
       return called ? { name: services[called.resourceType]!, input: JSON.parse(called.parameters) } : [];
@@ -112,8 +160,8 @@ function told(answer: { status: string; events: HistoryEvent[]; left: object }):
   );
   return {
     status: answer.status,
-    states: entered.filter((name) => name !== 'AnalyseShard'),
-    inputs: byName(scheduled),
+    states: entered.filter((name) => !ofItems.includes(name)),
+    inputs: byName(scheduled, document),
     events: answer.events.length,
   };
 }

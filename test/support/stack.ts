@@ -6,7 +6,7 @@ const output = (Value: string) => ({ Value });
 
 /** Creates the stack; `Resources` besides a queue, without which a template is none; `Outputs` in place of a deployment's. */
 export async function createStack(
-  { bucket, stateMachine, environment }: TestDeployment,
+  { bucket, stateMachine, compareStateMachine, environment }: TestDeployment,
   { name = 'tempbalance', Resources = {}, Outputs }: { name?: string; Resources?: object; Outputs?: object } = {},
 ): Promise<void> {
   const client = new CloudFormationClient({
@@ -20,6 +20,7 @@ export async function createStack(
       Bucket: output(bucket),
       Launch: output('launch'),
       StateMachine: output(stateMachine),
+      CompareStateMachine: output(compareStateMachine),
       Topic: output(environment.TEMPBALANCE_TOPIC!),
     },
   };

@@ -1,3 +1,4 @@
+import { compareInCloudCommand } from './compare.ts';
 import { deployCommand } from './deploy.ts';
 import { doctorCommand } from './doctor.ts';
 import { fetchCommand } from './fetch.ts';
@@ -13,6 +14,7 @@ export const cloudCommands = [
   deployCommand,
   doctorCommand,
   submitCommand,
+  compareInCloudCommand,
   statusCommand,
   watchCommand,
   logsCommand,

@@ -1,9 +1,11 @@
+import { UserError } from '../../../shared/core/errors.ts';
 import { type CliCommand, print, setOption } from '../../command.ts';
 import { type DeploymentOptions, deploymentOptions } from './options.ts';
 
 export const resumeCommand: CliCommand<DeploymentOptions & { set: string[] }> = {
-  usage: 'resume <run>',
-  description: 'go on in the cloud with a run that failed, was stopped or has ended, from its last commit',
+  usage: 'resume <run-or-comparison>',
+  description:
+    'go on in the cloud with a run that failed, was stopped or has ended, from its last commit; or with a comparison',
   examples: [
     'tempbalance cloud resume burgers-1f3a9c0d2b4e',
     'tempbalance cloud resume burgers-1f3a9c0d2b4e --set training.epochs=80',
@@ -11,10 +13,20 @@ export const resumeCommand: CliCommand<DeploymentOptions & { set: string[] }> = 
   options: [setOption(), ...deploymentOptions()],
   async run([given], { set, ...deployment }) {
     const { openCloud } = await import('../../../shared/cloud/open-cloud.ts');
-    const { findCloudRun, nameOf } = await import('../../../shared/cloud/runs.ts');
+    const { nameOf } = await import('../../../shared/cloud/runs.ts');
     const { resumeRun } = await import('../../../shared/cloud/resume-run.ts');
+    const { targetOf } = await import('./target.ts');
     const cloud = await openCloud(deployment);
-    const run = await findCloudRun(cloud, given!);
+    const target = await targetOf(cloud, given!);
+    if (target.kind === 'comparison') {
+      refuseSettings(set);
+      const { resumeComparison } = await import('../../../shared/cloud/compare.ts');
+      const { execution } = await resumeComparison(cloud, target.comparison);
+      print(`execution ${execution} does what is left of it`);
+      print(`  tempbalance cloud watch ${nameOf(target.comparison)}`);
+      return 0;
+    }
+    const { run } = target;
     const { how, name } = await resumeRun(cloud, run, set, new Date());
     print(
       how === 'redriven'
@@ -25,3 +37,12 @@ export const resumeCommand: CliCommand<DeploymentOptions & { set: string[] }> = 
     return 0;
   },
 };
+
+/** @throws UserError when settings of a comparison are to be changed. */
+function refuseSettings(set: readonly string[]): void {
+  if (set.length === 0) return;
+  throw new UserError('is for runs: a comparison goes on with its compare file', {
+    where: `--set ${set[0]}`,
+    remedy: 'Change the compare file, and give it to `tempbalance cloud compare`.',
+  });
+}

@@ -1,3 +1,4 @@
+import type { ComparisonLine, ComparisonStatus } from '../../../shared/cloud/comparison-status.ts';
 import type { CloudRunLine, CloudRunStatus } from '../../../shared/cloud/run-status.ts';
 import { formatTable } from '../../../shared/core/table.ts';
 import { formatDuration, formatNumber, formatUsd } from '../../../shared/reports/format.ts';
@@ -5,25 +6,35 @@ import { type CliCommand, jsonOption, print } from '../../command.ts';
 import { type DeploymentOptions, deploymentOptions } from './options.ts';
 
 export const statusCommand: CliCommand<DeploymentOptions & { json?: boolean }> = {
-  usage: 'status [run]',
-  description: 'list the runs of a deployment, or say how one stands',
+  usage: 'status [run-or-comparison]',
+  description: 'list the runs and comparisons of a deployment, or say how one stands',
   examples: ['tempbalance cloud status', 'tempbalance cloud status burgers-1f3a9c0d2b4e --json'],
   options: [...deploymentOptions(), jsonOption('print an object, or a list of them')],
   async run([given], { json, ...deployment }) {
     const { openCloud } = await import('../../../shared/cloud/open-cloud.ts');
     const { cloudRuns, cloudRunStatus } = await import('../../../shared/cloud/run-status.ts');
-    const { findCloudRun } = await import('../../../shared/cloud/runs.ts');
+    const { cloudComparisons, comparisonStatus } = await import('../../../shared/cloud/comparison-status.ts');
+    const { targetOf } = await import('./target.ts');
     const cloud = await openCloud(deployment);
     if (given === undefined) {
       const lines = await cloudRuns(cloud);
-      if (json) print(JSON.stringify(lines, null, 2));
-      else
-        print(
-          lines.length === 0 ? `no runs in s3://${cloud.bucket}/runs/` : formatTable([heading, ...lines.map(rowOf)]),
-        );
+      const comparisons = await cloudComparisons(cloud);
+      if (json) {
+        print(JSON.stringify([...lines, ...comparisons], null, 2));
+        return 0;
+      }
+      const isEmpty = lines.length === 0;
+      print(isEmpty ? `no runs in s3://${cloud.bucket}/runs/` : formatTable([heading, ...lines.map(rowOf)]));
+      if (comparisons.length > 0) print(`\n${formatTable([comparisonHeading, ...comparisons.map(comparisonRowOf)])}`);
       return 0;
     }
-    const status = await cloudRunStatus(cloud, await findCloudRun(cloud, given));
+    const target = await targetOf(cloud, given);
+    if (target.kind === 'comparison') {
+      const status = await comparisonStatus(cloud, target.comparison);
+      print(json ? JSON.stringify(status, null, 2) : formatTable(comparisonRowsOf(status)));
+      return 0;
+    }
+    const status = await cloudRunStatus(cloud, target.run);
     print(json ? JSON.stringify(status, null, 2) : formatTable(rowsOf(status)));
     return 0;
   },
@@ -61,5 +72,40 @@ function rowsOf(status: CloudRunStatus): string[][] {
     ...(execution ? [['console', execution.console]] : []),
     ['files', status.address],
     ...(error ? [['error', error]] : []),
+  ];
+}
+
+const comparisonHeading = ['comparison', 'state', 'runs', 'time of runs', 'cost', ''];
+
+/** `12/30, 1 failed` */
+function runsOf({ runs }: ComparisonStatus): string {
+  const { expected, ...ended } = runs;
+  const others = (['diverged', 'failed', 'skipped'] as const).filter((status) => ended[status] > 0);
+  const count = ended.done + ended.diverged + ended.failed + ended.skipped;
+  return [`${count}/${expected}`, ...others.map((status) => `${ended[status]} ${status}`)].join(', ');
+}
+
+function comparisonRowOf(line: ComparisonLine): string[] {
+  if ('unreadable' in line) return [line.comparison, 'unreadable', '', '', '', line.unreadable.split('\n')[0]!];
+  const { comparison, state, reason, seconds, usd } = line;
+  return [comparison, state, runsOf(line), formatDuration(seconds), formatUsd(usd), reason.split('\n')[0]!];
+}
+
+function comparisonRowsOf(status: ComparisonStatus): string[][] {
+  const { comparison, state, reason, seconds, usd, budget, execution, address } = status;
+  const limits = [
+    ...(budget.hours === null ? [] : [`${budget.hours} h`]),
+    ...(budget.usd === null ? [] : [`${budget.usd} USD`]),
+  ];
+  return [
+    ['comparison', comparison],
+    ['state', [state, reason].filter(Boolean).join(', ')],
+    ['runs', runsOf(status)],
+    ['time of runs', formatDuration(seconds)],
+    ['cost', formatUsd(usd)],
+    ['budget', limits.join(', ') || 'no limit'],
+    ['execution', execution ? `${execution.name}, ${execution.status}` : 'none'],
+    ...(execution ? [['console', execution.console]] : []),
+    ['files', address],
   ];
 }

@@ -42,6 +42,8 @@ export const comparisonRequestSchema = z.strictObject({
   settings: settingsSchema,
   /** What the data were when the comparison began: digests by the setting that names the file. */
   data: z.record(z.string(), z.string()),
+  /** Where runs find what the settings name, by path; absent, or not named here: at that path. */
+  addresses: z.record(z.string(), z.string()).optional(),
   /** Rows of the data that may be trained on, and that are tested on; null where they are not known. */
   rows: z.strictObject({ training: z.int().nullable(), test: z.int().nullable() }),
   /** How often it was begun or gone on with. */

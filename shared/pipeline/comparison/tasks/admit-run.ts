@@ -8,6 +8,7 @@ import type { RunPlan, RunResult } from '../../../decisions/comparison/design.ts
 import { executionName } from '../../execution-name.ts';
 import { admitToBudget } from '../budget.ts';
 import type { ComparisonContext } from '../context.ts';
+import { relocated } from '../inputs.ts';
 import type { AdmittedRun } from '../messages.ts';
 import { readComparison, readPlan, readResult, writeResult } from '../records.ts';
 
@@ -17,7 +18,7 @@ export async function admitRun(
   { comparison, number, run }: { comparison: string; number: number; run: string },
 ): Promise<AdmittedRun> {
   const { store } = ctx;
-  const { settings } = await readComparison(store, comparison);
+  const { settings, addresses = {} } = await readComparison(store, comparison);
   const child = comparisonKeys.run(comparison, run);
   const execution = executionName(`${settings.name}-${run}`, number);
   const answer = { comparison, number, run, child, execution };
@@ -30,7 +31,8 @@ export async function admitRun(
     ctx.emit({ type: 'run', comparison, result, metric: settings.arms[0]!.config.convergence.metric });
     return { ...answer, admitted: false };
   }
-  const config = configFor(settings, plan, admission.allowance, `${store.label}/${comparison}/runs`);
+  const asked = configFor(settings, plan, admission.allowance, `${store.label}/${comparison}/runs`);
+  const config = relocated(asked, (path) => addresses[path] ?? path);
   await store.put(runKeys.request(child), encodeJson({ version: 1, config, source: settings.source, overrides: [] }));
   return { ...answer, admitted: true };
 }

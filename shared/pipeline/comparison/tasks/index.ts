@@ -1,9 +1,10 @@
 /** A comparison's tasks in the order in which they follow each other; `compare.asl.json` says when each runs. */
 
 import type { ComparisonContext } from '../context.ts';
-import { type ComparisonTaskName, comparisonMessages } from '../messages.ts';
+import type { ComparisonTaskName } from '../messages.ts';
 import { admitRun } from './admit-run.ts';
 import { judgeRuns } from './judge-runs.ts';
+import { type ComparisonTask, performComparisonTask } from './perform.ts';
 import { planRound } from './plan-round.ts';
 import { recordComparisonFailure } from './record-comparison-failure.ts';
 import { settleRun } from './settle-run.ts';
@@ -16,13 +17,11 @@ const tasks = {
   RecordComparisonFailure: recordComparisonFailure,
 } as const;
 
-/** Runs a task of a comparison on a message from its workflow, checking what goes in and what comes out. */
-export async function runComparisonTask(
+/** Runs a task of a comparison on a message from its workflow. */
+export function runComparisonTask(
   name: ComparisonTaskName,
   ctx: ComparisonContext,
   message: unknown,
 ): Promise<unknown> {
-  const { input, output } = comparisonMessages[name];
-  const task = tasks[name] as (ctx: ComparisonContext, message: never) => Promise<unknown>;
-  return output.parse(await task(ctx, input.parse(message) as never));
+  return performComparisonTask(name, tasks[name] as ComparisonTask<ComparisonTaskName>, ctx, message);
 }

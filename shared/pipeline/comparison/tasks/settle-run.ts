@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import { comparisonKeys } from '../../../checkpoints/comparison-keys.ts';
 import { runKeys } from '../../../checkpoints/run-keys.ts';
 import type { RunResult } from '../../../decisions/comparison/design.ts';
+import type { TaskError } from '../../messages.ts';
 import { files } from '../../records.ts';
 import { plainMessage } from '../../task-failure.ts';
 import { settleBudget } from '../budget.ts';
@@ -14,8 +16,26 @@ export async function settleRun(
   ctx: ComparisonContext,
   { comparison, run, error }: AdmittedRun & { error?: { Error: string; Cause?: string | undefined } | undefined },
 ): Promise<{ run: string; status: string }> {
-  const { status } = await settle(ctx, comparison, run, error && plainMessage(error));
+  const { status } = await settle(ctx, comparison, run, error && explainExecution(error));
   return { run, status };
+}
+
+/** How Step Functions describes an execution that it waited for. */
+const describedSchema = z.looseObject({ ExecutionArn: z.string(), Status: z.string(), Cause: z.string().optional() });
+
+/** Why a run's execution did not succeed. */
+function explainExecution(error: TaskError): string {
+  const described = jsonOf(error.Cause, describedSchema);
+  if (!described) return plainMessage(error);
+  return `its execution ended as ${described.Status}${described.Cause === undefined ? '' : `: ${described.Cause}`}`;
+}
+
+function jsonOf<Value>(text: string | undefined, schema: z.ZodType<Value>): Value | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text ?? '')).data;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param error what the workflow says of the run's execution; absent: nothing went wrong there */

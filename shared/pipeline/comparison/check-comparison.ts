@@ -1,14 +1,10 @@
 /** Whether the runs of a comparison could begin: their data and models are opened before any is started. */
-import { type ComparisonSettings, designOf, runConfigOf, runNameOf } from '../config/comparison.ts';
-import { messageOf, UserError } from '../core/errors.ts';
-import { fingerprintFile } from '../datasets/fingerprint.ts';
-import { otherFilesOf } from '../datasets/registry.ts';
-import { nextRuns } from '../decisions/comparison/next-runs.ts';
-import { weightsOf } from '../models/registry.ts';
-import { refuseUnchangingRates } from '../pipeline/balance-description.ts';
-import type { ComparisonRequest } from '../pipeline/comparison/records.ts';
-import type { TaskContext } from '../pipeline/context.ts';
-import { fingerprintBase } from '../pipeline/run-base.ts';
+import { type ComparisonSettings, designOf, runConfigOf, runNameOf } from '../../config/comparison.ts';
+import { messageOf, UserError } from '../../core/errors.ts';
+import { nextRuns } from '../../decisions/comparison/next-runs.ts';
+import { refuseUnchangingRates } from '../balance-description.ts';
+import type { TaskContext } from '../context.ts';
+import type { ComparisonRequest } from './records.ts';
 
 type Rows = ComparisonRequest['rows'];
 
@@ -63,45 +59,6 @@ function rowsOf(data: Readonly<Record<string, unknown>>): Rows {
 
 const listed = (runs: readonly string[], most = 3) =>
   runs.length > most ? `${runs.slice(0, most).join(', ')} and ${runs.length - most} more runs` : runs.join(', ');
-
-/** The addresses of what runs read: data files, and what their models begin with. */
-export interface InputAddresses {
-  readonly data: readonly string[];
-  readonly weights: readonly string[];
-}
-
-export function inputsOf({ arms }: Pick<ComparisonSettings, 'arms'>): InputAddresses {
-  const data = arms.flatMap(({ config: { dataset } }) => {
-    const { validation = [], test = [] } = otherFilesOf(dataset);
-    return [dataset.path, validation, test].flat();
-  });
-  const weights = arms.flatMap(({ config: { model } }) => {
-    const { base = [] } = model.family === 'huggingface' ? model : {};
-    return [weightsOf(model) ?? [], base].flat();
-  });
-  return { data: [...new Set(data)], weights: [...new Set(weights)] };
-}
-
-/** What identifies the content of all that runs read, by address. @throws UserError when one can't be read. */
-export async function fingerprintInputs(
-  { data, weights }: InputAddresses,
-  localPath: TaskContext['localPath'],
-): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const address of data) found[address] = (await fingerprintFile(await localPath(address))).sha256;
-  for (const address of weights) found[address] = await fingerprintWeights(await localPath(address));
-  return found;
-}
-
-/** A folder of a fresh model has none: what it is follows from its configuration, which every run has on record. */
-async function fingerprintWeights(path: string): Promise<string> {
-  try {
-    return (await fingerprintBase(path)).sha256;
-  } catch (error) {
-    if (error instanceof UserError) return 'none';
-    throw error;
-  }
-}
 
 /** How many runs a comparison begins with, and how many it has in all unless values are extended. */
 export function countRuns(settings: ComparisonSettings): { tuning: number; test: number } {

@@ -1,0 +1,77 @@
+/** Beginning a comparison, and going on with one: the request that all its tasks read. */
+import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
+import { comparisonKeys } from '../../checkpoints/comparison-keys.ts';
+import { encodeJson, readJson } from '../../checkpoints/json.ts';
+import { describeChanges } from '../../config/changes.ts';
+import type { ComparisonSettings } from '../../config/comparison.ts';
+import { UserError } from '../../core/errors.ts';
+import { noWeights, relocated } from './inputs.ts';
+import { type ComparisonRequest, comparisonRequestSchema, readComparison } from './records.ts';
+
+/**
+ * Writes what is to be compared; nobody else is to be at the comparison. One that was begun goes on: seeds, sizes, arms and values may be
+ * added, and how it is judged may change, but what its arms are may not.
+ * @param inputs what the data are, by path, how many rows, and where runs find them
+ * @throws UserError when it was begun with other settings or data.
+ */
+export async function beginComparison(
+  store: ArtifactStore,
+  comparison: string,
+  settings: ComparisonSettings,
+  inputs: Pick<ComparisonRequest, 'data' | 'rows' | 'addresses'>,
+): Promise<ComparisonRequest> {
+  const before = await readJson(store, comparisonKeys.request(comparison), comparisonRequestSchema);
+  const now = { settings, ...inputs };
+  if (before) refuseOthers(before, now, `${store.label}/${comparison}`);
+  return write(store, comparison, { version: 1, ...now, executions: (before?.executions ?? 0) + 1 });
+}
+
+/** Goes on with a comparison as it was begun. @throws RunError when there is no such comparison. */
+export async function goOnWithComparison(store: ArtifactStore, comparison: string): Promise<ComparisonRequest> {
+  const before = await readComparison(store, comparison);
+  return write(store, comparison, { ...before, executions: before.executions + 1 });
+}
+
+async function write(store: ArtifactStore, comparison: string, request: ComparisonRequest): Promise<ComparisonRequest> {
+  await store.put(comparisonKeys.request(comparison), encodeJson(request));
+  await store.delete(comparisonKeys.outcome(comparison));
+  return request;
+}
+
+type Begun = Pick<ComparisonRequest, 'settings' | 'data'>;
+
+/** The settings of an arm with the content of files in place of their paths: a file may move. */
+const byContent = ({ settings, data }: Begun, arm: string) => {
+  const found = settings.arms.find(({ name }) => name === arm);
+  const at = (path: string) => {
+    const digest = data[path] ?? noWeights;
+    return digest === noWeights ? path : `content ${digest}`;
+  };
+  return found && relocated(found.config, at);
+};
+
+/**
+ * @param where the comparison is, for the message
+ * @throws UserError when a run that is finished would not be what it says.
+ */
+export function refuseOthers(before: Begun, now: Begun, where: string): void {
+  const inBoth = now.settings.arms.flatMap(({ name }) => {
+    const former = byContent(before, name);
+    if (!former) return [];
+    return describeChanges(former, byContent(now, name)!).map((change) => `arms.${name}: ${change}`);
+  });
+  const of = ({ tuned, epoch, threads, reference }: ComparisonSettings) => ({
+    tune: tuned?.key,
+    epoch,
+    threads,
+    reference,
+  });
+  const others = [...describeChanges(of(before.settings), of(now.settings)), ...inBoth];
+  if (others.length === 0) return;
+  const shown = others.slice(0, 10).map((line) => `    ${line}`);
+  const more = others.length > shown.length ? `\n    and ${others.length - shown.length} more` : '';
+  throw new UserError(`was begun with other settings or data:\n${shown.join('\n')}${more}`, {
+    where,
+    remedy: 'Put them back to go on with it, or give the new comparison another name.',
+  });
+}
