@@ -7,7 +7,8 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { fileStore } from '../../shared/checkpoints/file-store.ts';
 import { loadComparison } from '../../shared/config/load-comparison.ts';
 import { localContext } from '../../shared/local/local-context.ts';
-import { type ChildEnd, runComparison } from '../../shared/local/run-comparison.ts';
+import { runComparison } from '../../shared/local/run-comparison.ts';
+import type { PooledEnd } from '../../shared/local/run-messages.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
 import { beginComparison } from '../../shared/pipeline/comparison/begin.ts';
 import { checkComparison } from '../../shared/pipeline/comparison/check-comparison.ts';
@@ -41,7 +42,7 @@ const compareFile = {
   parallel: 2,
 };
 
-const ended = (execution: Execution): ChildEnd =>
+const ended = (execution: Execution): PooledEnd =>
   execution.status === 'failed' ? { status: 'failed', error: namedError(execution.error) } : execution;
 
 const quiet: Pick<ComparisonContext, 'now' | 'parallel' | 'versions' | 'emit'> = {
@@ -86,7 +87,7 @@ describe.skipIf(!deployment)('a deployed comparison', () => {
   const execute = (number: number, fails: (child: string) => boolean = () => false) => {
     const { store, perform, runJob } = deployed;
     const trained: string[] = [];
-    const trainRun = async (child: string): Promise<ChildEnd> => {
+    const trainRun = async (child: string): Promise<PooledEnd> => {
       trained.push(child);
       if (fails(child)) return { status: 'failed', error: { name: 'States.TaskFailed', message: aborted } };
       const context = localContext(store, () => undefined);
