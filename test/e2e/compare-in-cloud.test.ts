@@ -55,7 +55,8 @@ const quiet: Pick<ComparisonContext, 'now' | 'parallel' | 'versions' | 'emit'> =
 /** The result of the same comparison in a folder of this machine, as it is stored. */
 async function resultHere(file: string): Promise<string> {
   const { settings: asked, folder } = await loadComparison(file);
-  const settings = { ...asked, budget: {} };
+  // One run after the other: the engine of a process is at one run at a time.
+  const settings = { ...asked, budget: {}, parallel: 1 };
   const store = fileStore(join(folder, 'here'));
   const localPath = async (path: string) => path;
   const { planWorkload } = openedOnce({ localPath, warn: () => undefined });
