@@ -1,7 +1,7 @@
 /** Follows a comparison in the cloud, by the plans and results in its folder. */
 import { comparisonKeys } from '../checkpoints/comparison-keys.ts';
 import { readJson } from '../checkpoints/json.ts';
-import { TransientError, UserError } from '../core/errors.ts';
+import { UserError } from '../core/errors.ts';
 import type { ComparisonEvent } from '../pipeline/comparison/context.ts';
 import {
   type ComparisonOutcome,
@@ -13,6 +13,7 @@ import {
 } from '../pipeline/comparison/records.ts';
 import { type ComparisonExecution, executionOfComparison } from './comparisons.ts';
 import type { Cloud } from './open-cloud.ts';
+import { patiently } from './patiently.ts';
 import { nameOf } from './runs.ts';
 
 /** How a comparison was when its execution had ended; no outcome: it was stopped, or failed before it could note one. */
@@ -40,24 +41,18 @@ export async function* watchComparison(
   const { store } = cloud;
   const request = await readComparison(store, comparison);
   const news = newsTeller(cloud, comparison, request);
-  const look = async () => {
+  const look = patiently(async () => {
     const execution = await executionOfComparison(cloud, request);
     const outcome = await readJson(store, comparisonKeys.outcome(comparison), comparisonOutcomeSchema);
     // Last, so that nothing is missed of what was there when the execution had ended.
     return { execution, outcome, told: await news() };
-  };
-  let isCutOff = false;
+  });
   for (let idleLooks = 0; ; await wait()) {
-    const seen = await look().catch((error: unknown) => {
-      if (error instanceof TransientError) return error;
-      throw error;
-    });
-    if (seen instanceof TransientError) {
-      if (!isCutOff) yield { type: 'warning', message: `${seen.message}\n  Watching goes on.` };
-      isCutOff = true;
+    const seen = await look();
+    if ('cutOff' in seen) {
+      yield* seen.cutOff;
       continue;
     }
-    isCutOff = false;
     const { execution, outcome, told } = seen;
     yield* told;
     if (execution?.status === 'RUNNING') continue;

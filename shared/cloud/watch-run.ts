@@ -2,7 +2,7 @@
 import { readJson } from '../checkpoints/json.ts';
 import { readHead, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
-import { TransientError, UserError } from '../core/errors.ts';
+import { UserError } from '../core/errors.ts';
 import { describeBalance, inOneLine } from '../pipeline/balance-description.ts';
 import type { ProgressEvent } from '../pipeline/context.ts';
 import { epochEvent } from '../pipeline/epoch-event.ts';
@@ -21,6 +21,7 @@ import { modelOfRun } from '../pipeline/run-model.ts';
 import { currentOf, type Execution, executionsOf } from './executions.ts';
 import { historyAfter, historyTeller } from './history.ts';
 import type { Cloud } from './open-cloud.ts';
+import { patiently } from './patiently.ts';
 import { nameOf } from './runs.ts';
 
 /** How a run was when its last execution had ended; no outcome: the execution was stopped, or failed before it could note one. */
@@ -50,24 +51,18 @@ export async function* watchRun(
   const commits = commitTeller(cloud, run, (head?.epoch ?? 0) - 1);
   const states = stateTeller(cloud);
   const balance = balanceTeller(cloud, run);
-  const look = async () => {
+  const look = patiently(async () => {
     const execution = currentOf(await executionsOf(cloud, run));
     const told = [...(execution ? await states(execution) : []), ...(await balance()), ...(await commits())];
     const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
     return { execution, told, outcome };
-  };
-  let isCutOff = false;
+  });
   for (let idleLooks = 0; ; await wait()) {
-    const seen = await look().catch((error: unknown) => {
-      if (error instanceof TransientError) return error;
-      throw error;
-    });
-    if (seen instanceof TransientError) {
-      if (!isCutOff) yield { type: 'warning', message: `${seen.message}\n  Watching goes on.` };
-      isCutOff = true;
+    const seen = await look();
+    if ('cutOff' in seen) {
+      yield* seen.cutOff;
       continue;
     }
-    isCutOff = false;
     const { execution, told, outcome } = seen;
     yield* told;
     if (execution?.status === 'RUNNING') continue;
