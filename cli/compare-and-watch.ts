@@ -33,12 +33,12 @@ export async function compareAndWatch(
   refuseUnpriced(settings, file);
   const folder = comparisonIn(root, settings.name);
   const view = comparisonView({ json, settings, counts: countRuns(settings) });
+  const warn = (message: string) => view.show({ type: 'warning', message });
+  const { planWorkload } = openedOnce({ localPath, warn });
+  const rows = await checkComparison(settings, { planWorkload }, warn);
+  const data = await digestsOf(settings, localPath);
   const lock = await lockComparison(folder, () => new Date());
   try {
-    const warn = (message: string) => view.show({ type: 'warning', message });
-    const { planWorkload } = openedOnce({ localPath, warn });
-    const rows = await checkComparison(settings, { planWorkload }, warn);
-    const data = await digestsOf(settings, localPath);
     const { executions } = await beginComparison(folder.store, folder.comparison, settings, { data, rows });
     await sweepScratch(root);
     const fetched = await pathsOf(inputsOf(settings).map(({ path }) => path));
