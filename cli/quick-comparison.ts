@@ -23,7 +23,7 @@ export async function writeQuickComparison(runFile: string): Promise<string> {
   const config = await loadRunFile(runFile);
   const stem = basename(runFile, extname(runFile));
   const path = join(dirname(runFile), `${stem}-compare.yaml`);
-  const text = quickComparison(config, basename(runFile), await rowsOf(config));
+  const text = quickComparison(config, basename(runFile), await rowsFor(config));
   const present = await readFile(path, 'utf8').catch(() => undefined);
   if (present !== undefined && present !== text) {
     throw new UserError('is there already, and is not what --quick would write', {
@@ -35,27 +35,50 @@ export async function writeQuickComparison(runFile: string): Promise<string> {
   return path;
 }
 
-/** Rows to train and to validate on. */
-async function rowsOf(config: RunConfig): Promise<number> {
+/** How the rows are divided. */
+interface Rows {
+  /** Held back for the test; 0 where the run file names test data. */
+  readonly test: number;
+  /** What `dataset.samples` has to be then; absent: what it is. */
+  readonly samples?: number;
+}
+
+async function rowsFor(config: RunConfig): Promise<Rows> {
+  const { dataset } = config;
   const { data } = await planWorkload(config, localPath);
+  if (dataset.test) return { test: 0 };
   const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
-  return (
-    trainingSamples + ('validationPath' in config.dataset && config.dataset.validationPath ? 0 : validationSamples)
+  const hasOwnFile = 'validationPath' in dataset && dataset.validationPath !== undefined;
+  const rows = trainingSamples + (hasOwnFile ? 0 : validationSamples);
+  const test = Math.max(1, Math.round(testShare * rows));
+  if (typeof dataset.samples !== 'number' || (await isEnough(config, test))) return { test };
+  return { test, samples: rows - test };
+}
+
+/** Whether the file has as many rows besides those of the test as the settings ask for. */
+async function isEnough(config: RunConfig, random: number): Promise<boolean> {
+  const dataset = { ...config.dataset, test: { random, evaluate: true } };
+  return planWorkload({ ...config, dataset }, localPath).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof UserError) return false;
+      throw error;
+    },
   );
 }
 
-/** The text of a compare file for these settings, out of so many rows. */
-function quickComparison({ dataset, balance, training }: RunConfig, runFile: string, rows: number): string {
+/** The text of a compare file for these settings. */
+function quickComparison({ balance, training }: RunConfig, runFile: string, { test, samples }: Rows): string {
   const rates = factors.map((factor) => Number((training.learningRate * factor).toPrecision(3)));
-  const held = Math.max(1, Math.round(testShare * rows));
   const file = {
     run: runFile,
+    ...(samples === undefined ? {} : { set: { 'dataset.samples': samples } }),
     arms: { plain: { balance: 'off' }, balanced: balance === 'off' ? { balance: { preset: 'modelBalancing' } } : {} },
     rates,
     seeds: { tuning: [101, 102], test: [1, 2, 3, 4, 5] },
-    ...(dataset.test ? {} : { test: { random: held } }),
+    ...(test === 0 ? {} : { test: { random: test } }),
   };
-  const head = `# yaml-language-server: $schema=https://unpkg.com/tempbalance/docs/compare-file.schema.json
+  const head = `# yaml-language-server: $schema=node_modules/tempbalance/docs/compare-file.schema.json
 # Does balancing help? Plain against balanced: each tuned by three rates, then run with five other seeds on test data.
 # To tell whether it is the spectra that help, add controls: byShape: { balance.control: byShape }, shuffled: { balance.control: shuffled }
 `;
