@@ -1,6 +1,6 @@
 /** Does a study: `npm run study -- <name> [--quick]` */
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runScript, wholeNumber } from '../examples/script.ts';
@@ -8,6 +8,7 @@ import { comparisonKeys } from '../shared/checkpoints/comparison-keys.ts';
 import { loadComparison } from '../shared/config/load-comparison.ts';
 import { UserError } from '../shared/core/errors.ts';
 import { didYouMean } from '../shared/core/suggest.ts';
+import { keptResult } from './kept-result.ts';
 import { makeData } from './make-data.ts';
 import { shortened, shortenedName } from './shorten.ts';
 import { type Study, studies } from './studies.ts';
@@ -57,7 +58,8 @@ await runScript(
       }
       await mkdir(results, { recursive: true });
       const kept = join(results, `${settings.name}.json`);
-      await copyFile(join(folder, comparisonKeys.judged(settings.name)), kept);
+      const result = await readFile(join(folder, comparisonKeys.judged(settings.name)), 'utf8');
+      await writeFile(kept, keptResult(result));
       print(`kept      ${shown(kept)}`);
     }
   },

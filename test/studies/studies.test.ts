@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { comparisonOf, loadComparison } from '../../shared/config/load-comparison.ts';
+import { keptResult } from '../../studies/kept-result.ts';
 import { makeData } from '../../studies/make-data.ts';
 import { shortened, shortenedName } from '../../studies/shorten.ts';
 import { studies } from '../../studies/studies.ts';
@@ -145,4 +146,20 @@ metric: loss
     expect(untuned).not.toHaveProperty('sizes');
     expect(untuned.seeds).toEqual({ test: [10_001] });
   });
+});
+
+it('keeps of a result all but the curves, as JSON', () => {
+  const run = { run: 'a', value: 0.1 + 0.2, curve: [1, 2] };
+  const text = keptResult(
+    JSON.stringify({ version: 1, judgement: { headline: 'x' }, results: [run, { ...run, run: 'b' }] }),
+  );
+  expect(JSON.parse(text)).toEqual({
+    version: 1,
+    judgement: { headline: 'x' },
+    results: [
+      { run: 'a', value: 0.1 + 0.2 },
+      { run: 'b', value: 0.1 + 0.2 },
+    ],
+  });
+  expect(text).toContain('\n    {"run":"a"');
 });

@@ -47,7 +47,10 @@ const byContent = ({ settings, data }: Begun, arm: string) => {
     const digest = data[path] ?? noWeights;
     return digest === noWeights ? path : `content ${digest}`;
   };
-  return found && relocated(found.config, at);
+  if (!found) return undefined;
+  // Where runs go is the comparison's own.
+  const { output: _, ...config } = relocated(found.config, at);
+  return config;
 };
 
 /**

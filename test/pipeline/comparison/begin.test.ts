@@ -10,10 +10,13 @@ import { comparison, doFake, fakeSettings } from '../../support/fake-comparison.
 
 const rows = { training: 3, test: 2 };
 
-/** The same settings with the data elsewhere. */
+/** The same settings with the data elsewhere, and the compare file in another folder. */
 const movedTo = (settings: ComparisonSettings, path: string): ComparisonSettings => ({
   ...settings,
-  arms: settings.arms.map((arm) => ({ ...arm, config: relocated(arm.config, () => path) })),
+  arms: settings.arms.map((arm) => {
+    const config = relocated(arm.config, () => path);
+    return { ...arm, config: { ...config, output: { ...config.output, folder: '/elsewhere/runs' } } };
+  }),
 });
 
 it('a comparison that is begun again is numbered, and no longer has an end', async () => {
