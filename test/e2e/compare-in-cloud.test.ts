@@ -14,6 +14,7 @@ import { beginComparison } from '../../shared/pipeline/comparison/begin.ts';
 import { checkComparison } from '../../shared/pipeline/comparison/check-comparison.ts';
 import type { ComparisonContext } from '../../shared/pipeline/comparison/context.ts';
 import { digestsOf } from '../../shared/pipeline/comparison/inputs.ts';
+import { readResults } from '../../shared/pipeline/comparison/records.ts';
 import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { namedError } from '../../shared/pipeline/task-failure.ts';
 import { notAllowed, rolesOfComparisons } from '../support/allowed-requests.ts';
@@ -133,6 +134,11 @@ describe.skipIf(!deployment)('a deployed comparison', () => {
     const first = await execute(1, (child) => child === lost);
     expect(first.end).toEqual({ status: 'done' });
     expect(first.trained).toHaveLength(6);
+    const results = await readResults(store, 'comparisons/does-it-help');
+    const lostRuns = results
+      .filter(({ status }) => status === 'failed')
+      .map(({ run: name, reason }) => ({ name, reason }));
+    expect(lostRuns).toMatchObject([{ name: 'test-balanced-4-0.003-2' }]);
     const running = JSON.parse((await cloud(['status', 'does-it-help', '--json'])).stdout);
     expect(running).toMatchObject({ state: 'running', runs: { done: 5, failed: 1, expected: 6 } });
     expect(running.usd).toBeGreaterThan(0);

@@ -181,15 +181,19 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     async runJob(environment, watch = () => undefined) {
       const main = fileURLToPath(new URL('../../functions/train-epoch/main.ts', import.meta.url));
       const id = randomUUID();
+      const disk = join(scratch, id);
       const env = {
         ...process.env,
         AWS_BATCH_JOB_ID: id,
+        // Every container has a disk of its own.
+        TMPDIR: disk,
         POWERTOOLS_LOG_LEVEL: 'DEBUG',
         TEMPBALANCE_TEST_ACCESS_LOG: accessLog,
         TEMPBALANCE_TEST_ROLE: 'train-epoch',
         NODE_OPTIONS: `--import ${new URL('./access-log.ts', import.meta.url)}`,
         ...environment,
       };
+      mkdirSync(disk);
       const from = Date.now();
       const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'ignore'] });
       child.stdout.resume();
