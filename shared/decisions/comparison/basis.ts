@@ -30,6 +30,7 @@ export function basisOf(
     }),
     ...undoneSentences(design, results),
     ...tunings.flatMap((tuning) => tuningSentence(design, tuning)),
+    ...(design.tuned ? [] : ['Nothing was tuned: with other base rates the findings may be others.']),
   ];
 }
 

@@ -23,6 +23,8 @@ const times =
 
 const accuracy = { metric: { name: 'accuracy', direction: 'higher' }, unit: 'points' } as const;
 
+const untuned = 'Nothing was tuned: with other base rates the findings may be others.';
+
 describe('a finding', () => {
   it('is that the arm helps where its error is lower by more than chance', () => {
     const finding = found(times(0.96));
@@ -145,6 +147,7 @@ describe('runs without a value', () => {
     expect(findings[0]).toMatchObject({ finding: 'helps', seeds: [1, 3, 4, 5, 6, 8, 9, 10] });
     expect(basis).toEqual([
       '2 test runs failed: test-balanced-2 and test-balanced-7 (out of memory); such seeds are left out where the arm is compared.',
+      untuned,
     ]);
   });
   it('leave a comparison undecided where fewer than half of the seeds remain', () => {
@@ -169,7 +172,10 @@ describe('runs that diverge', () => {
     expect(findings[0]!.finding).toBe('undecided');
     expect(findings[0]!.seeds).toEqual(counting(10));
     expect(findings[0]!.sentence).toMatch(/, but 1 of its runs diverged and 0 of plain\.$/);
-    expect(basis).toEqual(['1 test run diverged: test-balanced-3; each counts as the worst value of its size.']);
+    expect(basis).toEqual([
+      '1 test run diverged: test-balanced-3; each counts as the worst value of its size.',
+      untuned,
+    ]);
   });
   it('do not where the reference has as many', () => {
     expect(found(diverging(['balanced', 'plain'])).finding).toBe('helps');
