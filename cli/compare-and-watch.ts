@@ -7,8 +7,9 @@ import { loadComparison } from '../shared/config/load-comparison.ts';
 import type { Override } from '../shared/config/parse-run-file.ts';
 import { UserError } from '../shared/core/errors.ts';
 import { threadsAllowed } from '../shared/core/threads.ts';
-import { type ComparisonFolder, comparisonIn, lockComparison } from '../shared/local/comparison-folder.ts';
+import { type ComparisonFolder, comparisonIn } from '../shared/local/comparison-folder.ts';
 import { type ComparisonExecution, runComparison } from '../shared/local/run-comparison.ts';
+import { lockRun } from '../shared/local/run-folder.ts';
 import { openRunPool } from '../shared/local/run-pool.ts';
 import { beginComparison } from '../shared/pipeline/comparison/begin.ts';
 import { checkComparison, countRuns } from '../shared/pipeline/comparison/check-comparison.ts';
@@ -37,7 +38,7 @@ export async function compareAndWatch(
   const { planWorkload } = openedOnce({ localPath, warn });
   const rows = await checkComparison(settings, { planWorkload }, warn);
   const data = await digestsOf(settings, localPath);
-  const lock = await lockComparison(folder, () => new Date());
+  const lock = await lockRun({ ...folder, run: folder.comparison }, () => new Date());
   try {
     const { executions } = await beginComparison(folder.store, folder.comparison, settings, { data, rows });
     await sweepScratch(root);

@@ -87,16 +87,17 @@ export function validationRows({ dataset, training }: RunConfig): number | undef
   return training.validation < 1 ? undefined : training.validation;
 }
 
-/** What tells a run's settings from those of its arm. */
-function overridesOf(config: RunConfig, { tuned }: Pick<ComparisonSettings, 'tuned'>, plan: RunPlan): Override[] {
-  const { purpose, size, tried, seed } = plan;
-  return [
-    override('training.seed', seed),
+/** An arm's settings at a size and with a value of what is tuned; null: as they are. */
+export function atSize(
+  config: RunConfig,
+  { tuned, source }: Pick<ComparisonSettings, 'tuned' | 'source'>,
+  { size, tried }: Pick<RunPlan, 'size' | 'tried'>,
+): RunConfig {
+  const overrides = [
     ...(tried === null || !tuned ? [] : [override(tuned.key, tried)]),
     ...(size === null ? [] : [override('dataset.samples', size + (validationRows(config) ?? 0))]),
-    // The rows stay out of training all the same.
-    ...(purpose === 'tuning' ? [override('dataset.test.evaluate', false)] : []),
   ];
+  return overrideSettings(config, overrides, { label: source });
 }
 
 /**
@@ -105,8 +106,13 @@ function overridesOf(config: RunConfig, { tuned }: Pick<ComparisonSettings, 'tun
  */
 export function runConfigOf(settings: ComparisonSettings, plan: RunPlan, folder: string): RunConfig {
   const { config } = settings.arms.find(({ name }) => name === plan.arm)!;
+  const ofRun = [
+    override('training.seed', plan.seed),
+    // The rows stay out of training all the same.
+    ...(plan.purpose === 'tuning' ? [override('dataset.test.evaluate', false)] : []),
+  ];
   const label = `${settings.name}, ${runNameOf(plan)}`;
-  const changed = overrideSettings(config, overridesOf(config, settings, plan), { label });
+  const changed = overrideSettings(atSize(config, settings, plan), ofRun, { label });
   const { epochsPerTask } = changed.compute;
   return {
     ...changed,

@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
 import { explainIssues, formatPath } from '../core/problems.ts';
 import { type CompareFile, compareFileJsonSchema, compareFileSchema, mostRuns, tunedOf } from './compare-file.ts';
-import { type ComparedArm, type ComparisonSettings, validationRows } from './comparison.ts';
+import { type ComparedArm, type ComparisonSettings, runNameOf, validationRows } from './comparison.ts';
 import { checkRunFile, type Override, resolvePaths, settingsOfFolder } from './parse-run-file.ts';
 import type { RunConfig } from './run-file.ts';
 import { keysAt } from './schema-walk.ts';
@@ -85,6 +85,7 @@ export async function comparisonOf(
     keep: file.keep,
   };
   refuseTooMany(settings, path);
+  refuseSameNames(settings, path);
   return { settings, folder: resolve(folder, file.folder) };
 }
 
@@ -207,9 +208,8 @@ const testFrom = (test: NonNullable<CompareFile['test']>, folder: string) =>
 
 /** What a comparison needs of its arms' settings. */
 function unfitFor(file: CompareFile, source: YamlSource, config: RunConfig): string[] {
-  const hasTest = 'test' in config.dataset && config.dataset.test !== undefined;
   return [
-    ...(hasTest
+    ...(config.dataset.test
       ? []
       : [
           line(
@@ -275,6 +275,20 @@ async function settingsWith(
     problems.push(`  ${error.message}`);
     return undefined;
   }
+}
+
+/** @throws UserError when two runs would have one folder: what a name can't have stands as _ in it. */
+function refuseSameNames({ arms, sizes, tuned }: ComparisonSettings, path: string): void {
+  const values = tuned?.values ?? [null];
+  const names = arms.flatMap(({ name: arm }) =>
+    sizes.flatMap((size) => values.map((tried) => runNameOf({ purpose: 'test', arm, size, tried, seed: 0 }))),
+  );
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice === undefined) return;
+  throw new UserError(`has two runs of one name: ${twice.replace(/-0$/, '')}`, {
+    where: path,
+    remedy: 'Rename an arm, or leave out a value that differs from another only in characters that no name can have.',
+  });
 }
 
 /** @throws UserError when the comparison has more runs than its workflow can name. */

@@ -93,7 +93,7 @@ export async function beginRun(
 }
 
 /**
- * Keeps other processes out of the run until released.
+ * Keeps other processes out of the run, or of a comparison of that name, until released.
  * @throws UserError naming the process that has it.
  */
 export async function lockRun({ root, run }: RunFolder, now: () => Date): Promise<ProcessLock> {

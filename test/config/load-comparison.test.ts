@@ -134,6 +134,7 @@ describe('what is wrong with a compare file', () => {
     [{ rates: undefined, tune: { 'training.batchSize': [1, 'x'] } }, 'training.batchSize'],
     [{ sizes: [4], arms: { plain: {}, b: { 'dataset.samples': 9 } } }, 'which follows from sizes'],
     [{ test: { last: 0 } }, 'test.last: is too small'],
+    [{ rates: undefined, tune: { 'dataset.key': ['a b', 'a_b'] } }, 'has two runs of one name: test-plain-a_b'],
     [{ run: 'missing.yaml' }, 'there is no such file'],
     [{ run: { ...run, colour: 1 } }, 'colour: unknown key'],
     [{ seeds: { tuning: [1000], test: Array.from({ length: 700 }, (_, seed) => seed) } }, 'a round of 2100 runs'],

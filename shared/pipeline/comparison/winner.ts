@@ -1,7 +1,6 @@
 /** The run file of the settings that a comparison recommends. */
 import { stringify } from 'yaml';
-import { type ComparisonSettings, validationRows } from '../../config/comparison.ts';
-import { overrideSettings } from '../../config/parse-run-file.ts';
+import { atSize, type ComparisonSettings } from '../../config/comparison.ts';
 import type { Recommendation } from '../../decisions/comparison/judgement.ts';
 
 /**
@@ -16,15 +15,7 @@ export function winnerRunFiles(
   return new Map(
     settings.sizes.map((size) => {
       const value = tried.find((each) => each.size === size)?.value ?? null;
-      const overrides = [
-        ...(value === null || !settings.tuned
-          ? []
-          : [{ path: settings.tuned.key.split('.'), value, text: `${settings.tuned.key}=${value}` }]),
-        ...(size === null
-          ? []
-          : [{ path: ['dataset', 'samples'], value: size + (validationRows(config) ?? 0), text: 'dataset.samples' }]),
-      ];
-      const { output: _, dataset, ...changed } = overrideSettings(config, overrides, { label: settings.source });
+      const { output: _, dataset, ...changed } = atSize(config, settings, { size, tried: value });
       const { test: __, ...data } = dataset;
       const text = `# ${settings.name}: ${arm}. ${reason.replaceAll('\n', ' ')}\n${stringify({ ...changed, dataset: data })}`;
       return [winnerName(size), text];
