@@ -119,6 +119,17 @@ describe('a run of a comparison', () => {
     expect(judgement.basis.join()).toContain('the disk of this test is full');
   });
 
+  it('whose value is beyond what the setting takes fails alone', async () => {
+    const tune = { 'training.labelSmoothing': [0.5, 0.9] };
+    await beginFake(store, await fakeSettings({ rates: undefined, tune, extensions: 1 }));
+    const metricOf = (run: string) => ({ metric: () => (run.includes('-0.9-') ? 1 : 2) });
+    const { execution } = await doFake(store, { behaviour: metricOf });
+    expect(execution).toEqual({ status: 'done' });
+    const failed = (await readResults(store, comparison)).filter(({ status }) => status === 'failed');
+    expect(failed.map(({ tried }) => tried)).toEqual([1.62, 1.62, 1.62, 1.62]);
+    expect(failed[0]!.reason).toContain('training.labelSmoothing');
+  });
+
   it('whose process is lost fails alone', async () => {
     await beginFake(store, await fakeSettings());
     const error = { name: 'RunError', message: 'the process that did the run was ended by SIGKILL' };

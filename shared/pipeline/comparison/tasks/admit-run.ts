@@ -3,6 +3,7 @@ import { encodeJson } from '../../../checkpoints/json.ts';
 import { runKeys } from '../../../checkpoints/run-keys.ts';
 import { type ComparisonSettings, runConfigOf } from '../../../config/comparison.ts';
 import type { RunConfig } from '../../../config/run-file.ts';
+import { UserError } from '../../../core/errors.ts';
 import type { Amount } from '../../../decisions/comparison/admission.ts';
 import type { RunPlan, RunResult } from '../../../decisions/comparison/design.ts';
 import { executionName } from '../../execution-name.ts';
@@ -24,23 +25,26 @@ export async function admitRun(
   const answer = { comparison, number, run, child, execution };
   if (await readResult(store, comparison, run)) return { ...answer, admitted: false };
   const plan = await readPlan(store, comparison, run);
-  const admission = await admitToBudget(ctx, comparison, settings, run);
-  if (!admission.admitted) {
-    const result = skipped(run, plan, admission.reason);
+  const refuse = async (status: 'skipped' | 'failed', reason: string) => {
+    const result = notTrained(run, plan, status, reason);
     await writeResult(store, comparison, result);
     ctx.emit({ type: 'run', comparison, result, metric: settings.arms[0]!.config.convergence.metric });
     return { ...answer, admitted: false };
-  }
-  const asked = configFor(settings, plan, admission.allowance, `${store.label}/${comparison}/runs`);
+  };
+  const whole = settingsOf(settings, plan, `${store.label}/${comparison}/runs`);
+  if ('refused' in whole) return refuse('failed', whole.refused);
+  const admission = await admitToBudget(ctx, comparison, settings, run);
+  if (!admission.admitted) return refuse('skipped', admission.reason);
+  const asked = withinBudget(settings, whole.config, admission.allowance);
   const config = relocated(asked, (path) => addresses[path] ?? path);
   await store.put(runKeys.request(child), encodeJson({ version: 1, config, source: settings.source, overrides: [] }));
   return { ...answer, admitted: true };
 }
 
-const skipped = (run: string, plan: RunPlan, reason: string): RunResult => ({
+const notTrained = (run: string, plan: RunPlan, status: 'skipped' | 'failed', reason: string): RunResult => ({
   ...plan,
   run,
-  status: 'skipped',
+  status,
   reason,
   value: null,
   curve: [],
@@ -49,9 +53,22 @@ const skipped = (run: string, plan: RunPlan, reason: string): RunResult => ({
   usd: null,
 });
 
-/** The run's settings, within its share of the budget. */
-function configFor(settings: ComparisonSettings, plan: RunPlan, allowance: Amount, folder: string): RunConfig {
-  const config = runConfigOf(settings, plan, folder);
+/** The run's settings, or why there are none: a value that the grid was extended by may be beyond what the setting takes. */
+function settingsOf(
+  settings: ComparisonSettings,
+  plan: RunPlan,
+  folder: string,
+): { readonly config: RunConfig } | { readonly refused: string } {
+  try {
+    return { config: runConfigOf(settings, plan, folder) };
+  } catch (error) {
+    if (error instanceof UserError) return { refused: error.message };
+    throw error;
+  }
+}
+
+/** The settings within the run's share of the budget. */
+function withinBudget(settings: ComparisonSettings, config: RunConfig, allowance: Amount): RunConfig {
   const { usdPerHour } = settings.budget;
   const least = (a: number | undefined, b: number | undefined) =>
     a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
