@@ -7,7 +7,7 @@ import { elementCount, type HostTensor } from '../tensors/tensor.ts';
 import { bindFourier, planFourier, spectralConvolution } from './blocks/fourier.ts';
 import { gelu } from './blocks/gelu.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
-import { type FieldModel, modelSettings, type TrajectoryFormat } from './model.ts';
+import { type FieldModel, inputsOf, modelSettings, type TrajectoryFormat } from './model.ts';
 
 /** The settings that every FNO has. */
 export const fnoSettings = {
@@ -63,7 +63,7 @@ function parametersOf(config: FnoConfig, format: TrajectoryFormat): ParameterSpe
     { name: `${layer}.bias`, shape: [outputs], decay: true, layer },
   ];
   return [
-    ...affine('fc0', width, [format.window * format.channels + dimensions]),
+    ...affine('fc0', width, [inputsOf(format) + dimensions]),
     ...blockNumbers.flatMap((block): ParameterSpec[] => [
       ...spectralNames(block, dimensions).map((name) => ({
         name,
@@ -128,7 +128,8 @@ function checkFit(name: string, config: FnoConfig, space: readonly number[]): vo
  * @throws UserError when the data has another number of axes or too few points for the modes.
  */
 export function buildFno(name: string, dimensions: number, config: FnoConfig, format: TrajectoryFormat): FieldModel {
-  const { space, channels, window: steps } = format;
+  const { space, channels } = format;
+  const inputs = inputsOf(format);
   if (space.length !== dimensions) {
     throw new UserError(
       `needs data with ${dimensions} space ${dimensions === 1 ? 'axis' : 'axes'}, not ${space.length}`,
@@ -151,11 +152,8 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
   const forward = (tf: TensorLibrary, values: NamedTensors, grid: Tensor) => {
     const fourier = bindFourier(tf, plan);
     const lift = values['fc0.weight']!;
-    const onWindow = linear(tf, tf.slice(lift, [0, 0], [-1, steps * channels]), values['fc0.bias']!);
-    const onGrid = tf.matMul(
-      tf.reshape(grid, [-1, dimensions]),
-      tf.transpose(tf.slice(lift, [0, steps * channels], [-1, -1])),
-    );
+    const onGiven = linear(tf, tf.slice(lift, [0, 0], [-1, inputs]), values['fc0.bias']!);
+    const onGrid = tf.matMul(tf.reshape(grid, [-1, dimensions]), tf.transpose(tf.slice(lift, [0, inputs], [-1, -1])));
     const gridPart = tf.reshape(onGrid, [...space, 1, config.width]);
     const blocks = blockNumbers.map((block) => ({
       spectral: spectralConvolution(
@@ -168,11 +166,11 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
     const fc1 = linearNamed(tf, values, 'fc1');
     const fc2 = linearNamed(tf, values, 'fc2');
 
-    return (window: Tensor): Tensor => {
-      const batch = window.shape[0]!;
-      const flat = tf.reshape(window, [batch, points, steps * channels]);
-      const spaceFirst = tf.reshape(tf.transpose(flat, [1, 0, 2]), [-1, steps * channels]);
-      const lifted = tf.reshape(onWindow(spaceFirst), [...space, batch, config.width]);
+    return (given: Tensor): Tensor => {
+      const batch = given.shape[0]!;
+      const flat = tf.reshape(given, [batch, points, inputs]);
+      const spaceFirst = tf.reshape(tf.transpose(flat, [1, 0, 2]), [-1, inputs]);
+      const lifted = tf.reshape(onGiven(spaceFirst), [...space, batch, config.width]);
       let hidden: Tensor = tf.add(lifted, gridPart);
       for (const axis of spaceAxes) hidden = appendZeros(tf, hidden, axis, config.padding);
       for (const [block, { spectral, pointwise }] of blocks.entries()) {

@@ -12,24 +12,30 @@ export interface TrajectoryFormat {
   readonly kind: 'trajectories';
   /** Points along each space axis, after sub-sampling. */
   readonly space: readonly number[];
+  /** Fields that are predicted. */
   readonly channels: number;
-  /** Time steps in the input window. */
+  /** Time steps in the input window; 0: nothing of what is predicted is given, as in a static map. */
   readonly window: number;
+  /** Fields that are given and don't change with time, such as a coefficient; absent: none. */
+  readonly statics?: number;
 }
 
-/** `[batch, ...space, window, channels]` to `[batch, ...space, channels]`. */
-export type StepForward = (window: Tensor) => Tensor;
+/** Numbers that a model is given at each point: the window's steps, each with its channels, then the static fields. */
+export const inputsOf = ({ window, channels, statics = 0 }: TrajectoryFormat): number => window * channels + statics;
 
-/** A model of time-dependent fields: one step forward from a window of past steps. */
+/** `[batch, ...space, inputs]` to `[batch, ...space, channels]`. */
+export type StepForward = (given: Tensor) => Tensor;
+
+/** A model of fields: from what is given at each point to fields of one time, or that don't change. */
 export interface FieldModel {
   readonly parameters: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
   /** Seeded initial values of every parameter. */
   initialise(random: Random): HostTensors;
   /**
-   * Binds parameters and coordinates `grid` `[...space, dimensions]`: gives the function from a window of past steps
-   * `[batch, ...space, window, channels]` to the next time step `[batch, ...space, channels]`. What depends on the
-   * parameters alone is computed here, once per roll-out. Pure: depends on nothing but its arguments.
+   * Binds parameters and coordinates `grid` `[...space, dimensions]`: gives the function from what is given
+   * `[batch, ...space, inputs]` (`inputsOf` says how many, in which order) to the next time step `[batch, ...space, channels]`. What
+   * depends on the parameters alone is computed here, once per roll-out. Pure: depends on nothing but its arguments.
    */
   forward(tf: TensorLibrary, parameters: NamedTensors, grid: Tensor): StepForward;
 }
