@@ -30,6 +30,8 @@ export type StepForward = (given: Tensor) => Tensor;
 export interface FieldModel {
   readonly parameters: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
+  /** Floating-point operations of one forward pass of one sample. */
+  readonly forwardFlops: number;
   /** Seeded initial values of every parameter. */
   initialise(random: Random): HostTensors;
   /**

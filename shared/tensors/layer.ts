@@ -1,16 +1,16 @@
 /** How a layer's weight becomes matrices: docs/method.md. */
-export type LayerKind = 'linear' | 'conv1d' | 'conv2d' | 'spectralConv';
+export type LayerKind = 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'spectralConv';
 
 /**
  * A layer whose weight can be analysed and balanced.
- * Weight layouts: linear `[out, in]`; conv1d `[out, in, k]`; conv2d `[out, in, kh, kw]`;
+ * Weight layouts: linear `[out, in]`; conv1d `[out, in, k]`; conv2d `[out, in, kh, kw]`; conv3d `[out, in, kd, kh, kw]`;
  * spectralConv `[in, out, ...modes, 2]` (complex pairs).
  */
 export interface Layer {
   /** Name of the module, e.g. `fc1`; its block number, if any, is the first `.digits.` in it. */
   readonly name: string;
   readonly kind: LayerKind;
-  /** Names of the weight tensors; several are pooled into one spectrum (FNO 2-D's weights1 and weights2). */
+  /** Names of the weight tensors; several are pooled into one spectrum (FNO 2-D's weights1 and weights2, FNO 3-D's four). */
   readonly weights: readonly string[];
 }
 

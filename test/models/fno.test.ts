@@ -90,6 +90,7 @@ describe('fno1d', () => {
       family: 'fno1d',
       modes: 12,
       width: 20,
+      blocks: 4,
       padding: 2,
       projection: 128,
     });
