@@ -139,12 +139,15 @@ function sizesFor(name: string, dimensions: number, config: FnoConfig, space: re
     const half = Math.floor((points + padding[axis]!) / 2);
     const most = axis === space.length - 1 ? half + 1 : half;
     if (modes[axis]! > most) {
-      throw new UserError(`${modes[axis]} modes, but an axis of ${points} + ${padding[axis]} points has only ${most}`, {
-        where: `model ${name}, ${axisName(axis)}`,
-        remedy: `Set ${settingOfAxis(config.modes, axis, 'model.modes')} to ${most} or fewer${
-          dimensions > 1 && typeof config.modes === 'number' ? ' (a list sets them by axis)' : ''
-        }, or sub-sample the data less.`,
-      });
+      throw new UserError(
+        `${modes[axis]} modes, but an axis of ${points}${padding[axis] ? ` + ${padding[axis]}` : ''} points has only ${most}`,
+        {
+          where: `model ${name}, ${axisName(axis)}`,
+          remedy: `Set ${settingOfAxis(config.modes, axis, 'model.modes')} to ${most} or fewer${
+            dimensions > 1 && typeof config.modes === 'number' ? ' (a list sets them by axis)' : ''
+          }, or sub-sample the data less.`,
+        },
+      );
     }
   }
   return { ...config, modes, padding };

@@ -12,6 +12,8 @@ export interface Layer {
   readonly kind: LayerKind;
   /** Names of the weight tensors; several are pooled into one spectrum (FNO 2-D's weights1 and weights2, FNO 3-D's four). */
   readonly weights: readonly string[];
+  /** `tucker`: the tensors are one complex weight's core `[...ranks, 2]` and a factor `[side, rank, 2]` for each axis; absent: weights. */
+  readonly factors?: 'tucker';
 }
 
 /** One trainable tensor of a model. */
