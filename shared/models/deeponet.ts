@@ -46,6 +46,7 @@ function sidesOf(
 const layerName = (net: string, number: number) => `${net}.linears.${number}`;
 
 function parametersOf(sides: ReturnType<typeof sidesOf>, channels: number): ParameterSpec[] {
+  const last = layerName('branch', sides.branch.length - 2);
   return [
     ...nets.flatMap((net) =>
       sides[net].slice(1).flatMap((outputs, number): ParameterSpec[] => {
@@ -56,7 +57,12 @@ function parametersOf(sides: ReturnType<typeof sidesOf>, channels: number): Para
         ];
       }),
     ),
-    ...Array.from({ length: channels }, (_, channel) => ({ name: `b.${channel}`, shape: [], decay: true })),
+    ...Array.from({ length: channels }, (_, channel) => ({
+      name: `b.${channel}`,
+      shape: [],
+      decay: true,
+      layer: last,
+    })),
   ];
 }
 
@@ -111,6 +117,7 @@ function buildDeepOnet(config: DeepOnetConfig, format: TrajectoryFormat): FieldM
   return {
     parameters,
     layers,
+    head: [layerName('branch', 0), layerName('branch', depth)],
     // The trunk net is computed once a roll-out.
     forwardFlops: 2 * (products + points * basis * channels),
     initialise: (random) => initialValues(parameters, random),

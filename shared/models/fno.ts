@@ -49,6 +49,11 @@ function spectralNames(block: number, dimensions: number): string[] {
   return Array.from({ length: 2 ** (dimensions - 1) }, (_, corner) => `conv${block}.weights${corner + 1}`);
 }
 
+/** PDEBench's FNO3d has batch norms that its forward pass leaves out. */
+const unusedNorms = [0, 1, 2, 3].flatMap((block) =>
+  ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'].map((part) => `bn${block}.${part}`),
+);
+
 const pointwiseKinds: readonly LayerKind[] = ['conv1d', 'conv2d', 'conv3d'];
 
 function layersOf(config: FnoSizes): Layer[] {
@@ -218,6 +223,8 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
   return {
     parameters,
     layers: layersOf(sizes),
+    head: ['fc0', 'fc2'],
+    unused: dimensions === 3 ? unusedNorms : [],
     forwardFlops:
       2 * points * (inputs * width + width * config.projection + config.projection * channels) +
       config.blocks * (spectralFlops(plan, width, width) + 2 * elementCount(padded) * width ** 2),

@@ -123,7 +123,7 @@ function parametersOf(sizes: Sizes): ParameterSpec[] {
   const ones = kept.map(() => 1);
   const pointwise = (layer: string, outputs: number, inputs: number, hasBias = true): ParameterSpec[] => [
     { name: `${layer}.weight`, shape: [outputs, inputs, 1], decay: true, layer },
-    ...(hasBias ? [{ name: `${layer}.bias`, shape: [outputs], decay: true, layer }] : []),
+    ...(hasBias ? [{ name: `${layer}.bias`, shape: [outputs], decay: true, layer, missing: 'zeros' as const }] : []),
   ];
   const network = (name: string, inputs: number, hidden: number, outputs: number) => [
     ...pointwise(`${name}.fcs.0`, hidden, inputs),
@@ -271,6 +271,7 @@ function buildNeuralop(name: string, config: NeuralopConfig, format: TrajectoryF
   return {
     parameters,
     layers: layersOf(sizes),
+    head: ['lifting.fcs.0', 'projection.fcs.1'],
     forwardFlops: 2 * points * denseWeights + config.blocks * spectralFlops(plan, width, width),
     initialise: (random) => initialValues(parameters, sizes, random),
     forward,

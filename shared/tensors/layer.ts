@@ -26,6 +26,8 @@ export interface ParameterSpec {
   readonly decay: boolean;
   /** The layer whose rate it follows (a bias follows its weight); undefined: always the base rate. */
   readonly layer?: string;
+  /** `zeros`: a file of weights may lack it, and zeros stand for it (a layer without a bias); absent: it must be there. */
+  readonly missing?: 'zeros';
   /** Of a model of n blocks: 0 above the last block, 1 in it, n in the first, n + 1 below it (embeddings). */
   readonly depth?: number;
 }
