@@ -111,6 +111,7 @@ export function buildUnet(width: number, { space, channels, window }: Trajectory
   return {
     parameters,
     layers: [],
+    forwardFlops: 0, // the benchmark plans nothing
     initialise: () =>
       new Map(
         parameters.map(({ name, shape }, index) => {

@@ -30,6 +30,12 @@ export type StepForward = (given: Tensor) => Tensor;
 export interface FieldModel {
   readonly parameters: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
+  /** Names of the layers whose shapes follow from the data's channels and window: the first, and the last. */
+  readonly head?: readonly string[];
+  /** Tensors that files of the authors' own class hold besides and that nothing is computed with; absent: none. */
+  readonly unused?: readonly string[];
+  /** Floating-point operations of one forward pass of one sample. */
+  readonly forwardFlops: number;
   /** Seeded initial values of every parameter. */
   initialise(random: Random): HostTensors;
   /**
