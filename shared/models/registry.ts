@@ -4,9 +4,11 @@ import { fno1d } from './fno1d.ts';
 import { fno2d } from './fno2d.ts';
 import { languageModelSchema } from './language/settings.ts';
 import type { FieldModel, ModelFamily, TrajectoryFormat } from './model.ts';
+import { unet1d } from './unet1d.ts';
+import { unet2d } from './unet2d.ts';
 
 /** Every model family: one line each. */
-const modelFamilies = [fno1d, fno2d] as const;
+const modelFamilies = [fno1d, fno2d, unet1d, unet2d] as const;
 
 /** What a model of fields is described by. */
 export const fieldModelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies));

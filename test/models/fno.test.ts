@@ -119,9 +119,9 @@ describe('fno1d', () => {
 
   it('refuses more modes than the grid has', () => {
     expect(() => buildModel(config, { ...format, space: [5] })).not.toThrow();
-    expect(() => buildModel({ ...config, modes: 5 }, { ...format, space: [5] })).toThrow(
-      /has only 4[\s\S]*model\.modes/,
-    );
+    expect(() =>
+      buildModel(fieldModelSchema.parse({ family: 'fno1d', modes: 5, width: 6 }), { ...format, space: [5] }),
+    ).toThrow(/has only 4[\s\S]*model\.modes/);
   });
 
   it('refuses data on a plane', () => {

@@ -79,7 +79,7 @@ export function planTrajectories(options: {
     ...(options.weights ? {} : { drawn: 'all' }),
     initial: async () =>
       options.weights
-        ? readPretrained(await options.weights(), parameters)
+        ? readPretrained(await options.weights(), [...parameters, ...(model.state ?? [])])
         : model.initialise(randomFor(seed, 'initialise')),
   };
   const on = (engine: Engine): Workload => {
