@@ -53,6 +53,11 @@ function over(tensors: NamedTensors, prefix: string): NamedTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
 }
 
+/** The tensors that are others than before. */
+function changed(tensors: NamedTensors, before: NamedTensors): NamedTensors {
+  return Object.fromEntries(Object.entries(tensors).filter(([name, tensor]) => tensor !== before[name]));
+}
+
 /** The same tensors, which outlive what they were computed in. */
 function kept(tf: TensorLibrary, tensors: NamedTensors): NamedTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tf.keep(tensor)]));
@@ -117,7 +122,7 @@ function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }
       const state = { ...before };
       const loss = objective.loss(tf, current, given, state);
       // The first pass is that at the parameters. The state of SAM's second one, computed near them, is dropped.
-      after ??= kept(tf, state);
+      after ??= kept(tf, changed(state, before));
       return loss;
     };
     const own = sam
