@@ -4,21 +4,21 @@ import { randomFor } from '../shared/core/random.ts';
 import type { Trajectories } from '../shared/datasets/trajectories.ts';
 import type { EngineChoice } from '../shared/engines/engine.ts';
 import { openEngine } from '../shared/engines/open-engine.ts';
+import type { FieldModel } from '../shared/models/model.ts';
 import { buildModel, fieldModelSchema } from '../shared/models/registry.ts';
 import { elementCount, type HostTensors } from '../shared/tensors/tensor.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
 import { trainEpoch } from '../shared/training/train-epoch.ts';
 import { trajectoryProblem } from '../shared/training/workloads/trajectory-problem.ts';
 import { type Cost, compileSeconds } from './peer.ts';
-import { buildUnet, waves } from './unet.ts';
 
 const seed = 1;
 
 /** A model and its data: fields of numbers that the reference makes alike. */
 export interface TrainingCase {
   readonly name: string;
-  /** Of a family in the registry, or `unet`. */
-  readonly model: { readonly family: string; readonly modes?: number; readonly width: number };
+  /** As in a run file. */
+  readonly model: { readonly family: string } & Readonly<Record<string, unknown>>;
   readonly space: readonly number[];
   readonly channels: number;
   readonly window: number;
@@ -33,6 +33,24 @@ export interface TrainingCase {
 export interface TrainingCost extends Cost {
   readonly firstLoss: number;
   readonly lastLoss: number;
+}
+
+/** Numbers that any language makes alike: sines, of the size that PyTorch would draw. */
+function waves(length: number, scale: number, phase: number): Float32Array {
+  return Float32Array.from({ length }, (_, index) => scale * Math.sin(index + phase));
+}
+
+/** Such numbers for a U-Net, as the reference begins with: all but the weights of norms, and the state, which begin as they always do. */
+function wavesFor(model: FieldModel): HostTensors {
+  const fresh = model.initialise(randomFor(1, 'initialise'));
+  const made = model.parameters
+    .map(({ name, shape }, index) => ({ name, shape, phase: 1000 * index }))
+    .filter(({ name }) => !/norm\d\.weight$/.test(name))
+    .map(({ name, shape, phase }) => {
+      const inputs = shape.length > 1 ? elementCount(shape.slice(1)) : 1e4;
+      return [name, { shape, data: waves(elementCount(shape), Math.sqrt(2 / inputs), phase) }] as const;
+    });
+  return new Map([...fresh, ...made]);
 }
 
 function fields({ space, channels, window, rolloutSteps, batchSize, steps }: TrainingCase): Trajectories {
@@ -51,13 +69,11 @@ function fields({ space, channels, window, rolloutSteps, batchSize, steps }: Tra
 function prepare(training: TrainingCase) {
   const { space, channels, window } = training;
   const format = { kind: 'trajectories', space, channels, window } as const;
-  const { family, width } = training.model;
-  const model =
-    family === 'unet' ? buildUnet(width, format) : buildModel(fieldModelSchema.parse(training.model), format);
+  const model = buildModel(fieldModelSchema.parse(training.model), format);
   return {
     problem: trajectoryProblem({ ...training, model, data: fields(training), seed }),
     optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' })),
-    parameters: model.initialise(randomFor(1, 'initialise')),
+    parameters: training.model.family === 'unet2d' ? wavesFor(model) : model.initialise(randomFor(1, 'initialise')),
     state: undefined as HostTensors | undefined,
   };
 }

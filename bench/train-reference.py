@@ -78,7 +78,7 @@ class UNet(torch.nn.Module):
         for index, level in enumerate(self.LEVELS, 1):
             setattr(self, f"encoder{index}", Block(inputs if index == 1 else level // 2 * width, level * width))
         self.bottleneck = Block(8 * width, 16 * width)
-        for index, level in enumerate(self.LEVELS, 1):
+        for index, level in reversed(list(enumerate(self.LEVELS, 1))):
             setattr(self, f"up{index}", torch.nn.ConvTranspose2d(2 * level * width, level * width, 2, 2))
             setattr(self, f"decoder{index}", Block(2 * level * width, level * width))
         self.out = torch.nn.Conv2d(width, outputs, 1)
@@ -102,11 +102,11 @@ class UNet(torch.nn.Module):
 def prepare(case):
     torch.manual_seed(1)
     space, window, channels = case["space"], case["window"], case["channels"]
-    family, width = case["model"]["family"], case["model"]["width"]
-    if family == "unet":
-        model = UNet(width, window * channels, channels)
+    sizes = case["model"]
+    if sizes["family"] == "unet2d":
+        model = UNet(sizes["initFeatures"], window * channels, channels)
     else:
-        model = Operator(width, case["model"]["modes"], len(space), window * channels, channels)
+        model = Operator(sizes["width"], sizes["modes"], len(space), window * channels, channels)
     samples, time_steps = case["batchSize"] * case["steps"], window + case["rolloutSteps"]
     values = waves((samples, *space, time_steps, channels), 1, 0.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4)

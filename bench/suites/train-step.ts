@@ -26,7 +26,7 @@ const cases: readonly Omit<TrainingCase, 'order'>[] = [
   },
   {
     name: 'unet2d',
-    model: { family: 'unet', width: 16 },
+    model: { family: 'unet2d', initFeatures: 16 },
     space: [64, 64],
     channels: 1,
     window: 10,
@@ -61,7 +61,7 @@ function refuseOtherLosses(peers: readonly TrainingPeer[], measured: readonly Tr
 async function measure(peers: readonly TrainingPeer[], training: TrainingCase): Promise<Result[]> {
   const measured = await interleaved(peers, training, rounds);
   const reference = measured[peers.findIndex(({ name }) => name === 'pytorch')];
-  if (training.model.family === 'unet') refuseOtherLosses(peers, measured);
+  if (training.model.family === 'unet2d') refuseOtherLosses(peers, measured);
   const perStep = (seconds: number) => (seconds * 1e3) / training.steps;
   return peers.map(({ version }, index) => {
     const { firstSeconds, wallSeconds, cpuSeconds, compileSeconds, peakMiB, firstLoss, lastLoss } = measured[index]!;

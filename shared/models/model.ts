@@ -26,9 +26,18 @@ export const inputsOf = ({ window, channels, statics = 0 }: TrajectoryFormat): n
 /** `[batch, ...space, inputs]` to `[batch, ...space, channels]`. */
 export type StepForward = (given: Tensor) => Tensor;
 
+/**
+ * What a model keeps from one forward call to the next besides its parameters, by name, as batch norm its running statistics. A call in
+ * training puts new tensors in their place.
+ */
+export type ModelState = Record<string, Tensor>;
+
 /** A model of fields: from what is given at each point to fields of one time, or that don't change. */
 export interface FieldModel {
+  /** What is trained. */
   readonly parameters: readonly ParameterSpec[];
+  /** What is kept from call to call and not trained; it is stored with the parameters. Absent: nothing. */
+  readonly state?: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
   /** Names of the layers whose shapes follow from the data's channels and window: the first, and the last. */
   readonly head?: readonly string[];
@@ -36,14 +45,15 @@ export interface FieldModel {
   readonly unused?: readonly string[];
   /** Floating-point operations of one forward pass of one sample. */
   readonly forwardFlops: number;
-  /** Seeded initial values of every parameter. */
+  /** Seeded initial values of every parameter, and those of the state. */
   initialise(random: Random): HostTensors;
   /**
    * Binds parameters and coordinates `grid` `[...space, dimensions]`: gives the function from what is given
    * `[batch, ...space, inputs]` (`inputsOf` says how many, in which order) to the next time step `[batch, ...space, channels]`. What
    * depends on the parameters alone is computed here, once per roll-out. Pure: depends on nothing but its arguments.
+   * @param state in training: the state, which every call of the function replaces in it. Absent: evaluation, by the state that is among `parameters`.
    */
-  forward(tf: TensorLibrary, parameters: NamedTensors, grid: Tensor): StepForward;
+  forward(tf: TensorLibrary, parameters: NamedTensors, grid: Tensor, state?: ModelState): StepForward;
 }
 
 /** The settings that every family has. */

@@ -118,6 +118,7 @@ async function trainAfter(
   const optimizerState = joinAverage(
     await readCommittedTensors(ctx, head, files.optimizer),
     await readCommittedTensors(ctx, head, files.average),
+    workload.parameters,
   );
   const rates = await ratesInForce(ctx, head, record);
 
@@ -132,7 +133,7 @@ async function trainAfter(
     const reason = divergence(epoch, trained.diverged);
     return { state: divergedState({ ...state, epoch }, reason), epochSeconds: elapsedSeconds(clock, ctx.now()) };
   }
-  const { state: left, average } = splitAverage(trained.state);
+  const { state: left, average } = splitAverage(trained.state, trained.parameters);
   const { metrics, classes } = await workload.evaluate(average ?? trained.parameters);
   const { metric } = record.config.convergence;
   // One warning for a row of such epochs.

@@ -6,7 +6,7 @@ import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
 import { elementCount, formatShape, type HostTensor, type HostTensors } from './tensor.ts';
 
-/** Every type of the format with whole bytes; those that are not floats can be stored but not read as numbers. */
+/** Every type of the format with whole bytes; only some can be read as numbers. */
 const bytesPerElement = {
   F64: 8,
   F32: 4,
@@ -55,7 +55,7 @@ export interface SafetensorsFile {
   names(): string[];
   /** @throws UserError when there is no such tensor. */
   entry(name: string): SafetensorsEntry;
-  /** As float32, whatever the stored float type. @throws UserError when it is missing or not of a float type. */
+  /** As float32, whatever the stored type. @throws UserError when it is missing, or neither of a float type nor I64. */
   read(name: string): Promise<HostTensor>;
   /** As float64. */
   readFloat64(name: string): Promise<HostTensor<Float64Array>>;
@@ -179,6 +179,7 @@ function decode(bytes: Uint8Array, dtype: DType, into: Float32Array | Float64Arr
     into.set(new Float32Array(bytes.buffer, bytes.byteOffset, count), offset);
   } else if (dtype === 'F32') for (let i = 0; i < count; i++) into[offset + i] = view.getFloat32(4 * i, true);
   else if (dtype === 'F64') for (let i = 0; i < count; i++) into[offset + i] = view.getFloat64(8 * i, true);
+  else if (dtype === 'I64') for (let i = 0; i < count; i++) into[offset + i] = Number(view.getBigInt64(8 * i, true));
   else {
     const values = dtype === 'F16' ? halfValues() : brainValues();
     for (let i = 0; i < count; i++) into[offset + i] = values[view.getUint16(2 * i, true)]!;
@@ -188,7 +189,8 @@ function decode(bytes: Uint8Array, dtype: DType, into: Float32Array | Float64Arr
 /** Bytes that are read and converted at a time, so that no tensor is held in memory twice. */
 const bytesPerRead = 16 * 2 ** 20;
 
-const floatTypes: readonly DType[] = ['F64', 'F32', 'F16', 'BF16'];
+/** PyTorch counts the batches that a norm has seen in I64. */
+const readableTypes: readonly DType[] = ['F64', 'F32', 'F16', 'BF16', 'I64'];
 
 /**
  * Opens a safetensors file without reading its tensors.
@@ -215,8 +217,8 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   /** Fills `into` with a tensor's elements from `first` on. */
   const readInto = async <Data extends Float32Array | Float64Array>(name: string, first: number, into: Data) => {
     const { dtype, start } = entry(name);
-    if (!floatTypes.includes(dtype)) {
-      throw new UserError(`tensor "${name}" is ${dtype}, not a float type`, { where: source.label });
+    if (!readableTypes.includes(dtype)) {
+      throw new UserError(`tensor "${name}" is ${dtype}, not a float type or I64`, { where: source.label });
     }
     const size = bytesPerElement[dtype];
     const from = start + first * size;

@@ -16,7 +16,7 @@ export const trainingSchema = z
       .positive()
       .default(1)
       .describe(
-        "Parts that a step's samples are computed in, one after the other, where all at once need too much memory: the same step, but for rounding; with sam, the gradients of each part decide where its second ones are taken.",
+        "Parts that a step's samples are computed in, one after the other, where all at once need too much memory: the same step, but for rounding; with sam, the gradients of each part decide where its second ones are taken; batch norm (a U-Net) goes by the statistics of each part, as in PyTorch.",
       ),
     clipNorm: z
       .number()

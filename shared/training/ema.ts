@@ -1,6 +1,7 @@
 /** An exponential moving average of the weights, beside any optimizer. */
 import { z } from 'zod';
 import type { NamedTensors, Scalar, Tensor, TensorLibrary } from '../engines/engine.ts';
+import type { ParameterSpec } from '../tensors/layer.ts';
 import { type HostTensor, type HostTensors, zeros } from '../tensors/tensor.ts';
 import type { Optimizer } from './optimizer.ts';
 
@@ -59,19 +60,29 @@ export function withAverage(optimizer: Optimizer, ema: EmaConfig | undefined): O
   };
 }
 
-/** An optimizer's state without the average of the weights, and the average, by the parameters' names, where it has one. */
-export function splitAverage(state: HostTensors): { state: HostTensors; average: HostTensors | undefined } {
+/**
+ * An optimizer's state without the average of the weights, and the average, by the parameters' names, where it has one: of what is
+ * stored with the parameters and not trained, such as batch norm's statistics, a copy, as torch's AveragedModel has it.
+ */
+export function splitAverage(
+  state: HostTensors,
+  parameters: HostTensors,
+): { state: HostTensors; average: HostTensors | undefined } {
   const isAverage = ([name]: [string, HostTensor]) => name.startsWith(prefix);
   const average = [...state].filter(isAverage);
   if (average.length === 0) return { state, average: undefined };
   return {
     state: new Map([...state].filter((entry) => !isAverage(entry))),
-    average: new Map(average.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
+    average: new Map([...parameters].map(([name, tensor]) => [name, state.get(prefix + name) ?? tensor])),
   };
 }
 
-/** Puts together again what `splitAverage` took apart. */
-export function joinAverage(state: HostTensors | undefined, average: HostTensors | undefined): HostTensors | undefined {
+/** Puts together again what `splitAverage` took apart, of the parameters that are trained. */
+export function joinAverage(
+  state: HostTensors | undefined,
+  average: HostTensors | undefined,
+  trained: readonly ParameterSpec[],
+): HostTensors | undefined {
   if (!state || !average) return state;
-  return new Map([...state, ...[...average].map(([name, tensor]) => [prefix + name, tensor] as const)]);
+  return new Map([...state, ...trained.map(({ name }) => [prefix + name, average.get(name)!] as const)]);
 }

@@ -16,7 +16,7 @@ const flatName = '(small)';
  */
 export interface FlatParameters {
   readonly objective: Objective;
-  /** Tensors of the parameters' shapes, by name. In the order of the objective's parameters, whatever order they come in. */
+  /** Tensors of the parameters' shapes, by name, and the state. In the order of the objective's, whatever order they come in. */
   flatten(tensors: HostTensors): HostTensors;
   /** What `flatten` was given. */
   restore(tensors: HostTensors): HostTensors;
@@ -51,6 +51,8 @@ function makeFlat(objective: Objective, optimizer: Optimizer, small: readonly Pa
   const large = objective.parameters.filter(({ name }) => !isSmall.has(name));
   const vector = { name: flatName, shape: [total], decay: small.some(({ decay }) => decay) };
   const parameters = small.length === 0 ? objective.parameters : [...large, vector];
+  const stateOf = (tensors: HostTensors): [string, HostTensor][] =>
+    (objective.state ?? []).map(({ name }) => [name, tensors.get(name)!]);
 
   const inOne = (fill: (part: Float32Array, spec: ParameterSpec) => void): HostTensor => {
     const data = new Float32Array(total);
@@ -91,9 +93,13 @@ function makeFlat(objective: Objective, optimizer: Optimizer, small: readonly Pa
     objective:
       small.length === 0
         ? objective
-        : { parameters, loss: (tf, tensors, given) => objective.loss(tf, apart(tf, tensors), given) },
-    flatten: (tensors) => new Map(flatten(tensors)),
-    restore: (tensors) => new Map(restore(tensors)),
+        : {
+            parameters,
+            state: objective.state,
+            loss: (tf, tensors, given, state) => objective.loss(tf, apart(tf, tensors), given, state),
+          },
+    flatten: (tensors) => new Map([...flatten(tensors), ...stateOf(tensors)]),
+    restore: (tensors) => new Map([...restore(tensors), ...stateOf(tensors)]),
     flattenState: (state) => perSlot(flatten, state),
     restoreState: (state) => perSlot(restore, state),
     spread: (numbers) =>

@@ -1,4 +1,5 @@
 import type { NamedTensors, StepTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
+import type { ModelState } from '../models/model.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
 
@@ -6,8 +7,18 @@ import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
 export interface Objective {
   /** What is trained. */
   readonly parameters: readonly ParameterSpec[];
-  /** Mean loss of a batch, a scalar. Pure: depends on nothing but its arguments. */
-  loss(tf: TensorLibrary, parameters: NamedTensors, given: Pick<StepTensors, 'fixed' | 'inputs'>): Tensor;
+  /** What the loss replaces as it is computed, and no optimizer touches. Absent: nothing. */
+  readonly state?: readonly ParameterSpec[] | undefined;
+  /**
+   * Mean loss of a batch, a scalar. Pure: depends on nothing but its arguments.
+   * @param state of which it puts new tensors in the place of the old.
+   */
+  loss(
+    tf: TensorLibrary,
+    parameters: NamedTensors,
+    given: Pick<StepTensors, 'fixed' | 'inputs'>,
+    state: ModelState,
+  ): Tensor;
 }
 
 /** Samples that are computed at a time. */

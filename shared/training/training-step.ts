@@ -53,6 +53,16 @@ function over(tensors: NamedTensors, prefix: string): NamedTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
 }
 
+/** The tensors that are others than before. */
+function changed(tensors: NamedTensors, before: NamedTensors): NamedTensors {
+  return Object.fromEntries(Object.entries(tensors).filter(([name, tensor]) => tensor !== before[name]));
+}
+
+/** The same tensors, which outlive what they were computed in. */
+function kept(tf: TensorLibrary, tensors: NamedTensors): NamedTensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tf.keep(tensor)]));
+}
+
 /** What is done with a batch of a training step. */
 export interface TrainingSteps {
   /** Of all batches of a step but the last: adds its share to the sums of gradients. Its result is its share of the `loss`. */
@@ -95,11 +105,26 @@ function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }
   const scalarsOf = (inputs: StepTensors['inputs'], nameOf: (parameter: string) => string) =>
     Object.fromEntries(objective.parameters.map(({ name }) => [name, inputs[nameOf(name)]!]));
 
-  /** Loss and gradient of this batch; where there are several, its share of the loss, and the sums up to it. */
+  const stateNames = new Set(objective.state?.map(({ name }) => name));
+  /** What is trained of the tensors of a model, and what it keeps from call to call. */
+  const trainedAndState = (tensors: NamedTensors): [NamedTensors, NamedTensors] => {
+    const some = (isState: boolean) =>
+      Object.fromEntries(Object.entries(tensors).filter(([name]) => stateNames.has(name) === isState));
+    return [some(false), some(true)];
+  };
+
+  /** Loss and gradient of this batch, and the state after it; where there are several, its share of the loss, and the sums up to it. */
   const upTo = (tf: TensorLibrary, given: StepTensors) => {
     const { carried, inputs } = given;
-    const lossOf = (current: NamedTensors) => objective.loss(tf, current, given);
-    const parameters = under(carried, parameterPrefix);
+    const [parameters, before] = trainedAndState(under(carried, parameterPrefix));
+    let after: NamedTensors | undefined;
+    const lossOf = (current: NamedTensors) => {
+      const state = { ...before };
+      const loss = objective.loss(tf, current, given, state);
+      // The first pass is that at the parameters. The state of SAM's second one, computed near them, is dropped.
+      after ??= kept(tf, changed(state, before));
+      return loss;
+    };
     const own = sam
       ? sharpnessAware(tf, lossOf, objective.parameters, parameters, {
           radii: scalarsOf(inputs, scalarNames.rho),
@@ -107,23 +132,24 @@ function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }
         })
       : lossAndGradients(tf, lossOf, parameters);
     const share = inputs[scalarNames.share];
-    if (!share) return own;
+    const state = over(after ?? {}, parameterPrefix);
+    if (!share) return { ...own, state };
     const gradients = withShare(tf, under(carried, gradientPrefix), own.gradients, share);
-    return { loss: tf.mul(own.loss, share), gradients };
+    return { loss: tf.mul(own.loss, share), gradients, state };
   };
   return {
     accumulate(tf, given) {
-      const { loss, gradients } = upTo(tf, given);
-      return { carried: over(gradients, gradientPrefix), results: { loss } };
+      const { loss, gradients, state } = upTo(tf, given);
+      return { carried: { ...over(gradients, gradientPrefix), ...state }, results: { loss } };
     },
     update(tf, given) {
       const { carried, inputs } = given;
-      const { loss, gradients } = upTo(tf, given);
+      const { loss, gradients, state: stateAfter } = upTo(tf, given);
       const gradientNorm = globalNorm(tf, gradients);
       const { parameters, state } = optimizer.update(
         tf,
         objective.parameters,
-        under(carried, parameterPrefix),
+        trainedAndState(under(carried, parameterPrefix))[0],
         clipNorm === undefined ? gradients : clipped(tf, gradients, gradientNorm, clipNorm),
         under(carried, statePrefix),
         {
@@ -134,7 +160,12 @@ function makeSteps(objective: Objective, optimizer: Optimizer, { clipNorm, sam }
       );
       const sums = inputs[scalarNames.share] ? zerosLike(tf, gradients) : {};
       return {
-        carried: { ...over(parameters, parameterPrefix), ...over(state, statePrefix), ...over(sums, gradientPrefix) },
+        carried: {
+          ...over(parameters, parameterPrefix),
+          ...stateAfter,
+          ...over(state, statePrefix),
+          ...over(sums, gradientPrefix),
+        },
         results: { loss, gradientNorm },
       };
     },

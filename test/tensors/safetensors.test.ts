@@ -102,10 +102,15 @@ describe('reading', () => {
     await expect(file.read('fc1.wieght')).rejects.toBeInstanceOf(UserError);
   });
 
-  it('opens a file with integer tensors but does not read those as floats', async () => {
+  it('reads 64-bit whole numbers, as PyTorch counts the batches of a norm', async () => {
+    const file = await openOne('I64', 2, new Uint8Array(BigInt64Array.of(13n, -2n).buffer));
+    expect([...(await file.read('x')).data]).toEqual([13, -2]);
+  });
+
+  it('opens a file with other integer tensors but does not read those as floats', async () => {
     const file = await openOne('U32', 2, new Uint8Array(8));
     expect(file.entry('x').dtype).toBe('U32');
-    await expect(file.read('x')).rejects.toThrow('tensor "x" is U32, not a float type');
+    await expect(file.read('x')).rejects.toThrow('tensor "x" is U32, not a float type or I64');
   });
 
   it('fails rather than mix two versions of a file', async () => {

@@ -7,7 +7,7 @@ import type { ParameterSpec } from '../../shared/tensors/layer.ts';
 import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
 import { emaSchema, joinAverage, splitAverage, withAverage } from '../../shared/training/ema.ts';
 import { buildOptimizer, optimizerFamilies, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
-import { trainEpoch } from '../../shared/training/train-epoch.ts';
+import { type EpochResult, trainEpoch } from '../../shared/training/train-epoch.ts';
 import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
 import { readGoldenSteps, relativeDifference, takeGoldenSteps } from '../support/optimizer-steps.ts';
 
@@ -29,8 +29,8 @@ describe('the average of the weights', () => {
     const optimizer = withAverage(built('sgd'), emaSchema.parse({ decay: golden.decay, warmUp }));
     const steps = await takeGoldenSteps(optimizer, specs, golden);
     expect(steps).toHaveLength(30);
-    for (const [step, { state }] of steps.entries()) {
-      const { average } = splitAverage(state);
+    for (const [step, { parameters, state }] of steps.entries()) {
+      const { average } = splitAverage(state, parameters);
       for (const { name } of specs) {
         const expected = averages[step]![name]!;
         expect(relativeDifference(average!.get(name)!.data, expected), `${name}, ${step}`).toBeLessThan(1e-6);
@@ -45,12 +45,12 @@ describe('the average of the weights', () => {
 
   it('comes out of the state and back into it', async () => {
     const optimizer = withAverage(built('adamw'), emaSchema.parse({}));
-    const { state } = (await takeGoldenSteps(optimizer, specs, golden)).at(-1)!;
-    const parts = splitAverage(state);
+    const { parameters, state } = (await takeGoldenSteps(optimizer, specs, golden)).at(-1)!;
+    const parts = splitAverage(state, parameters);
     expect([...parts.average!.keys()]).toEqual(specs.map(({ name }) => name));
     expect([...parts.state.keys()]).toEqual([...built('adamw').init(specs).keys()]);
-    expect(joinAverage(parts.state, parts.average)).toEqual(state);
-    expect(splitAverage(parts.state)).toEqual({ state: parts.state, average: undefined });
+    expect(joinAverage(parts.state, parts.average, specs)).toEqual(state);
+    expect(splitAverage(parts.state, parameters)).toEqual({ state: parts.state, average: undefined });
   });
 
   it.each([0, 1, -0.5])('refuses the decay %f', (decay) => {
@@ -100,19 +100,20 @@ describe.each(optimizerFamilies)('with $name', ({ name }) => {
     const [without, beside] = [await train(undefined, 1), await train({ decay: 0.5 }, 1)];
     expect(beside.losses).toEqual(without.losses);
     expect(beside.parameters).toEqual(without.parameters);
-    expect(splitAverage(beside.state).state).toEqual(without.state);
+    expect(splitAverage(beside.state, beside.parameters).state).toEqual(without.state);
   });
 
   it('is between the weights of the steps, for small parameters side by side too', async () => {
     // Two steps: the average begins as the weights after the first, and goes half of the way to those after the second.
     const { parameters, state } = await train({ decay: 0.5, warmUp: false }, 1);
-    const { average } = splitAverage(state);
-    const other = splitAverage((await train({ decay: 1e-9, warmUp: false }, 1)).state).average!;
-    const slow = splitAverage((await train({ decay: 0.999999, warmUp: false }, 1)).state).average!;
-    expect([...average!.keys()]).toEqual([...parameters.keys()]);
+    const averageOf = (trained: EpochResult) => splitAverage(trained.state, trained.parameters).average!;
+    const average = splitAverage(state, parameters).average!;
+    const other = averageOf(await train({ decay: 1e-9, warmUp: false }, 1));
+    const slow = averageOf(await train({ decay: 0.999999, warmUp: false }, 1));
+    expect([...average.keys()]).toEqual([...parameters.keys()]);
     let moved = 0;
     for (const [key, { data: last }] of parameters) {
-      const [first, middle] = [slow.get(key)!.data, average!.get(key)!.data];
+      const [first, middle] = [slow.get(key)!.data, average.get(key)!.data];
       expect(relativeDifference(other.get(key)!.data, [...last]), key).toBeLessThan(1e-6);
       expect(
         relativeDifference(
@@ -130,8 +131,8 @@ describe.each(optimizerFamilies)('with $name', ({ name }) => {
     const first = await train({}, 1);
     const again = await train({}, 1);
     expect(again).toEqual(first);
-    const stored = splitAverage(first.state);
-    const state = joinAverage(stored.state, stored.average);
+    const stored = splitAverage(first.state, first.parameters);
+    const state = joinAverage(stored.state, stored.average, model.parameters);
     expect(await train({}, 2, { parameters: first.parameters, state })).toEqual(await train({}, 2, again));
   });
 });

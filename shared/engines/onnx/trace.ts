@@ -178,9 +178,10 @@ export function trace(
         const info = backend.hold(graph.input(name, spec));
         return [name, tf.engine().makeTensorFromTensorInfo(info, backend as never)] as const;
       });
-      for (const [name, tensor] of Object.entries(step(Object.fromEntries(inputs)))) {
-        outputs[name] = backend.valueOf(tensor);
-      }
+      const given = step(Object.fromEntries(inputs));
+      for (const [name, tensor] of Object.entries(given)) outputs[name] = backend.valueOf(tensor);
+      // What the step has kept (tf.keep) is not tidied up.
+      tf.dispose(given as never);
     });
     return graph.finish(outputs);
   });

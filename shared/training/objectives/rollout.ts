@@ -1,6 +1,6 @@
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { withGradient } from '../../models/blocks/with-gradient.ts';
-import type { FieldModel } from '../../models/model.ts';
+import type { FieldModel, ModelState } from '../../models/model.ts';
 import type { Objective } from '../problem.ts';
 
 /** Some trajectories on the engine. */
@@ -39,6 +39,7 @@ function bindSlide(tf: TensorLibrary, steps: number, channels: number): (window:
 /**
  * Autoregressive roll-out: each prediction is appended to the window that the next one is made from.
  * @param start the first window `[batch, ...space, window, channels]`
+ * @param state in training: the model's, which every step replaces
  * @returns the predictions, one `[batch, ...space, channels]` per step
  */
 function rollOut(
@@ -48,9 +49,10 @@ function rollOut(
   start: Tensor,
   grid: Tensor,
   steps: number,
+  state?: ModelState,
 ): Tensor[] {
   const [window, channels] = start.shape.slice(-2) as [number, number];
-  const forward = model.forward(tf, parameters, grid);
+  const forward = model.forward(tf, parameters, grid, state);
   const slide = bindSlide(tf, window, channels);
   const predictions: Tensor[] = [];
   let past: Tensor = start;
@@ -66,7 +68,7 @@ function rollOut(
 
 /**
  * Training loss: the sum over roll-out steps of the mean squared error over batch, space and channels, with the
- * gradient through the whole roll-out. Every time step after the window is predicted.
+ * gradient through the whole roll-out. Every time step after the window is predicted. Each replaces the model's `state`.
  */
 export function rolloutLoss(
   tf: TensorLibrary,
@@ -74,6 +76,7 @@ export function rolloutLoss(
   parameters: NamedTensors,
   window: number,
   { values, grid }: TrajectoryBatch,
+  state: ModelState = {},
 ): Tensor {
   const [batch, ...space] = values.shape.slice(0, -2) as [number, ...number[]];
   const [time, channels] = values.shape.slice(-2) as [number, number];
@@ -81,7 +84,7 @@ export function rolloutLoss(
   const start = tf.reshape(tf.slice(rows, [0, 0], [-1, window * channels]), [batch, ...space, window, channels]);
   const timeFirst = tf.transpose(tf.reshape(values, [-1, time, channels]), [1, 0, 2]);
   const targets = tf.slice(timeFirst, [window, 0, 0], [-1, -1, -1]);
-  const predictions = rollOut(tf, model, parameters, start, grid, time - window);
+  const predictions = rollOut(tf, model, parameters, start, grid, time - window, state);
   const predicted = tf.reshape(tf.concat(predictions, 0), targets.shape);
   return tf.mul(tf.mean(tf.square(tf.sub(predicted, targets))), time - window);
 }
@@ -90,8 +93,9 @@ export function rolloutLoss(
 export function rolloutObjective(model: FieldModel, window: number): Objective {
   return {
     parameters: model.parameters,
-    loss: (tf, parameters, { fixed, inputs }) =>
-      rolloutLoss(tf, model, parameters, window, { values: inputs.values!, grid: fixed.grid! }),
+    state: model.state,
+    loss: (tf, parameters, { fixed, inputs }, state) =>
+      rolloutLoss(tf, model, parameters, window, { values: inputs.values!, grid: fixed.grid! }, state),
   };
 }
 

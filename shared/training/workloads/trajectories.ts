@@ -77,7 +77,7 @@ export function planTrajectories(options: {
     ...(options.weights ? {} : { drawn: 'all' }),
     initial: async () =>
       options.weights
-        ? readPretrained(await options.weights(), parameters, model.unused)
+        ? readPretrained(await options.weights(), [...parameters, ...(model.state ?? [])], model.unused)
         : model.initialise(randomFor(seed, 'initialise')),
   };
   const on = (engine: Engine): Workload => {
