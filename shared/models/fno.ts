@@ -8,14 +8,11 @@ import { bindFourier, planFourier, spectralConvolution } from './blocks/fourier.
 import { gelu } from './blocks/gelu.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
 import { type FieldModel, inputsOf, modelSettings, type TrajectoryFormat } from './model.ts';
+import { neuralOperatorNames } from './neuraloperator.ts';
 
 /** The settings that every FNO has. */
 export const fnoSettings = {
   ...modelSettings,
-  weights: z
-    .string()
-    .optional()
-    .describe('Pre-trained weights, a safetensors file; without it the weights are drawn from the seed.'),
   modes: z.int().positive().default(12).describe('Kept Fourier modes along each space axis.'),
   width: z.int().positive().default(20).describe('Channels of the hidden layers.'),
   padding: z
@@ -198,6 +195,8 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
   return {
     parameters,
     layers: layersOf(dimensions),
+    head: ['fc0', 'fc2'],
+    otherNames: [neuralOperatorNames],
     initialise: (random) => initialValues(parameters, () => random.uniform()),
     forward,
   };

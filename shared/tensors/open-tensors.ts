@@ -5,8 +5,8 @@ import { messageOf, TransientError, UserError } from '../core/errors.ts';
 import { parseJsonFile } from '../core/json-file.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { type ByteSource, fileSource } from './byte-source.ts';
-import type { RowReader } from './row-reader.ts';
 import { openTorch } from './pickle/open-torch.ts';
+import type { RowReader } from './row-reader.ts';
 import { isFloat64, openSafetensors } from './safetensors.ts';
 import type { WeightTensor } from './tensor.ts';
 import { rowsOfTensor, type TensorFile, type TensorStore } from './tensor-store.ts';
@@ -56,7 +56,7 @@ const disk: Place = { kind: pathKind, list: (folder) => readdir(folder), open: f
 /**
  * The tensors of a safetensors file or one of PyTorch's, of a sharded checkpoint by its index, or of a folder that holds one of them; of
  * a folder with both, those in safetensors.
- * @param options.remedy for a folder that holds no weights
+ * @param options.remedy for a folder that holds no weights, and where there is nothing
  * @throws UserError when there is no such checkpoint, naming the shards that are missing or damaged.
  */
 export async function openTensors(
@@ -64,7 +64,10 @@ export async function openTensors(
   { place = disk, remedy }: { place?: Place; remedy?: string | undefined } = {},
 ): Promise<Checkpoint> {
   const kind = await place.kind(path);
-  if (!kind) throw new UserError('there is no such file or folder', { where: path, remedy: await nearby(place, path) });
+  if (!kind) {
+    const similar = await nearby(place, path);
+    throw new UserError('there is no such file or folder', { where: path, remedy: similar || remedy });
+  }
   if (kind === 'folder') return openFolder(place, path, remedy);
   if (path.endsWith('.index.json')) return openIndex(place, path);
   if (extname(path) !== '.safetensors' && !isTorchFile(path)) throw notACheckpoint(path);
@@ -198,11 +201,7 @@ function storeOf(file: TensorFile): TensorStore {
   };
 }
 
-function joined(
-  label: string,
-  files: ReadonlyMap<string, TensorFile>,
-  map?: ReadonlyMap<string, string>,
-): TensorStore {
+function joined(label: string, files: ReadonlyMap<string, TensorFile>, map?: ReadonlyMap<string, string>): TensorStore {
   const homes = new Map<string, TensorFile>();
   for (const [shard, file] of files) {
     for (const name of file.names()) if (!map || map.get(name) === shard) homes.set(name, file);
@@ -223,9 +222,7 @@ function joined(
 }
 
 const readFrom = (file: TensorFile, name: string) =>
-  reading<WeightTensor>(file, name, () =>
-    isFloat64(file.entry(name)) ? file.readFloat64(name) : file.read(name),
-  );
+  reading<WeightTensor>(file, name, () => (isFloat64(file.entry(name)) ? file.readFloat64(name) : file.read(name)));
 
 function rowsFrom(file: TensorFile, name: string): RowReader {
   const rows = rowsOfTensor(file, name);

@@ -118,7 +118,13 @@ async function openArchive(source: ByteSource): Promise<TorchContent> {
   const record = records.get(main)!;
   if (record.size > maxPickleBytes) throw tooLargePickle(label);
   const bytes = await record.read(0, record.size);
-  const host = torchHost(`${label}/${main}`, 0, ({ key, dtype, count }) => ({ kind: 'storage', key, dtype, count, first: 0 }));
+  const host = torchHost(`${label}/${main}`, 0, ({ key, dtype, count }) => ({
+    kind: 'storage',
+    key,
+    dtype,
+    count,
+    first: 0,
+  }));
   return {
     root: whole(`${label}/${main}`, () => unpickle(bytes, host).value),
     littleEndian: await isLittleEndian(),
@@ -167,7 +173,8 @@ async function openStream(source: ByteSource): Promise<TorchContent> {
   };
   const { values, at } = await growing(source, read);
   const [, version, , root, keys] = values;
-  if (version !== streamVersion) throw notPyTorch(label, `is a file of PyTorch's of an unknown version, ${String(version)}`);
+  if (version !== streamVersion)
+    throw notPyTorch(label, `is a file of PyTorch's of an unknown version, ${String(version)}`);
   const places = new Map<string, StoredBytes>();
   let start = at;
   for (const key of Array.isArray(keys) ? keys : []) {
@@ -178,7 +185,8 @@ async function openStream(source: ByteSource): Promise<TorchContent> {
     const count = Number(new DataView(header.buffer, header.byteOffset, 8).getBigInt64(0, true));
     const bytes = count * (known.dtype === undefined ? 1 : bytesPerElement[known.dtype]);
     const first = start + 8;
-    if (!(count >= 0 && first + bytes <= size)) throw damaged(label, `storage ${key as string} claims ${bytes} bytes, but the file has ${size}`);
+    if (!(count >= 0 && first + bytes <= size))
+      throw damaged(label, `storage ${key as string} claims ${bytes} bytes, but the file has ${size}`);
     places.set(key as string, { size: bytes, read: (from, to) => source.read(first + from, first + to) });
     start = first + bytes;
   }
@@ -286,7 +294,12 @@ function isContiguous({ shape, strides }: View): boolean {
 }
 
 /** Fills `into` with the elements from `first` on, in row-major order. */
-async function fill(view: View, first: number, into: Float32Array | Float64Array, littleEndian: boolean): Promise<void> {
+async function fill(
+  view: View,
+  first: number,
+  into: Float32Array | Float64Array,
+  littleEndian: boolean,
+): Promise<void> {
   const size = bytesPerElement[view.floats];
   if (into.length === 0) return;
   if (isContiguous(view)) {

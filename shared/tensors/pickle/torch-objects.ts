@@ -116,7 +116,8 @@ const maxAxes = 16;
 
 function sizes(value: PickledValue | undefined): readonly number[] | undefined {
   const items = itemsOf(value);
-  const areSizes = items && items.length <= maxAxes && items.every((size) => Number.isSafeInteger(size) && Number(size) >= 0);
+  const areSizes =
+    items && items.length <= maxAxes && items.every((size) => Number.isSafeInteger(size) && Number(size) >= 0);
   return areSizes ? (items as number[]) : undefined;
 }
 

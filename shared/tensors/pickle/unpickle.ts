@@ -66,7 +66,9 @@ function nameGlobal(machine: Machine, module: string, name: string): PickledGlob
   const { host, start } = machine;
   const full = `${module}.${name}`;
   if (host.isKnown(full)) return { kind: 'global', name: full };
-  const what = module.startsWith('torch.nn.modules') ? 'a part of a whole pickled model' : 'no tensor or plain container';
+  const what = module.startsWith('torch.nn.modules')
+    ? 'a part of a whole pickled model'
+    : 'no tensor or plain container';
   throw new UserError(
     `byte ${host.origin + start} asks for ${printable(full)}, which is ${what}; nothing of it was run`,
     { where: host.label, remedy: saveTensorsAlone },
@@ -78,7 +80,8 @@ const printable = (name: string) => JSON.stringify(name.length > 200 ? `${name.s
 function reduce(machine: Machine): void {
   const args = machine.pop();
   const callee = machine.pop();
-  if (!isKind(callee, 'global') || !isKind(args, 'tuple')) throw malformed(machine, 'calls what is no class or function');
+  if (!isKind(callee, 'global') || !isKind(args, 'tuple'))
+    throw malformed(machine, 'calls what is no class or function');
   const made = machine.host.call(callee.name, args.items);
   if (made === undefined) throw malformed(machine, `${callee.name} has arguments that it never takes`);
   machine.make(made, copiedBy(made));
@@ -92,14 +95,16 @@ function copiedBy(made: PickledValue): number {
 
 function load(machine: Machine, id: PickledValue): void {
   const found = machine.host.load(id);
-  if (found === undefined) throw malformed(machine, 'refers to an object outside the pickle that is no storage of numbers');
+  if (found === undefined)
+    throw malformed(machine, 'refers to an object outside the pickle that is no storage of numbers');
   machine.make(found);
 }
 
 /** Puts keys and values, one after another, into the dictionary that is on top. */
 function setItems(machine: Machine, items: readonly PickledValue[]): void {
   const target = machine.top();
-  if (!(target instanceof Map) || items.length % 2 !== 0) throw malformed(machine, 'sets items of what is no dictionary');
+  if (!(target instanceof Map) || items.length % 2 !== 0)
+    throw malformed(machine, 'sets items of what is no dictionary');
   for (let at = 0; at < items.length; at += 2) target.set(items[at]!, items[at + 1]!);
 }
 
@@ -307,7 +312,8 @@ export function unpickle(bytes: Uint8Array, host: PickleHost, from = 0): { value
     push: (value) => void stack.push(value),
     make(value, parts = 0) {
       objects += 1 + parts;
-      if (objects > maxObjects) throw malformed(machine, `holds more than ${maxObjects} objects, too many for a model's weights`);
+      if (objects > maxObjects)
+        throw malformed(machine, `holds more than ${maxObjects} objects, too many for a model's weights`);
       stack.push(value);
     },
     pop() {
@@ -336,7 +342,8 @@ export function unpickle(bytes: Uint8Array, host: PickleHost, from = 0): { value
     const byte = machine.take(1)[0]!;
     if (byte === stop) return { value: machine.pop(), end: at };
     const operation = byByte[byte];
-    if (!operation) throw malformed(machine, `operation 0x${byte.toString(16).padStart(2, '0')} is not one of a pickle of tensors`);
+    if (!operation)
+      throw malformed(machine, `operation 0x${byte.toString(16).padStart(2, '0')} is not one of a pickle of tensors`);
     operation(machine);
   }
 }
