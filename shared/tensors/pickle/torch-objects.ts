@@ -80,10 +80,13 @@ function builtins(known: Record<string, (args: Arguments) => PickledValue | unde
   );
 }
 
-/** Named as what a defaultdict makes, never called. */
-const namesOnly: ReadonlySet<string> = new Set(
-  ['int', 'float', 'str', 'bool'].flatMap((name) => [`builtins.${name}`, `__builtin__.${name}`]),
-);
+/** Named and never called: what a defaultdict makes, and what neuraloperator notes of a model that it saves. */
+const namesOnly: ReadonlySet<string> = new Set([
+  ...['int', 'float', 'str', 'bool', 'long', 'unicode'].flatMap((name) => [`builtins.${name}`, `__builtin__.${name}`]),
+  'torch._C._nn.gelu',
+  'torch.nn.functional.relu',
+  'neuralop.layers.spectral_convolution.SpectralConv',
+]);
 
 const shared = (items: PickledValue | undefined) => {
   const all = items === undefined ? [] : itemsOf(items);

@@ -80,7 +80,7 @@ class SourceReader extends RandomAccessReader {
 
 /**
  * The records of an archive by name.
- * @throws UserError for a damaged archive, for compressed or encrypted records, and for two of one name
+ * @throws UserError for a damaged archive and for two records of one name; reading throws it where a record is compressed or encrypted
  */
 export async function openZip(file: ByteSource): Promise<ReadonlyMap<string, ZipRecord>> {
   const source = inBlocks(file);
@@ -104,30 +104,31 @@ export async function openZip(file: ByteSource): Promise<ReadonlyMap<string, Zip
 }
 
 function recordOf(file: ByteSource, entry: Entry): ZipRecord {
-  const { fileName, compressionMethod, compressedSize, uncompressedSize } = entry;
-  if (compressionMethod !== 0 || entry.isEncrypted()) {
-    const what = entry.isEncrypted() ? 'encrypted' : 'compressed';
-    throw new UserError(`its record ${fileName} is ${what}, which PyTorch never does`, {
-      where: file.label,
-      remedy: 'Save it again in Python: `torch.save(torch.load(path, weights_only=True), path)`.',
-    });
-  }
-  if (compressedSize !== uncompressedSize || compressedSize > file.size) {
-    throw new Error(`record ${fileName} claims ${uncompressedSize} bytes of ${file.size}`);
+  const { fileName, compressionMethod, compressedSize, uncompressedSize: size } = entry;
+  const isStored = compressionMethod === 0 && !entry.isEncrypted();
+  if (compressedSize > file.size || (isStored && compressedSize !== size)) {
+    throw new Error(`record ${fileName} claims ${size} bytes of ${file.size}`);
   }
   let begin: Promise<number> | undefined;
-  const start = () => {
-    begin ??= contentStart(file, entry);
-    return begin;
-  };
   return {
-    size: uncompressedSize,
+    size,
     async read(from, to) {
-      const first = await start();
+      if (!isStored) throw notStored(file.label, entry);
+      begin ??= contentStart(file, entry);
+      const first = await begin;
       return file.read(first + from, first + to);
     },
   };
 }
+
+const notStored = (label: string, entry: Entry) =>
+  new UserError(
+    `its record ${entry.fileName} is ${entry.isEncrypted() ? 'encrypted' : 'compressed'}, which PyTorch never does`,
+    {
+      where: label,
+      remedy: 'Save it again in Python: `torch.save(torch.load(path, weights_only=True), path)`.',
+    },
+  );
 
 const localHeaderBytes = 30;
 
