@@ -56,9 +56,9 @@ export const modelSettings = {
     ),
   head: z
     .enum(['keep', 'fresh'])
-    .default('keep')
+    .optional()
     .describe(
-      'Lift and last layer: those of the weights, or fresh ones, drawn from the seed, for data with other channels, window or static fields.',
+      'Lift and last layer: those of the weights, or fresh ones, drawn from the seed, for data with other channels, window or static fields. Absent: keep.',
     ),
 };
 

@@ -4,7 +4,7 @@ import { PickleCutOff, unpickle } from '../../../shared/tensors/pickle/unpickle.
 
 const host = torchHost('a.pt', 100, ({ key, dtype, count }) => ({ kind: 'storage', key, dtype, count, first: 0 }));
 const bytesOf = (...parts: readonly string[]) => Buffer.from(parts.join(''), 'latin1');
-const valueOf = (...parts: readonly string[]) => unpickle(bytesOf(...parts), host).value;
+const pickled = (...parts: readonly string[]) => unpickle(bytesOf(...parts), host).value;
 const repeated = (part: string, times: number) => part.repeat(times);
 
 describe('a pickle of plain values', () => {
@@ -30,7 +30,7 @@ describe('a pickle of plain values', () => {
     ['c_codecs\nencode\nX\x02\x00\x00\x00\xc3\xbfX\x06\x00\x00\x00latin1\x86R.', Buffer.from([255])],
     ['cbuiltins\nset\n(K\x01K\x02l\x85R.', new Set([1, 2])],
   ])('%j', (pickle, value) => {
-    expect(valueOf(pickle)).toEqual(value);
+    expect(pickled(pickle)).toEqual(value);
   });
 
   it('ends at its stop, and the rest is left', () => {
@@ -62,13 +62,13 @@ describe('a pickle is refused', () => {
     ['X\x01\x00\x00\x00\xff.', 'not UTF-8'],
     ['ctorch._utils\n_rebuild_tensor_v2\n)R.', 'torch._utils._rebuild_tensor_v2 has arguments that it never takes'],
   ])('%j', (pickle, message) => {
-    expect(() => valueOf(pickle)).toThrow(message);
-    expect(() => valueOf(pickle)).toThrow(expect.objectContaining({ name: 'UserError' }));
+    expect(() => pickled(pickle)).toThrow(message);
+    expect(() => pickled(pickle)).toThrow(expect.objectContaining({ name: 'UserError' }));
   });
 
   it('as cut off where it claims more than there is, before any memory is taken', () => {
     for (const pickle of ['X\xff\xff\xff\xff.', '\x8e\xff\xff\xff\xff\xff\xff\xff\xff.', 'K', '', 'c_codecs\n'])
-      expect(() => valueOf(pickle)).toThrow(PickleCutOff);
+      expect(() => pickled(pickle)).toThrow(PickleCutOff);
   });
 });
 
@@ -76,22 +76,22 @@ describe('a small pickle that would make much of little is refused', () => {
   const tooMany = /holds more than 500000 objects/;
 
   it('as many containers', () => {
-    expect(() => valueOf(repeated('}', 600_000), '.')).toThrow(tooMany);
+    expect(() => pickled(repeated('}', 600_000), '.')).toThrow(tooMany);
   });
 
   it('one long list, copied again and again', () => {
     const list = `]q\x00(${repeated('K\x01', 100_000)}e`;
     const copy = 'cbuiltins\nset\nh\x00\x85R';
-    expect(valueOf(list, copy, '.')).toEqual(new Set([1]));
+    expect(pickled(list, copy, '.')).toEqual(new Set([1]));
     const pairs = `]q\x00(${repeated('NN\x86', 50_000)}e`;
-    expect(valueOf(pairs, '.')).toHaveLength(50_000);
+    expect(pickled(pairs, '.')).toHaveLength(50_000);
     const distinct = `]q\x00(${Array.from({ length: 60_000 }, (_, i) => `M${String.fromCharCode(i & 255, i >> 8)}`).join('')}e`;
-    expect(() => valueOf(distinct, repeated(copy, 20), '.')).toThrow(tooMany);
+    expect(() => pickled(distinct, repeated(copy, 20), '.')).toThrow(tooMany);
   });
 
   it('one long text, encoded again and again', () => {
     const text = `X\x00\x00\x10\x00${repeated('a', 2 ** 20)}q\x00X\x06\x00\x00\x00latin1q\x01`;
-    expect(() => valueOf(text, repeated('c_codecs\nencode\nh\x00h\x01\x86R', 40), '.')).toThrow(tooMany);
+    expect(() => pickled(text, repeated('c_codecs\nencode\nh\x00h\x01\x86R', 40), '.')).toThrow(tooMany);
   });
 
   it('while lists within lists, however deep and often, cost their own bytes alone', () => {
@@ -99,6 +99,6 @@ describe('a small pickle that would make much of little is refused', () => {
       { length: 200 },
       (_, level) => `](${repeated(`h${String.fromCharCode(level)}`, 100)}eq${String.fromCharCode(level + 1)}`,
     );
-    expect(valueOf(']q\x00', ...nested, '.')).toHaveLength(100);
+    expect(pickled(']q\x00', ...nested, '.')).toHaveLength(100);
   });
 });
