@@ -118,6 +118,7 @@ describe('what is wrong with a compare file', () => {
 
   it.each([
     [{ reference: 'base' }, 'there is no arm base; there are: plain, balanced, shuffled'],
+    [{ reference: 'toString' }, 'there is no arm toString'],
     [{ arms: { plain: {} } }, 'needs at least two arms'],
     [{ seeds: { test: [1] } }, 'values are chosen by seeds of their own'],
     [{ rates: undefined }, 'nothing is tuned'],
@@ -133,6 +134,8 @@ describe('what is wrong with a compare file', () => {
     [{ rates: undefined, tune: { 'training.batchsize': [1] } }, 'training.batchsize: unknown key'],
     [{ rates: undefined, tune: { 'training.batchSize': [1, 'x'] } }, 'training.batchSize'],
     [{ sizes: [4], arms: { plain: {}, b: { 'dataset.samples': 9 } } }, 'which follows from sizes'],
+    [{ sizes: [4], rates: undefined, tune: { 'dataset.samples': [5, 6] } }, 'which follows from sizes'],
+    [{ rates: undefined, tune: { 'dataset.path': ['a.hdf5', 'b.hdf5'] } }, 'make an arm for each'],
     [{ test: { last: 0 } }, 'test.last: is too small'],
     [{ rates: undefined, tune: { 'dataset.key': ['a b', 'a_b'] } }, 'has two runs of one name: test-plain-a_b'],
     [{ run: 'missing.yaml' }, 'there is no such file'],

@@ -52,7 +52,8 @@ export async function resultOfRun(
   return { ...plan, run: runNameOf(plan), status, reason: explainOutcome(outcome), value, ...measured };
 }
 
-async function readLastProgress(store: ArtifactStore, child: string): Promise<Progress | undefined> {
+/** What a run has used so far, among others; undefined before its first epoch. */
+export async function readLastProgress(store: ArtifactStore, child: string): Promise<Progress | undefined> {
   const head = await readLastCommit(store, child);
   return head && readProgress(store, head);
 }

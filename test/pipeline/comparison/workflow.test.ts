@@ -177,6 +177,19 @@ describe('a comparison that goes on', () => {
     expect(await resultText()).toBe(whole);
   });
 
+  it('goes on with a run where it was begun, though the folder was moved', async () => {
+    const settings = await fakeSettings();
+    await beginFake(store, settings);
+    await doFake(store);
+    const run = 'test-plain-0.003-4';
+    const child = comparisonKeys.run(comparison, run);
+    const { config } = await readRequest(store, child);
+    await store.delete(comparisonKeys.result(comparison, run));
+    await beginFake(store, settings, 2);
+    await doFake({ ...store, label: 'elsewhere' }, { number: 2 });
+    expect((await readRequest(store, child)).config.output).toEqual(config.output);
+  });
+
   it('tries what failed again, and nothing else', async () => {
     await beginFake(store, await fakeSettings());
     const error = { name: 'RunError', message: 'lost' };
@@ -235,6 +248,32 @@ describe('a budget', () => {
     const ledger = (await readJson(store, comparisonKeys.ledger(comparison), ledgerSchema))!;
     expect(ledger.reserved).toEqual({});
     expect(Object.keys(ledger.spent)).toHaveLength(16);
+  });
+
+  const ledgerOf = async () => (await readJson(store, comparisonKeys.ledger(comparison), ledgerSchema))!;
+
+  it('that is set later has what was used before counted', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store);
+    const used = (await readResults(store, comparison)).reduce((sum, { seconds }) => sum + seconds, 0);
+    const seeds = { tuning: [101, 102], test: [1, 2, 3, 4, 5] };
+    await beginFake(store, await fakeSettings({ seeds, budget: { hours: used / 3600 } }), 2);
+    const { trained } = await doFake(store, { number: 2 });
+    expect(trained).toEqual([]);
+    expect(Object.keys((await ledgerOf()).spent)).toHaveLength(20);
+    const skipped = (await readResults(store, comparison)).filter(({ status }) => status === 'skipped');
+    expect(skipped.map(({ run }) => run).sort()).toEqual(['test-balanced-0.003-5', 'test-plain-0.003-5']);
+  });
+
+  it('no longer sets aside what a run was to have that is not asked for any more', async () => {
+    const budget = { hours: 4 };
+    await beginFake(store, await fakeSettings({ arms: { plain: { balance: 'off' }, a: {}, b: {} }, budget }));
+    const onRun = (run: string) => (run.includes('-b-') ? ({ status: 'interrupted' } as const) : undefined);
+    await doFake(store, { onRun });
+    expect(Object.keys((await ledgerOf()).reserved)).toContain('tuning-b-0.001-101');
+    await beginFake(store, await fakeSettings({ arms: { plain: { balance: 'off' }, a: {} }, budget }), 2);
+    expect((await doFake(store, { number: 2 })).execution).toEqual({ status: 'done' });
+    expect((await ledgerOf()).reserved).toEqual({});
   });
 
   it('gives each run its share as a budget of its own', async () => {
