@@ -64,6 +64,12 @@ export async function comparisonOf(
   const { original, ...source } = readYaml(text, path, 'the compare file must be a mapping: run, arms, seeds, ...');
   const parsed = compareFileSchema.safeParse(original);
   if (!parsed.success) {
+    if ('model' in original && !('arms' in original)) {
+      throw new UserError('is a run file, not a compare file', {
+        where: path,
+        remedy: `Have a compare file made for it: tempbalance compare --quick ${path}`,
+      });
+    }
     const schema = compareFileJsonSchema();
     const problems = explainIssues(parsed.error.issues, original, (at) => keysAt(schema, original, at));
     const lines = problems.map(({ path: at, what, hint }) => line(source, at, what, hint));
