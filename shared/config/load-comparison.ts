@@ -80,6 +80,7 @@ export async function comparisonOf(
   const runFile = await runFileOf(file, path, folder);
   const problems = problemsOf(file, source, overrides);
   const arms = await armsOf(file, source, runFile, overrides, problems);
+  problems.push(...otherTestRows(arms, source));
   if (problems.length > 0) refuse(path, [...new Set(problems)]);
   const tuned = tunedOf(file);
   const settings: ComparisonSettings = {
@@ -252,6 +253,21 @@ function unfitFor(file: CompareFile, source: YamlSource, config: RunConfig): str
         ]
       : []),
   ];
+}
+
+/** Arms with data of their own where the test data are rows of the data: they would be tested on others. */
+function otherTestRows(arms: readonly ComparedArm[], source: YamlSource): string[] {
+  const pathOf = ({ config: { dataset } }: ComparedArm) => (dataset.test?.path === undefined ? dataset.path : undefined);
+  return arms
+    .filter((arm) => pathOf(arm) !== pathOf(arms[0]!))
+    .map(({ name }) =>
+      line(
+        source,
+        ['arms', name],
+        'has data of its own, so that its test rows are not those of the others',
+        'Give the test data as a file: test: { path: ... }.',
+      ),
+    );
 }
 
 /** Every value of the tuned setting, with an arm's settings. */

@@ -141,6 +141,7 @@ describe('what is wrong with a compare file', () => {
     [{ rates: undefined, tune: { 'training.batchsize': [1] } }, 'training.batchsize: unknown key'],
     [{ rates: undefined, tune: { 'training.batchSize': [1, 'x'] } }, 'training.batchSize'],
     [{ sizes: [4], arms: { plain: {}, b: { 'dataset.samples': 9 } } }, 'which follows from sizes'],
+    [{ arms: { plain: {}, b: { 'dataset.path': 'b.hdf5' } } }, 'arms.b: has data of its own'],
     [{ sizes: [4], rates: undefined, tune: { 'dataset.samples': [5, 6] } }, 'which follows from sizes'],
     [{ rates: undefined, tune: { 'dataset.path': ['a.hdf5', 'b.hdf5'] } }, 'make an arm for each'],
     [{ test: { last: 0 } }, 'test.last: is too small'],
