@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { diskError } from '../shared/checkpoints/disk-error.ts';
 import { isCompareFile } from '../shared/config/load-comparison.ts';
 import { loadRunFile } from '../shared/config/parse-run-file.ts';
 import type { RunConfig } from '../shared/config/run-file.ts';
@@ -38,7 +39,11 @@ export async function writeQuickComparison(runFile: string): Promise<string> {
       remedy: `Go on with it by \`tempbalance compare ${path}\`, or remove it.`,
     });
   }
-  if (present === undefined) await writeFile(path, text);
+  if (present === undefined) {
+    await writeFile(path, text).catch((error: unknown) => {
+      throw diskError(error, path);
+    });
+  }
   return path;
 }
 
