@@ -257,7 +257,8 @@ function unfitFor(file: CompareFile, source: YamlSource, config: RunConfig): str
 
 /** Arms with data of their own where the test data are rows of the data: they would be tested on others. */
 function otherTestRows(arms: readonly ComparedArm[], source: YamlSource): string[] {
-  const pathOf = ({ config: { dataset } }: ComparedArm) => (dataset.test?.path === undefined ? dataset.path : undefined);
+  const pathOf = ({ config: { dataset } }: ComparedArm) =>
+    dataset.test?.path === undefined ? dataset.path : undefined;
   return arms
     .filter((arm) => pathOf(arm) !== pathOf(arms[0]!))
     .map(({ name }) =>

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { comparisonKeys } from '../../../shared/checkpoints/comparison-keys.ts';
-import { readJson } from '../../../shared/checkpoints/json.ts';
+import { encodeJson, readJson } from '../../../shared/checkpoints/json.ts';
 import { memoryStore } from '../../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../../shared/checkpoints/run-keys.ts';
 import { parseRunFile } from '../../../shared/config/parse-run-file.ts';
 import { UserError } from '../../../shared/core/errors.ts';
 import { ledgerSchema } from '../../../shared/decisions/comparison/admission.ts';
-import { comparisonOutcomeSchema, readResults } from '../../../shared/pipeline/comparison/records.ts';
+import { comparisonOutcomeSchema, readComparison, readResults } from '../../../shared/pipeline/comparison/records.ts';
 import { readComparisonResult } from '../../../shared/pipeline/comparison/result.ts';
 import { readRequest } from '../../../shared/pipeline/records.ts';
 import { beginFake, comparison, doFake, fakeSettings } from '../../support/fake-comparison.ts';
@@ -128,6 +128,19 @@ describe('a run of a comparison', () => {
     const failed = (await readResults(store, comparison)).filter(({ status }) => status === 'failed');
     expect(failed.map(({ tried }) => tried)).toEqual([1.62, 1.62, 1.62, 1.62]);
     expect(failed[0]!.reason).toContain('training.labelSmoothing');
+  });
+
+  it('that found other data than the comparison began with does not count', async () => {
+    const settings = await fakeSettings({ rates: undefined, seeds: { test: [1, 2] } });
+    await beginFake(store, settings);
+    const { path } = settings.arms[0]!.config.dataset;
+    const request = await readComparison(store, comparison);
+    const data = { [path]: 'a'.repeat(64) };
+    await store.put(comparisonKeys.request(comparison), encodeJson({ ...request, data }));
+    await doFake(store);
+    const results = await readResults(store, comparison);
+    expect(results.map(({ status }) => status)).toEqual(['failed', 'failed', 'failed', 'failed']);
+    expect(results[0]!.reason).toBe(`${path} is no longer what it was when the comparison began`);
   });
 
   it('whose process is lost fails alone', async () => {
