@@ -1,4 +1,4 @@
-import { type ComparisonSettings, runConfigOf } from '../shared/config/comparison.ts';
+import { type ComparisonSettings, mostValues, runConfigOf } from '../shared/config/comparison.ts';
 import { loadComparison } from '../shared/config/load-comparison.ts';
 import { parseOverride } from '../shared/config/parse-run-file.ts';
 import { formatTable } from '../shared/core/table.ts';
@@ -91,9 +91,8 @@ function kindsOf({ arms, sizes, seeds, tuned }: ComparisonSettings): Omit<RunKin
     arms.flatMap(({ name: arm }) => {
       const test = { purpose: 'test' as const, arm, size, runs: seeds.test.length, extra: 0 };
       if (!tuned) return [test];
-      const isGrid = tuned.values.every((value) => typeof value === 'number');
       const runs = tuned.values.length * seeds.tuning.length;
-      const extra = isGrid ? tuned.extensions * seeds.tuning.length : 0;
+      const extra = mostValues(tuned) * seeds.tuning.length - runs;
       return [{ purpose: 'tuning' as const, arm, size, runs, extra }, test];
     }),
   );

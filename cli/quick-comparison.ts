@@ -2,6 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { diskError } from '../shared/checkpoints/disk-error.ts';
+import { isCompareFile } from '../shared/config/load-comparison.ts';
 import { loadRunFile } from '../shared/config/parse-run-file.ts';
 import type { RunConfig } from '../shared/config/run-file.ts';
 import { UserError } from '../shared/core/errors.ts';
@@ -20,6 +22,12 @@ const factors = [0.3, 1, 3] as const;
  * @throws UserError when the run file has problems, or another compare file is in the way.
  */
 export async function writeQuickComparison(runFile: string): Promise<string> {
+  if (await isCompareFile(runFile)) {
+    throw new UserError('is a compare file already', {
+      where: runFile,
+      remedy: `Do it: tempbalance compare ${runFile}`,
+    });
+  }
   const config = await loadRunFile(runFile);
   const stem = basename(runFile, extname(runFile));
   const path = join(dirname(runFile), `${stem}-compare.yaml`);
@@ -31,7 +39,11 @@ export async function writeQuickComparison(runFile: string): Promise<string> {
       remedy: `Go on with it by \`tempbalance compare ${path}\`, or remove it.`,
     });
   }
-  if (present === undefined) await writeFile(path, text);
+  if (present === undefined) {
+    await writeFile(path, text).catch((error: unknown) => {
+      throw diskError(error, path);
+    });
+  }
   return path;
 }
 

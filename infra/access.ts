@@ -85,7 +85,7 @@ export const access = {
     delete: [...settling.delete, comparedResults],
   },
   'admit-run': {
-    read: [compared, plans, ledger, comparedResults],
+    read: [compared, plans, ledger, comparedResults, 'comparisons/*/runs/*/request.json'],
     write: [ledger, comparedResults, 'comparisons/*/runs/*/request.json'],
   },
   'settle-run': settling,

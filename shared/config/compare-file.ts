@@ -150,7 +150,7 @@ export const compareFileSchema = z
   })
   .superRefine(({ arms, reference, tune, rates, seeds }, context) => {
     const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
-    if (!(reference in arms)) {
+    if (!Object.hasOwn(arms, reference)) {
       refuse(['reference'], `there is no arm ${reference}; there are: ${Object.keys(arms).join(', ')}`);
     }
     if (tune && rates) refuse(['rates'], 'does not go with tune: give one of them');

@@ -1,5 +1,6 @@
 /** A comparison's settings with all that follows from its files: the whole settings of every arm, and those of each run. */
 import type { ComparisonDesign, RunPlan, Tried } from '../decisions/comparison/design.ts';
+import { isNumeric } from '../decisions/comparison/grid.ts';
 import { directionOf } from '../training/metrics/names.ts';
 import type { CompareFile } from './compare-file.ts';
 import { type Override, overrideSettings } from './parse-run-file.ts';
@@ -65,6 +66,10 @@ export function designOf(settings: ComparisonSettings): ComparisonDesign {
   };
 }
 
+/** How many values the grid of a size has at most: both its ends may be extended in one round. */
+export const mostValues = ({ values, extensions }: NonNullable<ComparisonDesign['tuned']>): number =>
+  values.length + (isNumeric(values) ? 2 * extensions : 0);
+
 /** A value as a part of a name. */
 const named = (value: Tried) => String(value).replace(/[^A-Za-z0-9._-]/g, '_');
 
@@ -108,8 +113,8 @@ export function runConfigOf(settings: ComparisonSettings, plan: RunPlan, folder:
   const { config } = settings.arms.find(({ name }) => name === plan.arm)!;
   const ofRun = [
     override('training.seed', plan.seed),
-    // The rows stay out of training all the same.
-    ...(plan.purpose === 'tuning' ? [override('dataset.test.evaluate', false)] : []),
+    // The rows stay out of training in any case.
+    override('dataset.test.evaluate', plan.purpose === 'test'),
   ];
   const label = `${settings.name}, ${runNameOf(plan)}`;
   const changed = overrideSettings(atSize(config, settings, plan), ofRun, { label });

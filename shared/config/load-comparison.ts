@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
 import { explainIssues, formatPath } from '../core/problems.ts';
 import { type CompareFile, compareFileJsonSchema, compareFileSchema, mostRuns, tunedOf } from './compare-file.ts';
-import { type ComparedArm, type ComparisonSettings, runNameOf, validationRows } from './comparison.ts';
+import { type ComparedArm, type ComparisonSettings, mostValues, runNameOf, validationRows } from './comparison.ts';
 import { checkRunFile, type Override, resolvePaths, settingsOfFolder } from './parse-run-file.ts';
 import type { RunConfig } from './run-file.ts';
 import { keysAt } from './schema-walk.ts';
@@ -18,6 +18,9 @@ const given: readonly [RegExp, string][] = [
   [/^dataset\.test(\.|$)/, 'test'],
   [/^convergence\.(metric|direction)$/, 'metric'],
 ];
+
+/** Settings that name what is read: arms are checked for it and it is sent to a deployment, values that are tried are not. */
+const namesInput = /^(dataset\.(path|validationPath)|model\.(weights|folder|base))$/;
 
 /** A run file's text, where it stands, and what relative paths in it count from. */
 interface RunFile {
@@ -61,6 +64,12 @@ export async function comparisonOf(
   const { original, ...source } = readYaml(text, path, 'the compare file must be a mapping: run, arms, seeds, ...');
   const parsed = compareFileSchema.safeParse(original);
   if (!parsed.success) {
+    if ('model' in original && !('arms' in original)) {
+      throw new UserError('is a run file, not a compare file', {
+        where: path,
+        remedy: `Have a compare file made for it: tempbalance compare --quick ${path}`,
+      });
+    }
     const schema = compareFileJsonSchema();
     const problems = explainIssues(parsed.error.issues, original, (at) => keysAt(schema, original, at));
     const lines = problems.map(({ path: at, what, hint }) => line(source, at, what, hint));
@@ -69,8 +78,9 @@ export async function comparisonOf(
   const file = parsed.data;
   const folder = dirname(resolve(path));
   const runFile = await runFileOf(file, path, folder);
-  const problems = problemsOf(file, source);
+  const problems = problemsOf(file, source, overrides);
   const arms = await armsOf(file, source, runFile, overrides, problems);
+  problems.push(...otherTestRows(arms, source));
   if (problems.length > 0) refuse(path, [...new Set(problems)]);
   const tuned = tunedOf(file);
   const settings: ComparisonSettings = {
@@ -124,28 +134,35 @@ function line(source: YamlSource, at: readonly (string | number)[], what: string
   return `  ${source.file}:${row}:${col}  ${formatPath(at) || 'the compare file'}: ${what}${hint ? `\n      ${hint}` : ''}`;
 }
 
-/** What an arm can't change, because the whole comparison has it. */
-function problemsOf(file: CompareFile, source: YamlSource): string[] {
+/** What an arm can't change, because the whole comparison has it, and what can't be tuned. */
+function problemsOf(file: CompareFile, source: YamlSource, overrides: readonly Override[]): string[] {
   const tuned = tunedOf(file);
   const isAt = (key: string, other: string) =>
     key === other || key.startsWith(`${other}.`) || other.startsWith(`${key}.`);
-  const ofKey = (key: string): string | undefined => {
+  const ofAll = (key: string): string | undefined => {
     const elsewhere = given.find(([pattern]) => pattern.test(key))?.[1];
     if (elsewhere !== undefined) return `is given for the whole comparison by ${elsewhere}`;
-    if (tuned && isAt(key, tuned.key)) return `holds ${tuned.key}, which is tuned for every arm`;
     if (file.sizes && isAt(key, 'dataset.samples')) return 'holds dataset.samples, which follows from sizes';
     return undefined;
   };
+  const ofKey = (key: string): string | undefined =>
+    tuned && isAt(key, tuned.key) ? `holds ${tuned.key}, which is tuned for every arm` : ofAll(key);
+  const ofTuned = (key: string): string | undefined =>
+    ofAll(key) ?? (namesInput.test(key) ? 'names a file or folder: make an arm for each' : undefined);
   const changed = [
     ...Object.keys(file.set).map((key) => ['set', key] as const),
     ...Object.entries(file.arms).flatMap(([arm, changes]) =>
       Object.keys(changes).map((key) => ['arms', arm, key] as const),
     ),
   ];
-  const tunedProblem =
-    tuned && ofKey(tuned.key)?.startsWith('is given') ? [line(source, ['tune', tuned.key], ofKey(tuned.key)!)] : [];
+  const tunedProblem = tuned && ofTuned(tuned.key);
   return [
-    ...tunedProblem,
+    ...(tunedProblem === undefined ? [] : [line(source, ['tune', tuned!.key], tunedProblem)]),
+    ...overrides.flatMap(({ path, text }) => {
+      const key = path.join('.');
+      const problem = ofKey(key);
+      return problem === undefined ? [] : [`  --set ${text}  ${key}: ${problem}`];
+    }),
     ...changed.flatMap((at) => {
       const problem = ofKey(at.at(-1)!);
       return problem === undefined ? [] : [line(source, at, problem)];
@@ -238,6 +255,22 @@ function unfitFor(file: CompareFile, source: YamlSource, config: RunConfig): str
   ];
 }
 
+/** Arms with data of their own where the test data are rows of the data: they would be tested on others. */
+function otherTestRows(arms: readonly ComparedArm[], source: YamlSource): string[] {
+  const pathOf = ({ config: { dataset } }: ComparedArm) =>
+    dataset.test?.path === undefined ? dataset.path : undefined;
+  return arms
+    .filter((arm) => pathOf(arm) !== pathOf(arms[0]!))
+    .map(({ name }) =>
+      line(
+        source,
+        ['arms', name],
+        'has data of its own, so that its test rows are not those of the others',
+        'Give the test data as a file: test: { path: ... }.',
+      ),
+    );
+}
+
 /** Every value of the tuned setting, with an arm's settings. */
 async function checkTries(
   file: CompareFile,
@@ -300,7 +333,7 @@ function refuseSameNames({ arms, sizes, tuned }: ComparisonSettings, path: strin
 /** @throws UserError when the comparison has more runs than its workflow can name. */
 function refuseTooMany({ arms, sizes, tuned, seeds }: ComparisonSettings, path: string): void {
   const each = arms.length * sizes.length;
-  const tuning = tuned ? each * seeds.tuning.length * (tuned.values.length + tuned.extensions) : 0;
+  const tuning = tuned ? each * seeds.tuning.length * mostValues(tuned) : 0;
   const largest = Math.max(tuning, each * seeds.test.length);
   if (largest <= mostRuns) return;
   throw new UserError(`would have a round of ${largest} runs; ${mostRuns} is the most that is done`, {

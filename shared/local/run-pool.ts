@@ -76,7 +76,9 @@ export function openRunPool({ processes, threads }: { processes: number; threads
     });
     const lose = (how: string) => {
       if (!workers.delete(worker)) return;
-      if (worker.job) finish({ status: 'failed', error: namedError(lost(worker.job.task, how)) });
+      // A process that Ctrl-C reached before it could say that it is not concerned: its run is not done, as those that wait are not.
+      const end: PooledEnd | undefined = stopped ? interrupted : undefined;
+      if (worker.job) finish(end ?? { status: 'failed', error: namedError(lost(worker.job.task, how)) });
       dispatch();
     };
     child.on('error', (error) => lose(`failed: ${error.message}`));

@@ -83,6 +83,13 @@ describe("a run's settings", () => {
     expect(config.compute.epochsPerTask).toBe(4);
   });
 
+  it('are measured on the test rows where the run file only keeps them apart', async () => {
+    const { settings } = await load({ test: { last: 4, evaluate: false } });
+    const plan = { arm: 'plain', size: null, tried: 0.001, seed: 1 } as const;
+    expect(runConfigOf(settings, { ...plan, purpose: 'test' }, 'runs').dataset.test?.evaluate).toBe(true);
+    expect(runConfigOf(settings, { ...plan, purpose: 'tuning' }, 'runs').dataset.test?.evaluate).toBe(false);
+  });
+
   it('keep the test rows out of tuning runs without measuring on them', async () => {
     const { settings } = await load({ sizes: [6] });
     const config = runConfigOf(settings, { ...plan, purpose: 'tuning', seed: 101 }, '/runs');
@@ -118,6 +125,7 @@ describe('what is wrong with a compare file', () => {
 
   it.each([
     [{ reference: 'base' }, 'there is no arm base; there are: plain, balanced, shuffled'],
+    [{ reference: 'toString' }, 'there is no arm toString'],
     [{ arms: { plain: {} } }, 'needs at least two arms'],
     [{ seeds: { test: [1] } }, 'values are chosen by seeds of their own'],
     [{ rates: undefined }, 'nothing is tuned'],
@@ -133,6 +141,9 @@ describe('what is wrong with a compare file', () => {
     [{ rates: undefined, tune: { 'training.batchsize': [1] } }, 'training.batchsize: unknown key'],
     [{ rates: undefined, tune: { 'training.batchSize': [1, 'x'] } }, 'training.batchSize'],
     [{ sizes: [4], arms: { plain: {}, b: { 'dataset.samples': 9 } } }, 'which follows from sizes'],
+    [{ arms: { plain: {}, b: { 'dataset.path': 'b.hdf5' } } }, 'arms.b: has data of its own'],
+    [{ sizes: [4], rates: undefined, tune: { 'dataset.samples': [5, 6] } }, 'which follows from sizes'],
+    [{ rates: undefined, tune: { 'dataset.path': ['a.hdf5', 'b.hdf5'] } }, 'make an arm for each'],
     [{ test: { last: 0 } }, 'test.last: is too small'],
     [{ rates: undefined, tune: { 'dataset.key': ['a b', 'a_b'] } }, 'has two runs of one name: test-plain-a_b'],
     [{ run: 'missing.yaml' }, 'there is no such file'],
@@ -140,6 +151,21 @@ describe('what is wrong with a compare file', () => {
     [{ seeds: { tuning: [1000], test: Array.from({ length: 700 }, (_, seed) => seed) } }, 'a round of 2100 runs'],
   ])('%j', async (changes, message) => {
     expect(await problemsOf(changes)).toContain(message);
+  });
+
+  it('is that it is a run file', async () => {
+    await expect(comparisonOf(stringify(run), 'run.yaml')).rejects.toThrow(
+      'run.yaml: is a run file, not a compare file\n  Have a compare file made for it: tempbalance compare --quick run.yaml',
+    );
+  });
+
+  it('is what the command line would change of what the comparison gives', async () => {
+    const message = await comparisonOf(stringify(usual), 'studies/a.yaml', [
+      parseOverride('training.seed=3'),
+      parseOverride('training.learningRate=0.1'),
+    ]).catch(String);
+    expect(message).toContain('--set training.seed=3  training.seed: is given for the whole comparison by seeds');
+    expect(message).toContain('training.learningRate: holds training.learningRate, which is tuned for every arm');
   });
 
   it('names the line of the arm whose setting is wrong, each problem once', async () => {

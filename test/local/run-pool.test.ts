@@ -182,6 +182,14 @@ describe('a pool', () => {
     expect(await pool.run(await request(root, 'next'), ignore)).toEqual({ status: 'done' });
   });
 
+  it('that is stopped has the run interrupted whose process had ended', async () => {
+    const { pool, task, ended } = await underWay();
+    const pid = await pidOf(task);
+    pool.stop();
+    process.kill(pid, 'SIGKILL');
+    expect(await ended).toEqual({ status: 'interrupted' });
+  });
+
   it('has processes that a signal of the terminal does not end', async () => {
     const { pool, task, ended } = await underWay();
     const pid = await pidOf(task);

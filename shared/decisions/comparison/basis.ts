@@ -61,9 +61,18 @@ function runSentences(
 function named(results: readonly RunResult[]): string {
   const byReason = [...Map.groupBy(results, ({ reason }) => reason)];
   return byReason
-    .map(([reason, runs]) => `${some(runs.map(({ run }) => run))}${reason === '' ? '' : ` (${reason})`}`)
+    .map(([reason, runs]) => `${some(runs.map(({ run }) => run))}${reason === '' ? '' : ` (${inOneLine(reason)})`}`)
     .join('; ');
 }
+
+/** An error's lines as sentences in brackets. */
+const inOneLine = (reason: string): string =>
+  reason
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .reduce((text, line) => (text === '' ? line : `${text}${/[.:;,]$/.test(text) ? '' : '.'} ${line}`), '')
+    .replace(/\.$/, '');
 
 function some(names: readonly string[]): string {
   const left = names.length - mostNames;

@@ -5,6 +5,8 @@ import { listed, rowsOf } from './words.ts';
 
 /** The whole in one sentence: what to take, and what was found of every arm that is no control. */
 export function headlineOf(design: ComparisonDesign, findings: readonly ArmFinding[], { arm }: Recommendation): string {
+  if (findings.every(({ means }) => means === null))
+    return `Nothing is decided: no arm has test results that can be compared with those of ${design.reference}.`;
   const own = (name: string) => findings.filter((finding) => finding.arm === name);
   const others = design.arms.filter(({ name, isControl }) => name !== design.reference && name !== arm && !isControl);
   // Arms of which the same is said are named together.

@@ -23,7 +23,14 @@ export async function beginComparison(
   const before = await readJson(store, comparisonKeys.request(comparison), comparisonRequestSchema);
   const now = { settings, ...inputs };
   if (before) refuseOthers(before, now, `${store.label}/${comparison}`);
-  return write(store, comparison, { version: 1, ...now, executions: (before?.executions ?? 0) + 1 });
+  const former = before ? armsOf(before).filter(({ name }) => !settings.arms.some((arm) => arm.name === name)) : [];
+  return write(store, comparison, {
+    version: 1,
+    ...now,
+    data: { ...before?.data, ...now.data },
+    ...(former.length > 0 ? { former } : {}),
+    executions: (before?.executions ?? 0) + 1,
+  });
 }
 
 /** Goes on with a comparison as it was begun. @throws RunError when there is no such comparison. */
@@ -38,11 +45,14 @@ async function write(store: ArtifactStore, comparison: string, request: Comparis
   return request;
 }
 
-type Begun = Pick<ComparisonRequest, 'settings' | 'data'>;
+type Begun = Pick<ComparisonRequest, 'settings' | 'data' | 'former'>;
+
+/** With those that were taken out. */
+const armsOf = ({ settings, former = [] }: Pick<Begun, 'settings' | 'former'>) => [...settings.arms, ...former];
 
 /** The settings of an arm with the content of files in place of their paths: a file may move. */
-const byContent = ({ settings, data }: Begun, arm: string) => {
-  const found = settings.arms.find(({ name }) => name === arm);
+const byContent = ({ data, ...begun }: Begun, arm: string) => {
+  const found = armsOf(begun).find(({ name }) => name === arm);
   const at = (path: string) => {
     const digest = data[path] ?? noWeights;
     return digest === noWeights ? path : `content ${digest}`;

@@ -9,10 +9,12 @@ import {
   emptyLedger,
   type Ledger,
   ledgerSchema,
+  type RunSpending,
   settle,
 } from '../../decisions/comparison/admission.ts';
 import type { RunResult } from '../../decisions/comparison/design.ts';
 import type { ComparisonContext } from './context.ts';
+import { readLastProgress } from './run-result.ts';
 
 /** Writers that race for the ledger; each try of one means that another has succeeded. */
 const mostTries = 50;
@@ -42,6 +44,42 @@ export async function settleBudget(
   if (budget.hours === undefined && budget.usd === undefined) return;
   const spent = { hours: seconds / 3600, usd };
   await changeLedger(ctx, comparison, (ledger) => ({ ledger: settle(ledger, run, spent), result: undefined }));
+}
+
+/**
+ * Puts the ledger right when an execution begins: what finished runs have used counts, whether there was a budget then or not, and nothing is set aside for runs that
+ * are no longer asked for.
+ */
+export async function reconcileBudget(
+  ctx: ComparisonContext,
+  comparison: string,
+  { budget }: ComparisonSettings,
+  { results, isAwaited }: { readonly results: readonly RunResult[]; isAwaited(run: string): boolean },
+): Promise<void> {
+  if (budget.hours === undefined && budget.usd === undefined) return;
+  const used = results.flatMap(({ run, seconds, usd }): [string, RunSpending][] =>
+    seconds > 0 || usd ? [[run, { hours: seconds / 3600, usd }]] : [],
+  );
+  const finished = new Set(results.map(({ run }) => run));
+  const stored = await ctx.store.get(comparisonKeys.ledger(comparison));
+  const before = stored ? decodeJson(comparisonKeys.ledger(comparison), stored.bytes, ledgerSchema) : emptyLedger;
+  const released = Object.keys(before.reserved).filter((run) => finished.has(run) || !isAwaited(run));
+  const abandoned = await Promise.all(
+    released
+      .filter((run) => !finished.has(run))
+      .map(async (run): Promise<[string, RunSpending]> => {
+        const progress = await readLastProgress(ctx.store, comparisonKeys.run(comparison, run));
+        return [run, { hours: (progress?.seconds ?? 0) / 3600, usd: progress?.usd ?? null }];
+      }),
+  );
+  if (used.length === 0 && released.length === 0) return;
+  await changeLedger(ctx, comparison, ({ spent, reserved }) => ({
+    ledger: {
+      spent: { ...spent, ...Object.fromEntries([...used, ...abandoned]) },
+      reserved: Object.fromEntries(Object.entries(reserved).filter(([run]) => !released.includes(run))),
+    },
+    result: undefined,
+  }));
 }
 
 async function changeLedger<Result>(

@@ -47,10 +47,18 @@ export async function checkComparison(
     }
   }
   for (const [note] of notes) warn(note);
+  for (const names of alike(arms))
+    warn(`arms ${names.join(' and ')} have the same settings: they will differ in nothing`);
   if (problems.size === 0) return rows!;
   const lines = [...problems].map(([message, runs]) => `  ${message}\n      (${listed(runs)})`);
   throw new UserError(`${settings.source} can't be begun:\n\n${lines.join('\n')}`);
 }
+
+/** Names of arms that are the same. */
+const alike = (arms: ComparisonSettings['arms']): string[][] =>
+  [...Map.groupBy(arms, ({ config }) => JSON.stringify(config)).values()]
+    .filter(({ length }) => length > 1)
+    .map((same) => same.map(({ name }) => name));
 
 function rowsOf(data: Readonly<Record<string, unknown>>): Rows {
   const { trainingSamples, testSamples } = data as { trainingSamples?: number; testSamples?: number };

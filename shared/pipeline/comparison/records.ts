@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { comparisonKeys } from '../../checkpoints/comparison-keys.ts';
 import { encodeJson, readJson } from '../../checkpoints/json.ts';
-import type { ComparisonSettings } from '../../config/comparison.ts';
+import type { ComparedArm, ComparisonSettings } from '../../config/comparison.ts';
 import { RunError } from '../../core/errors.ts';
 import { mapInFlight } from '../../core/in-flight.ts';
 import type { RunPlan, RunResult } from '../../decisions/comparison/design.ts';
@@ -12,13 +12,19 @@ import { storedConfigSchema } from '../records.ts';
 const triedSchema = z.union([z.number(), z.string(), z.boolean()]);
 const size = z.int().positive().nullable();
 
+const armSchema: z.ZodType<ComparedArm> = z.strictObject({
+  name: z.string(),
+  changes: z.array(z.string()),
+  config: storedConfigSchema,
+});
+
 const settingsSchema: z.ZodType<ComparisonSettings> = z.strictObject({
   name: z.string(),
   source: z.string(),
   runFile: z.string().nullable(),
   changes: z.array(z.string()),
   reference: z.string(),
-  arms: z.array(z.strictObject({ name: z.string(), changes: z.array(z.string()), config: storedConfigSchema })).min(2),
+  arms: z.array(armSchema).min(2),
   tuned: z
     .strictObject({ key: z.string(), values: z.array(triedSchema), extensions: z.int().nonnegative() })
     .nullable(),
@@ -40,7 +46,9 @@ const settingsSchema: z.ZodType<ComparisonSettings> = z.strictObject({
 export const comparisonRequestSchema = z.strictObject({
   version: z.literal(1),
   settings: settingsSchema,
-  /** What the data were when the comparison began: digests by the setting that names the file. */
+  /** Arms that were taken out of the compare file: there may be results of them, which would count again if they came back. */
+  former: z.array(armSchema).optional(),
+  /** What the data were when the comparison began: digests by the path that names the file. */
   data: z.record(z.string(), z.string()),
   /** Where runs find what the settings name, by path; absent, or not named here: at that path. */
   addresses: z.record(z.string(), z.string()).optional(),

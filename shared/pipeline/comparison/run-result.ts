@@ -3,13 +3,24 @@ import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { readJson } from '../../checkpoints/json.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { type ComparisonSettings, runNameOf } from '../../config/comparison.ts';
+import { otherFilesOf } from '../../datasets/registry.ts';
 import type { RunPlan, RunResult } from '../../decisions/comparison/design.ts';
 import type { Progress } from '../../decisions/decide.ts';
 import { compareRuns } from '../../reports/compare.ts';
 import type { RunReport } from '../../reports/report-input.ts';
 import { epochZero, lastEpoch, metricOf } from '../../reports/runs.ts';
-import { explainOutcome, outcomeSchema, readLastCommit, readProgress, readRequest, readTest } from '../records.ts';
+import {
+  explainOutcome,
+  outcomeSchema,
+  type RunRecord,
+  readLastCommit,
+  readProgress,
+  readRequest,
+  readRunRecord,
+  readTest,
+} from '../records.ts';
 import { readRunReport } from '../run-report.ts';
+import type { ComparisonRequest } from './records.ts';
 
 /** What is said of a run that left nothing. */
 export const unfinished = 'it left no result';
@@ -21,7 +32,7 @@ export const unfinished = 'it left no result';
 export async function resultOfRun(
   store: ArtifactStore,
   child: string,
-  settings: Pick<ComparisonSettings, 'epoch' | 'arms'>,
+  { settings, data }: { settings: Pick<ComparisonSettings, 'epoch' | 'arms'> } & Pick<ComparisonRequest, 'data'>,
   plan: RunPlan,
   error: string | undefined,
 ): Promise<RunResult> {
@@ -31,6 +42,8 @@ export async function resultOfRun(
   const outcome = await readJson(store, runKeys.outcome(child), outcomeSchema);
   if (!outcome || outcome.outcome === 'running') return failed(error ?? unfinished);
   if (!(await store.get(runKeys.record(child)))) return failed(explainOutcome(outcome));
+  const changed = changedFile(settings, plan, { began: data, record: await readRunRecord(store, child) });
+  if (changed !== undefined) return failed(`${changed} is no longer what it was when the comparison began`);
   const report = await readRunReport(store, child);
   const progress = await readLastProgress(store, child);
   const { name: metric } = report.metric;
@@ -52,7 +65,31 @@ export async function resultOfRun(
   return { ...plan, run: runNameOf(plan), status, reason: explainOutcome(outcome), value, ...measured };
 }
 
-async function readLastProgress(store: ArtifactStore, child: string): Promise<Progress | undefined> {
+/** A file of data that the run found to be another than the comparison did, which may have begun days before; undefined: none. */
+function changedFile(
+  { arms }: Pick<ComparisonSettings, 'arms'>,
+  { arm }: RunPlan,
+  { began, record }: { began: ComparisonRequest['data']; record: RunRecord },
+): string | undefined {
+  const { dataset } = arms.find(({ name }) => name === arm)!.config;
+  const { validation, test } = otherFilesOf(dataset);
+  const files = [
+    { path: dataset.path, found: record.dataset.sha256 },
+    { path: validation, found: record.dataset.validation?.sha256 },
+    { path: test, found: record.dataset.test?.sha256 },
+  ];
+  const isOther = ({ path, found }: (typeof files)[number]) => {
+    const digest = path === undefined ? undefined : began[path];
+    // Files in S3 are held to a version instead.
+    return found !== undefined && digest !== undefined && isDigest.test(digest) && found !== digest;
+  };
+  return files.find(isOther)?.path;
+}
+
+const isDigest = /^[0-9a-f]{64}$/;
+
+/** What a run has used so far, among others; undefined before its first epoch. */
+export async function readLastProgress(store: ArtifactStore, child: string): Promise<Progress | undefined> {
   const head = await readLastCommit(store, child);
   return head && readProgress(store, head);
 }

@@ -133,7 +133,7 @@ describe('differences that no test can judge', () => {
     expect(findings[0]).toMatchObject({ finding: 'undecided', seeds: [], means: null, change: null });
     expect(findings[0]!.sentence).toBe('balanced is undecided: there is no seed with a value of both it and plain.');
     expect(basis[0]).toMatch(/^20 test runs never done: plain · seed 1, .* and 8 more\.$/);
-    expect(headline).toBe('Keep plain: balanced is undecided.');
+    expect(headline).toBe('Nothing is decided: no arm has test results that can be compared with those of plain.');
   });
 });
 
@@ -149,6 +149,12 @@ describe('runs without a value', () => {
       '2 test runs failed: test-balanced-2 and test-balanced-7 (out of memory); such seeds are left out where the arm is compared.',
       untuned,
     ]);
+  });
+  it('are named with an error of several lines as sentences', () => {
+    const { basis } = judged({}, (plan) =>
+      plan.seed === 2 ? { status: 'failed', reason: 'it was lost\n  Do it again.' } : times(0.96)(plan),
+    );
+    expect(basis[0]).toContain('test-plain-2 and test-balanced-2 (it was lost. Do it again); such seeds');
   });
   it('leave a comparison undecided where fewer than half of the seeds remain', () => {
     expect(found(failing(counting(5)))).toMatchObject({ finding: 'helps' });

@@ -44,6 +44,19 @@ it('its data may move, and may not change', async () => {
   expect((await readComparison(store, comparison)).executions).toBe(2);
 });
 
+it('an arm that was taken out may come back as it was, and as no other', async () => {
+  const store = memoryStore();
+  const inputs = { data: {}, rows };
+  const arms = { plain: { balance: 'off' }, a: {} };
+  const begin = async (more: object) =>
+    beginComparison(store, comparison, await fakeSettings({ arms: { ...arms, ...more } }), inputs);
+  await begin({ b: { 'training.epochs': 3 } });
+  await begin({});
+  await begin({});
+  await expect(begin({ b: { 'training.epochs': 1 } })).rejects.toThrow('arms.b: training.epochs: 3 -> 1');
+  expect((await begin({ b: { 'training.epochs': 3 } })).former).toBeUndefined();
+});
+
 it('its runs read their data where the addresses say', async () => {
   const store = memoryStore();
   const settings = await fakeSettings({ rates: undefined, seeds: { test: [1] } });

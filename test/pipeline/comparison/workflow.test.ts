@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { comparisonKeys } from '../../../shared/checkpoints/comparison-keys.ts';
-import { readJson } from '../../../shared/checkpoints/json.ts';
+import { encodeJson, readJson } from '../../../shared/checkpoints/json.ts';
 import { memoryStore } from '../../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../../shared/checkpoints/run-keys.ts';
 import { parseRunFile } from '../../../shared/config/parse-run-file.ts';
 import { UserError } from '../../../shared/core/errors.ts';
 import { ledgerSchema } from '../../../shared/decisions/comparison/admission.ts';
-import { comparisonOutcomeSchema, readResults } from '../../../shared/pipeline/comparison/records.ts';
+import { comparisonOutcomeSchema, readComparison, readResults } from '../../../shared/pipeline/comparison/records.ts';
 import { readComparisonResult } from '../../../shared/pipeline/comparison/result.ts';
 import { readRequest } from '../../../shared/pipeline/records.ts';
 import { beginFake, comparison, doFake, fakeSettings } from '../../support/fake-comparison.ts';
@@ -130,6 +130,19 @@ describe('a run of a comparison', () => {
     expect(failed[0]!.reason).toContain('training.labelSmoothing');
   });
 
+  it('that found other data than the comparison began with does not count', async () => {
+    const settings = await fakeSettings({ rates: undefined, seeds: { test: [1, 2] } });
+    await beginFake(store, settings);
+    const { path } = settings.arms[0]!.config.dataset;
+    const request = await readComparison(store, comparison);
+    const data = { [path]: 'a'.repeat(64) };
+    await store.put(comparisonKeys.request(comparison), encodeJson({ ...request, data }));
+    await doFake(store);
+    const results = await readResults(store, comparison);
+    expect(results.map(({ status }) => status)).toEqual(['failed', 'failed', 'failed', 'failed']);
+    expect(results[0]!.reason).toBe(`${path} is no longer what it was when the comparison began`);
+  });
+
   it('whose process is lost fails alone', async () => {
     await beginFake(store, await fakeSettings());
     const error = { name: 'RunError', message: 'the process that did the run was ended by SIGKILL' };
@@ -175,6 +188,19 @@ describe('a comparison that goes on', () => {
     expect([...first.trained, ...second.trained]).toHaveLength(20);
     expect(new Set([...first.trained, ...second.trained]).size).toBe(20);
     expect(await resultText()).toBe(whole);
+  });
+
+  it('goes on with a run where it was begun, though the folder was moved', async () => {
+    const settings = await fakeSettings();
+    await beginFake(store, settings);
+    await doFake(store);
+    const run = 'test-plain-0.003-4';
+    const child = comparisonKeys.run(comparison, run);
+    const { config } = await readRequest(store, child);
+    await store.delete(comparisonKeys.result(comparison, run));
+    await beginFake(store, settings, 2);
+    await doFake({ ...store, label: 'elsewhere' }, { number: 2 });
+    expect((await readRequest(store, child)).config.output).toEqual(config.output);
   });
 
   it('tries what failed again, and nothing else', async () => {
@@ -235,6 +261,32 @@ describe('a budget', () => {
     const ledger = (await readJson(store, comparisonKeys.ledger(comparison), ledgerSchema))!;
     expect(ledger.reserved).toEqual({});
     expect(Object.keys(ledger.spent)).toHaveLength(16);
+  });
+
+  const ledgerOf = async () => (await readJson(store, comparisonKeys.ledger(comparison), ledgerSchema))!;
+
+  it('that is set later has what was used before counted', async () => {
+    await beginFake(store, await fakeSettings());
+    await doFake(store);
+    const used = (await readResults(store, comparison)).reduce((sum, { seconds }) => sum + seconds, 0);
+    const seeds = { tuning: [101, 102], test: [1, 2, 3, 4, 5] };
+    await beginFake(store, await fakeSettings({ seeds, budget: { hours: used / 3600 } }), 2);
+    const { trained } = await doFake(store, { number: 2 });
+    expect(trained).toEqual([]);
+    expect(Object.keys((await ledgerOf()).spent)).toHaveLength(20);
+    const skipped = (await readResults(store, comparison)).filter(({ status }) => status === 'skipped');
+    expect(skipped.map(({ run }) => run).sort()).toEqual(['test-balanced-0.003-5', 'test-plain-0.003-5']);
+  });
+
+  it('no longer sets aside what a run was to have that is not asked for any more', async () => {
+    const budget = { hours: 4 };
+    await beginFake(store, await fakeSettings({ arms: { plain: { balance: 'off' }, a: {}, b: {} }, budget }));
+    const onRun = (run: string) => (run.includes('-b-') ? ({ status: 'interrupted' } as const) : undefined);
+    await doFake(store, { onRun });
+    expect(Object.keys((await ledgerOf()).reserved)).toContain('tuning-b-0.001-101');
+    await beginFake(store, await fakeSettings({ arms: { plain: { balance: 'off' }, a: {} }, budget }), 2);
+    expect((await doFake(store, { number: 2 })).execution).toEqual({ status: 'done' });
+    expect((await ledgerOf()).reserved).toEqual({});
   });
 
   it('gives each run its share as a budget of its own', async () => {

@@ -1,5 +1,5 @@
 import { comparisonKeys } from '../../../checkpoints/comparison-keys.ts';
-import { encodeJson } from '../../../checkpoints/json.ts';
+import { encodeJson, readJson } from '../../../checkpoints/json.ts';
 import { runKeys } from '../../../checkpoints/run-keys.ts';
 import { type ComparisonSettings, runConfigOf } from '../../../config/comparison.ts';
 import type { RunConfig } from '../../../config/run-file.ts';
@@ -7,6 +7,7 @@ import { UserError } from '../../../core/errors.ts';
 import type { Amount } from '../../../decisions/comparison/admission.ts';
 import type { RunPlan, RunResult } from '../../../decisions/comparison/design.ts';
 import { executionName } from '../../execution-name.ts';
+import { requestSchema } from '../../records.ts';
 import { admitToBudget } from '../budget.ts';
 import type { ComparisonContext } from '../context.ts';
 import { relocated } from '../inputs.ts';
@@ -36,7 +37,9 @@ export async function admitRun(
   const admission = await admitToBudget(ctx, comparison, settings, run);
   if (!admission.admitted) return refuse('skipped', admission.reason);
   const asked = withinBudget(settings, whole.config, admission.allowance);
-  const config = relocated(asked, (path) => addresses[path] ?? path);
+  // A run that was begun goes on where it was begun, by its own words: the comparison's folder may have moved.
+  const begun = await readJson(store, runKeys.request(child), requestSchema);
+  const config = { ...relocated(asked, (path) => addresses[path] ?? path), output: (begun?.config ?? asked).output };
   await store.put(runKeys.request(child), encodeJson({ version: 1, config, source: settings.source, overrides: [] }));
   return { ...answer, admitted: true };
 }

@@ -1,7 +1,9 @@
 import { comparisonKeys } from '../../../checkpoints/comparison-keys.ts';
 import { encodeJson } from '../../../checkpoints/json.ts';
 import { designOf, runNameOf } from '../../../config/comparison.ts';
+import { isAskedFor, type RunResult } from '../../../decisions/comparison/design.ts';
 import { nextRuns } from '../../../decisions/comparison/next-runs.ts';
+import { reconcileBudget } from '../budget.ts';
 import type { ComparisonContext } from '../context.ts';
 import type { RoundState } from '../messages.ts';
 import { readComparison, readPlans, readResults } from '../records.ts';
@@ -18,12 +20,17 @@ export async function planRound(
 ): Promise<RoundState> {
   const { store } = ctx;
   const { settings } = await readComparison(store, comparison);
-  if (before === undefined) await forgetFailures(ctx, comparison);
-  else await settleLost(ctx, comparison, before);
-  const results = await readResults(store, comparison);
-  const { round, runs } = nextRuns(designOf(settings), results);
-  const plans = Object.fromEntries(runs.map((plan) => [runNameOf(plan), plan]));
+  const design = designOf(settings);
   const known = await readPlans(store, comparison);
+  if (before === undefined) {
+    const results = await readResults(store, comparison);
+    const isAwaited = (run: string) => known[run] !== undefined && isAskedFor(design, known[run]);
+    await reconcileBudget(ctx, comparison, settings, { results, isAwaited });
+    await forgetFailures(ctx, comparison, results);
+  } else await settleLost(ctx, comparison, before);
+  const results = await readResults(store, comparison);
+  const { round, runs } = nextRuns(design, results);
+  const plans = Object.fromEntries(runs.map((plan) => [runNameOf(plan), plan]));
   await store.put(comparisonKeys.plans(comparison), encodeJson({ ...known, ...plans }));
   ctx.emit({ type: 'round', comparison, round, runs: runs.length, finished: results.length });
   return {
@@ -42,8 +49,12 @@ export async function planRound(
 }
 
 /** Takes the results of failed and skipped runs away, so that they are done in this execution. */
-async function forgetFailures({ store }: ComparisonContext, comparison: string): Promise<void> {
-  for (const { run, status } of await readResults(store, comparison)) {
+async function forgetFailures(
+  { store }: ComparisonContext,
+  comparison: string,
+  results: readonly RunResult[],
+): Promise<void> {
+  for (const { run, status } of results) {
     if (status === 'failed' || status === 'skipped') await store.delete(comparisonKeys.result(comparison, run));
   }
 }

@@ -46,10 +46,10 @@ export async function settle(
   error: string | undefined,
 ): Promise<RunResult> {
   const { store } = ctx;
-  const { settings } = await readComparison(store, comparison);
+  const { settings, data } = await readComparison(store, comparison);
   const plan = await readPlan(store, comparison, run);
   const child = comparisonKeys.run(comparison, run);
-  const result = await resultOfRun(store, child, settings, plan, error);
+  const result = await resultOfRun(store, child, { settings, data }, plan, error);
   await settleBudget(ctx, comparison, settings, result);
   await writeResult(store, comparison, result);
   const isOver = result.status === 'done' || result.status === 'diverged';
