@@ -42,7 +42,13 @@ function writeInitializer({ name, shape, dtype, bytes }: Initializer, to: PbfWri
   to.writeBytesField(9, bytes);
 }
 
-const writeDimension = (size: number, to: PbfWriter) => to.writeVarintField(1, size);
+/** The size of an axis that any number of samples may have. */
+export const anyBatch = -1;
+
+function writeDimension(size: number, to: PbfWriter): void {
+  if (size === anyBatch) to.writeStringField(2, 'batch');
+  else to.writeVarintField(1, size);
+}
 
 function writeShape(shape: readonly number[], to: PbfWriter): void {
   for (const size of shape) to.writeMessage(1, writeDimension, size);
@@ -70,19 +76,32 @@ function writeSequence(value: Value, to: PbfWriter): void {
   to.writeMessage(2, writeTypeOfSequence, value);
 }
 
-function writeGraph({ nodes, initializers, inputs, outputs }: Graph, to: PbfWriter): void {
-  for (const node of [sequence, ...nodes]) to.writeMessage(1, writeNode, node);
-  to.writeStringField(2, 'step');
+interface NamedGraph extends Graph {
+  readonly name: string;
+  /** Whether the empty sequence is the first of its outputs. */
+  readonly hasSequence: boolean;
+}
+
+function writeGraph({ name, hasSequence, nodes, initializers, inputs, outputs }: NamedGraph, to: PbfWriter): void {
+  if (hasSequence) to.writeMessage(1, writeNode, sequence);
+  for (const node of nodes) to.writeMessage(1, writeNode, node);
+  to.writeStringField(2, name);
   for (const initializer of initializers) to.writeMessage(5, writeInitializer, initializer);
   for (const input of inputs) to.writeMessage(11, writeValue, input);
-  to.writeMessage(12, writeSequence, element);
+  if (hasSequence) to.writeMessage(12, writeSequence, element);
   for (const output of outputs) to.writeMessage(12, writeValue, output);
 }
 
 const writeOperatorSet = (version: number, to: PbfWriter) => to.writeVarintField(2, version);
 
-/** The graph as an ONNX model, whose outputs are `emptySequence` and then the graph's. */
-export function encodeModel(graph: Graph): Uint8Array {
+/** A step's graph as an ONNX model, whose outputs are `emptySequence` and then the graph's. */
+export const encodeStep = (graph: Graph): Uint8Array => encodeModel({ ...graph, name: 'step', hasSequence: true });
+
+/** A graph as an ONNX model for others to run. An axis of size `anyBatch` is written as one of any size. */
+export const encodeGraph = (graph: Graph, name: string): Uint8Array =>
+  encodeModel({ ...graph, name, hasSequence: false });
+
+function encodeModel(graph: NamedGraph): Uint8Array {
   const to = new PbfWriter();
   to.writeVarintField(1, irVersion);
   to.writeStringField(2, 'tempbalance');

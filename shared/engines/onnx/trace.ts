@@ -1,7 +1,7 @@
 import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { UserError } from '../../core/errors.ts';
 import type { NamedTensors, TensorLibrary } from '../engine.ts';
-import { encodeModel } from './encode.ts';
+import { encodeStep } from './encode.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
 import { recorders } from './kernels/table.ts';
 
@@ -159,19 +159,20 @@ function recording<Result>(
 }
 
 /**
- * Writes a step down as one ONNX graph by running it once on a backend that records: automatic differentiation included, since
- * its gradients are kernels like others. Shapes are fixed; what is drawn at random inside the step would be too.
- * @param step a pure, synchronous function of tensors
+ * Writes a function of tensors down as one graph by running it once on a backend that records: automatic differentiation included, since
+ * its gradients are kernels like others. Shapes are fixed; what is drawn at random inside it would be too.
+ * @param step pure and synchronous
+ * @returns the graph, which takes what it needs of the tensors that `specs` offers
  * @throws UserError when it reads tensors, uses a kernel without a recorder, or would bake in too large a constant
  */
-export function trace(
+export function traceGraph(
   tf: TensorLibrary,
   step: (inputs: NamedTensors) => NamedTensors,
   specs: Readonly<Record<string, TensorSpec>>,
   largestConstant: number = defaultLargestConstant,
-): TracedStep {
+): Graph {
   const graph = new GraphBuilder(largestConstant);
-  const finished = recording(tf, graph, (backend) => {
+  return recording(tf, graph, (backend) => {
     const outputs: Record<string, Value> = {};
     tf.tidy(() => {
       const inputs = Object.entries(specs).map(([name, spec]) => {
@@ -185,11 +186,16 @@ export function trace(
     });
     return graph.finish(outputs);
   });
-  const specsOf = finished.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
+}
+
+/** A step as `traceGraph` writes it down, encoded for ONNX Runtime. */
+export function trace(...step: Parameters<typeof traceGraph>): TracedStep {
+  const graph = traceGraph(...step);
+  const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
-    graph: finished,
-    model: encodeModel(finished),
-    inputs: finished.inputs.map(({ name }) => name),
+    graph,
+    model: encodeStep(graph),
+    inputs: graph.inputs.map(({ name }) => name),
     outputs: Object.fromEntries(specsOf),
   };
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { InferenceSession } from 'onnxruntime-node';
 import { expect, it } from 'vitest';
 import { computeInto } from '../../../shared/engines/onnx/compute.ts';
-import { encodeModel } from '../../../shared/engines/onnx/encode.ts';
+import { encodeStep } from '../../../shared/engines/onnx/encode.ts';
 import { GraphBuilder } from '../../../shared/engines/onnx/graph.ts';
 import { emptySequence } from '../../../shared/engines/onnx/roles.ts';
 
@@ -15,7 +15,7 @@ function session(): Promise<InferenceSession> {
   const graph = new GraphBuilder(1024);
   const x = graph.input('x', { shape: [2], dtype: 'float32' });
   const outputs = { square: graph.node('Mul', [x, x], x), twice: graph.node('Add', [x, x], x) };
-  return runtime.InferenceSession.create(encodeModel(graph.finish(outputs)));
+  return runtime.InferenceSession.create(encodeStep(graph.finish(outputs)));
 }
 
 it('writes what it computes into the tensors that it is given', async () => {
