@@ -6,10 +6,12 @@ import { fingerprintBase, refuseOtherBase } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
 import { spectraSettings } from '../pipeline/run-solver.ts';
 import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
+import type { Layer } from '../tensors/layer.ts';
 import { openTensors } from '../tensors/open-tensors.ts';
 import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
 import { elementCount } from '../tensors/tensor.ts';
 import { rowsOfTensor } from '../tensors/tensor-store.ts';
+import { wholeOfTucker } from '../tensors/tucker.ts';
 import { adapterLayers } from '../weights/adapter.ts';
 import { openWeights } from '../weights/open-weights.ts';
 import { storedPrecision, type WeightLayer, type WeightSource } from '../weights/weight-source.ts';
@@ -76,7 +78,12 @@ async function adaptedLayersOf(
 }
 
 function layersOf(record: RunRecord, tensors: SafetensorsFile): Layers {
-  const layers = modelOfRun(record).layers.map((layer): WeightLayer => {
+  const ofModel = modelOfRun(record).layers;
+  const factorised = new Map(
+    ofModel.filter(({ factors }) => factors).map(({ weights }) => [weights[0], weights.slice(1)]),
+  );
+  const layers = ofModel.map(({ factors, ...layer }): WeightLayer => {
+    if (factors) return wholeLayer(layer, tensors);
     const entries = layer.weights.map((name) => tensors.entry(name));
     return {
       ...layer,
@@ -86,7 +93,7 @@ function layersOf(record: RunRecord, tensors: SafetensorsFile): Layers {
       precision: storedPrecision(entries[0]!),
     };
   });
-  const analysed = new Set(layers.flatMap((layer) => layer.weights));
+  const analysed = new Set(ofModel.flatMap((layer) => layer.weights));
   const skipped = tensors
     .names()
     .filter((name) => !analysed.has(name))
@@ -95,8 +102,26 @@ function layersOf(record: RunRecord, tensors: SafetensorsFile): Layers {
     layers,
     skipped,
     notes: [],
-    read: tensors.read,
+    async read(name) {
+      const factors = factorised.get(name);
+      const weight = await tensors.read(name);
+      return factors ? wholeOfTucker(weight, await Promise.all(factors.map((factor) => tensors.read(factor)))) : weight;
+    },
     openRows: async (name) => rowsOfTensor(tensors, name),
+  };
+}
+
+/** A layer whose weight is stored as Tucker factors, as the whole weight, which has the name of the core. */
+function wholeLayer({ weights, ...layer }: Layer, tensors: SafetensorsFile): WeightLayer {
+  const [core, ...factors] = weights as [string, ...string[]];
+  const shape = [...factors.map((factor) => tensors.entry(factor).shape[0]!), 2];
+  return {
+    ...layer,
+    weights: [core],
+    matrix: 'W',
+    shape,
+    size: elementCount(shape),
+    precision: storedPrecision(tensors.entry(core)),
   };
 }
 

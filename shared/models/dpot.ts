@@ -362,10 +362,22 @@ function build(config: DpotConfig, format: TrajectoryFormat): FieldModel {
   };
 
   const parameters = trained.map(specOf);
+  const sizeOf = (name: string) => elementCount(parameters.find((spec) => spec.name === name)!.shape);
+  const ofBlock =
+    patches * (sizeOf('blocks.0.mlp.0.weight') + sizeOf('blocks.0.mlp.2.weight')) +
+    4 * plan.frequencies * patches * embedDim +
+    2 * plan.frequencies * (sizeOf('blocks.0.filter.w1') + sizeOf('blocks.0.filter.w2'));
   return {
     parameters,
     state: stored.map(specOf),
     layers: layersOf(parameters),
+    head: ['patch_embed.proj.0', 'patch_embed.proj.2', 'out_layer.0', 'out_layer.2', 'out_layer.4'],
+    forwardFlops:
+      2 *
+      (patches * (window * (sizeOf('patch_embed.proj.0.weight') + sizeOf('patch_embed.proj.2.weight'))) +
+        patches * (sizeOf('time_agg_layer.w') + sizeOf('out_layer.0.weight')) +
+        patches * places * (sizeOf('out_layer.2.weight') + sizeOf('out_layer.4.weight')) +
+        depth * ofBlock),
     initialise: (random) => initialise([...trained, ...stored], random),
     forward,
   };

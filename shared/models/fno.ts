@@ -1,12 +1,13 @@
-/** Fourier neural operators of any dimension: blocks here, families with their sizes in `fno1d.ts` and `fno2d.ts`. */
+/** Fourier neural operators of any dimension: blocks here, families with their sizes in `fno1d.ts`, `fno2d.ts` and `fno3d.ts`. */
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { Layer, LayerKind, ParameterSpec } from '../tensors/layer.ts';
 import { elementCount, type HostTensor } from '../tensors/tensor.ts';
-import { bindFourier, planFourier, spectralConvolution } from './blocks/fourier.ts';
+import { bindFourier, cornerFrequencies, planFourier, spectralConvolution, spectralFlops } from './blocks/fourier.ts';
 import { gelu } from './blocks/gelu.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
+import { alongAxes, axisName, type ByAxis, byAxis, settingOfAxis } from './by-axis.ts';
 import { type FieldModel, inputsOf, modelSettings, type TrajectoryFormat } from './model.ts';
 
 /** The settings that every FNO has. */
@@ -16,63 +17,77 @@ export const fnoSettings = {
     .string()
     .optional()
     .describe('Pre-trained weights, a safetensors file; without it the weights are drawn from the seed.'),
-  modes: z.int().positive().default(12).describe('Kept Fourier modes along each space axis.'),
+  modes: byAxis(z.int().positive())
+    .default(12)
+    .describe('Kept Fourier modes along each space axis: one number for all, or a list by axis.'),
   width: z.int().positive().default(20).describe('Channels of the hidden layers.'),
-  padding: z
-    .int()
-    .nonnegative()
+  blocks: z.int().positive().default(4).describe('Fourier layers, one after the other.'),
+  padding: byAxis(z.int().nonnegative())
     .default(2)
-    .describe('Zeros appended to each space axis, for fields that are not periodic.'),
+    .describe('Zeros appended to each space axis, for fields that are not periodic: one number, or a list by axis.'),
   projection: z.int().positive().default(128).describe('Width of the dense layer before the output.'),
 };
 
 export interface FnoConfig {
-  readonly modes: number;
+  readonly modes: ByAxis;
   readonly width: number;
-  readonly padding: number;
+  readonly blocks: number;
+  readonly padding: ByAxis;
   readonly projection: number;
 }
 
-const blockNumbers = [0, 1, 2, 3] as const;
+/** What a configuration comes to for data of so many space axes. */
+interface FnoSizes extends FnoConfig {
+  readonly modes: readonly number[];
+  readonly padding: readonly number[];
+}
+
+const blockNumbers = ({ blocks }: FnoConfig): number[] => [...Array(blocks).keys()];
 
 /** Names of a spectral convolution's weights: one for each corner of kept frequencies. */
 function spectralNames(block: number, dimensions: number): string[] {
   return Array.from({ length: 2 ** (dimensions - 1) }, (_, corner) => `conv${block}.weights${corner + 1}`);
 }
 
-function layersOf(dimensions: number): Layer[] {
-  const pointwise: LayerKind = dimensions === 1 ? 'conv1d' : 'conv2d';
+/** PDEBench's FNO3d has batch norms that its forward pass leaves out. */
+const unusedNorms = [0, 1, 2, 3].flatMap((block) =>
+  ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'].map((part) => `bn${block}.${part}`),
+);
+
+const pointwiseKinds: readonly LayerKind[] = ['conv1d', 'conv2d', 'conv3d'];
+
+function layersOf(config: FnoSizes): Layer[] {
+  const dimensions = config.modes.length;
   const dense = (name: string): Layer => ({ name, kind: 'linear', weights: [`${name}.weight`] });
   return [
     dense('fc0'),
-    ...blockNumbers.flatMap((block): Layer[] => [
+    ...blockNumbers(config).flatMap((block): Layer[] => [
       { name: `conv${block}`, kind: 'spectralConv', weights: spectralNames(block, dimensions) },
-      { name: `w${block}`, kind: pointwise, weights: [`w${block}.weight`] },
+      { name: `w${block}`, kind: pointwiseKinds[dimensions - 1]!, weights: [`w${block}.weight`] },
     ]),
     dense('fc1'),
     dense('fc2'),
   ];
 }
 
-function parametersOf(config: FnoConfig, format: TrajectoryFormat): ParameterSpec[] {
+function parametersOf(config: FnoSizes, format: TrajectoryFormat): ParameterSpec[] {
   const { modes, width, projection } = config;
-  const dimensions = format.space.length;
-  const axes = <T>(value: T) => Array.from({ length: dimensions }, () => value);
+  const dimensions = modes.length;
   const affine = (layer: string, outputs: number, inputs: readonly number[]): ParameterSpec[] => [
     { name: `${layer}.weight`, shape: [outputs, ...inputs], decay: true, layer },
     { name: `${layer}.bias`, shape: [outputs], decay: true, layer },
   ];
   return [
     ...affine('fc0', width, [inputsOf(format) + dimensions]),
-    ...blockNumbers.flatMap((block): ParameterSpec[] => [
+    ...blockNumbers(config).flatMap((block): ParameterSpec[] => [
       ...spectralNames(block, dimensions).map((name) => ({
         name,
-        shape: [width, width, ...axes(modes), 2],
+        shape: [width, width, ...modes, 2],
         complex: true,
         decay: true,
         layer: `conv${block}`,
       })),
-      ...affine(`w${block}`, width, [width, ...axes(1)]),
+      ...affine(`w${block}`, width, [width, ...modes.map(() => 1)]),
     ]),
     ...affine('fc1', projection, [width]),
     ...affine('fc2', format.channels, [projection]),
@@ -106,47 +121,57 @@ function appendZeros(tf: TensorLibrary, x: Tensor, axis: number, count: number):
   return tf.concat([x, zeros], axis);
 }
 
-function checkFit(name: string, config: FnoConfig, space: readonly number[]): void {
-  for (const [axis, points] of space.entries()) {
-    const padded = points + config.padding;
-    const most = axis === space.length - 1 ? Math.floor(padded / 2) + 1 : Math.floor(padded / 2);
-    if (config.modes > most) {
-      throw new UserError(
-        `${config.modes} modes, but an axis of ${points} + ${config.padding} points has only ${most}`,
-        {
-          where: `model ${name}, space axis ${axis + 1}`,
-          remedy: `Set model.modes to ${most} or fewer, or sub-sample the data less.`,
-        },
-      );
-    }
-  }
-}
-
 /**
- * An FNO as in PDEBench: lift (fc0), four blocks of spectral convolution plus pointwise convolution, GELU between
- * them, crop, and two dense layers (fc1, GELU, fc2).
- * @throws UserError when the data has another number of axes or too few points for the modes.
+ * The configuration's sizes for these data.
+ * @throws UserError when the data have another number of axes, or too few points for the modes.
  */
-export function buildFno(name: string, dimensions: number, config: FnoConfig, format: TrajectoryFormat): FieldModel {
-  const { space, channels } = format;
-  const inputs = inputsOf(format);
+function sizesFor(name: string, dimensions: number, config: FnoConfig, space: readonly number[]): FnoSizes {
   if (space.length !== dimensions) {
     throw new UserError(
       `needs data with ${dimensions} space ${dimensions === 1 ? 'axis' : 'axes'}, not ${space.length}`,
       {
         where: `model ${name}`,
-        remedy: `Set model.family to fno${space.length}d, or choose another dataset.`,
+        remedy:
+          space.length <= pointwiseKinds.length
+            ? `Set model.family to fno${space.length}d, or choose another dataset.`
+            : 'Choose another dataset.',
       },
     );
   }
-  checkFit(name, config, space);
-  const padded = space.map((points) => points + config.padding);
-  const plan = planFourier(
-    padded,
-    padded.map(() => config.modes),
-  );
-  const parameters = parametersOf(config, format);
-  const spaceAxes = space.map((_, axis) => axis);
+  const modes = alongAxes(config.modes, dimensions, { model: name, setting: 'model.modes' });
+  const padding = alongAxes(config.padding, dimensions, { model: name, setting: 'model.padding' });
+  for (const [axis, points] of space.entries()) {
+    const half = Math.floor((points + padding[axis]!) / 2);
+    const most = axis === space.length - 1 ? half + 1 : half;
+    if (modes[axis]! > most) {
+      throw new UserError(
+        `${modes[axis]} modes, but an axis of ${points}${padding[axis] ? ` + ${padding[axis]}` : ''} points has only ${most}`,
+        {
+          where: `model ${name}, ${axisName(axis)}`,
+          remedy: `Set ${settingOfAxis(config.modes, axis, 'model.modes')} to ${most} or fewer${
+            dimensions > 1 && typeof config.modes === 'number' ? ' (a list sets them by axis)' : ''
+          }, or sub-sample the data less.`,
+        },
+      );
+    }
+  }
+  return { ...config, modes, padding };
+}
+
+/**
+ * An FNO as in PDEBench: lift (fc0), blocks of spectral convolution plus pointwise convolution, GELU between
+ * them, crop, and two dense layers (fc1, GELU, fc2).
+ * @throws UserError when the data have another number of axes or too few points for the modes.
+ */
+export function buildFno(name: string, dimensions: number, config: FnoConfig, format: TrajectoryFormat): FieldModel {
+  const { space, channels } = format;
+  const inputs = inputsOf(format);
+  const sizes = sizesFor(name, dimensions, config, space);
+  const { padding, width } = sizes;
+  const padded = space.map((points, axis) => points + padding[axis]!);
+  const plan = planFourier(padded, cornerFrequencies(padded, sizes.modes));
+  const parameters = parametersOf(sizes, format);
+  const numbers = blockNumbers(sizes);
   const points = elementCount(space);
 
   const forward = (tf: TensorLibrary, values: NamedTensors, grid: Tensor) => {
@@ -154,8 +179,8 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
     const lift = values['fc0.weight']!;
     const onGiven = linear(tf, tf.slice(lift, [0, 0], [-1, inputs]), values['fc0.bias']!);
     const onGrid = tf.matMul(tf.reshape(grid, [-1, dimensions]), tf.transpose(tf.slice(lift, [0, inputs], [-1, -1])));
-    const gridPart = tf.reshape(onGrid, [...space, 1, config.width]);
-    const blocks = blockNumbers.map((block) => ({
+    const gridPart = tf.reshape(onGrid, [...space, 1, width]);
+    const blocks = numbers.map((block) => ({
       spectral: spectralConvolution(
         tf,
         fourier,
@@ -170,23 +195,23 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
       const batch = given.shape[0]!;
       const flat = tf.reshape(given, [batch, points, inputs]);
       const spaceFirst = tf.reshape(tf.transpose(flat, [1, 0, 2]), [-1, inputs]);
-      const lifted = tf.reshape(onGiven(spaceFirst), [...space, batch, config.width]);
+      const lifted = tf.reshape(onGiven(spaceFirst), [...space, batch, width]);
       let hidden: Tensor = tf.add(lifted, gridPart);
-      for (const axis of spaceAxes) hidden = appendZeros(tf, hidden, axis, config.padding);
+      for (const [axis, zeros] of padding.entries()) hidden = appendZeros(tf, hidden, axis, zeros);
       for (const [block, { spectral, pointwise }] of blocks.entries()) {
-        const mixed = tf.reshape(pointwise(tf.reshape(hidden, [-1, config.width])), hidden.shape);
+        const mixed = tf.reshape(pointwise(tf.reshape(hidden, [-1, width])), hidden.shape);
         const sum = tf.add(spectral(hidden), mixed);
         hidden = block < blocks.length - 1 ? gelu(tf, sum) : sum;
       }
       const cropped =
-        config.padding === 0
+        elementCount(padded) === points
           ? hidden
           : tf.slice(
               hidden,
               hidden.shape.map(() => 0),
-              [...space, batch, config.width],
+              [...space, batch, width],
             );
-      const out = fc2(gelu(tf, fc1(tf.reshape(cropped, [-1, config.width]))));
+      const out = fc2(gelu(tf, fc1(tf.reshape(cropped, [-1, width]))));
       return tf.reshape(tf.transpose(tf.reshape(out, [points, batch, channels]), [1, 0, 2]), [
         batch,
         ...space,
@@ -197,7 +222,12 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
 
   return {
     parameters,
-    layers: layersOf(dimensions),
+    layers: layersOf(sizes),
+    head: ['fc0', 'fc2'],
+    unused: dimensions === 3 ? unusedNorms : [],
+    forwardFlops:
+      2 * points * (inputs * width + width * config.projection + config.projection * channels) +
+      config.blocks * (spectralFlops(plan, width, width) + 2 * elementCount(padded) * width ** 2),
     initialise: (random) => initialValues(parameters, () => random.uniform()),
     forward,
   };

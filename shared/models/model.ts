@@ -39,6 +39,12 @@ export interface FieldModel {
   /** What is kept from call to call and not trained; it is stored with the parameters. Absent: nothing. */
   readonly state?: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
+  /** Names of the layers whose shapes follow from the data's channels and window: the first, and the last. */
+  readonly head?: readonly string[];
+  /** Tensors that files of the authors' own class hold besides and that nothing is computed with; absent: none. */
+  readonly unused?: readonly string[];
+  /** Floating-point operations of one forward pass of one sample. */
+  readonly forwardFlops: number;
   /** Seeded initial values of every parameter, and those of the state. */
   initialise(random: Random): HostTensors;
   /**

@@ -3,18 +3,26 @@ import { didYouMean } from '../core/suggest.ts';
 import { fileSource } from '../tensors/byte-source.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
 import { openSafetensors } from '../tensors/safetensors.ts';
-import { allFinite, formatShape, type HostTensor, type HostTensors, sameShape } from '../tensors/tensor.ts';
+import {
+  allFinite,
+  elementCount,
+  formatShape,
+  type HostTensor,
+  type HostTensors,
+  sameShape,
+} from '../tensors/tensor.ts';
 import type { TensorStore } from '../tensors/tensor-store.ts';
 
 /** Tensors of a file under the names that a model has for them. */
 export type StoredWeights = Pick<TensorStore, 'label' | 'names' | 'entry' | 'read'>;
 
 /** Everything by which a weight file differs from what the model needs, one line each. */
-function mismatches(file: StoredWeights, parameters: readonly ParameterSpec[]): string[] {
-  const present = new Set(file.names());
+function mismatches(file: StoredWeights, parameters: readonly ParameterSpec[], unused: readonly string[]): string[] {
+  const present = new Set(file.names().filter((name) => !unused.includes(name)));
   const needed = new Set(parameters.map(({ name }) => name));
   const unexpected = [...present].filter((name) => !needed.has(name));
-  const wrong = parameters.flatMap(({ name, shape }) => {
+  const wrong = parameters.flatMap(({ name, shape, missing }) => {
+    if (!present.has(name) && missing === 'zeros') return [];
     if (!present.has(name))
       return [`missing     ${name} ${formatShape(shape)}  ${didYouMean(name, unexpected)}`.trimEnd()];
     const stored = file.entry(name).shape;
@@ -33,13 +41,19 @@ export async function readWeights(
   file: StoredWeights,
   parameters: readonly ParameterSpec[],
   remedy: string,
+  unused: readonly string[] = [],
 ): Promise<Map<string, HostTensor>> {
-  const wrong = mismatches(file, parameters);
+  const wrong = mismatches(file, parameters, unused);
   if (wrong.length > 0) {
     throw new UserError(`the weights don't fit the model:\n    ${wrong.join('\n    ')}`, { where: file.label, remedy });
   }
   const tensors = new Map<string, HostTensor>();
-  for (const { name } of parameters) {
+  const present = new Set(file.names());
+  for (const { name, shape: needed } of parameters) {
+    if (!present.has(name)) {
+      tensors.set(name, { shape: needed, data: new Float32Array(elementCount(needed)) });
+      continue;
+    }
     const { shape, data } = await file.read(name);
     if (!allFinite(data)) {
       throw new UserError(`tensor "${name}" holds NaN or infinite values`, {
@@ -53,10 +67,14 @@ export async function readWeights(
 }
 
 /**
- * The pre-trained values of a model's parameters from a safetensors file.
+ * The pre-trained values of a model's parameters from a safetensors file, which may have the tensors in `unused` besides.
  * @throws UserError when the file can't be read, or listing every tensor that is missing, unexpected, mis-shaped or not finite.
  */
-export async function readPretrained(path: string, parameters: readonly ParameterSpec[]): Promise<HostTensors> {
+export async function readPretrained(
+  path: string,
+  parameters: readonly ParameterSpec[],
+  unused: readonly string[] = [],
+): Promise<HostTensors> {
   const source = await fileSource(path).catch((cause: NodeJS.ErrnoException) => {
     const what = cause.code === 'ENOENT' ? 'there is no such file' : `can't be read (${cause.code})`;
     throw new UserError(what, { where: path, remedy: 'Check `model.weights` in the run file.', cause });
@@ -65,5 +83,6 @@ export async function readPretrained(path: string, parameters: readonly Paramete
     await openSafetensors(source),
     parameters,
     'Set the `model` section to the architecture these weights were trained with, or give other weights.',
+    unused,
   );
 }

@@ -1,15 +1,18 @@
 import { z } from 'zod';
 import { configSchemasOf } from '../core/families.ts';
+import { deepOnet } from './deeponet.ts';
 import { dpot } from './dpot.ts';
 import { fno1d } from './fno1d.ts';
 import { fno2d } from './fno2d.ts';
+import { fno3d } from './fno3d.ts';
 import { languageModelSchema } from './language/settings.ts';
 import type { FieldModel, ModelFamily, TrajectoryFormat } from './model.ts';
+import { neuralopFno, tfno } from './neuralop.ts';
 import { unet1d } from './unet1d.ts';
 import { unet2d } from './unet2d.ts';
 
 /** Every model family: one line each. */
-const modelFamilies = [fno1d, fno2d, unet1d, unet2d, dpot] as const;
+const modelFamilies = [fno1d, fno2d, fno3d, neuralopFno, tfno, deepOnet, unet1d, unet2d, dpot] as const;
 
 /** What a model of fields is described by. */
 export const fieldModelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies));

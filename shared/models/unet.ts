@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
-import { elementCount, type HostTensor } from '../tensors/tensor.ts';
+import { elementCount, type HostTensor, totalCount } from '../tensors/tensor.ts';
 import { batchNorm, batchNormInitial, batchNormParameters, batchNormState } from './blocks/batch-norm.ts';
 import { type FieldModel, inputsOf, type ModelState, modelSettings, type TrajectoryFormat } from './model.ts';
 
@@ -31,6 +31,13 @@ const coarsening = 2 ** levels.length;
 interface Stage {
   readonly convolution: string;
   readonly norm: string;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** A transposed convolution from a level to the one above. */
+interface Up {
+  readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
 }
@@ -126,17 +133,16 @@ export function buildUnet(name: string, dimensions: 1 | 2, config: UnetConfig, f
       weight(convolution, outputs, from, ...taps(3)),
       ...batchNormParameters(norm, outputs, convolution),
     ]);
+  const ofTransposed = ({ name: layer, inputs: from, outputs }: Up) =>
+    biased(layer, outputs, from, outputs, ...taps(2));
   const parameters = [
     ...encoders.flatMap(ofStages),
     ...ofStages(bottleneck),
-    ...decoders.flatMap(({ up, stages }) => [
-      ...biased(up.name, up.outputs, up.inputs, up.outputs, ...taps(2)),
-      ...ofStages(stages),
-    ]),
+    ...decoders.flatMap(({ up, stages }) => [...ofTransposed(up), ...ofStages(stages)]),
     ...biased('conv', channels, channels, features, ...taps(1)),
   ];
   const allStages = [...encoders.flat(), ...bottleneck, ...decoders.flatMap(({ stages }) => stages)];
-  const state = allStages.flatMap(({ norm, outputs }) => batchNormState(norm, outputs));
+  const state = allStages.flatMap(({ norm, outputs, convolution }) => batchNormState(norm, outputs, convolution));
   const layers = parameters
     .filter(({ shape }) => shape.length > 1)
     .map(({ name: weights, layer }): Layer => ({ name: layer!, kind, weights: [weights] }));
@@ -183,10 +189,22 @@ export function buildUnet(name: string, dimensions: 1 | 2, config: UnetConfig, f
     };
   };
 
+  /** Each weight at every point of its level; of a transposed one, of the level below. */
+  const flops = (weights: readonly ParameterSpec[], level: number) =>
+    (2 * totalCount(weights.filter(({ shape }) => shape.length > 1)) * elementCount(space)) /
+    2 ** (dimensions * (level - 1));
   return {
     parameters,
     state,
     layers,
+    head: [encoders[0]![0]!.convolution, 'conv'],
+    forwardFlops:
+      [...encoders, bottleneck].reduce((sum, stages, index) => sum + flops(ofStages(stages), index + 1), 0) +
+      decoders.reduce((sum, { up, stages }, index) => {
+        const level = levels.length - index;
+        return sum + flops(ofStages(stages), level) + flops(ofTransposed(up), level + 1);
+      }, 0) +
+      2 * elementCount(space) * features * channels,
     initialise: (random) => initialValues([...parameters, ...state], () => random.uniform()),
     forward,
   };

@@ -1,5 +1,6 @@
 import type { Layer } from '../tensors/layer.ts';
 import { allFinite, type WeightTensor } from '../tensors/tensor.ts';
+import { wholeOfTucker } from '../tensors/tucker.ts';
 import type { SpectraConfig } from './config.ts';
 import { layerBytes, layerFlops, layerSize } from './cost.ts';
 import { describeSpectrum, unmeasurable } from './describe.ts';
@@ -89,6 +90,7 @@ export async function analyseLayer(
   config: SpectraConfig,
   source: SpectrumSource,
 ): Promise<LayerSpectrum> {
+  if (layer.factors === 'tucker') return analyseLayer(...wholeLayer(layer, weights), config, source);
   const { name, kind } = layer;
   const identity = { name, kind, shape: weights[0]?.[1].shape ?? [] };
   const broken = weights.filter(([, { data }]) => !allFinite(data)).map(([weight]) => weight);
@@ -102,4 +104,16 @@ export async function analyseLayer(
   const { alpha, reason } = await measureFarms(layer, weights, { ...config, farms }, source);
   const flags = reason === undefined ? spectrum.flags : [...spectrum.flags, `${noFarms}: ${reason}`];
   return { ...spectrum, flags, farmsAlpha: alpha };
+}
+
+type NamedWeights = readonly (readonly [name: string, weight: WeightTensor])[];
+
+/** A spectral convolution that is stored as Tucker factors, with its whole weight. */
+function wholeLayer({ name, kind }: Layer, weights: NamedWeights): [layer: Layer, weights: NamedWeights] {
+  const [[first, core], ...factors] = weights as [NamedWeights[number], ...NamedWeights];
+  const whole = wholeOfTucker(
+    core,
+    factors.map(([, factor]) => factor),
+  );
+  return [{ name, kind, weights: [first] }, [[first, whole]]];
 }

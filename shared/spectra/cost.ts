@@ -41,7 +41,7 @@ export function layerSize(
 }
 
 function sizeOfMatrices(
-  { name, kind }: Layer,
+  { name, kind, factors }: Layer,
   shapes: readonly (readonly number[])[],
   conv1d: SpectraConfig['conv1d'],
 ): LayerSize {
@@ -49,6 +49,10 @@ function sizeOfMatrices(
     const [, inputs = 0, taps = 0] = shapes[0] ?? [];
     const outputs = shapes.reduce((sum, [first = 0]) => sum + first, 0);
     return { name, rows: inputs, columns: taps, matrices: outputs };
+  }
+  if (factors === 'tucker') {
+    const [rows = 0, columns = 0, ...modes] = shapes.slice(1).map(([side = 0]) => side);
+    return { name, rows: 2 * rows, columns: 2 * columns, matrices: elementCount(modes) };
   }
   const [rows = 0, columns = 0] = shapes[0] ?? [];
   const taps = shapes.reduce((sum, shape) => sum + elementCount(shape.slice(2)), 0);

@@ -19,7 +19,8 @@ const layouts: Readonly<Record<LayerKind, { readonly axes: readonly number[]; re
   linear: { axes: [2], text: '[out, in]' },
   conv1d: { axes: [3], text: '[out, in, k]' },
   conv2d: { axes: [4], text: '[out, in, kh, kw]' },
-  spectralConv: { axes: [4, 5], text: '[in, out, ...modes, 2]' },
+  conv3d: { axes: [5], text: '[out, in, kd, kh, kw]' },
+  spectralConv: { axes: [4, 5, 6], text: '[in, out, ...modes, 2]' },
 };
 
 /**

@@ -46,7 +46,7 @@ const farmsSchema = z
 const layerSchema = z
   .object({
     name: z.string().describe('Module of the model.'),
-    kind: z.enum(['linear', 'conv1d', 'conv2d', 'spectralConv']).describe('How the weight becomes matrices.'),
+    kind: z.enum(['linear', 'conv1d', 'conv2d', 'conv3d', 'spectralConv']).describe('How the weight becomes matrices.'),
     matrix: z
       .enum(['W', 'W + scale * BA', 'BA', 'W - W0'])
       .describe(

@@ -12,9 +12,11 @@ export interface ClassifyOptions {
   readonly tied: boolean;
 }
 
-const kinds: Readonly<Record<number, LayerKind>> = { 2: 'linear', 3: 'conv1d', 4: 'conv2d' };
+const kinds: Readonly<Record<number, LayerKind>> = { 2: 'linear', 3: 'conv1d', 4: 'conv2d', 5: 'conv3d' };
 /** `conv0.weights1`, `conv0.weights`: never a plain `.weight`, for a kernel may be two wide. */
 const spectralName = /^(.*\.)?([^.]*conv[^.]*)\.(?:weights\d*|weight\d+)$/i;
+/** neuraloperator's: `fno_blocks.convs.0.weight.tensor`, or a core and factors in its place. */
+const neuralopName = /^(.*\.)?(convs\.\d+)\.weight\.(?:tensor|(core|factors\.factor_\d+))$/;
 
 /**
  * The layers of a checkpoint by the names and shapes of its tensors, in the file's order, and every tensor that is none
@@ -58,8 +60,9 @@ function layerOf(
   if (axes < 2) return { reason: axes === 1 ? 'a bias or norm: not a matrix' : 'a single number' };
   const precision = precisionOf(dtype);
   if (!precision) return { reason: `stored as ${dtype}, not as floats` };
-  const spectral = spectralName.exec(name);
-  if (spectral && (axes === 4 || axes === 5) && shape.at(-1) === 2) {
+  const spectral = spectralName.exec(name) ?? neuralopName.exec(name);
+  if (spectral?.[3]) return { reason: 'a Tucker factor of a spectral weight: a run measures the whole weight' };
+  if (spectral && axes >= 4 && axes <= 6 && shape.at(-1) === 2) {
     return layer(`${spectral[1] ?? ''}${spectral[2]}`, 'spectralConv', name, shape, precision);
   }
   if (isEmbedding(name)) return { reason: 'an embedding table' };
@@ -68,7 +71,8 @@ function layerOf(
   if (name.endsWith('.bias') || name === 'bias') return { reason: 'a bias' };
   if (/(^|[._])(norm|ln|layernorm|batchnorm|bn)\d*(\.|_|$)[^.]*$/i.test(name) && axes > 2) return { reason: 'a norm' };
   const kind = kinds[axes];
-  if (!kind) return { reason: `${axes} axes: neither a matrix nor a convolution in one or two dimensions` };
+  if (!kind) return { reason: `${axes} axes: neither a matrix nor a convolution in up to three dimensions` };
+  if (axes > 2 && elementCount(shape) === shape[1]) return { reason: 'a scale for each channel: not a matrix' };
   if (axes > 2 && !name.endsWith('weight') && !/conv/i.test(name))
     return { reason: `${axes} axes and no name of a convolution's weight` };
   return layer(module, kind, name, shape, precision);

@@ -1,10 +1,11 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { analysisSchema } from '../../shared/weights/analysis.ts';
 import { runCli } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
-import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+import { smallRun, temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 const roberta = fixturePath('models', 'roberta-tiny');
 const analyze = (...args: string[]) => runCli(['analyze', ...args]);
@@ -102,6 +103,26 @@ describe('tempbalance analyze', () => {
     const absent = await runCli(['analyze', 'small', '--epoch', '9'], { cwd });
     expect(absent).toMatchObject({ code: 2 });
     expect(absent.stderr).toContain('has no epoch 9: the last is 2');
+  });
+
+  it('analyses the whole spectral weights of a run whose model has them as Tucker factors', {
+    timeout: 60_000,
+  }, async () => {
+    const cwd = await temporaryFolder();
+    const model = { family: 'tfno', modes: 4, width: 8, blocks: 2, rank: 0.5 };
+    const balance = { spectralWeights: true };
+    await writeFile(join(cwd, 'tfno.yaml'), stringify({ ...smallRun, model, balance, output: { name: 'tfno' } }));
+    expect(await runCli(['train', 'tfno.yaml', '--set', 'training.epochs=1'], { cwd })).toMatchObject({ code: 0 });
+    const { stdout } = await runCli(['analyze', 'tfno', '--epoch', '1', '--json'], { cwd });
+    const { layers } = analysisSchema.parse(JSON.parse(stdout));
+    expect(layers.find(({ name }) => name === 'fno_blocks.convs.1')).toMatchObject({
+      kind: 'spectralConv',
+      shape: [8, 8, 3, 2],
+    });
+    const report = JSON.parse((await runCli(['report', 'tfno', '--json'], { cwd })).stdout).runs[0];
+    expect(layers.map(({ alpha }) => alpha)).toEqual(
+      report.epochs[1].spectra.layers.map(({ alpha }: { alpha: number }) => alpha),
+    );
   });
 
   it('exits with 2 and says what is wrong', async () => {

@@ -82,7 +82,8 @@ describe.each(cases)('$name on $engineName agrees with the reference', ({ name, 
 });
 
 describe('fno1d', () => {
-  const config = fieldModelSchema.parse({ family: 'fno1d', modes: 4, width: 6 });
+  const withModes = (modes: number) => fieldModelSchema.parse({ family: 'fno1d', modes, width: 6 });
+  const config = withModes(4);
   const format = { kind: 'trajectories', space: [16], channels: 2, window: 3 } as const;
 
   it('takes the published sizes by default', () => {
@@ -90,6 +91,7 @@ describe('fno1d', () => {
       family: 'fno1d',
       modes: 12,
       width: 20,
+      blocks: 4,
       padding: 2,
       projection: 128,
     });
@@ -119,12 +121,79 @@ describe('fno1d', () => {
 
   it('refuses more modes than the grid has', () => {
     expect(() => buildModel(config, { ...format, space: [5] })).not.toThrow();
-    expect(() =>
-      buildModel(fieldModelSchema.parse({ family: 'fno1d', modes: 5, width: 6 }), { ...format, space: [5] }),
-    ).toThrow(/has only 4[\s\S]*model\.modes/);
+    expect(() => buildModel(withModes(5), { ...format, space: [5] })).toThrow(/has only 4[\s\S]*model\.modes/);
   });
 
   it('refuses data on a plane', () => {
     expect(() => buildModel(config, { ...format, space: [16, 16] })).toThrow(/1 space axis, not 2[\s\S]*fno2d/);
+  });
+});
+
+describe('sizes by axis', () => {
+  const on = (family: string, settings: object, space: readonly number[]) =>
+    buildModel(fieldModelSchema.parse({ family, width: 4, ...settings }), {
+      kind: 'trajectories',
+      space,
+      channels: 1,
+      window: 1,
+    });
+  const shapeOf = (model: ReturnType<typeof on>, wanted: string) =>
+    model.parameters.find(({ name }) => name === wanted)?.shape;
+
+  it('are those of a list, one for each axis, or one number for all', () => {
+    expect(shapeOf(on('fno3d', { modes: [2, 3, 4] }, [8, 8, 8]), 'conv3.weights4')).toEqual([4, 4, 2, 3, 4, 2]);
+    expect(shapeOf(on('fno2d', { modes: 3 }, [8, 8]), 'conv3.weights2')).toEqual([4, 4, 3, 3, 2]);
+  });
+
+  it('make as many blocks as are asked for', () => {
+    const names = (blocks: number) => on('fno1d', { modes: 2, blocks }, [8]).layers.map(({ name }) => name);
+    expect(names(1)).toEqual(['fc0', 'conv0', 'w0', 'fc1', 'fc2']);
+    expect(names(6)).toContain('conv5');
+  });
+
+  it('are refused where a list has another length than the data have axes', () => {
+    expect(() => on('fno2d', { modes: [2, 2, 2] }, [8, 8])).toThrow(/model\.modes has 3 numbers.*2 space axes/);
+    expect(() => on('fno2d', { padding: [1] }, [8, 8])).toThrow(/model\.padding has 1 number,/);
+    expect(() => on('neuralop-fno', { modes: [2] }, [8, 8])).toThrow(/model\.modes has 1 number,/);
+  });
+
+  it('are refused where an axis has fewer, which is named', () => {
+    expect(() => on('fno3d', { modes: 3, padding: 0 }, [8, 5, 8])).toThrow(
+      /space axis 2 \(y\): 3 modes, but an axis of 5 points has only 2[\s\S]*Set model\.modes to 2 or fewer \(a list sets them by axis\)/,
+    );
+    expect(() => on('fno2d', { modes: [2, 9] }, [8, 8])).toThrow(
+      /space axis 2 \(y\).*8 \+ 2 points has only 6[\s\S]*number 2 of model\.modes/,
+    );
+    expect(() => on('tfno', { modes: [9, 9] }, [8, 8])).toThrow(/space axis 1 \(x\).*only 8/);
+    expect(() => on('tfno', { modes: [8, 10] }, [8, 8])).toThrow(/space axis 2 \(y\).*only 9/);
+  });
+
+  it('are refused on data of other dimensions, with the family that fits if there is one', () => {
+    expect(() => on('fno3d', {}, [16, 16])).toThrow(/3 space axes, not 2[\s\S]*fno2d/);
+    expect(() => on('fno3d', {}, [4, 4, 4, 4])).toThrow(/3 space axes, not 4[\s\S]*another dataset/);
+  });
+});
+
+describe('forwardFlops', () => {
+  const fno2d = (modes: number, space: readonly number[]) =>
+    buildModel(fieldModelSchema.parse({ family: 'fno2d', modes, width: 20, padding: 0 }), {
+      kind: 'trajectories',
+      space,
+      channels: 4,
+      window: 10,
+    }).forwardFlops;
+
+  it('counts dense weights at every point, spectral ones once a mode, and the products of the transform', () => {
+    const [n, m, width] = [128, 12, 20];
+    const dense = 2 * n * n * (40 * width + width * 128 + 128 * 4);
+    const pointwise = 2 * n * n * width * width;
+    const transform = 2 * 4 * m * n * n + 2 * (2 * m) * (2 * n) * (2 * m);
+    const products = 8 * width * width * 2 * m * m;
+    expect(fno2d(m, [n, n])).toBe(dense + 4 * (pointwise + 2 * width * transform + products));
+  });
+
+  it('grows with points hardly slower than they do, and with modes by less than the weights', () => {
+    expect(fno2d(12, [128, 128]) / fno2d(12, [64, 64])).toBeGreaterThan(3);
+    expect(fno2d(24, [128, 128]) / fno2d(12, [128, 128])).toBeLessThan(4);
   });
 });

@@ -6,6 +6,7 @@ import { spectraConfigSchema } from '../../shared/spectra/config.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import type { Layer } from '../../shared/tensors/layer.ts';
 import { elementCount, type HostTensor } from '../../shared/tensors/tensor.ts';
+import { wholeOfTucker } from '../../shared/tensors/tucker.ts';
 
 const config = spectraConfigSchema.parse({});
 
@@ -157,6 +158,36 @@ describe('the analysis of a model', () => {
     const [full] = (await analyseLayers(layers, read, wanted, portableSolver)).layers;
     const [scaled] = (await analyseLayers(layers, small, wanted, portableSolver)).layers;
     expect(scaled!.alpha).toBeCloseTo(full!.alpha!, 9);
+  });
+
+  it('measures the whole weight of Tucker factors', async () => {
+    const names = ['core', 'f0', 'f1', 'f2'];
+    const shapes = [
+      [3, 4, 2, 2],
+      [8, 3, 2],
+      [9, 4, 2],
+      [5, 2, 2],
+    ];
+    const parts = shapes.map((shape, index) => randomTensor(index, ...shape));
+    const whole = wholeOfTucker(parts[0]!, parts.slice(1));
+    const wanted = { ...config, spectralWeights: true };
+    const layer: Layer = { name: 'c', kind: 'spectralConv', weights: names, factors: 'tucker' };
+    const found = await analyseLayers([layer], async (name) => parts[names.indexOf(name)]!, wanted, portableSolver);
+    const plain: Layer = { name: 'c', kind: 'spectralConv', weights: ['core'] };
+    const expected = await analyseLayers([plain], async () => whole, wanted, portableSolver);
+    expect(found.layers).toEqual(expected.layers);
+    expect(found.layers[0]).toMatchObject({ kind: 'spectralConv', shape: [8, 9, 5, 2] });
+    expect((await analyseLayers([layer], async () => whole, config, portableSolver)).layers).toEqual([]);
+  });
+
+  it('measures a convolution in three dimensions as one matrix per tap', async () => {
+    const flat = randomTensor(2, 12, 10, 2, 2);
+    const settings = { ...config, conv1d: 'taps' } as const;
+    const of = (kind: Layer['kind'], shape: readonly number[]) =>
+      analyseLayer({ name: 'w', kind, weights: ['w'] }, [['w', { ...flat, shape }]], settings, portableSolver);
+    const { kind, shape, ...deep } = await of('conv3d', [12, 10, 1, 2, 2]);
+    expect([kind, shape]).toEqual(['conv3d', [12, 10, 1, 2, 2]]);
+    expect(await of('conv2d', [12, 10, 2, 2])).toMatchObject(deep);
   });
 
   it('refuses a weight that does not have the axes of its kind', async () => {

@@ -91,6 +91,20 @@ describe('the size of a layer', () => {
     });
   });
 
+  it('of Tucker factors is that of the whole weight', () => {
+    const shapes = [
+      [2, 3, 2, 4, 2],
+      [4, 2, 2],
+      [6, 3, 2],
+      [5, 2, 2],
+      [7, 4, 2],
+    ];
+    const layer = { name: 'x', kind: 'spectralConv', weights: ['0', '1', '2', '3', '4'], factors: 'tucker' } as const;
+    expect(layerSize(layer, (at) => shapes[Number(at)], { conv1d: 'rows' })).toEqual(
+      size('spectralConv', [4, 6, 5, 7, 2]),
+    );
+  });
+
   it('of a Conv1d is a matrix for each output or for each tap, by the reading', () => {
     expect(sizeBy('rows', 'conv1d', [4, 6, 3])).toEqual({ name: 'x', rows: 6, columns: 3, matrices: 4 });
     expect(sizeBy('taps', 'conv1d', [4, 6, 3])).toEqual({ name: 'x', rows: 4, columns: 6, matrices: 3 });

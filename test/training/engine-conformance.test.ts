@@ -30,9 +30,32 @@ const setups = [
   { family: 'fno1d', space: [18], optimizer: 'muon' },
   { family: 'fno1d', space: [20], optimizer: 'adamw', ema: { decay: 0.9 } },
   { family: 'fno2d', space: [8, 6], optimizer: 'adamw' },
+  {
+    family: 'fno3d',
+    space: [6, 4, 6],
+    optimizer: 'adam',
+    settings: { modes: [3, 2, 3], padding: [0, 0, 1], blocks: 3 },
+  },
+  { family: 'neuralop-fno', space: [6, 8], optimizer: 'adamw', settings: { modes: [4, 5], blocks: 2 } },
+  { family: 'tfno', space: [12], optimizer: 'adam', settings: { modes: 6, blocks: 2, rank: 0.5 } },
+  {
+    family: 'deeponet',
+    space: [5, 4],
+    optimizer: 'adamw',
+    settings: { width: 8, depth: 1, basis: 8, activation: 'relu' },
+  },
 ] as const;
 
-type Setup = (typeof setups)[number] & { readonly ema?: { readonly decay: number } };
+type Setup = (typeof setups)[number] & {
+  readonly ema?: { readonly decay: number };
+  readonly settings?: Readonly<Record<string, unknown>>;
+};
+
+const fnoSettings = { modes: 3, width: 4, projection: 8 };
+const settingsOf = ({ family, settings }: Setup) => ({
+  ...(family.startsWith('fno') ? fnoSettings : { width: 4 }),
+  ...settings,
+});
 
 /** What is trained, how, and on what. */
 interface Prepared {
@@ -58,8 +81,9 @@ function kept(make: (batches: Batches) => Problem): (batches: Batches) => Proble
   };
 }
 
-function setUp({ family, space, optimizer, ema }: Setup): Prepared & { model: FieldModel } {
-  const model = buildModel(fieldModelSchema.parse({ family, modes: 3, width: 4, projection: 8 }), {
+function setUp(setup: Setup): Prepared & { model: FieldModel } {
+  const { family, space, optimizer, ema } = setup;
+  const model = buildModel(fieldModelSchema.parse({ family, ...settingsOf(setup) }), {
     kind: 'trajectories',
     space,
     channels: 1,

@@ -56,6 +56,33 @@ describe('the layers of a checkpoint', () => {
     expect(layers.find(({ name }) => name === 'w0')).toMatchObject({ kind: 'conv2d', shape: [8, 8, 1, 1] });
   });
 
+  it('are those of FNO 3-D, its pointwise convolutions in three dimensions', async () => {
+    const { layers } = classifyTensors(await tensors('operators', 'fno3d', 'model.safetensors'), untied);
+    expect(layers.find(({ name }) => name === 'conv1')).toMatchObject({
+      kind: 'spectralConv',
+      weights: [1, 2, 3, 4].map((corner) => `conv1.weights${corner}`),
+    });
+    expect(layers.find(({ name }) => name === 'w1')).toMatchObject({ kind: 'conv3d', shape: [4, 4, 1, 1, 1] });
+  });
+
+  it("are those of neuraloperator's FNO, without gates, and without Tucker factors", async () => {
+    const whole = classifyTensors(await tensors('operators', 'neuralop-2d-static', 'model.safetensors'), untied);
+    expect(whole.layers.find(({ name }) => name === 'fno_blocks.convs.1')).toMatchObject({
+      kind: 'spectralConv',
+      shape: [6, 6, 5, 4, 2],
+    });
+    expect(whole.skipped).toContainEqual({
+      name: 'fno_blocks.channel_mlp_skips.0.weight',
+      reason: 'a scale for each channel: not a matrix',
+    });
+    const factors = classifyTensors(await tensors('operators', 'tfno-1d', 'model.safetensors'), untied);
+    expect(factors.layers.some(({ name }) => name.startsWith('fno_blocks.convs'))).toBe(false);
+    expect(factors.skipped).toContainEqual({
+      name: 'fno_blocks.convs.0.weight.core',
+      reason: 'a Tucker factor of a spectral weight: a run measures the whole weight',
+    });
+  });
+
   it('are told apart where one tensor is named like the module of another', () => {
     const { layers } = classifyTensors(made({ 'proj.weight': { shape: [2, 3] }, proj: { shape: [4, 5] } }), untied);
     expect(layers.map(({ name, shape }) => [name, shape])).toEqual([
@@ -81,7 +108,7 @@ describe('the layers of a checkpoint', () => {
     ['transformer.token_embedding_table.weight', [99, 16], 'an embedding table'],
     ['encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight', [32, 8], 'an embedding table'],
     ['experts.gate_up_proj', [8, 64, 32], "3 axes and no name of a convolution's weight"],
-    ['video.weight', [8, 4, 3, 3, 3], '5 axes: neither a matrix nor a convolution in one or two dimensions'],
+    ['video.weight', [8, 4, 3, 3, 3, 3], '6 axes: neither a matrix nor a convolution in up to three dimensions'],
     ['norm.weight', [8], 'a bias or norm: not a matrix'],
     ['empty.weight', [0, 8], 'empty'],
   ])('are not: %s', (name, shape, reason) => {

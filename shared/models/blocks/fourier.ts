@@ -24,13 +24,30 @@ export interface FourierPlan {
   readonly stages: readonly Stage[];
 }
 
+/** Frequencies that are kept along each axis, in the order of the weights: whole numbers from 0 to below the axis's points. */
+export type KeptFrequencies = readonly (readonly number[])[];
+
 /**
- * Kept frequencies of an axis: on the last axis the lowest `modes` of the half spectrum; on the others, where the
- * spectrum is whole, the lowest `modes` and the highest `modes` (the negative ones).
+ * Kept frequencies by corners: on the last axis the lowest `modes` of the half spectrum; on the others, where the
+ * spectrum is whole, the lowest `modes` and the highest `modes` (the negative ones). As in PDEBench.
  */
-function keptFrequencies(length: number, modes: number, half: boolean): number[] {
-  const lowest = Array.from({ length: modes }, (_, k) => k);
-  return half ? lowest : [...lowest, ...lowest.map((k) => length - modes + k)];
+export function cornerFrequencies(space: readonly number[], modes: readonly number[]): KeptFrequencies {
+  return space.map((length, axis) => {
+    const count = modes[axis]!;
+    const lowest = Array.from({ length: count }, (_, k) => k);
+    return axis === space.length - 1 ? lowest : [...lowest, ...lowest.map((k) => length - count + k)];
+  });
+}
+
+/**
+ * Kept frequencies around zero: on the last axis the lowest `kept` of the half spectrum; on the others from -floor(kept / 2) up,
+ * `kept` of them. As in neuraloperator.
+ */
+export function centredFrequencies(space: readonly number[], kept: readonly number[]): KeptFrequencies {
+  return space.map((length, axis) => {
+    const first = axis === space.length - 1 ? 0 : -Math.floor(kept[axis]! / 2);
+    return Array.from({ length: kept[axis]! }, (_, k) => (length + first + k) % length);
+  });
 }
 
 /** What a frequency counts for in the inverse: on the half axis it stands for its mirror image too, if that is another one. */
@@ -72,7 +89,7 @@ interface Wave {
 }
 
 /** Every combination of kept frequencies, in the order of the stages: the first axis changes fastest. */
-function wavesOf(space: readonly number[], kept: readonly (readonly number[])[]): Wave[] {
+function wavesOf(space: readonly number[], kept: KeptFrequencies): Wave[] {
   return Array.from({ length: product(kept.map(({ length }) => length)) }, (_, number) => {
     let rest = number;
     const frequencies = kept.map((frequenciesOfAxis) => {
@@ -91,7 +108,7 @@ function wavesOf(space: readonly number[], kept: readonly (readonly number[])[])
 }
 
 /** All axes in one product. */
-function planDirect(space: readonly number[], kept: readonly (readonly number[])[]): Stage {
+function planDirect(space: readonly number[], kept: KeptFrequencies): Stage {
   const waves = wavesOf(space, kept);
   const [points, frequencies] = [product(space), waves.length];
   const forward = new Float32Array(2 * frequencies * points);
@@ -121,9 +138,9 @@ const operationsPerMove = 20;
 /** The largest matrix of a direct product, in numbers: four of them are kept. */
 const largestDirect = 2 ** 18;
 
-/** The cost of a transform for each channel of a sample, in operations: those of its products, and moving what lies between. */
-function costsOf(space: readonly number[], kept: readonly number[]): Record<FourierWay, number> {
-  const products = space.map((length, axis) => {
+/** The products that take one channel of a sample to frequencies, axis by axis: their operations, and the numbers each gives. */
+function stagedProducts(space: readonly number[], kept: readonly number[]): { operations: number; result: number }[] {
+  return space.map((length, axis) => {
     const [done, toCome] = [product(kept.slice(0, axis)), product(space.slice(axis + 1))];
     const parts = axis === 0 ? 1 : 2;
     return {
@@ -131,36 +148,54 @@ function costsOf(space: readonly number[], kept: readonly number[]): Record<Four
       result: 2 * kept[axis]! * done * toCome,
     };
   });
-  const operations = products.reduce((sum, each) => sum + each.operations, 0);
+}
+
+const operationsOf = (products: readonly { readonly operations: number }[]) =>
+  products.reduce((sum, { operations }) => sum + operations, 0);
+
+/** The cost of a transform for each channel of a sample, in operations: those of its products, and moving what lies between. */
+function costsOf(space: readonly number[], kept: readonly number[]): Record<FourierWay, number> {
+  const products = stagedProducts(space, kept);
   // Between two products, axes change places: written, read, written, and read.
   const moves = products.slice(0, -1).reduce((sum, { result }) => sum + 4 * result, 0);
   const entries = 2 * product(kept) * product(space);
   return {
-    staged: operations + operationsPerMove * moves,
+    staged: operationsOf(products) + operationsPerMove * moves,
     direct: entries > largestDirect ? Number.POSITIVE_INFINITY : 2 * entries,
   };
 }
 
 /** The cheaper way for fields on `space` points. */
-export function cheaperWay(space: readonly number[], modes: readonly number[]): FourierWay {
+export function cheaperWay(space: readonly number[], kept: KeptFrequencies): FourierWay {
   const { staged, direct } = costsOf(
     space,
-    space.map((length, axis) => keptFrequencies(length, modes[axis]!, axis === space.length - 1).length),
+    kept.map(({ length }) => length),
   );
   return space.length > 1 && direct < staged ? 'direct' : 'staged';
 }
 
-/** Plans the transform of fields on `space` points that keeps `modes[i]` frequencies of axis i. */
+/** Plans the transform of fields on `space` points that keeps these frequencies. */
 export function planFourier(
   space: readonly number[],
-  modes: readonly number[],
-  way: FourierWay = cheaperWay(space, modes),
+  kept: KeptFrequencies,
+  way: FourierWay = cheaperWay(space, kept),
 ): FourierPlan {
   const isHalf = (axis: number) => axis === space.length - 1;
-  const kept = space.map((length, axis) => keptFrequencies(length, modes[axis]!, isHalf(axis)));
   if (way === 'direct') return { space, stages: [planDirect(space, kept)] };
   const stages = space.map((length, axis) => planStage(length, kept[axis]!, axis === 0 ? 1 : 2, isHalf(axis)));
   return { space, stages };
+}
+
+/**
+ * Floating-point operations of a spectral convolution of one sample: both transforms, and one complex product of `inputs` with
+ * `inputs x outputs` for each kept frequency.
+ */
+export function spectralFlops({ space, stages }: FourierPlan, inputs: number, outputs: number): number {
+  const kept = stages.map(({ frequencies }) => frequencies);
+  const points = stages.map(({ length }) => length);
+  const transform =
+    stages.length === space.length ? operationsOf(stagedProducts(space, kept)) : 4 * kept[0]! * points[0]!;
+  return transform * (inputs + outputs) + 8 * inputs * outputs * product(kept);
 }
 
 /** One matrix per space axis, on the engine. */
@@ -225,18 +260,43 @@ function toSpace(tf: TensorLibrary, plan: FourierPlan, matrices: Matrices, spect
   return tf.reshape(state, [...plan.space, batch, channels]);
 }
 
+/** Weights `[pairs, ...modes]` of the corners of kept frequencies as those of the whole axes; the first axis changes fastest from corner to corner. */
+function joinCorners(
+  tf: TensorLibrary,
+  corners: readonly Tensor[],
+  modes: readonly number[],
+): { weight: Tensor; modes: readonly number[] } {
+  let [parts, sizes] = [corners, modes];
+  for (let axis = 0; parts.length > 1; axis++) {
+    // In steps of few axes each: the engines are slow beyond four.
+    const [before, after] = [product(sizes.slice(0, axis)), product(sizes.slice(axis + 1))];
+    const flat = parts.map((part) => tf.reshape(part, [part.shape[0]!, before, sizes[axis]!, after * 2]));
+    parts = Array.from({ length: parts.length / 2 }, (_, pair) => tf.concat([flat[2 * pair]!, flat[2 * pair + 1]!], 2));
+    sizes = sizes.map((size, at) => (at === axis ? 2 * size : size));
+  }
+  return { weight: parts[0]!, modes: sizes };
+}
+
+/** `[...modes, 2, last]` as `[2, ...modes, last]` with the modes in the opposite order. In steps of four axes, as above. */
+function reverseAxes(tf: TensorLibrary, x: Tensor, modes: readonly number[], last: number): Tensor {
+  const [first, second = 1, ...others] = modes as [number, ...number[]];
+  const rest = product(others);
+  const firstLast = tf.transpose(tf.reshape(x, [first, second * rest, 2, last]), [2, 1, 0, 3]);
+  if (others.length === 0) return firstLast;
+  return tf.transpose(tf.reshape(firstLast, [2, second, rest, first * last]), [0, 2, 1, 3]);
+}
+
 /**
  * One real matrix `[2 * out, 2 * in]` per kept frequency, whose product with `[re; im]` is the complex product, from
  * weights `[in, out, ...modes, 2]`, one tensor for each corner of kept frequencies of the whole axes.
  */
 function realBlocks(tf: TensorLibrary, weights: readonly Tensor[]): Tensor {
-  const [inputs, outputs, corner, ...others] = weights[0]!.shape.slice(0, -1) as [number, number, number, ...number[]];
-  const [pairs, modes] = [inputs * outputs, [weights.length * corner, ...others]];
-  // In steps of few axes each: the engines are slow beyond four.
-  const corners = weights.map((weight) => tf.reshape(weight, [pairs, corner, -1]));
-  const joined = tf.reshape(corners.length === 1 ? corners[0]! : tf.concat(corners, 1), [inputs, outputs, -1]);
-  const matricesLast = tf.reshape(tf.transpose(joined, [2, 1, 0]), [...modes, 2, pairs]);
-  const reversed = tf.transpose(matricesLast, [...[...modes, 2].map((_, axis) => axis).reverse(), modes.length + 1]);
+  const [inputs, outputs, ...others] = weights[0]!.shape.slice(0, -1) as [number, number, ...number[]];
+  const pairs = inputs * outputs;
+  const corners = weights.map((weight) => tf.reshape(weight, [pairs, -1]));
+  const { weight, modes } = joinCorners(tf, corners, others);
+  const joined = tf.reshape(weight, [inputs, outputs, -1]);
+  const reversed = reverseAxes(tf, tf.transpose(joined, [2, 1, 0]), modes, pairs);
   const ordered = tf.reshape(reversed, [2, -1, outputs, inputs]);
   const [real, imaginary] = tf.unstack(ordered) as [Tensor, Tensor];
   return tf.concat([tf.concat([real, tf.neg(imaginary)], 2), tf.concat([imaginary, real], 2)], 1);
@@ -244,7 +304,8 @@ function realBlocks(tf: TensorLibrary, weights: readonly Tensor[]): Tensor {
 
 /**
  * Spectral convolution of `[...space, batch, channels]`: per kept frequency a complex matrix `in x out`, from `weights`
- * `[in, out, ...modes, 2]`, one tensor for each corner of kept frequencies (1-D: one; 2-D: the low and the high rows).
+ * `[in, out, ...modes, 2]`, one tensor for each corner of kept frequencies (1-D: one; 2-D: the low and the high rows; 3-D: low and high along the
+ * first axis for the low, then for the high of the second), or one for all where the frequencies are not by corners.
  */
 export function spectralConvolution(
   tf: TensorLibrary,

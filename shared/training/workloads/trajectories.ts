@@ -5,7 +5,6 @@ import type { Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { readPretrained } from '../../models/pretrained.ts';
 import { buildModel, type FieldModelConfig } from '../../models/registry.ts';
-import { elementCount, totalCount } from '../../tensors/tensor.ts';
 import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
@@ -54,13 +53,12 @@ export function planTrajectories(options: {
   const shared = { model, window, rolloutSteps };
   const problem = trajectoryProblem({ ...shared, data: training, batchSize, accumulate, seed });
   const curve = learningRateCurve(settings.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
-  const weights = totalCount(parameters);
   const plan: WorkloadPlan = {
     parameters,
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
     stepFlops:
-      6 * weights * elementCount(space) * batchSize * rolloutSteps * gradientsPerStep(sam) +
+      3 * model.forwardFlops * batchSize * rolloutSteps * gradientsPerStep(sam) +
       optimizerFlops(settings.optimizer, parameters),
     data: {
       trainingSamples: training.shape[0]!,
@@ -79,7 +77,7 @@ export function planTrajectories(options: {
     ...(options.weights ? {} : { drawn: 'all' }),
     initial: async () =>
       options.weights
-        ? readPretrained(await options.weights(), [...parameters, ...(model.state ?? [])])
+        ? readPretrained(await options.weights(), [...parameters, ...(model.state ?? [])], model.unused)
         : model.initialise(randomFor(seed, 'initialise')),
   };
   const on = (engine: Engine): Workload => {
