@@ -178,13 +178,17 @@ function tensorsOf(config: DpotConfig, { space, channels, window }: TrajectoryFo
 
 const specOf = ({ draw: _, ...spec }: Drawn): ParameterSpec => spec;
 
-/** Layers that are convolutions or dense, as the published code of balancing finds them. */
+/** Convolutions and dense layers, which the published code of balancing finds too, and what mixes channels at each frequency. */
 const layersOf = (trained: readonly ParameterSpec[]): Layer[] =>
-  trained.flatMap(({ name, shape, layer }) =>
-    layer !== undefined && name === `${layer}.weight` && shape.length > 1
+  trained.flatMap(({ name, shape, layer }): Layer[] => {
+    if (layer === undefined || shape.length === 1) return [];
+    if (name === `${layer}.w1`) {
+      return [{ name: layer, kind: 'spectralConv', weights: [name, `${layer}.w2`], factors: 'blocks' }];
+    }
+    return name === `${layer}.weight`
       ? [{ name: layer, kind: shape.length === 2 ? 'linear' : 'conv2d', weights: [name] }]
-      : [],
-  );
+      : [];
+  });
 
 function initialise(specs: readonly Drawn[], random: Random): HostTensors {
   return new Map(

@@ -169,11 +169,20 @@ describe('dpot', () => {
     expect([...parameters, ...state!].reduce((sum, { shape }) => sum + elementCount(shape), 0)).toBe(size);
   });
 
-  it('has a layer for every convolution, which biases and norms follow', () => {
-    const { layers, parameters } = build({});
+  it('counts the operations of a forward pass', () => {
+    // PyTorch counts convolutions and products alone, and those of the classifier: 5.3e5.
+    const { forwardFlops } = buildModel(parse(), format);
+    const transforms = 4 * 8 * 144 * 256 * 512;
+    expect(Math.abs((forwardFlops - transforms) / 3767621632 - 1)).toBeLessThan(1e-2);
+  });
+
+  it('has a layer for every convolution and filter, which biases and norms follow', () => {
+    const { layers, parameters, head } = build({});
+    expect(head!.every((name) => layers.some((layer) => layer.name === name))).toBe(true);
     expect(layers.map(({ name }) => name)).toEqual([
       'patch_embed.proj.0',
       'patch_embed.proj.2',
+      'blocks.0.filter',
       'blocks.0.mlp.0',
       'blocks.0.mlp.2',
       'out_layer.0',

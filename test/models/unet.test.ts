@@ -213,6 +213,19 @@ describe('unet2d', () => {
     expect(model.initialise(randomFor(1, 'initialise'))).toEqual(values);
   });
 
+  it.each([
+    ['unet2d', [64, 64], 1525415936],
+    ['unet1d', [64], 39841792],
+  ])('counts the operations of a forward pass of %s as PyTorch does', (family, space, flops) => {
+    const { forwardFlops } = buildModel(fieldModelSchema.parse({ family }), {
+      ...format,
+      space,
+      channels: 1,
+      window: 10,
+    });
+    expect(forwardFlops).toBe(flops);
+  });
+
   it('has a layer for every convolution, which its bias and its norm follow', () => {
     const { layers, parameters } = buildModel(config, format);
     expect(layers).toHaveLength(4 * 2 + 2 + 4 * 3 + 1);
