@@ -48,7 +48,7 @@ async function readFixture(name: (typeof names)[number]): Promise<Fixture> {
   return {
     expected,
     model,
-    stored: await readPretrained(path('model'), [...model.parameters, ...model.state!]),
+    stored: await readPretrained(path('model'), model),
     values: (await tensors('inputs')).get('values')!,
     grid: { shape: [size, size, 2], data: new Float32Array(2 * size * size) },
     tensors: await tensors('expected'),

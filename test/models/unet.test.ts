@@ -49,7 +49,7 @@ async function readFixture(family: (typeof families)[number]): Promise<Fixture> 
   return {
     expected,
     model,
-    stored: await readPretrained(path('model'), [...model.parameters, ...model.state!]),
+    stored: await readPretrained(path('model'), model),
     values: (await tensors('inputs')).get('values')!,
     grid: { shape: [...space, space.length], data: new Float32Array(elementCount(space) * space.length) },
     tensors: await tensors('expected'),
