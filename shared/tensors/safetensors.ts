@@ -127,7 +127,7 @@ function checkCoverage(
 /** Whether numbers of a type are read in float64. */
 export const isFloat64 = ({ dtype }: { readonly dtype: DType }): boolean => floatsOf(dtype) === 'F64';
 
-/** What is said of a tensor of whole numbers, or of a type that has no values here. */
+/** What is said of a tensor of whole numbers, but for I64, or of a type that has no values here. */
 export const notFloats = (label: string, name: string, dtype: DType): UserError =>
   new UserError(`tensor "${name}" is ${dtype}, not a float type`, {
     where: label,
