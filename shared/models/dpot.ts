@@ -112,12 +112,12 @@ function tensorsOf(config: DpotConfig, { space, channels, window }: TrajectoryFo
     ];
   };
   const pointwise = (layer: string, outputs: number, inputs: number) => affine(layer, outputs, [outputs, inputs, 1, 1]);
-  const norm = (name: string, layer: string): Drawn[] =>
+  const norm = (name: string, layer: string | undefined): Drawn[] =>
     [1, 0].map((value) => ({
       name: `${name}.${value === 1 ? 'weight' : 'bias'}`,
       shape: [embedDim],
       decay: true,
-      layer,
+      ...(layer === undefined ? {} : { layer }),
       draw: () => value,
     }));
   const blockSize = embedDim / nBlocks;
@@ -131,7 +131,8 @@ function tensorsOf(config: DpotConfig, { space, channels, window }: TrajectoryFo
   });
   const hidden = Math.trunc(embedDim * mlpRatio);
   const embedded = channels * patchSize + 3;
-  const beforeBlock = (block: number) => (block === 0 ? 'patch_embed.proj.2' : `blocks.${block - 1}.mlp.2`);
+  // Before the first block stands what joins the times, which has no spectrum.
+  const beforeBlock = (block: number) => (block === 0 ? undefined : `blocks.${block - 1}.mlp.2`);
   const trained: Drawn[] = [
     { name: 'pos_embed', shape: [1, embedDim, side, side], decay: true, draw: (random) => 0.02 * random.normal() },
     ...affine('patch_embed.proj.0', embedded, [embedded, channels + 3, ...patch]),

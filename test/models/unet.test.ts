@@ -241,6 +241,18 @@ describe('unet2d', () => {
     expect(parameters.every(({ layer }) => names.includes(layer!))).toBe(true);
   });
 
+  it('takes weights of other channels with a fresh head, whose norm begins anew with its statistics', async () => {
+    const { model, stored } = await readFixture('unet2d');
+    const other = buildModel(fieldModelSchema.parse({ family: 'unet2d', initFeatures: 2 }), format);
+    const fresh = other.initialise(randomFor(1, 'initialise'));
+    const path = fixturePath('models', 'unet2d', 'model.safetensors');
+    const values = await readPretrained(path, other, { freshHead: () => fresh });
+    const isNew = (name: string) => /^(encoder1\.enc1(conv|norm)1|conv)\./.test(name);
+    expect([...values.keys()]).toEqual([...model.parameters, ...model.state!].map(({ name }) => name));
+    for (const [name, tensor] of values) expect(tensor, name).toEqual((isNew(name) ? fresh : stored).get(name));
+    await expect(readPretrained(path, other)).rejects.toThrow(/encoder1\.enc1conv1\.weight[\s\S]*model\.head/);
+  });
+
   it('refuses an axis that cannot be halved four times', () => {
     expect(() => buildModel(config, { ...format, space: [32, 24] })).toThrow(
       /space axis 2: 24 points can't be halved 4 times[\s\S]*multiple of 16/,
