@@ -68,7 +68,7 @@ async function pathsOf(addresses: readonly string[]): Promise<Record<string, str
 }
 
 /** As many runs at a time as there are threads for. */
-const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
+export const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
 
 async function run(
   { comparison, store, root }: ComparisonFolder,

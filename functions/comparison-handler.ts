@@ -4,13 +4,14 @@ import packageJson from '../package.json' with { type: 'json' };
 import { s3Store } from '../shared/checkpoints/s3-store.ts';
 import { required } from '../shared/cloud/environment.ts';
 import { comparisonNotification, type Notification } from '../shared/cloud/notifications.ts';
-import type { ComparisonContext, ComparisonEvent } from '../shared/pipeline/comparison/context.ts';
+import {
+  type ComparisonContext,
+  type ComparisonEvent,
+  usualParallelDeployed,
+} from '../shared/pipeline/comparison/context.ts';
 import type { ComparisonTaskName } from '../shared/pipeline/comparison/messages.ts';
 import { type ComparisonTask, performComparisonTask } from '../shared/pipeline/comparison/tasks/perform.ts';
 import { hungRequestMs, lambda, logger, notify, s3 } from './lambda.ts';
-
-/** Runs at a time where the compare file doesn't say: the queue of training jobs bounds them in the end. */
-const usualParallel = 10;
 
 /** The handler of a task of the workflow of comparisons. */
 export function comparisonHandler<Name extends ComparisonTaskName>(name: Name, task: ComparisonTask<Name>) {
@@ -21,7 +22,7 @@ export function comparisonHandler<Name extends ComparisonTaskName>(name: Name, t
     const context: ComparisonContext = {
       store: s3Store({ client: s3, bucket, tryTimeoutMs: hungRequestMs }),
       now: () => new Date(),
-      parallel: usualParallel,
+      parallel: usualParallelDeployed,
       versions: { tempbalance: packageJson.version, node: process.version },
       emit(event) {
         logEvent(event);

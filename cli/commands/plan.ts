@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import type { PriceTable } from '../../shared/costs/prices.ts';
-import type { PlannedRun, RunEstimate } from '../../shared/decisions/estimate.ts';
+import type { RunEstimate } from '../../shared/decisions/estimate.ts';
 import type { BalanceDescription } from '../../shared/schedules/describe.ts';
 import type { StartablePlan } from '../../shared/training/workload.ts';
 import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
@@ -16,11 +16,13 @@ interface PlanOptions {
 }
 
 export const planCommand: CliCommand<PlanOptions> = {
-  usage: 'plan [run-file]',
-  description: 'say what a run is expected to take and to cost, here and deployed, with what is assumed',
+  usage: 'plan [file]',
+  description:
+    'say what a run, or all runs of a compare file, are expected to take and to cost, here and deployed, with what is assumed',
   examples: [
     'tempbalance plan',
     'tempbalance plan burgers.yaml --measure',
+    'tempbalance plan compare.yaml',
     'tempbalance plan burgers.yaml --region us-west-2 --target gpu --set budget.usd=5',
   ],
   options: [
@@ -31,90 +33,57 @@ export const planCommand: CliCommand<PlanOptions> = {
     new Option('--measure', 'train two steps here, and go by the time of the second'),
     jsonOption('print the estimate as JSON'),
   ],
-  async run([file = 'tempbalance.yaml'], { set, region, target, prices, measure, json }) {
-    const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
-    const { planWorkload } = await import('../../shared/pipeline/open-workload.ts');
-    const { pricesOf } = await import('../../shared/costs/prices.ts');
-    const { explainAssumptions } = await import('../../shared/decisions/assumptions.ts');
-    const { usualMachines } = await import('../../shared/decisions/assumptions.ts');
-    const { chooseTarget } = await import('../../shared/decisions/compute.ts');
-    const { jobGb, wholeSize } = await import('../../shared/decisions/memory.ts');
-    const { cloudPlace, estimateRun, thisMachine } = await import('../../shared/decisions/estimate.ts');
-    const config = await loadRunFile(file, set.map(parseOverride));
-    const table = await readPrices(prices);
-    const regionPrices = pricesOf(table, region);
-    const { localPath } = await import('../local-path.ts');
-    const workload = await planWorkload(config, localPath);
-    const run = await plannedRun(config, workload);
-    const stepSeconds = measure ? await measuredStep(workload, config) : undefined;
-    const targets = target ? [target] : (['cpu', 'gpu'] as const);
-    const places = [
-      thisMachine(config.budget, run.size.stepFlops, stepSeconds),
-      ...targets.map((each) => cloudPlace(each, regionPrices)),
-    ];
-    const gpuUsdPerSecond = places.find(({ name }) => name.startsWith('gpu'))?.countedUsdPerSecond;
-    const size = { trained: run.size.parameters, frozen: run.size.frozen, parameters: workload.parameters };
-    const chosen = chooseTarget(config.compute.target, { ...run.size, parameters: wholeSize(size) });
-    const plan = {
-      runFile: file,
-      region,
-      pricesOf: table.date,
-      steps: run.size.stepsPerEpoch,
-      epochs: run.training.epochs,
-      ...run.size,
-      balance: await plannedBalance(config, workload),
-      target: chosen,
-      memory: {
-        leastGb: jobGb(size, config.training, chosen),
-        usualGb: usualMachines[chosen].memoryGb ?? null,
-      },
-      estimates: places.map((place) => estimateRun(run, place)),
-      assumptions: explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond }),
-    };
-    print(json ? JSON.stringify(plan, null, 2) : await formatPlan(plan));
-    return 0;
+  async run([file = 'tempbalance.yaml'], options) {
+    const { isCompareFile } = await import('../../shared/config/load-comparison.ts');
+    if (await isCompareFile(file)) {
+      const { planComparison } = await import('../plan-comparison.ts');
+      return planComparison(file, { ...options, table: await readPrices(options.prices) });
+    }
+    return planRun(file, options);
   },
 };
+
+async function planRun(file: string, { set, region, target, prices, measure, json }: PlanOptions): Promise<number> {
+  const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
+  const { planWorkload } = await import('../../shared/pipeline/open-workload.ts');
+  const { explainAssumptions } = await import('../../shared/decisions/assumptions.ts');
+  const { usualMachines } = await import('../../shared/decisions/assumptions.ts');
+  const { chooseTarget } = await import('../../shared/decisions/compute.ts');
+  const { jobGb, wholeSize } = await import('../../shared/decisions/memory.ts');
+  const { estimateRun } = await import('../../shared/decisions/estimate.ts');
+  const { localPath } = await import('../local-path.ts');
+  const { measuredStep, placesOf, plannedRun } = await import('../planned-run.ts');
+  const config = await loadRunFile(file, set.map(parseOverride));
+  const table = await readPrices(prices);
+  const workload = await planWorkload(config, localPath);
+  const run = plannedRun(config, workload);
+  const stepSeconds = measure ? await measuredStep(config) : undefined;
+  const { places, gpuUsdPerSecond } = placesOf(run, { region, table, target, stepSeconds });
+  const size = { trained: run.size.parameters, frozen: run.size.frozen, parameters: workload.parameters };
+  const chosen = chooseTarget(config.compute.target, { ...run.size, parameters: wholeSize(size) });
+  const plan = {
+    runFile: file,
+    region,
+    pricesOf: table.date,
+    steps: run.size.stepsPerEpoch,
+    epochs: run.training.epochs,
+    ...run.size,
+    balance: await plannedBalance(config, workload),
+    target: chosen,
+    memory: {
+      leastGb: jobGb(size, config.training, chosen),
+      usualGb: usualMachines[chosen].memoryGb ?? null,
+    },
+    estimates: places.map((place) => estimateRun(run, place)),
+    assumptions: explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond }),
+  };
+  print(json ? JSON.stringify(plan, null, 2) : await formatPlan(plan));
+  return 0;
+}
 
 async function readPrices(path: string | undefined): Promise<PriceTable> {
   const { readPriceTable, packagedPrices } = await import('../price-table.ts');
   return path === undefined ? packagedPrices() : readPriceTable(path);
-}
-
-interface SampleCounts {
-  readonly trainingSamples: number;
-  readonly validationSamples: number;
-  readonly testSamples?: number;
-}
-
-async function plannedRun(config: RunConfig, workload: StartablePlan): Promise<PlannedRun> {
-  const { totalCount } = await import('../../shared/tensors/tensor.ts');
-  const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
-  const { analysisFlops } = await import('../../shared/spectra/analyse.ts');
-  const { numbersKept } = await import('../../shared/decisions/memory.ts');
-  const { conv1dOf, spectraSettings } = await import('../../shared/pipeline/run-solver.ts');
-  const { countAnalyses } = await import('../../shared/pipeline/rate-timing.ts');
-  const { stepsPerEpoch, stepFlops, data } = workload;
-  const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
-  const { trainingSamples, validationSamples, testSamples } = data as unknown as SampleCounts;
-  return {
-    size: {
-      parameters: totalCount(parameters),
-      frozen: totalCount(frozen),
-      stateNumbers: numbersKept(config.training, parameters),
-      trainingSamples,
-      validationSamples,
-      ...(testSamples === undefined ? {} : { testSamples }),
-      stepFlops,
-      stepsPerEpoch,
-      analysisFlops: analysisFlops(layers, spectraSettings({ config, conv1d: conv1dOf(config, undefined) }), shapeOf),
-      analysesPerEpoch: (countAnalyses({ config, dataset: { ...data, stepsPerEpoch } }) - 1) / config.training.epochs,
-    },
-    training: config.training,
-    compute: config.compute,
-    budget: config.budget,
-    keep: config.output.keep,
-  };
 }
 
 /** What is balanced of the model, and when its rates are set; null where balancing is off. */
@@ -124,13 +93,6 @@ async function plannedBalance(config: RunConfig, workload: StartablePlan): Promi
   const timed = { config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } };
   refuseUnchangingRates(timed);
   return describeBalance(modelOfPlan(config, workload), timed) ?? null;
-}
-
-async function measuredStep(plan: StartablePlan, config: RunConfig): Promise<number> {
-  const { startWorkload } = await import('../../shared/pipeline/open-workload.ts');
-  const { measureStep } = await import('../../shared/training/measure-step.ts');
-  const workload = await startWorkload(plan, config, (message) => process.stderr.write(`note: ${message}\n`));
-  return measureStep(workload, () => performance.now());
 }
 
 interface Plan {

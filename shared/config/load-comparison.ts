@@ -46,6 +46,12 @@ export async function loadComparison(path: string, overrides: readonly Override[
   return comparisonOf(text, path, overrides);
 }
 
+/** Whether a file says what is to be compared, rather than what is to be run; false where it can't be read. */
+export async function isCompareFile(path: string): Promise<boolean> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return /^arms\s*:/m.test(text);
+}
+
 /** The settings of a compare file's text. @throws UserError as `loadComparison`. */
 export async function comparisonOf(
   text: string,

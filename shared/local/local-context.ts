@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { ProgressEvent, TaskContext } from '../pipeline/context.ts';
-import { openedOnce } from '../pipeline/resources.ts';
+import { type KeptResources, openedOnce } from '../pipeline/resources.ts';
 import type { SolverChoice } from '../spectra/solvers/solver.ts';
 import { openTensors } from '../tensors/open-tensors.ts';
 
@@ -18,7 +18,7 @@ export function localContext(
     solver = 'auto',
     localPath = async (path) => path,
   }: { solver?: SolverChoice; localPath?: TaskContext['localPath'] } = {},
-): TaskContext {
+): TaskContext & Pick<KeptResources, 'close'> {
   const warned = new Set<string>();
   const emitOnce = (event: ProgressEvent) => {
     if (event.type === 'warning') {

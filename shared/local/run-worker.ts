@@ -45,9 +45,13 @@ async function work({ root, run, inputs = {} }: PooledRun): Promise<PooledEnd> {
         solver,
         localPath: async (address) => inputs[address] ?? address,
       });
-      const execution = await runPipeline(run, context, () => stopping);
-      await buffered.flush();
-      return execution.status === 'failed' ? { status: 'failed', error: namedError(execution.error) } : execution;
+      try {
+        const execution = await runPipeline(run, context, () => stopping);
+        await buffered.flush();
+        return execution.status === 'failed' ? { status: 'failed', error: namedError(execution.error) } : execution;
+      } finally {
+        await context.close();
+      }
     } finally {
       await lock.release();
     }

@@ -200,6 +200,24 @@ function initialise(specs: readonly Drawn[], random: Random): HostTensors {
   );
 }
 
+/** Operations of one forward pass of one sample: those of its products. */
+function forwardFlops(
+  { patchSize, embedDim, depth, nBlocks, mlpRatio, outLayerDim }: DpotConfig,
+  { space, channels, window }: TrajectoryFormat,
+  frequencies: number,
+): number {
+  const [places, points] = [patchSize ** 2, elementCount(space)];
+  const patches = points / places;
+  const embedded = channels * patchSize + 3;
+  const embedding = window * patches * embedded * (places * channels + embedDim);
+  const joining = patches * window * embedDim ** 2;
+  const transforms = 2 * 2 * frequencies * patches * embedDim;
+  const mixing = 2 * 4 * frequencies * (embedDim ** 2 / nBlocks);
+  const perceptron = 2 * patches * embedDim * Math.trunc(embedDim * mlpRatio);
+  const output = points * outLayerDim * (embedDim + outLayerDim + channels);
+  return 2 * (embedding + joining + depth * (transforms + mixing + perceptron) + output);
+}
+
 /** Coordinates from 0 to 1 of x, y and time at each place of each patch, `[window * patches, places * 3]`. */
 function coordinates(side: number, patchSize: number, window: number): Float32Array {
   const along = (place: number, points: number) => (points === 1 ? 0 : place / (points - 1));
@@ -367,22 +385,12 @@ function build(config: DpotConfig, format: TrajectoryFormat): FieldModel {
   };
 
   const parameters = trained.map(specOf);
-  const sizeOf = (name: string) => elementCount(parameters.find((spec) => spec.name === name)!.shape);
-  const ofBlock =
-    patches * (sizeOf('blocks.0.mlp.0.weight') + sizeOf('blocks.0.mlp.2.weight')) +
-    4 * plan.frequencies * patches * embedDim +
-    2 * plan.frequencies * (sizeOf('blocks.0.filter.w1') + sizeOf('blocks.0.filter.w2'));
   return {
     parameters,
     state: stored.map(specOf),
     layers: layersOf(parameters),
     head: ['patch_embed.proj.0', 'patch_embed.proj.2', 'out_layer.0', 'out_layer.2', 'out_layer.4'],
-    forwardFlops:
-      2 *
-      (patches * (window * (sizeOf('patch_embed.proj.0.weight') + sizeOf('patch_embed.proj.2.weight'))) +
-        patches * (sizeOf('time_agg_layer.w') + sizeOf('out_layer.0.weight')) +
-        patches * places * (sizeOf('out_layer.2.weight') + sizeOf('out_layer.4.weight')) +
-        depth * ofBlock),
+    forwardFlops: forwardFlops(config, format, plan.frequencies),
     initialise: (random) => initialise([...trained, ...stored], random),
     forward,
   };

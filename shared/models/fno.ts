@@ -225,7 +225,7 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
     forwardFlops:
       2 * points * (inputs * width + width * config.projection + config.projection * channels) +
       config.blocks * (spectralFlops(plan, width, width) + 2 * elementCount(padded) * width ** 2),
-    otherNames: dimensions === 3 ? [] : [neuralOperatorNames],
+    otherNames: [neuralOperatorNames],
     initialise: (random) => initialValues(parameters, () => random.uniform()),
     forward,
   };

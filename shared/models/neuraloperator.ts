@@ -185,7 +185,7 @@ export const neuralOperatorNames: OtherNames = {
         {
           where: file.label,
           remedy:
-            'Its weights have no place here. Take those of an FNO with a lifting of one layer, dense spectral weights and pointwise skips, without channel MLPs and norms, or train without model.weights.',
+            'Set model.family to neuralop-fno (or tfno, where spectral weights are factorised), which is that architecture under its own names of weights.',
         },
       );
     }

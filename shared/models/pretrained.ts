@@ -133,9 +133,9 @@ export async function readWeights(
 /** What of a model is needed to read its weights. */
 export interface PretrainedModel {
   readonly parameters: readonly ParameterSpec[];
-  /** What is stored with them and not trained. */
+  /** What is kept from call to call and stored with the parameters. */
   readonly state?: readonly ParameterSpec[];
-  /** Tensors that a file may have besides, with which nothing is computed. */
+  /** Tensors that a file may hold besides, and that nothing is computed with. */
   readonly unused?: readonly string[];
   /** Layers whose shapes follow from the data's channels and window: the lift and the last one. */
   readonly head?: readonly string[];
@@ -171,10 +171,9 @@ export async function readPretrained(
   const inHead = new Set(parameters.filter(isHead).map(({ name }) => name));
   const drawn: HostTensors = freshHead?.() ?? new Map();
   const wanted = freshHead ? parameters.filter((each) => !isHead(each)) : parameters;
-  const needed = new Set(wanted.map(({ name }) => name));
-  const isPassedOver = (name: string) =>
-    isHarmless(name) || unused.includes(name) || (freshHead !== undefined && inHead.has(name));
-  const isRead = (name: string) => needed.has(name) || !isPassedOver(name);
+  const needed = new Set(parameters.map(({ name }) => name));
+  const isPassedOver = (name: string) => !needed.has(name) && (isHarmless(name) || unused.includes(name));
+  const isRead = (name: string) => !isPassedOver(name) && !(freshHead && inHead.has(name));
   const read = await readWeights({ ...file, names: () => file.names().filter(isRead) }, wanted, (wrong) =>
     remedyFor(wrong, isHead, head, wanted.length),
   );

@@ -12,7 +12,7 @@ import { unet1d } from './unet1d.ts';
 import { unet2d } from './unet2d.ts';
 
 /** Every model family: one line each. */
-const modelFamilies = [fno1d, fno2d, fno3d, neuralopFno, tfno, deepOnet, unet1d, unet2d, dpot] as const;
+const modelFamilies = [fno1d, fno2d, fno3d, neuralopFno, tfno, unet1d, unet2d, deepOnet, dpot] as const;
 
 /** What a model of fields is described by. */
 export const fieldModelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies));

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
-import { elementCount, type HostTensor, totalCount } from '../tensors/tensor.ts';
+import { elementCount, type HostTensor } from '../tensors/tensor.ts';
 import { batchNorm, batchNormInitial, batchNormParameters, batchNormState } from './blocks/batch-norm.ts';
 import { type FieldModel, inputsOf, type ModelState, modelSettings, type TrajectoryFormat } from './model.ts';
 
@@ -31,13 +31,6 @@ const coarsening = 2 ** levels.length;
 interface Stage {
   readonly convolution: string;
   readonly norm: string;
-  readonly inputs: number;
-  readonly outputs: number;
-}
-
-/** A transposed convolution from a level to the one above. */
-interface Up {
-  readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
 }
@@ -78,6 +71,24 @@ function checkFit(name: string, space: readonly number[]): void {
   }
 }
 
+/** Operations of one forward pass of one sample: those of the convolutions. */
+function forwardFlops(
+  { encoders, bottleneck, decoders }: ReturnType<typeof partsOf>,
+  { space, channels }: TrajectoryFormat,
+  features: number,
+): number {
+  const pointsOf = (level: number) => elementCount(space) / 2 ** (level * space.length);
+  const ofStages = (stages: readonly Stage[], level: number) =>
+    stages.reduce((sum, { inputs, outputs }) => sum + 2 * 3 ** space.length * inputs * outputs * pointsOf(level), 0);
+  const down = encoders.reduce((sum, stages, level) => sum + ofStages(stages, level), 0);
+  const up = decoders.reduce((sum, { up: { inputs, outputs }, stages }, index) => {
+    const level = levels.length - 1 - index;
+    // At every point of a transposed convolution, one tap of the filter counts.
+    return sum + 2 * inputs * outputs * pointsOf(level) + ofStages(stages, level);
+  }, 0);
+  return down + ofStages(bottleneck, levels.length) + up + 2 * features * channels * pointsOf(0);
+}
+
 /**
  * Convolutions: uniform in +-1/sqrt(inputs of a sum), as PyTorch does (Kaiming uniform with a = sqrt 5), where PyTorch takes the
  * second axis for the inputs of transposed ones too. Norms: 1 and 0.
@@ -114,7 +125,8 @@ export function buildUnet(name: string, dimensions: 1 | 2, config: UnetConfig, f
   checkFit(name, space);
   const inputs = inputsOf(format);
   const features = config.initFeatures;
-  const { encoders, bottleneck, decoders } = partsOf(features, inputs);
+  const parts = partsOf(features, inputs);
+  const { encoders, bottleneck, decoders } = parts;
   const kind = dimensions === 1 ? 'conv1d' : 'conv2d';
   const taps = (count: number) => space.map(() => count);
 
@@ -133,12 +145,13 @@ export function buildUnet(name: string, dimensions: 1 | 2, config: UnetConfig, f
       weight(convolution, outputs, from, ...taps(3)),
       ...batchNormParameters(norm, outputs, convolution),
     ]);
-  const ofTransposed = ({ name: layer, inputs: from, outputs }: Up) =>
-    biased(layer, outputs, from, outputs, ...taps(2));
   const parameters = [
     ...encoders.flatMap(ofStages),
     ...ofStages(bottleneck),
-    ...decoders.flatMap(({ up, stages }) => [...ofTransposed(up), ...ofStages(stages)]),
+    ...decoders.flatMap(({ up, stages }) => [
+      ...biased(up.name, up.outputs, up.inputs, up.outputs, ...taps(2)),
+      ...ofStages(stages),
+    ]),
     ...biased('conv', channels, channels, features, ...taps(1)),
   ];
   const allStages = [...encoders.flat(), ...bottleneck, ...decoders.flatMap(({ stages }) => stages)];
@@ -189,22 +202,12 @@ export function buildUnet(name: string, dimensions: 1 | 2, config: UnetConfig, f
     };
   };
 
-  /** Each weight at every point of its level; of a transposed one, of the level below. */
-  const flops = (weights: readonly ParameterSpec[], level: number) =>
-    (2 * totalCount(weights.filter(({ shape }) => shape.length > 1)) * elementCount(space)) /
-    2 ** (dimensions * (level - 1));
   return {
     parameters,
     state,
     layers,
     head: [encoders[0]![0]!.convolution, 'conv'],
-    forwardFlops:
-      [...encoders, bottleneck].reduce((sum, stages, index) => sum + flops(ofStages(stages), index + 1), 0) +
-      decoders.reduce((sum, { up, stages }, index) => {
-        const level = levels.length - index;
-        return sum + flops(ofStages(stages), level) + flops(ofTransposed(up), level + 1);
-      }, 0) +
-      2 * elementCount(space) * features * channels,
+    forwardFlops: forwardFlops(parts, format, features),
     initialise: (random) => initialValues([...parameters, ...state], () => random.uniform()),
     forward,
   };

@@ -1,6 +1,6 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { messageOf } from '../core/errors.ts';
-import { openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
+import { isWorthThreads, openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { SolverChoice } from '../spectra/solvers/solver.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
@@ -31,8 +31,14 @@ function once<Key, Opened>(known: Map<Key, Promise<Opened>>, key: Key, open: () 
   return opened;
 }
 
+/** Resources that are kept open for whoever asks next. */
+export interface KeptResources extends Resources {
+  /** Ends the threads of solvers; nothing is to be asked of them after it. */
+  close(): Promise<void>;
+}
+
 /** Data, models, engines and solvers, each opened once in this process. */
-export function openedOnce({ localPath, warn, solver = 'auto', hasGpu }: ResourceOptions): Resources {
+export function openedOnce({ localPath, warn, solver = 'auto', hasGpu }: ResourceOptions): KeptResources {
   const plans = new Map<string, Promise<StartablePlan>>();
   const workloads = new Map<string, Promise<Workload>>();
   const solvers = new Map<string, Promise<SpectraPool>>();
@@ -42,7 +48,7 @@ export function openedOnce({ localPath, warn, solver = 'auto', hasGpu }: Resourc
     openWorkload: (config) =>
       once(workloads, keyOf(config), async () => startWorkload(await plan(config), config, warn, hasGpu)),
     openSolver(flops, recorded) {
-      const keyFor = (choice: SolverChoice) => `${choice} ${flops}`;
+      const keyFor = (choice: SolverChoice) => `${choice} ${isWorthThreads(flops)}`;
       const options = { flops, note: warn };
       const opened = (choice: SolverChoice) =>
         once(solvers, keyFor(choice), async () => {
@@ -55,6 +61,11 @@ export function openedOnce({ localPath, warn, solver = 'auto', hasGpu }: Resourc
         warn(messageOf(error));
         return opened('auto');
       });
+    },
+    async close() {
+      const pools = await Promise.allSettled(solvers.values());
+      solvers.clear();
+      await Promise.all(pools.map(async (pool) => pool.status === 'fulfilled' && pool.value.close()));
     },
   };
 }

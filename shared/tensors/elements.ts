@@ -23,12 +23,12 @@ export const bytesPerElement = {
 } as const;
 export type DType = keyof typeof bytesPerElement;
 
-/** What is decoded: the parts of complex numbers are floats, and PyTorch counts the batches that a norm has seen in I64. */
+/** What is decoded: the parts of complex numbers are floats. PyTorch counts the batches that a norm has seen in I64. */
 const decoded = { I64: 'I64', F64: 'F64', F32: 'F32', F16: 'F16', BF16: 'BF16', C64: 'F32', C128: 'F64' } as const;
-export type FloatType = (typeof decoded)[keyof typeof decoded];
+export type DecodedType = (typeof decoded)[keyof typeof decoded];
 
-/** The floats that numbers of a type are read as: complex ones by their parts; undefined: it can't be read. */
-export const floatsOf = (dtype: DType): FloatType | undefined => decoded[dtype as keyof typeof decoded];
+/** The type that numbers are decoded as: complex ones by their parts; undefined: it can't be read. */
+export const decodedAs = (dtype: DType): DecodedType | undefined => decoded[dtype as keyof typeof decoded];
 
 export const isComplexType = (dtype: string): boolean => dtype === 'C64' || dtype === 'C128';
 
@@ -67,7 +67,7 @@ const brainValues = lookUp(brainToNumber);
 /** Numbers from stored bytes, into `into` from `offset` on. */
 export function decode(
   bytes: Uint8Array,
-  dtype: FloatType,
+  dtype: DecodedType,
   into: Float32Array | Float64Array,
   offset: number,
   littleEndian = true,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
-import { bytesPerElement, bytesPerRead, type DType, decode, floatsOf, readShape } from './elements.ts';
+import { bytesPerElement, bytesPerRead, type DType, decode, decodedAs, readShape } from './elements.ts';
 import { elementCount, formatShape, type HostTensor, type HostTensors } from './tensor.ts';
 
 /** Key of the header that is no tensor. */
@@ -125,11 +125,11 @@ function checkCoverage(
 }
 
 /** Whether numbers of a type are read in float64. */
-export const isFloat64 = ({ dtype }: { readonly dtype: DType }): boolean => floatsOf(dtype) === 'F64';
+export const isFloat64 = ({ dtype }: { readonly dtype: DType }): boolean => decodedAs(dtype) === 'F64';
 
-/** What is said of a tensor of whole numbers, but for I64, or of a type that has no values here. */
+/** What is said of a tensor of whole numbers, or of a type that has no values here. */
 export const notFloats = (label: string, name: string, dtype: DType): UserError =>
-  new UserError(`tensor "${name}" is ${dtype}, not a float type`, {
+  new UserError(`tensor "${name}" is ${dtype}, not a float type or I64`, {
     where: label,
     remedy: 'Convert it in Python, e.g. `tensor.float()`, and save the file again.',
   });
@@ -159,7 +159,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   /** Fills `into` with a tensor's elements from `first` on. */
   const readInto = async <Data extends Float32Array | Float64Array>(name: string, first: number, into: Data) => {
     const { dtype, start } = entry(name);
-    const floats = floatsOf(dtype);
+    const floats = decodedAs(dtype);
     if (floats === undefined) throw notFloats(source.label, name, dtype);
     const size = bytesPerElement[floats];
     const from = start + first * size;

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { runCli } from '../support/cli.ts';
 import { prices } from '../support/metered-run.ts';
-import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
+import { smallRun, temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 describe('plan', () => {
   it('says what a run takes and costs here and deployed, which machine it would get, and what is assumed', async () => {
@@ -93,4 +94,50 @@ describe('plan', () => {
     expect((await runCli(['plan', file, '--set', 'training.epochs=-1'])).code).toBe(2);
     expect((await runCli(['plan', file, '--target', 'tpu'])).code).toBe(2);
   });
+
+  it('says of a compare file how many runs there are, what they come to, and what the budget pays for', async () => {
+    const { output: _, ...run } = smallRun;
+    const file = join(await temporaryFolder(), 'compare.yaml');
+    const comparison = {
+      run: { ...run, training: { ...run.training, validation: 2 } },
+      test: { last: 4 },
+      arms: { plain: { balance: 'off' }, balanced: {}, longer: { 'training.epochs': 8 } },
+      rates: [0.001, 0.003],
+      seeds: { tuning: [101], test: [1, 2, 3] },
+    };
+    await writeFile(file, stringify({ ...comparison, budget: { hours: 1, usd: 1, usdPerHour: 2 } }));
+    const { code, stdout, stderr } = await runCli(['plan', file]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('compare.yaml: 15 runs, 6 to tune and 9 to test, and up to 6 more where an arm does best');
+    expect(stdout).toMatch(/^budget +enough/m);
+
+    const { kinds, totals } = JSON.parse((await runCli(['plan', file, '--json', '--target', 'cpu'])).stdout);
+    const local = (kinds as PlannedKind[]).map(({ estimates: [estimate], ...kind }) => ({ ...kind, ...estimate! }));
+    const added = (runsOf: (kind: Pick<PlannedKind, 'runs' | 'extra'>) => number) =>
+      local.reduce((sum, kind) => sum + runsOf(kind) * kind.seconds, 0);
+    expect(totals[0].seconds).toBeCloseTo(
+      added(({ runs }) => runs),
+      9,
+    );
+    expect(totals[0].most.seconds).toBeCloseTo(
+      added(({ runs, extra }) => runs + extra),
+      9,
+    );
+    expect(totals[0].budget).toBeCloseTo(Math.min(3600, 1800) / totals[0].seconds, 9);
+    expect(totals[1]).toMatchObject({ place: 'cpu: Fargate, 4 vCPUs', parallel: 10 });
+    expect(local.at(-1)!.seconds).toBeGreaterThan(local[1]!.seconds);
+
+    await writeFile(file, stringify({ ...comparison, budget: { hours: totals[0].seconds / 7200 } }));
+    expect((await runCli(['plan', file])).stdout).toMatch(/^budget +pays for about 50 % of them/m);
+    await writeFile(file, stringify({ ...comparison, arms: { plain: { balance: 'of' }, balanced: {} } }));
+    const wrong = await runCli(['plan', file]);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('arms.plain');
+  });
 });
+
+interface PlannedKind {
+  readonly runs: number;
+  readonly extra: number;
+  readonly estimates: readonly { readonly seconds: number }[];
+}

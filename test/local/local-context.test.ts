@@ -31,6 +31,18 @@ describe('the solver of a run on this machine', () => {
     const context = localContext(memoryStore(), () => {});
     const first = await context.openSolver(1000, undefined);
     expect(await context.openSolver(1000, first.solver)).toBe(first);
+    const threaded = await context.openSolver(large, 'wasm');
+    expect(await context.openSolver(2 * large, threaded.solver)).toBe(threaded);
+    await threaded.close();
+  });
+
+  it('is closed with the context', async () => {
+    const context = localContext(memoryStore(), () => {});
+    const pool = await context.openSolver(large, 'wasm');
+    const solve = () => pool.squaredSingularValues(2, 2, Float64Array.of(2, 0, 0, 1));
+    expect(Array.from(await solve())).toEqual([1, 4]);
+    await context.close();
+    await expect(solve()).rejects.toThrow('is closed');
   });
 
   it('is the one on record of each run, in a process that serves several', async () => {

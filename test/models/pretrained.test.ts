@@ -153,3 +153,43 @@ describe('weights that do not fit', () => {
     );
   });
 });
+
+const modelOf = (settings: object, space: readonly number[]) =>
+  buildModel(fieldModelSchema.parse({ width: 4, modes: 2, ...settings }), {
+    kind: 'trajectories',
+    space,
+    channels: 1,
+    window: 1,
+  });
+
+async function stored(tensors: Iterable<readonly [string, HostTensor]>): Promise<string> {
+  const path = join(await temporaryFolder(), 'weights.safetensors');
+  await writeFile(path, encodeSafetensors(new Map(tensors)));
+  return path;
+}
+
+describe('pre-trained weights of an operator', () => {
+  it("may have what PDEBench's FNO3d holds besides and does not compute with", async () => {
+    const model = modelOf({ family: 'fno3d', blocks: 4 }, [4, 4, 4]);
+    const values = model.initialise(randomFor(1, 'initialise'));
+    const norm: HostTensor = { shape: [4], data: new Float32Array(4) };
+    const path = await stored([...values, ['bn0.weight', norm], ['bn3.running_var', norm]]);
+    expect(await readPretrained(path, model)).toEqual(values);
+    const other = await stored([...values, ['bn4.weight', norm]]);
+    await expect(readPretrained(other, model)).rejects.toThrow(/unexpected {2}bn4\.weight/);
+  });
+
+  it("may lack biases of neuraloperator's pointwise layers, which are zero then, and nothing else", async () => {
+    const model = modelOf({ family: 'neuralop-fno', blocks: 1 }, [6, 6]);
+    const values = model.initialise(randomFor(1, 'initialise'));
+    const without = (...names: string[]) => [...values].filter(([name]) => !names.includes(name));
+    const bias = 'fno_blocks.channel_mlp.0.fcs.1.bias';
+    const read = await readPretrained(await stored(without(bias)), model);
+    expect([...read]).toEqual(
+      [...values].map(([name, tensor]) => [name, name === bias ? { shape: [4], data: new Float32Array(4) } : tensor]),
+    );
+    await expect(readPretrained(await stored(without('fno_blocks.convs.0.bias')), model)).rejects.toThrow(
+      /missing {5}fno_blocks\.convs\.0\.bias \[4, 1, 1\]/,
+    );
+  });
+});

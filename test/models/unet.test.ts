@@ -280,3 +280,15 @@ describe('unet2d', () => {
     );
   });
 });
+
+it.each([
+  ['unet1d', { features: 3, space: [32], channels: 2, window: 3 }, 178_368],
+  ['unet2d', { features: 2, space: [32, 16], channels: 1, window: 2 }, 772_096],
+  ['unet2d', { features: 32, space: [128, 128], channels: 4, window: 10 }, 6_387_924_992],
+] as const)(
+  "%s of %o counts its operations as PyTorch's FlopCounterMode does",
+  (family, { features, ...sizes }, flops) => {
+    const config = fieldModelSchema.parse({ family, initFeatures: features });
+    expect(buildModel(config, { kind: 'trajectories', ...sizes }).forwardFlops).toBe(flops);
+  },
+);

@@ -6,6 +6,9 @@ import { type SolverChoice, type SolverName, solverChoices, solverNames } from '
 /** Below this many floating-point operations an analysis takes less time than starting threads. */
 const worthThreads = 1e8;
 
+/** Whether an analysis of so many floating-point operations is done sooner with threads of its own. */
+export const isWorthThreads = (flops: number): boolean => flops >= worthThreads;
+
 export interface OpenSolverOptions {
   /** Floating-point operations of the whole analysis, as `analysisFlops` counts them. */
   readonly flops?: number;
@@ -22,7 +25,7 @@ export async function openSolver(
   choice: SolverChoice,
   { flops = Number.POSITIVE_INFINITY, note = () => {} }: OpenSolverOptions = {},
 ): Promise<SpectraPool> {
-  if (flops < worthThreads && (choice === 'auto' || choice === 'portable')) return callingThread(portableSolver);
+  if (!isWorthThreads(flops) && (choice === 'auto' || choice === 'portable')) return callingThread(portableSolver);
   if (choice !== 'auto') return openNamed(choice);
   for (const name of solverNames) {
     if (name === 'accelerate' && process.platform !== 'darwin') continue;

@@ -5,7 +5,15 @@
 import { UserError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import type { ByteSource } from '../byte-source.ts';
-import { bytesPerElement, bytesPerRead, type DType, decode, type FloatType, floatsOf, readShape } from '../elements.ts';
+import {
+  bytesPerElement,
+  bytesPerRead,
+  type DecodedType,
+  type DType,
+  decode,
+  decodedAs,
+  readShape,
+} from '../elements.ts';
 import { notFloats } from '../safetensors.ts';
 import { elementCount, formatShape } from '../tensor.ts';
 import type { TensorFile } from '../tensor-store.ts';
@@ -239,7 +247,7 @@ const tooLargePickle = (label: string) =>
 
 /** A tensor as it is read: by its parts, where it is complex. */
 interface View {
-  readonly floats: FloatType;
+  readonly floats: DecodedType;
   readonly storage: StoredBytes;
   readonly offset: number;
   readonly shape: readonly number[];
@@ -266,7 +274,7 @@ function placed(tensor: PickledTensor, name: string, { label, size }: ByteSource
     throw damaged(label, `${place} needs ${count * bytesPerElement[dtype]} bytes, but the whole file has ${size}`);
   }
   const readAs = readShape(dtype, shape);
-  const floats = floatsOf(dtype);
+  const floats = decodedAs(dtype);
   const stored = count === 0 ? empty : content.storage(storage.key);
   const needed = extentOf(tensor) * bytesPerElement[dtype];
   if (needed > Math.min(stored.size, storageBytes(storage))) {
