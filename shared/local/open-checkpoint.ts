@@ -6,6 +6,7 @@ import { fingerprintBase, refuseOtherBase } from '../pipeline/run-base.ts';
 import { modelOfRun } from '../pipeline/run-model.ts';
 import { spectraSettings } from '../pipeline/run-solver.ts';
 import { type SpectraConfig, spectraConfigSchema } from '../spectra/config.ts';
+import { wholeOfBlocks } from '../tensors/diagonal-blocks.ts';
 import type { Layer } from '../tensors/layer.ts';
 import { openTensors } from '../tensors/open-tensors.ts';
 import { openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
@@ -80,15 +81,17 @@ async function adaptedLayersOf(
 function layersOf(record: RunRecord, tensors: SafetensorsFile): Layers {
   const ofModel = modelOfRun(record).layers;
   const factorised = new Map(
-    ofModel.filter(({ factors }) => factors).map(({ weights }) => [weights[0], weights.slice(1)]),
+    ofModel.filter(({ factors }) => factors === 'tucker').map(({ weights }) => [weights[0], weights.slice(1)]),
   );
+  const inBlocks = new Set(ofModel.filter(({ factors }) => factors === 'blocks').flatMap(({ weights }) => weights));
   const layers = ofModel.map(({ factors, ...layer }): WeightLayer => {
-    if (factors) return wholeLayer(layer, tensors);
+    if (factors === 'tucker') return wholeLayer(layer, tensors);
     const entries = layer.weights.map((name) => tensors.entry(name));
+    const [parts = 0, blocks = 0, ...sides] = entries[0]!.shape;
     return {
       ...layer,
       matrix: 'W',
-      shape: entries[0]!.shape,
+      shape: factors === 'blocks' ? [...sides, blocks, parts] : entries[0]!.shape,
       size: entries.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       precision: storedPrecision(entries[0]!),
     };
@@ -105,6 +108,7 @@ function layersOf(record: RunRecord, tensors: SafetensorsFile): Layers {
     async read(name) {
       const factors = factorised.get(name);
       const weight = await tensors.read(name);
+      if (inBlocks.has(name)) return wholeOfBlocks(weight);
       return factors ? wholeOfTucker(weight, await Promise.all(factors.map((factor) => tensors.read(factor)))) : weight;
     },
     openRows: async (name) => rowsOfTensor(tensors, name),

@@ -112,12 +112,12 @@ function tensorsOf(config: DpotConfig, { space, channels, window }: TrajectoryFo
     ];
   };
   const pointwise = (layer: string, outputs: number, inputs: number) => affine(layer, outputs, [outputs, inputs, 1, 1]);
-  const norm = (name: string, layer: string): Drawn[] =>
+  const norm = (name: string, layer: string | undefined): Drawn[] =>
     [1, 0].map((value) => ({
       name: `${name}.${value === 1 ? 'weight' : 'bias'}`,
       shape: [embedDim],
       decay: true,
-      layer,
+      ...(layer === undefined ? {} : { layer }),
       draw: () => value,
     }));
   const blockSize = embedDim / nBlocks;
@@ -131,7 +131,8 @@ function tensorsOf(config: DpotConfig, { space, channels, window }: TrajectoryFo
   });
   const hidden = Math.trunc(embedDim * mlpRatio);
   const embedded = channels * patchSize + 3;
-  const beforeBlock = (block: number) => (block === 0 ? 'patch_embed.proj.2' : `blocks.${block - 1}.mlp.2`);
+  // Before the first block stands what joins the times, which has no spectrum.
+  const beforeBlock = (block: number) => (block === 0 ? undefined : `blocks.${block - 1}.mlp.2`);
   const trained: Drawn[] = [
     { name: 'pos_embed', shape: [1, embedDim, side, side], decay: true, draw: (random) => 0.02 * random.normal() },
     ...affine('patch_embed.proj.0', embedded, [embedded, channels + 3, ...patch]),
@@ -178,13 +179,17 @@ function tensorsOf(config: DpotConfig, { space, channels, window }: TrajectoryFo
 
 const specOf = ({ draw: _, ...spec }: Drawn): ParameterSpec => spec;
 
-/** Layers that are convolutions or dense, as the published code of balancing finds them. */
+/** Convolutions and dense layers, which the published code of balancing finds too, and what mixes channels at each frequency. */
 const layersOf = (trained: readonly ParameterSpec[]): Layer[] =>
-  trained.flatMap(({ name, shape, layer }) =>
-    layer !== undefined && name === `${layer}.weight` && shape.length > 1
+  trained.flatMap(({ name, shape, layer }): Layer[] => {
+    if (layer === undefined || shape.length === 1) return [];
+    if (name === `${layer}.w1`) {
+      return [{ name: layer, kind: 'spectralConv', weights: [name, `${layer}.w2`], factors: 'blocks' }];
+    }
+    return name === `${layer}.weight`
       ? [{ name: layer, kind: shape.length === 2 ? 'linear' : 'conv2d', weights: [name] }]
-      : [],
-  );
+      : [];
+  });
 
 function initialise(specs: readonly Drawn[], random: Random): HostTensors {
   return new Map(
@@ -384,7 +389,7 @@ function build(config: DpotConfig, format: TrajectoryFormat): FieldModel {
     parameters,
     state: stored.map(specOf),
     layers: layersOf(parameters),
-    head: ['patch_embed.proj.0', 'out_layer.4'],
+    head: ['patch_embed.proj.0', 'patch_embed.proj.2', 'out_layer.0', 'out_layer.2', 'out_layer.4'],
     forwardFlops: forwardFlops(config, format, plan.frequencies),
     initialise: (random) => initialise([...trained, ...stored], random),
     forward,

@@ -155,7 +155,7 @@ export function buildUnet(name: string, dimensions: 1 | 2, config: UnetConfig, f
     ...biased('conv', channels, channels, features, ...taps(1)),
   ];
   const allStages = [...encoders.flat(), ...bottleneck, ...decoders.flatMap(({ stages }) => stages)];
-  const state = allStages.flatMap(({ norm, outputs }) => batchNormState(norm, outputs));
+  const state = allStages.flatMap(({ norm, outputs, convolution }) => batchNormState(norm, outputs, convolution));
   const layers = parameters
     .filter(({ shape }) => shape.length > 1)
     .map(({ name: weights, layer }): Layer => ({ name: layer!, kind, weights: [weights] }));

@@ -1,3 +1,4 @@
+import { wholeOfBlocks } from '../tensors/diagonal-blocks.ts';
 import type { Layer } from '../tensors/layer.ts';
 import { allFinite, type WeightTensor } from '../tensors/tensor.ts';
 import { wholeOfTucker } from '../tensors/tucker.ts';
@@ -90,7 +91,7 @@ export async function analyseLayer(
   config: SpectraConfig,
   source: SpectrumSource,
 ): Promise<LayerSpectrum> {
-  if (layer.factors === 'tucker') return analyseLayer(...wholeLayer(layer, weights), config, source);
+  if (layer.factors) return analyseLayer(...wholeLayer(layer, weights), config, source);
   const { name, kind } = layer;
   const identity = { name, kind, shape: weights[0]?.[1].shape ?? [] };
   const broken = weights.filter(([, { data }]) => !allFinite(data)).map(([weight]) => weight);
@@ -108,8 +109,15 @@ export async function analyseLayer(
 
 type NamedWeights = readonly (readonly [name: string, weight: WeightTensor])[];
 
-/** A spectral convolution that is stored as Tucker factors, with its whole weight. */
-function wholeLayer({ name, kind }: Layer, weights: NamedWeights): [layer: Layer, weights: NamedWeights] {
+/** A spectral convolution that is stored as factors, with its whole weight. */
+function wholeLayer(
+  { name, kind, factors: stored }: Layer,
+  weights: NamedWeights,
+): [layer: Layer, weights: NamedWeights] {
+  if (stored === 'blocks') {
+    const whole = weights.map(([weight, tensor]) => [weight, wholeOfBlocks(tensor)] as const);
+    return [{ name, kind, weights: whole.map(([weight]) => weight) }, whole];
+  }
   const [[first, core], ...factors] = weights as [NamedWeights[number], ...NamedWeights];
   const whole = wholeOfTucker(
     core,

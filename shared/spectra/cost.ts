@@ -54,6 +54,11 @@ function sizeOfMatrices(
     const [rows = 0, columns = 0, ...modes] = shapes.slice(1).map(([side = 0]) => side);
     return { name, rows: 2 * rows, columns: 2 * columns, matrices: elementCount(modes) };
   }
+  if (factors === 'blocks') {
+    const [, , rows = 0, columns = 0] = shapes[0] ?? [];
+    const blocks = shapes.reduce((sum, [, count = 0]) => sum + count, 0);
+    return { name, rows: 2 * rows, columns: 2 * columns, matrices: blocks };
+  }
   const [rows = 0, columns = 0] = shapes[0] ?? [];
   const taps = shapes.reduce((sum, shape) => sum + elementCount(shape.slice(2)), 0);
   return kind === 'spectralConv'

@@ -1,7 +1,7 @@
 /** Types of stored numbers, and how their bytes become numbers. */
 import { endianness } from 'node:os';
 
-/** Bytes of a number of each type; those that are not floats can be stored but not read. Complex ones are pairs of floats. */
+/** Bytes of a number of each type; those that are neither floats nor I64 can be stored but not read. Complex ones are pairs of floats. */
 export const bytesPerElement = {
   F64: 8,
   F32: 4,

@@ -12,8 +12,11 @@ export interface Layer {
   readonly kind: LayerKind;
   /** Names of the weight tensors; several are pooled into one spectrum (FNO 2-D's weights1 and weights2, FNO 3-D's four). */
   readonly weights: readonly string[];
-  /** `tucker`: the tensors are one complex weight's core `[...ranks, 2]` and a factor `[side, rank, 2]` for each axis; absent: weights. */
-  readonly factors?: 'tucker';
+  /**
+   * `tucker`: the tensors are one complex weight's core `[...ranks, 2]` and a factor `[side, rank, 2]` for each axis; `blocks`: each
+   * holds the blocks of a complex block-diagonal matrix, `[2, blocks, in, out]` (real parts, then imaginary ones); absent: weights.
+   */
+  readonly factors?: 'tucker' | 'blocks';
 }
 
 /** One trainable tensor of a model. */

@@ -169,11 +169,20 @@ describe('dpot', () => {
     expect([...parameters, ...state!].reduce((sum, { shape }) => sum + elementCount(shape), 0)).toBe(size);
   });
 
-  it('has a layer for every convolution, which biases and norms follow', () => {
-    const { layers, parameters } = build({});
+  it('counts the operations of a forward pass', () => {
+    // PyTorch counts convolutions and products alone, and those of the classifier: 5.3e5.
+    const { forwardFlops } = buildModel(parse(), format);
+    const transforms = 4 * 8 * 144 * 256 * 512;
+    expect(Math.abs((forwardFlops - transforms) / 3767621632 - 1)).toBeLessThan(1e-2);
+  });
+
+  it('has a layer for every convolution and filter, which biases and norms follow', () => {
+    const { layers, parameters, head } = build({});
+    expect(head!.every((name) => layers.some((layer) => layer.name === name))).toBe(true);
     expect(layers.map(({ name }) => name)).toEqual([
       'patch_embed.proj.0',
       'patch_embed.proj.2',
+      'blocks.0.filter',
       'blocks.0.mlp.0',
       'blocks.0.mlp.2',
       'out_layer.0',
@@ -182,7 +191,8 @@ describe('dpot', () => {
     ]);
     const followed = Object.fromEntries(parameters.map(({ name, layer }) => [name, layer]));
     expect(followed).toMatchObject({
-      'blocks.0.norm1.weight': 'patch_embed.proj.2',
+      'blocks.0.norm1.weight': undefined,
+      'blocks.0.norm2.weight': 'blocks.0.filter',
       'blocks.0.mlp.2.bias': 'blocks.0.mlp.2',
       'blocks.0.filter.b1': 'blocks.0.filter',
       pos_embed: undefined,
@@ -198,6 +208,20 @@ describe('dpot', () => {
     const gamma = values.get('time_agg_layer.gamma')!.data;
     expect([gamma[0], gamma.at(-1)]).toEqual([2 ** -10, 2 ** 10]);
     expect(model.initialise(randomFor(1, 'initialise'))).toEqual(values);
+  });
+
+  it('takes weights of other channels with a fresh head, and no other window', async () => {
+    const { expected, stored } = await readFixture('dpot_plain');
+    const { n_blocks: nBlocks, embed_dim: embedDim, depth, out_layer_dim: outLayerDim, n_cls: nCls } = expected.config;
+    const settings = { nBlocks, embedDim, depth, outLayerDim, nCls };
+    const other = build(settings, { channels: 3, window: 3 });
+    const fresh = other.initialise(randomFor(1, 'initialise'));
+    const path = fixturePath('models', 'dpot_plain', 'model.safetensors');
+    const values = await readPretrained(path, other, { freshHead: () => fresh });
+    const isNew = (name: string) => /^(patch_embed\.proj|out_layer)\./.test(name);
+    for (const [name, tensor] of values) expect(tensor, name).toEqual((isNew(name) ? fresh : stored).get(name));
+    const longer = build(settings, { channels: 3, window: 4 });
+    await expect(readPretrained(path, longer, { freshHead: () => fresh })).rejects.toThrow('time_agg_layer.w');
   });
 
   it.each([

@@ -213,6 +213,19 @@ describe('unet2d', () => {
     expect(model.initialise(randomFor(1, 'initialise'))).toEqual(values);
   });
 
+  it.each([
+    ['unet2d', [64, 64], 1525415936],
+    ['unet1d', [64], 39841792],
+  ])('counts the operations of a forward pass of %s as PyTorch does', (family, space, flops) => {
+    const { forwardFlops } = buildModel(fieldModelSchema.parse({ family }), {
+      ...format,
+      space,
+      channels: 1,
+      window: 10,
+    });
+    expect(forwardFlops).toBe(flops);
+  });
+
   it('has a layer for every convolution, which its bias and its norm follow', () => {
     const { layers, parameters } = buildModel(config, format);
     expect(layers).toHaveLength(4 * 2 + 2 + 4 * 3 + 1);
@@ -226,6 +239,18 @@ describe('unet2d', () => {
     });
     const names = layers.map(({ name }) => name);
     expect(parameters.every(({ layer }) => names.includes(layer!))).toBe(true);
+  });
+
+  it('takes weights of other channels with a fresh head, whose norm begins anew with its statistics', async () => {
+    const { model, stored } = await readFixture('unet2d');
+    const other = buildModel(fieldModelSchema.parse({ family: 'unet2d', initFeatures: 2 }), format);
+    const fresh = other.initialise(randomFor(1, 'initialise'));
+    const path = fixturePath('models', 'unet2d', 'model.safetensors');
+    const values = await readPretrained(path, other, { freshHead: () => fresh });
+    const isNew = (name: string) => /^(encoder1\.enc1(conv|norm)1|conv)\./.test(name);
+    expect([...values.keys()]).toEqual([...model.parameters, ...model.state!].map(({ name }) => name));
+    for (const [name, tensor] of values) expect(tensor, name).toEqual((isNew(name) ? fresh : stored).get(name));
+    await expect(readPretrained(path, other)).rejects.toThrow(/encoder1\.enc1conv1\.weight[\s\S]*model\.head/);
   });
 
   it('refuses an axis that cannot be halved four times', () => {

@@ -180,6 +180,24 @@ describe('the analysis of a model', () => {
     expect((await analyseLayers([layer], async () => whole, config, portableSolver)).layers).toEqual([]);
   });
 
+  it('measures the blocks of block-diagonal matrices as those of a spectral convolution', async () => {
+    const names = ['w1', 'w2'];
+    const parts = names.map((_, index) => randomTensor(index, 2, 3, 6, 6));
+    const wanted = { ...config, spectralWeights: true };
+    const layer: Layer = { name: 'filter', kind: 'spectralConv', weights: names, factors: 'blocks' };
+    const found = await analyseLayers([layer], async (name) => parts[names.indexOf(name)]!, wanted, portableSolver);
+    // The same numbers as [in, out, blocks, 2].
+    const moved = parts.map(({ data }) => ({
+      shape: [6, 6, 3, 2],
+      data: data.map((_, index) => data[(index % 2) * 108 + (Math.floor(index / 2) % 3) * 36 + Math.floor(index / 6)]!),
+    }));
+    const plain: Layer = { name: 'filter', kind: 'spectralConv', weights: names };
+    const expected = await analyseLayers([plain], async (name) => moved[names.indexOf(name)]!, wanted, portableSolver);
+    expect(found.layers).toEqual(expected.layers);
+    expect(found.layers[0]!.eigenvalues).toHaveLength(2 * 3 * 6);
+    expect((await analyseLayers([layer], async () => parts[0]!, config, portableSolver)).layers).toEqual([]);
+  });
+
   it('measures a convolution in three dimensions as one matrix per tap', async () => {
     const flat = randomTensor(2, 12, 10, 2, 2);
     const settings = { ...config, conv1d: 'taps' } as const;

@@ -105,6 +105,16 @@ describe('the size of a layer', () => {
     );
   });
 
+  it('of diagonal blocks is a matrix for each block', () => {
+    const layer = { name: 'x', kind: 'spectralConv', weights: ['w1', 'w2'], factors: 'blocks' } as const;
+    expect(layerSize(layer, () => [2, 3, 5, 7], { conv1d: 'rows' })).toEqual({
+      name: 'x',
+      rows: 10,
+      columns: 14,
+      matrices: 6,
+    });
+  });
+
   it('of a Conv1d is a matrix for each output or for each tap, by the reading', () => {
     expect(sizeBy('rows', 'conv1d', [4, 6, 3])).toEqual({ name: 'x', rows: 6, columns: 3, matrices: 4 });
     expect(sizeBy('taps', 'conv1d', [4, 6, 3])).toEqual({ name: 'x', rows: 4, columns: 6, matrices: 3 });

@@ -14,12 +14,12 @@ export function batchNormParameters(name: string, channels: number, layer: strin
   return ['weight', 'bias'].map((part) => ({ name: `${name}.${part}`, shape: [channels], decay: true, layer }));
 }
 
-/** Its running statistics, and in how many calls they were gathered, under PyTorch's names. */
-export function batchNormState(name: string, channels: number): ParameterSpec[] {
+/** Its running statistics, and in how many calls they were gathered, under PyTorch's names. A `layer` that is drawn anew draws them anew. */
+export function batchNormState(name: string, channels: number, layer: string): ParameterSpec[] {
   return [
-    { name: `${name}.running_mean`, shape: [channels], decay: false },
-    { name: `${name}.running_var`, shape: [channels], decay: false },
-    { name: `${name}.num_batches_tracked`, shape: [], decay: false },
+    { name: `${name}.running_mean`, shape: [channels], decay: false, layer },
+    { name: `${name}.running_var`, shape: [channels], decay: false, layer },
+    { name: `${name}.num_batches_tracked`, shape: [], decay: false, layer },
   ];
 }
 
