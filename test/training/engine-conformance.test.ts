@@ -38,7 +38,12 @@ const setups = [
   },
   { family: 'neuralop-fno', space: [6, 8], optimizer: 'adamw', settings: { modes: [4, 5], blocks: 2 } },
   { family: 'tfno', space: [12], optimizer: 'adam', settings: { modes: 6, blocks: 2, rank: 0.5 } },
-  { family: 'deeponet', space: [5, 4], optimizer: 'adamw', settings: { width: 8, depth: 1, basis: 8, activation: 'relu' } },
+  {
+    family: 'deeponet',
+    space: [5, 4],
+    optimizer: 'adamw',
+    settings: { width: 8, depth: 1, basis: 8, activation: 'relu' },
+  },
 ] as const;
 
 type Setup = (typeof setups)[number] & {
