@@ -13,7 +13,7 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const { localPath } = await import('../local-path.ts');
     const note = (message: string) => process.stderr.write(`note: ${message}\n`);
     const workload = await openWorkload(config, note, localPath);
-    await workload.initial();
+    await workload.initial(note);
     const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balance-description.ts');
     const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
     const timed = { config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } };

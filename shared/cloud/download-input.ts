@@ -5,7 +5,7 @@ import { downloadTo } from '../checkpoints/s3-download.ts';
 import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
-import { isModelFile } from '../models/hugging-face/model-files.ts';
+import { modelFilesIn } from '../models/hugging-face/model-files.ts';
 import { headObject } from './head-object.ts';
 
 /** The bucket, and what all keys of a folder begin with. @throws UserError when it is no address. */
@@ -60,14 +60,14 @@ async function filesOfModel(client: S3Client, address: string, path: string, lim
   const { bucket, prefix } = parseFolder(address);
   const keys = await s3Store({ client, bucket, ...limits }).list(prefix);
   const names = keys.map((key) => key.slice(prefix.length));
-  const files = names.filter(isModelFile);
+  const files = modelFilesIn(names);
   // Without weights it may be a model that is to be pre-trained; where it is not, the reader of the folder says so.
-  if (files.some((name) => name.endsWith('.safetensors') || name === 'config.json')) {
+  if (files.some((name) => /\.(safetensors|bin)$/.test(name) || name === 'config.json')) {
     return files.map((name) => ({ object: { bucket, key: prefix + name }, path: join(path, name) }));
   }
   throw new UserError(
-    names.length === 0 ? 'there is nothing in this folder' : `holds no .safetensors file, but ${names.join(', ')}`,
-    { where: address, remedy: 'Upload the model, weights as safetensors, or mend model.folder.' },
+    names.length === 0 ? 'there is nothing in this folder' : `holds no weights (.safetensors, pytorch_model.bin), but ${names.join(', ')}`,
+    { where: address, remedy: 'Upload the model with its weights, or mend model.folder.' },
   );
 }
 

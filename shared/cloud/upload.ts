@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { Upload } from '@aws-sdk/lib-storage';
 import { sha256 } from '../checkpoints/artifact-store.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
-import { isModelFile } from '../models/hugging-face/model-files.ts';
+import { modelFilesIn } from '../models/hugging-face/model-files.ts';
 import { headObject } from './head-object.ts';
 import { startedByUploader } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
@@ -81,7 +81,7 @@ async function uploadByContent(cloud: Bucket, path: string, folder: string): Pro
 }
 
 async function uploadFolder(cloud: Bucket, folder: string): Promise<Uploaded> {
-  const names = (await readdir(folder)).filter(isModelFile).toSorted();
+  const names = modelFilesIn(await readdir(folder)).toSorted();
   const digests = await Promise.all(names.map(async (name) => (await fingerprintFile(join(folder, name))).sha256));
   const digest = sha256(new TextEncoder().encode(JSON.stringify([names, digests])));
   const key = `weights/${digest.slice(0, 16)}-${basename(folder)}/`;

@@ -9,14 +9,11 @@ import { gelu } from './blocks/gelu.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
 import { alongAxes, axisName, type ByAxis, byAxis, settingOfAxis } from './by-axis.ts';
 import { type FieldModel, inputsOf, modelSettings, type TrajectoryFormat } from './model.ts';
+import { neuralOperatorNames } from './neuraloperator.ts';
 
 /** The settings that every FNO has. */
 export const fnoSettings = {
   ...modelSettings,
-  weights: z
-    .string()
-    .optional()
-    .describe('Pre-trained weights, a safetensors file; without it the weights are drawn from the seed.'),
   modes: byAxis(z.int().positive())
     .default(12)
     .describe('Kept Fourier modes along each space axis: one number for all, or a list by axis.'),
@@ -224,6 +221,7 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
     parameters,
     layers: layersOf(sizes),
     head: ['fc0', 'fc2'],
+    otherNames: [neuralOperatorNames],
     unused: dimensions === 3 ? unusedNorms : [],
     forwardFlops:
       2 * points * (inputs * width + width * config.projection + config.projection * channels) +

@@ -3,6 +3,7 @@ import type { Random } from '../core/random.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
+import type { OtherNames } from './pretrained.ts';
 
 /** What of a model is drawn from the seed: the modules of these names, or all of it. */
 export type Drawn = 'all' | readonly string[];
@@ -30,8 +31,10 @@ export type StepForward = (given: Tensor) => Tensor;
 export interface FieldModel {
   readonly parameters: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
-  /** Names of the layers whose shapes follow from the data's channels and window: the first, and the last. */
+  /** Names of the layers whose shapes follow from channels, window and static fields, which `model.head: fresh` draws anew: lift and last layer. */
   readonly head?: readonly string[];
+  /** How other libraries name the weights of this architecture. */
+  readonly otherNames?: readonly OtherNames[];
   /** Tensors that files of the authors' own class hold besides and that nothing is computed with; absent: none. */
   readonly unused?: readonly string[];
   /** Floating-point operations of one forward pass of one sample. */
@@ -53,7 +56,13 @@ export const modelSettings = {
     .min(1)
     .optional()
     .describe(
-      'Pre-trained weights, a safetensors file; a relative path counts from the run file, s3://... is fetched. Absent: fresh ones.',
+      'Pre-trained weights: a safetensors file, or a state dict of PyTorch (.pt, .pth, .bin, .ckpt); a relative path counts from the run file, s3://... is fetched. Absent: fresh ones.',
+    ),
+  head: z
+    .enum(['keep', 'fresh'])
+    .optional()
+    .describe(
+      'Lift and last layer: those of the weights, or fresh ones, drawn from the seed, for data with other channels, window or static fields. Absent: keep.',
     ),
 };
 

@@ -1,8 +1,8 @@
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
-import { fileSource } from '../tensors/byte-source.ts';
+import { isComplexType } from '../tensors/elements.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
-import { openSafetensors } from '../tensors/safetensors.ts';
+import { openTensors } from '../tensors/open-tensors.ts';
 import {
   allFinite,
   elementCount,
@@ -14,38 +14,102 @@ import {
 import type { TensorStore } from '../tensors/tensor-store.ts';
 
 /** Tensors of a file under the names that a model has for them. */
-export type StoredWeights = Pick<TensorStore, 'label' | 'names' | 'entry' | 'read'>;
+export type StoredWeights = Pick<TensorStore, 'label' | 'notes' | 'names' | 'entry' | 'read'>;
+
+/** How another library names the weights of the same architecture. */
+export interface OtherNames {
+  /** Whether a file's tensors are named as that library names them. */
+  isNaming(names: readonly string[]): boolean;
+  /**
+   * The file's tensors by the names that the model has for them.
+   * @throws UserError saying in what the file's architecture differs from the model's
+   */
+  translate(file: StoredWeights, parameters: readonly ParameterSpec[]): StoredWeights;
+}
+
+/** The same tensors under other names, each read under the name that the file has for it. */
+export function renamed(file: StoredWeights, originals: ReadonlyMap<string, string>): StoredWeights {
+  return {
+    ...file,
+    names: () => [...originals.keys()],
+    entry: (name) => file.entry(originals.get(name) ?? name),
+    read: (name) => file.read(originals.get(name) ?? name),
+  };
+}
+
+/** What wrappers of a model put before the names of all its parameters. */
+const wrapperPrefixes = ['module.', '_orig_mod.', 'model.'];
+
+/** Leaves out what a wrapper of the model put before all names, with a note; a prefix that the model has itself stays. */
+export function withoutWrapper(file: StoredWeights, needed: Iterable<string>): StoredWeights {
+  const names = file.names();
+  const own = [...needed];
+  const prefix = wrapperPrefixes.find(
+    (each) =>
+      names.length > 0 && names.every((name) => name.startsWith(each)) && !own.some((name) => name.startsWith(each)),
+  );
+  if (prefix === undefined) return file;
+  const note = `the names in ${file.label} all begin with \`${prefix}\`, which is left out`;
+  const originals = new Map(names.map((name) => [name.slice(prefix.length), name]));
+  return withoutWrapper({ ...renamed(file, originals), notes: [...(file.notes ?? []), note] }, own);
+}
+
+/** Counts of batch norms, which nothing here is computed with. */
+const isHarmless = (name: string) => name.endsWith('.num_batches_tracked');
+
+interface Mismatch {
+  readonly line: string;
+  readonly kind: 'missing' | 'mis-shaped' | 'unexpected';
+  readonly layer?: string | undefined;
+}
 
 /** Everything by which a weight file differs from what the model needs, one line each. */
-function mismatches(file: StoredWeights, parameters: readonly ParameterSpec[], unused: readonly string[]): string[] {
-  const present = new Set(file.names().filter((name) => !unused.includes(name)));
+function mismatches(file: StoredWeights, parameters: readonly ParameterSpec[]): Mismatch[] {
+  const present = new Set(file.names());
   const needed = new Set(parameters.map(({ name }) => name));
   const unexpected = [...present].filter((name) => !needed.has(name));
-  const wrong = parameters.flatMap(({ name, shape, missing }) => {
-    if (!present.has(name) && missing === 'zeros') return [];
-    if (!present.has(name))
-      return [`missing     ${name} ${formatShape(shape)}  ${didYouMean(name, unexpected)}`.trimEnd()];
-    const stored = file.entry(name).shape;
-    return sameShape(stored, shape)
-      ? []
-      : [`mis-shaped  ${name}: the file has ${formatShape(stored)}, the model needs ${formatShape(shape)}`];
+  const wrong = parameters.flatMap(({ name, shape, complex = false, layer, missing }): Mismatch[] => {
+    if (missing && !present.has(name)) return [];
+    if (!present.has(name)) {
+      const line = `missing     ${name} ${formatShape(shape)}  ${didYouMean(name, unexpected)}`.trimEnd();
+      return [{ kind: 'missing', line, layer }];
+    }
+    const stored = file.entry(name);
+    if (sameShape(stored.shape, shape) && (complex || !isComplexType(stored.dtype))) return [];
+    const [has, needs] = complex === isComplexType(stored.dtype) ? ['', ''] : numbersOf(stored, complex);
+    const line = `mis-shaped  ${name}: the file has ${formatShape(stored.shape)}${has}, the model needs ${formatShape(shape)}${needs}`;
+    return [{ kind: 'mis-shaped', line, layer }];
   });
-  return [...wrong, ...unexpected.map((name) => `unexpected  ${name} ${formatShape(file.entry(name).shape)}`)];
+  const more = unexpected.map(
+    (name): Mismatch => ({ kind: 'unexpected', line: `unexpected  ${name} ${formatShape(file.entry(name).shape)}` }),
+  );
+  return [...wrong, ...more];
 }
+
+/** Which of the two are complex, where only one is; pairs of real numbers may stand for complex ones. */
+function numbersOf({ dtype, shape }: ReturnType<StoredWeights['entry']>, complex: boolean): readonly [string, string] {
+  if (!complex) return [` of complex numbers (${dtype}, parts as the last axis)`, ' of real ones'];
+  return shape.at(-1) === 2 ? ['', ''] : [' of real numbers', ' of complex ones, parts as the last axis'];
+}
+
+type Remedy = string | ((wrong: readonly Mismatch[]) => string);
 
 /**
  * The values of these parameters, in their order.
+ * @param remedy what to do where they don't fit, which may depend on how
  * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite.
  */
 export async function readWeights(
   file: StoredWeights,
   parameters: readonly ParameterSpec[],
-  remedy: string,
-  unused: readonly string[] = [],
+  remedy: Remedy,
 ): Promise<Map<string, HostTensor>> {
-  const wrong = mismatches(file, parameters, unused);
+  const wrong = mismatches(file, parameters);
   if (wrong.length > 0) {
-    throw new UserError(`the weights don't fit the model:\n    ${wrong.join('\n    ')}`, { where: file.label, remedy });
+    throw new UserError(`the weights don't fit the model:\n    ${wrong.map(({ line }) => line).join('\n    ')}`, {
+      where: file.label,
+      remedy: typeof remedy === 'string' ? remedy : remedy(wrong),
+    });
   }
   const tensors = new Map<string, HostTensor>();
   const present = new Set(file.names());
@@ -66,23 +130,70 @@ export async function readWeights(
   return tensors;
 }
 
+/** What of a model is needed to read its weights. */
+export interface PretrainedModel {
+  readonly parameters: readonly ParameterSpec[];
+  /** Layers whose shapes follow from the data's channels and window: the lift and the last one. */
+  readonly head?: readonly string[];
+  /** Tensors that a file may have besides, which are passed over. */
+  readonly unused?: readonly string[];
+  readonly otherNames?: readonly OtherNames[];
+}
+
+/** How the weights of a model of fields are read. */
+export interface PretrainedOptions {
+  /** Values of all parameters, of which those of the head are taken; absent: the head is the file's. */
+  readonly freshHead?: (() => HostTensors) | undefined;
+  /** Told what of the file was taken, and how. */
+  readonly tell?: ((note: string) => void) | undefined;
+}
+
 /**
- * The pre-trained values of a model's parameters from a safetensors file, which may have the tensors in `unused` besides.
+ * The pre-trained values of a model's parameters from a safetensors file or a checkpoint of PyTorch's.
  * @throws UserError when the file can't be read, or listing every tensor that is missing, unexpected, mis-shaped or not finite.
  */
 export async function readPretrained(
   path: string,
-  parameters: readonly ParameterSpec[],
-  unused: readonly string[] = [],
+  { parameters, head = [], unused = [], otherNames = [] }: PretrainedModel,
+  { freshHead, tell = () => {} }: PretrainedOptions = {},
 ): Promise<HostTensors> {
-  const source = await fileSource(path).catch((cause: NodeJS.ErrnoException) => {
-    const what = cause.code === 'ENOENT' ? 'there is no such file' : `can't be read (${cause.code})`;
-    throw new UserError(what, { where: path, remedy: 'Check `model.weights` in the run file.', cause });
-  });
-  return readWeights(
-    await openSafetensors(source),
-    parameters,
-    'Set the `model` section to the architecture these weights were trained with, or give other weights.',
-    unused,
+  const stored = await openTensors(path, { remedy: 'Check `model.weights` in the run file.' });
+  const unwrapped = withoutWrapper(
+    stored,
+    parameters.map(({ name }) => name),
   );
+  const other = otherNames.find((each) => each.isNaming(unwrapped.names()));
+  const file = other ? other.translate(unwrapped, parameters) : unwrapped;
+  const isHead = ({ layer }: { readonly layer?: string | undefined }) => layer !== undefined && head.includes(layer);
+  const inHead = new Set(parameters.filter(isHead).map(({ name }) => name));
+  const drawn: HostTensors = freshHead?.() ?? new Map();
+  const wanted = freshHead ? parameters.filter((each) => !isHead(each)) : parameters;
+  const isRead = (name: string) => !isHarmless(name) && !unused.includes(name) && !(freshHead && inHead.has(name));
+  const read = await readWeights({ ...file, names: () => file.names().filter(isRead) }, wanted, (wrong) =>
+    remedyFor(wrong, isHead, head, wanted.length),
+  );
+  for (const note of file.notes ?? []) tell(note);
+  const all = new Set(file.names());
+  const absent = wanted.filter(({ name }) => !all.has(name)).map(({ name }) => name);
+  if (absent.length > 0) tell(`${path} has no ${absent.join(', ')}: taken as zeros`);
+  if (freshHead) tell(`model.head: fresh, so ${head.join(' and ')} were drawn from the seed, in place of ${path}'s`);
+  return new Map(parameters.map(({ name }) => [name, (read.get(name) ?? drawn.get(name))!]));
+}
+
+const otherArchitecture =
+  'Set the `model` section to the architecture these weights were trained with, or give other weights.';
+
+function remedyFor(
+  wrong: readonly Mismatch[],
+  isHead: (mismatch: Mismatch) => boolean,
+  head: readonly string[],
+  needed: number,
+): string {
+  if (wrong.every((each) => each.kind === 'mis-shaped' && isHead(each))) {
+    return `They are for other channels, or another window: set model.head to fresh, which draws ${head.join(' and ')} from the seed and keeps the rest, or mend the data's settings (dataset.window).`;
+  }
+  if (wrong.filter(({ kind }) => kind === 'missing').length === needed) {
+    return "None of the file's tensors is named as one of this model's: they are another model's, or were saved under other names. Set model.family to theirs, or rename them.";
+  }
+  return otherArchitecture;
 }

@@ -57,7 +57,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
         const freshScores = head === 'fresh';
         const options = { task, labels, lora, freshScores, reinitialise };
         const { model: built, adapter, drawn, reinitialised, read } = buildLanguageModel(opened, options);
-        const initial = () => read(randomFor(seed, 'initialise'));
+        const initial: StartablePlan['initial'] = (tell) => read(randomFor(seed, 'initialise'), tell);
         const basePath = opened.adapter ? (model.base ?? opened.base) : model.folder;
         return {
           model: built,

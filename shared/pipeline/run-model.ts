@@ -77,7 +77,7 @@ function describeModel(record: ModelRecord): RunModel {
   const { window } = config.dataset as FieldDatasetConfig;
   const format = { kind: 'trajectories' as const, space, channels: channels.length, window };
   const { layers, parameters } = buildModel(record.config.model, format);
-  const settings = { ...config.model, weights: undefined, ...format };
+  const settings = { ...config.model, weights: undefined, head: undefined, ...format };
   return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: settings };
 }
 

@@ -5,14 +5,22 @@ import { messageOf, TransientError, UserError } from '../core/errors.ts';
 import { parseJsonFile } from '../core/json-file.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { type ByteSource, fileSource } from './byte-source.ts';
+import { openTorch } from './pickle/open-torch.ts';
 import type { RowReader } from './row-reader.ts';
-import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { isFloat64, openSafetensors } from './safetensors.ts';
 import type { WeightTensor } from './tensor.ts';
-import { rowsOfTensor, type TensorStore } from './tensor-store.ts';
+import { rowsOfTensor, type TensorFile, type TensorStore } from './tensor-store.ts';
 
-const indexSuffix = '.safetensors.index.json';
-const shardName = /^(.*)-(\d{5})-of-(\d{5})\.safetensors$/;
-const pickled = ['.bin', '.pt', '.pth', '.ckpt', '.pkl'];
+const indexSuffixes = ['.safetensors.index.json', '.bin.index.json'];
+const shardName = /^(.*)-(\d{5})-of-(\d{5})\.(safetensors|bin)$/;
+
+/** How files of PyTorch's are named. */
+const torchSuffixes = ['.bin', '.pt', '.pth', '.ckpt', '.pkl'];
+
+const isTorchFile = (name: string): boolean => torchSuffixes.includes(extname(name));
+
+/** Files of PyTorch's that stand beside a model's weights: the state of what trained them. */
+const besideWeights = /^(training_args|optimizer|optim|scheduler|scaler|rng_state|random_states)([-_.].*)?\.\w+$/;
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
@@ -29,6 +37,8 @@ export async function pathKind(path: string): Promise<'file' | 'folder' | undefi
 /** The tensors of a checkpoint. */
 export interface Checkpoint extends TensorStore {
   readonly sharded: boolean;
+  /** Of its files. */
+  readonly format: 'safetensors' | 'pytorch';
   /** Paths of the files that it is in. */
   readonly files: readonly string[];
 }
@@ -44,8 +54,9 @@ export interface Place {
 const disk: Place = { kind: pathKind, list: (folder) => readdir(folder), open: fileSource };
 
 /**
- * The tensors of a safetensors file, of a sharded checkpoint by its index, or of a folder that holds either.
- * @param options.remedy for a folder that holds no weights
+ * The tensors of a safetensors file or one of PyTorch's, of a sharded checkpoint by its index, or of a folder that holds one of them; of
+ * a folder with both, those in safetensors.
+ * @param options.remedy for a folder that holds no weights, and where there is nothing
  * @throws UserError when there is no such checkpoint, naming the shards that are missing or damaged.
  */
 export async function openTensors(
@@ -53,47 +64,62 @@ export async function openTensors(
   { place = disk, remedy }: { place?: Place; remedy?: string | undefined } = {},
 ): Promise<Checkpoint> {
   const kind = await place.kind(path);
-  if (!kind) throw new UserError('there is no such file or folder', { where: path, remedy: await nearby(place, path) });
+  if (!kind) {
+    const similar = await nearby(place, path);
+    throw new UserError('there is no such file or folder', { where: path, remedy: similar || remedy });
+  }
   if (kind === 'folder') return openFolder(place, path, remedy);
   if (path.endsWith('.index.json')) return openIndex(place, path);
-  if (pickled.includes(extname(path))) throw pickledError(path);
-  if (extname(path) !== '.safetensors') throw notACheckpoint(path);
+  if (extname(path) !== '.safetensors' && !isTorchFile(path)) throw notACheckpoint(path);
   return openSingle(place, path);
 }
 
 async function openSingle(place: Place, path: string): Promise<Checkpoint> {
-  return { ...storeOf(await openFile(place, path)), sharded: false, files: [path] };
+  return { ...storeOf(await openFile(place, path)), sharded: false, format: formatOf(path), files: [path] };
 }
+
+const formatOf = (path: string): Checkpoint['format'] => (isTorchFile(path) ? 'pytorch' : 'safetensors');
 
 async function openFolder(place: Place, folder: string, remedy: string | undefined): Promise<Checkpoint> {
   const files = (await place.list(folder)).sort();
-  const index = files.filter((file) => file.endsWith(indexSuffix));
-  const tensors = files.filter((file) => file.endsWith('.safetensors'));
-  const preferred = ['model.safetensors', 'adapter_model.safetensors'].find((file) => tensors.includes(file));
-  if (preferred) return openSingle(place, join(folder, preferred));
-  if (index.length > 0) return openIndex(place, join(folder, index[0]!));
-  const shards = tensors.map((file) => shardName.exec(file)).filter((match) => match !== null);
-  if (shards.length > 0 && shards.length === tensors.length) return openShards(place, folder, shards);
-  if (tensors.length === 1) return openSingle(place, join(folder, tensors[0]!));
-  if (tensors.length > 1) {
-    throw new UserError(`holds ${tensors.length} safetensors files and no index: ${tensors.join(', ')}`, {
-      where: folder,
-      remedy: 'Give one of the files.',
-    });
+  const kinds = [
+    files.filter((file) => file.endsWith('.safetensors')),
+    files.filter((file) => isTorchFile(file) && !besideWeights.test(file)),
+  ];
+  for (const [kind, tensors] of kinds.entries()) {
+    const preferred = usualNames[kind]!.find((file) => tensors.includes(file));
+    if (preferred) return openSingle(place, join(folder, preferred));
+    const index = files.find((file) => file.endsWith(indexSuffixes[kind]!));
+    if (index) return openIndex(place, join(folder, index));
+    const shards = tensors.map((file) => shardName.exec(file)).filter((match) => match !== null);
+    if (shards.length > 0 && shards.length === tensors.length) return openShards(place, folder, shards);
+    if (tensors.length === 1) return openSingle(place, join(folder, tensors[0]!));
+    if (tensors.length > 1) {
+      throw new UserError(
+        `holds ${tensors.length} ${kind === 0 ? 'safetensors files' : 'files of PyTorch'} and no index: ${tensors.join(', ')}`,
+        { where: folder, remedy: 'Give one of the files.' },
+      );
+    }
   }
-  const old = files.find((file) => pickled.includes(extname(file)));
-  throw old ? pickledError(join(folder, old)) : withoutWeights(folder, files, remedy);
+  throw withoutWeights(folder, files, remedy);
 }
+
+/** Of whole models and of adapters: in safetensors, and by PyTorch. */
+const usualNames = [
+  ['model.safetensors', 'adapter_model.safetensors'],
+  ['pytorch_model.bin', 'adapter_model.bin'],
+] as const;
 
 /** Shards without an index: their names say how many there should be. */
 async function openShards(place: Place, folder: string, shards: readonly RegExpExecArray[]): Promise<Checkpoint> {
-  const [, stem, , count] = shards[0]!;
+  const [, stem, , count, suffix] = shards[0]!;
   const wanted = Array.from(
     { length: Number(count) },
-    (_, index) => `${stem}-${String(index + 1).padStart(5, '0')}-of-${count}.safetensors`,
+    (_, index) => `${stem}-${String(index + 1).padStart(5, '0')}-of-${count}.${suffix}`,
   );
   const files = await openAll(place, folder, wanted, folder);
-  return { ...joined(folder, files), sharded: true, files: wanted.map((name) => join(folder, name)) };
+  const paths = wanted.map((name) => join(folder, name));
+  return { ...joined(folder, files), sharded: true, format: formatOf(wanted[0]!), files: paths };
 }
 
 async function openIndex(place: Place, path: string): Promise<Checkpoint> {
@@ -120,7 +146,8 @@ async function openIndex(place: Place, path: string): Promise<Checkpoint> {
     });
   }
   const paths = [...files.keys()].map((file) => join(folder, file));
-  return { ...joined(path, files, new Map(Object.entries(map))), sharded: true, files: paths };
+  const format = paths.some(isTorchFile) ? 'pytorch' : 'safetensors';
+  return { ...joined(path, files, new Map(Object.entries(map))), sharded: true, format, files: paths };
 }
 
 /** Opens all shards. @throws UserError listing those that are missing, or naming those that are damaged. */
@@ -129,7 +156,7 @@ async function openAll(
   folder: string,
   names: readonly string[],
   where: string,
-): Promise<Map<string, SafetensorsFile>> {
+): Promise<Map<string, TensorFile>> {
   const kinds = await Promise.all(names.map((name) => place.kind(join(folder, name))));
   const missing = names.filter((_, index) => kinds[index] !== 'file');
   if (missing.length > 0) {
@@ -138,7 +165,7 @@ async function openAll(
       remedy: `Fetch them into ${folder || '.'}.`,
     });
   }
-  const files = new Map<string, SafetensorsFile>();
+  const files = new Map<string, TensorFile>();
   const damaged: string[] = [];
   for (const name of names) {
     try {
@@ -153,19 +180,20 @@ async function openAll(
   throw new UserError(`${damaged.length} of ${names.length} shards are damaged:\n${damaged.join('\n')}`, { where });
 }
 
-async function openFile(place: Place, path: string): Promise<SafetensorsFile> {
+async function openFile(place: Place, path: string): Promise<TensorFile> {
   const source = await place.open(path);
   const start = source.size < 200 ? new TextDecoder().decode(await source.read(0, source.size)) : '';
   if (start.startsWith('version https://git-lfs')) {
     throw new UserError('is a Git LFS pointer, not the file itself', { where: path, remedy: 'Run `git lfs pull`.' });
   }
-  return openSafetensors(source);
+  return isTorchFile(path) ? openTorch(source) : openSafetensors(source);
 }
 
-function storeOf(file: SafetensorsFile): TensorStore {
-  const { label, names, entry } = file;
+function storeOf(file: TensorFile): TensorStore {
+  const { label, names, entry, notes = [] } = file;
   return {
     label,
+    notes,
     names,
     entry,
     read: (name) => readFrom(file, name),
@@ -173,12 +201,8 @@ function storeOf(file: SafetensorsFile): TensorStore {
   };
 }
 
-function joined(
-  label: string,
-  files: ReadonlyMap<string, SafetensorsFile>,
-  map?: ReadonlyMap<string, string>,
-): TensorStore {
-  const homes = new Map<string, SafetensorsFile>();
+function joined(label: string, files: ReadonlyMap<string, TensorFile>, map?: ReadonlyMap<string, string>): TensorStore {
+  const homes = new Map<string, TensorFile>();
   for (const [shard, file] of files) {
     for (const name of file.names()) if (!map || map.get(name) === shard) homes.set(name, file);
   }
@@ -189,6 +213,7 @@ function joined(
   };
   return {
     label,
+    notes: [...files.values()].flatMap(({ notes = [] }) => notes),
     names: () => [...homes.keys()],
     entry: (name) => home(name).entry(name),
     read: (name) => readFrom(home(name), name),
@@ -196,18 +221,16 @@ function joined(
   };
 }
 
-const readFrom = (file: SafetensorsFile, name: string) =>
-  reading<WeightTensor>(file, name, () =>
-    file.entry(name).dtype === 'F64' ? file.readFloat64(name) : file.read(name),
-  );
+const readFrom = (file: TensorFile, name: string) =>
+  reading<WeightTensor>(file, name, () => (isFloat64(file.entry(name)) ? file.readFloat64(name) : file.read(name)));
 
-function rowsFrom(file: SafetensorsFile, name: string): RowReader {
+function rowsFrom(file: TensorFile, name: string): RowReader {
   const rows = rowsOfTensor(file, name);
   return { ...rows, read: (start, count) => reading(file, name, () => rows.read(start, count)) };
 }
 
 /** @throws UserError when the file changes or goes away while it is read. */
-async function reading<Content>(file: SafetensorsFile, name: string, read: () => Promise<Content>): Promise<Content> {
+async function reading<Content>(file: TensorFile, name: string, read: () => Promise<Content>): Promise<Content> {
   try {
     return await read();
   } catch (cause) {
@@ -216,15 +239,8 @@ async function reading<Content>(file: SafetensorsFile, name: string, read: () =>
   }
 }
 
-const pickledError = (path: string) =>
-  new UserError('is a pickled PyTorch file, which is not opened: it could run code', {
-    where: path,
-    remedy:
-      'Save it as safetensors: `safetensors.torch.save_file(torch.load(path, weights_only=True), "model.safetensors")`.',
-  });
-
 const checkpoints =
-  'Give a .safetensors file, an index (model.safetensors.index.json), or a folder with one of them, with an adapter (adapter_config.json), or of a run.';
+  'Give a .safetensors file, one of PyTorch (.pt, .pth, .bin, .ckpt), an index (model.safetensors.index.json), or a folder with one of them, with an adapter (adapter_config.json), or of a run.';
 
 const notACheckpoint = (path: string) => new UserError('is not a checkpoint', { where: path, remedy: checkpoints });
 

@@ -4,28 +4,8 @@ import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
+import { bytesPerElement, bytesPerRead, type DType, decode, floatsOf, readShape } from './elements.ts';
 import { elementCount, formatShape, type HostTensor, type HostTensors } from './tensor.ts';
-
-/** Every type of the format with whole bytes; those that are not floats can be stored but not read as numbers. */
-const bytesPerElement = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  C64: 8,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U64: 8,
-  U32: 4,
-  U16: 2,
-  U8: 1,
-  BOOL: 1,
-} as const;
-type DType = keyof typeof bytesPerElement;
 
 /** Key of the header that is no tensor. */
 const metadataName = '__metadata__';
@@ -42,6 +22,7 @@ const entrySchema = z.object({
 /** Where one tensor lies in the file. */
 export interface SafetensorsEntry {
   readonly dtype: DType;
+  /** As it is read: of complex numbers, the parts are the last axis, `[..., 2]`. */
   readonly shape: readonly number[];
   /** Byte range in the file. */
   readonly start: number;
@@ -116,7 +97,7 @@ function checkEntry(label: string, name: string, raw: unknown, dataStart: number
       `tensor "${name}": ends at byte ${dataStart + to} but the file has ${fileSize}; it is probably cut off`,
     );
   }
-  return { dtype, shape, start: dataStart + from, end: dataStart + to };
+  return { dtype, shape: readShape(dtype, shape), start: dataStart + from, end: dataStart + to };
 }
 
 /**
@@ -143,52 +124,15 @@ function checkCoverage(
   if (rest > 0) throw damaged(label, `the last ${rest} bytes belong to no tensor`);
 }
 
-/** 16-bit floats as float64 by their bits: sign, exponent, fraction. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
+/** Whether numbers of a type are read in float64. */
+export const isFloat64 = ({ dtype }: { readonly dtype: DType }): boolean => floatsOf(dtype) === 'F64';
 
-/** Brain floats are the upper halves of 32-bit ones. */
-function brainToNumber(bits: number): number {
-  brainWord.setUint32(0, bits << 16);
-  return brainWord.getFloat32(0);
-}
-const brainWord = new DataView(new ArrayBuffer(4));
-
-/** The value of each of the 65,536 bit patterns, made when first needed: looking one up is quicker than computing it. */
-const lookUp = (convert: (bits: number) => number) => {
-  let values: Float32Array | undefined;
-  return () => {
-    values ??= Float32Array.from({ length: 0x10000 }, (_, bits) => convert(bits));
-    return values;
-  };
-};
-const halfValues = lookUp(halfToNumber);
-const brainValues = lookUp(brainToNumber);
-
-/** Numbers from stored bytes, into `into` from `offset` on. */
-function decode(bytes: Uint8Array, dtype: DType, into: Float32Array | Float64Array, offset: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const count = bytes.byteLength / bytesPerElement[dtype];
-  if (dtype === 'F32' && endianness() === 'LE' && bytes.byteOffset % 4 === 0) {
-    into.set(new Float32Array(bytes.buffer, bytes.byteOffset, count), offset);
-  } else if (dtype === 'F32') for (let i = 0; i < count; i++) into[offset + i] = view.getFloat32(4 * i, true);
-  else if (dtype === 'F64') for (let i = 0; i < count; i++) into[offset + i] = view.getFloat64(8 * i, true);
-  else {
-    const values = dtype === 'F16' ? halfValues() : brainValues();
-    for (let i = 0; i < count; i++) into[offset + i] = values[view.getUint16(2 * i, true)]!;
-  }
-}
-
-/** Bytes that are read and converted at a time, so that no tensor is held in memory twice. */
-const bytesPerRead = 16 * 2 ** 20;
-
-const floatTypes: readonly DType[] = ['F64', 'F32', 'F16', 'BF16'];
+/** What is said of a tensor of whole numbers, or of a type that has no values here. */
+export const notFloats = (label: string, name: string, dtype: DType): UserError =>
+  new UserError(`tensor "${name}" is ${dtype}, not a float type`, {
+    where: label,
+    remedy: 'Convert it in Python, e.g. `tensor.float()`, and save the file again.',
+  });
 
 /**
  * Opens a safetensors file without reading its tensors.
@@ -215,15 +159,14 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   /** Fills `into` with a tensor's elements from `first` on. */
   const readInto = async <Data extends Float32Array | Float64Array>(name: string, first: number, into: Data) => {
     const { dtype, start } = entry(name);
-    if (!floatTypes.includes(dtype)) {
-      throw new UserError(`tensor "${name}" is ${dtype}, not a float type`, { where: source.label });
-    }
-    const size = bytesPerElement[dtype];
+    const floats = floatsOf(dtype);
+    if (floats === undefined) throw notFloats(source.label, name, dtype);
+    const size = bytesPerElement[floats];
     const from = start + first * size;
     const end = from + into.length * size;
     for (let at = from; at < end; at += bytesPerRead) {
       const bytes = await source.read(at, Math.min(end, at + bytesPerRead));
-      decode(bytes, dtype, into, (at - from) / size);
+      decode(bytes, floats, into, (at - from) / size);
     }
     return into;
   };
@@ -242,7 +185,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     readFloat64: (name) => readWhole(name, (length) => new Float64Array(length)),
     readElements(name, from, to) {
       const length = to - from;
-      return readInto(name, from, entry(name).dtype === 'F64' ? new Float64Array(length) : new Float32Array(length));
+      return readInto(name, from, isFloat64(entry(name)) ? new Float64Array(length) : new Float32Array(length));
     },
     async readAll() {
       const tensors = new Map<string, HostTensor>();

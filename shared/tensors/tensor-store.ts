@@ -2,9 +2,19 @@ import type { RowReader } from './row-reader.ts';
 import type { SafetensorsEntry, SafetensorsFile } from './safetensors.ts';
 import type { WeightTensor } from './tensor.ts';
 
+/** The tensors of one file of whatever format. */
+export interface TensorFile extends Pick<SafetensorsFile, 'label' | 'names' | 'read' | 'readFloat64' | 'readElements'> {
+  /** @throws UserError when there is no such tensor. */
+  entry(name: string): Pick<SafetensorsEntry, 'dtype' | 'shape'>;
+  /** What of the file was taken, where it holds more; absent: all of it. */
+  readonly notes?: readonly string[];
+}
+
 /** The tensors of one file or of several shards, under one set of names. */
 export interface TensorStore {
   readonly label: string;
+  /** How the tensors were found, where a reader should know; absent: as usual. */
+  readonly notes?: readonly string[];
   names(): string[];
   /** @throws UserError when there is no such tensor. */
   entry(name: string): Pick<SafetensorsEntry, 'dtype' | 'shape'>;
@@ -15,7 +25,7 @@ export interface TensorStore {
 }
 
 /** The rows of a tensor `[rows, columns]` of a file. */
-export function rowsOfTensor(file: Pick<SafetensorsFile, 'entry' | 'readElements'>, name: string): RowReader {
+export function rowsOfTensor(file: Pick<TensorFile, 'entry' | 'readElements'>, name: string): RowReader {
   const [rows, columns] = file.entry(name).shape as [number, number];
   return {
     rows,

@@ -30,9 +30,10 @@ export interface WorkloadPlan {
   readonly warnings?: readonly string[];
   /**
    * The values of what is trained to begin with: pre-trained ones, or fresh ones.
+   * @param tell told what of a weight file was taken, and how, where a reader should know
    * @throws UserError when weights can't be read or don't fit.
    */
-  initial(): Promise<HostTensors>;
+  initial(tell?: (note: string) => void): Promise<HostTensors>;
 }
 
 /** Data that a model is evaluated on: at every epoch, or once at the end of a run that has test data. */

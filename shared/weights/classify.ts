@@ -1,5 +1,6 @@
 import { matchesName } from '../core/name-pattern.ts';
 import type { StoredPrecision } from '../spectra/rounding.ts';
+import { isComplexType } from '../tensors/elements.ts';
 import type { LayerKind } from '../tensors/layer.ts';
 import { elementCount } from '../tensors/tensor.ts';
 import type { TensorStore } from '../tensors/tensor-store.ts';
@@ -64,6 +65,10 @@ function layerOf(
   if (spectral?.[3]) return { reason: 'a Tucker factor of a spectral weight: a run measures the whole weight' };
   if (spectral && axes >= 4 && axes <= 6 && shape.at(-1) === 2) {
     return layer(`${spectral[1] ?? ''}${spectral[2]}`, 'spectralConv', name, shape, precision);
+  }
+  if (isComplexType(dtype)) {
+    if (axes !== 4 && axes !== 5) return { reason: `complex numbers of ${axes - 1} axes: no spectral convolution's` };
+    return layer(module, 'spectralConv', name, shape, precision);
   }
   if (isEmbedding(name)) return { reason: 'an embedding table' };
   if (tied && headNames.some((pattern) => matchesName(pattern, name)))

@@ -20,7 +20,7 @@ export interface OpenWeightsOptions {
 }
 
 /**
- * The layers of any checkpoint that isn't a run's: a safetensors file, a sharded index, a Hugging Face folder, a PEFT
+ * The layers of any checkpoint that isn't a run's: a safetensors file or one of PyTorch, a sharded index, a Hugging Face folder, a PEFT
  * adapter. Nothing but headers is read yet.
  * @throws UserError when it is none of these, damaged, incomplete, or has no layers.
  */
@@ -47,12 +47,15 @@ export async function openWeights(path: string, { base }: OpenWeightsOptions = {
   }
   return {
     label: path,
-    format: store.sharded ? 'sharded' : 'safetensors',
+    format: store.sharded ? 'sharded' : store.format,
     layers,
     skipped,
-    notes: config.tie_word_embeddings
-      ? ['the output head shares the weight of the token embedding, so it is not analysed']
-      : [],
+    notes: [
+      ...(store.notes ?? []),
+      ...(config.tie_word_embeddings
+        ? ['the output head shares the weight of the token embedding, so it is not analysed']
+        : []),
+    ],
     read: store.read,
     openRows: async (name) => store.rowsOf(name),
   };

@@ -23,6 +23,8 @@ const precisions: ReadonlyMap<string, StoredPrecision> = new Map([
   ['F32', { bits: 24, smallestExponent: -126 }],
   ['F16', { bits: 11, smallestExponent: -14 }],
   ['BF16', { bits: 8, smallestExponent: -126 }],
+  ['C128', { bits: 53, smallestExponent: -1022 }],
+  ['C64', { bits: 24, smallestExponent: -126 }],
 ]);
 
 /** Undefined for a type that is not of floats. */
@@ -37,7 +39,7 @@ export interface SkippedTensor {
   readonly reason: string;
 }
 
-export const weightFormats = ['safetensors', 'sharded', 'adapter', 'run'] as const;
+export const weightFormats = ['safetensors', 'pytorch', 'sharded', 'adapter', 'run'] as const;
 
 /** Weights of any origin, read one tensor at a time. */
 export interface WeightSource {

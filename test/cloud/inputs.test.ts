@@ -7,6 +7,7 @@ import { s3Inputs } from '../../shared/cloud/inputs.ts';
 import { uploadWeights } from '../../shared/cloud/upload.ts';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import { startDeployment } from '../support/deployment.ts';
+import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/small-run.ts';
 
 const deployment = await startDeployment();
@@ -54,8 +55,11 @@ describe.skipIf(!deployment)('inputs out of S3', () => {
     expect(inputs.withAddresses(`${folder}/config.json`)).toBe(`s3://${deployed.bucket}/weights/bert/config.json`);
     await expect(inputs.localPath(`s3://${deployed.bucket}/weights/none/`)).rejects.toThrow('nothing in this folder');
     await deployed.upload('weights/old/pytorch_model.bin', 'weights');
-    await expect(inputs.localPath(`s3://${deployed.bucket}/weights/old/`)).rejects.toThrow(
-      'holds no .safetensors file, but pytorch_model.bin',
+    await deployed.upload('weights/old/training_args.bin', 'settings');
+    expect(await readdir(await inputs.localPath(`s3://${deployed.bucket}/weights/old/`))).toEqual(['pytorch_model.bin']);
+    await deployed.upload('weights/other/tf_model.h5', 'weights');
+    await expect(inputs.localPath(`s3://${deployed.bucket}/weights/other/`)).rejects.toThrow(
+      'holds no weights (.safetensors, pytorch_model.bin), but tf_model.h5',
     );
     await deployed.upload('weights/new/config.json', '{}');
     expect(await readdir(await inputs.localPath(`s3://${deployed.bucket}/weights/new/`))).toEqual(['config.json']);
@@ -74,6 +78,11 @@ describe.skipIf(!deployment)('inputs out of S3', () => {
     const scratch = await temporaryFolder();
     const inputs = s3Inputs(deployed.s3, scratch);
     const address = (name: string) => `s3://${deployed.bucket}/weights/${name}/`;
+    for (const name of await readdir(fixturePath('pytorch', 'shards'))) {
+      await deployed.upload(`weights/torch/${name}`, await readFile(fixturePath('pytorch', 'shards', name)));
+    }
+    const torch = await inputs.openTensors(address('torch'));
+    expect([...(await torch.read('b.weight')).data]).toEqual([2, 2, 2, 2]);
     for (const name of ['one', 'shards']) {
       const opened = await inputs.openTensors(address(name));
       expect([...(await opened.read('b')).data]).toEqual([2, 2, 2, 2]);

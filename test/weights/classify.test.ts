@@ -5,7 +5,7 @@ import { classifyTensors } from '../../shared/weights/classify.ts';
 import { fixturePath } from '../support/fixtures.ts';
 
 const tensors = async (...path: string[]) => openSafetensors(await fileSource(fixturePath('models', ...path)));
-const made = (entries: Record<string, { shape: number[]; dtype?: 'F32' | 'I8' }>) => ({
+const made = (entries: Record<string, { shape: number[]; dtype?: 'F32' | 'I8' | 'C64' }>) => ({
   names: () => Object.keys(entries),
   entry: (name: string) => ({ dtype: 'F32' as const, ...entries[name]! }),
 });
@@ -122,6 +122,25 @@ describe('the layers of a checkpoint', () => {
     ['wav.conv.weight', [8, 4, 5], 'conv1d'],
   ])('are: %s', (name, shape, kind) => {
     expect(classifyTensors(made({ [name]: { shape } }), untied).layers).toMatchObject([{ kind, shape }]);
+  });
+
+  it('are spectral convolutions where they are complex, whatever their names, and nothing else is', () => {
+    const complex = { dtype: 'C64' as const };
+    const { layers, skipped } = classifyTensors(
+      made({
+        'blocks.0.conv.weight': { shape: [4, 4, 3, 2], ...complex },
+        'blocks.1.weight': { shape: [4, 4, 3, 3, 2], ...complex },
+        'mixer.weight': { shape: [4, 4, 2], ...complex },
+      }),
+      untied,
+    );
+    expect(layers).toMatchObject([
+      { name: 'blocks.0.conv', kind: 'spectralConv' },
+      { name: 'blocks.1', kind: 'spectralConv' },
+    ]);
+    expect(skipped).toEqual([
+      { name: 'mixer.weight', reason: "complex numbers of 2 axes: no spectral convolution's" },
+    ]);
   });
 
   it('are not read from quantised tensors', () => {

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
@@ -85,12 +85,45 @@ describe('weights', () => {
     for (const name of ['s', 'h', 'b']) expect([...(await read(`${name}.weight`)).data]).toEqual([...values]);
   });
 
+  it('of PyTorch are read like those in safetensors, from a file, shards or a folder with what trained them beside', async () => {
+    const [pickled, twin] = [fixturePath('pytorch', 'fno1d.pt'), fixturePath('pytorch', 'fno1d.safetensors')];
+    const [here, there] = [await openWeights(pickled), await openWeights(twin)];
+    expect(here.format).toBe('pytorch');
+    const described = ({ layers }: typeof here) =>
+      layers
+        .map(({ name, kind, shape, size }) => ({ name, kind, shape, size }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+    expect(described(here)).toEqual(described(there));
+    expect(await here.read('conv0.weights1')).toEqual(await there.read('conv0.weights1'));
+    const rows = await here.openRows('fc1.weight');
+    expect(await rows.read(3, 2)).toEqual(await (await there.openRows('fc1.weight')).read(3, 2));
+
+    const shards = await openWeights(fixturePath('pytorch', 'shards'));
+    expect(shards.format).toBe('sharded');
+    expect([...(await shards.read('b.weight')).data]).toEqual([2, 2, 2, 2]);
+
+    const folder = await temporaryFolder();
+    await copyFile(pickled, join(folder, 'pytorch_model.bin'));
+    await copyFile(pickled, join(folder, 'optimizer.pt'));
+    await writeFile(join(folder, 'training_args.bin'), 'not read');
+    expect((await openWeights(folder)).layers).toHaveLength(here.layers.length);
+    await copyFile(twin, join(folder, 'model.safetensors'));
+    expect((await openWeights(folder)).format).toBe('safetensors');
+  });
+
+  it('tell what of a checkpoint they are', async () => {
+    const { notes, layers } = await openWeights(fixturePath('pytorch', 'training.pt'));
+    expect(notes).toEqual([expect.stringContaining('the tensors under `model_state_dict` are taken')]);
+    expect(layers.map(({ name }) => name)).toContain('module.conv0');
+  });
+
   it('are refused with a reason when they are no checkpoint', async () => {
     const folder = await temporaryFolder();
     await expect(openWeights(folder)).rejects.toThrow('is an empty folder');
     await expect(openWeights(join(folder, 'nothing'))).rejects.toThrow('there is no such file or folder');
     await writeFile(join(folder, 'pytorch_model.bin'), 'PK');
-    await expect(openWeights(folder)).rejects.toThrow('pytorch_model.bin: is a pickled PyTorch file');
+    await expect(openWeights(folder)).rejects.toThrow('pytorch_model.bin: is no file of PyTorch');
+    await rm(join(folder, 'pytorch_model.bin'));
     await writeFile(join(folder, 'notes.txt'), 'hello');
     await expect(openWeights(join(folder, 'notes.txt'))).rejects.toThrow('is not a checkpoint');
     await writeFile(

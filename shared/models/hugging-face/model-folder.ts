@@ -125,9 +125,10 @@ export interface BuiltModel extends ConfiguredModel {
   /**
    * The values of all parameters, frozen ones included.
    * @param random draws what is fresh
+   * @param tell told what of the files was taken, and how
    * @throws UserError listing what does not fit
    */
-  read(random: Random): Promise<HostTensors>;
+  read(random: Random, tell?: (note: string) => void): Promise<HostTensors>;
 }
 
 /**
@@ -168,8 +169,8 @@ export function buildLanguageModel(
   const replaced = anew?.parameters ?? [];
   const modules = modulesOf([...fresh, ...(freshScores ? scoreNames(unadapted) : []), ...replaced]);
   const drawn = modules.length > 0 ? { drawn: modules } : {};
-  const whole = async (random: Random) =>
-    (await readHuggingFaceWeights(weights, unadapted, names, { ...options, replaced, random })).parameters;
+  const whole: BuiltModel['read'] = async (random, tell) =>
+    (await readHuggingFaceWeights(weights, unadapted, names, { ...options, replaced, random, tell })).parameters;
   if (!lora && !stored)
     return { ...configured, fresh, ...drawn, ...(anew ? { reinitialised: anew } : {}), read: whole };
   if (anew) throw reinitialisedAdapter(opened.folder);
@@ -183,8 +184,8 @@ export function buildLanguageModel(
     adapter: model,
     fresh,
     ...drawn,
-    async read(random) {
-      const base = await whole(random);
+    async read(random, tell) {
+      const base = await whole(random, tell);
       const trained = stored
         ? (await readAdapter(opened.folder, configured.model)).parameters
         : freshAdapter(model, base, random);

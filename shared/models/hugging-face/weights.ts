@@ -4,7 +4,7 @@ import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensor, HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
 import type { LanguageModel, WeightNames } from '../language/model.ts';
-import { readWeights, type StoredWeights } from '../pretrained.ts';
+import { readWeights, renamed, type StoredWeights, withoutWrapper } from '../pretrained.ts';
 
 /** How old checkpoints end the names of norms. */
 const oldEndings: readonly (readonly [old: string, name: string])[] = [
@@ -14,11 +14,12 @@ const oldEndings: readonly (readonly [old: string, name: string])[] = [
 
 /** The file's tensors by the names that the model has for them, less those that do no harm. */
 export function weightsByName(
-  store: StoredWeights,
+  file: StoredWeights,
   { parameters }: LanguageModel,
   { prefix, ignored }: WeightNames,
 ): StoredWeights {
   const needed = new Set(parameters.map(({ name }) => name));
+  const store = withoutWrapper(file, needed);
   const stored = new Map<string, string>();
   for (const original of store.names()) {
     const ending = oldEndings.find(([old]) => original.endsWith(old));
@@ -30,12 +31,7 @@ export function weightsByName(
     if (name !== undefined) stored.set(name, original);
     else if (!isHarmless) stored.set(original, original);
   }
-  return {
-    label: store.label,
-    names: () => [...stored.keys()],
-    entry: (name) => store.entry(stored.get(name)!),
-    read: (name) => store.read(stored.get(name)!),
-  };
+  return renamed(store, stored);
 }
 
 /** The head that a parameter belongs to: what stands before the first dot, or the pooler; undefined for all others. */
@@ -76,6 +72,7 @@ export interface LoadedWeights {
  * The values of a model's parameters from a checkpoint of Hugging Face's. A head that it has nothing of is fresh.
  * @param options.random draws it
  * @param options.freshScores whether a classifier's last layer is fresh in any case, as with `ignore_mismatched_sizes`
+ * @param options.tell told what of the files was taken, and how
  * @param options.replaced parameters that are drawn though the file has them, after those that it has nothing of
  * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite
  */
@@ -87,7 +84,13 @@ export async function readHuggingFaceWeights(
     random,
     freshScores = false,
     replaced = [],
-  }: { random: Random; freshScores?: boolean; replaced?: readonly string[] },
+    tell = () => {},
+  }: {
+    random: Random;
+    freshScores?: boolean;
+    replaced?: readonly string[];
+    tell?: ((note: string) => void) | undefined;
+  },
 ): Promise<LoadedWeights> {
   const file = weightsByName(store, model, names);
   const unwanted = freshScores ? scoreNames(model) : [];
@@ -97,6 +100,7 @@ export async function readHuggingFaceWeights(
     model.parameters.filter(({ name }) => !fresh.has(name)),
     'Check that config.json and the weights belong together, and that task and labels are the ones you mean.',
   );
+  for (const note of file.notes ?? []) tell(note);
   const drawn = model.initialise(random, fresh);
   const anew =
     replaced.length > 0 ? model.initialise(random, new Set(replaced.filter((name) => !fresh.has(name)))) : none;

@@ -37,7 +37,7 @@ export async function checkComparison(
       try {
         const workload = await ctx.planWorkload(config);
         refuseUnchangingRates({ config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } });
-        if (!rows) await workload.initial();
+        if (!rows) await workload.initial((note) => add(notes, note, runNameOf(plan)));
         rows ??= { ...rowsOf(workload.data), ...(size === null ? {} : { training: null }) };
         for (const note of workload.warnings ?? []) add(notes, note, runNameOf(plan));
       } catch (error) {

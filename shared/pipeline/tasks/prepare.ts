@@ -65,7 +65,9 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const { manifest, damage } = await recover(ctx.store, run);
   const conv1d = conv1dOf(config, before?.conv1d);
   const place = await firstPlace(ctx, { config, conv1d }, model, plan.stepFlops);
-  if (!manifest) await plan.initial();
+  const weightNotes: string[] = [];
+  if (!manifest) await plan.initial((note) => weightNotes.push(note));
+  for (const message of weightNotes) ctx.emit({ type: 'warning', message });
   const spent = await spentSoFar(ctx, run);
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {
     throw budgetTooSmall(config, spent, place.price, 'no job was started');
@@ -89,7 +91,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     versions,
     history: [
       ...(before?.history ?? []),
-      ...[...history.notes, history.begun].map((what) => ({ at: startedAt, what })),
+      ...[...history.notes, ...weightNotes, history.begun].map((what) => ({ at: startedAt, what })),
     ],
   };
   for (const [name, bytes] of plan.files ?? []) await ctx.store.put(runKeys.model(run, name), bytes);

@@ -55,8 +55,8 @@ interface TextModel {
   /** What is drawn from the seed in place of the folder's. */
   readonly reinitialised?: Reinitialised;
   readonly drawn?: WorkloadPlan['drawn'];
-  /** The values of all parameters, frozen ones included. */
-  initial(): Promise<HostTensors>;
+  /** The values of all parameters, frozen ones included; `tell` is told what of the files was taken, and how. */
+  initial: WorkloadPlan['initial'];
 }
 
 const valuesOf = (specs: readonly ParameterSpec[], all: HostTensors): HostTensors =>
@@ -156,7 +156,7 @@ export function planTexts(options: TextOptions): StartablePlan {
           ]
         : []),
     ],
-    initial: async () => valuesOf(parameters, await initial()),
+    initial: async (tell) => valuesOf(parameters, await initial(tell)),
   };
   let kept: Promise<HostTensors> | undefined;
   const frozenValues = async () => {

@@ -1,8 +1,9 @@
-import { RunError } from '../../core/errors.ts';
+import { RunError, UserError } from '../../core/errors.ts';
 import { randomFor } from '../../core/random.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
 import type { Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
+import type { FieldModel } from '../../models/model.ts';
 import { readPretrained } from '../../models/pretrained.ts';
 import { buildModel, type FieldModelConfig } from '../../models/registry.ts';
 import { microBatchSize } from '../batches.ts';
@@ -74,11 +75,13 @@ export function planTrajectories(options: {
       ...(test ? testWarnings({ ...options, test, training, validation }) : []),
       ...optimizerWarnings(settings.optimizer, parameters),
     ],
-    ...(options.weights ? {} : { drawn: 'all' }),
-    initial: async () =>
-      options.weights
-        ? readPretrained(await options.weights(), parameters, model.unused)
-        : model.initialise(randomFor(seed, 'initialise')),
+    ...drawnOf(options, model),
+    async initial(tell) {
+      const fresh = () => model.initialise(randomFor(seed, 'initialise'));
+      if (!options.weights) return fresh();
+      const freshHead = options.model.head === 'fresh' ? fresh : undefined;
+      return readPretrained(await options.weights(), model, { freshHead, tell });
+    },
   };
   const on = (engine: Engine): Workload => {
     const sides = { validation, test };
@@ -104,6 +107,27 @@ export function planTrajectories(options: {
     };
   };
   return { ...plan, on };
+}
+
+/**
+ * What is drawn from the seed: all, or the head of pre-trained weights.
+ * @throws UserError when there is no head of weights that could be replaced.
+ */
+function drawnOf(
+  { model: settings, weights }: { model: FieldModelConfig; weights?: unknown },
+  { head }: Pick<FieldModel, 'head'>,
+): Pick<WorkloadPlan, 'drawn'> {
+  if (settings.head !== 'fresh') return weights ? {} : { drawn: 'all' };
+  if (weights && head) return { drawn: head };
+  throw new UserError(
+    weights
+      ? `model ${settings.family} does not say which of its layers are its head`
+      : 'model.head: fresh replaces layers of pre-trained weights, and there are none',
+    {
+      where: 'model.head',
+      remedy: weights ? 'Leave it out.' : 'Set model.weights, or leave model.head out: without weights, all is drawn.',
+    },
+  );
 }
 
 /**

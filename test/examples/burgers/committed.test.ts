@@ -49,7 +49,7 @@ describe('the pre-trained weights', () => {
     const predicted = await predictAll({
       engine: await openEngine('wasm'),
       model,
-      parameters: await readPretrained(weights, model.parameters),
+      parameters: await readPretrained(weights, model),
       data: on,
       window,
       rolloutSteps,

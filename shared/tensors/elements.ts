@@ -1,0 +1,90 @@
+/** Types of stored numbers, and how their bytes become numbers. */
+import { endianness } from 'node:os';
+
+/** Bytes of a number of each type; those that are not floats can be stored but not read. Complex ones are pairs of floats. */
+export const bytesPerElement = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  C64: 8,
+  C128: 16,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+} as const;
+export type DType = keyof typeof bytesPerElement;
+
+/** What is decoded: the parts of complex numbers are floats. */
+const decoded = { F64: 'F64', F32: 'F32', F16: 'F16', BF16: 'BF16', C64: 'F32', C128: 'F64' } as const;
+export type FloatType = (typeof decoded)[keyof typeof decoded];
+
+/** The floats that numbers of a type are read as: complex ones by their parts; undefined: it can't be read. */
+export const floatsOf = (dtype: DType): FloatType | undefined => decoded[dtype as keyof typeof decoded];
+
+export const isComplexType = (dtype: string): boolean => dtype === 'C64' || dtype === 'C128';
+
+/** The shape that numbers of a type are read in: of complex ones, real and imaginary part are a last axis `[..., 2]`. */
+export const readShape = (dtype: DType, shape: readonly number[]): readonly number[] =>
+  isComplexType(dtype) ? [...shape, 2] : shape;
+
+/** 16-bit floats as float64 by their bits: sign, exponent, fraction. */
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** Brain floats are the upper halves of 32-bit ones. */
+function brainToNumber(bits: number): number {
+  brainWord.setUint32(0, bits << 16);
+  return brainWord.getFloat32(0);
+}
+const brainWord = new DataView(new ArrayBuffer(4));
+
+/** The value of each of the 65,536 bit patterns, made when first needed: looking one up is quicker than computing it. */
+const lookUp = (convert: (bits: number) => number) => {
+  let values: Float32Array | undefined;
+  return () => {
+    values ??= Float32Array.from({ length: 0x10000 }, (_, bits) => convert(bits));
+    return values;
+  };
+};
+const halfValues = lookUp(halfToNumber);
+const brainValues = lookUp(brainToNumber);
+
+/** Numbers from stored bytes, into `into` from `offset` on. */
+export function decode(
+  bytes: Uint8Array,
+  dtype: FloatType,
+  into: Float32Array | Float64Array,
+  offset: number,
+  littleEndian = true,
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const count = bytes.byteLength / bytesPerElement[dtype];
+  if (dtype === 'F32' && littleEndian && endianness() === 'LE' && bytes.byteOffset % 4 === 0) {
+    into.set(new Float32Array(bytes.buffer, bytes.byteOffset, count), offset);
+  } else if (dtype === 'F32') {
+    for (let i = 0; i < count; i++) into[offset + i] = view.getFloat32(4 * i, littleEndian);
+  } else if (dtype === 'F64') {
+    for (let i = 0; i < count; i++) into[offset + i] = view.getFloat64(8 * i, littleEndian);
+  } else {
+    const values = dtype === 'F16' ? halfValues() : brainValues();
+    for (let i = 0; i < count; i++) into[offset + i] = values[view.getUint16(2 * i, littleEndian)]!;
+  }
+}
+
+/** Bytes that are read and converted at a time, so that no tensor is held in memory twice. */
+export const bytesPerRead = 16 * 2 ** 20;
