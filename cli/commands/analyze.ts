@@ -35,7 +35,7 @@ const farmsSide = 128;
 export const analyzeCommand: CliCommand<AnalyzeOptions> = {
   usage: 'analyze <checkpoint>',
   description:
-    'measure how well trained each layer of a checkpoint is: a folder, a .safetensors file, a sharded index, an adapter or a run',
+    'measure how well trained each layer of a checkpoint is: a folder, a .safetensors file, a .pt file of PyTorch, a sharded index, an adapter or a run',
   examples: [
     'tempbalance analyze roberta-base',
     'tempbalance analyze model.safetensors.index.json --layers "*.mlp.*" --report spectra.html',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../../shared/core/errors.ts';
-import { isModelFile } from '../../shared/models/hugging-face/model-files.ts';
+import { modelFilesIn } from '../../shared/models/hugging-face/model-files.ts';
 import type { ProgressEvent } from '../../shared/pipeline/context.ts';
 import { learnNextSentences, sentencePairs } from '../next-sentences.ts';
 import { pretrainBert } from '../pretrain-bert.ts';
@@ -24,7 +24,7 @@ async function refuseOtherFolder(folder: string): Promise<void> {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  if (names.length === 0 || (names.includes('config.json') && names.every(isModelFile))) return;
+  if (names.length === 0 || (names.includes('config.json') && modelFilesIn(names).length === names.length)) return;
   throw new UserError('holds something else than a model', { where: folder, remedy: 'Choose another --out.' });
 }
 

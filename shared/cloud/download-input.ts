@@ -66,7 +66,9 @@ async function filesOfModel(client: S3Client, address: string, path: string, lim
     return files.map((name) => ({ object: { bucket, key: prefix + name }, path: join(path, name) }));
   }
   throw new UserError(
-    names.length === 0 ? 'there is nothing in this folder' : `holds no weights (.safetensors, pytorch_model.bin), but ${names.join(', ')}`,
+    names.length === 0
+      ? 'there is nothing in this folder'
+      : `holds no weights (.safetensors, pytorch_model.bin), but ${names.join(', ')}`,
     { where: address, remedy: 'Upload the model with its weights, or mend model.folder.' },
   );
 }

@@ -95,7 +95,7 @@ const filesToRead = (dataset: RunConfig['dataset']): OtherFiles => {
 
 /** An adapter of weights that are drawn means nothing. */
 const weightsFor = ({ lora }: LanguageModelConfig) =>
-  `Put model.safetensors or its shards into it${lora ? '' : ', or draw all weights from the seed to train from scratch: model.fresh: true'}.`;
+  `Put model.safetensors or its shards, or pytorch_model.bin, into it${lora ? '' : ', or draw all weights from the seed to train from scratch: model.fresh: true'}.`;
 
 const headOfAdapter = (folder: string) =>
   new UserError('model.head: fresh takes a whole model: the head that an adapter was trained with is a part of it', {

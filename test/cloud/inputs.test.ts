@@ -56,7 +56,9 @@ describe.skipIf(!deployment)('inputs out of S3', () => {
     await expect(inputs.localPath(`s3://${deployed.bucket}/weights/none/`)).rejects.toThrow('nothing in this folder');
     await deployed.upload('weights/old/pytorch_model.bin', 'weights');
     await deployed.upload('weights/old/training_args.bin', 'settings');
-    expect(await readdir(await inputs.localPath(`s3://${deployed.bucket}/weights/old/`))).toEqual(['pytorch_model.bin']);
+    expect(await readdir(await inputs.localPath(`s3://${deployed.bucket}/weights/old/`))).toEqual([
+      'pytorch_model.bin',
+    ]);
     await deployed.upload('weights/other/tf_model.h5', 'weights');
     await expect(inputs.localPath(`s3://${deployed.bucket}/weights/other/`)).rejects.toThrow(
       'holds no weights (.safetensors, pytorch_model.bin), but tf_model.h5',

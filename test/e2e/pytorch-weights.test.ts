@@ -16,7 +16,12 @@ async function train(name: string, settings: readonly string[] = []) {
   const { code, stdout, stderr } = await runCli(['train', 'small.yaml', ...sets(settings)], { cwd });
   expect({ code, stderr }).toMatchObject({ code: 0 });
   const run = join(cwd, 'runs/small');
-  return { run, model: await readFile(join(run, 'model/model.safetensors')), record: await jsonIn(run, 'run.json'), said: stdout + stderr };
+  return {
+    run,
+    model: await readFile(join(run, 'model/model.safetensors')),
+    record: await jsonIn(run, 'run.json'),
+    said: stdout + stderr,
+  };
 }
 
 it('a checkpoint of PyTorch and its twin in safetensors train to the same bits', async () => {
@@ -56,7 +61,10 @@ it.each([
   await copyFile(weights(name === 'cut.pt' ? 'fno1d.pt' : name), file);
   if (name === 'cut.pt') await truncate(file, 20_000);
   await writeRunFile(cwd, { model: { weights: file } });
-  for (const args of [['validate', 'small.yaml'], ['analyze', name]]) {
+  for (const args of [
+    ['validate', 'small.yaml'],
+    ['analyze', name],
+  ]) {
     const { code, stderr } = await runCli(args, { cwd });
     expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
     expect(stderr).not.toMatch(/ at .*\.ts:/);

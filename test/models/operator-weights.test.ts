@@ -55,4 +55,30 @@ describe('pre-trained weights of an operator', () => {
       /missing {5}fno_blocks\.convs\.0\.bias \[4, 1, 1\]/,
     );
   });
+
+  it.each([
+    ['fno1d', { modes: 2 }],
+    ['neuralop-fno', { modes: 2 }],
+    ['tfno', { modes: 2, rank: 0.5 }],
+    ['deeponet', {}],
+  ])(
+    'of %s serve for other channels and another window with a fresh head, and the rest is kept',
+    async (family, more) => {
+      const build = (channels: number, window: number) =>
+        buildModel(fieldModelSchema.parse({ family, width: 4, ...more }), {
+          kind: 'trajectories',
+          space: [8],
+          channels,
+          window,
+        });
+      const [before, after] = [build(1, 1), build(2, 3)];
+      const values = before.initialise(randomFor(1, 'initialise'));
+      const fresh = after.initialise(randomFor(2, 'initialise'));
+      const read = await readPretrained(await stored(values), after, { freshHead: () => fresh });
+      for (const { name, shape, layer } of after.parameters) {
+        expect(read.get(name)!.shape).toEqual(shape);
+        expect(read.get(name), name).toEqual((after.head!.includes(layer!) ? fresh : values).get(name));
+      }
+    },
+  );
 });

@@ -138,9 +138,7 @@ describe('the layers of a checkpoint', () => {
       { name: 'blocks.0.conv', kind: 'spectralConv' },
       { name: 'blocks.1', kind: 'spectralConv' },
     ]);
-    expect(skipped).toEqual([
-      { name: 'mixer.weight', reason: "complex numbers of 2 axes: no spectral convolution's" },
-    ]);
+    expect(skipped).toEqual([{ name: 'mixer.weight', reason: "complex numbers of 2 axes: no spectral convolution's" }]);
   });
 
   it('are not read from quantised tensors', () => {

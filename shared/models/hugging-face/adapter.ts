@@ -3,7 +3,7 @@ import { encodeSafetensors } from '../../tensors/safetensors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
 import type { LanguageModel } from '../language/model.ts';
 import { type LoraModel, withLora } from '../lora.ts';
-import { readWeights, type StoredWeights } from '../pretrained.ts';
+import { readWeights, renamed, type StoredWeights } from '../pretrained.ts';
 import { adapterConfigFile, adapterPrefix, adapterWeightsFile, readAdapterConfig } from './adapter-config.ts';
 
 /** A parameter's name in an adapter's file: what is saved as a whole has the prefix there too. */
@@ -19,12 +19,7 @@ export async function openAdapter(folder: string): Promise<StoredWeights> {
       return [/\.lora_[AB]\.weight$/.test(current) ? current : current.slice(adapterPrefix.length), original];
     }),
   );
-  return {
-    label: store.label,
-    names: () => [...stored.keys()],
-    entry: (name) => store.entry(stored.get(name)!),
-    read: (name) => store.read(stored.get(name)!),
-  };
+  return renamed(store, stored);
 }
 
 /**

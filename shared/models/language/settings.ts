@@ -49,7 +49,7 @@ export const languageModelSchema = z.strictObject({
   family: z
     .literal('huggingface')
     .describe(
-      'A language model in a folder as Hugging Face transformers saves it: config.json, model.safetensors or its shards, tokenizer.json.',
+      'A language model in a folder as Hugging Face transformers saves it: config.json, model.safetensors or its shards (or pytorch_model.bin), tokenizer.json.',
     ),
   folder: z
     .string()

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../../shared/core/random.ts';
 import { huggingFaceFiles, readHuggingFace } from '../../../shared/models/hugging-face/folder.ts';
 import { labelsOfHead, openModelFolder } from '../../../shared/models/hugging-face/model-folder.ts';
+import { readHuggingFaceWeights } from '../../../shared/models/hugging-face/weights.ts';
 import type { LanguageTask } from '../../../shared/models/language/model.ts';
 import { fileSource } from '../../../shared/tensors/byte-source.ts';
 import { encodeSafetensors, openSafetensors } from '../../../shared/tensors/safetensors.ts';
@@ -55,6 +56,23 @@ describe('the weights of a folder', () => {
       ),
     });
     expect((await read(folder)).parameters).toEqual((await read(fixturePath('models', 'bert-tiny'))).parameters);
+  });
+
+  it('may be a checkpoint of PyTorch, with names that all begin with what wrapped the model', async () => {
+    const folder = await temporaryFolder();
+    const whole = fixturePath('models', 'bert-tiny');
+    await cp(join(whole, 'config.json'), join(folder, 'config.json'));
+    await cp(fixturePath('pytorch', 'bert-tiny.bin'), join(folder, 'pytorch_model.bin'));
+    const notes: string[] = [];
+    const { model, names } = await read(whole);
+    const store = (await openModelFolder(folder)).weights!;
+    const random = randomFor(1, 'head');
+    const { parameters } = await readHuggingFaceWeights(store, model, names, {
+      random,
+      tell: (note) => notes.push(note),
+    });
+    expect(parameters).toEqual((await read(whole)).parameters);
+    expect(notes).toEqual([expect.stringContaining('all begin with `module.`, which is left out')]);
   });
 
   it.each(['bert-tiny', 'roberta-tiny', 'distilbert-tiny'])(
