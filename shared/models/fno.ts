@@ -221,11 +221,12 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
     parameters,
     layers: layersOf(sizes),
     head: ['fc0', 'fc2'],
+    // Their mapping is held to numbers in one and two dimensions.
+    otherNames: dimensions === 3 ? [] : [neuralOperatorNames],
     unused: dimensions === 3 ? unusedNorms : [],
     forwardFlops:
       2 * points * (inputs * width + width * config.projection + config.projection * channels) +
       config.blocks * (spectralFlops(plan, width, width) + 2 * elementCount(padded) * width ** 2),
-    otherNames: [neuralOperatorNames],
     initialise: (random) => initialValues(parameters, () => random.uniform()),
     forward,
   };

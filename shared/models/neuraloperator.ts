@@ -1,7 +1,7 @@
 /**
  * The names that neuraloperator has for the weights of its FNO, and where its architecture is another one than ours. Sources:
  * neuralop/models/fno.py, layers/fno_block.py and layers/spectral_convolution.py, versions 0.3 to 2.0. What its default settings add
- * since 1.0 (a hidden layer in the lifting, a perceptron after each Fourier layer) our FNO does not compute.
+ * since 1.0 (a hidden layer in the lifting, a perceptron after each Fourier layer) our FNO does not compute; `neuralop.ts` does.
  */
 import { UserError } from '../core/errors.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
@@ -185,7 +185,7 @@ export const neuralOperatorNames: OtherNames = {
         {
           where: file.label,
           remedy:
-            'Set model.family to neuralop-fno (or tfno, where spectral weights are factorised), which is that architecture under its own names of weights.',
+            "Set model.family to neuralop-fno, or tfno where the spectral weights are factorised: neuraloperator's own architecture with its defaults. What neither has (norms, other skips, complex fields) has no place here: train without model.weights.",
         },
       );
     }

@@ -178,6 +178,9 @@ export async function readPretrained(
     remedyFor(wrong, isHead, head, wanted.length),
   );
   for (const note of file.notes ?? []) tell(note);
+  const all = new Set(file.names());
+  const absent = wanted.filter(({ name }) => !all.has(name)).map(({ name }) => name);
+  if (absent.length > 0) tell(`${path} has no ${absent.join(', ')}: taken as zeros`);
   if (freshHead) tell(`model.head: fresh, so ${head.join(' and ')} were drawn from the seed, in place of ${path}'s`);
   return new Map(parameters.map(({ name }) => [name, (read.get(name) ?? drawn.get(name))!]));
 }

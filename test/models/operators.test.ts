@@ -9,7 +9,9 @@ import {
 } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import { inputsOf } from '../../shared/models/model.ts';
+import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
+import { wholeOfTucker } from '../../shared/tensors/tucker.ts';
 import { lossAndGradients } from '../../shared/training/gradients.ts';
 import { type OperatorFixture, operatorFixtureNames, readOperatorFixture } from '../support/operator-fixture.ts';
 
@@ -128,5 +130,22 @@ describe.each(operatorFixtureNames)('%s', (name) => {
     const given = elementCount(expected.space) * inputsOf({ kind: 'trajectories', ...expected });
     expect(Number.isSafeInteger(model.forwardFlops)).toBe(true);
     expect(model.forwardFlops).toBeGreaterThan(2 * given);
+  });
+});
+
+describe('tfno', () => {
+  it('draws factors whose whole weight varies as that of neuralop-fno', () => {
+    const rootMeanSquare = (family: string) => {
+      const settings = { family, width: 16, modes: [12, 12], blocks: 1, ...(family === 'tfno' ? { rank: 0.4 } : {}) };
+      const format = { kind: 'trajectories', space: [16, 16], channels: 1, window: 1 } as const;
+      const { initialise, layers } = buildModel(fieldModelSchema.parse(settings), format);
+      const values = initialise(randomFor(1, 'initialise'));
+      const { weights } = layers.find(({ kind }) => kind === 'spectralConv')!;
+      const [first, ...factors] = weights.map((name) => values.get(name)!);
+      const data = Float64Array.from((factors.length > 0 ? wholeOfTucker(first!, factors) : first!).data);
+      return Math.sqrt((2 * data.reduce((sum, value) => sum + value * value, 0)) / data.length);
+    };
+    expect(rootMeanSquare('neuralop-fno')).toBeCloseTo(1 / 4, 2);
+    expect(Math.abs(rootMeanSquare('tfno') / 0.25 - 1)).toBeLessThan(0.3);
   });
 });
