@@ -71,7 +71,7 @@ training:
 
 ${balanceLine}
 balance:
-  preset: modelBalancing # as published; others: tempBalance, farms, alphaDecay, llr
+  preset: modelBalancing # as published; farms did better in the project's study of texts (docs/studies.md); others: tempBalance, alphaDecay, llr
   # every: 1 # analyse after each epoch, not about ten times in it as published: cheaper, plan says how much
 
 convergence:
@@ -113,7 +113,7 @@ training:
 
 ${balanceLine}
 balance:
-  preset: modelBalancing # as published; others: tempBalance, farms, alphaDecay, llr
+  preset: modelBalancing # as published; farms did better in the project's study of texts (docs/studies.md); others: tempBalance, alphaDecay, llr
 
 convergence:
   metric: nRMSE
