@@ -113,7 +113,7 @@ training:
 
 ${balanceLine}
 balance:
-  preset: modelBalancing # as published; farms did better in the project's study of texts (docs/studies.md); others: tempBalance, alphaDecay, llr
+  preset: modelBalancing # as published; others: tempBalance, farms, alphaDecay, llr
 
 convergence:
   metric: nRMSE
