@@ -1,22 +1,21 @@
 import { RunError } from '../../core/errors.ts';
 import { randomFor } from '../../core/random.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
-import type { Trajectories } from '../../datasets/trajectories.ts';
+import { givenSteps, type Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { readPretrained } from '../../models/pretrained.ts';
 import { buildModel, type FieldModelConfig } from '../../models/registry.ts';
 import { elementCount, totalCount } from '../../tensors/tensor.ts';
-import { microBatchSize } from '../batches.ts';
+import { microBatchSize, timeSteps } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
-import { pdeMetrics } from '../metrics/registry.ts';
+import { beginMetrics } from '../metrics/registry.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
-import { predictAll } from '../predict.ts';
+import { predictEach } from '../predict.ts';
 import { gradientsPerStep } from '../sam.ts';
-import type { EvaluationData, StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { checkTargets } from './blank-targets.ts';
-import { framesAfter } from './frames.ts';
 import { sharedFields } from './shared-fields.ts';
 import { trainingOf } from './training-of.ts';
 import { trajectoryProblem } from './trajectory-problem.ts';
@@ -25,7 +24,7 @@ import { trajectoryProblem } from './trajectory-problem.ts';
  * A model of time-dependent fields, trained and evaluated on autoregressive roll-outs.
  * @throws UserError when model, data and training settings don't fit each other.
  */
-export function planTrajectories(options: {
+export async function planTrajectories(options: {
   model: FieldModelConfig;
   data: Trajectories;
   /** That a run is measured on when it ends; absent: there are none. */
@@ -41,14 +40,16 @@ export function planTrajectories(options: {
   path?: string;
   /** Path of the file with the test data, for messages; absent: that of the data. */
   testPath?: string | undefined;
-}): StartablePlan {
-  const { data, test, window, training: settings } = options;
+}): Promise<StartablePlan> {
+  const { data, test, training: settings } = options;
+  const window = givenSteps(data, options.window);
   const { seed, batchSize, accumulate, sam, epochs } = settings;
   const { training, validation } = splitTrajectories(data, { validation: settings.validation, seed });
   const space = data.shape.slice(1, -2);
   const [times, channels] = data.shape.slice(-2) as [number, number];
   const rolloutSteps = times - window;
-  const model = buildModel(options.model, { kind: data.kind, space, channels, window });
+  const { statics = [] } = data;
+  const model = buildModel(options.model, { kind: data.kind, space, channels, window, statics: statics.length });
   const { parameters, layers } = model;
   const optimizer = withAverage(buildOptimizer(settings.optimizer), settings.ema);
   const shared = { model, window, rolloutSteps };
@@ -68,12 +69,14 @@ export function planTrajectories(options: {
       ...(test ? { testSamples: test.shape[0]! } : {}),
       space,
       channels: data.channels,
+      ...(statics.length > 0 ? { statics } : {}),
       window,
       rolloutSteps,
     },
     warnings: [
-      ...checkTargets({ ...options, judged: validation }),
-      ...(test ? testWarnings({ ...options, test, training, validation }) : []),
+      ...(data.notes ?? []),
+      ...(await checkTargets({ ...options, window, judged: validation })),
+      ...(test ? await testWarnings({ ...options, window, test, training, validation }) : []),
       ...optimizerWarnings(settings.optimizer, parameters),
     ],
     ...(options.weights ? {} : { drawn: 'all' }),
@@ -84,7 +87,6 @@ export function planTrajectories(options: {
   };
   const on = (engine: Engine): Workload => {
     const sides = { validation, test };
-    const targets = new Map<EvaluationData, Float32Array>();
     return {
       ...plan,
       engine: engine.version,
@@ -92,16 +94,12 @@ export function planTrajectories(options: {
       async evaluate(values, on = 'validation') {
         const side = sides[on];
         if (!side) throw new RunError('there are no test data');
-        const expected = targets.get(on) ?? framesAfter(side, window);
-        targets.set(on, expected);
-        const predicted = await predictAll({
-          ...shared,
-          engine,
-          batchSize: microBatchSize(batchSize, accumulate),
-          parameters: values,
-          data: side,
-        });
-        return { metrics: pdeMetrics(predicted.data, expected, predicted.shape) };
+        const meter = beginMetrics([0, ...space, rolloutSteps, channels]);
+        await predictEach(
+          { ...shared, engine, batchSize: microBatchSize(batchSize, accumulate), parameters: values, data: side },
+          ({ predicted, given }) => meter.add(predicted.data, timeSteps(given.values, window, rolloutSteps).data),
+        );
+        return { metrics: meter.values() };
       },
     };
   };
@@ -112,7 +110,7 @@ export function planTrajectories(options: {
  * What the user should know of test data.
  * @throws UserError when the deciding metric could never be a finite number on them.
  */
-function testWarnings(options: {
+async function testWarnings(options: {
   test: Trajectories;
   training: Trajectories;
   validation: Trajectories;
@@ -121,15 +119,15 @@ function testWarnings(options: {
   metric?: string;
   path?: string;
   testPath?: string | undefined;
-}): string[] {
+}): Promise<string[]> {
   const { test, training, validation, data, window, metric, path, testPath = path } = options;
   const isOtherGrid = test.grid.values.some((value, index) => value !== data.grid.values[index]);
   return [
-    ...checkTargets({ data: test, judged: test, window, metric, path: testPath, kind: 'test' }),
+    ...(await checkTargets({ data: test, judged: test, window, metric, path: testPath, kind: 'test' })),
     ...(isOtherGrid
       ? ['the coordinates of the test data are not those of the training data: the model is given them with their own']
       : []),
-    ...sharedFields(test, training, 'training'),
-    ...sharedFields(test, validation, 'validation'),
+    ...(await sharedFields(test, training, 'training')),
+    ...(await sharedFields(test, validation, 'validation')),
   ];
 }
