@@ -151,7 +151,9 @@ function suggestions(shape: readonly number[], evidence: AxisEvidence): string[]
 
 /** Whether x comes before y, and y before z. */
 const spaceInOrder = (axes: readonly AxisName[]) =>
-  axes.filter((axis): axis is SpaceName => axis in { x: 0, y: 0, z: 0 }).every((axis, index) => axis === spaceNames[index]);
+  axes
+    .filter((axis): axis is SpaceName => axis in { x: 0, y: 0, z: 0 })
+    .every((axis, index) => axis === spaceNames[index]);
 
 function permutations<T>(items: readonly T[]): T[][] {
   if (items.length < 2) return [[...items]];
@@ -210,7 +212,8 @@ export function axesOf(where: string, shape: readonly number[], evidence: AxisEv
 
 function checkSaid(where: string, shape: readonly number[], axes: readonly AxisName[], source: string): void {
   const problem = () => {
-    if (axes.length !== shape.length) return `has ${shape.length} axes ${formatShape(shape)}, and ${source} ${list(axes)}`;
+    if (axes.length !== shape.length)
+      return `has ${shape.length} axes ${formatShape(shape)}, and ${source} ${list(axes)}`;
     if (new Set(axes).size < axes.length) return `${source} ${list(axes)}, where one comes twice`;
     if (!axes.includes('x')) return `${source} ${list(axes)}, where x is missing`;
     if (axes.includes('z') && !axes.includes('y')) return `${source} ${list(axes)}, where y is missing`;

@@ -15,10 +15,9 @@ export const validationSetSchema = z
       .optional()
       .describe('The first and the last row, counted from 0, e.g. [900, 999].'),
   })
-  .refine(
-    ({ first, last, rows }) => [first, last, rows].filter((given) => given !== undefined).length === 1,
-    { error: 'takes exactly one of `first`, `last` and `rows`' },
-  )
+  .refine(({ first, last, rows }) => [first, last, rows].filter((given) => given !== undefined).length === 1, {
+    error: 'takes exactly one of `first`, `last` and `rows`',
+  })
   .optional()
   .describe(
     'Rows to validate on: give one of `first`, `last` and `rows`. They are taken out before samples are chosen, and after those of `test`, so they are the same whatever `samples` and the seed are; `training.validation` then holds nothing out. Absent: that many of the samples, drawn by the seed.',

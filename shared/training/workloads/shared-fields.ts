@@ -12,10 +12,16 @@ async function digestsOf(data: Trajectories): Promise<string[]> {
 }
 
 /**
- * A warning of test samples that are in other data too; empty: there are none.
+ * A warning of samples held out that are in other data too; empty: there are none.
  * @param kind what the others are, in words.
+ * @param what these are.
  */
-export async function sharedFields(test: Trajectories, others: Trajectories, kind: string): Promise<string[]> {
+export async function sharedFields(
+  test: Trajectories,
+  others: Trajectories,
+  kind: string,
+  what = 'test',
+): Promise<string[]> {
   const rowOf = new Map((await digestsOf(others)).map((digest, index) => [digest, others.rows[index]!]));
   const pairs = (await digestsOf(test)).flatMap((digest, index) => {
     const same = rowOf.get(digest);
@@ -28,6 +34,6 @@ export async function sharedFields(test: Trajectories, others: Trajectories, kin
   );
   const same = listRows('row', [...new Set(pairs.map((pair) => pair.same))]);
   return [
-    `${pairs.length} of ${test.rows.length} test samples are in the ${kind} data too, so metrics will look better than they are: ${rows}, the same as ${same} of the ${kind} data`,
+    `${pairs.length} of ${test.rows.length} ${what} samples are in the ${kind} data too, so metrics will look better than they are: ${rows}, the same as ${same} of the ${kind} data`,
   ];
 }

@@ -1,18 +1,19 @@
-import { RunError } from '../../core/errors.ts';
+import { RunError, UserError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
 import { randomFor } from '../../core/random.ts';
+import { rowRanges } from '../../datasets/row-ranges.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
-import { givenSteps, type Trajectories } from '../../datasets/trajectories.ts';
+import { givenSteps, sampleBytes, type Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { readPretrained } from '../../models/pretrained.ts';
 import { buildModel, type FieldModelConfig } from '../../models/registry.ts';
 import { elementCount, totalCount } from '../../tensors/tensor.ts';
-import { microBatchSize, timeSteps } from '../batches.ts';
+import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
-import { beginMetrics } from '../metrics/registry.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
-import { predictEach } from '../predict.ts';
+import { rolloutMetrics } from '../rollout-metrics.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { checkTargets } from './blank-targets.ts';
@@ -27,6 +28,8 @@ import { trajectoryProblem } from './trajectory-problem.ts';
 export async function planTrajectories(options: {
   model: FieldModelConfig;
   data: Trajectories;
+  /** That models are judged by at every epoch; absent: some of the data, drawn by the seed, are held out. */
+  validation?: Trajectories | undefined;
   /** That a run is measured on when it ends; absent: there are none. */
   test?: Trajectories | undefined;
   /** Time steps that the model is given. */
@@ -38,13 +41,18 @@ export async function planTrajectories(options: {
   metric?: string;
   /** Path of the data, for messages. */
   path?: string;
+  /** Path of a file to validate on, for messages; absent: that of the data. */
+  validationPath?: string | undefined;
   /** Path of the file with the test data, for messages; absent: that of the data. */
   testPath?: string | undefined;
 }): Promise<StartablePlan> {
   const { data, test, training: settings } = options;
   const window = givenSteps(data, options.window);
   const { seed, batchSize, accumulate, sam, epochs } = settings;
-  const { training, validation } = splitTrajectories(data, { validation: settings.validation, seed });
+  const { training, validation } = options.validation
+    ? { training: data, validation: options.validation }
+    : splitTrajectories(data, { validation: settings.validation, seed });
+  refuseLargeBatch(data, microBatchSize(batchSize, accumulate));
   const space = data.shape.slice(1, -2);
   const [times, channels] = data.shape.slice(-2) as [number, number];
   const rolloutSteps = times - window;
@@ -72,10 +80,13 @@ export async function planTrajectories(options: {
       ...(statics.length > 0 ? { statics } : {}),
       window,
       rolloutSteps,
+      trainingRows: rowRanges(training.rows),
+      validationRows: rowRanges(validation.rows),
+      ...(test ? { testRows: rowRanges(test.rows) } : {}),
     },
     warnings: [
       ...(data.notes ?? []),
-      ...(await checkTargets({ ...options, window, judged: validation })),
+      ...(await validationWarnings({ ...options, window, training, judged: validation })),
       ...(test ? await testWarnings({ ...options, window, test, training, validation }) : []),
       ...optimizerWarnings(settings.optimizer, parameters),
     ],
@@ -94,17 +105,65 @@ export async function planTrajectories(options: {
       async evaluate(values, on = 'validation') {
         const side = sides[on];
         if (!side) throw new RunError('there are no test data');
-        const meter = beginMetrics([0, ...space, rolloutSteps, channels]);
-        await predictEach(
-          { ...shared, engine, batchSize: microBatchSize(batchSize, accumulate), parameters: values, data: side },
-          ({ predicted, given }) => meter.add(predicted.data, timeSteps(given.values, window, rolloutSteps).data),
-        );
-        return { metrics: meter.values() };
+        const batch = microBatchSize(batchSize, accumulate);
+        const metrics = await rolloutMetrics({ ...shared, engine, batchSize: batch, parameters: values, data: side });
+        return { metrics };
       },
     };
   };
   return { ...plan, on };
 }
+
+/** Bytes of a batch's fields beyond which a step is not tried: what is computed from them takes many times as much. */
+const mostBatchBytes = 4 * 2 ** 30;
+
+/** @throws UserError when the samples of a batch can't be in memory at once, with their size. */
+function refuseLargeBatch(data: Trajectories, batch: number): void {
+  const sample = sampleBytes(data);
+  if (batch * sample <= mostBatchBytes) return;
+  const fits = Math.floor(mostBatchBytes / sample);
+  throw new UserError(
+    `${batch} samples of ${formatBytes(sample)} each make ${formatBytes(batch * sample)}, and ${formatBytes(mostBatchBytes)} are computed at a time at most`,
+    {
+      where: 'training.batchSize',
+      remedy:
+        fits > 0
+          ? `Compute at most ${fits} at a time: a smaller batchSize, or training.accumulate.`
+          : 'Take fewer points or time steps of each: dataset.subsample, dataset.rolloutSteps.',
+    },
+  );
+}
+
+/**
+ * What the user should know of the data, and of those to validate on.
+ * @throws UserError when the deciding metric could never be a finite number on them.
+ */
+async function validationWarnings(options: {
+  training: Trajectories;
+  judged: Trajectories;
+  data: Trajectories;
+  validation?: Trajectories | undefined;
+  window: number;
+  metric?: string;
+  path?: string;
+  validationPath?: string | undefined;
+}): Promise<string[]> {
+  const { training, judged, data, validation, validationPath } = options;
+  if (!validation) return checkTargets({ ...options, data, judged });
+  const { window, metric, path } = options;
+  return [
+    // None of these is judged by.
+    ...(await checkTargets({ data, judged: { ...data, rows: [] }, window, metric, path })),
+    ...(await checkTargets({ data: validation, judged: validation, window, metric, path: validationPath ?? path })),
+    ...otherGrid(judged, data, 'validation'),
+    ...(await sharedFields(judged, training, 'training', 'validation')),
+  ];
+}
+
+const otherGrid = (held: Trajectories, data: Trajectories, kind: string): string[] =>
+  held.grid.values.some((value, index) => value !== data.grid.values[index])
+    ? [`the coordinates of the ${kind} data are not those of the training data: the model is given them with their own`]
+    : [];
 
 /**
  * What the user should know of test data.
@@ -121,12 +180,9 @@ async function testWarnings(options: {
   testPath?: string | undefined;
 }): Promise<string[]> {
   const { test, training, validation, data, window, metric, path, testPath = path } = options;
-  const isOtherGrid = test.grid.values.some((value, index) => value !== data.grid.values[index]);
   return [
     ...(await checkTargets({ data: test, judged: test, window, metric, path: testPath, kind: 'test' })),
-    ...(isOtherGrid
-      ? ['the coordinates of the test data are not those of the training data: the model is given them with their own']
-      : []),
+    ...otherGrid(test, data, 'test'),
     ...(await sharedFields(test, training, 'training')),
     ...(await sharedFields(test, validation, 'validation')),
   ];

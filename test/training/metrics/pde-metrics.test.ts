@@ -57,7 +57,10 @@ describe.each(cases)('%s', (name) => {
             for (let sample = 0; sample < pair.shape[0]!; sample++) {
               const target = frameOf(pair.targets, pair.shape, { sample, time, channel });
               const error = frameOf(pair.predictions, pair.shape, { sample, time, channel });
-              sum.add(error.map((value, point) => value - target[point]!), target);
+              sum.add(
+                error.map((value, point) => value - target[point]!),
+                target,
+              );
             }
             expectClose(sum.value(), theirs, `${metric}, channel ${channel}, time ${time}`);
           }

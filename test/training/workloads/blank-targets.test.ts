@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { selectSamples } from '../../../shared/datasets/samples.ts';
-import type { Trajectories } from '../../../shared/datasets/trajectories.ts';
+import { inMemory, type Trajectories } from '../../../shared/datasets/trajectories.ts';
 import { checkTargets } from '../../../shared/training/workloads/blank-targets.ts';
 
 interface Place {
@@ -21,7 +21,10 @@ function dataWhere(isZero: (at: Place) => boolean, blank = 0): Trajectories {
           values[index++] = isZero({ sample, time, channel }) ? blank : 1 + point;
   const shape = [samples, points, times, channels];
   const grid = { shape: [points, 1], values: new Float32Array(points) };
-  return { kind: 'trajectories', shape, values, grid, channels: ['rho', 'u', 'p'], rows: [0, 10, 20, 30] };
+  return inMemory(
+    { kind: 'trajectories', shape, grid, channels: ['rho', 'u', 'p'], rows: [0, 10, 20, 30] },
+    { values },
+  );
 }
 
 const check = (data: Trajectories, metric: string, held = [2]) =>
