@@ -10,8 +10,9 @@ export const validationSetSchema = z
     first: rowCount().describe('So many rows at the beginning of the data.'),
     last: rowCount().describe('So many rows at the end of the data.'),
     rows: z
-      .tuple([z.int().min(0), z.int().min(0)])
-      .refine(([from, to]) => from <= to, { error: 'the first row comes after the last' })
+      .array(z.int().min(0))
+      .length(2)
+      .refine(([from, to]) => from! <= to!, { error: 'the first row comes after the last' })
       .optional()
       .describe('The first and the last row, counted from 0, e.g. [900, 999].'),
   })
@@ -35,7 +36,7 @@ export function validationRowsOf(validation: ValidationSet, left: readonly numbe
   const { first, last, rows } = validation;
   const count = first ?? last;
   const taken = rows
-    ? Array.from({ length: rows[1] - rows[0] + 1 }, (_, index) => rows[0] + index)
+    ? Array.from({ length: rows[1]! - rows[0]! + 1 }, (_, index) => rows[0]! + index)
     : left.slice(last === undefined ? 0 : -last, first);
   const there = new Set(left);
   const missing = taken.find((row) => !there.has(row));
