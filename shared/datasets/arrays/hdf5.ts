@@ -106,12 +106,15 @@ function arrayFileOf(file: Opened): ArrayFile {
     }
   };
   const entryOf = (name: string) => {
-    let entry = entries.get(name);
-    if (!entry) entries.set(name, (entry = describe(file, name)));
+    const entry = entries.get(name) ?? describe(file, name);
+    entries.set(name, entry);
     return entry;
   };
   let arrays: string[] | undefined;
-  const names = () => (arrays ??= allPaths().filter((name) => 'array' in entryOf(name)));
+  const names = () => {
+    arrays ??= allPaths().filter((name) => 'array' in entryOf(name));
+    return arrays;
+  };
 
   return {
     path,
