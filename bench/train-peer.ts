@@ -1,7 +1,7 @@
 /** One of our engines as a peer of the suite `train-step`: trains the steps that it is asked for. */
 import { createInterface } from 'node:readline';
 import { randomFor } from '../shared/core/random.ts';
-import type { Trajectories } from '../shared/datasets/trajectories.ts';
+import { inMemory, type Trajectories } from '../shared/datasets/trajectories.ts';
 import type { EngineChoice } from '../shared/engines/engine.ts';
 import { openEngine } from '../shared/engines/open-engine.ts';
 import type { FieldModel } from '../shared/models/model.ts';
@@ -56,14 +56,16 @@ function wavesFor(model: FieldModel): HostTensors {
 function fields({ space, channels, window, rolloutSteps, batchSize, steps }: TrainingCase): Trajectories {
   const shape = [batchSize * steps, ...space, window + rolloutSteps, channels];
   const grid = [...space, space.length];
-  return {
-    kind: 'trajectories',
-    shape,
-    values: waves(elementCount(shape), 1, 0.5),
-    grid: { shape: grid, values: waves(elementCount(grid), 1, 0.25) },
-    channels: Array.from({ length: channels }, (_, index) => `channel${index}`),
-    rows: [...Array(shape[0]).keys()],
-  };
+  return inMemory(
+    {
+      kind: 'trajectories',
+      shape,
+      grid: { shape: grid, values: waves(elementCount(grid), 1, 0.25) },
+      channels: Array.from({ length: channels }, (_, index) => `channel${index}`),
+      rows: [...Array(shape[0]).keys()],
+    },
+    { values: waves(elementCount(shape), 1, 0.5) },
+  );
 }
 
 function prepare(training: TrainingCase) {

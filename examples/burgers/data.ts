@@ -1,6 +1,6 @@
 /** Data sets of Burgers trajectories in PDEBench's layout. */
 import { randomFor } from '../../shared/core/random.ts';
-import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import { inMemory, type Trajectories } from '../../shared/datasets/trajectories.ts';
 import { type FieldGrid, intervalOf, pointsOf, timesOf, writeFields } from '../field-grid.ts';
 import { randomSines, resolvingPoints, solveBurgers, sumOfSines } from './solver.ts';
 
@@ -53,12 +53,14 @@ export function asTrajectories({ options, values, x, t }: BurgersData): Trajecto
       }
     }
   }
-  return {
-    kind: 'trajectories',
-    shape: [samples, x.length, t.length, 1],
-    values: transposed,
-    grid: { shape: [x.length, 1], values: x },
-    channels: ['u'],
-    rows: Array.from({ length: samples }, (_, row) => row),
-  };
+  return inMemory(
+    {
+      kind: 'trajectories',
+      shape: [samples, x.length, t.length, 1],
+      grid: { shape: [x.length, 1], values: x },
+      channels: ['u'],
+      rows: Array.from({ length: samples }, (_, row) => row),
+    },
+    { values: transposed },
+  );
 }

@@ -9,11 +9,9 @@ import { fno1d } from '../../shared/models/fno1d.ts';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import type { HostTensors } from '../../shared/tensors/tensor.ts';
 import { cosine } from '../../shared/training/learning-rate-curves/cosine.ts';
-import { pdeMetrics } from '../../shared/training/metrics/registry.ts';
 import { adam } from '../../shared/training/optimizers/adam.ts';
-import { predictAll } from '../../shared/training/predict.ts';
+import { rolloutMetrics } from '../../shared/training/rollout-metrics.ts';
 import { trainEpoch } from '../../shared/training/train-epoch.ts';
-import { framesAfter } from '../../shared/training/workloads/frames.ts';
 import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
 import { runScript, wholeNumber } from '../script.ts';
 import { asTrajectories, generateBurgers } from './data.ts';
@@ -61,16 +59,8 @@ async function pretrain(epochs: number, out: string): Promise<void> {
   /** nRMSE of the whole roll-out, every time step after the window. */
   async function evaluate(parameters: HostTensors, on: Trajectories): Promise<number> {
     const steps = on.shape.at(-2)! - window;
-    const predicted = await predictAll({
-      engine,
-      model,
-      parameters,
-      data: on,
-      window,
-      rolloutSteps: steps,
-      batchSize,
-    });
-    return pdeMetrics(predicted.data, framesAfter(on, window), predicted.shape).nRMSE!;
+    const request = { engine, model, parameters, data: on, window, rolloutSteps: steps, batchSize };
+    return (await rolloutMetrics(request)).nRMSE!;
   }
 
   let parameters = model.initialise(randomFor(seed, 'initialise'));

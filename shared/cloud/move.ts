@@ -7,6 +7,7 @@ import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
+import { onePath } from '../datasets/data-path.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
 import { type OtherFiles, ofOtherFiles, otherFilesOf } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
@@ -68,7 +69,7 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   await refuseRunning(cloud, run);
   await refuseOtherRun(local, there);
   const { config } = await readRequest(local.store, local.run);
-  const { path } = config.dataset;
+  const path = onePath(config.dataset.path, 'a deployed run');
   const weights = weightsOf(config.model);
   const others = otherFilesOf(config.dataset);
   await refuseOtherData(local, { path });
@@ -106,7 +107,7 @@ export async function fetchRun(
     there,
     local,
     {
-      dataset: dataset ?? (await fetchInput(cloud, config.dataset.path, inputs)),
+      dataset: dataset ?? (await fetchInput(cloud, onePath(config.dataset.path, 'a deployed run'), inputs)),
       others: await ofOtherFiles(others, (path, kind) => fetchInput(cloud, path, join(inputs, kind))),
       weights: weights === undefined ? undefined : await fetchInput(cloud, weights, inputs),
       folder: root,

@@ -3,6 +3,7 @@ import { DeleteObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
 import { BrokenInputError, messageOf, UserError } from '../core/errors.ts';
+import { onePath } from '../datasets/data-path.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { readRequest } from '../pipeline/records.ts';
 import type { Task } from '../pipeline/tasks/perform.ts';
@@ -22,7 +23,7 @@ export function refusePoison(s3: S3Client, prepare: Task<'Prepare'>): Task<'Prep
     try {
       return await prepare(ctx, message);
     } catch (error) {
-      const address = config.dataset.path;
+      const address = onePath(config.dataset.path, 'a deployed run');
       const reason = isNew ? await reasonAgainst(ctx, error, address) : undefined;
       if (reason === undefined) throw error;
       const report = await rejectDataset(s3, ctx, address, { run: message.run, reason }).catch((failure: unknown) => {

@@ -4,6 +4,7 @@ import { refuseFixedChanges } from '../config/changes.ts';
 import { type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
+import { onePath } from '../datasets/data-path.ts';
 import { type OtherFiles, otherFileSettings, otherFilesOf } from '../datasets/registry.ts';
 import { changeRequest } from '../pipeline/change-request.ts';
 import document from '../pipeline/pipeline.asl.json' with { type: 'json' };
@@ -87,7 +88,7 @@ export function settingsThere(
 ): RunConfig {
   const config = overrideSettings(request.config, overrides, { label: `${run}/request.json` });
   refuseFixedChanges(request.config, config);
-  const { path } = config.dataset;
+  const path = onePath(config.dataset.path, 'a deployed run');
   const isOutside = (path: string, folder: string) => !path.startsWith(`s3://${bucket}/${folder}`);
   if (path !== request.config.dataset.path && isOutside(path, 'datasets/')) {
     throw new UserError('does not lie below datasets/ in the bucket of the deployment', {

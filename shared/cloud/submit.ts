@@ -5,6 +5,7 @@ import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
+import { onePath } from '../datasets/data-path.ts';
 import { type OtherFiles, ofOtherFiles, otherFileSettings, otherFilesOf } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { weightsOf, weightsSetting } from '../models/registry.ts';
@@ -54,7 +55,7 @@ export async function submit(
   const given = overrides.map(parseOverride);
   const config = await loadRunFile(file, given);
   const weights = weightsOf(config.model);
-  const { path } = config.dataset;
+  const path = onePath(config.dataset.path, 'a deployed run');
   const others = otherFilesOf(config.dataset);
   const areOthersInS3 = [others.validation, others.test].some(isInS3);
   if (isInS3(weights)) weightsAddress(weights!, cloud.bucket, file);

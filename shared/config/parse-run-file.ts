@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { UserError } from '../core/errors.ts';
 import { explainIssues, formatPath, type Problem } from '../core/problems.ts';
+import { mapPath } from '../datasets/data-path.ts';
 import { otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { withModelPaths } from '../models/registry.ts';
@@ -129,7 +130,7 @@ export function resolvePaths(config: RunConfig, folder: string): RunConfig {
   return {
     ...config,
     model: withModelPaths(config.model, absolute),
-    dataset: withDataPaths(config.dataset, absolute(config.dataset.path), {
+    dataset: withDataPaths(config.dataset, mapPath(config.dataset.path, absolute), {
       validation: validation && absolute(validation),
       test: test && absolute(test),
     }),

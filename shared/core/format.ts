@@ -47,3 +47,11 @@ export function formatSigned(value: number, decimals: number): string {
 export function minus(text: string): string {
   return text.replaceAll('-', '−');
 }
+
+/** `812 bytes`, `4.2 kB`, `1.3 MB` */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`;
+}

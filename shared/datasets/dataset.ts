@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { DataPath } from './data-path.ts';
 import type { Trajectories } from './trajectories.ts';
 
 /** A format of data sets: one file, one line in the registry. */
@@ -19,12 +20,27 @@ export interface DatasetFormat<
   open(config: Config, path: string, context: Context): Promise<Data>;
 }
 
-/** A format of fields, which reads test data apart from the others. */
-export interface FieldFormat<Config = unknown> extends DatasetFormat<Config> {
+/** What reading fields needs besides the settings. */
+export interface FieldContext {
+  readonly seed: number;
+  /** Bytes of samples that are held in memory, more are read whenever they are needed; absent: as usual. */
+  readonly held?: number;
+}
+
+/** A format of fields, which reads test data and validation data apart from the others. */
+export interface FieldFormat<Config = unknown> extends Omit<DatasetFormat<Config, Trajectories, FieldContext>, 'open'> {
+  /** Finds what the configuration selects; `path` is the resolved path of the file or files. */
+  open(config: Config, path: DataPath, context: FieldContext): Promise<Trajectories>;
   /**
-   * Reads all rows of the test data, those of the file at `path` or those that the configuration takes out of it.
+   * Finds the test data or validation data: all rows of a file of their own at `path`, or those that the configuration takes out.
    * @param data the others, which they must be like.
    * @throws UserError when the file or what is in it can't serve, or is not like the others.
    */
-  openTest(config: Config, path: string, data: Trajectories): Promise<Trajectories>;
+  openHeld(
+    kind: 'test' | 'validation',
+    config: Config,
+    path: DataPath,
+    data: Trajectories,
+    context?: Pick<FieldContext, 'held'>,
+  ): Promise<Trajectories>;
 }

@@ -1,41 +1,67 @@
 import { BrokenInputError } from '../core/errors.ts';
-import type { Trajectories } from './trajectories.ts';
+import { eachSample, sampleSizes, type Trajectories } from './trajectories.ts';
 
 const shown = 3;
 
 /** Steps in the source file between neighbours kept, for messages that name places in the file. */
-interface KeptStrides {
+export interface KeptStrides {
   readonly time: number;
-  readonly space: number;
+  /** Along each space axis. */
+  readonly space: readonly number[];
 }
 
-/** @throws UserError with the number of NaN or infinite values and the places of the first few in the source file. */
-export function refuseNonFinite(where: string, data: Trajectories, strides: KeptStrides): void {
-  const bad: number[] = [];
+/**
+ * Reads all samples, a few at a time.
+ * @throws UserError with the number of NaN or infinite values and the places of the first few in the source file.
+ */
+export async function refuseNonFinite(where: string, data: Trajectories, strides: KeptStrides): Promise<void> {
+  const places: string[] = [];
   let count = 0;
-  for (let index = 0; index < data.values.length; index++) {
-    if (Number.isFinite(data.values[index])) continue;
-    count++;
-    if (bad.length < shown) bad.push(index);
-  }
+  const look = (fields: Float32Array, placeOf: (index: number) => string) => {
+    for (let index = 0; index < fields.length; index++) {
+      if (Number.isFinite(fields[index])) continue;
+      count++;
+      if (places.length < shown) places.push(`  ${placeOf(index)}: ${fields[index]}`);
+    }
+  };
+  await eachSample(data, (sample, { values, statics }) => {
+    const row = `sample row ${data.rows[sample]}`;
+    look(values, (index) => `${row}, ${placeOf(data, index, strides)}`);
+    look(statics, (index) => `${row}, ${staticPlaceOf(data, index, strides)}`);
+  });
   if (count === 0) return;
-  const places = bad.map((index) => `  ${placeOf(data, index, strides)}`).join('\n');
-  const more = count > bad.length ? `\n  and ${count - bad.length} more` : '';
-  throw new BrokenInputError(`${count} of the ${data.values.length} values read are not finite:\n${places}${more}`, {
+  const { values, statics } = sampleSizes(data);
+  const more = count > places.length ? `\n  and ${count - places.length} more` : '';
+  const all = data.shape[0]! * (values + statics);
+  throw new BrokenInputError(`${count} of the ${all} values read are not finite:\n${places.join('\n')}${more}`, {
     where,
     remedy: 'Remove or repair those samples: a solver that blew up is the usual cause.',
   });
 }
 
 function placeOf(data: Trajectories, index: number, strides: KeptStrides): string {
+  const indices = indicesOf(index, data.shape.slice(1));
+  const [time, channel] = indices.slice(-2);
+  const space = positions(indices.slice(0, -2), strides);
+  return `time step ${time! * strides.time}, ${space}, channel ${data.channels[channel!]}`;
+}
+
+function staticPlaceOf(data: Trajectories, index: number, strides: KeptStrides): string {
+  const names = data.statics ?? [];
+  const indices = indicesOf(index, [...data.shape.slice(1, -2), names.length]);
+  return `${positions(indices.slice(0, -1), strides)}, input ${names[indices.at(-1)!]}`;
+}
+
+const positions = (indices: readonly number[], { space }: KeptStrides) =>
+  `position [${indices.map((index, axis) => index * space[axis]!).join(', ')}]`;
+
+/** Indices along each axis of a row-major place. */
+function indicesOf(place: number, sizes: readonly number[]): number[] {
   const indices: number[] = [];
-  let rest = index;
-  for (const size of data.shape.toReversed()) {
+  let rest = place;
+  for (const size of sizes.toReversed()) {
     indices.unshift(rest % size);
     rest = Math.floor(rest / size);
   }
-  const [sample, ...others] = indices;
-  const [time, channel] = others.slice(-2);
-  const space = others.slice(0, -2).map((position) => position * strides.space);
-  return `sample row ${data.rows[sample!]}, time step ${time! * strides.time}, position [${space.join(', ')}], channel ${data.channels[channel!]}: ${data.values[index]}`;
+  return indices;
 }

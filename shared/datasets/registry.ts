@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { configSchemasOf } from '../core/families.ts';
-import type { FieldFormat } from './dataset.ts';
-import { pdebench } from './pdebench.ts';
+import type { DataPath } from './data-path.ts';
+import type { FieldContext, FieldFormat } from './dataset.ts';
+import { fields, pdebench } from './fields.ts';
 import { textFormats } from './text/registry.ts';
 import type { TextData } from './text/text-rows.ts';
 import type { Trajectories } from './trajectories.ts';
 
 /** Every format of fields. */
-const fieldFormats = [pdebench] as const;
+const fieldFormats = [pdebench, fields] as const;
 
 /** Every data-set format. */
 export const datasetFormats = [...fieldFormats, ...textFormats] as const;
@@ -52,7 +53,7 @@ export async function ofOtherFiles<Told>(
 }
 
 /** The same data set at other places; a file for which none is given stays where it is. */
-export function withDataPaths(config: DatasetConfig, path: string, { validation, test }: OtherFiles): DatasetConfig {
+export function withDataPaths(config: DatasetConfig, path: DataPath, { validation, test }: OtherFiles): DatasetConfig {
   return {
     ...config,
     path,
@@ -70,21 +71,23 @@ export function kindOf({ format }: DatasetConfig): Trajectories['kind'] | TextDa
  * Reads the data a configuration selects; `path` is its file's resolved path.
  * @throws UserError when the file or what is in it can't serve.
  */
-export function openDataset(
-  config: FieldDatasetConfig,
-  path: string,
-  context: { readonly seed: number },
-): Promise<Trajectories> {
+export function openDataset(config: FieldDatasetConfig, path: DataPath, context: FieldContext): Promise<Trajectories> {
   return formatOf(config).open(config, path, context);
 }
 
 /**
- * Reads the test data of fields, whether the run measures on them or not; `path` is the file that has them.
+ * Finds the test data or validation data of fields; `path` is the file or files that have them.
  * @param data the others, which they must be like.
  * @throws UserError when the file or what is in it can't serve, or is not like the others.
  */
-export function openTestData(config: FieldDatasetConfig, path: string, data: Trajectories): Promise<Trajectories> {
-  return formatOf(config).openTest(config, path, data);
+export function openHeldData(
+  kind: 'test' | 'validation',
+  config: FieldDatasetConfig,
+  path: DataPath,
+  data: Trajectories,
+  context: Pick<FieldContext, 'held'> = {},
+): Promise<Trajectories> {
+  return formatOf(config).openHeld(kind, config, path, data, context);
 }
 
 const formatOf = ({ format }: FieldDatasetConfig) =>

@@ -1,12 +1,13 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
+import { mapPathAsync, pathInWords } from '../datasets/data-path.ts';
 import {
   type FieldDatasetConfig,
   type OtherFiles,
   ofOtherFiles,
   openDataset,
-  openTestData,
+  openHeldData,
   otherFilesOf,
   withDataPaths,
 } from '../datasets/registry.ts';
@@ -33,7 +34,6 @@ const asGiven: LocalPath = async (path) => path;
 export async function planWorkload(config: RunConfig, localPath: LocalPath = asGiven): Promise<StartablePlan> {
   const { model, dataset, training } = config;
   const { seed } = training;
-  const path = await localPath(dataset.path);
   if (model.family === 'huggingface') {
     const { task, lora, fresh, head, reinitialise } = model;
     const base = model.base && (await localPath(model.base));
@@ -41,6 +41,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
+    const path = await localPath(texts.path);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
     const data = await openTextDataset(withDataPaths(texts, texts.path, others) as TextDatasetConfig, path, { seed });
     return planTexts({
@@ -49,7 +50,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
       tokenizer: await openTokenizer(opened.tokenizer),
       data,
-      path: dataset.path,
+      path: texts.path,
       testPath: dataset.test?.path,
       files: await readOtherFiles(opened.tokenizer),
       training,
@@ -70,19 +71,23 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     });
   }
   // The settings' schema holds format and family together.
-  const { window, ...fields } = dataset as FieldDatasetConfig;
+  const fields = dataset as FieldDatasetConfig;
   const { weights } = model as FieldModelConfig;
-  const data = await openDataset({ window, ...fields }, path, { seed });
-  const { test: testPath = path } = await ofOtherFiles(filesToRead(dataset), localPath);
+  const path = await mapPathAsync(fields.path, localPath);
+  const data = await openDataset(fields, path, { seed });
+  const others = await ofOtherFiles(filesToRead(fields), localPath);
+  const isHeldByRows = fields.validation !== undefined || others.validation !== undefined;
   return planTrajectories({
     model,
     data,
-    test: dataset.test?.evaluate ? await openTestData({ window, ...fields }, testPath, data) : undefined,
-    window,
+    validation: isHeldByRows ? await openHeldData('validation', fields, others.validation ?? path, data) : undefined,
+    test: fields.test?.evaluate ? await openHeldData('test', fields, others.test ?? path, data) : undefined,
+    window: fields.window,
     training,
     metric: config.convergence.metric,
-    path: dataset.path,
-    testPath: dataset.test?.path,
+    path: pathInWords(fields.path),
+    validationPath: fields.validationPath,
+    testPath: fields.test?.path,
     weights: weights === undefined ? undefined : () => localPath(weights),
   });
 }

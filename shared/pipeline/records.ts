@@ -60,7 +60,7 @@ export const runRecordSchema = z.strictObject({
   /** How spectra read Conv1d weights, balanced or not; earlier versions noted nothing, and took taps. */
   conv1d: z.enum(conv1dReadings).default('taps'),
   dataset: z.looseObject({
-    path: z.string(),
+    path: z.union([z.string(), z.array(z.string())]),
     sha256: z.string(),
     bytes: z.int(),
     /** Of a validation file of its own. */

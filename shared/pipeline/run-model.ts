@@ -72,13 +72,37 @@ export function modelOfRun(record: ModelRecord): RunModel {
 function describeModel(record: ModelRecord): RunModel {
   if (record.config.model.family === 'huggingface') return languageModelOf(record, record.config.model);
   const { config, dataset } = record;
-  const { space, channels } = dataset as unknown as { space: readonly number[]; channels: readonly string[] };
-  // The settings' schema holds format and family together.
-  const { window } = config.dataset as FieldDatasetConfig;
-  const format = { kind: 'trajectories' as const, space, channels: channels.length, window };
+  const { space, channels, window, statics } = fieldsOfRecord({ config, dataset });
+  const format = {
+    kind: 'trajectories' as const,
+    space,
+    channels: channels.length,
+    window,
+    ...(statics.length > 0 ? { statics: statics.length } : {}),
+  };
   const { layers, parameters } = buildModel(record.config.model, format);
   const settings = { ...config.model, weights: undefined, head: undefined, ...format };
   return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: settings };
+}
+
+/** What a run has on record of its fields. */
+export interface RecordedFields {
+  /** Points along each space axis. */
+  readonly space: readonly number[];
+  /** Names of what is predicted. */
+  readonly channels: readonly string[];
+  /** Names of what is given and doesn't change with time. */
+  readonly statics: readonly string[];
+  /** Time steps that the model is given. */
+  readonly window: number;
+  readonly rolloutSteps: number;
+}
+
+/** The fields of a run's record, whatever version wrote it. */
+export function fieldsOfRecord({ config, dataset }: Pick<ModelRecord, 'config' | 'dataset'>): RecordedFields {
+  // The settings' schema holds format and family together.
+  const { window } = config.dataset as FieldDatasetConfig;
+  return { statics: [], window, ...(dataset as unknown as Omit<RecordedFields, 'statics' | 'window'>) };
 }
 
 function languageModelOf(

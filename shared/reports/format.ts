@@ -3,6 +3,7 @@ import type { ChangeUnit } from '../core/statistics/change.ts';
 
 export {
   formatBounds,
+  formatBytes,
   formatChange,
   formatCount,
   formatFixed,
@@ -43,14 +44,6 @@ export function formatDuration(seconds: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   const minutes = Math.round(seconds / 60);
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** `812 bytes`, `4.2 kB`, `1.3 MB` */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} bytes`;
-  const units = ['kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
-  return `${(bytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`;
 }
 
 /** `0–4, 7`: whole numbers, with runs of neighbours joined. */

@@ -1,5 +1,6 @@
 /** Which runs are repetitions of one another, and in what the groups of them differ. */
 import { basename } from 'node:path';
+import { namesInWords } from '../datasets/data-path.ts';
 import { shorten } from './format.ts';
 import type { RunReport } from './report-input.ts';
 
@@ -81,7 +82,7 @@ function labelOf(runs: readonly RunReport[], difference: string, groups: number)
 
 function settingsOf({ config, dataset, metric, adapter }: RunReport): Settings {
   const settings = new Map([...flatten(config)].filter(([key]) => !ofTheRunAlone.has(key)));
-  settings.set('data', `${basename(dataset.path)} (${dataset.sha256.slice(0, 8)})`);
+  settings.set('data', `${namesInWords(dataset.path)} (${dataset.sha256.slice(0, 8)})`);
   settings.set('metric', `${metric.name}, ${metric.direction} is better`);
   if (adapter) settings.set('base', adapter.base.sha256.slice(0, 8));
   return settings;

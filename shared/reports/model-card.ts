@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { pathInWords } from '../datasets/data-path.ts';
 import { describeReinitialised } from '../models/hugging-face/reinitialise.ts';
 import { describeAdapter, trainedShare } from './adapter.ts';
 import { compareRuns } from './compare.ts';
@@ -106,8 +107,21 @@ function classes(kept: EpochReport | undefined): string {
 }
 
 function dataset({ dataset: { path, sha256, bytes, ...others } }: RunReport): string {
-  return list([['file', path], ['sha256', sha256], ['size', formatBytes(bytes)], ...Object.entries(others)]);
+  return list([
+    [typeof path === 'string' ? 'file' : 'files', pathInWords(path)],
+    ['sha256', sha256],
+    ['size', formatBytes(bytes)],
+    ...Object.entries(others).map(shortened),
+  ]);
 }
+
+/** Characters of a setting that a card shows; row numbers of a drawn split are many. */
+const mostShown = 400;
+
+const shortened = ([name, value]: [string, unknown]): [string, unknown] =>
+  typeof value === 'string' && value.length > mostShown
+    ? [name, `${value.slice(0, mostShown).replace(/,[^,]*$/, '')} and more, in run.json`]
+    : [name, value];
 
 function training(run: RunReport): string {
   const { epochs, seconds } = compareRuns([run]).runs[0]!;

@@ -1,5 +1,6 @@
 /** What of a run's report may be published: names of files and folders, and not where they lie on a machine. */
 import { basename } from 'node:path';
+import { type DataPath, mapPath } from '../datasets/data-path.ts';
 import type { RunReport } from './report-input.ts';
 
 /** The last part of a path or of an address in S3, without the version of the object. */
@@ -16,8 +17,8 @@ function withNames(section: unknown, keys: readonly string[], within = ''): unkn
   if (typeof section !== 'object' || section === null || Array.isArray(section)) return section;
   return Object.fromEntries(
     Object.entries(section).map(([key, value]) => {
-      const isPath = keys.includes(within + key) && typeof value === 'string';
-      return [key, isPath ? nameOf(value) : withNames(value, keys, `${within}${key}.`)];
+      const isPath = keys.includes(within + key) && (typeof value === 'string' || Array.isArray(value));
+      return [key, isPath ? mapPath(value as DataPath, nameOf) : withNames(value, keys, `${within}${key}.`)];
     }),
   );
 }
@@ -30,7 +31,7 @@ export function withoutPlaces(run: RunReport): RunReport {
     config: Object.fromEntries(
       Object.entries(config).map(([name, section]) => [name, withNames(section, paths[name] ?? [])]),
     ),
-    dataset: { ...dataset, path: nameOf(dataset.path) },
+    dataset: { ...dataset, path: mapPath(dataset.path, nameOf) },
     adapter: adapter && { ...adapter, base: { ...adapter.base, path: nameOf(adapter.base.path) } },
   };
 }

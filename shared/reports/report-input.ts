@@ -1,3 +1,4 @@
+import type { DataPath } from '../datasets/data-path.ts';
 import type { Reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { BalanceDescription } from '../schedules/describe.ts';
 import type { RateTable } from '../schedules/rates.ts';
@@ -93,7 +94,7 @@ export interface RunReport {
   /** Decay of the moving average of the weights, where metrics and exported weights are those of the average. */
   readonly averageDecay?: number | undefined;
   readonly versions: Readonly<Record<string, string>>;
-  readonly dataset: { readonly path: string; readonly sha256: string; readonly bytes: number } & Readonly<
+  readonly dataset: { readonly path: DataPath; readonly sha256: string; readonly bytes: number } & Readonly<
     Record<string, unknown>
   >;
   readonly seed: number;

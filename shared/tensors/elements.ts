@@ -61,7 +61,8 @@ const lookUp = (convert: (bits: number) => number) => {
     return values;
   };
 };
-const halfValues = lookUp(halfToNumber);
+/** The value of every 16-bit float, by its bits. */
+export const halfValues = lookUp(halfToNumber);
 const brainValues = lookUp(brainToNumber);
 
 /** Numbers from stored bytes, into `into` from `offset` on. */

@@ -35,22 +35,43 @@ export function checkTimeSteps(data: Trajectories, window: number, rolloutSteps:
   );
 }
 
-/** The first `steps` time steps of some samples, `[samples, ...space, steps, channels]`. */
-export function batchOf(data: Trajectories, samples: readonly number[], steps: number): HostTensor {
-  const [time, channels] = data.shape.slice(-2) as [number, number];
+/** Some samples: `values` `[samples, ...space, steps, channels]`, and `statics` `[samples, ...space, statics]` where there are any. */
+export interface SampleBatch {
+  readonly values: HostTensor;
+  readonly statics?: HostTensor;
+}
+
+/**
+ * Reads some samples.
+ * @throws UserError when they can't be read.
+ */
+export async function batchOf(data: Trajectories, samples: readonly number[]): Promise<SampleBatch> {
+  const { values, statics } = await data.read(samples);
   const space = data.shape.slice(1, -2);
-  const points = elementCount(space);
-  const [stored, taken] = [time * channels, steps * channels];
-  const values = new Float32Array(samples.length * points * taken);
-  // Where nothing is left out, a sample is one span.
-  const [spans, length] = stored === taken ? [1, points * taken] : [points, taken];
-  for (const [row, sample] of samples.entries()) {
-    for (let span = 0; span < spans; span++) {
-      const from = (sample * points + span) * stored;
-      values.set(data.values.subarray(from, from + length), (row * points + span) * taken);
-    }
+  const count = data.statics?.length ?? 0;
+  return {
+    values: { shape: [samples.length, ...data.shape.slice(1)], data: values },
+    ...(count > 0 ? { statics: { shape: [samples.length, ...space, count], data: statics } } : {}),
+  };
+}
+
+/** `count` time steps from `first` on of fields `[..., time, channels]`. */
+export function timeSteps({ shape, data }: HostTensor, first: number, count: number): HostTensor {
+  const [time, channels] = shape.slice(-2) as [number, number];
+  if (count === time) return { shape, data };
+  const points = elementCount(shape.slice(0, -2));
+  const taken = count * channels;
+  const values = new Float32Array(points * taken);
+  for (let point = 0; point < points; point++) {
+    const from = (point * time + first) * channels;
+    values.set(data.subarray(from, from + taken), point * taken);
   }
-  return { shape: [samples.length, ...space, steps, channels], data: values };
+  return { shape: [...shape.slice(0, -2), count, channels], data: values };
+}
+
+/** Samples as inputs of a step, by name. */
+export function batchInputs({ statics }: SampleBatch, values: HostTensor): Map<string, HostTensor> {
+  return new Map([['values', values], ...(statics ? [['statics', statics] as const] : [])]);
 }
 
 /** Coordinates `[...space, dimensions]`. */

@@ -38,8 +38,8 @@ export interface Problem {
   /** Optimizer steps in an epoch, the same in every one. */
   readonly stepsPerEpoch: number;
   /**
-   * The batch of each step of an epoch (1-based), in its parts, made anew when it is asked for. Depends on nothing but the problem and
-   * the epoch.
+   * The batch of each step of an epoch (1-based), in its parts, made anew, or read, when it is asked for. Depends on nothing but the
+   * problem and the epoch.
    */
-  batches(epoch: number): readonly (() => readonly BatchPart[])[];
+  batches(epoch: number): readonly (() => readonly BatchPart[] | Promise<readonly BatchPart[]>)[];
 }

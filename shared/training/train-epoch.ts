@@ -179,7 +179,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   try {
     for (const [index, batch] of batches.entries()) {
-      const loss = await takeStep(batch(), index);
+      const loss = await takeStep(await batch(), index);
       if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1))) break;
       request.onStep?.({ step: from + index + 1, steps: whole.length, loss });
       await setImmediate();

@@ -177,7 +177,7 @@ budget: { usd: -3 }
         .filter((line) => line.startsWith('  run.yaml')),
     ).toEqual([
       `  run.yaml:1:10  model.family: can't be "fno1e"`,
-      '  run.yaml:4:3  dataset.path: is a number (5)',
+      "  run.yaml:4:3  dataset.path: can't be 5",
       '  run.yaml:5:3  dataset.sampels: unknown key',
       `  run.yaml:7:16  training.optimizer.name: can't be "adma"`,
       '  run.yaml:8:3  training.epochs: is a number (1.5)',

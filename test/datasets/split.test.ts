@@ -2,35 +2,38 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../shared/core/errors.ts';
 import { splitTrajectories, validationSizeSchema } from '../../shared/datasets/split.ts';
-import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import { inMemory, type Trajectories } from '../../shared/datasets/trajectories.ts';
 
 /** Each sample's two values are its row. */
 function trajectories(samples: number): Trajectories {
-  return {
-    kind: 'trajectories',
-    shape: [samples, 1, 2, 1],
-    values: Float32Array.from({ length: 2 * samples }, (_, index) => Math.floor(index / 2)),
-    grid: { shape: [1, 1], values: Float32Array.of(0.5) },
-    channels: ['u'],
-    rows: Array.from({ length: samples }, (_, row) => row),
-  };
+  return inMemory(
+    {
+      kind: 'trajectories',
+      shape: [samples, 1, 2, 1],
+      grid: { shape: [1, 1], values: Float32Array.of(0.5) },
+      channels: ['u'],
+      rows: Array.from({ length: samples }, (_, row) => row),
+    },
+    { values: Float32Array.from({ length: 2 * samples }, (_, index) => Math.floor(index / 2)) },
+  );
 }
 
 describe('splitTrajectories', () => {
-  it('puts every sample on exactly one side, with its values, in the order of the file', () => {
-    fc.assert(
-      fc.property(
+  it('puts every sample on exactly one side, with its values, in the order of the file', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.integer({ min: 2, max: 40 }),
         fc.integer(),
         fc.double({ min: 0.01, max: 0.9, noNaN: true }),
-        (n, seed, share) => {
+        async (n, seed, share) => {
           const { training, validation } = splitTrajectories(trajectories(n), { validation: share, seed });
           expect([...training.rows, ...validation.rows].toSorted((a, b) => a - b)).toEqual(trajectories(n).rows);
           for (const side of [training, validation]) {
             expect(side.shape[0]).toBe(side.rows.length);
             expect(side.rows.length).toBeGreaterThan(0);
             expect(side.rows).toEqual(side.rows.toSorted((a, b) => a - b));
-            expect([...side.values]).toEqual(side.rows.flatMap((row) => [row, row]));
+            const { values } = await side.read(side.rows.map((_, index) => index));
+            expect([...values]).toEqual(side.rows.flatMap((row) => [row, row]));
           }
         },
       ),

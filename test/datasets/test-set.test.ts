@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fieldDatasetSchema, openDataset, openTestData } from '../../shared/datasets/registry.ts';
+import { fieldDatasetSchema, openDataset, openHeldData } from '../../shared/datasets/registry.ts';
 import { testSetSchema } from '../../shared/datasets/test-set.ts';
 import { openTextDataset, textDatasetSchema } from '../../shared/datasets/text/registry.ts';
 import { splitText } from '../../shared/datasets/text/stratify.ts';
@@ -37,7 +37,7 @@ describe('dataset.test', () => {
         const config = configOf({ ...settings, test });
         const data = await openDataset(config, path, { seed });
         expect(data.rows.filter((row) => held.includes(row))).toEqual([]);
-        expect((await openTestData(config, path, data)).rows).toEqual(held);
+        expect((await openHeldData('test', config, path, data)).rows).toEqual(held);
       }
     }
   });
@@ -56,13 +56,13 @@ describe('dataset.test', () => {
   it('takes all rows of a file of its own', async () => {
     const config = configOf({ test: { path } });
     const data = await openDataset(config, path, { seed: 1 });
-    expect((await openTestData(config, path, data)).rows).toEqual(data.rows);
+    expect((await openHeldData('test', config, path, data)).rows).toEqual(data.rows);
   });
 
   it('refuses a file of another grid, and says both', async () => {
     const data = await openDataset(configOf({}), path, { seed: 1 });
     const other = configOf({ subsample: { space: 2 }, test: { path } });
-    await expect(openTestData(other, path, data)).rejects.toThrow(
+    await expect(openHeldData('test', other, path, data)).rejects.toThrow(
       /the test data have \d+ points, 7 time steps and 1 channels, the training data \d+ points/,
     );
   });

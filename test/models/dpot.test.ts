@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
+import { inMemory } from '../../shared/datasets/trajectories.ts';
 import { type Engine, type NamedTensors, runOnce } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import type { FieldModel } from '../../shared/models/model.ts';
@@ -84,7 +85,7 @@ describe.each(cases)("$name on $engineName agrees with the authors' code", ({ na
     const results = await runOnce(
       engine,
       (tf, { inputs: { '/grid': grid, '/start': first, ...parameters } }) => ({
-        results: { predicted: predictRollout(tf, model, parameters, first!, grid!, 2) },
+        results: { predicted: predictRollout(tf, model, parameters, { past: first! }, grid!, 2) },
       }),
       new Map([...given, ['/start', start]]),
     );
@@ -122,14 +123,16 @@ describe.each(cases)("$name on $engineName agrees with the authors' code", ({ na
     const { model, stored, values, grid, expected } = fixture;
     const problem = trajectoryProblem({
       model,
-      data: {
-        kind: 'trajectories',
-        shape: values.shape,
-        values: values.data,
-        grid: { shape: grid.shape, values: grid.data },
-        channels: Array.from({ length: values.shape.at(-1)! }, (_, channel) => `u${channel}`),
-        rows: [0, 1],
-      },
+      data: inMemory(
+        {
+          kind: 'trajectories',
+          shape: values.shape,
+          grid: { shape: grid.shape, values: grid.data },
+          channels: Array.from({ length: values.shape.at(-1)! }, (_, channel) => `u${channel}`),
+          rows: [0, 1],
+        },
+        { values: values.data },
+      ),
       window: expected.config.in_timesteps,
       rolloutSteps: 2,
       batchSize: 2,

@@ -47,7 +47,7 @@ describe.each(cases)('$name on $engineName agrees with the reference', ({ name, 
     const results = await runOnce(
       engine,
       (tf, { inputs: { '/grid': grid, '/start': start, ...parameters } }) => ({
-        results: { predicted: predictRollout(tf, fixture.model, parameters, start!, grid!, steps) },
+        results: { predicted: predictRollout(tf, fixture.model, parameters, { past: start! }, grid!, steps) },
       }),
       new Map([...given, ['/start', firstSteps(10)]]),
     );

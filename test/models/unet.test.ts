@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
+import { inMemory } from '../../shared/datasets/trajectories.ts';
 import { type Engine, type NamedTensors, runOnce, type Tensor } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import type { FieldModel } from '../../shared/models/model.ts';
@@ -90,7 +91,7 @@ describe.each(cases)("$family on $engineName is PDEBench's U-Net", ({ family, en
     const results = await runOnce(
       engine,
       (tf, { inputs: { '/grid': grid, '/start': start, ...parameters } }) => ({
-        results: { predicted: predictRollout(tf, model, parameters, start!, grid!, steps) },
+        results: { predicted: predictRollout(tf, model, parameters, { past: start! }, grid!, steps) },
       }),
       new Map([...given, ['/start', firstSteps(expected.config.window)]]),
     );
@@ -141,14 +142,16 @@ describe.each(cases)("$family on $engineName is PDEBench's U-Net", ({ family, en
     const { window, channels } = expected.config;
     const problem = trajectoryProblem({
       model,
-      data: {
-        kind: 'trajectories',
-        shape: values.shape,
-        values: values.data,
-        grid: { shape: grid.shape, values: grid.data },
-        channels: Array.from({ length: channels }, (_, channel) => `u${channel}`),
-        rows: [0, 1, 2],
-      },
+      data: inMemory(
+        {
+          kind: 'trajectories',
+          shape: values.shape,
+          grid: { shape: grid.shape, values: grid.data },
+          channels: Array.from({ length: channels }, (_, channel) => `u${channel}`),
+          rows: [0, 1, 2],
+        },
+        { values: values.data },
+      ),
       window,
       rolloutSteps: 3,
       batchSize: 3,

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
+import { inMemory } from '../../shared/datasets/trajectories.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
@@ -62,14 +63,16 @@ const format = { kind: 'trajectories', space: [8], channels: 2, window: 3 } as c
 const model = buildModel(fieldModelSchema.parse({ family: 'fno1d', modes: 3, width: 4, projection: 8 }), format);
 const random = randomFor(5, 'values');
 const shape = [4, 8, 5, 2];
-const data = {
-  kind: 'trajectories' as const,
-  shape,
-  values: new Float32Array(elementCount(shape)).map(() => random.normal()),
-  grid: { shape: [8, 1], values: Float32Array.from({ length: 8 }, (_, x) => x / 8) },
-  channels: ['u', 'v'],
-  rows: [0, 1, 2, 3],
-};
+const data = inMemory(
+  {
+    kind: 'trajectories',
+    shape,
+    grid: { shape: [8, 1], values: Float32Array.from({ length: 8 }, (_, x) => x / 8) },
+    channels: ['u', 'v'],
+    rows: [0, 1, 2, 3],
+  },
+  { values: new Float32Array(elementCount(shape)).map(() => random.normal()) },
+);
 const problem = trajectoryProblem({ model, data, window: 3, rolloutSteps: 2, batchSize: 2, accumulate: 2, seed: 1 });
 
 describe.each(optimizerFamilies)('with $name', ({ name }) => {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
 import { openTokenizer } from '../../shared/datasets/text/tokenizer.ts';
-import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import { inMemory, type Trajectories } from '../../shared/datasets/trajectories.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import { modelOf } from '../../shared/models/hugging-face/config.ts';
@@ -105,14 +105,16 @@ function fields(space: readonly number[]): Trajectories {
     return Math.sin((2 * Math.PI * point) / points + sample) * Math.exp(-0.1 * t);
   });
   const grid = Float32Array.from({ length: points * space.length }, (_, index) => index / (points * space.length));
-  return {
-    kind: 'trajectories',
-    shape,
-    values,
-    grid: { shape: [...space, space.length], values: grid },
-    channels: ['u'],
-    rows: [0, 1, 2, 3, 4],
-  };
+  return inMemory(
+    {
+      kind: 'trajectories',
+      shape,
+      grid: { shape: [...space, space.length], values: grid },
+      channels: ['u'],
+      rows: [0, 1, 2, 3, 4],
+    },
+    { values },
+  );
 }
 
 /** Three steps an epoch; with rates of their own for some layers. */

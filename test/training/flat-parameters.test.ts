@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
+import { inMemory } from '../../shared/datasets/trajectories.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
@@ -53,14 +54,16 @@ describe('flatParameters', () => {
     async (name) => {
       const random = randomFor(5, 'values');
       const shape = [4, 8, 5, 2];
-      const data = {
-        kind: 'trajectories' as const,
-        shape,
-        values: new Float32Array(elementCount(shape)).map(() => random.normal()),
-        grid: { shape: [8, 1], values: Float32Array.from({ length: 8 }, (_, x) => x / 8) },
-        channels: ['u', 'v'],
-        rows: [0, 1, 2, 3],
-      };
+      const data = inMemory(
+        {
+          kind: 'trajectories',
+          shape,
+          grid: { shape: [8, 1], values: Float32Array.from({ length: 8 }, (_, x) => x / 8) },
+          channels: ['u', 'v'],
+          rows: [0, 1, 2, 3],
+        },
+        { values: new Float32Array(elementCount(shape)).map(() => random.normal()) },
+      );
       const rates = Object.fromEntries(
         model.parameters.map((spec, index) => [
           spec.name,

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
+import { inMemory } from '../../shared/datasets/trajectories.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
@@ -15,14 +16,16 @@ const model = buildModel(fieldModelSchema.parse({ family: 'unet1d', initFeatures
 const initial = model.initialise(randomFor(3, 'initialise'));
 const shape = [samples, ...space, window + rolloutSteps, 1];
 const random = randomFor(5, 'values');
-const data = {
-  kind: 'trajectories' as const,
-  shape,
-  values: new Float32Array(elementCount(shape)).map(() => random.normal()),
-  grid: { shape: [32, 1], values: new Float32Array(32) },
-  channels: ['u'],
-  rows: [0, 1, 2, 3],
-};
+const data = inMemory(
+  {
+    kind: 'trajectories' as const,
+    shape,
+    grid: { shape: [32, 1], values: new Float32Array(32) },
+    channels: ['u'],
+    rows: [0, 1, 2, 3],
+  },
+  { values: new Float32Array(elementCount(shape)).map(() => random.normal()) },
+);
 const problemOf = ({ batchSize = 4, accumulate = 1 }) =>
   trajectoryProblem({ model, data, window, rolloutSteps, batchSize, accumulate, seed: 1 });
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
-import type { Trajectories } from '../../shared/datasets/trajectories.ts';
+import { inMemory, type Trajectories } from '../../shared/datasets/trajectories.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
@@ -34,7 +34,10 @@ function waves(samples: number, time = window + rolloutSteps + 1): Trajectories 
     }
   }
   const grid = { shape: [8, 1], values: Float32Array.from({ length: 8 }, (_, x) => x / 8) };
-  return { kind: 'trajectories', shape, values, grid, channels: ['u', 'v'], rows: [...Array(samples).keys()] };
+  return inMemory(
+    { kind: 'trajectories', shape, grid, channels: ['u', 'v'], rows: [...Array(samples).keys()] },
+    { values },
+  );
 }
 
 let engine: Engine;
@@ -279,10 +282,11 @@ describe('predictAll', () => {
     const { parameters } = await trainFor(12);
     const error = async (weights: HostTensors) => {
       const predicted = await predictAll(prediction({ parameters: weights, batchSize: 5 }));
+      const { values } = await data.read([0, 1, 2, 3, 4]);
       let sum = 0;
       for (let row = 0; row < 5 * 8; row++) {
         for (let i = 0; i < rolloutSteps * 2; i++) {
-          sum += (predicted.data[row * rolloutSteps * 2 + i]! - data.values[row * 12 + window * 2 + i]!) ** 2;
+          sum += (predicted.data[row * rolloutSteps * 2 + i]! - values[row * 12 + window * 2 + i]!) ** 2;
         }
       }
       return sum;

@@ -2,6 +2,7 @@
 import type { ComparisonSettings } from '../../config/comparison.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { UserError } from '../../core/errors.ts';
+import { eachPath, mapPath } from '../../datasets/data-path.ts';
 import { fingerprintFile } from '../../datasets/fingerprint.ts';
 import { otherFileSettings, otherFilesOf, withDataPaths } from '../../datasets/registry.ts';
 import { weightsOf, weightsSetting, withModelPaths } from '../../models/registry.ts';
@@ -25,7 +26,7 @@ export function inputsOf({ arms }: Pick<ComparisonSettings, 'arms'>): ComparedIn
   for (const { config } of arms) {
     const { dataset, model } = config;
     const { validation, test } = otherFilesOf(dataset);
-    add('data', 'dataset.path', dataset.path);
+    for (const path of eachPath(dataset.path)) add('data', 'dataset.path', path);
     add('data', otherFileSettings.validation, validation);
     add('data', otherFileSettings.test, test);
     add('weights', `model.${weightsSetting(model)}`, weightsOf(model));
@@ -73,7 +74,7 @@ export function relocated(config: RunConfig, at: (path: string) => string): RunC
   return {
     ...config,
     model: withModelPaths(config.model, at),
-    dataset: withDataPaths(config.dataset, at(config.dataset.path), {
+    dataset: withDataPaths(config.dataset, mapPath(config.dataset.path, at), {
       validation: validation === undefined ? undefined : at(validation),
       test: test === undefined ? undefined : at(test),
     }),

@@ -1,11 +1,11 @@
 /** The result of a comparison as it is stored: what another execution of it gives to the bit, and apart from that what it took. */
-import { basename } from 'node:path';
 import { z } from 'zod';
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { comparisonKeys } from '../../checkpoints/comparison-keys.ts';
 import { encodeJson, readJson } from '../../checkpoints/json.ts';
 import { designOf } from '../../config/comparison.ts';
 import { RunError } from '../../core/errors.ts';
+import { namesInWords } from '../../datasets/data-path.ts';
 import type { RunResult } from '../../decisions/comparison/design.ts';
 import type { Judgement } from '../../decisions/comparison/judgement.ts';
 import { type ComparisonResult, comparisonResultSchema } from '../../reports/comparison/input.ts';
@@ -44,7 +44,7 @@ export function comparisonResult(
     judgement,
     settings: {
       runFile,
-      data: basename(arms[0]!.config.dataset.path),
+      data: namesInWords(arms[0]!.config.dataset.path),
       testRows: rows.test,
       trainingRows: rows.training,
       changesOfAll: changes,

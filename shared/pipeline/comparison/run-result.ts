@@ -74,7 +74,8 @@ function changedFile(
   const { dataset } = arms.find(({ name }) => name === arm)!.config;
   const { validation, test } = otherFilesOf(dataset);
   const files = [
-    { path: dataset.path, found: record.dataset.sha256 },
+    // A run has one digest of several files; whether they changed, the next start finds out.
+    { path: typeof dataset.path === 'string' ? dataset.path : undefined, found: record.dataset.sha256 },
     { path: validation, found: record.dataset.validation?.sha256 },
     { path: test, found: record.dataset.test?.sha256 },
   ];

@@ -6,7 +6,8 @@ import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { TransientError, UserError } from '../../core/errors.ts';
-import { type Fingerprint, fingerprintFile } from '../../datasets/fingerprint.ts';
+import { type DataPath, eachPath, mapPathAsync, pathInWords } from '../../datasets/data-path.ts';
+import { type Fingerprint, fingerprintFiles } from '../../datasets/fingerprint.ts';
 import { type OtherFiles, ofOtherFiles, otherFilesOf } from '../../datasets/registry.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import type { Decision } from '../../decisions/decide.ts';
@@ -44,7 +45,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const dataset = await fingerprints(ctx, config.dataset);
   if (before && !isSameData(before.dataset, dataset)) {
     throw new UserError('the data set is not the one that the run began with', {
-      where: config.dataset.path,
+      where: pathInWords(config.dataset.path),
       remedy: 'Put the old file back, or start a new run for the new data.',
     });
   }
@@ -136,7 +137,7 @@ async function fingerprints(
   ctx: TaskContext,
   dataset: RunConfig['dataset'],
 ): Promise<Fingerprint & OtherFiles<Fingerprint>> {
-  const of = async (path: string) => fingerprintFile(await ctx.localPath(path));
+  const of = async (path: DataPath) => fingerprintFiles(eachPath(await mapPathAsync(path, ctx.localPath)));
   return { ...(await of(dataset.path)), ...(await ofOtherFiles(otherFilesOf(dataset), of)) };
 }
 

@@ -5,9 +5,13 @@ export const maxError: Metric = {
   name: 'maxError',
   direction: 'lower',
   describe: 'largest absolute error, averaged over channels and times',
-  compute({ errors }) {
+  begin() {
     let largest = 0;
-    for (const error of errors) for (const value of error) largest = Math.max(largest, Math.abs(value));
-    return largest;
+    return {
+      add(error) {
+        for (const value of error) largest = Math.max(largest, Math.abs(value));
+      },
+      value: () => largest,
+    };
   },
 };

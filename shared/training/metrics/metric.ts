@@ -1,12 +1,5 @@
 import { elementCount } from '../../tensors/tensor.ts';
 
-/** Predicted and true fields `[batch, ...space, time, channels]`, row-major, of one shape; predicted frames only. */
-interface FieldPair {
-  readonly predictions: Float32Array;
-  readonly targets: Float32Array;
-  readonly shape: readonly number[];
-}
-
 /** What some metrics need besides the fields. */
 export interface MetricOptions {
   /** Lengths of the domain along the space axes; 1 where not given. */
@@ -15,14 +8,15 @@ export interface MetricOptions {
   readonly bands?: { readonly middle: number; readonly high: number };
 }
 
-/** One channel at one time. */
-export interface Frame {
-  /** Points along each space axis. */
-  readonly space: readonly number[];
-  /** Prediction minus target, `[batch][points]`. */
-  readonly errors: readonly Float64Array[];
-  /** `[batch][points]` */
-  readonly targets: readonly Float64Array[];
+/** A metric of one channel at one time, on its way: samples are added one by one. */
+export interface MetricSum {
+  /**
+   * @param error prediction minus target, `[points]`
+   * @param target `[points]`
+   */
+  add(error: Float64Array, target: Float64Array): void;
+  /** Over the samples that were added; NaN of none. */
+  value(): number;
 }
 
 /** An error metric: one file, one line in the registry. */
@@ -34,35 +28,34 @@ export interface Metric {
   readonly dividesByTarget?: boolean;
   /** Whether it means anything on such a grid; absent: on any. */
   applies?(space: readonly number[], options: MetricOptions): boolean;
-  /** Of one channel at one time, over the whole batch. */
-  compute(frame: Frame, options: MetricOptions): number;
+  /** Of one channel at one time, on a grid of so many points along each axis; no sample is added yet. */
+  begin(space: readonly number[], options: MetricOptions): MetricSum;
 }
 
-/** Cuts a pair into its frames, channel by channel and time by time. */
-export function framesOf({ predictions, targets, shape }: FieldPair): Frame[][] {
-  const [batch, ...others] = shape;
-  const [time, channels] = others.slice(-2);
-  const space = others.slice(0, -2);
-  const points = elementCount(space);
-  const frame = (channel: number, step: number): Frame => {
-    const errors: Float64Array[] = [];
-    const truths: Float64Array[] = [];
-    for (let sample = 0; sample < batch!; sample++) {
-      const error = new Float64Array(points);
-      const truth = new Float64Array(points);
-      for (let point = 0; point < points; point++) {
-        const index = ((sample * points + point) * time! + step) * channels! + channel;
-        truth[point] = targets[index]!;
-        error[point] = predictions[index]! - targets[index]!;
-      }
-      errors.push(error);
-      truths.push(truth);
-    }
-    return { space, errors, targets: truths };
+/** The mean over samples of a number that each has. */
+export function meanOver(of: (error: Float64Array, target: Float64Array) => number): MetricSum {
+  let [sum, count] = [0, 0];
+  return {
+    add(error, target) {
+      sum += of(error, target);
+      count++;
+    },
+    value: () => sum / count,
   };
-  return Array.from({ length: channels! }, (_, channel) =>
-    Array.from({ length: time! }, (_, step) => frame(channel, step)),
-  );
+}
+
+/** Fields `[batch, ...space, time, channels]`, row-major: one channel of a sample at one time, as `[points]` in float64. */
+export function frameOf(
+  fields: Float32Array,
+  shape: readonly number[],
+  at: { readonly sample: number; readonly time: number; readonly channel: number },
+): Float64Array {
+  const [times, channels] = shape.slice(-2) as [number, number];
+  const points = elementCount(shape.slice(1, -2));
+  const frame = new Float64Array(points);
+  let from = (at.sample * points * times + at.time) * channels + at.channel;
+  for (let point = 0; point < points; point++, from += times * channels) frame[point] = fields[from]!;
+  return frame;
 }
 
 /** Arithmetic mean; NaN of nothing. */

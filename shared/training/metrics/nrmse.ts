@@ -1,4 +1,4 @@
-import { type Metric, mean, rootMeanSquare } from './metric.ts';
+import { type Metric, meanOver, rootMeanSquare } from './metric.ts';
 
 /** Mean over the batch of the root mean square error over the root mean square of the target. */
 export const nrmse: Metric = {
@@ -6,6 +6,5 @@ export const nrmse: Metric = {
   direction: 'lower',
   describe: "root mean square error relative to the target's norm",
   dividesByTarget: true,
-  compute: ({ errors, targets }) =>
-    mean(errors.map((error, sample) => rootMeanSquare(error) / rootMeanSquare(targets[sample]!))),
+  begin: () => meanOver((error, target) => rootMeanSquare(error) / rootMeanSquare(target)),
 };

@@ -4,7 +4,7 @@ import { brmse } from './brmse.ts';
 import { crmse } from './crmse.ts';
 import { frmseHigh, frmseLow, frmseMiddle } from './frmse.ts';
 import { maxError } from './max-error.ts';
-import { framesOf, type Metric, type MetricOptions, mean } from './metric.ts';
+import { frameOf, type Metric, type MetricOptions, mean } from './metric.ts';
 import { nrmse } from './nrmse.ts';
 import { rmse } from './rmse.ts';
 
@@ -20,6 +20,44 @@ export const metrics = {
   fRMSEHigh: frmseHigh,
 } as const satisfies Record<string, Metric>;
 
+/** Every metric that applies, on its way: samples are added batch by batch. */
+export interface MetricMeter {
+  /** Fields `[batch, ...space, time, channels]`, row-major. */
+  add(predictions: Float32Array, targets: Float32Array): void;
+  /** Averaged over channels and times. */
+  values(): Record<string, number>;
+}
+
+/** @param shape `[..., ...space, time, channels]` of what will be added; how many samples there are does not matter. */
+export function beginMetrics(shape: readonly number[], options: MetricOptions = {}): MetricMeter {
+  const space = shape.slice(1, -2);
+  const [times, channels] = shape.slice(-2) as [number, number];
+  const size = elementCount(shape.slice(1));
+  const applying = Object.values<Metric>(metrics).filter((metric) => metric.applies?.(space, options) ?? true);
+  const frames = Array.from({ length: channels * times }, (_, place) => ({
+    channel: Math.floor(place / times),
+    time: place % times,
+    sums: applying.map((metric) => metric.begin(space, options)),
+  }));
+  return {
+    add(predictions, targets) {
+      for (let sample = 0; sample < predictions.length / size; sample++) {
+        for (const { channel, time, sums } of frames) {
+          const at = { sample, time, channel };
+          const target = frameOf(targets, shape, at);
+          const error = frameOf(predictions, shape, at);
+          for (let point = 0; point < error.length; point++) error[point] = error[point]! - target[point]!;
+          for (const sum of sums) sum.add(error, target);
+        }
+      }
+    },
+    values: () =>
+      Object.fromEntries(
+        applying.map(({ name }, index) => [name, mean(frames.map(({ sums }) => sums[index]!.value()))]),
+      ),
+  };
+}
+
 /**
  * Every metric that applies, averaged over channels and times, of fields `[batch, ...space, time, channels]` that hold
  * predicted frames only (the published evaluation also counts the copied input frames, whose error is 0).
@@ -34,11 +72,7 @@ export function pdeMetrics(
   if (size === 0 || predictions.length !== size || targets.length !== size) {
     throw new Error(`${predictions.length} predictions, ${targets.length} targets for shape ${formatShape(shape)}`);
   }
-  const frames = framesOf({ predictions, targets, shape }).flat();
-  const applying = Object.values<Metric>(metrics).filter(
-    (metric) => metric.applies?.(shape.slice(1, -2), options) ?? true,
-  );
-  return Object.fromEntries(
-    applying.map((metric) => [metric.name, mean(frames.map((frame) => metric.compute(frame, options)))]),
-  );
+  const meter = beginMetrics(shape, options);
+  meter.add(predictions, targets);
+  return meter.values();
 }

@@ -21,19 +21,19 @@ const mostNamed = 5;
  * @returns what the user should know
  * @throws UserError when the deciding metric could never be a finite number, naming rows and channels, or means nothing on the grid
  */
-export function checkTargets(options: {
+export async function checkTargets(options: {
   readonly data: Trajectories;
   readonly judged: Trajectories;
   readonly window: number;
   readonly metric?: string | undefined;
   readonly path?: string | undefined;
   readonly kind?: 'validation' | 'test';
-}): string[] {
+}): Promise<string[]> {
   const { data, judged, window, metric: deciding, path, kind = 'validation' } = options;
   const constants = (fields: BlankFields) =>
     constantWarnings(data, fields).map((warning) => (kind === 'test' ? `test data: ${warning}` : warning));
   refuseInapplicable(deciding, data);
-  const blank = findBlankFields(data, window);
+  const blank = await findBlankFields(data, window);
   const held = new Set(judged.rows);
   const dividing = Object.values<Metric>(metrics).filter(({ dividesByTarget }) => dividesByTarget);
   const isJudgedByZero = blank.zero.some(({ sample }) => held.has(data.rows[sample]!));

@@ -1,25 +1,29 @@
 import { createHash } from 'node:crypto';
 import { listRows } from '../../datasets/text/text-rows.ts';
-import type { Trajectories } from '../../datasets/trajectories.ts';
+import { eachSample, type Trajectories } from '../../datasets/trajectories.ts';
 
 /** A digest of the values of each sample. */
-function digestsOf({ shape, values }: Trajectories): string[] {
-  const samples = shape[0]!;
-  const size = values.length / samples;
-  return Array.from({ length: samples }, (_, sample) =>
-    createHash('sha1')
-      .update(values.subarray(sample * size, (sample + 1) * size))
-      .digest('base64'),
-  );
+async function digestsOf(data: Trajectories): Promise<string[]> {
+  const digests: string[] = [];
+  await eachSample(data, (_, { values, statics }) => {
+    digests.push(createHash('sha1').update(values).update(statics).digest('base64'));
+  });
+  return digests;
 }
 
 /**
- * A warning of test samples that are in other data too; empty: there are none.
+ * A warning of samples held out that are in other data too; empty: there are none.
  * @param kind what the others are, in words.
+ * @param what these are.
  */
-export function sharedFields(test: Trajectories, others: Trajectories, kind: string): string[] {
-  const rowOf = new Map(digestsOf(others).map((digest, index) => [digest, others.rows[index]!]));
-  const pairs = digestsOf(test).flatMap((digest, index) => {
+export async function sharedFields(
+  test: Trajectories,
+  others: Trajectories,
+  kind: string,
+  what = 'test',
+): Promise<string[]> {
+  const rowOf = new Map((await digestsOf(others)).map((digest, index) => [digest, others.rows[index]!]));
+  const pairs = (await digestsOf(test)).flatMap((digest, index) => {
     const same = rowOf.get(digest);
     return same === undefined ? [] : [{ row: test.rows[index]!, same }];
   });
@@ -30,6 +34,6 @@ export function sharedFields(test: Trajectories, others: Trajectories, kind: str
   );
   const same = listRows('row', [...new Set(pairs.map((pair) => pair.same))]);
   return [
-    `${pairs.length} of ${test.rows.length} test samples are in the ${kind} data too, so metrics will look better than they are: ${rows}, the same as ${same} of the ${kind} data`,
+    `${pairs.length} of ${test.rows.length} ${what} samples are in the ${kind} data too, so metrics will look better than they are: ${rows}, the same as ${same} of the ${kind} data`,
   ];
 }

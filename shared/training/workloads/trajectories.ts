@@ -1,7 +1,9 @@
 import { RunError, UserError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
 import { randomFor } from '../../core/random.ts';
+import { rowRanges } from '../../datasets/row-ranges.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
-import type { Trajectories } from '../../datasets/trajectories.ts';
+import { givenSteps, sampleBytes, type Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
 import type { FieldModel } from '../../models/model.ts';
 import { readPretrained } from '../../models/pretrained.ts';
@@ -10,13 +12,11 @@ import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
-import { pdeMetrics } from '../metrics/registry.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
-import { predictAll } from '../predict.ts';
+import { rolloutMetrics } from '../rollout-metrics.ts';
 import { gradientsPerStep } from '../sam.ts';
-import type { EvaluationData, StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { checkTargets } from './blank-targets.ts';
-import { framesAfter } from './frames.ts';
 import { sharedFields } from './shared-fields.ts';
 import { trainingOf } from './training-of.ts';
 import { trajectoryProblem } from './trajectory-problem.ts';
@@ -25,9 +25,11 @@ import { trajectoryProblem } from './trajectory-problem.ts';
  * A model of time-dependent fields, trained and evaluated on autoregressive roll-outs.
  * @throws UserError when model, data and training settings don't fit each other.
  */
-export function planTrajectories(options: {
+export async function planTrajectories(options: {
   model: FieldModelConfig;
   data: Trajectories;
+  /** That models are judged by at every epoch; absent: some of the data, drawn by the seed, are held out. */
+  validation?: Trajectories | undefined;
   /** That a run is measured on when it ends; absent: there are none. */
   test?: Trajectories | undefined;
   /** Time steps that the model is given. */
@@ -39,16 +41,23 @@ export function planTrajectories(options: {
   metric?: string;
   /** Path of the data, for messages. */
   path?: string;
+  /** Path of a file to validate on, for messages; absent: that of the data. */
+  validationPath?: string | undefined;
   /** Path of the file with the test data, for messages; absent: that of the data. */
   testPath?: string | undefined;
-}): StartablePlan {
-  const { data, test, window, training: settings } = options;
+}): Promise<StartablePlan> {
+  const { data, test, training: settings } = options;
+  const window = givenSteps(data, options.window);
   const { seed, batchSize, accumulate, sam, epochs } = settings;
-  const { training, validation } = splitTrajectories(data, { validation: settings.validation, seed });
+  const { training, validation } = options.validation
+    ? { training: data, validation: options.validation }
+    : splitTrajectories(data, { validation: settings.validation, seed });
+  refuseLargeBatch(data, microBatchSize(batchSize, accumulate));
   const space = data.shape.slice(1, -2);
   const [times, channels] = data.shape.slice(-2) as [number, number];
   const rolloutSteps = times - window;
-  const model = buildModel(options.model, { kind: data.kind, space, channels, window });
+  const { statics = [] } = data;
+  const model = buildModel(options.model, { kind: data.kind, space, channels, window, statics: statics.length });
   const { parameters, layers } = model;
   const optimizer = withAverage(buildOptimizer(settings.optimizer), settings.ema);
   const shared = { model, window, rolloutSteps };
@@ -67,12 +76,17 @@ export function planTrajectories(options: {
       ...(test ? { testSamples: test.shape[0]! } : {}),
       space,
       channels: data.channels,
+      ...(statics.length > 0 ? { statics } : {}),
       window,
       rolloutSteps,
+      trainingRows: rowRanges(training.rows),
+      validationRows: rowRanges(validation.rows),
+      ...(test ? { testRows: rowRanges(test.rows) } : {}),
     },
     warnings: [
-      ...checkTargets({ ...options, judged: validation }),
-      ...(test ? testWarnings({ ...options, test, training, validation }) : []),
+      ...(data.notes ?? []),
+      ...(await validationWarnings({ ...options, window, training, judged: validation })),
+      ...(test ? await testWarnings({ ...options, window, test, training, validation }) : []),
       ...optimizerWarnings(settings.optimizer, parameters),
     ],
     ...drawnOf(options, model),
@@ -85,7 +99,6 @@ export function planTrajectories(options: {
   };
   const on = (engine: Engine): Workload => {
     const sides = { validation, test };
-    const targets = new Map<EvaluationData, Float32Array>();
     return {
       ...plan,
       engine: engine.version,
@@ -93,21 +106,65 @@ export function planTrajectories(options: {
       async evaluate(values, on = 'validation') {
         const side = sides[on];
         if (!side) throw new RunError('there are no test data');
-        const expected = targets.get(on) ?? framesAfter(side, window);
-        targets.set(on, expected);
-        const predicted = await predictAll({
-          ...shared,
-          engine,
-          batchSize: microBatchSize(batchSize, accumulate),
-          parameters: values,
-          data: side,
-        });
-        return { metrics: pdeMetrics(predicted.data, expected, predicted.shape) };
+        const batch = microBatchSize(batchSize, accumulate);
+        const metrics = await rolloutMetrics({ ...shared, engine, batchSize: batch, parameters: values, data: side });
+        return { metrics };
       },
     };
   };
   return { ...plan, on };
 }
+
+/** Bytes of a batch's fields beyond which a step is not tried: what is computed from them takes many times as much. */
+const mostBatchBytes = 4 * 2 ** 30;
+
+/** @throws UserError when the samples of a batch can't be in memory at once, with their size. */
+function refuseLargeBatch(data: Trajectories, batch: number): void {
+  const sample = sampleBytes(data);
+  if (batch * sample <= mostBatchBytes) return;
+  const fits = Math.floor(mostBatchBytes / sample);
+  throw new UserError(
+    `${batch} samples of ${formatBytes(sample)} each make ${formatBytes(batch * sample)}, and ${formatBytes(mostBatchBytes)} are computed at a time at most`,
+    {
+      where: 'training.batchSize',
+      remedy:
+        fits > 0
+          ? `Compute at most ${fits} at a time: a smaller batchSize, or training.accumulate.`
+          : 'Take fewer points or time steps of each: dataset.subsample, dataset.rolloutSteps.',
+    },
+  );
+}
+
+/**
+ * What the user should know of the data, and of those to validate on.
+ * @throws UserError when the deciding metric could never be a finite number on them.
+ */
+async function validationWarnings(options: {
+  training: Trajectories;
+  judged: Trajectories;
+  data: Trajectories;
+  validation?: Trajectories | undefined;
+  window: number;
+  metric?: string;
+  path?: string;
+  validationPath?: string | undefined;
+}): Promise<string[]> {
+  const { training, judged, data, validation, validationPath } = options;
+  if (!validation) return checkTargets({ ...options, data, judged });
+  const { window, metric, path } = options;
+  return [
+    // None of these is judged by.
+    ...(await checkTargets({ data, judged: { ...data, rows: [] }, window, metric, path })),
+    ...(await checkTargets({ data: validation, judged: validation, window, metric, path: validationPath ?? path })),
+    ...otherGrid(judged, data, 'validation'),
+    ...(await sharedFields(judged, training, 'training', 'validation')),
+  ];
+}
+
+const otherGrid = (held: Trajectories, data: Trajectories, kind: string): string[] =>
+  held.grid.values.some((value, index) => value !== data.grid.values[index])
+    ? [`the coordinates of the ${kind} data are not those of the training data: the model is given them with their own`]
+    : [];
 
 /**
  * What is drawn from the seed: all, or the head of pre-trained weights.
@@ -134,7 +191,7 @@ function drawnOf(
  * What the user should know of test data.
  * @throws UserError when the deciding metric could never be a finite number on them.
  */
-function testWarnings(options: {
+async function testWarnings(options: {
   test: Trajectories;
   training: Trajectories;
   validation: Trajectories;
@@ -143,15 +200,12 @@ function testWarnings(options: {
   metric?: string;
   path?: string;
   testPath?: string | undefined;
-}): string[] {
+}): Promise<string[]> {
   const { test, training, validation, data, window, metric, path, testPath = path } = options;
-  const isOtherGrid = test.grid.values.some((value, index) => value !== data.grid.values[index]);
   return [
-    ...checkTargets({ data: test, judged: test, window, metric, path: testPath, kind: 'test' }),
-    ...(isOtherGrid
-      ? ['the coordinates of the test data are not those of the training data: the model is given them with their own']
-      : []),
-    ...sharedFields(test, training, 'training'),
-    ...sharedFields(test, validation, 'validation'),
+    ...(await checkTargets({ data: test, judged: test, window, metric, path: testPath, kind: 'test' })),
+    ...otherGrid(test, data, 'test'),
+    ...(await sharedFields(test, training, 'training')),
+    ...(await sharedFields(test, validation, 'validation')),
   ];
 }

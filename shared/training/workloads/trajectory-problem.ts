@@ -1,6 +1,7 @@
 import type { Trajectories } from '../../datasets/trajectories.ts';
 import type { FieldModel } from '../../models/model.ts';
 import {
+  batchInputs,
   batchOf,
   checkTimeSteps,
   gridOf,
@@ -8,6 +9,7 @@ import {
   microBatchSize,
   shuffledBatches,
   stepsPerEpoch,
+  timeSteps,
 } from '../batches.ts';
 import { rolloutObjective } from '../objectives/rollout.ts';
 import type { BatchPart, Problem } from '../problem.ts';
@@ -32,10 +34,10 @@ export function trajectoryProblem(options: {
   const { model, data, window, rolloutSteps, batchSize, accumulate = 1, seed } = options;
   checkTimeSteps(data, window, rolloutSteps);
   const samples = data.shape[0]!;
-  const partOf = (chosen: readonly number[]): BatchPart => ({
-    count: chosen.length,
-    inputs: new Map([['values', batchOf(data, chosen, window + rolloutSteps)]]),
-  });
+  const partOf = async (chosen: readonly number[]): Promise<BatchPart> => {
+    const batch = await batchOf(data, chosen);
+    return { count: chosen.length, inputs: batchInputs(batch, timeSteps(batch.values, 0, window + rolloutSteps)) };
+  };
   return {
     objective: rolloutObjective(model, window),
     fixed: new Map([['grid', gridOf(data)]]),
@@ -43,7 +45,7 @@ export function trajectoryProblem(options: {
     stepsPerEpoch: stepsPerEpoch(samples, batchSize),
     batches: (epoch) =>
       shuffledBatches(samples, batchSize, seed, epoch).map(
-        (batch) => () => inBatches(batch, microBatchSize(batchSize, accumulate)).map(partOf),
+        (batch) => () => Promise.all(inBatches(batch, microBatchSize(batchSize, accumulate)).map(partOf)),
       ),
   };
 }

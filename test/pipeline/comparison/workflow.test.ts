@@ -135,7 +135,7 @@ describe('a run of a comparison', () => {
     await beginFake(store, settings);
     const { path } = settings.arms[0]!.config.dataset;
     const request = await readComparison(store, comparison);
-    const data = { [path]: 'a'.repeat(64) };
+    const data = { [path as string]: 'a'.repeat(64) };
     await store.put(comparisonKeys.request(comparison), encodeJson({ ...request, data }));
     await doFake(store);
     const results = await readResults(store, comparison);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fileSource } from '../../../shared/tensors/byte-source.ts';
 import { openSafetensors, type SafetensorsFile } from '../../../shared/tensors/safetensors.ts';
-import { framesOf } from '../../../shared/training/metrics/metric.ts';
+import { frameOf } from '../../../shared/training/metrics/metric.ts';
 import { metrics, pdeMetrics } from '../../../shared/training/metrics/registry.ts';
 import { fixturePath, readJsonFixture } from '../../support/fixtures.ts';
 
@@ -18,6 +18,10 @@ interface Case {
   mean: Expected<number> & { fRMSE_low_mid_high: number[] };
   per_channel_and_time: Expected<number[][]> & { fRMSE_low_mid_high: number[][][] };
 }
+
+type Channel3d = Record<'RMSE' | 'nRMSE' | 'cRMSE' | 'maxError' | 'bRMSE', number[]> & {
+  fRMSE: number[][];
+};
 
 const plain = { RMSE: 'RMSE', nRMSE: 'nRMSE', cRMSE: 'cRMSE', max_error: 'maxError', bRMSE: 'bRMSE' } as const;
 const bands = ['fRMSELow', 'fRMSEMiddle', 'fRMSEHigh'] as const;
@@ -51,10 +55,18 @@ describe.each(cases)('%s', (name) => {
     it('agrees with the reference per channel and time', async () => {
       const { pair, options } = await read();
       const compare = (metric: keyof typeof metrics, reference: number[][]) => {
-        for (const [channel, frames] of framesOf(pair).entries()) {
-          for (const [time, frame] of frames.entries()) {
-            const value = metrics[metric].compute(frame, options);
-            expectClose(value, reference[channel]![time]!, `${metric}, channel ${channel}, time ${time}`);
+        for (const [channel, times] of reference.entries()) {
+          for (const [time, theirs] of times.entries()) {
+            const sum = metrics[metric].begin(pair.shape.slice(1, -2), options);
+            for (let sample = 0; sample < pair.shape[0]!; sample++) {
+              const target = frameOf(pair.targets, pair.shape, { sample, time, channel });
+              const error = frameOf(pair.predictions, pair.shape, { sample, time, channel });
+              sum.add(
+                error.map((value, point) => value - target[point]!),
+                target,
+              );
+            }
+            expectClose(sum.value(), theirs, `${metric}, channel ${channel}, time ${time}`);
           }
         }
       };
@@ -81,6 +93,44 @@ describe.each(cases)('%s', (name) => {
         else expectClose(ours[metric], reference, metric);
       }
     });
+  });
+});
+
+describe.each(['cube', 'box'])('in three dimensions, %s', (name) => {
+  it.each([
+    ['default', {}],
+    ['bands_1_3_L2', { lengths: [2, 0.5, 1.5], bands: { middle: 1, high: 3 } }],
+  ] as const)('agrees with the reference by channel and time, with the %s settings', async (settings, options) => {
+    const source = await fileSource(fixturePath('models', 'pde_metrics_3d', 'pairs.safetensors'));
+    const pairs = await openSafetensors(source);
+    const [predictions, targets] = [await pairs.read(`${name}.pred`), await pairs.read(`${name}.target`)];
+    const all = await readJsonFixture<Record<string, Record<string, Channel3d[]>>>(
+      'models',
+      'pde_metrics_3d',
+      'expected.json',
+    );
+    const [times, channels] = targets.shape.slice(-2) as [number, number];
+    expect(all[name]![settings]).toHaveLength(channels);
+    for (const [channel, reference] of all[name]![settings]!.entries()) {
+      for (let time = 0; time < times; time++) {
+        const single = (from: typeof targets) => {
+          const samples = Array.from({ length: from.shape[0]! }, (_, sample) =>
+            [...frameOf(from.data, from.shape, { sample, time, channel })].map(Math.fround),
+          );
+          return Float32Array.from(samples.flat());
+        };
+        const shape = [...targets.shape.slice(0, -2), 1, 1];
+        const ours = pdeMetrics(single(predictions), single(targets), shape, options);
+        for (const metric of ['RMSE', 'nRMSE', 'cRMSE', 'maxError', 'bRMSE'] as const) {
+          expectClose(ours[metric], reference[metric][time]!, `${metric}, channel ${channel}, time ${time}`);
+        }
+        for (const [band, metric] of bands.entries()) {
+          const value = reference.fRMSE[band]![time]!;
+          if (Number.isNaN(value)) expect(ours).not.toHaveProperty(metric);
+          else expectClose(ours[metric], value, metric);
+        }
+      }
+    }
   });
 });
 

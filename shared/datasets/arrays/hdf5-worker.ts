@@ -1,0 +1,43 @@
+/** The thread that the HDF5 library runs in: one file at a time. */
+import { parentPort } from 'node:worker_threads';
+import { messageOf } from '../../core/errors.ts';
+import type { AxisRange } from './array-file.ts';
+import { contentsOf, type Hdf5Contents, openHdf5, readHdf5 } from './hdf5-contents.ts';
+import { type Hdf5Library, loadHdf5 } from './hdf5-library.ts';
+import type { NumberType } from './number-types.ts';
+
+export type Hdf5Request =
+  | { readonly open: string }
+  | { readonly read: { readonly name: string; readonly type: NumberType; readonly ranges: readonly AxisRange[] } }
+  | { readonly close: true };
+
+/** One for every request, in their order. */
+export type Hdf5Reply =
+  | { readonly contents: Hdf5Contents }
+  | { readonly values: Float32Array<ArrayBuffer> }
+  | { readonly closed: true }
+  | { readonly error: string };
+
+const port = parentPort!;
+let id: bigint | undefined;
+
+function answer(library: Hdf5Library, request: Hdf5Request): Hdf5Reply {
+  if ('open' in request) {
+    id = openHdf5(library, request.open);
+    return { contents: contentsOf(library, id) };
+  }
+  if ('read' in request) return { values: readHdf5(library, id!, request.read) };
+  const closed = id;
+  id = undefined;
+  if (closed !== undefined) library.call((module) => module.close_file(closed));
+  return { closed: true };
+}
+
+port.on('message', async (request: Hdf5Request) => {
+  try {
+    const reply = answer(await loadHdf5(), request);
+    port.postMessage(reply, 'values' in reply ? [reply.values.buffer] : []);
+  } catch (error) {
+    port.postMessage({ error: messageOf(error) } satisfies Hdf5Reply);
+  }
+});

@@ -1,0 +1,111 @@
+/** HDF5, and MATLAB's v7.3 in it, read by hyperslabs. */
+import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
+import { elementCount, formatShape } from '../../tensors/tensor.ts';
+import type { ArrayFile, AxisRange, StoredArray } from './array-file.ts';
+import { checkRanges, partsOf, rowMajorOf, selectedCount } from './blocks.ts';
+import type { Hdf5Contents, StoredHdf5 } from './hdf5-contents.ts';
+import { type Hdf5Thread, hdf5Thread } from './hdf5-thread.ts';
+import { bytesPerNumber } from './number-types.ts';
+import { damaged, noSuchArray, notNumbers } from './refusals.ts';
+
+/** Bytes that the library, which never gives memory back, reads at a time. */
+const bytesAtOnce = 64 * 2 ** 20;
+
+/** Milliseconds after which the library is taken to be lost in a damaged file; a part of a slow disk's takes far less. */
+const patienceByDefault = 120_000;
+
+/**
+ * Opens an HDF5 file, hands it to `use`, and closes it whatever happens.
+ * @param bytes size of the file.
+ * @param patience milliseconds that the library may take for one part.
+ * @throws BrokenInputError when it is cut off or damaged.
+ */
+export async function withHdf5<Result>(
+  path: string,
+  bytes: number,
+  use: (file: ArrayFile) => Result | Promise<Result>,
+  patience = patienceByDefault,
+): Promise<Result> {
+  const thread = hdf5Thread(patience);
+  try {
+    const contents = await thread.open(path).catch((cause) => openingFailed(path, cause));
+    return await use(arrayFileOf(path, bytes, contents, thread));
+  } finally {
+    await thread.close();
+  }
+}
+
+function openingFailed(path: string, cause: Error): never {
+  const sizes = /truncated file: eof = (\d+).*stored_eof = (\d+)/.exec(cause.message);
+  if (!sizes) throw damaged(path, `can't be opened as HDF5: ${cause.message}`, cause);
+  throw new BrokenInputError(`is cut off: it has ${sizes[1]} of its ${sizes[2]} bytes`, {
+    where: path,
+    remedy: 'Fetch or write the file again.',
+    cause,
+  });
+}
+
+function arrayFileOf(path: string, bytes: number, contents: Hdf5Contents, thread: Hdf5Thread): ArrayFile {
+  const { entries, attributes } = contents;
+  const found = [...entries].flatMap(([name, entry]) => ('array' in entry ? [{ name, ...entry.array }] : []));
+  const names = found.map(({ name }) => name);
+  const plain = (name: string) => name.split('/').filter(Boolean).join('/');
+  return {
+    path,
+    format: found.some(({ matlab }) => matlab) ? 'MATLAB v7.3 (HDF5)' : 'HDF5',
+    names: () => names,
+    array(given) {
+      const name = plain(given);
+      const entry = entries.get(name);
+      if (!entry || 'group' in entry) throw noSuchArray(path, given, names);
+      if ('damage' in entry) throw damaged(path, `"${name}" can't be read: ${entry.damage}`);
+      if ('refused' in entry) throw notNumbers(path, name, entry.refused);
+      return hdf5Array({ path, bytes, thread }, name, entry.array);
+    },
+    attributes: (name = '') => attributes.get(plain(name)) ?? {},
+  };
+}
+
+function hdf5Array(
+  { path, bytes, thread }: { path: string; bytes: number; thread: Hdf5Thread },
+  name: string,
+  stored: StoredHdf5,
+): StoredArray {
+  const { type, matlab } = stored;
+  const shape = matlab ? stored.shape.toReversed() : stored.shape;
+  /** By the axes as they are stored. */
+  const readStored = async (ranges: readonly AxisRange[]): Promise<Float32Array> => {
+    const count = selectedCount(ranges);
+    if (count === 0) return new Float32Array(0);
+    const parts = [...partsOf(ranges, Math.floor(bytesAtOnce / bytesPerNumber[type]))];
+    const read = (part: readonly AxisRange[]) =>
+      thread.read({ name, type, ranges: part }).catch((cause) => {
+        throw damaged(path, `array "${name}" ${formatShape(shape)} can't be read: ${messageOf(cause)}`, cause);
+      });
+    if (parts.length === 1) return read(ranges);
+    const result = new Float32Array(count);
+    for (const part of parts) result.set(await read(part.ranges), part.at);
+    return result;
+  };
+  return {
+    name,
+    shape,
+    type,
+    storedBytes: Math.min(elementCount(shape) * bytesPerNumber[type], bytes),
+    async read(ranges) {
+      checkRanges(shape, ranges);
+      refuseFilters(path, name, stored);
+      if (!matlab) return readStored(ranges);
+      const counts = ranges.map(({ count }) => count);
+      return rowMajorOf(await readStored(ranges.toReversed()), counts);
+    },
+  };
+}
+
+function refuseFilters(path: string, name: string, { missingFilters }: StoredHdf5): void {
+  if (missingFilters.length === 0) return;
+  throw new UserError(`array "${name}" is compressed by ${missingFilters.join(' and ')}, which can't be read`, {
+    where: path,
+    remedy: 'Write it with gzip or without compression, e.g. `h5repack -f GZIP=4 old.hdf5 new.hdf5`.',
+  });
+}

@@ -1,0 +1,109 @@
+/** The settings of a data set of fields, which every format of them has. */
+import { z } from 'zod';
+import { axisNames } from './field-axes.ts';
+import { testSetSchema } from './test-set.ts';
+import { validationSetSchema } from './validation-set.ts';
+
+const stride = () => z.int().min(1).default(1);
+
+const axisList = z.array(z.enum(axisNames)).min(1);
+
+/**
+ * The schema of a format.
+ * @param name of the format.
+ * @param description of its files, for docs.
+ */
+export const fieldSettings = <Name extends string>(name: Name, description: string) =>
+  z
+    .strictObject({
+      format: z.literal(name).describe(description),
+      path: z
+        .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+        .describe(
+          'The file, or a list of files of one layout, whose rows count on; a relative path counts from the run file, s3://... is fetched.',
+        ),
+      key: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Name of the one array with all trajectories, `data` where each sample is a group of the file. Absent, without `channels`: `tensor`, or the only array there is.',
+        ),
+      channels: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .describe(
+          'Names of the arrays that make the channels, e.g. [density, Vx, pressure]. An array with an axis of channels gives as many.',
+        ),
+      inputs: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .describe(
+          "Names of arrays that are given and don't change with time, such as a coefficient or a force. With data of one time step: a static map from them. Absent: none; `nu` in PDEBench's files of Darcy flow.",
+        ),
+      axes: z
+        .union([axisList, z.record(z.string(), axisList)])
+        .optional()
+        .describe(
+          'Which axis is which, where the file does not tell: e.g. [samples, time, x, y, channels], or such a list for each array by name. Axes: samples, time, x, y, z, channels.',
+        ),
+      subsample: z
+        .strictObject({
+          space: z
+            .union([z.int().min(1), z.array(z.int().min(1)).min(1).max(3)])
+            .default(1)
+            .describe('Every how many grid points: along each space axis, or a number for each, e.g. [2, 1].'),
+          time: stride().describe('Every how many time steps.'),
+          samples: stride().describe('Every how many trajectories.'),
+        })
+        .prefault({})
+        .describe('Strides; 1 keeps everything.'),
+      samples: z
+        .union([z.int().min(1), z.literal('all')])
+        .default('all')
+        .describe('How many trajectories to use, after `subsample.samples`.'),
+      choose: z
+        .enum(['first', 'random'])
+        .default('first')
+        .describe('Which ones: the first in the file, or a choice that depends on the seed.'),
+      window: z
+        .int()
+        .min(0)
+        .default(10)
+        .describe(
+          'Time steps the model is given; a static map (`inputs` and data of one time step) is given none, whatever this says.',
+        ),
+      rolloutSteps: z
+        .union([z.int().min(1), z.literal('all')])
+        .default('all')
+        .describe('Time steps predicted after the window; later ones are not read.'),
+      validationPath: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'A file to validate on, all its rows; `training.validation` then holds nothing out. A relative path counts from the run file.',
+        ),
+      validation: validationSetSchema,
+      test: testSetSchema,
+    })
+    .refine((config) => config.key === undefined || config.channels === undefined, {
+      path: ['channels'],
+      error: 'give either `key` or `channels`, not both',
+    })
+    .refine((config) => new Set(config.channels).size === (config.channels ?? []).length, {
+      path: ['channels'],
+      error: 'names the same array twice',
+    })
+    .refine((config) => new Set(config.inputs).size === (config.inputs ?? []).length, {
+      path: ['inputs'],
+      error: 'names the same array twice',
+    })
+    .refine((config) => config.validation === undefined || config.validationPath === undefined, {
+      path: ['validation'],
+      error: 'give either `validation` or `validationPath`, not both',
+    });
+
+export type FieldSettings = z.output<ReturnType<typeof fieldSettings<string>>>;

@@ -1,0 +1,286 @@
+/** Fields in files of arrays: HDF5 as PDEBench and The Well write it, NumPy, MATLAB, Zarr. */
+import { UserError } from '../core/errors.ts';
+import { randomFor } from '../core/random.ts';
+import { sameShape } from '../tensors/tensor.ts';
+import type { AxisRange } from './arrays/array-file.ts';
+import { withArrayFile } from './arrays/open-arrays.ts';
+import { eachPath } from './data-path.ts';
+import type { FieldFormat } from './dataset.ts';
+import { spaceNames } from './field-axes.ts';
+import { gridOf } from './field-grid.ts';
+import { type FieldLayout, findFields } from './field-layout.ts';
+import { type FieldFile, type ReadRanges, readRows } from './field-reader.ts';
+import { type FieldSettings, fieldSettings } from './field-settings.ts';
+import { refuseNonFinite } from './finite.ts';
+import { testRowsOf } from './test-set.ts';
+import { givenSteps, heldWithin, type Trajectories } from './trajectories.ts';
+import { validationRowsOf } from './validation-set.ts';
+
+/** Bytes of samples that are held in memory; more are read again whenever they are needed. */
+export const heldBytes = 512 * 2 ** 20;
+
+/** A format of fields by this name. */
+function formatNamed<Name extends string>(name: Name, description: string) {
+  return {
+    name,
+    kind: 'trajectories',
+    configSchema: fieldSettings(name, description),
+    open: async (config, path, { seed, held }) => {
+      const source = await openFiles(config, eachPath(path));
+      return samplesOf(source, config, chooseRows(source, config, seed), held);
+    },
+    async openHeld(kind, config, path, data, { held } = {}) {
+      const source = await openFiles(config, eachPath(path));
+      const isOwnFile = kind === 'test' ? config.test?.path !== undefined : config.validationPath !== undefined;
+      const divided = dividedRows(source, config);
+      const rows = isOwnFile ? range(source.rows) : kind === 'test' ? divided.test : divided.validation;
+      refuseOtherForm(source, config, kind, data);
+      return samplesOf(source, config, rows, held);
+    },
+  } as const satisfies FieldFormat<FieldSettings & { readonly format: Name }>;
+}
+
+/** The name under which earlier versions knew PDEBench's files; the same settings. */
+export const pdebench = formatNamed('pdebench', "PDEBench's files, in HDF5.");
+
+export const fields = formatNamed(
+  'fields',
+  'Arrays of fields in HDF5, .npy, .npz, MATLAB (.mat, v5 and v7.3) or a Zarr folder.',
+);
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/** Files of one layout. */
+interface Opened {
+  readonly files: readonly FieldFile[];
+  readonly layout: FieldLayout;
+  /** Of all files. */
+  readonly rows: number;
+  /** For messages. */
+  readonly where: string;
+}
+
+async function openFiles(config: FieldSettings, paths: readonly string[]): Promise<Opened> {
+  const files: FieldFile[] = [];
+  for (const path of paths) {
+    const layout = await withArrayFile(path, (file) => findFields(file, config));
+    if (files[0]) refuseOtherLayout(files[0], { path, layout });
+    files.push({ path, layout });
+  }
+  const { path, layout } = files[0]!;
+  return {
+    files,
+    layout,
+    rows: files.reduce((sum, { layout: { samples } }) => sum + samples, 0),
+    where: `${path}: dataset "${layout.parts[0]!.name}"`,
+  };
+}
+
+/** @throws UserError when files of one data set differ in what they hold. */
+function refuseOtherLayout(first: FieldFile, other: FieldFile): void {
+  const [a, b] = [first.layout, other.layout];
+  const told = ({ space, time, channels, statics }: FieldLayout) =>
+    `${space.join(' x ')} points, ${time} time steps and the fields ${[...channels, ...statics].join(', ')}`;
+  const differs = () => {
+    if (told(a) !== told(b)) return `has ${told(b)}, and ${first.path} has ${told(a)}`;
+    const axis = a.coordinates.findIndex((values, index) => !sameValues(values, b.coordinates[index]));
+    return axis < 0 ? undefined : `has other coordinates along ${spaceNames[axis]} than ${first.path}`;
+  };
+  const what = differs();
+  if (what) {
+    throw new UserError(what, {
+      where: other.path,
+      remedy: 'Files of one data set have one layout; leave this one out.',
+    });
+  }
+}
+
+const sameValues = (a: Float32Array | undefined, b: Float32Array | undefined) =>
+  a?.length === b?.length && (a?.every((value, index) => value === b![index]) ?? true);
+
+async function samplesOf(
+  { files, layout }: Opened,
+  config: FieldSettings,
+  rows: readonly number[],
+  held = heldBytes,
+): Promise<Trajectories> {
+  const ranges = rangesOf(files[0]!, config);
+  const { time, space } = ranges;
+  const { channels, statics, notes } = layout;
+  const grid = gridOf(
+    space.map((along, axis) => axisCoordinates(layout.coordinates[axis], along, layout.space[axis]!)),
+  );
+  const stored: Trajectories = {
+    kind: 'trajectories',
+    shape: [rows.length, ...space.map(({ count }) => count), time.count, channels.length],
+    grid,
+    channels,
+    ...(statics.length > 0 ? { statics } : {}),
+    rows,
+    ...(notes.length > 0 ? { notes } : {}),
+    read: (samples) =>
+      readRows(
+        files,
+        samples.map((sample) => rows[sample]!),
+        ranges,
+      ),
+  };
+  const data = await heldWithin(stored, held);
+  const strides = { time: time.stride, space: space.map(({ stride }) => stride) };
+  await refuseNonFinite(files.length > 1 ? files.map(({ path }) => path).join(', ') : files[0]!.path, data, strides);
+  return data;
+}
+
+/** What of each sample the settings select. */
+function rangesOf({ path, layout }: FieldFile, config: FieldSettings): ReadRanges {
+  const where = `${path}: dataset "${layout.parts[0]!.name}"`;
+  const time = timeRange(where, layout, config);
+  const { space } = config.subsample;
+  if (Array.isArray(space) && space.length !== layout.space.length) {
+    throw new UserError(`has ${layout.space.length} space axes, and \`subsample.space\` has ${space.length} strides`, {
+      where,
+      remedy: 'Give one stride for all axes, or one for each.',
+    });
+  }
+  return {
+    time,
+    space: layout.space.map((points, axis) =>
+      spaceRange(where, points, axis, Array.isArray(space) ? space[axis]! : space),
+    ),
+  };
+}
+
+function timeRange(where: string, { time: steps, statics }: FieldLayout, config: FieldSettings): AxisRange {
+  const { rolloutSteps, subsample } = config;
+  const window = givenSteps({ shape: [steps, 1], statics }, config.window);
+  if (window === 0) return mapRange(where, steps, statics, config);
+  const available = Math.ceil(steps / subsample.time);
+  const needed = window + (rolloutSteps === 'all' ? 1 : rolloutSteps);
+  if (available < needed) {
+    const every = subsample.time > 1 ? ` (every ${subsample.time} of ${steps})` : '';
+    const asked = rolloutSteps === 'all' ? 'at least 1 predicted step' : `a roll-out of ${rolloutSteps}`;
+    const fits = [
+      available > window ? `a roll-out of ${available - window} fits this window` : '',
+      available > needed - window ? `a window of ${available - (needed - window)} fits this roll-out` : '',
+      steps >= needed && subsample.time > 1
+        ? `\`subsample.time\` of ${Math.floor((steps - 1) / (needed - 1))} leaves enough`
+        : '',
+    ].filter(Boolean);
+    const map = 'A static map takes what it is given from `dataset.inputs`, e.g. [nu].';
+    const remedy = fits.length > 0 ? `What would fit: ${fits.join('; ')}.` : 'Use data with more time steps.';
+    throw new UserError(
+      `has ${available} time step${available === 1 ? '' : 's'}${every}, too few for a window of ${window} and ${asked}`,
+      { where, remedy: steps === 1 ? map : remedy },
+    );
+  }
+  return { start: 0, count: rolloutSteps === 'all' ? available : needed, stride: subsample.time };
+}
+
+/** The one time step of a static map. */
+function mapRange(
+  where: string,
+  steps: number,
+  statics: readonly string[],
+  { rolloutSteps }: FieldSettings,
+): AxisRange {
+  if (statics.length === 0) {
+    throw new UserError('nothing is given to the model: `dataset.window` is 0', {
+      where,
+      remedy: 'Name the fields that a static map is given in `dataset.inputs`, e.g. [nu], or set a window.',
+    });
+  }
+  if (steps > 1) {
+    throw new UserError(`has ${steps} time steps, and \`dataset.window: 0\` is for a static map to fields of one`, {
+      where,
+      remedy: 'Set `dataset.window` to the time steps that the model is given, at least 1.',
+    });
+  }
+  if (rolloutSteps !== 'all' && rolloutSteps > 1) {
+    throw new UserError(`a static map predicts one step, not ${rolloutSteps}`, {
+      where,
+      remedy: 'Leave out `dataset.rolloutSteps`.',
+    });
+  }
+  return { start: 0, count: 1, stride: 1 };
+}
+
+function spaceRange(where: string, points: number, axis: number, every: number): AxisRange {
+  if (every > points) {
+    const name = spaceNames[axis];
+    throw new UserError(`its ${name} axis has ${points} points, fewer than \`subsample.space\` (${every})`, {
+      where,
+      remedy: `Lower \`dataset.subsample.space\`; at most ${Math.floor(points / 2)} keeps 2 points or more.`,
+    });
+  }
+  return { start: 0, count: Math.ceil(points / every), stride: every };
+}
+
+function axisCoordinates(stored: Float32Array | undefined, along: AxisRange, points: number): Float32Array {
+  return Float32Array.from({ length: along.count }, (_, index) => {
+    const position = index * along.stride;
+    return stored ? stored[position]! : (position + 0.5) / points;
+  });
+}
+
+/** @throws UserError when held-out data are not like the others in grid, time steps or fields. */
+function refuseOtherForm(
+  { files, where }: Opened,
+  config: FieldSettings,
+  kind: 'test' | 'validation',
+  like: Trajectories,
+): void {
+  const { layout } = files[0]!;
+  const { time, space } = rangesOf(files[0]!, config);
+  const shape = [0, ...space.map(({ count }) => count), time.count, layout.channels.length];
+  const isAlike =
+    sameShape(shape.slice(1), like.shape.slice(1)) && layout.statics.length === (like.statics ?? []).length;
+  if (isAlike) return;
+  const told = (sizes: readonly number[], inputs: number) =>
+    `${sizes.slice(1, -2).join(' x ')} points, ${sizes.at(-2)} time steps and ${sizes.at(-1)} channels${inputs > 0 ? ` with ${inputs} inputs` : ''}`;
+  throw new UserError(
+    `the ${kind} data have ${told(shape, layout.statics.length)}, the training data ${told(like.shape, like.statics?.length ?? 0)}`,
+    {
+      where,
+      remedy: `Give ${kind} data of the same form; \`dataset.rolloutSteps\` sets how many time steps are read of both.`,
+    },
+  );
+}
+
+/** Rows for testing, for validation, and those that are left to choose from. */
+function dividedRows(
+  { rows, where }: Opened,
+  { test, validation }: FieldSettings,
+): { test: readonly number[]; validation: readonly number[]; left: readonly number[] } {
+  const tested = testRowsOf(test, rows, where);
+  const held = validationRowsOf(validation, tested.left, where);
+  const taken = new Set(held);
+  const left = held.length === 0 ? tested.left : tested.left.filter((row) => !taken.has(row));
+  return { test: tested.taken, validation: held, left };
+}
+
+function chooseRows(source: Opened, config: FieldSettings, seed: number): number[] {
+  const { samples, choose, subsample } = config;
+  const { test, validation, left } = dividedRows(source, config);
+  const available = Math.ceil(left.length / subsample.samples);
+  const wanted = samples === 'all' ? available : samples;
+  if (wanted > available) {
+    const every = subsample.samples > 1 ? ` (every ${subsample.samples} of ${left.length})` : '';
+    const besides = [
+      ...(test.length > 0 ? [`${test.length} for testing`] : []),
+      ...(validation.length > 0 ? [`${validation.length} for validation`] : []),
+    ];
+    const others = besides.length > 0 ? ` besides ${besides.join(' and ')}` : '';
+    throw new UserError(`has ${available} samples${every}${others}, ${wanted} were asked for`, {
+      where: source.where,
+      remedy: `Set \`dataset.samples\` to at most ${available}, or to "all".`,
+    });
+  }
+  const picked =
+    choose === 'first'
+      ? range(wanted)
+      : randomFor(seed, 'dataset-samples')
+          .permutation(available)
+          .slice(0, wanted)
+          .sort((a, b) => a - b);
+  return picked.map((index) => left[index * subsample.samples]!);
+}

@@ -1,0 +1,28 @@
+/** Row numbers in few words: `0-99`, `3, 7-12`, `0-198 by 2`. Ascending. */
+export function rowRanges(rows: readonly number[]): string {
+  const parts: string[] = [];
+  for (let at = 0; at < rows.length; ) {
+    const step = (rows[at + 1] ?? rows[at]! + 1) - rows[at]!;
+    let end = at;
+    while (rows[end + 1] === rows[end]! + step) end++;
+    // Two numbers that are not neighbours are no range.
+    if (step !== 1 && end - at < 2) end = at;
+    const by = step === 1 ? '' : ` by ${step}`;
+    parts.push(end === at ? `${rows[at]}` : `${rows[at]}-${rows[end]}${by}`);
+    at = end + 1;
+  }
+  return parts.join(', ');
+}
+
+/** The rows of `rowRanges`. */
+export function rowsIn(ranges: string): number[] {
+  return ranges
+    .split(', ')
+    .filter(Boolean)
+    .flatMap((part) => {
+      const [from, to = from, by = '1'] = part.split(/-| by /);
+      const rows: number[] = [];
+      for (let row = Number(from); row <= Number(to); row += Number(by)) rows.push(row);
+      return rows;
+    });
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { withArrayFile } from '../../../shared/datasets/arrays/open-arrays.ts';
+import { fixtureShape, fixtureValues, readWhole, refusalOfArray, selected, someRanges } from '../../support/arrays.ts';
+import { fixturePath } from '../../support/fixtures.ts';
+
+const types = fixturePath('arrays', 'types.hdf5');
+const v73 = fixturePath('arrays', 'v73.mat');
+
+describe('HDF5', () => {
+  it.each([
+    'bool',
+    'int8',
+    'uint8',
+    'int16',
+    'uint16',
+    'int32',
+    'uint32',
+    'int64',
+    'uint64',
+    'float16',
+    'float32',
+    'float64',
+    'int16_be',
+    'int64_be',
+    'float16_be',
+    'float32_be',
+    'float64_be',
+  ])('reads %s', async (name) => {
+    const type = name.replace('_be', '');
+    await withArrayFile(types, async (file) => {
+      const array = file.array(name);
+      expect([array.shape, array.type]).toEqual([fixtureShape, type]);
+      expect(await readWhole(array)).toEqual(fixtureValues(type));
+      expect([...(await array.read(someRanges))]).toEqual(selected(fixtureValues(type), fixtureShape, someRanges));
+    });
+  });
+
+  it.each(['gzip', 'scaleoffset', '0001/data'])('reads %s', async (name) => {
+    const type = name === 'scaleoffset' ? 'int32' : 'float32';
+    expect(await withArrayFile(types, (file) => readWhole(file.array(name)))).toEqual(fixtureValues(type));
+  });
+
+  it('gives the fill value of what was never written, and a number without axes', async () => {
+    await withArrayFile(types, async (file) => {
+      const values = await readWhole(file.array('unwritten'));
+      expect(values).toEqual([...fixtureValues('float32').slice(0, 20), ...Array(40).fill(7)]);
+      expect(await readWhole(file.array('scalar'))).toEqual([2.5]);
+    });
+  });
+
+  it('lists arrays of numbers alone', async () => {
+    const names = await withArrayFile(types, (file) => file.names());
+    expect(names).toEqual(expect.arrayContaining(['0001/data', 'bool', 'float16', 'gzip', 'lzf', 'scalar', 'unwritten']));
+    for (const other of ['text', 'complex', 'records', 'nothing', 'dangling', '0001', 'virtual']) {
+      expect(names).not.toContain(other);
+    }
+  });
+
+  it.each([
+    ['text', "doesn't hold numbers: it is a text"],
+    ['complex', 'records or complex numbers'],
+    ['records', 'records or complex numbers'],
+    ['nothing', 'a null dataspace'],
+    ['virtual', 'a virtual dataset'],
+    ['lzf', 'compressed by LZF'],
+    ['0001', 'has no array "0001"'],
+    ['float33', 'did you mean "float32"?'],
+  ])('refuses %s in plain words', async (name, words) => {
+    expect(await refusalOfArray(types, name)).toContain(words);
+  });
+
+  it('gives attributes of the file, of groups and of arrays', async () => {
+    await withArrayFile(types, (file) => {
+      expect(file.attributes()).toEqual({ grid_type: 'cartesian', n_spatial_dims: 2 });
+      expect(file.attributes('0001')).toEqual({ nu: 0.5 });
+      expect(file.attributes('0001/data')).toEqual({ time_varying: true, dim_varying: [true, false], fields: ['u', 'v'] });
+      expect(file.attributes('nowhere')).toEqual({});
+    });
+  });
+
+  it('tells that an array claims more than its file holds', async () => {
+    await withArrayFile(fixturePath('arrays', 'claims_823_GB.hdf5'), (file) => {
+      const { shape, storedBytes } = file.array('tensor');
+      expect(shape).toEqual([1_000_000, 201, 1024]);
+      expect(storedBytes).toBeLessThan(10_000);
+    });
+  });
+});
+
+describe('MATLAB v7.3', () => {
+  it('has the axes that MATLAB shows', async () => {
+    await withArrayFile(v73, async (file) => {
+      expect(file.names()).toEqual(['a', 'b', 's']);
+      for (const [name, type] of [
+        ['a', 'float64'],
+        ['s', 'float32'],
+        ['b', 'bool'],
+      ] as const) {
+        const array = file.array(name);
+        expect(array.shape).toEqual(fixtureShape);
+        expect(await readWhole(array)).toEqual(fixtureValues(type));
+        expect([...(await array.read(someRanges))]).toEqual(selected(fixtureValues(type), fixtureShape, someRanges));
+      }
+    });
+  });
+
+  it.each([
+    ['text', 'a text (char)'],
+    ['none', 'empty'],
+  ])('refuses %s by name', async (name, words) => {
+    expect(await refusalOfArray(v73, name)).toContain(words);
+  });
+});
