@@ -52,8 +52,12 @@ describe('targets of zeros', () => {
         dataWhere(({ channel }) => channel === 1),
         'nRMSE',
       );
-    await expect(refused()).rejects.toThrow(/^data\.hdf5: nRMSE divides by the norm of each target.*no epoch has a finite nRMSE/);
-    await expect(refused()).rejects.toThrow(/\n {4}channel u of every sample\n {2}Leave the channel out.*convergence\.metric: RMSE/);
+    await expect(refused()).rejects.toThrow(
+      /^data\.hdf5: nRMSE divides by the norm of each target.*no epoch has a finite nRMSE/,
+    );
+    await expect(refused()).rejects.toThrow(
+      /\n {4}channel u of every sample\n {2}Leave the channel out.*convergence\.metric: RMSE/,
+    );
   });
 
   it('are refused by the rows of the file, those that are trained on included', async () => {
@@ -62,7 +66,9 @@ describe('targets of zeros', () => {
         dataWhere(({ sample }) => sample >= 2),
         'nRMSE',
       );
-    await expect(refused()).rejects.toThrow(/\n {4}sample rows 20 and 30, every channel\n {2}If rows were never written/);
+    await expect(refused()).rejects.toThrow(
+      /\n {4}sample rows 20 and 30, every channel\n {2}If rows were never written/,
+    );
   });
 
   it('are refused one by one, with their predicted steps, where they are single fields', async () => {
@@ -74,7 +80,9 @@ describe('targets of zeros', () => {
       '\n    sample row 10, channel p, at 3 of predicted steps 1 to 4\n    sample row 20, channel rho, throughout\n',
     );
     const first = dataWhere(({ time }) => time === 2);
-    await expect(check(first, 'nRMSE')).rejects.toThrow(/row 0, channel rho, at predicted step 1\n(.*\n){4} {4}and 7 more\n/);
+    await expect(check(first, 'nRMSE')).rejects.toThrow(
+      /row 0, channel rho, at predicted step 1\n(.*\n){4} {4}and 7 more\n/,
+    );
   });
 
   it('are a warning where another metric decides, and none where only training data have them', async () => {
