@@ -138,22 +138,23 @@ function evidenceIn({ coordinates, coordinateNames }: AxisEvidence): string {
   return found.length > 0 ? `coordinates: ${found.join(', ')}` : 'no coordinates';
 }
 
-/** Orders of axes that nothing in the file contradicts, for a remedy. */
+/** Orders of axes that nothing in the file contradicts, the usual ones first, for a remedy. */
 function suggestions(shape: readonly number[], evidence: AxisEvidence): string[] {
   const open: AxisEvidence = { ...evidence, hasChannels: undefined };
   const all = readingsOf(shape.length, open).flatMap((axes) => {
     const [samples, ...others] = axes;
     return permutations(others).map((order) => [samples!, ...order]);
   });
-  const fitting = all.filter((axes) => contradiction(axes, shape, evidence) === undefined);
-  return [...new Set(fitting.filter(spaceInOrder).map(list))];
+  const fitting = all.filter((axes) => isPlausible(axes) && contradiction(axes, shape, evidence) === undefined);
+  const timeFirst = (axes: readonly AxisName[]) => (axes[1] === 'time' ? 0 : 1);
+  return [...new Set(fitting.toSorted((a, b) => timeFirst(a) - timeFirst(b)).map(list))];
 }
 
-/** Whether x comes before y, and y before z. */
-const spaceInOrder = (axes: readonly AxisName[]) =>
-  axes
-    .filter((axis): axis is SpaceName => axis in { x: 0, y: 0, z: 0 })
-    .every((axis, index) => axis === spaceNames[index]);
+/** Whether x, y and z follow each other in this order. */
+function isPlausible(axes: readonly AxisName[]): boolean {
+  const first = axes.indexOf('x');
+  return spaceNames.slice(0, dimensionsOf(axes)).every((name, index) => axes[first + index] === name);
+}
 
 function permutations<T>(items: readonly T[]): T[][] {
   if (items.length < 2) return [[...items]];

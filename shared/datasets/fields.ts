@@ -4,14 +4,15 @@ import { randomFor } from '../core/random.ts';
 import { sameShape } from '../tensors/tensor.ts';
 import type { AxisRange } from './arrays/array-file.ts';
 import { withArrayFile } from './arrays/open-arrays.ts';
-import { eachPath } from './data-path.ts';
+import { eachPath, pathInWords } from './data-path.ts';
 import type { FieldFormat } from './dataset.ts';
 import { spaceNames } from './field-axes.ts';
 import { gridOf } from './field-grid.ts';
 import { type FieldLayout, findFields } from './field-layout.ts';
 import { type FieldFile, type ReadRanges, readRows } from './field-reader.ts';
 import { type FieldSettings, fieldSettings } from './field-settings.ts';
-import { refuseNonFinite } from './finite.ts';
+import { beginFiniteCheck } from './finite.ts';
+import { summarise } from './sample-summaries.ts';
 import { testRowsOf } from './test-set.ts';
 import { givenSteps, heldWithin, type Trajectories } from './trajectories.ts';
 import { validationRowsOf } from './validation-set.ts';
@@ -127,8 +128,10 @@ async function samplesOf(
   };
   const data = await heldWithin(stored, held);
   const strides = { time: time.stride, space: space.map(({ stride }) => stride) };
-  await refuseNonFinite(files.length > 1 ? files.map(({ path }) => path).join(', ') : files[0]!.path, data, strides);
-  return data;
+  const finite = beginFiniteCheck(data, strides);
+  const summaries = await summarise(data, finite.look);
+  finite.refuse(pathInWords(files.map(({ path }) => path)));
+  return { ...data, summaries };
 }
 
 /** What of each sample the settings select. */

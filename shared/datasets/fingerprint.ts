@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../core/errors.ts';
 
@@ -11,31 +13,45 @@ export interface Fingerprint {
 }
 
 /**
- * Size and SHA-256 of a file, read as a stream.
+ * Size and SHA-256 of a file, read as a stream, or of the files in a folder with their names.
  * @throws UserError when it can't be read.
  */
 export const fingerprintFile = (path: string): Promise<Fingerprint> => fingerprintFiles([path]);
 
 /**
- * Size and SHA-256 of files one after the other.
+ * Size and SHA-256 of files, or folders, one after the other.
  * @throws UserError when one can't be read.
  */
 export async function fingerprintFiles(paths: readonly string[]): Promise<Fingerprint> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for (const path of paths) {
-    try {
-      await pipeline(createReadStream(path), async (chunks: AsyncIterable<Uint8Array>) => {
-        for await (const chunk of chunks) {
-          hash.update(chunk);
-          bytes += chunk.byteLength;
-        }
-      });
-    } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code;
-      const what = code === 'ENOENT' ? 'there is no such file' : `can't be read (${code})`;
-      throw new UserError(what, { where: path, remedy: 'Check `dataset.path` in the run file.', cause });
+  for (const given of paths) {
+    for (const { path, name } of await filesAt(given)) {
+      if (name !== undefined) hash.update(`${name}\0`);
+      try {
+        await pipeline(createReadStream(path), async (chunks: AsyncIterable<Uint8Array>) => {
+          for await (const chunk of chunks) {
+            hash.update(chunk);
+            bytes += chunk.byteLength;
+          }
+        });
+      } catch (cause) {
+        const code = (cause as NodeJS.ErrnoException).code;
+        const what = code === 'ENOENT' ? 'there is no such file' : `can't be read (${code})`;
+        throw new UserError(what, { where: path, remedy: 'Check `dataset.path` in the run file.', cause });
+      }
     }
   }
   return { bytes, sha256: hash.digest('hex') };
+}
+
+/** The file itself, or every file below a folder, in the order of their names, which count too. */
+async function filesAt(path: string): Promise<{ path: string; name?: string }[]> {
+  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return [{ path }];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
+    .map((file) => ({ path: file, name: relative(path, file) }));
 }

@@ -1,5 +1,5 @@
 import { BrokenInputError } from '../core/errors.ts';
-import { eachSample, sampleSizes, type Trajectories } from './trajectories.ts';
+import { type FieldValues, sampleSizes, type Trajectories } from './trajectories.ts';
 
 const shown = 3;
 
@@ -10,33 +10,40 @@ export interface KeptStrides {
   readonly space: readonly number[];
 }
 
-/**
- * Reads all samples, a few at a time.
- * @throws UserError with the number of NaN or infinite values and the places of the first few in the source file.
- */
-export async function refuseNonFinite(where: string, data: Trajectories, strides: KeptStrides): Promise<void> {
+/** Looks for NaN and infinite values in samples that it is shown one by one. */
+export interface FiniteCheck {
+  look(sample: number, fields: FieldValues): void;
+  /** @throws UserError with the number of NaN or infinite values and the places of the first few in the source file. */
+  refuse(where: string): void;
+}
+
+export function beginFiniteCheck(data: Trajectories, strides: KeptStrides): FiniteCheck {
   const places: string[] = [];
   let count = 0;
-  const look = (fields: Float32Array, placeOf: (index: number) => string) => {
+  const lookAt = (fields: Float32Array, placeOf: (index: number) => string) => {
     for (let index = 0; index < fields.length; index++) {
       if (Number.isFinite(fields[index])) continue;
       count++;
       if (places.length < shown) places.push(`  ${placeOf(index)}: ${fields[index]}`);
     }
   };
-  await eachSample(data, (sample, { values, statics }) => {
-    const row = `sample row ${data.rows[sample]}`;
-    look(values, (index) => `${row}, ${placeOf(data, index, strides)}`);
-    look(statics, (index) => `${row}, ${staticPlaceOf(data, index, strides)}`);
-  });
-  if (count === 0) return;
-  const { values, statics } = sampleSizes(data);
-  const more = count > places.length ? `\n  and ${count - places.length} more` : '';
-  const all = data.shape[0]! * (values + statics);
-  throw new BrokenInputError(`${count} of the ${all} values read are not finite:\n${places.join('\n')}${more}`, {
-    where,
-    remedy: 'Remove or repair those samples: a solver that blew up is the usual cause.',
-  });
+  return {
+    look(sample, { values, statics }) {
+      const row = `sample row ${data.rows[sample]}`;
+      lookAt(values, (index) => `${row}, ${placeOf(data, index, strides)}`);
+      lookAt(statics, (index) => `${row}, ${staticPlaceOf(data, index, strides)}`);
+    },
+    refuse(where) {
+      if (count === 0) return;
+      const { values, statics } = sampleSizes(data);
+      const more = count > places.length ? `\n  and ${count - places.length} more` : '';
+      const all = data.shape[0]! * (values + statics);
+      throw new BrokenInputError(`${count} of the ${all} values read are not finite:\n${places.join('\n')}${more}`, {
+        where,
+        remedy: 'Remove or repair those samples: a solver that blew up is the usual cause.',
+      });
+    },
+  };
 }
 
 function placeOf(data: Trajectories, index: number, strides: KeptStrides): string {

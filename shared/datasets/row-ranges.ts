@@ -13,16 +13,3 @@ export function rowRanges(rows: readonly number[]): string {
   }
   return parts.join(', ');
 }
-
-/** The rows of `rowRanges`. */
-export function rowsIn(ranges: string): number[] {
-  return ranges
-    .split(', ')
-    .filter(Boolean)
-    .flatMap((part) => {
-      const [from, to = from, by = '1'] = part.split(/-| by /);
-      const rows: number[] = [];
-      for (let row = Number(from); row <= Number(to); row += Number(by)) rows.push(row);
-      return rows;
-    });
-}

@@ -5,6 +5,7 @@ export function selectSamples<Data extends Trajectories>(data: Data, indices: re
   return {
     ...data,
     shape: [indices.length, ...data.shape.slice(1)],
+    ...(data.summaries ? { summaries: indices.map((index) => data.summaries![index]!) } : {}),
     rows: indices.map((index) => data.rows[index]!),
     read: (samples) => data.read(samples.map((sample) => indices[sample]!)),
   };

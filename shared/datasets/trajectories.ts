@@ -1,4 +1,5 @@
 import { elementCount } from '../tensors/tensor.ts';
+import type { SampleSummary } from './sample-summaries.ts';
 
 /** The fields of some samples, row-major. */
 export interface FieldValues {
@@ -21,6 +22,8 @@ export interface Trajectories {
   readonly statics?: readonly string[];
   /** Row of each sample in the source file; rows of several files count on. */
   readonly rows: readonly number[];
+  /** What is known of each sample, where all were looked at before; absent: nothing yet. */
+  readonly summaries?: readonly SampleSummary[];
   /** What was assumed of the source, for its user to know; absent: nothing. */
   readonly notes?: readonly string[];
   /**
@@ -31,7 +34,7 @@ export interface Trajectories {
 }
 
 /** What trajectories are, without a way to read them. */
-export type TrajectorySizes = Omit<Trajectories, 'read' | 'notes'>;
+type TrajectorySizes = Omit<Trajectories, 'read'>;
 
 const noFields = new Float32Array(0);
 

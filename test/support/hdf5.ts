@@ -7,20 +7,33 @@ interface WrittenArray {
   readonly chunks?: number[];
 }
 
-/** Writes an HDF5 file with these arrays; a name with a slash lies in a group. */
-export async function writeHdf5(path: string, arrays: Record<string, WrittenArray>): Promise<string> {
+type Group = ReturnType<File['create_group']>;
+
+/** Writes an HDF5 file with these arrays, a name with a slash in a group, and attributes of them; those of '' are of the file. */
+export async function writeHdf5(
+  path: string,
+  arrays: Record<string, WrittenArray>,
+  attributes: Record<string, Record<string, number>> = {},
+): Promise<string> {
   await ready;
   const file = new File(path, 'w');
   for (const [name, { data, shape, chunks }] of Object.entries(arrays)) {
     const parts = name.split('/');
     const last = parts.pop()!;
-    const group = parts.reduce((parent, part) => parent.create_group(part), file as ReturnType<File['create_group']>);
+    const group = parts.reduce(
+      (parent, part) => (parent.keys().includes(part) ? (parent.get(part) as Group) : parent.create_group(part)),
+      file as Group,
+    );
     group.create_dataset({
       name: last,
       data,
       ...(shape && { shape }),
       ...(chunks && { chunks, compression: 'gzip' as const }),
     });
+  }
+  for (const [name, values] of Object.entries(attributes)) {
+    const owner = name === '' ? file : (file.get(name) as Group);
+    for (const [key, value] of Object.entries(values)) owner.create_attribute(key, value);
   }
   file.close();
   return path;

@@ -1,15 +1,9 @@
-import { createHash } from 'node:crypto';
+import { summariesOf } from '../../datasets/sample-summaries.ts';
 import { listRows } from '../../datasets/text/text-rows.ts';
-import { eachSample, type Trajectories } from '../../datasets/trajectories.ts';
+import type { Trajectories } from '../../datasets/trajectories.ts';
 
-/** A digest of the values of each sample. */
-async function digestsOf(data: Trajectories): Promise<string[]> {
-  const digests: string[] = [];
-  await eachSample(data, (_, { values, statics }) => {
-    digests.push(createHash('sha1').update(values).update(statics).digest('base64'));
-  });
-  return digests;
-}
+const digestsOf = async (data: Trajectories): Promise<string[]> =>
+  (await summariesOf(data)).map(({ digest }) => digest);
 
 /**
  * A warning of samples held out that are in other data too; empty: there are none.

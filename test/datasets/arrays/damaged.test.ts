@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { registry } from 'zarrita';
-import { randomFor } from '../../../shared/core/random.ts';
 import { UserError } from '../../../shared/core/errors.ts';
+import { randomFor } from '../../../shared/core/random.ts';
 import { withArrayFile } from '../../../shared/datasets/arrays/open-arrays.ts';
 import { openBelow, readWhole } from '../../support/arrays.ts';
 import { fixturePath } from '../../support/fixtures.ts';
@@ -136,7 +136,9 @@ const encodings: [name: string, compressor: object, encode: (bytes: Buffer) => P
         name,
         { id: name, ...blosc },
         async (bytes: Buffer) => {
-          const codec = (await owned[name]!) as { fromConfig(given: object): { encode(bytes: Buffer): Promise<Uint8Array> } };
+          const codec = (await owned[name]!) as {
+            fromConfig(given: object): { encode(bytes: Buffer): Promise<Uint8Array> };
+          };
           return codec.fromConfig(blosc).encode(bytes);
         },
       ] as [string, object, (bytes: Buffer) => Promise<Uint8Array>],
@@ -166,11 +168,20 @@ async function damageFolder(name: string, intact: string): Promise<void> {
   });
 }
 
-it.each(encodings)('Zarr v2 with %s, damaged, ends in plain words alone', { timeout: 120_000 }, async (name, compressor, encode) => {
-  const array = { ...values, encode };
-  const intact = await writeZarr(join(folder, `intact-v2-${name}`), { '.zarray': v2(array, '<f4', { compressor }) }, array, v2Key);
-  await damageFolder(`v2-${name}`, intact);
-});
+it.each(encodings)(
+  'Zarr v2 with %s, damaged, ends in plain words alone',
+  { timeout: 120_000 },
+  async (name, compressor, encode) => {
+    const array = { ...values, encode };
+    const intact = await writeZarr(
+      join(folder, `intact-v2-${name}`),
+      { '.zarray': v2(array, '<f4', { compressor }) },
+      array,
+      v2Key,
+    );
+    await damageFolder(`v2-${name}`, intact);
+  },
+);
 
 it('Zarr v3 in shards, damaged, ends in plain words alone', { timeout: 120_000 }, async () => {
   const array: WrittenZarr = {
@@ -189,6 +200,11 @@ it('Zarr v3 in shards, damaged, ends in plain words alone', { timeout: 120_000 }
   const bytes = { name: 'bytes', configuration: { endian: 'little' } };
   const configuration = { chunk_shape: [1, 5], codecs: [bytes], index_codecs: [bytes] };
   const codecs = [{ name: 'sharding_indexed', configuration }];
-  const intact = await writeZarr(join(folder, 'intact-v3'), { 'zarr.json': v3(array, 'float32', { codecs }) }, array, v3Key);
+  const intact = await writeZarr(
+    join(folder, 'intact-v3'),
+    { 'zarr.json': v3(array, 'float32', { codecs }) },
+    array,
+    v3Key,
+  );
   await damageFolder('v3', intact);
 });

@@ -93,12 +93,18 @@ const typesOfV2 = {
 describe.each(Object.entries(typesOfV2))('%s', (type, dtype) => {
   it('is read of version 2', async () => {
     const array = arrayOf(type);
-    await expectFixture(await writeZarr(join(folder, `v2-${type}`), { '.zarray': v2(array, dtype) }, array, v2Key), type);
+    await expectFixture(
+      await writeZarr(join(folder, `v2-${type}`), { '.zarray': v2(array, dtype) }, array, v2Key),
+      type,
+    );
   });
 
   it('is read of version 3', async () => {
     const array = arrayOf(type);
-    await expectFixture(await writeZarr(join(folder, `v3-${type}`), { 'zarr.json': v3(array, type) }, array, v3Key), type);
+    await expectFixture(
+      await writeZarr(join(folder, `v3-${type}`), { 'zarr.json': v3(array, type) }, array, v3Key),
+      type,
+    );
   });
 });
 
@@ -164,7 +170,10 @@ describe('version 3', () => {
     ['crc32c', undefined, (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(4)])],
   ])('is read when encoded by %s', async (name, configuration, encode) => {
     const array = arrayOf('float32', { encode });
-    const codecs = [{ name: 'bytes', configuration: { endian: 'little' } }, { name, configuration }];
+    const codecs = [
+      { name: 'bytes', configuration: { endian: 'little' } },
+      { name, configuration },
+    ];
     const metadata = { 'zarr.json': v3(array, 'float32', { codecs, dimension_names: ['sample', null, 'x'] }) };
     await expectFixture(await writeZarr(join(folder, `v3-${name}`), metadata, array, v3Key), 'float32');
   });
@@ -194,7 +203,12 @@ describe('version 3', () => {
       },
     });
     const bytes = { name: 'bytes', configuration: { endian: 'little' } };
-    const configuration = { chunk_shape: [1, 3, 5], codecs: [bytes], index_codecs: [bytes, { name: 'crc32c' }], index_location };
+    const configuration = {
+      chunk_shape: [1, 3, 5],
+      codecs: [bytes],
+      index_codecs: [bytes, { name: 'crc32c' }],
+      index_location,
+    };
     const codecs = [{ name: 'sharding_indexed', configuration }];
     return { array, metadata: { 'zarr.json': v3(array, 'float32', { codecs, fill_value: '0x40000000' }) } };
   };
@@ -219,14 +233,31 @@ describe('a plain word is said of', () => {
   const cases: [what: string, metadata: Record<string, object>, words: string][] = [
     ['texts', { '.zarray': v2(array, '<U8') }, `doesn't hold numbers: it is of type "<U8"`],
     ['complex numbers', { 'zarr.json': v3(array, 'complex64') }, 'it is of type "complex64"'],
-    ['an unknown codec', { '.zarray': v2(array, '<f4', { compressor: { id: 'jpeg2k' } }) }, "encoded by jpeg2k, which can't be read"],
-    ['chunks of other axes', { '.zarray': v2(array, '<f4', { chunks: [2, 3] }) }, 'its chunks have other axes than the array'],
+    [
+      'an unknown codec',
+      { '.zarray': v2(array, '<f4', { compressor: { id: 'jpeg2k' } }) },
+      "encoded by jpeg2k, which can't be read",
+    ],
+    [
+      'chunks of other axes',
+      { '.zarray': v2(array, '<f4', { chunks: [2, 3] }) },
+      'its chunks have other axes than the array',
+    ],
     ['absurd chunks', { '.zarray': v2(array, '<f4', { chunks: [1e6, 1e6, 5] }) }, 'more than is read at once'],
-    ['an absurd shape', { '.zarray': v2(array, '<f4', { shape: [1e9, 1e9, 5] }) }, 'its shape is [1000000000, 1000000000, 5]'],
+    [
+      'an absurd shape',
+      { '.zarray': v2(array, '<f4', { shape: [1e9, 1e9, 5] }) },
+      'its shape is [1000000000, 1000000000, 5]',
+    ],
     ['missing metadata', {}, 'not in Zarr format'],
   ];
   it.each(cases)('%s', async (what, metadata, words) => {
-    const path = await writeZarr(join(folder, `refused ${what}`), metadata, array, 'zarr.json' in metadata ? v3Key : v2Key);
+    const path = await writeZarr(
+      join(folder, `refused ${what}`),
+      metadata,
+      array,
+      'zarr.json' in metadata ? v3Key : v2Key,
+    );
     expect(await refusalOfArray(path, 'array')).toContain(words);
   });
 

@@ -18,8 +18,9 @@ describe('generateBurgers', () => {
     const data = generateBurgers(options);
     await writeBurgers(path, data);
     const config = fieldDatasetSchema.parse({ format: 'pdebench', path });
-    const { read, ...sizes } = await openDataset(config, path, { seed: 1 });
+    const { read, summaries, ...sizes } = await openDataset(config, path, { seed: 1 });
     const { read: readMade, ...made } = asTrajectories(data);
+    expect(summaries).toHaveLength(options.samples);
     expect(sizes).toEqual({ ...made, channels: ['tensor'] });
     expect(await read([2, 0])).toEqual(await readMade([2, 0]));
   });
