@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { registry } from 'zarrita';
-import { randomFor } from '../../../shared/core/random.ts';
 import { UserError } from '../../../shared/core/errors.ts';
+import { randomFor } from '../../../shared/core/random.ts';
 import { withArrayFile } from '../../../shared/datasets/arrays/open-arrays.ts';
 import { openBelow, readWhole } from '../../support/arrays.ts';
 import { fixturePath } from '../../support/fixtures.ts';
@@ -21,34 +21,33 @@ afterAll(() => rm(folder, { recursive: true }));
 /** Mutations of each file. */
 const mutations = 300;
 /** Values of an array that are read; an array that claims more is listed alone. */
-const mostValues = 100_000;
+const mostValues = 2_000;
 /** Bytes that this process may take in the end: what it starts with, the libraries' memory, and what small files need. */
 const mostMemory = 1.5e9;
 
 type Random = ReturnType<typeof randomFor>;
-const below = (random: Random, limit: number) => Math.floor(random.uniform() * limit);
 
 /** Bytes flipped or set, a part copied over another, set to the largest value, cut off or doubled. */
 function mutated(original: Uint8Array, random: Random): Buffer {
   const bytes = Buffer.from(original);
   // Half of the time where headers are.
-  const place = () => below(random, random.uniform() < 0.5 ? Math.min(bytes.length, 600) : bytes.length);
-  switch (below(random, 6)) {
+  const place = () => random.integer(random.uniform() < 0.5 ? Math.min(bytes.length, 600) : bytes.length);
+  switch (random.integer(6)) {
     case 0:
-      for (let i = 0; i < 4; i++) bytes[place()]! ^= 1 << below(random, 8);
+      for (let i = 0; i < 4; i++) bytes[place()]! ^= 1 << random.integer(8);
       return bytes;
     case 1:
-      for (let i = 0; i < 8; i++) bytes[place()] = below(random, 256);
+      for (let i = 0; i < 8; i++) bytes[place()] = random.integer(256);
       return bytes;
     case 2:
       bytes.copyWithin(place(), place(), Math.min(bytes.length, place() + 64));
       return bytes;
     case 3: {
       const at = place();
-      return bytes.fill(random.uniform() < 0.5 ? 0xff : 0x7f, at, at + 1 + below(random, 8));
+      return bytes.fill(random.uniform() < 0.5 ? 0xff : 0x7f, at, Math.min(bytes.length, at + 1 + random.integer(8)));
     }
     case 4:
-      return bytes.subarray(0, below(random, bytes.length));
+      return bytes.subarray(0, random.integer(bytes.length));
     default: {
       const at = place();
       return Buffer.concat([bytes.subarray(0, at), bytes.subarray(Math.max(0, at - 100))]);
@@ -56,22 +55,29 @@ function mutated(original: Uint8Array, random: Random): Buffer {
   }
 }
 
+/** Milliseconds that HDF5's library is given for an answer; on some damaged files it never gives one. */
+const patience = 5_000;
+
 /** Opens, lists and reads whatever can be. */
 async function readEverything(path: string): Promise<void> {
-  await withArrayFile(path, async (file) => {
-    file.attributes();
-    for (const name of file.names()) {
-      const array = file.array(name);
-      file.attributes(name);
-      expect(array.storedBytes).toBeGreaterThanOrEqual(0);
-      if (array.shape.reduce((product, size) => product * size, 1) > mostValues) continue;
-      try {
-        await readWhole(array);
-      } catch (error) {
-        expect(error).toBeInstanceOf(UserError);
+  await withArrayFile(
+    path,
+    async (file) => {
+      file.attributes();
+      for (const name of file.names()) {
+        const array = file.array(name);
+        file.attributes(name);
+        expect(array.storedBytes).toBeGreaterThanOrEqual(0);
+        if (array.shape.reduce((product, size) => product * size, 1) > mostValues) continue;
+        try {
+          await readWhole(array);
+        } catch (error) {
+          expect(error).toBeInstanceOf(UserError);
+        }
       }
-    }
-  }).catch((error) => {
+    },
+    { patience },
+  ).catch((error) => {
     if (!(error instanceof UserError)) throw error;
   });
 }
@@ -136,7 +142,9 @@ const encodings: [name: string, compressor: object, encode: (bytes: Buffer) => P
         name,
         { id: name, ...blosc },
         async (bytes: Buffer) => {
-          const codec = (await owned[name]!) as { fromConfig(given: object): { encode(bytes: Buffer): Promise<Uint8Array> } };
+          const codec = (await owned[name]!) as {
+            fromConfig(given: object): { encode(bytes: Buffer): Promise<Uint8Array> };
+          };
           return codec.fromConfig(blosc).encode(bytes);
         },
       ] as [string, object, (bytes: Buffer) => Promise<Uint8Array>],
@@ -154,7 +162,7 @@ async function damageFolder(name: string, intact: string): Promise<void> {
     for (let mutation = 0; mutation < mutations; mutation++) {
       const path = join(folder, `${mutation}-${name}`);
       await cp(intact, path, { recursive: true });
-      const file = join(path, files[below(random, files.length)]!);
+      const file = join(path, files[random.integer(files.length)]!);
       await writeFile(file, mutated(await readFile(file), random));
       try {
         await readEverything(path);
@@ -166,11 +174,20 @@ async function damageFolder(name: string, intact: string): Promise<void> {
   });
 }
 
-it.each(encodings)('Zarr v2 with %s, damaged, ends in plain words alone', { timeout: 120_000 }, async (name, compressor, encode) => {
-  const array = { ...values, encode };
-  const intact = await writeZarr(join(folder, `intact-v2-${name}`), { '.zarray': v2(array, '<f4', { compressor }) }, array, v2Key);
-  await damageFolder(`v2-${name}`, intact);
-});
+it.each(encodings)(
+  'Zarr v2 with %s, damaged, ends in plain words alone',
+  { timeout: 120_000 },
+  async (name, compressor, encode) => {
+    const array = { ...values, encode };
+    const intact = await writeZarr(
+      join(folder, `intact-v2-${name}`),
+      { '.zarray': v2(array, '<f4', { compressor }) },
+      array,
+      v2Key,
+    );
+    await damageFolder(`v2-${name}`, intact);
+  },
+);
 
 it('Zarr v3 in shards, damaged, ends in plain words alone', { timeout: 120_000 }, async () => {
   const array: WrittenZarr = {
@@ -189,6 +206,11 @@ it('Zarr v3 in shards, damaged, ends in plain words alone', { timeout: 120_000 }
   const bytes = { name: 'bytes', configuration: { endian: 'little' } };
   const configuration = { chunk_shape: [1, 5], codecs: [bytes], index_codecs: [bytes] };
   const codecs = [{ name: 'sharding_indexed', configuration }];
-  const intact = await writeZarr(join(folder, 'intact-v3'), { 'zarr.json': v3(array, 'float32', { codecs }) }, array, v3Key);
+  const intact = await writeZarr(
+    join(folder, 'intact-v3'),
+    { 'zarr.json': v3(array, 'float32', { codecs }) },
+    array,
+    v3Key,
+  );
   await damageFolder('v3', intact);
 });

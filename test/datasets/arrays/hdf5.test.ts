@@ -50,7 +50,9 @@ describe('HDF5', () => {
 
   it('lists arrays of numbers alone', async () => {
     const names = await withArrayFile(types, (file) => file.names());
-    expect(names).toEqual(expect.arrayContaining(['0001/data', 'bool', 'float16', 'gzip', 'lzf', 'scalar', 'unwritten']));
+    expect(names).toEqual(
+      expect.arrayContaining(['0001/data', 'bool', 'float16', 'gzip', 'lzf', 'scalar', 'unwritten']),
+    );
     for (const other of ['text', 'complex', 'records', 'nothing', 'dangling', '0001', 'virtual']) {
       expect(names).not.toContain(other);
     }
@@ -73,7 +75,11 @@ describe('HDF5', () => {
     await withArrayFile(types, (file) => {
       expect(file.attributes()).toEqual({ grid_type: 'cartesian', n_spatial_dims: 2 });
       expect(file.attributes('0001')).toEqual({ nu: 0.5 });
-      expect(file.attributes('0001/data')).toEqual({ time_varying: true, dim_varying: [true, false], fields: ['u', 'v'] });
+      expect(file.attributes('0001/data')).toEqual({
+        time_varying: true,
+        dim_varying: [true, false],
+        fields: ['u', 'v'],
+      });
       expect(file.attributes('nowhere')).toEqual({});
     });
   });

@@ -17,7 +17,12 @@ function stored(shape: readonly number[], columnMajor = false) {
   return { lengths, of: (ranges: readonly AxisRange[]) => readLinear(read, array, ranges) };
 }
 
-const axis = fc.record({ size: fc.integer({ min: 1, max: 6 }), start: fc.nat(5), stride: fc.integer({ min: 1, max: 3 }), count: fc.nat(6) });
+const axis = fc.record({
+  size: fc.integer({ min: 1, max: 6 }),
+  start: fc.nat(5),
+  stride: fc.integer({ min: 1, max: 3 }),
+  count: fc.nat(6),
+});
 const selection = fc.array(axis, { maxLength: 4 }).map((axes) => ({
   shape: axes.map(({ size }) => size),
   ranges: axes.map(({ size, start, stride, count }) => {
@@ -25,7 +30,8 @@ const selection = fc.array(axis, { maxLength: 4 }).map((axes) => ({
     return { start: first, stride, count: Math.min(count, Math.floor((size - 1 - first) / stride) + 1) };
   }),
 }));
-const numbered = (shape: readonly number[]) => Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => index);
+const numbered = (shape: readonly number[]) =>
+  Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => index);
 
 it('reads any selection of a row-major array', async () => {
   await fc.assert(

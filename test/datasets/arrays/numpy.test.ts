@@ -52,7 +52,10 @@ describe('.npy', () => {
   it('refuses a shape that no file can hold before it takes memory', async () => {
     const header = "{'descr': '<f8', 'fortran_order': False, 'shape': (9007199254740991, 8), }\n";
     const path = join(folder, 'absurd.npy');
-    await writeFile(path, Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.from([header.length, 0]), Buffer.from(header)]));
+    await writeFile(
+      path,
+      Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.from([header.length, 0]), Buffer.from(header)]),
+    );
     expect(await refusalOf(withArrayFile(path, () => 0))).toContain('its shape is [9007199254740991, 8]');
   });
 });
@@ -118,6 +121,8 @@ describe('.npz', () => {
     const directory = bytes.indexOf('PK\x01\x02', 0, 'latin1');
     bytes.writeUInt32LE(4_000_000_000, directory + 24);
     await writeFile(path, bytes);
-    expect(await refusalOf(withArrayFile(path, () => 0))).toMatch(/member "values.npy" claims 4.0 GB, but the file has \d+ bytes/);
+    expect(await refusalOf(withArrayFile(path, () => 0))).toMatch(
+      /member "values.npy" claims 4.0 GB, but the file has \d+ bytes/,
+    );
   });
 });

@@ -39,7 +39,9 @@ it.each([
 });
 
 it('refuses MATLAB v4 by name', async () => {
-  expect(await refusalOf(withArrayFile(fixturePath('arrays', 'v4.mat'), () => 0))).toContain('MATLAB v4, which is not read');
+  expect(await refusalOf(withArrayFile(fixturePath('arrays', 'v4.mat'), () => 0))).toContain(
+    'MATLAB v4, which is not read',
+  );
 });
 
 it('refuses a path that is not there, and a folder that is not in Zarr format', async () => {
@@ -53,7 +55,9 @@ it('closes the file when the one that uses it fails', async () => {
     const path = join(folder, name);
     await copyFile(fixturePath('arrays', name), path);
     const failure = withArrayFile(path, async (file) => {
-      await file.array(file.names()[0]!).read(file.array(file.names()[0]!).shape.map(() => ({ start: 0, count: 1, stride: 1 })));
+      await file
+        .array(file.names()[0]!)
+        .read(file.array(file.names()[0]!).shape.map(() => ({ start: 0, count: 1, stride: 1 })));
       throw new Error('its user fails');
     });
     await expect(failure).rejects.toThrow('its user fails');

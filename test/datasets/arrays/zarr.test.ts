@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registry } from 'zarrita';
+import { bytesPerNumber, type NumberType } from '../../../shared/datasets/arrays/number-types.ts';
 import { withArrayFile } from '../../../shared/datasets/arrays/open-arrays.ts';
 import {
   fixtureShape,
@@ -32,24 +33,25 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const blosc = { cname: 'zstd', clevel: 5, shuffle: 1, blocksize: 0 };
 
-function bytesOf(type: string, index: number, littleEndian = true): Uint8Array {
+function bytesOf(type: NumberType, index: number, littleEndian = true): Uint8Array {
   const value = fixtureValues(type)[index]!;
   const view = new DataView(new ArrayBuffer(8));
-  const write: Record<string, () => number> = {
-    bool: () => (view.setUint8(0, value), 1),
-    int8: () => (view.setInt8(0, value), 1),
-    uint8: () => (view.setUint8(0, value), 1),
-    int16: () => (view.setInt16(0, value, littleEndian), 2),
-    uint16: () => (view.setUint16(0, value, littleEndian), 2),
-    int32: () => (view.setInt32(0, value, littleEndian), 4),
-    uint32: () => (view.setUint32(0, value, littleEndian), 4),
-    float32: () => (view.setFloat32(0, value, littleEndian), 4),
-    float64: () => (view.setFloat64(0, value, littleEndian), 8),
-    int64: () => (view.setBigInt64(0, BigInt(value), littleEndian), 8),
-    uint64: () => (view.setBigUint64(0, BigInt(value), littleEndian), 8),
-    float16: () => (view.setUint16(0, halfBits(value), littleEndian), 2),
+  const write: Record<NumberType, () => void> = {
+    bool: () => view.setUint8(0, value),
+    int8: () => view.setInt8(0, value),
+    uint8: () => view.setUint8(0, value),
+    int16: () => view.setInt16(0, value, littleEndian),
+    uint16: () => view.setUint16(0, value, littleEndian),
+    int32: () => view.setInt32(0, value, littleEndian),
+    uint32: () => view.setUint32(0, value, littleEndian),
+    float32: () => view.setFloat32(0, value, littleEndian),
+    float64: () => view.setFloat64(0, value, littleEndian),
+    int64: () => view.setBigInt64(0, BigInt(value), littleEndian),
+    uint64: () => view.setBigUint64(0, BigInt(value), littleEndian),
+    float16: () => view.setUint16(0, halfBits(value), littleEndian),
   };
-  return new Uint8Array(view.buffer, 0, write[type]!());
+  write[type]();
+  return new Uint8Array(view.buffer, 0, bytesPerNumber[type]);
 }
 
 /** The bits of a normal number that 16 bits hold exactly. */
@@ -59,7 +61,7 @@ function halfBits(value: number): number {
   return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | ((Math.abs(value) / 2 ** exponent - 1) * 1024);
 }
 
-const arrayOf = (type: string, others: Partial<WrittenZarr> = {}): WrittenZarr => ({
+const arrayOf = (type: NumberType, others: Partial<WrittenZarr> = {}): WrittenZarr => ({
   shape: fixtureShape,
   chunk: [2, 3, 5],
   element: (index) => bytesOf(type, index),
@@ -90,15 +92,21 @@ const typesOfV2 = {
   float64: '<f8',
 };
 
-describe.each(Object.entries(typesOfV2))('%s', (type, dtype) => {
+describe.each(Object.entries(typesOfV2) as [NumberType, string][])('%s', (type, dtype) => {
   it('is read of version 2', async () => {
     const array = arrayOf(type);
-    await expectFixture(await writeZarr(join(folder, `v2-${type}`), { '.zarray': v2(array, dtype) }, array, v2Key), type);
+    await expectFixture(
+      await writeZarr(join(folder, `v2-${type}`), { '.zarray': v2(array, dtype) }, array, v2Key),
+      type,
+    );
   });
 
   it('is read of version 3', async () => {
     const array = arrayOf(type);
-    await expectFixture(await writeZarr(join(folder, `v3-${type}`), { 'zarr.json': v3(array, type) }, array, v3Key), type);
+    await expectFixture(
+      await writeZarr(join(folder, `v3-${type}`), { 'zarr.json': v3(array, type) }, array, v3Key),
+      type,
+    );
   });
 });
 
@@ -121,7 +129,7 @@ describe('version 2', () => {
     await expectFixture(await writeZarr(join(folder, 'v2-order'), metadata, array, (at) => at.join('/')), 'float64');
   });
 
-  it.each([
+  it.each<[NumberType, string, unknown, number]>([
     ['float32', '<f4', 'NaN', Number.NaN],
     ['float16', '<f2', 1.5, 1.5],
     ['float32', '<f4', null, 0],
@@ -164,7 +172,10 @@ describe('version 3', () => {
     ['crc32c', undefined, (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(4)])],
   ])('is read when encoded by %s', async (name, configuration, encode) => {
     const array = arrayOf('float32', { encode });
-    const codecs = [{ name: 'bytes', configuration: { endian: 'little' } }, { name, configuration }];
+    const codecs = [
+      { name: 'bytes', configuration: { endian: 'little' } },
+      { name, configuration },
+    ];
     const metadata = { 'zarr.json': v3(array, 'float32', { codecs, dimension_names: ['sample', null, 'x'] }) };
     await expectFixture(await writeZarr(join(folder, `v3-${name}`), metadata, array, v3Key), 'float32');
   });
@@ -194,7 +205,12 @@ describe('version 3', () => {
       },
     });
     const bytes = { name: 'bytes', configuration: { endian: 'little' } };
-    const configuration = { chunk_shape: [1, 3, 5], codecs: [bytes], index_codecs: [bytes, { name: 'crc32c' }], index_location };
+    const configuration = {
+      chunk_shape: [1, 3, 5],
+      codecs: [bytes],
+      index_codecs: [bytes, { name: 'crc32c' }],
+      index_location,
+    };
     const codecs = [{ name: 'sharding_indexed', configuration }];
     return { array, metadata: { 'zarr.json': v3(array, 'float32', { codecs, fill_value: '0x40000000' }) } };
   };
@@ -219,14 +235,31 @@ describe('a plain word is said of', () => {
   const cases: [what: string, metadata: Record<string, object>, words: string][] = [
     ['texts', { '.zarray': v2(array, '<U8') }, `doesn't hold numbers: it is of type "<U8"`],
     ['complex numbers', { 'zarr.json': v3(array, 'complex64') }, 'it is of type "complex64"'],
-    ['an unknown codec', { '.zarray': v2(array, '<f4', { compressor: { id: 'jpeg2k' } }) }, "encoded by jpeg2k, which can't be read"],
-    ['chunks of other axes', { '.zarray': v2(array, '<f4', { chunks: [2, 3] }) }, 'its chunks have other axes than the array'],
+    [
+      'an unknown codec',
+      { '.zarray': v2(array, '<f4', { compressor: { id: 'jpeg2k' } }) },
+      "encoded by jpeg2k, which can't be read",
+    ],
+    [
+      'chunks of other axes',
+      { '.zarray': v2(array, '<f4', { chunks: [2, 3] }) },
+      'its chunks have other axes than the array',
+    ],
     ['absurd chunks', { '.zarray': v2(array, '<f4', { chunks: [1e6, 1e6, 5] }) }, 'more than is read at once'],
-    ['an absurd shape', { '.zarray': v2(array, '<f4', { shape: [1e9, 1e9, 5] }) }, 'its shape is [1000000000, 1000000000, 5]'],
+    [
+      'an absurd shape',
+      { '.zarray': v2(array, '<f4', { shape: [1e9, 1e9, 5] }) },
+      'its shape is [1000000000, 1000000000, 5]',
+    ],
     ['missing metadata', {}, 'not in Zarr format'],
   ];
   it.each(cases)('%s', async (what, metadata, words) => {
-    const path = await writeZarr(join(folder, `refused ${what}`), metadata, array, 'zarr.json' in metadata ? v3Key : v2Key);
+    const path = await writeZarr(
+      join(folder, `refused ${what}`),
+      metadata,
+      array,
+      'zarr.json' in metadata ? v3Key : v2Key,
+    );
     expect(await refusalOfArray(path, 'array')).toContain(words);
   });
 
