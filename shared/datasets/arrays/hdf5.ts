@@ -9,7 +9,7 @@ import { bytesPerNumber } from './number-types.ts';
 import { damaged, noSuchArray, notNumbers } from './refusals.ts';
 
 /** Bytes that the library, which never gives memory back, reads at a time. */
-const bytesAtOnce = 64 * 2 ** 20;
+const bytesAtOnce = 16 * 2 ** 20;
 
 export interface Hdf5Options {
   /** Milliseconds after which the library is taken to be lost in a damaged file; 2 minutes by default. */
@@ -93,6 +93,7 @@ function hdf5Array(
     shape,
     type,
     storedBytes: Math.min(elementCount(shape) * bytesPerNumber[type], bytes),
+    columnMajor: matlab,
     async read(ranges) {
       checkRanges(shape, ranges);
       refuseFilters(path, name, stored);
