@@ -21,7 +21,7 @@ let idle: Worker | undefined;
 
 /** A thread for one file. @param patience milliseconds that it may take to answer. */
 export function hdf5Thread(patience: number): Hdf5Thread {
-  const worker = idle ?? new Worker(workerModule);
+  const worker = idle ?? startWorker();
   idle = undefined;
   let lost = false;
 
@@ -73,4 +73,13 @@ export function hdf5Thread(patience: number): Hdf5Thread {
       else idle = worker;
     },
   };
+}
+
+function startWorker(): Worker {
+  const worker = new Worker(workerModule);
+  worker.on('exit', () => {
+    if (idle === worker) idle = undefined;
+  });
+  // Whoever waits for an answer is told; an error that nobody waits for must not end the process.
+  return worker.on('error', () => {});
 }

@@ -122,11 +122,11 @@ export function inflatedBytes(file: FileBytes, deflated: Deflated, size: number,
   return {
     async read(start, end) {
       if (end > size) throw cutOff(file.path, deflated.what, end, size);
-      if (!kept && size <= keep.left) {
+      if (kept === undefined && size <= keep.left) {
         keep.left -= size;
         kept = inflateAll();
       }
-      if (kept) return (await kept).subarray(start, end);
+      if (kept !== undefined) return (await kept).subarray(start, end);
       const reading = turn.then(() => readOnwards(start, end));
       turn = reading.catch(() => {});
       return reading;
