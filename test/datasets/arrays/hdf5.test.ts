@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { withArrayFile } from '../../../shared/datasets/arrays/open-arrays.ts';
 import { refuseEmptyClaim } from '../../../shared/datasets/arrays/refusals.ts';
-import { fixtureShape, fixtureValues, readWhole, refusalOfArray, selected, someRanges } from '../../support/arrays.ts';
+import {
+  fixtureShape,
+  fixtureValues,
+  readWhole,
+  refusalOf,
+  refusalOfArray,
+  selected,
+  someRanges,
+} from '../../support/arrays.ts';
 import { fixturePath } from '../../support/fixtures.ts';
 
 const types = fixturePath('arrays', 'types.hdf5');
@@ -83,6 +91,19 @@ describe('HDF5', () => {
       });
       expect(file.attributes('nowhere')).toEqual({});
     });
+  });
+
+  it('gives up on a library that does not answer, and reads the next file', async () => {
+    expect(await refusalOf(withArrayFile(types, () => 0, { patience: 0 }))).toContain('no answer within 0 s');
+    expect(await withArrayFile(types, (file) => readWhole(file.array('scalar')))).toEqual([2.5]);
+  });
+
+  it('reads several files at a time, and blocks that are asked for at once', async () => {
+    const read = (name: string) =>
+      withArrayFile(types, (file) => Promise.all([1, 2].map(() => readWhole(file.array(name)))));
+    const [bools, floats] = await Promise.all([read('bool'), read('float32')]);
+    expect(bools).toEqual([fixtureValues('bool'), fixtureValues('bool')]);
+    expect(floats).toEqual([fixtureValues('float32'), fixtureValues('float32')]);
   });
 
   it('tells that an array claims more than its file holds', async () => {
