@@ -15,8 +15,7 @@ export function fixtureValues(type: string): number[] {
   });
 }
 
-export const whole = (shape: readonly number[]): AxisRange[] =>
-  shape.map((count) => ({ start: 0, count, stride: 1 }));
+const whole = (shape: readonly number[]): AxisRange[] => shape.map((count) => ({ start: 0, count, stride: 1 }));
 
 export const readWhole = async (array: StoredArray): Promise<number[]> => [...(await array.read(whole(array.shape)))];
 

@@ -8,7 +8,10 @@ export interface WrittenZarr {
   /** The bytes of the element at this row-major place. */
   readonly element: (index: number) => Uint8Array;
   /** The chunk's bytes as they lie in the file; undefined: no file. */
-  readonly encode?: (bytes: Buffer, position: readonly number[]) => Promise<Uint8Array | undefined> | Uint8Array | undefined;
+  readonly encode?: (
+    bytes: Buffer,
+    position: readonly number[],
+  ) => Promise<Uint8Array | undefined> | Uint8Array | undefined;
   /** The last axis of a chunk runs slowest. */
   readonly columnMajor?: boolean;
 }

@@ -16,8 +16,13 @@ export interface StoredArray {
   readonly type: string;
   /** Names of its axes, where the file has them. */
   readonly axes?: readonly string[] | undefined;
-  /** Bytes that it takes up in the file; undefined: not known. Less than the values need: compressed, or never written. */
+  /**
+   * Bytes that it takes up in the file, or at most (HDF5, whose library tells no more than the file's size); undefined: not known. Less than the values
+   * need: compressed, or never written.
+   */
   readonly storedBytes?: number | undefined;
+  /** Whether its first axis runs fastest: then a read of one row goes through the whole array, and many rows at once cost as much. */
+  readonly columnMajor?: boolean | undefined;
   /**
    * The selected block, row-major, as float32. Takes memory for the block (and the chunks that it lies in), never for the array.
    * @throws UserError when it can't be read: damaged, or compressed by a filter that is not built in.

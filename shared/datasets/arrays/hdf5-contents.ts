@@ -81,6 +81,7 @@ export function contentsOf(library: Hdf5Library, id: bigint): Hdf5Contents {
     if (Object.keys(own).length > 0) attributes.set(name, own);
     entries.set(name, entryOf(library, id, `/${name}`, own));
   }
+  if (library.isLost()) throw new Error('the library ended while it listed what is in it');
   return { entries, attributes };
 }
 
@@ -94,7 +95,8 @@ function entryOf({ module, call }: Hdf5Library, id: bigint, at: string, own: Rec
     if (metadata.shape === null) return { refused: 'empty (a null dataspace)' };
     const type = typeOf(metadata);
     if (typeof type === 'string') return { refused: type };
-    const missingFilters = call(() => module.get_dataset_filters(id, at))
+    const filters = metadata.chunks ? call(() => module.get_dataset_filters(id, at)) : [];
+    const missingFilters = filters
       .filter((filter) => !builtIn.has(filter.id))
       .map((filter) => filterNames[filter.id] ?? (filter.name || `filter ${filter.id}`));
     return { array: { shape: metadata.shape, ...type, missingFilters, matlab: 'MATLAB_class' in own } };

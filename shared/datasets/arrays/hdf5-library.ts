@@ -10,6 +10,10 @@ export interface Hdf5Library {
    * @throws Error with the library's own reason when something in it failed.
    */
   call<Result>(use: (module: H5Module) => Result): Result;
+  /** Whether the library ended within a call: it can't be used any more. */
+  isLost(): boolean;
+  /** Whether the library has any file open. */
+  hasOpenFiles(): boolean;
 }
 
 /** The part of a stream of Emscripten's file system that is replaced. */
@@ -34,7 +38,9 @@ export function loadHdf5(): Promise<Hdf5Library> {
     const h5wasm = await import('h5wasm/node');
     const module = await h5wasm.ready;
     let printed = '';
-    const stderr = (module.FS as unknown as { streams: EmscriptenStream[] }).streams[2]!;
+    let lost = false;
+    const { streams } = module.FS as unknown as { streams: (EmscriptenStream | null | undefined)[] };
+    const stderr = streams[2]!;
     stderr.node = { mode: deviceMode };
     stderr.stream_ops = {
       write(_, bytes, offset, length) {
@@ -45,13 +51,17 @@ export function loadHdf5(): Promise<Hdf5Library> {
     return {
       h5wasm,
       module,
+      hasOpenFiles: () => streams.some((stream, descriptor) => descriptor > 2 && stream),
+      isLost: () => lost,
       call(use) {
+        if (lost) throw new Error('the library has ended');
         module.deactivate_throwing_error_handler();
         printed = '';
         let result: ReturnType<typeof use>;
         try {
           result = use(module);
         } catch (cause) {
+          lost = (cause as Error).name === 'RuntimeError';
           throw new Error(deepestReason(printed || String((cause as Error).message ?? cause)), { cause });
         }
         if (printed) throw new Error(deepestReason(printed));

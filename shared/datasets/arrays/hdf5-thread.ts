@@ -9,7 +9,7 @@ import type { NumberType } from './number-types.ts';
 export interface Hdf5Thread {
   open(path: string): Promise<Hdf5Contents>;
   read(block: { name: string; type: NumberType; ranges: readonly AxisRange[] }): Promise<Float32Array>;
-  /** Closes the file; a thread in which nothing failed is kept for the next one. */
+  /** Closes the file. The thread is kept for the next one, unless the library is lost. */
   close(): Promise<void>;
 }
 
@@ -21,32 +21,32 @@ let idle: Worker | undefined;
 
 /** A thread for one file. @param patience milliseconds that it may take to answer. */
 export function hdf5Thread(patience: number): Hdf5Thread {
-  const worker = idle ?? new Worker(workerModule, { stdout: true, stderr: true });
+  const worker = idle ?? startWorker();
   idle = undefined;
-  let failed = false;
+  let lost = false;
 
   const ask = (request: Hdf5Request) =>
     new Promise<Hdf5Reply>((resolve, reject) => {
+      if (lost) return reject(new Error('the library was lost before'));
       const settle = (finish: () => void) => {
         clearTimeout(timer);
         worker.off('message', onMessage).off('error', onError).off('exit', onExit);
         worker.unref();
         finish();
       };
-      const fail = (reason: string, cause?: unknown) => {
-        failed = true;
-        settle(() => reject(new Error(reason, { cause })));
+      const fail = (reason: string, cause?: unknown) => settle(() => reject(new Error(reason, { cause })));
+      const lose = (reason: string, cause?: unknown) => {
+        lost = true;
+        fail(reason, cause);
       };
       const onMessage = (reply: Hdf5Reply) => {
-        if ('error' in reply) fail(reply.error);
-        else settle(() => resolve(reply));
+        if (!('error' in reply)) settle(() => resolve(reply));
+        else if (reply.lost) lose(reply.error);
+        else fail(reply.error);
       };
-      const onError = (error: Error) => fail(error.message, error);
-      const onExit = () => fail('its thread ended');
-      const timer = setTimeout(() => {
-        fail(`no answer within ${Math.round(patience / 1000)} s`);
-        void worker.terminate();
-      }, patience);
+      const onError = (error: Error) => lose(error.message, error);
+      const onExit = () => lose('its thread ended');
+      const timer = setTimeout(() => lose(`no answer within ${Math.round(patience / 1000)} s`), patience);
       worker.ref();
       worker.on('message', onMessage).on('error', onError).on('exit', onExit);
       worker.postMessage(request);
@@ -68,9 +68,18 @@ export function hdf5Thread(patience: number): Hdf5Thread {
     },
     async close() {
       await turn;
-      if (!failed) await inTurn({ close: true }).catch(() => {});
-      if (failed || idle) await worker.terminate();
+      if (!lost) await inTurn({ close: true }).catch(() => {});
+      if (lost || idle) await worker.terminate();
       else idle = worker;
     },
   };
+}
+
+function startWorker(): Worker {
+  const worker = new Worker(workerModule);
+  worker.on('exit', () => {
+    if (idle === worker) idle = undefined;
+  });
+  // Whoever waits for an answer is told; an error that nobody waits for must not end the process.
+  return worker.on('error', () => {});
 }

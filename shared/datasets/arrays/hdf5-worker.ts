@@ -16,7 +16,11 @@ export type Hdf5Reply =
   | { readonly contents: Hdf5Contents }
   | { readonly values: Float32Array<ArrayBuffer> }
   | { readonly closed: true }
-  | { readonly error: string };
+  /** `lost`: the library can't be used any more, or has something open. */
+  | { readonly error: string; readonly lost: boolean };
+
+/** The library says on the console why it ends for good; the reply says so as well. */
+for (const method of ['log', 'warn', 'error'] as const) console[method] = () => {};
 
 const port = parentPort!;
 let id: bigint | undefined;
@@ -30,14 +34,15 @@ function answer(library: Hdf5Library, request: Hdf5Request): Hdf5Reply {
   const closed = id;
   id = undefined;
   if (closed !== undefined) library.call((module) => module.close_file(closed));
-  return { closed: true };
+  return library.hasOpenFiles() ? { error: 'the file is still open', lost: true } : { closed: true };
 }
 
 port.on('message', async (request: Hdf5Request) => {
+  const library = await loadHdf5();
   try {
-    const reply = answer(await loadHdf5(), request);
+    const reply = answer(library, request);
     port.postMessage(reply, 'values' in reply ? [reply.values.buffer] : []);
   } catch (error) {
-    port.postMessage({ error: messageOf(error) } satisfies Hdf5Reply);
+    port.postMessage({ error: messageOf(error), lost: library.isLost() } satisfies Hdf5Reply);
   }
 });

@@ -9,22 +9,23 @@ import { bytesPerNumber } from './number-types.ts';
 import { damaged, noSuchArray, notNumbers } from './refusals.ts';
 
 /** Bytes that the library, which never gives memory back, reads at a time. */
-const bytesAtOnce = 64 * 2 ** 20;
+const bytesAtOnce = 16 * 2 ** 20;
 
-/** Milliseconds after which the library is taken to be lost in a damaged file; a part of a slow disk's takes far less. */
-const patienceByDefault = 120_000;
+export interface Hdf5Options {
+  /** Milliseconds after which the library is taken to be lost in a damaged file; 2 minutes by default. */
+  readonly patience?: number;
+}
 
 /**
  * Opens an HDF5 file, hands it to `use`, and closes it whatever happens.
  * @param bytes size of the file.
- * @param patience milliseconds that the library may take for one part.
  * @throws BrokenInputError when it is cut off or damaged.
  */
 export async function withHdf5<Result>(
   path: string,
   bytes: number,
   use: (file: ArrayFile) => Result | Promise<Result>,
-  patience = patienceByDefault,
+  { patience = 120_000 }: Hdf5Options = {},
 ): Promise<Result> {
   const thread = hdf5Thread(patience);
   try {
@@ -92,6 +93,7 @@ function hdf5Array(
     shape,
     type,
     storedBytes: Math.min(elementCount(shape) * bytesPerNumber[type], bytes),
+    columnMajor: matlab,
     async read(ranges) {
       checkRanges(shape, ranges);
       refuseFilters(path, name, stored);

@@ -15,8 +15,13 @@ export interface Deflated {
   readonly end: number;
 }
 
-/** What inflates to at most this much is inflated once and kept; more is inflated anew whenever a read goes back. */
-export const keptBytes = 64 * 2 ** 20;
+/** Bytes that may still be kept in memory of a file. */
+export interface Allowance {
+  left: number;
+}
+
+/** What is inflated first is kept, up to so many bytes a file; the rest is inflated anew whenever a read goes back. */
+export const allowance = (): Allowance => ({ left: 128 * 2 ** 20 });
 
 /** Deflate makes at most 1032 bytes out of one: https://zlib.net/zlib_tech.html. */
 const mostPerByte = 1032;
@@ -70,7 +75,7 @@ export interface InflatedBytes {
  * Opens deflated bytes that claim to inflate to `size`.
  * @throws BrokenInputError from `read`: when they are damaged, or give fewer bytes, or more where all are inflated.
  */
-export function inflatedBytes(file: FileBytes, deflated: Deflated, size: number): InflatedBytes {
+export function inflatedBytes(file: FileBytes, deflated: Deflated, size: number, keep: Allowance): InflatedBytes {
   let kept: Promise<Buffer> | undefined;
   let pieces: AsyncGenerator<Buffer> | undefined;
   /** Bytes that follow `position`, of a piece of which those before are used up. */
@@ -117,10 +122,11 @@ export function inflatedBytes(file: FileBytes, deflated: Deflated, size: number)
   return {
     async read(start, end) {
       if (end > size) throw cutOff(file.path, deflated.what, end, size);
-      if (size <= keptBytes) {
-        kept ??= inflateAll();
-        return (await kept).subarray(start, end);
+      if (kept === undefined && size <= keep.left) {
+        keep.left -= size;
+        kept = inflateAll();
       }
+      if (kept !== undefined) return (await kept).subarray(start, end);
       const reading = turn.then(() => readOnwards(start, end));
       turn = reading.catch(() => {});
       return reading;

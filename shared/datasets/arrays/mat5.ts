@@ -2,7 +2,7 @@
 import { elementCount, formatShape } from '../../tensors/tensor.ts';
 import type { ArrayFile, StoredArray } from './array-file.ts';
 import type { FileBytes, ReadBytes } from './file-bytes.ts';
-import { checkInflatedSize, type Deflated, inflatedBytes, inflatedHead } from './inflated.ts';
+import { allowance, checkInflatedSize, type Deflated, inflatedBytes, inflatedHead } from './inflated.ts';
 import { type LinearArray, linearBytes, readLinear } from './linear.ts';
 import type { NumberType } from './number-types.ts';
 import { cutOff, damaged, noSuchArray, notNumbers } from './refusals.ts';
@@ -139,6 +139,7 @@ export async function withMat5<Result>(
   const { path } = file;
   const entries = new Map<string, Entry>();
   const closers: (() => Promise<void>)[] = [];
+  const keep = allowance();
   try {
     let at = fileHeaderBytes;
     for (let count = 0; at < file.size; count++) {
@@ -162,7 +163,7 @@ export async function withMat5<Result>(
         checkInflatedSize(path, source, size!);
         if (size! > 0) {
           addArray(entries, path, count, head.subarray(8), size!, littleEndian, bytes!, () => {
-            const inflated = inflatedBytes(file, source, 8 + size!);
+            const inflated = inflatedBytes(file, source, 8 + size!, keep);
             closers.push(inflated.close);
             return (from, to) => inflated.read(8 + from, 8 + to);
           });
@@ -211,6 +212,7 @@ const storedArray = (
   shape: array.shape,
   type,
   storedBytes,
+  columnMajor: array.columnMajor,
   read: (ranges) => readLinear(read, array, ranges),
 });
 

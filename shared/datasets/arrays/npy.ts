@@ -80,6 +80,7 @@ export function npyArray(name: string, array: LinearArray, read: ReadBytes, stor
     shape: array.shape,
     type: array.type,
     storedBytes,
+    columnMajor: array.columnMajor,
     read: (ranges) => readLinear(read, array, ranges),
   };
 }

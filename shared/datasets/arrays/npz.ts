@@ -3,7 +3,14 @@ import type { Entry, ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../core/errors.ts';
 import type { ArrayFile, StoredArray } from './array-file.ts';
 import type { FileBytes, ReadBytes } from './file-bytes.ts';
-import { checkInflatedSize, type Deflated, inflatedBytes, inflatedHead } from './inflated.ts';
+import {
+  type Allowance,
+  allowance,
+  checkInflatedSize,
+  type Deflated,
+  inflatedBytes,
+  inflatedHead,
+} from './inflated.ts';
 import type { LinearArray } from './linear.ts';
 import { npyArray, readNpyHeader } from './npy.ts';
 import { cutOff, damaged, noSuchArray, notNumbers } from './refusals.ts';
@@ -27,10 +34,11 @@ export async function withNpz<Result>(
   const { path } = file;
   const members = new Map<string, Member>();
   const closers: (() => Promise<void>)[] = [];
+  const keep = allowance();
   try {
     for (const { entry, start } of await entriesOf(file)) {
       if (!entry.fileName.endsWith('.npy')) continue;
-      members.set(entry.fileName.slice(0, -'.npy'.length), await memberOf(file, entry, start, closers));
+      members.set(entry.fileName.slice(0, -'.npy'.length), await memberOf(file, entry, start, closers, keep));
     }
     if (members.size === 0) {
       throw new UserError('is a ZIP archive without a .npy file in it', {
@@ -81,6 +89,7 @@ async function memberOf(
   entry: Entry,
   start: number,
   closers: (() => Promise<void>)[],
+  keep: Allowance,
 ): Promise<Member> {
   const what = `member "${entry.fileName}"`;
   const { path } = file;
@@ -113,7 +122,7 @@ async function memberOf(
     return head.subarray(from, to);
   };
   return finish(readHead, () => {
-    const inflated = inflatedBytes(file, source, uncompressedSize);
+    const inflated = inflatedBytes(file, source, uncompressedSize, keep);
     closers.push(inflated.close);
     return inflated.read;
   });

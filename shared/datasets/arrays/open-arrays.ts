@@ -4,7 +4,7 @@ import { BrokenInputError } from '../../core/errors.ts';
 import { checkIsFilledFile } from '../filled-file.ts';
 import type { ArrayFile } from './array-file.ts';
 import { type FileBytes, withFileBytes } from './file-bytes.ts';
-import { withHdf5 } from './hdf5.ts';
+import { type Hdf5Options, withHdf5 } from './hdf5.ts';
 import { isMat4, mat5Order, withMat5 } from './mat5.ts';
 import { npySignature, openNpy } from './npy.ts';
 import { withNpz } from './npz.ts';
@@ -19,7 +19,11 @@ const hdf5Signature = '\x89HDF\r\n\x1a\n';
  * .npz, MATLAB v5, or a folder in Zarr's layout.
  * @throws UserError when there is no such path, it is of no known format, or it is damaged.
  */
-export async function withArrayFile<Result>(path: string, use: Use<Result>): Promise<Result> {
+export async function withArrayFile<Result>(
+  path: string,
+  use: Use<Result>,
+  options: Hdf5Options = {},
+): Promise<Result> {
   if ((await stat(path).catch(() => undefined))?.isDirectory()) return withZarr(path, use);
   await checkIsFilledFile(path, 'a file of arrays, or a folder in Zarr format');
   return withFileBytes(path, async (file) => {
@@ -27,7 +31,7 @@ export async function withArrayFile<Result>(path: string, use: Use<Result>): Pro
     const begins = (signature: string) => Buffer.from(head).toString('latin1').startsWith(signature);
     if (begins(npySignature)) return await use(await openNpy(file));
     if (begins('PK\x03\x04') || begins('PK\x05\x06')) return withNpz(file, use);
-    if (await isHdf5(file)) return withHdf5(path, file.size, use);
+    if (await isHdf5(file)) return withHdf5(path, file.size, use, options);
     const mat5 = mat5Order(head);
     if (mat5) return withMat5(file, mat5.littleEndian, use);
     throw unknownFormat(path, head);

@@ -2,6 +2,9 @@
 import { BrokenInputError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { didYouMean } from '../../core/suggest.ts';
+import { elementCount, formatShape } from '../../tensors/tensor.ts';
+import type { StoredArray } from './array-file.ts';
+import { bytesPerNumber, type NumberType } from './number-types.ts';
 
 /** The file is at fault. */
 export const damaged = (path: string, what: string, cause?: unknown): BrokenInputError =>
@@ -22,6 +25,18 @@ export const cutOff = (path: string, what: string, claimed: number, present: num
     where: path,
     remedy: 'The file is probably cut off: fetch or write it again.',
   });
+
+/** No compression of fields of numbers gives so much; an array that claims more was never written. */
+const mostCompression = 2000;
+/** An array of so many bytes may well be of zeros, or not written yet: its claim harms nobody. */
+const harmlessBytes = 64 * 2 ** 20;
+
+/** @throws BrokenInputError when an array claims far more than its file holds, with both sizes. */
+export function refuseEmptyClaim(path: string, { name, shape, type, storedBytes }: StoredArray): void {
+  const claimed = elementCount(shape) * (bytesPerNumber[type as NumberType] ?? 1);
+  if (storedBytes === undefined || claimed <= Math.max(harmlessBytes, storedBytes * mostCompression)) return;
+  throw cutOff(path, `array "${name}" ${formatShape(shape)}`, claimed, storedBytes);
+}
 
 /** An array that is there and can't be used. `what` is what it holds, e.g. `a cell array`. */
 export const notNumbers = (path: string, name: string, what: string): UserError =>

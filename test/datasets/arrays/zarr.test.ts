@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registry } from 'zarrita';
+import { bytesPerNumber, type NumberType } from '../../../shared/datasets/arrays/number-types.ts';
 import { withArrayFile } from '../../../shared/datasets/arrays/open-arrays.ts';
 import {
   fixtureShape,
@@ -32,24 +33,25 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const blosc = { cname: 'zstd', clevel: 5, shuffle: 1, blocksize: 0 };
 
-function bytesOf(type: string, index: number, littleEndian = true): Uint8Array {
+function bytesOf(type: NumberType, index: number, littleEndian = true): Uint8Array {
   const value = fixtureValues(type)[index]!;
   const view = new DataView(new ArrayBuffer(8));
-  const write: Record<string, () => number> = {
-    bool: () => (view.setUint8(0, value), 1),
-    int8: () => (view.setInt8(0, value), 1),
-    uint8: () => (view.setUint8(0, value), 1),
-    int16: () => (view.setInt16(0, value, littleEndian), 2),
-    uint16: () => (view.setUint16(0, value, littleEndian), 2),
-    int32: () => (view.setInt32(0, value, littleEndian), 4),
-    uint32: () => (view.setUint32(0, value, littleEndian), 4),
-    float32: () => (view.setFloat32(0, value, littleEndian), 4),
-    float64: () => (view.setFloat64(0, value, littleEndian), 8),
-    int64: () => (view.setBigInt64(0, BigInt(value), littleEndian), 8),
-    uint64: () => (view.setBigUint64(0, BigInt(value), littleEndian), 8),
-    float16: () => (view.setUint16(0, halfBits(value), littleEndian), 2),
+  const write: Record<NumberType, () => void> = {
+    bool: () => view.setUint8(0, value),
+    int8: () => view.setInt8(0, value),
+    uint8: () => view.setUint8(0, value),
+    int16: () => view.setInt16(0, value, littleEndian),
+    uint16: () => view.setUint16(0, value, littleEndian),
+    int32: () => view.setInt32(0, value, littleEndian),
+    uint32: () => view.setUint32(0, value, littleEndian),
+    float32: () => view.setFloat32(0, value, littleEndian),
+    float64: () => view.setFloat64(0, value, littleEndian),
+    int64: () => view.setBigInt64(0, BigInt(value), littleEndian),
+    uint64: () => view.setBigUint64(0, BigInt(value), littleEndian),
+    float16: () => view.setUint16(0, halfBits(value), littleEndian),
   };
-  return new Uint8Array(view.buffer, 0, write[type]!());
+  write[type]();
+  return new Uint8Array(view.buffer, 0, bytesPerNumber[type]);
 }
 
 /** The bits of a normal number that 16 bits hold exactly. */
@@ -59,7 +61,7 @@ function halfBits(value: number): number {
   return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | ((Math.abs(value) / 2 ** exponent - 1) * 1024);
 }
 
-const arrayOf = (type: string, others: Partial<WrittenZarr> = {}): WrittenZarr => ({
+const arrayOf = (type: NumberType, others: Partial<WrittenZarr> = {}): WrittenZarr => ({
   shape: fixtureShape,
   chunk: [2, 3, 5],
   element: (index) => bytesOf(type, index),
@@ -90,7 +92,7 @@ const typesOfV2 = {
   float64: '<f8',
 };
 
-describe.each(Object.entries(typesOfV2))('%s', (type, dtype) => {
+describe.each(Object.entries(typesOfV2) as [NumberType, string][])('%s', (type, dtype) => {
   it('is read of version 2', async () => {
     const array = arrayOf(type);
     await expectFixture(
@@ -127,7 +129,7 @@ describe('version 2', () => {
     await expectFixture(await writeZarr(join(folder, 'v2-order'), metadata, array, (at) => at.join('/')), 'float64');
   });
 
-  it.each([
+  it.each<[NumberType, string, unknown, number]>([
     ['float32', '<f4', 'NaN', Number.NaN],
     ['float16', '<f2', 1.5, 1.5],
     ['float32', '<f4', null, 0],

@@ -16,6 +16,7 @@ import { trajectoryProblem } from '../../../shared/training/workloads/trajectory
 /** Predicts, at each point, the sum of what is given times one weight for each number. */
 const weighted = (inputs: number): FieldModel => ({
   parameters: [{ name: 'weight', shape: [inputs, 1], decay: true, layer: 'weight' }],
+  forwardFlops: 0,
   layers: [{ name: 'weight', kind: 'linear', weights: ['weight'] }],
   initialise: () => new Map(),
   forward:
