@@ -106,7 +106,8 @@ function entryOf({ module, call }: Hdf5Library, id: bigint, at: string, own: Rec
 /** The type of numbers, or in words what else it is. */
 function typeOf({ type, size, signed, enum_type: members }: Metadata): { type: NumberType } | string {
   const isEnumeration = type === classes.enumeration;
-  if (isEnumeration && size === 1 && members?.members.FALSE === 0 && members.members.TRUE === 1) return { type: 'bool' };
+  if (isEnumeration && size === 1 && members?.members.FALSE === 0 && members.members.TRUE === 1)
+    return { type: 'bool' };
   const integer = type === classes.integer || isEnumeration;
   if (!integer && type !== classes.float) return otherClasses[type] ?? `of an unknown class (${type})`;
   const found = numberType(integer ? (signed ? 'int' : 'uint') : 'float', size);
@@ -145,9 +146,7 @@ export function readHdf5(
     const [counts, starts, strides] = (['count', 'start', 'stride'] as const).map((key) =>
       ranges.length === 0 ? null : ranges.map((range) => BigInt(range[key])),
     );
-    const status = call(() =>
-      module.get_dataset_data(id, `/${name}`, counts!, starts!, strides!, BigInt(pointer)),
-    );
+    const status = call(() => module.get_dataset_data(id, `/${name}`, counts!, starts!, strides!, BigInt(pointer)));
     if (status < 0) throw new Error(`status ${status}`);
     const values = new Float32Array(selectedCount(ranges));
     // The library gives the bytes in the order of its machine, which is little-endian.

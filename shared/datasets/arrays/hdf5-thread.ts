@@ -61,10 +61,10 @@ export function hdf5Thread(patience: number): Hdf5Thread {
 
   return {
     async open(path) {
-      return (await inTurn({ open: path }) as Extract<Hdf5Reply, { contents: unknown }>).contents;
+      return ((await inTurn({ open: path })) as Extract<Hdf5Reply, { contents: unknown }>).contents;
     },
     async read(block) {
-      return (await inTurn({ read: block }) as Extract<Hdf5Reply, { values: unknown }>).values;
+      return ((await inTurn({ read: block })) as Extract<Hdf5Reply, { values: unknown }>).values;
     },
     async close() {
       await turn;
