@@ -145,7 +145,10 @@ function suggestions(shape: readonly number[], evidence: AxisEvidence): string[]
     const [samples, ...others] = axes;
     return permutations(others).map((order) => [samples!, ...order]);
   });
-  const fitting = all.filter((axes) => isPlausible(axes) && contradiction(axes, shape, evidence) === undefined);
+  const hasThemLast = (axes: readonly AxisName[]) => evidence.hasChannels !== true || axes.at(-1) === 'channels';
+  const fitting = all.filter(
+    (axes) => isPlausible(axes) && hasThemLast(axes) && contradiction(axes, shape, evidence) === undefined,
+  );
   const timeFirst = (axes: readonly AxisName[]) => (axes[1] === 'time' ? 0 : 1);
   return [...new Set(fitting.toSorted((a, b) => timeFirst(a) - timeFirst(b)).map(list))];
 }
@@ -242,9 +245,10 @@ function assumption(
   const { coordinates } = evidence;
   if (spaceNames.some((name) => coordinates[name] !== undefined) || evidence.dimensions !== undefined) return {};
   const [other] = suggestions(shape, evidence).filter((line) => line !== list(axes));
-  const say = other ? ` If it is not so, say it, e.g. dataset.axes: ${other}` : '';
+  if (other === undefined) return {};
+  const taken = `its axes ${formatShape(shape)} are taken to be ${list(axes)}`;
   return {
-    note: `${where}: the file has no coordinates, so its axes ${formatShape(shape)} are taken to be ${list(axes)}.${say}`,
+    note: `${where}: the file has no coordinates, so ${taken}. If it is not so, say it, e.g. dataset.axes: ${other}`,
   };
 }
 

@@ -18,7 +18,7 @@ import { givenSteps, heldWithin, type Trajectories } from './trajectories.ts';
 import { validationRowsOf } from './validation-set.ts';
 
 /** Bytes of samples that are held in memory; more are read again whenever they are needed. */
-export const heldBytes = 512 * 2 ** 20;
+const heldBytes = 512 * 2 ** 20;
 
 /** A format of fields by this name. */
 function formatNamed<Name extends string>(name: Name, description: string) {

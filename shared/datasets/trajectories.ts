@@ -78,7 +78,7 @@ export function inMemory<Sizes extends TrajectorySizes>(
 const blockBytes = 16 * 2 ** 20;
 
 /** Positions of samples, so many at a time that they take little memory. */
-export function* samplesInBlocks(data: Trajectories): Generator<number[]> {
+function* samplesInBlocks(data: Trajectories): Generator<number[]> {
   const samples = data.shape[0]!;
   const atOnce = Math.max(1, Math.floor(blockBytes / sampleBytes(data)));
   for (let from = 0; from < samples; from += atOnce) {

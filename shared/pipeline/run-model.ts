@@ -86,7 +86,7 @@ function describeModel(record: ModelRecord): RunModel {
 }
 
 /** What a run has on record of its fields. */
-export interface RecordedFields {
+interface RecordedFields {
   /** Points along each space axis. */
   readonly space: readonly number[];
   /** Names of what is predicted. */
@@ -99,7 +99,7 @@ export interface RecordedFields {
 }
 
 /** The fields of a run's record, whatever version wrote it. */
-export function fieldsOfRecord({ config, dataset }: Pick<ModelRecord, 'config' | 'dataset'>): RecordedFields {
+function fieldsOfRecord({ config, dataset }: Pick<ModelRecord, 'config' | 'dataset'>): RecordedFields {
   // The settings' schema holds format and family together.
   const { window } = config.dataset as FieldDatasetConfig;
   return { statics: [], window, ...(dataset as unknown as Omit<RecordedFields, 'statics' | 'window'>) };
