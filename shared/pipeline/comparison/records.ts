@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { comparisonKeys } from '../../checkpoints/comparison-keys.ts';
-import { encodeJson, readJson } from '../../checkpoints/json.ts';
+import { decodeJson, encodeJson, readJson } from '../../checkpoints/json.ts';
 import type { ComparedArm, ComparisonSettings } from '../../config/comparison.ts';
 import { RunError } from '../../core/errors.ts';
 import { mapInFlight } from '../../core/in-flight.ts';
@@ -93,6 +93,19 @@ export const comparisonOutcomeSchema = z.strictObject({
   at: z.iso.datetime(),
 });
 export type ComparisonOutcome = z.infer<typeof comparisonOutcomeSchema>;
+
+/** What is stored of a comparison, and the version of it. */
+export interface StoredRequest {
+  readonly request: ComparisonRequest;
+  readonly etag: string;
+}
+
+/** Null where there is no such comparison. */
+export async function readStoredRequest(store: ArtifactStore, comparison: string): Promise<StoredRequest | null> {
+  const key = comparisonKeys.request(comparison);
+  const stored = await store.get(key);
+  return stored ? { request: decodeJson(key, stored.bytes, comparisonRequestSchema), etag: stored.etag } : null;
+}
 
 /** What is compared. @throws RunError when there is no such comparison. */
 export async function readComparison(store: ArtifactStore, comparison: string): Promise<ComparisonRequest> {
