@@ -37,7 +37,7 @@ export const compareCommand: CliCommand<Options> = {
     let file = given ?? 'compare.yaml';
     if (quick !== undefined) {
       const { writeQuickComparison } = await import('../quick-comparison.ts');
-      file = await writeQuickComparison(quick);
+      file = await writeQuickComparison(quick, (note) => process.stderr.write(`note: ${note}\n`));
       if (!json) print(`compare file  ${file}\n`);
     }
     return compareAndWatch(file, overrides, { json, parallel });
