@@ -62,7 +62,7 @@ export async function reconcileBudget(
   );
   const finished = new Set(results.map(({ run }) => run));
   const stored = await ctx.store.get(comparisonKeys.ledger(comparison));
-  const before = stored ? decodeJson(comparisonKeys.ledger(comparison), stored.bytes, ledgerSchema) : emptyLedger;
+  const before = stored ? decodeLedger(comparisonKeys.ledger(comparison), stored.bytes) : emptyLedger;
   const released = Object.keys(before.reserved).filter((run) => finished.has(run) || !isAwaited(run));
   const abandoned = await Promise.all(
     released
@@ -82,6 +82,9 @@ export async function reconcileBudget(
   }));
 }
 
+const decodeLedger = (key: string, bytes: Uint8Array): Ledger =>
+  decodeJson(key, bytes, ledgerSchema, 'Delete it: what the runs have used is counted again.');
+
 async function changeLedger<Result>(
   { store }: ComparisonContext,
   comparison: string,
@@ -90,7 +93,7 @@ async function changeLedger<Result>(
   const key = comparisonKeys.ledger(comparison);
   for (let tried = 0; tried < mostTries; tried++) {
     const stored = await store.get(key);
-    const { ledger, result } = change(stored ? decodeJson(key, stored.bytes, ledgerSchema) : emptyLedger);
+    const { ledger, result } = change(stored ? decodeLedger(key, stored.bytes) : emptyLedger);
     const bytes = encodeJson(ledger);
     const written = stored ? store.putIfMatch(key, bytes, stored.etag) : store.putIfAbsent(key, bytes);
     if ((await written) !== undefined) return result;
