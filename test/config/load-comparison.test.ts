@@ -159,6 +159,36 @@ describe('what is wrong with a compare file', () => {
     expect(await problemsOf(changes)).toContain(message);
   });
 
+  it.each([
+    '__proto__.x',
+    'training.__proto__.x',
+    'training.__proto__',
+    'constructor.x',
+    'training.toString',
+    'valueOf.a.b',
+  ])('is a setting that is called %s, wherever it stands', async (key) => {
+    const wanted = new RegExp(
+      `studies/a\\.yaml:\\d+:\\d+ .*${key.replaceAll('.x', '').replaceAll('.a.b', '')}: unknown key`,
+    );
+    expect(await problemsOf({ arms: { plain: {}, b: { [key]: 3 } } })).toMatch(wanted);
+    expect(await problemsOf({ set: { [key]: 3 } })).toMatch(wanted);
+    expect(await problemsOf({ rates: undefined, tune: { [key]: [1, 2] } })).toMatch(wanted);
+    expect({}).not.toHaveProperty('x');
+  });
+
+  it('is a section or an arm that is called __proto__', async () => {
+    for (const [text, path] of [
+      ['set: { __proto__: { x: 1 } }', 'set'],
+      ['set: { training: { __proto__: { epochs: 1 } } }', 'set.training'],
+      ['arms: { __proto__: {}, plain: {}, b: {} }', 'arms'],
+      ['run: { __proto__: {} }', 'run'],
+      ['sizes: [{ __proto__: 1 }]', 'sizes[0]'],
+    ] as const) {
+      await expect(comparisonOf(text, 'a.yaml')).rejects.toThrow(`a.yaml:1:`);
+      await expect(comparisonOf(text, 'a.yaml')).rejects.toThrow(`${path}.__proto__: unknown key`);
+    }
+  });
+
   it('is that an arm is measured by something else than the reference', async () => {
     const others = {
       'dataset.window': 1,
