@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { writeQuickComparison } from '../../cli/quick-comparison.ts';
 import { loadComparison } from '../../shared/config/load-comparison.ts';
+import { runCli } from '../support/cli.ts';
 import { counting, writeHdf5 } from '../support/hdf5.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
@@ -52,4 +53,11 @@ it('compares no control, whatever the run file balances by', async () => {
   expect(of('balanced').balance).toMatchObject({ minEigenvalues: 4 });
   expect(of('balanced').balance).not.toHaveProperty('control');
   expect(notes).toEqual([expect.stringContaining('balance.control: shuffled')]);
+});
+
+it('takes as many runs at a time as a compare file does', async () => {
+  for (const command of [['compare'], ['cloud', 'compare']]) {
+    const { code, stderr } = await runCli([...command, '--parallel', '1001']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('It must be a whole number from 1 to 1000.')]);
+  }
 });
