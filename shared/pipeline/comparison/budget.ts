@@ -11,6 +11,7 @@ import {
   ledgerSchema,
   type RunSpending,
   settle,
+  startTogether,
 } from '../../decisions/comparison/admission.ts';
 import type { RunResult } from '../../decisions/comparison/design.ts';
 import type { ComparisonContext } from './context.ts';
@@ -18,6 +19,18 @@ import { readLastProgress } from './run-result.ts';
 
 /** Writers that race for the ledger; each try of one means that another has succeeded. */
 const mostTries = 50;
+
+/** The runs of a round that may start now. */
+export async function runsToStart(
+  { store }: ComparisonContext,
+  comparison: string,
+  { budget: { hours, usd } }: ComparisonSettings,
+  runs: readonly string[],
+): Promise<readonly string[]> {
+  const key = comparisonKeys.ledger(comparison);
+  const stored = await store.get(key);
+  return startTogether(stored ? decodeLedger(key, stored.bytes) : emptyLedger, { hours, usd }, runs);
+}
 
 /** Sets aside what a run may use, or says why it is not paid for. */
 export async function admitToBudget(

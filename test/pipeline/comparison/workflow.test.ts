@@ -375,18 +375,41 @@ describe('a budget', () => {
     expect((await ledgerOf()).reserved).toEqual({});
   });
 
-  it('gives each run its share as a budget of its own', async () => {
+  it('is for the first run alone until it is known what one takes, then shared, each share a budget of its own', async () => {
     await beginFake(store, await fakeSettings({ budget: { hours: 4 }, parallel: 2 }));
-    const budgets: unknown[] = [];
+    const budgets: (number | undefined)[] = [];
+    const rounds: number[] = [];
     await doFake(store, {
       onTask: async ({ name, output }) => {
-        if (name !== 'AdmitRun' || budgets.length > 0) return;
-        budgets.push(0);
+        if (name === 'PlanRound') rounds.push((output as { runs: string[] }).runs.length);
+        if (name !== 'AdmitRun') return;
+        const at = budgets.push(undefined) - 1;
         const { child } = output as { child: string };
-        budgets[0] = (await readRequest(store, child)).config.budget;
+        budgets[at] = (await readRequest(store, child)).config.budget.hours;
       },
     });
-    expect(budgets[0]).toEqual({ hours: 2 });
+    expect(rounds).toEqual([1, 11, 8, 0]);
+    expect(budgets[0]).toBe(4);
+    expect(budgets[1]).toBeCloseTo(2, 1);
+    expect(budgets.slice(1).every((hours) => hours! < 4)).toBe(true);
+  });
+
+  it('that pays for one run lets that one end, and leaves the others out', async () => {
+    await beginFake(store, await fakeSettings({ rates: undefined, seeds: { test: [1, 2] } }));
+    await doFake(store);
+    const seconds = await secondsOfRun();
+    store = memoryStore();
+    const budget = { hours: (1.3 * seconds) / 3600 };
+    await beginFake(store, await fakeSettings({ rates: undefined, seeds: { test: [1, 2] }, budget, parallel: 4 }));
+    const { trained } = await doFake(store);
+    expect(trained).toEqual(['test-plain-1']);
+    const results = await readResults(store, comparison);
+    expect(results.map(({ run, status }) => [run, status])).toEqual([
+      ['test-balanced-1', 'skipped'],
+      ['test-balanced-2', 'skipped'],
+      ['test-plain-1', 'done'],
+      ['test-plain-2', 'skipped'],
+    ]);
   });
 });
 
