@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { mostParallel } from '../shared/config/most-parallel.ts';
 import { solverChoices } from '../shared/spectra/solvers/solver.ts';
 
 /** A sub-command: one file, one line in `program.ts`. What is heavy it imports when it runs, so that help is quick. */
@@ -25,14 +26,24 @@ export const setOption = (): Option =>
 export const numberOption = (
   flags: string,
   what: string,
-  { integer, least }: { integer: boolean; least: number },
+  { integer, least, most = Number.POSITIVE_INFINITY }: { integer: boolean; least: number; most?: number },
 ): Option =>
   new Option(flags, what).argParser((text: string) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < least || (integer && !Number.isInteger(value))) {
-      throw new InvalidArgumentError(`It must be ${integer ? 'a whole number' : 'a number'} of at least ${least}.`);
+    const isInRange = Number.isFinite(value) && value >= least && value <= most;
+    if (text.trim() === '' || !isInRange || (integer && !Number.isInteger(value))) {
+      const range = most === Number.POSITIVE_INFINITY ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new InvalidArgumentError(`It must be ${integer ? 'a whole number' : 'a number'} ${range}.`);
     }
     return value;
+  });
+
+/** `--parallel n` of a comparison. */
+export const parallelOption = (): Option =>
+  numberOption('--parallel <n>', 'runs at a time; the results do not depend on it', {
+    integer: true,
+    least: 1,
+    most: mostParallel,
   });
 
 /** `--solver name` */

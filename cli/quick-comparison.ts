@@ -13,15 +13,19 @@ import { localPath } from './local-path.ts';
 /** Share of the rows that are kept for the test where the run file names no test data. */
 const testShare = 0.25;
 
+/** Fewer rows than these tell little; so many are taken where the file has them besides those that the settings ask for. */
+const leastTest = 8;
+
 /** What the base rate is multiplied by: about half a power of ten apart. */
 const factors = [0.3, 1, 3] as const;
 
 /**
  * Writes `<run file>-compare.yaml` beside the run file, unless it is there as it would be written.
+ * @param note told what in it may not be expected
  * @returns its path
- * @throws UserError when the run file has problems, or another compare file is in the way.
+ * @throws UserError when the run file has problems or too few rows, or another compare file is in the way.
  */
-export async function writeQuickComparison(runFile: string): Promise<string> {
+export async function writeQuickComparison(runFile: string, note: (message: string) => void): Promise<string> {
   if (await isCompareFile(runFile)) {
     throw new UserError('is a compare file already', {
       where: runFile,
@@ -31,7 +35,8 @@ export async function writeQuickComparison(runFile: string): Promise<string> {
   const config = await loadRunFile(runFile);
   const stem = basename(runFile, extname(runFile));
   const path = join(dirname(runFile), `${stem}-compare.yaml`);
-  const text = quickComparison(config, basename(runFile), await rowsFor(config));
+  const rows = await rowsFor(config, runFile);
+  const text = quickComparison(config, basename(runFile), rows);
   const present = await readFile(path, 'utf8').catch(() => undefined);
   if (present !== undefined && present !== text) {
     throw new UserError('is there already, and is not what --quick would write', {
@@ -44,6 +49,14 @@ export async function writeQuickComparison(runFile: string): Promise<string> {
       throw diskError(error, path);
     });
   }
+  if (rows.test > 0 && rows.test < leastTest) {
+    note(
+      `only ${rows.test} rows to test on, so that small effects can't be seen: more may be given by test in ${path}`,
+    );
+  }
+  if (controlOf(config) !== undefined) {
+    note(`the arm balanced is without the run file's balance.control: ${controlOf(config)}, which makes it a control`);
+  }
   return path;
 }
 
@@ -52,25 +65,36 @@ interface Rows {
   /** Held back for the test; 0 where the run file names test data. */
   readonly test: number;
   /** What `dataset.samples` has to be then; absent: what it is. */
-  readonly samples?: number;
+  readonly samples?: RunConfig['dataset']['samples'];
 }
 
-async function rowsFor(config: RunConfig): Promise<Rows> {
+async function rowsFor(config: RunConfig, runFile: string): Promise<Rows> {
   const { dataset } = config;
   const { data } = await planWorkload(config, localPath);
   if (dataset.test) return { test: 0 };
   const { trainingSamples, validationSamples } = data as { trainingSamples: number; validationSamples: number };
   const hasOwnFile = 'validationPath' in dataset && dataset.validationPath !== undefined;
   const rows = trainingSamples + (hasOwnFile ? 0 : validationSamples);
-  const test = Math.max(1, Math.round(testShare * rows));
-  if (typeof dataset.samples !== 'number' || (await isEnough(config, test))) return { test };
-  return { test, samples: rows - test };
+  const share = Math.max(1, Math.round(testShare * rows));
+  const isCount = typeof dataset.samples === 'number' && dataset.samples >= 1;
+  if (isCount) {
+    // Besides the rows that the settings ask for.
+    for (let test = Math.max(share, leastTest); test >= share; test--) {
+      if (await isEnough(config, { test })) return { test };
+    }
+  }
+  const taken = { test: share, ...(isCount ? { samples: rows - share } : {}) };
+  if (rows > share && (await isEnough(config, taken))) return taken;
+  throw new UserError(`has too few rows to train, validate and test on: ${rows}`, {
+    where: runFile,
+    remedy: 'Give test data of their own: dataset: { test: { path: ... } }, or more rows.',
+  });
 }
 
-/** Whether the file has as many rows besides those of the test as the settings ask for. */
-async function isEnough(config: RunConfig, random: number): Promise<boolean> {
-  const dataset = { ...config.dataset, test: { random, evaluate: true } };
-  return planWorkload({ ...config, dataset }, localPath).then(
+/** Whether the file has as many rows besides those of the test as are asked for. */
+async function isEnough(config: RunConfig, { test, samples = config.dataset.samples }: Rows): Promise<boolean> {
+  const dataset = { ...config.dataset, samples, test: { random: test, evaluate: true } };
+  return planWorkload({ ...config, dataset } as RunConfig, localPath).then(
     () => true,
     (error: unknown) => {
       if (error instanceof UserError) return false;
@@ -79,13 +103,22 @@ async function isEnough(config: RunConfig, random: number): Promise<boolean> {
   );
 }
 
+const controlOf = ({ balance }: RunConfig) => (balance === 'off' ? undefined : balance.control);
+
+/** What balances the runs of the arm of this name; never as a control. */
+function balancedBy(config: RunConfig): object {
+  if (config.balance === 'off') return { balance: { preset: 'modelBalancing' } };
+  return controlOf(config) === undefined ? {} : { 'balance.control': null };
+}
+
 /** The text of a compare file for these settings. */
-function quickComparison({ balance, training }: RunConfig, runFile: string, { test, samples }: Rows): string {
+function quickComparison(config: RunConfig, runFile: string, { test, samples }: Rows): string {
+  const { training } = config;
   const rates = factors.map((factor) => Number((training.learningRate * factor).toPrecision(3)));
   const file = {
     run: runFile,
     ...(samples === undefined ? {} : { set: { 'dataset.samples': samples } }),
-    arms: { plain: { balance: 'off' }, balanced: balance === 'off' ? { balance: { preset: 'modelBalancing' } } : {} },
+    arms: { plain: { balance: 'off' }, balanced: balancedBy(config) },
     rates,
     seeds: { tuning: [101, 102], test: [1, 2, 3, 4, 5] },
     ...(test === 0 ? {} : { test: { random: test } }),

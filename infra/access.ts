@@ -84,9 +84,11 @@ export const access = {
     write: [...settling.write, plans],
     delete: [...settling.delete, comparedResults],
   },
+  // A run whose result was lost, and whose weights are freed, is deleted and begins anew.
   'admit-run': {
-    read: [compared, plans, ledger, comparedResults, 'comparisons/*/runs/*/request.json'],
+    read: [compared, plans, ledger, comparedResults, comparedRuns],
     write: [ledger, comparedResults, 'comparisons/*/runs/*/request.json'],
+    delete: [comparedRuns],
   },
   'settle-run': settling,
   'judge-runs': {

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { UserError } from '../../shared/core/errors.ts';
-import { type CliCommand, jsonOption, numberOption, print, setOption } from '../command.ts';
+import { type CliCommand, jsonOption, parallelOption, print, setOption } from '../command.ts';
 
 interface Options {
   readonly quick?: string;
@@ -24,7 +24,7 @@ export const compareCommand: CliCommand<Options> = {
       'write a compare file for a run file (plain against balanced, three rates, five seeds), and go on with it',
     ),
     setOption(),
-    numberOption('--parallel <n>', 'runs at a time; the results do not depend on it', { integer: true, least: 1 }),
+    parallelOption(),
     jsonOption('print one JSON event a line'),
   ],
   async run([given], { quick, set, parallel, json = false }) {
@@ -37,7 +37,7 @@ export const compareCommand: CliCommand<Options> = {
     let file = given ?? 'compare.yaml';
     if (quick !== undefined) {
       const { writeQuickComparison } = await import('../quick-comparison.ts');
-      file = await writeQuickComparison(quick);
+      file = await writeQuickComparison(quick, (note) => process.stderr.write(`note: ${note}\n`));
       if (!json) print(`compare file  ${file}\n`);
     }
     return compareAndWatch(file, overrides, { json, parallel });

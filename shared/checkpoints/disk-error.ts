@@ -3,6 +3,8 @@ import { RunError, TransientError, UserError } from '../core/errors.ts';
 /** The code that the system gave an error, e.g. `ENOENT`. */
 export const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 
+const otherFolder = 'Choose another folder: output.folder in a run file, folder in a compare file.';
+
 /** What a disk said, as an error with a message: full, forbidden, or passing; anything else as it is. */
 export function diskError(error: unknown, path: string): unknown {
   switch (codeOf(error)) {
@@ -10,7 +12,8 @@ export function diskError(error: unknown, path: string): unknown {
     case 'EDQUOT':
       return new RunError('the disk is full; what was committed before is intact', {
         where: path,
-        remedy: 'Free some space (or keep fewer epochs: output.keep), then resume the run.',
+        remedy:
+          'Free some space, then resume the run (output.keep says how many epochs are kept), or start the comparison again.',
         cause: error,
       });
     case 'EACCES':
@@ -21,13 +24,13 @@ export function diskError(error: unknown, path: string): unknown {
     case 'EEXIST':
       return new UserError('a part of the path is a file, not a folder', {
         where: path,
-        remedy: 'Choose another output.folder.',
+        remedy: otherFolder,
         cause: error,
       });
     case 'ENOENT':
       return new UserError("the folder can't be made", {
         where: path,
-        remedy: 'Choose another output.folder.',
+        remedy: otherFolder,
         cause: error,
       });
     case 'EIO':

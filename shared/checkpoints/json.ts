@@ -22,27 +22,32 @@ function parseKnown<T>(schema: z.ZodType<T>, value: unknown): z.ZodSafeParseResu
 
 /**
  * What is stored. Keys that this version does not know, as another version may have written them, are left out.
+ * @param remedy what to do about a file that is damaged
  * @throws RunError naming the key when the bytes are not JSON of this form.
  */
-export function decodeJson<T>(key: string, bytes: Uint8Array, schema: z.ZodType<T>): T {
+export function decodeJson<T>(key: string, bytes: Uint8Array, schema: z.ZodType<T>, remedy?: string): T {
+  const details = { where: key, ...(remedy === undefined ? {} : { remedy }) };
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new RunError('is not JSON; the file is damaged', { where: key, cause });
+    throw new RunError('is not JSON; the file is damaged', { ...details, cause });
   }
   const parsed = parseKnown(schema, value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new RunError(
     `${issue.path.join('.') || 'content'}: ${issue.message}; the file is damaged or of another version`,
-    {
-      where: key,
-    },
+    details,
   );
 }
 
-export async function readJson<T>(store: ArtifactStore, key: string, schema: z.ZodType<T>): Promise<T | undefined> {
+export async function readJson<T>(
+  store: ArtifactStore,
+  key: string,
+  schema: z.ZodType<T>,
+  remedy?: string,
+): Promise<T | undefined> {
   const object = await store.get(key);
-  return object && decodeJson(key, object.bytes, schema);
+  return object && decodeJson(key, object.bytes, schema, remedy);
 }

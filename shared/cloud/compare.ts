@@ -9,10 +9,10 @@ import { weightsOf } from '../models/registry.ts';
 import { beginComparison, goOnWithComparison, refuseOthers } from '../pipeline/comparison/begin.ts';
 import { checkComparison, countRuns } from '../pipeline/comparison/check-comparison.ts';
 import { type ComparedInput, digestsOf, inputsOf } from '../pipeline/comparison/inputs.ts';
-import type { ComparisonRequest } from '../pipeline/comparison/records.ts';
+import { type ComparisonRequest, readStoredRequest, type StoredRequest } from '../pipeline/comparison/records.ts';
 import { executionName } from '../pipeline/execution-name.ts';
 import { openedOnce } from '../pipeline/resources.ts';
-import { compareMachine, comparisonOf, readComparisonRequest, refuseRunningComparison } from './comparisons.ts';
+import { compareMachine, comparisonOf, refuseRunningComparison } from './comparisons.ts';
 import { pinned } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
 import { refuseAdapterFolder } from './profile.ts';
@@ -55,8 +55,7 @@ export async function compare(cloud: Cloud, asked: AskedComparison, tell: Teller
   refuseName(name);
   const settings: ComparisonSettings = { ...loaded, name, parallel };
   const comparison = comparisonOf(name);
-  const before = await readComparisonRequest(cloud, comparison);
-  if (before) await refuseRunningComparison(cloud, before);
+  const found = await idle(cloud, comparison);
 
   const pins = await pinnedInputs(cloud, settings);
   await refuseAdapters(settings);
@@ -64,9 +63,11 @@ export async function compare(cloud: Cloud, asked: AskedComparison, tell: Teller
   if (pins.size > 0) tell.warn('data or weights are in S3: the first task of every run checks them');
   const data = await digestsOf(settings, async (path) => path, Object.fromEntries(pins));
   // Before anything is sent.
-  if (before) refuseOthers(before, { settings, data }, `s3://${cloud.bucket}/${comparison}`);
+  if (found) refuseOthers(found.request, { settings, data }, `s3://${cloud.bucket}/${comparison}`);
   const addresses = { ...Object.fromEntries(pins), ...(await send(cloud, settings, tell)) };
-  const request = await beginComparison(cloud.store, comparison, settings, { data, rows, addresses });
+  // Sending takes a while, in which somebody else may have begun it.
+  await idle(cloud, comparison);
+  const request = await beginComparison(cloud.store, comparison, settings, { data, rows, addresses }, found);
   return start(cloud, comparison, request);
 }
 
@@ -75,9 +76,15 @@ export async function compare(cloud: Cloud, asked: AskedComparison, tell: Teller
  * @throws UserError when it is running.
  */
 export async function resumeComparison(cloud: Cloud, comparison: string): Promise<StartedComparison> {
-  const before = await readComparisonRequest(cloud, comparison);
-  if (before) await refuseRunningComparison(cloud, before);
-  return start(cloud, comparison, await goOnWithComparison(cloud.store, comparison));
+  const found = await idle(cloud, comparison);
+  return start(cloud, comparison, await goOnWithComparison(cloud.store, comparison, found));
+}
+
+/** A comparison that no execution is at; null where there is none of that name. @throws UserError when it is running. */
+async function idle(cloud: Cloud, comparison: string): Promise<StoredRequest | null> {
+  const found = await readStoredRequest(cloud.store, comparison);
+  if (found) await refuseRunningComparison(cloud, found.request);
+  return found;
 }
 
 /** More executions of one comparison than anybody has. */

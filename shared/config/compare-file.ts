@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { testSetSchema } from '../datasets/test-set.ts';
 import { metricNames } from '../training/metrics/names.ts';
+import { mostParallel } from './most-parallel.ts';
 import type { JsonSchema } from './schema-walk.ts';
 
 /** More runs than these don't fit into a state of the workflow, which carries their names. */
@@ -131,7 +132,7 @@ export const compareFileSchema = z
     parallel: z
       .int()
       .positive()
-      .max(1000)
+      .max(mostParallel)
       .optional()
       .describe(
         'Runs at a time; absent: as many as this machine has threads for, or 10 in a deployment. The results do not depend on it.',

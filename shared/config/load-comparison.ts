@@ -22,6 +22,22 @@ const given: readonly [RegExp, string][] = [
 /** Settings that name what is read: arms are checked for it and it is sent to a deployment, values that are tried are not. */
 const namesInput = /^(dataset\.(path|validationPath)|model\.(weights|folder|base))$/;
 
+/** Settings that say what is measured: the task, and which numbers of the data. Results of others are not of the same thing. */
+const measured = [
+  'dataset.key',
+  'dataset.channels',
+  'dataset.subsample',
+  'dataset.window',
+  'dataset.rolloutSteps',
+  'dataset.columns',
+  'dataset.labels',
+  'model.task',
+] as const;
+
+/** Whether one of two settings is the other, or within it. */
+const isAt = (key: string, other: string) =>
+  key === other || key.startsWith(`${other}.`) || other.startsWith(`${key}.`);
+
 /** A run file's text, where it stands, and what relative paths in it count from. */
 interface RunFile {
   readonly text: string;
@@ -80,7 +96,7 @@ export async function comparisonOf(
   const runFile = await runFileOf(file, path, folder);
   const problems = problemsOf(file, source, overrides);
   const arms = await armsOf(file, source, runFile, overrides, problems);
-  problems.push(...otherTestRows(arms, source));
+  problems.push(...otherTestRows(arms, source), ...otherMeasures(arms, file, source));
   if (problems.length > 0) refuse(path, [...new Set(problems)]);
   const tuned = tunedOf(file);
   const settings: ComparisonSettings = {
@@ -137,8 +153,6 @@ function line(source: YamlSource, at: readonly (string | number)[], what: string
 /** What an arm can't change, because the whole comparison has it, and what can't be tuned. */
 function problemsOf(file: CompareFile, source: YamlSource, overrides: readonly Override[]): string[] {
   const tuned = tunedOf(file);
-  const isAt = (key: string, other: string) =>
-    key === other || key.startsWith(`${other}.`) || other.startsWith(`${key}.`);
   const ofAll = (key: string): string | undefined => {
     const elsewhere = given.find(([pattern]) => pattern.test(key))?.[1];
     if (elsewhere !== undefined) return `is given for the whole comparison by ${elsewhere}`;
@@ -147,8 +161,13 @@ function problemsOf(file: CompareFile, source: YamlSource, overrides: readonly O
   };
   const ofKey = (key: string): string | undefined =>
     tuned && isAt(key, tuned.key) ? `holds ${tuned.key}, which is tuned for every arm` : ofAll(key);
-  const ofTuned = (key: string): string | undefined =>
-    ofAll(key) ?? (namesInput.test(key) ? 'names a file or folder: make an arm for each' : undefined);
+  const ofTuned = (key: string): string | undefined => {
+    if (namesInput.test(key)) return 'names a file or folder: make an arm for each';
+    if (measured.some((setting) => isAt(key, setting))) {
+      return 'changes what is measured: results with its values are not of the same thing';
+    }
+    return ofAll(key);
+  };
   const changed = [
     ...Object.keys(file.set).map((key) => ['set', key] as const),
     ...Object.entries(file.arms).flatMap(([arm, changes]) =>
@@ -270,6 +289,31 @@ function otherTestRows(arms: readonly ComparedArm[], source: YamlSource): string
       ),
     );
 }
+
+/** Arms that are measured by something else than the reference is. */
+function otherMeasures(arms: readonly ComparedArm[], file: CompareFile, source: YamlSource): string[] {
+  const reference = arms.find(({ name }) => name === file.reference);
+  if (!reference) return [];
+  return arms.flatMap(({ name, config }) =>
+    measured
+      .filter((key) => settingOf(config, key) !== settingOf(reference.config, key))
+      .map((key) => {
+        const own = Object.keys(file.arms[name]!).find((changed) => isAt(changed, key));
+        return line(
+          source,
+          ['arms', name, ...(own === undefined ? [] : [own])],
+          `has another ${key} than ${reference.name}, so that its results are not of the same thing`,
+          'Change it for all arms, by `set`, or compare in two comparisons.',
+        );
+      }),
+  );
+}
+
+/** What a setting is, as text. */
+const settingOf = (config: RunConfig, key: string): string | undefined =>
+  JSON.stringify(
+    key.split('.').reduce<unknown>((section, part) => (section as Record<string, unknown> | undefined)?.[part], config),
+  );
 
 /** Every value of the tuned setting, with an arm's settings. */
 async function checkTries(

@@ -97,13 +97,21 @@ function applyOverrides(original: Record<string, unknown>, overrides: readonly O
     const { path, value } = override;
     let section = input;
     for (const [index, key] of path.slice(0, -1).entries()) {
-      if (section[key] === 'off') throw switchedOff(key, path.slice(index + 1), override);
-      section = section[key] = asSection(key, section[key]);
+      const before = Object.hasOwn(section, key) ? section[key] : undefined;
+      if (before === 'off') throw switchedOff(key, path.slice(index + 1), override);
+      const inner = asSection(key, before);
+      setOwn(section, key, inner);
+      section = inner;
     }
     if (value === null) delete section[path.at(-1)!];
-    else section[path.at(-1)!] = value;
+    else setOwn(section, path.at(-1)!, value);
   }
   return input;
+}
+
+/** Sets a key of a section, whatever it is called: `__proto__` is then an unknown key as any other. */
+function setOwn(section: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(section, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** A setting of a section that is switched off is refused: it would turn the whole section on. */
@@ -119,7 +127,7 @@ function switchedOff(key: string, setting: readonly string[], { text, place }: O
 /** What further settings are put into: the section, what a word stands for, or a new one. */
 export function asSection(key: string, value: unknown): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  const setting = shorthands[key];
+  const setting = Object.hasOwn(shorthands, key) ? shorthands[key] : undefined;
   return typeof value === 'string' && setting !== undefined ? { [setting]: value } : {};
 }
 

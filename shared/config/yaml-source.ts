@@ -1,7 +1,7 @@
 /** A YAML file of settings: what it says, and where in it each thing stands. */
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { messageOf, UserError } from '../core/errors.ts';
-import type { Problem } from '../core/problems.ts';
+import { formatPath, type Problem } from '../core/problems.ts';
 
 /** A text that was read. */
 export interface YamlSource {
@@ -33,7 +33,22 @@ export function readYaml(
   }
   const original = plainValue(document, file) ?? {};
   if (typeof original !== 'object' || Array.isArray(original)) refuse(file, [`  ${file}:1:1  ${wanted}`]);
-  return { file, document, lines, original: original as Record<string, unknown> };
+  const source = { file, document, lines, original: original as Record<string, unknown> };
+  const misnamed = prototypesIn(original).map((path) => {
+    const { line, col } = positionOf(source, { path });
+    return `  ${file}:${line}:${col}  ${formatPath(path)}: unknown key`;
+  });
+  if (misnamed.length > 0) refuse(file, misnamed);
+  return source;
+}
+
+/** Where a key is `__proto__`, which no setting is called, and which checks of records pass over. */
+function prototypesIn(value: unknown, path: readonly (string | number)[] = []): (string | number)[][] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = [...path, Array.isArray(value) ? Number(key) : key];
+    return key === '__proto__' ? [at] : prototypesIn(inner, at);
+  });
 }
 
 /** Where in a YAML text the thing at `path` stands: its key, its value, or the nearest section that exists. */

@@ -52,6 +52,7 @@ export async function runAt(given: string): Promise<RunFolder | undefined> {
 export async function findRun(given: string): Promise<RunFolder> {
   const found = await runAt(given);
   if (found) return found;
+  await refuseComparison(given);
   const known = await listRuns(resolve('runs'));
   throw new UserError('there is no such run', {
     where: given,
@@ -61,6 +62,20 @@ export async function findRun(given: string): Promise<RunFolder> {
         ? `In runs/ there are: ${known.join(', ')}.`
         : 'Give the folder of a run; `tempbalance runs` lists them.'),
   });
+}
+
+/** @throws UserError where the folder is that of a comparison, or the name is one below `comparisons/`. */
+async function refuseComparison(given: string): Promise<void> {
+  for (const path of [resolve(given), resolve('comparisons', given)]) {
+    if (!(await exists(join(path, 'compare.json')))) continue;
+    const report = join(path, 'report.html');
+    throw new UserError('is a comparison, not a run', {
+      where: given,
+      remedy: (await exists(report))
+        ? `Its report is ${report}; its runs lie in ${join(path, 'runs')}.`
+        : `It has no report yet; its runs lie in ${join(path, 'runs')}.`,
+    });
+  }
 }
 
 const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);

@@ -2,7 +2,7 @@ import * as nodeFiles from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type FileWriter, fileStore, sweepScratch } from '../../shared/checkpoints/file-store.ts';
-import { RunError, TransientError } from '../../shared/core/errors.ts';
+import { RunError, TransientError, UserError } from '../../shared/core/errors.ts';
 import { describeArtifactStore } from '../conformance/artifact-store.ts';
 import { firstOutputOf, moduleOf, outputOf, startProgram } from '../support/child.ts';
 import { temporaryFolder } from '../support/small-run.ts';
@@ -143,6 +143,7 @@ it.each([
   ['EIO', TransientError, 'the disk did not answer (EIO)'],
   ['EMFILE', TransientError, 'the disk did not answer (EMFILE)'],
   ['EROFS', RunError, 'access is denied'],
+  ['ENOTDIR', UserError, 'output.folder in a run file, folder in a compare file'],
 ] as const)('says what %s means', async (code, kind, message) => {
   const root = await temporaryFolder();
   const error = await fileStore(root, brokenWriter('write', code))

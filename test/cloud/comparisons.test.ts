@@ -1,11 +1,14 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { comparisonKeys } from '../../shared/checkpoints/comparison-keys.ts';
 import { encodeJson } from '../../shared/checkpoints/json.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
-import { resumeComparison } from '../../shared/cloud/compare.ts';
+import { compare, resumeComparison } from '../../shared/cloud/compare.ts';
 import { compareMachine, findTarget } from '../../shared/cloud/comparisons.ts';
 import { fetchComparison } from '../../shared/cloud/fetch-comparison.ts';
 import { openCloud } from '../../shared/cloud/open-cloud.ts';
@@ -13,6 +16,7 @@ import { watchComparison } from '../../shared/cloud/watch-comparison.ts';
 import type { ComparisonEvent } from '../../shared/pipeline/comparison/context.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { beginFake, comparison, doFake, fakeSettings } from '../support/fake-comparison.ts';
+import { smallRun, temporaryFolder } from '../support/small-run.ts';
 import { createStack } from '../support/stack.ts';
 
 const deployment = await startDeployment();
@@ -75,6 +79,20 @@ describe.skipIf(!deployment)('a deployed comparison', () => {
     await cloud.store.put(comparisonKeys.request(prefix), encodeJson(request));
     expect(await resumeComparison(cloud, prefix)).toMatchObject({ execution: 'anew-3', number: 3 });
     await expect(resumeComparison(cloud, prefix)).rejects.toThrow('anew: is running');
+  });
+
+  it('is begun once by two who start it at the same time', { timeout: 60_000 }, async () => {
+    const cloud = await openCloud({ stack: 'tempbalance' });
+    const { output: _, ...run } = smallRun;
+    const file = join(await temporaryFolder(), 'at-once.yaml');
+    const arms = { plain: { balance: 'off' }, balanced: { 'balance.minEigenvalues': 4 } };
+    await writeFile(file, stringify({ run, test: { last: 4 }, arms, seeds: { test: [1] } }));
+    const start = () => compare(cloud, { file, overrides: [] }, { uploaded: () => undefined, warn: () => undefined });
+    const ends = await Promise.allSettled([start(), start()]);
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const refused = ends.find((end) => end.status === 'rejected');
+    expect(refused?.reason.message).toMatch(/at-once: (is running|was begun by somebody else at the same time)/);
+    await expect(start()).rejects.toThrow('at-once: is running');
   });
 
   it('is meant by its name, unless a run has it; comparisons/<name> means it in any case', async () => {

@@ -145,12 +145,77 @@ describe('what is wrong with a compare file', () => {
     [{ sizes: [4], rates: undefined, tune: { 'dataset.samples': [5, 6] } }, 'which follows from sizes'],
     [{ rates: undefined, tune: { 'dataset.path': ['a.hdf5', 'b.hdf5'] } }, 'make an arm for each'],
     [{ test: { last: 0 } }, 'test.last: is too small'],
-    [{ rates: undefined, tune: { 'dataset.key': ['a b', 'a_b'] } }, 'has two runs of one name: test-plain-a_b'],
+    [
+      { rates: undefined, tune: { 'training.weightDecay': [1e-7, 7] }, arms: { plain: {}, b: {}, 'b-1e': {} } },
+      'has two runs of one name: test-b-1e-7',
+    ],
+    [{ rates: undefined, tune: { 'dataset.window': [1, 2] } }, 'tune.dataset.window: changes what is measured'],
+    [{ rates: undefined, tune: { 'dataset.subsample.time': [1, 2] } }, 'changes what is measured'],
+    [{ rates: undefined, tune: { 'dataset.samples': [50, 60] } }, 'none'],
     [{ run: 'missing.yaml' }, 'there is no such file'],
     [{ run: { ...run, colour: 1 } }, 'colour: unknown key'],
     [{ seeds: { tuning: [1000], test: Array.from({ length: 700 }, (_, seed) => seed) } }, 'a round of 2100 runs'],
   ])('%j', async (changes, message) => {
     expect(await problemsOf(changes)).toContain(message);
+  });
+
+  it.each([
+    '__proto__.x',
+    'training.__proto__.x',
+    'training.__proto__',
+    'constructor.x',
+    'training.toString',
+    'valueOf.a.b',
+  ])('is a setting that is called %s, wherever it stands', async (key) => {
+    const wanted = new RegExp(
+      `studies/a\\.yaml:\\d+:\\d+ .*${key.replaceAll('.x', '').replaceAll('.a.b', '')}: unknown key`,
+    );
+    expect(await problemsOf({ arms: { plain: {}, b: { [key]: 3 } } })).toMatch(wanted);
+    expect(await problemsOf({ set: { [key]: 3 } })).toMatch(wanted);
+    expect(await problemsOf({ rates: undefined, tune: { [key]: [1, 2] } })).toMatch(wanted);
+    expect({}).not.toHaveProperty('x');
+  });
+
+  it('is a section or an arm that is called __proto__', async () => {
+    for (const [text, path] of [
+      ['set: { __proto__: { x: 1 } }', 'set'],
+      ['set: { training: { __proto__: { epochs: 1 } } }', 'set.training'],
+      ['arms: { __proto__: {}, plain: {}, b: {} }', 'arms'],
+      ['run: { __proto__: {} }', 'run'],
+      ['sizes: [{ __proto__: 1 }]', 'sizes[0]'],
+    ] as const) {
+      await expect(comparisonOf(text, 'a.yaml')).rejects.toThrow(`a.yaml:1:`);
+      await expect(comparisonOf(text, 'a.yaml')).rejects.toThrow(`${path}.__proto__: unknown key`);
+    }
+  });
+
+  it('is that an arm is measured by something else than the reference', async () => {
+    const others = {
+      'dataset.window': 1,
+      'dataset.rolloutSteps': 2,
+      'dataset.subsample': { time: 2 },
+      'dataset.subsample.space': 2,
+      'dataset.key': 'u',
+      'dataset.channels': ['u', 'v'],
+      dataset: { ...run.dataset, window: 3 },
+    };
+    for (const [key, value] of Object.entries(others)) {
+      const message = await problemsOf({ arms: { plain: {}, b: { 'training.epochs': 2, [key]: value } } });
+      expect(message, key).toMatch(
+        /studies\/a\.yaml:\d+:\d+ {2}arms\.b\.dataset[^ ]*: has another dataset\.\w+ than plain, so that its results/,
+      );
+    }
+    expect(
+      await problemsOf({ arms: { plain: {}, b: { 'dataset.window': 2 } }, set: { 'dataset.rolloutSteps': 2 } }),
+    ).toBe('none');
+    const model = { family: 'huggingface', folder: 'bert', task: 'classification' };
+    const texts = { model, dataset: { format: 'csv', path: 'texts.csv' }, training: { epochs: 2 } };
+    const ofTexts = (change: object) =>
+      problemsOf({ run: texts, set: {}, arms: { plain: {}, b: change }, metric: 'loss' });
+    expect(await ofTexts({ 'dataset.columns.text': 'title' })).toContain('has another dataset.columns than plain');
+    expect(await ofTexts({ 'dataset.labels': ['a', 'b'] })).toContain('has another dataset.labels than plain');
+    expect(await ofTexts({ 'model.task': 'masked-lm' })).toContain('has another model.task than plain');
+    expect(await ofTexts({ 'model.maxTokens': 16 })).toBe('none');
   });
 
   it('is that it is a run file', async () => {

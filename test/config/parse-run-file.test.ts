@@ -269,6 +269,24 @@ describe('an override', () => {
     expect(() => parseOverride('__proto__.x=1')).toThrow('is not of the form');
   });
 
+  it('is an unknown key where it is called as what every object has', () => {
+    for (const key of [
+      'constructor',
+      'constructor.x',
+      'toString.a.b',
+      'training.valueOf',
+      'training.hasOwnProperty.x',
+    ]) {
+      const unknown = key.startsWith('training') ? key.split('.').slice(0, 2).join('.') : key.split('.')[0];
+      expect(refusal(minimal, `${key}=1`)).toContain(`--set ${key}=1  ${unknown}: unknown key`);
+    }
+    expect(refusal(minimal, 'training={__proto__: {epochs: 3}}')).toContain('training.__proto__: unknown key');
+    expect(refusal(`${minimal}training: { __proto__: { epochs: 3 } }\n`)).toContain(
+      'run.yaml:3:13  training.__proto__: unknown key',
+    );
+    expect(refusal(`${minimal}constructor: 1\n`)).toContain('run.yaml:3:1  constructor: unknown key');
+  });
+
   it('without a value takes the setting away', () => {
     const text = `${minimal}convergence: { patience: 3 }\n`;
     expect(

@@ -37,6 +37,18 @@ it('begins a run anew that never got as far as a commit', async () => {
   expect((await readJson(store, runKeys.request(run), requestSchema))?.source).toContain('other.yaml');
 });
 
+it('says of a comparison that it is one, and where its report is', async () => {
+  const root = await temporaryFolder();
+  const folder = join(root, 'waves-compare');
+  await mkdir(folder);
+  await writeFile(join(folder, 'compare.json'), '{}');
+  await expect(findRun(folder)).rejects.toThrow(
+    `${folder}: is a comparison, not a run\n  It has no report yet; its runs lie in ${join(folder, 'runs')}.`,
+  );
+  await writeFile(join(folder, 'report.html'), '');
+  await expect(findRun(folder)).rejects.toThrow(`Its report is ${join(folder, 'report.html')}`);
+});
+
 it('refuses a second run of the same name when the first has commits', async () => {
   const root = await temporaryFolder();
   const { run, store } = await createRun(configIn(root, 'burgers'), { now });

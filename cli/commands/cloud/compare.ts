@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { type CliCommand, numberOption, print, setOption } from '../../command.ts';
+import { type CliCommand, parallelOption, print, setOption } from '../../command.ts';
 import { type DeploymentOptions, deploymentOptions } from './options.ts';
 
 interface Options extends DeploymentOptions {
@@ -19,7 +19,7 @@ export const compareInCloudCommand: CliCommand<Options> = {
   options: [
     new Option('--name <name>', "name of the comparison (default: the compare file's)"),
     setOption(),
-    numberOption('--parallel <n>', 'runs at a time; the results do not depend on it', { integer: true, least: 1 }),
+    parallelOption(),
     ...deploymentOptions(),
   ],
   async run([file = 'compare.yaml'], { set, parallel, name, ...deployment }) {

@@ -33,26 +33,38 @@ export type Admission =
 const kinds = ['hours', 'usd'] as const;
 type Kind = (typeof kinds)[number];
 
+const isLimited = ({ hours, usd }: Amount) => hours !== undefined || usd !== undefined;
+
 /**
- * Whether a run may start, and what it may spend. What is left is shared among the places that are free, or among as many runs as it pays for, where these
- * are fewer; a run is counted as the dearest that has ended, or as `expected` before any has. A run that holds a reservation keeps it. One that
+ * Which of the runs that are to be done may start side by side: all, but with a budget of which no run has used anything yet only one. Nobody knows then what a run
+ * takes, and shares of a small budget might be too small for any run to end.
+ */
+export function startTogether({ spent, reserved }: Ledger, budget: Amount, runs: readonly string[]): readonly string[] {
+  if (!isLimited(budget) || Object.keys(spent).length > 0) return runs;
+  const begun = runs.find((run) => reserved[run] !== undefined);
+  return begun === undefined ? runs.slice(0, 1) : [begun];
+}
+
+/**
+ * Whether a run may start, and what it may spend: the first run of all what there is. For others, what is left is shared among the places that are free, or among as many
+ * runs as it pays for, where these are fewer; a run is counted as the dearest that has ended. A run that holds a reservation keeps it. One that
  * has ended and goes on has what it spent within its allowance. Spendings and allowances never exceed the budget together, as long as no run exceeds its own.
  */
 export function admit(
   ledger: Ledger,
   { budget, parallel }: { readonly budget: Amount; readonly parallel: number },
   run: string,
-  expected: Amount = {},
 ): Admission {
   const held = ledger.reserved[run];
   if (held) return { admitted: true, ledger, allowance: held };
   const { [run]: before, ...others } = ledger.spent;
-  const free = Math.max(1, parallel - Object.keys(ledger.reserved).length);
+  const isFirst = Object.keys(ledger.spent).length === 0;
+  const free = isFirst ? 1 : Math.max(1, parallel - Object.keys(ledger.reserved).length);
   const offers = kinds.flatMap((kind) => {
     const limit = budget[kind];
     if (limit === undefined) return [];
     const left = limit - used(ledger, kind);
-    const needed = dearest(others, kind) ?? expected[kind] ?? 0;
+    const needed = dearest(others, kind) ?? 0;
     return [{ kind, limit, left, needed, before: before?.[kind] ?? 0 }];
   });
   const refused = offers.find(({ left, needed, before }) => left <= 0 || left + before < needed);

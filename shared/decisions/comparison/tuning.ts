@@ -69,10 +69,13 @@ function tuneArm(
   }));
   const means = scored.flatMap(({ mean }) => (mean === null ? [] : [mean]));
   const best = direction === 'lower' ? Math.min(...means) : Math.max(...means);
-  const winner = scored.findIndex(({ mean }) => mean === best);
+  const equals = scored.flatMap(({ mean }, index) => (mean === best ? [index] : []));
+  const isEdge = (index: number) => isAtEdge(grid, scored, index);
+  // With few rows many shares are alike: an end that is no better than a value within is no reason to look beyond it.
+  const winner = equals.find((index) => !isEdge(index)) ?? equals[0];
   const scores = scored.map(({ tried, mean, bySeed }) => ({ tried, mean, runs: bySeed.size }));
-  if (winner === -1) return { arm, size, scores, winner: null, state: 'none' };
-  return { arm, size, scores, winner: grid[winner]!, state: isAtEdge(grid, scored, winner) ? 'edge' : 'decided' };
+  if (winner === undefined) return { arm, size, scores, winner: null, state: 'none' };
+  return { arm, size, scores, winner: grid[winner]!, state: isEdge(winner) ? 'edge' : 'decided' };
 }
 
 function triedRuns(design: ComparisonDesign, runs: RunIndex, plan: Omit<RunPlan, 'purpose' | 'seed'>): TriedRuns {

@@ -11,6 +11,7 @@ import {
   ledgerSchema,
   type RunSpending,
   settle,
+  startTogether,
 } from '../../decisions/comparison/admission.ts';
 import type { RunResult } from '../../decisions/comparison/design.ts';
 import type { ComparisonContext } from './context.ts';
@@ -18,6 +19,18 @@ import { readLastProgress } from './run-result.ts';
 
 /** Writers that race for the ledger; each try of one means that another has succeeded. */
 const mostTries = 50;
+
+/** The runs of a round that may start now. */
+export async function runsToStart(
+  { store }: ComparisonContext,
+  comparison: string,
+  { budget: { hours, usd } }: ComparisonSettings,
+  runs: readonly string[],
+): Promise<readonly string[]> {
+  const key = comparisonKeys.ledger(comparison);
+  const stored = await store.get(key);
+  return startTogether(stored ? decodeLedger(key, stored.bytes) : emptyLedger, { hours, usd }, runs);
+}
 
 /** Sets aside what a run may use, or says why it is not paid for. */
 export async function admitToBudget(
@@ -62,7 +75,7 @@ export async function reconcileBudget(
   );
   const finished = new Set(results.map(({ run }) => run));
   const stored = await ctx.store.get(comparisonKeys.ledger(comparison));
-  const before = stored ? decodeJson(comparisonKeys.ledger(comparison), stored.bytes, ledgerSchema) : emptyLedger;
+  const before = stored ? decodeLedger(comparisonKeys.ledger(comparison), stored.bytes) : emptyLedger;
   const released = Object.keys(before.reserved).filter((run) => finished.has(run) || !isAwaited(run));
   const abandoned = await Promise.all(
     released
@@ -82,6 +95,9 @@ export async function reconcileBudget(
   }));
 }
 
+const decodeLedger = (key: string, bytes: Uint8Array): Ledger =>
+  decodeJson(key, bytes, ledgerSchema, 'Delete it: what the runs have used is counted again.');
+
 async function changeLedger<Result>(
   { store }: ComparisonContext,
   comparison: string,
@@ -90,7 +106,7 @@ async function changeLedger<Result>(
   const key = comparisonKeys.ledger(comparison);
   for (let tried = 0; tried < mostTries; tried++) {
     const stored = await store.get(key);
-    const { ledger, result } = change(stored ? decodeJson(key, stored.bytes, ledgerSchema) : emptyLedger);
+    const { ledger, result } = change(stored ? decodeLedger(key, stored.bytes) : emptyLedger);
     const bytes = encodeJson(ledger);
     const written = stored ? store.putIfMatch(key, bytes, stored.etag) : store.putIfAbsent(key, bytes);
     if ((await written) !== undefined) return result;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { comparisonKeys } from '../../checkpoints/comparison-keys.ts';
-import { encodeJson, readJson } from '../../checkpoints/json.ts';
+import { decodeJson, encodeJson, readJson } from '../../checkpoints/json.ts';
 import type { ComparedArm, ComparisonSettings } from '../../config/comparison.ts';
 import { RunError } from '../../core/errors.ts';
 import { mapInFlight } from '../../core/in-flight.ts';
@@ -94,15 +94,30 @@ export const comparisonOutcomeSchema = z.strictObject({
 });
 export type ComparisonOutcome = z.infer<typeof comparisonOutcomeSchema>;
 
+/** What is stored of a comparison, and the version of it. */
+export interface StoredRequest {
+  readonly request: ComparisonRequest;
+  readonly etag: string;
+}
+
+/** Null where there is no such comparison. */
+export async function readStoredRequest(store: ArtifactStore, comparison: string): Promise<StoredRequest | null> {
+  const key = comparisonKeys.request(comparison);
+  const stored = await store.get(key);
+  if (!stored) return null;
+  const remedy = 'Restore it from a copy, or give the comparison another name.';
+  return { request: decodeJson(key, stored.bytes, comparisonRequestSchema, remedy), etag: stored.etag };
+}
+
 /** What is compared. @throws RunError when there is no such comparison. */
 export async function readComparison(store: ArtifactStore, comparison: string): Promise<ComparisonRequest> {
-  const request = await readJson(store, comparisonKeys.request(comparison), comparisonRequestSchema);
-  if (!request) throw new RunError('there is no such comparison', { where: `${store.label}/${comparison}` });
-  return request;
+  const stored = await readStoredRequest(store, comparison);
+  if (!stored) throw new RunError('there is no such comparison', { where: `${store.label}/${comparison}` });
+  return stored.request;
 }
 
 export const readPlans = async (store: ArtifactStore, comparison: string): Promise<Record<string, RunPlan>> =>
-  (await readJson(store, comparisonKeys.plans(comparison), plansSchema)) ?? {};
+  (await readJson(store, comparisonKeys.plans(comparison), plansSchema, 'Delete it: it is written again.')) ?? {};
 
 /** The plan of a run. @throws RunError when the comparison has none of that name. */
 export async function readPlan(store: ArtifactStore, comparison: string, run: string): Promise<RunPlan> {
@@ -111,8 +126,16 @@ export async function readPlan(store: ArtifactStore, comparison: string, run: st
   return plan;
 }
 
-export const readResult = (store: ArtifactStore, comparison: string, run: string): Promise<RunResult | undefined> =>
-  readJson(store, comparisonKeys.result(comparison, run), runResultSchema);
+/** What a run came to; undefined where it is not known, or another run's result lies there. */
+export async function readResult(
+  store: ArtifactStore,
+  comparison: string,
+  run: string,
+): Promise<RunResult | undefined> {
+  const key = comparisonKeys.result(comparison, run);
+  const result = await readJson(store, key, runResultSchema, 'Delete it: the run is done again.');
+  return result?.run === run ? result : undefined;
+}
 
 export const writeResult = (store: ArtifactStore, comparison: string, result: RunResult): Promise<string> =>
   store.put(comparisonKeys.result(comparison, result.run), encodeJson(result));
@@ -120,9 +143,10 @@ export const writeResult = (store: ArtifactStore, comparison: string, result: Ru
 /** Results that are read at a time. */
 const resultsAtATime = 16;
 
-/** What all runs so far came to, by name. */
+/** What all runs so far came to, by name. Other files that lie there, such as a copy under another name, don't count. */
 export async function readResults(store: ArtifactStore, comparison: string): Promise<RunResult[]> {
-  const keys = await store.list(comparisonKeys.results(comparison));
-  const found = await mapInFlight(keys, { count: resultsAtATime }, (key) => readJson(store, key, runResultSchema));
+  const folder = comparisonKeys.results(comparison);
+  const runs = (await store.list(folder)).flatMap((key) => /^([^/]+)\.json$/.exec(key.slice(folder.length))?.[1] ?? []);
+  const found = await mapInFlight(runs, { count: resultsAtATime }, (run) => readResult(store, comparison, run));
   return found.filter((result) => result !== undefined);
 }

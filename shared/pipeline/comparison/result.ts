@@ -78,8 +78,9 @@ export async function writeComparisonResult(
 
 /** @throws RunError when the comparison was not judged yet. */
 export async function readComparisonResult(store: ArtifactStore, comparison: string): Promise<ComparisonResult> {
-  const stored = await readJson(store, comparisonKeys.judged(comparison), storedResultSchema);
-  const costs = await readJson(store, comparisonKeys.costs(comparison), costsSchema);
+  const remedy = 'Delete it and start the comparison again: it is judged anew, no run is done again.';
+  const stored = await readJson(store, comparisonKeys.judged(comparison), storedResultSchema, remedy);
+  const costs = await readJson(store, comparisonKeys.costs(comparison), costsSchema, remedy);
   if (!stored || !costs) throw new RunError('is not judged yet', { where: `${store.label}/${comparison}` });
   const results = stored.results.map((result) => ({
     ...result,

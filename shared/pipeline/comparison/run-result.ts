@@ -1,8 +1,10 @@
 /** What a run of a comparison came to, from its files. */
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
+import { codeOf } from '../../checkpoints/disk-error.ts';
 import { readJson } from '../../checkpoints/json.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { type ComparisonSettings, runNameOf } from '../../config/comparison.ts';
+import { RunError } from '../../core/errors.ts';
 import { otherFilesOf } from '../../datasets/registry.ts';
 import type { RunPlan, RunResult } from '../../decisions/comparison/design.ts';
 import type { Progress } from '../../decisions/decide.ts';
@@ -26,6 +28,7 @@ import type { ComparisonRequest } from './records.ts';
 export const unfinished = 'it left no result';
 
 /**
+ * What a run came to; a run with damaged files has failed.
  * @param child key prefix of the run
  * @param error what the workflow says of its execution; absent: nothing went wrong there
  */
@@ -36,9 +39,40 @@ export async function resultOfRun(
   plan: RunPlan,
   error: string | undefined,
 ): Promise<RunResult> {
+  try {
+    return await readResultOfRun(store, child, { settings, data }, plan, error);
+  } catch (damage) {
+    if (!(damage instanceof RunError) || isOfDisk(damage)) throw damage;
+    const [what] = damage.message.split('\n');
+    return failedRun(plan, `${what}; delete the folder ${store.label}/${child}, and the run is done again`);
+  }
+}
+
+/** Whether a file could not be read, rather than being damaged. */
+const isOfDisk = ({ cause }: RunError) => cause instanceof Error && codeOf(cause) !== undefined;
+
+/** The result of a run that failed before anything of it counts. */
+const failedRun = (plan: RunPlan, reason: string) => ({
+  ...plan,
+  run: runNameOf(plan),
+  status: 'failed' as const,
+  reason,
+  value: null,
+  curve: [],
+  alphaSpread: { first: null, last: null },
+  seconds: 0,
+  usd: null,
+});
+
+async function readResultOfRun(
+  store: ArtifactStore,
+  child: string,
+  { settings, data }: Parameters<typeof resultOfRun>[2],
+  plan: RunPlan,
+  error: string | undefined,
+): Promise<RunResult> {
   const { epoch } = settings;
-  const none = { value: null, curve: [], alphaSpread: { first: null, last: null }, seconds: 0, usd: null };
-  const failed = (reason: string) => ({ ...plan, run: runNameOf(plan), ...none, status: 'failed' as const, reason });
+  const failed = (reason: string) => failedRun(plan, reason);
   const outcome = await readJson(store, runKeys.outcome(child), outcomeSchema);
   if (!outcome || outcome.outcome === 'running') return failed(error ?? unfinished);
   if (!(await store.get(runKeys.record(child)))) return failed(explainOutcome(outcome));

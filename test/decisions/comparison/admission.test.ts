@@ -8,6 +8,7 @@ import {
   type Ledger,
   ledgerSchema,
   settle,
+  startTogether,
 } from '../../../shared/decisions/comparison/admission.ts';
 
 const settings = { budget: { hours: 12 }, parallel: 4 };
@@ -18,14 +19,28 @@ function admitted(admission: Admission): { ledger: Ledger; allowance: Amount } {
 }
 
 describe('a run of a comparison', () => {
-  it('may spend an equal share of what is left', () => {
+  it('may spend all that there is where it is the first, and else an equal share of what is left', () => {
     const first = admitted(admit(emptyLedger, settings, 'a'));
-    expect(first.allowance).toEqual({ hours: 3 });
-    const second = admitted(admit(first.ledger, settings, 'b'));
-    expect(second.allowance).toEqual({ hours: 3 });
-    // 'a' gives 2 hours back: 8 are left to the three places that are free.
-    const third = admitted(admit(settle(second.ledger, 'a', { hours: 1, usd: null }), settings, 'c'));
-    expect(third.allowance.hours).toBeCloseTo(8 / 3, 12);
+    expect(first.allowance).toEqual({ hours: 12 });
+    // 'a' gives 11 hours back: they are left to the four places that are free.
+    const second = admitted(admit(settle(first.ledger, 'a', { hours: 1, usd: null }), settings, 'b'));
+    expect(second.allowance).toEqual({ hours: 11 / 4 });
+    const third = admitted(admit(second.ledger, settings, 'c'));
+    expect(third.allowance).toEqual({ hours: 11 / 4 });
+  });
+  it('is started alone where there is a budget and no run has ended, so that a small one lets one run end', () => {
+    const { ledger } = admitted(admit(emptyLedger, settings, 'b'));
+    expect(startTogether(emptyLedger, { hours: 12 }, ['a', 'b', 'c'])).toEqual(['a']);
+    expect(startTogether(emptyLedger, {}, ['a', 'b', 'c'])).toEqual(['a', 'b', 'c']);
+    expect(startTogether(emptyLedger, { usd: 1 }, [])).toEqual([]);
+    // One that was begun goes on first: it holds the budget.
+    expect(startTogether(ledger, { hours: 12 }, ['a', 'b', 'c'])).toEqual(['b']);
+    const ended = settle(ledger, 'b', { hours: 11.5, usd: null });
+    expect(startTogether(ended, { hours: 12 }, ['a', 'c'])).toEqual(['a', 'c']);
+    expect(admit(ended, settings, 'a')).toMatchObject({
+      admitted: false,
+      reason: expect.stringContaining('up to 11.5'),
+    });
   });
   it('keeps its reservation when it goes on', () => {
     const first = admitted(admit(emptyLedger, settings, 'a'));
@@ -59,15 +74,9 @@ describe('a run of a comparison', () => {
       reason: 'of the budget of 2 USD, 0 are neither spent nor set aside',
     });
   });
-  it('is counted as expected until one has ended', () => {
-    expect(admit(emptyLedger, settings, 'a', { hours: 13 }).admitted).toBe(false);
-    expect(admitted(admit(emptyLedger, settings, 'a', { hours: 5 })).allowance).toEqual({ hours: 6 });
-    const ledger = settle(emptyLedger, 'z', { hours: 1, usd: null });
-    expect(admit(ledger, settings, 'a', { hours: 13 }).admitted).toBe(true);
-  });
   it('is limited by hours and dollars, each where the budget names it', () => {
     const both = { budget: { hours: 10, usd: 1 }, parallel: 2 };
-    expect(admitted(admit(emptyLedger, both, 'a')).allowance).toEqual({ hours: 5, usd: 0.5 });
+    expect(admitted(admit(emptyLedger, both, 'a')).allowance).toEqual({ hours: 10, usd: 1 });
     const ledger = settle(emptyLedger, 'a', { hours: 1, usd: 0.6 });
     expect(admit(ledger, both, 'b')).toMatchObject({ admitted: false, reason: expect.stringContaining('USD') });
     expect(admitted(admit(ledger, { budget: {}, parallel: 2 }, 'b')).allowance).toEqual({});

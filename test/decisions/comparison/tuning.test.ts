@@ -30,8 +30,20 @@ describe('the best value', () => {
     const metric = { name: 'accuracy', direction: 'higher' } as const;
     expect(tuned((plan) => -bestAt(0.01)(plan), { metric }).tunings[0]!.winner).toBe(0.01);
   });
-  it('is the first of equals', () => {
+  it('is the first of equals that is no end of the grid, else the first', () => {
     expect(tuned(({ tried }) => (tried === 0.001 ? 2 : 1)).tunings[0]!.winner).toBe(0.01);
+    expect(tuned(() => 1)).toMatchObject({ grid: rates, tunings: [{ winner: 0.01, state: 'decided' }] });
+    const ends = ({ tried }: RunPlan) => (tried === 0.01 ? 2 : 1);
+    expect(tuned(ends, fixed).tunings[0]).toMatchObject({ winner: 0.001, state: 'edge' });
+    expect(tuned(() => 1, { tuned: tunedBy(['cosine', 'constant', 'none']) }).tunings[0]!.winner).toBe('cosine');
+    expect(tuned(() => 1, { tuned: tunedBy([0, 0.1, 0.2]) }).tunings[0]!.winner).toBe(0);
+  });
+  it('of equals is none beyond which all runs failed', () => {
+    const { grid, tunings } = tuned(({ tried }) => (tried === 0.001 ? { status: 'failed' } : 1), {
+      tuned: tunedBy([...rates, 1]),
+    });
+    expect(grid).toHaveLength(4);
+    expect(tunings[0]).toMatchObject({ winner: 0.1, state: 'decided' });
   });
   it('is none that diverged with a seed, or led to no number', () => {
     for (const outcome of [{ status: 'diverged', value: 0 }, { value: null }] as const) {

@@ -4,7 +4,7 @@ import { memoryStore } from '../../../shared/checkpoints/memory-store.ts';
 import type { ComparisonSettings } from '../../../shared/config/comparison.ts';
 import { beginComparison, goOnWithComparison } from '../../../shared/pipeline/comparison/begin.ts';
 import { inputsOf, relocated } from '../../../shared/pipeline/comparison/inputs.ts';
-import { readComparison } from '../../../shared/pipeline/comparison/records.ts';
+import { readComparison, readStoredRequest } from '../../../shared/pipeline/comparison/records.ts';
 import { readRequest } from '../../../shared/pipeline/records.ts';
 import { comparison, doFake, fakeSettings } from '../../support/fake-comparison.ts';
 
@@ -29,6 +29,21 @@ it('a comparison that is begun again is numbered, and no longer has an end', asy
   expect(await store.get(comparisonKeys.outcome(comparison))).toBeUndefined();
   expect((await goOnWithComparison(store, comparison)).executions).toBe(3);
   await expect(goOnWithComparison(store, 'another')).rejects.toThrow('there is no such comparison');
+});
+
+it('of two that begin it at once, or go on with it, the later one is refused', async () => {
+  const store = memoryStore();
+  const settings = await fakeSettings();
+  const begin = (found: Awaited<ReturnType<typeof readStoredRequest>>) =>
+    beginComparison(store, comparison, settings, { data: {}, rows }, found);
+  const refusal = `${comparison}: was begun by somebody else at the same time`;
+  await begin(null);
+  await expect(begin(null)).rejects.toThrow(refusal);
+  const found = await readStoredRequest(store, comparison);
+  await goOnWithComparison(store, comparison, found);
+  await expect(begin(found)).rejects.toThrow(refusal);
+  await expect(goOnWithComparison(store, comparison, found)).rejects.toThrow(refusal);
+  expect((await readComparison(store, comparison)).executions).toBe(2);
 });
 
 it('its data may move, and may not change', async () => {

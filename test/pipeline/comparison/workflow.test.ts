@@ -231,6 +231,92 @@ describe('a comparison that goes on', () => {
   });
 });
 
+describe('a damaged file of a comparison', () => {
+  const settings = () => fakeSettings({ rates: undefined, seeds: { test: [1, 2] } });
+  const run = 'test-plain-2';
+  const child = comparisonKeys.run(comparison, run);
+  const broken = new TextEncoder().encode('{"run":');
+  beforeEach(async () => {
+    await beginFake(store, await settings());
+    await doFake(store);
+  });
+
+  it.each([
+    ['results/test-plain-2.json', 'Delete it: the run is done again.'],
+    ['plans.json', 'Delete it: it is written again.'],
+    ['compare.json', 'Restore it from a copy'],
+  ])('%s is named, with what to do about it', async (file, remedy) => {
+    const whole = await resultText();
+    const key = `${comparison}/${file}`;
+    await store.put(key, broken);
+    const { execution } = await doFake(store, { number: 2 });
+    expect(execution).toMatchObject({ status: 'failed', error: { message: expect.stringContaining(remedy) } });
+    expect(execution).toMatchObject({ error: { message: expect.stringContaining(`${key}: is not JSON`) } });
+    if (file === 'compare.json') return;
+    await store.delete(key);
+    expect((await doFake(store, { number: 3 })).execution).toEqual({ status: 'done' });
+    expect(await resultText()).toBe(whole);
+  });
+
+  it('budget.json is named too, and counted again', async () => {
+    await beginFake(store, await fakeSettings({ rates: undefined, seeds: { test: [1, 2] }, budget: { hours: 4 } }), 2);
+    await store.put(comparisonKeys.ledger(comparison), broken);
+    const { execution } = await doFake(store, { number: 2 });
+    expect(execution).toMatchObject({
+      error: { message: expect.stringContaining('Delete it: what the runs have used is counted again.') },
+    });
+    await store.delete(comparisonKeys.ledger(comparison));
+    await doFake(store, { number: 3 });
+    expect(Object.keys((await readJson(store, comparisonKeys.ledger(comparison), ledgerSchema))!.spent)).toHaveLength(
+      4,
+    );
+  });
+
+  it('costs a run nothing where its own files still tell the result, and else the run begins anew', async () => {
+    const whole = await resultText();
+    for (const gone of [[], ['head.json', 'run.json'], ['run.json'], ['head.json', 'outcome.json'], ['test.json']]) {
+      for (const key of [comparisonKeys.result(comparison, run), ...gone.map((file) => `${child}/${file}`)]) {
+        await store.delete(key);
+      }
+      const { execution } = await doFake(store, { number: 2 });
+      expect(execution).toEqual({ status: 'done' });
+      expect(await resultText(), gone.join()).toBe(whole);
+    }
+    await store.delete(comparisonKeys.result(comparison, run));
+    await store.put(runKeys.record(child), broken);
+    await doFake(store, { number: 2 });
+    expect(await resultText()).toBe(whole);
+  });
+
+  it('of a run whose weights are kept fails that run alone, and says what to do', async () => {
+    store = memoryStore();
+    await beginFake(store, { ...(await settings()), keep: 'models' });
+    await doFake(store);
+    await store.delete(comparisonKeys.result(comparison, run));
+    await store.put(runKeys.record(child), broken);
+    expect((await doFake(store, { number: 2 })).execution).toEqual({ status: 'done' });
+    const failed = (await readResults(store, comparison)).filter(({ status }) => status === 'failed');
+    expect(failed.map(({ run }) => run)).toEqual([run]);
+    expect(failed[0]!.reason).toContain(`${child}/run.json: is not JSON`);
+    expect(failed[0]!.reason).toContain(`delete the folder memory/${child}, and the run is done again`);
+    for (const key of await store.list(`${child}/`)) await store.delete(key);
+    await doFake(store, { number: 3 });
+    expect((await readResults(store, comparison)).every(({ status }) => status === 'done')).toBe(true);
+  });
+
+  it('that lies in results/ under a name that is not its run is not counted', async () => {
+    const whole = await resultText();
+    const results = comparisonKeys.results(comparison);
+    const other = (await readResults(store, comparison)).find((result) => result.run === run)!;
+    await store.put(`${results}${run} copy.json`, encodeJson({ ...other, value: 1e6 }));
+    await store.put(`${results}.DS_Store`, broken);
+    await store.put(`${results}test-plain-1.json`, encodeJson({ ...other, value: 1e6 }));
+    const { execution } = await doFake(store, { number: 2 });
+    expect(execution).toEqual({ status: 'done' });
+    expect(await resultText()).toBe(whole);
+  });
+});
+
 describe('a budget', () => {
   // Every look at the clock of a fake run is a second.
   const secondsOfRun = async () => {
@@ -289,18 +375,41 @@ describe('a budget', () => {
     expect((await ledgerOf()).reserved).toEqual({});
   });
 
-  it('gives each run its share as a budget of its own', async () => {
+  it('is for the first run alone until it is known what one takes, then shared, each share a budget of its own', async () => {
     await beginFake(store, await fakeSettings({ budget: { hours: 4 }, parallel: 2 }));
-    const budgets: unknown[] = [];
+    const budgets: (number | undefined)[] = [];
+    const rounds: number[] = [];
     await doFake(store, {
       onTask: async ({ name, output }) => {
-        if (name !== 'AdmitRun' || budgets.length > 0) return;
-        budgets.push(0);
+        if (name === 'PlanRound') rounds.push((output as { runs: string[] }).runs.length);
+        if (name !== 'AdmitRun') return;
+        const at = budgets.push(undefined) - 1;
         const { child } = output as { child: string };
-        budgets[0] = (await readRequest(store, child)).config.budget;
+        budgets[at] = (await readRequest(store, child)).config.budget.hours;
       },
     });
-    expect(budgets[0]).toEqual({ hours: 2 });
+    expect(rounds).toEqual([1, 11, 8, 0]);
+    expect(budgets[0]).toBe(4);
+    expect(budgets[1]).toBeCloseTo(2, 1);
+    expect(budgets.slice(1).every((hours) => hours! < 4)).toBe(true);
+  });
+
+  it('that pays for one run lets that one end, and leaves the others out', async () => {
+    await beginFake(store, await fakeSettings({ rates: undefined, seeds: { test: [1, 2] } }));
+    await doFake(store);
+    const seconds = await secondsOfRun();
+    store = memoryStore();
+    const budget = { hours: (1.3 * seconds) / 3600 };
+    await beginFake(store, await fakeSettings({ rates: undefined, seeds: { test: [1, 2] }, budget, parallel: 4 }));
+    const { trained } = await doFake(store);
+    expect(trained).toEqual(['test-plain-1']);
+    const results = await readResults(store, comparison);
+    expect(results.map(({ run, status }) => [run, status])).toEqual([
+      ['test-balanced-1', 'skipped'],
+      ['test-balanced-2', 'skipped'],
+      ['test-plain-1', 'done'],
+      ['test-plain-2', 'skipped'],
+    ]);
   });
 });
 

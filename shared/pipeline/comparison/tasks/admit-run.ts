@@ -13,6 +13,7 @@ import type { ComparisonContext } from '../context.ts';
 import { relocated } from '../inputs.ts';
 import type { AdmittedRun } from '../messages.ts';
 import { readComparison, readPlan, readResult, writeResult } from '../records.ts';
+import { clearSpoilt } from '../run-files.ts';
 
 /** Sets a share of the budget aside for a run and writes its settings. One that is not paid for is noted as skipped. */
 export async function admitRun(
@@ -20,7 +21,7 @@ export async function admitRun(
   { comparison, number, run }: { comparison: string; number: number; run: string },
 ): Promise<AdmittedRun> {
   const { store } = ctx;
-  const { settings, addresses = {} } = await readComparison(store, comparison);
+  const { settings, data, addresses = {} } = await readComparison(store, comparison);
   const child = comparisonKeys.run(comparison, run);
   const execution = executionName(`${settings.name}-${run}`, number);
   const answer = { comparison, number, run, child, execution };
@@ -39,6 +40,7 @@ export async function admitRun(
   const asked = withinBudget(settings, whole.config, admission.allowance);
   // A run that was begun goes on where it was begun, by its own words: the comparison's folder may have moved.
   const begun = await readJson(store, runKeys.request(child), requestSchema);
+  if (begun) await clearSpoilt(store, child, { settings, data }, plan);
   const config = { ...relocated(asked, (path) => addresses[path] ?? path), output: (begun?.config ?? asked).output };
   await store.put(runKeys.request(child), encodeJson({ version: 1, config, source: settings.source, overrides: [] }));
   return { ...answer, admitted: true };

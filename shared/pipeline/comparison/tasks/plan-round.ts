@@ -3,7 +3,7 @@ import { encodeJson } from '../../../checkpoints/json.ts';
 import { designOf, runNameOf } from '../../../config/comparison.ts';
 import { isAskedFor, type RunResult } from '../../../decisions/comparison/design.ts';
 import { nextRuns } from '../../../decisions/comparison/next-runs.ts';
-import { reconcileBudget } from '../budget.ts';
+import { reconcileBudget, runsToStart } from '../budget.ts';
 import type { ComparisonContext } from '../context.ts';
 import type { RoundState } from '../messages.ts';
 import { readComparison, readPlans, readResults } from '../records.ts';
@@ -36,7 +36,7 @@ export async function planRound(
   return {
     comparison,
     number,
-    runs: Object.keys(plans),
+    runs: [...(await runsToStart(ctx, comparison, settings, Object.keys(plans)))],
     parallel: settings.parallel ?? ctx.parallel,
     decision: {
       next: round === 'judge' ? 'judge' : 'run',

@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { comparisonKeys } from '../../../checkpoints/comparison-keys.ts';
-import { runKeys } from '../../../checkpoints/run-keys.ts';
 import type { RunResult } from '../../../decisions/comparison/design.ts';
 import type { TaskError } from '../../messages.ts';
-import { files } from '../../records.ts';
 import { plainMessage } from '../../task-failure.ts';
 import { settleBudget } from '../budget.ts';
 import type { ComparisonContext } from '../context.ts';
 import type { AdmittedRun } from '../messages.ts';
 import { readComparison, readPlan, writeResult } from '../records.ts';
+import { freeModels } from '../run-files.ts';
 import { resultOfRun } from '../run-result.ts';
 
 /** Notes what a run came to and what it took of the budget, and frees what is no longer needed of it. */
@@ -53,21 +52,8 @@ export async function settle(
   await settleBudget(ctx, comparison, settings, result);
   await writeResult(store, comparison, result);
   const isOver = result.status === 'done' || result.status === 'diverged';
-  if (isOver && settings.keep === 'results') await freeModels(ctx, child);
+  if (isOver && settings.keep === 'results') await freeModels(store, child);
   const { metric } = settings.arms[0]!.config.convergence;
   ctx.emit({ type: 'run', comparison, result, metric });
   return result;
-}
-
-/** Files of an epoch that hold weights or an optimizer's state. */
-const heavy = [files.model, files.optimizer, files.average];
-
-/** Deletes what training would go on from, and the exported model; measurements and the report stay. */
-async function freeModels({ store }: ComparisonContext, child: string): Promise<void> {
-  const isHeavy = (key: string) => heavy.some((name) => key.endsWith(`/${name}`));
-  const keys = [
-    ...(await store.list(runKeys.epochs(child))).filter(isHeavy),
-    ...(await store.list(runKeys.model(child, ''))),
-  ];
-  for (const key of keys) await store.delete(key);
 }

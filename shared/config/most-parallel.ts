@@ -1,0 +1,2 @@
+/** More runs of a comparison than these are not done at a time. */
+export const mostParallel = 1000;
