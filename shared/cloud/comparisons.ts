@@ -64,7 +64,7 @@ export async function findTarget(cloud: Pick<Cloud, 's3' | 'bucket' | 'store'>, 
   });
 }
 
-export const readComparisonRequest = (
+const readComparisonRequest = (
   { store }: Pick<Cloud, 'store'>,
   comparison: string,
 ): Promise<ComparisonRequest | undefined> =>

@@ -108,7 +108,9 @@ describe('plan', () => {
     await writeFile(file, stringify({ ...comparison, budget: { hours: 1, usd: 1, usdPerHour: 2 } }));
     const { code, stdout, stderr } = await runCli(['plan', file]);
     expect(code, stderr).toBe(0);
-    expect(stdout).toContain('compare.yaml: 15 runs, 6 to tune and 9 to test, and up to 12 more where an arm does best');
+    expect(stdout).toContain(
+      'compare.yaml: 15 runs, 6 to tune and 9 to test, and up to 12 more where an arm does best',
+    );
     expect(stdout).toMatch(/^budget +enough/m);
 
     const { kinds, totals } = JSON.parse((await runCli(['plan', file, '--json', '--target', 'cpu'])).stdout);

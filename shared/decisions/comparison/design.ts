@@ -64,6 +64,8 @@ export interface RunResult extends RunPlan {
   readonly curve: readonly (number | null)[];
   /** Standard deviation of alpha over layers at the first and the last analysis. */
   readonly alphaSpread: { readonly first: number | null; readonly last: number | null };
+  /** Whether balancing ever gave a layer another rate than the base rate; absent where it is off, or nothing is known of it. */
+  readonly ratesChanged?: boolean | undefined;
   /** Wall time of the run. */
   readonly seconds: number;
   /** Null where nothing is metered. */

@@ -38,7 +38,11 @@ export interface Difference {
 type Settings = Pick<ComparisonDesign, 'unit' | 'smallestEffect' | 'seeds'>;
 
 /** Pairs two arms by their seeds. */
-export function differenceOf(settings: Settings, before: TestValues, after: TestValues): Difference {
+export function differenceOf(
+  settings: Settings,
+  before: Pick<TestValues, 'bySeed'>,
+  after: Pick<TestValues, 'bySeed'>,
+): Difference {
   const seeds = settings.seeds.test.filter((seed) => before.bySeed.has(seed) && after.bySeed.has(seed));
   const first = seeds.map((seed) => before.bySeed.get(seed)!);
   const second = seeds.map((seed) => after.bySeed.get(seed)!);

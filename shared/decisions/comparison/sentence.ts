@@ -31,7 +31,8 @@ function body(design: ComparisonDesign, judged: Judged): string {
 function sameWords({ metric }: ComparisonDesign, { own, against, difference: { seeds } }: Contest): string {
   const isExact = seeds.every((seed) => own.values.bySeed.get(seed) === against.values.bySeed.get(seed));
   const how = isExact ? 'to the last digit' : 'but for rounding';
-  return `has no effect: its ${metric.name} is that of ${against.name} ${how}, with each of ${formatCount(seeds.length, 'seed')}`;
+  const why = isExact && own.values.ratesStayed ? '; balancing never changed its rates' : '';
+  return `has no effect: its ${metric.name} is that of ${against.name} ${how}, with each of ${formatCount(seeds.length, 'seed')}${why}`;
 }
 
 function undecided(design: ComparisonDesign, { contest, verdict, moreSeeds }: Judged): string {

@@ -5,6 +5,8 @@ export interface TestValues {
   readonly bySeed: ReadonlyMap<number, number>;
   /** How many of its runs diverged or ended at no number. */
   readonly diverged: number;
+  /** Whether balancing changed no rate in any of its runs; false where it is off, or nothing is known of it. */
+  readonly ratesStayed: boolean;
 }
 
 /** Whether training led to no number that could be judged: it diverged, or the metric of its model was none. */
@@ -18,7 +20,7 @@ export const isDiverged = ({ status, value }: Pick<RunResult, 'status' | 'value'
  */
 export function testValues(
   { arms, metric, epoch }: Pick<ComparisonDesign, 'arms' | 'metric' | 'epoch'>,
-  results: readonly (RunPlan & Pick<RunResult, 'status' | 'value'>)[],
+  results: readonly (RunPlan & Pick<RunResult, 'status' | 'value' | 'ratesChanged'>)[],
 ): ReadonlyMap<string, TestValues> {
   const ownValue = ({ status, value }: Pick<RunResult, 'status' | 'value'>) =>
     status === 'done' || (status === 'diverged' && epoch === 'best') ? value : null;
@@ -31,7 +33,9 @@ export function testValues(
         const value = ownValue(result) ?? (isDiverged(result) && values.length > 0 ? worst : null);
         return value === null ? [] : [[result.seed, value]];
       });
-      return [name, { bySeed: new Map(counted), diverged: own.filter(isDiverged).length }];
+      const changed = own.flatMap(({ ratesChanged = [] }) => ratesChanged);
+      const ratesStayed = changed.length > 0 && !changed.includes(true);
+      return [name, { bySeed: new Map(counted), diverged: own.filter(isDiverged).length, ratesStayed }];
     }),
   );
 }

@@ -82,6 +82,7 @@ const runResultSchema = z.strictObject({
   value: finite,
   curve: z.array(finite),
   alphaSpread: z.strictObject({ first: finite, last: finite }),
+  ratesChanged: z.boolean().optional(),
   seconds: z.number(),
   usd: finite,
 });

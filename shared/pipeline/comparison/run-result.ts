@@ -84,6 +84,7 @@ async function readResultOfRun(
   const measured = {
     curve: report.epochs.map((each) => metricOf(each, metric)),
     alphaSpread: compareRuns([report]).runs[0]!.alphaStd,
+    ...(report.config.balance === 'off' ? {} : { ratesChanged: changedRates(report) }),
     seconds: progress?.seconds ?? 0,
     usd: report.cost?.usd ?? null,
   };
@@ -140,6 +141,15 @@ async function endedByShare(
   const own = arms.find(({ name }) => name === arm)!.config.budget;
   return config.budget.hours !== own.hours || config.budget.usd !== own.usd;
 }
+
+/** Whether any layer trained with another factor than 1, apart from that of its depth. */
+const changedRates = ({ epochs }: RunReport): boolean =>
+  epochs.some(({ applied }) =>
+    applied.some(
+      ({ learningRateMultiplier, layerDecay = 1, weightDecayMultiplier = 1, rhoMultiplier = 1 }) =>
+        learningRateMultiplier !== layerDecay || weightDecayMultiplier !== 1 || rhoMultiplier !== 1,
+    ),
+  );
 
 /**
  * The metric of the judged epoch: on validation data for a tuning run, on test data for a test run; null where it was no number, undefined

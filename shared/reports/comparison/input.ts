@@ -41,6 +41,7 @@ const runSchema = z.strictObject({
   value,
   curve: list(value),
   alphaSpread: z.strictObject({ first: value, last: value }),
+  ratesChanged: z.boolean().optional(),
   seconds: z.number().nonnegative(),
   usd: value,
 }) satisfies z.ZodType<RunResult>;

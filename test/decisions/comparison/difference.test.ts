@@ -6,7 +6,6 @@ import { counting, madeUpDesign } from './made-up-comparison.ts';
 
 const valuesOf = (values: readonly number[]) => ({
   bySeed: new Map(values.map((value, index) => [index + 1, value])),
-  diverged: 0,
 });
 const before = [2, 2.2, 1.9, 2.1, 2.3, 1.8, 2, 2.1, 1.9, 1.7];
 const after = [1.9, 2.05, 1.84, 1.95, 2.2, 1.74, 1.88, 2, 1.82, 1.6];

@@ -109,6 +109,16 @@ describe('differences that no test can judge', () => {
     const rounded = found(({ arm, seed }) => (arm === 'plain' ? 0.3 : 0.1 + 0.2) * seed);
     expect(rounded.sentence).toMatch(/that of plain but for rounding/);
   });
+  it('of runs that are the same because balancing changed no rate says so', () => {
+    const alike = (changed: boolean) => (plan: RunPlan) => ({
+      value: usual({ ...plan, arm: 'any' }),
+      ...(plan.arm === 'plain' ? {} : { ratesChanged: changed && plan.seed === 3 }),
+    });
+    expect(found(alike(false)).sentence).toBe(
+      'balanced has no effect: its nRMSE is that of plain to the last digit, with each of 10 seeds; balancing never changed its rates.',
+    );
+    expect(found(alike(true)).sentence).toMatch(/with each of 10 seeds\.$/);
+  });
   it('with every seed alike are undecided', () => {
     const finding = found(({ arm, seed }) => seed + (arm === 'plain' ? 0 : 0.25));
     expect(finding).toMatchObject({ finding: 'undecided', interval: null, p: null });

@@ -36,7 +36,7 @@ export const tunedBy = (values: readonly Tried[], extensions = 1): ComparisonDes
   extensions,
 });
 
-type Outcome = Partial<Pick<RunResult, 'status' | 'value' | 'reason'>>;
+type Outcome = Partial<Pick<RunResult, 'status' | 'value' | 'reason' | 'ratesChanged'>>;
 /** A value, what else a run came to, or `never` for a run that is not done. */
 type Answer = number | Outcome | 'never';
 

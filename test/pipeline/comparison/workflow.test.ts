@@ -81,6 +81,15 @@ describe('a comparison', () => {
     expect((await modelFiles()).filter((key) => key.endsWith('model/model.safetensors'))).toHaveLength(20);
   });
 
+  it('knows of every run that balances whether its rates were changed', async () => {
+    const arms = { plain: { balance: 'off' }, balanced: {}, never: { 'balance.minEigenvalues': 1000 } };
+    await beginFake(store, await fakeSettings({ rates: undefined, seeds: { test: [1] }, arms }));
+    await doFake(store);
+    const { results } = await readComparisonResult(store, comparison);
+    const changed = Object.fromEntries(results.map(({ arm, ratesChanged }) => [arm, ratesChanged]));
+    expect(changed).toEqual({ plain: undefined, balanced: true, never: false });
+  });
+
   it('gives the same result however many runs go at a time', async () => {
     await beginFake(store, await fakeSettings());
     await doFake(store);
