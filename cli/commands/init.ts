@@ -71,7 +71,8 @@ async function starterOf(
   const format = dataset === undefined ? undefined : textFormatOf(dataset);
   if (folder === undefined) {
     if (format === undefined) {
-      return starterRunFile({ schema, dataset: named(dataset ?? 'data.hdf5'), weights: weights && named(weights) });
+      const given = { schema, dataset: named(dataset ?? 'data.hdf5'), weights: weights && named(weights) };
+      return starterRunFile({ ...given, ...(dataset === undefined ? {} : await fieldsIn(dataset)) });
     }
     throw new UserError('has texts, which a language model takes', {
       where: dataset!,
@@ -88,6 +89,22 @@ async function starterOf(
   const texts = dataset === undefined || format === undefined ? undefined : await countTexts(dataset, format);
   const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl' } as const;
   return starterTextRunFile({ schema, folder: named(folder), ...data, texts, model });
+}
+
+/** What fields a data set holds; nothing where it is not there, or elsewhere. */
+async function fieldsIn(path: string): Promise<Pick<Parameters<typeof starterRunFile>[0], 'found' | 'refusal'>> {
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return {};
+  const { suggestFields } = await import('../../shared/datasets/suggest-fields.ts');
+  const looked = await suggestFields(path);
+  if ('refusal' in looked) return { refusal: looked.refusal };
+  const { settings, layout } = looked;
+  for (const note of layout.notes) process.stderr.write(`note: ${note}\n`);
+  const { samples, time, space, statics } = layout;
+  return { found: { settings, shape: { samples, time, space, statics: statics.length } } };
 }
 
 /** Larger files are not read to count their texts: they have many. */

@@ -81,29 +81,84 @@ output:
 `;
 }
 
-/** A run file to start from: the settings that people change, each with what it means. */
-export function starterRunFile(options: { schema: string; dataset: string; weights?: string | undefined }): string {
-  const { schema, dataset, weights } = options;
-  const scalar = (value: string) => stringify(value).trim();
+/** Points along an axis beyond which data of a line, or of a plane or more, are thinned out in a run file to start from. */
+const mostPoints = { line: 256, plane: 128 } as const;
+const [usualModes, usualWindow, usualRollout] = [12, 10, 20];
+
+/** What fits the fields that a file holds. */
+function settingsFor({ samples, time, space, statics }: FieldShape) {
+  const most = space.length === 1 ? mostPoints.line : mostPoints.plane;
+  const stride = Math.max(1, Math.ceil(Math.max(...space) / most));
+  const points = space.map((along) => Math.ceil(along / stride));
+  const window = statics > 0 && time === 1 ? 0 : Math.max(1, Math.min(usualWindow, Math.floor(time / 3)));
+  return {
+    family: `fno${space.length}d`,
+    modes: Math.max(1, Math.min(usualModes, ...points.map((along) => Math.floor(along / 2)))),
+    stride,
+    window,
+    rolloutSteps: window > 0 && time - window > usualRollout ? usualRollout : undefined,
+    batchSize: Math.max(1, Math.min(4, Math.floor(samples / 4))),
+  };
+}
+
+/** Sizes of the fields of a file. */
+export interface FieldShape {
+  readonly samples: number;
+  readonly time: number;
+  /** Points along each space axis. */
+  readonly space: readonly number[];
+  /** Fields that are given and don't change with time. */
+  readonly statics: number;
+}
+
+/**
+ * A run file to start from for a model of fields.
+ * @param options.found what the data set holds, and the settings that read it; absent: it is not known, and usual settings are written
+ * @param options.refusal why its content could not be read as fields, for the reader of the run file
+ */
+export function starterRunFile(options: {
+  schema: string;
+  dataset: string;
+  weights?: string | undefined;
+  found?: { readonly settings: Readonly<Record<string, unknown>>; readonly shape: FieldShape } | undefined;
+  refusal?: string | undefined;
+}): string {
+  const { schema, dataset, weights, found, refusal } = options;
+  const scalar = (value: unknown) => stringify(value, { collectionStyle: 'flow' }).trim();
   const weightsLine = weights === undefined ? '# weights: pretrained.safetensors' : `weights: ${scalar(weights)}`;
+  const fits = found && settingsFor(found.shape);
+  const { family = 'fno1d', modes = usualModes, window = usualWindow, batchSize = 4 } = fits ?? {};
+  // The window has a line of its own.
+  const { format = 'pdebench', window: _, ...described } = found?.settings ?? {};
+  const lines = [
+    ...(refusal === undefined ? [] : refusal.split('\n').map((line) => `# ${line.trim()}`)),
+    `format: ${format}`,
+    `path: ${scalar(dataset)}`,
+    ...(found ? [`# It holds ${fieldsInWords(found.shape)}.`] : []),
+    ...Object.entries(described).map(([key, value]) => `${key}: ${scalar(value)}`),
+    ...(fits && fits.stride > 1 ? [`subsample: { space: ${fits.stride} } # every how many points`] : []),
+    ...(window === 0
+      ? ['window: 0 # a static map: nothing of what is predicted is given']
+      : [
+          `window: ${window} # time steps the model is given`,
+          `rolloutSteps: ${fits?.rolloutSteps ?? 'all'} # time steps it has to predict`,
+        ]),
+  ];
   return `${schemaComment(schema)}
 # Every setting, with its default: docs/run-file.md
 
 model:
-  family: fno1d # or fno2d
+  family: ${family} # docs/models.md has others
   ${weightsLine}
-  modes: 12
+  modes: ${modes}
   width: 20
 
 dataset:
-  format: pdebench
-  path: ${scalar(dataset)}
-  window: 10 # time steps the model is given
-  rolloutSteps: all # time steps it has to predict
+${lines.map((line) => `  ${line}`).join('\n')}
 
 training:
   epochs: 20
-  batchSize: 4
+  batchSize: ${batchSize}
   learningRate: 0.001
   optimizer: { name: adam }
   schedule: { name: constant }
@@ -122,4 +177,11 @@ convergence:
 output:
   folder: runs
 `;
+}
+
+/** `16 samples of 10 time steps on 64 x 64 points, and 1 field that is given` */
+function fieldsInWords({ samples, time, space, statics }: FieldShape): string {
+  const counted = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`;
+  const given = statics > 0 ? `, and ${counted(statics, 'field')} that ${statics === 1 ? 'is' : 'are'} given` : '';
+  return `${counted(samples, 'sample')} of ${counted(time, 'time step')} on ${space.join(' x ')} points${given}`;
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { runCli } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
+import { counting, writeHdf5 } from '../support/hdf5.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 describe('tempbalance', () => {
@@ -96,6 +97,34 @@ describe('init', () => {
     const fields = await init('b.yaml', '--dataset', 'data.hdf5', '--model', 'bert');
     expect(fields).toMatchObject({ code: 2, stderr: expect.stringContaining('A language model takes jsonl, csv') });
     expect((await readdir(cwd)).toSorted()).toEqual(['a.yaml', 'few.csv', 'few.yaml', 'next.yaml', 'small.yaml']);
+  });
+
+  it.each([
+    [
+      'pde_1d.hdf5',
+      /family: fno1d .*\n {2}format: pdebench\n.*# It holds \d+ samples of \d+ time steps on \d+ points\./s,
+    ],
+    ['fields.npz', /family: fno1d .*modes: 2\n.*format: fields\n.*channels: \[ u, v \]\n {2}window: 1 /s],
+    ['burgers_map.mat', /format: fields\n.*key: u\n {2}inputs: \[ a \]\n {2}window: 0 # a static map/s],
+  ])('writes what fits the fields of %s, and that is valid', async (name, expected) => {
+    const cwd = await temporaryFolder();
+    const file = fixturePath('data', name);
+    expect((await runCli(['init', 'fits.yaml', '--dataset', file], { cwd })).code).toBe(0);
+    expect(await readFile(join(cwd, 'fits.yaml'), 'utf8')).toMatch(expected);
+    const { code, stderr } = await runCli(['validate', 'fits.yaml'], { cwd });
+    expect(code, stderr).toBe(0);
+  });
+
+  it('says in the file why its fields are not known', async () => {
+    const cwd = await temporaryFolder();
+    await writeFile(join(cwd, 'broken.hdf5'), 'no fields at all');
+    const broken = await runCli(['init', 'a.yaml', '--dataset', 'broken.hdf5'], { cwd });
+    expect(broken).toMatchObject({ code: 2, stderr: expect.stringContaining('formats of arrays') });
+    await writeHdf5(join(cwd, 'data.hdf5'), { tensor: counting([4, 3, 5, 5, 5]) });
+    expect((await runCli(['init', 'b.yaml', '--dataset', 'data.hdf5'], { cwd })).code).toBe(0);
+    expect(await readFile(join(cwd, 'b.yaml'), 'utf8')).toMatch(
+      / {2}# .*which may be .*\n {2}# Say which is which in dataset\.axes/,
+    );
   });
 
   it('keeps an existing file unless forced', async () => {

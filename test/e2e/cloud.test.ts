@@ -126,7 +126,9 @@ describe.skipIf(!deployment)('a deployed run', () => {
     const rejected = await deployed.store.list('rejected/poison/');
     expect(rejected.map((name) => name.split('/').at(-1))).toEqual(['broken.hdf5', 'broken.hdf5.report.txt']);
     const report = new TextDecoder().decode((await deployed.store.get(rejected[1]!))!.bytes);
-    expect(report).toContain(`s3://${deployed.bucket}/${key}?versionId=${version}: is not an HDF5 file`);
+    expect(report).toContain(
+      `s3://${deployed.bucket}/${key}?versionId=${version}: is none of the formats of arrays that are read`,
+    );
     const outcome = await readJson(deployed.store, runKeys.outcome(run), outcomeSchema);
     expect(outcome).toMatchObject({ outcome: 'failed', error: { name: 'UserError' } });
     expect(outcome!.reason).toContain(`the report: s3://${deployed.bucket}/${rejected[1]}`);

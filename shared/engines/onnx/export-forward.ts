@@ -7,7 +7,7 @@ import type { Graph, Initializer, Node } from './graph.ts';
 import { traceGraph } from './trace.ts';
 
 /** Names of what the model takes and gives. */
-export const forwardNames = { given: 'input', result: 'output' } as const;
+const forwardNames = { given: 'input', result: 'output' } as const;
 
 /** Primes beyond the sizes of models, so that no other size of a graph is taken for the batch's. */
 const batches = [100_003, 100_019] as const;
