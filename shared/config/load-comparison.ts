@@ -25,6 +25,7 @@ const namesInput = /^(dataset\.(path|validationPath)|model\.(weights|folder|base
 /** Settings that say what is measured: the task, and which numbers of the data. Results of others are not of the same thing. */
 const measured = [
   'dataset.key',
+  'dataset.axes',
   'dataset.channels',
   'dataset.subsample',
   'dataset.window',
