@@ -95,6 +95,9 @@ export const resolvedRunFileSchema = z
         message: `needs a model of numbered blocks, which ${model.family} is not; layer-wise decay is for language models (model.family: huggingface)`,
       });
     }
+    for (const { key, message } of learningProblems(training, model)) {
+      context.addIssue({ code: 'custom', path: ['training', key], message });
+    }
     const { metric } = convergence;
     const offered = metricsFor(model);
     if (metric !== undefined && !offered.includes(metric)) {
@@ -173,6 +176,25 @@ function balanceProblems(
       key,
       `${balance.preset} is defined by ${key}: ${JSON.stringify(wanted)}; leave out either balance.${key} or balance.preset`,
     );
+  }
+  return problems;
+}
+
+/** Settings of what is minimised that mean nothing for the model, or without each other. */
+function learningProblems(
+  training: z.output<typeof trainingSchema>,
+  model: ModelConfig,
+): { key: string; message: string }[] {
+  const given = (['loss', 'mode', 'periodic', 'unrollSteps'] as const).filter((key) => training[key] !== undefined);
+  if (model.family === 'huggingface') {
+    return given.map((key) => ({ key, message: 'is of models of fields; a language model learns by cross-entropy' }));
+  }
+  const problems: { key: string; message: string }[] = [];
+  if (training.periodic !== undefined && training.loss !== 'h1') {
+    problems.push({ key: 'periodic', message: 'has no effect without loss: h1, whose derivatives it is for' });
+  }
+  if (training.unrollSteps !== undefined && training.mode !== 'pushForward') {
+    problems.push({ key: 'unrollSteps', message: 'has no effect without mode: pushForward' });
   }
   return problems;
 }

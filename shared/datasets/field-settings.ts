@@ -1,6 +1,7 @@
 /** The settings of a data set of fields, which every format of them has. */
 import { z } from 'zod';
 import { axisNames } from './field-axes.ts';
+import { normaliserKinds } from './normaliser.ts';
 import { testSetSchema } from './test-set.ts';
 import { validationSetSchema } from './validation-set.ts';
 
@@ -79,6 +80,12 @@ export const fieldSettings = <Name extends string>(name: Name, description: stri
         .union([z.int().min(1), z.literal('all')])
         .default('all')
         .describe('Time steps predicted after the window; later ones are not read.'),
+      normalise: z
+        .enum(['none', ...normaliserKinds])
+        .optional()
+        .describe(
+          'How fields are scaled for the model, each channel and input by itself, fitted on the samples that are trained on. unitGaussian: mean 0, deviation 1. minMax: from 0 to 1. Metrics and predictions are in the units of the data. Absent: none.',
+        ),
       validationPath: z
         .string()
         .min(1)

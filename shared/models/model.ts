@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Random } from '../core/random.ts';
+import type { Normaliser } from '../datasets/normaliser.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
@@ -19,6 +20,8 @@ export interface TrajectoryFormat {
   readonly window: number;
   /** Fields that are given and don't change with time, such as a coefficient; absent: none. */
   readonly statics?: number;
+  /** By which what is given is normalised and what is predicted is scaled back; absent: both are as they are. */
+  readonly normaliser?: Normaliser;
 }
 
 /** Numbers that a model is given at each point: the window's steps, each with its channels, then the static fields. */

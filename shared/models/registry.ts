@@ -8,6 +8,7 @@ import { fno3d } from './fno3d.ts';
 import { languageModelSchema } from './language/settings.ts';
 import type { FieldModel, ModelFamily, TrajectoryFormat } from './model.ts';
 import { neuralopFno, tfno } from './neuralop.ts';
+import { withNormaliser } from './normalised.ts';
 import { unet1d } from './unet1d.ts';
 import { unet2d } from './unet2d.ts';
 
@@ -53,10 +54,11 @@ export function takenBy({ family }: ModelConfig): TrajectoryFormat['kind'] | 'te
 }
 
 /**
- * Builds the configured model for data of this format.
+ * Builds the configured model for data of this format; with a normaliser, in the units of the data.
  * @throws UserError when the model can't be built for such data.
  */
 export function buildModel(config: FieldModelConfig, format: TrajectoryFormat): FieldModel {
   const family = modelFamilies.find(({ name }) => name === config.family) as ModelFamily<FieldModelConfig>;
-  return family.build(config, format);
+  const model = family.build(config, format);
+  return format.normaliser ? withNormaliser(model, format.normaliser, format) : model;
 }

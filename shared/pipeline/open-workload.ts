@@ -83,6 +83,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     validation: isHeldByRows ? await openHeldData('validation', fields, others.validation ?? path, data) : undefined,
     test: fields.test?.evaluate ? await openHeldData('test', fields, others.test ?? path, data) : undefined,
     window: fields.window,
+    normalise: fields.normalise,
     training,
     metric: config.convergence.metric,
     path: pathInWords(fields.path),

@@ -1,5 +1,6 @@
 import { encodeJson } from '../checkpoints/json.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
@@ -72,13 +73,14 @@ export function modelOfRun(record: ModelRecord): RunModel {
 function describeModel(record: ModelRecord): RunModel {
   if (record.config.model.family === 'huggingface') return languageModelOf(record, record.config.model);
   const { config, dataset } = record;
-  const { space, channels, window, statics } = fieldsOfRecord({ config, dataset });
+  const { space, channels, window, statics, normaliser } = fieldsOfRecord({ config, dataset });
   const format = {
     kind: 'trajectories' as const,
     space,
     channels: channels.length,
     window,
     ...(statics.length > 0 ? { statics: statics.length } : {}),
+    ...(normaliser ? { normaliser } : {}),
   };
   const { layers, parameters } = buildModel(record.config.model, format);
   const settings = { ...config.model, weights: undefined, head: undefined, ...format };
@@ -96,6 +98,8 @@ interface RecordedFields {
   /** Time steps that the model is given. */
   readonly window: number;
   readonly rolloutSteps: number;
+  /** By which the model is in the units of the data; absent: it was trained on them as they are. */
+  readonly normaliser?: Normaliser;
 }
 
 /** The fields of a run's record, whatever version wrote it. */

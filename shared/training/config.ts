@@ -3,6 +3,8 @@ import { validationSizeSchema } from '../datasets/split.ts';
 import type { ModelConfig } from '../models/registry.ts';
 import { emaSchema } from './ema.ts';
 import { learningRateCurveSchema } from './learning-rate-curves/registry.ts';
+import { fieldLossNames } from './objectives/field-losses.ts';
+import { trainingModes, usualUnrollSteps } from './objectives/rollout.ts';
 import { movesByRate, type OptimizerConfig, optimizerSchema, rateScale } from './optimizers/registry.ts';
 import { samSchema } from './sam.ts';
 
@@ -50,6 +52,29 @@ export const trainingSchema = z
       .max(1)
       .default(0)
       .describe('Share of the target that is spread evenly over all labels, or words; of language models alone.'),
+    loss: z
+      .enum(fieldLossNames)
+      .optional()
+      .describe(
+        'What is minimised, summed over the predicted steps; of models of fields. mse: the mean squared error. relativeL2: the norm of the error over all points, over that of the true field; the mean over samples and channels. h1: the same with first derivatives. With dataset.normalise, of normalised fields. Absent: mse.',
+      ),
+    periodic: z
+      .union([z.boolean(), z.array(z.boolean()).min(1).max(3)])
+      .optional()
+      .describe(
+        'Of loss h1: whether the fields are periodic in space, or a list by axis; derivatives at the edges are one-sided where they are not. Absent: true.',
+      ),
+    mode: z
+      .enum(trainingModes)
+      .optional()
+      .describe(
+        'How the predictions that are trained on are made; of models of fields. rollout: each from those before it, with the gradient through the whole roll-out. singleStep: each from the true steps before it. pushForward: as rollout, but only the last `unrollSteps` steps have a loss and a gradient, as in PDEBench. Models are evaluated on roll-outs in all modes. Absent: rollout.',
+      ),
+    unrollSteps: z
+      .int()
+      .positive()
+      .optional()
+      .describe(`Of mode pushForward: how many steps at the end are learnt from. Absent: ${usualUnrollSteps}.`),
     weightDecay: z.number().nonnegative().default(1e-4).describe('The base weight decay, before balancing.'),
     seed: z.int().nonnegative().default(42).describe('Decides the split, the order of batches and fresh weights.'),
     validation: validationSizeSchema.default(0.25),

@@ -1,7 +1,9 @@
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { withGradient } from '../../models/blocks/with-gradient.ts';
 import type { FieldModel, ModelState } from '../../models/model.ts';
+import { elementCount } from '../../tensors/tensor.ts';
 import type { Objective } from '../problem.ts';
+import { type FieldLoss, meanSquaredError } from './field-losses.ts';
 
 /** Some trajectories on the engine. */
 export interface TrajectoryBatch {
@@ -77,9 +79,107 @@ function rollOut(
   return predictions;
 }
 
+/** How what a loss is taken of is predicted. */
+export const trainingModes = ['rollout', 'singleStep', 'pushForward'] as const;
+export type TrainingMode = (typeof trainingModes)[number];
+
+/** Steps at the end of a roll-out that push-forward training learns from where none are named, as in PDEBench. */
+export const usualUnrollSteps = 20;
+
+export interface RolloutSettings {
+  /** Absent: the mean squared error. */
+  readonly loss?: FieldLoss | undefined;
+  /** Absent: `rollout`. */
+  readonly mode?: TrainingMode | undefined;
+  /** Of `pushForward`: the last steps, which have a loss and a gradient. */
+  readonly unrollSteps?: number | undefined;
+}
+
+/** Steps of a roll-out that have no loss. */
+export function stepsWithoutLoss(steps: number, { mode, unrollSteps = usualUnrollSteps }: RolloutSettings): number {
+  return mode === 'pushForward' ? Math.max(0, steps - unrollSteps) : 0;
+}
+
+/** One prediction from each window of true steps `[places, time * channels]`, one after the other. */
+function predictEachStep(
+  tf: TensorLibrary,
+  model: FieldModel,
+  parameters: NamedTensors,
+  {
+    rows,
+    statics,
+    window,
+    channels,
+    steps,
+    places,
+    grid,
+  }: {
+    readonly rows: Tensor;
+    readonly statics: Tensor | undefined;
+    readonly window: number;
+    readonly channels: number;
+    readonly steps: number;
+    readonly places: readonly number[];
+    readonly grid: Tensor;
+  },
+  state: ModelState,
+): Tensor[] {
+  const forward = model.forward(tf, parameters, grid, state);
+  return Array.from({ length: steps }, (_, step) => {
+    const past = tf.slice(rows, [0, step * channels], [-1, window * channels]);
+    const given = tf.reshape(past, [...places, window * channels]);
+    return forward(statics ? tf.concat([given, statics], places.length) : given);
+  });
+}
+
 /**
- * Training loss: the sum over roll-out steps of the mean squared error over batch, space and channels, with the
- * gradient through the whole roll-out. Every time step after the window is predicted. Of a static map, which predicts one: the mean squared error. Each step replaces the
+ * The window after some steps of a roll-out, without a gradient for the parameters. The steps are inside of a function with a gradient of its own, which
+ * no parameter is an input of, so that nothing of them is kept. `state` is replaced as each step replaces it.
+ */
+function windowAfter(
+  tf: TensorLibrary,
+  model: FieldModel,
+  parameters: NamedTensors,
+  { past: start, statics }: { readonly past: Tensor; readonly statics: Tensor | undefined },
+  grid: Tensor,
+  steps: number,
+  state: ModelState,
+): Tensor {
+  const [window, channels] = start.shape.slice(-2) as [number, number];
+  const names = Object.keys(state);
+  const flat = (tensor: Tensor) => tf.reshape(tensor, [-1]);
+  const unlearnt = withGradient(
+    tf,
+    (past) => {
+      const own = { ...state };
+      const predictions = rollOut(tf, model, parameters, { past: past!, statics }, grid, steps, own);
+      const places = tf.reshape(past!, [-1, window * channels]);
+      const parts = [
+        ...(steps < window ? [tf.slice(places, [0, steps * channels], [-1, -1])] : []),
+        ...predictions.slice(-window).map((each) => tf.reshape(each, [-1, channels])),
+      ];
+      const after = parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
+      return { value: tf.concat([flat(after), ...names.map((name) => flat(own[name]!))], 0), keep: [] };
+    },
+    () => tf.zeros(start.shape),
+  );
+  const all = unlearnt(start);
+  let at = 0;
+  const next = (shape: readonly number[]) => {
+    const size = elementCount(shape);
+    const taken = tf.reshape(tf.slice(all, [at], [size]), [...shape]);
+    at += size;
+    return taken;
+  };
+  const past = next(start.shape);
+  for (const name of names) state[name] = next(state[name]!.shape);
+  return past;
+}
+
+/**
+ * Training loss: the sum over predicted steps of the loss of each, by default the mean squared error over batch, space and channels. Every time step after the window is
+ * predicted: in a roll-out, with the gradient through all of it; each from the true steps before it (`singleStep`); or in a roll-out whose last steps alone
+ * have a loss and a gradient (`pushForward`, as PDEBench's U-Net training). Of a static map: the loss of its one step. Each step replaces the
  * model's `state`.
  */
 export function rolloutLoss(
@@ -89,23 +189,40 @@ export function rolloutLoss(
   window: number,
   { values, statics, grid }: TrajectoryBatch,
   state: ModelState = {},
+  settings: RolloutSettings = {},
 ): Tensor {
+  const { loss = meanSquaredError, mode = 'rollout' } = settings;
   const [batch, ...space] = values.shape.slice(0, -2) as [number, ...number[]];
   const [time, channels] = values.shape.slice(-2) as [number, number];
+  const places = [batch, ...space];
   const rows = tf.reshape(values, [-1, time * channels]);
-  const past =
-    window === 0
-      ? undefined
-      : tf.reshape(tf.slice(rows, [0, 0], [-1, window * channels]), [batch, ...space, window, channels]);
+  const steps = time - window;
+  const untaught = window === 0 ? 0 : stepsWithoutLoss(steps, settings);
+  const learnt = steps - untaught;
+  const predict = (): Tensor[] => {
+    if (mode === 'singleStep' && window > 0) {
+      return predictEachStep(tf, model, parameters, { rows, statics, window, channels, steps, places, grid }, state);
+    }
+    const first =
+      window === 0
+        ? undefined
+        : tf.reshape(tf.slice(rows, [0, 0], [-1, window * channels]), [...places, window, channels]);
+    const past =
+      first && untaught > 0
+        ? windowAfter(tf, model, parameters, { past: first, statics }, grid, untaught, state)
+        : first;
+    return rollOut(tf, model, parameters, { past, statics }, grid, learnt, state);
+  };
   const timeFirst = tf.transpose(tf.reshape(values, [-1, time, channels]), [1, 0, 2]);
-  const targets = tf.slice(timeFirst, [window, 0, 0], [-1, -1, -1]);
-  const predictions = rollOut(tf, model, parameters, { past, statics }, grid, time - window, state);
-  const predicted = tf.reshape(tf.concat(predictions, 0), targets.shape);
-  return tf.mul(tf.mean(tf.square(tf.sub(predicted, targets))), time - window);
+  const targets = tf.slice(timeFirst, [window + untaught, 0, 0], [-1, -1, -1]);
+  const predictions = predict();
+  const shape = loss === meanSquaredError ? targets.shape : [learnt * batch, elementCount(space), channels];
+  const predicted = tf.reshape(tf.concat(predictions, 0), shape);
+  return tf.mul(loss(tf, predicted, loss === meanSquaredError ? targets : tf.reshape(targets, shape)), learnt);
 }
 
 /** `rolloutLoss` of the inputs `values` and, where there are any, `statics` on the fixed coordinates `grid`. */
-export function rolloutObjective(model: FieldModel, window: number): Objective {
+export function rolloutObjective(model: FieldModel, window: number, settings: RolloutSettings = {}): Objective {
   return {
     parameters: model.parameters,
     state: model.state,
@@ -117,6 +234,7 @@ export function rolloutObjective(model: FieldModel, window: number): Objective {
         window,
         { values: inputs.values!, statics: inputs.statics, grid: fixed.grid! },
         state,
+        settings,
       ),
   };
 }

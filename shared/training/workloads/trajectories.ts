@@ -1,17 +1,21 @@
 import { RunError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { randomFor } from '../../core/random.ts';
+import { fitNormaliser, type NormaliserKind, normalised } from '../../datasets/normaliser.ts';
 import { rowRanges } from '../../datasets/row-ranges.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
 import { givenSteps, sampleBytes, type Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
 import type { FieldModel } from '../../models/model.ts';
+import { withNormaliser } from '../../models/normalised.ts';
 import { readPretrained } from '../../models/pretrained.ts';
 import { buildModel, type FieldModelConfig } from '../../models/registry.ts';
 import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
+import { fieldLoss } from '../objectives/field-losses.ts';
+import { type RolloutSettings, stepsWithoutLoss } from '../objectives/rollout.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { rolloutMetrics } from '../rollout-metrics.ts';
 import { gradientsPerStep } from '../sam.ts';
@@ -35,6 +39,8 @@ export async function planTrajectories(options: {
   /** Time steps that the model is given. */
   window: number;
   training: TrainingConfig;
+  /** How fields are scaled for the model; absent: not at all. */
+  normalise?: 'none' | NormaliserKind | undefined;
   /** Where pre-trained weights are, fetched if need be; absent: fresh ones. */
   weights?: (() => Promise<string>) | undefined;
   /** The metric that decides which epoch is best; absent: none does. */
@@ -57,18 +63,34 @@ export async function planTrajectories(options: {
   const [times, channels] = data.shape.slice(-2) as [number, number];
   const rolloutSteps = times - window;
   const { statics = [] } = data;
-  const model = buildModel(options.model, { kind: data.kind, space, channels, window, statics: statics.length });
+  const learning = learningOf(settings, data, { window, rolloutSteps });
+  const learner = buildModel(options.model, { kind: data.kind, space, channels, window, statics: statics.length });
+  const { normalise = 'none' } = options;
+  const fitted = normalise === 'none' ? undefined : await fitNormaliser(normalise, training);
+  const model = fitted ? withNormaliser(learner, fitted.normaliser, { window }) : learner;
   const { parameters, layers } = model;
   const optimizer = withAverage(buildOptimizer(settings.optimizer), settings.ema);
   const shared = { model, window, rolloutSteps };
-  const problem = trajectoryProblem({ ...shared, data: training, batchSize, accumulate, seed });
+  const problem = trajectoryProblem({
+    ...shared,
+    // Trained on normalised fields; in the data's own units everywhere else.
+    model: learner,
+    data: fitted ? normalised(training, fitted.normaliser) : training,
+    batchSize,
+    accumulate,
+    seed,
+    learning,
+  });
   const curve = learningRateCurve(settings.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const plan: WorkloadPlan = {
     parameters,
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
     stepFlops:
-      3 * model.forwardFlops * batchSize * rolloutSteps * gradientsPerStep(sam) +
+      (3 * rolloutSteps - 2 * stepsWithoutLoss(rolloutSteps, learning)) *
+        model.forwardFlops *
+        batchSize *
+        gradientsPerStep(sam) +
       optimizerFlops(settings.optimizer, parameters),
     data: {
       trainingSamples: training.shape[0]!,
@@ -79,12 +101,15 @@ export async function planTrajectories(options: {
       ...(statics.length > 0 ? { statics } : {}),
       window,
       rolloutSteps,
+      ...(fitted ? { normaliser: fitted.normaliser } : {}),
       trainingRows: rowRanges(training.rows),
       validationRows: rowRanges(validation.rows),
       ...(test ? { testRows: rowRanges(test.rows) } : {}),
     },
     warnings: [
       ...(data.notes ?? []),
+      ...constantNotes(fitted?.constant),
+      ...unrollNotes(settings, rolloutSteps),
       ...(await validationWarnings({ ...options, window, training, judged: validation })),
       ...(test ? await testWarnings({ ...options, window, test, training, validation }) : []),
       ...optimizerWarnings(settings.optimizer, parameters),
@@ -114,6 +139,38 @@ export async function planTrajectories(options: {
   };
   return { ...plan, on };
 }
+
+/**
+ * What is learnt from.
+ * @throws UserError when the data don't do for it.
+ */
+function learningOf(
+  { loss, periodic, mode, unrollSteps }: TrainingConfig,
+  { grid }: Trajectories,
+  { window, rolloutSteps }: { readonly window: number; readonly rolloutSteps: number },
+): RolloutSettings {
+  if (mode === 'pushForward' && (window === 0 || rolloutSteps === 1)) {
+    throw new UserError(
+      window === 0
+        ? 'pushForward learns from the end of a roll-out, and a static map has none'
+        : 'pushForward learns from the end of a roll-out, and this one has one step',
+      { where: 'training.mode', remedy: 'Leave it out.' },
+    );
+  }
+  return { loss: fieldLoss({ loss, periodic }, grid), mode, unrollSteps };
+}
+
+const constantNotes = (constant: readonly string[] = []): string[] =>
+  constant.length === 0
+    ? []
+    : [`${constant.join(', ')}: the same value everywhere in the training data, so it is only shifted, not scaled`];
+
+const unrollNotes = ({ mode, unrollSteps }: TrainingConfig, steps: number): string[] =>
+  mode !== 'pushForward' || stepsWithoutLoss(steps, { mode, unrollSteps }) > 0
+    ? []
+    : [
+        `training.mode pushForward learns from all ${steps} steps of the roll-out, as rollout does: set training.unrollSteps to fewer`,
+      ];
 
 /** Bytes of a batch's fields beyond which a step is not tried: what is computed from them takes many times as much. */
 const mostBatchBytes = 4 * 2 ** 30;

@@ -11,7 +11,7 @@ import {
   stepsPerEpoch,
   timeSteps,
 } from '../batches.ts';
-import { rolloutObjective } from '../objectives/rollout.ts';
+import { type RolloutSettings, rolloutObjective } from '../objectives/rollout.ts';
 import type { BatchPart, Problem } from '../problem.ts';
 
 /**
@@ -30,8 +30,10 @@ export function trajectoryProblem(options: {
   /** Parts that a batch is computed in; 1 where absent. */
   readonly accumulate?: number;
   readonly seed: number;
+  /** What is learnt from; absent: the mean squared error of the whole roll-out. */
+  readonly learning?: RolloutSettings;
 }): Problem {
-  const { model, data, window, rolloutSteps, batchSize, accumulate = 1, seed } = options;
+  const { model, data, window, rolloutSteps, batchSize, accumulate = 1, seed, learning } = options;
   checkTimeSteps(data, window, rolloutSteps);
   const samples = data.shape[0]!;
   const partOf = async (chosen: readonly number[]): Promise<BatchPart> => {
@@ -39,7 +41,7 @@ export function trajectoryProblem(options: {
     return { count: chosen.length, inputs: batchInputs(batch, timeSteps(batch.values, 0, window + rolloutSteps)) };
   };
   return {
-    objective: rolloutObjective(model, window),
+    objective: rolloutObjective(model, window, learning),
     fixed: new Map([['grid', gridOf(data)]]),
     inParts: accumulate > 1,
     stepsPerEpoch: stepsPerEpoch(samples, batchSize),
