@@ -1,16 +1,6 @@
 import { createHash } from 'node:crypto';
 import { elementCount } from '../tensors/tensor.ts';
-import { eachSample, type FieldValues, type Trajectories } from './trajectories.ts';
-
-/** What is to be known of a sample without reading it again. */
-export interface SampleSummary {
-  /** Of all its values. */
-  readonly digest: string;
-  /** By channel: the time steps at which it is zero all over space. */
-  readonly zeroSteps: readonly (readonly number[])[];
-  /** By channel: the number that it holds everywhere, at all times; undefined: it changes. */
-  readonly constants: readonly (number | undefined)[];
-}
+import { eachSample, type FieldValues, type SampleSummary, type Trajectories } from './trajectories.ts';
 
 /** The summaries of all samples: those that came with the data, or from one pass over them. */
 export const summariesOf = async (data: Trajectories): Promise<readonly SampleSummary[]> =>

@@ -1,5 +1,4 @@
 import { elementCount } from '../tensors/tensor.ts';
-import type { SampleSummary } from './sample-summaries.ts';
 
 /** The fields of some samples, row-major. */
 export interface FieldValues {
@@ -7,6 +6,16 @@ export interface FieldValues {
   readonly values: Float32Array;
   /** Fields that are given and don't change with time: `[samples, ...space, statics]`; empty where there are none. */
   readonly statics: Float32Array;
+}
+
+/** What is to be known of a sample without reading it again. */
+export interface SampleSummary {
+  /** Of all its values. */
+  readonly digest: string;
+  /** By channel: the time steps at which it is zero all over space. */
+  readonly zeroSteps: readonly (readonly number[])[];
+  /** By channel: the number that it holds everywhere, at all times; undefined: it changes. */
+  readonly constants: readonly (number | undefined)[];
 }
 
 /** PDE solutions on one regular grid. Their values are read when they are asked for. */
