@@ -1,9 +1,8 @@
 /** What fields a file of arrays has: arrays found and named, their axes, the grid. Families of PDEBench and The Well are told by their names. */
 import { BrokenInputError, UserError } from '../core/errors.ts';
-import { formatBytes } from '../core/format.ts';
 import { elementCount, formatShape, sameShape } from '../tensors/tensor.ts';
 import type { ArrayFile, StoredArray } from './arrays/array-file.ts';
-import { bytesPerNumber } from './arrays/number-types.ts';
+import { refuseEmptyClaim } from './arrays/refusals.ts';
 import {
   type AxisEvidence,
   type AxisName,
@@ -81,7 +80,7 @@ export async function findFields(file: ArrayFile, settings: FieldSettings): Prom
   const isGrouped = names.every((name) => !into.names.has(name) && into.names.has(`${into.groups[0]}/${name}`));
   const first = isGrouped ? into.groups[0] : undefined;
   const stored = names.map((name) => arrayIn(file, name, first));
-  for (const array of stored) refuseClaims(file.path, array);
+  for (const array of stored) refuseEmptyClaim(file.path, array);
   const coordinates = await coordinatesIn(into, first);
   const samples = isGrouped ? into.groups.length : undefined;
   const shapes = stored.map(({ shape }) => (samples === undefined ? shape : [samples, ...shape]));
@@ -100,7 +99,7 @@ export async function findFields(file: ArrayFile, settings: FieldSettings): Prom
   );
   const inputs = inputsIn(into, settings, names, grid, isGrouped);
   const given = inputs.map((name) => arrayIn(file, name, first));
-  for (const array of given) refuseClaims(file.path, array);
+  for (const array of given) refuseEmptyClaim(file.path, array);
   const givenShapes = given.map((array) => (samples === undefined ? array.shape : [samples, ...array.shape]));
   const givenAxes = givenShapes.map((each, index) => staticAxes(into, settings, inputs[index]!, each, grid));
 
@@ -140,24 +139,6 @@ function fullName(names: ReadonlySet<string>, name: string): string {
     .map((group) => `${group}/${name}`)
     .filter((each) => names.has(each));
   return found.length === 1 ? found[0]! : name;
-}
-
-/** Arrays that claim more numbers than this many to a byte in the file are not compressed: they are not there. Deflate reaches 1032. */
-const mostBytesByByte = 1100;
-/** Arrays up to this size need no such check: what was never written of them is found as blank fields. */
-const smallArrayBytes = 64 * 2 ** 20;
-
-/** @throws BrokenInputError when the file can't hold what an array claims. */
-function refuseClaims(path: string, { name, shape, type, storedBytes }: StoredArray): void {
-  const claimed = elementCount(shape) * (bytesPerNumber[type as keyof typeof bytesPerNumber] ?? 4);
-  if (storedBytes === undefined || claimed <= smallArrayBytes || claimed <= storedBytes * mostBytesByByte) return;
-  throw new BrokenInputError(
-    `claims ${formatBytes(claimed)} ${formatShape(shape)}, and the file has ${formatBytes(storedBytes)} for it at most`,
-    {
-      where: `${path}: dataset "${name}"`,
-      remedy: 'It was probably never written, or is cut off: write the file again.',
-    },
-  );
 }
 
 function refuseEmpty(where: string, shape: readonly number[]): void {

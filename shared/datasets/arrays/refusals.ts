@@ -26,16 +26,22 @@ export const cutOff = (path: string, what: string, claimed: number, present: num
     remedy: 'The file is probably cut off: fetch or write it again.',
   });
 
-/** No compression of fields of numbers gives so much; an array that claims more was never written. */
-const mostCompression = 2000;
-/** An array of so many bytes may well be of zeros, or not written yet: its claim harms nobody. */
+/** Arrays that claim more bytes than this many to a byte in the file are not compressed: they are not there. Deflate reaches 1032. */
+const mostCompression = 1100;
+/** Arrays up to this size need no such check: what was never written of them is found as blank fields. */
 const harmlessBytes = 64 * 2 ** 20;
 
-/** @throws BrokenInputError when an array claims far more than its file holds, with both sizes. */
+/** @throws BrokenInputError when the file can't hold what an array claims, with both sizes. */
 export function refuseEmptyClaim(path: string, { name, shape, type, storedBytes }: StoredArray): void {
-  const claimed = elementCount(shape) * (bytesPerNumber[type as NumberType] ?? 1);
+  const claimed = elementCount(shape) * (bytesPerNumber[type as NumberType] ?? 4);
   if (storedBytes === undefined || claimed <= Math.max(harmlessBytes, storedBytes * mostCompression)) return;
-  throw cutOff(path, `array "${name}" ${formatShape(shape)}`, claimed, storedBytes);
+  throw new BrokenInputError(
+    `claims ${formatBytes(claimed)} ${formatShape(shape)}, and the file has ${formatBytes(storedBytes)} for it at most`,
+    {
+      where: `${path}: dataset "${name}"`,
+      remedy: 'It was probably never written, or is cut off: write the file again.',
+    },
+  );
 }
 
 /** An array that is there and can't be used. `what` is what it holds, e.g. `a cell array`. */

@@ -111,7 +111,7 @@ describe('HDF5', () => {
       const array = file.array('tensor');
       expect(array.shape).toEqual([1_000_000, 201, 1024]);
       expect(array.storedBytes).toBe(6952);
-      expect(() => refuseEmptyClaim(file.path, array)).toThrow('claims 823.3 GB, but the file has 7.0 kB for it');
+      expect(() => refuseEmptyClaim(file.path, array)).toThrow(/claims 823\.3 GB .*, and the file has 7\.0 kB for it/);
       expect(() => refuseEmptyClaim(file.path, file.array('x-coordinate'))).not.toThrow();
     });
   });
