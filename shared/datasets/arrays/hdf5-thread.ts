@@ -7,7 +7,8 @@ import type { NumberType } from './number-types.ts';
 
 /** A file that is open in a thread. Its methods throw an Error with the reason. */
 export interface Hdf5Thread {
-  open(path: string): Promise<Hdf5Contents>;
+  open(path: string): Promise<void>;
+  list(): Promise<Hdf5Contents>;
   read(block: { name: string; type: NumberType; ranges: readonly AxisRange[] }): Promise<Float32Array>;
   /** Closes the file. The thread is kept for the next one, unless the library is lost. */
   close(): Promise<void>;
@@ -61,7 +62,10 @@ export function hdf5Thread(patience: number): Hdf5Thread {
 
   return {
     async open(path) {
-      return ((await inTurn({ open: path })) as Extract<Hdf5Reply, { contents: unknown }>).contents;
+      await inTurn({ open: path });
+    },
+    async list() {
+      return ((await inTurn({ list: true })) as Extract<Hdf5Reply, { contents: unknown }>).contents;
     },
     async read(block) {
       return ((await inTurn({ read: block })) as Extract<Hdf5Reply, { values: unknown }>).values;

@@ -8,11 +8,13 @@ import type { NumberType } from './number-types.ts';
 
 export type Hdf5Request =
   | { readonly open: string }
+  | { readonly list: true }
   | { readonly read: { readonly name: string; readonly type: NumberType; readonly ranges: readonly AxisRange[] } }
   | { readonly close: true };
 
 /** One for every request, in their order. */
 export type Hdf5Reply =
+  | { readonly opened: true }
   | { readonly contents: Hdf5Contents }
   | { readonly values: Float32Array<ArrayBuffer> }
   | { readonly closed: true }
@@ -28,8 +30,9 @@ let id: bigint | undefined;
 function answer(library: Hdf5Library, request: Hdf5Request): Hdf5Reply {
   if ('open' in request) {
     id = openHdf5(library, request.open);
-    return { contents: contentsOf(library, id) };
+    return { opened: true };
   }
+  if ('list' in request) return { contents: contentsOf(library, id!) };
   if ('read' in request) return { values: readHdf5(library, id!, request.read) };
   const closed = id;
   id = undefined;

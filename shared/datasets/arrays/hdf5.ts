@@ -1,4 +1,5 @@
 /** HDF5, and MATLAB's v7.3 in it, read by hyperslabs. */
+import { stat } from 'node:fs/promises';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
 import { elementCount, formatShape } from '../../tensors/tensor.ts';
 import type { ArrayFile, AxisRange, StoredArray } from './array-file.ts';
@@ -29,11 +30,31 @@ export async function withHdf5<Result>(
 ): Promise<Result> {
   const thread = hdf5Thread(patience);
   try {
-    const contents = await thread.open(path).catch((cause) => openingFailed(path, cause));
+    const contents = await openAndList(path, thread).catch((cause) => openingFailed(path, cause));
     return await use(arrayFileOf(path, bytes, contents, thread));
   } finally {
     await thread.close();
   }
+}
+
+/** Files whose listings are kept. */
+const keptListings = 8;
+
+/** What is in the files that were opened last: a file of thousands of groups takes half a second to list, and is opened for every batch. */
+const listings = new Map<string, { readonly version: string; readonly contents: Hdf5Contents }>();
+
+/** Opens a file, and lists it unless that was done and it is the same since. */
+async function openAndList(path: string, thread: Hdf5Thread): Promise<Hdf5Contents> {
+  const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+  const version = [ino, size, mtimeNs, ctimeNs].join();
+  await thread.open(path);
+  const known = listings.get(path);
+  const contents = known?.version === version ? known.contents : await thread.list();
+  listings.delete(path);
+  listings.set(path, { version, contents });
+  const [oldest] = listings.keys();
+  if (listings.size > keptListings) listings.delete(oldest!);
+  return contents;
 }
 
 function openingFailed(path: string, cause: Error): never {

@@ -1,3 +1,5 @@
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { withArrayFile } from '../../../shared/datasets/arrays/open-arrays.ts';
 import { refuseEmptyClaim } from '../../../shared/datasets/arrays/refusals.ts';
@@ -11,6 +13,7 @@ import {
   someRanges,
 } from '../../support/arrays.ts';
 import { fixturePath } from '../../support/fixtures.ts';
+import { temporaryFolder } from '../../support/small-run.ts';
 
 const types = fixturePath('arrays', 'types.hdf5');
 const v73 = fixturePath('arrays', 'v73.mat');
@@ -94,8 +97,19 @@ describe('HDF5', () => {
   });
 
   it('gives up on a library that does not answer, and reads the next file', async () => {
-    expect(await refusalOf(withArrayFile(types, () => 0, { patience: 0 }))).toContain('no answer within 0 s');
+    // The thread that runs already is taken: the one within has to start another.
+    const within = () => refusalOf(withArrayFile(types, () => 0, { patience: 0 }));
+    expect(await withArrayFile(types, within)).toContain('no answer within 0 s');
     expect(await withArrayFile(types, (file) => readWhole(file.array('scalar')))).toEqual([2.5]);
+  });
+
+  it('lists a file again when it was written anew', async () => {
+    const path = join(await temporaryFolder(), 'changed.hdf5');
+    const namesOf = () => withArrayFile(path, (file) => file.names());
+    await copyFile(types, path);
+    expect(await namesOf()).toContain('scalar');
+    await copyFile(v73, path);
+    expect(await namesOf()).toEqual(['a', 'b', 's']);
   });
 
   it('reads several files at a time, and blocks that are asked for at once', async () => {
