@@ -97,6 +97,48 @@ describe.each(availableEngines())('on the engine %s', (name) => {
     });
   });
 
+  describe('static inputs in every training mode', () => {
+    const data = fields(
+      4,
+      Array.from({ length: 2 * 3 * 4 }, (_, index) => (index % 4) + 1),
+      force,
+    );
+    const [first, second] = [0.1, 0.5];
+
+    it.each([
+      // From the true steps 1, 2 and 2, 3.
+      [
+        'singleStep',
+        undefined,
+        (f: number) => (first + 2 * second + f - 3) ** 2 + (2 * first + 3 * second + f - 4) ** 2,
+      ],
+      // From 2 and the step predicted before, which itself has no loss.
+      ['pushForward', 1, (f: number) => (2 * first + second * (first + 2 * second + f) + f - 4) ** 2],
+    ] as const)('are given at every step: %s', async (mode, unrollSteps, errorOf) => {
+      const problem = trajectoryProblem({
+        model: weighted(3),
+        data,
+        window: 2,
+        rolloutSteps: 2,
+        batchSize: 2,
+        seed: 1,
+        learning: { mode, unrollSteps },
+      });
+      const { losses } = await trainEpoch({
+        engine,
+        problem,
+        optimizer: buildOptimizer(optimizerSchema.parse({ name: 'sgd' })),
+        parameters: weights(first, second, 1),
+        state: undefined,
+        epoch: 1,
+        baseRate: () => 0,
+        weightDecay: 0,
+        rates: {},
+      });
+      expect(losses[0]).toBeCloseTo(force.reduce((sum, each) => sum + errorOf(each), 0) / 6, 4);
+    });
+  });
+
   describe('a static map', () => {
     const data = fields(1, [2, 4, 6, 8, 10, 13], force);
     const request = () => ({ engine, model: weighted(1), data, window: 0, rolloutSteps: 1, parameters: weights(2) });
