@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Upload } from '@aws-sdk/lib-storage';
 import { sha256 } from '../checkpoints/artifact-store.ts';
+import { UserError } from '../core/errors.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
 import { modelFilesIn } from '../models/hugging-face/model-files.ts';
 import { headObject } from './head-object.ts';
@@ -30,13 +31,22 @@ const digestName = 'tempbalance-sha256';
 export const addressOf = (bucket: string, key: string, version: string | undefined): string =>
   `s3://${bucket}/${key}${version === undefined || version === 'null' ? '' : `?versionId=${version}`}`;
 
-/** Sends a file in parts, unless the object has the same size and digest. */
+/**
+ * Sends a file in parts, unless the object has the same size and digest.
+ * @throws UserError when it is a folder.
+ */
 async function uploadFile(
   { s3, bucket }: Bucket,
   path: string,
   key: string,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uploaded> {
+  if ((await stat(path)).isDirectory()) {
+    throw new UserError('a deployed run takes one file of data, and this is a folder', {
+      where: path,
+      remedy: 'Write its arrays into one file, e.g. HDF5 or .npz, or train on this machine (tempbalance train).',
+    });
+  }
   const { bytes, sha256: digest } = await fingerprintFile(path);
   const there = await headOf({ s3, bucket }, key);
   if (there?.ContentLength === bytes && there.Metadata?.[digestName] === digest) {

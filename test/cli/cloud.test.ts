@@ -21,6 +21,7 @@ import { fixturePath } from '../support/fixtures.ts';
 import { writeLanguageRun } from '../support/language-folder.ts';
 import { smallRun, temporaryFolder, writeRunFile } from '../support/small-run.ts';
 import { createStack } from '../support/stack.ts';
+import { v3, v3Key, writeZarr } from '../support/zarr.ts';
 
 const deployment = await startDeployment();
 /** What the stand-in needs, and no credentials but those given. */
@@ -122,6 +123,26 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect((await readFile(join(cwd, 'runs', name!, 'report.html'))).equals(report)).toBe(true);
     const useless = await cloud(['fetch', name!, '--dataset', weights], { cwd });
     expect(useless.stderr).toContain('is only for --all');
+  });
+
+  it('refuses data that are several files, or a folder', async () => {
+    const cwd = await temporaryFolder();
+    const array = {
+      shape: [8, 8, 32],
+      chunk: [8, 8, 32],
+      element: (index: number) => new Uint8Array(Float32Array.of(Math.sin(index)).buffer),
+    };
+    const metadata = { 'zarr.json': v3(array, 'float32', { dimension_names: ['sample', 'time', 'x'] }) };
+    await writeZarr(join(cwd, 'data.zarr', 'u'), metadata, array, v3Key);
+    const submit = async (path: string | string[]) => {
+      await writeRunFile(cwd, { dataset: { format: 'fields', path, key: 'u' } });
+      return cloud(['submit', 'small.yaml'], { cwd });
+    };
+    const takes = 'a deployed run takes one file of data, and';
+    const folder = await submit('data.zarr');
+    expect([folder.code, folder.stderr]).toEqual([2, expect.stringContaining(`${takes} this is a folder`)]);
+    const list = await submit(['data.zarr', 'more.zarr']);
+    expect([list.code, list.stderr]).toEqual([2, expect.stringContaining(`${takes} dataset.path lists 2`)]);
   });
 
   it('stops a run, refuses what that leaves no sense in, and goes on with other settings', async () => {
