@@ -92,8 +92,8 @@ export function operatorRecord(
 ): ModelRecord {
   const names = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}`);
   const scales = (count: number) => ({
-    shift: Array.from({ length: count }, (_, index) => 3 - 2 * index),
-    scale: Array.from({ length: count }, (_, index) => 0.5 + index),
+    shift: Array.from({ length: count }, (_, index) => 0.3 - 0.2 * index),
+    scale: Array.from({ length: count }, (_, index) => 2 + index),
   });
   const axes = space.map((points, axis) => {
     const values = Array.from({ length: points }, (_, index) => Math.fround((axis + 1) * 0.3 * index - 1));
@@ -113,12 +113,12 @@ export function operatorRecord(
   };
 }
 
-/** Values near those that the model begins with, none of them exactly 0 or 1; variances stay above 0. */
+/** Values about those that the model begins with, so that all of them count; variances stay above 0. */
 function drawWeights(run: RunModel, random: Random): HostTensors {
   const initial = run.fields!.model.initialise(random);
   return new Map(
     [...initial].map(([name, { shape, data }]) => {
-      const moved = (index: number) => data[index]! + 0.05 * random.normal();
+      const moved = (index: number) => data[index]! + 0.2 * random.normal();
       return [name, filled(shape, name.endsWith('running_var') ? (index) => Math.abs(moved(index)) + 0.5 : moved)];
     }),
   );
@@ -130,7 +130,7 @@ export async function exportedOperator(each: Case, batch = 2): Promise<ExportedO
   const run = modelOfRun(operatorRecord(each, true));
   const random = randomFor(11, JSON.stringify(settings));
   const weights = drawWeights(run, random);
-  const fields = (...last: number[]) => filled([batch, ...space, ...last], () => 3 + random.normal());
+  const fields = (...last: number[]) => filled([batch, ...space, ...last], () => 1 + random.normal());
   const given = new Map([
     ...(window > 0 ? [['past', fields(window, channels)] as const] : []),
     ...(statics > 0 ? [['statics', fields(statics)] as const] : []),
@@ -152,10 +152,10 @@ export async function exportedOperator(each: Case, batch = 2): Promise<ExportedO
   return { run, weights, given, next: results.get('next')! };
 }
 
-/** The largest difference, in parts of the largest expected value. */
+/** The largest difference, in parts of how far the expected values reach. */
 export function largestDifference(values: ArrayLike<number>, expected: ArrayLike<number>): number {
-  const largest = (numbers: number[]) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return (
-    largest(Array.from(expected, (value, index) => value - values[index]!)) / largest(Array.from(expected, Number))
-  );
+  const most = (numbers: number[]) => numbers.reduce((all, value) => Math.max(all, value), Number.NEGATIVE_INFINITY);
+  const all = Array.from(expected, Number);
+  const reach = most(all) + most(all.map((value) => -value));
+  return most(all.map((value, index) => Math.abs(value - values[index]!))) / reach;
 }
