@@ -6,6 +6,7 @@ import { openEngine } from '../../shared/engines/open-engine.ts';
 import { fieldModelSchema } from '../../shared/models/registry.ts';
 import { type ModelRecord, modelOfRun, type RunModel } from '../../shared/pipeline/run-model.ts';
 import { elementCount, type HostTensor, type HostTensors } from '../../shared/tensors/tensor.ts';
+import { predictRollout } from '../../shared/training/objectives/rollout.ts';
 
 interface Sizes {
   readonly space: readonly number[];
@@ -77,8 +78,13 @@ export interface ExportedOperator {
   readonly weights: HostTensors;
   /** `past`, `statics` */
   readonly given: HostTensors;
+  /** The next time step `[batch, ...space, channels]`. */
   readonly next: HostTensor;
+  /** A roll-out `[batch, ...space, steps, channels]`. */
+  readonly predicted: HostTensor;
 }
+
+const steps = 2;
 
 const filled = (shape: readonly number[], draw: (index: number) => number): HostTensor => ({
   shape,
@@ -106,7 +112,7 @@ export function operatorRecord(
       channels: names(channels, 'u'),
       ...(statics > 0 ? { statics: names(statics, 'a') } : {}),
       window,
-      rolloutSteps: 2,
+      rolloutSteps: steps,
       ...(coordinates ? { coordinates: axes } : {}),
       normaliser: { kind: 'unitGaussian', channels: scales(channels), statics: scales(statics) },
     },
@@ -139,9 +145,9 @@ export async function exportedOperator(each: Case, batch = 2): Promise<ExportedO
   const results = await runOnce(
     await openEngine('cpu'),
     (tf, { inputs: { '/past': past, '/statics': still, '/grid': grid, ...parameters } }) => {
-      const parts = [past && tf.reshape(past, [batch, ...space, -1]), still].flatMap((part) => (part ? [part] : []));
-      const joined = parts.length === 1 ? parts[0]! : tf.concat(parts, space.length + 1);
-      return { results: { next: run.fields!.model.forward(tf, parameters, grid!)(joined) } };
+      const start = { past, statics: still };
+      const predict = (count: number) => predictRollout(tf, run.fields!.model, parameters, start, grid!, count);
+      return { results: { next: predict(1), predicted: predict(steps) } };
     },
     new Map([
       ...weights,
@@ -149,7 +155,7 @@ export async function exportedOperator(each: Case, batch = 2): Promise<ExportedO
       ['/grid', { shape, data: values }],
     ]),
   );
-  return { run, weights, given, next: results.get('next')! };
+  return { run, weights, given, next: results.get('next')!, predicted: results.get('predicted')! };
 }
 
 /** The largest difference, in parts of how far the expected values reach. */
