@@ -42,7 +42,7 @@ export interface FieldLayout {
   readonly statics: readonly string[];
   /** Along each space axis; undefined: not in the file. */
   readonly coordinates: readonly (Float32Array | undefined)[];
-  /** Of the time steps, the same in all samples; undefined: not in the file. */
+  /** Of the time steps, where they are a list; undefined: not in the file. */
   readonly times?: Float32Array | undefined;
   /** The group of each sample, in the order of the rows; undefined: samples are an axis of the arrays. */
   readonly groups?: readonly string[] | undefined;
@@ -114,7 +114,7 @@ export async function findFields(file: ArrayFile, settings: FieldSettings): Prom
     staticParts,
     statics: channelNames(staticParts),
     coordinates: grid.space.map((_, axis) => coordinates.values[spaceNames[axis]!]),
-    times: await timesIn(into, first, coordinates, grid.time),
+    times: await timesIn(into, coordinates, grid.time),
     ...(isGrouped ? { groups: into.groups } : {}),
     notes: main.note === undefined ? [] : [main.note],
   };
@@ -176,15 +176,9 @@ async function coordinatesIn({ file, names }: LookedInto, group: string | undefi
   return { values, names: found, lengths: lengths as CoordinateLengths };
 }
 
-/** Times of all steps, where the file has a list of them for all samples together. */
-async function timesIn(
-  { file }: LookedInto,
-  group: string | undefined,
-  { names }: Coordinates,
-  steps: number,
-): Promise<Float32Array | undefined> {
-  // Groups of samples may each have times of their own.
-  if (names.time === undefined || group !== undefined) return undefined;
+/** Times of all steps, where the file has a list of them; where each sample is a group, that of the first. */
+async function timesIn({ file }: LookedInto, { names }: Coordinates, steps: number): Promise<Float32Array | undefined> {
+  if (names.time === undefined) return undefined;
   const array = file.array(names.time);
   // Times of each sample are a matrix; those of finite volumes have an end more than there are steps.
   if (array.shape.length !== 1 || array.shape[0]! < steps) return undefined;

@@ -26,7 +26,11 @@ it.skipIf(!isThere)("the code of every family's card predicts what our engine pr
     await mkdir(folder);
     const { config, dataset } = operatorRecord(each, true);
     const made = madeUpRun();
-    const report = { ...made, config: { ...made.config, ...config }, dataset: { ...made.dataset, ...gridInWords(dataset) } };
+    const report = {
+      ...made,
+      config: { ...made.config, ...config },
+      dataset: { ...made.dataset, ...gridInWords(dataset) },
+    };
     const files = new Map<string, Uint8Array | string>([
       ...(await exportedFiles(run, encodeSafetensors(weights))),
       ['model.onnx', await fieldOnnx(run.fields!, weights)],
