@@ -23,8 +23,10 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
     const { totalCount } = await import('../../shared/tensors/tensor.ts');
     const trained = totalCount(workload.parameters);
     const all = trained + totalCount(workload.frozen ?? []);
+    const { gridInWords } = await import('../../shared/datasets/coordinates.ts');
+    const data = gridInWords(workload.data);
     if (json) {
-      const { data, engine, adapter, drawn } = workload;
+      const { engine, adapter, drawn } = workload;
       const parameters = { trained, all };
       print(JSON.stringify({ valid: true, config, parameters, adapter, drawn, data, balance, engine }, null, 2));
       return 0;
@@ -44,7 +46,7 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
             ['trained', trainedShare({ trained, all })],
           ]
         : []),
-      ...Object.entries(workload.data).map(([name, value]) => [name, JSON.stringify(value)]),
+      ...Object.entries(data).map(([name, value]) => [name, JSON.stringify(value)]),
       ['balance', balance?.covered ?? 'off'],
       ...(balance
         ? [

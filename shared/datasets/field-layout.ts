@@ -42,6 +42,8 @@ export interface FieldLayout {
   readonly statics: readonly string[];
   /** Along each space axis; undefined: not in the file. */
   readonly coordinates: readonly (Float32Array | undefined)[];
+  /** Of the time steps, where they are a list; undefined: not in the file. */
+  readonly times?: Float32Array | undefined;
   /** The group of each sample, in the order of the rows; undefined: samples are an axis of the arrays. */
   readonly groups?: readonly string[] | undefined;
   readonly notes: readonly string[];
@@ -112,6 +114,7 @@ export async function findFields(file: ArrayFile, settings: FieldSettings): Prom
     staticParts,
     statics: channelNames(staticParts),
     coordinates: grid.space.map((_, axis) => coordinates.values[spaceNames[axis]!]),
+    times: await timesIn(into, coordinates, grid.time),
     ...(isGrouped ? { groups: into.groups } : {}),
     notes: main.note === undefined ? [] : [main.note],
   };
@@ -171,6 +174,16 @@ async function coordinatesIn({ file, names }: LookedInto, group: string | undefi
     if (axis !== 'time') values[axis] = await finiteCoordinates(file.path, array);
   }
   return { values, names: found, lengths: lengths as CoordinateLengths };
+}
+
+/** Times of all steps, where the file has a list of them; where each sample is a group, that of the first. */
+async function timesIn({ file }: LookedInto, { names }: Coordinates, steps: number): Promise<Float32Array | undefined> {
+  if (names.time === undefined) return undefined;
+  const array = file.array(names.time);
+  // Times of each sample are a matrix; those of finite volumes have an end more than there are steps.
+  if (array.shape.length !== 1 || array.shape[0]! < steps) return undefined;
+  const times = await array.read([{ start: 0, count: steps, stride: 1 }]);
+  return times.every(Number.isFinite) ? times : undefined;
 }
 
 /** How many coordinates an array lists; undefined where it is no list, and need not be one. */

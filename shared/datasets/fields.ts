@@ -108,13 +108,18 @@ async function samplesOf(
   const ranges = rangesOf(files[0]!, config);
   const { time, space } = ranges;
   const { channels, statics, notes } = layout;
-  const grid = gridOf(
-    space.map((along, axis) => axisCoordinates(layout.coordinates[axis], along, layout.space[axis]!)),
-  );
+  const axes = space.map((along, axis) => ({
+    name: spaceNames[axis]!,
+    values: axisCoordinates(layout.coordinates[axis], along, layout.space[axis]!),
+    inFile: layout.coordinates[axis] !== undefined,
+  }));
+  const times = layout.times?.filter((_, step) => step % time.stride === 0).slice(0, time.count);
   const stored: Trajectories = {
     kind: 'trajectories',
     shape: [rows.length, ...space.map(({ count }) => count), time.count, channels.length],
-    grid,
+    grid: gridOf(axes.map(({ values }) => values)),
+    axes,
+    ...(times ? { times } : {}),
     channels,
     ...(statics.length > 0 ? { statics } : {}),
     rows,

@@ -18,6 +18,15 @@ export interface SampleSummary {
   readonly constants: readonly (number | undefined)[];
 }
 
+/** Where the points of a space axis lie. */
+export interface SpaceAxis {
+  readonly name: string;
+  /** Of the points that are read. */
+  readonly values: Float32Array;
+  /** Whether the file has coordinates of it. */
+  readonly inFile: boolean;
+}
+
 /** PDE solutions on one regular grid. Their values are read when they are asked for. */
 export interface Trajectories {
   readonly kind: 'trajectories';
@@ -25,6 +34,10 @@ export interface Trajectories {
   readonly shape: readonly number[];
   /** Coordinates `[...space, dimensions]`. */
   readonly grid: { readonly shape: readonly number[]; readonly values: Float32Array };
+  /** The space axes that the grid is the product of, in order; absent: not known. */
+  readonly axes?: readonly SpaceAxis[];
+  /** Times of the steps that are read, in the file's units; absent: not known. */
+  readonly times?: Float32Array | undefined;
   /** Names of the channels, in order. */
   readonly channels: readonly string[];
   /** Names of the fields that are given and don't change with time, in order; absent: there are none. */

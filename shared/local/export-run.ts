@@ -2,14 +2,16 @@
 import { join } from 'node:path';
 import { readArtifact } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
-import { UserError } from '../core/errors.ts';
-import { isOtherFile } from '../models/hugging-face/folder.ts';
+import { RunError, UserError } from '../core/errors.ts';
+import { isOtherFile, onnxFile } from '../models/hugging-face/folder.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { modelFileOf } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
-import { exportedFiles, mergedFiles, modelOfRun } from '../pipeline/run-model.ts';
+import { exportedFiles, mergedFiles, modelOfRun, type RunFields } from '../pipeline/run-model.ts';
 import { readRunReport } from '../pipeline/run-report.ts';
 import { renderModelCard } from '../reports/model-card.ts';
+import { bufferSource } from '../tensors/byte-source.ts';
+import { openSafetensors } from '../tensors/safetensors.ts';
 import { cardFile, openExport } from './export-folder.ts';
 import { findEpoch } from './run-epoch.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -62,7 +64,26 @@ export async function exportRun(
   const model = merge
     ? await mergedFiles(described, weights, await frozenOf(record, described, options.localPath))
     : await exportedFiles(described, weights);
-  const card = renderModelCard(report, epoch, { merged: merge });
+  const onnx = described.fields && (await onnxOf(described.fields, weights, options.warn));
+  if (onnx) model.set(onnxFile, onnx);
+  const card = renderModelCard(report, epoch, { merged: merge, onnx: onnx !== undefined });
   await write(new Map<string, Uint8Array | string>([[cardFile, card], ...others, ...model]));
   return { epoch, isBest };
+}
+
+/** The model as ONNX; undefined, with a note why, where it can't be written so. */
+async function onnxOf(
+  fields: RunFields,
+  weights: Uint8Array,
+  warn: (message: string) => void,
+): Promise<Uint8Array | undefined> {
+  // A language model needs no tensor library for its export.
+  const { fieldOnnx } = await import('./field-onnx.ts');
+  try {
+    return await fieldOnnx(fields, await (await openSafetensors(bufferSource('model.safetensors', weights))).readAll());
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof RunError)) throw error;
+    warn(`model.onnx is left out: ${error.message}`);
+    return undefined;
+  }
 }

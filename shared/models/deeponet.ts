@@ -12,6 +12,7 @@ import { elementCount, type HostTensor } from '../tensors/tensor.ts';
 import { activations } from './blocks/activations.ts';
 import { linearNamed } from './blocks/linear.ts';
 import { type FieldModel, inputsOf, type ModelFamily, modelSettings, type TrajectoryFormat } from './model.ts';
+import { deepOnetPytorch } from './pytorch/deeponet.ts';
 
 const configSchema = z.strictObject({
   family: z
@@ -130,5 +131,6 @@ export const deepOnet = {
   name: 'deeponet',
   configSchema,
   takes: 'trajectories',
+  pytorch: deepOnetPytorch,
   build: buildDeepOnet,
 } satisfies ModelFamily<DeepOnetConfig>;

@@ -11,6 +11,7 @@ import { bindGridFourier, planGridFourier } from './blocks/grid-fourier.ts';
 import { groupNorm } from './blocks/group-norm.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
 import { type FieldModel, type ModelFamily, modelSettings, type TrajectoryFormat } from './model.ts';
+import { dpotPytorch } from './pytorch/dpot.ts';
 
 const configSchema = z.strictObject({
   family: z
@@ -389,6 +390,7 @@ function build(config: DpotConfig, format: TrajectoryFormat): FieldModel {
     parameters,
     state: stored.map(specOf),
     layers: layersOf(parameters),
+    ignoresGrid: true,
     head: ['patch_embed.proj.0', 'patch_embed.proj.2', 'out_layer.0', 'out_layer.2', 'out_layer.4'],
     forwardFlops: forwardFlops(config, format, plan.frequencies),
     initialise: (random) => initialise([...trained, ...stored], random),
@@ -397,4 +399,10 @@ function build(config: DpotConfig, format: TrajectoryFormat): FieldModel {
 }
 
 /** DPOT in 2 space dimensions. */
-export const dpot = { name: 'dpot', configSchema, takes: 'trajectories', build } satisfies ModelFamily<DpotConfig>;
+export const dpot = {
+  name: 'dpot',
+  configSchema,
+  takes: 'trajectories',
+  pytorch: dpotPytorch,
+  build,
+} satisfies ModelFamily<DpotConfig>;

@@ -114,7 +114,11 @@ function initialValues(specs: readonly ParameterSpec[], uniform: () => number): 
 /** Appends `count` zeros to an axis; the gradient drops them. */
 function appendZeros(tf: TensorLibrary, x: Tensor, axis: number, count: number): Tensor {
   if (count === 0) return x;
-  const zeros = tf.zeros(x.shape.map((size, index) => (index === axis ? count : size)));
+  // A kernel, which takes no memory where a step is only recorded.
+  const zeros = tf.fill(
+    x.shape.map((size, index) => (index === axis ? count : size)),
+    0,
+  );
   return tf.concat([x, zeros], axis);
 }
 

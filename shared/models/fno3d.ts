@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { byAxis } from './by-axis.ts';
 import { buildFno, fnoSettings } from './fno.ts';
 import type { ModelFamily } from './model.ts';
+import { fnoPytorch } from './pytorch/fno.ts';
 
 const configSchema = z.strictObject({
   family: z.literal('fno3d').describe('Fourier neural operator for fields in space.'),
@@ -16,5 +17,6 @@ export const fno3d = {
   name: 'fno3d',
   configSchema,
   takes: 'trajectories',
+  pytorch: fnoPytorch,
   build: (config, format) => buildFno('fno3d', 3, config, format),
 } satisfies ModelFamily<z.infer<typeof configSchema>>;

@@ -49,6 +49,8 @@ export interface FieldModel {
   readonly otherNames?: readonly OtherNames[];
   /** Tensors that files of the authors' own class hold besides and that nothing is computed with; absent: none. */
   readonly unused?: readonly string[];
+  /** Whether it has nothing to do with the coordinates of the data; absent: they are given to it. */
+  readonly ignoresGrid?: boolean;
   /** Floating-point operations of one forward pass of one sample. */
   readonly forwardFlops: number;
   /** Seeded initial values of every parameter, and those of the state. */
@@ -85,6 +87,8 @@ export interface ModelFamily<Config = unknown> {
   /** Its part of the run file: an object with `family: <name>`. */
   readonly configSchema: z.ZodType<Config>;
   readonly takes: TrajectoryFormat['kind'];
+  /** The same in PyTorch: the source of a class `Model` for `pytorch/common.ts`. */
+  readonly pytorch: string;
   /** @throws UserError when the model can't be built for such data (too many modes, wrong number of axes). */
   build(config: Config, format: TrajectoryFormat): FieldModel;
 }

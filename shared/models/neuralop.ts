@@ -17,6 +17,7 @@ import { scaleColumns } from './blocks/scale-columns.ts';
 import { wholeOfTucker } from './blocks/tucker.ts';
 import { alongAxes, axisName, type ByAxis, byAxis, settingOfAxis } from './by-axis.ts';
 import { type FieldModel, inputsOf, type ModelFamily, modelSettings, type TrajectoryFormat } from './model.ts';
+import { neuralopPytorch } from './pytorch/neuralop.ts';
 
 const settings = {
   ...modelSettings,
@@ -271,6 +272,7 @@ function buildNeuralop(name: string, config: NeuralopConfig, format: TrajectoryF
   return {
     parameters,
     layers: layersOf(sizes),
+    ignoresGrid: config.positions === 'unit',
     head: ['lifting.fcs.0', 'projection.fcs.1'],
     forwardFlops: 2 * points * denseWeights + config.blocks * spectralFlops(plan, width, width),
     initialise: (random) => initialValues(parameters, sizes, random),
@@ -303,6 +305,7 @@ export const neuralopFno = {
   name: 'neuralop-fno',
   configSchema: wholeSchema,
   takes: 'trajectories',
+  pytorch: neuralopPytorch,
   build: (config, format) => buildNeuralop('neuralop-fno', config, format),
 } satisfies ModelFamily<z.infer<typeof wholeSchema>>;
 
@@ -311,5 +314,6 @@ export const tfno = {
   name: 'tfno',
   configSchema: factorisedSchema,
   takes: 'trajectories',
+  pytorch: neuralopPytorch,
   build: (config, format) => buildNeuralop('tfno', config, format),
 } satisfies ModelFamily<z.infer<typeof factorisedSchema>>;

@@ -9,6 +9,7 @@ import { languageModelSchema } from './language/settings.ts';
 import type { FieldModel, ModelFamily, TrajectoryFormat } from './model.ts';
 import { neuralopFno, tfno } from './neuralop.ts';
 import { withNormaliser } from './normalised.ts';
+import { pytorchModule } from './pytorch/common.ts';
 import { unet1d } from './unet1d.ts';
 import { unet2d } from './unet2d.ts';
 
@@ -51,6 +52,11 @@ export function withModelPaths(model: ModelConfig, changed: (path: string) => st
 /** What kind of data a model takes. */
 export function takenBy({ family }: ModelConfig): TrajectoryFormat['kind'] | 'text' {
   return modelFamilies.find(({ name }) => name === family)?.takes ?? 'text';
+}
+
+/** `model.py` of an export: a module of PyTorch with `load`, which computes what the configured model does. */
+export function pytorchOf({ family }: FieldModelConfig): string {
+  return pytorchModule(modelFamilies.find(({ name }) => name === family)!.pytorch);
 }
 
 /**

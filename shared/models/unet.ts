@@ -206,6 +206,7 @@ export function buildUnet(name: string, dimensions: 1 | 2, config: UnetConfig, f
     parameters,
     state,
     layers,
+    ignoresGrid: true,
     head: [encoders[0]![0]!.convolution, 'conv'],
     forwardFlops: forwardFlops(parts, format, features),
     initialise: (random) => initialValues([...parameters, ...state], () => random.uniform()),

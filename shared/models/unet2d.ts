@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ModelFamily } from './model.ts';
+import { unetPytorch } from './pytorch/unet.ts';
 import { buildUnet, unetSettings } from './unet.ts';
 
 const configSchema = z.strictObject({
@@ -12,5 +13,6 @@ export const unet2d = {
   name: 'unet2d',
   configSchema,
   takes: 'trajectories',
+  pytorch: unetPytorch,
   build: (config, format) => buildUnet('unet2d', 2, config, format),
 } satisfies ModelFamily<z.infer<typeof configSchema>>;

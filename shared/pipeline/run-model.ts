@@ -1,15 +1,18 @@
 import { encodeJson } from '../checkpoints/json.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import type { RecordedAxis, RecordedGrid } from '../datasets/coordinates.ts';
 import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import { configAfter, configFile, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
+import { pytorchFile } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
 import { type LoraModel, mergeAdapter, spectraShapes, withLora } from '../models/lora.ts';
-import { buildModel } from '../models/registry.ts';
+import type { FieldModel, TrajectoryFormat } from '../models/model.ts';
+import { buildModel, pytorchOf } from '../models/registry.ts';
 import type { ShapeOf } from '../spectra/analyse.ts';
 import { bufferSource } from '../tensors/byte-source.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
@@ -28,6 +31,16 @@ interface RunAdapter {
   readonly spectra: AdapterSpectra;
 }
 
+/** A model of fields, in the units of the data. */
+export interface RunFields {
+  readonly model: FieldModel;
+  readonly format: TrajectoryFormat;
+  /** Absent: an earlier version noted none. */
+  readonly coordinates?: readonly RecordedAxis[] | undefined;
+  /** The source of `model.py`. */
+  readonly pytorch: string;
+}
+
 /** A run's model without its weights. */
 export interface RunModel {
   readonly layers: readonly Layer[];
@@ -40,6 +53,8 @@ export interface RunModel {
   /** What, besides the weights, is needed to build it again: the exported `config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly adapter?: RunAdapter;
+  /** Of a model of fields: what its export is made of besides. */
+  readonly fields?: RunFields;
   /** What was drawn from the seed in place of the folder's. */
   readonly reinitialised?: Reinitialised;
 }
@@ -73,7 +88,10 @@ export function modelOfRun(record: ModelRecord): RunModel {
 function describeModel(record: ModelRecord): RunModel {
   if (record.config.model.family === 'huggingface') return languageModelOf(record, record.config.model);
   const { config, dataset } = record;
-  const { space, channels, window, statics, normaliser } = fieldsOfRecord({ config, dataset });
+  const { space, channels, window, statics, normaliser, rolloutSteps, coordinates, times } = fieldsOfRecord({
+    config,
+    dataset,
+  });
   const format = {
     kind: 'trajectories' as const,
     space,
@@ -82,13 +100,25 @@ function describeModel(record: ModelRecord): RunModel {
     ...(statics.length > 0 ? { statics: statics.length } : {}),
     ...(normaliser ? { normaliser } : {}),
   };
-  const { layers, parameters } = buildModel(record.config.model, format);
-  const settings = { ...config.model, weights: undefined, head: undefined, ...format };
-  return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: settings };
+  const model = buildModel(record.config.model, format);
+  const { layers, parameters } = model;
+  const settings = {
+    ...config.model,
+    weights: undefined,
+    head: undefined,
+    ...format,
+    rolloutSteps,
+    channelNames: channels,
+    ...(statics.length > 0 ? { staticNames: statics } : {}),
+    ...(coordinates ? { coordinates } : {}),
+    ...(times ? { times } : {}),
+  };
+  const fields = { model, format, coordinates, pytorch: pytorchOf(record.config.model) };
+  return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: settings, fields };
 }
 
 /** What a run has on record of its fields. */
-interface RecordedFields {
+interface RecordedFields extends RecordedGrid {
   /** Points along each space axis. */
   readonly space: readonly number[];
   /** Names of what is predicted. */
@@ -142,9 +172,9 @@ function shapesIn(parameters: readonly ParameterSpec[]): ShapeOf {
   return (name) => shapes.get(name);
 }
 
-/** The files of a run's model: of a folder of Hugging Face's or, of an adapter, one that PEFT loads. */
+/** The files of a run's model: of fields, a folder that PyTorch loads by `model.py`; of Hugging Face's; or, of an adapter, one that PEFT loads. */
 export async function exportedFiles(
-  { config, adapter }: Pick<RunModel, 'config' | 'adapter'>,
+  { config, adapter, fields }: Pick<RunModel, 'config' | 'adapter' | 'fields'>,
   weights: Uint8Array,
 ): Promise<Map<string, Uint8Array>> {
   const described = encodeJson(config);
@@ -152,6 +182,7 @@ export async function exportedFiles(
     return new Map([
       [files.model, weights],
       [configFile, described],
+      ...(fields ? [[pytorchFile, new TextEncoder().encode(fields.pytorch)] as const] : []),
     ]);
   }
   return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);

@@ -5,6 +5,7 @@ import { runKeys } from '../checkpoints/run-keys.ts';
 import { RunError } from '../core/errors.ts';
 import { mapInFlight } from '../core/in-flight.ts';
 import { openUsd } from '../costs/meter.ts';
+import { gridInWords } from '../datasets/coordinates.ts';
 import type { Budget } from '../decisions/config.ts';
 import type { Progress } from '../decisions/decide.ts';
 import { spentUsd } from '../decisions/spending.ts';
@@ -69,7 +70,7 @@ export async function readRunReport(
     reinitialised: reinitialisedOf(record),
     averageDecay: record.config.training.ema?.decay,
     versions: record.versions,
-    dataset: record.dataset,
+    dataset: { ...record.dataset, ...gridInWords(record.dataset) },
     seed: record.seed,
     test: head && (await readCurrentTest(store, run, await readHeadManifest(store, run))),
     epochs: found.flatMap(({ report: epoch = [] }) => epoch),

@@ -26,8 +26,13 @@ import { languageTaskOf, textCard } from './text-card.ts';
  * The model card (Markdown with front matter) that goes with a run's exported `model.safetensors`; it names files, not where they lie.
  * @param epoch whose weights they are
  * @param options.merged whether an adapter is in the weights, instead of being the export by itself
+ * @param options.onnx whether `model.onnx` is beside it
  */
-export function renderModelCard(report: RunReport, epoch = keptEpoch(report), { merged = false } = {}): string {
+export function renderModelCard(
+  report: RunReport,
+  epoch = keptEpoch(report),
+  { merged = false, onnx = false } = {},
+): string {
   const run = withoutPlaces(report);
   const kept = run.epochs.find((each) => each.epoch === epoch);
   const kind = languageTaskOf(run) === undefined ? fieldCard : textCard;
@@ -42,7 +47,8 @@ export function renderModelCard(report: RunReport, epoch = keptEpoch(report), { 
     section('Training data', dataset(run)),
     section('How it was trained', training(run)),
     section('Layers', layers(run, epoch)),
-    section('How to load it', kind.loading(exported)),
+    section('What it takes and gives', kind.tensors?.(run) ?? ''),
+    section('How to load it', kind.loading(exported, { onnx })),
     section('Limits', kind.limits(testedEpoch(run, epoch) ? run : { ...run, test: undefined })),
     section('Configuration', fenced('yaml', stringify(run.config))),
     section('Versions', list(Object.entries(run.versions))),
@@ -106,7 +112,8 @@ function classes(kept: EpochReport | undefined): string {
   return markdownTable(['On the validation data', 'Precision', 'Recall', 'F1', 'Texts'], rows);
 }
 
-function dataset({ dataset: { path, sha256, bytes, ...others } }: RunReport): string {
+// The normaliser has a table of its own.
+function dataset({ dataset: { path, sha256, bytes, normaliser: _, ...others } }: RunReport): string {
   return list([
     [typeof path === 'string' ? 'file' : 'files', pathInWords(path)],
     ['sha256', sha256],

@@ -49,6 +49,18 @@ describe('PDEBench', () => {
     const data = await open({ tensor: counting([2, 3, 5]), ...x, ...times });
     expect(data).toMatchObject({ shape: [2, 5, 3, 1], channels: ['tensor'] });
     expect(await at(data, 'values', 1, 4, 2, 0)).toBe(placeIn([2, 3, 5], 1, 2, 4));
+    expect(data.axes).toEqual([{ name: 'x', values: Float32Array.of(0, 1, 2, 3, 4), inFile: true }]);
+    expect(data.times).toEqual(Float32Array.of(0, 1, 2));
+  });
+
+  it('coordinates and times of what is read, and middles of cells where the file has none', async () => {
+    const settings = { subsample: { space: 2, time: 2 }, rolloutSteps: 1 };
+    const data = await open({ tensor: counting([2, 7, 5]), ...x, 't-coordinate': counting([8]) }, settings);
+    expect(data.axes![0]!.values).toEqual(Float32Array.of(0, 2, 4));
+    expect(data.times).toEqual(Float32Array.of(0, 2));
+    const without = await open({ tensor: counting([2, 7, 5]) }, settings);
+    expect(without.axes).toEqual([{ name: 'x', values: Float32Array.of(0.1, 0.5, 0.9), inFile: false }]);
+    expect(without.times).toBeUndefined();
   });
 
   it.each([

@@ -21,8 +21,42 @@ describe('renderModelCard', () => {
     expect(card).toMatch(
       /Multipliers of 0\.\d+ to 1\.\d+ on each layer's learning rate followed from its weight spectrum \(TempBalance\)\./,
     );
-    expect(card).toContain('load_file("model.safetensors")');
+    expect(card).toContain('model = load(".")');
     expect(card).toContain("readFile('model.safetensors')");
+  });
+
+  test('says what the model takes and gives, on which grid and in which units, and how it is run', () => {
+    const scales = { shift: [0.5, 1], scale: [2, 4] };
+    const told = renderModelCard(
+      {
+        ...run,
+        config: { ...run.config, dataset: { subsample: { time: 2, space: [1, 4] } } },
+        dataset: {
+          ...run.dataset,
+          space: [8, 6],
+          channels: ['u_x', 'p'],
+          statics: ['nu'],
+          window: 3,
+          rolloutSteps: 5,
+          coordinates: 'x: 8 from 0 to 1, 0.142857 apart; y: 6 from 0 to 1 (the file has none)',
+          times: '8 from 0 to 0.7, 0.1 apart',
+          normaliser: { kind: 'minMax', channels: scales, statics: { shift: [0], scale: [1] } },
+        },
+      },
+      undefined,
+      { onnx: true },
+    );
+    expect(told).toContain('- `past` `[batch, 8, 6, 3, 2]`: the last 3 time steps, the oldest first, of u\\_x, p.');
+    expect(told).toContain('- `statics` `[batch, 8, 6, 1]`: nu, which does not change with time.');
+    expect(told).toContain('- `next` `[batch, 8, 6, 2]`: the next time step of u\\_x, p.');
+    expect(told).toContain('x: 8 from 0 to 1, 0.142857 apart; y: 6 from 0 to 1 (the file has none).');
+    expect(told).toContain('- Times: 8 from 0 to 0.7, 0.1 apart.');
+    expect(told).toContain('- Units: those of the data, in and out. The model scales by itself (minMax)');
+    expect(told).toContain('| p | 1.000 | 4.000 |');
+    expect(told).toContain('np.moveaxis(file[name][0:4, :6:2, :, ::4], 1, -1) for name in ["u_x","p"]');
+    expect(told).toContain('session.run(["next"], {"past": past, "statics": statics})');
+    expect(card).not.toContain('onnxruntime.InferenceSession');
+    expect(card).toContain('the coordinates are not on record');
   });
 
   test('gives what the weights were measured at on test data, and says what those metrics are worth', () => {

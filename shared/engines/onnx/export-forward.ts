@@ -1,70 +1,69 @@
 /** A model's forward pass as an ONNX model that others run: weights inside, any number of samples. */
 import { RunError } from '../../core/errors.ts';
 import { elementCount, type HostTensors } from '../../tensors/tensor.ts';
-import type { NamedTensors, Tensor, TensorLibrary } from '../engine.ts';
+import type { NamedTensors, TensorLibrary } from '../engine.ts';
 import { anyBatch, encodeGraph } from './encode.ts';
-import type { Graph, Initializer, Node } from './graph.ts';
+import type { Graph, Initializer, Node, Value } from './graph.ts';
 import { traceGraph } from './trace.ts';
-
-/** Names of what the model takes and gives. */
-const forwardNames = { given: 'input', result: 'output' } as const;
 
 /** Primes beyond the sizes of models, so that no other size of a graph is taken for the batch's. */
 const batches = [100_003, 100_019] as const;
 
 const batchName = 'batch-size';
 
+/** A pure, synchronous function of constants and of what is given, `[batch, ...]` each; gives `[batch, ...]` by name. */
+export type ForwardPass = (constants: NamedTensors, given: NamedTensors) => NamedTensors;
+
+interface ForwardTensors {
+  /** Weights, and whatever else does not change, such as coordinates; they are written into the model. */
+  readonly constants: HostTensors;
+  /** Shapes of what is given, without the batch, by name. */
+  readonly given: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Bytes of the largest constant that is made in the forward pass, such as a matrix of a Fourier transform. */
+const largestConstant = 2 ** 28;
+
 /**
- * Writes a forward pass down as an ONNX model with an input `input` `[batch, ...]`, an output `output` `[batch, ...]`, and any batch.
- * @param forward pure and synchronous, of constants and what is given `[batch, ...]`; gives `[batch, ...]`
- * @param options.constants weights, and whatever else does not change, such as coordinates; they are written into the model
- * @param options.shape of what is given, without the batch
+ * Writes a forward pass down as an ONNX model whose inputs and outputs are those of the function, for any batch.
  * @throws RunError when the function does something else where the batch is another
+ * @throws UserError when it has an operation that can't be written down
  */
-export function exportForward(
-  tf: TensorLibrary,
-  forward: (constants: NamedTensors, given: Tensor) => Tensor,
-  { constants, shape }: { readonly constants: HostTensors; readonly shape: readonly number[] },
-): Uint8Array {
-  const [a, b] = batches.map((batch) => traced(tf, forward, constants, [batch, ...shape])) as [Graph, Graph];
-  return encodeGraph(withConstants(forAnyBatch(a, b), constants), 'forward');
+export function exportForward(tf: TensorLibrary, forward: ForwardPass, tensors: ForwardTensors): Uint8Array {
+  const [a, b] = batches.map((batch) => traced(tf, forward, tensors, batch)) as [Graph, Graph];
+  return encodeGraph(withConstants(forAnyBatch(a, b), tensors.constants), 'forward');
 }
 
 const constantPrefix = 'constant/';
 
-function traced(
-  tf: TensorLibrary,
-  forward: (constants: NamedTensors, given: Tensor) => Tensor,
-  constants: HostTensors,
-  shape: readonly number[],
-): Graph {
-  const step = ({ [forwardNames.given]: given, ...others }: NamedTensors): NamedTensors => {
-    const named = Object.entries(others).map(([name, tensor]) => [name.slice(constantPrefix.length), tensor] as const);
-    return { [forwardNames.result]: forward(Object.fromEntries(named), given!) };
+const isConstant = ({ name }: Pick<Value, 'name'>) => name.startsWith(constantPrefix);
+
+function traced(tf: TensorLibrary, forward: ForwardPass, { constants, given }: ForwardTensors, batch: number): Graph {
+  const step = (tensors: NamedTensors): NamedTensors => {
+    const entries = Object.entries(tensors);
+    const fixed = entries.flatMap(([name, tensor]) =>
+      isConstant({ name }) ? [[name.slice(constantPrefix.length), tensor] as const] : [],
+    );
+    return forward(Object.fromEntries(fixed), Object.fromEntries(entries.filter(([name]) => !isConstant({ name }))));
   };
-  return traceGraph(tf, step, {
-    ...Object.fromEntries(
-      [...constants].map(([name, tensor]) => [
-        constantPrefix + name,
-        { shape: tensor.shape, dtype: 'float32' as const },
-      ]),
-    ),
-    [forwardNames.given]: { shape, dtype: 'float32' },
-  });
+  const spec = (shape: readonly number[]) => ({ shape, dtype: 'float32' as const });
+  const specs = Object.fromEntries([
+    ...[...constants].map(([name, { shape }]) => [constantPrefix + name, spec(shape)] as const),
+    ...Object.entries(given).map(([name, shape]) => [name, spec([batch, ...shape])] as const),
+  ]);
+  return traceGraph(tf, step, specs, largestConstant);
 }
 
 /** The values of constants in the place of inputs. */
 function withConstants(graph: Graph, constants: HostTensors): Graph {
-  const written = graph.inputs.flatMap((input): Initializer[] => {
-    const constant = constants.get(input.name.slice(constantPrefix.length));
-    if (input.name === forwardNames.given || !constant) return [];
-    const { buffer, byteOffset, byteLength } = constant.data;
-    return [{ ...input, bytes: new Uint8Array(buffer, byteOffset, byteLength) }];
+  const written = graph.inputs.filter(isConstant).map((input): Initializer => {
+    const { buffer, byteOffset, byteLength } = constants.get(input.name.slice(constantPrefix.length))!.data;
+    return { ...input, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
   });
   return {
     ...graph,
     initializers: [...graph.initializers, ...written],
-    inputs: graph.inputs.filter(({ name }) => name === forwardNames.given),
+    inputs: graph.inputs.filter((input) => !isConstant(input)),
   };
 }
 
@@ -90,16 +89,14 @@ function forAnyBatch(a: Graph, b: Graph): Graph {
   const withBatch = (shape: readonly number[]) => [anyBatch, ...shape.slice(1)];
   const batch: Node = {
     operator: 'Shape',
-    inputs: [forwardNames.given],
+    inputs: [a.inputs.find((input) => !isConstant(input))!.name],
     outputs: [batchName],
     attributes: { start: 0, end: 1 },
   };
   return {
     nodes: nodes.length > 0 ? [batch, ...nodes, ...a.nodes] : a.nodes,
     initializers: kept,
-    inputs: a.inputs.map((input) =>
-      input.name === forwardNames.given ? { ...input, shape: withBatch(input.shape) } : input,
-    ),
+    inputs: a.inputs.map((input) => (isConstant(input) ? input : { ...input, shape: withBatch(input.shape) })),
     outputs: a.outputs.map((output) => ({ ...output, shape: withBatch(output.shape) })),
   };
 }

@@ -45,10 +45,22 @@ const otherFiles = [
 /** Whether a file is one that goes with a model wherever it goes: a tokenizer's and the like. */
 export const isOtherFile = (name: string): boolean => otherFiles.includes(name);
 
+/** Of an export of a model of fields: the model in PyTorch, and as ONNX. */
+export const pytorchFile = 'model.py';
+export const onnxFile = 'model.onnx';
+
 /** Whether a file is one that an export writes: one of those, weights, or the description of a model or an adapter. */
 export const isExportedFile = (name: string): boolean =>
   isOtherFile(name) ||
-  [configFile, 'model.safetensors', adapterConfigFile, adapterWeightsFile, baseConfigFile].includes(name);
+  [
+    configFile,
+    'model.safetensors',
+    pytorchFile,
+    onnxFile,
+    adapterConfigFile,
+    adapterWeightsFile,
+    baseConfigFile,
+  ].includes(name);
 
 /**
  * Reads a model for a task from a folder of Hugging Face's: `config.json`, `model.safetensors` or its shards, tokenizer.

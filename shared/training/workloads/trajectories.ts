@@ -1,6 +1,7 @@
 import { RunError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { randomFor } from '../../core/random.ts';
+import { recordGrid } from '../../datasets/coordinates.ts';
 import { fitNormaliser, type NormaliserKind, normalised } from '../../datasets/normaliser.ts';
 import { rowRanges } from '../../datasets/row-ranges.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
@@ -101,6 +102,7 @@ export async function planTrajectories(options: {
       ...(statics.length > 0 ? { statics } : {}),
       window,
       rolloutSteps,
+      ...recordGrid(data),
       ...(fitted ? { normaliser: fitted.normaliser } : {}),
       trainingRows: rowRanges(training.rows),
       validationRows: rowRanges(validation.rows),

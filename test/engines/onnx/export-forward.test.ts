@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { expect, it } from 'vitest';
 import { randomFor } from '../../../shared/core/random.ts';
-import { type NamedTensors, runOnce, type Tensor } from '../../../shared/engines/engine.ts';
+import { type NamedTensors, runOnce } from '../../../shared/engines/engine.ts';
 import { exportForward } from '../../../shared/engines/onnx/export-forward.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
 import { inputsOf, type TrajectoryFormat } from '../../../shared/models/model.ts';
@@ -33,10 +33,11 @@ it.each(models)('%o gives what the engine gives, for any number of samples', asy
     data: Float32Array.from({ length: elementCount(format.space) * format.space.length }, () => random.uniform()),
   };
   const constants = new Map([...model.initialise(randomFor(7, 'initialise')), ['/grid', grid]]);
-  const forward = ({ '/grid': coordinates, ...parameters }: NamedTensors, given: Tensor) =>
-    model.forward(tf, parameters, coordinates!)(given);
+  const forward = ({ '/grid': coordinates, ...parameters }: NamedTensors, { given }: NamedTensors) => ({
+    next: model.forward(tf, parameters, coordinates!)(given!),
+  });
   const shape = [...format.space, inputsOf(format)];
-  const exported = exportForward(tf, forward, { constants, shape });
+  const exported = exportForward(tf, forward, { constants, given: { given: shape } });
 
   const session = await InferenceSession.create(exported);
   const engine = await openEngine('cpu');
@@ -45,14 +46,14 @@ it.each(models)('%o gives what the engine gives, for any number of samples', asy
       shape: [batch, ...shape],
       data: Float32Array.from({ length: batch * elementCount(shape) }, () => random.uniform() - 0.5),
     };
-    const { output } = await session.run({ input: new RuntimeTensor('float32', given.data, given.shape) });
+    const { next: output } = await session.run({ given: new RuntimeTensor('float32', given.data, given.shape) });
     const expected = await runOnce(
       engine,
-      (_, { inputs: { '/given': values, ...others } }) => ({ results: { output: forward(others, values!) } }),
+      (_, { inputs: { '/given': values, ...others } }) => ({ results: forward(others, { given: values! }) }),
       new Map([...constants, ['/given', given]]),
     );
     expect(output!.dims).toEqual([batch, ...format.space, format.channels]);
-    const reference = expected.get('output')!.data;
+    const reference = expected.get('next')!.data;
     const differences = Array.from(output!.data as Float32Array, (value, index) => Math.abs(value - reference[index]!));
     expect(Math.max(...differences)).toBeLessThan(1e-5);
   }
