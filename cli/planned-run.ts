@@ -23,7 +23,7 @@ interface SampleCounts {
 
 /** A run as what is estimated of it. */
 export function plannedRun(config: RunConfig, workload: WorkloadPlan): PlannedRun {
-  const { stepsPerEpoch, stepFlops, stepActivations, data } = workload;
+  const { stepsPerEpoch, stepFlops, stepActivations, passes, data } = workload;
   const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
   const { trainingSamples, validationSamples, testSamples } = data as unknown as SampleCounts;
   return {
@@ -36,6 +36,7 @@ export function plannedRun(config: RunConfig, workload: WorkloadPlan): PlannedRu
       ...(testSamples === undefined ? {} : { testSamples }),
       stepFlops,
       stepActivations,
+      passes,
       stepsPerEpoch,
       analysisFlops: analysisFlops(layers, spectraSettings({ config, conv1d: conv1dOf(config, undefined) }), shapeOf),
       analysesPerEpoch: (countAnalyses({ config, dataset: { ...data, stepsPerEpoch } }) - 1) / config.training.epochs,

@@ -35,9 +35,10 @@ export const gpuSpeeds = {
 
 /**
  * How often a number moves from or to memory in a step, counted on the traced steps of those models: one that is kept for the gradient (in both
- * directions, with all that is computed on the way), a parameter, and a number that the optimizer keeps of it.
+ * directions, with all that is computed on the way), a parameter, in each forward pass with its gradient and in the update, and a number that the
+ * optimizer keeps of it.
  */
-export const moves = { activation: 16, parameter: 8, state: 10 } as const;
+export const moves = { activation: 16, parameterInPass: 6, parameter: 2, state: 10 } as const;
 
 /** A step is bound by launching kernels below this. */
 export const leastStepSeconds = { cpu: 0.005, gpu: 0.02 } as const;

@@ -41,8 +41,9 @@ export interface WorkSize {
   /** Floating-point operations of an optimizer step, and of an analysis of the spectra. */
   readonly stepFlops: number;
   readonly analysisFlops: number;
-  /** Numbers that an optimizer step keeps for the gradient. */
+  /** Numbers that an optimizer step keeps for the gradient, and its forward passes. */
   readonly stepActivations: number;
+  readonly passes: number;
   /** How often the spectra are analysed in an epoch, on average; that before training comes besides. */
   readonly analysesPerEpoch: number;
 }
@@ -161,10 +162,11 @@ export interface RunEstimate {
 
 /** Seconds of an optimizer step in a place. */
 export function stepSecondsOf(
-  { stepFlops, stepActivations, parameters, stateNumbers }: WorkSize,
+  { stepFlops, stepActivations, passes, parameters, stateNumbers }: WorkSize,
   { speed, leastStepSeconds: least, correction = 1 }: Place,
 ): number {
-  const moved = moves.activation * stepActivations + parameters * (moves.parameter + moves.state * stateNumbers);
+  const ofParameter = moves.parameterInPass * passes + moves.parameter + moves.state * stateNumbers;
+  const moved = moves.activation * stepActivations + parameters * ofParameter;
   return correction * Math.max(least, stepFlops / speed.flops + (bytesANumber * moved) / speed.bytes);
 }
 

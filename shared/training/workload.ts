@@ -10,6 +10,8 @@ import type { EpochPart, EpochResult, ParameterMultipliers } from './train-epoch
 export interface StepWork {
   /** Floating-point operations. */
   readonly stepFlops: number;
+  /** Forward passes, one after the other: steps of the roll-out, in each part of the batch. */
+  readonly passes: number;
   /** Numbers that its forward passes keep for the gradient, added up over all of its samples. */
   readonly stepActivations: number;
   /** Those of them that are in memory at once: of one part of the batch, where it is computed in parts. */

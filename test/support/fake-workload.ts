@@ -59,6 +59,7 @@ export function fakeWorkload({
     stepsPerEpoch,
     stepFlops: 1,
     stepActivations: 0,
+    passes: 1,
     heldActivations: 0,
     dataBytes: 0,
     drawn,

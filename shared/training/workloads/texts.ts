@@ -206,11 +206,15 @@ function stepWork(
   const placeOf = (count: number) => lengths.findIndex((length) => count <= length);
   const meanOf = (of: (work: TextWork) => number) =>
     tokens.reduce((sum, count) => sum + of(work[placeOf(count)]!), 0) / tokens.length;
-  const texts = Math.min(batchSize, tokens.length) * gradientsPerStep(sam);
+  const batch = Math.min(batchSize, tokens.length);
+  const atOnce = Math.min(microBatchSize(batchSize, accumulate), tokens.length);
+  const gradients = gradientsPerStep(sam);
+  const texts = gradients * batch;
   return {
     stepFlops: texts * meanOf(({ flops }) => flops) + optimizerFlops(optimizer, model.parameters),
     stepActivations: texts * meanOf(({ activations }) => activations),
-    heldActivations: Math.min(microBatchSize(batchSize, accumulate), tokens.length) * work.at(-1)!.activations,
+    passes: gradients * Math.ceil(batch / atOnce),
+    heldActivations: atOnce * work.at(-1)!.activations,
     dataBytes: Int32Array.BYTES_PER_ELEMENT * tokens.reduce((sum, count) => sum + count, 0),
   };
 }

@@ -163,6 +163,7 @@ function stepWork(
     stepFlops:
       gradients * ((3 * learnt + untaught) * forwardFlops * batch + 3 * once.flops * parts) +
       optimizerFlops(optimizer, parameters),
+    passes: gradients * rolloutSteps * parts,
     // What a forward pass moves in memory is a third of what it moves with its gradient.
     stepActivations: gradients * ((learnt + untaught / 3) * activations * batch + once.activations * parts),
     heldActivations: learnt * activations * atOnce + once.activations,
