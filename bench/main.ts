@@ -7,6 +7,7 @@ import { analysis } from './suites/analysis.ts';
 import { checkpointMemory } from './suites/checkpoint-memory.ts';
 import { comparisonOverhead } from './suites/comparison-overhead.ts';
 import { epochOverhead } from './suites/epoch-overhead.ts';
+import { estimate } from './suites/estimate.ts';
 import { huggingFace } from './suites/hugging-face.ts';
 import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
@@ -18,6 +19,7 @@ const suites = [
   spectra,
   epochOverhead,
   comparisonOverhead,
+  estimate,
   checkpointMemory,
   huggingFace,
   transformer,

@@ -3,7 +3,6 @@ import { loadComparison } from '../shared/config/load-comparison.ts';
 import { parseOverride } from '../shared/config/parse-run-file.ts';
 import { formatTable } from '../shared/core/table.ts';
 import type { PriceTable } from '../shared/costs/prices.ts';
-import { explainAssumptions } from '../shared/decisions/assumptions.ts';
 import type { RunPlan } from '../shared/decisions/comparison/design.ts';
 import { estimateRun, type RunEstimate } from '../shared/decisions/estimate.ts';
 import { checkComparison } from '../shared/pipeline/comparison/check-comparison.ts';
@@ -58,7 +57,8 @@ export async function planComparison(
   const firstConfig = configOf(settings, { purpose: 'test', arm: settings.arms[0]!.name, size: settings.sizes[0]! });
   const first = { ...plannedRun(firstConfig, await planWorkload(firstConfig)), budget: settings.budget };
   const stepSeconds = measure ? await measuredStep(firstConfig) : undefined;
-  const { places, gpuUsdPerSecond } = placesOf(first, { region, table, target, stepSeconds });
+  const { engine } = firstConfig.training;
+  const { places, assumptions } = placesOf(first, engine, { region, table, target, stepSeconds });
 
   const kinds: RunKind[] = [];
   for (const kind of kindsOf(settings)) {
@@ -74,7 +74,7 @@ export async function planComparison(
     runs: { tuning: count(kinds, 'tuning'), test: count(kinds, 'test'), extra: sum(kinds.map(({ extra }) => extra)) },
     kinds,
     totals: places.map(({ name, cloud }, place) => totalOf(name, place, kinds, { settings, isDeployed: !!cloud })),
-    assumptions: explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond }),
+    assumptions,
   };
   print(json ? JSON.stringify(plan, null, 2) : formatPlan(plan));
   return 0;

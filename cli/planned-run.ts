@@ -1,7 +1,10 @@
 import type { RunConfig } from '../shared/config/run-file.ts';
+import { threadsAllowed } from '../shared/core/threads.ts';
 import { type PriceTable, pricesOf } from '../shared/costs/prices.ts';
-import { cloudPlace, type Place, type PlannedRun, thisMachine } from '../shared/decisions/estimate.ts';
-import { numbersKept } from '../shared/decisions/memory.ts';
+import { explainAssumptions } from '../shared/decisions/assumptions.ts';
+import { cloudPlace, type Place, type PlannedRun, stepSecondsOf, thisMachine } from '../shared/decisions/estimate.ts';
+import { isCompiledOn, numbersKept } from '../shared/decisions/memory.ts';
+import type { EngineChoice } from '../shared/engines/engine.ts';
 import { openWorkload } from '../shared/pipeline/open-workload.ts';
 import { countAnalyses } from '../shared/pipeline/rate-timing.ts';
 import { modelOfPlan } from '../shared/pipeline/run-model.ts';
@@ -20,7 +23,7 @@ interface SampleCounts {
 
 /** A run as what is estimated of it. */
 export function plannedRun(config: RunConfig, workload: WorkloadPlan): PlannedRun {
-  const { stepsPerEpoch, stepFlops, data } = workload;
+  const { stepsPerEpoch, stepFlops, stepActivations, passes, data } = workload;
   const { parameters, frozen, layers, shapeOf } = modelOfPlan(config, workload);
   const { trainingSamples, validationSamples, testSamples } = data as unknown as SampleCounts;
   return {
@@ -32,6 +35,8 @@ export function plannedRun(config: RunConfig, workload: WorkloadPlan): PlannedRu
       validationSamples,
       ...(testSamples === undefined ? {} : { testSamples }),
       stepFlops,
+      stepActivations,
+      passes,
       stepsPerEpoch,
       analysisFlops: analysisFlops(layers, spectraSettings({ config, conv1d: conv1dOf(config, undefined) }), shapeOf),
       analysesPerEpoch: (countAnalyses({ config, dataset: { ...data, stepsPerEpoch } }) - 1) / config.training.epochs,
@@ -43,9 +48,10 @@ export function plannedRun(config: RunConfig, workload: WorkloadPlan): PlannedRu
   };
 }
 
-/** Where a run may be trained: here and deployed; and what a second on a GPU is counted as. */
+/** Where a run may be trained, here and deployed, with what is to be said of it. */
 export function placesOf(
   { budget, size }: PlannedRun,
+  engine: EngineChoice,
   options: {
     readonly region: string;
     readonly table: PriceTable;
@@ -54,12 +60,29 @@ export function placesOf(
     /** Time of a step that was measured here; absent: none was. */
     readonly stepSeconds?: number | undefined;
   },
-): { places: Place[]; gpuUsdPerSecond: number | undefined } {
+): { places: Place[]; assumptions: string[] } {
   const { region, table, target, stepSeconds } = options;
   const prices = pricesOf(table, region);
   const targets = target ? [target] : (['cpu', 'gpu'] as const);
-  const places = [thisMachine(budget, size.stepFlops, stepSeconds), ...targets.map((each) => cloudPlace(each, prices))];
-  return { places, gpuUsdPerSecond: places.find(({ name }) => name.startsWith('gpu'))?.countedUsdPerSecond };
+  const [threads, isCompiled] = [threadsAllowed(), isCompiledOn('cpu', engine)];
+  const correction =
+    stepSeconds === undefined
+      ? undefined
+      : stepSeconds / stepSecondsOf(size, thisMachine(budget, { threads, isCompiled }));
+  const computing = { isCompiled, correction };
+  const places = [
+    thisMachine(budget, { threads, ...computing }),
+    ...targets.map((each) => cloudPlace(each, prices, computing)),
+  ];
+  const assumptions = explainAssumptions({
+    region,
+    table,
+    measured: stepSeconds === undefined ? undefined : { seconds: stepSeconds, correction: correction! },
+    threads,
+    isCompiled,
+    gpuUsdPerSecond: places.find(({ name }) => name.startsWith('gpu'))?.countedUsdPerSecond,
+  });
+  return { places, assumptions };
 }
 
 /** Time of a step on this machine, in seconds. */

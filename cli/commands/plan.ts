@@ -30,7 +30,7 @@ export const planCommand: CliCommand<PlanOptions> = {
     new Option('--region <name>', 'whose prices').default('us-east-1'),
     new Option('--target <kind>', 'only this kind of machine, besides this one').choices(['cpu', 'gpu']),
     new Option('--prices <file>', "a price table, as `tempbalance prices` writes it (default: the package's)"),
-    new Option('--measure', 'train two steps here, and go by the time of the second'),
+    new Option('--measure', 'train two steps here, and correct all times by the second'),
     jsonOption('print the estimate as JSON'),
   ],
   async run([file = 'tempbalance.yaml'], options) {
@@ -46,10 +46,9 @@ export const planCommand: CliCommand<PlanOptions> = {
 async function planRun(file: string, { set, region, target, prices, measure, json }: PlanOptions): Promise<number> {
   const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
   const { planWorkload } = await import('../../shared/pipeline/open-workload.ts');
-  const { explainAssumptions } = await import('../../shared/decisions/assumptions.ts');
   const { usualMachines } = await import('../../shared/decisions/assumptions.ts');
   const { chooseTarget } = await import('../../shared/decisions/compute.ts');
-  const { jobGb, wholeSize } = await import('../../shared/decisions/memory.ts');
+  const { jobMemory, wholeSize } = await import('../../shared/decisions/memory.ts');
   const { estimateRun } = await import('../../shared/decisions/estimate.ts');
   const { localPath } = await import('../local-path.ts');
   const { measuredStep, placesOf, plannedRun } = await import('../planned-run.ts');
@@ -58,7 +57,7 @@ async function planRun(file: string, { set, region, target, prices, measure, jso
   const workload = await planWorkload(config, localPath);
   const run = plannedRun(config, workload);
   const stepSeconds = measure ? await measuredStep(config) : undefined;
-  const { places, gpuUsdPerSecond } = placesOf(run, { region, table, target, stepSeconds });
+  const { places, assumptions } = placesOf(run, config.training.engine, { region, table, target, stepSeconds });
   const size = { trained: run.size.parameters, frozen: run.size.frozen, parameters: workload.parameters };
   const chosen = chooseTarget(config.compute.target, { ...run.size, parameters: wholeSize(size) });
   const plan = {
@@ -71,11 +70,12 @@ async function planRun(file: string, { set, region, target, prices, measure, jso
     balance: await plannedBalance(config, workload),
     target: chosen,
     memory: {
-      leastGb: jobGb(size, config.training, chosen),
+      hereGb: jobMemory(size, config.training, 'cpu', workload).gb,
+      jobGb: jobMemory(size, config.training, chosen, workload).gb,
       usualGb: usualMachines[chosen].memoryGb ?? null,
     },
     estimates: places.map((place) => estimateRun(run, place)),
-    assumptions: explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond }),
+    assumptions,
   };
   print(json ? JSON.stringify(plan, null, 2) : await formatPlan(plan));
   return 0;
@@ -109,8 +109,8 @@ interface Plan {
   readonly testSamples?: number;
   readonly balance: BalanceDescription | null;
   readonly target: string;
-  /** Of a job there, in GiB: what training needs at least, and what a deployment with the usual settings gives it. */
-  readonly memory: { readonly leastGb: number; readonly usualGb: number | null };
+  /** In GiB: what training takes on this machine and in a job, and what a deployment with the usual settings gives a job. */
+  readonly memory: { readonly hereGb: number; readonly jobGb: number; readonly usualGb: number | null };
   readonly estimates: readonly RunEstimate[];
   readonly assumptions: readonly string[];
 }
@@ -145,8 +145,8 @@ async function formatPlan(plan: Plan): Promise<string> {
   ]);
   const { runFile, epochs, steps, parameters, frozen, stepFlops, target } = plan;
   const trained = frozen > 0 ? `${parameters} of ${parameters + frozen}` : String(parameters);
-  const { leastGb, usualGb } = plan.memory;
-  const isTooLarge = usualGb !== null && leastGb > usualGb;
+  const { hereGb, jobGb, usualGb } = plan.memory;
+  const isTooLarge = usualGb !== null && jobGb > usualGb;
   return [
     `${runFile}: ${epochs} epochs of ${steps} steps, ${trained} parameters, ${formatNumber(stepFlops / 1e9, 3)} GFLOP a step`,
     rowsOf(plan),
@@ -154,7 +154,7 @@ async function formatPlan(plan: Plan): Promise<string> {
     table,
     '',
     `Deployed, it trains on: ${target} (compute.target)`,
-    `A job there needs at least ${formatNumber(leastGb, 2)} GiB of memory, and usually has ${usualGb}${isTooLarge ? ': it is refused unless the deployment gives more (docs/deploy.md)' : ''}`,
+    `Memory: about ${formatNumber(hereGb, 2)} GiB here; a job there takes about ${formatNumber(jobGb, 2)} GiB, and usually has ${usualGb}${isTooLarge ? ': it is refused unless the deployment gives more (docs/deploy.md)' : ''}`,
     '',
     `Balance: ${plan.balance?.covered ?? 'off, all layers train at the base rate'}`,
     ...(plan.balance

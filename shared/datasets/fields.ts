@@ -14,11 +14,8 @@ import { type FieldSettings, fieldSettings } from './field-settings.ts';
 import { beginFiniteCheck } from './finite.ts';
 import { summarise } from './sample-summaries.ts';
 import { testRowsOf } from './test-set.ts';
-import { givenSteps, heldWithin, type Trajectories } from './trajectories.ts';
+import { givenSteps, heldBytes, heldWithin, type Trajectories } from './trajectories.ts';
 import { validationRowsOf } from './validation-set.ts';
-
-/** Bytes of samples that are held in memory; more are read again whenever they are needed. */
-const heldBytes = 512 * 2 ** 20;
 
 /** A format of fields by this name. */
 function formatNamed<Name extends string>(name: Name, description: string) {

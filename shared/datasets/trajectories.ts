@@ -125,6 +125,9 @@ export async function eachSample(
   }
 }
 
+/** Bytes of samples that are held in memory; more are read again whenever they are needed. */
+export const heldBytes = 512 * 2 ** 20;
+
 /** The samples in memory where all of them take at most `bytes`, and as they are otherwise. */
 export async function heldWithin(data: Trajectories, bytes: number): Promise<Trajectories> {
   if (data.shape[0]! * sampleBytes(data) > bytes) return data;

@@ -3,11 +3,43 @@ import { type Machine, startSecondsOf } from '../costs/machines.ts';
 import type { PriceTable } from '../costs/prices.ts';
 import type { Target } from './compute.ts';
 
+/** What a step gets: floating-point operations a second in products, and bytes a second for all that moves through memory. */
+export interface Speed {
+  readonly flops: number;
+  readonly bytes: number;
+}
+
 /**
- * Operations of a step a second. What this project's wasm engine does on one core is measured (`docs/benchmarks.md`: 131 ms for a
- * step of 1.3e9); GPUs are taken to reach a seventh of their peak in float32.
+ * What eleven models get on two cores (`npm run bench -- --only estimate`, `docs/benchmarks.md`): `compiled` with onnx. Other engines on a processor
+ * are taken to be as fast as wasm on one core: 131 ms for a step of 1.3e9 operations.
  */
-export const assumedFlops = { wasm: 1e10, g4dn: 1.2e12, g5: 4.5e12, g6: 4.3e12, g6e: 1.3e13 } as const;
+const speedOfThread = 9e10;
+const compiledBytes = 2.2e10;
+const otherSpeed: Speed = { flops: 1e10, bytes: 1e10 };
+/** More threads than these gain little. */
+const mostThreads = 8;
+/** Threads of the measurement, and the cores of a Fargate task with the usual four vCPUs, which are hyperthreads. */
+export const usualThreads = 2;
+
+/** A processor. Products gain from threads; what moves through memory does not. */
+export const cpuSpeed = (threads: number, isCompiled: boolean): Speed =>
+  isCompiled ? { flops: speedOfThread * Math.min(threads, mostThreads), bytes: compiledBytes } : otherSpeed;
+
+/** GPUs are taken to reach a seventh of their peak in float32, and half of what their memory can move. */
+export const gpuSpeeds = {
+  g4dn: { flops: 1.2e12, bytes: 1.6e11 },
+  g5: { flops: 4.5e12, bytes: 3e11 },
+  g6: { flops: 4.3e12, bytes: 1.5e11 },
+  g6e: { flops: 1.3e13, bytes: 4.3e11 },
+} as const satisfies Readonly<Record<string, Speed>>;
+
+/**
+ * How often a number moves from or to memory in a step, counted on the traced steps of those models: one that is kept for the gradient (in both
+ * directions, with all that is computed on the way), a parameter, in each forward pass with its gradient and in the update, and a number that the
+ * optimizer keeps of it.
+ */
+export const moves = { activation: 16, parameterInPass: 6, parameter: 2, state: 10 } as const;
+
 /** A step is bound by launching kernels below this. */
 export const leastStepSeconds = { cpu: 0.005, gpu: 0.02 } as const;
 /** Eigenvalues, by `docs/benchmarks.md`, on two cores. */
@@ -25,12 +57,14 @@ export const bytesANumber = 4;
 
 /**
  * Memory, in bytes: of a training job's process, for each parameter that is trained, for each number that the optimizer keeps of it,
- * and for each that is frozen. Measured with RoBERTa-base on onnx, with AdamW and with LoRA (`docs/deploy.md`). Of other engines what
- * is certain: before and while results are written, they are in host memory twice, and what is frozen once.
+ * for each that is frozen, and for each that is kept for the gradient, with what is lost between them. Measured on onnx: with RoBERTa-base, AdamW and LoRA
+ * (`docs/deploy.md`), and with eleven models (`docs/benchmarks.md`). Of other engines what is certain: before and while results are written, they are in
+ * host memory twice, and what is frozen once; and on a processor what is kept for the gradient.
  */
 export const memoryOfJob = {
-  compiled: { base: 0.45e9, parameter: 35, state: 16, frozen: 16 },
-  other: { base: 0.45e9, parameter: 8, state: 8, frozen: 4 },
+  compiled: { base: 0.45e9, parameter: 29, state: 13, frozen: 16, activation: 5 },
+  other: { base: 0.45e9, parameter: 8, state: 8, frozen: 4, activation: 4 },
+  gpu: { base: 0.45e9, parameter: 8, state: 8, frozen: 4, activation: 0 },
 } as const;
 /** Of a function that reads a whole model: measured with RoBERTa-base. */
 export const memoryOfFunction = { base: 0.3e9, parameter: 4 } as const;
@@ -45,28 +79,43 @@ export const usualMachines: Readonly<Record<Target, Machine>> = {
   },
 };
 
+/** A step that was measured here. */
+export interface Measured {
+  readonly seconds: number;
+  /** Its seconds over the estimate. */
+  readonly correction: number;
+}
+
 /** What is known when an estimate is made. */
 export interface Known {
   readonly region: string;
   readonly table: Pick<PriceTable, 'date' | 'source'>;
-  /** Seconds of a step on this machine, where one was measured. */
-  readonly stepSeconds: number | undefined;
+  /** Of a step that was measured on this machine: its seconds, and how many times the estimate they are. */
+  readonly measured: Measured | undefined;
+  /** Threads that this machine computes with. */
+  readonly threads: number;
+  /** Whether it computes compiled steps, as onnx does. */
+  readonly isCompiled: boolean;
   /** By which a GPU job is metered, in US dollars a second, where one is estimated. */
   readonly gpuUsdPerSecond: number | undefined;
 }
 
 /** Everything that the numbers of an estimate rest on, a sentence or two each. */
-export function explainAssumptions({ region, table, stepSeconds, gpuUsdPerSecond }: Known): string[] {
-  const giga = (flops: number) => `${Number((flops / 1e9).toPrecision(3))} GFLOPS`;
-  const gpus = (['g4dn', 'g5', 'g6', 'g6e'] as const).map((type) => `${type} ${giga(assumedFlops[type])}`).join(', ');
+export function explainAssumptions(known: Known): string[] {
+  const { region, table, measured, threads, isCompiled, gpuUsdPerSecond } = known;
+  const giga = (number: number) => Number((number / 1e9).toPrecision(3));
+  const told = ({ flops, bytes }: Speed) => `${giga(flops)} GFLOPS and ${giga(bytes)} GB/s`;
+  const gpus = (['g4dn', 'g5', 'g6', 'g6e'] as const).map((type) => `${type} ${told(gpuSpeeds[type])}`).join(', ');
   const { count, seconds, memoryGb } = assumedFunctions;
   const { writes, reads, transitions } = assumedRequests;
+  const fargate = cpuSpeed(usualThreads, isCompiled);
   return [
     'Throughput on AWS machines is assumed and was not measured: times and costs there may be wrong by several times.',
-    stepSeconds === undefined
-      ? `This machine is taken to do ${giga(assumedFlops.wasm)}, what the wasm engine was measured at on one core; --measure measures it.`
-      : `A step was measured here: ${stepSeconds.toPrecision(3)} s.`,
-    `Fargate is taken to do ${giga(assumedFlops.wasm)}, a GPU a seventh of its peak (${gpus}) and at least ${1000 * leastStepSeconds.gpu} ms a step.`,
+    'A step takes the time of its products, and that of what it moves through memory: mostly what is kept for the gradient.',
+    measured === undefined
+      ? `This machine is taken to do ${told(cpuSpeed(threads, isCompiled))}, as ${isCompiled ? `${threads} ${threads === 1 ? 'thread' : 'threads'} of the machine on which eleven models were measured, where all came out within half and twice` : 'the wasm engine was measured on one core'}; --measure measures it.`
+      : `A step was measured here: ${measured.seconds.toPrecision(3)} s, ${measured.correction.toPrecision(2)} times the estimate. All columns are multiplied by that: it is what the estimate gets wrong of this model, and how much slower this machine is than assumed, which can't be told apart; a GPU, which computes with another engine, may differ.`,
+    `Fargate is taken to do ${told(fargate)}, a GPU a seventh of its peak and half of its memory's (${gpus}) and at least ${1000 * leastStepSeconds.gpu} ms a step.`,
     `An evaluation costs a third of a step for each batch, and test data are evaluated twice; an analysis runs at ${giga(analysisFlopsASecond)} and takes at least ${1000 * leastAnalysisSeconds} ms.`,
     `Each job takes ${startSecondsOf.fargate} s to start on Fargate, ${startSecondsOf.instance} s on a GPU machine; one that is still warm is faster.`,
     `Functions of an epoch that ends a job: ${count} of ${seconds} s in ${memoryGb} GB. Requests: ${writes} writes and ${reads} reads of S3 an epoch, ${transitions} state transitions a job.`,

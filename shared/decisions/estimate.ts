@@ -6,14 +6,18 @@ import { type RegionPrices, usdOfRequests, usdPerSecond } from '../costs/prices.
 import { stepsPerEpoch } from '../training/batches.ts';
 import {
   analysisFlopsASecond,
-  assumedFlops,
   assumedFunctions,
   assumedRequests,
   bytesANumber,
+  cpuSpeed,
+  gpuSpeeds,
   leastAnalysisSeconds,
   leastStepSeconds,
+  moves,
+  type Speed,
   usualFunctionGb,
   usualMachines,
+  usualThreads,
 } from './assumptions.ts';
 import type { ComputeConfig, Target } from './compute.ts';
 import type { Budget } from './config.ts';
@@ -37,6 +41,9 @@ export interface WorkSize {
   /** Floating-point operations of an optimizer step, and of an analysis of the spectra. */
   readonly stepFlops: number;
   readonly analysisFlops: number;
+  /** Numbers that an optimizer step keeps for the gradient, and its forward passes. */
+  readonly stepActivations: number;
+  readonly passes: number;
   /** How often the spectra are analysed in an epoch, on average; that before training comes besides. */
   readonly analysesPerEpoch: number;
 }
@@ -53,9 +60,11 @@ export interface PlannedRun {
 /** Where a run may be trained. */
 export interface Place {
   readonly name: string;
-  /** Floating-point operations a second that a step gets, as `stepFlops` counts them, and the time a step takes at least. */
-  readonly flops: number;
+  /** What a step gets, and the time it takes at least. */
+  readonly speed: Speed;
   readonly leastStepSeconds: number;
+  /** By which the time of a step is multiplied: what was measured over the estimate. Absent: 1. */
+  readonly correction?: number | undefined;
   /** US dollars a second; undefined where it costs nothing that is known. */
   readonly usdPerSecond: number | undefined;
   /** As the meter counts it, on which the budget depends. */
@@ -64,14 +73,22 @@ export interface Place {
   readonly cloud?: { readonly startSeconds: number; readonly prices: RegionPrices };
 }
 
-/** This machine, at the speed of the wasm engine unless a step was measured. */
-export function thisMachine({ usdPerHour }: Budget, stepFlops: number, measuredStepSeconds?: number): Place {
+/** How a place computes. */
+export interface Computing {
+  /** Whether steps are compiled, as onnx does it on a processor. */
+  readonly isCompiled: boolean;
+  /** By which the time of a step is multiplied; absent: 1. */
+  readonly correction?: number | undefined;
+}
+
+/** This machine, which computes with so many threads. */
+export function thisMachine({ usdPerHour }: Budget, { threads, ...computing }: Computing & { threads: number }): Place {
   const usd = usdPerHour === undefined ? undefined : usdPerHour / 3600;
-  const flops = measuredStepSeconds === undefined ? assumedFlops.wasm : stepFlops / measuredStepSeconds;
   return {
     name: 'this machine',
-    flops,
-    leastStepSeconds: measuredStepSeconds ?? leastStepSeconds.cpu,
+    speed: cpuSpeed(threads, computing.isCompiled),
+    leastStepSeconds: leastStepSeconds.cpu,
+    correction: computing.correction,
     usdPerSecond: usd,
     countedUsdPerSecond: usd,
   };
@@ -81,7 +98,7 @@ export function thisMachine({ usdPerHour }: Budget, stepFlops: number, measuredS
  * A deployed run's place. GPU jobs are taken to get the cheapest of the usual classes that the region has.
  * @throws UserError when it has none.
  */
-export function cloudPlace(target: Target, prices: RegionPrices): Place {
+export function cloudPlace(target: Target, prices: RegionPrices, { isCompiled, correction }: Computing): Place {
   const machine = usualMachines[target];
   const cloud = { startSeconds: startSecondsOf[machine.kind], prices };
   if (machine.kind === 'fargate') {
@@ -89,8 +106,9 @@ export function cloudPlace(target: Target, prices: RegionPrices): Place {
     const name = `cpu: Fargate, ${machine.vcpus} vCPUs`;
     return {
       name,
-      flops: assumedFlops.wasm,
+      speed: cpuSpeed(usualThreads, isCompiled),
       leastStepSeconds: leastStepSeconds.cpu,
+      correction,
       usdPerSecond: usd,
       countedUsdPerSecond: usd,
       cloud,
@@ -107,8 +125,9 @@ export function cloudPlace(target: Target, prices: RegionPrices): Place {
   }
   return {
     name: `gpu: ${cheapest.instance}`,
-    flops: assumedFlops[cheapest.instance.split('.')[0] as keyof typeof assumedFlops],
+    speed: gpuSpeeds[cheapest.instance.split('.')[0] as keyof typeof gpuSpeeds],
     leastStepSeconds: leastStepSeconds.gpu,
+    correction,
     usdPerSecond: cheapest.usd,
     countedUsdPerSecond: offered.at(-1)!.usd,
     cloud,
@@ -141,10 +160,20 @@ export interface RunEstimate {
   readonly refused: boolean;
 }
 
+/** Seconds of an optimizer step in a place. */
+export function stepSecondsOf(
+  { stepFlops, stepActivations, passes, parameters, stateNumbers }: WorkSize,
+  { speed, leastStepSeconds: least, correction = 1 }: Place,
+): number {
+  const ofParameter = moves.parameterInPass * passes + moves.parameter + moves.state * stateNumbers;
+  const moved = moves.activation * stepActivations + parameters * ofParameter;
+  return correction * Math.max(least, stepFlops / speed.flops + (bytesANumber * moved) / speed.bytes);
+}
+
 /** What training, evaluating and analysing cost in time, without what is around them. */
-function epochWork({ size, training }: PlannedRun, { flops, leastStepSeconds: least }: Place) {
-  const { stepsPerEpoch: steps, validationSamples, testSamples = 0, stepFlops, analysisFlops, analysesPerEpoch } = size;
-  const stepSeconds = Math.max(least, stepFlops / flops);
+function epochWork({ size, training }: PlannedRun, place: Place) {
+  const { stepsPerEpoch: steps, validationSamples, testSamples = 0, analysisFlops, analysesPerEpoch } = size;
+  const stepSeconds = stepSecondsOf(size, place);
   // A prediction is the forward third of a step.
   const evaluationOf = (samples: number) => (stepSeconds / 3) * stepsPerEpoch(samples, training.batchSize);
   const evaluation = evaluationOf(validationSamples);

@@ -7,6 +7,7 @@ import { elementCount, totalCount } from '../tensors/tensor.ts';
 import { type EmaConfig, withAverage } from '../training/ema.ts';
 import type { OptimizerConfig } from '../training/optimizers/registry.ts';
 import { buildOptimizer } from '../training/optimizers/registry.ts';
+import type { StepWork } from '../training/workload.ts';
 import { memoryOfFunction, memoryOfJob } from './assumptions.ts';
 import type { Target } from './compute.ts';
 
@@ -48,18 +49,30 @@ export interface ModelSize {
 /** All numbers of a model. */
 export const wholeSize = ({ trained, frozen }: ModelSize): number => trained + frozen;
 
-/** Memory that a training job needs at least, in GiB; activations of long texts and large batches come on top. */
-export function jobGb(
+/** Whether steps are compiled where a run trains: by onnx, which `auto` takes on a processor. */
+export const isCompiledOn = (target: Target, engine: EngineChoice): boolean =>
+  engine === 'onnx' || (engine === 'auto' && target === 'cpu');
+
+/** Memory that training takes, in GiB. */
+export interface MemoryNeed {
+  readonly gb: number;
+  /** Of it what is kept for the gradient, which grows with the batch. */
+  readonly activationsGb: number;
+}
+
+/** Memory that a training job takes, or training on this machine, which is as a job on `cpu`: of the machine, without that of a GPU. */
+export function jobMemory(
   size: ModelSize,
   { engine, ...settings }: StateSettings & { readonly engine: EngineChoice },
   target: Target,
-): number {
-  const isCompiled = engine === 'onnx' || (engine === 'auto' && target === 'cpu');
-  const { base, parameter, state, frozen } = memoryOfJob[isCompiled ? 'compiled' : 'other'];
-  return (
-    (base + size.trained * (parameter + state * numbersKept(settings, size.parameters)) + size.frozen * frozen) /
-    gibibyte
-  );
+  { heldActivations, dataBytes }: Pick<StepWork, 'heldActivations' | 'dataBytes'>,
+): MemoryNeed {
+  const isOnGpu = target === 'gpu' && (engine === 'auto' || engine === 'tfjs-node-gpu');
+  const bytes = memoryOfJob[isCompiledOn(target, engine) ? 'compiled' : isOnGpu ? 'gpu' : 'other'];
+  const ofParameter = bytes.parameter + bytes.state * numbersKept(settings, size.parameters);
+  const activations = bytes.activation * heldActivations;
+  const all = bytes.base + size.trained * ofParameter + size.frozen * bytes.frozen + activations + dataBytes;
+  return { gb: all / gibibyte, activationsGb: activations / gibibyte };
 }
 
 /** Memory that a function needs which reads a whole model, in GiB. */
@@ -79,20 +92,29 @@ const settings: Readonly<Record<Target, readonly (readonly [gb: number, setting:
 };
 
 /** @throws UserError when a training job would run out of memory. */
-export function refuseJobTooSmall(size: ModelSize, neededGb: number, target: Target, machine: Machine | undefined) {
+export function refuseJobTooSmall(
+  size: ModelSize,
+  { gb: neededGb, activationsGb }: MemoryNeed,
+  target: Target,
+  machine: Machine | undefined,
+) {
   const hasGb = machine?.memoryGb;
   if (hasGb === undefined || neededGb <= hasGb) return;
   const [, setting] = settings[target].find(([size]) => size >= neededGb) ?? [];
   const [, onCpu] = settings.cpu.find(([size]) => size >= neededGb) ?? [];
   const larger = setting === undefined ? [] : [`set ${setting} in the context of cdk.json and deploy again`];
   const without = target === 'gpu' && onCpu !== undefined ? [`train without a GPU (compute: cpu, with ${onCpu})`] : [];
+  const parts =
+    neededGb - activationsGb < hasGb
+      ? ['compute batches in more parts (training.accumulate), or take smaller ones (training.batchSize)']
+      : [];
   const less =
     size.frozen > 0
       ? 'take a smaller model'
       : 'take a smaller model, an adapter (model.lora), or an optimizer that keeps less (adafactor)';
-  const ways = [...larger, ...without, less];
+  const ways = [...larger, ...without, ...parts, less];
   throw new UserError(
-    `training a model of ${millions(wholeSize(size))} takes at least ${gb(neededGb)} GiB of memory, and a job on compute.target ${target} has ${hasGb}`,
+    `training a model of ${millions(wholeSize(size))} takes about ${gb(neededGb)} GiB of memory, and a job on compute.target ${target} has ${hasGb}`,
     { where: 'model', remedy: `Either ${ways.join('; or ')}.` },
   );
 }

@@ -114,13 +114,17 @@ function buildDeepOnet(config: DeepOnetConfig, format: TrajectoryFormat): FieldM
     };
   };
 
-  const products = sides.branch.slice(1).reduce((sum, outputs, number) => sum + outputs * sides.branch[number]!, 0);
+  const products = (net: (typeof nets)[number]) =>
+    sides[net].slice(1).reduce((sum, outputs, number) => sum + outputs * sides[net][number]!, 0);
+  // A GELU keeps three numbers for each it is given, the other activations one.
+  const kept = config.activation === 'gelu' ? 3 : 1;
   return {
     parameters,
     layers,
     head: [layerName('branch', 0), layerName('branch', depth)],
-    // The trunk net is computed once a roll-out.
-    forwardFlops: 2 * (products + points * basis * channels),
+    forwardFlops: 2 * (products('branch') + points * basis * channels),
+    activations: sides.branch[0]! + kept * depth * config.width + channels * basis,
+    once: { flops: 2 * points * products('trunk'), activations: points * kept * (depth * config.width + basis) },
     initialise: (random) => initialValues(parameters, random),
     forward,
   };

@@ -219,6 +219,23 @@ function forwardFlops(
   return 2 * (embedding + joining + depth * (transforms + mixing + perceptron) + output);
 }
 
+/** Numbers that a forward pass of one sample keeps for the gradient. */
+function keptNumbers(
+  { patchSize, embedDim, depth, mlpRatio, outLayerDim, act }: DpotConfig,
+  { space, channels, window }: TrajectoryFormat,
+  frequencies: number,
+): number {
+  const points = elementCount(space);
+  const patches = points / patchSize ** 2;
+  // Of an activation its result, what it is given, and what of it the gradient uses again; tanh and ReLU keep the result alone.
+  const kept = act === 'gelu' || act === 'silu' ? 3 : 1;
+  const embedding = window * (points * channels + patches * (kept * (channels * patchSize + 3) + 2 * embedDim));
+  const mixing = 2 * frequencies * embedDim * (1 + kept);
+  // Each group norm keeps what it has normalised, and its result is kept by what comes next.
+  const ofBlock = mixing + patches * (4 * embedDim + kept * Math.trunc(embedDim * mlpRatio));
+  return embedding + depth * ofBlock + points * outLayerDim * 2 * kept;
+}
+
 /** Coordinates from 0 to 1 of x, y and time at each place of each patch, `[window * patches, places * 3]`. */
 function coordinates(side: number, patchSize: number, window: number): Float32Array {
   const along = (place: number, points: number) => (points === 1 ? 0 : place / (points - 1));
@@ -393,6 +410,7 @@ function build(config: DpotConfig, format: TrajectoryFormat): FieldModel {
     ignoresGrid: true,
     head: ['patch_embed.proj.0', 'patch_embed.proj.2', 'out_layer.0', 'out_layer.2', 'out_layer.4'],
     forwardFlops: forwardFlops(config, format, plan.frequencies),
+    activations: keptNumbers(config, format, plan.frequencies),
     initialise: (random) => initialise([...trained, ...stored], random),
     forward,
   };

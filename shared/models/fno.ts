@@ -4,7 +4,14 @@ import { UserError } from '../core/errors.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { Layer, LayerKind, ParameterSpec } from '../tensors/layer.ts';
 import { elementCount, type HostTensor } from '../tensors/tensor.ts';
-import { bindFourier, cornerFrequencies, planFourier, spectralConvolution, spectralFlops } from './blocks/fourier.ts';
+import {
+  bindFourier,
+  cornerFrequencies,
+  planFourier,
+  spectralConvolution,
+  spectralFlops,
+  spectrumSize,
+} from './blocks/fourier.ts';
 import { gelu } from './blocks/gelu.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
 import { alongAxes, axisName, type ByAxis, byAxis, settingOfAxis } from './by-axis.ts';
@@ -231,6 +238,11 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
     forwardFlops:
       2 * points * (inputs * width + width * config.projection + config.projection * channels) +
       config.blocks * (spectralFlops(plan, width, width) + 2 * elementCount(padded) * width ** 2),
+    // Of each dense layer what it is given. A GELU keeps what it is given, the normal distribution there, and its result.
+    activations:
+      points * (inputs + width + 3 * config.projection) +
+      config.blocks * (width * elementCount(padded) + spectrumSize(plan, width)) +
+      (config.blocks - 1) * 2 * width * elementCount(padded),
     initialise: (random) => initialValues(parameters, () => random.uniform()),
     forward,
   };

@@ -53,6 +53,10 @@ export interface FieldModel {
   readonly ignoresGrid?: boolean;
   /** Floating-point operations of one forward pass of one sample. */
   readonly forwardFlops: number;
+  /** Numbers that such a pass keeps for the gradient, about. */
+  readonly activations: number;
+  /** Both of what is computed once a roll-out, for all samples; absent: next to nothing. */
+  readonly once?: { readonly flops: number; readonly activations: number };
   /** Seeded initial values of every parameter, and those of the state. */
   initialise(random: Random): HostTensors;
   /**

@@ -10,7 +10,14 @@ import type { NamedTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import { elementCount, type HostTensor } from '../tensors/tensor.ts';
 import { tuckerRanks } from '../tensors/tucker.ts';
-import { bindFourier, centredFrequencies, planFourier, spectralConvolution, spectralFlops } from './blocks/fourier.ts';
+import {
+  bindFourier,
+  centredFrequencies,
+  planFourier,
+  spectralConvolution,
+  spectralFlops,
+  spectrumSize,
+} from './blocks/fourier.ts';
 import { gelu } from './blocks/gelu.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
 import { scaleColumns } from './blocks/scale-columns.ts';
@@ -275,6 +282,16 @@ function buildNeuralop(name: string, config: NeuralopConfig, format: TrajectoryF
     ignoresGrid: config.positions === 'unit',
     head: ['lifting.fcs.0', 'projection.fcs.1'],
     forwardFlops: 2 * points * denseWeights + config.blocks * spectralFlops(plan, width, width),
+    // As in an FNO; a block has a GELU behind each of its sums, and one in its network of channels.
+    activations:
+      points *
+        (inputs +
+          3 * sizes.lifting +
+          config.blocks * (2 * width + 3 * sizes.hidden) +
+          (config.blocks - 1) * 4 * width +
+          width +
+          3 * sizes.projection) +
+      config.blocks * spectrumSize(plan, width),
     initialise: (random) => initialValues(parameters, sizes, random),
     forward,
   };

@@ -89,6 +89,27 @@ function forwardFlops(
   return down + ofStages(bottleneck, levels.length) + up + 2 * features * channels * pointsOf(0);
 }
 
+/** Numbers that a forward pass of one sample keeps for the gradient. */
+function keptNumbers(
+  { encoders, bottleneck, decoders }: ReturnType<typeof partsOf>,
+  { space }: TrajectoryFormat,
+): number {
+  const pointsOf = (level: number) => elementCount(space) / 2 ** (level * space.length);
+  // Of each stage the centred result of its convolution; what goes into the next one, by channels last and channels first.
+  const ofStages = (stages: readonly Stage[], level: number) =>
+    stages.reduce((sum, { outputs }) => sum + 3 * outputs * pointsOf(level), 0);
+  const down = encoders.reduce((sum, stages, level) => {
+    const pooled = 2 * stages.at(-1)!.outputs * pointsOf(level + 1);
+    return sum + ofStages(stages, level) + pooled;
+  }, 0);
+  const up = decoders.reduce((sum, { up: { outputs }, stages }, index) => {
+    const level = levels.length - 1 - index;
+    const joined = 2 * 2 * outputs * pointsOf(level);
+    return sum + joined + ofStages(stages, level);
+  }, 0);
+  return 2 * encoders[0]![0]!.inputs * pointsOf(0) + down + ofStages(bottleneck, levels.length) + up;
+}
+
 /**
  * Convolutions: uniform in +-1/sqrt(inputs of a sum), as PyTorch does (Kaiming uniform with a = sqrt 5), where PyTorch takes the
  * second axis for the inputs of transposed ones too. Norms: 1 and 0.
@@ -209,6 +230,7 @@ export function buildUnet(name: string, dimensions: 1 | 2, config: UnetConfig, f
     ignoresGrid: true,
     head: [encoders[0]![0]!.convolution, 'conv'],
     forwardFlops: forwardFlops(parts, format, features),
+    activations: keptNumbers(parts, format),
     initialise: (random) => initialValues([...parameters, ...state], () => random.uniform()),
     forward,
   };

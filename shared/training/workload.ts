@@ -6,14 +6,26 @@ import type { HostTensors } from '../tensors/tensor.ts';
 import type { ClassTable } from './metrics/classification.ts';
 import type { EpochPart, EpochResult, ParameterMultipliers } from './train-epoch.ts';
 
+/** What an optimizer step takes, about. */
+export interface StepWork {
+  /** Floating-point operations. */
+  readonly stepFlops: number;
+  /** Forward passes, one after the other: steps of the roll-out, in each part of the batch. */
+  readonly passes: number;
+  /** Numbers that its forward passes keep for the gradient, added up over all of its samples. */
+  readonly stepActivations: number;
+  /** Those of them that are in memory at once: of one part of the batch, where it is computed in parts. */
+  readonly heldActivations: number;
+  /** Bytes of the data that are in memory: samples that are held, and the batch. */
+  readonly dataBytes: number;
+}
+
 /** Model and data of a run, read and checked without an engine. */
-export interface WorkloadPlan {
+export interface WorkloadPlan extends StepWork {
   readonly parameters: readonly ParameterSpec[];
   /** What the model has besides and nothing changes; absent: nothing. */
   readonly frozen?: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
-  /** Floating-point operations of an optimizer step, roughly. */
-  readonly stepFlops: number;
   /** Optimizer steps in an epoch. */
   readonly stepsPerEpoch: number;
   /** Sizes of the data for the run's record; with the settings, enough to build the model again. */

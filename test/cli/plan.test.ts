@@ -15,7 +15,7 @@ describe('plan', () => {
     expect(stdout).toMatch(/this machine +cpu: Fargate, 4 vCPUs +gpu: g4dn\.xlarge/);
     expect(stdout).toMatch(/all epochs .* s .* s/);
     expect(stdout).toContain('Deployed, it trains on: cpu (compute.target)');
-    expect(stdout).toMatch(/^A job there needs at least 0\.42 GiB of memory, and usually has 16$/m);
+    expect(stdout).toMatch(/^Memory: about 0\.4\d GiB here; a job there takes about 0\.4\d GiB, and usually has 16$/m);
     expect(stdout).toContain('Throughput on AWS machines is assumed and was not measured');
     expect(stdout).toMatch(/Prices of us-east-1 on demand, of \d{4}-\d\d-\d\d/);
   });
@@ -33,6 +33,9 @@ describe('plan', () => {
     expect(plan.estimates[1]).toMatchObject({ limit: 'usd', epochsInBudget: 0, refused: true });
     expect((await runCli(['plan', file, ...set])).stdout).toContain('refused: budget.usd is too small');
     expect(plan.assumptions.join('\n')).toContain('A step was measured here');
+    const assumed = JSON.parse((await runCli(['plan', file, '--json', '--target', 'gpu', ...set])).stdout);
+    const times = [0, 1].map((place) => plan.estimates[place].stepSeconds / assumed.estimates[place].stepSeconds);
+    expect(times[1]).toBeCloseTo(times[0]!, 9);
   });
 
   it('says how many rows there are for what, and what measuring on test data takes', async () => {
@@ -47,7 +50,7 @@ describe('plan', () => {
     const file = await writeRunFile(await temporaryFolder());
     const { code, stdout } = await runCli(['plan', file, '--set', 'model.width=8000', '--set', 'compute.target=cpu']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/needs at least \d+ GiB of memory, and usually has 16: it is refused unless the deployment/);
+    expect(stdout).toMatch(/a job there takes about \d+ GiB, and usually has 16: it is refused unless the deployment/);
   });
 
   it('counts a step with SAM as two', async () => {
@@ -55,6 +58,16 @@ describe('plan', () => {
     const operations = async (...set: string[]) =>
       JSON.parse((await runCli(['plan', file, '--json', ...set])).stdout).stepFlops as number;
     expect(await operations('--set', 'training.sam.rho=0.05')).toBe(2 * (await operations()));
+  });
+
+  it('says that more memory is needed for a larger batch, and not where it is computed in parts', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    const memory = async (...set: string[]) =>
+      JSON.parse((await runCli(['plan', file, '--json', ...set])).stdout).memory.hereGb as number;
+    const whole = await memory('--set', 'training.batchSize=8');
+    expect(whole).toBeGreaterThan(await memory('--set', 'training.batchSize=4'));
+    const inParts = ['--set', 'training.batchSize=8', '--set', 'training.accumulate=2'];
+    expect(await memory(...inParts)).toBe(await memory('--set', 'training.batchSize=4'));
   });
 
   it('goes by a price table of the user’s', async () => {

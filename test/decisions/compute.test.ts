@@ -8,6 +8,8 @@ import {
   type Tries,
   triesAfter,
 } from '../../shared/decisions/compute.ts';
+import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
+import { totalCount } from '../../shared/tensors/tensor.ts';
 
 describe('the target', () => {
   const small = { parameters: 50_000, stepFlops: 2e9 };
@@ -20,6 +22,18 @@ describe('the target', () => {
     expect(chooseTarget('auto', { ...small, parameters: 1e7 })).toBe('gpu');
     expect(chooseTarget('auto', { ...small, stepFlops: 1e11 })).toBe('gpu');
   });
+});
+
+it("is no GPU for the paper's 2-D case, a step of which a processor computes in seconds", () => {
+  const [window, rolloutSteps, batchSize] = [10, 11, 20];
+  const { parameters, forwardFlops } = buildModel(fieldModelSchema.parse({ family: 'fno2d', modes: 12, width: 20 }), {
+    kind: 'trajectories',
+    space: [64, 64],
+    channels: 4,
+    window,
+  });
+  const stepFlops = 3 * rolloutSteps * batchSize * forwardFlops;
+  expect(chooseTarget('auto', { parameters: totalCount(parameters), stepFlops })).toBe('cpu');
 });
 
 const fresh: Tries = { market: 'spot', interruptions: 0, failures: 0 };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Machine } from '../../shared/costs/machines.ts';
 import {
   functionGb,
-  jobGb,
+  jobMemory,
   numbersKept,
   refuseFunctionTooSmall,
   refuseJobTooSmall,
@@ -10,9 +10,11 @@ import {
 import { optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 
 const optimizer = (name: string) => optimizerSchema.parse({ name });
+const nothing = { heldActivations: 0, dataBytes: 0 };
+const need = (gb: number, activationsGb = 0) => ({ gb, activationsGb });
 const whole = (trained: number) => ({ trained, frozen: 0 });
 const ofJob = (trained: number, name = 'adamw', engine: 'auto' | 'onnx' = 'auto', target: 'cpu' | 'gpu' = 'cpu') =>
-  jobGb(whole(trained), { optimizer: optimizer(name), engine }, target);
+  jobMemory(whole(trained), { optimizer: optimizer(name), engine }, target, nothing).gb;
 const fargate = { kind: 'fargate', vcpus: 4, memoryGb: 16 } as const;
 const gpu: Machine = { kind: 'instance', instances: ['g5.xlarge'], memoryGb: 12 };
 
@@ -32,12 +34,13 @@ describe('the memory of a job', () => {
     expect(numbersKept({ optimizer: optimizer('muon') }, [matrix])).toBe(1);
     expect(numbersKept({ optimizer: optimizer('muon') }, [matrix, table])).toBeCloseTo(4 / 3, 12);
     expect(numbersKept({ optimizer: optimizer('adamw'), ema: { decay: 0.9, warmUp: true } }, [matrix, table])).toBe(3);
-    const averaged = jobGb(
+    const averaged = jobMemory(
       whole(1e8),
       { optimizer: optimizer('sgd'), ema: { decay: 0.9, warmUp: true }, engine: 'auto' },
       'cpu',
+      nothing,
     );
-    expect(averaged).toBe(ofJob(1e8, 'adamw'));
+    expect(averaged.gb).toBe(ofJob(1e8, 'adamw'));
   });
 
   it('is taken to be what onnx needs where that trains, and elsewhere what is certain', () => {
@@ -48,34 +51,52 @@ describe('the memory of a job', () => {
   it('is far less for what is frozen: an adapter on RoBERTa-large fits a job that training it whole does not', () => {
     const settings = { optimizer: optimizer('adamw'), engine: 'onnx' } as const;
     const size = { trained: 1e6, frozen: 355e6 };
-    expect(jobGb(size, settings, 'cpu')).toBeLessThan(ofJob(355e6) / 3);
-    expect(() => refuseJobTooSmall(size, jobGb(size, settings, 'cpu'), 'cpu', fargate)).not.toThrow();
-    expect(() => refuseJobTooSmall(size, 20, 'cpu', fargate)).toThrow('deploy again; or take a smaller model.');
+    const needed = jobMemory(size, settings, 'cpu', nothing);
+    expect(needed.gb).toBeLessThan(ofJob(355e6) / 2);
+    expect(() => refuseJobTooSmall(size, needed, 'cpu', fargate)).not.toThrow();
+    expect(() => refuseJobTooSmall(size, need(20), 'cpu', fargate)).toThrow('deploy again; or take a smaller model.');
+  });
+
+  it('has the data and what is kept for the gradient, unless a GPU keeps it', () => {
+    const settings = { optimizer: optimizer('adamw') };
+    const work = { heldActivations: 1e8, dataBytes: 2 ** 30 };
+    const more = (engine: 'auto' | 'wasm', target: 'cpu' | 'gpu') => {
+      const of = (held: typeof work) => jobMemory(whole(1e6), { ...settings, engine }, target, held);
+      expect(of(work).gb - of(nothing).gb).toBeCloseTo(1 + of(work).activationsGb, 9);
+      return of(work).activationsGb * 2 ** 30;
+    };
+    expect(more('auto', 'cpu')).toBeCloseTo(5e8, 0);
+    expect(more('wasm', 'cpu')).toBeCloseTo(4e8, 0);
+    expect(more('wasm', 'gpu')).toBeCloseTo(4e8, 0);
+    expect(more('auto', 'gpu')).toBe(0);
   });
 
   it('is enough for RoBERTa-base on the usual machines, and not for RoBERTa-large on one without a GPU', () => {
-    expect(() => refuseJobTooSmall(whole(125e6), ofJob(125e6), 'cpu', fargate)).not.toThrow();
-    expect(() => refuseJobTooSmall(whole(125e6), ofJob(125e6, 'adamw', 'onnx', 'gpu'), 'gpu', gpu)).not.toThrow();
-    expect(() => refuseJobTooSmall(whole(355e6), ofJob(355e6), 'cpu', fargate)).toThrow(
-      /^model: training a model of 355 million parameters takes at least 2\d GiB of memory, and a job on compute\.target cpu has 16\n {2}Either set cpuMemoryGb: 30 in the context of cdk\.json and deploy again; or take a smaller model/,
+    expect(() => refuseJobTooSmall(whole(125e6), need(ofJob(125e6)), 'cpu', fargate)).not.toThrow();
+    expect(() => refuseJobTooSmall(whole(125e6), need(ofJob(125e6, 'adamw', 'onnx', 'gpu')), 'gpu', gpu)).not.toThrow();
+    expect(() => refuseJobTooSmall(whole(355e6), need(ofJob(355e6)), 'cpu', fargate)).toThrow(
+      /^model: training a model of 355 million parameters takes about 19 GiB of memory, and a job on compute\.target cpu has 16\n {2}Either set cpuMemoryGb: 30 in the context of cdk\.json and deploy again; or take a smaller model/,
     );
   });
 
   it('names the setting that gives enough, or another way', () => {
-    const refusal = (needed: number) => () => refuseJobTooSmall(whole(1e9), needed, 'gpu', gpu);
+    const refusal = (needed: number) => () => refuseJobTooSmall(whole(1e9), need(needed), 'gpu', gpu);
     expect(refusal(20)).toThrow(
       'gpuSize: 2xlarge in the context of cdk.json and deploy again; or train without a GPU (compute: cpu, with cpuMemoryGb: 30)',
     );
     expect(refusal(40)).toThrow('gpuSize: 2xlarge, gpuClasses: ["g6e"] in');
     expect(refusal(100)).toThrow('Either train without a GPU (compute: cpu, with cpuMemoryGb: 120); or');
     expect(refusal(200)).toThrow('Either take a smaller model, an adapter (model.lora), or an optimizer');
+    expect(() => refuseJobTooSmall(whole(1e6), need(200, 195), 'cpu', fargate)).toThrow(
+      'Either compute batches in more parts (training.accumulate), or take smaller ones (training.batchSize); or take',
+    );
   });
 
   it('is nobody’s business where the machine is not known', () => {
     expect(() =>
-      refuseJobTooSmall(whole(1e12), 1e6, 'gpu', { kind: 'instance', instances: ['g5.xlarge'] }),
+      refuseJobTooSmall(whole(1e12), need(1e6), 'gpu', { kind: 'instance', instances: ['g5.xlarge'] }),
     ).not.toThrow();
-    expect(() => refuseJobTooSmall(whole(1e12), 1e6, 'cpu', undefined)).not.toThrow();
+    expect(() => refuseJobTooSmall(whole(1e12), need(1e6), 'cpu', undefined)).not.toThrow();
   });
 });
 

@@ -179,6 +179,16 @@ describe('dpot', () => {
     expect(Math.abs((forwardFlops - transforms) / 3767621632 - 1)).toBeLessThan(1e-2);
   });
 
+  it('counts what a forward pass keeps for the gradient', () => {
+    // 4 x 4 patches of 4 x 4 points, of which 4 x 3 frequencies are kept.
+    const { activations } = build({ mlpRatio: 2 }, { channels: 1, window: 2 });
+    const embedding = 2 * (256 + 16 * (3 * 7 + 2 * 16));
+    const mixing = 2 * 12 * 16 * 4;
+    const rest = 16 * (4 * 16 + 3 * 32);
+    const output = 256 * 32 * 6;
+    expect(activations).toBe(embedding + mixing + rest + output);
+  });
+
   it('has a layer for every convolution and filter, which biases and norms follow', () => {
     const { layers, parameters, head } = build({});
     expect(head!.every((name) => layers.some((layer) => layer.name === name))).toBe(true);

@@ -192,6 +192,18 @@ describe('forwardFlops', () => {
     expect(fno2d(m, [n, n])).toBe(dense + 4 * (pointwise + 2 * width * transform + products));
   });
 
+  it('goes with what is kept for the gradient, by channels at each point', () => {
+    const [modes, width, space] = [3, 8, [16, 12]];
+    const settings = { family: 'fno2d', modes, width, blocks: 2, padding: 2, projection: 32 };
+    const format = { kind: 'trajectories', space, channels: 2, window: 5, statics: 1 } as const;
+    const { activations } = buildModel(fieldModelSchema.parse(settings), format);
+    const [points, padded] = [16 * 12, 18 * 14];
+    const [lift, projection] = [11, width + 3 * 32];
+    const [first, second] = [3 * width, width];
+    const spectra = 2 * (2 * width * 2 * modes * modes);
+    expect(activations).toBe(points * (lift + projection) + padded * (first + second) + spectra);
+  });
+
   it('grows with points hardly slower than they do, and with modes by less than the weights', () => {
     expect(fno2d(12, [128, 128]) / fno2d(12, [64, 64])).toBeGreaterThan(3);
     expect(fno2d(24, [128, 128]) / fno2d(12, [128, 128])).toBeLessThan(4);

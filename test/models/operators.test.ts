@@ -133,6 +133,40 @@ describe.each(operatorFixtureNames)('%s', (name) => {
   });
 });
 
+describe('what a forward pass takes', () => {
+  const of = (settings: object, format: object) =>
+    buildModel(fieldModelSchema.parse(settings), { kind: 'trajectories', channels: 2, window: 3, ...format } as never);
+
+  it('is counted by hand for neuralop-fno', () => {
+    const [points, width, kept] = [16, 4, 3];
+    const { forwardFlops, activations } = of(
+      { family: 'neuralop-fno', width, modes: 4, blocks: 2 },
+      { space: [points] },
+    );
+    const lifting = 6 * 8 + 8 * 4;
+    const block = 4 * 4 + 2 * (4 * 2);
+    const projection = 4 * 8 + 8 * 2;
+    const transforms = 2 * width * (2 * (2 * kept) * points);
+    const spectral = transforms + 8 * width * width * kept;
+    expect(forwardFlops).toBe(2 * points * (lifting + 2 * block + projection) + 2 * spectral);
+    // A block keeps what it is given and its sum, and three numbers of each GELU but the input of which the next one is the result.
+    const first = 4 + 2 * 4 + 4 + 3 * 2 + 2 * 4;
+    const last = 4 + 4 + 3 * 2;
+    expect(activations).toBe(points * (6 + 3 * 8 + first + last + 4 + 3 * 8) + 2 * (2 * width * kept));
+  });
+
+  it('is counted by hand for deeponet, whose trunk is computed once a roll-out', () => {
+    const settings = { family: 'deeponet', width: 5, depth: 2, basis: 4, activation: 'tanh' };
+    const { forwardFlops, activations, once } = of(settings, { space: [3, 2] });
+    const branch = 36 * 5 + 5 * 5 + 5 * 8;
+    expect(forwardFlops).toBe(2 * (branch + 6 * 4 * 2));
+    expect(activations).toBe(36 + 2 * 5 + 8);
+    expect(once).toEqual({ flops: 2 * 6 * (2 * 5 + 5 * 5 + 5 * 4), activations: 6 * (2 * 5 + 4) });
+    const gelu = of({ ...settings, activation: 'gelu' }, { space: [3, 2] });
+    expect(gelu.activations).toBe(36 + 3 * 2 * 5 + 8);
+  });
+});
+
 describe('tfno', () => {
   it('draws factors whose whole weight varies as that of neuralop-fno', () => {
     const rootMeanSquare = (family: string) => {

@@ -229,6 +229,20 @@ describe('unet2d', () => {
     expect(forwardFlops).toBe(flops);
   });
 
+  it('counts what a forward pass keeps for the gradient', () => {
+    const { activations } = buildModel(fieldModelSchema.parse({ family: 'unet1d', initFeatures: 2 }), {
+      kind: 'trajectories',
+      space: [32],
+      channels: 1,
+      window: 3,
+    });
+    // Levels of 2, 4, 8 and 16 channels on 32, 16, 8 and 4 points, a bottleneck of 32 on 2: each 64 numbers.
+    const [stages, pooled, joined] = [2 * 3 * 64, 2 * 32, 4 * 64];
+    const down = 4 * (stages + pooled);
+    const up = 4 * (joined + stages);
+    expect(activations).toBe(2 * 3 * 32 + down + stages + up);
+  });
+
   it('has a layer for every convolution, which its bias and its norm follow', () => {
     const { layers, parameters } = buildModel(config, format);
     expect(layers).toHaveLength(4 * 2 + 2 + 4 * 3 + 1);

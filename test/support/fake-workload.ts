@@ -58,6 +58,10 @@ export function fakeWorkload({
     layers,
     stepsPerEpoch,
     stepFlops: 1,
+    stepActivations: 0,
+    passes: 1,
+    heldActivations: 0,
+    dataBytes: 0,
     drawn,
     engine: 'fake 1.0',
     data: {

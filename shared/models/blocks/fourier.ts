@@ -198,6 +198,10 @@ export function spectralFlops({ space, stages }: FourierPlan, inputs: number, ou
   return transform * (inputs + outputs) + 8 * inputs * outputs * product(kept);
 }
 
+/** Real numbers of the kept frequencies of one sample with so many channels. */
+export const spectrumSize = ({ stages }: FourierPlan, channels: number): number =>
+  2 * channels * product(stages.map(({ frequencies }) => frequencies));
+
 /** One matrix per space axis, on the engine. */
 type Matrices = readonly Tensor[];
 

@@ -187,6 +187,7 @@ export function buildEncoder(
     tied: head.tied,
     layers: layersOf(modules),
     dense: denseLayersOf(modules),
+    attention: { blocks: sizes.blocks, heads: sizes.heads, headSize: sizes.hiddenSize / sizes.heads },
     vocabulary: sizes.vocabulary,
     maxTokens: sizes.positionsAfterPadding ? sizes.positions - sizes.padding - 1 : sizes.positions,
     padding: sizes.padding,

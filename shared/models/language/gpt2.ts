@@ -97,6 +97,7 @@ export const gpt2 = {
       tied: config.tie_word_embeddings ? [`${words}.weight`] : [],
       layers: layersOf(modules),
       dense: denseLayersOf(modules),
+      attention: { blocks, heads, headSize: size / heads },
       vocabulary: config.vocab_size,
       maxTokens: config.n_positions,
       padding: config.pad_token_id ?? undefined,

@@ -179,6 +179,7 @@ export const llama = {
       tied: config.tie_word_embeddings ? [`${words}.weight`] : [],
       layers: layersOf(modules),
       dense: denseLayersOf(modules),
+      attention: { blocks, heads, headSize: sizes.headSize },
       vocabulary: config.vocab_size,
       maxTokens: longest(config),
       padding: sizes.padding,

@@ -34,6 +34,13 @@ export interface DenseLayer {
   readonly perText?: boolean;
 }
 
+/** Sizes of the attention in each block of a model. */
+export interface AttentionShape {
+  readonly blocks: number;
+  readonly heads: number;
+  readonly headSize: number;
+}
+
 /** A transformer and the head of a task. */
 export interface LanguageModel {
   readonly task: LanguageTask;
@@ -43,6 +50,7 @@ export interface LanguageModel {
   readonly frozen: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
   readonly dense: readonly DenseLayer[];
+  readonly attention: AttentionShape;
   /** Size of the vocabulary: numbers of tokens are smaller. */
   readonly vocabulary: number;
   /** Longest text, in tokens. */

@@ -11,11 +11,11 @@ import { type Fingerprint, fingerprintFiles } from '../../datasets/fingerprint.t
 import { type OtherFiles, ofOtherFiles, otherFilesOf } from '../../datasets/registry.ts';
 import { chooseTarget, type Market, type Target } from '../../decisions/compute.ts';
 import type { Decision } from '../../decisions/decide.ts';
-import { jobGb, refuseFunctionTooSmall, refuseJobTooSmall, wholeSize } from '../../decisions/memory.ts';
+import { jobMemory, refuseFunctionTooSmall, refuseJobTooSmall, wholeSize } from '../../decisions/memory.ts';
 import { type JobPrice, paysForJob } from '../../decisions/spending.ts';
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
-import type { WorkloadPlan } from '../../training/workload.ts';
+import type { StepWork, WorkloadPlan } from '../../training/workload.ts';
 import { describeBalance, inOneLine, refuseUnchangingRates } from '../balance-description.ts';
 import { computeState, jobName } from '../compute.ts';
 import type { ComputeChoice, TaskContext } from '../context.ts';
@@ -65,7 +65,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
   const { manifest, damage } = await recover(ctx.store, run);
   const conv1d = conv1dOf(config, before?.conv1d);
-  const place = await firstPlace(ctx, { config, conv1d }, model, plan.stepFlops);
+  const place = await firstPlace(ctx, { config, conv1d }, model, plan);
   const weightNotes: string[] = [];
   if (!manifest) await plan.initial((note) => weightNotes.push(note));
   for (const message of weightNotes) ctx.emit({ type: 'warning', message });
@@ -164,15 +164,15 @@ async function firstPlace(
   ctx: TaskContext,
   { config, conv1d }: Pick<RunRecord, 'config' | 'conv1d'>,
   { layers, parameters, frozen, shapeOf }: RunModel,
-  stepFlops: number,
+  work: StepWork,
 ): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined }> {
   const size = { trained: totalCount(parameters), frozen: totalCount(frozen), parameters };
   const count = wholeSize(size);
-  const target = chooseTarget(config.compute.target, { parameters: count, stepFlops });
+  const target = chooseTarget(config.compute.target, { parameters: count, stepFlops: work.stepFlops });
   const market = config.compute.spot ? 'spot' : 'onDemand';
   const { machine, engines } = ctx.computeFor({ target, market });
   refuseMissingEngine(config, target, engines);
-  refuseJobTooSmall(size, jobGb(size, config.training, target), target, machine);
+  refuseJobTooSmall(size, jobMemory(size, config.training, target, work), target, machine);
   if (ctx.meter) refuseFunctionTooSmall(count, ctx.meter.functionGb);
   const flops = analysisFlops(layers, spectraSettings({ config, conv1d }), shapeOf);
   return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };

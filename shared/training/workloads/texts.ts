@@ -10,14 +10,16 @@ import { type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/conf
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
+import { type TextWork, textWork } from '../../models/language/work.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
+import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { gradientsPerStep } from '../sam.ts';
-import type { EvaluationData, StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import type { EvaluationData, StartablePlan, StepWork, Workload, WorkloadPlan } from '../workload.ts';
 import { type Classes, freshClasses, keptClasses } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
@@ -85,7 +87,7 @@ interface TextOptions {
  */
 export function planTexts(options: TextOptions): StartablePlan {
   const { settings, config, tokenizer, data, training } = options;
-  const { seed, batchSize, accumulate, sam, labelSmoothing, epochs } = training;
+  const { seed, batchSize, accumulate, labelSmoothing, epochs } = training;
   const { task } = settings;
   if (task === 'classification') requireLabels(data, options.path);
   const sides = splitText(data, { validation: training.validation, seed });
@@ -119,15 +121,12 @@ export function planTexts(options: TextOptions): StartablePlan {
   const maker = { model, tokenizer };
   const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, labelSmoothing, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
-  const perToken = model.dense.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
   const plan: WorkloadPlan = {
     parameters,
     frozen,
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
-    stepFlops:
-      6 * gradientsPerStep(sam) * perToken * batchSize * lengths.at(-1)! +
-      optimizerFlops(training.optimizer, parameters),
+    ...stepWork(model, { lengths, training, tokens: learnt.ids.map(({ length }) => length) }),
     data: {
       trainingSamples: learnt.ids.length,
       validationSamples: held.ids.length,
@@ -192,6 +191,32 @@ export function planTexts(options: TextOptions): StartablePlan {
     },
   });
   return { ...plan, on };
+}
+
+/** What a step takes: on average over the lengths that texts are padded to, and at most at once. */
+function stepWork(
+  model: LanguageModel,
+  {
+    lengths,
+    tokens,
+    training: { batchSize, accumulate, sam, optimizer },
+  }: { readonly lengths: readonly number[]; readonly tokens: readonly number[]; readonly training: TrainingConfig },
+): StepWork {
+  const work = lengths.map((length) => textWork(model, length));
+  const placeOf = (count: number) => lengths.findIndex((length) => count <= length);
+  const meanOf = (of: (work: TextWork) => number) =>
+    tokens.reduce((sum, count) => sum + of(work[placeOf(count)]!), 0) / tokens.length;
+  const batch = Math.min(batchSize, tokens.length);
+  const atOnce = Math.min(microBatchSize(batchSize, accumulate), tokens.length);
+  const gradients = gradientsPerStep(sam);
+  const texts = gradients * batch;
+  return {
+    stepFlops: texts * meanOf(({ flops }) => flops) + optimizerFlops(optimizer, model.parameters),
+    stepActivations: texts * meanOf(({ activations }) => activations),
+    passes: gradients * Math.ceil(batch / atOnce),
+    heldActivations: atOnce * work.at(-1)!.activations,
+    dataBytes: Int32Array.BYTES_PER_ELEMENT * tokens.reduce((sum, count) => sum + count, 0),
+  };
 }
 
 /**

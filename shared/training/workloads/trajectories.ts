@@ -5,7 +5,7 @@ import { recordGrid } from '../../datasets/coordinates.ts';
 import { fitNormaliser, type NormaliserKind, normalised } from '../../datasets/normaliser.ts';
 import { rowRanges } from '../../datasets/row-ranges.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
-import { givenSteps, sampleBytes, type Trajectories } from '../../datasets/trajectories.ts';
+import { givenSteps, heldBytes, sampleBytes, type Trajectories } from '../../datasets/trajectories.ts';
 import type { Engine } from '../../engines/engine.ts';
 import type { FieldModel } from '../../models/model.ts';
 import { withNormaliser } from '../../models/normalised.ts';
@@ -20,7 +20,7 @@ import { type RolloutSettings, stepsWithoutLoss } from '../objectives/rollout.ts
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { rolloutMetrics } from '../rollout-metrics.ts';
 import { gradientsPerStep } from '../sam.ts';
-import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
+import type { StartablePlan, StepWork, Workload, WorkloadPlan } from '../workload.ts';
 import { checkTargets } from './blank-targets.ts';
 import { sharedFields } from './shared-fields.ts';
 import { trainingOf } from './training-of.ts';
@@ -55,7 +55,7 @@ export async function planTrajectories(options: {
 }): Promise<StartablePlan> {
   const { data, test, training: settings } = options;
   const window = givenSteps(data, options.window);
-  const { seed, batchSize, accumulate, sam, epochs } = settings;
+  const { seed, batchSize, accumulate, epochs } = settings;
   const { training, validation } = options.validation
     ? { training: data, validation: options.validation }
     : splitTrajectories(data, { validation: settings.validation, seed });
@@ -87,12 +87,8 @@ export async function planTrajectories(options: {
     parameters,
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
-    stepFlops:
-      (3 * rolloutSteps - 2 * stepsWithoutLoss(rolloutSteps, learning)) *
-        model.forwardFlops *
-        batchSize *
-        gradientsPerStep(sam) +
-      optimizerFlops(settings.optimizer, parameters),
+    ...stepWork(model, { learning, rolloutSteps, settings, samples: training.shape[0]!, parameters }),
+    dataBytes: dataBytes([data, options.validation, test], microBatchSize(batchSize, accumulate)),
     data: {
       trainingSamples: training.shape[0]!,
       validationSamples: validation.shape[0]!,
@@ -140,6 +136,50 @@ export async function planTrajectories(options: {
     };
   };
   return { ...plan, on };
+}
+
+/** What a step takes of a model. A step of the roll-out without a loss is a forward pass, of which nothing is kept. */
+function stepWork(
+  { forwardFlops, activations, once = { flops: 0, activations: 0 } }: FieldModel,
+  {
+    learning,
+    rolloutSteps,
+    settings: { batchSize, accumulate, sam, optimizer },
+    samples,
+    parameters,
+  }: {
+    readonly learning: RolloutSettings;
+    readonly rolloutSteps: number;
+    readonly settings: TrainingConfig;
+    readonly samples: number;
+    readonly parameters: FieldModel['parameters'];
+  },
+): Omit<StepWork, 'dataBytes'> {
+  const untaught = stepsWithoutLoss(rolloutSteps, learning);
+  const learnt = rolloutSteps - untaught;
+  const batch = Math.min(batchSize, samples);
+  const atOnce = Math.min(microBatchSize(batchSize, accumulate), samples);
+  const parts = Math.ceil(batch / atOnce);
+  const gradients = gradientsPerStep(sam);
+  return {
+    stepFlops:
+      gradients * ((3 * learnt + untaught) * forwardFlops * batch + 3 * once.flops * parts) +
+      optimizerFlops(optimizer, parameters),
+    passes: gradients * rolloutSteps * parts,
+    // What a forward pass moves in memory is a third of what it moves with its gradient.
+    stepActivations: gradients * ((learnt + untaught / 3) * activations * batch + once.activations * parts),
+    heldActivations: learnt * activations * atOnce + once.activations,
+  };
+}
+
+/** Copies of a batch: as it is read, as the engine is given it, with time first, and its targets. */
+const batchCopies = 4;
+
+/** Bytes of the samples that are held, of each source by itself, and of a batch. */
+function dataBytes(sources: readonly (Trajectories | undefined)[], batch: number): number {
+  const sizes = sources.flatMap((source) => (source ? [source.shape[0]! * sampleBytes(source)] : []));
+  const held = sizes.reduce((sum, bytes) => sum + (bytes <= heldBytes ? bytes : 0), 0);
+  return held + batchCopies * Math.min(batch * sampleBytes(sources[0]!), sizes[0]!);
 }
 
 /**

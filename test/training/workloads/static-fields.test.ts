@@ -17,6 +17,7 @@ import { trajectoryProblem } from '../../../shared/training/workloads/trajectory
 const weighted = (inputs: number): FieldModel => ({
   parameters: [{ name: 'weight', shape: [inputs, 1], decay: true, layer: 'weight' }],
   forwardFlops: 0,
+  activations: 0,
   layers: [{ name: 'weight', kind: 'linear', weights: ['weight'] }],
   initialise: () => new Map(),
   forward:

@@ -1,0 +1,42 @@
+/** What training a language model on a text takes, by its sizes. */
+import { elementCount } from '../../tensors/tensor.ts';
+import type { DenseLayer, LanguageModel } from './model.ts';
+
+/** What a text takes. */
+export interface TextWork {
+  /** Floating-point operations of a forward pass, the gradient of what goes into each layer, and the gradient of weights that are trained. */
+  readonly flops: number;
+  /** Numbers that the forward pass keeps for the gradient, about. */
+  readonly activations: number;
+}
+
+/** The table by which words are scored, as a dense layer; undefined: the scores have a layer of their own, or there are none. */
+function scoringTable({ tied, parameters, frozen }: LanguageModel): DenseLayer | undefined {
+  const table = [...parameters, ...frozen].find(({ name, shape }) => tied.includes(name) && shape.length === 2);
+  if (!table) return undefined;
+  const [outputs, inputs] = table.shape as [number, number];
+  return { name: table.name.replace(/\.weight$/, ''), inputs, outputs };
+}
+
+/** The work of a text of so many tokens, padding included. */
+export function textWork(model: LanguageModel, tokens: number): TextWork {
+  const { attention, dense, parameters, vocabulary } = model;
+  const table = scoringTable(model);
+  const layers = table ? [...dense, table] : dense;
+  const trained = new Set(parameters.map(({ name }) => name));
+  const rowsOf = ({ perText }: DenseLayer) => (perText ? 1 : tokens);
+  // Queries with keys, and weights with values, each with the gradients of both.
+  const attending = 2 * 3 * 2 * attention.blocks * attention.heads * attention.headSize * tokens ** 2;
+  const flops = layers.reduce((sum, layer) => {
+    const products = trained.has(`${layer.name}.weight`) ? 3 : 2;
+    return sum + products * 2 * rowsOf(layer) * layer.inputs * layer.outputs;
+  }, attending);
+  // Each layer keeps what it is given, and what follows it keeps its result.
+  const kept = layers.reduce((sum, layer) => sum + rowsOf(layer) * (layer.inputs + layer.outputs), 0);
+  const weights = attention.blocks * attention.heads * tokens ** 2;
+  // Where elements are dropped, which ones, and what is left.
+  const dropped = model.dropoutSites(1, tokens).reduce((sum, { shape }) => sum + 2 * elementCount(shape), 0);
+  // Of the words' scores their exponentials too, and the gradient.
+  const scores = model.task === 'classification' ? 0 : 2 * tokens * vocabulary;
+  return { flops, activations: kept + weights + dropped + scores };
+}
