@@ -50,11 +50,14 @@ figcaption { overflow-wrap: anywhere; }
 .samples > figure { max-width: 27rem; }
 .maps { display: grid; gap: .3rem .5rem; }
 .maps > * { min-width: 0; font-size: .8rem; color: var(--soft); }
-.maps > .head { grid-column: 1 / -1; display: flex; flex-wrap: wrap; align-items: center; gap: 0 .5rem; margin-top: .35rem; color: var(--ink); }
+.maps > .row { grid-column: 1 / -1; margin-top: .35rem; }
+.maps .head { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center; gap: 0 .5rem; color: var(--ink); }
 .maps > .step { text-align: center; }
+.maps > .head > .bar { width: 100%; }
+.row .bar > span { flex: none; width: 6rem; }
 .maps img { display: block; width: 100%; height: auto; background: var(--empty); image-rendering: pixelated; }
-.bar { display: inline-flex; align-items: center; gap: .35rem; margin-left: auto; color: var(--soft); font-variant-numeric: tabular-nums; }
-.bar > span { width: 5rem; height: .6rem; border: 1px solid var(--line); }
+.bar { display: inline-flex; align-items: center; gap: .35rem; color: var(--soft); font-variant-numeric: tabular-nums; }
+.bar > span { flex: 1; height: .6rem; border: 1px solid var(--line); }
 .sequential { background: ${cssGradient(sequentialColors)}; }
 .diverging { background: ${cssGradient(divergingColors)}; }
 svg { display: block; max-width: 100%; height: auto; }

@@ -8,6 +8,9 @@ import { evenScale, type Scale, sharedScale } from './scale.ts';
 
 const width = 360;
 
+/** How far predictions widen the axis beyond the true values, on either side, as a part of its length. */
+const mostBeyond = 1;
+
 /** How the lines are drawn, and what the legend shows. */
 export const lineStyles = {
   true: { stroke: 'var(--ink)', dash: 'none' },
@@ -21,6 +24,7 @@ export function fieldLines(record: PredictedFields, frames: readonly DrawnFrame[
   const scale = sharedScale(
     truths,
     frames.map(({ predicted }) => predicted),
+    mostBeyond,
   );
   const errorScale = evenScale(frames.flatMap(({ error }) => error ?? []));
   return html`${frames.map((frame) => {
@@ -41,7 +45,7 @@ export function fieldLines(record: PredictedFields, frames: readonly DrawnFrame[
               scale: errorScale,
               label: `${channel}, error${told}`,
               axis: 'error',
-              height: 96,
+              height: 104,
               isLast: true,
             }),
           )

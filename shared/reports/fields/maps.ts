@@ -1,5 +1,5 @@
 import type { PredictedFields } from '../../training/predicted/record.ts';
-import { type ColorMap, divergingColors, sequentialColors } from '../color-maps.ts';
+import { divergingColors, sequentialColors } from '../color-maps.ts';
 import { formatNumber } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import { encodePng } from '../png.ts';
@@ -9,69 +9,81 @@ import { beyond, evenScale, type Scale, sharedScale } from './scale.ts';
 /** Maps much longer than wide, or wider than long, than this are drawn as if they had this shape. */
 const mostStretched = 3;
 
-/** A row of maps, one for each time step. */
-interface MapRow {
+/** How far predictions widen the scale of colours beyond the true values, on either side, as a part of its width. */
+const mostBeyond = 0.25;
+
+/** What is drawn of every frame. */
+interface Kind {
   readonly name: string;
   readonly of: (frame: DrawnFrame) => Float64Array | undefined;
-  readonly colors: ColorMap;
+  readonly colors: 'sequential' | 'diverging';
   readonly scale: Scale;
-  /** Absent where the row above has the same. */
-  readonly bar?: 'sequential' | 'diverging';
 }
 
-/** A channel of a sample in two dimensions: maps of true, predicted and error by time step. */
+const colorMaps = { sequential: sequentialColors, diverging: divergingColors } as const;
+
+/** A channel of a sample in two dimensions: a row of maps for each of true, predicted and error, or these side by side where there is one time step. */
 export function fieldMaps(record: PredictedFields, frames: readonly DrawnFrame[], channel: string): Markup {
-  const [truth, predicted, errors] = [
-    frames.flatMap((frame) => frame.truth ?? []),
-    frames.map((frame) => frame.predicted),
-    frames.flatMap((frame) => frame.error ?? []),
-  ];
-  const shared = { colors: sequentialColors, scale: sharedScale(truth, predicted) };
-  const rows: MapRow[] = [
-    ...(truth.length > 0 ? [{ name: 'True', of: ({ truth: of }: DrawnFrame) => of, ...shared }] : []),
-    { name: 'Predicted', of: ({ predicted: of }) => of, ...shared, bar: 'sequential' },
+  const kinds = kindsOf(frames);
+  const predicted = frames.map((frame) => frame.predicted);
+  const head = ({ name, colors, scale }: Kind) =>
+    html`<div class="head">${name} ${colorBar(colors, scale, colors === 'diverging' ? {} : beyond(scale, predicted))}</div>`;
+  const image = (kind: Kind, frame: DrawnFrame) => {
+    const label = [channel, kind.name.toLowerCase(), stepInWords(frame, record)].filter(Boolean).join(', ');
+    return mapImage(record, kind.of(frame)!, kind, label);
+  };
+  const grid = (columns: number, content: readonly Markup[]) =>
+    html`<div class="maps" style="grid-template-columns: repeat(${columns}, 1fr)">${content}</div>`;
+  const [only, ...others] = frames;
+  if (only && others.length === 0)
+    return grid(kinds.length, [...kinds.map(head), ...kinds.map((kind) => image(kind, only))]);
+  return grid(frames.length, [
+    ...kinds.flatMap((kind) => [
+      html`<div class="row">${head(kind)}</div>`,
+      ...frames.map((frame) => image(kind, frame)),
+    ]),
+    ...frames.map((frame) => html`<div class="step">${stepInWords(frame, record)}</div>`),
+  ]);
+}
+
+function kindsOf(frames: readonly DrawnFrame[]): Kind[] {
+  const truths = frames.flatMap(({ truth = [] }) => truth);
+  const errors = frames.flatMap(({ error = [] }) => error);
+  const predicted = frames.map((frame) => frame.predicted);
+  const shared = { colors: 'sequential' as const, scale: sharedScale(truths, predicted, mostBeyond) };
+  return [
+    ...(truths.length > 0 ? [{ name: 'True', of: ({ truth }: DrawnFrame) => truth, ...shared }] : []),
+    { name: 'Predicted', of: (frame) => frame.predicted, ...shared },
     ...(errors.length > 0
       ? [
           {
-            name: 'Error: predicted − true',
+            name: 'Error',
             of: ({ error }: DrawnFrame) => error,
-            colors: divergingColors,
+            colors: 'diverging' as const,
             scale: evenScale(errors),
-            bar: 'diverging' as const,
           },
         ]
       : []),
   ];
-  return html`<div class="maps" style="grid-template-columns: repeat(${frames.length}, 1fr)">${rows.map(
-    ({ name, of, colors, scale, bar }) =>
-      html`<div class="head">${name}${bar ? colorBar(bar, scale, beyond(scale, predicted)) : null}</div>${frames.map(
-        (frame) => {
-          const step = stepInWords(frame, record);
-          return mapImage(
-            record,
-            of(frame)!,
-            { colors, scale },
-            `${channel}, ${name.toLowerCase()}${step ? `, ${step}` : ''}`,
-          );
-        },
-      )}`,
-  )}${frames.map((frame) => html`<div class="step">${stepInWords(frame, record)}</div>`)}</div>`;
 }
 
-function colorBar(kind: 'sequential' | 'diverging', { low, high }: Scale, out: ReturnType<typeof beyond>): Markup {
-  const isShared = kind === 'sequential';
-  const below = isShared && out.below ? '≤ ' : '';
-  const above = isShared && out.above ? '≥ ' : '';
-  return html`<span class="bar">${below}${formatNumber(low, 3)}<span class="${kind}"></span>${above}${formatNumber(high, 3)}</span>`;
+/** The colours with the values at their ends; a sign tells where others lie beyond. */
+function colorBar(
+  colors: Kind['colors'],
+  { low, high }: Scale,
+  { below = false, above = false }: { readonly below?: boolean; readonly above?: boolean },
+): Markup {
+  return html`<span class="bar">${below ? '≤ ' : ''}${formatNumber(low, 3)}<span class="${colors}"></span>${above ? '≥ ' : ''}${formatNumber(high, 3)}</span>`;
 }
 
 /** Values with x to the right and y upwards. */
 function mapImage(
   { drawn, axes }: PredictedFields,
   values: Float64Array,
-  { colors, scale: { low, high } }: { readonly colors: ColorMap; readonly scale: Scale },
+  { colors: kind, scale: { low, high } }: Pick<Kind, 'colors' | 'scale'>,
   label: string,
 ): Markup {
+  const colors = colorMaps[kind];
   const [width, height] = drawn as [number, number];
   const pixels = Uint8Array.from({ length: width * height }, (_, pixel) => {
     const value = values[(pixel % width) * height + (height - 1 - Math.floor(pixel / width))]!;

@@ -35,9 +35,7 @@ export function predictedSamples(record: PredictedFields, shown: readonly Predic
 
 function lineLegend({ errors }: PredictedFields): Markup {
   const names = errors ? (['true', 'predicted', 'error'] as const) : (['predicted'] as const);
-  return html`<ul class="legend">${names.map(
-    (name) => html`<li>${lineSwatch(lineStyles[name])} ${name === 'error' ? 'error: predicted − true' : name}</li>`,
-  )}</ul>`;
+  return html`<ul class="legend">${names.map((name) => html`<li>${lineSwatch(lineStyles[name])} ${name}</li>`)}</ul>`;
 }
 
 /** What is to be known of the figures. */
@@ -65,7 +63,11 @@ function notesOn({ axes, block, drawn, slice, channels, channelCount, errors }: 
     ...(channels.length < channelCount
       ? [`Only the first ${channels.length} of ${formatCount(channelCount, 'channel')} are shown.`]
       : []),
-    ...(errors ? ['True and predicted have one scale; predictions far beyond it are drawn at its end.'] : []),
+    ...(errors
+      ? [
+          'The error is predicted minus true. True and predicted have one scale; predictions far beyond it are drawn at its end.',
+        ]
+      : []),
   ];
 }
 

@@ -4,9 +4,6 @@ export interface Scale {
   readonly high: number;
 }
 
-/** How far beyond the true values predictions widen the scale, as a part of its width: those that run away would hide all others. */
-const mostBeyond = 0.25;
-
 function rangeOf(frames: readonly Float64Array[]): Scale | null {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of frames.flatMap((frame) => [...frame])) {
@@ -17,8 +14,15 @@ function rangeOf(frames: readonly Float64Array[]): Scale | null {
   return low <= high ? { low, high } : null;
 }
 
-/** One scale for true and predicted values. */
-export function sharedScale(truth: readonly Float64Array[], predicted: readonly Float64Array[]): Scale {
+/**
+ * One scale for true and predicted values.
+ * @param mostBeyond how far predictions widen it on either side, as a part of its width: those that run away would hide all others
+ */
+export function sharedScale(
+  truth: readonly Float64Array[],
+  predicted: readonly Float64Array[],
+  mostBeyond: number,
+): Scale {
   const ofTruth = rangeOf(truth);
   const ofPredicted = rangeOf(predicted);
   const width = ofTruth ? ofTruth.high - ofTruth.low : 0;

@@ -23,11 +23,14 @@ export const predictionsSection: Section = {
     }
     const { shown, note } = representatives(runs, ({ predictions }) => predictions !== undefined);
     if (shown.length === 0) return null;
-    const errors = errorPlots((measure) => groupCurves(having, (run) => errorPoints(run.predictions!.fields, measure)), {
-      of,
-      caption: `mean over the samples${curvesCaption(having)}`,
-      names: groupLabels(having),
-    });
+    const errors = errorPlots(
+      (measure) => groupCurves(having, (run) => errorPoints(run.predictions!.fields, measure)),
+      {
+        of,
+        caption: `mean over the samples${curvesCaption(having)}`,
+        names: groupLabels(having),
+      },
+    );
     return html`${errors}${note}${shown.map(
       ({ run, label }) =>
         html`<h3>${label}: epoch ${run.predictions!.epoch}</h3>${predictedSamples(run.predictions!.fields, ordinary(run))}`,
