@@ -72,9 +72,10 @@ function lookInto(file: ArrayFile): LookedInto {
 
 /**
  * Finds the fields that the settings select.
+ * @param dimensions how many space axes there are, where it is known; the file's own word comes first
  * @throws UserError when they are not there, or what their axes are is not known.
  */
-export async function findFields(file: ArrayFile, settings: FieldSettings): Promise<FieldLayout> {
+export async function findFields(file: ArrayFile, settings: FieldSettings, dimensions?: number): Promise<FieldLayout> {
   const into = lookInto(file);
   const names = namesIn(into, settings);
   const isGrouped = names.every((name) => !into.names.has(name) && into.names.has(`${into.groups[0]}/${name}`));
@@ -87,7 +88,7 @@ export async function findFields(file: ArrayFile, settings: FieldSettings): Prom
   const where = (index: number) => `${file.path}: dataset "${stored[index]!.name}"`;
   for (const [index, shape] of shapes.entries()) refuseEmpty(where(index), shape);
 
-  const main = mainAxes(into, settings, { names, stored, shapes, coordinates, isGrouped });
+  const main = mainAxes(into, settings, { names, stored, shapes, coordinates, isGrouped, dimensions });
   const [axes, shape] = [main.axes, shapes[0]!];
   const grid = {
     samples: sizeOf(axes, shape, 'samples'),
@@ -115,6 +116,29 @@ export async function findFields(file: ArrayFile, settings: FieldSettings): Prom
     ...(isGrouped ? { groups: into.groups } : {}),
     notes: main.note === undefined ? [] : [main.note],
   };
+}
+
+/**
+ * Finds what a static map is given in a file that has no fields of what it predicts.
+ * @param settings with the names of what is given in `inputs`
+ * @param known what the map predicts, and how many space axes there are
+ * @throws UserError when it is not there, changes with time, or what its axes are is not known.
+ */
+export async function findInputs(
+  file: ArrayFile,
+  settings: FieldSettings,
+  known: { readonly channels: readonly string[]; readonly dimensions: number },
+): Promise<FieldLayout> {
+  const alone = { ...settings, key: undefined, channels: settings.inputs, inputs: undefined, window: 0 };
+  const found = await findFields(file, alone, known.dimensions);
+  const { parts: staticParts, channels: statics, time } = found;
+  if (time !== 1) {
+    throw new UserError(`changes with time (${time} steps), and what a static map is given must not`, {
+      where: `${file.path}: dataset "${staticParts[0]!.name}"`,
+      remedy: 'Write it as [samples, x, y], or [samples, x, y, channels] with coordinates of the axes.',
+    });
+  }
+  return { ...found, time: 0, parts: [], channels: known.channels, staticParts, statics };
 }
 
 /** An array by its name, in the group of a sample where each is one. */
@@ -208,12 +232,13 @@ function mainAxes(
     readonly shapes: readonly (readonly number[])[];
     readonly coordinates: Coordinates;
     readonly isGrouped: boolean;
+    readonly dimensions: number | undefined;
   },
 ): { axes: readonly AxisName[]; note?: string } {
   const { names, stored, shapes, coordinates, isGrouped } = found;
   const { file } = into;
   const shape = shapes[0]!;
-  const dimensions = file.attributes().n_spatial_dims;
+  const { n_spatial_dims: dimensions = found.dimensions } = file.attributes();
   const evidence: AxisEvidence = {
     coordinates: coordinates.lengths,
     coordinateNames: coordinates.names,

@@ -12,5 +12,6 @@ export const fno1d = {
   name: 'fno1d',
   configSchema,
   takes: 'trajectories',
+  anyResolution: true,
   build: (config, format) => buildFno('fno1d', 1, config, format),
 } satisfies ModelFamily<z.infer<typeof configSchema>>;

@@ -12,5 +12,6 @@ export const fno2d = {
   name: 'fno2d',
   configSchema,
   takes: 'trajectories',
+  anyResolution: true,
   build: (config, format) => buildFno('fno2d', 2, config, format),
 } satisfies ModelFamily<z.infer<typeof configSchema>>;

@@ -16,5 +16,6 @@ export const fno3d = {
   name: 'fno3d',
   configSchema,
   takes: 'trajectories',
+  anyResolution: true,
   build: (config, format) => buildFno('fno3d', 3, config, format),
 } satisfies ModelFamily<z.infer<typeof configSchema>>;

@@ -85,6 +85,8 @@ export interface ModelFamily<Config = unknown> {
   /** Its part of the run file: an object with `family: <name>`. */
   readonly configSchema: z.ZodType<Config>;
   readonly takes: TrajectoryFormat['kind'];
+  /** Whether it means the same on a finer or coarser grid of the same extent, with the same weights; absent: it doesn't. */
+  readonly anyResolution?: boolean;
   /** @throws UserError when the model can't be built for such data (too many modes, wrong number of axes). */
   build(config: Config, format: TrajectoryFormat): FieldModel;
 }

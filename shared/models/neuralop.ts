@@ -303,6 +303,7 @@ export const neuralopFno = {
   name: 'neuralop-fno',
   configSchema: wholeSchema,
   takes: 'trajectories',
+  anyResolution: true,
   build: (config, format) => buildNeuralop('neuralop-fno', config, format),
 } satisfies ModelFamily<z.infer<typeof wholeSchema>>;
 
@@ -311,5 +312,6 @@ export const tfno = {
   name: 'tfno',
   configSchema: factorisedSchema,
   takes: 'trajectories',
+  anyResolution: true,
   build: (config, format) => buildNeuralop('tfno', config, format),
 } satisfies ModelFamily<z.infer<typeof factorisedSchema>>;

@@ -73,24 +73,18 @@ export function modelOfRun(record: ModelRecord): RunModel {
 function describeModel(record: ModelRecord): RunModel {
   if (record.config.model.family === 'huggingface') return languageModelOf(record, record.config.model);
   const { config, dataset } = record;
-  const { space, channels, window, statics, normaliser } = fieldsOfRecord({ config, dataset });
-  const format = {
-    kind: 'trajectories' as const,
-    space,
-    channels: channels.length,
-    window,
-    ...(statics.length > 0 ? { statics: statics.length } : {}),
-    ...(normaliser ? { normaliser } : {}),
-  };
+  const format = formatOf(fieldsOfRecord({ config, dataset }));
   const { layers, parameters } = buildModel(record.config.model, format);
   const settings = { ...config.model, weights: undefined, head: undefined, ...format };
   return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: settings };
 }
 
 /** What a run has on record of its fields. */
-interface RecordedFields {
+export interface RecordedFields {
   /** Points along each space axis. */
   readonly space: readonly number[];
+  /** First and last coordinate along each space axis; absent: an earlier version began the run. */
+  readonly extent?: readonly (readonly [first: number, last: number])[];
   /** Names of what is predicted. */
   readonly channels: readonly string[];
   /** Names of what is given and doesn't change with time. */
@@ -98,16 +92,31 @@ interface RecordedFields {
   /** Time steps that the model is given. */
   readonly window: number;
   readonly rolloutSteps: number;
+  /** In words, as in `0-99`. */
+  readonly trainingRows?: string;
+  readonly validationRows?: string;
+  /** Absent: there are no test data. */
+  readonly testRows?: string;
   /** By which the model is in the units of the data; absent: it was trained on them as they are. */
   readonly normaliser?: Normaliser;
 }
 
 /** The fields of a run's record, whatever version wrote it. */
-function fieldsOfRecord({ config, dataset }: Pick<ModelRecord, 'config' | 'dataset'>): RecordedFields {
+export function fieldsOfRecord({ config, dataset }: Pick<ModelRecord, 'config' | 'dataset'>): RecordedFields {
   // The settings' schema holds format and family together.
   const { window } = config.dataset as FieldDatasetConfig;
   return { statics: [], window, ...(dataset as unknown as Omit<RecordedFields, 'statics' | 'window'>) };
 }
+
+/** What a model of such fields is built for. */
+export const formatOf = ({ space, channels, window, statics, normaliser }: RecordedFields) => ({
+  kind: 'trajectories' as const,
+  space,
+  channels: channels.length,
+  window,
+  ...(statics.length > 0 ? { statics: statics.length } : {}),
+  ...(normaliser ? { normaliser } : {}),
+});
 
 function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,

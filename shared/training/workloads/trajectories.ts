@@ -1,6 +1,7 @@
 import { RunError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { randomFor } from '../../core/random.ts';
+import { extentOf } from '../../datasets/field-grid.ts';
 import { fitNormaliser, type NormaliserKind, normalised } from '../../datasets/normaliser.ts';
 import { rowRanges } from '../../datasets/row-ranges.ts';
 import { splitTrajectories } from '../../datasets/split.ts';
@@ -97,6 +98,7 @@ export async function planTrajectories(options: {
       validationSamples: validation.shape[0]!,
       ...(test ? { testSamples: test.shape[0]! } : {}),
       space,
+      extent: extentOf(data.grid),
       channels: data.channels,
       ...(statics.length > 0 ? { statics } : {}),
       window,

@@ -1,0 +1,267 @@
+/** Predicts fields of a file by the model of one of our runs, and compares them with the true ones where these are there. */
+import { UserError } from '../core/errors.ts';
+import { formatBytes } from '../core/format.ts';
+import { eachPath, mapPathAsync } from '../datasets/data-path.ts';
+import { axesOfGrid } from '../datasets/field-grid.ts';
+import { type FieldsToPredict, openFieldsToPredict } from '../datasets/fields-to-predict.ts';
+import { fingerprintFiles } from '../datasets/fingerprint.ts';
+import { rowRanges } from '../datasets/row-ranges.ts';
+import { sampleBytes } from '../datasets/trajectories.ts';
+import type { Engine } from '../engines/engine.ts';
+import type { TaskContext } from '../pipeline/context.ts';
+import { elementCount, type HostTensor } from '../tensors/tensor.ts';
+import { microBatchSize } from '../training/batches.ts';
+import { type PredictedPiece, piecesOf, predictPieces } from '../training/predict.ts';
+import { beginErrors, type RolloutErrors } from '../training/rollout-errors.ts';
+import type { Operator } from './open-operator.ts';
+import { checkPredictionPath, openPredictionFile } from './prediction-file.ts';
+
+/** The rows of a run's own data that it was not trained on, or was. */
+export const ownRows = ['validation', 'test', 'training'] as const;
+export type OwnRows = (typeof ownRows)[number];
+
+/** What is to be predicted. */
+export interface FieldsRequest {
+  /** The file; absent: the run's own. */
+  readonly file?: string | undefined;
+  /** Rows of the run's own data. */
+  readonly own?: OwnRows | undefined;
+  /** Rows such as `0-99`; absent: all. */
+  readonly rows?: string | undefined;
+  /** Time steps; absent: as many as there are true ones, or else as the run was trained on. */
+  readonly steps?: number | undefined;
+  readonly batchSize?: number | undefined;
+  /** Where the predictions go; absent: they are only compared. */
+  readonly out?: string | undefined;
+  readonly localPath: TaskContext['localPath'];
+}
+
+/** A prediction that is checked and may begin. */
+export interface PlannedPrediction {
+  readonly fields: FieldsToPredict;
+  /** The file that is predicted from, as it is named. */
+  readonly source: string;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly notes: readonly string[];
+  readonly out?: string | undefined;
+}
+
+/** A sample whose predictions are not all numbers. */
+export interface BrokenSample {
+  readonly row: number;
+  /** The first such predicted step, from 1 on. */
+  readonly step: number;
+  readonly value: 'NaN' | 'Infinity' | '-Infinity';
+  /** Whether what it was predicted from has such numbers too. */
+  readonly given: boolean;
+}
+
+/** What came of a prediction. */
+export interface FieldsPrediction {
+  /** Where the true fields are known. */
+  readonly errors?: RolloutErrors | undefined;
+  /** Samples whose true fields are not all numbers. */
+  readonly brokenTruth: readonly number[];
+  readonly broken: readonly BrokenSample[];
+  /** Of the file that was written. */
+  readonly bytes?: number | undefined;
+}
+
+/** Bytes of a batch beyond which it is not tried: what is computed from it takes many times as much. */
+const mostBatchBytes = 4 * 2 ** 30;
+
+/**
+ * Opens the fields and checks that the model takes them, and that the predictions can be written.
+ * @throws UserError when not, with what the run has and what the file has.
+ */
+export async function planPrediction(operator: Operator, request: FieldsRequest): Promise<PlannedPrediction> {
+  const { fields: trained, dataset, anyResolution } = operator;
+  const { own, localPath } = request;
+  const place = own ? await ownPlace(operator, own, localPath) : undefined;
+  const path = place?.path ?? (await localPath(request.file!));
+  const rows = place?.rows ?? request.rows;
+  const wanted = stepsAsked(request, trained) ?? (own ? trained.rolloutSteps : undefined);
+  const fields = await openFieldsToPredict(dataset, path, trained, { rows, steps: wanted, anyResolution });
+  const steps = trained.window === 0 ? 1 : (wanted ?? (fields.truthSteps || trained.rolloutSteps));
+  operator.on(fields.data.grid.shape.slice(0, -1));
+  if (request.out !== undefined) await checkPredictionPath(request.out, eachPath(path));
+  const batchSize = batchSizeFor(operator, fields, steps, request.batchSize);
+  return {
+    fields,
+    source: request.file ?? eachPath(path).join(', '),
+    steps,
+    batchSize,
+    notes: fields.notes,
+    out: request.out,
+  };
+}
+
+/** @throws UserError when a static map is to be rolled out. */
+function stepsAsked({ steps }: FieldsRequest, { window }: Operator['fields']): number | undefined {
+  if (steps === undefined || window > 0) return steps;
+  throw new UserError('the run trained a static map, which predicts one field and no time steps', {
+    where: '--steps',
+    remedy: 'Leave it out.',
+  });
+}
+
+/**
+ * Where rows of the run's own data are.
+ * @throws UserError when the run has none of them, or the file is another one than it was.
+ */
+async function ownPlace({ record, dataset, fields }: Operator, own: OwnRows, localPath: FieldsRequest['localPath']) {
+  const recorded = record.dataset;
+  const rows = { validation: fields.validationRows, test: fields.testRows, training: fields.trainingRows }[own];
+  const where = `--of ${own}`;
+  if (rows === undefined) {
+    throw new UserError(`the run has no ${own} rows on record`, { where, remedy: 'Name a file, and --rows of it.' });
+  }
+  const other = { validation: dataset.validationPath, test: dataset.test?.path, training: undefined }[own];
+  const path = await mapPathAsync(other ?? dataset.path, localPath);
+  const known = other === undefined ? recorded : own === 'test' ? recorded.test : recorded.validation;
+  if (known && (await fingerprintFiles(eachPath(path))).sha256 !== known.sha256) {
+    throw new UserError('is not the file that the run began with, so its rows may be others', {
+      where: eachPath(path).join(', '),
+      remedy: 'Put the old file back, or name the file and its rows: predict <run> <file> --rows 0-99.',
+    });
+  }
+  return { path, rows };
+}
+
+/**
+ * Samples that are computed at a time: as in the run, where they fit.
+ * @throws UserError when what is asked for does not fit.
+ */
+function batchSizeFor(
+  { record }: Operator,
+  { data }: FieldsToPredict,
+  steps: number,
+  wanted: number | undefined,
+): number {
+  const { batchSize, accumulate } = record.config.training;
+  const frame = elementCount(data.shape.slice(1, -2)) * data.shape.at(-1)! * Float32Array.BYTES_PER_ELEMENT;
+  const each = sampleBytes(data) + piecesOf(steps)[0]!.steps * frame;
+  const most = Math.floor(mostBatchBytes / each);
+  if (most < 1 || (wanted ?? 1) > most) {
+    throw new UserError(
+      `${wanted ?? 1} samples of ${formatBytes(each)} are above the ${formatBytes(mostBatchBytes)} that are computed at a time at most`,
+      {
+        where: '--batch-size',
+        remedy: most < 1 ? 'Predict fewer steps of fields with fewer points.' : `Set it to at most ${most}.`,
+      },
+    );
+  }
+  return wanted ?? Math.min(most, microBatchSize(batchSize, accumulate));
+}
+
+/**
+ * Rolls the samples out, batch by batch, and writes the predictions as they come.
+ * @param options.onPiece told how many steps of samples are done, of all
+ * @throws UserError when the fields can't be read or the predictions not written; nothing is left of the file then.
+ */
+export async function runPrediction(
+  operator: Operator,
+  plan: PlannedPrediction,
+  {
+    engine,
+    onPiece,
+    attributes,
+  }: {
+    readonly engine: Engine;
+    readonly onPiece: (done: number, total: number) => void;
+    readonly attributes: Readonly<Record<string, string | number>>;
+  },
+): Promise<FieldsPrediction> {
+  const { fields, steps, batchSize } = plan;
+  const { data } = fields;
+  const { window } = operator.fields;
+  const space = data.grid.shape.slice(0, -1);
+  const [samples, channels] = [data.shape[0]!, data.channels];
+  const { subsample } = operator.dataset;
+  const file =
+    plan.out === undefined
+      ? undefined
+      : await openPredictionFile(plan.out, {
+          shape: [samples, steps, ...space, channels.length],
+          channels,
+          coordinates: axesOfGrid(data.grid),
+          rows: data.rows,
+          steps: Array.from({ length: steps }, (_, step) => (window + step) * subsample.time),
+          attributes,
+        });
+  const errors = beginErrors(data.shape, window);
+  const watch = beginWatch(data.rows, window);
+  let done = 0;
+  const use = async (piece: PredictedPiece) => {
+    await file?.write(piece.samples[0]!, piece, piece.predicted);
+    errors.add(piece);
+    watch.look(piece);
+    done += piece.samples.length * piece.steps;
+    onPiece(done, samples * steps);
+  };
+  try {
+    const { parameters } = operator;
+    const request = { engine, model: operator.on(space), parameters, data, window, rolloutSteps: steps, batchSize };
+    await predictPieces(request, use);
+    await file?.finish();
+  } catch (error) {
+    await file?.abandon();
+    throw error;
+  }
+  return { errors: errors.values(), ...watch.found(), bytes: file?.bytes };
+}
+
+/** Looks for numbers that are not finite. */
+function beginWatch(rows: readonly number[], window: number) {
+  const broken = new Map<number, BrokenSample>();
+  const brokenTruth = new Set<number>();
+  return {
+    look({ samples, first, predicted, given }: PredictedPiece): void {
+      for (const [at, sample] of samples.entries()) {
+        const row = rows[sample]!;
+        if (first === 0 && firstBroken(given.values, at, window) !== undefined) brokenTruth.add(row);
+        if (broken.has(sample)) continue;
+        const found = firstBroken(predicted, at, 0);
+        if (!found) continue;
+        const isGiven =
+          firstBroken(given.values, at, 0, window) !== undefined ||
+          (given.statics !== undefined && firstBroken(oneStep(given.statics), at, 0) !== undefined);
+        broken.set(sample, { row, step: first + found.step + 1, value: found.value, given: isGiven });
+      }
+    },
+    found: () => ({
+      broken: [...broken.values()].toSorted((a, b) => a.row - b.row),
+      brokenTruth: [...brokenTruth].toSorted((a, b) => a - b),
+    }),
+  };
+}
+
+/** Fields without a time axis as fields of one time step. */
+const oneStep = ({ shape, data }: HostTensor): HostTensor => ({
+  shape: [...shape.slice(0, -1), 1, shape.at(-1)!],
+  data,
+});
+
+/** The first time step of a sample, of those from `from` to before `to`, at which a number is not finite. */
+function firstBroken(
+  { shape, data }: HostTensor,
+  sample: number,
+  from: number,
+  to = Number.POSITIVE_INFINITY,
+): { step: number; value: BrokenSample['value'] } | undefined {
+  const [time, channels] = shape.slice(-2) as [number, number];
+  const size = data.length / shape[0]!;
+  let found: { step: number; value: BrokenSample['value'] } | undefined;
+  for (let index = 0; index < size; index++) {
+    const value = data[sample * size + index]!;
+    if (Number.isFinite(value)) continue;
+    const step = Math.floor(index / channels) % time;
+    if (step < from || step >= to || (found && found.step <= step)) continue;
+    found = { step, value: String(value) as BrokenSample['value'] };
+  }
+  return found;
+}
+
+/** Rows in few words. */
+export const rowsOf = ({ fields: { data } }: PlannedPrediction): string => rowRanges(data.rows);
