@@ -1,6 +1,6 @@
 /** `predict` of a run that trains a model of fields. */
 import { Option } from 'commander';
-import { UserError } from '../shared/core/errors.ts';
+import { explained, UserError } from '../shared/core/errors.ts';
 import { formatBytes, formatCount } from '../shared/core/format.ts';
 import { formatTable } from '../shared/core/table.ts';
 import type { EngineChoice } from '../shared/engines/engine.ts';
@@ -68,7 +68,10 @@ export async function predictFields(
   refuseUnclear(file, own);
   if (out !== undefined) await checkWritable(out);
   const operator = await openOperator(path, run, options.epoch);
-  const plan = await planPrediction(operator, { file, own, rows, steps, batchSize, out, localPath });
+  const request = { file, own, rows, steps, batchSize, out, localPath };
+  const plan = await planPrediction(operator, request).catch((error) => {
+    throw error instanceof UserError && file !== undefined ? explained(error, forFile) : error;
+  });
   for (const each of plan.notes) note(each);
   refuseIdle(plan, out);
   const engine = await openEngine(options.engine, note);
@@ -96,6 +99,16 @@ export async function predictFields(
   process.stderr.write(`error: ${brokenMessage(plan, result)}\n`);
   return exitCodes.failed;
 }
+
+/** What is said of a run file's data set, said of a file that is named here. */
+const forFile = (message: string): string =>
+  message
+    .replace('Check `dataset.path` in the run file.', 'Check the name of the file.')
+    .replace('Point `dataset.path` at', 'Give')
+    .replace(
+      'Say which is which in dataset.axes',
+      "The file's axes must be told by coordinates, or be as the run's dataset.axes says",
+    );
 
 function refuseUnclear(file: string | undefined, own: OwnRows | undefined): void {
   if ((file === undefined) !== (own === undefined)) return;
@@ -138,7 +151,9 @@ function brokenMessage({ out }: PlannedPrediction, { broken }: FieldsPrediction)
     `predictions of ${formatCount(broken.length, 'sample')} are not all numbers${kept}:`,
     ...lines,
     ...more,
-    '  A roll-out that is longer than those in training may grow without bound: predict fewer --steps.',
+    broken.every(({ given }) => given)
+      ? '  Repair those rows of the file, or leave them out (--rows).'
+      : '  A roll-out that is longer than those in training may grow without bound: predict fewer --steps.',
   ].join('\n');
 }
 

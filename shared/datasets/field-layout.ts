@@ -11,6 +11,7 @@ import {
   axesOnGrid,
   type CoordinateLengths,
   dimensionsOf,
+  type LikelyAxes,
   sizeOf,
   spaceNames,
   spaceOf,
@@ -72,10 +73,10 @@ function lookInto(file: ArrayFile): LookedInto {
 
 /**
  * Finds the fields that the settings select.
- * @param dimensions how many space axes there are, where it is known; the file's own word comes first
+ * @param likely what the axes of the first array are expected to be, where they may be read in several ways
  * @throws UserError when they are not there, or what their axes are is not known.
  */
-export async function findFields(file: ArrayFile, settings: FieldSettings, dimensions?: number): Promise<FieldLayout> {
+export async function findFields(file: ArrayFile, settings: FieldSettings, likely?: LikelyAxes): Promise<FieldLayout> {
   const into = lookInto(file);
   const names = namesIn(into, settings);
   const isGrouped = names.every((name) => !into.names.has(name) && into.names.has(`${into.groups[0]}/${name}`));
@@ -88,7 +89,7 @@ export async function findFields(file: ArrayFile, settings: FieldSettings, dimen
   const where = (index: number) => `${file.path}: dataset "${stored[index]!.name}"`;
   for (const [index, shape] of shapes.entries()) refuseEmpty(where(index), shape);
 
-  const main = mainAxes(into, settings, { names, stored, shapes, coordinates, isGrouped, dimensions });
+  const main = mainAxes(into, settings, { names, stored, shapes, coordinates, isGrouped, likely });
   const [axes, shape] = [main.axes, shapes[0]!];
   const grid = {
     samples: sizeOf(axes, shape, 'samples'),
@@ -121,16 +122,18 @@ export async function findFields(file: ArrayFile, settings: FieldSettings, dimen
 /**
  * Finds what a static map is given in a file that has no fields of what it predicts.
  * @param settings with the names of what is given in `inputs`
- * @param known what the map predicts, and how many space axes there are
+ * @param channels what the map predicts
+ * @param likely what the axes of the first array are expected to be
  * @throws UserError when it is not there, changes with time, or what its axes are is not known.
  */
 export async function findInputs(
   file: ArrayFile,
   settings: FieldSettings,
-  known: { readonly channels: readonly string[]; readonly dimensions: number },
+  channels: readonly string[],
+  likely: LikelyAxes,
 ): Promise<FieldLayout> {
   const alone = { ...settings, key: undefined, channels: settings.inputs, inputs: undefined, window: 0 };
-  const found = await findFields(file, alone, known.dimensions);
+  const found = await findFields(file, alone, likely);
   const { parts: staticParts, channels: statics, time } = found;
   if (time !== 1) {
     throw new UserError(`changes with time (${time} steps), and what a static map is given must not`, {
@@ -138,7 +141,7 @@ export async function findInputs(
       remedy: 'Write it as [samples, x, y], or [samples, x, y, channels] with coordinates of the axes.',
     });
   }
-  return { ...found, time: 0, parts: [], channels: known.channels, staticParts, statics };
+  return { ...found, time: 0, parts: [], channels, staticParts, statics };
 }
 
 /** An array by its name, in the group of a sample where each is one. */
@@ -232,13 +235,13 @@ function mainAxes(
     readonly shapes: readonly (readonly number[])[];
     readonly coordinates: Coordinates;
     readonly isGrouped: boolean;
-    readonly dimensions: number | undefined;
+    readonly likely: LikelyAxes | undefined;
   },
 ): { axes: readonly AxisName[]; note?: string } {
   const { names, stored, shapes, coordinates, isGrouped } = found;
   const { file } = into;
   const shape = shapes[0]!;
-  const { n_spatial_dims: dimensions = found.dimensions } = file.attributes();
+  const dimensions = file.attributes().n_spatial_dims;
   const evidence: AxisEvidence = {
     coordinates: coordinates.lengths,
     coordinateNames: coordinates.names,
@@ -249,6 +252,7 @@ function mainAxes(
     isOneOfSeveral: settings.channels !== undefined,
     mayBeStatic: settings.window === 0 || coordinates.lengths.time === 1,
     isOnlyArray: names.length === 1,
+    likely: found.likely,
   };
   const where = `${file.path}: dataset "${stored[0]!.name}"`;
   // A tensor of The Well has two axes of components.

@@ -57,7 +57,9 @@ export async function openFieldsToPredict(
   const space = spaceRanges(file, config);
   const rows = rowsOf(options.rows, source.rows, pathInWords(path));
   const data = samplesIn(source, rows, { time, space });
-  const notes = [...(data.notes ?? []), ...renamed, ...gridNotes(source.where, data, trained, options.anyResolution)];
+  // What follows in these notes is for a run file.
+  const assumed = (data.notes ?? []).map((note) => note.replace(/\. If it is not so, say it.*$/s, ''));
+  const notes = [...assumed, ...renamed, ...gridNotes(source.where, data, trained, options.anyResolution)];
   return { data: { ...data, channels: trained.channels }, truthSteps, total: source.rows, notes };
 }
 
@@ -66,16 +68,18 @@ function inputsOf({ inputs }: FieldSettings, { statics }: TrainedFields): { inpu
   return { inputs: statics.length === 0 ? [] : (inputs ?? [...statics]) };
 }
 
-/** Names of the arrays that channels come from. */
-const arraysOf = (channels: readonly string[]) => [...new Set(channels.map((name) => name.replace(/\.\d+$/, '')))];
+/** The name of the array that a channel comes from. */
+const arrayOf = (channel: string) => channel.replace(/\.\d+$/, '');
 
 /** The fields of a file; of a static map, what it is given, where that is all there is. */
 function findKnown(file: ArrayFile, settings: FieldSettings, trained: TrainedFields): Promise<FieldLayout> {
   const names = file.names();
-  const predicted = settings.channels ?? (settings.key === undefined ? arraysOf(trained.channels) : [settings.key]);
+  const { channels, statics, window, space } = trained;
+  const predicted = settings.channels ?? (settings.key === undefined ? channels.map(arrayOf) : [settings.key]);
   const isThere = (name: string) => names.some((each) => each === name || each.endsWith(`/${name}`));
-  if (trained.window > 0 || predicted.some(isThere)) return findFields(file, settings);
-  return findInputs(file, settings, { channels: trained.channels, dimensions: trained.space.length });
+  const likely = ([first]: readonly string[]) => ({ dimensions: space.length, channels: arrayOf(first!) !== first });
+  if (window > 0 || predicted.some(isThere)) return findFields(file, settings, likely(channels));
+  return findInputs(file, settings, channels, likely(statics));
 }
 
 /**
@@ -142,12 +146,13 @@ function gridNotes(where: string, { grid }: Trajectories, trained: TrainedFields
   const isSame = space.join() === trained.space.join();
   const extents = extentOf(grid);
   const apart = trained.extent && space.length === trained.space.length ? otherAxis(space, extents, trained) : -1;
-  if (!isSame && (!anyResolution || space.length !== trained.space.length || !trained.extent)) {
+  if (!isSame && (!anyResolution || !trained.extent || space.length !== trained.space.length)) {
+    const unchecked = anyResolution && space.length === trained.space.length;
     throw new UserError(`has a grid of ${told(space)}, and the run's model takes ${told(trained.space)}`, {
       where,
-      remedy: anyResolution
+      remedy: unchecked
         ? 'Give a file of that grid: the run has no coordinates on record, by which another resolution could be checked.'
-        : 'Give a file of that grid, after the strides of `dataset.subsample.space` of the run.',
+        : "Give a file of that grid, as it is after the run's `dataset.subsample.space`.",
     });
   }
   if (apart >= 0) {
