@@ -2,12 +2,12 @@ import type { ArtifactStore } from './artifact-store.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { runKeys } from './run-keys.ts';
 
-/** The files that are large and only needed to go on training or to export: old epochs keep the rest. */
-const heavyFiles = new Set(['model.safetensors', 'optimizer.safetensors', 'average.safetensors']);
+/** The files that are large and only needed to go on training, to export, or to show what a model predicts: old epochs keep the rest. */
+const heavyFiles = new Set(['model.safetensors', 'optimizer.safetensors', 'average.safetensors', 'predictions.json']);
 
 /**
  * Frees what the given epochs no longer need: abandoned attempts wholly, what the committed attempt's manifest does not
- * name, and its weights and optimizer state unless the epoch is one of the last `keep` or the best. Measurements of every
+ * name, and its weights, optimizer state and predictions unless the epoch is one of the last `keep` or the best. Measurements of every
  * epoch stay, for the report.
  */
 export async function prune(

@@ -89,7 +89,7 @@ async function begin(
   const { metric } = record.config.convergence;
   const parameters = await workload.initial();
   const clock = ctx.now();
-  const { metrics, classes } = await workload.evaluate(parameters);
+  const { metrics, classes, predictions } = await workload.evaluate(parameters);
   if (!Number.isFinite(metrics[metric])) ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, 0) });
   const measured: EpochMetrics = {
     epoch: 0,
@@ -105,7 +105,7 @@ async function begin(
   };
   const seconds = elapsedSeconds(clock, ctx.now());
   const tensors = { [files.model]: parameters };
-  return attempted(ctx, state, { measured: { ...measured, seconds }, tensors }, 'the model before training');
+  return attempted(ctx, state, { measured: { ...measured, seconds }, predictions, tensors }, 'the model before training');
 }
 
 /** Trains with the rates of the last analysis, and evaluates on the validation data: the average of the weights, where one is kept. */
@@ -134,7 +134,7 @@ async function trainAfter(
     return { state: divergedState({ ...state, epoch }, reason), epochSeconds: elapsedSeconds(clock, ctx.now()) };
   }
   const { state: left, average } = splitAverage(trained.state, trained.parameters);
-  const { metrics, classes } = await workload.evaluate(average ?? trained.parameters);
+  const { metrics, classes, predictions } = await workload.evaluate(average ?? trained.parameters);
   const { metric } = record.config.convergence;
   // One warning for a row of such epochs.
   if (!Number.isFinite(metrics[metric]) && (await readMetrics(ctx.store, head))?.metrics[metric] !== null) {
@@ -161,7 +161,7 @@ async function trainAfter(
     [files.optimizer]: left,
     ...(average ? { [files.average]: average } : {}),
   };
-  const made = { measured, tensors, ...ratesLeft(record, epoch, trained.rates) };
+  const made = { measured, predictions, tensors, ...ratesLeft(record, epoch, trained.rates) };
   return { state: await attempted(ctx, state, made, `epoch ${epoch} is trained`), epochSeconds };
 }
 
@@ -174,6 +174,7 @@ function ratesLeft(record: RunRecord, epoch: number, rates: RateRecord): Pick<Ma
 /** What an attempt has before the analysis. */
 interface Made {
   readonly measured: EpochMetrics;
+  readonly predictions: Evaluation['predictions'];
   readonly tensors: Readonly<Record<string, HostTensors>>;
   /** The rates of the next epoch, where they stay as they are. */
   readonly kept?: RateRecord;
@@ -185,12 +186,13 @@ interface Made {
 async function attempted(
   ctx: TaskContext,
   state: PipelineState,
-  { measured, tensors, kept, before }: Made,
+  { measured, predictions, tensors, kept, before }: Made,
   reason: string,
 ): Promise<PipelineState> {
   const at = { run: state.run, epoch: measured.epoch, attempt: attemptOf(state, ctx.newAttempt()) };
   const written = await allWritten(
     writeJson(ctx, at, files.metrics, measured),
+    ...(predictions ? [writeJson(ctx, at, files.predictions, predictions)] : []),
     ...(kept ? [writeJson(ctx, at, files.rates, kept)] : []),
   );
   if (before) await writeJson(ctx, at, files.ratesBefore, before);

@@ -14,6 +14,7 @@ import type { RateTable } from '../schedules/rates.ts';
 import { conv1dReadings } from '../spectra/config.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ConfusionCells } from '../training/metrics/classification.ts';
+import { type PredictedFields, predictedFieldsSchema } from '../training/predicted/record.ts';
 
 /** Names of an attempt's files. */
 export const files = {
@@ -22,6 +23,8 @@ export const files = {
   /** The average of the weights, with `training.ema`. */
   average: 'average.safetensors',
   metrics: 'metrics.json',
+  /** What a model of fields predicted of some validation samples. */
+  predictions: 'predictions.json',
   spectra: 'spectra.json',
   rates: 'rates.json',
   progress: 'progress.json',
@@ -271,6 +274,9 @@ const readCommittedJson = async <T>(store: ArtifactStore, manifest: Manifest, fi
 
 export const readMetrics = (store: ArtifactStore, manifest: Manifest): Promise<EpochMetrics | undefined> =>
   readCommittedJson(store, manifest, files.metrics, epochMetricsSchema);
+
+export const readPredictions = (store: ArtifactStore, manifest: Manifest): Promise<PredictedFields | undefined> =>
+  readCommittedJson(store, manifest, files.predictions, predictedFieldsSchema);
 
 export const readProgress = (store: ArtifactStore, manifest: Manifest): Promise<Progress | undefined> =>
   readCommittedJson(store, manifest, files.progress, progressSchema);

@@ -21,6 +21,7 @@ import {
   outcomeSchema,
   type RunRecord,
   readMetrics,
+  readPredictions,
   readProgress,
   readRates,
   readRunRecord,
@@ -52,6 +53,7 @@ export async function readRunReport(
   );
   for (const { damage } of found) if (damage !== undefined) warn(damage);
   const progress = found.at(-1)?.progress;
+  const shown = progress?.best?.epoch ?? head?.epoch;
   const { metric, direction } = record.config.convergence;
   const report: RunReport = {
     name: record.name,
@@ -73,6 +75,7 @@ export async function readRunReport(
     seed: record.seed,
     test: head && (await readCurrentTest(store, run, await readHeadManifest(store, run))),
     epochs: found.flatMap(({ report: epoch = [] }) => epoch),
+    predictions: shown === undefined ? undefined : await predictionsOf(store, run, shown, warn),
     best: progress?.best ?? null,
     cost: progress && (await costOf(store, run, progress, record.config.budget)),
     history: record.history,
@@ -101,6 +104,24 @@ function reinitialisedOf(record: RunRecord): RunReport['reinitialised'] {
   const { model } = record.config;
   const isAnew = model.family === 'huggingface' && model.reinitialise !== undefined;
   return isAnew ? modelOfRun(record).reinitialised : undefined;
+}
+
+/** What an epoch predicted, where that is kept. */
+async function predictionsOf(
+  store: ArtifactStore,
+  run: string,
+  epoch: number,
+  warn: (message: string) => void,
+): Promise<RunReport['predictions']> {
+  try {
+    const manifest = await readManifest(store, run, epoch);
+    const fields = manifest && (await readPredictions(store, manifest));
+    return fields && { epoch, fields };
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    warn(`the report leaves out what epoch ${epoch} predicted: ${error.message}`);
+    return undefined;
+  }
 }
 
 interface FoundEpoch {

@@ -5,7 +5,7 @@ import { type GroupStyle, groupStyle } from './palette.ts';
 import { finite, thin } from './runs.ts';
 import { renderSvg } from './svg.ts';
 
-/** A value at an epoch; null leaves a gap. */
+/** A value at an epoch, or along another axis; null leaves a gap. */
 export interface CurvePoint {
   readonly x: number;
   readonly y: number | null;
@@ -34,6 +34,8 @@ export interface CurvePlotOptions {
   readonly axis: string;
   readonly width: number;
   readonly height: number;
+  /** What is counted from left to right; absent: epochs. */
+  readonly along?: string;
   /** A logarithmic axis where all values are positive and span more than a factor of ten. */
   readonly logarithmic?: boolean;
   /** Values that the axis reaches to, besides those drawn, so that several plots have the same axis. */
@@ -46,6 +48,7 @@ const DENSE = 150;
 
 /** Curves of several runs over epochs as an SVG string; null when there is no finite value to draw. */
 export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): string | null {
+  const { along = 'epoch' } = options;
   const values = curves
     .flatMap(({ points, background = [] }) => [...points, ...background])
     .flatMap(({ y, band }) => [y, ...(band ?? [])])
@@ -76,7 +79,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
     marginRight: isNumbered ? 40 : 16,
     marginBottom: 42,
     x: {
-      label: 'epoch →',
+      label: `${along} →`,
       labelAnchor: 'right',
       domain: first === last ? [first - 0.5, last + 0.5] : [first, last],
       ticks: epochTicks(first, last, options.width > 500 ? 12 : 7),
@@ -100,7 +103,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
         const last = shown.at(-1);
         const tip = ({ x, y, band, remark }: CurvePoint) => {
           const range = band ? ` (${formatNumber(band[0])} to ${formatNumber(band[1])})` : '';
-          return `${curve.name}, epoch ${x}: ${formatNumber(y)}${range}${remark ? `, ${remark}` : ''}`;
+          return `${curve.name}, ${along} ${x}: ${formatNumber(y)}${range}${remark ? `, ${remark}` : ''}`;
         };
         return [
           ...(banded
@@ -160,7 +163,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
                 fill: 'none',
                 stroke: styleOf(curve).stroke,
                 strokeWidth: 2,
-                title: ({ x, y }: { x: number; y: number }) => `${name}: best, epoch ${x}: ${formatNumber(y)}`,
+                title: ({ x, y }: { x: number; y: number }) => `${name}: best, ${along} ${x}: ${formatNumber(y)}`,
               }),
             ]
           : [],

@@ -97,7 +97,13 @@ const shapes: Readonly<Record<Marker, string>> = {
 /** The line and the marker of a style, as they stand before a group's name. */
 export function swatch({ stroke, dash, marker, isHollow }: GroupStyle): Markup {
   const fill = isHollow ? 'var(--page)' : stroke;
+  const shape = `<path transform="translate(17 6)" d="${shapes[marker]}" fill="${fill}" stroke="${stroke}" stroke-width="1.2"/>`;
+  return lineSwatch({ stroke, dash }, shape);
+}
+
+/** A line as it stands before its name. */
+export function lineSwatch({ stroke, dash }: Pick<GroupStyle, 'stroke' | 'dash'>, shape = ''): Markup {
   return trusted(
-    `<svg width="34" height="12" aria-hidden="true"><line x1="1" x2="33" y1="6" y2="6" stroke="${stroke}" stroke-width="2.5" stroke-dasharray="${dash}"/><path transform="translate(17 6)" d="${shapes[marker]}" fill="${fill}" stroke="${stroke}" stroke-width="1.2"/></svg>`,
+    `<svg width="34" height="12" aria-hidden="true"><line x1="1" x2="33" y1="6" y2="6" stroke="${stroke}" stroke-width="2.5" stroke-dasharray="${dash}"/>${shape}</svg>`,
   );
 }

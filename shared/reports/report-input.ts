@@ -4,6 +4,7 @@ import type { BalanceDescription } from '../schedules/describe.ts';
 import type { RateTable } from '../schedules/rates.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ClassTable } from '../training/metrics/classification.ts';
+import type { PredictedFields } from '../training/predicted/record.ts';
 import type { AdapterReport } from './adapter.ts';
 
 /** How a run ended, or that it has not. */
@@ -101,6 +102,8 @@ export interface RunReport {
   /** Metrics on the test data; absent: none were measured. */
   readonly test?: { readonly best: TestedReport | null; readonly last: TestedReport } | undefined;
   readonly epochs: readonly EpochReport[];
+  /** What an epoch, the best where there is one and the last otherwise, predicted of the validation data; absent: not kept, or not of fields. */
+  readonly predictions?: { readonly epoch: number; readonly fields: PredictedFields } | undefined;
   readonly best: { readonly epoch: number; readonly value: number } | null;
   readonly history: readonly { readonly at: string; readonly what: string }[];
   /** Absent where nothing is metered. */

@@ -1,3 +1,5 @@
+import { cssGradient, divergingColors, sequentialColors } from './color-maps.ts';
+
 /** The report's style sheet: light and dark by the reader's setting, light on paper. Series colours after Okabe and Ito. */
 export const STYLE = `
 :root {
@@ -44,6 +46,20 @@ figure { margin: .6rem 0; min-width: 0; }
 figcaption { overflow-wrap: anywhere; }
 .multiples { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: .5rem 1.5rem; }
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15.5rem), 1fr)); gap: .5rem 1rem; }
+.samples { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: .75rem 1.75rem; }
+.samples > figure { max-width: 27rem; }
+.maps { display: grid; gap: .3rem .5rem; }
+.maps > * { min-width: 0; font-size: .8rem; color: var(--soft); }
+.maps > .row { grid-column: 1 / -1; margin-top: .35rem; }
+.maps .head { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center; gap: 0 .5rem; color: var(--ink); }
+.maps > .step { text-align: center; }
+.maps > .head > .bar { width: 100%; }
+.row .bar > span { flex: none; width: 6rem; }
+.maps img { display: block; width: 100%; height: auto; background: var(--empty); image-rendering: pixelated; }
+.bar { display: inline-flex; align-items: center; gap: .35rem; color: var(--soft); font-variant-numeric: tabular-nums; }
+.bar > span { flex: 1; height: .6rem; border: 1px solid var(--line); }
+.sequential { background: ${cssGradient(sequentialColors)}; }
+.diverging { background: ${cssGradient(divergingColors)}; }
 svg { display: block; max-width: 100%; height: auto; }
 svg.plot { overflow: visible; color: var(--ink); font-size: 12px; }
 svg.plot [aria-label$="grid"] { stroke: var(--line); stroke-opacity: 1; }

@@ -4,6 +4,7 @@ import type { Drawn } from '../models/model.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { ClassTable } from './metrics/classification.ts';
+import type { PredictedFields } from './predicted/record.ts';
 import type { EpochPart, EpochResult, ParameterMultipliers } from './train-epoch.ts';
 
 /** Model and data of a run, read and checked without an engine. */
@@ -44,6 +45,8 @@ export interface Evaluation {
   readonly metrics: Readonly<Record<string, number>>;
   /** Of a classifier, unless its numbers are not numbers. */
   readonly classes?: ClassTable | undefined;
+  /** Of a model of fields. */
+  readonly predictions?: PredictedFields | undefined;
 }
 
 /** Model and data of a run, ready to train: what the pipeline needs to know of either. */

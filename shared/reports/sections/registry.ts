@@ -10,6 +10,7 @@ import { headlineSection } from './headline.ts';
 import { layersTableSection } from './layers-table.ts';
 import { lossSection } from './loss.ts';
 import { metricsSection } from './metrics.ts';
+import { predictionsSection } from './predictions.ts';
 import { adapterSection, datasetSection, historySection, versionsSection } from './provenance.ts';
 import { ratesHeatMapSection } from './rates-heat-map.ts';
 import { remarksSection } from './remarks.ts';
@@ -23,6 +24,7 @@ export const SECTIONS: readonly Section[] = [
   metricsSection,
   testSection,
   classesSection,
+  predictionsSection,
   lossSection,
   balanceSection,
   alphaSummarySection,

@@ -18,7 +18,7 @@ import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { fieldLoss } from '../objectives/field-losses.ts';
 import { type RolloutSettings, stepsWithoutLoss } from '../objectives/rollout.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
-import { rolloutMetrics } from '../rollout-metrics.ts';
+import { evaluateRollouts } from '../rollout-metrics.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { checkTargets } from './blank-targets.ts';
@@ -134,8 +134,7 @@ export async function planTrajectories(options: {
         const side = sides[on];
         if (!side) throw new RunError('there are no test data');
         const batch = microBatchSize(batchSize, accumulate);
-        const metrics = await rolloutMetrics({ ...shared, engine, batchSize: batch, parameters: values, data: side });
-        return { metrics };
+        return evaluateRollouts({ ...shared, engine, batchSize: batch, parameters: values, data: side });
       },
     };
   };

@@ -1,0 +1,45 @@
+import type { PredictedFields } from '../../training/predicted/record.ts';
+import { errorPlots, errorPoints, errorsAgainstTime } from '../fields/errors.ts';
+import { errorSentence, predictedSamples } from '../fields/predicted-samples.ts';
+import { curvesCaption, groupCurves, groupLabels } from '../group-curves.ts';
+import { html } from '../html.ts';
+import type { RunReport } from '../report-input.ts';
+import { representatives } from '../representatives.ts';
+import type { Section } from '../section.ts';
+
+const of = 'validation data';
+
+export const predictionsSection: Section = {
+  name: 'predictions',
+  title: 'Predictions',
+  howToRead:
+    'What the best epoch predicts of a few samples of the validation data, beside what is true, and how its error grows along the roll-out: of all samples those of the smallest, a median and the largest error are shown, at the first, the middle and the last predicted step.',
+  render({ runs }) {
+    const having = runs.filter(({ predictions }) => predictions !== undefined);
+    const [only] = runs;
+    if (runs.length === 1 && only?.predictions) {
+      const { epoch, fields } = only.predictions;
+      return html`<p>After epoch ${epoch}. ${errorSentence(fields, of)}</p>${errorsAgainstTime(fields, of)}${predictedSamples(fields)}`;
+    }
+    const { shown, note } = representatives(runs, ({ predictions }) => predictions !== undefined);
+    if (shown.length === 0) return null;
+    const errors = errorPlots(
+      (measure) => groupCurves(having, (run) => errorPoints(run.predictions!.fields, measure)),
+      {
+        of,
+        caption: `mean over the samples${curvesCaption(having)}`,
+        names: groupLabels(having),
+      },
+    );
+    return html`${errors}${note}${shown.map(
+      ({ run, label }) =>
+        html`<h3>${label}: epoch ${run.predictions!.epoch}</h3>${predictedSamples(run.predictions!.fields, ordinary(run))}`,
+    )}`;
+  },
+};
+
+/** Of several runs one sample each. */
+function ordinary({ predictions }: RunReport): PredictedFields['shown'] {
+  const shown = predictions?.fields.shown ?? [];
+  return shown.filter(({ choice }, index) => choice === 'median' || (shown.length < 3 && index === 0));
+}
