@@ -1,4 +1,5 @@
 /** `predict` of a run that trains a model of fields. */
+import { basename } from 'node:path';
 import { Option } from 'commander';
 import { explained, UserError } from '../shared/core/errors.ts';
 import { formatBytes, formatCount } from '../shared/core/format.ts';
@@ -11,13 +12,14 @@ import { numberOption } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { localPath } from './local-path.ts';
 import { progressBar } from './views/progress-bar.ts';
-import { checkWritable } from './write-text.ts';
+import { checkWritable, writeText } from './write-text.ts';
 
 /** What `predict` takes for fields alone. */
 export interface FieldOptions {
   rows?: string;
   of?: OwnRows;
   steps?: number;
+  plot?: string;
 }
 
 interface Options extends FieldOptions {
@@ -40,6 +42,7 @@ export const fieldOptions: readonly Option[] = [
     'fields: time steps that are predicted (default: as many as the file has after the window, or else as in the run)',
     { integer: true, least: 1 },
   ),
+  new Option('--plot <file>', 'fields: write a page that shows a few samples, predicted, true and their difference'),
 ];
 
 /** Whether each is given, by its flag. */
@@ -47,6 +50,7 @@ export const fieldFlags: readonly (readonly [flag: string, isGiven: (options: Fi
   ['--rows', ({ rows }) => rows !== undefined],
   ['--of', ({ of }) => of !== undefined],
   ['--steps', ({ steps }) => steps !== undefined],
+  ['--plot', ({ plot }) => plot !== undefined],
 ];
 
 const note = (message: string) => process.stderr.write(`note: ${message}\n`);
@@ -64,16 +68,16 @@ export async function predictFields(
   const { openOperator } = await import('../shared/local/open-operator.ts');
   const { planPrediction, runPrediction } = await import('../shared/local/predict-fields.ts');
   const { openEngine } = await import('../shared/engines/open-engine.ts');
-  const { out, of: own, rows, steps, batchSize } = options;
+  const { out, of: own, rows, steps, batchSize, plot } = options;
   refuseUnclear(file, own);
-  if (out !== undefined) await checkWritable(out);
+  for (const written of [out, plot]) if (written !== undefined) await checkWritable(written);
   const operator = await openOperator(path, run, options.epoch);
-  const request = { file, own, rows, steps, batchSize, out, localPath };
+  const request = { file, own, rows, steps, batchSize, out, plot, localPath };
   const plan = await planPrediction(operator, request).catch((error) => {
     throw error instanceof UserError && file !== undefined ? explained(error, forFile) : error;
   });
   for (const each of plan.notes) note(each);
-  refuseIdle(plan, out);
+  refuseIdle(plan, out ?? plot);
   const engine = await openEngine(options.engine, note);
   const bar = progressBar();
   let result: FieldsPrediction;
@@ -93,7 +97,8 @@ export async function predictFields(
     bar.close();
   }
   for (const warning of warningsOf(result)) note(warning);
-  process.stdout.write(options.json ? asJson(path, operator, plan, result) : asText(operator, plan, result));
+  if (plot !== undefined) await writePage(plot, operator, plan, result);
+  process.stdout.write(options.json ? asJson(path, operator, plan, result) : asText(operator, plan, result, plot));
   const { broken } = result;
   if (broken.length === 0) return exitCodes.done;
   process.stderr.write(`error: ${brokenMessage(plan, result)}\n`);
@@ -127,6 +132,19 @@ function refuseIdle({ fields, source }: PlannedPrediction, out: string | undefin
   });
 }
 
+/** Writes the page with a few samples. */
+async function writePage(
+  path: string,
+  { record, epoch }: Operator,
+  { source }: PlannedPrediction,
+  { drawn }: FieldsPrediction,
+): Promise<void> {
+  const { fieldsPage } = await import('../shared/reports/fields/page.ts');
+  const madeAt = new Date().toISOString().replace('T', ' ').slice(0, 16);
+  const title = `${record.name}, epoch ${epoch}: ${basename(source)}`;
+  await writeText(path, fieldsPage(drawn!, { title, madeAt, of: `data of ${basename(source)}` }));
+}
+
 /** Rows and samples that a message names. */
 const mostNamed = 5;
 
@@ -157,7 +175,12 @@ function brokenMessage({ out }: PlannedPrediction, { broken }: FieldsPrediction)
   ].join('\n');
 }
 
-function asText({ epoch, isBest }: Operator, plan: PlannedPrediction, { errors, bytes }: FieldsPrediction): string {
+function asText(
+  { epoch, isBest }: Operator,
+  plan: PlannedPrediction,
+  { errors, bytes }: FieldsPrediction,
+  plot: string | undefined,
+): string {
   const { fields, steps, out } = plan;
   const lines = [
     `epoch ${epoch}${isBest ? ', the best' : ''}`,
@@ -178,7 +201,8 @@ function asText({ epoch, isBest }: Operator, plan: PlannedPrediction, { errors, 
       '',
     );
   }
-  if (out !== undefined) lines.push(`written ${out} (${formatBytes(bytes!)})`);
+  if (out !== undefined) lines.push(`fields  ${out} (${formatBytes(bytes!)})`);
+  if (plot !== undefined) lines.push(`page    ${plot}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -6,15 +6,17 @@ import { axesOfGrid } from '../datasets/field-grid.ts';
 import { type FieldsToPredict, openFieldsToPredict } from '../datasets/fields-to-predict.ts';
 import { fingerprintFiles } from '../datasets/fingerprint.ts';
 import { rowRanges } from '../datasets/row-ranges.ts';
-import { sampleBytes } from '../datasets/trajectories.ts';
+import { sampleBytes, type Trajectories } from '../datasets/trajectories.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { elementCount, type HostTensor } from '../tensors/tensor.ts';
-import { microBatchSize } from '../training/batches.ts';
-import { type PredictedPiece, piecesOf, predictPieces } from '../training/predict.ts';
+import { microBatchSize, timeSteps } from '../training/batches.ts';
+import { type PredictedPiece, piecesOf, placeSteps, predictPieces } from '../training/predict.ts';
+import type { PredictedFields } from '../training/predicted/record.ts';
+import { recordFields } from '../training/predicted/recorder.ts';
 import { beginErrors, type RolloutErrors } from '../training/rollout-errors.ts';
 import type { Operator } from './open-operator.ts';
-import { checkPredictionPath, openPredictionFile } from './prediction-file.ts';
+import { checkPredictionFormat, openPredictionFile, refuseReplacing } from './prediction-file.ts';
 
 /** The rows of a run's own data that it was not trained on, or was. */
 export const ownRows = ['validation', 'test', 'training'] as const;
@@ -33,6 +35,8 @@ export interface FieldsRequest {
   readonly batchSize?: number | undefined;
   /** Where the predictions go; absent: they are only compared. */
   readonly out?: string | undefined;
+  /** Where a page with a few samples goes; absent: none are drawn. */
+  readonly plot?: string | undefined;
   readonly localPath: TaskContext['localPath'];
 }
 
@@ -45,6 +49,7 @@ export interface PlannedPrediction {
   readonly batchSize: number;
   readonly notes: readonly string[];
   readonly out?: string | undefined;
+  readonly draws: boolean;
 }
 
 /** A sample whose predictions are not all numbers. */
@@ -64,6 +69,8 @@ export interface FieldsPrediction {
   /** Samples whose true fields are not all numbers. */
   readonly brokenTruth: readonly number[];
   readonly broken: readonly BrokenSample[];
+  /** A few samples to be drawn. */
+  readonly drawn?: PredictedFields | undefined;
   /** Of the file that was written. */
   readonly bytes?: number | undefined;
 }
@@ -77,7 +84,8 @@ const mostBatchBytes = 4 * 2 ** 30;
  */
 export async function planPrediction(operator: Operator, request: FieldsRequest): Promise<PlannedPrediction> {
   const { fields: trained, dataset, anyResolution } = operator;
-  const { own, localPath } = request;
+  const { own, out, plot, localPath } = request;
+  if (out !== undefined) checkPredictionFormat(out);
   const place = own ? await ownPlace(operator, own, localPath) : undefined;
   const path = place?.path ?? (await localPath(request.file!));
   const rows = place?.rows ?? request.rows;
@@ -85,15 +93,19 @@ export async function planPrediction(operator: Operator, request: FieldsRequest)
   const fields = await openFieldsToPredict(dataset, path, trained, { rows, steps: wanted, anyResolution });
   const steps = trained.window === 0 ? 1 : (wanted ?? (fields.truthSteps || trained.rolloutSteps));
   operator.on(fields.data.grid.shape.slice(0, -1));
-  if (request.out !== undefined) await checkPredictionPath(request.out, eachPath(path));
-  const batchSize = batchSizeFor(operator, fields, steps, request.batchSize);
+  if (out !== undefined) await refuseReplacing(out, eachPath(path));
+  if (plot !== undefined) await refuseReplacing(plot, [...eachPath(path), ...(out === undefined ? [] : [out])]);
+  const draws = plot !== undefined;
+  const stepsHeld = draws ? steps : piecesOf(steps)[0]!.steps;
+  const batchSize = batchSizeFor(operator, fields, stepsHeld, request.batchSize);
   return {
     fields,
     source: request.file ?? eachPath(path).join(', '),
     steps,
     batchSize,
     notes: fields.notes,
-    out: request.out,
+    out,
+    draws,
   };
 }
 
@@ -131,17 +143,18 @@ async function ownPlace({ record, dataset, fields }: Operator, own: OwnRows, loc
 
 /**
  * Samples that are computed at a time: as in the run, where they fit.
+ * @param stepsHeld predicted steps that are in memory at a time
  * @throws UserError when what is asked for does not fit.
  */
 function batchSizeFor(
   { record }: Operator,
   { data }: FieldsToPredict,
-  steps: number,
+  stepsHeld: number,
   wanted: number | undefined,
 ): number {
   const { batchSize, accumulate } = record.config.training;
   const frame = elementCount(data.shape.slice(1, -2)) * data.shape.at(-1)! * Float32Array.BYTES_PER_ELEMENT;
-  const each = sampleBytes(data) + piecesOf(steps)[0]!.steps * frame;
+  const each = sampleBytes(data) + stepsHeld * frame;
   const most = Math.floor(mostBatchBytes / each);
   if (most < 1 || (wanted ?? 1) > most) {
     throw new UserError(
@@ -192,11 +205,13 @@ export async function runPrediction(
         });
   const errors = beginErrors(data.shape, window);
   const watch = beginWatch(data.rows, window);
+  const drawn = plan.draws ? beginDrawn(data, { window, steps }) : undefined;
   let done = 0;
   const use = async (piece: PredictedPiece) => {
     await file?.write(piece.samples[0]!, piece, piece.predicted);
     errors.add(piece);
     watch.look(piece);
+    drawn?.add(piece);
     done += piece.samples.length * piece.steps;
     onPiece(done, samples * steps);
   };
@@ -209,7 +224,28 @@ export async function runPrediction(
     await file?.abandon();
     throw error;
   }
-  return { errors: errors.values(), ...watch.found(), bytes: file?.bytes };
+  return { errors: errors.values(), ...watch.found(), drawn: drawn?.record(), bytes: file?.bytes };
+}
+
+/** Keeps a few samples to be drawn: of the steps whose true fields are known, or of all where none are. */
+function beginDrawn(data: Trajectories, { window, steps }: { readonly window: number; readonly steps: number }) {
+  const known = Math.min(steps, data.shape.at(-2)! - window);
+  const shown = known > 0 ? known : steps;
+  const recorder = recordFields(data, { window, steps: shown });
+  let whole: HostTensor | undefined;
+  return {
+    add({ samples, first, steps: count, predicted, given }: PredictedPiece): void {
+      if (first >= shown) return;
+      const taken = timeSteps(predicted, 0, Math.min(count, shown - first));
+      const shape = [...predicted.shape.slice(0, -2), shown, predicted.shape.at(-1)!];
+      if (first === 0) whole = { shape, data: new Float32Array(elementCount(shape)) };
+      placeSteps(whole!, first, taken);
+      if (first + count < shown) return;
+      const target = known > 0 ? timeSteps(given.values, window, known).data : undefined;
+      recorder.add({ rows: samples.map((sample) => data.rows[sample]!), predicted: whole!.data, target });
+    },
+    record: () => recorder.record(),
+  };
 }
 
 /** Looks for numbers that are not finite. */

@@ -11,7 +11,7 @@ import { elementCount, type HostTensor } from '../tensors/tensor.ts';
 import type { Piece } from '../training/predict.ts';
 
 /** What is written. */
-export interface PredictedFields {
+export interface FieldsToWrite {
   /** `[samples, steps, ...space, channels]` */
   readonly shape: readonly number[];
   readonly channels: readonly string[];
@@ -47,7 +47,7 @@ const numberBytes = Float32Array.BYTES_PER_ELEMENT;
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array) =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
-function placesInNpy({ shape }: PredictedFields): Places {
+function placesInNpy({ shape }: FieldsToWrite): Places {
   const header = npyHeader(shape);
   return {
     parts: [{ at: 0, content: header }],
@@ -56,7 +56,7 @@ function placesInNpy({ shape }: PredictedFields): Places {
   };
 }
 
-function placesInHdf5(fields: PredictedFields): Places {
+function placesInHdf5(fields: FieldsToWrite): Places {
   const { shape, channels, coordinates, attributes } = fields;
   const lists = {
     ...Object.fromEntries(coordinates.map((values, axis) => [`${spaceNames[axis]}-coordinate`, values])),
@@ -86,31 +86,30 @@ function placesInHdf5(fields: PredictedFields): Places {
 }
 
 /** How a file is laid out, by the end of its name. */
-const layouts: Readonly<Record<string, (fields: PredictedFields) => Places>> = {
+const layouts: Readonly<Record<string, (fields: FieldsToWrite) => Places>> = {
   '.hdf5': placesInHdf5,
   '.h5': placesInHdf5,
   '.npy': placesInNpy,
 };
 
-/**
- * Checks before long work that predictions can be written to a path.
- * @param sources paths that are read, none of which may be written over
- * @throws UserError when its name says no format that is written, or it is one of the sources.
- */
-export async function checkPredictionPath(path: string, sources: readonly string[]): Promise<void> {
-  if (!(extname(path).toLowerCase() in layouts)) {
-    throw new UserError('its name does not end in a format that predictions are written in', {
-      where: path,
-      remedy: `Give it one of the endings ${Object.keys(layouts).join(', ')}.`,
-    });
-  }
+/** @throws UserError when a name says no format that predictions are written in. */
+export function checkPredictionFormat(path: string): void {
+  if (extname(path).toLowerCase() in layouts) return;
+  throw new UserError('its name does not end in a format that predictions are written in', {
+    where: path,
+    remedy: `Give it one of the endings ${Object.keys(layouts).join(', ')}.`,
+  });
+}
+
+/** @throws UserError when what is written would replace one of the files that are read, or another that is written. */
+export async function refuseReplacing(path: string, others: readonly string[]): Promise<void> {
   const real = (each: string) => realpath(each).catch(() => resolve(each));
   const place = await real(path);
-  for (const source of sources) {
-    if ((await real(source)) !== place) continue;
-    throw new UserError('is the file that is predicted from', {
+  for (const other of others) {
+    if ((await real(other)) !== place) continue;
+    throw new UserError('is named for what is written, and is needed besides', {
       where: path,
-      remedy: 'Name another file under --out.',
+      remedy: 'Name another file.',
     });
   }
 }
@@ -119,7 +118,7 @@ export async function checkPredictionPath(path: string, sources: readonly string
  * Begins a file of predictions, beside its place. A file that is there is replaced at the end.
  * @throws UserError when it can't be made, or the disk has no room for it, with the sizes.
  */
-export async function openPredictionFile(path: string, fields: PredictedFields): Promise<PredictionFile> {
+export async function openPredictionFile(path: string, fields: FieldsToWrite): Promise<PredictionFile> {
   const places = layouts[extname(path).toLowerCase()]!(fields);
   const folder = dirname(resolve(path));
   await refuseWithoutRoom(path, folder, places.bytes);

@@ -159,8 +159,8 @@ export async function predictEach(
   });
 }
 
-/** Writes time steps `[..., steps, channels]` into fields `[..., time, channels]` from step `first` on. */
-function placeSteps(into: HostTensor, first: number, { shape, data }: HostTensor): void {
+/** Copies time steps `[..., steps, channels]` into fields `[..., time, channels]` from step `first` on. */
+export function placeSteps(into: HostTensor, first: number, { shape, data }: HostTensor): void {
   const [time, channels] = into.shape.slice(-2) as [number, number];
   const length = shape.at(-2)! * channels;
   for (let point = 0; point * length < data.length; point++) {
