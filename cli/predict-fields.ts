@@ -207,7 +207,7 @@ function asText(
 }
 
 /** Steps that a table shows of so many: all, or some that grow apart, and the last. */
-export function stepsShown(steps: number): number[] {
+function stepsShown(steps: number): number[] {
   if (steps <= 10) return Array.from({ length: steps }, (_, step) => step + 1);
   const shown: number[] = [];
   for (let power = 1; power <= steps; power *= 10) shown.push(...[1, 2, 5].map((digit) => digit * power));

@@ -15,7 +15,7 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
   options: [
     new Option('--out <file>', "where to write it (default: report.html in the run's folder, or here for several)"),
     new Option('--title <text>', 'heading of the page'),
-    jsonOption('print everything the report says as JSON instead'),
+    jsonOption('print everything the report says, but for images of fields, as JSON instead'),
   ],
   async run(positional, { out, title, json }) {
     const { findRun } = await import('../../shared/local/run-folder.ts');
@@ -28,7 +28,7 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
     for (const { store, run } of folders)
       runs.push(await readRunReport(store, run, (note) => process.stderr.write(`note: ${note}\n`)));
     if (json) {
-      print(JSON.stringify({ comparison: compareRuns(runs), runs }, null, 2));
+      print(JSON.stringify({ comparison: compareRuns(runs), runs: runs.map(withoutFrames) }, null, 2));
       return 0;
     }
     const [first] = folders;
@@ -40,3 +40,10 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
     return 0;
   },
 };
+
+/** Without the predicted fields themselves: their errors stay. */
+function withoutFrames({ predictions, ...run }: RunReport) {
+  if (!predictions) return run;
+  const shown = predictions.fields.shown.map(({ frames: _, ...sample }) => sample);
+  return { ...run, predictions: { ...predictions, fields: { ...predictions.fields, shown } } };
+}

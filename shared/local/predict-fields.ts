@@ -5,7 +5,6 @@ import { eachPath, mapPathAsync } from '../datasets/data-path.ts';
 import { axesOfGrid } from '../datasets/field-grid.ts';
 import { type FieldsToPredict, openFieldsToPredict } from '../datasets/fields-to-predict.ts';
 import { fingerprintFiles } from '../datasets/fingerprint.ts';
-import { rowRanges } from '../datasets/row-ranges.ts';
 import { sampleBytes, type Trajectories } from '../datasets/trajectories.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { TaskContext } from '../pipeline/context.ts';
@@ -298,6 +297,3 @@ function firstBroken(
   }
   return found;
 }
-
-/** Rows in few words. */
-export const rowsOf = ({ fields: { data } }: PlannedPrediction): string => rowRanges(data.rows);

@@ -105,7 +105,12 @@ async function begin(
   };
   const seconds = elapsedSeconds(clock, ctx.now());
   const tensors = { [files.model]: parameters };
-  return attempted(ctx, state, { measured: { ...measured, seconds }, predictions, tensors }, 'the model before training');
+  return attempted(
+    ctx,
+    state,
+    { measured: { ...measured, seconds }, predictions, tensors },
+    'the model before training',
+  );
 }
 
 /** Trains with the rates of the last analysis, and evaluates on the validation data: the average of the weights, where one is kept. */

@@ -18,7 +18,7 @@ import { RunError } from '../../shared/core/errors.ts';
 
 const run = 'runs/burgers';
 const committedAt = new Date('2026-11-23T10:15:00Z');
-const fileNames = ['model.safetensors', 'optimizer.safetensors', 'metrics.json', 'progress.json'];
+const fileNames = ['model.safetensors', 'optimizer.safetensors', 'predictions.json', 'metrics.json', 'progress.json'];
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
 let store: ArtifactStore;
@@ -422,6 +422,7 @@ export function describeCommitProtocol(name: string, makeStore: () => Promise<Ar
         await prune(store, await readHeadManifest(store, run), { keep: 2, best: 1, epochs: everyEpoch });
         expect(await epochsWith('model.safetensors')).toEqual([1, 4, 5]);
         expect(await epochsWith('optimizer.safetensors')).toEqual([1, 4, 5]);
+        expect(await epochsWith('predictions.json')).toEqual([1, 4, 5]);
         expect(await epochsWith('metrics.json')).toEqual(everyEpoch);
         expect(await epochsWith('progress.json')).toEqual(everyEpoch);
         expect(await epochsWith('manifest.json')).toEqual(everyEpoch);

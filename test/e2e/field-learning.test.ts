@@ -34,9 +34,17 @@ it.each([
     await epochOf(join(folder, 'runs', 'through'), 3),
     await epochOf(join(folder, 'runs', 'stopped'), 3),
   ];
-  for (const name of ['model.safetensors', 'optimizer.safetensors']) {
+  for (const name of ['model.safetensors', 'optimizer.safetensors', 'predictions.json']) {
     expect((await inParts(name)).equals(await whole(name)), name).toBe(true);
   }
+  const { errors, samples } = JSON.parse((await whole('predictions.json')).toString());
+  const { metrics } = JSON.parse((await whole('metrics.json')).toString());
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  expect(samples).toBe(2);
+  for (const name of ['nRMSE', 'RMSE']) expect(mean(errors[name].mean) / metrics[name]).toBeCloseTo(1, 4);
+  const report = await readFile(join(folder, 'runs', 'through', 'report.html'), 'utf8');
+  expect(report).toContain('<section id="predictions"');
+  expect(report).toContain('the worst sample');
   const record = JSON.parse(await readFile(join(folder, 'runs', 'through', 'run.json'), 'utf8'));
   const config = JSON.parse(await readFile(join(folder, 'runs', 'through', 'model', 'config.json'), 'utf8'));
   expect(record.dataset.normaliser !== undefined).toBe(set[0]!.startsWith('dataset.normalise'));

@@ -5,6 +5,7 @@ import { renderReport } from '../../shared/reports/report.ts';
 import type { RunReport } from '../../shared/reports/report-input.ts';
 import { metricCurve } from '../../shared/reports/sections/metrics.ts';
 import { stripPlot } from '../../shared/reports/strip-plot.ts';
+import { type At, recordOf } from '../support/predicted-fields.ts';
 import { madeUpRun } from './made-up-runs.ts';
 
 /** Made-up runs of as many settings, each with as many seeds. */
@@ -15,6 +16,9 @@ const made = (settings: number, seeds: number, epochs: number): RunReport[] =>
     const training = { ...(run.config.training as object), learningRate: (1 + setting) / 1000 };
     return { ...run, config: { ...run.config, training } };
   });
+/** Of four channels on a grid: as much as is ever kept of a roll-out. */
+const wave = ({ point, step, channel }: At) => Math.sin(point / 9 + step) + Math.cos(point % 32) + channel;
+const fields = recordOf([3, 32, 32, 3, 4], { predicted: (at) => 0.9 * wave(at), target: wave });
 const pageOf = (runs: RunReport[]) => renderReport({ title: 'many', madeAt: '2026-11-02', runs });
 const parse = (markup: string) => parseHTML(markup).document;
 const elements = (svg: string | null, selector: string) => [...parse(`<body>${svg}</body>`).querySelectorAll(selector)];
@@ -25,13 +29,14 @@ describe('a page of fifty runs', () => {
     [25, 2],
     [50, 1],
   ])('of %d settings with %d seeds is below 2 MB, with the verdict first', (settings, seeds) => {
-    const page = pageOf(made(settings, seeds, 40));
+    const page = pageOf(made(settings, seeds, 40).map((run) => ({ ...run, predictions: { epoch: 40, fields } })));
     expect(Buffer.byteLength(page)).toBeLessThan(2_000_000);
     const document = parse(page);
     expect(document.querySelector('#summary .headline')?.textContent).toMatch(/^Compared with “/);
     expect(document.querySelectorAll('#runs table')[0]!.querySelectorAll('tbody tr')).toHaveLength(settings);
     expect(document.querySelectorAll('#runs details tbody tr')).toHaveLength(50);
     expect(document.querySelectorAll('#alpha figure')).toHaveLength(6);
+    expect(document.querySelectorAll('#predictions .samples figure')).toHaveLength(6 * 4);
     expect(document.querySelector('#esd .key')?.textContent).toContain(`Only the first 6 of ${settings} groups`);
   });
 });

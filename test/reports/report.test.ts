@@ -6,6 +6,7 @@ import { renderReport } from '../../shared/reports/report.ts';
 import type { EpochReport, RunReport } from '../../shared/reports/report-input.ts';
 import { SECTIONS } from '../../shared/reports/sections/registry.ts';
 import type { SpectraReport } from '../../shared/spectra/spectrum.ts';
+import { recordOf } from '../support/predicted-fields.ts';
 import { FNO_LAYERS, madeUpRun } from './made-up-runs.ts';
 
 const NASTY = `</title><script>alert("1")</script> & 'x' <b>`;
@@ -34,10 +35,15 @@ const adapter: AdapterReport = {
   trained: 50,
   all: 2000,
 };
+const fields = recordOf([3, 4, 4, 3, 1], {
+  predicted: ({ point, sample }) => point + sample,
+  target: ({ point }) => point,
+});
 const plain: RunReport = {
   ...changeEpochs(madeUpRun({ name: 'plain', epochs: 4 }), (epoch) => ({ ...epoch, classes })),
   cost: { usd: 0.5, basis: 'usdPerHour' },
   test: { best: null, last: { epoch: 4, metrics: { nrmse: 0.25 } } },
+  predictions: { epoch: 3, fields },
 };
 const balanced: RunReport = {
   ...madeUpRun({ name: 'balanced', balanced: true, epochs: 4 }),
@@ -73,6 +79,20 @@ describe('renderReport', () => {
     expect(rowOf({ best, last })).toEqual(['plain', 'nrmse', '0.1250 (epoch 2)', '0.2500 (epoch 4)', '7']);
     expect(rowOf({ best: null, last })).toEqual(['plain', 'nrmse', '–', '0.2500 (epoch 4)', '7']);
     expect(rowOf(undefined)).toEqual([]);
+  });
+
+  test('shows of one run all samples that were kept, of several one of each that has them', () => {
+    const captions = (page: string) =>
+      [...parse(page).querySelectorAll('#predictions .samples figcaption')].map(({ textContent }) => textContent);
+    expect(captions(render(plain))).toEqual([
+      'c0, the best sample: row 10 (nRMSE 0)',
+      'c0, a median sample: row 11 (nRMSE 0.114)',
+      'c0, the worst sample: row 12 (nRMSE 0.227)',
+    ]);
+    expect(textOf(render(plain), 'predictions')).toContain('After epoch 3. nRMSE of the 3 samples');
+    expect(captions(both)).toEqual(['c0, a median sample: row 11 (nRMSE 0.114)']);
+    expect(textOf(both, 'predictions')).toContain('plain (balance: off): epoch 3');
+    expect(sections(render(balanced))).not.toContain('predictions');
   });
 
   test('says of a run with an adapter what of the model was trained', () => {
@@ -134,8 +154,8 @@ describe('renderReport', () => {
 
   test('needs no script and nothing from outside', () => {
     const document = parse(both);
-    expect(document.querySelectorAll('script, link, img, iframe, object')).toHaveLength(0);
-    expect(/@import|url\(|\bsrc=|href="(?!#)/.exec(both)).toBeNull();
+    expect(document.querySelectorAll('script, link, iframe, object')).toHaveLength(0);
+    expect(/@import|url\(|\bsrc=(?!"data:image\/png;base64,)|href="(?!#)/.exec(both)?.[0]).toBeUndefined();
   });
 
   test('labels every drawn figure and heads every table', () => {
@@ -285,6 +305,7 @@ describe('runs that lack something', () => {
       best: null,
       cost: undefined,
       test: undefined,
+      predictions: undefined,
       status: 'failed',
       reason: 'the data file is cut off',
     });

@@ -1,11 +1,9 @@
-import { measures } from '../../training/predicted/errors.ts';
+import { type Measure, measures } from '../../training/predicted/errors.ts';
 import type { PredictedFields } from '../../training/predicted/record.ts';
 import { type Curve, type CurvePoint, curvePlot } from '../curves.ts';
 import { figure } from '../figure.ts';
 import { html, type Markup } from '../html.ts';
 import { legend } from '../palette.ts';
-
-type Measure = (typeof measures)[number];
 
 /** Mean error over the samples by step of the roll-out, with a band from the smallest to the largest; none where no error is known. */
 export const errorPoints = ({ errors }: PredictedFields, measure: Measure): CurvePoint[] =>

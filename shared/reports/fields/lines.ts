@@ -98,7 +98,7 @@ function linePlot(
       label: options.axis || null,
       labelArrow: 'none',
       labelAnchor: 'top',
-      ticks: height > 100 ? 4 : 3,
+      ticks: isLast ? evenTicks(scale) : 4,
       tickFormat: tickText,
       grid: true,
     },
@@ -109,4 +109,11 @@ function linePlot(
       ),
     ),
   });
+}
+
+/** A round number below the end of a scale around zero, zero, and its opposite. */
+function evenTicks({ high }: Scale): number[] {
+  const power = 10 ** Math.floor(Math.log10(high));
+  const tick = [5, 2, 1].map((digit) => digit * power).find((candidate) => candidate <= high) ?? power;
+  return [-tick, 0, tick];
 }

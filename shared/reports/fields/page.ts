@@ -30,7 +30,7 @@ export function fieldsPage(
     {
       name: 'samples',
       title: 'Predicted fields',
-      howToRead: `What the model predicted of ${formatCount(record.samples, 'sample')} of the ${of}.`,
+      howToRead: `What the model predicted of a few of ${formatCount(record.samples, 'sample')} of the ${of}.`,
       content: html`<p>${errorSentence(record, of)}</p>${predictedSamples(record)}`,
     },
   ];

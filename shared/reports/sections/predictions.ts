@@ -1,3 +1,4 @@
+import type { Measure } from '../../training/predicted/errors.ts';
 import type { PredictedFields } from '../../training/predicted/record.ts';
 import { errorPlots, errorPoints, errorsAgainstTime } from '../fields/errors.ts';
 import { errorSentence, predictedSamples } from '../fields/predicted-samples.ts';
@@ -15,7 +16,6 @@ export const predictionsSection: Section = {
   howToRead:
     'What the best epoch predicts of a few samples of the validation data, beside what is true, and how its error grows along the roll-out: of all samples those of the smallest, a median and the largest error are shown, at the first, the middle and the last predicted step.',
   render({ runs }) {
-    const having = runs.filter(({ predictions }) => predictions !== undefined);
     const [only] = runs;
     if (runs.length === 1 && only?.predictions) {
       const { epoch, fields } = only.predictions;
@@ -23,14 +23,13 @@ export const predictionsSection: Section = {
     }
     const { shown, note } = representatives(runs, ({ predictions }) => predictions !== undefined);
     if (shown.length === 0) return null;
-    const errors = errorPlots(
-      (measure) => groupCurves(having, (run) => errorPoints(run.predictions!.fields, measure)),
-      {
-        of,
-        caption: `mean over the samples${curvesCaption(having)}`,
-        names: groupLabels(having),
-      },
-    );
+    const curves = (measure: Measure) =>
+      groupCurves(runs, ({ predictions }) => (predictions ? errorPoints(predictions.fields, measure) : []));
+    const errors = errorPlots(curves, {
+      of,
+      caption: `mean over the samples${curvesCaption(runs)}`,
+      names: groupLabels(runs),
+    });
     return html`${errors}${note}${shown.map(
       ({ run, label }) =>
         html`<h3>${label}: epoch ${run.predictions!.epoch}</h3>${predictedSamples(run.predictions!.fields, ordinary(run))}`,

@@ -20,10 +20,9 @@ const frameSchema = z
     true: packedSchema.optional(),
   })
   .readonly();
-export type PredictedFrame = z.infer<typeof frameSchema>;
 
 /** Why a sample is shown: by its error among all, or as one of the first where no error is known. */
-export const sampleChoices = ['best', 'median', 'worst', 'only', 'first'] as const;
+const sampleChoices = ['best', 'median', 'worst', 'only', 'first'] as const;
 
 const sampleSchema = z
   .strictObject({
