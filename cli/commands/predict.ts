@@ -8,13 +8,14 @@ import type { Classifier } from '../../shared/local/open-classifier.ts';
 import type { Evaluation } from '../../shared/training/workload.ts';
 import type { LabelledText } from '../../shared/training/workloads/classify-texts.ts';
 import { type CliCommand, jsonOption, numberOption } from '../command.ts';
+import { type FieldOptions, fieldFlags, fieldOptions, predictFields } from '../predict-fields.ts';
 import { progressBar } from '../views/progress-bar.ts';
 import { checkWritable, writeText } from '../write-text.ts';
 
 const formats = ['jsonl', 'csv', 'parquet', 'lines'] as const satisfies readonly TextDatasetConfig['format'][];
 type Format = (typeof formats)[number];
 
-interface PredictOptions {
+interface TextOptions {
   out?: string;
   csv?: boolean;
   json?: boolean;
@@ -24,17 +25,22 @@ interface PredictOptions {
   delimiter?: (typeof delimiterNames)[number];
   column: Record<string, string>;
   labels: boolean;
-  batchSize: number;
+  batchSize?: number;
   maxTokens?: number;
   engine: EngineChoice;
 }
+
+type PredictOptions = TextOptions & FieldOptions;
+
+/** Texts that are computed at a time where nobody says how many. */
+const usualTexts = 16;
 
 const delimiterNames = ['comma', 'tab', 'semicolon'] as const;
 
 const columnKeys = ['text', 'textPair', 'label'];
 
 const columnOption = () =>
-  new Option('--column <key=name>', `the column of ${columnKeys.join(', ')}; may be repeated`)
+  new Option('--column <key=name>', `texts: the column of ${columnKeys.join(', ')}; may be repeated`)
     .argParser((given: string, before: Record<string, string>) => {
       const [key, ...name] = given.split('=');
       if (!columnKeys.includes(key!) || name.join('=') === '') {
@@ -45,77 +51,134 @@ const columnOption = () =>
     .default({}, "as in the run's settings, else text, text_pair, label");
 
 export const predictCommand: CliCommand<PredictOptions> = {
-  usage: 'predict <model> <file>',
-  description: 'label the texts of a file with a classifier: a run, a folder of Hugging Face, or a LoRA adapter',
+  usage: 'predict <model> [file]',
+  description:
+    'predict fields with the operator of a run, or label texts with a classifier: a run, a folder of Hugging Face, or a LoRA adapter',
   examples: [
+    'tempbalance predict flow-20261123-101500 data.hdf5 --out pred.hdf5',
+    'tempbalance predict flow-20261123-101500 data.hdf5 --rows 0-9 --steps 200 --out pred.npy',
+    'tempbalance predict flow-20261123-101500 --of validation --json',
     'tempbalance predict runs/reviews-20261123-101500 new.jsonl',
     'tempbalance predict reviews-20261123-101500 new.csv --column text=review --csv --out labelled.csv',
     'tempbalance predict tuned test.parquet --json',
     'echo "a fine film" | tempbalance predict tuned -',
   ],
   options: [
-    new Option('--out <file>', 'write there instead of to standard output'),
-    new Option('--csv', 'a row for each text as CSV instead of JSON lines'),
-    jsonOption('one JSON object instead, with the metrics where the file has labels').conflicts('csv'),
+    new Option('--out <file>', 'where it goes: texts, else to standard output; fields as HDF5 (.hdf5, .h5) or .npy'),
+    jsonOption(
+      'one JSON object on standard output, with the metrics where the file has labels or true fields',
+    ).conflicts('csv'),
     numberOption('--epoch <n>', 'of a run: the epoch (default: the best so far)', { integer: true, least: 0 }),
-    new Option('--base <folder>', 'of an adapter in a folder: the model it belongs to (default: the one it names)'),
-    new Option('--format <name>', 'of the file (default: by its name; of - lines)').choices(formats),
-    new Option('--delimiter <name>', 'of CSV (default: tab where the name ends in .tsv, else comma)').choices(
+    numberOption(
+      '--batch-size <n>',
+      `samples that are computed at a time (default: ${usualTexts} texts; fields as in the run)`,
+      {
+        integer: true,
+        least: 1,
+      },
+    ),
+    new Option('--engine <name>', 'what computes').choices(engineChoices).default('auto'),
+    ...fieldOptions,
+    new Option('--csv', 'texts: a row for each as CSV instead of JSON lines'),
+    new Option(
+      '--base <folder>',
+      'texts: of an adapter in a folder, the model it belongs to (default: the one it names)',
+    ),
+    new Option('--format <name>', 'texts: of the file (default: by its name; of - lines)').choices(formats),
+    new Option('--delimiter <name>', 'texts: of CSV (default: tab where the name ends in .tsv, else comma)').choices(
       delimiterNames,
     ),
     columnOption(),
-    new Option('--no-labels', 'pay no heed to labels in the file'),
-    numberOption('--batch-size <n>', 'texts that are computed at a time', { integer: true, least: 1 }).default(16),
-    numberOption('--max-tokens <n>', 'longer texts are cut (default: as in the run; of a folder at most 512)', {
+    new Option('--no-labels', 'texts: pay no heed to labels in the file'),
+    numberOption('--max-tokens <n>', 'texts: longer ones are cut (default: as in the run; of a folder at most 512)', {
       integer: true,
       least: 4,
     }),
-    new Option('--engine <name>', 'what computes').choices(engineChoices).default('auto'),
   ],
   async run([path, file], options) {
-    const { openClassifier } = await import('../../shared/local/open-classifier.ts');
-    const { openEngine } = await import('../../shared/engines/open-engine.ts');
-    const { classifyTexts } = await import('../../shared/training/workloads/classify-texts.ts');
-    const { checkFit } = await import('../../shared/training/workloads/texts.ts');
-    const note = (message: string) => process.stderr.write(`note: ${message}\n`);
-    const { localPath } = await import('../local-path.ts');
-    const classifier = await openClassifier(path!, { ...options, localPath });
-    const { model, tokenizer, labels } = classifier;
-    const maxTokens = options.maxTokens ?? classifier.maxTokens;
-    if (options.out !== undefined) await checkWritable(options.out);
-    checkFit(model, tokenizer, { folder: path!, maxTokens, setting: '--max-tokens' });
-    const data = await readTexts(file!, classifier, options);
-    for (const warning of data.warnings) note(warning);
-    const { examples: rows } = data;
-    const engine = await openEngine(options.engine, note);
-    const bar = progressBar();
-    let result: Awaited<ReturnType<typeof classifyTexts>>;
-    try {
-      const onProgress = (done: number, total: number) => bar.show(done / total, `text ${done} of ${total}`);
-      const { batchSize } = options;
-      result = await classifyTexts({ engine, ...classifier, rows, batchSize, maxTokens, onProgress });
-    } finally {
-      bar.close();
+    const { runAt } = await import('../../shared/local/run-folder.ts');
+    const { trainsFields } = await import('../../shared/local/open-operator.ts');
+    const run = await runAt(path!);
+    if (run && (await trainsFields(run))) {
+      refuseOptions('of texts', 'this run trained a model of fields', textFlags, options);
+      return predictFields(path!, run, file, options);
     }
-    const { texts, warnings, evaluation } = result;
-    for (const warning of warnings) note(warning);
-    const written = options.json
-      ? `${JSON.stringify({ model: path, ...(classifier.epoch === undefined ? {} : { epoch: classifier.epoch }), labels, texts, ...evaluation }, null, 2)}\n`
-      : options.csv
-        ? csvOf(texts, labels)
-        : texts.map((text) => `${JSON.stringify(text)}\n`).join('');
-    if (options.out === undefined) process.stdout.write(written);
-    else await writeText(options.out, written);
-    if (evaluation) process.stderr.write(`${summaryOf(evaluation, texts)}\n`);
-    return 0;
+    refuseOptions('of fields', 'this model labels texts', fieldFlags, options);
+    if (file === undefined) {
+      throw new UserError('no file is named', {
+        where: 'predict',
+        remedy: 'Name the file with the texts, or - for standard input.',
+      });
+    }
+    return predictTexts(path!, file, options);
   },
 };
+
+/** Labels the texts of a file. */
+async function predictTexts(path: string, file: string, options: TextOptions): Promise<number> {
+  const { openClassifier } = await import('../../shared/local/open-classifier.ts');
+  const { openEngine } = await import('../../shared/engines/open-engine.ts');
+  const { classifyTexts } = await import('../../shared/training/workloads/classify-texts.ts');
+  const { checkFit } = await import('../../shared/training/workloads/texts.ts');
+  const note = (message: string) => process.stderr.write(`note: ${message}\n`);
+  const { localPath } = await import('../local-path.ts');
+  const classifier = await openClassifier(path, { ...options, localPath });
+  const { model, tokenizer, labels } = classifier;
+  const maxTokens = options.maxTokens ?? classifier.maxTokens;
+  if (options.out !== undefined) await checkWritable(options.out);
+  checkFit(model, tokenizer, { folder: path, maxTokens, setting: '--max-tokens' });
+  const data = await readTexts(file, classifier, options);
+  for (const warning of data.warnings) note(warning);
+  const { examples: rows } = data;
+  const engine = await openEngine(options.engine, note);
+  const bar = progressBar();
+  let result: Awaited<ReturnType<typeof classifyTexts>>;
+  try {
+    const onProgress = (done: number, total: number) => bar.show(done / total, `text ${done} of ${total}`);
+    const { batchSize = usualTexts } = options;
+    result = await classifyTexts({ engine, ...classifier, rows, batchSize, maxTokens, onProgress });
+  } finally {
+    bar.close();
+  }
+  const { texts, warnings, evaluation } = result;
+  for (const warning of warnings) note(warning);
+  const written = options.json
+    ? `${JSON.stringify({ model: path, ...(classifier.epoch === undefined ? {} : { epoch: classifier.epoch }), labels, texts, ...evaluation }, null, 2)}\n`
+    : options.csv
+      ? csvOf(texts, labels)
+      : texts.map((text) => `${JSON.stringify(text)}\n`).join('');
+  if (options.out === undefined) process.stdout.write(written);
+  else await writeText(options.out, written);
+  if (evaluation) process.stderr.write(`${summaryOf(evaluation, texts)}\n`);
+  return 0;
+}
+
+/** Options that go with texts alone, by their flags. */
+const textFlags: readonly (readonly [flag: string, isGiven: (options: PredictOptions) => boolean])[] = [
+  ['--csv', ({ csv }) => csv !== undefined],
+  ['--base', ({ base }) => base !== undefined],
+  ['--format', ({ format }) => format !== undefined],
+  ['--delimiter', ({ delimiter }) => delimiter !== undefined],
+  ['--column', ({ column }) => Object.keys(column).length > 0],
+  ['--no-labels', ({ labels }) => !labels],
+  ['--max-tokens', ({ maxTokens }) => maxTokens !== undefined],
+];
+
+/** @throws UserError where an option is given that goes with the other kind of models. */
+function refuseOptions(kind: string, model: string, flags: typeof textFlags, options: PredictOptions): void {
+  const given = flags.filter(([, isGiven]) => isGiven(options)).map(([flag]) => flag);
+  if (given.length === 0) return;
+  throw new UserError(`${given.length === 1 ? 'is an option' : 'are options'} ${kind}, and ${model}`, {
+    where: given.join(', '),
+    remedy: given.length === 1 ? 'Leave it out.' : 'Leave them out.',
+  });
+}
 
 /** The texts of a file, or the lines of standard input; labels are places in `labels`. @throws UserError when there is none. */
 async function readTexts(
   file: string,
   { labels, columns: likely = {} }: Classifier,
-  options: PredictOptions,
+  options: TextOptions,
 ): Promise<TextData> {
   const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
   const { isWithoutText } = await import('../../shared/datasets/text/text-rows.ts');

@@ -12,6 +12,12 @@ type SpaceName = (typeof spaceNames)[number];
 /** Lengths of the coordinates in the file; undefined: it has none for this axis. */
 export type CoordinateLengths = Readonly<Record<SpaceName | 'time', number | undefined>>;
 
+/** Axes as those of an array of the same name elsewhere. */
+export interface LikelyAxes {
+  readonly dimensions: number;
+  readonly channels: boolean;
+}
+
 /** What is known of an array besides its shape. */
 export interface AxisEvidence {
   readonly coordinates: CoordinateLengths;
@@ -29,6 +35,8 @@ export interface AxisEvidence {
   readonly isOneOfSeveral?: boolean;
   /** Whether it may have no time axis. */
   readonly mayBeStatic?: boolean;
+  /** What is expected, by which one of several readings is taken. */
+  readonly likely?: LikelyAxes | undefined;
   /** The setting's part for this array where it is not the only one, for messages. */
   readonly isOnlyArray?: boolean;
 }
@@ -192,6 +200,14 @@ export function axesOf(where: string, shape: readonly number[], evidence: AxisEv
   const fitting = readings.filter((axes) => contradiction(axes, shape, evidence) === undefined);
   const [only, ...others] = fitting;
   if (only && others.length === 0) return { axes: only, ...assumption(where, shape, only, evidence) };
+  const { likely } = evidence;
+  const expected = fitting.filter(
+    (axes) => dimensionsOf(axes) === likely?.dimensions && axes.includes('channels') === likely.channels,
+  );
+  if (expected.length === 1) {
+    const [axes] = expected as [AxisName[]];
+    return { axes, note: `${where}: its axes ${formatShape(shape)} are taken to be ${list(axes)}, as expected` };
+  }
   if (only) {
     const plain = fitting.filter((axes) => !axes.includes('channels') && axes.includes('time'));
     if (evidence.isOneOfSeveral && plain.length === 1 && plain[0]!.length < 5) {

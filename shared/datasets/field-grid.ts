@@ -14,3 +14,18 @@ export function gridOf(axes: readonly Float32Array[]): { shape: number[]; values
   }
   return { shape: [...space, axes.length], values };
 }
+
+/** The coordinates along each axis of a grid `[...space, dimensions]`. */
+export function axesOfGrid({
+  shape,
+  values,
+}: {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}): Float32Array[] {
+  const space = shape.slice(0, -1);
+  return space.map((points, axis) => {
+    const apart = elementCount(space.slice(axis + 1)) * space.length;
+    return Float32Array.from({ length: points }, (_, index) => values[index * apart + axis]!);
+  });
+}

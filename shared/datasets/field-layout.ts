@@ -11,6 +11,7 @@ import {
   axesOnGrid,
   type CoordinateLengths,
   dimensionsOf,
+  type LikelyAxes,
   sizeOf,
   spaceNames,
   spaceOf,
@@ -74,9 +75,10 @@ function lookInto(file: ArrayFile): LookedInto {
 
 /**
  * Finds the fields that the settings select.
+ * @param likely what the axes of the first array are expected to be, where they may be read in several ways
  * @throws UserError when they are not there, or what their axes are is not known.
  */
-export async function findFields(file: ArrayFile, settings: FieldSettings): Promise<FieldLayout> {
+export async function findFields(file: ArrayFile, settings: FieldSettings, likely?: LikelyAxes): Promise<FieldLayout> {
   const into = lookInto(file);
   const names = namesIn(into, settings);
   const isGrouped = names.every((name) => !into.names.has(name) && into.names.has(`${into.groups[0]}/${name}`));
@@ -89,7 +91,7 @@ export async function findFields(file: ArrayFile, settings: FieldSettings): Prom
   const where = (index: number) => `${file.path}: dataset "${stored[index]!.name}"`;
   for (const [index, shape] of shapes.entries()) refuseEmpty(where(index), shape);
 
-  const main = mainAxes(into, settings, { names, stored, shapes, coordinates, isGrouped });
+  const main = mainAxes(into, settings, { names, stored, shapes, coordinates, isGrouped, likely });
   const [axes, shape] = [main.axes, shapes[0]!];
   const grid = {
     samples: sizeOf(axes, shape, 'samples'),
@@ -118,6 +120,31 @@ export async function findFields(file: ArrayFile, settings: FieldSettings): Prom
     ...(isGrouped ? { groups: into.groups } : {}),
     notes: main.note === undefined ? [] : [main.note],
   };
+}
+
+/**
+ * Finds what a static map is given in a file that has no fields of what it predicts.
+ * @param settings with the names of what is given in `inputs`
+ * @param channels what the map predicts
+ * @param likely what the axes of the first array are expected to be
+ * @throws UserError when it is not there, changes with time, or what its axes are is not known.
+ */
+export async function findInputs(
+  file: ArrayFile,
+  settings: FieldSettings,
+  channels: readonly string[],
+  likely: LikelyAxes,
+): Promise<FieldLayout> {
+  const alone = { ...settings, key: undefined, channels: settings.inputs, inputs: undefined, window: 0 };
+  const found = await findFields(file, alone, likely);
+  const { parts: staticParts, channels: statics, time } = found;
+  if (time !== 1) {
+    throw new UserError(`changes with time (${time} steps), and what a static map is given must not`, {
+      where: `${file.path}: dataset "${staticParts[0]!.name}"`,
+      remedy: 'Write it as [samples, x, y], or [samples, x, y, channels] with coordinates of the axes.',
+    });
+  }
+  return { ...found, time: 0, parts: [], channels, staticParts, statics };
 }
 
 /** An array by its name, in the group of a sample where each is one. */
@@ -221,6 +248,7 @@ function mainAxes(
     readonly shapes: readonly (readonly number[])[];
     readonly coordinates: Coordinates;
     readonly isGrouped: boolean;
+    readonly likely: LikelyAxes | undefined;
   },
 ): { axes: readonly AxisName[]; note?: string } {
   const { names, stored, shapes, coordinates, isGrouped } = found;
@@ -237,6 +265,7 @@ function mainAxes(
     isOneOfSeveral: settings.channels !== undefined,
     mayBeStatic: settings.window === 0 || coordinates.lengths.time === 1,
     isOnlyArray: names.length === 1,
+    likely: found.likely,
   };
   const where = `${file.path}: dataset "${stored[0]!.name}"`;
   // A tensor of The Well has two axes of components.

@@ -2,7 +2,7 @@
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
 import { sameShape } from '../tensors/tensor.ts';
-import type { AxisRange } from './arrays/array-file.ts';
+import type { ArrayFile, AxisRange } from './arrays/array-file.ts';
 import { withArrayFile } from './arrays/open-arrays.ts';
 import { eachPath, pathInWords } from './data-path.ts';
 import type { FieldFormat } from './dataset.ts';
@@ -49,7 +49,7 @@ export const fields = formatNamed(
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 /** Files of one layout. */
-interface Opened {
+export interface OpenedFields {
   readonly files: readonly FieldFile[];
   readonly layout: FieldLayout;
   /** Of all files. */
@@ -58,10 +58,19 @@ interface Opened {
   readonly where: string;
 }
 
-async function openFiles(config: FieldSettings, paths: readonly string[]): Promise<Opened> {
+/**
+ * Opens files of one layout.
+ * @param find what finds the fields of each
+ * @throws UserError when they can't be read, or differ in what they hold.
+ */
+export async function openFiles(
+  config: FieldSettings,
+  paths: readonly string[],
+  find: (file: ArrayFile, config: FieldSettings) => Promise<FieldLayout> = findFields,
+): Promise<OpenedFields> {
   const files: FieldFile[] = [];
   for (const path of paths) {
-    const layout = await withArrayFile(path, (file) => findFields(file, config));
+    const layout = await withArrayFile(path, (file) => find(file, config));
     if (files[0]) refuseOtherLayout(files[0], { path, layout });
     files.push({ path, layout });
   }
@@ -70,9 +79,13 @@ async function openFiles(config: FieldSettings, paths: readonly string[]): Promi
     files,
     layout,
     rows: files.reduce((sum, { layout: { samples } }) => sum + samples, 0),
-    where: `${path}: dataset "${layout.parts[0]!.name}"`,
+    where: placeOf({ path, layout }),
   };
 }
+
+/** The first array of a file, for messages. */
+const placeOf = ({ path, layout: { parts, staticParts } }: FieldFile) =>
+  `${path}: dataset "${(parts[0] ?? staticParts[0])!.name}"`;
 
 /** @throws UserError when files of one data set differ in what they hold. */
 function refuseOtherLayout(first: FieldFile, other: FieldFile): void {
@@ -97,12 +110,24 @@ const sameValues = (a: Float32Array | undefined, b: Float32Array | undefined) =>
   a?.length === b?.length && (a?.every((value, index) => value === b![index]) ?? true);
 
 async function samplesOf(
-  { files, layout }: Opened,
+  source: OpenedFields,
   config: FieldSettings,
   rows: readonly number[],
   held = heldBytes,
 ): Promise<Trajectories> {
+  const { files } = source;
   const ranges = rangesOf(files[0]!, config);
+  const { time, space } = ranges;
+  const data = await heldWithin(samplesIn(source, rows, ranges), held);
+  const strides = { time: time.stride, space: space.map(({ stride }) => stride) };
+  const finite = beginFiniteCheck(data, strides);
+  const summaries = await summarise(data, finite.look);
+  finite.refuse(pathInWords(files.map(({ path }) => path)));
+  return { ...data, summaries };
+}
+
+/** The samples of these rows, none of which is read yet. */
+export function samplesIn({ files, layout }: OpenedFields, rows: readonly number[], ranges: ReadRanges): Trajectories {
   const { time, space } = ranges;
   const { channels, statics, notes } = layout;
   const axes = space.map((along, axis) => ({
@@ -111,7 +136,7 @@ async function samplesOf(
     inFile: layout.coordinates[axis] !== undefined,
   }));
   const times = layout.times?.filter((_, step) => step % time.stride === 0).slice(0, time.count);
-  const stored: Trajectories = {
+  return {
     kind: 'trajectories',
     shape: [rows.length, ...space.map(({ count }) => count), time.count, channels.length],
     grid: gridOf(axes.map(({ values }) => values)),
@@ -128,18 +153,20 @@ async function samplesOf(
         ranges,
       ),
   };
-  const data = await heldWithin(stored, held);
-  const strides = { time: time.stride, space: space.map(({ stride }) => stride) };
-  const finite = beginFiniteCheck(data, strides);
-  const summaries = await summarise(data, finite.look);
-  finite.refuse(pathInWords(files.map(({ path }) => path)));
-  return { ...data, summaries };
 }
 
 /** What of each sample the settings select. */
-function rangesOf({ path, layout }: FieldFile, config: FieldSettings): ReadRanges {
-  const where = `${path}: dataset "${layout.parts[0]!.name}"`;
-  const time = timeRange(where, layout, config);
+function rangesOf(file: FieldFile, config: FieldSettings): ReadRanges {
+  return { time: timeRange(placeOf(file), file.layout, config), space: spaceRanges(file, config) };
+}
+
+/**
+ * What the settings select along each space axis.
+ * @throws UserError when there are other axes than strides, or fewer points than a stride.
+ */
+export function spaceRanges(file: FieldFile, config: FieldSettings): AxisRange[] {
+  const where = placeOf(file);
+  const { layout } = file;
   const { space } = config.subsample;
   if (Array.isArray(space) && space.length !== layout.space.length) {
     throw new UserError(`has ${layout.space.length} space axes, and \`subsample.space\` has ${space.length} strides`, {
@@ -147,12 +174,9 @@ function rangesOf({ path, layout }: FieldFile, config: FieldSettings): ReadRange
       remedy: 'Give one stride for all axes, or one for each.',
     });
   }
-  return {
-    time,
-    space: layout.space.map((points, axis) =>
-      spaceRange(where, points, axis, Array.isArray(space) ? space[axis]! : space),
-    ),
-  };
+  return layout.space.map((points, axis) =>
+    spaceRange(where, points, axis, Array.isArray(space) ? space[axis]! : space),
+  );
 }
 
 function timeRange(where: string, { time: steps, statics }: FieldLayout, config: FieldSettings): AxisRange {
@@ -229,7 +253,7 @@ function axisCoordinates(stored: Float32Array | undefined, along: AxisRange, poi
 
 /** @throws UserError when held-out data are not like the others in grid, time steps or fields. */
 function refuseOtherForm(
-  { files, where }: Opened,
+  { files, where }: OpenedFields,
   config: FieldSettings,
   kind: 'test' | 'validation',
   like: Trajectories,
@@ -253,7 +277,7 @@ function refuseOtherForm(
 
 /** Rows for testing, for validation, and those that are left to choose from. */
 function dividedRows(
-  { rows, where }: Opened,
+  { rows, where }: OpenedFields,
   { test, validation }: FieldSettings,
 ): { test: readonly number[]; validation: readonly number[]; left: readonly number[] } {
   const tested = testRowsOf(test, rows, where);
@@ -263,7 +287,7 @@ function dividedRows(
   return { test: tested.taken, validation: held, left };
 }
 
-function chooseRows(source: Opened, config: FieldSettings, seed: number): number[] {
+function chooseRows(source: OpenedFields, config: FieldSettings, seed: number): number[] {
   const { samples, choose, subsample } = config;
   const { test, validation, left } = dividedRows(source, config);
   const available = Math.ceil(left.length / subsample.samples);

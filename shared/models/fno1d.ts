@@ -14,5 +14,6 @@ export const fno1d = {
   configSchema,
   takes: 'trajectories',
   pytorch: fnoPytorch,
+  anyResolution: true,
   build: (config, format) => buildFno('fno1d', 1, config, format),
 } satisfies ModelFamily<z.infer<typeof configSchema>>;

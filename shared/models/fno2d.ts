@@ -14,5 +14,6 @@ export const fno2d = {
   configSchema,
   takes: 'trajectories',
   pytorch: fnoPytorch,
+  anyResolution: true,
   build: (config, format) => buildFno('fno2d', 2, config, format),
 } satisfies ModelFamily<z.infer<typeof configSchema>>;

@@ -18,5 +18,6 @@ export const fno3d = {
   configSchema,
   takes: 'trajectories',
   pytorch: fnoPytorch,
+  anyResolution: true,
   build: (config, format) => buildFno('fno3d', 3, config, format),
 } satisfies ModelFamily<z.infer<typeof configSchema>>;

@@ -93,6 +93,8 @@ export interface ModelFamily<Config = unknown> {
   readonly takes: TrajectoryFormat['kind'];
   /** The same in PyTorch: the source of a class `Model` for `pytorch/common.ts`. */
   readonly pytorch: string;
+  /** Whether it means the same on a finer or coarser grid of the same extent, with the same weights; absent: it doesn't. */
+  readonly anyResolution?: boolean;
   /** @throws UserError when the model can't be built for such data (too many modes, wrong number of axes). */
   build(config: Config, format: TrajectoryFormat): FieldModel;
 }

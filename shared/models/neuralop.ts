@@ -323,6 +323,7 @@ export const neuralopFno = {
   configSchema: wholeSchema,
   takes: 'trajectories',
   pytorch: neuralopPytorch,
+  anyResolution: true,
   build: (config, format) => buildNeuralop('neuralop-fno', config, format),
 } satisfies ModelFamily<z.infer<typeof wholeSchema>>;
 
@@ -332,5 +333,6 @@ export const tfno = {
   configSchema: factorisedSchema,
   takes: 'trajectories',
   pytorch: neuralopPytorch,
+  anyResolution: true,
   build: (config, format) => buildNeuralop('tfno', config, format),
 } satisfies ModelFamily<z.infer<typeof factorisedSchema>>;

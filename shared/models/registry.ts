@@ -59,6 +59,10 @@ export function pytorchOf({ family }: FieldModelConfig): string {
   return pytorchModule(modelFamilies.find(({ name }) => name === family)!.pytorch);
 }
 
+/** Whether a model means the same on finer and coarser grids. */
+export const isOfAnyResolution = ({ family }: FieldModelConfig): boolean =>
+  (modelFamilies.find(({ name }) => name === family) as ModelFamily | undefined)?.anyResolution ?? false;
+
 /**
  * Builds the configured model for data of this format; with a normaliser, in the units of the data.
  * @throws UserError when the model can't be built for such data.

@@ -88,18 +88,9 @@ export function modelOfRun(record: ModelRecord): RunModel {
 function describeModel(record: ModelRecord): RunModel {
   if (record.config.model.family === 'huggingface') return languageModelOf(record, record.config.model);
   const { config, dataset } = record;
-  const { space, channels, window, statics, normaliser, rolloutSteps, coordinates, times } = fieldsOfRecord({
-    config,
-    dataset,
-  });
-  const format = {
-    kind: 'trajectories' as const,
-    space,
-    channels: channels.length,
-    window,
-    ...(statics.length > 0 ? { statics: statics.length } : {}),
-    ...(normaliser ? { normaliser } : {}),
-  };
+  const recorded = fieldsOfRecord({ config, dataset });
+  const { channels, statics, rolloutSteps, coordinates, times } = recorded;
+  const format = formatOf(recorded);
   const model = buildModel(record.config.model, format);
   const { layers, parameters } = model;
   const settings = {
@@ -118,7 +109,7 @@ function describeModel(record: ModelRecord): RunModel {
 }
 
 /** What a run has on record of its fields. */
-interface RecordedFields extends RecordedGrid {
+export interface RecordedFields extends RecordedGrid {
   /** Points along each space axis. */
   readonly space: readonly number[];
   /** Names of what is predicted. */
@@ -128,16 +119,31 @@ interface RecordedFields extends RecordedGrid {
   /** Time steps that the model is given. */
   readonly window: number;
   readonly rolloutSteps: number;
+  /** In words, as in `0-99`. */
+  readonly trainingRows?: string;
+  readonly validationRows?: string;
+  /** Absent: there are no test data. */
+  readonly testRows?: string;
   /** By which the model is in the units of the data; absent: it was trained on them as they are. */
   readonly normaliser?: Normaliser;
 }
 
 /** The fields of a run's record, whatever version wrote it. */
-function fieldsOfRecord({ config, dataset }: Pick<ModelRecord, 'config' | 'dataset'>): RecordedFields {
+export function fieldsOfRecord({ config, dataset }: Pick<ModelRecord, 'config' | 'dataset'>): RecordedFields {
   // The settings' schema holds format and family together.
   const { window } = config.dataset as FieldDatasetConfig;
   return { statics: [], window, ...(dataset as unknown as Omit<RecordedFields, 'statics' | 'window'>) };
 }
+
+/** What a model of such fields is built for. */
+export const formatOf = ({ space, channels, window, statics, normaliser }: RecordedFields) => ({
+  kind: 'trajectories' as const,
+  space,
+  channels: channels.length,
+  window,
+  ...(statics.length > 0 ? { statics: statics.length } : {}),
+  ...(normaliser ? { normaliser } : {}),
+});
 
 function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,

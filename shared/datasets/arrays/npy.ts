@@ -11,6 +11,8 @@ export const npySignature = '\x93NUMPY';
 
 /** Longest header taken; NumPy itself refuses more than 10,000 characters of untrusted files. */
 const maxHeaderBytes = 2 ** 20;
+/** NumPy pads headers that it writes to a multiple of this. */
+const headerMultiple = 64;
 /** Axes that NumPy can have. */
 const maxAxes = 64;
 
@@ -102,4 +104,18 @@ export async function openNpy(file: FileBytes): Promise<ArrayFile> {
     },
     attributes: () => ({}),
   };
+}
+
+/** The header of a .npy of little-endian float32, row-major; its numbers follow it. */
+export function npyHeader(shape: readonly number[]): Uint8Array {
+  const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${sizes}), }`;
+  const prefixBytes = 10;
+  const unpadded = prefixBytes + text.length + 1;
+  const padded = `${text}${' '.repeat(headerMultiple * Math.ceil(unpadded / headerMultiple) - unpadded)}\n`;
+  return Buffer.concat([
+    Buffer.from(npySignature, 'latin1'),
+    Buffer.from([1, 0, padded.length & 0xff, padded.length >>> 8]),
+    Buffer.from(padded, 'latin1'),
+  ]);
 }

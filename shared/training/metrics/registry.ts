@@ -26,6 +26,8 @@ export interface MetricMeter {
   add(predictions: Float32Array, targets: Float32Array): void;
   /** Averaged over channels and times. */
   values(): Record<string, number>;
+  /** Of each channel at each time: `[channels][times]`. */
+  frames(): Record<string, number[][]>;
 }
 
 /** @param shape `[..., ...space, time, channels]` of what will be added; how many samples there are does not matter. */
@@ -34,15 +36,24 @@ export function beginMetrics(shape: readonly number[], options: MetricOptions = 
   const [times, channels] = shape.slice(-2) as [number, number];
   const size = elementCount(shape.slice(1));
   const applying = Object.values<Metric>(metrics).filter((metric) => metric.applies?.(space, options) ?? true);
-  const frames = Array.from({ length: channels * times }, (_, place) => ({
+  const begun = Array.from({ length: channels * times }, (_, place) => ({
     channel: Math.floor(place / times),
     time: place % times,
     sums: applying.map((metric) => metric.begin(space, options)),
   }));
+  const frames = () =>
+    Object.fromEntries(
+      applying.map(({ name }, index) => [
+        name,
+        Array.from({ length: channels }, (_, channel) =>
+          begun.slice(channel * times, (channel + 1) * times).map(({ sums }) => sums[index]!.value()),
+        ),
+      ]),
+    );
   return {
     add(predictions, targets) {
       for (let sample = 0; sample < predictions.length / size; sample++) {
-        for (const { channel, time, sums } of frames) {
+        for (const { channel, time, sums } of begun) {
           const at = { sample, time, channel };
           const target = frameOf(targets, shape, at);
           const error = frameOf(predictions, shape, at);
@@ -51,12 +62,14 @@ export function beginMetrics(shape: readonly number[], options: MetricOptions = 
         }
       }
     },
-    values: () =>
-      Object.fromEntries(
-        applying.map(({ name }, index) => [name, mean(frames.map(({ sums }) => sums[index]!.value()))]),
-      ),
+    values: () => averaged(frames()),
+    frames,
   };
 }
+
+/** Metrics of each channel at each time `[channels][times]`, averaged over both. */
+export const averaged = (frames: Readonly<Record<string, readonly (readonly number[])[]>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(frames).map(([name, values]) => [name, mean(values.flat())]));
 
 /**
  * Every metric that applies, averaged over channels and times, of fields `[batch, ...space, time, channels]` that hold
