@@ -114,9 +114,9 @@ export function explainAssumptions(known: Known): string[] {
     'A step takes the time of its products, and that of what it moves through memory: mostly what is kept for the gradient.',
     measured === undefined
       ? `This machine is taken to do ${told(cpuSpeed(threads, isCompiled))}, as ${isCompiled ? `${threads} ${threads === 1 ? 'thread' : 'threads'} of the machine on which eleven models were measured, where all came out within half and twice` : 'the wasm engine was measured on one core'}; --measure measures it.`
-      : `A step was measured here: ${measured.seconds.toPrecision(3)} s, ${measured.correction.toPrecision(2)} times the estimate. All columns are multiplied by that: it is what the estimate gets wrong of this model, and how much slower this machine is than assumed, which can't be told apart; a GPU, which computes with another engine, may differ.`,
+      : `A step was measured here: ${measured.seconds.toPrecision(3)} s, ${measured.correction.toPrecision(2)} times the estimate. All columns are multiplied by that: it is what the estimate gets wrong of this model, and how much slower this machine is than assumed, or how busy it was, which can't be told apart; a GPU, which computes with another engine, may differ.`,
     `Fargate is taken to do ${told(fargate)}, a GPU a seventh of its peak and half of its memory's (${gpus}) and at least ${1000 * leastStepSeconds.gpu} ms a step.`,
-    `An evaluation costs a third of a step for each batch, and test data are evaluated twice; an analysis runs at ${giga(analysisFlopsASecond)} and takes at least ${1000 * leastAnalysisSeconds} ms.`,
+    `An evaluation costs a third of a step for each batch, and test data are evaluated twice; an analysis runs at ${giga(analysisFlopsASecond)} GFLOPS and takes at least ${1000 * leastAnalysisSeconds} ms.`,
     `Each job takes ${startSecondsOf.fargate} s to start on Fargate, ${startSecondsOf.instance} s on a GPU machine; one that is still warm is faster.`,
     `Functions of an epoch that ends a job: ${count} of ${seconds} s in ${memoryGb} GB. Requests: ${writes} writes and ${reads} reads of S3 an epoch, ${transitions} state transitions a job.`,
     `Prices of ${region} on demand, of ${table.date} (${table.source}). Spot is usually well below and is counted alike.`,

@@ -17,6 +17,7 @@ describe('plan', () => {
     expect(stdout).toContain('Deployed, it trains on: cpu (compute.target)');
     expect(stdout).toMatch(/^Memory: about 0\.4\d GiB here; a job there takes about 0\.4\d GiB, and usually has 16$/m);
     expect(stdout).toContain('Throughput on AWS machines is assumed and was not measured');
+    expect(stdout).toContain('an analysis runs at 25 GFLOPS and takes at least 10 ms');
     expect(stdout).toMatch(/Prices of us-east-1 on demand, of \d{4}-\d\d-\d\d/);
   });
 
