@@ -101,6 +101,7 @@ function forAnyBatch(a: Graph, b: Graph): Graph {
       input.name === forwardNames.given ? { ...input, shape: withBatch(input.shape) } : input,
     ),
     outputs: a.outputs.map((output) => ({ ...output, shape: withBatch(output.shape) })),
+    specs: a.specs,
   };
 }
 

@@ -34,6 +34,8 @@ export interface Graph {
   readonly initializers: readonly Initializer[];
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
+  /** Of what nodes give, by name. */
+  readonly specs: ReadonlyMap<string, TensorSpec>;
 }
 
 /** By data type, what holds its numbers; a bool is a byte. */
@@ -59,6 +61,7 @@ export class GraphBuilder {
   readonly #squares = new Map<string, Value>();
   readonly #reshaped = new Map<string, Value>();
   readonly #inputs: Value[] = [];
+  readonly #specs = new Map<string, TensorSpec>();
   readonly #largestConstant: number;
   #names = 0;
 
@@ -119,6 +122,7 @@ export class GraphBuilder {
     const known = this.#known.get(key);
     if (known) return known;
     const values = outputs.map(({ shape, dtype }) => ({ name: this.#newName(), shape, dtype }));
+    for (const value of values) this.#specs.set(value.name, value);
     this.#nodes.push({ operator, inputs: names, outputs: values.map(({ name }) => name), attributes });
     this.#known.set(key, values);
     if (operator === 'Mul' && inputs[0] === inputs[1]) this.#squares.set(values[0]!.name, inputs[0]!);
@@ -162,6 +166,10 @@ export class GraphBuilder {
       initializers: [...this.#initializers.values()].filter(({ name }) => needed.has(name)),
       inputs: this.#inputs.filter(({ name }) => needed.has(name)),
       outputs: results,
+      specs: new Map([
+        ...[...this.#specs].map(([name, spec]) => [nameOf(name), spec] as const),
+        ...results.map((result) => [result.name, result] as const),
+      ]),
     };
   }
 

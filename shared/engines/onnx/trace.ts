@@ -1,6 +1,7 @@
 import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { UserError } from '../../core/errors.ts';
 import type { NamedTensors, TensorLibrary } from '../engine.ts';
+import { withBarriers } from './barriers.ts';
 import { encodeStep } from './encode.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
 import { recorders } from './kernels/table.ts';
@@ -190,7 +191,7 @@ export function traceGraph(
 
 /** A step as `traceGraph` writes it down, encoded for ONNX Runtime. */
 export function trace(...step: Parameters<typeof traceGraph>): TracedStep {
-  const graph = traceGraph(...step);
+  const graph = withBarriers(traceGraph(...step));
   const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
     graph,
