@@ -102,6 +102,7 @@ function forAnyBatch(a: Graph, b: Graph): Graph {
     ),
     outputs: a.outputs.map((output) => ({ ...output, shape: withBatch(output.shape) })),
     specs: a.specs,
+    backwards: a.backwards,
   };
 }
 
