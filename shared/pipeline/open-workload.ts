@@ -48,7 +48,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       settings: model,
       config: opened.config,
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
-      tokenizer: await openTokenizer(opened.tokenizer),
+      tokenizer: await openTokenizer(opened.tokenizer, opened.config),
       data,
       path: texts.path,
       testPath: dataset.test?.path,

@@ -83,7 +83,7 @@ interface TextOptions {
  * A language model, trained and evaluated on texts. What is frozen is read when it is first needed, and kept.
  * @throws UserError when model, tokenizer, data and training settings don't fit each other.
  */
-export function planTexts(options: TextOptions): StartablePlan {
+export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const { settings, config, tokenizer, data, training } = options;
   const { seed, batchSize, accumulate, sam, labelSmoothing, epochs } = training;
   const { task } = settings;
@@ -94,8 +94,8 @@ export function planTexts(options: TextOptions): StartablePlan {
   const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const unread: string[] = [];
-  const read = (kind: 'training' | EvaluationData, rows: TextRows): TokenizedTexts => {
-    const texts = tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
+  const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
+    const texts = await tokenized(rows, { model, tokenizer, settings, places: classes?.places ?? [] });
     if (task === 'causal-lm') return texts;
     const warning = unreadWarning(rows, texts, tokenizer, `${kind} `);
     if (task === 'classification') {
@@ -106,8 +106,9 @@ export function planTexts(options: TextOptions): StartablePlan {
     const path = (kind === 'test' && options.testPath) || options.path;
     return guessable(texts, tokenizer, { kind, path });
   };
-  const [learnt, held] = [read('training', sides.training), read('validation', sides.validation)];
-  const tested = sides.test && read('test', sides.test);
+  const learnt = await read('training', sides.training);
+  const held = await read('validation', sides.validation);
+  const tested = sides.test && (await read('test', sides.test));
   const all = [learnt, held, ...(tested ? [tested] : [])];
   const cut = all.reduce((sum, { truncated }) => sum + truncated, 0);
   const lengths = bucketsFor(
@@ -217,19 +218,20 @@ export function checkFit(
   }
 }
 
-function tokenized(
+async function tokenized(
   rows: TextRows,
   {
+    model: { vocabulary },
     tokenizer,
     settings: { task, maxTokens },
     places,
-  }: { tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
-): TokenizedTexts {
+  }: { model: LanguageModel; tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
+): Promise<TokenizedTexts> {
   if (task === 'causal-lm') {
-    const { ids } = tokenizer.encode(rows.texts);
+    const { ids } = await tokenizer.encode(rows.texts, undefined, { rows: vocabulary });
     return { ids: blocksOf(ids, { endId: tokenizer.special.eos, length: maxTokens }), truncated: 0 };
   }
-  const encoded = tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens });
+  const encoded = await tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens, rows: vocabulary });
   if (task !== 'classification') return encoded;
   return { ...encoded, labels: Int32Array.from(rows.labels!, (label) => places[label]!) };
 }
