@@ -31,6 +31,13 @@ export interface EncodedTexts {
 /** Texts that are handed over together: the library uses all cores for them, and memory is bounded. */
 const together = { texts: 1000, characters: 1_000_000 };
 
+/** A text up to a limit. */
+interface ReadText {
+  readonly ids: Int32Array;
+  /** Its tokens up to the end of the word that reaches the limit: by these the library compares the texts of a pair. */
+  readonly length: number;
+}
+
 /** A tokenizer that encodes as Python's `tokenizers` does, as it is the same library. */
 export class TextTokenizer {
   /** What is in tokenizer.json when all settings are obeyed. */
@@ -43,6 +50,7 @@ export class TextTokenizer {
   /** Where padding goes. */
   readonly paddingSide: 'left' | 'right';
   readonly #library: NativeTokenizer;
+  #reading: Promise<unknown> = Promise.resolve();
   readonly #truncationSide: 'left' | 'right';
   readonly #hasTypes: boolean;
   readonly #single: Template;
@@ -91,8 +99,6 @@ export class TextTokenizer {
     const template = pairs ? this.#pair : this.#single;
     const { maxLength = Number.POSITIVE_INFINITY, rows = Number.POSITIVE_INFINITY } = options;
     const room = maxLength - template.added;
-    // The library cuts each text to the whole length before: two longer ones count as equally long.
-    const lengthOf = (tokens: ArrayLike<number>) => Math.min(tokens.length, maxLength);
     if (room < (pairs ? 2 : 1)) {
       throw new UserError(`${options.maxLength} tokens leave no room for text beside ${template.added} special ones`, {
         where: this.#where,
@@ -104,13 +110,14 @@ export class TextTokenizer {
     const typeIds: Int32Array[] = [];
     const hasTypes = this.#hasTypes && template.parts.some(({ typeId }) => typeId !== 0);
     for (const [from, to] of groupsOf(texts, pairs)) {
-      const firsts = await this.#idsOf(texts.slice(from, to));
-      const seconds = pairs && (await this.#idsOf(pairs.slice(from, to)));
+      // One more tells whether a text alone is cut.
+      const firsts = await this.#read(texts.slice(from, to), pairs ? maxLength : maxLength + 1);
+      const seconds = pairs && (await this.#read(pairs.slice(from, to), maxLength));
       for (const [index, first] of firsts.entries()) {
         const second = seconds?.[index];
-        const lengths = truncatedLengths(second ? [lengthOf(first), lengthOf(second)] : [lengthOf(first)], room);
-        const text = this.#cut(first, lengths[0]!);
-        const pair = second && this.#cut(second, lengths[1]!);
+        const lengths = truncatedLengths(second ? [first.length, second.length] : [first.length], room);
+        const text = this.#cut(first.ids, lengths[0]!);
+        const pair = second && this.#cut(second.ids, lengths[1]!);
         if (text.length < first.length || (pair && pair.length < second.length)) truncated++;
         const row = assembled(template, text, pair);
         ids.push(row);
@@ -126,10 +133,23 @@ export class TextTokenizer {
     return this.#library.decode(Array.from(ids), true);
   }
 
-  async #idsOf(texts: readonly string[]): Promise<Int32Array[]> {
+  /** Reads texts after those that are being read: the library holds one limit at a time. */
+  #read(texts: readonly string[], limit: number): Promise<ReadText[]> {
+    const read = this.#reading.then(() => this.#readNow(texts, limit));
+    this.#reading = read.catch(() => []);
+    return read;
+  }
+
+  async #readNow(texts: readonly string[], limit: number): Promise<ReadText[]> {
     try {
+      if (Number.isFinite(limit)) this.#library.setTruncation(limit, { direction: this.#truncationSide });
+      else this.#library.disableTruncation();
       const encoded = await this.#library.encodeBatch(texts, { addSpecialTokens: false });
-      return encoded.map((each) => Int32Array.from(each.getIds()));
+      return encoded.map((each) => {
+        const ids = Int32Array.from(each.getIds());
+        const rest = each.getOverflowing().reduce((sum, more) => sum + more.getLength(), 0);
+        return { ids, length: ids.length + rest };
+      });
     } catch (cause) {
       throw new UserError(`can't encode a text: ${messageOf(cause)}`, {
         where: this.#where,

@@ -3,10 +3,20 @@ import { RunError } from '../../../core/errors.ts';
 
 /** A tokenizer of Hugging Face's own library, in Rust, which Python's `tokenizers` calls too; its declarations lack some types. */
 export interface NativeTokenizer {
-  encodeBatch(texts: readonly string[], options: { addSpecialTokens: boolean }): Promise<{ getIds(): number[] }[]>;
+  encodeBatch(texts: readonly string[], options: { addSpecialTokens: boolean }): Promise<NativeEncoding[]>;
+  /** Texts are read up to the word that reaches the limit, from the side that is kept. */
+  setTruncation(limit: number, options: { direction: 'left' | 'right' }): void;
+  disableTruncation(): void;
   decode(ids: number[], skipSpecialTokens: boolean): Promise<string>;
   tokenToId(token: string): number | null;
   idToToken(id: number): string | null;
+}
+
+interface NativeEncoding {
+  getIds(): number[];
+  getLength(): number;
+  /** What was cut, in parts. */
+  getOverflowing(): NativeEncoding[];
 }
 
 /** What is used of the library. */

@@ -226,7 +226,10 @@ function settingsOf(
       const token = asAddedToken(value);
       settings[key] = token ? { ...token, special: true, normalized: asObject(value).normalized ?? false } : value;
     }
-    const special = new Set([...namedTokens.map((key) => settings[key]), ...extraOf(settings)].filter(Boolean).map(textOf));
+    const { extra_special_tokens: extra } = settings;
+    const special = new Set(
+      [...namedTokens.map((key) => settings[key]), ...(Array.isArray(extra) ? extra : [])].filter(Boolean).map(textOf),
+    );
     for (const [content, id] of Object.entries(asObject(files.addedTokens))) {
       decoder.set(Number(id), addedToken({ content, special: special.has(content) }));
     }

@@ -2,7 +2,7 @@ import { addedToken } from '../definition.ts';
 import { bertNormalizer, robertaProcessing, wordPiece, wordPieceDecoder } from '../parts.ts';
 import { namedTokens, type TokenizerClass, textOf } from './class.ts';
 
-const plain = (content: string, lstrip = false) => addedToken({ content, lstrip });
+const special = (content: string, lstrip: boolean) => addedToken({ content, lstrip, special: true });
 
 const isNamed = (key: string) => (namedTokens as readonly string[]).includes(key);
 
@@ -26,7 +26,7 @@ export const mpnet: TokenizerClass = {
   prepare: (settings) =>
     Object.fromEntries(
       Object.entries(settings).map(([key, value]) =>
-        isNamed(key) && typeof value === 'string' ? [key, plain(value, key === 'mask_token')] : [key, value],
+        isNamed(key) && typeof value === 'string' ? [key, special(value, key === 'mask_token')] : [key, value],
       ),
     ),
   build: (_, settings) => ({
