@@ -79,6 +79,11 @@ export class TextTokenizer {
     this.#pair = templateOf(definition.post_processor, true, where);
   }
 
+  /** The token of an id; undefined where there is none. */
+  tokenOf(id: number): string | undefined {
+    return this.#library.idToToken(id) ?? undefined;
+  }
+
   /** What fills rows up to the length of a batch: masked, so any token does where there is none for padding. */
   get padId(): number {
     return this.special.pad ?? this.special.eos ?? 0;
@@ -167,7 +172,7 @@ export class TextTokenizer {
     const id = ids.find((each) => each >= rows);
     if (id === undefined) return;
     throw new UserError(
-      `the token ${JSON.stringify(this.#library.idToToken(id))} has id ${id}, the model's table of tokens ${rows} rows; it is in the text ${JSON.stringify(text.slice(0, 60))}`,
+      `the token ${JSON.stringify(this.tokenOf(id))} has id ${id}, the model's table of tokens ${rows} rows; it is in the text ${JSON.stringify(text.slice(0, 60))}`,
       { where: this.#where, remedy: 'Take the token out of the text, or the tokenizer that belongs to the model.' },
     );
   }

@@ -205,8 +205,9 @@ export function checkFit(
   { folder, maxTokens, setting }: { folder: string; maxTokens: number; setting: string },
 ): void {
   if (tokenizer.vocabularySize > model.vocabulary) {
+    const last = tokenizer.vocabularySize - 1;
     throw new UserError(
-      `the tokenizer knows ${tokenizer.vocabularySize} tokens, the model ${model.vocabulary}: they don't belong together`,
+      `the tokenizer has the token ${JSON.stringify(tokenizer.tokenOf(last))} of id ${last}, the model's table of tokens has ${model.vocabulary} rows: they don't belong together`,
       { where: folder, remedy: 'Take tokenizer.json and config.json from the same model.' },
     );
   }
