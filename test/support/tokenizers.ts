@@ -38,12 +38,15 @@ export async function differencesOf(
   }
   for (const [name, id] of Object.entries(expected.special)) {
     const key = name.replace('_token', '') as keyof typeof special;
-    if (id < vocabularySize && ['pad', 'eos', 'bos', 'mask', 'cls', 'sep', 'unk'].includes(key)) compare(name, special[key], id);
+    if (id < vocabularySize && ['pad', 'eos', 'bos', 'mask', 'cls', 'sep', 'unk'].includes(key))
+      compare(name, special[key], id);
   }
   compare('padding side', tokenizer.paddingSide, expected.paddingSide);
   const row = (encoded: Awaited<ReturnType<TextTokenizer['encode']>>, at: number): Row => ({
     input_ids: [...encoded.ids[at]!],
-    ...(expected.hasTypes && { token_type_ids: [...(encoded.typeIds?.[at] ?? new Int32Array(encoded.ids[at]!.length))] }),
+    ...(expected.hasTypes && {
+      token_type_ids: [...(encoded.typeIds?.[at] ?? new Int32Array(encoded.ids[at]!.length))],
+    }),
   });
   const single = await tokenizer.encode(texts);
   for (const [at, text] of texts.entries()) compare(JSON.stringify(text), [...single.ids[at]!], expected.ids[at]);
@@ -55,7 +58,9 @@ export async function differencesOf(
     compare(JSON.stringify([text, pair]), row(pairs, at), sorted(theirs));
   }
   for (const [maxLength, [text, pair], theirs] of expected.cut) {
-    const ours = await tokenizer.encode([text], pair === undefined ? undefined : [pair], { maxLength }).catch(() => undefined);
+    const ours = await tokenizer
+      .encode([text], pair === undefined ? undefined : [pair], { maxLength })
+      .catch(() => undefined);
     // Less room than a token of each text takes is refused here.
     if (ours) compare(`${JSON.stringify([text, pair])} cut to ${maxLength}`, row(ours, 0), sorted(theirs));
   }

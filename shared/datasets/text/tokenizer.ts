@@ -179,7 +179,10 @@ export class TextTokenizer {
 }
 
 /** Ranges of texts that are encoded together. */
-function* groupsOf(texts: readonly string[], pairs?: readonly string[]): Generator<readonly [from: number, to: number]> {
+function* groupsOf(
+  texts: readonly string[],
+  pairs?: readonly string[],
+): Generator<readonly [from: number, to: number]> {
   let [from, characters] = [0, 0];
   for (const [index, text] of texts.entries()) {
     characters += text.length + (pairs?.[index]?.length ?? 0);

@@ -15,7 +15,10 @@ export const bertNormalizer = (options: { chinese: unknown; accents: unknown; lo
   lowercase: options.lowercase,
 });
 
-export const byteLevel = (addPrefixSpace: unknown, options: { trimOffsets?: unknown; useRegex?: boolean } = {}): Json => ({
+export const byteLevel = (
+  addPrefixSpace: unknown,
+  options: { trimOffsets?: unknown; useRegex?: boolean } = {},
+): Json => ({
   type: 'ByteLevel',
   add_prefix_space: addPrefixSpace,
   trim_offsets: options.trimOffsets ?? true,

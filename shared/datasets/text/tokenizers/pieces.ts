@@ -22,7 +22,10 @@ export async function readPieces(
   const [first, second] = kind.files.map((name) => join(folder, name)) as [string, string?];
   const bytes = await readFile(first);
   if (second !== undefined) {
-    return { vocab: vocabOf(first, textOf(first, bytes)), merges: mergesOf(second, textOf(second, await readFile(second))) };
+    return {
+      vocab: vocabOf(first, textOf(first, bytes)),
+      merges: mergesOf(second, textOf(second, await readFile(second))),
+    };
   }
   if (kind.kind === 'WordPiece') return { vocab: pieceByLine(textOf(first, bytes)), merges: [] };
   try {
@@ -33,7 +36,14 @@ export async function readPieces(
 }
 
 /** Files of which `transformers` can make a tokenizer.json. */
-const otherForms = ['vocab.txt', 'vocab.json', 'spiece.model', 'sentencepiece.bpe.model', 'spm.model', 'tokenizer.model'];
+const otherForms = [
+  'vocab.txt',
+  'vocab.json',
+  'spiece.model',
+  'sentencepiece.bpe.model',
+  'spm.model',
+  'tokenizer.model',
+];
 
 function withoutTokenizer(folder: string, kind: TokenizerClass | undefined, present: ReadonlySet<string>): UserError {
   const other = otherForms.find((name) => present.has(name));

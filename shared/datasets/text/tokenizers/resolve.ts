@@ -66,7 +66,10 @@ export interface ResolvedTokenizer {
 const kinds = ['WordPiece', 'BPE', 'Unigram', 'WordLevel'];
 
 /** The class of a folder's tokenizer; undefined: the one that takes tokenizer.json as it is. */
-export function classOf({ config, model }: Pick<TokenizerFiles, 'config' | 'model'>, where: string): TokenizerClass | undefined {
+export function classOf(
+  { config, model }: Pick<TokenizerFiles, 'config' | 'model'>,
+  where: string,
+): TokenizerClass | undefined {
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
   const hints = {
     named: text(asObject(config).tokenizer_class),
@@ -107,7 +110,9 @@ export function resolveTokenizer(files: TokenizerFiles, where: string, configWhe
     throw new UserError(`has no ${setting}, which is put around each text`, { where: configWhere });
   };
   const added = tokens.list();
-  const model = kind ? { ...parts.model, vocab: source.vocab, ...(kind.kind === 'BPE' && { merges: source.merges }) } : file!.model;
+  const model = kind
+    ? { ...parts.model, vocab: source.vocab, ...(kind.kind === 'BPE' && { merges: source.merges }) }
+    : file!.model;
   return {
     definition: {
       version: '1.0',
@@ -172,7 +177,8 @@ function checked(tokenizer: unknown, where: string): Definition & { readonly sav
 type CheckedFile = ReturnType<typeof checked>;
 
 function sourceOf({ model, normalizer }: CheckedFile): Pieces {
-  const normalizers = normalizer?.type === 'Sequence' ? (normalizer.normalizers as Json[]) : normalizer ? [normalizer] : [];
+  const normalizers =
+    normalizer?.type === 'Sequence' ? (normalizer.normalizers as Json[]) : normalizer ? [normalizer] : [];
   const map = normalizers.find(({ type }) => type === 'Precompiled')?.precompiled_charsmap;
   return {
     vocab: model.vocab,
@@ -185,10 +191,13 @@ function sourceOf({ model, normalizer }: CheckedFile): Pieces {
 function refuseOtherKind(kind: TokenizerClass, { model }: CheckedFile, where: string): void {
   const type = model.type ?? (Array.isArray(model.vocab) ? 'Unigram' : 'merges' in model ? 'BPE' : 'WordPiece');
   if (type === kind.kind) return;
-  throw new UserError(`is a tokenizer of the kind ${String(type)}, its class ${kind.names[0]!} makes one of the kind ${kind.kind}`, {
-    where,
-    remedy: `Put "tokenizer_class": "${plainClass}" into tokenizer_config.json to take tokenizer.json as it is.`,
-  });
+  throw new UserError(
+    `is a tokenizer of the kind ${String(type)}, its class ${kind.names[0]!} makes one of the kind ${kind.kind}`,
+    {
+      where,
+      remedy: `Put "tokenizer_class": "${plainClass}" into tokenizer_config.json to take tokenizer.json as it is.`,
+    },
+  );
 }
 
 /** Pieces of a SentencePiece model with the places that their class gives them. */
@@ -240,7 +249,8 @@ function settingsOf(
   }
   const byContent = new Map([...decoder.values()].map((token) => [token.content, token]));
   for (const key of namedTokens) {
-    if (settings[key] !== undefined && settings[key] !== null) settings[key] = byContent.get(textOf(settings[key])) ?? settings[key];
+    if (settings[key] !== undefined && settings[key] !== null)
+      settings[key] = byContent.get(textOf(settings[key])) ?? settings[key];
   }
   if (source.sentencePiece) {
     settings.additional_special_tokens = source.sentencePiece.added;
@@ -323,7 +333,11 @@ function around(
   const framed = (text: string, type: number) =>
     [start && `${start.content}:${type}`, `${text}:${type}`, end && `${end.content}:${type}`].filter(Boolean).join(' ');
   const single = framed('$A', 0);
-  return template(single, `${single} ${framed('$B', 1)}`, [start, end].filter((token) => token !== undefined));
+  return template(
+    single,
+    `${single} ${framed('$B', 1)}`,
+    [start, end].filter((token) => token !== undefined),
+  );
 }
 
 const sideOf = (side: unknown) => (side === 'left' || side === 'right' ? side : undefined);

@@ -22,12 +22,14 @@ export function readSentencePiece(bytes: Uint8Array, kind: 'BPE' | 'Unigram' | '
   const model = { pieces: [] as Piece[], unknownId: 0, map: undefined as Uint8Array | undefined };
   new PbfReader(bytes).readFields((tag, _, pbf) => {
     if (tag === 1) model.pieces.push(pbf.readMessage(pieceField, { piece: '', score: 0, type: 1 }));
-    else if (tag === 2) pbf.readMessage((field, trainer, inner) => {
-      if (field === 40) trainer.unknownId = inner.readVarint(true);
-    }, model);
-    else if (tag === 3) pbf.readMessage((field, normalizer, inner) => {
-      if (field === 2) normalizer.map = inner.readBytes();
-    }, model);
+    else if (tag === 2)
+      pbf.readMessage((field, trainer, inner) => {
+        if (field === 40) trainer.unknownId = inner.readVarint(true);
+      }, model);
+    else if (tag === 3)
+      pbf.readMessage((field, normalizer, inner) => {
+        if (field === 2) normalizer.map = inner.readBytes();
+      }, model);
   }, model);
   const { pieces, unknownId, map } = model;
   if (pieces.length === 0) throw new Error('it has no pieces');

@@ -2,7 +2,15 @@ import { asAddedToken, type Definition, type Json, type Vocabulary } from '../de
 import type { KnownToken } from '../parts.ts';
 
 /** Settings that name special tokens, in the order in which they get ids. */
-export const namedTokens = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'] as const;
+export const namedTokens = [
+  'bos_token',
+  'eos_token',
+  'unk_token',
+  'sep_token',
+  'pad_token',
+  'cls_token',
+  'mask_token',
+] as const;
 
 /** Settings of a tokenizer: those of its class, under those of tokenizer_config.json and special_tokens_map.json. */
 export type Settings = Json;
@@ -36,7 +44,10 @@ export interface TokenizerClass {
   /** Its own values of settings. */
   readonly defaults: Settings;
   /** Its parts, but for what is put around texts. */
-  build(source: Source, settings: Settings): Pick<Definition, 'normalizer' | 'pre_tokenizer' | 'decoder'> & { model: Json };
+  build(
+    source: Source,
+    settings: Settings,
+  ): Pick<Definition, 'normalizer' | 'pre_tokenizer' | 'decoder'> & { model: Json };
   /** The settings that the class makes of those that it is given. */
   prepare?(settings: Settings): Settings;
   /** Tokens that it adds again, in the end, by what is special. */

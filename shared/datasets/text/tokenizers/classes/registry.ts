@@ -94,7 +94,10 @@ export interface ClassHints {
  * The class of a folder's tokenizer; undefined: the one that takes tokenizer.json as it is.
  * @throws UserError when it is one with rules that are not known here.
  */
-export function tokenizerClass({ named, modelType, namedByModel }: ClassHints, where: string): TokenizerClass | undefined {
+export function tokenizerClass(
+  { named, modelType, namedByModel }: ClassHints,
+  where: string,
+): TokenizerClass | undefined {
   const name = classNameOf({ named, modelType, namedByModel });
   if (otherClasses.has(name)) {
     throw new UserError(`tokenizer_class ${name} makes its tokenizer by rules of its own, which are not known here`, {

@@ -1,6 +1,6 @@
 /** Classes of SentencePiece's unigram models: T5, XLM-RoBERTa, CamemBERT, ALBERT, DeBERTa's later versions. */
 import { addedToken, type Json } from '../definition.ts';
-import { metaspace, precompiled, sequenceOf, replace, template, unigram, wordsWithMarks } from '../parts.ts';
+import { metaspace, precompiled, replace, sequenceOf, template, unigram, wordsWithMarks } from '../parts.ts';
 import { type Settings, type Source, type TokenizerClass, textOf } from './class.ts';
 
 /** A class's `_spm_precompiled_charsmap`, if tokenizer.json or the SentencePiece model has one. */
