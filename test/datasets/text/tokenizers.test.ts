@@ -284,3 +284,24 @@ describe('as pieces of a tokenizer are refused', () => {
     expect((await refusalOf(openTokenizer(folder))).message).toContain('spiece.model: is not a SentencePiece model');
   });
 });
+
+describe('what is advised works:', () => {
+  it.each(['split_special_tokens', 'fix_mistral_regex', 'init_inputs', 'vocab'])('without %s', async (key) => {
+    expect(() => buildTokenizer({ tokenizer: small(), config: { [key]: [true] } }, 'here')).toThrow(
+      `Take ${key} out of the file, if texts may be read without it.`,
+    );
+    expect(await encoded({ tokenizer: small(), config: {} }, 'cats')).toEqual([5, 6]);
+  });
+
+  it('the class that takes tokenizer.json as it is, where another makes another kind', async () => {
+    const advised = 'Put "tokenizer_class": "TokenizersBackend" into tokenizer_config.json';
+    const named = { tokenizer_class: 'T5Tokenizer' };
+    expect(() => buildTokenizer({ tokenizer: small(), config: named }, 'here')).toThrow(advised);
+    expect(await encoded({ tokenizer: small(), config: plain, model: { model_type: 't5' } }, 'cats')).toEqual([5, 6]);
+  });
+
+  it('attention_mask among model_input_names', async () => {
+    const config = { ...plain, model_input_names: ['input_ids', 'attention_mask'] };
+    expect(await encoded({ tokenizer: small(), config }, 'cats')).toEqual([5, 6]);
+  });
+});

@@ -34,7 +34,7 @@ export function refuseUnobeyed(config: Json, where: string): void {
     if (!isAsked(config[key])) continue;
     throw new UserError(`${key} ${what}, which is not done here`, {
       where,
-      remedy: `Save the tokenizer with Hugging Face transformers without ${key}.`,
+      remedy: `Take ${key} out of the file, if texts may be read without it.`,
     });
   }
   for (const key of ['padding_side', 'truncation_side']) {
