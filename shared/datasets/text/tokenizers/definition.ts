@@ -42,10 +42,6 @@ export function asAddedToken(value: unknown): AddedToken | undefined {
   return typeof fields.content === 'string' ? addedToken(fields as { content: string }) : undefined;
 }
 
-/** The number of pieces in a vocabulary. */
-export const sizeOf = (vocab: Vocabulary): number =>
-  Array.isArray(vocab) ? new Set(vocab.map(([piece]) => piece)).size : Object.keys(vocab).length;
-
 /** Ids by piece; of a piece that occurs twice the last. */
 function idsOf(vocab: Vocabulary): ReadonlyMap<string, number> {
   return new Map(Array.isArray(vocab) ? vocab.map(([piece], id) => [piece, id]) : Object.entries(vocab));

@@ -34,7 +34,7 @@ let loaded: NativeLibrary | undefined;
  */
 export function nativeTokenizers(): NativeLibrary {
   try {
-    loaded ??= createRequire(import.meta.url)('tokenizers') as NativeLibrary;
+    loaded ??= createRequire(import.meta.url)('tokenizers') as typeof import('tokenizers');
   } catch (cause) {
     throw new RunError("the package tokenizers can't be loaded on this machine", {
       remedy: `Install tempbalance again. The package has binaries for Linux, macOS and Windows, on x64 and arm64; this is ${process.platform} on ${process.arch}.`,
