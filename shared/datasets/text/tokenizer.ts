@@ -11,6 +11,7 @@ import {
   resolveTokenizer,
   type TokenizerFiles,
 } from './tokenizers/resolve.ts';
+import { refuseUnsound } from './tokenizers/sound.ts';
 import { type Template, templateOf } from './tokenizers/template.ts';
 import { truncatedLengths } from './truncate.ts';
 
@@ -226,6 +227,7 @@ function laidOut(
  */
 export function buildTokenizer(files: TokenizerFiles, where: string, configWhere = where): TextTokenizer {
   const resolved = resolveTokenizer(files, where, configWhere);
+  refuseUnsound(resolved.definition, where);
   const { Tokenizer } = nativeTokenizers();
   let library: NativeTokenizer;
   try {

@@ -228,6 +228,30 @@ describe('as settings of a tokenizer are refused', () => {
   });
 });
 
+describe('as damaged is refused, where the library would end the process,', () => {
+  const cut = [8, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3];
+  const map = (bytes: readonly number[]) => ({
+    normalizer: { type: 'Precompiled', precompiled_charsmap: Buffer.from(bytes).toString('base64') },
+  });
+  it.each([
+    ['a character map without a tree', small(map([0, 0, 0])), 'has a damaged character map'],
+    ['one whose tree points beyond itself', small(map(cut)), 'has a damaged character map'],
+    ['one that is cut off', small(map([255, 255, 255, 127, 1, 0, 0, 0])), 'has a damaged character map'],
+    [
+      'a merge whose result is no piece',
+      small({}, { type: 'BPE', vocab: { a: 0, b: 1 }, merges: [['a', 'b']] }),
+      'has a merge whose result is not in the vocabulary: ["a","b"]',
+    ],
+    [
+      'a splitter into pieces of no length',
+      small({ pre_tokenizer: { type: 'FixedLength', length: 0 } }),
+      'splits texts into pieces of no length',
+    ],
+  ])('%s', (_, tokenizer, message) => {
+    expect(() => buildTokenizer({ tokenizer, config: plain }, 'tokenizer.json')).toThrow(message);
+  });
+});
+
 describe('as pieces of a tokenizer are refused', () => {
   const folderWith = async (files: Readonly<Record<string, string>>) => {
     const folder = join(

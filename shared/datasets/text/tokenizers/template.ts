@@ -1,5 +1,5 @@
 /** What a post-processor of tokenizer.json puts around a text or a pair. */
-import { UserError } from '../../../core/errors.ts';
+import { BrokenInputError, UserError } from '../../../core/errors.ts';
 import { asObject, type Json } from './definition.ts';
 
 /** Ids, and places for the texts. */
@@ -32,7 +32,7 @@ function partsOf(processor: Json | null, hasPair: boolean, where: string): reado
     case 'ByteLevel':
       return undefined;
     case 'TemplateProcessing':
-      return templateParts(processor, hasPair);
+      return templateParts(processor, hasPair, where);
     case 'BertProcessing':
       return framed(processor, hasPair, [0, 1]);
     case 'RobertaProcessing':
@@ -49,7 +49,7 @@ function partsOf(processor: Json | null, hasPair: boolean, where: string): reado
   });
 }
 
-function templateParts(processor: Json, hasPair: boolean): Part[] {
+function templateParts(processor: Json, hasPair: boolean, where: string): Part[] {
   const special = asObject(processor.special_tokens);
   return ((hasPair ? processor.pair : processor.single) as Json[]).flatMap((part): Part[] => {
     if ('Sequence' in part) {
@@ -57,7 +57,9 @@ function templateParts(processor: Json, hasPair: boolean): Part[] {
       return [{ id: id === 'A' ? 'text' : 'pair', typeId: Number(typeId) }];
     }
     const { id, type_id: typeId } = asObject(part.SpecialToken);
-    return (asObject(special[String(id)]).ids as number[]).map((token) => ({ id: token, typeId: Number(typeId) }));
+    const { ids } = asObject(special[String(id)]);
+    if (!Array.isArray(ids)) throw new BrokenInputError(`has no ids of ${String(id)} in its post_processor`, { where });
+    return ids.map((token) => ({ id: Number(token), typeId: Number(typeId) }));
   });
 }
 
