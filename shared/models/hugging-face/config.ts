@@ -86,7 +86,7 @@ export function modelOf(
     });
   }
   checkDepth(family.depth(parsed.data!), stored, where);
-  const settings = { task, labels: labels.length, modelType };
+  const settings = { task, labels: labels.length, modelType, where };
   const { names, loraTargets } = family;
   return { model: family.build(parsed.data, settings), names, loraTargets, architecture };
 }

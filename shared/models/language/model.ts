@@ -79,6 +79,8 @@ export interface LanguageSettings {
   readonly labels: number;
   /** Hugging Face's name of the kind, e.g. `camembert`. */
   readonly modelType: string;
+  /** The configuration's file, for messages. */
+  readonly where: string;
 }
 
 /** How a family's weights are named in files. */
