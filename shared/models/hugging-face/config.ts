@@ -116,11 +116,15 @@ function checkDepth({ key, stored: asked, computed = asked }: Depth, file: Store
   });
 }
 
-/** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */
+/**
+ * The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was.
+ * @param padding the number that stands for padding, where the configuration names none
+ */
 export function configAfter(
   config: HuggingFaceConfig,
   architecture: string,
   labels: readonly string[] | undefined,
+  padding?: number,
 ): HuggingFaceConfig {
   const { num_labels: _, ...kept } = config;
   const floats = Object.fromEntries(
@@ -130,5 +134,6 @@ export function configAfter(
     id2label: Object.fromEntries(labels.map((label, index) => [`${index}`, label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
   };
-  return { ...kept, ...floats, ...named, architectures: [architecture] };
+  const padded = padding === undefined ? {} : { pad_token_id: padding };
+  return { ...kept, ...floats, ...named, ...padded, architectures: [architecture] };
 }

@@ -166,7 +166,8 @@ function block(
     layers.length === 1 ? tf.split(dense(x, layers[0]!), [...widths], -1) : layers.map((name) => dense(x, name));
   const added = (x: Tensor, layer: string, place: 0 | 1) => {
     const after = names.outputNorms?.[place];
-    return pass.drop(after === undefined ? x : rmsNorm(x, inBlock(after)), inBlock(layer));
+    const normal = after === undefined ? x : rmsNorm(x, inBlock(after));
+    return sizes.dropout.residual ? pass.drop(normal, inBlock(layer)) : normal;
   };
 
   const widths = [heads, keyHeads, keyHeads].map((count) => count * headSize);
@@ -202,17 +203,16 @@ function sitesOf(names: DecoderNames, sizes: DecoderSizes, batch: number, tokens
   });
 }
 
-/** @throws UserError when sizes don't go together. */
-function checkSizes({ heads, keyHeads, headSize }: DecoderSizes, where: string): void {
-  const wrong = [
-    ...(heads % keyHeads === 0 ? [] : [`${heads} heads can't share ${keyHeads} keys evenly (num_key_value_heads)`]),
-    ...(headSize % 2 === 0 ? [] : [`heads of ${headSize} components can't be turned in pairs (hidden_size, head_dim)`]),
-  ];
-  if (wrong.length === 0) return;
-  throw new UserError(wrong.join('; '), { where, remedy: 'Take the config.json that belongs to the weights.' });
+/** @throws UserError when heads can't share keys. */
+function checkSizes({ heads, keyHeads }: DecoderSizes, where: string): void {
+  if (heads % keyHeads === 0) return;
+  throw new UserError(`${heads} heads can't share ${keyHeads} keys evenly (num_key_value_heads)`, {
+    where,
+    remedy: 'Take the config.json that belongs to the weights.',
+  });
 }
 
-/** A decoder for a task. @throws UserError when sizes don't go together. */
+/** A decoder for a task. @throws UserError when heads can't share keys. */
 export function buildDecoder(
   names: DecoderNames,
   sizes: DecoderSizes,

@@ -84,7 +84,11 @@ export const gemma = {
     const rotary = rotaryOf(config, { headSize: headSizeOf(config), where: settings.where });
     // Files say gelu, and mean its approximation.
     const activation = config.hidden_act === 'gelu' ? 'gelu_pytorch_tanh' : config.hidden_act;
-    const sizes = { ...gemmaSizes(config, settings.where), activation, blocks: perBlock(config, () => ({ rotary })) } as const;
+    const sizes = {
+      ...gemmaSizes(config, settings.where),
+      activation,
+      blocks: perBlock(config, () => ({ rotary })),
+    } as const;
     return buildDecoder(llamaNames, sizes, settings);
   },
 } satisfies LanguageFamily<z.infer<typeof firstSchema>>;
