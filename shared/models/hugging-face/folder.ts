@@ -10,6 +10,7 @@ import {
   type ConfiguredModel,
   configAfter,
   configFile,
+  encodeConfig,
   type HuggingFaceConfig,
   labelsOf,
   modelOf,
@@ -85,7 +86,7 @@ export function huggingFaceFiles(
   const labels = from.model.task === 'classification' ? from.labels : undefined;
   const config = configAfter(from.config, from.architecture, labels);
   return new Map([
-    [configFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    [configFile, encodeConfig(config)],
     ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
     ...from.others,
   ]);
