@@ -3,7 +3,13 @@ import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
-import { configAfter, configFile, encodeConfig, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
+import {
+  configAfter,
+  configFile,
+  encodeConfig,
+  type HuggingFaceConfig,
+  modelOf,
+} from '../models/hugging-face/config.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';

@@ -45,18 +45,20 @@ const autoClasses = {
 } as const satisfies Record<LanguageTask, string>;
 
 /** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
-function loadingIn(task: LanguageTask, { adapter }: RunReport): string {
+function loadingIn(task: LanguageTask, { adapter, model }: RunReport): string {
   const auto = autoClasses[task];
+  // Another way of attention would leave the caps of its scores out.
+  const exact = typeof model?.attn_logit_softcapping === 'number' ? ', attn_implementation="eager"' : '';
   const beginning = `from transformers import ${adapter ? 'AutoConfig, ' : ''}${auto}, AutoTokenizer
 
 folder = "."  # where this card is
 tokenizer = AutoTokenizer.from_pretrained(folder)`;
-  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder).eval()`;
+  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder${exact}).eval()`;
   return `from peft import PeftModel
 ${beginning}
 base = ${JSON.stringify(adapter.base.path)}  # the folder of the model that the adapter belongs to
 config = AutoConfig.from_pretrained(f"{folder}/${baseConfigFile}")  # that of the base, with the labels of this one
-model = ${auto}.from_pretrained(base, config=config)
+model = ${auto}.from_pretrained(base, config=config${exact})
 model = PeftModel.from_pretrained(model, folder).eval()`;
 }
 

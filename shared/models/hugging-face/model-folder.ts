@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
 import { openTensors, pathKind } from '../../tensors/open-tensors.ts';
-import type { HostTensors } from '../../tensors/tensor.ts';
+import { elementCount, formatShape, type HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
 import type { LanguageTask } from '../language/model.ts';
 import type { LoraConfig } from '../language/settings.ts';
@@ -170,6 +170,7 @@ export function buildLanguageModel(
   const { model: unadapted, names } = configured;
   const { weights, adapter: stored } = opened;
   if (!weights) {
+    checkDrawable(unadapted.parameters, join(opened.base, configFile));
     const drawn = unadapted.parameters.map(({ name }) => name);
     return { ...configured, fresh: drawn, drawn: 'all', read: async (random) => unadapted.initialise(random) };
   }
@@ -204,6 +205,21 @@ export function buildLanguageModel(
       return new Map([...base, ...trained]);
     },
   };
+}
+
+/** Training takes 16 bytes for each parameter in float32 with AdamW: for so many, 32 GiB. */
+const mostDrawn = 2 ** 31;
+
+/** @throws UserError when more is to be drawn than fits, which no weights stand against. */
+function checkDrawable(parameters: BuiltModel['model']['parameters'], where: string): void {
+  const sizes = parameters.map(({ name, shape }) => ({ name, shape, count: elementCount(shape) }));
+  const count = sizes.reduce((sum, each) => sum + each.count, 0);
+  if (count <= mostDrawn) return;
+  const largest = sizes.reduce((most, each) => (each.count > most.count ? each : most));
+  throw new UserError(
+    `describes a model of ${count} parameters, the largest tensor ${largest.name} ${formatShape(largest.shape)}: at most ${mostDrawn} are drawn`,
+    { where, remedy: 'Make the model smaller, or give weights instead of model.fresh.' },
+  );
 }
 
 const reinitialisedAdapter = (folder: string) =>

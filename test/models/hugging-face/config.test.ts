@@ -83,8 +83,23 @@ describe('a number of blocks', () => {
   });
 });
 
+it('of a model to be drawn is refused where it is too large for any memory', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'config.json'), JSON.stringify({ ...bert, vocab_size: 1e12 }));
+  const opened = await openModelFolder(folder, { fresh: true });
+  expect(() => buildLanguageModel(opened, { task: 'classification', labels: ['a', 'b'] })).toThrow(
+    /config\.json: describes a model of 8000000\d+ parameters, the largest tensor bert\.embeddings\.word_embeddings\.weight/,
+  );
+});
+
 it('has numbers with a point in its file where transformers takes nothing else', () => {
-  const config = { hidden_size: 8, initializer_range: 1, attn_logit_softcapping: 50, layer_norm_eps: 1e-12, nested: { norm_eps: 1 } };
+  const config = {
+    hidden_size: 8,
+    initializer_range: 1,
+    attn_logit_softcapping: 50,
+    layer_norm_eps: 1e-12,
+    nested: { norm_eps: 1 },
+  };
   const text = new TextDecoder().decode(encodeConfig(config));
   expect(text).toContain('"hidden_size": 8,\n  "initializer_range": 1.0,\n  "attn_logit_softcapping": 50.0,\n');
   expect(JSON.parse(text)).toEqual(config);
