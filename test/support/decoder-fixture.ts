@@ -24,7 +24,7 @@ export const decoderFixtures = readdirSync(fixturePath('models', 'decoders'), { 
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
 
-export const decoderFolder = (name: string): string => fixturePath('models', 'decoders', name);
+const decoderFolder = (name: string): string => fixturePath('models', 'decoders', name);
 
 interface Expected {
   readonly loss: number;

@@ -40,7 +40,7 @@ export const gemma2Config = {
 type Gemma2Config = z.infer<z.ZodObject<typeof gemma2Config>>;
 
 /** Embeddings are multiplied by the root of their size, and norms multiply by 1 + weight. */
-export function gemmaSizes(config: GemmaConfig, where: string): Omit<DecoderSizes, 'blocks'> {
+function gemmaSizes(config: GemmaConfig, where: string): Omit<DecoderSizes, 'blocks'> {
   const bias = config.attention_bias ?? false;
   return {
     ...decoderSizes(config, where),
