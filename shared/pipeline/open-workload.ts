@@ -15,7 +15,7 @@ import { openTextDataset, type TextDatasetConfig } from '../datasets/text/regist
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
-import { buildLanguageModel, labelsOfHead, openModelFolder } from '../models/hugging-face/model-folder.ts';
+import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
@@ -37,14 +37,15 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   if (model.family === 'huggingface') {
     const { task, lora, fresh, head, reinitialise } = model;
     const base = model.base && (await localPath(model.base));
-    const opened = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
-    if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
+    const found = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
+    if (found.adapter && head === 'fresh') throw headOfAdapter(model.folder);
+    const tokenizer = await openTokenizer(found.tokenizer, found.config);
+    const opened = task === 'classification' ? withPadding(found, tokenizer.special.pad) : found;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
     const path = await localPath(texts.path);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
     const data = await openTextDataset(withDataPaths(texts, texts.path, others) as TextDatasetConfig, path, { seed });
-    const tokenizer = await openTokenizer(opened.tokenizer, opened.config);
     return planTexts({
       settings: model,
       config: opened.config,

@@ -1,11 +1,16 @@
-import { encodeJson } from '../checkpoints/json.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import type { RecordedAxis, RecordedGrid } from '../datasets/coordinates.ts';
 import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
-import { configAfter, configFile, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
+import {
+  configAfter,
+  configFile,
+  encodeConfig,
+  type HuggingFaceConfig,
+  modelOf,
+} from '../models/hugging-face/config.ts';
 import { pytorchFile } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
@@ -151,7 +156,7 @@ function languageModelOf(
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
-  const { model, architecture, names } = modelOf(whole, task, labels, 'run.json');
+  const { model, architecture, names } = modelOf(whole, task, labels, 'run.json', { recorded: true });
   const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
@@ -183,7 +188,7 @@ export async function exportedFiles(
   { config, adapter, fields }: Pick<RunModel, 'config' | 'adapter' | 'fields'>,
   weights: Uint8Array,
 ): Promise<Map<string, Uint8Array>> {
-  const described = encodeJson(config);
+  const described = encodeConfig(config);
   if (!adapter) {
     return new Map([
       [files.model, weights],
@@ -203,7 +208,7 @@ export async function mergedFiles(
   const merged = mergeAdapter(adapter!.model, new Map([...frozen, ...(await tensorsIn(weights))]));
   return new Map([
     [files.model, encodeSafetensors(merged, { format: 'pt' })],
-    [configFile, encodeJson(config)],
+    [configFile, encodeConfig(config)],
   ]);
 }
 

@@ -11,6 +11,7 @@ import {
   type ConfiguredModel,
   configAfter,
   configFile,
+  encodeConfig,
   type HuggingFaceConfig,
   labelsOf,
   modelOf,
@@ -76,9 +77,9 @@ export async function readHuggingFace(
 ): Promise<HuggingFaceModel> {
   const config = await readConfig(join(folder, configFile));
   const labels = options.labels ?? labelsOf(config);
-  const configured = modelOf(config, options.task, labels, join(folder, configFile));
-  const { model, names } = configured;
   const store = await openTensors(folder);
+  const configured = modelOf(config, options.task, labels, join(folder, configFile), { stored: store });
+  const { model, names } = configured;
   const weights = await readHuggingFaceWeights(store, model, names, options);
   return { ...configured, ...weights, config, labels, others: await readOtherFiles(folder) };
 }
@@ -108,7 +109,7 @@ export function huggingFaceFiles(
   const labels = from.model.task === 'classification' ? from.labels : undefined;
   const config = configAfter(from.config, from.architecture, labels);
   return new Map([
-    [configFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    [configFile, encodeConfig(config)],
     ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
     ...from.others,
   ]);

@@ -33,6 +33,8 @@ interface Norm extends Named {
   readonly kind: 'norm';
   readonly size: number;
   readonly bias: boolean;
+  /** What fresh weights are: 0 where a norm multiplies by 1 + weight. */
+  readonly weight: 0 | 1;
 }
 
 /** A bias by itself; its name is the tensor's. */
@@ -59,7 +61,13 @@ export const denseModule = (name: string, inputs: number, outputs: number, more:
   bias: true,
   ...more,
 });
-export const norm = (name: string, size: number, bias = true): Module => ({ kind: 'norm', name, size, bias });
+export const norm = (name: string, size: number, bias = true, weight: 0 | 1 = 1): Module => ({
+  kind: 'norm',
+  name,
+  size,
+  bias,
+  weight,
+});
 export const biasModule = (name: string, size: number): Module => ({ kind: 'bias', name, size });
 
 const blockOf = (name: string) => /\.\d+\./.exec(name)?.[0];
@@ -116,7 +124,8 @@ export function parametersOf(modules: readonly Module[]): ParameterSpec[] {
 /** Fresh values of one of a module's parameters. */
 function drawn(module: Module, { name, shape, decay }: ParameterSpec, deviation: number, random: Random): Float32Array {
   const length = elementCount(shape);
-  if (!decay) return new Float32Array(length).fill(module.kind === 'norm' && name.endsWith('.weight') ? 1 : 0);
+  if (!decay)
+    return new Float32Array(length).fill(module.kind === 'norm' && name.endsWith('.weight') ? module.weight : 0);
   if (module.kind === 'embedding' && module.values) return module.values();
   const spread = module.kind === 'dense' ? (module.deviation ?? deviation) : deviation;
   const data = Float32Array.from({ length }, () => spread * random.normal());

@@ -14,7 +14,8 @@ export interface Pass {
   readonly parameter: (name: string) => Tensor;
   readonly dense: (x: Tensor, name: string, layout?: DenseLayout) => Tensor;
   readonly layerNorm: (x: Tensor, name: string, epsilon: number) => Tensor;
-  readonly rmsNorm: (x: Tensor, name: string, epsilon: number) => Tensor;
+  /** @param addsOne whether it multiplies by 1 + weight */
+  readonly rmsNorm: (x: Tensor, name: string, epsilon: number, addsOne?: boolean) => Tensor;
 }
 
 /** A place where elements are dropped; none where the rate is 0. */
@@ -48,7 +49,10 @@ export function beginPass(
       return more ? tf.add(plain, more) : plain;
     },
     layerNorm: (x, name, epsilon) => layerNorm(tf, x, parameter(`${name}.weight`), parameter(`${name}.bias`), epsilon),
-    rmsNorm: (x, name, epsilon) => rmsNorm(tf, x, parameter(`${name}.weight`), epsilon),
+    rmsNorm(x, name, epsilon, addsOne = false) {
+      const weight = parameter(`${name}.weight`);
+      return rmsNorm(tf, x, addsOne ? tf.add(weight, 1) : weight, epsilon);
+    },
   };
 }
 

@@ -95,6 +95,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const labels = classes?.names ?? [];
   const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
+  const isWithoutPadding = task === 'classification' && model.padding === undefined;
   const unread: string[] = [];
   const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
     const texts = await tokenized(rows, { model, tokenizer, settings, places: classes?.places ?? [] });
@@ -133,6 +134,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       validationSamples: held.ids.length,
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
+      ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
     },
     model: config,
@@ -142,6 +144,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     warnings: [
       ...sides.warnings,
       ...(classes?.warnings ?? []),
+      ...(isWithoutPadding ? [withoutPadding] : []),
       ...(reinitialised
         ? [`model.reinitialise: ${describeReinitialised(reinitialised)}, in place of ${settings.folder}'s`]
         : []),
@@ -219,6 +222,9 @@ function stepWork(
     dataBytes: Int32Array.BYTES_PER_ELEMENT * tokens.reduce((sum, count) => sum + count, 0),
   };
 }
+
+const withoutPadding =
+  'neither config.json (pad_token_id) nor the tokenizer names a token for padding: transformers takes one text at a time with the exported model, until both are set';
 
 /**
  * @param options.setting what names the longest text, for messages.
