@@ -144,7 +144,7 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
   const isTrained = ({ name }: ParameterSpec) => isSaved(name, config);
   const adapted = new Map(base.parameters.map((spec) => [spec.name, spec]));
   const rate = config.lora_dropout ?? 0;
-  const dropoutName = ({ layer }: Update) => `${layer.name}.lora_dropout`;
+  const dropoutName = (layer: string, again?: string) => `${again ?? layer}.lora_dropout`;
   const byModule = new Map(updates.map((update) => [update.layer.name, update]));
   return {
     ...base,
@@ -173,15 +173,18 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
     dropoutSites: (batch, tokens) => [
       ...base.dropoutSites(batch, tokens),
       ...updates.flatMap((update) => {
-        const { inputs, perText } = update.layer;
-        return site(dropoutName(update), [perText ? batch : batch * tokens, inputs], rate);
+        const { name, inputs, perText, rows = perText ? batch : batch * tokens, again = [] } = update.layer;
+        return [
+          ...site(dropoutName(name), [rows, inputs], rate),
+          ...again.flatMap((use) => site(dropoutName(name, use.name), [use.rows ?? batch * tokens, inputs], rate)),
+        ];
       }),
     ],
     forward: (tf, parameters, given, dropout) =>
-      base.forward(tf, parameters, given, dropout, (x, module) => {
+      base.forward(tf, parameters, given, dropout, (x, module, again) => {
         const update = byModule.get(module);
         if (!update) return undefined;
-        const inner = dense(tf, dropout(x, dropoutName(update)), parameters[update.a]!);
+        const inner = dense(tf, dropout(x, dropoutName(module, again)), parameters[update.a]!);
         return dense(tf, tf.mul(inner, update.scale), parameters[update.b]!);
       }),
   };

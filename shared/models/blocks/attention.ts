@@ -29,6 +29,8 @@ export interface AttentionSizes {
   /** As many as heads, or a divisor of it: then a key and value serve several heads in a row. */
   readonly keyHeads: number;
   readonly headSize: number;
+  /** By which products of queries and keys are multiplied; absent: 1 / sqrt(headSize). */
+  readonly scale?: number;
 }
 
 /** `[batch * tokens, heads * size]` to `[batch, heads, tokens, size]`. */
@@ -39,7 +41,7 @@ export function splitHeads(tf: TensorLibrary, x: Tensor, { batch, tokens, headSi
 /**
  * Scaled dot-product attention. Source: Vaswani et al. (NeurIPS 2017); shared keys: Ainslie et al., GQA (2023).
  * @param query `[batch, heads, tokens, size]`; key and value `[batch, keyHeads, tokens, size]`
- * @param mask of `scoreMask`
+ * @param mask of `scoreMask`, or it with what depends on the distance of tokens, `[batch, heads, tokens, tokens]`
  * @param drop applied to the weights `[batch, heads, tokens, tokens]`
  * @returns `[batch * tokens, heads * size]`
  */
@@ -50,10 +52,10 @@ export function attend(
   sizes: AttentionSizes,
   drop: (weights: Tensor) => Tensor,
 ): Tensor {
-  const { batch, tokens, heads, keyHeads, headSize } = sizes;
+  const { batch, tokens, heads, keyHeads, headSize, scale = 1 / Math.sqrt(headSize) } = sizes;
   // Heads that share a key stand one below the other, as more rows of one product.
   const rows = (heads / keyHeads) * tokens;
-  const scaled = tf.mul(query, 1 / Math.sqrt(headSize));
+  const scaled = tf.mul(query, scale);
   const scores = tf.matMul(tf.reshape(scaled, [batch, keyHeads, rows, headSize]), key, false, true);
   const weights = drop(tf.softmax(tf.add(tf.reshape(scores, [batch, heads, tokens, tokens]), mask)));
   const mixed = tf.matMul(tf.reshape(weights, [batch, keyHeads, rows, tokens]), value);

@@ -26,7 +26,7 @@ const names: EncoderNames = {
   words: 'distilbert.embeddings.word_embeddings',
   positions: 'distilbert.embeddings.position_embeddings',
   embeddingNorm: 'distilbert.embeddings.LayerNorm',
-  blocks: 'distilbert.transformer.layer',
+  block: (number) => `distilbert.transformer.layer.${number}`,
   query: 'attention.q_lin',
   key: 'attention.k_lin',
   value: 'attention.v_lin',
@@ -62,7 +62,12 @@ const sizesOf = (config: Config): EncoderSizes => ({
   epsilon,
   padding: config.pad_token_id,
   positionsAfterPadding: false,
-  dropout: { hidden: config.dropout, attention: config.attention_dropout, attentionOutput: 0 },
+  dropout: {
+    hidden: config.dropout,
+    attention: config.attention_dropout,
+    attentionOutput: 0,
+    output: config.dropout,
+  },
   deviation: config.initializer_range,
   ...(config.sinusoidal_pos_embds
     ? { freshPositions: () => sinusoids(config.max_position_embeddings, config.dim) }

@@ -40,7 +40,7 @@ export const electra = {
             activation: 'gelu',
             output: 'classifier.out_proj',
             dropout: headDropout(config),
-            dropFirst: true,
+            firstDropout: headDropout(config),
           })
         : maskedWords({
             ...sizes,

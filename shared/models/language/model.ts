@@ -15,12 +15,15 @@ export interface TokenBatch {
   readonly inputIds: Tensor;
   /** 1 for tokens, 0 for padding, `[batch, tokens]`. */
   readonly attentionMask: Tensor;
-  /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Only BERT and ELECTRA look at it. */
+  /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Models without a table of types don't look at it. */
   readonly tokenTypeIds?: Tensor;
 }
 
-/** What an adapter adds to the output of a dense layer `module` on `x` `[rows, in]`; undefined where it adds nothing. */
-export type DenseUpdate = (x: Tensor, module: string) => Tensor | undefined;
+/**
+ * What an adapter adds to the output of a dense layer `module` on `x` `[rows, in]`; undefined where it adds nothing.
+ * @param again which of the layer's further uses this is; absent: its first
+ */
+export type DenseUpdate = (x: Tensor, module: string, again?: string) => Tensor | undefined;
 
 /** A dense layer of a model, on which an adapter can be put. */
 export interface DenseLayer {
@@ -32,6 +35,10 @@ export interface DenseLayer {
   readonly inputsFirst?: boolean;
   /** Whether it is applied to a row for each text instead of one for each token. */
   readonly perText?: boolean;
+  /** How many rows it is applied to, where that is always the same. */
+  readonly rows?: number;
+  /** Further uses of the same weight in a forward pass, each under a name of its own; absent: none. */
+  readonly again?: readonly { readonly name: string; readonly rows?: number }[];
 }
 
 /** A transformer and the head of a task. */

@@ -28,7 +28,7 @@ export const roberta = {
             activation: 'tanh',
             output: 'classifier.out_proj',
             dropout: headDropout(config),
-            dropFirst: true,
+            firstDropout: headDropout(config),
           })
         : maskedWords({
             ...sizes,
