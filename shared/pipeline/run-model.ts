@@ -115,7 +115,7 @@ function languageModelOf(
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
-  const { model, architecture, names } = modelOf(whole, task, labels, 'run.json');
+  const { model, architecture, names } = modelOf(whole, task, labels, 'run.json', { recorded: true });
   const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined);
   if (!adapter) {
     const { layers, parameters, frozen } = model;

@@ -62,9 +62,9 @@ export async function readHuggingFace(
 ): Promise<HuggingFaceModel> {
   const config = await readConfig(join(folder, configFile));
   const labels = options.labels ?? labelsOf(config);
-  const configured = modelOf(config, options.task, labels, join(folder, configFile));
-  const { model, names } = configured;
   const store = await openTensors(folder);
+  const configured = modelOf(config, options.task, labels, join(folder, configFile), { stored: store });
+  const { model, names } = configured;
   const weights = await readHuggingFaceWeights(store, model, names, options);
   return { ...configured, ...weights, config, labels, others: await readOtherFiles(folder) };
 }

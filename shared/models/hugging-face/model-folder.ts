@@ -101,7 +101,7 @@ export async function labelsOfHead({
 }: ModelFolder): Promise<string[] | undefined> {
   if (!weights) return undefined;
   const configured = labelsOf(config);
-  const { model, names } = modelOf(config, 'classification', configured, join(base, configFile));
+  const { model, names } = modelOf(config, 'classification', configured, join(base, configFile), { stored: weights });
   const own = adapter && scoredLabels(await openAdapter(folder), model, names);
   const count = own ?? scoredLabels(weights, model, names);
   if (count === undefined || count === configured.length) return count === undefined ? undefined : configured;
@@ -154,7 +154,7 @@ export function buildLanguageModel(
     reinitialise?: number | undefined;
   },
 ): BuiltModel {
-  const configured = modelOf(opened.config, task, labels, join(opened.base, configFile));
+  const configured = modelOf(opened.config, task, labels, join(opened.base, configFile), { stored: opened.weights });
   const { model: unadapted, names } = configured;
   const { weights, adapter: stored } = opened;
   if (!weights) {

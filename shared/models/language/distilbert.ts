@@ -84,6 +84,7 @@ export const distilbert = {
   },
   loraTargets: ['q_lin', 'v_lin'],
   configSchema,
+  depth: ({ n_layers: stored }) => ({ key: 'n_layers', stored }),
   build(config, settings) {
     const sizes = sizesOf(config);
     const head =

@@ -29,6 +29,7 @@ export const electra = {
   },
   loraTargets: ['query', 'value'],
   configSchema,
+  depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
   build(config, settings) {
     const sizes = { ...bertSizes(config), embeddingSize: config.embedding_size };
     const head =

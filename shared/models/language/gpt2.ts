@@ -23,6 +23,8 @@ const configSchema = z.looseObject({
   n_layer: z.int().positive(),
   n_head: z.int().positive(),
   n_positions: z.int().positive(),
+  /** The same number once more, in old files. */
+  n_ctx: z.int().positive().nullish(),
   n_inner: z.int().positive().nullish(),
   activation_function: z.enum(activationNames).default('gelu_new'),
   resid_pdrop: rate.default(0.1),
@@ -33,6 +35,8 @@ const configSchema = z.looseObject({
   tie_word_embeddings: z.boolean().default(true),
   scale_attn_weights: z.literal(true).nullish(),
   scale_attn_by_inverse_layer_idx: z.literal(false).nullish(),
+  /** The same in float32. */
+  reorder_and_upcast_attn: z.boolean().nullish(),
   add_cross_attention: z.literal(false).nullish(),
   pad_token_id: z.int().nonnegative().nullish(),
 });
@@ -87,6 +91,7 @@ export const gpt2 = {
   names: { prefix: 'transformer.', ignored: ['*.attn.bias', '*.attn.masked_bias', 'lm_head.*', 'score.*'] },
   loraTargets: ['c_attn'],
   configSchema,
+  depth: ({ n_layer: stored }) => ({ key: 'n_layer', stored }),
   build(config, { task }) {
     const modules = modulesOf(config);
     const { n_head: heads, n_embd: size, n_layer: blocks, layer_norm_epsilon: epsilon } = config;

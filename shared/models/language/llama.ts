@@ -167,6 +167,7 @@ export const llama = {
   names: { prefix: 'model.', ignored: ['*.rotary_emb.inv_freq', 'lm_head.*', 'score.*'] },
   loraTargets: ['q_proj', 'v_proj'],
   configSchema,
+  depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
   build(config, { task, modelType }) {
     const sizes = sizesOf(config, modelType);
     const { theta, scaling } = scalingOf(config);

@@ -96,6 +96,16 @@ export interface WeightNames {
   readonly ignored: readonly string[];
 }
 
+/** How many blocks a configuration asks for. */
+export interface Depth {
+  /** The configuration's key that says so. */
+  readonly key: string;
+  /** Blocks with numbers of their own in the names of the weights. */
+  readonly stored: number;
+  /** How often blocks are computed, where weights are shared; absent: each once. */
+  readonly computed?: number;
+}
+
 /** A family of language models: one file, one line in the registry. */
 export interface LanguageFamily<Config = unknown> {
   /** Hugging Face's names of kinds with this layout, with the prefix of their classes. */
@@ -105,8 +115,10 @@ export interface LanguageFamily<Config = unknown> {
   readonly names: WeightNames;
   /** Ends of the names of layers that LoRA adapts where none are named: PEFT's. */
   readonly loraTargets: readonly string[];
-  /** What is read of `config.json`. */
-  readonly configSchema: z.ZodType<Config>;
+  /** What is read of `config.json`: its keys are obeyed, or refused with a value that can't be; all others have to be harmless. */
+  readonly configSchema: z.ZodType<Config> & { readonly shape: Readonly<Record<string, z.ZodType>> };
+  /** Looked at before `build` is called. */
+  depth(config: Config): Depth;
   /** @throws UserError when the configuration asks for what is not supported. */
   build(config: Config, settings: LanguageSettings): LanguageModel;
 }

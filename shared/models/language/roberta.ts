@@ -17,6 +17,7 @@ export const roberta = {
   },
   loraTargets: ['query', 'value'],
   configSchema,
+  depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
   build(config, settings) {
     const sizes = { ...bertSizes(config), positionsAfterPadding: true };
     const head =
