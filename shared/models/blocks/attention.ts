@@ -22,6 +22,14 @@ export function scoreMask(tf: TensorLibrary, attentionMask: Tensor, causal: bool
   return tf.mul(tf.sub(1, visible), unseen);
 }
 
+/** A mask of `scoreMask` by which tokens see at most `side` tokens to each side. */
+export function withinWindow(tf: TensorLibrary, mask: Tensor, tokens: number, side: number): Tensor {
+  if (tokens <= side + 1) return mask;
+  const isFar = (index: number) => Math.abs(Math.floor(index / tokens) - (index % tokens)) > side;
+  const far = Float32Array.from({ length: tokens * tokens }, (_, index) => (isFar(index) ? unseen : 0));
+  return tf.add(mask, tf.tensor4d(far, [1, 1, tokens, tokens]));
+}
+
 export interface AttentionSizes {
   readonly batch: number;
   readonly tokens: number;

@@ -4,7 +4,7 @@ import { buildEncoder, type EncoderNames } from './encoder.ts';
 import { classifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
-const { classifier_dropout: _, position_embedding_type: __, ...shared } = bertConfig;
+const { classifier_dropout: _, ...shared } = bertConfig;
 const rate = z.number().min(0).lt(1);
 const configSchema = z.looseObject({
   ...shared,
@@ -16,11 +16,20 @@ const configSchema = z.looseObject({
   attention_probs_dropout_prob: rate.default(0),
   classifier_dropout_prob: rate.default(0.1),
   pad_token_id: z.int().nonnegative().default(0),
+  /** Of the authors' own code, in published files; other values never came to be. */
+  down_scale_factor: z.literal(1).nullish(),
+  gap_size: z.literal(0).nullish(),
+  net_structure_type: z.literal(0).nullish(),
+  num_memory_blocks: z.literal(0).nullish(),
 });
 type Config = z.infer<typeof configSchema>;
 
 /** Layers in a row take the weights of one group, which may be of several blocks, each applied in turn. */
-function namesOf({ num_hidden_layers: layers, num_hidden_groups: groups, inner_group_num: inner }: Config): EncoderNames {
+function namesOf({
+  num_hidden_layers: layers,
+  num_hidden_groups: groups,
+  inner_group_num: inner,
+}: Config): EncoderNames {
   return {
     ...bertNames('albert'),
     projection: 'albert.encoder.embedding_hidden_mapping_in',
@@ -57,6 +66,11 @@ export const albert = {
   },
   loraTargets: ['query', 'value'],
   configSchema,
+  depth: ({ num_hidden_groups: stored, num_hidden_layers: layers, inner_group_num: inner }) => ({
+    key: 'num_hidden_groups',
+    stored,
+    computed: layers * inner,
+  }),
   build(config, settings) {
     const names = namesOf(config);
     const bert = bertSizes(config);

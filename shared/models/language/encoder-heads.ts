@@ -36,8 +36,7 @@ interface ClassifierOptions {
 /** Labels from one row for each text, by two dense layers. */
 export function classifier(options: ClassifierOptions): Head {
   const { hiddenSize, labels, dense, output, dropout, firstDropout = 0, pool = firstTokens } = options;
-  const spread = (layer: 'dense' | 'output') =>
-    options.deviations ? { deviation: options.deviations[layer] } : {};
+  const spread = (layer: 'dense' | 'output') => (options.deviations ? { deviation: options.deviations[layer] } : {});
   return {
     modules: [
       denseModule(dense, hiddenSize, hiddenSize, {
@@ -50,7 +49,10 @@ export function classifier(options: ClassifierOptions): Head {
       denseModule(output, hiddenSize, labels, { head: true, perText: true, ...spread('output') }),
     ],
     tied: [],
-    sites: (batch) => [...site(dense, [batch, hiddenSize], firstDropout), ...site(output, [batch, hiddenSize], dropout)],
+    sites: (batch) => [
+      ...site(dense, [batch, hiddenSize], firstDropout),
+      ...site(output, [batch, hiddenSize], dropout),
+    ],
     apply(pass, hidden) {
       const text = pool(pass, hidden);
       const given = firstDropout === 0 ? text : pass.drop(text, dense);

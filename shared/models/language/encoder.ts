@@ -111,7 +111,10 @@ export interface Head {
 }
 
 /** The blocks in the order in which they are applied; `site` is of one application. */
-function blocksOf(names: EncoderNames, sizes: EncoderSizes): readonly { readonly name: string; readonly site: string }[] {
+function blocksOf(
+  names: EncoderNames,
+  sizes: EncoderSizes,
+): readonly { readonly name: string; readonly site: string }[] {
   const seen = new Set<string>();
   return Array.from({ length: sizes.blocks }, (_, number) => {
     const name = names.block(number);

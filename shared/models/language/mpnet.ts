@@ -53,6 +53,7 @@ export const mpnet = {
   },
   loraTargets: ['q', 'v'],
   configSchema,
+  depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
   build(config, settings) {
     const sizes = { ...bertSizes({ ...config, type_vocab_size: 0 }), positionsAfterPadding: true };
     const head =

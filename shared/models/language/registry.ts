@@ -1,14 +1,29 @@
 import { UserError } from '../../core/errors.ts';
+import { albert } from './albert.ts';
 import { bert } from './bert.ts';
+import { debertaV2 } from './deberta-v2.ts';
 import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
 import { type LanguageFamily, type LanguageTask, languageTasks } from './model.ts';
+import { modernBert } from './modern-bert.ts';
+import { mpnet } from './mpnet.ts';
 import { roberta } from './roberta.ts';
 
 /** Every family of language models: one line each. */
-const languageFamilies: readonly LanguageFamily[] = [bert, roberta, distilbert, electra, gpt2, llama];
+const languageFamilies: readonly LanguageFamily[] = [
+  bert,
+  roberta,
+  distilbert,
+  electra,
+  modernBert,
+  debertaV2,
+  mpnet,
+  albert,
+  gpt2,
+  llama,
+];
 
 /** The families with a head for this task, by kind of model, as a list for messages. */
 function kindsWith(task: LanguageTask): string {
