@@ -1,10 +1,10 @@
-import { encodeJson } from '../checkpoints/json.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import { configAfter, configFile, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
+import { encodeConfig } from '../models/hugging-face/config-text.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
@@ -115,8 +115,9 @@ function languageModelOf(
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
-  const { model, architecture, names } = modelOf(whole, task, labels, 'run.json', { recorded: true });
-  const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined);
+  const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
+  const { model, names } = configured;
+  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };
@@ -147,7 +148,7 @@ export async function exportedFiles(
   { config, adapter }: Pick<RunModel, 'config' | 'adapter'>,
   weights: Uint8Array,
 ): Promise<Map<string, Uint8Array>> {
-  const described = encodeJson(config);
+  const described = encodeConfig(config);
   if (!adapter) {
     return new Map([
       [files.model, weights],
@@ -166,7 +167,7 @@ export async function mergedFiles(
   const merged = mergeAdapter(adapter!.model, new Map([...frozen, ...(await tensorsIn(weights))]));
   return new Map([
     [files.model, encodeSafetensors(merged, { format: 'pt' })],
-    [configFile, encodeJson(config)],
+    [configFile, encodeConfig(config)],
   ]);
 }
 

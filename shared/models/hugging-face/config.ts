@@ -52,6 +52,8 @@ export interface ConfiguredModel {
   readonly loraTargets: readonly string[];
   /** Class in `transformers`. */
   readonly architecture: string;
+  /** What the `config.json` of the trained model has to say besides. */
+  readonly exported?: Readonly<Record<string, unknown>>;
 }
 
 /** The deepest published models have 130 blocks or so: more is a slip, or made to fill the memory. */
@@ -88,7 +90,8 @@ export function modelOf(
   checkDepth(family.depth(parsed.data!), stored, where);
   const settings = { task, labels: labels.length, modelType };
   const { names, loraTargets } = family;
-  return { model: family.build(parsed.data, settings), names, loraTargets, architecture };
+  const exported = family.exported?.(parsed.data, task) ?? {};
+  return { model: family.build(parsed.data, settings), names, loraTargets, architecture, exported };
 }
 
 const unreadRemedy =
@@ -119,7 +122,7 @@ function checkDepth({ key, stored: asked, computed = asked }: Depth, file: Store
 /** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */
 export function configAfter(
   config: HuggingFaceConfig,
-  architecture: string,
+  { architecture, exported = {} }: Pick<ConfiguredModel, 'architecture' | 'exported'>,
   labels: readonly string[] | undefined,
 ): HuggingFaceConfig {
   const { num_labels: _, ...kept } = config;
@@ -130,5 +133,5 @@ export function configAfter(
     id2label: Object.fromEntries(labels.map((label, index) => [`${index}`, label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
   };
-  return { ...kept, ...floats, ...named, architectures: [architecture] };
+  return { ...kept, ...floats, ...named, ...exported, architectures: [architecture] };
 }

@@ -15,6 +15,7 @@ import {
   modelOf,
   readConfig,
 } from './config.ts';
+import { encodeConfig } from './config-text.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
@@ -79,13 +80,13 @@ export async function readOtherFiles(folder: string): Promise<Map<string, Uint8A
 
 /** The files of a folder that `transformers` loads, by name. */
 export function huggingFaceFiles(
-  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'config' | 'labels' | 'others'>,
+  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'exported' | 'config' | 'labels' | 'others'>,
   parameters: HostTensors,
 ): Map<string, Uint8Array> {
   const labels = from.model.task === 'classification' ? from.labels : undefined;
-  const config = configAfter(from.config, from.architecture, labels);
+  const config = configAfter(from.config, from, labels);
   return new Map([
-    [configFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    [configFile, encodeConfig(config)],
     ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
     ...from.others,
   ]);

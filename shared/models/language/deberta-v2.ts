@@ -46,6 +46,7 @@ const configSchema = z.looseObject({
   pooler_hidden_size: z.int().positive().nullish(),
   cls_dropout: rate.nullish(),
   legacy: z.boolean().default(true),
+  tie_word_embeddings: z.boolean().nullish(),
 });
 type Config = z.infer<typeof configSchema>;
 
@@ -111,8 +112,15 @@ export const debertaV2 = {
   loraTargets: ['query_proj', 'value_proj'],
   configSchema,
   depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
+  // The newer head scores by the table without owning it. Told that the two are tied, transformers looks for a weight that is not there.
+  exported: ({ legacy }, task) => (task === 'masked-lm' && !legacy ? { tie_word_embeddings: false } : {}),
   build(config, settings) {
     refuseOtherSizes(config);
+    if (settings.task === 'masked-lm' && config.legacy && config.tie_word_embeddings === false) {
+      throw new UserError('tie_word_embeddings is false: scores of words apart from their table are not supported', {
+        remedy: 'Take a folder in which they are tied, or legacy: false.',
+      });
+    }
     const names = namesOf(config);
     const sizes = {
       ...bertSizes(config),

@@ -119,6 +119,8 @@ export interface LanguageFamily<Config = unknown> {
   readonly configSchema: z.ZodType<Config> & { readonly shape: Readonly<Record<string, z.ZodType>> };
   /** Looked at before `build` is called. */
   depth(config: Config): Depth;
+  /** What the `config.json` of a trained model has to say besides, for `transformers` to load it; absent: nothing. */
+  exported?(config: Config, task: LanguageTask): Readonly<Record<string, unknown>>;
   /** @throws UserError when the configuration asks for what is not supported. */
   build(config: Config, settings: LanguageSettings): LanguageModel;
 }
