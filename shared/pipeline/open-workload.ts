@@ -16,6 +16,7 @@ import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder } from '../models/hugging-face/model-folder.ts';
+import { withPooling } from '../models/hugging-face/pooling.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
@@ -37,7 +38,8 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   if (model.family === 'huggingface') {
     const { task, lora, fresh, head, reinitialise } = model;
     const base = model.base && (await localPath(model.base));
-    const opened = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
+    const folder = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
+    const { opened, note } = await withPooling(folder, model);
     if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
@@ -50,6 +52,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
       tokenizer: await openTokenizer(opened.tokenizer),
       data,
+      notes: note === undefined ? [] : [note],
       path: texts.path,
       testPath: dataset.test?.path,
       files: await readOtherFiles(opened.tokenizer),

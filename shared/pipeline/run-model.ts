@@ -5,6 +5,7 @@ import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import { configAfter, configFile, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
 import { encodeConfig } from '../models/hugging-face/config-text.ts';
+import { codeBeside } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
@@ -150,10 +151,7 @@ export async function exportedFiles(
 ): Promise<Map<string, Uint8Array>> {
   const described = encodeConfig(config);
   if (!adapter) {
-    return new Map([
-      [files.model, weights],
-      [configFile, described],
-    ]);
+    return new Map([[files.model, weights], [configFile, described], ...codeOf(config),
   }
   return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);
 }
@@ -169,6 +167,11 @@ export async function mergedFiles(
     [files.model, encodeSafetensors(merged, { format: 'pt' })],
     [configFile, encodeConfig(config)],
   ]);
+}
+
+function codeOf(config: RunModel['config']): [string, Uint8Array][] {
+  const { architectures, model_type: modelType } = config as Partial<HuggingFaceConfig>;
+  return (architectures ?? []).flatMap((name) => codeBeside(name, modelType!));
 }
 
 const tensorsIn = async (weights: Uint8Array): Promise<HostTensors> =>

@@ -45,13 +45,15 @@ const autoClasses = {
 } as const satisfies Record<LanguageTask, string>;
 
 /** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
-function loadingIn(task: LanguageTask, { adapter }: RunReport): string {
+function loadingIn(task: LanguageTask, { adapter, model }: RunReport): string {
   const auto = autoClasses[task];
   const beginning = `from transformers import ${adapter ? 'AutoConfig, ' : ''}${auto}, AutoTokenizer
 
 folder = "."  # where this card is
 tokenizer = AutoTokenizer.from_pretrained(folder)`;
-  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder).eval()`;
+  // The class lies beside the card.
+  const options = task === 'classification' && model?.sentence_embedding ? ', trust_remote_code=True' : '';
+  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder${options}).eval()`;
   return `from peft import PeftModel
 ${beginning}
 base = ${JSON.stringify(adapter.base.path)}  # the folder of the model that the adapter belongs to

@@ -4,9 +4,11 @@ import { readJsonFile } from '../../core/json-file.ts';
 import { explainJson } from '../../core/problems.ts';
 import { blockCount } from '../language/depths.ts';
 import type { Depth, LanguageModel, LanguageTask, WeightNames } from '../language/model.ts';
+import { poolings } from '../language/pool.ts';
 import { kindOfClass, languageFamily } from '../language/registry.ts';
 import type { StoredWeights } from '../pretrained.ts';
 import { unreadKeys } from './known-keys.ts';
+import { pooledClass, pooledModule } from './pooled-class.ts';
 
 /** What every `config.json` has, as far as it is read; a family reads more. */
 const fileSchema = z.looseObject({
@@ -14,6 +16,8 @@ const fileSchema = z.looseObject({
   architectures: z.array(z.string()).nullish(),
   id2label: z.record(z.string(), z.string()).nullish(),
   num_labels: z.int().positive().nullish(),
+  /** Of a classifier by pooled embeddings, as it is written here. */
+  sentence_embedding: z.strictObject({ pooling: z.enum(poolings), normalise: z.boolean() }).nullish(),
 });
 
 /** A configuration as it stands in the file. */
@@ -87,12 +91,20 @@ export function modelOf(
       ...(unread.length > 0 ? { remedy: unreadRemedy } : {}),
     });
   }
+  const embedding = (task === 'classification' && config.sentence_embedding) || undefined;
+  if (embedding && !family.isEncoder) throw notAnEncoder(modelType, where);
   checkDepth(family.depth(parsed.data!), stored, where);
-  const settings = { task, labels: labels.length, modelType };
+  const settings = { task, labels: labels.length, modelType, ...(embedding ? { embedding } : {}) };
   const { names, loraTargets } = family;
-  const exported = family.exported?.(parsed.data, task) ?? {};
-  return { model: family.build(parsed.data, settings), names, loraTargets, architecture, exported };
+  const model = family.build(parsed.data, settings);
+  if (embedding) return { model, names, loraTargets, architecture: pooledClass, exported: pooledExport };
+  return { model, names, loraTargets, architecture, exported: family.exported?.(parsed.data, task) ?? {} };
 }
+
+const pooledExport = { auto_map: { AutoModelForSequenceClassification: `${pooledModule}.${pooledClass}` } };
+
+const notAnEncoder = (modelType: string, where: string) =>
+  new UserError(`${modelType} is no encoder: its output is not pooled`, { where, remedy: 'Leave model.pooling out.' });
 
 const unreadRemedy =
   'Nothing is computed by these settings here. Where transformers does not read them for this kind either, take them out of the file.';

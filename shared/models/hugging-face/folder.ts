@@ -16,6 +16,7 @@ import {
   readConfig,
 } from './config.ts';
 import { encodeConfig } from './config-text.ts';
+import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
@@ -49,7 +50,7 @@ export const isOtherFile = (name: string): boolean => otherFiles.includes(name);
 /** Whether a file is one that an export writes: one of those, weights, or the description of a model or an adapter. */
 export const isExportedFile = (name: string): boolean =>
   isOtherFile(name) ||
-  [configFile, 'model.safetensors', adapterConfigFile, adapterWeightsFile, baseConfigFile].includes(name);
+  [configFile, 'model.safetensors', adapterConfigFile, adapterWeightsFile, baseConfigFile, pooledFile].includes(name);
 
 /**
  * Reads a model for a task from a folder of Hugging Face's: `config.json`, `model.safetensors` or its shards, tokenizer.
@@ -78,6 +79,10 @@ export async function readOtherFiles(folder: string): Promise<Map<string, Uint8A
   return others;
 }
 
+/** The Python that a class needs which `transformers` does not have, by name of the file; none for its own classes. */
+export const codeBeside = (architecture: string, modelType: string): [string, Uint8Array][] =>
+  architecture === pooledClass ? [[pooledFile, new TextEncoder().encode(pooledPython(modelType))]] : [];
+
 /** The files of a folder that `transformers` loads, by name. */
 export function huggingFaceFiles(
   from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'exported' | 'config' | 'labels' | 'others'>,
@@ -88,6 +93,7 @@ export function huggingFaceFiles(
   return new Map([
     [configFile, encodeConfig(config)],
     ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
+    ...codeBeside(from.architecture, config.model_type),
     ...from.others,
   ]);
 }

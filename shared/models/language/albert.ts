@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bertConfig, bertNames, bertSizes } from './bert-config.ts';
 import { buildEncoder, type EncoderNames } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const { classifier_dropout: _, ...shared } = bertConfig;
@@ -64,6 +64,7 @@ export const albert = {
       'qa_outputs.*',
     ],
   },
+  isEncoder: true,
   loraTargets: ['query', 'value'],
   configSchema,
   depth: ({ num_hidden_groups: stored, num_hidden_layers: layers, inner_group_num: inner }) => ({
@@ -81,8 +82,9 @@ export const albert = {
       blocks: config.num_hidden_layers * config.inner_group_num,
       dropout: { ...bert.dropout, output: 0 },
     };
-    const head =
-      settings.task === 'classification'
+    const head = settings.embedding
+      ? embeddingClassifier(sizes.hiddenSize, settings.labels, settings.embedding)
+      : settings.task === 'classification'
         ? classifier({
             ...sizes,
             labels: settings.labels,

@@ -4,7 +4,7 @@ import { activationNames } from '../blocks/activations.ts';
 import { bertConfig, bertNames, bertSizes } from './bert-config.ts';
 import { convolution, disentangled, type RelativeSizes } from './deberta-attention.ts';
 import { buildEncoder, type EncoderNames } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -109,6 +109,7 @@ export const debertaV2 = {
       'qa_outputs.*',
     ],
   },
+  isEncoder: true,
   loraTargets: ['query_proj', 'value_proj'],
   configSchema,
   depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
@@ -127,8 +128,9 @@ export const debertaV2 = {
       ...(config.position_biased_input ? {} : { maxTokens: Number.MAX_SAFE_INTEGER }),
     };
     const transform = config.legacy ? 'cls.predictions.transform' : 'lm_predictions.lm_head';
-    const head =
-      settings.task === 'classification'
+    const head = settings.embedding
+      ? embeddingClassifier(sizes.hiddenSize, settings.labels, settings.embedding)
+      : settings.task === 'classification'
         ? classifier({
             ...sizes,
             labels: settings.labels,

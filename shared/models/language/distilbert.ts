@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { activationNames } from '../blocks/activations.ts';
 import { buildEncoder, type EncoderNames, type EncoderSizes } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -82,13 +82,15 @@ export const distilbert = {
     prefix: 'distilbert.',
     ignored: ['*position_ids', 'vocab_*', 'pre_classifier.*', 'classifier.*', 'qa_outputs.*'],
   },
+  isEncoder: true,
   loraTargets: ['q_lin', 'v_lin'],
   configSchema,
   depth: ({ n_layers: stored }) => ({ key: 'n_layers', stored }),
   build(config, settings) {
     const sizes = sizesOf(config);
-    const head =
-      settings.task === 'classification'
+    const head = settings.embedding
+      ? embeddingClassifier(sizes.hiddenSize, settings.labels, settings.embedding)
+      : settings.task === 'classification'
         ? classifier({
             ...sizes,
             labels: settings.labels,

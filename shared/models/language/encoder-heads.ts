@@ -2,7 +2,7 @@ import { type ActivationName, activations } from '../blocks/activations.ts';
 import type { Head } from './encoder.ts';
 import { biasModule, denseModule, norm } from './modules.ts';
 import { perToken, scoreByTable, site } from './pass.ts';
-import { firstTokens, type Pool } from './pool.ts';
+import { type Embedding, firstTokens, type Pool, poolTexts } from './pool.ts';
 
 /** A norm that follows an activation; its module has a bias unless it says otherwise. */
 interface HeadNorm {
@@ -60,6 +60,19 @@ export function classifier(options: ClassifierOptions): Head {
       const normal = options.norm ? pass.layerNorm(active, options.norm.name, options.norm.epsilon) : active;
       return pass.dense(pass.drop(normal, output), output);
     },
+  };
+}
+
+/** The layer that scores labels by embeddings. */
+const sentenceClassifier = 'sentence_classifier';
+
+/** Labels from embeddings, by one dense layer. */
+export function embeddingClassifier(hiddenSize: number, labels: number, embedding: Embedding): Head {
+  return {
+    modules: [denseModule(sentenceClassifier, hiddenSize, labels, { head: true, perText: true })],
+    tied: [],
+    sites: () => [],
+    apply: (pass, hidden) => pass.dense(poolTexts(pass, hidden, embedding), sentenceClassifier),
   };
 }
 

@@ -17,6 +17,7 @@ import {
   parametersOf,
 } from './modules.ts';
 import { beginPass, flatNumbers, type Pass, site } from './pass.ts';
+import { poolTexts } from './pool.ts';
 
 /** Names of the encoder's modules; those from `query` on are below the block's. */
 export interface EncoderNames {
@@ -257,6 +258,18 @@ export function buildEncoder(
 ): LanguageModel {
   const modules = [...modulesOf(names, sizes, addition), ...head.modules];
   const blocks = blocksOf(names, sizes);
+  /** The last block's output, `[batch * tokens, hidden]`. */
+  const encode = (pass: Pass): Tensor => {
+    const mask = scoreMask(pass.tf, pass.given.attentionMask, false);
+    const added = addition?.begin(pass, mask);
+    const attention = { scoresPlus: added?.scoresPlus ?? (() => mask), scale: addition?.scale };
+    const words = embed(pass, names, sizes);
+    const embedded = added?.embedded?.(words) ?? words;
+    return blocks.reduce((hidden, each, number) => {
+      const output = block(pass, names, sizes, each, hidden, attention);
+      return added?.after?.(number, output, embedded) ?? output;
+    }, embedded);
+  };
   return {
     task,
     parameters: parametersOf(modules),
@@ -275,16 +288,11 @@ export function buildEncoder(
     ],
     forward(tf, parameters, given, dropout, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);
-      const mask = scoreMask(tf, given.attentionMask, false);
-      const added = addition?.begin(pass, mask);
-      const attention = { scoresPlus: added?.scoresPlus ?? (() => mask), scale: addition?.scale };
-      const words = embed(pass, names, sizes);
-      const embedded = added?.embedded?.(words) ?? words;
-      const last = blocks.reduce((hidden, each, number) => {
-        const output = block(pass, names, sizes, each, hidden, attention);
-        return added?.after?.(number, output, embedded) ?? output;
-      }, embedded);
-      return head.apply(pass, last);
+      return head.apply(pass, encode(pass));
+    },
+    embed(tf, parameters, given, dropout, embedding, update) {
+      const pass = beginPass(tf, parameters, given, dropout, update);
+      return poolTexts(pass, encode(pass), embedding);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.t
 import type { Layer, ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
 import type { Dropout, DropoutSite } from '../dropout.ts';
+import type { Embedding } from './pool.ts';
 
 /** What a language model is trained to do. */
 export const languageTasks = ['classification', 'causal-lm', 'masked-lm'] as const;
@@ -77,6 +78,15 @@ export interface LanguageModel {
     dropout: Dropout,
     update?: DenseUpdate,
   ): Tensor;
+  /** Texts as rows, `[batch, hidden]`, by the encoder alone; absent: the model has no encoder. Pure as `forward`. */
+  embed?(
+    tf: TensorLibrary,
+    parameters: NamedTensors,
+    batch: TokenBatch,
+    dropout: Dropout,
+    embedding: Embedding,
+    update?: DenseUpdate,
+  ): Tensor;
 }
 
 /** What a model is built for besides its configuration. */
@@ -86,6 +96,8 @@ export interface LanguageSettings {
   readonly labels: number;
   /** Hugging Face's name of the kind, e.g. `camembert`. */
   readonly modelType: string;
+  /** Of a classifier that is a linear layer on such embeddings; absent: it has the head of its kind. */
+  readonly embedding?: Embedding;
 }
 
 /** How a family's weights are named in files. */
@@ -113,6 +125,8 @@ export interface LanguageFamily<Config = unknown> {
   /** The ends of the classes' names, by task. */
   readonly heads: Readonly<Partial<Record<LanguageTask, string>>>;
   readonly names: WeightNames;
+  /** Whether its models are encoders, whose output can be pooled; absent: no. */
+  readonly isEncoder?: boolean;
   /** Ends of the names of layers that LoRA adapts where none are named: PEFT's. */
   readonly loraTargets: readonly string[];
   /** What is read of `config.json`: its keys are obeyed, or refused with a value that can't be; all others have to be harmless. */

@@ -7,7 +7,7 @@ import { lookUp } from '../blocks/look-up.ts';
 import { rotary } from '../blocks/rotary.ts';
 import type { DropoutSite } from '../dropout.ts';
 import type { Head } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily, LanguageSettings } from './model.ts';
 import {
   denseLayersOf,
@@ -20,7 +20,7 @@ import {
   parametersOf,
 } from './modules.ts';
 import { beginPass, flatNumbers, type Pass, site } from './pass.ts';
-import { firstTokens, meanTokens } from './pool.ts';
+import { firstTokens, meanTokens, poolTexts } from './pool.ts';
 
 const rate = z.number().min(0).lt(1);
 const positive = z.number().positive();
@@ -181,9 +181,10 @@ function attentions(tf: TensorLibrary, config: Config, attentionMask: Tensor): R
   };
 }
 
-function headOf(config: Config, { task, labels }: LanguageSettings): Head {
+function headOf(config: Config, { task, labels, embedding: embedded }: LanguageSettings): Head {
   const { hidden_size: size, norm_eps: epsilon, norm_bias: shifted, classifier_activation: active } = config;
   const deviation = outward(config);
+  if (embedded) return embeddingClassifier(size, labels, embedded);
   if (task === 'classification') {
     return classifier({
       hiddenSize: size,
@@ -220,6 +221,7 @@ export const modernBert = {
   kinds: { modernbert: 'ModernBert' },
   heads: { classification: 'ForSequenceClassification', 'masked-lm': 'ForMaskedLM' },
   names: { prefix: 'model.', ignored: ['*.inv_freq', 'head.*', 'decoder.*', 'classifier.*', 'qa_outputs.*'] },
+  isEncoder: true,
   loraTargets: ['Wqkv'],
   configSchema,
   depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
@@ -227,6 +229,15 @@ export const modernBert = {
     const head = headOf(config, settings);
     const modules = [...modulesOf(config), ...head.modules];
     const reach = reachesOf(config);
+    /** The last norm's output, `[batch * tokens, hidden]`. */
+    const encode = (pass: Pass): Tensor => {
+      const shared = attentions(pass.tf, config, pass.given.attentionMask);
+      const ids = flatNumbers(pass.tf, pass.given.inputIds);
+      const rows = lookUp(pass.tf, pass.parameter(`${words}.weight`), ids, config.pad_token_id);
+      const first = pass.drop(pass.layerNorm(rows, wordsNorm, config.norm_eps), wordsNorm);
+      const last = reach.reduce((hidden, each, number) => block(pass, config, number, hidden, shared[each]), first);
+      return pass.layerNorm(last, lastNorm, config.norm_eps);
+    };
     const { initializer_range: deviation, initializer_cutoff_factor: cutoff } = config;
     return {
       task: settings.task,
@@ -242,12 +253,11 @@ export const modernBert = {
       dropoutSites: (batch, tokens) => [...sitesOf(config, batch, tokens), ...head.sites(batch)],
       forward(tf, parameters, given, dropout, update) {
         const pass = beginPass(tf, parameters, given, dropout, update);
-        const shared = attentions(tf, config, given.attentionMask);
-        const ids = flatNumbers(tf, given.inputIds);
-        const rows = lookUp(tf, pass.parameter(`${words}.weight`), ids, config.pad_token_id);
-        const first = pass.drop(pass.layerNorm(rows, wordsNorm, config.norm_eps), wordsNorm);
-        const last = reach.reduce((hidden, each, number) => block(pass, config, number, hidden, shared[each]), first);
-        return head.apply(pass, pass.layerNorm(last, lastNorm, config.norm_eps));
+        return head.apply(pass, encode(pass));
+      },
+      embed(tf, parameters, given, dropout, embedding, update) {
+        const pass = beginPass(tf, parameters, given, dropout, update);
+        return poolTexts(pass, encode(pass), embedding);
       },
     };
   },

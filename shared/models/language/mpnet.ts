@@ -3,7 +3,7 @@ import { lookUp } from '../blocks/look-up.ts';
 import { relativeBuckets } from '../blocks/relative-positions.ts';
 import { bertConfig, bertNames, bertSizes } from './bert-config.ts';
 import { buildEncoder, type EncoderAddition, type EncoderNames } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 import { embedding } from './modules.ts';
 
@@ -51,13 +51,15 @@ export const mpnet = {
     prefix: 'mpnet.',
     ignored: ['*position_ids', 'lm_head.*', 'mpnet.pooler.*', 'classifier.*', 'qa_outputs.*'],
   },
+  isEncoder: true,
   loraTargets: ['q', 'v'],
   configSchema,
   depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
   build(config, settings) {
     const sizes = { ...bertSizes({ ...config, type_vocab_size: 0 }), positionsAfterPadding: true };
-    const head =
-      settings.task === 'classification'
+    const head = settings.embedding
+      ? embeddingClassifier(sizes.hiddenSize, settings.labels, settings.embedding)
+      : settings.task === 'classification'
         ? classifier({
             ...sizes,
             labels: settings.labels,

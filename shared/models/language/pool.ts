@@ -5,6 +5,16 @@ import type { Pass } from './pass.ts';
 /** `[batch * tokens, size]` to `[batch, size]`. */
 export type Pool = (pass: Pass, hidden: Tensor) => Tensor;
 
+/** How a text becomes one row: the mean of its tokens, or the first one. */
+export const poolings = ['mean', 'cls'] as const;
+
+/** How texts are embedded. */
+export interface Embedding {
+  readonly pooling: (typeof poolings)[number];
+  /** Whether rows have the length 1. */
+  readonly normalise: boolean;
+}
+
 /** The first token of every text. */
 export const firstTokens: Pool = ({ tf, batch, tokens }, hidden) => {
   const size = hidden.shape[1]!;
@@ -18,3 +28,14 @@ export const meanTokens: Pool = ({ tf, batch, tokens, given }, hidden) => {
   const mean = tf.matMul(tf.reshape(shares, [batch, 1, tokens]), tf.reshape(hidden, [batch, tokens, -1]));
   return tf.reshape(mean, [batch, hidden.shape[1]!]);
 };
+
+/** Rows divided by their Euclidean length. */
+function normalised({ tf }: Pass, rows: Tensor): Tensor {
+  return tf.div(rows, tf.maximum(tf.sqrt(tf.sum(tf.square(rows), 1, true)), 1e-12));
+}
+
+/** Every text as one row, `[batch * tokens, size]` to `[batch, size]`. */
+export function poolTexts(pass: Pass, hidden: Tensor, { pooling, normalise }: Embedding): Tensor {
+  const rows = pooling === 'mean' ? meanTokens(pass, hidden) : firstTokens(pass, hidden);
+  return normalise ? normalised(pass, rows) : rows;
+}

@@ -8,7 +8,7 @@ import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
-import type { LanguageModel } from '../../models/language/model.ts';
+import type { DenseLayer, LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
@@ -67,6 +67,8 @@ interface TextOptions {
   readonly config: HuggingFaceConfig;
   /** The labels that the model's head scores; undefined where it has no head for labels. */
   readonly head: readonly string[] | undefined;
+  /** What is to be said of the model. */
+  readonly notes: readonly string[];
   readonly tokenizer: TextTokenizer;
   readonly data: TextData;
   /** That go with the model wherever it goes. */
@@ -119,7 +121,9 @@ export function planTexts(options: TextOptions): StartablePlan {
   const maker = { model, tokenizer };
   const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, labelSmoothing, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
-  const perToken = model.dense.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
+  const usesOf = ({ rows, again = [] }: DenseLayer) =>
+    [{ rows }, ...again].filter((use) => use.rows === undefined).length;
+  const perToken = model.dense.reduce((sum, layer) => sum + usesOf(layer) * layer.inputs * layer.outputs, 0);
   const plan: WorkloadPlan = {
     parameters,
     frozen,
@@ -140,6 +144,7 @@ export function planTexts(options: TextOptions): StartablePlan {
     drawn,
     files: options.files,
     warnings: [
+      ...options.notes,
       ...sides.warnings,
       ...(classes?.warnings ?? []),
       ...(reinitialised
