@@ -151,7 +151,7 @@ export async function exportedFiles(
 ): Promise<Map<string, Uint8Array>> {
   const described = encodeConfig(config);
   if (!adapter) {
-    return new Map([[files.model, weights], [configFile, described], ...codeOf(config),
+    return new Map([[files.model, weights], [configFile, described], ...codeOf(config)]);
   }
   return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);
 }
