@@ -114,11 +114,11 @@ function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,
   { task, lora, reinitialise }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
 ): RunModel {
-  const { labels = [] } = dataset as { labels?: readonly string[] };
+  const { labels = [], padding } = dataset as { labels?: readonly string[]; padding?: number | null };
   const whole = original as HuggingFaceConfig;
   const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
   const { model, names } = configured;
-  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined);
+  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined, padding ?? undefined);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };

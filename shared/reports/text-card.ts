@@ -75,6 +75,12 @@ place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
 };
 
+/** Of a classifier whose tokenizer has no token for padding. */
+const pythonByText = (maxTokens: number) => `# One text at a time: there is no token for padding.
+inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
+probabilities = model(**inputs).logits.softmax(-1)
+print(model.config.id2label[int(probabilities.argmax())], probabilities)`;
+
 const inJavaScript = `import { Tokenizer } from '@huggingface/tokenizers';
 ${readTensors}
 
@@ -121,7 +127,7 @@ the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, th
 
 Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transformers` package'} and PyTorch:
 
-${fenced('python', `${loadingIn(task, run)}\n${pythonOf[task](maxTokens)}`)}
+${fenced('python', `${loadingIn(task, run)}\n${run.dataset.padding === null ? pythonByText(maxTokens) : pythonOf[task](maxTokens)}`)}
 
 ${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`@huggingface/tokenizers\`:
 

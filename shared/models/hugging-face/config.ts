@@ -94,7 +94,7 @@ export function modelOf(
   const embedding = (task === 'classification' && config.sentence_embedding) || undefined;
   if (embedding && !family.isEncoder) throw notAnEncoder(modelType, where);
   checkDepth(family.depth(parsed.data!), stored, where);
-  const settings = { task, labels: labels.length, modelType, ...(embedding ? { embedding } : {}) };
+  const settings = { task, labels: labels.length, modelType, where, ...(embedding ? { embedding } : {}) };
   const { names, loraTargets } = family;
   const model = family.build(parsed.data, settings);
   if (embedding) return { model, names, loraTargets, architecture: pooledClass, exported: pooledExport };
@@ -131,11 +131,15 @@ function checkDepth({ key, stored: asked, computed = asked }: Depth, file: Store
   });
 }
 
-/** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */
+/**
+ * The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was.
+ * @param padding the number that stands for padding, where the configuration names none
+ */
 export function configAfter(
   config: HuggingFaceConfig,
   { architecture, exported = {} }: Pick<ConfiguredModel, 'architecture' | 'exported'>,
   labels: readonly string[] | undefined,
+  padding?: number,
 ): HuggingFaceConfig {
   const { num_labels: _, ...kept } = config;
   const floats = Object.fromEntries(
@@ -145,5 +149,6 @@ export function configAfter(
     id2label: Object.fromEntries(labels.map((label, index) => [`${index}`, label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
   };
-  return { ...kept, ...floats, ...named, ...exported, architectures: [architecture] };
+  const padded = padding === undefined ? {} : { pad_token_id: padding };
+  return { ...kept, ...floats, ...named, ...padded, ...exported, architectures: [architecture] };
 }

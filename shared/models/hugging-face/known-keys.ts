@@ -40,6 +40,7 @@ const harmless = new Set([...about, ...labels, ...tokenIds, ...computing, ...gen
 const harmlessValues: Readonly<Record<string, (value: unknown, task: LanguageTask) => boolean>> = {
   problem_type: (value, task) =>
     task !== 'classification' || [null, 'single_label_classification'].includes(value as string),
+  partial_rotary_factor: (value) => value === null || value === 1,
   // A family that can have scores of words apart from their table reads this key itself.
   tie_word_embeddings: (value, task) => task === 'classification' || value !== false,
 };

@@ -76,19 +76,18 @@ function relativeOf(config: Config): RelativeSizes | undefined {
 }
 
 /** @throws UserError when parts have other sizes than the encoder. */
-function refuseOtherSizes(config: Config): void {
+function refuseOtherSizes(config: Config, where: string): void {
   const { hidden_size: size, num_attention_heads: heads, conv_kernel_size: taps } = config;
   const wanted = { embedding_size: size, pooler_hidden_size: size, attention_head_size: size / heads } as const;
   for (const key of ['embedding_size', 'pooler_hidden_size', 'attention_head_size'] as const) {
     if ((config[key] ?? wanted[key]) === wanted[key]) continue;
     throw new UserError(`${key} is ${config[key]}: other sizes than that of the encoder are not supported`, {
+      where,
       remedy: `Only ${wanted[key]} goes with hidden_size ${size} and ${heads} heads.`,
     });
   }
   if (taps > 0 && taps % 2 === 0) {
-    throw new UserError(
-      `conv_kernel_size is ${taps}: a convolution with an even number of taps changes a text's length`,
-    );
+    throw new UserError(`conv_kernel_size is ${taps}: an even number of taps changes a text's length`, { where });
   }
 }
 
@@ -116,9 +115,10 @@ export const debertaV2 = {
   // The newer head scores by the table without owning it. Told that the two are tied, transformers looks for a weight that is not there.
   exported: ({ legacy }, task) => (task === 'masked-lm' && !legacy ? { tie_word_embeddings: false } : {}),
   build(config, settings) {
-    refuseOtherSizes(config);
+    refuseOtherSizes(config, settings.where);
     if (settings.task === 'masked-lm' && config.legacy && config.tie_word_embeddings === false) {
       throw new UserError('tie_word_embeddings is false: scores of words apart from their table are not supported', {
+        where: settings.where,
         remedy: 'Take a folder in which they are tied, or legacy: false.',
       });
     }

@@ -96,6 +96,8 @@ export interface LanguageSettings {
   readonly labels: number;
   /** Hugging Face's name of the kind, e.g. `camembert`. */
   readonly modelType: string;
+  /** The configuration's file, for messages. */
+  readonly where: string;
   /** Of a classifier that is a linear layer on such embeddings; absent: it has the head of its kind. */
   readonly embedding?: Embedding;
 }

@@ -4,7 +4,7 @@ import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { activationNames, activations } from '../blocks/activations.ts';
 import { attend, scoreMask, splitHeads, withinWindow } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
-import { rotary } from '../blocks/rotary.ts';
+import { rotate } from '../blocks/rotary.ts';
 import type { DropoutSite } from '../dropout.ts';
 import type { Head } from './encoder.ts';
 import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
@@ -79,11 +79,8 @@ const lastNorm = 'model.final_norm';
 const inBlock = (number: number, name: string) => `model.layers.${number}.${name}`;
 
 /** How far each block looks. @throws UserError when they are not as many as there are blocks. */
-function reachesOf({
-  layer_types: types,
-  num_hidden_layers: blocks,
-  global_attn_every_n_layers: every,
-}: Config): Reach[] {
+function reachesOf(config: Config, where: string): Reach[] {
+  const { layer_types: types, num_hidden_layers: blocks, global_attn_every_n_layers: every } = config;
   if (!types) {
     return Array.from({ length: blocks }, (_, number) =>
       number % every === 0 ? 'full_attention' : 'sliding_attention',
@@ -91,6 +88,7 @@ function reachesOf({
   }
   if (types.length === blocks) return types;
   throw new UserError(`layer_types has ${types.length} entries, num_hidden_layers is ${blocks}`, {
+    where,
     remedy: 'Take the config.json that belongs to the weights.',
   });
 }
@@ -169,15 +167,15 @@ function block(pass: Pass, config: Config, number: number, input: Tensor, { mask
 
 /** Masks and turns of both reaches. */
 function attentions(tf: TensorLibrary, config: Config, attentionMask: Tensor): Record<Reach, Attention> {
-  const tokens = attentionMask.shape[1]!;
   const size = config.hidden_size / config.num_attention_heads;
   const thetas = thetasOf(config);
   const all = scoreMask(tf, attentionMask, false);
   const side = Math.floor(config.local_attention / 2);
-  const turn = (reach: Reach) => rotary(tf, tokens, size, thetas[reach], { type: 'default' });
+  const turn = (reach: Reach) =>
+    rotate(tf, attentionMask, { theta: thetas[reach], scaling: { type: 'default' }, size });
   return {
     full_attention: { mask: all, turn: turn('full_attention') },
-    sliding_attention: { mask: withinWindow(tf, all, tokens, side), turn: turn('sliding_attention') },
+    sliding_attention: { mask: withinWindow(tf, all, side), turn: turn('sliding_attention') },
   };
 }
 
@@ -228,7 +226,7 @@ export const modernBert = {
   build(config, settings) {
     const head = headOf(config, settings);
     const modules = [...modulesOf(config), ...head.modules];
-    const reach = reachesOf(config);
+    const reach = reachesOf(config, settings.where);
     /** The last norm's output, `[batch * tokens, hidden]`. */
     const encode = (pass: Pass): Tensor => {
       const shared = attentions(pass.tf, config, pass.given.attentionMask);

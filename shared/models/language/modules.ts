@@ -43,6 +43,8 @@ interface Norm extends Named {
   readonly kind: 'norm';
   readonly size: number;
   readonly bias: boolean;
+  /** What fresh weights are: 0 where a norm multiplies by 1 + weight. */
+  readonly weight: 0 | 1;
 }
 
 /** A bias by itself; its name is the tensor's. */
@@ -76,7 +78,13 @@ export const convModule = (name: string, inputs: number, outputs: number, taps: 
   outputs,
   taps,
 });
-export const norm = (name: string, size: number, bias = true): Module => ({ kind: 'norm', name, size, bias });
+export const norm = (name: string, size: number, bias = true, weight: 0 | 1 = 1): Module => ({
+  kind: 'norm',
+  name,
+  size,
+  bias,
+  weight,
+});
 export const biasModule = (name: string, size: number): Module => ({ kind: 'bias', name, size });
 
 /** Layers with a spectrum: all but a task's own. */
@@ -159,7 +167,8 @@ function drawn(
   random: Random,
 ): Float32Array {
   const length = elementCount(shape);
-  if (!decay) return new Float32Array(length).fill(module.kind === 'norm' && name.endsWith('.weight') ? 1 : 0);
+  if (!decay)
+    return new Float32Array(length).fill(module.kind === 'norm' && name.endsWith('.weight') ? module.weight : 0);
   if (module.kind === 'embedding' && module.values) return module.values();
   const own = module.kind === 'dense' || module.kind === 'embedding' ? module.deviation : undefined;
   const spread = own ?? deviation;

@@ -95,6 +95,7 @@ export function planTexts(options: TextOptions): StartablePlan {
   const labels = classes?.names ?? [];
   const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
+  const padding = paddingFor(model, tokenizer);
   const unread: string[] = [];
   const read = (kind: 'training' | EvaluationData, rows: TextRows): TokenizedTexts => {
     const texts = tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
@@ -137,6 +138,7 @@ export function planTexts(options: TextOptions): StartablePlan {
       validationSamples: held.ids.length,
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
+      ...(padding === undefined ? {} : { padding }),
       lengths,
     },
     model: config,
@@ -147,6 +149,7 @@ export function planTexts(options: TextOptions): StartablePlan {
       ...options.notes,
       ...sides.warnings,
       ...(classes?.warnings ?? []),
+      ...(padding === null ? [withoutPadding] : []),
       ...(reinitialised
         ? [`model.reinitialise: ${describeReinitialised(reinitialised)}, in place of ${settings.folder}'s`]
         : []),
@@ -198,6 +201,17 @@ export function planTexts(options: TextOptions): StartablePlan {
   });
   return { ...plan, on };
 }
+
+/**
+ * The number of padding that a classifier is exported with where its configuration names none: the tokenizer's; null where that has
+ * none either, undefined where there is nothing to add.
+ */
+function paddingFor({ task, padding }: LanguageModel, { special }: TextTokenizer): number | null | undefined {
+  return task === 'classification' && padding === undefined ? (special.pad ?? null) : undefined;
+}
+
+const withoutPadding =
+  'neither config.json (pad_token_id) nor the tokenizer names a token for padding: transformers takes one text at a time with the exported model, until both are set';
 
 /**
  * @param options.setting what names the longest text, for messages.
