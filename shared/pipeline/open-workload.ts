@@ -15,7 +15,7 @@ import { openTextDataset, type TextDatasetConfig } from '../datasets/text/regist
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
-import { buildLanguageModel, labelsOfHead, openModelFolder } from '../models/hugging-face/model-folder.ts';
+import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
 import { withPooling } from '../models/hugging-face/pooling.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
@@ -38,9 +38,11 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   if (model.family === 'huggingface') {
     const { task, lora, fresh, head, reinitialise } = model;
     const base = model.base && (await localPath(model.base));
-    const folder = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
-    const { opened, note } = await withPooling(folder, model);
-    if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
+    const found = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
+    if (found.adapter && head === 'fresh') throw headOfAdapter(model.folder);
+    const { opened: pooled, note } = await withPooling(found, model);
+    const tokenizer = await openTokenizer(found.tokenizer);
+    const opened = task === 'classification' ? withPadding(pooled, tokenizer.special.pad) : pooled;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
     const path = await localPath(texts.path);
@@ -50,7 +52,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       settings: model,
       config: opened.config,
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
-      tokenizer: await openTokenizer(opened.tokenizer),
+      tokenizer,
       data,
       notes: note === undefined ? [] : [note],
       path: texts.path,

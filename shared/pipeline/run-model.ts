@@ -3,8 +3,13 @@ import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
-import { configAfter, configFile, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
-import { encodeConfig } from '../models/hugging-face/config-text.ts';
+import {
+  configAfter,
+  configFile,
+  encodeConfig,
+  type HuggingFaceConfig,
+  modelOf,
+} from '../models/hugging-face/config.ts';
 import { codeBeside } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
@@ -114,11 +119,11 @@ function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,
   { task, lora, reinitialise }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
 ): RunModel {
-  const { labels = [], padding } = dataset as { labels?: readonly string[]; padding?: number | null };
+  const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
   const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
   const { model, names } = configured;
-  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined, padding ?? undefined);
+  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };

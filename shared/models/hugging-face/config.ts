@@ -131,15 +131,11 @@ function checkDepth({ key, stored: asked, computed = asked }: Depth, file: Store
   });
 }
 
-/**
- * The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was.
- * @param padding the number that stands for padding, where the configuration names none
- */
+/** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */
 export function configAfter(
   config: HuggingFaceConfig,
   { architecture, exported = {} }: Pick<ConfiguredModel, 'architecture' | 'exported'>,
   labels: readonly string[] | undefined,
-  padding?: number,
 ): HuggingFaceConfig {
   const { num_labels: _, ...kept } = config;
   const floats = Object.fromEntries(
@@ -149,6 +145,17 @@ export function configAfter(
     id2label: Object.fromEntries(labels.map((label, index) => [`${index}`, label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
   };
-  const padded = padding === undefined ? {} : { pad_token_id: padding };
-  return { ...kept, ...floats, ...named, ...padded, ...exported, architectures: [architecture] };
+  return { ...kept, ...floats, ...named, ...exported, architectures: [architecture] };
+}
+
+/** Numbers that `transformers` takes as floats alone: without their point it refuses the file. */
+const floats = [
+  ...['initializer_range', 'initializer_factor', 'initializer_cutoff_factor', 'rms_norm_eps', 'layer_norm_eps'],
+  ...['layer_norm_epsilon', 'norm_eps', 'attn_logit_softcapping', 'final_logit_softcapping'],
+];
+const wholeFloat = new RegExp(`^( {2}"(?:${floats.join('|')})": -?\\d+)(,?)$`, 'gm');
+
+/** A configuration as the bytes of its file. */
+export function encodeConfig(config: Readonly<Record<string, unknown>>): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(config, null, 2).replace(wholeFloat, '$1.0$2')}\n`);
 }

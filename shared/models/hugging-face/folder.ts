@@ -10,12 +10,12 @@ import {
   type ConfiguredModel,
   configAfter,
   configFile,
+  encodeConfig,
   type HuggingFaceConfig,
   labelsOf,
   modelOf,
   readConfig,
 } from './config.ts';
-import { encodeConfig } from './config-text.ts';
 import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 

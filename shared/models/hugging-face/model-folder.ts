@@ -75,6 +75,18 @@ export async function openModelFolder(
   };
 }
 
+/**
+ * The folder as if its configuration named the number of padding, where a classifier has none: a decoder finds the last token of a text
+ * by it, and `transformers` takes no batch without.
+ * @param padding the tokenizer's; undefined: there is none
+ */
+export function withPadding(opened: ModelFolder, padding: number | undefined): ModelFolder {
+  const { config, base, weights: stored } = opened;
+  if (padding === undefined) return opened;
+  const { model } = modelOf(config, 'classification', labelsOf(config), join(base, configFile), { stored });
+  return model.padding === undefined ? { ...opened, config: { ...config, pad_token_id: padding } } : opened;
+}
+
 const adapterWithoutBase = (folder: string) =>
   new UserError('is an adapter, which means nothing on fresh weights', {
     where: folder,

@@ -95,7 +95,7 @@ export function planTexts(options: TextOptions): StartablePlan {
   const labels = classes?.names ?? [];
   const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
-  const padding = paddingFor(model, tokenizer);
+  const isWithoutPadding = task === 'classification' && model.padding === undefined;
   const unread: string[] = [];
   const read = (kind: 'training' | EvaluationData, rows: TextRows): TokenizedTexts => {
     const texts = tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
@@ -138,7 +138,7 @@ export function planTexts(options: TextOptions): StartablePlan {
       validationSamples: held.ids.length,
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
-      ...(padding === undefined ? {} : { padding }),
+      ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
     },
     model: config,
@@ -149,7 +149,7 @@ export function planTexts(options: TextOptions): StartablePlan {
       ...options.notes,
       ...sides.warnings,
       ...(classes?.warnings ?? []),
-      ...(padding === null ? [withoutPadding] : []),
+      ...(isWithoutPadding ? [withoutPadding] : []),
       ...(reinitialised
         ? [`model.reinitialise: ${describeReinitialised(reinitialised)}, in place of ${settings.folder}'s`]
         : []),
@@ -200,14 +200,6 @@ export function planTexts(options: TextOptions): StartablePlan {
     },
   });
   return { ...plan, on };
-}
-
-/**
- * The number of padding that a classifier is exported with where its configuration names none: the tokenizer's; null where that has
- * none either, undefined where there is nothing to add.
- */
-function paddingFor({ task, padding }: LanguageModel, { special }: TextTokenizer): number | null | undefined {
-  return task === 'classification' && padding === undefined ? (special.pad ?? null) : undefined;
 }
 
 const withoutPadding =

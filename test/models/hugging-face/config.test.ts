@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { modelOf } from '../../../shared/models/hugging-face/config.ts';
+import { encodeConfig, modelOf } from '../../../shared/models/hugging-face/config.ts';
 import { buildLanguageModel, openModelFolder } from '../../../shared/models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../../../shared/models/language/model.ts';
 import { fixturePath } from '../../support/fixtures.ts';
@@ -81,4 +81,17 @@ describe('a number of blocks', () => {
       `${path}: ${key} is 900, and the weights in ${opened.weights!.label} have 2 blocks`,
     );
   });
+});
+
+it('has numbers with a point in its file where transformers takes nothing else', () => {
+  const config = {
+    hidden_size: 8,
+    initializer_range: 1,
+    attn_logit_softcapping: 50,
+    layer_norm_eps: 1e-12,
+    nested: { norm_eps: 1 },
+  };
+  const text = new TextDecoder().decode(encodeConfig(config));
+  expect(text).toContain('"hidden_size": 8,\n  "initializer_range": 1.0,\n  "attn_logit_softcapping": 50.0,\n');
+  expect(JSON.parse(text)).toEqual(config);
 });
