@@ -3,8 +3,10 @@ import { randomFor } from '../../../shared/core/random.ts';
 import type { Engine } from '../../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../../shared/engines/open-engine.ts';
 import { toEngine } from '../../../shared/engines/transfer.ts';
+import { modelOf } from '../../../shared/models/hugging-face/config.ts';
 import { newAdapterConfig, usualLora, withLora } from '../../../shared/models/lora.ts';
 import { unitOf } from '../../../shared/schedules/units.ts';
+import { elementCount } from '../../../shared/tensors/tensor.ts';
 import { languageLoss } from '../../../shared/training/objectives/language.ts';
 import { type EncoderTask, encoderFixtures, readEncoderFixture } from '../../support/encoder-fixture.ts';
 import { gradientsOn, largestDifference, norm } from '../../support/language-step.ts';
@@ -92,6 +94,62 @@ it.each(['albert-tiny', 'deberta-v3-tiny'])('an adapter on %s drops anew at each
   for (const [site, shape] of sites) expect(seen.get(site), site).toEqual(shape);
   for (const site of seen.keys()) if (site.endsWith('lora_dropout')) expect([...sites.keys()]).toContain(site);
 });
+
+const sizes = (size: number, blocks: number, heads: number) => ({
+  ...{ hidden_size: size, num_hidden_layers: blocks, num_attention_heads: heads, intermediate_size: 4 * size },
+  ...{ hidden_act: 'gelu', hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1, initializer_range: 0.02 },
+});
+
+it.each([
+  [
+    {
+      ...{ model_type: 'modernbert', architectures: ['ModernBertForMaskedLM'], attention_bias: false },
+      ...{ attention_dropout: 0, bos_token_id: 50281, classifier_activation: 'gelu', classifier_bias: false },
+      ...{ classifier_dropout: 0, classifier_pooling: 'mean', cls_token_id: 50281, decoder_bias: true },
+      ...{ deterministic_flash_attn: false, embedding_dropout: 0, eos_token_id: 50282, global_attn_every_n_layers: 3 },
+      ...{ global_rope_theta: 160000, gradient_checkpointing: false, hidden_activation: 'gelu', hidden_size: 768 },
+      ...{ initializer_cutoff_factor: 2, initializer_range: 0.02, intermediate_size: 1152, layer_norm_eps: 1e-5 },
+      ...{ local_attention: 128, local_rope_theta: 10000, max_position_embeddings: 8192, mlp_bias: false },
+      ...{ mlp_dropout: 0, norm_bias: false, norm_eps: 1e-5, num_attention_heads: 12, num_hidden_layers: 22 },
+      ...{ pad_token_id: 50283, position_embedding_type: 'absolute', sep_token_id: 50282, tie_word_embeddings: true },
+      ...{ torch_dtype: 'float32', transformers_version: '4.47.0.dev0', vocab_size: 50368 },
+    },
+    149_655_232,
+  ],
+  [
+    {
+      ...{ model_type: 'deberta-v2', ...sizes(768, 12, 12), max_position_embeddings: 512, relative_attention: true },
+      ...{ position_buckets: 256, norm_rel_ebd: 'layer_norm', share_att_key: true, pos_att_type: 'p2c|c2p' },
+      ...{ layer_norm_eps: 1e-7, max_relative_positions: -1, position_biased_input: false, type_vocab_size: 0 },
+      ...{ vocab_size: 128100, pad_token_id: 0 },
+    },
+    184_551_780,
+  ],
+  [
+    {
+      ...{ model_type: 'mpnet', architectures: ['MPNetForMaskedLM'], ...sizes(768, 12, 12), vocab_size: 30527 },
+      ...{ bos_token_id: 0, eos_token_id: 2, pad_token_id: 1, layer_norm_eps: 1e-12, max_position_embeddings: 512 },
+      ...{ relative_attention_num_buckets: 32 },
+    },
+    109_516_991,
+  ],
+  [
+    {
+      ...{ model_type: 'albert', architectures: ['AlbertForMaskedLM'], ...sizes(768, 12, 12), hidden_act: 'gelu_new' },
+      ...{ classifier_dropout_prob: 0.1, down_scale_factor: 1, embedding_size: 128, gap_size: 0, inner_group_num: 1 },
+      ...{ layer_norm_eps: 1e-12, max_position_embeddings: 512, net_structure_type: 0, num_hidden_groups: 1 },
+      ...{ num_memory_blocks: 0, type_vocab_size: 2, vocab_size: 30000, pad_token_id: 0, bos_token_id: 2 },
+    },
+    11_221_680,
+  ],
+] as const)(
+  'a configuration as it is published is taken, with as many parameters as in transformers: %#',
+  (config, parameters) => {
+    const { model } = modelOf(config as never, 'masked-lm', [], 'config.json');
+    const counted = model.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    expect(counted).toBe(parameters);
+  },
+);
 
 it('ALBERT has a spectrum for each layer that blocks share', async () => {
   const { model } = await readEncoderFixture('albert-tiny', 'classification');
