@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { readJsonFile } from '../../core/json-file.ts';
 import { pathKind } from '../../tensors/open-tensors.ts';
-import type { Embedding } from '../language/pool.ts';
+import type { Embedding } from '../language/model.ts';
 
 /** Lists the modules that a text goes through. */
 const modulesFile = 'modules.json';

@@ -1,8 +1,9 @@
 import { type ActivationName, activations } from '../blocks/activations.ts';
 import type { Head } from './encoder.ts';
+import type { Embedding } from './model.ts';
 import { biasModule, denseModule, norm } from './modules.ts';
 import { perToken, scoreByTable, site } from './pass.ts';
-import { type Embedding, firstTokens, type Pool, poolTexts } from './pool.ts';
+import { firstTokens, type Pool, poolTexts } from './pool.ts';
 
 /** A norm that follows an activation; its module has a bias unless it says otherwise. */
 interface HeadNorm {

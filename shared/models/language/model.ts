@@ -4,11 +4,20 @@ import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.t
 import type { Layer, ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
 import type { Dropout, DropoutSite } from '../dropout.ts';
-import type { Embedding } from './pool.ts';
 
 /** What a language model is trained to do. */
 export const languageTasks = ['classification', 'causal-lm', 'masked-lm'] as const;
 export type LanguageTask = (typeof languageTasks)[number];
+
+/** How a text becomes one row: the mean of its tokens, or the first one. */
+export const poolings = ['mean', 'cls'] as const;
+
+/** How texts are embedded. */
+export interface Embedding {
+  readonly pooling: (typeof poolings)[number];
+  /** Whether rows have the length 1. */
+  readonly normalise: boolean;
+}
 
 /** Some texts on the engine. */
 export interface TokenBatch {

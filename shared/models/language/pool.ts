@@ -1,19 +1,10 @@
 /** One row for each text, made of the encoder's rows for its tokens. */
 import type { Tensor } from '../../engines/engine.ts';
+import type { Embedding } from './model.ts';
 import type { Pass } from './pass.ts';
 
 /** `[batch * tokens, size]` to `[batch, size]`. */
 export type Pool = (pass: Pass, hidden: Tensor) => Tensor;
-
-/** How a text becomes one row: the mean of its tokens, or the first one. */
-export const poolings = ['mean', 'cls'] as const;
-
-/** How texts are embedded. */
-export interface Embedding {
-  readonly pooling: (typeof poolings)[number];
-  /** Whether rows have the length 1. */
-  readonly normalise: boolean;
-}
 
 /** The first token of every text. */
 export const firstTokens: Pool = ({ tf, batch, tokens }, hidden) => {
