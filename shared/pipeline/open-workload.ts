@@ -16,6 +16,7 @@ import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
+import { withPooling } from '../models/hugging-face/pooling.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
@@ -39,8 +40,9 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const base = model.base && (await localPath(model.base));
     const found = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
     if (found.adapter && head === 'fresh') throw headOfAdapter(model.folder);
+    const { opened: pooled, note } = await withPooling(found, model);
     const tokenizer = await openTokenizer(found.tokenizer, found.config);
-    const opened = task === 'classification' ? withPadding(found, tokenizer.special.pad) : found;
+    const opened = task === 'classification' ? withPadding(pooled, tokenizer.special.pad) : pooled;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
     const path = await localPath(texts.path);
@@ -52,6 +54,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
       tokenizer,
       data,
+      notes: note === undefined ? [] : [note],
       path: texts.path,
       testPath: dataset.test?.path,
       files: await readOtherFiles(opened.tokenizer, tokenizer),

@@ -11,7 +11,7 @@ import {
   type HuggingFaceConfig,
   modelOf,
 } from '../models/hugging-face/config.ts';
-import { pytorchFile } from '../models/hugging-face/folder.ts';
+import { codeBeside, pytorchFile } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
@@ -156,8 +156,9 @@ function languageModelOf(
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
-  const { model, architecture, names } = modelOf(whole, task, labels, 'run.json', { recorded: true });
-  const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined);
+  const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
+  const { model, names } = configured;
+  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };
@@ -194,6 +195,7 @@ export async function exportedFiles(
       [files.model, weights],
       [configFile, described],
       ...(fields ? [[pytorchFile, new TextEncoder().encode(fields.pytorch)] as const] : []),
+      ...codeOf(config),
     ]);
   }
   return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);
@@ -210,6 +212,11 @@ export async function mergedFiles(
     [files.model, encodeSafetensors(merged, { format: 'pt' })],
     [configFile, encodeConfig(config)],
   ]);
+}
+
+function codeOf(config: RunModel['config']): [string, Uint8Array][] {
+  const { architectures, model_type: modelType } = config as Partial<HuggingFaceConfig>;
+  return (architectures ?? []).flatMap((name) => codeBeside(name, modelType!));
 }
 
 const tensorsIn = async (weights: Uint8Array): Promise<HostTensors> =>

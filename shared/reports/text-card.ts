@@ -53,7 +53,9 @@ function loadingIn(task: LanguageTask, { adapter, model }: RunReport): string {
 
 folder = "."  # where this card is
 tokenizer = AutoTokenizer.from_pretrained(folder)`;
-  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder${exact}).eval()`;
+  // The class lies beside the card.
+  const options = task === 'classification' && model?.sentence_embedding ? ', trust_remote_code=True' : '';
+  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder${exact}${options}).eval()`;
   return `from peft import PeftModel
 ${beginning}
 base = ${JSON.stringify(adapter.base.path)}  # the folder of the model that the adapter belongs to

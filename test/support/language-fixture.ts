@@ -62,7 +62,7 @@ export async function readIntegers(path: string): Promise<Map<string, HostTensor
         const numbers = Array.from({ length: (to - from) / 8 }, (_, index) =>
           Number(bytes.readBigInt64LE(start + from + 8 * index)),
         );
-        return [inputNames[name]!, { shape, data: Int32Array.from(numbers) }];
+        return [inputNames[name] ?? name, { shape, data: Int32Array.from(numbers) }];
       },
     ),
   );

@@ -41,6 +41,15 @@ export function capScores(tf: TensorLibrary, scores: Tensor, cap: number | undef
   return cap === undefined ? scores : tf.mul(tf.tanh(tf.div(scores, cap)), cap);
 }
 
+/** A mask of `scoreMask` by which tokens see at most `side` tokens to each side. */
+export function withinWindow(tf: TensorLibrary, mask: Tensor, side: number): Tensor {
+  const tokens = mask.shape.at(-1)!;
+  if (tokens <= side + 1) return mask;
+  const isFar = (index: number) => Math.abs(Math.floor(index / tokens) - (index % tokens)) > side;
+  const far = Float32Array.from({ length: tokens * tokens }, (_, index) => (isFar(index) ? unseen : 0));
+  return tf.add(mask, tf.tensor4d(far, [1, 1, tokens, tokens]));
+}
+
 export interface AttentionSizes {
   readonly batch: number;
   readonly tokens: number;
@@ -62,7 +71,7 @@ export function splitHeads(tf: TensorLibrary, x: Tensor, { batch, tokens, headSi
 /**
  * Scaled dot-product attention. Source: Vaswani et al. (NeurIPS 2017); shared keys: Ainslie et al., GQA (2023).
  * @param query `[batch, heads, tokens, size]`; key and value `[batch, keyHeads, tokens, size]`
- * @param mask of `scoreMask`
+ * @param mask of `scoreMask`, or it with what depends on the distance of tokens, `[batch, heads, tokens, tokens]`
  * @param drop applied to the weights `[batch, heads, tokens, tokens]`
  * @returns `[batch * tokens, heads * size]`
  */

@@ -3,10 +3,11 @@ import { UserError } from '../../core/errors.ts';
 import { readJsonFile } from '../../core/json-file.ts';
 import { explainJson } from '../../core/problems.ts';
 import { blockCount } from '../language/depths.ts';
-import type { Depth, LanguageModel, LanguageTask, WeightNames } from '../language/model.ts';
+import { type Depth, type LanguageModel, type LanguageTask, poolings, type WeightNames } from '../language/model.ts';
 import { kindOfClass, languageFamily } from '../language/registry.ts';
 import type { StoredWeights } from '../pretrained.ts';
 import { unreadKeys } from './known-keys.ts';
+import { pooledClass, pooledModule } from './pooled-class.ts';
 
 /** What every `config.json` has, as far as it is read; a family reads more. */
 const fileSchema = z.looseObject({
@@ -14,6 +15,8 @@ const fileSchema = z.looseObject({
   architectures: z.array(z.string()).nullish(),
   id2label: z.record(z.string(), z.string()).nullish(),
   num_labels: z.int().positive().nullish(),
+  /** Of a classifier by pooled embeddings, as it is written here. */
+  sentence_embedding: z.strictObject({ pooling: z.enum(poolings), normalise: z.boolean() }).nullish(),
 });
 
 /** A configuration as it stands in the file. */
@@ -52,6 +55,8 @@ export interface ConfiguredModel {
   readonly loraTargets: readonly string[];
   /** Class in `transformers`. */
   readonly architecture: string;
+  /** What the `config.json` of the trained model has to say besides. */
+  readonly exported?: Readonly<Record<string, unknown>>;
 }
 
 /** The deepest published models have 130 blocks or so: more is a slip, or made to fill the memory. */
@@ -85,11 +90,20 @@ export function modelOf(
       ...(unread.length > 0 ? { remedy: unreadRemedy } : {}),
     });
   }
+  const embedding = (task === 'classification' && config.sentence_embedding) || undefined;
+  if (embedding && !family.isEncoder) throw notAnEncoder(modelType, where);
   checkDepth(family.depth(parsed.data!), stored, where);
-  const settings = { task, labels: labels.length, modelType, where };
+  const settings = { task, labels: labels.length, modelType, where, ...(embedding ? { embedding } : {}) };
   const { names, loraTargets } = family;
-  return { model: family.build(parsed.data, settings), names, loraTargets, architecture };
+  const model = family.build(parsed.data, settings);
+  if (embedding) return { model, names, loraTargets, architecture: pooledClass, exported: pooledExport };
+  return { model, names, loraTargets, architecture, exported: family.exported?.(parsed.data, task) ?? {} };
 }
+
+const pooledExport = { auto_map: { AutoModelForSequenceClassification: `${pooledModule}.${pooledClass}` } };
+
+const notAnEncoder = (modelType: string, where: string) =>
+  new UserError(`${modelType} is no encoder: its output is not pooled`, { where, remedy: 'Leave model.pooling out.' });
 
 const unreadRemedy =
   'Nothing is computed by these settings here. Where transformers does not read them for this kind either, take them out of the file.';
@@ -119,7 +133,7 @@ function checkDepth({ key, stored: asked, computed = asked }: Depth, file: Store
 /** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */
 export function configAfter(
   config: HuggingFaceConfig,
-  architecture: string,
+  { architecture, exported = {} }: Pick<ConfiguredModel, 'architecture' | 'exported'>,
   labels: readonly string[] | undefined,
 ): HuggingFaceConfig {
   const { num_labels: _, ...kept } = config;
@@ -130,7 +144,7 @@ export function configAfter(
     id2label: Object.fromEntries(labels.map((label, index) => [`${index}`, label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
   };
-  return { ...kept, ...floats, ...named, architectures: [architecture] };
+  return { ...kept, ...floats, ...named, ...exported, architectures: [architecture] };
 }
 
 /** Numbers that `transformers` takes as floats alone: without their point it refuses the file. */

@@ -17,6 +17,7 @@ import {
   modelOf,
   readConfig,
 } from './config.ts';
+import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
@@ -63,6 +64,7 @@ export const isExportedFile = (name: string): boolean =>
     adapterConfigFile,
     adapterWeightsFile,
     baseConfigFile,
+    pooledFile,
   ].includes(name);
 
 /**
@@ -101,16 +103,21 @@ export async function readOtherFiles(
   return others;
 }
 
+/** The Python that a class needs which `transformers` does not have, by name of the file; none for its own classes. */
+export const codeBeside = (architecture: string, modelType: string): [string, Uint8Array][] =>
+  architecture === pooledClass ? [[pooledFile, new TextEncoder().encode(pooledPython(modelType))]] : [];
+
 /** The files of a folder that `transformers` loads, by name. */
 export function huggingFaceFiles(
-  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'config' | 'labels' | 'others'>,
+  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'exported' | 'config' | 'labels' | 'others'>,
   parameters: HostTensors,
 ): Map<string, Uint8Array> {
   const labels = from.model.task === 'classification' ? from.labels : undefined;
-  const config = configAfter(from.config, from.architecture, labels);
+  const config = configAfter(from.config, from, labels);
   return new Map([
     [configFile, encodeConfig(config)],
     ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
+    ...codeBeside(from.architecture, config.model_type),
     ...from.others,
   ]);
 }

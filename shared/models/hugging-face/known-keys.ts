@@ -8,7 +8,7 @@ const about = [
   ...['unsloth_version', 'unsloth_fixed', 'is_llama_config', 'model_max_length', 'max_sequence_length', 'seq_length'],
 ];
 /** Read for every kind. */
-const labels = ['id2label', 'label2id', 'num_labels', 'label_names'];
+const labels = ['id2label', 'label2id', 'num_labels', 'label_names', 'sentence_embedding'];
 /** Which numbers stand for what; that of padding is read by each family. */
 const tokenIds = ['bos_token_id', 'eos_token_id', 'sep_token_id', 'cls_token_id', 'mask_token_id', 'unk_token_id'];
 /** How weights are stored and computed with: here they are float32, and the way to a result does not change it. */

@@ -1,5 +1,7 @@
 import { UserError } from '../../core/errors.ts';
+import { albert } from './albert.ts';
 import { bert } from './bert.ts';
+import { debertaV2 } from './deberta-v2.ts';
 import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
 import { gemma, gemma2 } from './gemma.ts';
@@ -8,6 +10,8 @@ import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { type LanguageFamily, type LanguageTask, languageTasks } from './model.ts';
+import { modernBert } from './modern-bert.ts';
+import { mpnet } from './mpnet.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
@@ -20,6 +24,10 @@ const languageFamilies: readonly LanguageFamily[] = [
   roberta,
   distilbert,
   electra,
+  modernBert,
+  debertaV2,
+  mpnet,
+  albert,
   gpt2,
   llama,
   mistral,

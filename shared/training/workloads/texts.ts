@@ -8,7 +8,7 @@ import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
-import type { LanguageModel } from '../../models/language/model.ts';
+import type { DenseLayer, LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import { type TextWork, textWork } from '../../models/language/work.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
@@ -69,6 +69,8 @@ interface TextOptions {
   readonly config: HuggingFaceConfig;
   /** The labels that the model's head scores; undefined where it has no head for labels. */
   readonly head: readonly string[] | undefined;
+  /** What is to be said of the model. */
+  readonly notes: readonly string[];
   readonly tokenizer: TextTokenizer;
   readonly data: TextData;
   /** That go with the model wherever it goes. */
@@ -142,6 +144,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     drawn,
     files: options.files,
     warnings: [
+      ...options.notes,
       ...sides.warnings,
       ...(classes?.warnings ?? []),
       ...(isWithoutPadding ? [withoutPadding] : []),
