@@ -206,6 +206,7 @@ export async function runPrediction(
   const watch = beginWatch(data.rows, window);
   const drawn = plan.draws ? beginDrawn(data, { window, steps }) : undefined;
   let done = 0;
+  let bytes: number | undefined;
   const use = async (piece: PredictedPiece) => {
     await file?.write(piece.samples[0]!, piece, piece.predicted);
     errors.add(piece);
@@ -218,12 +219,12 @@ export async function runPrediction(
     const { parameters } = operator;
     const request = { engine, model: operator.on(space), parameters, data, window, rolloutSteps: steps, batchSize };
     await predictPieces(request, use);
-    await file?.finish();
+    bytes = await file?.finish();
   } catch (error) {
     await file?.abandon();
     throw error;
   }
-  return { errors: errors.values(), ...watch.found(), drawn: drawn?.record(), bytes: file?.bytes };
+  return { errors: errors.values(), ...watch.found(), drawn: drawn?.record(), bytes };
 }
 
 /** Keeps a few samples to be drawn: of the steps whose true fields are known, or of all where none are. */

@@ -1,10 +1,13 @@
 /** The file that predicted fields are written to as they come: HDF5 as PDEBench lays it out, or .npy. */
-import { type FileHandle, open, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { draftName, sweepDrafts } from '../checkpoints/drafts.ts';
 import { RunError, UserError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
-import { type Hdf5Attributes, hdf5Places } from '../datasets/arrays/hdf5-header.ts';
+import type { AxisRange } from '../datasets/arrays/array-file.ts';
+import { copySpread, partsOf, rowMajorStrides } from '../datasets/arrays/blocks.ts';
+import { hdf5Thread } from '../datasets/arrays/hdf5-thread.ts';
+import { type Hdf5Attributes, hdf5BytesAtMost } from '../datasets/arrays/hdf5-writing.ts';
 import { npyHeader } from '../datasets/arrays/npy.ts';
 import { spaceNames } from '../datasets/field-axes.ts';
 import { elementCount, type HostTensor } from '../tensors/tensor.ts';
@@ -27,77 +30,118 @@ export interface FieldsToWrite {
 
 /** A file on its way: nothing is at its path before `finish`. */
 export interface PredictionFile {
-  readonly bytes: number;
   /** Writes predictions `[samples, ...space, steps, channels]`; `firstSample` is the position of the first. */
   write(firstSample: number, piece: Pick<Piece, 'first'>, predicted: HostTensor): Promise<void>;
-  /** Moves the file into its place. */
-  finish(): Promise<void>;
+  /** Moves the file into its place. @returns its bytes. */
+  finish(): Promise<number>;
   /** Removes what was written. */
   abandon(): Promise<void>;
 }
 
-/** Bytes before the numbers and after, and where the numbers of the fields begin. */
-interface Places {
-  readonly parts: readonly { readonly at: number; readonly content: Uint8Array }[];
-  readonly start: number;
-  readonly bytes: number;
+/** A block of the fields `[samples, steps, ...space, channels]`. */
+interface Block {
+  readonly ranges: readonly AxisRange[];
+  /** Row-major. */
+  readonly values: Float32Array<ArrayBuffer>;
+}
+
+/** An open file of one format. */
+interface Sink {
+  write(block: Block): Promise<void>;
+  finish(): Promise<void>;
+  /** Lets go of the file, whatever it is like. */
+  close(): Promise<void>;
+}
+
+/** How a format is written. */
+interface Format {
+  bytesAtMost(fields: FieldsToWrite): number;
+  /** Writes to an empty file. */
+  begin(draft: string, fields: FieldsToWrite): Promise<Sink>;
 }
 
 const numberBytes = Float32Array.BYTES_PER_ELEMENT;
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array) =>
-  new Uint8Array(buffer, byteOffset, byteLength);
+/** Numbers of a block at most, 16 MiB: the HDF5 library never gives memory back. */
+const numbersAtOnce = 2 ** 22;
+/** Milliseconds that the HDF5 library may take for a block. */
+const patience = 600_000;
 
-function placesInNpy({ shape }: FieldsToWrite): Places {
-  const header = npyHeader(shape);
-  return {
-    parts: [{ at: 0, content: header }],
-    start: header.length,
-    bytes: header.length + elementCount(shape) * numberBytes,
-  };
-}
-
-function placesInHdf5(fields: FieldsToWrite): Places {
-  const { shape, channels, coordinates, attributes } = fields;
-  const lists = {
-    ...Object.fromEntries(coordinates.map((values, axis) => [`${spaceNames[axis]}-coordinate`, values])),
-    row: Int32Array.from(fields.rows),
-    step: Int32Array.from(fields.steps),
-  };
-  const { header, starts, bytes } = hdf5Places(
-    {
-      ...Object.fromEntries(
-        Object.entries(lists).map(([name, values]) => [
-          name,
-          { shape: [values.length], type: values instanceof Int32Array ? ('int32' as const) : ('float32' as const) },
-        ]),
-      ),
-      tensor: { shape, type: 'float32', attributes: { channels } },
-    },
-    attributes,
-  );
-  return {
-    parts: [
-      { at: 0, content: header },
-      ...Object.entries(lists).map(([name, values]) => ({ at: starts.get(name)!, content: bytesOf(values) })),
-    ],
-    start: starts.get('tensor')!,
-    bytes,
-  };
-}
-
-/** How a file is laid out, by the end of its name. */
-const layouts: Readonly<Record<string, (fields: FieldsToWrite) => Places>> = {
-  '.hdf5': placesInHdf5,
-  '.h5': placesInHdf5,
-  '.npy': placesInNpy,
+const npy: Format = {
+  bytesAtMost: ({ shape }) => npyHeader(shape).length + elementCount(shape) * numberBytes,
+  async begin(draft, { shape }) {
+    const header = npyHeader(shape);
+    const strides = rowMajorStrides(shape);
+    const file = await open(draft, 'r+');
+    const close = () => file.close();
+    try {
+      await writeAt(file, header, 0);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    return {
+      async write({ ranges, values }) {
+        // What a block has of one sample lies together.
+        const samples = ranges[0]!.count;
+        const size = values.length / samples;
+        const start = ranges.reduce((at, range, axis) => at + range.start * strides[axis]!, 0);
+        for (let sample = 0; sample < samples; sample++) {
+          const { buffer, byteOffset, byteLength } = values.subarray(sample * size, (sample + 1) * size);
+          const at = header.length + (start + sample * strides[0]!) * numberBytes;
+          await writeAt(file, new Uint8Array(buffer, byteOffset, byteLength), at);
+        }
+      },
+      finish: close,
+      close,
+    };
+  },
 };
+
+/** The array of the fields, as PDEBench names it. */
+const tensorName = 'tensor';
+
+function hdf5Contents({ shape, channels, coordinates, rows, steps, attributes }: FieldsToWrite) {
+  return {
+    attributes,
+    lists: {
+      ...Object.fromEntries(coordinates.map((values, axis) => [`${spaceNames[axis]}-coordinate`, values])),
+      row: Int32Array.from(rows),
+      step: Int32Array.from(steps),
+    },
+    arrays: { [tensorName]: { shape, frameAxis: 2, attributes: { channels } } },
+  };
+}
+
+const hdf5: Format = {
+  bytesAtMost: (fields) => hdf5BytesAtMost(hdf5Contents(fields)),
+  async begin(draft, fields) {
+    const thread = hdf5Thread(patience);
+    try {
+      await thread.create({ path: draft, ...hdf5Contents(fields) });
+    } catch (error) {
+      await thread.close();
+      throw error;
+    }
+    return {
+      write: (block) => thread.write({ name: tensorName, ...block }),
+      async finish() {
+        await thread.finish();
+        await thread.close();
+      },
+      close: () => thread.close(),
+    };
+  },
+};
+
+/** Formats by the end of a file's name. */
+const formats: Readonly<Record<string, Format>> = { '.hdf5': hdf5, '.h5': hdf5, '.npy': npy };
 
 /** @throws UserError when a name says no format that predictions are written in. */
 export function checkPredictionFormat(path: string): void {
-  if (extname(path).toLowerCase() in layouts) return;
+  if (extname(path).toLowerCase() in formats) return;
   throw new UserError('its name does not end in a format that predictions are written in', {
     where: path,
-    remedy: `Give it one of the endings ${Object.keys(layouts).join(', ')}.`,
+    remedy: `Give it one of the endings ${Object.keys(formats).join(', ')}.`,
   });
 }
 
@@ -119,56 +163,48 @@ export async function refuseReplacing(path: string, others: readonly string[]): 
  * @throws UserError when it can't be made, or the disk has no room for it, with the sizes.
  */
 export async function openPredictionFile(path: string, fields: FieldsToWrite): Promise<PredictionFile> {
-  const places = layouts[extname(path).toLowerCase()]!(fields);
+  const format = formats[extname(path).toLowerCase()]!;
   const folder = dirname(resolve(path));
-  await refuseWithoutRoom(path, folder, places.bytes);
+  await refuseWithoutRoom(path, folder, format.bytesAtMost(fields));
   await sweepDrafts(folder);
   const draft = join(folder, draftName());
-  const file = await open(draft, 'wx').catch((cause) => failed(path, cause));
-  const abandon = async () => {
-    await file.close().catch(() => undefined);
+  const guarded = <Result>(work: Promise<Result>): Promise<Result> => work.catch((cause) => failed(path, cause));
+  await guarded(writeFile(draft, '', { flag: 'wx' }));
+  const sink = await guarded(format.begin(draft, fields)).catch(async (error) => {
     await rm(draft, { force: true });
-  };
-  const guarded = async (write: () => Promise<unknown>) => {
-    try {
-      await write();
-    } catch (cause) {
-      failed(path, cause);
-    }
-  };
-  const [, steps, ...frame] = fields.shape as [number, number, ...number[]];
-  const frameBytes = elementCount(frame) * numberBytes;
-  try {
-    await guarded(async () => {
-      for (const { at, content } of places.parts) await writeAt(file, content, at);
-      // Its end is there from the beginning, so that a full length says nothing of what is written yet.
-      await file.truncate(places.bytes);
-    });
-  } catch (error) {
-    await abandon();
     throw error;
-  }
+  });
   return {
-    bytes: places.bytes,
     async write(firstSample, { first }, predicted) {
-      const samples = predicted.shape[0]!;
-      const size = predicted.data.length / samples;
-      await guarded(async () => {
-        for (let sample = 0; sample < samples; sample++) {
-          const values = timeFirst(predicted.data.subarray(sample * size, (sample + 1) * size), predicted.shape);
-          await writeAt(file, bytesOf(values), places.start + ((firstSample + sample) * steps + first) * frameBytes);
-        }
-      });
+      for (const { ranges, values } of timeFirst(predicted)) {
+        const [samples, steps, ...frame] = ranges as [AxisRange, AxisRange, ...AxisRange[]];
+        const moved = [
+          { ...samples, start: samples.start + firstSample },
+          { ...steps, start: steps.start + first },
+          ...frame,
+        ];
+        await guarded(sink.write({ ranges: moved, values }));
+      }
     },
-    async finish() {
-      await guarded(async () => {
-        await file.sync();
-        await file.close();
-        await rename(draft, path);
-      });
+    finish: () => guarded(sink.finish().then(() => putInPlace(draft, path))),
+    async abandon() {
+      await sink.close().catch(() => undefined);
+      await rm(draft, { force: true });
     },
-    abandon,
   };
+}
+
+/** Moves a file that is on the disk to its last bit. @returns its bytes. */
+async function putInPlace(draft: string, path: string): Promise<number> {
+  const file = await open(draft, 'r+');
+  try {
+    await file.sync();
+    const { size } = await file.stat();
+    await rename(draft, path);
+    return size;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Writes all bytes: a system may take fewer at a time. */
@@ -179,19 +215,18 @@ async function writeAt(file: FileHandle, bytes: Uint8Array, at: number): Promise
   }
 }
 
-/** One sample's `[...space, steps, channels]` as `[steps, ...space, channels]`. */
-function timeFirst(values: Float32Array, shape: readonly number[]): Float32Array {
-  const [steps, channels] = shape.slice(-2) as [number, number];
-  const points = values.length / (steps * channels);
-  const ordered = new Float32Array(values.length);
-  for (let point = 0; point < points; point++) {
-    for (let step = 0; step < steps; step++) {
-      for (let channel = 0; channel < channels; channel++) {
-        ordered[(step * points + point) * channels + channel] = values[(point * steps + step) * channels + channel]!;
-      }
-    }
+/** Fields `[samples, ...space, steps, channels]` as blocks of `[samples, steps, ...space, channels]`. */
+function* timeFirst({ shape, data }: HostTensor): Generator<Block> {
+  const ordered = <Item>(axes: readonly Item[]): Item[] => [axes[0]!, axes.at(-2)!, ...axes.slice(1, -2), axes.at(-1)!];
+  const strides = ordered(rowMajorStrides(shape));
+  const whole = ordered(shape).map((count) => ({ start: 0, count, stride: 1 }));
+  for (const { ranges } of partsOf(whole, numbersAtOnce)) {
+    const counts = ranges.map(({ count }) => count);
+    const values = new Float32Array(elementCount(counts));
+    const start = ranges.reduce((at, range, axis) => at + range.start * strides[axis]!, 0);
+    copySpread(counts, { values: data, at: start, steps: strides }, { values, at: 0, steps: rowMajorStrides(counts) });
+    yield { ranges, values };
   }
-  return ordered;
 }
 
 async function refuseWithoutRoom(path: string, folder: string, bytes: number): Promise<void> {
@@ -202,22 +237,25 @@ async function refuseWithoutRoom(path: string, folder: string, bytes: number): P
   if (present?.isDirectory()) throw failed(path, Object.assign(new Error('a folder'), { code: 'EISDIR' }));
   const free = bavail * bsize;
   if (bytes <= free) return;
-  throw new UserError(`${basename(path)} takes ${formatBytes(bytes)}, and the disk has ${formatBytes(free)} left`, {
-    where: path,
-    remedy: 'Free some space, choose another place, or predict fewer rows (--rows) or steps (--steps).',
-  });
+  throw new UserError(
+    `${basename(path)} takes up to ${formatBytes(bytes)}, and the disk has ${formatBytes(free)} left`,
+    {
+      where: path,
+      remedy: 'Free some space, choose another place, or predict fewer rows (--rows) or steps (--steps).',
+    },
+  );
 }
 
-function failed(path: string, cause: unknown): never {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+function failed(path: string, cause: NodeJS.ErrnoException): never {
+  // The HDF5 library tells what the system said, not its code.
+  if (/no space left|quota exceeded/i.test(cause.message)) {
     throw new RunError('the disk is full; nothing is left of the file', {
       where: path,
       remedy: 'Free some space, and predict again.',
       cause,
     });
   }
-  throw new UserError(`can't be written (${code})`, {
+  throw new UserError(`can't be written (${cause.code ?? cause.message})`, {
     where: path,
     remedy: 'Check that the folder exists and may be written to, or choose another place.',
     cause,

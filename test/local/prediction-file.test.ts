@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { withArrayFile } from '../../shared/datasets/arrays/open-arrays.ts';
@@ -35,8 +35,9 @@ it.each([
     await file.write(0, { first: 0 }, piece([0, 1], [0, 1]));
     await file.write(0, { first: 2 }, piece([0, 1], [2]));
     expect(await readdir(folder)).not.toContain(name);
-    await file.finish();
+    const bytes = await file.finish();
     expect(await readdir(folder)).toEqual([name]);
+    expect((await stat(path)).size).toBe(bytes);
     await withArrayFile(path, async (written) => {
       expect(written.array(array).shape).toEqual(fields.shape);
       expect(await readWhole(written.array(array))).toEqual([0, 1, 10, 11, 20, 21, 100, 101, 110, 111, 120, 121]);
@@ -53,7 +54,7 @@ it('nothing is left of a file that is abandoned', async () => {
 it('a file that the disk has no room for is refused with the sizes', async () => {
   const path = join(await temporaryFolder(), 'pred.h5');
   const message = await refusalOf(openPredictionFile(path, { ...fields, shape: [2, 3, 2 ** 50, 1] }));
-  expect(message).toMatch(/pred\.h5 takes 27021\.6 TB, and the disk has .* left/);
+  expect(message).toMatch(/pred\.h5 takes up to 27022\.0 TB, and the disk has .* left/);
 });
 
 it('names of other formats, and of files that are needed, are refused', async () => {

@@ -72,7 +72,8 @@ export function loadHdf5(): Promise<Hdf5Library> {
   return loaded;
 }
 
-/** What the library's error stack says at its deepest: `truncated file: eof = 300000, ...`. */
+/** What the library's error stack says at its deepest: `truncated file: eof = 300000, ...`; of a call to the system, what that said: `No space left on device`. */
 function deepestReason(text: string): string {
-  return [...text.matchAll(/#\d+:.*? in \w+\(\): (.+)/g)].at(-1)?.[1] ?? text.split('\n')[0]!;
+  const reason = [...text.matchAll(/#\d+:.*? in \w+\(\): (.+(?:\n, .+)*)/g)].at(-1)?.[1] ?? text.split('\n')[0]!;
+  return /error message = '([^']+)'/.exec(reason)?.[1] ?? reason;
 }

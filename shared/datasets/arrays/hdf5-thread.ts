@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { AxisRange } from './array-file.ts';
 import type { Hdf5Contents } from './hdf5-contents.ts';
 import type { Hdf5Reply, Hdf5Request } from './hdf5-worker.ts';
+import type { Hdf5Block, NewHdf5 } from './hdf5-writing.ts';
 import type { NumberType } from './number-types.ts';
 
 /** A file that is open in a thread. Its methods throw an Error with the reason. */
@@ -10,7 +11,13 @@ export interface Hdf5Thread {
   open(path: string): Promise<void>;
   list(): Promise<Hdf5Contents>;
   read(block: { name: string; type: NumberType; ranges: readonly AxisRange[] }): Promise<Float32Array>;
-  /** Closes the file. The thread is kept for the next one, unless the library is lost. */
+  /** Makes a file to be written, instead of opening one. */
+  create(file: NewHdf5): Promise<void>;
+  /** Writes a block of the file that was made; the block's memory is handed over. */
+  write(block: Hdf5Block): Promise<void>;
+  /** Ends writing: all is with the system then. */
+  finish(): Promise<void>;
+  /** Closes the file, and tells no error of it. The thread is kept for the next one, unless the library is lost. */
   close(): Promise<void>;
 }
 
@@ -50,7 +57,7 @@ export function hdf5Thread(patience: number): Hdf5Thread {
       const timer = setTimeout(() => lose(`no answer within ${Math.round(patience / 1000)} s`), patience);
       worker.ref();
       worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-      worker.postMessage(request);
+      worker.postMessage(request, 'write' in request ? [request.write.values.buffer] : []);
     });
   /** Requests are answered one after the other. */
   let turn: Promise<unknown> = Promise.resolve();
@@ -69,6 +76,15 @@ export function hdf5Thread(patience: number): Hdf5Thread {
     },
     async read(block) {
       return ((await inTurn({ read: block })) as Extract<Hdf5Reply, { values: unknown }>).values;
+    },
+    async create(file) {
+      await inTurn({ create: file });
+    },
+    async write(block) {
+      await inTurn({ write: block });
+    },
+    async finish() {
+      await inTurn({ close: true });
     },
     async close() {
       await turn;
