@@ -95,7 +95,9 @@ describe('a run that goes well', () => {
     });
     expect(await execute({ config: fakeConfig(), context: unsteady })).toMatchObject({ status: 'failed' });
     expect(await outcomeOf()).toMatchObject({ outcome: 'completed', reason: 'all 4 epochs are trained' });
-    expect((await store.list(runKeys.model(run, ''))).length).toBe(3);
+    expect((await store.list(runKeys.model(run, ''))).toSorted()).toEqual(
+      ['README.md', 'config.json', 'model.py', 'model.safetensors'].map((name) => runKeys.model(run, name)),
+    );
   });
 
   it('is reported on with several epochs read at a time, and the eigenvalues of those that are drawn', async () => {
