@@ -1,5 +1,6 @@
 /** Types of stored numbers, and how their bytes become numbers. */
 import { endianness } from 'node:os';
+import type { HalfTensor, HostTensor } from './tensor.ts';
 
 /** Bytes of a number of each type; those that are neither floats nor I64 can be stored but not read. Complex ones are pairs of floats. */
 export const bytesPerElement = {
@@ -64,6 +65,12 @@ const lookUp = (convert: (bits: number) => number) => {
 /** The value of every 16-bit float, by its bits. */
 export const halfValues = lookUp(halfToNumber);
 const brainValues = lookUp(brainToNumber);
+
+/** 16-bit floats as float32, which all of them are exactly. */
+export function widened({ shape, dtype, data }: HalfTensor): HostTensor {
+  const values = dtype === 'float16' ? halfValues() : brainValues();
+  return { shape, data: Float32Array.from(data, (bits) => values[bits]!) };
+}
 
 /** Numbers from stored bytes, into `into` from `offset` on. */
 export function decode(

@@ -5,7 +5,9 @@ import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
 import { bytesPerElement, bytesPerRead, type DType, decode, decodedAs, readShape } from './elements.ts';
-import { elementCount, formatShape, type HostTensor, type HostTensors } from './tensor.ts';
+import { elementCount, formatShape, type HalfTensor, type HostTensor, type HostTensors } from './tensor.ts';
+
+const halfTypes = { F16: 'float16', BF16: 'bfloat16' } as const;
 
 /** Key of the header that is no tensor. */
 const metadataName = '__metadata__';
@@ -38,6 +40,11 @@ export interface SafetensorsFile {
   entry(name: string): SafetensorsEntry;
   /** As float32, whatever the stored type. @throws UserError when it is missing, or neither of a float type nor I64. */
   read(name: string): Promise<HostTensor>;
+  /**
+   * As it is stored, in memory that threads can share: float32, and 16-bit floats by their bits. Others as `read` gives them.
+   * @throws UserError as `read`
+   */
+  readAsStored(name: string): Promise<HostTensor | HalfTensor>;
   /** As float64. */
   readFloat64(name: string): Promise<HostTensor<Float64Array>>;
   /** Elements `from` .. `to` in row-major order: float64 where they are stored so, else float32. */
@@ -174,6 +181,12 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     const { shape } = entry(name);
     return { shape, data: await readInto(name, 0, make(elementCount(shape))) };
   };
+  const readBytes = async (name: string, into: Uint8Array) => {
+    const { start } = entry(name);
+    for (let at = 0; at < into.length; at += bytesPerRead) {
+      into.set(await source.read(start + at, start + Math.min(into.length, at + bytesPerRead)), at);
+    }
+  };
   const read = (name: string) => readWhole(name, (length) => new Float32Array(length));
 
   return {
@@ -182,6 +195,16 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     names: () => [...entries.keys()],
     entry,
     read,
+    async readAsStored(name) {
+      const { dtype, shape } = entry(name);
+      const length = elementCount(shape);
+      if (dtype === 'F32') return readWhole(name, () => new Float32Array(new SharedArrayBuffer(4 * length)));
+      const half = halfTypes[dtype as keyof typeof halfTypes];
+      if (half === undefined || endianness() !== 'LE') return read(name);
+      const data = new Uint16Array(new SharedArrayBuffer(2 * length));
+      await readBytes(name, new Uint8Array(data.buffer));
+      return { shape, dtype: half, data };
+    },
     readFloat64: (name) => readWhole(name, (length) => new Float64Array(length)),
     readElements(name, from, to) {
       const length = to - from;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../../core/errors.ts';
-import { formatShape, type HostTensors, type MixedTensors, sameShape } from '../../tensors/tensor.ts';
+import { type FixedTensors, formatShape, type HostTensors, isHalf, type MixedTensors, sameShape } from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, Tensor, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
@@ -17,7 +17,7 @@ export const compileMeasure = 'tempbalance compile';
 
 /** What a step is compiled for. */
 export interface LoopShapes {
-  readonly fixed: MixedTensors;
+  readonly fixed: FixedTensors;
   readonly carried: HostTensors;
   readonly inputs: MixedTensors;
 }
@@ -30,10 +30,10 @@ interface CompiledStep {
   readonly overwriting: readonly string[];
 }
 
-const specsOf = (tensors: MixedTensors, prefix: string) =>
-  [...tensors].map(([name, { shape, data }]): [string, TensorSpec] => [
+const specsOf = (tensors: FixedTensors, prefix: string) =>
+  [...tensors].map(([name, tensor]): [string, TensorSpec] => [
     prefix + name,
-    { shape, dtype: dataTypeOf(data) },
+    { shape: tensor.shape, dtype: isHalf(tensor) ? tensor.dtype : dataTypeOf(tensor.data) },
   ]);
 
 /** @throws UserError when a step would leave something else than it was given. */

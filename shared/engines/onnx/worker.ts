@@ -3,19 +3,28 @@ import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { messageOf, RunError } from '../../core/errors.ts';
-import { elementCount, type HostTensors, type MixedTensors } from '../../tensors/tensor.ts';
+import {
+  elementCount,
+  type FixedTensors,
+  type HalfTensor,
+  type HostTensor,
+  type HostTensors,
+  isHalf,
+  type MixedTensors,
+} from '../../tensors/tensor.ts';
 import { dataTypeOf } from '../transfer.ts';
 import { blockSize } from './block-size.ts';
 import { computeInto } from './compute.ts';
 import { arrays, type TensorSpec } from './graph.ts';
-import { blockName, replacedBy, roles } from './roles.ts';
+import { blockName, replacedBy, roles, sharingName } from './roles.ts';
+import { takesSharedMemory } from './shared-memory.ts';
 
 /** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
 export type Task =
   | { readonly do: 'load' }
   | { readonly do: 'compile'; readonly session: number; readonly model: Uint8Array; readonly threads: number }
   | { readonly do: 'forget'; readonly session: number }
-  | { readonly do: 'begin'; readonly loop: number; readonly fixed: MixedTensors; readonly carried: HostTensors }
+  | { readonly do: 'begin'; readonly loop: number; readonly fixed: FixedTensors; readonly carried: HostTensors }
   | {
       readonly do: 'step';
       readonly loop: number;
@@ -55,11 +64,16 @@ let runtime: typeof import('onnxruntime-node');
 const sessions = new Map<number, InferenceSession>();
 const loops = new Map<number, LoopState>();
 
-function tensorsOf(tensors: MixedTensors, prefix: string): Tensors {
-  return Object.fromEntries(
-    [...tensors].map(([name, { shape, data }]) => [prefix + name, new runtime.Tensor(dataTypeOf(data), data, shape)]),
-  );
+/** A brain float is given by its bits. */
+const halfTypes = { float16: 'float16', bfloat16: 'uint16' } as const;
+
+function tensorOf(tensor: HostTensor<Float32Array | Int32Array> | HalfTensor): Tensor {
+  if (isHalf(tensor)) return new runtime.Tensor(halfTypes[tensor.dtype], tensor.data, tensor.shape);
+  return new runtime.Tensor(dataTypeOf(tensor.data), tensor.data, tensor.shape);
 }
+
+const tensorsOf = (tensors: FixedTensors, prefix: string): Tensors =>
+  Object.fromEntries([...tensors].map(([name, tensor]) => [prefix + name, tensorOf(tensor)]));
 
 const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float32Array });
 const copied = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
@@ -85,7 +99,7 @@ async function forget(session: number): Promise<void> {
 }
 
 const emptyOf = ({ shape, dtype }: TensorSpec) =>
-  new runtime.Tensor(dtype, new arrays[dtype](elementCount(shape)) as never, shape);
+  new runtime.Tensor(dtype as 'float32', new arrays[dtype](elementCount(shape)) as never, shape);
 
 async function step(state: LoopState, session: InferenceSession, { inputs, ...task }: Task & { do: 'step' }) {
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
@@ -126,7 +140,10 @@ async function perform(task: Task): Promise<HostTensors> {
   switch (task.do) {
     case 'load':
       runtime = createRequire(import.meta.url)('onnxruntime-node');
-      return new Map([[blockName, { shape: [], data: Float32Array.of(await blockSize(runtime)) }]]);
+      return new Map([
+        [blockName, { shape: [], data: Float32Array.of(await blockSize(runtime)) }],
+        [sharingName, { shape: [], data: Float32Array.of((await takesSharedMemory(runtime)) ? 1 : 0) }],
+      ]);
     case 'compile':
       await compile(task.session, task.model, task.threads);
       return nothing;
