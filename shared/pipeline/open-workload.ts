@@ -57,7 +57,14 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       build(labels) {
         const freshScores = head === 'fresh';
         const options = { task, labels, lora, freshScores, reinitialise };
-        const { model: built, adapter, drawn, reinitialised, readTrained, readFrozen } = buildLanguageModel(opened, options);
+        const {
+          model: built,
+          adapter,
+          drawn,
+          reinitialised,
+          readTrained,
+          readFrozen,
+        } = buildLanguageModel(opened, options);
         const random = () => randomFor(seed, 'initialise');
         const basePath = opened.adapter ? (model.base ?? opened.base) : model.folder;
         return {

@@ -5,7 +5,7 @@ import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
 import { bytesPerElement, bytesPerRead, type DType, decode, decodedAs, readShape } from './elements.ts';
-import { elementCount, formatShape, type HalfTensor, type HostTensor, type HostTensors } from './tensor.ts';
+import { elementCount, formatShape, type HalfTensor, type HostTensor, isHalf } from './tensor.ts';
 
 const halfTypes = { F16: 'float16', BF16: 'bfloat16' } as const;
 
@@ -218,19 +218,26 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   };
 }
 
+const storedTypes = { float16: 'F16', bfloat16: 'BF16' } as const;
+
 /**
- * The bytes of a file with these float32 tensors, in the map's order; the header is padded to a multiple of 8.
+ * The bytes of a file with these tensors, float32 or 16-bit floats, in the map's order; the header is padded to a multiple of 8.
  * @throws RangeError for a tensor whose values don't fill its shape, or one of the name that the format reserves.
  */
-export function encodeSafetensors(tensors: HostTensors, metadata: Record<string, string> = {}): Uint8Array {
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, HostTensor | HalfTensor>,
+  metadata: Record<string, string> = {},
+): Uint8Array {
   const entries: [name: string, entry: unknown][] = [];
   if (Object.keys(metadata).length > 0) entries.push([metadataName, metadata]);
   let offset = 0;
-  for (const [name, { shape, data }] of tensors) {
+  for (const [name, tensor] of tensors) {
+    const { shape, data } = tensor;
     if (data.length !== elementCount(shape))
       throw new RangeError(`${name}: ${data.length} values for ${formatShape(shape)}`);
     if (name === metadataName) throw new RangeError(`${name}: can't be the name of a tensor`);
-    entries.push([name, { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] }]);
+    const dtype = isHalf(tensor) ? storedTypes[tensor.dtype] : 'F32';
+    entries.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
     offset += data.byteLength;
   }
   const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
@@ -243,7 +250,9 @@ export function encodeSafetensors(tensors: HostTensors, metadata: Record<string,
   let position = 8 + headerLength;
   for (const { data } of tensors.values()) {
     if (endianness() === 'LE') bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    else for (let i = 0; i < data.length; i++) view.setFloat32(position + 4 * i, data[i]!, true);
+    else if (data instanceof Uint16Array) {
+      for (let i = 0; i < data.length; i++) view.setUint16(position + 2 * i, data[i]!, true);
+    } else for (let i = 0; i < data.length; i++) view.setFloat32(position + 4 * i, data[i]!, true);
     position += data.byteLength;
   }
   return bytes;

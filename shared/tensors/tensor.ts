@@ -23,8 +23,9 @@ export interface HalfTensor {
 /** What does not change while a model is trained: as `MixedTensors`, and frozen weights in the precision in which they are stored. */
 export type FixedTensors = ReadonlyMap<string, HostTensor<Float32Array | Int32Array> | HalfTensor>;
 
-export const isHalf = (tensor: HostTensor<Float32Array | Float64Array | Int32Array> | HalfTensor): tensor is HalfTensor =>
-  tensor.data instanceof Uint16Array;
+export const isHalf = (
+  tensor: HostTensor<Float32Array | Float64Array | Int32Array> | HalfTensor,
+): tensor is HalfTensor => tensor.data instanceof Uint16Array;
 
 /** Number of elements of a shape; 1 for a scalar's `[]`. */
 export function elementCount(shape: readonly number[]): number {

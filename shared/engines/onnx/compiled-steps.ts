@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../../core/errors.ts';
-import { type FixedTensors, formatShape, type HostTensors, isHalf, type MixedTensors, sameShape } from '../../tensors/tensor.ts';
+import {
+  type FixedTensors,
+  formatShape,
+  type HostTensors,
+  isHalf,
+  type MixedTensors,
+  sameShape,
+} from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, Tensor, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
@@ -113,22 +120,24 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
     numbers.set(step, number);
     return number;
   };
-  const create = async (model: Uint8Array): Promise<number> => {
+  const create = async ({ model, graph }: TracedStep): Promise<number> => {
     const session = ++sessions;
-    await thread.ask({ do: 'compile', session, model, threads });
+    // Matrices that are widened for each product are large, and there is a session for each length of texts.
+    const keepsMemory = !graph.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
+    await thread.ask({ do: 'compile', session, model, target: { threads, keepsMemory } });
     return session;
   };
   const compile = (step: Step, specs: readonly [string, TensorSpec][]): KeptStep => {
     const start = performance.now();
-    const { graph: traced, model, outputs } = traceStep(tf, step, Object.fromEntries(specs), block);
-    const digest = createHash('sha256').update(model).digest('hex');
-    const graph = graphs.get(digest) ?? { session: create(model), steps: 0 };
+    const traced = traceStep(tf, step, Object.fromEntries(specs), block);
+    const digest = createHash('sha256').update(traced.model).digest('hex');
+    const graph = graphs.get(digest) ?? { session: create(traced), steps: 0 };
     graph.steps += 1;
     touch(graphs, digest, graph);
     graph.session.catch(() => graphs.delete(digest));
     const ready = graph.session.then((session) => {
       performance.measure(compileMeasure, { start });
-      return { session, outputs, overwriting: overwriting(traced, replacedBy) };
+      return { session, outputs: traced.outputs, overwriting: overwriting(traced.graph, replacedBy) };
     });
     return { ready, graph };
   };

@@ -51,8 +51,7 @@ async function load(thread: ComputeThread): Promise<{ block: number; sharesMemor
 }
 
 /** Whether nothing else is in its memory, so that a thread can be given it. */
-const isWhole = ({ buffer, byteLength }: Data) =>
-  buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+const isWhole = ({ buffer, byteLength }: Data) => buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
 
 const nothing: ReadonlySet<string> = new Set();
 

@@ -19,10 +19,17 @@ import { arrays, type TensorSpec } from './graph.ts';
 import { blockName, replacedBy, roles, sharingName } from './roles.ts';
 import { takesSharedMemory } from './shared-memory.ts';
 
+/** How a session computes. */
+interface Target {
+  readonly threads: number;
+  /** Whether what it has computed with is kept for its next run, which is quicker, rather than given back. */
+  readonly keepsMemory: boolean;
+}
+
 /** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
 export type Task =
   | { readonly do: 'load' }
-  | { readonly do: 'compile'; readonly session: number; readonly model: Uint8Array; readonly threads: number }
+  | { readonly do: 'compile'; readonly session: number; readonly model: Uint8Array; readonly target: Target }
   | { readonly do: 'forget'; readonly session: number }
   | { readonly do: 'begin'; readonly loop: number; readonly fixed: FixedTensors; readonly carried: HostTensors }
   | {
@@ -79,13 +86,14 @@ const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float3
 const copied = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
 const asFloats = (tensor: Tensor) => (tensor.type === 'float32' ? inPlace(tensor) : copied(tensor));
 
-async function compile(session: number, model: Uint8Array, threads: number): Promise<void> {
+async function compile(session: number, model: Uint8Array, { threads, keepsMemory }: Target): Promise<void> {
   const options: InferenceSession.SessionOptions = {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     // It would take a block for whole steps beside what the first step was given piece by piece.
     enableMemPattern: false,
+    enableCpuMemArena: keepsMemory,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     extra: { 'session.intra_op.spin_duration_us': String(spinMicroseconds) },
@@ -145,7 +153,7 @@ async function perform(task: Task): Promise<HostTensors> {
         [sharingName, { shape: [], data: Float32Array.of((await takesSharedMemory(runtime)) ? 1 : 0) }],
       ]);
     case 'compile':
-      await compile(task.session, task.model, task.threads);
+      await compile(task.session, task.model, task.target);
       return nothing;
     case 'forget':
       await forget(task.session);

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
-import { openTensors, pathKind } from '../../tensors/open-tensors.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
+import { openTensors, pathKind } from '../../tensors/open-tensors.ts';
 import type { FixedTensors, HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
 import type { LanguageModel, LanguageTask } from '../language/model.ts';
@@ -184,7 +184,13 @@ export function buildLanguageModel(
   };
   const asFloats: BuiltModel['read'] = async (random, tell) => (await whole(random, tell)) as HostTensors;
   if (!lora && !stored)
-    return { ...configured, fresh, ...drawn, ...(anew ? { reinitialised: anew } : {}), ...partsOf(unadapted, asFloats) };
+    return {
+      ...configured,
+      fresh,
+      ...drawn,
+      ...(anew ? { reinitialised: anew } : {}),
+      ...partsOf(unadapted, asFloats),
+    };
   if (anew) throw reinitialisedAdapter(opened.folder);
   const config = stored
     ? adapterGoneOnWith(opened, stored, headsOf(fresh, configured), lora)
@@ -192,9 +198,7 @@ export function buildLanguageModel(
   const model = withLora(configured.model, config);
   const frozen = new Set(model.frozen.map(({ name }) => name));
   const trainedOf = async (base: HostTensors, random: Random) =>
-    stored
-      ? (await readAdapter(opened.folder, configured.model)).parameters
-      : freshAdapter(model, base, random);
+    stored ? (await readAdapter(opened.folder, configured.model)).parameters : freshAdapter(model, base, random);
   return {
     ...configured,
     model,
