@@ -135,7 +135,7 @@ async function writeModel(folder: string, { config, task, brief }: MemoryCase): 
 const steps = 3;
 
 /** Writes a run of one epoch; gives the run file's path. */
-export async function writeMemoryRun(folder: string, each: MemoryCase): Promise<string> {
+async function writeMemoryRun(folder: string, each: MemoryCase): Promise<string> {
   await writeModel(folder, each);
   const { task, batchSize, tokens } = each;
   const run = {
@@ -177,5 +177,3 @@ export const runMemory: Suite = {
     return results;
   },
 };
-
-export const memoryCases = { bertBase, llama };

@@ -1,6 +1,7 @@
 /** Reading and writing safetensors: 8-byte little-endian header length, JSON header, raw little-endian data. */
 import { endianness } from 'node:os';
 import { z } from 'zod';
+import { collectGarbage } from '../core/collect-garbage.ts';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
@@ -218,15 +219,25 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   };
 }
 
+/** What is freed is reused only after a collection of garbage. */
+const bytesPerCollection = 2 ** 27;
+
+/** Gives up the memory of an array that has it to itself; the array is empty then. */
+function free({ buffer, byteLength }: Float32Array | Uint16Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
 const storedTypes = { float16: 'F16', bfloat16: 'BF16' } as const;
 
 /**
  * The bytes of a file with these tensors, float32 or 16-bit floats, in the map's order; the header is padded to a multiple of 8.
+ * @param options.consumes whether each tensor's memory is freed as soon as it is written, so that they are not in memory twice
  * @throws RangeError for a tensor whose values don't fill its shape, or one of the name that the format reserves.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor | HalfTensor>,
   metadata: Record<string, string> = {},
+  { consumes = false } = {},
 ): Uint8Array {
   const entries: [name: string, entry: unknown][] = [];
   if (Object.keys(metadata).length > 0) entries.push([metadataName, metadata]);
@@ -248,12 +259,21 @@ export function encodeSafetensors(
   bytes.fill(0x20, 8, 8 + headerLength);
   bytes.set(text, 8);
   let position = 8 + headerLength;
+  let freed = 0;
   for (const { data } of tensors.values()) {
     if (endianness() === 'LE') bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
     else if (data instanceof Uint16Array) {
       for (let i = 0; i < data.length; i++) view.setUint16(position + 2 * i, data[i]!, true);
     } else for (let i = 0; i < data.length; i++) view.setFloat32(position + 4 * i, data[i]!, true);
     position += data.byteLength;
+    if (consumes) {
+      free(data);
+      freed += data.byteLength;
+      if (freed >= bytesPerCollection) {
+        collectGarbage(freed);
+        freed = 0;
+      }
+    }
   }
   return bytes;
 }

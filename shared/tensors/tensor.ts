@@ -40,6 +40,13 @@ export function totalCount(specs: readonly { readonly shape: readonly number[] }
   return specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
+/** Bytes of the numbers of tensors. */
+export function totalBytes(tensors: FixedTensors): number {
+  let bytes = 0;
+  for (const { data } of tensors.values()) bytes += data.byteLength;
+  return bytes;
+}
+
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, axis) => size === b[axis]);
 

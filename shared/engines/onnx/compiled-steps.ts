@@ -11,7 +11,7 @@ import {
 import type { NamedTensors, Step, Tensor, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
-import { overwriting } from './overwriting.ts';
+import { writtenOver } from './late-updates.ts';
 import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
 import { type TracedStep, trace } from './trace.ts';
@@ -75,7 +75,7 @@ function traceStep(
     for (const [name, tensor] of Object.entries(carried ?? {})) checkCarried(name, tensor, specs[roles.carried + name]);
     return Object.fromEntries([...over(carried ?? {}, roles.next), ...over(results, roles.results)]);
   };
-  return trace(tf, flat, specs, { block });
+  return trace(tf, flat, specs, { block, inputOf: replacedBy });
 }
 
 /** A step that is kept, and what it runs in. */
@@ -137,7 +137,7 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
     graph.session.catch(() => graphs.delete(digest));
     const ready = graph.session.then((session) => {
       performance.measure(compileMeasure, { start });
-      return { session, outputs: traced.outputs, overwriting: overwriting(traced.graph, replacedBy) };
+      return { session, outputs: traced.outputs, overwriting: writtenOver(traced.graph, replacedBy) };
     });
     return { ready, graph };
   };

@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module';
+import { collectGarbage } from '../../core/collect-garbage.ts';
 import { messageOf, UserError } from '../../core/errors.ts';
 import { threadsAllowed } from '../../core/threads.ts';
+import { totalBytes } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
 import { blockName, sharingName } from './roles.ts';
@@ -90,6 +92,7 @@ async function beginLoop(
   given: LoopTensors,
 ): Promise<Loop> {
   const { donated: own = nothing } = given;
+  collectGarbage(totalBytes(given.fixed) + totalBytes(given.carried));
   const fixed = givable(given.fixed, (_, data) => sharesMemory && isShared(data));
   const carried = givable(given.carried, (name, data) => own.has(name) && isWhole(data));
   await thread.ask({ do: 'begin', loop, fixed, carried }, [...buffersOf(fixed), ...buffersOf(carried)]);

@@ -7,6 +7,7 @@ import { encodeStep } from './encode.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
 import { widened } from './kernels/kernel.ts';
 import { recorders, takingHalves } from './kernels/table.ts';
+import { withLateUpdates } from './late-updates.ts';
 
 const backendName = 'onnx-trace';
 
@@ -195,15 +196,25 @@ export function traceGraph(
 
 /**
  * A step as `traceGraph` writes it down, made ready and encoded for ONNX Runtime.
+ * @param options.inputOf the input that an output replaces, and may be written over
  * @param options.block channels in a block of its kernels for convolutions; absent: they are not used
  */
 export function trace(
   tf: TensorLibrary,
   step: (inputs: NamedTensors) => NamedTensors,
   specs: Readonly<Record<string, TensorSpec>>,
-  { largestConstant, block = 1 }: { readonly largestConstant?: number; readonly block?: number } = {},
+  {
+    largestConstant,
+    block = 1,
+    inputOf = () => undefined,
+  }: {
+    readonly largestConstant?: number;
+    readonly block?: number;
+    readonly inputOf?: (output: string) => string | undefined;
+  } = {},
 ): TracedStep {
-  const graph = withBlockedConvolutions(withBarriers(traceGraph(tf, step, specs, largestConstant)), block);
+  const ready = withBlockedConvolutions(withBarriers(traceGraph(tf, step, specs, largestConstant)), block);
+  const graph = withLateUpdates(ready, inputOf);
   const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
     graph,

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { collectGarbage } from '../../core/collect-garbage.ts';
 import { messageOf, RunError } from '../../core/errors.ts';
 import {
   elementCount,
@@ -142,6 +143,16 @@ function known<Thing>(things: ReadonlyMap<number, Thing>, number: number): Thing
   return thing;
 }
 
+/** Forgets a loop, and frees its memory now: nothing may be asked of this thread for minutes. */
+function forgetLoop(loop: number): void {
+  const state = loops.get(loop);
+  if (!loops.delete(loop) || !state) return;
+  const sizes = Object.values({ ...state.fixed, ...state.spare }).map(({ data }) => (data as Float32Array).byteLength);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  // After the answer, so that nothing refers to what the loop had.
+  setImmediate(() => collectGarbage(bytes));
+}
+
 const nothing: HostTensors = new Map();
 
 async function perform(task: Task): Promise<HostTensors> {
@@ -171,11 +182,11 @@ async function perform(task: Task): Promise<HostTensors> {
     }
     case 'finish': {
       const { names, carried } = known(loops, task.loop);
-      loops.delete(task.loop);
+      forgetLoop(task.loop);
       return new Map(names.map((name) => [name, inPlace(carried[roles.carried + name]!)]));
     }
     case 'end':
-      loops.delete(task.loop);
+      forgetLoop(task.loop);
       return nothing;
   }
 }
