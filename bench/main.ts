@@ -9,6 +9,7 @@ import { comparisonOverhead } from './suites/comparison-overhead.ts';
 import { epochOverhead } from './suites/epoch-overhead.ts';
 import { estimate } from './suites/estimate.ts';
 import { huggingFace } from './suites/hugging-face.ts';
+import { runMemory } from './suites/run-memory.ts';
 import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
 import { transformer } from './suites/transformer.ts';
@@ -21,6 +22,7 @@ const suites = [
   comparisonOverhead,
   estimate,
   checkpointMemory,
+  runMemory,
   huggingFace,
   transformer,
 ];

@@ -1,18 +1,15 @@
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
 import { type HuggingFaceConfig, modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
+import { runCli } from '../cli.ts';
 import { median, type Result, type Suite } from '../suite.ts';
-
-const file = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+import { tokenizerFiles, vocabulary, writeWords } from '../word-texts.ts';
 
 interface EstimateCase {
   readonly name: string;
@@ -38,7 +35,6 @@ interface Texts {
   readonly task: LanguageTask;
 }
 
-const vocabulary = 8000;
 const bert = {
   model_type: 'bert',
   vocab_size: vocabulary,
@@ -167,57 +163,14 @@ async function writeFields(folder: string, { space, channels, window, rolloutSte
   };
 }
 
-const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '</s>'];
-
-/** Words by their numbers, between a first and a last token. */
-const tokenizer = {
-  version: '1.0',
-  added_tokens: special.map((content, id) => ({ id, content, special: true })),
-  normalizer: null,
-  pre_tokenizer: { type: 'WhitespaceSplit' },
-  post_processor: { type: 'BertProcessing', cls: ['[CLS]', 2], sep: ['[SEP]', 3] },
-  decoder: null,
-  model: {
-    type: 'WordPiece',
-    unk_token: '[UNK]',
-    continuing_subword_prefix: '##',
-    max_input_chars_per_word: 100,
-    vocab: Object.fromEntries(
-      [...special, ...Array.from({ length: vocabulary - special.length }, (_, index) => `w${index}`)].map(
-        (word, id) => [word, id],
-      ),
-    ),
-  },
-};
-const tokenizerConfig = {
-  pad_token: '[PAD]',
-  unk_token: '[UNK]',
-  cls_token: '[CLS]',
-  sep_token: '[SEP]',
-  eos_token: '</s>',
-};
-
 async function writeTexts(folder: string, { words, config, task }: Texts, samples: number) {
-  const path = join(folder, 'texts.jsonl');
-  const random = randomFor(1, 'bench', 'texts');
-  const word = () => `w${random.integer(vocabulary - special.length)}`;
-  const rows = Array.from({ length: samples }, (_, row) => ({
-    text: Array.from({ length: words }, word).join(' '),
-    label: row % 2 === 0 ? 'even' : 'odd',
-  }));
-  await writeFile(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-  const others = new Map([
-    ['tokenizer.json', json(tokenizer)],
-    ['tokenizer_config.json', json(tokenizerConfig)],
-  ]);
   const labels = task === 'classification' ? ['even', 'odd'] : [];
   const configured = modelOf(config, task, labels, folder);
   const weights = configured.model.initialise(randomFor(1, 'bench', 'weights'));
-  for (const [name, bytes] of huggingFaceFiles({ ...configured, config, labels, others }, weights)) {
+  for (const [name, bytes] of huggingFaceFiles({ ...configured, config, labels, others: tokenizerFiles() }, weights)) {
     await writeFile(join(folder, name), bytes);
   }
-  return { format: 'jsonl', path };
+  return writeWords(folder, { words, samples });
 }
 
 async function writeRun(folder: string, { model, batchSize, data, steps = 3 }: EstimateCase): Promise<string> {
@@ -234,11 +187,6 @@ async function writeRun(folder: string, { model, batchSize, data, steps = 3 }: E
   return path;
 }
 
-async function cli(...args: string[]): Promise<{ stdout: string; stderr: string }> {
-  const command = ['--import', file('bench/peak-memory.ts'), file('cli/main.ts'), ...args];
-  return promisify(execFile)(process.execPath, command, { maxBuffer: 2 ** 28 });
-}
-
 interface Plan {
   readonly stepFlops: number;
   readonly memory: { readonly hereGb: number };
@@ -246,7 +194,7 @@ interface Plan {
 }
 
 const planOf = async (run: string, ...options: string[]): Promise<Plan> =>
-  JSON.parse((await cli('plan', run, '--json', ...options)).stdout);
+  JSON.parse((await runCli('plan', run, '--json', ...options)).stdout);
 
 const rounds = 5;
 
@@ -254,7 +202,7 @@ async function measure(each: EstimateCase, folder: string): Promise<Result> {
   await mkdir(folder);
   const run = await writeRun(folder, each);
   const said = await planOf(run);
-  const { stderr } = await cli('train', run);
+  const { stderr } = await runCli('train', run);
   const peakMiB = Number(stderr.trim().split('\n').at(-1));
   const seconds: number[] = [];
   for (let round = 0; round < rounds; round++) {

@@ -1,10 +1,10 @@
 import type { TensorContainer } from '@tensorflow/tfjs-core';
-import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
+import type { FixedTensors, HostTensors } from '../tensors/tensor.ts';
 import type { Loop, Step, TensorLibrary } from './engine.ts';
 import { toEngine, toHost } from './transfer.ts';
 
 /** Runs a step operation by operation; nothing but what is fixed and carried stays in memory between steps. */
-export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: MixedTensors; carried: HostTensors }): Loop {
+export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: FixedTensors; carried: HostTensors }): Loop {
   const fixed = toEngine(tf, given.fixed);
   const carriedNames = [...given.carried.keys()];
   let carried = toEngine(tf, given.carried);

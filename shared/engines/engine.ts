@@ -1,5 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
-import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
+import type { FixedTensors, HostTensors, MixedTensors } from '../tensors/tensor.ts';
 
 /** What may stand behind the tensor library, best first. */
 export const engineNames = ['tfjs-node-gpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'] as const;
@@ -63,7 +63,8 @@ export interface Engine {
 
 /** What a loop is begun with. */
 export interface LoopTensors {
-  readonly fixed: MixedTensors;
+  /** In a step, 16-bit floats are float32 tensors. What lies in shared memory is not copied where the engine can do without. */
+  readonly fixed: FixedTensors;
   readonly carried: HostTensors;
   /** Names of carried tensors whose memory is the engine's from then on, so that it need not copy them; absent: none. */
   readonly donated?: ReadonlySet<string>;

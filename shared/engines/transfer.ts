@@ -1,10 +1,14 @@
-import type { HostTensor, HostTensors, MixedTensors } from '../tensors/tensor.ts';
+import { widened } from '../tensors/elements.ts';
+import { type FixedTensors, type HostTensor, type HostTensors, isHalf } from '../tensors/tensor.ts';
 import type { NamedTensors, TensorLibrary } from './engine.ts';
 
 /** Copies tensors to the engine; the caller disposes of them. */
-export function toEngine(tf: TensorLibrary, tensors: MixedTensors): NamedTensors {
+export function toEngine(tf: TensorLibrary, tensors: FixedTensors): NamedTensors {
   return Object.fromEntries(
-    [...tensors].map(([name, { shape, data }]) => [name, tf.tensor(data.slice(), [...shape], dataTypeOf(data))]),
+    [...tensors].map(([name, tensor]) => {
+      const { shape, data } = isHalf(tensor) ? widened(tensor) : { ...tensor, data: tensor.data.slice() };
+      return [name, tf.tensor(data, [...shape], dataTypeOf(data))];
+    }),
   );
 }
 

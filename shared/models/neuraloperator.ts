@@ -197,6 +197,10 @@ export const neuralOperatorNames: OtherNames = {
     const used = new Set([...origins.values()].map(({ name }) => name));
     const unused = file.names().filter((name) => !used.has(name));
     const note = `${file.label} has neuraloperator's names. No tensor tells its padding (none unless domain_padding was set: model.padding 0) and its grid (from 0, up to but without 1)`;
+    const read: StoredWeights['read'] = async (name) => {
+      const origin = origins.get(name);
+      return origin ? origin.pick(await file.read(origin.name)) : file.read(name);
+    };
     return {
       label: file.label,
       notes: [...(file.notes ?? []), note],
@@ -205,10 +209,8 @@ export const neuralOperatorNames: OtherNames = {
         const origin = origins.get(name);
         return origin ? { dtype: file.entry(origin.name).dtype, shape: origin.shape } : file.entry(name);
       },
-      async read(name) {
-        const origin = origins.get(name);
-        return origin ? origin.pick(await file.read(origin.name)) : file.read(name);
-      },
+      read,
+      readAsStored: read,
     };
   },
 };

@@ -7,14 +7,18 @@ import {
   allFinite,
   elementCount,
   formatShape,
+  type HalfTensor,
   type HostTensor,
   type HostTensors,
+  halvesFinite,
+  isHalf,
   sameShape,
+  type WeightTensor,
 } from '../tensors/tensor.ts';
 import type { TensorStore } from '../tensors/tensor-store.ts';
 
 /** Tensors of a file under the names that a model has for them. */
-export type StoredWeights = Pick<TensorStore, 'label' | 'notes' | 'names' | 'entry' | 'read'>;
+export type StoredWeights = Pick<TensorStore, 'label' | 'notes' | 'names' | 'entry' | 'read' | 'readAsStored'>;
 
 /** How another library names the weights of the same architecture. */
 export interface OtherNames {
@@ -34,6 +38,7 @@ export function renamed(file: StoredWeights, originals: ReadonlyMap<string, stri
     names: () => [...originals.keys()],
     entry: (name) => file.entry(originals.get(name) ?? name),
     read: (name) => file.read(originals.get(name) ?? name),
+    readAsStored: (name) => file.readAsStored(originals.get(name) ?? name),
   };
 }
 
@@ -94,8 +99,11 @@ function numbersOf({ dtype, shape }: ReturnType<StoredWeights['entry']>, complex
 
 type Remedy = string | ((wrong: readonly Mismatch[]) => string);
 
+/** What is made of a parameter in a file: float32, what the file has (16-bit floats as such), or nothing but a check that it fits. */
+export type Reading = 'widened' | 'asStored' | 'checked';
+
 /**
- * The values of these parameters, in their order.
+ * The values of these parameters, in their order, as float32.
  * @param remedy what to do where they don't fit, which may depend on how
  * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite.
  */
@@ -104,6 +112,21 @@ export async function readWeights(
   parameters: readonly ParameterSpec[],
   remedy: Remedy,
 ): Promise<Map<string, HostTensor>> {
+  return (await readWeightsAs(file, parameters, remedy, () => 'widened')) as Map<string, HostTensor>;
+}
+
+/**
+ * The values of those of these parameters that are not only checked, in their order.
+ * @param remedy as of `readWeights`
+ * @param readingOf how a parameter is read
+ * @throws UserError as `readWeights`
+ */
+export async function readWeightsAs(
+  file: StoredWeights,
+  parameters: readonly ParameterSpec[],
+  remedy: Remedy,
+  readingOf: (parameter: ParameterSpec) => Reading,
+): Promise<Map<string, HostTensor | HalfTensor>> {
   const wrong = mismatches(file, parameters);
   if (wrong.length > 0) {
     throw new UserError(`the weights don't fit the model:\n    ${wrong.map(({ line }) => line).join('\n    ')}`, {
@@ -111,24 +134,31 @@ export async function readWeights(
       remedy: typeof remedy === 'string' ? remedy : remedy(wrong),
     });
   }
-  const tensors = new Map<string, HostTensor>();
+  const tensors = new Map<string, HostTensor | HalfTensor>();
   const present = new Set(file.names());
-  for (const { name, shape: needed } of parameters) {
+  for (const parameter of parameters) {
+    const { name, shape: needed } = parameter;
+    const reading = readingOf(parameter);
     if (!present.has(name)) {
-      tensors.set(name, { shape: needed, data: new Float32Array(elementCount(needed)) });
+      if (reading !== 'checked') tensors.set(name, { shape: needed, data: new Float32Array(elementCount(needed)) });
       continue;
     }
-    const { shape, data } = await file.read(name);
-    if (!allFinite(data)) {
+    const tensor = reading === 'widened' ? await file.read(name) : await file.readAsStored(name);
+    if (!(isHalf(tensor) ? halvesFinite(tensor) : allFinite(tensor.data))) {
       throw new UserError(`tensor "${name}" holds NaN or infinite values`, {
         where: file.label,
         remedy: 'These weights come from a run that diverged: take an earlier checkpoint of it.',
       });
     }
-    tensors.set(name, { shape, data: data instanceof Float32Array ? data : Float32Array.from(data) });
+    if (reading !== 'checked') tensors.set(name, isHalf(tensor) ? tensor : inSingle(tensor));
   }
   return tensors;
 }
+
+const inSingle = ({ shape, data }: WeightTensor): HostTensor => ({
+  shape,
+  data: data instanceof Float32Array ? data : Float32Array.from(data),
+});
 
 /** What of a model is needed to read its weights. */
 export interface PretrainedModel {

@@ -2,17 +2,27 @@
 import { encodeJson } from '../checkpoints/json.ts';
 import { type FileRecords, type Manifest, readArtifact, writeArtifact } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
+import { collectGarbage } from '../core/collect-garbage.ts';
 import { RunError } from '../core/errors.ts';
 import { bufferSource } from '../tensors/byte-source.ts';
 import { encodeSafetensors, openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
-import type { HostTensors } from '../tensors/tensor.ts';
+import { type HostTensors, totalBytes } from '../tensors/tensor.ts';
 import type { TaskContext } from './context.ts';
 import type { PipelineState } from './messages.ts';
 
 type At = Pick<PipelineState, 'run' | 'epoch' | 'attempt'>;
 
-export const writeTensors = (ctx: TaskContext, at: At, file: string, tensors: HostTensors): Promise<FileRecords> =>
-  writeArtifact(ctx.store, at, file, encodeSafetensors(tensors, { format: 'pt' }));
+/** Writes a tensor file. @param consumes whether the tensors are not needed any more: they are empty then */
+export function writeTensors(
+  ctx: TaskContext,
+  at: At,
+  file: string,
+  tensors: HostTensors,
+  { consumes = false } = {},
+): Promise<FileRecords> {
+  collectGarbage(totalBytes(tensors));
+  return writeArtifact(ctx.store, at, file, encodeSafetensors(tensors, { format: 'pt' }, { consumes }));
+}
 
 export const writeJson = (ctx: TaskContext, at: At, file: string, value: unknown): Promise<FileRecords> =>
   writeArtifact(ctx.store, at, file, encodeJson(value));

@@ -201,9 +201,9 @@ async function attempted(
     ...(kept ? [writeJson(ctx, at, files.rates, kept)] : []),
   );
   if (before) await writeJson(ctx, at, files.ratesBefore, before);
-  // One after the other: while a file is written, its tensors are in memory twice.
+  // One after the other: while a file is written, its tensors are in memory twice. Nothing else needs them then.
   for (const [file, values] of Object.entries(tensors))
-    Object.assign(written, await writeTensors(ctx, at, file, values));
+    Object.assign(written, await writeTensors(ctx, at, file, values, { consumes: true }));
   return { ...state, ...at, files: written, decision: { next: 'analyse', outcome: 'running', reason } };
 }
 

@@ -62,13 +62,21 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       build(labels) {
         const freshScores = head === 'fresh';
         const options = { task, labels, lora, freshScores, reinitialise };
-        const { model: built, adapter, drawn, reinitialised, read } = buildLanguageModel(opened, options);
-        const initial: StartablePlan['initial'] = (tell) => read(randomFor(seed, 'initialise'), tell);
+        const {
+          model: built,
+          adapter,
+          drawn,
+          reinitialised,
+          readTrained,
+          readFrozen,
+        } = buildLanguageModel(opened, options);
+        const random = () => randomFor(seed, 'initialise');
         const basePath = opened.adapter ? (model.base ?? opened.base) : model.folder;
         return {
           model: built,
           drawn,
-          initial,
+          initial: (tell) => readTrained(random(), tell),
+          frozenValues: () => readFrozen(random()),
           ...(adapter ? { adapter: { config: adapter.config, base: basePath } } : {}),
           ...(reinitialised ? { reinitialised } : {}),
         };

@@ -1,5 +1,6 @@
 /** Types of stored numbers, and how their bytes become numbers. */
 import { endianness } from 'node:os';
+import type { HalfTensor, HostTensor } from './tensor.ts';
 
 /** Bytes of a number of each type; those that are neither floats nor I64 can be stored but not read. Complex ones are pairs of floats. */
 export const bytesPerElement = {
@@ -64,6 +65,40 @@ const lookUp = (convert: (bits: number) => number) => {
 /** The value of every 16-bit float, by its bits. */
 export const halfValues = lookUp(halfToNumber);
 const brainValues = lookUp(brainToNumber);
+
+/** 16-bit floats as float32, which all of them are exactly. */
+export function widened({ shape, dtype, data }: HalfTensor): HostTensor {
+  const values = dtype === 'float16' ? halfValues() : brainValues();
+  return { shape, data: Float32Array.from(data, (bits) => values[bits]!) };
+}
+
+/** The nearest 16-bit floats, halfway cases to even bits as IEEE 754 has it; what is too large becomes infinite. */
+export function narrowed({ shape, data }: HostTensor, dtype: HalfTensor['dtype']): HalfTensor {
+  const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  return { shape, dtype, data: Uint16Array.from(words, dtype === 'bfloat16' ? brainBits : halfBits) };
+}
+
+/** `word / 2 ** shift` to the nearest whole number, halfway cases to even ones. */
+const shifted = (word: number, shift: number) => (word + 2 ** (shift - 1) - 1 + ((word >>> shift) & 1)) >>> shift;
+
+/** From the bits of a float32. */
+function brainBits(word: number): number {
+  const isNotNumber = (word & 0x7fffffff) > 0x7f800000;
+  return isNotNumber ? (word >>> 16) | 0x40 : shifted(word, 16);
+}
+
+/** From the bits of a float32: 5 bits of exponent, and 10 of fraction instead of 23. */
+function halfBits(word: number): number {
+  const sign = (word >>> 16) & 0x8000;
+  const magnitude = word & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  const exponent = (magnitude >>> 23) - 112;
+  if (exponent >= 31) return sign | 0x7c00;
+  if (exponent > 0) return sign | shifted(magnitude - (112 << 23), 13);
+  // Multiples of 2 ** -24.
+  if (exponent < -10) return sign;
+  return sign | shifted((magnitude & 0x7fffff) | 0x800000, 14 - exponent);
+}
 
 /** Numbers from stored bytes, into `into` from `offset` on. */
 export function decode(

@@ -8,7 +8,7 @@ import { type ByteSource, fileSource } from './byte-source.ts';
 import { openTorch } from './pickle/open-torch.ts';
 import type { RowReader } from './row-reader.ts';
 import { isFloat64, openSafetensors } from './safetensors.ts';
-import type { WeightTensor } from './tensor.ts';
+import type { HalfTensor, WeightTensor } from './tensor.ts';
 import { rowsOfTensor, type TensorFile, type TensorStore } from './tensor-store.ts';
 
 const indexSuffixes = ['.safetensors.index.json', '.bin.index.json'];
@@ -197,6 +197,7 @@ function storeOf(file: TensorFile): TensorStore {
     names,
     entry,
     read: (name) => readFrom(file, name),
+    readAsStored: (name) => readStoredFrom(file, name),
     rowsOf: (name) => rowsFrom(file, name),
   };
 }
@@ -217,12 +218,16 @@ function joined(label: string, files: ReadonlyMap<string, TensorFile>, map?: Rea
     names: () => [...homes.keys()],
     entry: (name) => home(name).entry(name),
     read: (name) => readFrom(home(name), name),
+    readAsStored: (name) => readStoredFrom(home(name), name),
     rowsOf: (name) => rowsFrom(home(name), name),
   };
 }
 
 const readFrom = (file: TensorFile, name: string) =>
   reading<WeightTensor>(file, name, () => (isFloat64(file.entry(name)) ? file.readFloat64(name) : file.read(name)));
+
+const readStoredFrom = (file: TensorFile, name: string): Promise<WeightTensor | HalfTensor> =>
+  file.readAsStored ? reading(file, name, () => file.readAsStored!(name)) : readFrom(file, name);
 
 function rowsFrom(file: TensorFile, name: string): RowReader {
   const rows = rowsOfTensor(file, name);

@@ -1,11 +1,14 @@
 /** Reading and writing safetensors: 8-byte little-endian header length, JSON header, raw little-endian data. */
 import { endianness } from 'node:os';
 import { z } from 'zod';
+import { collectGarbage } from '../core/collect-garbage.ts';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
 import { bytesPerElement, bytesPerRead, type DType, decode, decodedAs, readShape } from './elements.ts';
-import { elementCount, formatShape, type HostTensor, type HostTensors } from './tensor.ts';
+import { elementCount, formatShape, type HalfTensor, type HostTensor, isHalf } from './tensor.ts';
+
+const halfTypes = { F16: 'float16', BF16: 'bfloat16' } as const;
 
 /** Key of the header that is no tensor. */
 const metadataName = '__metadata__';
@@ -38,6 +41,11 @@ export interface SafetensorsFile {
   entry(name: string): SafetensorsEntry;
   /** As float32, whatever the stored type. @throws UserError when it is missing, or neither of a float type nor I64. */
   read(name: string): Promise<HostTensor>;
+  /**
+   * As it is stored, in memory that threads can share: float32, and 16-bit floats by their bits. Others as `read` gives them.
+   * @throws UserError as `read`
+   */
+  readAsStored(name: string): Promise<HostTensor | HalfTensor>;
   /** As float64. */
   readFloat64(name: string): Promise<HostTensor<Float64Array>>;
   /** Elements `from` .. `to` in row-major order: float64 where they are stored so, else float32. */
@@ -174,6 +182,12 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     const { shape } = entry(name);
     return { shape, data: await readInto(name, 0, make(elementCount(shape))) };
   };
+  const readBytes = async (name: string, into: Uint8Array) => {
+    const { start } = entry(name);
+    for (let at = 0; at < into.length; at += bytesPerRead) {
+      into.set(await source.read(start + at, start + Math.min(into.length, at + bytesPerRead)), at);
+    }
+  };
   const read = (name: string) => readWhole(name, (length) => new Float32Array(length));
 
   return {
@@ -182,6 +196,16 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     names: () => [...entries.keys()],
     entry,
     read,
+    async readAsStored(name) {
+      const { dtype, shape } = entry(name);
+      const length = elementCount(shape);
+      if (dtype === 'F32') return readWhole(name, () => new Float32Array(new SharedArrayBuffer(4 * length)));
+      const half = halfTypes[dtype as keyof typeof halfTypes];
+      if (half === undefined || endianness() !== 'LE') return read(name);
+      const data = new Uint16Array(new SharedArrayBuffer(2 * length));
+      await readBytes(name, new Uint8Array(data.buffer));
+      return { shape, dtype: half, data };
+    },
     readFloat64: (name) => readWhole(name, (length) => new Float64Array(length)),
     readElements(name, from, to) {
       const length = to - from;
@@ -195,19 +219,36 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   };
 }
 
+/** What is freed is reused only after a collection of garbage. */
+const bytesPerCollection = 2 ** 27;
+
+/** Gives up the memory of an array that has it to itself; the array is empty then. */
+function free({ buffer, byteLength }: Float32Array | Uint16Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
+const storedTypes = { float16: 'F16', bfloat16: 'BF16' } as const;
+
 /**
- * The bytes of a file with these float32 tensors, in the map's order; the header is padded to a multiple of 8.
+ * The bytes of a file with these tensors, float32 or 16-bit floats, in the map's order; the header is padded to a multiple of 8.
+ * @param options.consumes whether each tensor's memory is freed as soon as it is written, so that they are not in memory twice
  * @throws RangeError for a tensor whose values don't fill its shape, or one of the name that the format reserves.
  */
-export function encodeSafetensors(tensors: HostTensors, metadata: Record<string, string> = {}): Uint8Array {
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, HostTensor | HalfTensor>,
+  metadata: Record<string, string> = {},
+  { consumes = false } = {},
+): Uint8Array {
   const entries: [name: string, entry: unknown][] = [];
   if (Object.keys(metadata).length > 0) entries.push([metadataName, metadata]);
   let offset = 0;
-  for (const [name, { shape, data }] of tensors) {
+  for (const [name, tensor] of tensors) {
+    const { shape, data } = tensor;
     if (data.length !== elementCount(shape))
       throw new RangeError(`${name}: ${data.length} values for ${formatShape(shape)}`);
     if (name === metadataName) throw new RangeError(`${name}: can't be the name of a tensor`);
-    entries.push([name, { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] }]);
+    const dtype = isHalf(tensor) ? storedTypes[tensor.dtype] : 'F32';
+    entries.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
     offset += data.byteLength;
   }
   const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
@@ -218,10 +259,21 @@ export function encodeSafetensors(tensors: HostTensors, metadata: Record<string,
   bytes.fill(0x20, 8, 8 + headerLength);
   bytes.set(text, 8);
   let position = 8 + headerLength;
+  let freed = 0;
   for (const { data } of tensors.values()) {
     if (endianness() === 'LE') bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    else for (let i = 0; i < data.length; i++) view.setFloat32(position + 4 * i, data[i]!, true);
+    else if (data instanceof Uint16Array) {
+      for (let i = 0; i < data.length; i++) view.setUint16(position + 2 * i, data[i]!, true);
+    } else for (let i = 0; i < data.length; i++) view.setFloat32(position + 4 * i, data[i]!, true);
     position += data.byteLength;
+    if (consumes) {
+      free(data);
+      freed += data.byteLength;
+      if (freed >= bytesPerCollection) {
+        collectGarbage(freed);
+        freed = 0;
+      }
+    }
   }
   return bytes;
 }

@@ -1,11 +1,13 @@
 import type { RowReader } from './row-reader.ts';
 import type { SafetensorsEntry, SafetensorsFile } from './safetensors.ts';
-import type { WeightTensor } from './tensor.ts';
+import type { HalfTensor, WeightTensor } from './tensor.ts';
 
 /** The tensors of one file of whatever format. */
 export interface TensorFile extends Pick<SafetensorsFile, 'label' | 'names' | 'read' | 'readFloat64' | 'readElements'> {
   /** @throws UserError when there is no such tensor. */
   entry(name: string): Pick<SafetensorsEntry, 'dtype' | 'shape'>;
+  /** As of `SafetensorsFile`; absent: the file does not hold its numbers so. */
+  readonly readAsStored?: SafetensorsFile['readAsStored'];
   /** What of the file was taken, where it holds more; absent: all of it. */
   readonly notes?: readonly string[];
 }
@@ -20,6 +22,8 @@ export interface TensorStore {
   entry(name: string): Pick<SafetensorsEntry, 'dtype' | 'shape'>;
   /** float64 where it is stored so, else float32. */
   read(name: string): Promise<WeightTensor>;
+  /** 16-bit floats by their bits, where the file holds them so; else as `read`. */
+  readAsStored(name: string): Promise<WeightTensor | HalfTensor>;
   /** A tensor of two axes, by its rows. */
   rowsOf(name: string): RowReader;
 }

@@ -13,6 +13,20 @@ export type HostTensors = ReadonlyMap<string, HostTensor>;
 /** The same with whole numbers among them, such as token ids and labels. */
 export type MixedTensors = ReadonlyMap<string, HostTensor<Float32Array | Int32Array>>;
 
+/** 16-bit floats by their bits, as they are stored. */
+export interface HalfTensor {
+  readonly shape: readonly number[];
+  readonly dtype: 'float16' | 'bfloat16';
+  readonly data: Uint16Array;
+}
+
+/** What does not change while a model is trained: as `MixedTensors`, and frozen weights in the precision in which they are stored. */
+export type FixedTensors = ReadonlyMap<string, HostTensor<Float32Array | Int32Array> | HalfTensor>;
+
+export const isHalf = (
+  tensor: HostTensor<Float32Array | Float64Array | Int32Array> | HalfTensor,
+): tensor is HalfTensor => tensor.data instanceof Uint16Array;
+
 /** Number of elements of a shape; 1 for a scalar's `[]`. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
@@ -26,12 +40,29 @@ export function totalCount(specs: readonly { readonly shape: readonly number[] }
   return specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
+/** Bytes of the numbers of tensors. */
+export function totalBytes(tensors: FixedTensors): number {
+  let bytes = 0;
+  for (const { data } of tensors.values()) bytes += data.byteLength;
+  return bytes;
+}
+
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, axis) => size === b[axis]);
 
 /** `[64, 11]` */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
+}
+
+/** Bits of the exponent, which are all 1 where a 16-bit float is NaN or infinite. */
+const exponentBits = { float16: 0x7c00, bfloat16: 0x7f80 } as const;
+
+/** Whether no value is NaN or infinite. */
+export function halvesFinite({ dtype, data }: HalfTensor): boolean {
+  const bits = exponentBits[dtype];
+  for (let i = 0; i < data.length; i++) if ((data[i]! & bits) === bits) return false;
+  return true;
 }
 
 /** Whether no value is NaN or infinite. */

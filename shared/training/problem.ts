@@ -1,7 +1,7 @@
 import type { NamedTensors, StepTensors, Tensor, TensorLibrary } from '../engines/engine.ts';
 import type { ModelState } from '../models/model.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
-import type { HostTensors, MixedTensors } from '../tensors/tensor.ts';
+import type { FixedTensors, MixedTensors } from '../tensors/tensor.ts';
 
 /** What parameters are fitted to. Hold on to it: an engine that compiles steps compiles those of one objective once. */
 export interface Objective {
@@ -32,7 +32,7 @@ export interface BatchPart {
 /** An objective and the data that it is minimised on. */
 export interface Problem {
   readonly objective: Objective;
-  readonly fixed: HostTensors;
+  readonly fixed: FixedTensors;
   /** Whether a batch may be computed in several parts, one after the other. */
   readonly inParts: boolean;
   /** Optimizer steps in an epoch, the same in every one. */

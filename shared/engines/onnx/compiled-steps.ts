@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../../core/errors.ts';
-import { formatShape, type HostTensors, type MixedTensors, sameShape } from '../../tensors/tensor.ts';
+import {
+  type FixedTensors,
+  formatShape,
+  type HostTensors,
+  isHalf,
+  type MixedTensors,
+  sameShape,
+} from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, Tensor, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
-import { overwriting } from './overwriting.ts';
+import { writtenOver } from './late-updates.ts';
 import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
 import { type TracedStep, trace } from './trace.ts';
@@ -17,7 +24,7 @@ export const compileMeasure = 'tempbalance compile';
 
 /** What a step is compiled for. */
 export interface LoopShapes {
-  readonly fixed: MixedTensors;
+  readonly fixed: FixedTensors;
   readonly carried: HostTensors;
   readonly inputs: MixedTensors;
 }
@@ -30,10 +37,10 @@ interface CompiledStep {
   readonly overwriting: readonly string[];
 }
 
-const specsOf = (tensors: MixedTensors, prefix: string) =>
-  [...tensors].map(([name, { shape, data }]): [string, TensorSpec] => [
+const specsOf = (tensors: FixedTensors, prefix: string) =>
+  [...tensors].map(([name, tensor]): [string, TensorSpec] => [
     prefix + name,
-    { shape, dtype: dataTypeOf(data) },
+    { shape: tensor.shape, dtype: isHalf(tensor) ? tensor.dtype : dataTypeOf(tensor.data) },
   ]);
 
 /** @throws UserError when a step would leave something else than it was given. */
@@ -68,7 +75,7 @@ function traceStep(
     for (const [name, tensor] of Object.entries(carried ?? {})) checkCarried(name, tensor, specs[roles.carried + name]);
     return Object.fromEntries([...over(carried ?? {}, roles.next), ...over(results, roles.results)]);
   };
-  return trace(tf, flat, specs, { block });
+  return trace(tf, flat, specs, { block, inputOf: replacedBy });
 }
 
 /** A step that is kept, and what it runs in. */
@@ -113,22 +120,24 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
     numbers.set(step, number);
     return number;
   };
-  const create = async (model: Uint8Array): Promise<number> => {
+  const create = async ({ model, graph }: TracedStep): Promise<number> => {
     const session = ++sessions;
-    await thread.ask({ do: 'compile', session, model, threads });
+    // Matrices that are widened for each product are large, and there is a session for each length of texts.
+    const keepsMemory = !graph.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
+    await thread.ask({ do: 'compile', session, model, target: { threads, keepsMemory } });
     return session;
   };
   const compile = (step: Step, specs: readonly [string, TensorSpec][]): KeptStep => {
     const start = performance.now();
-    const { graph: traced, model, outputs } = traceStep(tf, step, Object.fromEntries(specs), block);
-    const digest = createHash('sha256').update(model).digest('hex');
-    const graph = graphs.get(digest) ?? { session: create(model), steps: 0 };
+    const traced = traceStep(tf, step, Object.fromEntries(specs), block);
+    const digest = createHash('sha256').update(traced.model).digest('hex');
+    const graph = graphs.get(digest) ?? { session: create(traced), steps: 0 };
     graph.steps += 1;
     touch(graphs, digest, graph);
     graph.session.catch(() => graphs.delete(digest));
     const ready = graph.session.then((session) => {
       performance.measure(compileMeasure, { start });
-      return { session, outputs, overwriting: overwriting(traced, replacedBy) };
+      return { session, outputs: traced.outputs, overwriting: writtenOver(traced.graph, replacedBy) };
     });
     return { ready, graph };
   };

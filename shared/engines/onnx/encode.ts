@@ -5,8 +5,17 @@ import { emptySequence } from './roles.ts';
 
 const irVersion = 10;
 const operatorSet = 21;
+/** The first with `BitCast`, for graphs that have one. */
+const operatorSetWithBits = 26;
 
-const elementTypes: Readonly<Record<DataType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const elementTypes: Readonly<Record<DataType, number>> = {
+  float32: 1,
+  bfloat16: 4, // Its bits.
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+};
 const attributeTypes = { float: 1, integer: 2, string: 3, integers: 7 } as const;
 
 type NamedAttribute = readonly [name: string, value: Attribute];
@@ -115,7 +124,8 @@ function encodeModel(graph: NamedGraph): Uint8Array {
   to.writeVarintField(1, irVersion);
   to.writeStringField(2, 'tempbalance');
   to.writeMessage(7, writeGraph, graph);
-  to.writeMessage(8, writeOperatorSet, { version: operatorSet });
+  const hasBits = graph.nodes.some(({ operator }) => operator === 'BitCast');
+  to.writeMessage(8, writeOperatorSet, { version: hasBits ? operatorSetWithBits : operatorSet });
   const domains = new Set(graph.nodes.flatMap(({ domain }) => domain ?? []));
   for (const domain of domains) to.writeMessage(8, writeOperatorSet, { domain, version: 1 });
   return to.finish();

@@ -1,8 +1,9 @@
 import { RunError, UserError } from '../../core/errors.ts';
 import { elementCount, formatShape } from '../../tensors/tensor.ts';
 
-export type DataType = 'float32' | 'int32' | 'bool' | 'int64';
-type Numbers = Float32Array | Int32Array | Uint8Array | BigInt64Array;
+/** Of a brain float, what a graph is given are its bits: ONNX Runtime's binding has no such type. */
+export type DataType = 'float32' | 'int32' | 'bool' | 'int64' | 'float16' | 'bfloat16';
+type Numbers = Float32Array | Int32Array | Uint8Array | BigInt64Array | Uint16Array;
 export type Attribute = number | readonly number[] | { readonly float: number } | string;
 
 export interface TensorSpec {
@@ -56,7 +57,14 @@ export function neededNodes(nodes: readonly Node[], results: readonly string[]):
 }
 
 /** By data type, what holds its numbers; a bool is a byte. */
-export const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int64: BigInt64Array } as const;
+export const arrays = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  int64: BigInt64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+} as const;
 
 function numbersOf(dtype: DataType, values: ArrayLike<number>): Numbers {
   return dtype === 'int64' ? BigInt64Array.from(Array.from(values, BigInt)) : arrays[dtype].from(values);

@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
+import { collectGarbage } from '../../core/collect-garbage.ts';
 import { messageOf, UserError } from '../../core/errors.ts';
 import { threadsAllowed } from '../../core/threads.ts';
-import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
+import { totalBytes } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
-import { blockName } from './roles.ts';
+import { blockName, sharingName } from './roles.ts';
 import { type ComputeThread, startThread } from './thread.ts';
 
 const ownRequire = createRequire(import.meta.url);
@@ -23,7 +24,8 @@ const runtimeVersion = () => (ownRequire('onnxruntime-node/package.json') as { v
 export async function openOnnx(tf: TensorLibrary): Promise<Engine> {
   const threads = Math.min(mostThreads, threadsAllowed());
   const thread = startThread();
-  const compiled = compiledSteps(tf, thread, { threads, block: await load(thread) });
+  const { block, sharesMemory } = await load(thread);
+  const compiled = compiledSteps(tf, thread, { threads, block });
   let loops = 0;
   return {
     name: 'onnx',
@@ -31,15 +33,16 @@ export async function openOnnx(tf: TensorLibrary): Promise<Engine> {
     tf,
     async loop(step, given) {
       loops += 1;
-      return beginLoop(thread, compiled, loops, step, given);
+      return beginLoop({ thread, compiled, sharesMemory }, loops, step, given);
     },
   };
 }
 
-/** Channels in a block of its kernels for convolutions. */
-async function load(thread: ComputeThread): Promise<number> {
+/** Channels in a block of its kernels for convolutions, and whether it reads memory that threads share. */
+async function load(thread: ComputeThread): Promise<{ block: number; sharesMemory: boolean }> {
   try {
-    return (await thread.ask({ do: 'load' })).get(blockName)!.data[0]!;
+    const found = await thread.ask({ do: 'load' });
+    return { block: found.get(blockName)!.data[0]!, sharesMemory: found.get(sharingName)!.data[0] === 1 };
   } catch (cause) {
     throw new UserError(`ONNX Runtime can't be loaded: ${messageOf(cause)}`, {
       where: `engine onnx on ${process.platform} ${process.arch}`,
@@ -50,34 +53,48 @@ async function load(thread: ComputeThread): Promise<number> {
 }
 
 /** Whether nothing else is in its memory, so that a thread can be given it. */
-const isWhole = ({ buffer, byteLength }: Float32Array | Int32Array) =>
-  buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+const isWhole = ({ buffer, byteLength }: Data) => buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
 
 const nothing: ReadonlySet<string> = new Set();
 
-const buffersOf = (tensors: MixedTensors) => [...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer);
+type Data = Float32Array | Int32Array | Uint16Array;
 
-/** What is donated as it is, and of others one copy, which the thread can be given: a message would make two. */
-const givable = <Data extends Float32Array | Int32Array>(
-  tensors: ReadonlyMap<string, HostTensor<Data>>,
-  donated: ReadonlySet<string> = nothing,
-) =>
+const isShared = ({ buffer }: Data) => buffer instanceof SharedArrayBuffer;
+
+/** The memory that becomes another thread's; what is shared stays where it is. */
+const buffersOf = (tensors: ReadonlyMap<string, { readonly data: Data }>) =>
+  [...tensors.values()].flatMap(({ data }) => (isShared(data) ? [] : [data.buffer as ArrayBuffer]));
+
+/** What can be given away, or is shared, as it is, and of others one copy, which the thread can be given: a message would make two. */
+const givable = <Given extends { readonly data: Data }>(
+  tensors: ReadonlyMap<string, Given>,
+  canGive: (name: string, data: Data) => boolean,
+): ReadonlyMap<string, Given> =>
   new Map(
-    [...tensors].map(([name, { shape, data }]) => [
+    [...tensors].map(([name, tensor]) => [
       name,
-      { shape, data: donated.has(name) && isWhole(data) ? data : (data.slice() as Data) },
+      canGive(name, tensor.data) ? tensor : { ...tensor, data: tensor.data.slice() },
     ]),
   );
 
+/** What steps are run by. */
+interface Machinery {
+  readonly thread: ComputeThread;
+  readonly compiled: ReturnType<typeof compiledSteps>;
+  /** Whether ONNX Runtime reads memory that threads share. */
+  readonly sharesMemory: boolean;
+}
+
 async function beginLoop(
-  thread: ComputeThread,
-  compiled: ReturnType<typeof compiledSteps>,
+  { thread, compiled, sharesMemory }: Machinery,
   loop: number,
   step: Step,
   given: LoopTensors,
 ): Promise<Loop> {
-  const fixed = givable(given.fixed);
-  const carried = givable(given.carried, given.donated);
+  const { donated: own = nothing } = given;
+  collectGarbage(totalBytes(given.fixed) + totalBytes(given.carried));
+  const fixed = givable(given.fixed, (_, data) => sharesMemory && isShared(data));
+  const carried = givable(given.carried, (name, data) => own.has(name) && isWhole(data));
   await thread.ask({ do: 'begin', loop, fixed, carried }, [...buffersOf(fixed), ...buffersOf(carried)]);
   return {
     async run(inputs, { step: other = step, donated = nothing } = {}) {

@@ -4,7 +4,7 @@ import type { Graph, Node } from './graph.ts';
 const readOnce = new Set(['Add', 'Sub', 'Mul', 'Div', 'Max', 'Min']);
 
 /** Nodes that can be reached, by place in the graph, along `next` from some on. */
-function reached(from: readonly number[], next: (place: number) => readonly number[]): Set<number> {
+export function reached(from: readonly number[], next: (place: number) => readonly number[]): Set<number> {
   const found = new Set<number>();
   const waiting = [...from];
   for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
@@ -15,6 +15,24 @@ function reached(from: readonly number[], next: (place: number) => readonly numb
   return found;
 }
 
+/** Where in a graph values are made and read. */
+export function placesOf(graph: Graph) {
+  const makers = new Map(graph.nodes.flatMap((node, place) => node.outputs.map((name) => [name, place] as const)));
+  const readers = new Map<string, number[]>();
+  for (const [place, { inputs }] of graph.nodes.entries()) {
+    for (const name of inputs) readers.set(name, [...(readers.get(name) ?? []), place]);
+  }
+  const readersOf = (name: string): readonly number[] => readers.get(name) ?? [];
+  return {
+    makers,
+    readersOf,
+    /** The nodes whose results a node takes. */
+    before: ({ inputs }: Node) => inputs.flatMap((name) => makers.get(name) ?? []),
+    /** The nodes that take a node's results. */
+    behind: ({ outputs }: Node) => outputs.flatMap(readersOf),
+  };
+}
+
 /**
  * Which outputs can be written over the input that they replace, as an optimizer's moments can: whatever depends on the input is
  * either needed for the output or, but for what reads the input itself, depends on it, so that in any order of execution the input was read before, and by nodes that
@@ -22,14 +40,7 @@ function reached(from: readonly number[], next: (place: number) => readonly numb
  * @param inputOf the input that an output replaces; undefined where it is a new one
  */
 export function overwriting(graph: Graph, inputOf: (output: string) => string | undefined): string[] {
-  const makers = new Map(graph.nodes.flatMap((node, place) => node.outputs.map((name) => [name, place] as const)));
-  const readers = new Map<string, number[]>();
-  for (const [place, { inputs }] of graph.nodes.entries()) {
-    for (const name of inputs) readers.set(name, [...(readers.get(name) ?? []), place]);
-  }
-  const readersOf = (name: string) => readers.get(name) ?? [];
-  const before = ({ inputs }: Node) => inputs.flatMap((name) => makers.get(name) ?? []);
-  const behind = ({ outputs }: Node) => outputs.flatMap(readersOf);
+  const { makers, readersOf, before, behind } = placesOf(graph);
   const isSafe = (output: string): boolean => {
     const input = inputOf(output);
     const maker = makers.get(output);

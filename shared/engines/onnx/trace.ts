@@ -5,7 +5,9 @@ import { withBarriers } from './barriers.ts';
 import { withBlockedConvolutions } from './blocked-convolutions.ts';
 import { encodeStep } from './encode.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
-import { recorders } from './kernels/table.ts';
+import { widened } from './kernels/kernel.ts';
+import { recorders, takingHalves } from './kernels/table.ts';
+import { withLateUpdates } from './late-updates.ts';
 
 const backendName = 'onnx-trace';
 
@@ -41,7 +43,8 @@ class RecordingBackend {
   hold(value: Value): TensorInfo {
     const dataId = {};
     this.#values.set(dataId, { value, references: 1 });
-    return { dataId, shape: [...value.shape], dtype: value.dtype as TensorInfo['dtype'] };
+    const isHalf = value.dtype === 'float16' || value.dtype === 'bfloat16';
+    return { dataId, shape: [...value.shape], dtype: isHalf ? 'float32' : (value.dtype as TensorInfo['dtype']) };
   }
 
   /** What is recorded of a tensor. @throws UserError when it was made elsewhere */
@@ -113,9 +116,10 @@ class RecordingBackend {
 
 function kernelsFor(tf: TensorLibrary, graph: GraphBuilder, backend: RecordingBackend): KernelConfig[] {
   const recorded = Object.entries(recorders).map(([kernelName, record]): KernelConfig => {
+    const given = (value: Value) => (takingHalves.has(kernelName) ? value : widened(graph, value));
     const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
       const values = Object.fromEntries(
-        Object.entries(inputs).flatMap(([key, tensor]) => (tensor ? [[key, backend.valueOf(tensor)]] : [])),
+        Object.entries(inputs).flatMap(([key, tensor]) => (tensor ? [[key, given(backend.valueOf(tensor))]] : [])),
       );
       const result = record({ tf, graph, inputs: values, attributes: attrs ?? {} });
       return Array.isArray(result) ? result.map((each) => backend.hold(each)) : backend.hold(result);
@@ -182,7 +186,7 @@ export function traceGraph(
         return [name, tf.engine().makeTensorFromTensorInfo(info, backend as never)] as const;
       });
       const given = step(Object.fromEntries(inputs));
-      for (const [name, tensor] of Object.entries(given)) outputs[name] = backend.valueOf(tensor);
+      for (const [name, tensor] of Object.entries(given)) outputs[name] = widened(graph, backend.valueOf(tensor));
       // What the step has kept (tf.keep) is not tidied up.
       tf.dispose(given as never);
     });
@@ -192,15 +196,25 @@ export function traceGraph(
 
 /**
  * A step as `traceGraph` writes it down, made ready and encoded for ONNX Runtime.
+ * @param options.inputOf the input that an output replaces, and may be written over
  * @param options.block channels in a block of its kernels for convolutions; absent: they are not used
  */
 export function trace(
   tf: TensorLibrary,
   step: (inputs: NamedTensors) => NamedTensors,
   specs: Readonly<Record<string, TensorSpec>>,
-  { largestConstant, block = 1 }: { readonly largestConstant?: number; readonly block?: number } = {},
+  {
+    largestConstant,
+    block = 1,
+    inputOf = () => undefined,
+  }: {
+    readonly largestConstant?: number;
+    readonly block?: number;
+    readonly inputOf?: (output: string) => string | undefined;
+  } = {},
 ): TracedStep {
-  const graph = withBlockedConvolutions(withBarriers(traceGraph(tf, step, specs, largestConstant)), block);
+  const ready = withBlockedConvolutions(withBarriers(traceGraph(tf, step, specs, largestConstant)), block);
+  const graph = withLateUpdates(ready, inputOf);
   const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
     graph,

@@ -2,20 +2,37 @@
 import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { collectGarbage } from '../../core/collect-garbage.ts';
 import { messageOf, RunError } from '../../core/errors.ts';
-import { elementCount, type HostTensors, type MixedTensors } from '../../tensors/tensor.ts';
+import {
+  elementCount,
+  type FixedTensors,
+  type HalfTensor,
+  type HostTensor,
+  type HostTensors,
+  isHalf,
+  type MixedTensors,
+} from '../../tensors/tensor.ts';
 import { dataTypeOf } from '../transfer.ts';
 import { blockSize } from './block-size.ts';
 import { computeInto } from './compute.ts';
 import { arrays, type TensorSpec } from './graph.ts';
-import { blockName, replacedBy, roles } from './roles.ts';
+import { blockName, replacedBy, roles, sharingName } from './roles.ts';
+import { takesSharedMemory } from './shared-memory.ts';
+
+/** How a session computes. */
+interface Target {
+  readonly threads: number;
+  /** Whether what it has computed with is kept for its next run, which is quicker, rather than given back. */
+  readonly keepsMemory: boolean;
+}
 
 /** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
 export type Task =
   | { readonly do: 'load' }
-  | { readonly do: 'compile'; readonly session: number; readonly model: Uint8Array; readonly threads: number }
+  | { readonly do: 'compile'; readonly session: number; readonly model: Uint8Array; readonly target: Target }
   | { readonly do: 'forget'; readonly session: number }
-  | { readonly do: 'begin'; readonly loop: number; readonly fixed: MixedTensors; readonly carried: HostTensors }
+  | { readonly do: 'begin'; readonly loop: number; readonly fixed: FixedTensors; readonly carried: HostTensors }
   | {
       readonly do: 'step';
       readonly loop: number;
@@ -55,23 +72,29 @@ let runtime: typeof import('onnxruntime-node');
 const sessions = new Map<number, InferenceSession>();
 const loops = new Map<number, LoopState>();
 
-function tensorsOf(tensors: MixedTensors, prefix: string): Tensors {
-  return Object.fromEntries(
-    [...tensors].map(([name, { shape, data }]) => [prefix + name, new runtime.Tensor(dataTypeOf(data), data, shape)]),
-  );
+/** A brain float is given by its bits. */
+const halfTypes = { float16: 'float16', bfloat16: 'uint16' } as const;
+
+function tensorOf(tensor: HostTensor<Float32Array | Int32Array> | HalfTensor): Tensor {
+  if (isHalf(tensor)) return new runtime.Tensor(halfTypes[tensor.dtype], tensor.data, tensor.shape);
+  return new runtime.Tensor(dataTypeOf(tensor.data), tensor.data, tensor.shape);
 }
+
+const tensorsOf = (tensors: FixedTensors, prefix: string): Tensors =>
+  Object.fromEntries([...tensors].map(([name, tensor]) => [prefix + name, tensorOf(tensor)]));
 
 const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float32Array });
 const copied = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
 const asFloats = (tensor: Tensor) => (tensor.type === 'float32' ? inPlace(tensor) : copied(tensor));
 
-async function compile(session: number, model: Uint8Array, threads: number): Promise<void> {
+async function compile(session: number, model: Uint8Array, { threads, keepsMemory }: Target): Promise<void> {
   const options: InferenceSession.SessionOptions = {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     // It would take a block for whole steps beside what the first step was given piece by piece.
     enableMemPattern: false,
+    enableCpuMemArena: keepsMemory,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     extra: { 'session.intra_op.spin_duration_us': String(spinMicroseconds) },
@@ -85,7 +108,7 @@ async function forget(session: number): Promise<void> {
 }
 
 const emptyOf = ({ shape, dtype }: TensorSpec) =>
-  new runtime.Tensor(dtype, new arrays[dtype](elementCount(shape)) as never, shape);
+  new runtime.Tensor(dtype as 'float32', new arrays[dtype](elementCount(shape)) as never, shape);
 
 async function step(state: LoopState, session: InferenceSession, { inputs, ...task }: Task & { do: 'step' }) {
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
@@ -120,15 +143,28 @@ function known<Thing>(things: ReadonlyMap<number, Thing>, number: number): Thing
   return thing;
 }
 
+/** Forgets a loop, and frees its memory now: nothing may be asked of this thread for minutes. */
+function forgetLoop(loop: number): void {
+  const state = loops.get(loop);
+  if (!loops.delete(loop) || !state) return;
+  const sizes = Object.values({ ...state.fixed, ...state.spare }).map(({ data }) => (data as Float32Array).byteLength);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  // After the answer, so that nothing refers to what the loop had.
+  setImmediate(() => collectGarbage(bytes));
+}
+
 const nothing: HostTensors = new Map();
 
 async function perform(task: Task): Promise<HostTensors> {
   switch (task.do) {
     case 'load':
       runtime = createRequire(import.meta.url)('onnxruntime-node');
-      return new Map([[blockName, { shape: [], data: Float32Array.of(await blockSize(runtime)) }]]);
+      return new Map([
+        [blockName, { shape: [], data: Float32Array.of(await blockSize(runtime)) }],
+        [sharingName, { shape: [], data: Float32Array.of((await takesSharedMemory(runtime)) ? 1 : 0) }],
+      ]);
     case 'compile':
-      await compile(task.session, task.model, task.threads);
+      await compile(task.session, task.model, task.target);
       return nothing;
     case 'forget':
       await forget(task.session);
@@ -146,11 +182,11 @@ async function perform(task: Task): Promise<HostTensors> {
     }
     case 'finish': {
       const { names, carried } = known(loops, task.loop);
-      loops.delete(task.loop);
+      forgetLoop(task.loop);
       return new Map(names.map((name) => [name, inPlace(carried[roles.carried + name]!)]));
     }
     case 'end':
-      loops.delete(task.loop);
+      forgetLoop(task.loop);
       return nothing;
   }
 }

@@ -2,13 +2,15 @@
 import { join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
+import type { ParameterSpec } from '../../tensors/layer.ts';
 import { openTensors, pathKind } from '../../tensors/open-tensors.ts';
-import { elementCount, formatShape, type HostTensors } from '../../tensors/tensor.ts';
+import { elementCount, type FixedTensors, formatShape, type HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
-import type { LanguageTask } from '../language/model.ts';
+import type { LanguageModel, LanguageTask } from '../language/model.ts';
 import type { LoraConfig } from '../language/settings.ts';
 import { freshAdapter, type LoraModel, newAdapterConfig, usualLora, withLora } from '../lora.ts';
 import type { Drawn } from '../model.ts';
+import type { Reading } from '../pretrained.ts';
 import { openAdapter, readAdapter } from './adapter.ts';
 import {
   type AdapterConfig,
@@ -21,7 +23,7 @@ import {
 import { isSaved } from './adapter-modules.ts';
 import { type ConfiguredModel, configFile, type HuggingFaceConfig, labelsOf, modelOf, readConfig } from './config.ts';
 import { type Reinitialised, reinitialised } from './reinitialise.ts';
-import { freshParameters, headOf, readHuggingFaceWeights, scoredLabels, scoreNames } from './weights.ts';
+import { freshParameters, headOf, readHuggingFaceTensors, scoredLabels, scoreNames } from './weights.ts';
 
 /** What lies in a model's folder. */
 export interface ModelFolder {
@@ -140,8 +142,14 @@ export interface BuiltModel extends ConfiguredModel {
    * @param tell told what of the files was taken, and how
    * @throws UserError listing what does not fit
    */
-  read(random: Random, tell?: (note: string) => void): Promise<HostTensors>;
+  read(random: Random, tell?: Tell): Promise<HostTensors>;
+  /** Of them the values of what is trained; of the others nothing is kept. Takes and throws what `read` does. */
+  readTrained(random: Random, tell?: Tell): Promise<HostTensors>;
+  /** The values of what is frozen; matrices in 16 bits stay so where the file holds them so. Takes and throws what `read` does. */
+  readFrozen(random: Random): Promise<FixedTensors>;
 }
+
+type Tell = (note: string) => void;
 
 /**
  * The model of a folder for a task: a whole one, one with a new adapter, or one with the adapter that the folder holds.
@@ -172,7 +180,8 @@ export function buildLanguageModel(
   if (!weights) {
     checkDrawable(unadapted.parameters, join(opened.base, configFile));
     const drawn = unadapted.parameters.map(({ name }) => name);
-    return { ...configured, fresh: drawn, drawn: 'all', read: async (random) => unadapted.initialise(random) };
+    const read: BuiltModel['read'] = async (random) => unadapted.initialise(random);
+    return { ...configured, fresh: drawn, drawn: 'all', ...partsOf(unadapted, read) };
   }
   const isStored = (name: string) => stored !== undefined && isSaved(name, stored);
   const fresh = freshParameters(weights, unadapted, names).filter((name) => !isStored(name));
@@ -182,15 +191,27 @@ export function buildLanguageModel(
   const replaced = anew?.parameters ?? [];
   const modules = modulesOf([...fresh, ...(freshScores ? scoreNames(unadapted) : []), ...replaced]);
   const drawn = modules.length > 0 ? { drawn: modules } : {};
-  const whole: BuiltModel['read'] = async (random, tell) =>
-    (await readHuggingFaceWeights(weights, unadapted, names, { ...options, replaced, random, tell })).parameters;
+  const whole = async (random: Random, tell?: Tell, readingOf?: (parameter: ParameterSpec) => Reading) => {
+    const given = { ...options, replaced, random, tell, ...(readingOf ? { readingOf } : {}) };
+    return (await readHuggingFaceTensors(weights, unadapted, names, given)).parameters;
+  };
+  const asFloats: BuiltModel['read'] = async (random, tell) => (await whole(random, tell)) as HostTensors;
   if (!lora && !stored)
-    return { ...configured, fresh, ...drawn, ...(anew ? { reinitialised: anew } : {}), read: whole };
+    return {
+      ...configured,
+      fresh,
+      ...drawn,
+      ...(anew ? { reinitialised: anew } : {}),
+      ...partsOf(unadapted, asFloats),
+    };
   if (anew) throw reinitialisedAdapter(opened.folder);
   const config = stored
     ? adapterGoneOnWith(opened, stored, headsOf(fresh, configured), lora)
     : newAdapter(opened.base, configured, headsOf(fresh, configured), lora!);
   const model = withLora(configured.model, config);
+  const frozen = new Set(model.frozen.map(({ name }) => name));
+  const trainedOf = async (base: HostTensors, random: Random) =>
+    stored ? (await readAdapter(opened.folder, configured.model)).parameters : freshAdapter(model, base, random);
   return {
     ...configured,
     model,
@@ -198,11 +219,18 @@ export function buildLanguageModel(
     fresh,
     ...drawn,
     async read(random, tell) {
-      const base = await whole(random, tell);
-      const trained = stored
-        ? (await readAdapter(opened.folder, configured.model)).parameters
-        : freshAdapter(model, base, random);
-      return new Map([...base, ...trained]);
+      const base = await asFloats(random, tell);
+      return new Map([...base, ...(await trainedOf(base, random))]);
+    },
+    async readTrained(random, tell) {
+      const base = await whole(random, tell, ({ name }) => (frozen.has(name) ? 'checked' : 'widened'));
+      const own = base as HostTensors;
+      return valuesOf(model.parameters, new Map([...own, ...(await trainedOf(own, random))]));
+    },
+    async readFrozen(random) {
+      const readingOf = ({ name, shape }: ParameterSpec): Reading =>
+        !frozen.has(name) ? 'checked' : shape.length === 2 ? 'asStored' : 'widened';
+      return whole(random, undefined, readingOf);
     },
   };
 }
@@ -221,6 +249,19 @@ function checkDrawable(parameters: BuiltModel['model']['parameters'], where: str
     { where, remedy: 'Make the model smaller, or give weights instead of model.fresh.' },
   );
 }
+
+const valuesOf = (specs: readonly ParameterSpec[], all: HostTensors): HostTensors =>
+  new Map(specs.map(({ name }) => [name, all.get(name)!]));
+
+/** Of a whole model. */
+const partsOf = (
+  { parameters, frozen }: LanguageModel,
+  read: BuiltModel['read'],
+): Pick<BuiltModel, 'read' | 'readTrained' | 'readFrozen'> => ({
+  read,
+  readTrained: async (random, tell) => valuesOf(parameters, await read(random, tell)),
+  readFrozen: async (random) => (frozen.length === 0 ? new Map() : valuesOf(frozen, await read(random))),
+});
 
 const reinitialisedAdapter = (folder: string) =>
   new UserError(

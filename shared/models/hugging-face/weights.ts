@@ -1,10 +1,10 @@
 import { matchesName } from '../../core/name-pattern.ts';
 import type { Random } from '../../core/random.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
-import type { HostTensor, HostTensors } from '../../tensors/tensor.ts';
+import type { FixedTensors, HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
 import type { LanguageModel, WeightNames } from '../language/model.ts';
-import { readWeights, renamed, type StoredWeights, withoutWrapper } from '../pretrained.ts';
+import { type Reading, readWeightsAs, renamed, type StoredWeights, withoutWrapper } from '../pretrained.ts';
 
 /** How old checkpoints end the names of norms. */
 const oldEndings: readonly (readonly [old: string, name: string])[] = [
@@ -62,10 +62,28 @@ export function scoredLabels(store: StoredWeights, model: LanguageModel, names: 
 
 const none: HostTensors = new Map();
 
-export interface LoadedWeights {
-  readonly parameters: HostTensors;
+export interface LoadedWeights<Tensors = HostTensors> {
+  readonly parameters: Tensors;
   /** Parameters that are drawn: of a head that the file has nothing of, or that is not wanted. */
   readonly fresh: readonly string[];
+}
+
+/** How weights are read. */
+interface WeightOptions {
+  readonly random: Random;
+  readonly freshScores?: boolean;
+  readonly replaced?: readonly string[];
+  readonly tell?: ((note: string) => void) | undefined;
+}
+
+/** The values of a model's parameters as `readHuggingFaceTensors` reads them, all of them as float32. */
+export async function readHuggingFaceWeights(
+  store: TensorStore,
+  model: LanguageModel,
+  names: WeightNames,
+  options: WeightOptions,
+): Promise<LoadedWeights> {
+  return (await readHuggingFaceTensors(store, model, names, options)) as LoadedWeights;
 }
 
 /**
@@ -74,9 +92,10 @@ export interface LoadedWeights {
  * @param options.freshScores whether a classifier's last layer is fresh in any case, as with `ignore_mismatched_sizes`
  * @param options.tell told what of the files was taken, and how
  * @param options.replaced parameters that are drawn though the file has them, after those that it has nothing of
+ * @param options.readingOf how a parameter is read; those that are only checked are left out
  * @throws UserError listing every tensor that is missing, unexpected, mis-shaped or not finite
  */
-export async function readHuggingFaceWeights(
+export async function readHuggingFaceTensors(
   store: TensorStore,
   model: LanguageModel,
   names: WeightNames,
@@ -85,27 +104,25 @@ export async function readHuggingFaceWeights(
     freshScores = false,
     replaced = [],
     tell = () => {},
-  }: {
-    random: Random;
-    freshScores?: boolean;
-    replaced?: readonly string[];
-    tell?: ((note: string) => void) | undefined;
-  },
-): Promise<LoadedWeights> {
+    readingOf = () => 'widened',
+  }: WeightOptions & { readonly readingOf?: (parameter: ParameterSpec) => Reading },
+): Promise<LoadedWeights<FixedTensors>> {
   const file = weightsByName(store, model, names);
   const unwanted = freshScores ? scoreNames(model) : [];
   const fresh = new Set([...absentHeads(model.parameters, new Set(file.names()), names.prefix), ...unwanted]);
-  const read = await readWeights(
+  const read = await readWeightsAs(
     { ...file, names: () => file.names().filter((name) => !unwanted.includes(name)) },
     model.parameters.filter(({ name }) => !fresh.has(name)),
     'Check that config.json and the weights belong together, and that task and labels are the ones you mean.',
+    readingOf,
   );
   for (const note of file.notes ?? []) tell(note);
   const drawn = model.initialise(random, fresh);
   const anew =
     replaced.length > 0 ? model.initialise(random, new Set(replaced.filter((name) => !fresh.has(name)))) : none;
-  const tensorOf = (name: string): HostTensor => (anew.get(name) ?? read.get(name) ?? drawn.get(name))!;
-  return { parameters: new Map(model.parameters.map(({ name }) => [name, tensorOf(name)])), fresh: [...fresh] };
+  const tensorOf = (name: string) => (anew.get(name) ?? read.get(name) ?? drawn.get(name))!;
+  const wanted = model.parameters.filter((parameter) => readingOf(parameter) !== 'checked');
+  return { parameters: new Map(wanted.map(({ name }) => [name, tensorOf(name)])), fresh: [...fresh] };
 }
 
 /** Parameters of heads that a checkpoint has nothing of. */

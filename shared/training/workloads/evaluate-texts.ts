@@ -3,7 +3,7 @@ import type { BucketBatch } from '../../datasets/text/buckets.ts';
 import type { Engine, NamedTensors, Step } from '../../engines/engine.ts';
 import { noDropout } from '../../models/dropout.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
-import type { HostTensors } from '../../tensors/tensor.ts';
+import type { FixedTensors, HostTensors } from '../../tensors/tensor.ts';
 import { evaluateClasses } from '../metrics/classification.ts';
 import { languageMetrics, type TokenLoss } from '../metrics/language.ts';
 import { languageLoss } from '../objectives/language.ts';
@@ -14,7 +14,7 @@ import { type InputMaker, textInputs } from './text-problem.ts';
 interface TextRequest extends InputMaker {
   readonly engine: Engine;
   /** Frozen ones included. */
-  readonly parameters: HostTensors;
+  readonly parameters: FixedTensors;
   readonly batches: readonly BucketBatch[];
   readonly seed: number;
 }

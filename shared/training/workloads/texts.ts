@@ -11,8 +11,7 @@ import { describeReinitialised, type Reinitialised } from '../../models/hugging-
 import type { LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import { type TextWork, textWork } from '../../models/language/work.ts';
-import type { ParameterSpec } from '../../tensors/layer.ts';
-import type { HostTensors } from '../../tensors/tensor.ts';
+import type { FixedTensors } from '../../tensors/tensor.ts';
 import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
@@ -57,12 +56,11 @@ interface TextModel {
   /** What is drawn from the seed in place of the folder's. */
   readonly reinitialised?: Reinitialised;
   readonly drawn?: WorkloadPlan['drawn'];
-  /** The values of all parameters, frozen ones included; `tell` is told what of the files was taken, and how. */
+  /** The values of what is trained; `tell` is told what of the files was taken, and how. */
   initial: WorkloadPlan['initial'];
+  /** The values of what is frozen. */
+  frozenValues(): Promise<FixedTensors>;
 }
-
-const valuesOf = (specs: readonly ParameterSpec[], all: HostTensors): HostTensors =>
-  new Map(specs.map(({ name }) => [name, all.get(name)!]));
 
 interface TextOptions {
   readonly settings: LanguageModelConfig;
@@ -95,7 +93,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const sides = splitText(data, { validation: training.validation, seed });
   const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
-  const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
+  const { model, adapter, drawn, reinitialised, initial, frozenValues } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const isWithoutPadding = task === 'classification' && model.padding === undefined;
   const unread: string[] = [];
@@ -162,19 +160,18 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
           ]
         : []),
     ],
-    initial: async (tell) => valuesOf(parameters, await initial(tell)),
+    initial,
   };
-  let kept: Promise<HostTensors> | undefined;
-  const frozenValues = async () => {
-    if (frozen.length === 0) return new Map();
-    kept ??= initial().then((all) => valuesOf(frozen, all));
+  let kept: Promise<FixedTensors> | undefined;
+  const frozenOnce = () => {
+    kept ??= frozenValues();
     return kept;
   };
   const on = (engine: Engine): Workload => ({
     ...plan,
     engine: engine.version,
     train: async (...epoch) =>
-      trainingOf(engine, { ...problem, fixed: await frozenValues() }, optimizer, curve, training)(...epoch),
+      trainingOf(engine, { ...problem, fixed: await frozenOnce() }, optimizer, curve, training)(...epoch),
     async evaluate(values, on = 'validation') {
       const texts = on === 'test' ? tested : held;
       if (!texts) throw new RunError('there are no test data');
@@ -184,7 +181,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
           engine,
           ...maker,
           texts,
-          parameters: new Map([...(await frozenValues()), ...values]),
+          parameters: new Map([...(await frozenOnce()), ...values]),
           batches: bucketBatches(
             tokens,
             on === 'test' ? lengthsFor(tokens, lengths, settings.maxTokens) : lengths,

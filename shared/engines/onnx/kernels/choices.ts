@@ -1,7 +1,7 @@
 import { UserError } from '../../../core/errors.ts';
 import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
-import { cast, fromFront, type Recorder, type Recorders, reshape, sumsByNumber } from './kernel.ts';
+import { cast, fromFront, type Recorder, type Recorders, reshape, sumsByNumber, widened } from './kernel.ts';
 
 /** For each of the leading axes its own choice, along the axis behind them. */
 function gatherInBatch(graph: GraphBuilder, x: Value, indices: Value, axis: number, batchAxes: number): Value {
@@ -13,7 +13,7 @@ function gatherInBatch(graph: GraphBuilder, x: Value, indices: Value, axis: numb
   }
   const places = reshape(graph, cast(graph, indices, 'int64'), [...indices.shape, 1]);
   const shape = [...indices.shape, ...x.shape.slice(axis + 1)];
-  return graph.node('GatherND', [x, places], { shape, dtype: x.dtype }, { batch_dims: batchAxes });
+  return widened(graph, graph.node('GatherND', [x, places], { shape, dtype: x.dtype }, { batch_dims: batchAxes }));
 }
 
 const gather: Recorder = ({ graph, inputs, attributes }) => {
@@ -22,7 +22,7 @@ const gather: Recorder = ({ graph, inputs, attributes }) => {
   const batchAxes = attributes.batchDims ?? 0;
   if (batchAxes > 0) return gatherInBatch(graph, x, indices, axis, fromFront(batchAxes, indices.shape.length));
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return graph.node('Gather', [x, indices], { shape, dtype: x.dtype }, { axis });
+  return widened(graph, graph.node('Gather', [x, indices], { shape, dtype: x.dtype }, { axis }));
 };
 
 /** Rows outside `[0, numSegments)` are made 0, and go to the first segment: those that are summed are few beside the segments. */

@@ -68,11 +68,38 @@ export function optimizationBarrier(graph: GraphBuilder, x: Value): Value {
   return reshape(graph, graph.node('Flatten', [matrix], matrix, { axis: 1 }), x.shape);
 }
 
-const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const;
 
 export function cast(graph: GraphBuilder, x: Value, dtype: Value['dtype']): Value {
   if (x.dtype === dtype) return x;
   return graph.node('Cast', [x], { shape: x.shape, dtype }, { to: elementTypes[dtype] });
+}
+
+const isHalf = ({ dtype }: Value) => dtype === 'float16' || dtype === 'bfloat16';
+
+/**
+ * A 16-bit value as float32; others as they are.
+ * @param beside what it is computed with: it is widened no sooner than that is there, anew beside each other one, so that it need not
+ * stay in memory. Its shape then depends on a number that is 0 whatever `beside` holds, which ONNX Runtime can't know before.
+ */
+export function widened(graph: GraphBuilder, x: Value, beside?: Value): Value {
+  if (!isHalf(x)) return x;
+  const bits = beside && beside.uniform === undefined && !isHalf(beside) ? after(graph, x, beside) : x;
+  const half = x.dtype === 'float16' ? bits : graph.node('BitCast', [bits], x, { to: elementTypes.bfloat16 });
+  return graph.node('Cast', [half], { shape: x.shape, dtype: 'float32' }, { to: elementTypes.float32 });
+}
+
+/** `x`, without a copy, for what runs after `other`. */
+function after(graph: GraphBuilder, x: Value, other: Value): Value {
+  const first = sliceOf(graph, reshape(graph, other, [elementCount(other.shape)]), [1], {
+    axes: [0],
+    starts: [0],
+    ends: [1],
+    steps: [1],
+  });
+  const zero = graph.node('Mul', [cast(graph, first, 'int64'), graph.integers([0])], { shape: [1], dtype: 'int64' });
+  const shape = graph.node('Add', [graph.integers(x.shape), zero], { shape: [x.shape.length], dtype: 'int64' });
+  return graph.node('Reshape', [x, shape], x);
 }
 
 export function expand(graph: GraphBuilder, x: Value, shape: readonly number[]): Value {

@@ -1,6 +1,6 @@
 import { UserError } from '../../../core/errors.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
-import { type Recorder, type Recorders, transpose } from './kernel.ts';
+import { type Recorder, type Recorders, transpose, widened } from './kernel.ts';
 
 function transposeLast(graph: GraphBuilder, x: Value): Value {
   const rank = x.shape.length;
@@ -15,7 +15,8 @@ function leading(a: readonly number[], b: readonly number[]): number[] {
   return Array.from({ length: rank }, (_, index) => Math.max(size(left, index), size(right, index)));
 }
 
-function product(graph: GraphBuilder, a: Value, b: Value, transposeA: boolean, transposeB: boolean): Value {
+function product(graph: GraphBuilder, x: Value, y: Value, transposeA: boolean, transposeB: boolean): Value {
+  const [a, b] = [widened(graph, x, y), widened(graph, y, x)];
   const rows = a.shape.at(transposeA ? -1 : -2)!;
   const columns = b.shape.at(transposeB ? -2 : -1)!;
   const output = { shape: [...leading(a.shape, b.shape), rows, columns], dtype: a.dtype };

@@ -9,6 +9,9 @@ import { products } from './products.ts';
 import { reductions } from './reductions.ts';
 import { resizing } from './resizing.ts';
 
+/** Kernels that take 16-bit values; others are given them widened. */
+export const takingHalves: ReadonlySet<string> = new Set(['Identity', 'BatchMatMul', '_FusedMatMul', 'GatherV2']);
+
 /** How each kernel of tfjs is recorded, by its name there. */
 export const recorders: Recorders = {
   ...elementwise,
