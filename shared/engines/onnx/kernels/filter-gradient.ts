@@ -1,23 +1,10 @@
 /** The gradient of a convolution's filter as products of large matrices. */
 import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
+import { type Convolved, gradientInBlocks, isInBlocks } from './blocked-filter-gradient.ts';
 import { channelsFirst, reshape, type Shape4, transpose } from './kernel.ts';
 import { inHalves, joined, movedAhead, placesBehind, regionOf, turned, upTo } from './places.ts';
 import { gradientOfTaps, isOfFewTaps } from './tap-products.ts';
-
-/** A convolution without dilations. */
-export interface Convolved {
-  readonly graph: GraphBuilder;
-  /** `[batch, height, width, channels]` */
-  readonly x: Value;
-  /** The gradient of the result, `[batch, rows, columns, outputs]`. */
-  readonly dy: Value;
-  /** `[height, width, channels, outputs]` */
-  readonly filter: Shape4;
-  /** Top, left, bottom, right. */
-  readonly pads: readonly number[];
-  readonly strides: readonly number[];
-}
 
 /** `[taps, outputs, channels]` as a filter, through the order of axes that PyTorch has. */
 function filterOf(graph: GraphBuilder, taps: Value, [height, width, channels, outputs]: Shape4): Value {
@@ -138,5 +125,6 @@ export function filterGradient(convolved: Convolved): Value {
   if (isOfFewTaps(dy.shape, filter, strides)) {
     return filterOf(graph, gradientOfTaps(graph, x, dy, { filter, pads }), filter);
   }
+  if (isInBlocks(convolved)) return filterOf(graph, gradientInBlocks(convolved), filter);
   return elementCount(dy.shape.slice(1, 3)) <= fewPlaces ? placesAhead(convolved) : samplesApart(convolved);
 }

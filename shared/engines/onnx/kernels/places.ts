@@ -49,6 +49,10 @@ export function regionOf(
   return sliceOf(graph, window, along(counts, x.shape), { axes, starts: [0, 0], ends: reach, steps });
 }
 
+/** Rows of a matrix, each moved towards its end by so many places, towards its beginning where that is negative; zeros move in. */
+export const shiftedRows = (graph: GraphBuilder, rows: Value, places: number): Value =>
+  places === 0 ? rows : padded(graph, rows, [0, places], [0, -places]);
+
 /** One behind the other. */
 export function joined(graph: GraphBuilder, parts: readonly Value[], axis: number): Value {
   const { shape, dtype } = parts[0]!;
