@@ -2,7 +2,7 @@
 import { elementCount } from '../../../tensors/tensor.ts';
 import { type Attribute, blockedDomain, type GraphBuilder, type Value } from '../graph.ts';
 import { channelsFirst, reshape, type Shape4, transpose } from './kernel.ts';
-import { joined, shiftedRows, upTo } from './places.ts';
+import { joined, shiftedRows, sumOfRows, upTo } from './places.ts';
 
 /** A convolution without dilations. */
 export interface Convolved {
@@ -76,12 +76,9 @@ export function gradientInBlocks({ graph, x, dy, filter, pads }: Convolved): Val
     const met = shiftedRows(graph, lines, block * (column - pads[1]!));
     const weights = reshape(graph, met, [batch * outputs, block, blocks, 1]);
     const each = graph.node('Conv', [input, weights], { shape, dtype: x.dtype }, convolution, blockedDomain);
-    return reshape(graph, each, [batch, outputs * height * channels]);
+    return sumOfRows(graph, reshape(graph, each, [batch, outputs * height * channels]));
   });
-  const all = joined(graph, byColumn, 1);
-  const size = all.shape[1]!;
-  const sum = graph.node('ReduceSum', [all, graph.integers([0])], { shape: [size], dtype: x.dtype }, { keepdims: 0 });
-  const columnsFirst = reshape(graph, sum, [width, outputs, height, channels]);
+  const columnsFirst = reshape(graph, joined(graph, byColumn, 0), [width, outputs, height, channels]);
   const apart = reordered(graph, 'ReorderOutput', columnsFirst, { channels: outputs });
   return reshape(graph, transpose(graph, apart, [2, 0, 1, 3]), [height * width, outputs, channels]);
 }

@@ -3,7 +3,7 @@ import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
 import { type Convolved, gradientInBlocks, isInBlocks } from './blocked-filter-gradient.ts';
 import { channelsFirst, reshape, type Shape4, transpose } from './kernel.ts';
-import { inHalves, joined, movedAhead, placesBehind, regionOf, turned, upTo } from './places.ts';
+import { inHalves, joined, movedAhead, placesBehind, regionOf, sumOfRows, turned, upTo } from './places.ts';
 import { gradientOfTaps, isOfFewTaps } from './tap-products.ts';
 
 /** `[taps, outputs, channels]` as a filter, through the order of axes that PyTorch has. */
@@ -94,12 +94,7 @@ function samplesApart(convolved: Convolved): Value {
   const [lefts, rights] = channels < outputs ? [met, [joined(graph, seen, 1)]] : [[joined(graph, met, 1)], seen];
   const products = lefts.flatMap((left) => rights.map((right) => productOfPlaces(graph, left, right)));
   const each = joined(graph, products, channels < outputs ? 1 : 2);
-  const sum = graph.node(
-    'ReduceSum',
-    [each, graph.integers([0])],
-    { ...each, shape: each.shape.slice(1) },
-    { keepdims: 0 },
-  );
+  const sum = sumOfRows(graph, reshape(graph, each, [batch, elementCount(each.shape.slice(1))]));
   const parted = reshape(graph, sum, [met.length, outputs, taps.length, channels]);
   return filterOf(graph, transpose(graph, parted, [0, 2, 1, 3]), filter);
 }
