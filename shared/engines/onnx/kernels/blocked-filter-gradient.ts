@@ -18,15 +18,19 @@ export interface Convolved {
   readonly strides: readonly number[];
 }
 
+/** With fewer places of a sample, adding up what each sample gives costs more than is gained. */
+const leastPlaces = 256;
+
 /**
- * Whether the gradient is made by what follows here: the result has the size of the input, and its rows and its channels are whole blocks. With
- * one tap there is nothing to gain.
+ * Whether the gradient is made by what follows here: the result has the size of the input and places enough, and its rows and its channels are
+ * whole blocks. With one tap there is nothing to gain.
  */
 export function isInBlocks({ graph: { block }, x, dy, filter, strides }: Convolved): boolean {
   const [, rows, columns, outputs] = dy.shape as Shape4;
   return (
     block > 1 &&
     elementCount(filter.slice(0, 2)) > 1 &&
+    rows * columns >= leastPlaces &&
     columns % block === 0 &&
     outputs % block === 0 &&
     strides.every((step) => step === 1) &&
