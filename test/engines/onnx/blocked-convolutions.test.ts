@@ -101,6 +101,8 @@ describe('convolutions with channels in blocks', () => {
   ])('make the gradient of a filter: $name', ({ each, convolutions }) => {
     const { nodes } = traced(each, 16);
     expect(nodes.filter(({ attributes }) => attributes.group === each.x[0])).toHaveLength(convolutions);
+    // What each sample gives is added up by products.
+    expect(nodes.filter(({ operator }) => operator === 'ReduceSum')).toEqual([]);
   });
 
   it('put the gradient of a result in order once, for both gradients that it leads to', () => {
