@@ -1,6 +1,6 @@
 /** Which kernels for convolutions ONNX Runtime has on this processor. */
-import { blockedDomain } from './blocked-convolutions.ts';
 import { encodeGraph } from './encode.ts';
+import { blockedDomain } from './graph.ts';
 
 /** Block sizes that its kernels have been seen with. */
 const known = new Set([8, 16]);

@@ -1,9 +1,14 @@
 /** Convolutions by ONNX Runtime's kernels for channels in blocks, which it uses itself where filters are constants. */
 import { elementCount } from '../../tensors/tensor.ts';
-import { type Attribute, arrays, type Graph, type Initializer, type Node, neededNodes } from './graph.ts';
-
-/** The operators' domain in ONNX Runtime. */
-export const blockedDomain = 'com.microsoft.nchwc';
+import {
+  type Attribute,
+  arrays,
+  blockedDomain,
+  type Graph,
+  type Initializer,
+  type Node,
+  neededNodes,
+} from './graph.ts';
 
 /** Nodes that are made one after the other, each from what the one before it gave. */
 class Chain {
@@ -107,15 +112,25 @@ export function withBlockedConvolutions(graph: Graph, block: number): Graph {
     initializers.push(...chain.initializers);
     return chain.nodes;
   };
-  const nodes = graph.nodes.flatMap((node): Node[] => {
+  const blocksOf = (x: string) => `${x} in blocks`;
+  const inBlocks = (x: string) =>
+    once(blocksOf(x), () => new Chain(x, blocksOf(x)).add('ReorderInput').named(blocksOf(x)));
+  /** What the step has put in order itself, under the name that all share. */
+  const shared = new Map<string, string>();
+  const nodes = graph.nodes.flatMap((given): Node[] => {
+    const node = { ...given, inputs: given.inputs.map((name) => shared.get(name) ?? name) };
     const [x, filter] = node.inputs as [string, string];
+    if (node.operator === 'ReorderInput' && !('channels_last' in node.attributes)) {
+      shared.set(node.outputs[0]!, blocksOf(x));
+      return inBlocks(x);
+    }
     if (node.operator !== 'Conv' || !variable.has(filter) || 'group' in node.attributes) return [node];
     const shape = specs.get(filter)!.shape;
     if (!fits(shape, block)) return [node];
-    const [weights, result] = [`${filter} in blocks`, `${node.outputs[0]} in blocks`];
-    const input = shape[1]! < block ? x : `${x} in blocks`;
+    const [weights, result] = [blocksOf(filter), blocksOf(node.outputs[0]!)];
+    const input = shape[1]! < block ? x : blocksOf(x);
     return [
-      ...(input === x ? [] : once(input, () => new Chain(x, input).add('ReorderInput').named(input))),
+      ...(input === x ? [] : inBlocks(x)),
       ...once(weights, () => weightsInOrder(filter, weights)),
       { ...node, domain: blockedDomain, inputs: [input, weights], outputs: [result] },
       ...new Chain(result, result).add('ReorderOutput', { channels: shape[0]! }).named(node.outputs[0]!).nodes,

@@ -51,7 +51,7 @@ function traced(tf: TensorLibrary, forward: ForwardPass, { constants, given }: F
     ...[...constants].map(([name, { shape }]) => [constantPrefix + name, spec(shape)] as const),
     ...Object.entries(given).map(([name, shape]) => [name, spec([batch, ...shape])] as const),
   ]);
-  return traceGraph(tf, step, specs, largestConstant);
+  return traceGraph(tf, step, specs, { largestConstant });
 }
 
 /** The values of constants in the place of inputs. */

@@ -17,6 +17,9 @@ export interface Value extends TensorSpec {
   readonly uniform?: number;
 }
 
+/** The domain of ONNX Runtime's operators for channels in blocks. */
+export const blockedDomain = 'com.microsoft.nchwc';
+
 export interface Node {
   readonly operator: string;
   /** Absent: ONNX's own. */
@@ -89,11 +92,14 @@ export class GraphBuilder {
   readonly #specs = new Map<string, TensorSpec>();
   readonly #backwards = new Map<string, string>();
   readonly #largestConstant: number;
+  /** Channels in a block of ONNX Runtime's kernels for convolutions; 1 where they are not used. */
+  readonly block: number;
   #names = 0;
 
   /** @param largestConstant bytes of the largest constant that may be baked in */
-  constructor(largestConstant: number) {
+  constructor(largestConstant: number, block = 1) {
     this.#largestConstant = largestConstant;
+    this.block = block;
   }
 
   input(name: string, { shape, dtype }: TensorSpec): Value {
@@ -132,8 +138,9 @@ export class GraphBuilder {
     inputs: readonly Value[],
     output: TensorSpec,
     attributes: Readonly<Record<string, Attribute>> = {},
+    domain?: string,
   ): Value {
-    return this.nodes(operator, inputs, [output], attributes)[0]!;
+    return this.nodes(operator, inputs, [output], attributes, domain)[0]!;
   }
 
   /** A node with several outputs. The same node asked for again is not made again. */
@@ -142,14 +149,27 @@ export class GraphBuilder {
     inputs: readonly Value[],
     outputs: readonly TensorSpec[],
     attributes: Readonly<Record<string, Attribute>> = {},
+    domain?: string,
   ): Value[] {
     const names = inputs.map((input) => this.#written(input).name);
-    const key = JSON.stringify([operator, names, attributes, outputs.map(({ shape, dtype }) => [shape, dtype])]);
+    const key = JSON.stringify([
+      operator,
+      domain,
+      names,
+      attributes,
+      outputs.map(({ shape, dtype }) => [shape, dtype]),
+    ]);
     const known = this.#known.get(key);
     if (known) return known;
     const values = outputs.map(({ shape, dtype }) => ({ name: this.#newName(), shape, dtype }));
     for (const value of values) this.#specs.set(value.name, value);
-    this.#nodes.push({ operator, inputs: names, outputs: values.map(({ name }) => name), attributes });
+    this.#nodes.push({
+      operator,
+      ...(domain === undefined ? {} : { domain }),
+      inputs: names,
+      outputs: values.map(({ name }) => name),
+      attributes,
+    });
     this.#known.set(key, values);
     if (operator === 'Mul' && inputs[0] === inputs[1]) this.#squares.set(values[0]!.name, inputs[0]!);
     if (operator === 'Reshape') this.#reshaped.set(values[0]!.name, inputs[0]!);

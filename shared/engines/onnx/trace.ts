@@ -24,6 +24,13 @@ export interface TracedStep {
   readonly outputs: Readonly<Record<string, TensorSpec>>;
 }
 
+export interface TraceSettings {
+  /** Bytes of the largest constant that may be baked in. */
+  readonly largestConstant?: number;
+  /** Channels in a block of ONNX Runtime's kernels for convolutions; absent: they are not used. */
+  readonly block?: number;
+}
+
 const refuseToRead = (): never => {
   throw new UserError("the step reads a tensor's numbers, which a compiled step doesn't have yet", {
     where: 'dataSync, arraySync or data() in a step',
@@ -175,9 +182,9 @@ export function traceGraph(
   tf: TensorLibrary,
   step: (inputs: NamedTensors) => NamedTensors,
   specs: Readonly<Record<string, TensorSpec>>,
-  largestConstant: number = defaultLargestConstant,
+  { largestConstant = defaultLargestConstant, block = 1 }: TraceSettings = {},
 ): Graph {
-  const graph = new GraphBuilder(largestConstant);
+  const graph = new GraphBuilder(largestConstant, block);
   return recording(tf, graph, (backend) => {
     const outputs: Record<string, Value> = {};
     tf.tidy(() => {
@@ -196,24 +203,20 @@ export function traceGraph(
 
 /**
  * A step as `traceGraph` writes it down, made ready and encoded for ONNX Runtime.
- * @param options.inputOf the input that an output replaces, and may be written over
- * @param options.block channels in a block of its kernels for convolutions; absent: they are not used
+ * @param settings.inputOf the input that an output replaces, and may be written over
  */
 export function trace(
   tf: TensorLibrary,
   step: (inputs: NamedTensors) => NamedTensors,
   specs: Readonly<Record<string, TensorSpec>>,
   {
-    largestConstant,
-    block = 1,
     inputOf = () => undefined,
-  }: {
-    readonly largestConstant?: number;
-    readonly block?: number;
+    ...settings
+  }: TraceSettings & {
     readonly inputOf?: (output: string) => string | undefined;
   } = {},
 ): TracedStep {
-  const ready = withBlockedConvolutions(withBarriers(traceGraph(tf, step, specs, largestConstant)), block);
+  const ready = withBlockedConvolutions(withBarriers(traceGraph(tf, step, specs, settings)), settings.block ?? 1);
   const graph = withLateUpdates(ready, inputOf);
   const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {

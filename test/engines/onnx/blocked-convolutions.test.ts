@@ -1,8 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../../shared/core/random.ts';
 import { type NamedTensors, runOnce, type Step, type TensorLibrary } from '../../../shared/engines/engine.ts';
-import { blockedDomain } from '../../../shared/engines/onnx/blocked-convolutions.ts';
-import type { Graph } from '../../../shared/engines/onnx/graph.ts';
+import { blockedDomain, type Graph } from '../../../shared/engines/onnx/graph.ts';
 import { trace } from '../../../shared/engines/onnx/trace.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
 import { elementCount, type HostTensors } from '../../../shared/tensors/tensor.ts';
@@ -17,9 +16,10 @@ const cases: readonly Case[] = [
   { x: [4, 8, 8, 16], filter: [3, 3, 16, 32], stride: 1 },
   { x: [4, 8, 8, 48], filter: [3, 3, 48, 16], stride: 1 },
   { x: [2, 16, 16, 10], filter: [3, 3, 10, 16], stride: 1 },
-  { x: [4, 1, 128, 32], filter: [1, 3, 32, 16], stride: 1 },
+  { x: [2, 1, 256, 32], filter: [1, 3, 32, 16], stride: 1 },
   { x: [4, 16, 16, 16], filter: [2, 2, 16, 16], stride: 2 },
   { x: [4, 9, 8, 32], filter: [1, 1, 32, 16], stride: 1 },
+  { x: [2, 12, 32, 20], filter: [5, 4, 20, 32], stride: 1 },
 ];
 
 /** A convolution, and both gradients of a number made of it. */
@@ -60,7 +60,8 @@ function traced(each: Case, block: number): Graph {
 }
 
 const count = (graph: Graph, operator: string, domain?: string) =>
-  graph.nodes.filter((node) => node.operator === operator && node.domain === domain).length;
+  graph.nodes.filter((node) => node.operator === operator && node.domain === domain && !('group' in node.attributes))
+    .length;
 
 describe('convolutions with channels in blocks', () => {
   it.each(cases)('are those of the plain engine, with gradients: $x by $filter', async (each) => {
@@ -90,6 +91,25 @@ describe('convolutions with channels in blocks', () => {
     const [plain, blocked] = [traced(cases[0]!, 1), traced(cases[0]!, 16)];
     expect(count(blocked, 'MatMul')).toBe(count(plain, 'MatMul') - 1);
     expect(count(blocked, 'Gather')).toBe(1);
+  });
+
+  it.each([
+    { name: 'a convolution for each column of taps', each: cases[2]!, convolutions: 3 },
+    { name: 'of a line, too', each: cases[3]!, convolutions: 3 },
+    { name: 'none where a row is no whole block', each: cases[0]!, convolutions: 0 },
+    { name: 'none of few places', each: { ...cases[3]!, x: [4, 1, 128, 32] as const }, convolutions: 0 },
+  ])('make the gradient of a filter: $name', ({ each, convolutions }) => {
+    const { nodes } = traced(each, 16);
+    expect(nodes.filter(({ attributes }) => attributes.group === each.x[0])).toHaveLength(convolutions);
+    // What each sample gives is added up by products.
+    expect(nodes.filter(({ operator }) => operator === 'ReduceSum')).toEqual([]);
+  });
+
+  it('put the gradient of a result in order once, for both gradients that it leads to', () => {
+    const reordered = traced(cases[3]!, 16).nodes.filter(
+      ({ operator, attributes }) => operator === 'ReorderInput' && !('channels_last' in attributes),
+    );
+    expect(new Set(reordered.map(({ inputs }) => inputs[0])).size).toBe(reordered.length);
   });
 
   it('are left alone where channels are no whole blocks', () => {

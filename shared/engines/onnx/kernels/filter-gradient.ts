@@ -1,23 +1,10 @@
 /** The gradient of a convolution's filter as products of large matrices. */
 import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
+import { type Convolved, gradientInBlocks, isInBlocks } from './blocked-filter-gradient.ts';
 import { channelsFirst, reshape, type Shape4, transpose } from './kernel.ts';
-import { inHalves, joined, movedAhead, placesBehind, regionOf, turned, upTo } from './places.ts';
+import { inHalves, joined, movedAhead, placesBehind, regionOf, sumOfRows, turned, upTo } from './places.ts';
 import { gradientOfTaps, isOfFewTaps } from './tap-products.ts';
-
-/** A convolution without dilations. */
-export interface Convolved {
-  readonly graph: GraphBuilder;
-  /** `[batch, height, width, channels]` */
-  readonly x: Value;
-  /** The gradient of the result, `[batch, rows, columns, outputs]`. */
-  readonly dy: Value;
-  /** `[height, width, channels, outputs]` */
-  readonly filter: Shape4;
-  /** Top, left, bottom, right. */
-  readonly pads: readonly number[];
-  readonly strides: readonly number[];
-}
 
 /** `[taps, outputs, channels]` as a filter, through the order of axes that PyTorch has. */
 function filterOf(graph: GraphBuilder, taps: Value, [height, width, channels, outputs]: Shape4): Value {
@@ -107,12 +94,7 @@ function samplesApart(convolved: Convolved): Value {
   const [lefts, rights] = channels < outputs ? [met, [joined(graph, seen, 1)]] : [[joined(graph, met, 1)], seen];
   const products = lefts.flatMap((left) => rights.map((right) => productOfPlaces(graph, left, right)));
   const each = joined(graph, products, channels < outputs ? 1 : 2);
-  const sum = graph.node(
-    'ReduceSum',
-    [each, graph.integers([0])],
-    { ...each, shape: each.shape.slice(1) },
-    { keepdims: 0 },
-  );
+  const sum = sumOfRows(graph, reshape(graph, each, [batch, elementCount(each.shape.slice(1))]));
   const parted = reshape(graph, sum, [met.length, outputs, taps.length, channels]);
   return filterOf(graph, transpose(graph, parted, [0, 2, 1, 3]), filter);
 }
@@ -138,5 +120,6 @@ export function filterGradient(convolved: Convolved): Value {
   if (isOfFewTaps(dy.shape, filter, strides)) {
     return filterOf(graph, gradientOfTaps(graph, x, dy, { filter, pads }), filter);
   }
+  if (isInBlocks(convolved)) return filterOf(graph, gradientInBlocks(convolved), filter);
   return elementCount(dy.shape.slice(1, 3)) <= fewPlaces ? placesAhead(convolved) : samplesApart(convolved);
 }

@@ -2,7 +2,7 @@
 import { elementCount } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
 import { outputsFirst, reshape, type Shape4, transpose } from './kernel.ts';
-import { inHalves, joined, movedAhead, movedBack, placesBehind, regionOf, turned, upTo } from './places.ts';
+import { inHalves, joined, movedAhead, movedBack, placesBehind, regionOf, sumOfRows, turned, upTo } from './places.ts';
 
 /** Where the filter is put. */
 interface Placed {
@@ -80,12 +80,7 @@ export function sumOverTaps(graph: GraphBuilder, x: Value, filter: Value, placed
   const weights = reshape(graph, weightsByTap(graph, filter), [taps, 1, outputs, channels]);
   const operands = [reshape(graph, seen, [taps, ...halves, channels]), transpose(graph, weights, [0, 1, 3, 2])];
   const each = graph.node('MatMul', operands, { shape: [taps, ...halves, outputs], dtype: x.dtype });
-  const sum = graph.node(
-    'ReduceSum',
-    [reshape(graph, each, [taps, places * outputs]), graph.integers([0])],
-    { shape: [places * outputs], dtype: x.dtype },
-    { keepdims: 0 },
-  );
+  const sum = sumOfRows(graph, reshape(graph, each, [taps, places * outputs]));
   return movedBack(graph, reshape(graph, sum, [rows, columns, batch * outputs]), batch);
 }
 
