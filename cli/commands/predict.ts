@@ -206,7 +206,7 @@ async function readTexts(
       ...(delimiter === undefined ? {} : { delimiter }),
       ...(format === 'lines' ? {} : { columns: { ...options.column, ...ignored }, labels }),
     });
-    const data = await openTextDataset(config, path, { seed: 0, keepEmpty: true, likely });
+    const data = await openTextDataset(config, path, { seed: 0, keepEmpty: true, likely, guessLabels: false });
     if (data.examples.rows.every((_, index) => isWithoutText(data.examples, index))) {
       throw new UserError('no row has a text', {
         where: path,

@@ -41,16 +41,17 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
-    const path = await localPath(texts.path);
+    const path = await mapPathAsync(texts.path, localPath);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
-    const data = await openTextDataset(withDataPaths(texts, texts.path, others) as TextDatasetConfig, path, { seed });
+    const here = withDataPaths(texts, texts.path, others) as TextDatasetConfig;
+    const data = await openTextDataset(here, path, { seed, chats: task === 'causal-lm' });
     return planTexts({
       settings: model,
       config: opened.config,
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
       tokenizer: await openTokenizer(opened.tokenizer),
       data,
-      path: texts.path,
+      path: pathInWords(texts.path),
       testPath: dataset.test?.path,
       files: await readOtherFiles(opened.tokenizer),
       training,

@@ -24,7 +24,8 @@ export const jsonl = {
     const names = config.columns.label === false ? pairs : [...pairs, 'label', label];
     const optional = names.filter((name) => name !== undefined);
     const read: TextSource['read'] = (file, choose) => readJsonLines(file, choose, optional);
-    return openColumns({ unit: 'line', wanted: 'one file of JSON lines', read }, config, path, context);
+    const source: TextSource = { unit: 'line', wanted: 'one file of JSON lines', endings: ['jsonl', 'ndjson'], read };
+    return openColumns(source, config, path, context);
   },
 } as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
 
@@ -48,7 +49,7 @@ async function* readJsonLines(
     if (row === 1 && text.startsWith('[')) {
       throw new UserError('is a JSON list, not JSON lines', {
         where: path,
-        remedy: "Write one object in each line, e.g. with `jq -c '.[]'`.",
+        remedy: 'Set `dataset.format` to json.',
       });
     }
     const object = parseObject(text);

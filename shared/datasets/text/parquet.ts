@@ -1,8 +1,5 @@
 /** Apache Parquet, as data sets on the Hugging Face Hub are stored. */
 import { isUtf8 } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import {
   type AsyncBuffer,
   asyncBufferFromFile,
@@ -15,18 +12,24 @@ import { compressors } from 'hyparquet-compressors';
 import { z } from 'zod';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
 import type { DatasetFormat } from '../dataset.ts';
-import { isGzipped, refuseDamaged } from './byte-lines.ts';
 import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
 import { BrokenText, type ChooseColumns, type SourceRow, type TextContext, type TextSource } from './source.ts';
 import type { TextData } from './text-rows.ts';
+import { isPacked, mostTextBytes, tooLarge, unpackedFile } from './unpacked.ts';
 
 const configSchema = z.strictObject({
   format: z.literal('parquet').describe('Apache Parquet.'),
   ...columnSettings,
 });
 
-const source: TextSource = { unit: 'row', wanted: 'one Parquet file', read: readRows };
+const source: TextSource = {
+  unit: 'row',
+  wanted: 'one Parquet file',
+  endings: ['parquet'],
+  hasSchema: true,
+  read: readRows,
+};
 
 /** Reads the chosen columns, a row group at a time. */
 export const parquet = {
@@ -50,8 +53,8 @@ const parsers = {
 };
 
 async function bufferOf(path: string): Promise<AsyncBuffer> {
-  if (!(await isGzipped(path))) return asyncBufferFromFile(path);
-  const bytes = await promisify(gunzip)(await readFile(path)).catch((cause) => refuseDamaged(path, cause));
+  if (!(await isPacked(path))) return asyncBufferFromFile(path);
+  const bytes = await unpackedFile(path);
   return {
     byteLength: bytes.byteLength,
     slice: (start, end) => new Uint8Array(bytes.subarray(start, end)).buffer,
@@ -91,11 +94,23 @@ function classNames({ key_value_metadata: entries }: FileMetaData, column: strin
   }
 }
 
+/** @throws UserError when the chosen columns have more than fits, by what the file says of each part of them. */
+function refuseTooLarge(path: string, { row_groups: groups }: FileMetaData, columns: readonly string[]): void {
+  const total = (of: 'total_compressed_size' | 'total_uncompressed_size') =>
+    groups
+      .flatMap((group) => group.columns)
+      .flatMap(({ meta_data: part }) => (part && columns.includes(part.path_in_schema[0]!) ? [Number(part[of])] : []))
+      .reduce((sum, bytes) => sum + bytes, 0);
+  const unpacked = total('total_uncompressed_size');
+  if (unpacked > mostTextBytes) throw tooLarge(path, unpacked, total('total_compressed_size'));
+}
+
 async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<SourceRow> {
   const file = await bufferOf(path);
   const metadata = await metadataOf(path, file);
   const present = parquetSchema(metadata).children.map(({ element }) => element.name);
   const columns = [...choose(present, (column) => classNames(metadata, column))];
+  refuseTooLarge(path, metadata, columns);
   let row = 1;
   let rowStart = 0;
   for (const group of metadata.row_groups) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { configSchemasOf } from '../../core/families.ts';
+import type { DataPath } from '../data-path.ts';
 import type { DatasetFormat } from '../dataset.ts';
 import { csv } from './csv.ts';
 import { jsonl } from './jsonl.ts';
@@ -24,16 +25,16 @@ const endings: Readonly<Record<string, TextDatasetConfig['format']>> = {
   txt: 'lines',
 };
 
-/** The format that a file's name tells, gzipped or not; undefined: none. */
+/** The format that a file's name tells, packed or not; undefined: none. */
 export function textFormatOf(path: string): TextDatasetConfig['format'] | undefined {
-  return endings[/\.([a-z]+)(?:\.gz)?$/i.exec(path)?.[1]?.toLowerCase() ?? ''];
+  return endings[/\.([a-z]+)(?:\.(?:gz|zst))?$/i.exec(path)?.[1]?.toLowerCase() ?? ''];
 }
 
 /**
- * Reads the data a configuration selects; `path` is its file's resolved path, and so are the paths of other files in the configuration.
+ * Reads the data a configuration selects; `path` is the resolved path of its file or files, and so are the paths of other files in the configuration.
  * @throws UserError when a file or what is in it can't serve.
  */
-export function openTextDataset(config: TextDatasetConfig, path: string, context: TextContext): Promise<TextData> {
+export function openTextDataset(config: TextDatasetConfig, path: DataPath, context: TextContext): Promise<TextData> {
   type Format = DatasetFormat<TextDatasetConfig, TextData, TextContext>;
   const format = textFormats.find(({ name }) => name === config.format) as Format;
   return format.open(config, path, context);

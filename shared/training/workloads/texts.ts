@@ -133,6 +133,7 @@ export function planTexts(options: TextOptions): StartablePlan {
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
       lengths,
+      ...(data.skipped ? { skipped: data.skipped } : {}),
     },
     model: config,
     ...(adapter ? { adapter } : {}),
