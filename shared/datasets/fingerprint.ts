@@ -46,6 +46,17 @@ export async function fingerprintFiles(paths: readonly string[]): Promise<Finger
   return { bytes, sha256: hash.digest('hex') };
 }
 
+/** Bytes of a file, of the files in a folder, or of those that a pattern names; undefined: one is not there. */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  let total = 0;
+  for (const { path: file } of await filesAt(path)) {
+    const status = await stat(file).catch(() => undefined);
+    if (!status) return undefined;
+    total += status.size;
+  }
+  return total;
+}
+
 /** The file itself, or every file below a folder or of a pattern, in the order of their names, which count too. */
 async function filesAt(path: string): Promise<{ path: string; name?: string }[]> {
   const matching = await matchingFiles(path);

@@ -75,7 +75,7 @@ function parseObject(text: string): Record<string, unknown> | string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-    return `is not an object but ${Array.isArray(value) ? 'a list' : JSON.stringify(value).slice(0, 40)}`;
+    return `is not an object but ${jsonInWords(value)}`;
   } catch (error) {
     const number = /[:[,]\s*(-?(?:NaN|Infinity))\s*[,}\]]/.exec(text)?.[1];
     // V8 counts lines and columns within the row, which would be taken for those of the file.
@@ -83,3 +83,7 @@ function parseObject(text: string): Record<string, unknown> | string {
     return number === undefined ? `is not JSON: ${what}` : `is not JSON: ${number} is no JSON value`;
   }
 }
+
+/** A value that should be an object, in words. */
+export const jsonInWords = (value: unknown): string =>
+  Array.isArray(value) ? 'a list' : JSON.stringify(value).slice(0, 40);

@@ -156,6 +156,7 @@ async function finish(
     ...(other && { validation: other.data }),
     ...(test && { test }),
     columns: main.present,
+    ...(main.present.length > 0 && { chosen: main.chosen }),
     warnings,
     ...(Object.keys(skipped).length > 0 && { skipped }),
   };

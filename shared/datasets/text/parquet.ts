@@ -12,6 +12,7 @@ import { compressors } from 'hyparquet-compressors';
 import { z } from 'zod';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
 import type { DatasetFormat } from '../dataset.ts';
+import { classesNoted, infoInMetadata } from './noted-classes.ts';
 import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
 import { BrokenText, type ChooseColumns, type SourceRow, type TextContext, type TextSource } from './source.ts';
@@ -38,10 +39,6 @@ export const parquet = {
   configSchema,
   open: (config, path, context) => openColumns(source, config, path, context),
 } as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
-
-const notedSchema = z.object({
-  info: z.object({ features: z.record(z.string(), z.object({ names: z.array(z.string()).min(2).optional() })) }),
-});
 
 /** Text is decoded here, since the library would put U+FFFD where bytes are not UTF-8. */
 const parsers = {
@@ -85,14 +82,8 @@ function refuse(path: string, cause: unknown): never {
 }
 
 /** Names of the classes that the Hugging Face library has noted for a column of numbers. */
-function classNames({ key_value_metadata: entries }: FileMetaData, column: string): string[] | undefined {
-  try {
-    const noted: unknown = JSON.parse(entries?.find(({ key }) => key === 'huggingface')?.value ?? 'null');
-    return notedSchema.safeParse(noted).data?.info.features[column]?.names;
-  } catch {
-    return undefined;
-  }
-}
+const classNames = ({ key_value_metadata: entries }: FileMetaData, column: string) =>
+  classesNoted(infoInMetadata(entries?.find(({ key }) => key === 'huggingface')?.value), column);
 
 /** @throws UserError when the chosen columns have more than fits, by what the file says of each part of them. */
 function refuseTooLarge(path: string, { row_groups: groups }: FileMetaData, columns: readonly string[]): void {

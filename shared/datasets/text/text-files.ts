@@ -98,3 +98,9 @@ function ofOneSplit(
     remedy: `Set \`${splitSetting}\` to a part that there is, or leave it out.`,
   });
 }
+
+/** The parts of a data set in a folder, by the names of its files; empty: they say nothing. */
+export async function partsInFolder(path: string): Promise<readonly string[]> {
+  const names = await readdir(path).catch(() => []);
+  return [...new Set(names.flatMap((name) => splitOfName(name) ?? []))].toSorted();
+}

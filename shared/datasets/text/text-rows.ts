@@ -1,5 +1,6 @@
 import { UserError } from '../../core/errors.ts';
 import type { Chat } from './chats.ts';
+import type { ColumnNames } from './source.ts';
 
 /** Texts in memory, with what is known of them. Every list has an entry for each row. */
 export interface TextRows {
@@ -50,6 +51,8 @@ export interface TextData {
   readonly columns: readonly string[];
   /** What the user should know of: texts that are in both sides, classes with one row, labels that contradict each other. */
   readonly warnings: readonly string[];
+  /** The columns that were read; absent: the files have none. */
+  readonly chosen?: ColumnNames;
   /** Bad rows that were left out, where the settings allow it; a side that had none is absent. */
   readonly skipped?: Readonly<Partial<Record<'training' | 'validation' | 'test', SkippedRows>>>;
 }

@@ -38,6 +38,8 @@ interface Packed {
   readonly bytes: number;
   /** Undefined: nothing is said. */
   readonly unpacked: number | undefined;
+  /** Of zstd: the first and the last byte of each part that is packed by itself. zlib may end after the first without a word. */
+  readonly frames?: readonly { readonly start: number; readonly end?: number }[];
 }
 
 async function lookAt(path: string): Promise<Packed> {
@@ -45,7 +47,7 @@ async function lookAt(path: string): Promise<Packed> {
   try {
     const { size: bytes } = await file.stat();
     const packing = await packingOf(file);
-    if (packing === 'zstd') return { packing, bytes, unpacked: await zstdSize(path, file, bytes) };
+    if (packing === 'zstd') return { packing, bytes, ...(await zstdFrames(path, file, bytes)) };
     return { packing, bytes, unpacked: packing ? undefined : bytes };
   } finally {
     await file.close();
@@ -53,10 +55,15 @@ async function lookAt(path: string): Promise<Packed> {
 }
 
 /**
- * What the frames of a zstd file say of their size unpacked (RFC 8878, section 3.1).
+ * The frames of a zstd file, and what they say of their size unpacked (RFC 8878, section 3.1).
  * @throws BrokenInputError when the last one does not end: zlib would take what there is for all.
  */
-async function zstdSize(path: string, file: FileHandle, bytes: number): Promise<number | undefined> {
+async function zstdFrames(
+  path: string,
+  file: FileHandle,
+  bytes: number,
+): Promise<Required<Pick<Packed, 'unpacked' | 'frames'>>> {
+  const frames: { start: number; end: number }[] = [];
   let total: number | undefined = 0;
   let at = 0;
   const take = async (count: number) => {
@@ -66,6 +73,7 @@ async function zstdSize(path: string, file: FileHandle, bytes: number): Promise<
     return taken;
   };
   while (at < bytes) {
+    const start = at;
     const magic = await take(4);
     if (isSkippable(magic)) {
       at += (await take(4)).readUInt32LE();
@@ -91,9 +99,10 @@ async function zstdSize(path: string, file: FileHandle, bytes: number): Promise<
       at += kind === 1 ? 1 : block >> 3;
     }
     if ((flags & 4) !== 0) at += 4;
+    frames.push({ start, end: at - 1 });
   }
   if (at > bytes) throw cutOff(path, 'zstd');
-  return total;
+  return { unpacked: total, frames };
 }
 
 const again = 'Fetch or write the file again.';
@@ -102,15 +111,21 @@ const cutOff = (path: string, packing: Packing, cause?: unknown) =>
 const notPacked = (path: string, packing: Packing, cause?: unknown) =>
   new BrokenInputError(`is damaged: it is not valid ${packing}`, { where: path, remedy: again, cause });
 
-/** Data that are too many for memory. */
-export function tooLarge(where: string, bytes: number, packed?: number): UserError {
-  const how = packed === undefined ? 'has' : `unpacks from ${formatBytes(packed)} to`;
-  const size = bytes > mostCountedBytes && packed ? `more than ${formatBytes(mostCountedBytes)}` : formatBytes(bytes);
-  return new UserError(`${how} ${size}, and at most ${formatBytes(mostTextBytes)} of text are read`, {
+/** `2.7 GB`, or of packed content `unpacks from 19.0 MB to 2.7 GB`. */
+export function sizeInWords(bytes: number, packed: number | undefined): string {
+  const size =
+    packed !== undefined && bytes > mostCountedBytes
+      ? `more than ${formatBytes(mostCountedBytes)}`
+      : formatBytes(bytes);
+  return packed === undefined ? `has ${size}` : `unpacks from ${formatBytes(packed)} to ${size}`;
+}
+
+/** Texts that are too many for memory. */
+export const tooLarge = (where: string, bytes: number, packed?: number): UserError =>
+  new UserError(`${sizeInWords(bytes, packed)}, and at most ${formatBytes(mostTextBytes)} of text are read`, {
     where,
     remedy: 'Use a part of it, e.g. the first rows: texts are held in memory.',
   });
-}
 
 /** @throws UserError about a file that can't be read or whose packed content is damaged, from what was thrown. */
 function refuseDamaged(path: string, packing: Packing | undefined, cause: unknown): never {
@@ -127,43 +142,56 @@ export async function isPacked(path: string): Promise<boolean> {
 }
 
 /** The content of a file as it is unpacked, without a bound. */
-async function* chunksOf(path: string, packing: Packing | undefined): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
-  const unpacker = packing === 'gzip' ? createGunzip() : packing === 'zstd' ? createZstdDecompress() : undefined;
-  // An error of the file reaches the reader through the unpacked stream.
-  const stream = unpacker ? pipeline(file, unpacker, () => {}) : file;
-  try {
-    for await (const chunk of stream) yield chunk as Buffer;
-  } catch (cause) {
-    refuseDamaged(path, packing, cause);
+async function* chunksOf(path: string, { packing, frames = [{ start: 0 }] }: Packed): AsyncGenerator<Buffer> {
+  for (const range of frames) {
+    const file = createReadStream(path, { highWaterMark: 256 * 1024, ...range });
+    const unpacker = packing === 'gzip' ? createGunzip() : packing === 'zstd' ? createZstdDecompress() : undefined;
+    // An error of the file reaches the reader through the unpacked stream.
+    const stream = unpacker ? pipeline(file, unpacker, () => {}) : file;
+    try {
+      for await (const chunk of stream) yield chunk as Buffer;
+    } catch (cause) {
+      refuseDamaged(path, packing, cause);
+    }
   }
 }
 
-/** @throws UserError when a file has more than fits, found without holding it: by what it says, else by unpacking it once for its size. */
-async function refuseTooLarge(path: string, { packing, bytes, unpacked }: Packed): Promise<void> {
+/** What is said of a file that has more than fits. */
+type TooLarge = (path: string, bytes: number, packed: number | undefined) => UserError;
+
+/**
+ * Finds what a file has without holding it: by what it says, else by unpacking it once for its size.
+ * @throws UserError when that is more than `most`.
+ */
+async function refuseTooLarge(path: string, packed: Packed, most: number, refusal: TooLarge): Promise<void> {
+  const { packing, bytes, unpacked } = packed;
   let total = unpacked ?? 0;
-  if (packing && unpacked === undefined && bytes * mostGrowth[packing] > mostTextBytes) {
-    for await (const chunk of chunksOf(path, packing)) {
+  if (packing && unpacked === undefined && bytes * mostGrowth[packing] > most) {
+    for await (const chunk of chunksOf(path, packed)) {
       total += chunk.length;
       if (total > mostCountedBytes) break;
     }
   }
-  if (total > mostTextBytes) throw tooLarge(path, total, packing && bytes);
+  if (total > most) throw refusal(path, total, packing && bytes);
 }
 
 /**
  * The content of a file, unpacked where it is packed.
- * @throws UserError when it is damaged, or more than fits, before anything of it is held.
+ * @throws UserError when it is damaged, or more than `most` bytes, before anything of it is held.
  */
-export async function* unpackedChunks(path: string): AsyncGenerator<Buffer> {
+export async function* unpackedChunks(
+  path: string,
+  most: number = mostTextBytes,
+  refusal: TooLarge = tooLarge,
+): AsyncGenerator<Buffer> {
   const packed = await lookAt(path);
-  await refuseTooLarge(path, packed);
-  yield* chunksOf(path, packed.packing);
+  await refuseTooLarge(path, packed, most, refusal);
+  yield* chunksOf(path, packed);
 }
 
 /** The whole content of a file, unpacked. @throws UserError as `unpackedChunks`. */
-export async function unpackedFile(path: string): Promise<Buffer> {
+export async function unpackedFile(path: string, most?: number, refusal?: TooLarge): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of unpackedChunks(path)) chunks.push(chunk);
+  for await (const chunk of unpackedChunks(path, most, refusal)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
