@@ -40,7 +40,7 @@ function waves(length: number, scale: number, phase: number): Float32Array {
   return Float32Array.from({ length }, (_, index) => scale * Math.sin(index + phase));
 }
 
-/** Such numbers for a U-Net, as the reference begins with: all but the weights of norms, and the state, which begin as they always do. */
+/** Such numbers for a model, as the reference begins with: all but the weights of norms, and the state, which begin as they always do. */
 function wavesFor(model: FieldModel): HostTensors {
   const fresh = model.initialise(randomFor(1, 'initialise'));
   const made = model.parameters
@@ -75,7 +75,7 @@ function prepare(training: TrainingCase) {
   return {
     problem: trajectoryProblem({ ...training, model, data: fields(training), seed }),
     optimizer: buildOptimizer(optimizerSchema.parse({ name: 'adam' })),
-    parameters: training.model.family === 'unet2d' ? wavesFor(model) : model.initialise(randomFor(1, 'initialise')),
+    parameters: wavesFor(model),
     state: undefined as HostTensors | undefined,
   };
 }

@@ -1,4 +1,4 @@
-"""The same training steps in PyTorch, as a peer of the suite `train-step`: an FNO with torch.fft or a U-Net, eager, on two threads."""
+"""The same training steps in PyTorch, as a peer of the suite `train-step`: FNOs with torch.fft and U-Nets, eager, on two threads."""
 import json
 import math
 import resource
@@ -9,62 +9,82 @@ import torch
 import torch.nn.functional as F
 
 torch.set_num_threads(2)
-PADDING = 2
-
-
-class Spectral(torch.nn.Module):
-    def __init__(self, width, modes, dimensions):
-        super().__init__()
-        self.modes = modes
-        corners = 2 ** (dimensions - 1)
-        shape = [corners, width, width] + [modes] * dimensions
-        self.weights = torch.nn.Parameter(torch.rand(shape, dtype=torch.cfloat) / width**2)
-
-    def forward(self, x):
-        modes, axes = self.modes, tuple(range(2, x.dim()))
-        spectrum = torch.fft.rfftn(x, dim=axes)
-        mixed = torch.zeros_like(spectrum)
-        if len(axes) == 1:
-            mixed[..., :modes] = torch.einsum("bix,iox->box", spectrum[..., :modes], self.weights[0])
-        else:
-            for corner, rows in enumerate((slice(None, modes), slice(-modes, None))):
-                kept = spectrum[:, :, rows, :modes]
-                mixed[:, :, rows, :modes] = torch.einsum("bixy,ioxy->boxy", kept, self.weights[corner])
-        return torch.fft.irfftn(mixed, s=x.shape[2:], dim=axes)
-
-
-class Operator(torch.nn.Module):
-    def __init__(self, width, modes, dimensions, inputs, channels):
-        super().__init__()
-        convolution = torch.nn.Conv1d if dimensions == 1 else torch.nn.Conv2d
-        self.lift = torch.nn.Linear(inputs + dimensions, width)
-        self.spectral = torch.nn.ModuleList(Spectral(width, modes, dimensions) for _ in range(4))
-        self.pointwise = torch.nn.ModuleList(convolution(width, width, 1) for _ in range(4))
-        self.project = torch.nn.Linear(width, 128)
-        self.out = torch.nn.Linear(128, channels)
-
-    def forward(self, window, grid):
-        space = window.shape[1:-1]
-        hidden = self.lift(torch.cat((window, grid.expand(len(window), *grid.shape)), -1)).movedim(-1, 1)
-        hidden = F.pad(hidden, [0, PADDING] * len(space))
-        for block, (spectral, pointwise) in enumerate(zip(self.spectral, self.pointwise)):
-            hidden = spectral(hidden) + pointwise(hidden)
-            hidden = F.gelu(hidden) if block < 3 else hidden
-        hidden = hidden[(..., *(slice(None, size) for size in space))].movedim(1, -1)
-        return self.out(F.gelu(self.project(hidden)))
 
 
 def waves(shape, scale, phase):
     return (scale * torch.sin(torch.arange(math.prod(shape), dtype=torch.float64) + phase)).float().reshape(shape)
 
 
-class Block(torch.nn.Module):
-    def __init__(self, inputs, outputs):
+def begin(model):
+    """The numbers that the other side begins with: waves, but for the weights of norms."""
+    for phase, (name, parameter) in enumerate(model.named_parameters()):
+        shape = tuple(parameter.shape) + (2,) * parameter.is_complex()
+        scale = math.sqrt(2 / (math.prod(shape[1:]) if len(shape) > 1 else 1e4))
+        norm = ".norm" in name and name.endswith(".weight")
+        numbers = torch.ones(shape) if norm else waves(shape, scale, 1000 * phase)
+        parameter.data = torch.view_as_complex(numbers) if parameter.is_complex() else numbers
+
+
+class Spectral(torch.nn.Module):
+    """Corners of kept frequencies: the first axis changes fastest from one to the next."""
+
+    def __init__(self, width, modes):
         super().__init__()
-        self.conv1 = torch.nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        self.norm1 = torch.nn.BatchNorm2d(outputs)
-        self.conv2 = torch.nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = torch.nn.BatchNorm2d(outputs)
+        self.modes = modes
+        shape = (width, width, *modes)
+        corners = 2 ** (len(modes) - 1)
+        self.weights = torch.nn.ParameterList(torch.zeros(shape, dtype=torch.cfloat) for _ in range(corners))
+
+    def forward(self, x):
+        axes = tuple(range(2, x.dim()))
+        letters = "xyz"[: len(axes)]
+        spectrum = torch.fft.rfftn(x, dim=axes)
+        mixed = torch.zeros_like(spectrum)
+        for corner, weights in enumerate(self.weights):
+            kept = [slice(-count, None) if corner >> axis & 1 else slice(count) for axis, count in enumerate(self.modes)]
+            at = (slice(None), slice(None), *kept)
+            mixed[at] = torch.einsum(f"bi{letters},io{letters}->bo{letters}", spectrum[at], weights)
+        return torch.fft.irfftn(mixed, s=x.shape[2:], dim=axes)
+
+
+class Fourier(torch.nn.Module):
+    def __init__(self, width, modes):
+        super().__init__()
+        self.spectral = Spectral(width, modes)
+        self.pointwise = getattr(torch.nn, f"Conv{len(modes)}d")(width, width, 1)
+
+    def forward(self, x):
+        return self.spectral(x) + self.pointwise(x)
+
+
+class Operator(torch.nn.Module):
+    def __init__(self, width, modes, padding, inputs, channels):
+        super().__init__()
+        self.padding = padding
+        self.lift = torch.nn.Linear(inputs + len(modes), width)
+        self.blocks = torch.nn.ModuleList(Fourier(width, modes) for _ in range(4))
+        self.project = torch.nn.Linear(width, 128)
+        self.out = torch.nn.Linear(128, channels)
+
+    def forward(self, window, grid):
+        space = window.shape[1:-1]
+        hidden = self.lift(torch.cat((window, grid.expand(len(window), *grid.shape)), -1)).movedim(-1, 1)
+        hidden = F.pad(hidden, [count for zeros in reversed(self.padding) for count in (0, zeros)])
+        for block in self.blocks[:-1]:
+            hidden = F.gelu(block(hidden))
+        hidden = self.blocks[-1](hidden)
+        hidden = hidden[(..., *(slice(None, size) for size in space))].movedim(1, -1)
+        return self.out(F.gelu(self.project(hidden)))
+
+
+class Block(torch.nn.Module):
+    def __init__(self, dimensions, inputs, outputs):
+        super().__init__()
+        convolution, norm = (getattr(torch.nn, f"{kind}{dimensions}d") for kind in ("Conv", "BatchNorm"))
+        self.conv1 = convolution(inputs, outputs, 3, padding=1, bias=False)
+        self.norm1 = norm(outputs)
+        self.conv2 = convolution(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = norm(outputs)
 
     def forward(self, x):
         return torch.tanh(self.norm2(self.conv2(torch.tanh(self.norm1(self.conv1(x))))))
@@ -73,26 +93,23 @@ class Block(torch.nn.Module):
 class UNet(torch.nn.Module):
     LEVELS = (1, 2, 4, 8)
 
-    def __init__(self, width, inputs, outputs):
+    def __init__(self, dimensions, width, inputs, outputs):
         super().__init__()
+        convolution, transposed = (getattr(torch.nn, f"{kind}{dimensions}d") for kind in ("Conv", "ConvTranspose"))
+        self.pool = getattr(torch.nn, f"MaxPool{dimensions}d")(2)
         for index, level in enumerate(self.LEVELS, 1):
-            setattr(self, f"encoder{index}", Block(inputs if index == 1 else level // 2 * width, level * width))
-        self.bottleneck = Block(8 * width, 16 * width)
+            setattr(self, f"encoder{index}", Block(dimensions, inputs if index == 1 else level // 2 * width, level * width))
+        self.bottleneck = Block(dimensions, 8 * width, 16 * width)
         for index, level in reversed(list(enumerate(self.LEVELS, 1))):
-            setattr(self, f"up{index}", torch.nn.ConvTranspose2d(2 * level * width, level * width, 2, 2))
-            setattr(self, f"decoder{index}", Block(2 * level * width, level * width))
-        self.out = torch.nn.Conv2d(width, outputs, 1)
-        for phase, (name, parameter) in enumerate(self.named_parameters()):
-            shape = tuple(parameter.shape)
-            scale = math.sqrt(2 / (math.prod(shape[1:]) if len(shape) > 1 else 1e4))
-            norm = ".norm" in name and name.endswith(".weight")
-            parameter.data = torch.ones(shape) if norm else waves(shape, scale, 1000 * phase)
+            setattr(self, f"up{index}", transposed(2 * level * width, level * width, 2, 2))
+            setattr(self, f"decoder{index}", Block(dimensions, 2 * level * width, level * width))
+        self.out = convolution(width, outputs, 1)
 
     def forward(self, window, grid):
         x, skipped = window.movedim(-1, 1), []
         for index in range(1, 5):
             skipped.append(getattr(self, f"encoder{index}")(x))
-            x = F.max_pool2d(skipped[-1], 2)
+            x = self.pool(skipped[-1])
         x = self.bottleneck(x)
         for index in range(4, 0, -1):
             x = getattr(self, f"decoder{index}")(torch.cat((getattr(self, f"up{index}")(x), skipped[index - 1]), 1))
@@ -100,13 +117,13 @@ class UNet(torch.nn.Module):
 
 
 def prepare(case):
-    torch.manual_seed(1)
     space, window, channels = case["space"], case["window"], case["channels"]
     sizes = case["model"]
-    if sizes["family"] == "unet2d":
-        model = UNet(sizes["initFeatures"], window * channels, channels)
+    if sizes["family"].startswith("unet"):
+        model = UNet(len(space), sizes["initFeatures"], window * channels, channels)
     else:
-        model = Operator(sizes["width"], sizes["modes"], len(space), window * channels, channels)
+        model = Operator(sizes["width"], [sizes["modes"]] * len(space), sizes["padding"], window * channels, channels)
+    begin(model)
     samples, time_steps = case["batchSize"] * case["steps"], window + case["rolloutSteps"]
     values = waves((samples, *space, time_steps, channels), 1, 0.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4)

@@ -6,7 +6,7 @@ import type { TrainingCase, TrainingCost } from '../train-peer.ts';
 const cases: readonly Omit<TrainingCase, 'order'>[] = [
   {
     name: 'fno1d-demo',
-    model: { family: 'fno1d', modes: 12, width: 20 },
+    model: { family: 'fno1d', modes: 12, width: 20, padding: [2] },
     space: [64],
     channels: 1,
     window: 10,
@@ -16,13 +16,43 @@ const cases: readonly Omit<TrainingCase, 'order'>[] = [
   },
   {
     name: 'fno2d-small',
-    model: { family: 'fno2d', modes: 6, width: 20 },
+    model: { family: 'fno2d', modes: 6, width: 20, padding: [2, 2] },
     space: [32, 32],
     channels: 1,
     window: 10,
     rolloutSteps: 4,
     batchSize: 2,
     steps: 4,
+  },
+  {
+    name: 'fno2d-64',
+    model: { family: 'fno2d', modes: 12, width: 20, padding: [2, 2] },
+    space: [64, 64],
+    channels: 4,
+    window: 10,
+    rolloutSteps: 2,
+    batchSize: 2,
+    steps: 4,
+  },
+  {
+    name: 'fno3d',
+    model: { family: 'fno3d', modes: 8, width: 20, padding: [0, 0, 6] },
+    space: [32, 32, 32],
+    channels: 5,
+    window: 10,
+    rolloutSteps: 1,
+    batchSize: 2,
+    steps: 2,
+  },
+  {
+    name: 'unet1d',
+    model: { family: 'unet1d', initFeatures: 32 },
+    space: [256],
+    channels: 1,
+    window: 10,
+    rolloutSteps: 1,
+    batchSize: 16,
+    steps: 10,
   },
   {
     name: 'unet2d',
@@ -49,7 +79,7 @@ function ordered(training: Omit<TrainingCase, 'order'>): TrainingCase {
   return { ...training, order: shuffledBatches(batchSize * steps, batchSize, trainingSeed, 1).flat() };
 }
 
-/** Both begin with the same numbers here: another loss would mean that something else is measured. */
+/** All begin with the same numbers here: another loss would mean that something else is measured. */
 function refuseOtherLosses(peers: readonly TrainingPeer[], measured: readonly TrainingCost[]): void {
   for (const [index, { firstLoss }] of measured.entries()) {
     const expected = measured[0]!.firstLoss;
@@ -61,7 +91,7 @@ function refuseOtherLosses(peers: readonly TrainingPeer[], measured: readonly Tr
 async function measure(peers: readonly TrainingPeer[], training: TrainingCase): Promise<Result[]> {
   const measured = await interleaved(peers, training, rounds);
   const reference = measured[peers.findIndex(({ name }) => name === 'pytorch')];
-  if (training.model.family === 'unet2d') refuseOtherLosses(peers, measured);
+  refuseOtherLosses(peers, measured);
   const perStep = (seconds: number) => (seconds * 1e3) / training.steps;
   return peers.map(({ version }, index) => {
     const { firstSeconds, wallSeconds, cpuSeconds, compileSeconds, peakMiB, firstLoss, lastLoss } = measured[index]!;

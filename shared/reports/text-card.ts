@@ -45,18 +45,22 @@ const autoClasses = {
 } as const satisfies Record<LanguageTask, string>;
 
 /** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
-function loadingIn(task: LanguageTask, { adapter }: RunReport): string {
+function loadingIn(task: LanguageTask, { adapter, model }: RunReport): string {
   const auto = autoClasses[task];
+  // Another way of attention would leave the caps of its scores out.
+  const exact = typeof model?.attn_logit_softcapping === 'number' ? ', attn_implementation="eager"' : '';
   const beginning = `from transformers import ${adapter ? 'AutoConfig, ' : ''}${auto}, AutoTokenizer
 
 folder = "."  # where this card is
 tokenizer = AutoTokenizer.from_pretrained(folder)`;
-  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder).eval()`;
+  // The class lies beside the card.
+  const options = task === 'classification' && model?.sentence_embedding ? ', trust_remote_code=True' : '';
+  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder${exact}${options}).eval()`;
   return `from peft import PeftModel
 ${beginning}
 base = ${JSON.stringify(adapter.base.path)}  # the folder of the model that the adapter belongs to
 config = AutoConfig.from_pretrained(f"{folder}/${baseConfigFile}")  # that of the base, with the labels of this one
-model = ${auto}.from_pretrained(base, config=config)
+model = ${auto}.from_pretrained(base, config=config${exact})
 model = PeftModel.from_pretrained(model, folder).eval()`;
 }
 
@@ -73,12 +77,17 @@ place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
 };
 
-const inJavaScript = `import { Tokenizer } from '@huggingface/tokenizers';
+/** Of a classifier whose tokenizer has no token for padding. */
+const pythonByText = (maxTokens: number) => `# One text at a time: there is no token for padding.
+inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
+probabilities = model(**inputs).logits.softmax(-1)
+print(model.config.id2label[int(probabilities.argmax())], probabilities)`;
+
+const inJavaScript = `import { Tokenizer } from 'tokenizers';
 ${readTensors}
 
-const json = async (name) => JSON.parse(await readFile(name, 'utf8'));
-const tokenizer = new Tokenizer(await json('tokenizer.json'), await json('tokenizer_config.json'));
-const { ids } = tokenizer.encode('a text');`;
+const tokenizer = Tokenizer.fromFile('tokenizer.json');
+const ids = (await tokenizer.encode('a text')).getIds();`;
 
 const inherited = ` What the model that it was trained from has learnt, errors and prejudices included, is in it too, and that
 model's licence goes with it.`;
@@ -119,9 +128,9 @@ the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, th
 
 Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transformers` package'} and PyTorch:
 
-${fenced('python', `${loadingIn(task, run)}\n${pythonOf[task](maxTokens)}`)}
+${fenced('python', `${loadingIn(task, run)}\n${run.dataset.padding === null ? pythonByText(maxTokens) : pythonOf[task](maxTokens)}`)}
 
-${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`@huggingface/tokenizers\`:
+${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 
 ${fenced('js', adapter ? inJavaScript.replace('model.safetensors', adapterWeightsFile) : inJavaScript)}`;
   },

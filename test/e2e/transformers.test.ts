@@ -1,11 +1,14 @@
 /** What is exported, in the Python libraries that it is made for, where they are installed. */
 import { spawnSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openTokenizer } from '../../shared/datasets/text/tokenizer.ts';
 import { runCli } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
 import { writeLanguageRun } from '../support/language-folder.ts';
+import { temporaryFolder } from '../support/small-run.ts';
+import { refusalOf } from '../support/text.ts';
 
 const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';
 const wanted =
@@ -32,9 +35,10 @@ describe.skipIf(!isThere)('an export', () => {
     ['of a whole model', {}, [], {}],
     ['of an adapter', { lora: { rank: 4, targets: 'all-linear' } }, [], { base: 'bert' }],
     ['of an adapter, merged', { lora: { rank: 4, targets: 'all-linear' } }, ['--merge'], {}],
+    ['of a model that pools by mean', { pooling: 'mean' }, [], { ownClass: true }],
   ] as const)(
     '%s gives the probabilities of predict in transformers, and its tokenizer the same tokens',
-    async (_, model, options, { base }: { base?: string }) => {
+    async (_, model, options, { base, ownClass }: { base?: string; ownClass?: boolean }) => {
       const cwd = await writeLanguageRun({ ...model, maxTokens: 12 }, { learningRate: 0.005 });
       const run = async (...args: string[]) => {
         const { code, stdout, stderr } = await runCli(args, { cwd });
@@ -50,6 +54,7 @@ describe.skipIf(!isThere)('an export', () => {
       const read = readInPython({
         folder: join(cwd, 'out'),
         ...(base === undefined ? {} : { base: join(cwd, base) }),
+        ...(ownClass ? { ownClass } : {}),
         texts,
         maxTokens: 12,
         tokenizer: join(cwd, 'tokenizer'),
@@ -61,10 +66,47 @@ describe.skipIf(!isThere)('an export', () => {
       }
       for (const folder of ['out', 'tokenizer']) {
         const tokenizer = await openTokenizer(join(cwd, folder));
-        const { ids } = tokenizer.encode(texts, undefined, { maxLength: 12 });
+        const { ids } = await tokenizer.encode(texts, undefined, { maxLength: 12 });
         expect(ids.map((each) => [...each])).toEqual(read.ids);
       }
       expect(read.decoded).toEqual(texts.map((text) => text.replaceAll(' ,', ',')));
     },
   );
+});
+
+describe.skipIf(!isThere)('a folder that is refused with a line of Python', () => {
+  const folderLike = async (name: string) => {
+    const folder = join(await temporaryFolder(), name);
+    await cp(fixturePath('tokenizers', 'resolved', name), folder, { recursive: true });
+    return folder;
+  };
+  const inPython = (line: string, cwd: string) => {
+    const { status, stderr } = spawnSync(python, ['-c', line], { cwd, encoding: 'utf8' });
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
+  };
+  const idsOf = async (folder: string) => [
+    ...(await (await openTokenizer(folder)).encode(['Cats, don\u2019t!'])).ids[0]!,
+  ];
+
+  it('of a class with other rules is read when its tokenizer.json is written anew', async () => {
+    const folder = await folderLike('qwen2');
+    const config = join(folder, 'tokenizer_config.json');
+    await writeFile(config, '{"tokenizer_class": "GPTNeoXTokenizer"}');
+    const [, line] = /In Python, (.*) writes/.exec((await refusalOf(openTokenizer(folder))).message)!;
+    inPython(`from transformers import AutoTokenizer; folder = "."; ${line}`, folder);
+    await writeFile(config, '{"tokenizer_class": "TokenizersBackend"}');
+    expect((await idsOf(folder)).length).toBeGreaterThan(3);
+  });
+
+  it('of pieces alone is read when its tokenizer.json is written', async () => {
+    const folder = await folderLike('gpt2-vocab-json');
+    const ids = await idsOf(folder);
+    // Its own kind of model would be made here.
+    await rename(join(folder, 'config.json'), join(folder, 'kept.json'));
+    const [, line] = /transformers: (.*)\.$/.exec((await refusalOf(openTokenizer(folder))).message)!;
+    await rename(join(folder, 'kept.json'), join(folder, 'config.json'));
+    inPython(`from transformers import AutoTokenizer; folder = "."; ${line}`, folder);
+    await rm(join(folder, 'vocab.json'));
+    expect(await idsOf(folder)).toEqual(ids);
+  });
 });

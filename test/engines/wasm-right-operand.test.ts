@@ -24,3 +24,43 @@ it('guards against a fault of the bare backend: a reshaped right operand is mult
   const { tf } = await openEngine('wasm');
   expect(products(tf)).toEqual(right);
 });
+
+it('multiplies stacks of which the shorter one repeats as the plain engine does', async () => {
+  const [wasm, cpu] = await Promise.all([openEngine('wasm'), openEngine('cpu')]);
+  const product = ({ tf }: typeof cpu, left: number[], right: number[]) => {
+    const filled = (shape: number[]) =>
+      tf.reshape(
+        tf.sin(
+          tf.range(
+            0,
+            shape.reduce((all, size) => all * size, 1),
+          ),
+        ),
+        shape,
+      );
+    return tf.matMul(filled(left), filled(right));
+  };
+  for (const [left, right] of [
+    [
+      [1, 3, 8, 20],
+      [2, 3, 20, 20],
+    ],
+    [
+      [2, 3, 8, 20],
+      [1, 3, 20, 20],
+    ],
+    [
+      [3, 20, 20],
+      [2, 3, 20, 20],
+    ],
+    [
+      [2, 1, 8, 20],
+      [1, 3, 20, 20],
+    ],
+  ] as [number[], number[]][]) {
+    const [found, expected] = [wasm, cpu].map((engine) => product(engine, left, right));
+    expect(found!.shape).toEqual(expected!.shape);
+    const values = expected!.dataSync();
+    for (const [index, value] of found!.dataSync().entries()) expect(value).toBeCloseTo(values[index]!, 4);
+  }
+});

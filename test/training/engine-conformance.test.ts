@@ -287,17 +287,15 @@ describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ..
   });
 });
 
-const bert = {
-  model_type: 'bert',
+const sizes = {
   hidden_size: 16,
   num_hidden_layers: 2,
   num_attention_heads: 2,
   intermediate_size: 32,
   max_position_embeddings: 16,
-  hidden_dropout_prob: 0.1,
-  attention_probs_dropout_prob: 0.1,
 };
-const llama = { ...bert, model_type: 'llama', num_key_value_heads: 1, attention_dropout: 0.1 };
+const bert = { model_type: 'bert', ...sizes, hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1 };
+const llama = { model_type: 'llama', ...sizes, num_key_value_heads: 1, attention_dropout: 0.1 };
 const lora = { rank: 4, alpha: 8, dropout: 0.2, targets: 'all-linear', rankStabilised: false } as const;
 
 const languageSetups = [

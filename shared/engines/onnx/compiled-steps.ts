@@ -45,7 +45,12 @@ function checkCarried(name: string, { shape, dtype }: Tensor, given: TensorSpec 
   );
 }
 
-function traceStep(tf: TensorLibrary, step: Step, specs: Readonly<Record<string, TensorSpec>>): TracedStep {
+function traceStep(
+  tf: TensorLibrary,
+  step: Step,
+  specs: Readonly<Record<string, TensorSpec>>,
+  block: number,
+): TracedStep {
   const under = (tensors: NamedTensors, prefix: string): NamedTensors =>
     Object.fromEntries(
       Object.entries(tensors)
@@ -63,7 +68,7 @@ function traceStep(tf: TensorLibrary, step: Step, specs: Readonly<Record<string,
     for (const [name, tensor] of Object.entries(carried ?? {})) checkCarried(name, tensor, specs[roles.carried + name]);
     return Object.fromEntries([...over(carried ?? {}, roles.next), ...over(results, roles.results)]);
   };
-  return trace(tf, flat, specs);
+  return trace(tf, flat, specs, { block });
 }
 
 /** A step that is kept, and what it runs in. */
@@ -84,11 +89,18 @@ function touch<Value>(kept: Map<string, Value>, key: string, value: Value): void
   kept.set(key, value);
 }
 
+/** What steps are compiled for, besides their shapes. */
+export interface Target {
+  readonly threads: number;
+  /** Channels in a block of the kernels for convolutions; 1 where there are none. */
+  readonly block: number;
+}
+
 /**
  * Compiles steps, each once for the same shapes, and keeps the latest used: the others' memory is freed. Steps that are written
  * down as the same graph, as those of runs with other seeds or rates are, share what it was compiled to.
  */
-export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, threads: number) {
+export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { threads, block }: Target) {
   const numbers = new WeakMap<Step, number>();
   const compiled = new Map<string, KeptStep>();
   /** By the digest of a graph as it is written down, which holds all of it. */
@@ -108,7 +120,7 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, threads:
   };
   const compile = (step: Step, specs: readonly [string, TensorSpec][]): KeptStep => {
     const start = performance.now();
-    const { graph: traced, model, outputs } = traceStep(tf, step, Object.fromEntries(specs));
+    const { graph: traced, model, outputs } = traceStep(tf, step, Object.fromEntries(specs), block);
     const digest = createHash('sha256').update(model).digest('hex');
     const graph = graphs.get(digest) ?? { session: create(model), steps: 0 };
     graph.steps += 1;

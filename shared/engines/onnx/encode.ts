@@ -28,11 +28,12 @@ function writeAttribute([name, value]: NamedAttribute, to: PbfWriter): void {
   }
 }
 
-function writeNode({ operator, inputs, outputs, attributes }: Node, to: PbfWriter): void {
+function writeNode({ operator, domain, inputs, outputs, attributes }: Node, to: PbfWriter): void {
   for (const name of inputs) to.writeStringField(1, name);
   for (const name of outputs) to.writeStringField(2, name);
   to.writeStringField(4, operator);
   for (const attribute of Object.entries(attributes)) to.writeMessage(5, writeAttribute, attribute);
+  if (domain !== undefined) to.writeStringField(7, domain);
 }
 
 function writeInitializer({ name, shape, dtype, bytes }: Initializer, to: PbfWriter): void {
@@ -92,7 +93,15 @@ function writeGraph({ name, hasSequence, nodes, initializers, inputs, outputs }:
   for (const output of outputs) to.writeMessage(12, writeValue, output);
 }
 
-const writeOperatorSet = (version: number, to: PbfWriter) => to.writeVarintField(2, version);
+interface OperatorSet {
+  readonly domain?: string;
+  readonly version: number;
+}
+
+function writeOperatorSet({ domain, version }: OperatorSet, to: PbfWriter): void {
+  if (domain !== undefined) to.writeStringField(1, domain);
+  to.writeVarintField(2, version);
+}
 
 /** A step's graph as an ONNX model, whose outputs are `emptySequence` and then the graph's. */
 export const encodeStep = (graph: Graph): Uint8Array => encodeModel({ ...graph, name: 'step', hasSequence: true });
@@ -106,6 +115,8 @@ function encodeModel(graph: NamedGraph): Uint8Array {
   to.writeVarintField(1, irVersion);
   to.writeStringField(2, 'tempbalance');
   to.writeMessage(7, writeGraph, graph);
-  to.writeMessage(8, writeOperatorSet, operatorSet);
+  to.writeMessage(8, writeOperatorSet, { version: operatorSet });
+  const domains = new Set(graph.nodes.flatMap(({ domain }) => domain ?? []));
+  for (const domain of domains) to.writeMessage(8, writeOperatorSet, { domain, version: 1 });
   return to.finish();
 }

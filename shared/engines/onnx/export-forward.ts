@@ -98,6 +98,8 @@ function forAnyBatch(a: Graph, b: Graph): Graph {
     initializers: kept,
     inputs: a.inputs.map((input) => (isConstant(input) ? input : { ...input, shape: withBatch(input.shape) })),
     outputs: a.outputs.map((output) => ({ ...output, shape: withBatch(output.shape) })),
+    specs: a.specs,
+    backwards: a.backwards,
   };
 }
 

@@ -18,6 +18,8 @@ export interface Value extends TensorSpec {
 
 export interface Node {
   readonly operator: string;
+  /** Absent: ONNX's own. */
+  readonly domain?: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
@@ -34,6 +36,23 @@ export interface Graph {
   readonly initializers: readonly Initializer[];
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
+  /** Of what nodes give, by name. */
+  readonly specs: ReadonlyMap<string, TensorSpec>;
+  /** Filters `[in, out, ...taps]` with their taps backwards, and what they were made of, `[out, in, ...taps]`. */
+  readonly backwards: ReadonlyMap<string, string>;
+}
+
+/** The nodes that these results depend on. */
+export function neededNodes(nodes: readonly Node[], results: readonly string[]): Node[] {
+  const needed = new Set(results);
+  return nodes
+    .toReversed()
+    .filter((node) => {
+      if (!node.outputs.some((name) => needed.has(name))) return false;
+      for (const name of node.inputs) needed.add(name);
+      return true;
+    })
+    .toReversed();
 }
 
 /** By data type, what holds its numbers; a bool is a byte. */
@@ -59,6 +78,8 @@ export class GraphBuilder {
   readonly #squares = new Map<string, Value>();
   readonly #reshaped = new Map<string, Value>();
   readonly #inputs: Value[] = [];
+  readonly #specs = new Map<string, TensorSpec>();
+  readonly #backwards = new Map<string, string>();
   readonly #largestConstant: number;
   #names = 0;
 
@@ -119,6 +140,7 @@ export class GraphBuilder {
     const known = this.#known.get(key);
     if (known) return known;
     const values = outputs.map(({ shape, dtype }) => ({ name: this.#newName(), shape, dtype }));
+    for (const value of values) this.#specs.set(value.name, value);
     this.#nodes.push({ operator, inputs: names, outputs: values.map(({ name }) => name), attributes });
     this.#known.set(key, values);
     if (operator === 'Mul' && inputs[0] === inputs[1]) this.#squares.set(values[0]!.name, inputs[0]!);
@@ -136,6 +158,11 @@ export class GraphBuilder {
     return this.#reshaped.get(value.name);
   }
 
+  /** Notes that a filter is another one with its taps backwards, and inputs and outputs exchanged. */
+  noteBackwards(filter: Value, of: Value): void {
+    this.#backwards.set(filter.name, of.name);
+  }
+
   /** The graph of these outputs, by name; what they don't depend on is dropped. */
   finish(outputs: Readonly<Record<string, Value>>): Graph {
     const made = new Set(this.#nodes.flatMap((node) => node.outputs));
@@ -146,22 +173,22 @@ export class GraphBuilder {
       else this.#nodes.push({ operator: 'Identity', inputs: [source], outputs: [name], attributes: {} });
       return { name, shape: value.shape, dtype: value.dtype };
     });
-    const needed = new Set(results.map(({ name }) => name));
     const nameOf = (name: string) => renamed.get(name) ?? name;
-    const nodes = this.#nodes
-      .map((node) => ({ ...node, inputs: node.inputs.map(nameOf), outputs: node.outputs.map(nameOf) }))
-      .toReversed()
-      .filter((node) => {
-        if (!node.outputs.some((name) => needed.has(name))) return false;
-        for (const name of node.inputs) needed.add(name);
-        return true;
-      })
-      .toReversed();
+    const nodes = neededNodes(
+      this.#nodes.map((node) => ({ ...node, inputs: node.inputs.map(nameOf), outputs: node.outputs.map(nameOf) })),
+      results.map(({ name }) => name),
+    );
+    const needed = new Set([...nodes.flatMap(({ inputs }) => inputs), ...results.map(({ name }) => name)]);
     return {
       nodes,
       initializers: [...this.#initializers.values()].filter(({ name }) => needed.has(name)),
       inputs: this.#inputs.filter(({ name }) => needed.has(name)),
       outputs: results,
+      specs: new Map([
+        ...[...this.#specs].map(([name, spec]) => [nameOf(name), spec] as const),
+        ...results.map((result) => [result.name, result] as const),
+      ]),
+      backwards: new Map([...this.#backwards].map(([name, of]) => [nameOf(name), nameOf(of)])),
     };
   }
 

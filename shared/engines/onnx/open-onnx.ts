@@ -4,6 +4,7 @@ import { threadsAllowed } from '../../core/threads.ts';
 import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps } from './compiled-steps.ts';
+import { blockName } from './roles.ts';
 import { type ComputeThread, startThread } from './thread.ts';
 
 const ownRequire = createRequire(import.meta.url);
@@ -22,8 +23,7 @@ const runtimeVersion = () => (ownRequire('onnxruntime-node/package.json') as { v
 export async function openOnnx(tf: TensorLibrary): Promise<Engine> {
   const threads = Math.min(mostThreads, threadsAllowed());
   const thread = startThread();
-  await load(thread);
-  const compiled = compiledSteps(tf, thread, threads);
+  const compiled = compiledSteps(tf, thread, { threads, block: await load(thread) });
   let loops = 0;
   return {
     name: 'onnx',
@@ -36,9 +36,10 @@ export async function openOnnx(tf: TensorLibrary): Promise<Engine> {
   };
 }
 
-async function load(thread: ComputeThread): Promise<void> {
+/** Channels in a block of its kernels for convolutions. */
+async function load(thread: ComputeThread): Promise<number> {
   try {
-    await thread.ask({ do: 'load' });
+    return (await thread.ask({ do: 'load' })).get(blockName)!.data[0]!;
   } catch (cause) {
     throw new UserError(`ONNX Runtime can't be loaded: ${messageOf(cause)}`, {
       where: `engine onnx on ${process.platform} ${process.arch}`,

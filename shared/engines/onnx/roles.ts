@@ -11,5 +11,8 @@ export const roles = {
 export const replacedBy = (output: string): string | undefined =>
   output.startsWith(roles.next) ? roles.carried + output.slice(roles.next.length) : undefined;
 
+/** The number that loading ONNX Runtime answers with. */
+export const blockName = 'block';
+
 /** An output of every model, before its graph's: an empty sequence of tensors. What for says `compute.ts`. */
 export const emptySequence = 'empty';

@@ -1,6 +1,8 @@
 import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { UserError } from '../../core/errors.ts';
 import type { NamedTensors, TensorLibrary } from '../engine.ts';
+import { withBarriers } from './barriers.ts';
+import { withBlockedConvolutions } from './blocked-convolutions.ts';
 import { encodeStep } from './encode.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
 import { recorders } from './kernels/table.ts';
@@ -188,9 +190,17 @@ export function traceGraph(
   });
 }
 
-/** A step as `traceGraph` writes it down, encoded for ONNX Runtime. */
-export function trace(...step: Parameters<typeof traceGraph>): TracedStep {
-  const graph = traceGraph(...step);
+/**
+ * A step as `traceGraph` writes it down, made ready and encoded for ONNX Runtime.
+ * @param options.block channels in a block of its kernels for convolutions; absent: they are not used
+ */
+export function trace(
+  tf: TensorLibrary,
+  step: (inputs: NamedTensors) => NamedTensors,
+  specs: Readonly<Record<string, TensorSpec>>,
+  { largestConstant, block = 1 }: { readonly largestConstant?: number; readonly block?: number } = {},
+): TracedStep {
+  const graph = withBlockedConvolutions(withBarriers(traceGraph(tf, step, specs, largestConstant)), block);
   const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
     graph,

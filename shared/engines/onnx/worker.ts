@@ -5,9 +5,10 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { messageOf, RunError } from '../../core/errors.ts';
 import { elementCount, type HostTensors, type MixedTensors } from '../../tensors/tensor.ts';
 import { dataTypeOf } from '../transfer.ts';
+import { blockSize } from './block-size.ts';
 import { computeInto } from './compute.ts';
 import { arrays, type TensorSpec } from './graph.ts';
-import { replacedBy, roles } from './roles.ts';
+import { blockName, replacedBy, roles } from './roles.ts';
 
 /** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
 export type Task =
@@ -125,7 +126,7 @@ async function perform(task: Task): Promise<HostTensors> {
   switch (task.do) {
     case 'load':
       runtime = createRequire(import.meta.url)('onnxruntime-node');
-      return nothing;
+      return new Map([[blockName, { shape: [], data: Float32Array.of(await blockSize(runtime)) }]]);
     case 'compile':
       await compile(task.session, task.model, task.threads);
       return nothing;

@@ -39,10 +39,25 @@ function fasterOneByOne(rows: number, inner: number, columns: number): boolean {
   return rows > 4 && rows * inner * columns >= 2000;
 }
 
-/** `[n, rows, inner]` times `[n, inner, columns]` as n single products on slices of the operands' memory. */
-function oneByOne(backend: WasmBackend, shapes: number, a: TensorInfo, b: TensorInfo): TensorInfo {
-  const [batch, [rows, inner], columns] = [count(a.shape.slice(0, -2)), a.shape.slice(-2), b.shape.at(-1)];
-  const out = backend.makeOutput([...a.shape.slice(0, -1), columns!], 'float32');
+/** The leading axes of stacks of matrices, where one stack is as the other one or as the last of its axes. */
+function commonLeading(a: readonly number[], b: readonly number[]): readonly number[] | undefined {
+  const [left, right] = [a.slice(0, -2), b.slice(0, -2)];
+  const [fewer, more] = count(left) <= count(right) ? [left, right] : [right, left];
+  const inner = fewer.slice(fewer.findIndex((size) => size > 1));
+  if (fewer.length > more.length) return undefined;
+  return fewer.every((size) => size === 1) || more.slice(-inner.length).join() === inner.join() ? more : undefined;
+}
+
+/** `[n, rows, inner]` times `[n, inner, columns]` as n single products on slices of the operands' memory; the shorter of two stacks repeats. */
+function oneByOne(
+  backend: WasmBackend,
+  shapes: number,
+  leading: readonly number[],
+  a: TensorInfo,
+  b: TensorInfo,
+): TensorInfo {
+  const [[rows, inner], columns] = [a.shape.slice(-2), b.shape.at(-1)];
+  const out = backend.makeOutput([...leading, rows!, columns!], 'float32');
   const slices = [
     { tensor: a, size: rows! * inner! },
     { tensor: b, size: inner! * columns! },
@@ -50,14 +65,15 @@ function oneByOne(backend: WasmBackend, shapes: number, a: TensorInfo, b: Tensor
   ].map(({ tensor, size }) => ({
     id: backend.dataIdNextNumber++,
     size,
+    matrices: count(tensor.shape.slice(0, -2)),
     start: backend.dataIdMap.get(tensor.dataId).memoryOffset,
   }));
   backend.wasm.HEAP32.set([1, rows!, inner!, 1, inner!, columns!], shapes / Int32Array.BYTES_PER_ELEMENT);
   const { registerTensor, disposeData } = backend.wasm.tfjs;
   const [left, right, product] = slices.map(({ id }) => id);
-  for (let index = 0; index < batch; index++) {
-    for (const { id, size, start } of slices) {
-      registerTensor(id, size, start + index * size * Float32Array.BYTES_PER_ELEMENT);
+  for (let index = 0; index < count(leading); index++) {
+    for (const { id, size, matrices, start } of slices) {
+      registerTensor(id, size, start + (index % matrices) * size * Float32Array.BYTES_PER_ELEMENT);
     }
     backend.wasm._BatchMatMul(left!, shapes, 3, right!, shapes + 12, 3, 0, 0, product!);
     for (const { id } of slices) disposeData(id);
@@ -83,12 +99,12 @@ export function guardedMatMuls(tf: TensorLibrary, backend: () => WasmBackend): K
         const left = transposeA ? transposeLast(tf, a) : a;
         const right = transposeB ? transposeLast(tf, b) : b;
         const batch = count(left.shape.slice(0, -2));
-        const sameBatch = left.shape.slice(0, -2).join() === right.shape.slice(0, -2).join();
+        const leading = commonLeading(left.shape, right.shape);
         const [rows, inner] = left.shape.slice(-2);
         const plain = kernel.kernelName === 'BatchMatMul' && left.dtype === 'float32' && right.dtype === 'float32';
-        if (plain && sameBatch && batch > 1 && fasterOneByOne(rows!, inner!, right.shape.at(-1)!)) {
+        if (plain && leading && count(leading) > 1 && fasterOneByOne(rows!, inner!, right.shape.at(-1)!)) {
           shapes ??= backend().wasm._malloc(6 * Int32Array.BYTES_PER_ELEMENT);
-          return asTensor(tf, oneByOne(backend(), shapes, left, right));
+          return asTensor(tf, oneByOne(backend(), shapes, leading, left, right));
         }
         // With a bias the fused kernel is right for a single product only.
         if (batch > 1 && others.bias) return biased(tf, left, right, others.bias, rest.activation);

@@ -2,6 +2,9 @@
  * The truncated Fourier transform of an FNO as products with fixed cosine and sine matrices, for any number of space axes.
  * Source: Li et al., Fourier Neural Operator (ICLR 2021). Layout: space first, `[...space, batch, channels]`, so that an
  * axis is transformed by one large product without moving anything. Real and imaginary parts are an axis of size 2.
+ *
+ * Weights are used as they are: real fields times the real and times the imaginary part of the weights, four real products in all. The sums
+ * and differences that make a complex product of them are part of the matrix that leads back to space.
  */
 import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { withGradient } from './with-gradient.ts';
@@ -10,9 +13,15 @@ import { withGradient } from './with-gradient.ts';
 interface Stage {
   readonly length: number;
   readonly frequencies: number;
-  /** `[2 * frequencies, parts * length]`; parts = 1 for the first axis, which is real, else 2. */
+  /**
+   * `[2 * frequencies, parts * length]`; parts = 1 for the first axis, which is real, else 2. Rows are real parts, then imaginary ones; of
+   * the last stage both parts of a frequency, then of the next one.
+   */
   readonly forward: Float32Array;
-  /** `[parts * length, 2 * frequencies]` */
+  /**
+   * `[parts * length, 2 * frequencies]`, columns as the rows of `forward`; of the last stage `[parts * length, 4 * frequencies]`: what was
+   * multiplied by real parts of weights, then by imaginary ones.
+   */
   readonly inverse: Float32Array;
   readonly parts: 1 | 2;
 }
@@ -56,28 +65,53 @@ function inverseWeight(length: number, frequency: number, half: boolean): number
   return (mirrored ? 2 : 1) / length;
 }
 
-function planStage(length: number, frequencies: readonly number[], parts: 1 | 2, half: boolean): Stage {
-  const count = frequencies.length;
-  const [rows, columns] = [2 * count, parts * length];
-  const forward = new Float32Array(rows * columns);
-  const inverse = new Float32Array(columns * rows);
-  for (const [k, frequency] of frequencies.entries()) {
-    const weight = inverseWeight(length, frequency, half);
-    for (let j = 0; j < length; j++) {
-      const angle = (2 * Math.PI * ((frequency * j) % length)) / length;
-      const entries = [
-        [k, j, Math.cos(angle)],
-        [count + k, j, -Math.sin(angle)],
-        [k, length + j, Math.sin(angle)],
-        [count + k, length + j, Math.cos(angle)],
-      ] as const;
-      for (const [row, column, value] of entries.slice(0, 2 * parts)) {
-        forward[row * columns + column] = value;
-        inverse[column * rows + row] = value * weight;
+/** A frequency of a stage: its angle in radians at each place, and what it counts for in the inverse. */
+interface StageWave {
+  angleAt(place: number): number;
+  readonly weight: number;
+}
+
+/** Where the parts of a frequency stand among the rows of a matrix. */
+type RowOf = (frequency: number, part: 0 | 1) => number;
+
+/** The matrices of a stage whose frequencies are these waves. */
+function stageOf(length: number, waves: readonly StageWave[], parts: 1 | 2, isLast: boolean): Stage {
+  const count = waves.length;
+  const rowOf: RowOf = isLast ? (k, part) => 2 * k + part : (k, part) => part * count + k;
+  const [columns, inverseColumns] = [parts * length, (isLast ? 4 : 2) * count];
+  const forward = new Float32Array(2 * count * columns);
+  const inverse = new Float32Array(columns * inverseColumns);
+  for (const [k, { angleAt, weight }] of waves.entries()) {
+    const [real, imaginary] = [rowOf(k, 0), rowOf(k, 1)];
+    for (let place = 0; place < length; place++) {
+      const angle = angleAt(place);
+      const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
+      for (const [column, ofReal, ofImaginary] of [
+        [place, cosine, -sine],
+        [length + place, sine, cosine],
+      ].slice(0, parts) as [number, number, number][]) {
+        forward[real * columns + column] = ofReal;
+        forward[imaginary * columns + column] = ofImaginary;
+        const at = column * inverseColumns;
+        inverse[at + real] = ofReal * weight;
+        inverse[at + imaginary] = ofImaginary * weight;
+        if (!isLast) continue;
+        // i (real + i imaginary): what imaginary parts of weights have met.
+        inverse[at + 2 * count + real] = ofImaginary * weight;
+        inverse[at + 2 * count + imaginary] = -ofReal * weight;
       }
     }
   }
   return { length, frequencies: count, forward, inverse, parts };
+}
+
+/** One axis; the last one has half a spectrum. */
+function planAxis(length: number, frequencies: readonly number[], parts: 1 | 2, isLast: boolean): Stage {
+  const waves = frequencies.map((frequency) => ({
+    angleAt: (place: number) => (2 * Math.PI * ((frequency * place) % length)) / length,
+    weight: inverseWeight(length, frequency, isLast),
+  }));
+  return stageOf(length, waves, parts, isLast);
 }
 
 const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
@@ -109,24 +143,14 @@ function wavesOf(space: readonly number[], kept: KeptFrequencies): Wave[] {
 
 /** All axes in one product. */
 function planDirect(space: readonly number[], kept: KeptFrequencies): Stage {
-  const waves = wavesOf(space, kept);
-  const [points, frequencies] = [product(space), waves.length];
-  const forward = new Float32Array(2 * frequencies * points);
-  const inverse = new Float32Array(points * 2 * frequencies);
-  for (let index = 0; index < points; index++) {
-    const point = space.map((size, axis) => Math.floor(index / product(space.slice(axis + 1))) % size);
-    for (const [k, { turnsAt, weight }] of waves.entries()) {
-      const angle = 2 * Math.PI * turnsAt(point);
-      for (const [row, value] of [
-        [k, Math.cos(angle)],
-        [frequencies + k, -Math.sin(angle)],
-      ] as const) {
-        forward[row * points + index] = value;
-        inverse[index * 2 * frequencies + row] = value * weight;
-      }
-    }
-  }
-  return { length: points, frequencies, forward, inverse, parts: 1 };
+  const places = Array.from({ length: product(space) }, (_, index) =>
+    space.map((size, axis) => Math.floor(index / product(space.slice(axis + 1))) % size),
+  );
+  const waves = wavesOf(space, kept).map(({ turnsAt, weight }) => ({
+    angleAt: (index: number) => 2 * Math.PI * turnsAt(places[index]!),
+    weight,
+  }));
+  return stageOf(places.length, waves, 1, true);
 }
 
 /** How a transform is computed: axis by axis, or in one product. */
@@ -180,9 +204,9 @@ export function planFourier(
   kept: KeptFrequencies,
   way: FourierWay = cheaperWay(space, kept),
 ): FourierPlan {
-  const isHalf = (axis: number) => axis === space.length - 1;
+  const isLast = (axis: number) => axis === space.length - 1;
   if (way === 'direct') return { space, stages: [planDirect(space, kept)] };
-  const stages = space.map((length, axis) => planStage(length, kept[axis]!, axis === 0 ? 1 : 2, isHalf(axis)));
+  const stages = space.map((length, axis) => planAxis(length, kept[axis]!, axis === 0 ? 1 : 2, isLast(axis)));
   return { space, stages };
 }
 
@@ -205,7 +229,10 @@ export const spectrumSize = ({ stages }: FourierPlan, channels: number): number 
 /** One matrix per space axis, on the engine. */
 type Matrices = readonly Tensor[];
 
-/** A plan's matrices on the engine. The adjoint of a transform, which its gradient is, has the transposed matrices. */
+/**
+ * A plan's matrices on the engine. The adjoint of a transform, which its gradient is, has the transposed matrices; that of the way to
+ * frequencies takes what came back through real parts of weights, and through imaginary ones, and adds them up.
+ */
 export interface BoundFourier {
   readonly plan: FourierPlan;
   readonly forward: Matrices;
@@ -216,18 +243,21 @@ export interface BoundFourier {
 
 /** Puts a plan's matrices on the engine. */
 export function bindFourier(tf: TensorLibrary, plan: FourierPlan): BoundFourier {
+  const last = plan.stages.length - 1;
   const forward = plan.stages.map((stage) =>
     tf.tensor2d(stage.forward, [2 * stage.frequencies, stage.parts * stage.length]),
   );
-  const inverse = plan.stages.map((stage) =>
-    tf.tensor2d(stage.inverse, [stage.parts * stage.length, 2 * stage.frequencies]),
+  const inverse = plan.stages.map((stage, axis) =>
+    tf.tensor2d(stage.inverse, [stage.parts * stage.length, (axis === last ? 4 : 2) * stage.frequencies]),
   );
   const transposed = (matrices: Matrices) => matrices.map((matrix) => tf.transpose(matrix));
   return {
     plan,
     forward,
     inverse,
-    forwardAdjoint: transposed(forward),
+    forwardAdjoint: transposed(forward).map((matrix, axis) =>
+      axis === last ? tf.concat([matrix, matrix], 1) : matrix,
+    ),
     inverseAdjoint: transposed(inverse),
   };
 }
@@ -238,33 +268,46 @@ const around = ({ stages }: FourierPlan, axis: number, fields: number) => ({
   rest: product(stages.slice(axis + 1).map(({ length }) => length)) * fields,
 });
 
-/** Space to frequencies: `[...space, batch, channels]` to `[frequencies, 2 * channels, batch]`, last space axis first. */
+/**
+ * Space to frequencies: `[...space, batch, channels]` to `[copies, frequencies, 2 * batch, channels]`, last space axis first. The matrix of the
+ * last stage says how many copies.
+ */
 function toFrequencies(tf: TensorLibrary, plan: FourierPlan, matrices: Matrices, x: Tensor): Tensor {
   const [batch, channels] = x.shape.slice(-2) as [number, number];
+  const fields = batch * channels;
   let state = x;
   for (const [axis, { length, parts }] of plan.stages.entries()) {
-    const { done, rest } = around(plan, axis, batch * channels);
+    const { done, rest } = around(plan, axis, fields);
     if (axis > 0) state = tf.transpose(tf.reshape(state, [2, done, length, rest]), [0, 2, 1, 3]);
     state = tf.matMul(matrices[axis]!, tf.reshape(state, [parts * length, done * rest]));
   }
-  const spectrum = tf.transpose(tf.reshape(state, [2, -1, batch, channels]), [1, 0, 3, 2]);
-  return tf.reshape(spectrum, [-1, 2 * channels, batch]);
+  const { frequencies } = plan.stages.at(-1)!;
+  const { done } = around(plan, plan.stages.length - 1, fields);
+  const spectrum = done === 1 ? state : tf.transpose(tf.reshape(state, [-1, 2, done, fields]), [0, 2, 1, 3]);
+  return tf.reshape(spectrum, [-1, frequencies * done, 2 * batch, channels]);
 }
 
-/** Frequencies to space: `[frequencies, 2 * channels, batch]` to `[...space, batch, channels]`. */
+/** What `toFrequencies` gave to space: `[copies, frequencies, 2 * batch, channels]` to `[...space, batch, channels]`. */
 function toSpace(tf: TensorLibrary, plan: FourierPlan, matrices: Matrices, spectrum: Tensor): Tensor {
-  const [frequencies, pairs, batch] = spectrum.shape as [number, number, number];
-  const channels = pairs / 2;
-  let state: Tensor = tf.transpose(tf.reshape(spectrum, [frequencies, 2, channels, batch]), [1, 0, 3, 2]);
+  const [copies, , pairs, channels] = spectrum.shape as [number, number, number, number];
+  const [batch, fields] = [pairs / 2, (pairs / 2) * channels];
+  const last = plan.stages.length - 1;
+  const { done: others } = around(plan, last, fields);
+  let state: Tensor =
+    others === 1 ? spectrum : tf.transpose(tf.reshape(spectrum, [-1, others, 2, fields]), [0, 2, 1, 3]);
   for (const [axis, stage] of [...plan.stages.entries()].reverse()) {
-    const { done, rest } = around(plan, axis, batch * channels);
-    state = tf.matMul(matrices[axis]!, tf.reshape(state, [2 * stage.frequencies, done * rest]));
+    const { done, rest } = around(plan, axis, fields);
+    const rows = 2 * stage.frequencies * (axis === last ? copies : 1);
+    state = tf.matMul(matrices[axis]!, tf.reshape(state, [rows, done * rest]));
     if (axis > 0) state = tf.transpose(tf.reshape(state, [2, stage.length, done, rest]), [0, 2, 1, 3]);
   }
   return tf.reshape(state, [...plan.space, batch, channels]);
 }
 
-/** Weights `[pairs, ...modes]` of the corners of kept frequencies as those of the whole axes; the first axis changes fastest from corner to corner. */
+/**
+ * Weights `[...modes, 2 * pairs]` of the corners of kept frequencies as those of the whole axes; the first axis changes fastest from corner to
+ * corner.
+ */
 function joinCorners(
   tf: TensorLibrary,
   corners: readonly Tensor[],
@@ -273,37 +316,33 @@ function joinCorners(
   let [parts, sizes] = [corners, modes];
   for (let axis = 0; parts.length > 1; axis++) {
     // In steps of few axes each: the engines are slow beyond four.
-    const [before, after] = [product(sizes.slice(0, axis)), product(sizes.slice(axis + 1))];
-    const flat = parts.map((part) => tf.reshape(part, [part.shape[0]!, before, sizes[axis]!, after * 2]));
-    parts = Array.from({ length: parts.length / 2 }, (_, pair) => tf.concat([flat[2 * pair]!, flat[2 * pair + 1]!], 2));
+    const before = product(sizes.slice(0, axis));
+    const flat = parts.map((part) => tf.reshape(part, [before, sizes[axis]!, -1]));
+    parts = Array.from({ length: parts.length / 2 }, (_, pair) => tf.concat([flat[2 * pair]!, flat[2 * pair + 1]!], 1));
     sizes = sizes.map((size, at) => (at === axis ? 2 * size : size));
   }
   return { weight: parts[0]!, modes: sizes };
 }
 
-/** `[...modes, 2, last]` as `[2, ...modes, last]` with the modes in the opposite order. In steps of four axes, as above. */
-function reverseAxes(tf: TensorLibrary, x: Tensor, modes: readonly number[], last: number): Tensor {
+/** `[...modes, 2, pairs]` as `[2, modes, pairs]` with the modes in the opposite order. In steps of four axes, as above. */
+function reverseAxes(tf: TensorLibrary, x: Tensor, modes: readonly number[], pairs: number): Tensor {
   const [first, second = 1, ...others] = modes as [number, ...number[]];
   const rest = product(others);
-  const firstLast = tf.transpose(tf.reshape(x, [first, second * rest, 2, last]), [2, 1, 0, 3]);
+  const firstLast = tf.transpose(tf.reshape(x, [first, second * rest, 2, pairs]), [2, 1, 0, 3]);
   if (others.length === 0) return firstLast;
-  return tf.transpose(tf.reshape(firstLast, [2, second, rest, first * last]), [0, 2, 1, 3]);
+  return tf.transpose(tf.reshape(firstLast, [2, second, rest, first * pairs]), [0, 2, 1, 3]);
 }
 
 /**
- * One real matrix `[2 * out, 2 * in]` per kept frequency, whose product with `[re; im]` is the complex product, from
- * weights `[in, out, ...modes, 2]`, one tensor for each corner of kept frequencies of the whole axes.
+ * Real and imaginary parts `[2, frequencies, in, out]` of weights `[in, out, ...modes, 2]`, one tensor for each corner of kept frequencies of
+ * the whole axes. First each as a matrix that is turned, for then pairs of channels stand together and are moved in one go.
  */
-function realBlocks(tf: TensorLibrary, weights: readonly Tensor[]): Tensor {
+function partsByFrequency(tf: TensorLibrary, weights: readonly Tensor[]): Tensor {
   const [inputs, outputs, ...others] = weights[0]!.shape.slice(0, -1) as [number, number, ...number[]];
   const pairs = inputs * outputs;
-  const corners = weights.map((weight) => tf.reshape(weight, [pairs, -1]));
+  const corners = weights.map((weight) => tf.transpose(tf.reshape(weight, [pairs, -1])));
   const { weight, modes } = joinCorners(tf, corners, others);
-  const joined = tf.reshape(weight, [inputs, outputs, -1]);
-  const reversed = reverseAxes(tf, tf.transpose(joined, [2, 1, 0]), modes, pairs);
-  const ordered = tf.reshape(reversed, [2, -1, outputs, inputs]);
-  const [real, imaginary] = tf.unstack(ordered) as [Tensor, Tensor];
-  return tf.concat([tf.concat([real, tf.neg(imaginary)], 2), tf.concat([imaginary, real], 2)], 1);
+  return tf.reshape(reverseAxes(tf, weight, modes, pairs), [2, -1, inputs, outputs]);
 }
 
 /**
@@ -318,24 +357,23 @@ export function spectralConvolution(
 ): (x: Tensor) => Tensor {
   const { plan, forward, forwardAdjoint, inverse, inverseAdjoint } = fourier;
   const axes = plan.stages.length;
-  const blocks = realBlocks(tf, weights);
-  const blocksAdjoint = tf.transpose(blocks, [0, 2, 1]);
+  const parts = partsByFrequency(tf, weights);
   const apply = withGradient(
     tf,
-    (x, matrices) => {
+    (x, factors) => {
       const spectrum = toFrequencies(tf, plan, forward, x!);
       return {
-        value: toSpace(tf, plan, inverse, tf.matMul(matrices!, spectrum)),
-        keep: [spectrum, blocksAdjoint, ...forwardAdjoint, ...inverseAdjoint],
+        value: toSpace(tf, plan, inverse, tf.matMul(spectrum, factors!)),
+        keep: [spectrum, factors!, ...forwardAdjoint, ...inverseAdjoint],
       };
     },
-    (dy, [spectrum, adjoint, ...matrices]) => {
+    (dy, [spectrum, factors, ...matrices]) => {
       const gradient = toFrequencies(tf, plan, matrices.slice(axes), dy);
       return [
-        toSpace(tf, plan, matrices.slice(0, axes), tf.matMul(adjoint!, gradient)),
-        tf.matMul(gradient, spectrum!, false, true),
+        toSpace(tf, plan, matrices.slice(0, axes), tf.matMul(gradient, factors!, false, true)),
+        tf.matMul(spectrum!, gradient, true),
       ];
     },
   );
-  return (x) => apply(x, blocks);
+  return (x) => apply(x, parts);
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../../core/random.ts';
+import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import { openTensors } from '../../tensors/open-tensors.ts';
 import { encodeSafetensors } from '../../tensors/safetensors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
@@ -10,11 +11,13 @@ import {
   type ConfiguredModel,
   configAfter,
   configFile,
+  encodeConfig,
   type HuggingFaceConfig,
   labelsOf,
   modelOf,
   readConfig,
 } from './config.ts';
+import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
@@ -37,6 +40,7 @@ const otherFiles = [
   'merges.txt',
   'sentencepiece.bpe.model',
   'spiece.model',
+  'spm.model',
   'tokenizer.model',
   'chat_template.jinja',
   'generation_config.json',
@@ -60,6 +64,7 @@ export const isExportedFile = (name: string): boolean =>
     adapterConfigFile,
     adapterWeightsFile,
     baseConfigFile,
+    pooledFile,
   ].includes(name);
 
 /**
@@ -74,31 +79,45 @@ export async function readHuggingFace(
 ): Promise<HuggingFaceModel> {
   const config = await readConfig(join(folder, configFile));
   const labels = options.labels ?? labelsOf(config);
-  const configured = modelOf(config, options.task, labels, join(folder, configFile));
-  const { model, names } = configured;
   const store = await openTensors(folder);
+  const configured = modelOf(config, options.task, labels, join(folder, configFile), { stored: store });
+  const { model, names } = configured;
   const weights = await readHuggingFaceWeights(store, model, names, options);
   return { ...configured, ...weights, config, labels, others: await readOtherFiles(folder) };
 }
 
-/** Tokenizer files and the like of a folder, by name: they go with a model wherever it goes. */
-export async function readOtherFiles(folder: string): Promise<Map<string, Uint8Array>> {
+/**
+ * Tokenizer files and the like of a folder, by name: they go with a model wherever it goes.
+ * @param tokenizer that of the folder, whose tokenizer.json is written where the folder has none; absent: it is not.
+ */
+export async function readOtherFiles(
+  folder: string,
+  tokenizer?: Pick<TextTokenizer, 'definition'>,
+): Promise<Map<string, Uint8Array>> {
   const present = new Set(await readdir(folder));
   const others = new Map<string, Uint8Array>();
   for (const name of otherFiles) if (present.has(name)) others.set(name, await readFile(join(folder, name)));
+  if (tokenizer && !others.has('tokenizer.json')) {
+    others.set('tokenizer.json', new TextEncoder().encode(`${JSON.stringify(tokenizer.definition)}\n`));
+  }
   return others;
 }
 
+/** The Python that a class needs which `transformers` does not have, by name of the file; none for its own classes. */
+export const codeBeside = (architecture: string, modelType: string): [string, Uint8Array][] =>
+  architecture === pooledClass ? [[pooledFile, new TextEncoder().encode(pooledPython(modelType))]] : [];
+
 /** The files of a folder that `transformers` loads, by name. */
 export function huggingFaceFiles(
-  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'config' | 'labels' | 'others'>,
+  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'exported' | 'config' | 'labels' | 'others'>,
   parameters: HostTensors,
 ): Map<string, Uint8Array> {
   const labels = from.model.task === 'classification' ? from.labels : undefined;
-  const config = configAfter(from.config, from.architecture, labels);
+  const config = configAfter(from.config, from, labels);
   return new Map([
-    [configFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    [configFile, encodeConfig(config)],
     ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
+    ...codeBeside(from.architecture, config.model_type),
     ...from.others,
   ]);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
 import { openTensors, pathKind } from '../../tensors/open-tensors.ts';
-import type { HostTensors } from '../../tensors/tensor.ts';
+import { elementCount, formatShape, type HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
 import type { LanguageTask } from '../language/model.ts';
 import type { LoraConfig } from '../language/settings.ts';
@@ -75,6 +75,18 @@ export async function openModelFolder(
   };
 }
 
+/**
+ * The folder as if its configuration named the number of padding, where a classifier has none: a decoder finds the last token of a text
+ * by it, and `transformers` takes no batch without.
+ * @param padding the tokenizer's; undefined: there is none
+ */
+export function withPadding(opened: ModelFolder, padding: number | undefined): ModelFolder {
+  const { config, base, weights: stored } = opened;
+  if (padding === undefined) return opened;
+  const { model } = modelOf(config, 'classification', labelsOf(config), join(base, configFile), { stored });
+  return model.padding === undefined ? { ...opened, config: { ...config, pad_token_id: padding } } : opened;
+}
+
 const adapterWithoutBase = (folder: string) =>
   new UserError('is an adapter, which means nothing on fresh weights', {
     where: folder,
@@ -101,7 +113,7 @@ export async function labelsOfHead({
 }: ModelFolder): Promise<string[] | undefined> {
   if (!weights) return undefined;
   const configured = labelsOf(config);
-  const { model, names } = modelOf(config, 'classification', configured, join(base, configFile));
+  const { model, names } = modelOf(config, 'classification', configured, join(base, configFile), { stored: weights });
   const own = adapter && scoredLabels(await openAdapter(folder), model, names);
   const count = own ?? scoredLabels(weights, model, names);
   if (count === undefined || count === configured.length) return count === undefined ? undefined : configured;
@@ -154,10 +166,11 @@ export function buildLanguageModel(
     reinitialise?: number | undefined;
   },
 ): BuiltModel {
-  const configured = modelOf(opened.config, task, labels, join(opened.base, configFile));
+  const configured = modelOf(opened.config, task, labels, join(opened.base, configFile), { stored: opened.weights });
   const { model: unadapted, names } = configured;
   const { weights, adapter: stored } = opened;
   if (!weights) {
+    checkDrawable(unadapted.parameters, join(opened.base, configFile));
     const drawn = unadapted.parameters.map(({ name }) => name);
     return { ...configured, fresh: drawn, drawn: 'all', read: async (random) => unadapted.initialise(random) };
   }
@@ -192,6 +205,21 @@ export function buildLanguageModel(
       return new Map([...base, ...trained]);
     },
   };
+}
+
+/** Training takes 16 bytes for each parameter in float32 with AdamW: for so many, 32 GiB. */
+const mostDrawn = 2 ** 31;
+
+/** @throws UserError when more is to be drawn than fits, which no weights stand against. */
+function checkDrawable(parameters: BuiltModel['model']['parameters'], where: string): void {
+  const sizes = parameters.map(({ name, shape }) => ({ name, shape, count: elementCount(shape) }));
+  const count = sizes.reduce((sum, each) => sum + each.count, 0);
+  if (count <= mostDrawn) return;
+  const largest = sizes.reduce((most, each) => (each.count > most.count ? each : most));
+  throw new UserError(
+    `describes a model of ${count} parameters, the largest tensor ${largest.name} ${formatShape(largest.shape)}: at most ${mostDrawn} are drawn`,
+    { where, remedy: 'Make the model smaller, or give weights instead of model.fresh.' },
+  );
 }
 
 const reinitialisedAdapter = (folder: string) =>

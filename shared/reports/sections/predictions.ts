@@ -14,7 +14,7 @@ export const predictionsSection: Section = {
   name: 'predictions',
   title: 'Predictions',
   howToRead:
-    'What the best epoch predicts of a few samples of the validation data, beside what is true, and how its error grows along the roll-out: of all samples those of the smallest, a median and the largest error are shown, at the first, the middle and the last predicted step.',
+    'What the best epoch predicts of a few samples of the validation data, beside what is true, and how its error grows along the roll-out: of all samples those of the smallest, a median and the largest error are shown, at the first, the middle and the last predicted step; of several runs, a median one of each.',
   render({ runs }) {
     const [only] = runs;
     if (runs.length === 1 && only?.predictions) {
@@ -24,18 +24,22 @@ export const predictionsSection: Section = {
     const { shown, note } = representatives(runs, ({ predictions }) => predictions !== undefined);
     if (shown.length === 0) return null;
     const curves = (measure: Measure) =>
-      groupCurves(runs, ({ predictions }) => (predictions ? errorPoints(predictions.fields, measure) : []));
+      groupCurves(runs, ({ predictions }) => (predictions ? meanPoints(predictions.fields, measure) : []));
     const errors = errorPlots(curves, {
       of,
       caption: `mean over the samples${curvesCaption(runs)}`,
       names: groupLabels(runs),
     });
-    return html`${errors}${note}${shown.map(
+    return html`${errors}${note}<div class="multiples">${shown.map(
       ({ run, label }) =>
-        html`<h3>${label}: epoch ${run.predictions!.epoch}</h3>${predictedSamples(run.predictions!.fields, ordinary(run))}`,
-    )}`;
+        html`<div><h3>${label}: epoch ${run.predictions!.epoch}</h3>${predictedSamples(run.predictions!.fields, ordinary(run))}</div>`,
+    )}</div>`;
   },
 };
+
+/** Without the band of the samples: that of several runs is one of seeds. */
+const meanPoints = (fields: PredictedFields, measure: Measure) =>
+  errorPoints(fields, measure).map(({ x, y }) => ({ x, y }));
 
 /** Of several runs one sample each. */
 function ordinary({ predictions }: RunReport): PredictedFields['shown'] {

@@ -32,7 +32,8 @@ export interface InputMaker {
 
 /** Some rows as inputs of the model's objective, and how many things its loss is the mean of. */
 export function textInputs({ model, tokenizer, texts }: InputMaker, batch: BucketBatch, moment: Moment): BatchPart {
-  const { padId } = tokenizer;
+  // A decoder that labels texts looks for the last token that is none of the model's own padding.
+  const padId = model.padding ?? tokenizer.padId;
   const padded = padBatch(texts, batch, { padId, paddingSide: 'right' });
   const { shape, mask, typeIds } = padded;
   const { inputIds, labels, count } = labelled();

@@ -8,7 +8,7 @@ import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
-import type { LanguageModel } from '../../models/language/model.ts';
+import type { DenseLayer, LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import { type TextWork, textWork } from '../../models/language/work.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
@@ -69,6 +69,8 @@ interface TextOptions {
   readonly config: HuggingFaceConfig;
   /** The labels that the model's head scores; undefined where it has no head for labels. */
   readonly head: readonly string[] | undefined;
+  /** What is to be said of the model. */
+  readonly notes: readonly string[];
   readonly tokenizer: TextTokenizer;
   readonly data: TextData;
   /** That go with the model wherever it goes. */
@@ -85,7 +87,7 @@ interface TextOptions {
  * A language model, trained and evaluated on texts. What is frozen is read when it is first needed, and kept.
  * @throws UserError when model, tokenizer, data and training settings don't fit each other.
  */
-export function planTexts(options: TextOptions): StartablePlan {
+export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const { settings, config, tokenizer, data, training } = options;
   const { seed, batchSize, accumulate, labelSmoothing, epochs } = training;
   const { task } = settings;
@@ -95,9 +97,10 @@ export function planTexts(options: TextOptions): StartablePlan {
   const labels = classes?.names ?? [];
   const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
+  const isWithoutPadding = task === 'classification' && model.padding === undefined;
   const unread: string[] = [];
-  const read = (kind: 'training' | EvaluationData, rows: TextRows): TokenizedTexts => {
-    const texts = tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
+  const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
+    const texts = await tokenized(rows, { model, tokenizer, settings, places: classes?.places ?? [] });
     if (task === 'causal-lm') return texts;
     const warning = unreadWarning(rows, texts, tokenizer, `${kind} `);
     if (task === 'classification') {
@@ -108,8 +111,9 @@ export function planTexts(options: TextOptions): StartablePlan {
     const path = (kind === 'test' && options.testPath) || options.path;
     return guessable(texts, tokenizer, { kind, path });
   };
-  const [learnt, held] = [read('training', sides.training), read('validation', sides.validation)];
-  const tested = sides.test && read('test', sides.test);
+  const learnt = await read('training', sides.training);
+  const held = await read('validation', sides.validation);
+  const tested = sides.test && (await read('test', sides.test));
   const all = [learnt, held, ...(tested ? [tested] : [])];
   const cut = all.reduce((sum, { truncated }) => sum + truncated, 0);
   const lengths = bucketsFor(
@@ -132,6 +136,7 @@ export function planTexts(options: TextOptions): StartablePlan {
       validationSamples: held.ids.length,
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
+      ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
       ...(data.skipped ? { skipped: data.skipped } : {}),
     },
@@ -140,8 +145,10 @@ export function planTexts(options: TextOptions): StartablePlan {
     drawn,
     files: options.files,
     warnings: [
+      ...options.notes,
       ...sides.warnings,
       ...(classes?.warnings ?? []),
+      ...(isWithoutPadding ? [withoutPadding] : []),
       ...(reinitialised
         ? [`model.reinitialise: ${describeReinitialised(reinitialised)}, in place of ${settings.folder}'s`]
         : []),
@@ -220,6 +227,9 @@ function stepWork(
   };
 }
 
+const withoutPadding =
+  'neither config.json (pad_token_id) nor the tokenizer names a token for padding: transformers takes one text at a time with the exported model, until both are set';
+
 /**
  * @param options.setting what names the longest text, for messages.
  * @throws UserError when tokenizer and longest text don't go with the model.
@@ -230,8 +240,9 @@ export function checkFit(
   { folder, maxTokens, setting }: { folder: string; maxTokens: number; setting: string },
 ): void {
   if (tokenizer.vocabularySize > model.vocabulary) {
+    const last = tokenizer.vocabularySize - 1;
     throw new UserError(
-      `the tokenizer knows ${tokenizer.vocabularySize} tokens, the model ${model.vocabulary}: they don't belong together`,
+      `the tokenizer has the token ${JSON.stringify(tokenizer.tokenOf(last))} of id ${last}, the model's table of tokens has ${model.vocabulary} rows: they don't belong together`,
       { where: folder, remedy: 'Take tokenizer.json and config.json from the same model.' },
     );
   }
@@ -243,19 +254,20 @@ export function checkFit(
   }
 }
 
-function tokenized(
+async function tokenized(
   rows: TextRows,
   {
+    model: { vocabulary },
     tokenizer,
     settings: { task, maxTokens },
     places,
-  }: { tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
-): TokenizedTexts {
+  }: { model: LanguageModel; tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
+): Promise<TokenizedTexts> {
   if (task === 'causal-lm') {
-    const { ids } = tokenizer.encode(rows.texts);
+    const { ids } = await tokenizer.encode(rows.texts, undefined, { rows: vocabulary });
     return { ids: blocksOf(ids, { endId: tokenizer.special.eos, length: maxTokens }), truncated: 0 };
   }
-  const encoded = tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens });
+  const encoded = await tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens, rows: vocabulary });
   if (task !== 'classification') return encoded;
   return { ...encoded, labels: Int32Array.from(rows.labels!, (label) => places[label]!) };
 }

@@ -11,7 +11,7 @@ beforeAll(async () => {
 const square = { x: { shape: [2, 2], dtype: 'float32' } } as const;
 
 const traceSquare = (step: (x: Tensor) => NamedTensors, largestConstant?: number) =>
-  trace(tf, ({ x }) => step(x!), square, largestConstant);
+  trace(tf, ({ x }) => step(x!), square, largestConstant === undefined ? {} : { largestConstant });
 
 describe('trace', () => {
   it('knows names and shapes of what comes in and out', () => {

@@ -113,7 +113,13 @@ function turnedAround(graph: GraphBuilder, filter: Value): Value {
   const exchange = new Float32Array(taps * taps);
   for (let tap = 0; tap < taps; tap++) exchange[tap * taps + taps - 1 - tap] = 1;
   const rows = reshape(graph, tapsLast, [channels * outputs, taps]);
-  return reshape(graph, graph.node('MatMul', [rows, graph.matrix(exchange, [taps, taps])], rows), tapsLast.shape);
+  const result = reshape(
+    graph,
+    graph.node('MatMul', [rows, graph.matrix(exchange, [taps, taps])], rows),
+    tapsLast.shape,
+  );
+  graph.noteBackwards(result, transpose(graph, filter, outputsFirst));
+  return result;
 }
 
 const backpropFilter: Recorder = ({ tf, graph, inputs, attributes }) => {

@@ -13,7 +13,7 @@ interface Placed {
 }
 
 /** From so many places on a convolution costs less than copying what every tap has met. */
-const manyPlaces = 1024;
+const manyPlaces = 256;
 
 /**
  * Whether the gradient of a convolution's input is best made by what follows here.
