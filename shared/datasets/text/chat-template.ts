@@ -22,6 +22,9 @@ const configFile = 'tokenizer_config.json';
 /** A template may write the day's date; this one is taken on any day, as Llama's templates do where none is known. */
 const fixedDate = { d: '26', m: '07', b: 'Jul', B: 'July', y: '24', Y: '2024', a: 'Fri', A: 'Friday' } as const;
 
+/** Jinja's package has a function of the clock under the name that templates use. */
+const dayName = 'date_of_any_day';
+
 export class ChatTemplate {
   /** Whether it marks what the assistant says (`{% generation %}`). */
   readonly marks: boolean;
@@ -38,7 +41,7 @@ export class ChatTemplate {
     this.#special = special;
     this.where = where;
     try {
-      this.#template = new Template(withMarks(source));
+      this.#template = new Template(withMarks(source).replaceAll('strftime_now', dayName));
     } catch (cause) {
       throw new UserError(`has a chat template that can't be read: ${messageOf(cause)}`, {
         where,
@@ -59,7 +62,7 @@ export class ChatTemplate {
       tools: null,
       documents: null,
       add_generation_prompt: asksForMore,
-      strftime_now: dateOf,
+      [dayName]: dateOf,
     }) as string;
     return this.marks ? withoutMarks(marked) : { text: marked };
   }
