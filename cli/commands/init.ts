@@ -1,10 +1,11 @@
-import { access, stat } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
 import { starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
+import type { ColumnNames } from '../../shared/datasets/text/source.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { type CliCommand, print } from '../command.ts';
 import { writeText } from '../write-text.ts';
@@ -67,8 +68,9 @@ async function starterOf(
   { dataset, weights, model: folder }: InitOptions,
   named: (path: string) => string,
 ): Promise<string> {
-  const { textFormatOf, textFormats } = await import('../../shared/datasets/text/registry.ts');
-  const format = dataset === undefined ? undefined : textFormatOf(dataset);
+  const { textFolderAt, textFormatOf, textFormats } = await import('../../shared/datasets/text/registry.ts');
+  const inFolder = dataset === undefined ? undefined : await textFolderAt(dataset);
+  const format = dataset === undefined ? undefined : (inFolder?.format ?? textFormatOf(dataset));
   if (folder === undefined) {
     if (format === undefined) {
       const given = { schema, dataset: named(dataset ?? 'data.hdf5'), weights: weights && named(weights) };
@@ -82,13 +84,16 @@ async function starterOf(
   if (dataset !== undefined && format === undefined) {
     throw new UserError('its name does not say what format of texts it has', {
       where: dataset,
-      remedy: `A language model takes ${textFormats.map(({ name }) => name).join(', ')}: let it end in .jsonl, .csv, .tsv, .parquet or .txt.`,
+      remedy: `A language model takes ${textFormats.map(({ name }) => name).join(', ')}: let it end in .jsonl, .json, .csv, .tsv, .parquet, .arrow or .txt, or be a folder of such files.`,
     });
   }
   const model = await modelIn(folder);
-  const texts = dataset === undefined || format === undefined ? undefined : await countTexts(dataset, format);
-  const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl' } as const;
-  return starterTextRunFile({ schema, folder: named(folder), ...data, texts, model });
+  const parts = partsToUse(inFolder?.parts ?? []);
+  const mayBeChats = model?.tasks.includes('causal-lm') ?? false;
+  const found =
+    dataset === undefined || format === undefined ? {} : await lookAtTexts(dataset, { format, ...parts }, mayBeChats);
+  const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl', parts } as const;
+  return starterTextRunFile({ schema, folder: named(folder), ...data, ...found, model });
 }
 
 /** What fields a data set holds; nothing where it is not there, or elsewhere. */
@@ -110,16 +115,29 @@ async function fieldsIn(path: string): Promise<Pick<Parameters<typeof starterRun
 /** Larger files are not read to count their texts: they have many. */
 const mostCountedBytes = 2 ** 24;
 
-/** How many texts a data set has; undefined where it is not there or can't be read, which `validate` explains. */
-async function countTexts(path: string, format: TextDatasetConfig['format']): Promise<number | undefined> {
+/** Of a data set in parts, those to train and to validate on. */
+function partsToUse(parts: readonly string[]): { split?: string; validationSplit?: string } {
+  const [split, validationSplit] = [/^train/, /^(val|dev)/].map((usual) => parts.find((part) => usual.test(part)));
+  if (split === undefined) return {};
+  return { split, ...(validationSplit === undefined ? {} : { validationSplit }) };
+}
+
+/** How many texts a data set has, and in which columns; nothing where it is not there or can't be read, which `validate` explains. */
+async function lookAtTexts(
+  path: string,
+  settings: Pick<TextDatasetConfig, 'format' | 'split' | 'validationSplit'>,
+  chats: boolean,
+): Promise<{ texts?: number; columns?: ColumnNames }> {
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
-  const size = (await stat(path).catch(() => undefined))?.size;
-  if (size === undefined || size > mostCountedBytes) return size && Number.POSITIVE_INFINITY;
+  const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
+  const size = await sizeOf(path);
+  if (size === undefined || size > mostCountedBytes) return size ? { texts: Number.POSITIVE_INFINITY } : {};
   try {
-    const { examples } = await openTextDataset(textDatasetSchema.parse({ format, path }), path, { seed: 0 });
-    return examples.texts.length;
+    const config = textDatasetSchema.parse({ ...settings, path });
+    const { examples, chosen } = await openTextDataset(config, path, { seed: 0, chats });
+    return { texts: examples.texts.length, ...(chosen ? { columns: chosen } : {}) };
   } catch (error) {
-    if (error instanceof UserError) return undefined;
+    if (error instanceof UserError) return {};
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import { type FieldOptions, fieldFlags, fieldOptions, predictFields } from '../p
 import { progressBar } from '../views/progress-bar.ts';
 import { checkWritable, writeText } from '../write-text.ts';
 
-const formats = ['jsonl', 'csv', 'parquet', 'lines'] as const satisfies readonly TextDatasetConfig['format'][];
+const formats = ['jsonl', 'json', 'csv', 'parquet', 'arrow', 'lines'] as const satisfies readonly TextDatasetConfig['format'][];
 type Format = (typeof formats)[number];
 
 interface TextOptions {
@@ -206,7 +206,7 @@ async function readTexts(
       ...(delimiter === undefined ? {} : { delimiter }),
       ...(format === 'lines' ? {} : { columns: { ...options.column, ...ignored }, labels }),
     });
-    const data = await openTextDataset(config, path, { seed: 0, keepEmpty: true, likely });
+    const data = await openTextDataset(config, path, { seed: 0, keepEmpty: true, likely, guessLabels: false });
     if (data.examples.rows.every((_, index) => isWithoutText(data.examples, index))) {
       throw new UserError('no row has a text', {
         where: path,

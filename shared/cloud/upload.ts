@@ -44,7 +44,8 @@ async function uploadFile(
   if ((await stat(path)).isDirectory()) {
     throw new UserError('a deployed run takes one file of data, and this is a folder', {
       where: path,
-      remedy: 'Write its arrays into one file, e.g. HDF5 or .npz, or train on this machine (tempbalance train).',
+      remedy:
+        'Write what it holds into one file, e.g. HDF5, .npz or Parquet, or train on this machine (tempbalance train).',
     });
   }
   const { bytes, sha256: digest } = await fingerprintFile(path);

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { TextDatasetConfig } from '../datasets/text/registry.ts';
+import type { ColumnNames } from '../datasets/text/source.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 
 /** First line of a run file: points editors to the schema, for completion and checks while typing. */
@@ -29,22 +30,38 @@ function patienceLine(texts: number | undefined): string {
   return `  patience: ${patience} # epochs without a better one${why}\n`;
 }
 
+/** The line of the columns: those that were found, where they have other names than the usual ones. */
+function columnsLine(columns: ColumnNames | undefined): string {
+  const usual: ColumnNames = { text: 'text', textPair: 'text_pair', label: 'label', messages: 'messages' };
+  const named = Object.entries(columns ?? {}).filter(([, name]) => name !== undefined);
+  const isUsual = named.every(([role, name]) => usual[role as keyof ColumnNames] === name);
+  if (isUsual) return '  # columns: { text: review, label: stars }\n';
+  return `  columns: ${stringify(Object.fromEntries(named), { collectionStyle: 'flow' }).trim()}\n`;
+}
+
 /** A run file to start from for a language model in a folder of Hugging Face's: published settings for pre-trained ones. */
 export function starterTextRunFile(options: {
   schema: string;
   folder: string;
   dataset: string;
   format: TextDatasetConfig['format'];
+  /** The parts of the data set to train and to validate on. */
+  parts?: { readonly split?: string; readonly validationSplit?: string } | undefined;
+  /** The columns that were found; absent: it is not known. */
+  columns?: ColumnNames | undefined;
   /** How many texts there are; absent: it is not known. */
   texts?: number | undefined;
   /** What the model can learn, and the longest text that it takes; absent: it is not known. */
   model?: { readonly tasks: readonly LanguageTask[]; readonly maxTokens: number } | undefined;
 }): string {
-  const { schema, folder, dataset, format, texts, model: { tasks, maxTokens } = usualModel } = options;
+  const { schema, folder, dataset, format, texts, parts = {}, model: { tasks, maxTokens } = usualModel } = options;
   const { epochs, batchSize, validation } = usualTraining;
-  const [task, ...others] = tasks.filter((each) => each !== 'classification' || format !== 'lines');
+  const isOfChats = (options.columns?.messages ?? options.columns?.completion) !== undefined;
+  const fitting = isOfChats ? (['causal-lm'] as const) : tasks;
+  const [task, ...others] = fitting.filter((each) => each !== 'classification' || format !== 'lines');
   const scalar = (value: string) => stringify(value).trim();
-  const columns = format === 'lines' ? '' : '  # columns: { text: review, label: stars }\n';
+  const columns = format === 'lines' ? '' : columnsLine(options.columns);
+  const partLines = Object.entries(parts).map(([key, part]) => `  ${key}: ${scalar(part)}\n`);
   return `${schemaComment(schema)}
 # Every setting, with its default: docs/run-file.md
 
@@ -57,7 +74,7 @@ model:
 dataset:
   format: ${format}
   path: ${scalar(dataset)}
-${columns}
+${partLines.join('')}${columns}
 training:
   epochs: ${epochs}
   batchSize: ${batchSize}

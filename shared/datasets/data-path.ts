@@ -1,4 +1,5 @@
 /** Where data lie: a file or a folder, or several that are one data set. */
+import { glob, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UserError } from '../core/errors.ts';
 
@@ -29,14 +30,33 @@ export const namesInWords = (path: DataPath): string =>
     .map((each) => basename(each))
     .join(', ');
 
+/** Whether a path has a character of a pattern: `*`, `?`, `[` or `{`. A file may be called so all the same. */
+export const hasWildcards = (path: string): boolean => /[*?[{]/.test(path);
+
+/** The files that a pattern names, in the order of their names; undefined: it is no pattern, or there is a file of just that name. */
+export async function matchingFiles(path: string): Promise<readonly string[] | undefined> {
+  if (!hasWildcards(path) || path.startsWith('s3://') || (await stat(path).catch(() => undefined))) return undefined;
+  const found: string[] = [];
+  for await (const each of glob(path)) {
+    if ((await stat(each).catch(() => undefined))?.isFile()) found.push(each);
+  }
+  return found.toSorted();
+}
+
 /**
  * The path of data that must lie in one file.
  * @param who takes one file alone, in words.
- * @throws UserError when there are several.
+ * @throws UserError when there are several, or a pattern names them.
  */
 export function onePath(path: DataPath, who: string): string {
   const [only, ...others] = eachPath(path);
-  if (others.length === 0) return only!;
+  if (others.length === 0 && (only!.startsWith('s3://') || !hasWildcards(only!))) return only!;
+  if (others.length === 0) {
+    throw new UserError(`${who} takes one file of data, and dataset.path is a pattern`, {
+      where: only!,
+      remedy: 'Join the files into one, or train on this machine (tempbalance train).',
+    });
+  }
   throw new UserError(`${who} takes one file of data, and dataset.path lists ${others.length + 1}`, {
     where: pathInWords(path),
     remedy: 'Join them into one file, or train on this machine (tempbalance train).',

@@ -14,10 +14,10 @@ export interface DatasetFormat<
   /** Its part of the run file: an object with `format: <name>`. */
   readonly configSchema: z.ZodType<Config>;
   /**
-   * Reads what the configuration selects; `path` is the resolved path of the file.
-   * @throws UserError when the file or what is in it can't serve.
+   * Reads what the configuration selects; `path` is the resolved path of the file or files.
+   * @throws UserError when a file or what is in it can't serve.
    */
-  open(config: Config, path: string, context: Context): Promise<Data>;
+  open(config: Config, path: DataPath, context: Context): Promise<Data>;
 }
 
 /** What reading fields needs besides the settings. */

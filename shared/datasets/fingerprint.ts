@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../core/errors.ts';
+import { matchingFiles } from './data-path.ts';
 
 /** What identifies a file's content. */
 export interface Fingerprint {
@@ -19,7 +20,7 @@ export interface Fingerprint {
 export const fingerprintFile = (path: string): Promise<Fingerprint> => fingerprintFiles([path]);
 
 /**
- * Size and SHA-256 of files, or folders, one after the other.
+ * Size and SHA-256 of files, folders, or what patterns name, one after the other.
  * @throws UserError when one can't be read.
  */
 export async function fingerprintFiles(paths: readonly string[]): Promise<Fingerprint> {
@@ -45,8 +46,21 @@ export async function fingerprintFiles(paths: readonly string[]): Promise<Finger
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** The file itself, or every file below a folder, in the order of their names, which count too. */
+/** Bytes of a file, of the files in a folder, or of those that a pattern names; undefined: one is not there. */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  let total = 0;
+  for (const { path: file } of await filesAt(path)) {
+    const status = await stat(file).catch(() => undefined);
+    if (!status) return undefined;
+    total += status.size;
+  }
+  return total;
+}
+
+/** The file itself, or every file below a folder or of a pattern, in the order of their names, which count too. */
 async function filesAt(path: string): Promise<{ path: string; name?: string }[]> {
+  const matching = await matchingFiles(path);
+  if (matching && matching.length > 0) return matching.map((file) => ({ path: file, name: basename(file) }));
   if (!(await stat(path).catch(() => undefined))?.isDirectory()) return [{ path }];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   return entries

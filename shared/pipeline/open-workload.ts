@@ -11,6 +11,7 @@ import {
   otherFilesOf,
   withDataPaths,
 } from '../datasets/registry.ts';
+import { type ChatTemplate, openChatTemplate } from '../datasets/text/chat-template.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
@@ -45,17 +46,21 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const opened = task === 'classification' ? withPadding(pooled, tokenizer.special.pad) : pooled;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
-    const path = await localPath(texts.path);
+    refuseOtherTasks(task, texts);
+    const path = await mapPathAsync(texts.path, localPath);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
-    const data = await openTextDataset(withDataPaths(texts, texts.path, others) as TextDatasetConfig, path, { seed });
+    const here = withDataPaths(texts, texts.path, others) as TextDatasetConfig;
+    const data = await openTextDataset(here, path, { seed, chats: task === 'causal-lm' });
+    const template = data.examples.chats && (await openChatTemplate(opened.tokenizer, tokenizer));
     return planTexts({
       settings: model,
+      causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template },
       config: opened.config,
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
       tokenizer,
       data,
-      notes: note === undefined ? [] : [note],
-      path: texts.path,
+      notes: [...(note === undefined ? [] : [note]), ...dateNote(template)],
+      path: pathInWords(texts.path),
       testPath: dataset.test?.path,
       files: await readOtherFiles(opened.tokenizer, tokenizer),
       training,
@@ -122,6 +127,25 @@ const headOfAdapter = (folder: string) =>
     remedy:
       'Give the folder of its base, with model.lora for a new adapter, or merge the two first (tempbalance export --merge).',
   });
+
+/** Settings of chats and completions, which only a causal language model learns. @throws UserError where another is to learn. */
+function refuseOtherTasks(task: LanguageTask, dataset: TextDatasetConfig): void {
+  if (task === 'causal-lm' || dataset.format === 'lines') return;
+  const { messages, prompt, input, completion } = dataset.columns;
+  const given = Object.entries({ messages, prompt, input, completion }).find(([, name]) => name !== undefined);
+  const setting = given ? `dataset.columns.${given[0]}` : dataset.lossOn && 'dataset.lossOn';
+  if (!setting) return;
+  throw new UserError(`goes with model.task: causal-lm, and this is ${task}`, {
+    where: setting,
+    remedy: 'Leave it out, or set `model.task` to causal-lm.',
+  });
+}
+
+/** A template that writes the day's date would make other data of the same file on another day. */
+const dateNote = (template: ChatTemplate | undefined): string[] =>
+  template?.hasDate
+    ? ["the chat template writes the day's date: 26 July 2024 is taken, so that the data are the same on any day"]
+    : [];
 
 /** Labels that are not learnt are not looked at, unless the settings name them. */
 function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextDatasetConfig {

@@ -88,15 +88,34 @@ describe('init', () => {
       /task: classification # or masked-lm\n {2}maxTokens: 40 /,
     );
     expect((await init('next.yaml', '--dataset', 'new.csv', '--model', model('gpt2-tiny'))).code).toBe(0);
-    expect(await readFile(join(cwd, 'next.yaml'), 'utf8')).toMatch(/task: causal-lm\n/);
+    expect(await readFile(join(cwd, 'next.yaml'), 'utf8')).toMatch(/task: classification # or causal-lm\n/);
     await writeFile(join(cwd, 'few.csv'), `text,label\n${'a text,yes\nanother text,no\n'.repeat(24)}`);
     expect((await init('few.yaml', '--dataset', 'few.csv', '--model', 'bert')).code).toBe(0);
     expect(await readFile(join(cwd, 'few.yaml'), 'utf8')).toMatch(/patience: 10 # .* 3 steps here\n/);
+    await mkdir(join(cwd, 'parts'));
+    for (const part of ['train', 'validation']) {
+      await writeFile(join(cwd, 'parts', `${part}.csv`), 'review,sentiment\ngood,1\nbad,0\n');
+    }
+    expect((await init('parts.yaml', '--dataset', 'parts', '--model', 'bert')).code).toBe(0);
+    expect(await readFile(join(cwd, 'parts.yaml'), 'utf8')).toContain(
+      '  format: csv\n  path: parts\n  split: train\n  validationSplit: validation\n  columns: { text: review, label: sentiment }\n',
+    );
     const unnamed = await init('b.yaml', '--dataset', 'new.jsonl');
     expect(unnamed).toMatchObject({ code: 2, stderr: expect.stringContaining('--model <folder>') });
     const fields = await init('b.yaml', '--dataset', 'data.hdf5', '--model', 'bert');
-    expect(fields).toMatchObject({ code: 2, stderr: expect.stringContaining('A language model takes jsonl, csv') });
-    expect((await readdir(cwd)).toSorted()).toEqual(['a.yaml', 'few.csv', 'few.yaml', 'next.yaml', 'small.yaml']);
+    expect(fields).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('A language model takes jsonl, json, csv'),
+    });
+    expect((await readdir(cwd)).toSorted()).toEqual([
+      'a.yaml',
+      'few.csv',
+      'few.yaml',
+      'next.yaml',
+      'parts',
+      'parts.yaml',
+      'small.yaml',
+    ]);
   });
 
   it.each([

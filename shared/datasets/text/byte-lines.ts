@@ -1,10 +1,7 @@
 /** Lines of a file as bytes, one by one, whatever its size. */
 import { isUtf8 } from 'node:buffer';
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { BrokenInputError, UserError } from '../../core/errors.ts';
+import { unpackedChunks } from './unpacked.ts';
 
 /** A line longer than this is taken for a file that has none. */
 const longestLine = 64 * 1024 * 1024;
@@ -18,43 +15,6 @@ export interface ByteLine {
   readonly bytes: Buffer;
   /** Of its first byte in the file, after decompression. */
   readonly offset: number;
-}
-
-async function firstBytes(path: string): Promise<Buffer> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-/** Whether a file is gzipped, by its content. */
-export async function isGzipped(path: string): Promise<boolean> {
-  const [first, second] = await firstBytes(path);
-  return first === 0x1f && second === 0x8b;
-}
-
-/** @throws UserError about a file whose compressed content is damaged, from what zlib threw. */
-export function refuseDamaged(path: string, cause: unknown): never {
-  const code = (cause as NodeJS.ErrnoException).code ?? '';
-  if (!code.startsWith('Z_')) {
-    throw new UserError(`can't be read (${code || String(cause)})`, { where: path, remedy: 'Read it again.', cause });
-  }
-  const what = code === 'Z_BUF_ERROR' ? 'is cut off: its gzip stream does not end' : 'is damaged: it is not valid gzip';
-  throw new BrokenInputError(what, { where: path, remedy: 'Fetch or write the file again.', cause });
-}
-
-async function* chunksOf(path: string): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
-  // An error of the file reaches the reader through the unpacked stream.
-  const stream = (await isGzipped(path)) ? pipeline(file, createGunzip(), () => {}) : file;
-  try {
-    for await (const chunk of stream) yield chunk as Buffer;
-  } catch (cause) {
-    refuseDamaged(path, cause);
-  }
 }
 
 /** @throws UserError when it is plainly another kind of file. */
@@ -77,7 +37,7 @@ function refuseCarriageReturns(path: string, line: Buffer): void {
 }
 
 /**
- * @throws UserError when the file can't be read, is not text, or its gzip stream is damaged.
+ * @throws UserError when the file can't be read, is not text, or what it is packed in is damaged.
  */
 export async function* byteLines(path: string): AsyncGenerator<ByteLine> {
   let pending: Buffer[] = [];
@@ -96,7 +56,7 @@ export async function* byteLines(path: string): AsyncGenerator<ByteLine> {
     const hasMark = whole[0] === 0xef && whole[1] === 0xbb && whole[2] === 0xbf;
     return hasMark ? { number, bytes: whole.subarray(3), offset: 3 } : { number, bytes: whole, offset: at };
   };
-  for await (const chunk of chunksOf(path)) {
+  for await (const chunk of unpackedChunks(path)) {
     let start = 0;
     for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, start)) {
       yield lineOf(chunk.subarray(start, end + 1));

@@ -17,7 +17,7 @@ const configSchema = z.strictObject({
   delimiter: z
     .enum(['comma', 'tab', 'semicolon'])
     .optional()
-    .describe('What separates columns; absent: tabs where the name ends in .tsv or .tsv.gz, else commas.'),
+    .describe('What separates columns; absent: tabs where the name ends in .tsv (also packed), else commas.'),
   quotes: z
     .boolean()
     .optional()
@@ -38,7 +38,13 @@ export const csv = {
   configSchema,
   open: (config, path, context) =>
     openColumns(
-      { unit: 'line', wanted: 'one CSV file', read: (file, choose) => readCsv(file, config, choose) },
+      {
+        unit: 'line',
+        wanted: 'one CSV file',
+        endings: ['csv', 'tsv'],
+        hasSchema: true,
+        read: (file, choose) => readCsv(file, config, choose),
+      },
       config,
       path,
       context,
@@ -77,7 +83,7 @@ async function* readCsv(path: string, config: CsvConfig, choose: ChooseColumns):
 }
 
 const delimiterOf = (path: string, { delimiter }: CsvConfig) =>
-  delimiter ?? (/\.tsv(\.gz)?$/i.test(path) ? 'tab' : 'comma');
+  delimiter ?? (/\.tsv(\.(gz|zst))?$/i.test(path) ? 'tab' : 'comma');
 
 /** @throws UserError when a header of one name has what separates columns otherwise. */
 function refuseOtherDelimiter(path: string, config: CsvConfig, [name = '', ...more]: readonly string[]): void {
@@ -93,7 +99,7 @@ function refuseOtherDelimiter(path: string, config: CsvConfig, [name = '', ...mo
 async function* recordsOf(
   path: string,
   config: CsvConfig,
-): AsyncGenerator<CsvRecord | { row: number; problem: string }> {
+): AsyncGenerator<CsvRecord | Extract<SourceRow, { problem: string }>> {
   const delimiter = delimiters[delimiterOf(path, config)];
   const quoted = config.quotes ?? delimiter !== '\t';
   const ready: CsvRecord[] = [];
@@ -130,7 +136,7 @@ async function* recordsOf(
   }
   if (!failure) await new Promise<void>((resolve) => parser.once('error', () => resolve()).end(resolve));
   yield* ready;
-  if (failure) yield { row: lastLine + 1, problem: csvProblem(failure) };
+  if (failure) yield { row: lastLine + 1, problem: csvProblem(failure), isFatal: true };
 }
 
 function csvProblem(error: Error): string {

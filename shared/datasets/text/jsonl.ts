@@ -24,7 +24,8 @@ export const jsonl = {
     const names = config.columns.label === false ? pairs : [...pairs, 'label', label];
     const optional = names.filter((name) => name !== undefined);
     const read: TextSource['read'] = (file, choose) => readJsonLines(file, choose, optional);
-    return openColumns({ unit: 'line', wanted: 'one file of JSON lines', read }, config, path, context);
+    const source: TextSource = { unit: 'line', wanted: 'one file of JSON lines', endings: ['jsonl', 'ndjson'], read };
+    return openColumns(source, config, path, context);
   },
 } as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
 
@@ -48,7 +49,7 @@ async function* readJsonLines(
     if (row === 1 && text.startsWith('[')) {
       throw new UserError('is a JSON list, not JSON lines', {
         where: path,
-        remedy: "Write one object in each line, e.g. with `jq -c '.[]'`.",
+        remedy: 'Set `dataset.format` to json.',
       });
     }
     const object = parseObject(text);
@@ -74,7 +75,7 @@ function parseObject(text: string): Record<string, unknown> | string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-    return `is not an object but ${Array.isArray(value) ? 'a list' : JSON.stringify(value).slice(0, 40)}`;
+    return `is not an object but ${jsonInWords(value)}`;
   } catch (error) {
     const number = /[:[,]\s*(-?(?:NaN|Infinity))\s*[,}\]]/.exec(text)?.[1];
     // V8 counts lines and columns within the row, which would be taken for those of the file.
@@ -82,3 +83,7 @@ function parseObject(text: string): Record<string, unknown> | string {
     return number === undefined ? `is not JSON: ${what}` : `is not JSON: ${number} is no JSON value`;
   }
 }
+
+/** A value that should be an object, in words. */
+export const jsonInWords = (value: unknown): string =>
+  Array.isArray(value) ? 'a list' : JSON.stringify(value).slice(0, 40);

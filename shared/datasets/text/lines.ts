@@ -12,7 +12,7 @@ const configSchema = z.strictObject({
   ...plainSettings,
 });
 
-const source: TextSource = { unit: 'line', wanted: 'one text file', read: readLines };
+const source: TextSource = { unit: 'line', wanted: 'one text file', endings: ['txt'], read: readLines };
 
 /** Reads a text from each line; empty lines are skipped. */
 export const lines = {

@@ -1,19 +1,23 @@
-/** From the rows of a file to texts and labels, with all that is wrong in one message. */
+/** From the rows of files to texts and labels, with all that is wrong in one message. */
+import { basename } from 'node:path';
 import { BrokenInputError, UserError } from '../../core/errors.ts';
-import { didYouMean } from '../../core/suggest.ts';
+import { type DataPath, pathInWords } from '../data-path.ts';
 import { checkIsFilledFile } from '../filled-file.ts';
 import { firstBroken } from './byte-lines.ts';
+import { type Chat, chatOf, textOfChat } from './chats.ts';
+import { chooseColumns, namesIn, refuseOtherColumns, requireColumns, rolesIn } from './columns.ts';
 import { type KnownLabels, LabelReader } from './labels.ts';
 import { contradictions } from './overlaps.ts';
+import { RowProblems } from './row-problems.ts';
 import type { ColumnSettings, PlainSettings } from './settings.ts';
-import { BrokenText, type ColumnNames, type TextContext, type TextSource } from './source.ts';
+import { BrokenText, type ChooseColumns, type ColumnNames, type TextContext, type TextSource } from './source.ts';
 import { sampleRows } from './stratify.ts';
 import { takeTestRows } from './test-rows.ts';
-import type { RowUnit, TextData, TextRows } from './text-rows.ts';
+import { textFilesOf } from './text-files.ts';
+import type { RowUnit, SkippedRows, TextData, TextRows } from './text-rows.ts';
+import { mostTextBytes, tooLarge } from './unpacked.ts';
 
-const shownProblems = 20;
-
-/** What a file gave. */
+/** What a file gave, or several that are one data set. */
 interface Gathered {
   readonly data: TextRows;
   readonly present: readonly string[];
@@ -21,46 +25,52 @@ interface Gathered {
   /** Labels that were known before the rows were read. */
   readonly known?: KnownLabels | undefined;
   readonly warnings: readonly string[];
+  readonly skipped?: SkippedRows | undefined;
 }
 
 /**
- * Reads a file with columns.
+ * Reads a file with columns, or several that are one data set.
  * @throws UserError when it can't serve; of rows, all that are wrong are counted and the first ones named.
  */
 export async function openColumns(
   source: TextSource,
   config: ColumnSettings,
-  path: string,
+  path: DataPath,
   context: TextContext,
 ): Promise<TextData> {
   const known = config.labels && { names: config.labels, byPlace: true };
-  const choose = (where: string, present: readonly string[]) =>
-    chooseColumns(where, present, config.columns, context.likely);
-  const main = withoutTestRows(
-    await gather(source, { path, setting: 'dataset.path' }, context, choose, known),
-    config,
-    path,
-  );
+  const validation = validationFile(config, path);
+  const notes: string[] = [];
+  const choose = (where: string, present: readonly string[]) => {
+    const chosen = chooseColumns(where, present, config.columns, context);
+    notes.push(...chosen.notes);
+    return chosen.columns;
+  };
+  const read = (file: NamedFile, chooser: typeof choose, labels: KnownLabels | undefined) =>
+    gather(source, file, { ...context, ...config }, chooser, labels);
+  const all = await read(mainFile(config, path), choose, known);
+  const main = withoutTestRows({ ...all, warnings: [...notes, ...all.warnings] }, config, pathInWords(path));
   const { labelNames } = main.data;
   const labels = main.known ?? (labelNames && { names: labelNames, byPlace: false });
-  return finish(main, config, context, (file) =>
-    gather(source, file, context, (where, present) => requireColumns(where, present, main.chosen), labels),
+  return finish(main, config, validation, context, (file) =>
+    read(file, (where, present) => requireColumns(where, present, main.chosen), labels),
   );
 }
 
 /**
- * Reads a file of nothing but texts.
+ * Reads a file of nothing but texts, or several.
  * @throws UserError as `openColumns`.
  */
 export async function openPlain(
   source: TextSource,
   config: PlainSettings,
-  path: string,
+  path: DataPath,
   context: TextContext,
 ): Promise<TextData> {
-  const read = (file: NamedFile) => gather(source, file, context);
-  const main = withoutTestRows(await read({ path, setting: 'dataset.path' }), config, path);
-  return finish(main, config, context, read);
+  const validation = validationFile(config, path);
+  const read = (file: NamedFile) => gather(source, file, { ...context, ...config });
+  const main = withoutTestRows(await read(mainFile(config, path)), config, pathInWords(path));
+  return finish(main, config, validation, context, read);
 }
 
 /** What a file gave, with rows for testing taken out of it. */
@@ -75,107 +85,228 @@ function withoutTestRows(main: Gathered, { test }: PlainSettings, path: string):
   return { ...main, data: divided.rest, ...(test?.evaluate && { test: divided.taken }) };
 }
 
+/** The data themselves, by the settings. */
+const mainFile = ({ split }: PlainSettings, path: DataPath): NamedFile => ({
+  path,
+  split,
+  setting: 'dataset.path',
+  splitSetting: 'dataset.split',
+});
+
+/** Data of their own to validate on; undefined: there are none. @throws UserError when they are named twice. */
+function validationFile(
+  { split, validationPath, validationSplit }: PlainSettings,
+  path: DataPath,
+): NamedFile | undefined {
+  if (validationSplit === undefined) {
+    if (validationPath === undefined) return undefined;
+    const setting = 'dataset.validationPath';
+    return { path: validationPath, split: undefined, setting, splitSetting: 'dataset.validationSplit' };
+  }
+  const refuse = (what: string, remedy: string) => new UserError(what, { where: 'dataset.validationSplit', remedy });
+  if (validationPath !== undefined) {
+    throw refuse('names a part of the data at `path`, and `validationPath` other data', 'Leave one of the two out.');
+  }
+  if (split === undefined) {
+    throw refuse('names the part to validate on, and `split` does not name one to train on', 'Set `split`, too.');
+  }
+  if (split === validationSplit) {
+    throw refuse(`names the part that is trained on (${split})`, 'Name another, or leave it out.');
+  }
+  return { path, split: validationSplit, setting: 'dataset.path', splitSetting: 'dataset.validationSplit' };
+}
+
 async function finish(
   main: Parted,
   config: PlainSettings,
+  validation: NamedFile | undefined,
   { seed }: TextContext,
   read: (file: NamedFile) => Promise<Gathered>,
 ): Promise<TextData> {
-  const { validationPath } = config;
-  const other =
-    validationPath === undefined ? undefined : await read({ path: validationPath, setting: 'dataset.validationPath' });
+  const other = validation && (await read(validation));
   const testPath = config.test?.evaluate ? config.test.path : undefined;
-  const tested = testPath === undefined ? undefined : await read({ path: testPath, setting: 'dataset.test.path' });
+  const tested =
+    testPath === undefined
+      ? undefined
+      : await read({
+          path: testPath,
+          split: undefined,
+          setting: 'dataset.test.path',
+          splitSetting: 'dataset.test.path',
+        });
   const test = tested?.data ?? main.test;
   const sample = sampleRows(main.data, config.samples, seed);
+  const nameOfValidation = config.validationPath ?? config.validationSplit;
   const warnings = [
     ...main.warnings,
-    ...(other?.warnings ?? []).map((warning) => `${validationPath}: ${warning}`),
+    ...(config.split === undefined ? [] : [partsTaken(config, main, other)]),
+    ...(other?.warnings ?? []).map((warning) => `${nameOfValidation}: ${warning}`),
     ...(tested?.warnings ?? []).map((warning) => `${testPath}: ${warning}`),
     ...sample.warnings,
     ...contradictions(sample.data),
   ];
+  const skipped = {
+    ...(main.skipped && { training: main.skipped }),
+    ...(other?.skipped && { validation: other.skipped }),
+    ...(tested?.skipped && { test: tested.skipped }),
+  };
   return {
     kind: 'text',
     examples: sample.data,
     ...(other && { validation: other.data }),
     ...(test && { test }),
     columns: main.present,
+    ...(main.present.length > 0 && { chosen: main.chosen }),
     warnings,
+    ...(Object.keys(skipped).length > 0 && { skipped }),
   };
 }
 
+/** `the part train is trained on (90 rows), the part validation is validated on (10 rows)` */
+const partsTaken = ({ split, validationSplit }: PlainSettings, main: Gathered, other: Gathered | undefined): string =>
+  [
+    `the part ${split} is trained on (${main.data.rows.length} rows)`,
+    ...(validationSplit !== undefined && other
+      ? [`the part ${validationSplit} is validated on (${other.data.rows.length} rows)`]
+      : []),
+  ].join(', ');
+
 interface NamedFile {
-  readonly path: string;
+  readonly path: DataPath;
+  readonly split: string | undefined;
   /** The key of the run file that names it. */
   readonly setting: string;
+  /** The key of the run file that names the part. */
+  readonly splitSetting: string;
 }
 
-/** @param choose absent: the file has no columns, and its rows are texts. */
+/** Files of one data set, as far as they have been read. */
+interface FilesRead {
+  readonly unit: RowUnit;
+  /** Notes that another file begins. */
+  begin(file: string, before: number): void;
+}
+
+/** What counts the rows of files: of one, as its format does; of several, with their names. */
+function filesRead(source: TextSource, files: readonly string[]): FilesRead {
+  if (files.length === 1) return { unit: source.unit, begin() {} };
+  const names = files.map((file) => basename(file));
+  const areDistinct = new Set(names).size === names.length;
+  const begun: { name: string; before: number }[] = [];
+  return {
+    unit: { unit: source.unit, files: begun },
+    begin: (file, before) => begun.push({ name: areDistinct ? basename(file) : file, before }),
+  };
+}
+
+/** @param choose absent: the files have no columns, and their rows are texts. */
 async function gather(
   source: TextSource,
-  { path, setting }: NamedFile,
-  { keepEmpty = false }: TextContext,
+  named: NamedFile,
+  { keepEmpty = false, skipBadRows, lossOn }: TextContext & Pick<PlainSettings, 'skipBadRows'> & LossSetting,
   choose: (where: string, present: readonly string[]) => ColumnNames = () => ({ text: 'text' }),
   expected?: KnownLabels,
 ): Promise<Gathered> {
-  await checkIsFilledFile(path, source.wanted, setting);
-  const problems = new RowProblems(path, source.unit);
+  const { filesOf = textFilesOf } = source;
+  const files = await filesOf(named.path, { endings: source.endings, ...named });
+  const path = files.length === 1 ? files[0]! : pathInWords(named.path);
+  const { unit, begin } = filesRead(source, files);
+  const problems = new RowProblems(path, unit);
   const texts: string[] = [];
   const pairs: string[] = [];
+  const chats: Chat[] = [];
   const rows: number[] = [];
-  let present: readonly string[] = [];
+  let first: { path: string; present: readonly string[]; hasNames: boolean } | undefined;
   let chosen: ColumnNames = { text: 'text' };
   let known = expected;
   let labels = new LabelReader(known);
+  let [total, before, last, held] = [0, 0, 0, 0];
 
-  const reading = source.read(path, (all, classNames) => {
-    present = all;
-    chosen = choose(path, all);
-    const names = chosen.label === undefined ? undefined : classNames?.(chosen.label);
-    if (names) known = noteClasses(path, names, known);
-    labels = new LabelReader(known);
-    return namesIn(chosen);
-  });
-  let total = 0;
-  for await (const item of reading) {
-    // A line that is not UTF-8 is a problem, and may be a record besides.
-    if (!problems.isOf(item.row)) total++;
-    if ('problem' in item) {
-      problems.add(item.row, item.problem, true);
-      continue;
+  for (const file of files) {
+    await checkIsFilledFile(file, source.wanted, named.setting);
+    before = last;
+    begin(file, before);
+    for await (const item of source.read(file, (all, classNames) => columnsOf(file, all, classNames))) {
+      const row = before + item.row;
+      last = Math.max(last, row);
+      // A line that is not UTF-8 is a problem, and may be a record besides.
+      if (!problems.isOf(row)) total++;
+      if ('problem' in item) problems.add(row, item.problem, item.isFatal ? 'fatal' : 'broken');
+      else take(row, item.values);
     }
-    const { row, values } = item;
-    const [text, second, third] = values;
-    const [pair, label] = chosen.textPair === undefined ? [undefined, second] : [second, third];
-    const countBefore = problems.count;
-    const problemOf = (value: unknown) => (keepEmpty && isEmpty(value) ? undefined : textProblem(value));
-    problems.add(row, problemOf(text), false, chosen.text);
-    if (chosen.textPair !== undefined) problems.add(row, problemOf(pair), false, chosen.textPair);
-    if (chosen.label !== undefined) problems.add(row, labels.add(row, label), false, chosen.label);
-    if (problems.count > countBefore) continue;
-    texts.push(textOf(text));
-    if (chosen.textPair !== undefined) pairs.push(textOf(pair));
-    rows.push(row);
   }
-  problems.refuse(total);
+  const skipped = problems.finish(total, skipBadRows);
   if (total === 0) throw new BrokenInputError('holds no rows', { where: path, remedy: 'Write the file again.' });
 
-  const { warnings, ...named } = chosen.label === undefined ? { warnings: [] } : labels.finish(source.unit);
+  const { warnings, ...learnt } = chosen.label === undefined ? { warnings: [] } : labels.finish(unit);
   const data: TextRows = {
     kind: 'text',
     texts,
     ...(chosen.textPair !== undefined && { pairs }),
-    ...named,
-    ...('labels' in named && known && { labelsOrdered: true }),
+    ...(isOfChats(chosen) && { chats }),
+    ...learnt,
+    ...('labels' in learnt && known && { labelsOrdered: true }),
     rows,
-    unit: source.unit,
+    unit,
   };
-  return { data, present, chosen, known, warnings };
+  const leftOut = skipped ? [skippedInWords(skipped)] : [];
+  return { data, present: first?.present ?? [], chosen, known, warnings: [...leftOut, ...warnings], skipped };
+
+  function columnsOf(file: string, present: readonly string[], classNames: Parameters<ChooseColumns>[1]): string[] {
+    if (first && source.hasSchema) refuseOtherColumns({ path: file, present }, first);
+    chosen = first ? requireColumns(file, present, chosen) : choose(file, present);
+    const names = chosen.label === undefined ? undefined : classNames?.(chosen.label);
+    if (names && first && !first.hasNames) throw namesOfOne(file, first.path);
+    if (names) known = noteClasses(file, names, known);
+    if (!first) labels = new LabelReader(known);
+    first ??= { path: file, present, hasNames: names !== undefined };
+    return namesIn(chosen);
+  }
+
+  function take(row: number, values: readonly unknown[]): void {
+    const value = Object.fromEntries(rolesIn(chosen).map((role, place) => [role, values[place]]));
+    const countBefore = problems.count;
+    const problemOf = (of: unknown) => (keepEmpty && isEmpty(of) ? undefined : textProblem(of));
+    if (chosen.text !== undefined) problems.add(row, problemOf(value.text), undefined, chosen.text);
+    if (chosen.textPair !== undefined) problems.add(row, problemOf(value.textPair), undefined, chosen.textPair);
+    const chat = isOfChats(chosen)
+      ? chatOf(chosen, value, { needsCompletion: lossOn !== 'all', textProblem })
+      : undefined;
+    if (chat && 'problem' in chat) problems.add(row, chat.problem, undefined, chat.column);
+    // A row that is left out has no label: the labels go with the rows.
+    const takesLabel = chosen.label !== undefined && (!skipBadRows || problems.count === countBefore);
+    if (takesLabel) problems.add(row, labels.add(row, value.label), undefined, chosen.label);
+    if (problems.count > countBefore) return;
+    const text = chat && 'chat' in chat ? textOfChat(chat.chat) : textOf(value.text);
+    texts.push(text);
+    if (chosen.textPair !== undefined) pairs.push(textOf(value.textPair));
+    if (chat && 'chat' in chat) chats.push(chat.chat);
+    rows.push(row);
+    held += text.length + (pairs.at(-1)?.length ?? 0);
+    if (held > mostTextBytes) throw tooLarge(pathInWords(named.path), held);
+  }
 }
 
-const namesIn = ({ text, textPair, label }: ColumnNames): string[] =>
-  [text, textPair, label].filter((name) => name !== undefined);
+/** What is learnt of rows with a completion. */
+interface LossSetting {
+  readonly lossOn?: ColumnSettings['lossOn'];
+}
+
+const isOfChats = ({ messages, completion }: ColumnNames): boolean => (messages ?? completion) !== undefined;
+
+const namesOfOne = (path: string, first: string) =>
+  new UserError(`names the classes of its labels, and ${first} does not`, {
+    where: path,
+    remedy: 'Set `dataset.labels`, and write the files again alike.',
+  });
+
+/** `3 of 100 rows can't be used and are left out (dataset.skipBadRows): line 3, "text": is missing; ...` */
+function skippedInWords({ count, of, rows }: SkippedRows): string {
+  const more = count > rows.length ? `\n  and ${count - rows.length} more` : '';
+  const lines = rows.map((row) => `\n  ${row}`).join('');
+  const are = count === 1 ? 'is' : 'are';
+  return `${count} of ${of} rows can't be used and ${are} left out (dataset.skipBadRows):${lines}${more}`;
+}
 
 /** Labels by the names that the file has for them, unless others are given. @throws UserError when another file has others. */
 function noteClasses(path: string, names: readonly string[], known: KnownLabels | undefined): KnownLabels {
@@ -184,45 +315,6 @@ function noteClasses(path: string, names: readonly string[], known: KnownLabels 
   throw new UserError(`names its classes ${names.join(', ')}, and the training data ${known.names.join(', ')}`, {
     where: path,
     remedy: 'Set `dataset.labels` if the order of the classes is the same in both.',
-  });
-}
-
-/** The columns of the settings, or those of likely or usual names. */
-function chooseColumns(
-  path: string,
-  present: readonly string[],
-  columns: ColumnSettings['columns'],
-  likely: ColumnNames = {},
-): ColumnNames {
-  const found = (...names: (string | undefined)[]) =>
-    names.find((name) => name !== undefined && present.includes(name));
-  return requireColumns(path, present, {
-    text: columns.text ?? found(likely.text) ?? 'text',
-    textPair: columns.textPair ?? found(likely.textPair, 'text_pair'),
-    label: columns.label === false ? undefined : (columns.label ?? found(likely.label, 'label')),
-  });
-}
-
-/** @throws UserError when one of the columns is not there, or used twice. */
-function requireColumns(path: string, present: readonly string[], columns: ColumnNames): ColumnNames {
-  for (const [key, name] of Object.entries(columns)) {
-    if (name === undefined || present.includes(name)) continue;
-    const listed =
-      present.length > 0 ? `It has: ${present.map((column) => JSON.stringify(column)).join(', ')}.` : 'It has none.';
-    const guess = didYouMean(name, present);
-    throw new UserError(`has no column "${name}"`, {
-      where: path,
-      remedy: [guess && `D${guess.slice(1)}`, listed, `Name the column under \`dataset.columns.${key}\`.`]
-        .filter(Boolean)
-        .join(' '),
-    });
-  }
-  const names = namesIn(columns);
-  const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice === undefined) return columns;
-  throw new UserError(`column "${twice}" is used for two things`, {
-    where: 'dataset.columns',
-    remedy: 'Name another column for one of them.',
   });
 }
 
@@ -246,47 +338,4 @@ function textProblem(value: unknown): string | undefined {
   if (Array.isArray(value)) return 'is a list, not text';
   const shown = typeof value === 'object' ? '' : ` (${String(value)})`;
   return `is ${typeof value === 'object' ? 'an object' : `a ${typeof value === 'bigint' ? 'number' : typeof value}`}${shown}, not text`;
-}
-
-/** What is wrong with a file's rows: all are counted, the first ones kept. */
-class RowProblems {
-  count = 0;
-  readonly #path: string;
-  readonly #unit: RowUnit;
-  readonly #lines: string[] = [];
-  readonly #badRows = new Set<number>();
-  #isBroken = false;
-
-  constructor(path: string, unit: RowUnit) {
-    this.#path = path;
-    this.#unit = unit;
-  }
-
-  /** @param isBroken whether the row is at fault whatever columns and labels the settings name. */
-  add(row: number, what: string | undefined, isBroken: boolean, column?: string): void {
-    if (what === undefined) return;
-    this.count++;
-    this.#badRows.add(row);
-    this.#isBroken ||= isBroken;
-    if (this.#lines.length < shownProblems) {
-      this.#lines.push(`  ${this.#unit} ${row}${column === undefined ? '' : `, "${column}"`}: ${what}`);
-    }
-  }
-
-  /** Whether a row had one. */
-  isOf(row: number): boolean {
-    return this.#badRows.has(row);
-  }
-
-  /** @throws UserError when there was any. */
-  refuse(total: number): void {
-    if (this.count === 0) return;
-    const more = this.count > this.#lines.length ? `\n  and ${this.count - this.#lines.length} more` : '';
-    const bad = this.#badRows.size;
-    const Refusal = this.#isBroken ? BrokenInputError : UserError;
-    throw new Refusal(`${bad} of ${total} rows can't be used:\n${this.#lines.join('\n')}${more}`, {
-      where: this.#path,
-      remedy: `Mend or remove ${bad === 1 ? 'this row' : 'these rows'}${this.#unit === 'row' ? ' (the first is row 1)' : ''}.`,
-    });
-  }
 }

@@ -1,5 +1,5 @@
 /** Texts that occur more than once. */
-import { isWithoutText, listRows, type TextRows } from './text-rows.ts';
+import { isWithoutText, listRows, rowInWords, type TextRows } from './text-rows.ts';
 
 const shownConflicts = 3;
 
@@ -23,7 +23,7 @@ export function contradictions(data: TextRows): string[] {
     if (earlier === undefined) first.set(key, index);
     else if (labels[earlier] !== labels[index]) {
       count++;
-      const place = (at: number) => `${labelNames[labels[at]!]} in ${unit} ${rows[at]}`;
+      const place = (at: number) => `${labelNames[labels[at]!]} in ${rowInWords(unit, rows[at]!)}`;
       if (found.length < shownConflicts)
         found.push(`${excerpt(texts[index]!)} is ${place(earlier)} and ${place(index)}`);
     }

@@ -1,8 +1,5 @@
 /** Apache Parquet, as data sets on the Hugging Face Hub are stored. */
 import { isUtf8 } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import {
   type AsyncBuffer,
   asyncBufferFromFile,
@@ -15,18 +12,25 @@ import { compressors } from 'hyparquet-compressors';
 import { z } from 'zod';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
 import type { DatasetFormat } from '../dataset.ts';
-import { isGzipped, refuseDamaged } from './byte-lines.ts';
+import { classesNoted, infoInMetadata } from './noted-classes.ts';
 import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
 import { BrokenText, type ChooseColumns, type SourceRow, type TextContext, type TextSource } from './source.ts';
 import type { TextData } from './text-rows.ts';
+import { isPacked, mostTextBytes, tooLarge, unpackedFile } from './unpacked.ts';
 
 const configSchema = z.strictObject({
   format: z.literal('parquet').describe('Apache Parquet.'),
   ...columnSettings,
 });
 
-const source: TextSource = { unit: 'row', wanted: 'one Parquet file', read: readRows };
+const source: TextSource = {
+  unit: 'row',
+  wanted: 'one Parquet file',
+  endings: ['parquet'],
+  hasSchema: true,
+  read: readRows,
+};
 
 /** Reads the chosen columns, a row group at a time. */
 export const parquet = {
@@ -35,10 +39,6 @@ export const parquet = {
   configSchema,
   open: (config, path, context) => openColumns(source, config, path, context),
 } as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
-
-const notedSchema = z.object({
-  info: z.object({ features: z.record(z.string(), z.object({ names: z.array(z.string()).min(2).optional() })) }),
-});
 
 /** Text is decoded here, since the library would put U+FFFD where bytes are not UTF-8. */
 const parsers = {
@@ -50,8 +50,8 @@ const parsers = {
 };
 
 async function bufferOf(path: string): Promise<AsyncBuffer> {
-  if (!(await isGzipped(path))) return asyncBufferFromFile(path);
-  const bytes = await promisify(gunzip)(await readFile(path)).catch((cause) => refuseDamaged(path, cause));
+  if (!(await isPacked(path))) return asyncBufferFromFile(path);
+  const bytes = await unpackedFile(path);
   return {
     byteLength: bytes.byteLength,
     slice: (start, end) => new Uint8Array(bytes.subarray(start, end)).buffer,
@@ -82,13 +82,18 @@ function refuse(path: string, cause: unknown): never {
 }
 
 /** Names of the classes that the Hugging Face library has noted for a column of numbers. */
-function classNames({ key_value_metadata: entries }: FileMetaData, column: string): string[] | undefined {
-  try {
-    const noted: unknown = JSON.parse(entries?.find(({ key }) => key === 'huggingface')?.value ?? 'null');
-    return notedSchema.safeParse(noted).data?.info.features[column]?.names;
-  } catch {
-    return undefined;
-  }
+const classNames = ({ key_value_metadata: entries }: FileMetaData, column: string) =>
+  classesNoted(infoInMetadata(entries?.find(({ key }) => key === 'huggingface')?.value), column);
+
+/** @throws UserError when the chosen columns have more than fits, by what the file says of each part of them. */
+function refuseTooLarge(path: string, { row_groups: groups }: FileMetaData, columns: readonly string[]): void {
+  const total = (of: 'total_compressed_size' | 'total_uncompressed_size') =>
+    groups
+      .flatMap((group) => group.columns)
+      .flatMap(({ meta_data: part }) => (part && columns.includes(part.path_in_schema[0]!) ? [Number(part[of])] : []))
+      .reduce((sum, bytes) => sum + bytes, 0);
+  const unpacked = total('total_uncompressed_size');
+  if (unpacked > mostTextBytes) throw tooLarge(path, unpacked, total('total_compressed_size'));
 }
 
 async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<SourceRow> {
@@ -96,6 +101,7 @@ async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<So
   const metadata = await metadataOf(path, file);
   const present = parquetSchema(metadata).children.map(({ element }) => element.name);
   const columns = [...choose(present, (column) => classNames(metadata, column))];
+  refuseTooLarge(path, metadata, columns);
   let row = 1;
   let rowStart = 0;
   for (const group of metadata.row_groups) {

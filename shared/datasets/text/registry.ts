@@ -1,15 +1,20 @@
+import { readdir } from 'node:fs/promises';
 import { z } from 'zod';
 import { configSchemasOf } from '../../core/families.ts';
+import type { DataPath } from '../data-path.ts';
 import type { DatasetFormat } from '../dataset.ts';
+import { arrow, savedParts } from './arrow.ts';
 import { csv } from './csv.ts';
+import { json } from './json.ts';
 import { jsonl } from './jsonl.ts';
 import { lines } from './lines.ts';
 import { parquet } from './parquet.ts';
 import type { TextContext } from './source.ts';
+import { partsInFolder } from './text-files.ts';
 import type { TextData } from './text-rows.ts';
 
 /** Every format of text data sets. */
-export const textFormats = [jsonl, csv, parquet, lines] as const;
+export const textFormats = [jsonl, json, csv, parquet, arrow, lines] as const;
 
 /** The run file's `dataset` section for models that take text. */
 export const textDatasetSchema = z.discriminatedUnion('format', configSchemasOf(textFormats));
@@ -18,22 +23,42 @@ export type TextDatasetConfig = z.infer<typeof textDatasetSchema>;
 const endings: Readonly<Record<string, TextDatasetConfig['format']>> = {
   jsonl: 'jsonl',
   ndjson: 'jsonl',
+  json: 'json',
   csv: 'csv',
   tsv: 'csv',
   parquet: 'parquet',
+  arrow: 'arrow',
   txt: 'lines',
 };
 
-/** The format that a file's name tells, gzipped or not; undefined: none. */
+/** The format that a file's name tells, packed or not; undefined: none. */
 export function textFormatOf(path: string): TextDatasetConfig['format'] | undefined {
-  return endings[/\.([a-z]+)(?:\.gz)?$/i.exec(path)?.[1]?.toLowerCase() ?? ''];
+  return endings[/\.([a-z]+)(?:\.(?:gz|zst))?$/i.exec(path)?.[1]?.toLowerCase() ?? ''];
+}
+
+/** What a folder of texts has, as far as the names in it tell. */
+export interface TextFolder {
+  readonly format: TextDatasetConfig['format'];
+  /** Parts of the data set; empty: it has none. */
+  readonly parts: readonly string[];
+}
+
+/** @returns undefined for anything but a folder of texts. */
+export async function textFolderAt(path: string): Promise<TextFolder | undefined> {
+  const names = await readdir(path).catch(() => undefined);
+  if (!names) return undefined;
+  const saved = await savedParts(path);
+  if (saved) return { format: 'arrow', parts: saved };
+  const formats = new Set(names.flatMap((name) => textFormatOf(name) ?? []));
+  const [format] = formats;
+  return format !== undefined && formats.size === 1 ? { format, parts: await partsInFolder(path) } : undefined;
 }
 
 /**
- * Reads the data a configuration selects; `path` is its file's resolved path, and so are the paths of other files in the configuration.
+ * Reads the data a configuration selects; `path` is the resolved path of its file or files, and so are the paths of other files in the configuration.
  * @throws UserError when a file or what is in it can't serve.
  */
-export function openTextDataset(config: TextDatasetConfig, path: string, context: TextContext): Promise<TextData> {
+export function openTextDataset(config: TextDatasetConfig, path: DataPath, context: TextContext): Promise<TextData> {
   type Format = DatasetFormat<TextDatasetConfig, TextData, TextContext>;
   const format = textFormats.find(({ name }) => name === config.format) as Format;
   return format.open(config, path, context);

@@ -12,35 +12,90 @@ const samples = z
   );
 
 const path = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+  .refine((paths) => [paths].flat().every((each) => !each.startsWith('s3://') || !/[*[{]/.test(each)), {
+    error: 'has a pattern in S3, where files are not looked for: give a list of them, or copy them here',
+  })
+  .describe(
+    'The file, a list of files, a folder of shards, or a pattern, e.g. data/train-*.parquet: one data set, in the order of the list or of names. Files may be packed by gzip or zstd; a relative path counts from the run file, s3://... is fetched.',
+  );
+
+const split = z
   .string()
   .min(1)
-  .describe('The file, which may be gzipped; a relative path counts from the run file, s3://... is fetched.');
+  .optional()
+  .describe(
+    'The part of the data set to use, e.g. train, where a folder or a pattern has several: by the names of files (train-00000-of-00003.parquet, train.csv), or of parts of a folder of the `datasets` library.',
+  );
+
+const validationSplit = z
+  .string()
+  .min(1)
+  .optional()
+  .describe(
+    'The part at `path` to validate on, in full, e.g. validation; it goes with `split` and without `validationPath`.',
+  );
 
 const validationPath = z
   .string()
   .min(1)
   .optional()
-  .describe('A file of the same form to validate on, in full; absent: `training.validation` of the rows are held out.');
+  .describe(
+    'A file, a folder or a pattern of the same form to validate on, in full; absent: `training.validation` of the rows are held out.',
+  );
+
+const skipBadRows = z
+  .union([z.boolean(), z.number().gt(0).lt(1), z.int().min(1)])
+  .optional()
+  .describe(
+    "Whether rows that can't be used (without a text, broken, with an unknown label) are left out, counted and listed in a warning and in run.json: true, or at most so many, or at most such a share of the rows. Absent: they are refused.",
+  );
 
 /** Of formats that are nothing but text. */
-export const plainSettings = { path, validationPath, samples, test: testSetSchema };
+export const plainSettings = {
+  path,
+  split,
+  validationPath,
+  validationSplit,
+  samples,
+  skipBadRows,
+  test: testSetSchema,
+};
 
 /** Of formats with columns. */
 export const columnSettings = {
   ...plainSettings,
   columns: z
     .strictObject({
-      text: columnName().describe('The text; absent: `text`.'),
-      textPair: columnName().describe('The second text of pairs; absent: `text_pair`, where the file has it.'),
+      text: columnName().describe(
+        'The text; absent: `text`, or the one column of a usual name (sentence, review, content, ...), which a note says.',
+      ),
+      textPair: columnName().describe(
+        'The second text of pairs; absent: `text_pair`, where the file has it, or that of usual pairs (premise and hypothesis, question1 and question2, ...).',
+      ),
       label: z
         .union([z.string().min(1), z.literal(false)])
         .optional()
         .describe(
-          'The label; absent: `label`, where labels are learnt and the file has it; false: labels are not looked at. Where they are not learnt, a column that is named keeps the proportions of samples and split.',
+          'The label; absent: `label`, or the one column of a usual name (labels, target, class, category, sentiment, ...), where labels are learnt and the file has it; false: labels are not looked at. Where they are not learnt, a column that is named keeps the proportions of samples and split.',
         ),
+      messages: columnName().describe(
+        'Chats, for causal-lm: lists of `role` and `content`, or of `from` and `value` (ShareGPT); absent: `messages` or `conversations`, where the file has no `text`.',
+      ),
+      prompt: columnName().describe(
+        'Prompts, for causal-lm; absent: `prompt` beside `completion`, or `instruction` beside `output` (Alpaca), where the file has no `text`.',
+      ),
+      input: columnName().describe('What a prompt is about, for causal-lm; absent: `input` beside `instruction`.'),
+      completion: columnName().describe('What is learnt after a prompt, for causal-lm; absent: see `prompt`.'),
     })
     .prefault({})
     .describe('Names of the columns.'),
+  lossOn: z
+    .enum(['completion', 'all'])
+    .optional()
+    .describe(
+      'What is learnt of chats and of prompts with completions, for causal-lm: what the assistant says, or the completion (`completion`, where it is not set), or every token (`all`).',
+    ),
   labels: z
     .array(z.string().min(1))
     .min(2)

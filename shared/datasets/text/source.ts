@@ -1,9 +1,16 @@
-import type { RowUnit } from './text-rows.ts';
+import type { DataPath } from '../data-path.ts';
+import type { Wanted } from './text-files.ts';
+import type { FileUnit } from './text-rows.ts';
 
 /** A row as a format reads it: the values of the chosen columns, or what is wrong with it. */
 export type SourceRow =
   | { readonly row: number; readonly values: readonly unknown[] }
-  | { readonly row: number; readonly problem: string };
+  | {
+      readonly row: number;
+      readonly problem: string;
+      /** Whether what comes after it can't be read either. */
+      readonly isFatal?: boolean;
+    };
 
 /**
  * Says which of the columns in a file are wanted.
@@ -22,6 +29,10 @@ export interface TextContext {
   readonly keepEmpty?: boolean;
   /** Names that columns are looked for by before the usual ones, where the settings name none. */
   readonly likely?: ColumnNames;
+  /** Whether labels are looked for by usual names besides `label`; absent: they are. */
+  readonly guessLabels?: boolean;
+  /** Whether chats, and prompts with completions, are looked for before texts; absent: they are not. */
+  readonly chats?: boolean;
 }
 
 /** Columns by what they hold. */
@@ -29,13 +40,23 @@ export interface ColumnNames {
   readonly text?: string | undefined;
   readonly textPair?: string | undefined;
   readonly label?: string | undefined;
+  readonly messages?: string | undefined;
+  readonly prompt?: string | undefined;
+  readonly input?: string | undefined;
+  readonly completion?: string | undefined;
 }
 
 /** How a format reads a file that is there, row by row. */
 export interface TextSource {
-  readonly unit: RowUnit;
+  readonly unit: FileUnit;
   /** What the file should be, e.g. `one file of JSON lines`. */
   readonly wanted: string;
+  /** Ends of names that files have in a folder, without a dot. */
+  readonly endings: readonly string[];
+  /** Whether a file says which columns it has, so that files of one data set have the same. */
+  readonly hasSchema?: boolean;
+  /** The files that a path stands for, where they are not found by their names. */
+  filesOf?(path: DataPath, wanted: Wanted): Promise<readonly string[]>;
   /**
    * Goes through the file once; a row that can't be read is a problem and no error, so that all of them are found.
    * @throws UserError when the file as a whole can't be read.

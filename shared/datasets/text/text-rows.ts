@@ -1,4 +1,6 @@
 import { UserError } from '../../core/errors.ts';
+import type { Chat } from './chats.ts';
+import type { ColumnNames } from './source.ts';
 
 /** Texts in memory, with what is known of them. Every list has an entry for each row. */
 export interface TextRows {
@@ -11,13 +13,31 @@ export interface TextRows {
   readonly labelNames?: readonly string[];
   /** Whether `labelNames` stand in an order that the settings or the file give. */
   readonly labelsOrdered?: boolean;
+  /** What a causal language model learns of each row, with what goes before it; absent: the texts as they are. */
+  readonly chats?: readonly Chat[];
   /** Where each row stands in its file, from 1: its first line, as editors count them, or its row in a table. */
   readonly rows: readonly number[];
   readonly unit: RowUnit;
 }
 
-/** What row numbers count. */
-export type RowUnit = 'line' | 'row';
+/** What row numbers count: in one file, or in several that are one data set, through all of which they go on. */
+export type RowUnit = FileUnit | RowsOfFiles;
+export type FileUnit = 'line' | 'row';
+
+/** Several files that are one data set. */
+export interface RowsOfFiles {
+  readonly unit: FileUnit;
+  /** In order, each with the last row number before its own. */
+  readonly files: readonly { readonly name: string; readonly before: number }[];
+}
+
+/** Rows that can't be used and were left out. */
+export interface SkippedRows {
+  readonly count: number;
+  readonly of: number;
+  /** What is wrong with the first ones, in words. */
+  readonly rows: readonly string[];
+}
 
 /** What a text data set yields. */
 export interface TextData {
@@ -31,6 +51,10 @@ export interface TextData {
   readonly columns: readonly string[];
   /** What the user should know of: texts that are in both sides, classes with one row, labels that contradict each other. */
   readonly warnings: readonly string[];
+  /** The columns that were read; absent: the files have none. */
+  readonly chosen?: ColumnNames;
+  /** Bad rows that were left out, where the settings allow it; a side that had none is absent. */
+  readonly skipped?: Readonly<Partial<Record<'training' | 'validation' | 'test', SkippedRows>>>;
 }
 
 /** @throws UserError when a data set has no labels, with the columns that could hold them, or a single one. */
@@ -59,21 +83,34 @@ export const isWithoutText = ({ texts, pairs }: TextRows, index: number): boolea
 
 /** The rows at `indices`, in that order. */
 export function selectRows(data: TextRows, indices: readonly number[]): TextRows {
-  const { texts, pairs, labels, rows } = data;
+  const { texts, pairs, labels, chats, rows } = data;
   return {
     ...data,
     texts: indices.map((index) => texts[index]!),
     ...(pairs && { pairs: indices.map((index) => pairs[index]!) }),
     ...(labels && { labels: Int32Array.from(indices, (index) => labels[index]!) }),
+    ...(chats && { chats: indices.map((index) => chats[index]!) }),
     rows: indices.map((index) => rows[index]!),
   };
+}
+
+/** `line 3`, or of several files `line 3 of b.jsonl`. */
+export function rowInWords(unit: RowUnit, row: number): string {
+  if (typeof unit === 'string') return `${unit} ${row}`;
+  const file = unit.files.findLast(({ before }) => before < row)!;
+  return `${unit.unit} ${row - file.before} of ${file.name}`;
 }
 
 /** `lines 3, 9 and 14`, or `lines 3, 9, 14, 20, 31 and 7 more`. */
 export function listRows(unit: RowUnit, rows: readonly number[]): string {
   const shown = rows.length > 6 ? rows.slice(0, 5) : rows;
   const more = rows.length - shown.length;
-  const parts = [...shown.map(String), ...(more > 0 ? [`${more} more`] : [])];
+  const isOneFile = typeof unit === 'string';
+  const parts = [
+    ...shown.map((row) => (isOneFile ? String(row) : rowInWords(unit, row))),
+    ...(more > 0 ? [`${more} more`] : []),
+  ];
   const last = parts.pop()!;
-  return `${unit}${rows.length === 1 ? '' : 's'} ${parts.length > 0 ? `${parts.join(', ')} and ` : ''}${last}`;
+  const kind = isOneFile ? `${unit}${rows.length === 1 ? '' : 's'} ` : '';
+  return `${kind}${parts.length > 0 ? `${parts.join(', ')} and ` : ''}${last}`;
 }

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
-import { type NativeTokenizer, nativeTokenizers } from './tokenizers/native.ts';
+import { type NativeEncoding, type NativeTokenizer, nativeTokenizers } from './tokenizers/native.ts';
 import { readPieces } from './tokenizers/pieces.ts';
 import {
   classOf,
@@ -134,28 +134,64 @@ export class TextTokenizer {
     return { ids, ...(hasTypes && { typeIds }), truncated };
   }
 
+  /**
+   * Whole texts, and for each the tokens of parts of it; a token that a part shares with what is beside it is in the part.
+   * @param texts `spans` are the parts, in UTF-16 units; `isPlain`: special tokens are put around it, and else none.
+   * @param options.rows of the model's table of embeddings.
+   * @throws UserError when a token has no row.
+   */
+  async encodeParts(
+    texts: readonly { readonly text: string; readonly spans: readonly Span[]; readonly isPlain: boolean }[],
+    options: { readonly rows: number },
+  ): Promise<{ ids: Int32Array; parts: readonly Span[] }[]> {
+    const found: { ids: Int32Array; parts: readonly Span[] }[] = [];
+    const before = this.#single.parts.findIndex(({ id }) => id === 'text');
+    for (const [from, to] of groupsOf(texts.map(({ text }) => text))) {
+      const group = texts.slice(from, to);
+      const encoded = await this.#inTurn(() =>
+        this.#encodeNow(
+          group.map(({ text }) => text),
+          Number.POSITIVE_INFINITY,
+        ),
+      );
+      for (const [index, each] of encoded.entries()) {
+        const { text, spans, isPlain } = group[index]!;
+        const bare = Int32Array.from(each.getIds());
+        const ids = isPlain ? assembled(this.#single, bare, undefined) : bare;
+        this.#refuseRowless(ids, options.rows, text);
+        const shift = isPlain ? before : 0;
+        found.push({ ids, parts: spans.flatMap((span) => tokensOf(each, text, span, shift)) });
+      }
+    }
+    return found;
+  }
+
   /** The text of tokens, without special ones. */
   async decode(ids: ArrayLike<number>): Promise<string> {
     return this.#library.decode(Array.from(ids), true);
   }
 
   /** Reads texts after those that are being read: the library holds one limit at a time. */
-  #read(texts: readonly string[], limit: number): Promise<ReadText[]> {
-    const read = this.#reading.then(() => this.#readNow(texts, limit));
+  async #read(texts: readonly string[], limit: number): Promise<ReadText[]> {
+    const encoded = await this.#inTurn(() => this.#encodeNow(texts, limit));
+    return encoded.map((each) => {
+      const ids = Int32Array.from(each.getIds());
+      const rest = each.getOverflowing().reduce((sum, more) => sum + more.getLength(), 0);
+      return { ids, length: ids.length + rest };
+    });
+  }
+
+  #inTurn<Result>(reading: () => Promise<Result>): Promise<Result> {
+    const read = this.#reading.then(reading);
     this.#reading = read.catch(() => []);
     return read;
   }
 
-  async #readNow(texts: readonly string[], limit: number): Promise<ReadText[]> {
+  async #encodeNow(texts: readonly string[], limit: number): Promise<NativeEncoding[]> {
     try {
       if (Number.isFinite(limit)) this.#library.setTruncation(limit, { direction: this.#truncationSide });
       else this.#library.disableTruncation();
-      const encoded = await this.#library.encodeBatch(texts, { addSpecialTokens: false });
-      return encoded.map((each) => {
-        const ids = Int32Array.from(each.getIds());
-        const rest = each.getOverflowing().reduce((sum, more) => sum + more.getLength(), 0);
-        return { ids, length: ids.length + rest };
-      });
+      return await this.#library.encodeBatch(texts, { addSpecialTokens: false });
     } catch (cause) {
       throw new UserError(`can't encode a text: ${messageOf(cause)}`, {
         where: this.#where,
@@ -177,6 +213,26 @@ export class TextTokenizer {
       { where: this.#where, remedy: 'Take the token out of the text, or the tokenizer that belongs to the model.' },
     );
   }
+}
+
+/** The beginning and the end of a part. */
+type Span = readonly [start: number, end: number];
+
+/** The tokens of a part of a text, as `char_to_token` of transformers finds them; none where it has none. */
+function tokensOf(encoded: NativeEncoding, text: string, [start, end]: Span, shift: number): Span[] {
+  // The library counts code points.
+  const first = [...text.slice(0, start)].length;
+  const last = first + [...text.slice(start, end)].length - 1;
+  const find = (from: number, to: number, step: 1 | -1): number | undefined => {
+    for (let character = from; character !== to + step; character += step) {
+      const token = encoded.charToToken(character);
+      if (token !== null) return token;
+    }
+    return undefined;
+  };
+  if (last < first) return [];
+  const [from, to] = [find(first, last, 1), find(last, first, -1)];
+  return from === undefined || to === undefined ? [] : [[from + shift, to + 1 + shift]];
 }
 
 /** Ranges of texts that are encoded together. */

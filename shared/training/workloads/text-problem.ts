@@ -13,6 +13,8 @@ import type { BatchPart, Problem } from '../problem.ts';
 export interface TokenizedTexts extends EncodedTexts {
   /** Numbers of classes, for a classifier; absent where they are not known. */
   readonly labels?: Int32Array;
+  /** Of a causal language model: 1 for tokens that are learnt, 0 for those that only go before; absent: all are learnt. */
+  readonly learnt?: readonly Uint8Array[];
 }
 
 /** Where random numbers of a batch come from; those for evaluation are of epoch 0. */
@@ -58,8 +60,15 @@ export function textInputs({ model, tokenizer, texts }: InputMaker, batch: Bucke
     }
     if (model.task === 'causal-lm') {
       const data = Int32Array.from(padded.ids, (id, at) => (mask[at] === 1 ? id : ignoredLabel));
-      // The first token of a row is not predicted.
-      return { inputIds: padded.ids, labels: { shape, data }, count: counted(data) - batch.rows.length };
+      for (const [place, row] of batch.rows.entries()) {
+        const start = place * batch.length;
+        texts.learnt?.[row]!.forEach((isLearnt, at) => {
+          if (isLearnt === 0) data[start + at] = ignoredLabel;
+        });
+        // The first token of a row is not predicted.
+        data[start] = ignoredLabel;
+      }
+      return { inputIds: padded.ids, labels: { shape, data }, count: counted(data) };
     }
     const masked = maskTokens(padded, batch.rows, tokenizer, moment);
     const data = Int32Array.from(masked.targets, (id, at) => (masked.chosen[at] === 1 ? id : ignoredLabel));

@@ -1,5 +1,4 @@
 import { RunError, UserError } from '../../core/errors.ts';
-import { blocksOf } from '../../datasets/text/blocks.ts';
 import { bucketBatches, bucketsFor } from '../../datasets/text/buckets.ts';
 import { listNames } from '../../datasets/text/labels.ts';
 import { splitText } from '../../datasets/text/stratify.ts';
@@ -24,6 +23,7 @@ import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
 import { guessable, unreadWarning } from './unread-texts.ts';
+import { type CausalSettings, learntIn, wordsToLearn } from './words-to-learn.ts';
 
 /** By which words of test data are hidden from masked language models. */
 const testSeed = 0;
@@ -73,6 +73,8 @@ interface TextOptions {
   readonly data: TextData;
   /** That go with the model wherever it goes. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** How a causal language model learns; absent: all of the texts. */
+  readonly causal?: CausalSettings;
   /** Of the data, for messages. */
   readonly path: string;
   /** Of the file with the test data, for messages; absent: that of the data. */
@@ -98,15 +100,19 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const isWithoutPadding = task === 'classification' && model.padding === undefined;
   const unread: string[] = [];
   const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
+    const path = (kind === 'test' && options.testPath) || options.path;
+    if (task === 'causal-lm') {
+      const { warnings, ...texts } = await wordsToLearn(rows, { ...options, ...options.causal, model, path });
+      unread.push(...warnings.map((warning) => `${kind} data: ${warning}`));
+      return texts;
+    }
     const texts = await tokenized(rows, { model, tokenizer, settings, places: classes?.places ?? [] });
-    if (task === 'causal-lm') return texts;
     const warning = unreadWarning(rows, texts, tokenizer, `${kind} `);
     if (task === 'classification') {
       unread.push(...warning);
       return texts;
     }
     unread.push(...warning.map((found) => `${found}; nothing of them can be guessed, so they are left out`));
-    const path = (kind === 'test' && options.testPath) || options.path;
     return guessable(texts, tokenizer, { kind, path });
   };
   const learnt = await read('training', sides.training);
@@ -134,8 +140,10 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       validationSamples: held.ids.length,
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
+      ...learntIn(learnt),
       ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
+      ...(data.skipped ? { skipped: data.skipped } : {}),
     },
     model: config,
     ...(adapter ? { adapter } : {}),
@@ -259,10 +267,6 @@ async function tokenized(
     places,
   }: { model: LanguageModel; tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
 ): Promise<TokenizedTexts> {
-  if (task === 'causal-lm') {
-    const { ids } = await tokenizer.encode(rows.texts, undefined, { rows: vocabulary });
-    return { ids: blocksOf(ids, { endId: tokenizer.special.eos, length: maxTokens }), truncated: 0 };
-  }
   const encoded = await tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens, rows: vocabulary });
   if (task !== 'classification') return encoded;
   return { ...encoded, labels: Int32Array.from(rows.labels!, (label) => places[label]!) };

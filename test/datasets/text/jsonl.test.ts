@@ -241,8 +241,8 @@ describe('a file is refused that', () => {
     expect((await refusalOf(open(`${path}-not`))).message).toContain(
       'there is no such file\n  Check `dataset.path` in the run file.',
     );
-    expect((await refusalOf(open(dirname(path)))).message).toContain(
-      'is not a file\n  Point `dataset.path` at one file of JSON lines.',
+    expect((await refusalOf(open(dirname(path), { validationPath: dirname(path) }))).message).toContain(
+      'the files are of several parts of a data set',
     );
     expect(await refusal('\n\n')).toContain('holds no rows');
     const validationPath = `${path}-not`;

@@ -12,9 +12,11 @@ export interface NativeTokenizer {
   idToToken(id: number): string | null;
 }
 
-interface NativeEncoding {
+export interface NativeEncoding {
   getIds(): number[];
   getLength(): number;
+  /** The token that a character is in; characters are code points. */
+  charToToken(character: number): number | null;
   /** What was cut, in parts. */
   getOverflowing(): NativeEncoding[];
 }

@@ -1,0 +1,76 @@
+import { constants, createZstdCompress, zstdCompressSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { mostTextBytes, tooLarge, unpackedFile } from '../../../shared/datasets/text/unpacked.ts';
+import { refusalOf, scratchFolder } from '../../support/text.ts';
+
+const file = scratchFolder();
+const text = Array.from({ length: 40_000 }, (_, index) => `${index * 7919} `).join('');
+const refusal = async (content: Uint8Array, most?: number) => {
+  const { message, where } = await refusalOf(unpackedFile(await file('data', content), most));
+  return message.replaceAll(where!, 'FILE');
+};
+
+describe('a file packed by zstd', () => {
+  const compressions = {
+    'in one frame': zstdCompressSync(text),
+    'in several, with a checksum': Buffer.concat(
+      [text.slice(0, 10), text.slice(10)].map((part) =>
+        zstdCompressSync(part, { params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
+      ),
+    ),
+    'without a note of its size': undefined,
+  };
+
+  it.each(Object.entries(compressions))('is read: %s', async (_, packed) => {
+    const content = packed ?? (await streamed(text));
+    const unpacked = await unpackedFile(await file('data', content));
+    expect(unpacked.equals(Buffer.from(text))).toBe(true);
+  });
+
+  it('may be of few bytes', async () => {
+    for (const short of ['', 'x', 'y'.repeat(300)]) {
+      expect((await unpackedFile(await file('data', zstdCompressSync(short)))).toString()).toBe(short);
+    }
+  });
+
+  it('is refused where it is cut off or damaged', async () => {
+    const [packed, unsized] = [compressions['in one frame'], await streamed(text)];
+    for (const length of [3, 6, 100, packed.length - 1]) {
+      const cut = packed.subarray(0, length);
+      if (length > 3)
+        expect(await refusal(cut)).toBe(
+          'FILE: is cut off: its zstd stream does not end\n  Fetch or write the file again.',
+        );
+    }
+    expect(await refusal(unsized.subarray(0, unsized.length - 1))).toContain('is cut off');
+    const damaged = Buffer.from(packed);
+    damaged.fill(0xff, 9, 12);
+    expect(await refusal(damaged)).toContain('is damaged: it is not valid zstd');
+    expect(await refusal(Buffer.concat([packed, Buffer.from('more')]))).toContain('is damaged: it is not valid zstd');
+  });
+
+  it('is refused by the size that it notes, or that it has', async () => {
+    const [noted, unsized] = [compressions['in one frame'], await streamed(text)];
+    for (const packed of [noted, unsized]) {
+      expect(await refusal(packed, 1000)).toMatch(/^FILE: unpacks from \d+\.\d kB to \d{3}\.\d kB, and at most/);
+    }
+    expect((await unpackedFile(await file('data', noted), text.length)).length).toBe(text.length);
+  });
+});
+
+it('says how much is too much', () => {
+  expect(tooLarge('a.jsonl.gz', 2_700_000_000, 19_000_000).message).toBe(
+    'a.jsonl.gz: unpacks from 19.0 MB to 2.7 GB, and at most 2.1 GB of text are read\n  Use a part of it, e.g. the first rows: texts are held in memory.',
+  );
+  expect(tooLarge('a.jsonl', mostTextBytes + 1e9).message).toContain('a.jsonl: has 3.1 GB, and at most 2.1 GB');
+});
+
+/** Packed as a stream, whose length is not known when it begins. */
+async function streamed(content: string): Promise<Buffer> {
+  const stream = createZstdCompress();
+  for (let at = 0; at < content.length; at += 9999) stream.write(content.slice(at, at + 9999));
+  stream.end();
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
