@@ -17,7 +17,7 @@ function asRecordedModel(model: unknown): unknown {
 
 /** A stored run file that goes on as it was recorded, whatever the defaults are now. */
 export function asRecorded(config: unknown): unknown {
-  if (typeof config !== 'object' || config === null) return config;
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) return config;
   return {
     ...config,
     ...('balance' in config ? { balance: asRecordedBalance(config.balance) } : {}),
