@@ -7,7 +7,7 @@ import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
-import type { DenseLayer, LanguageModel } from '../../models/language/model.ts';
+import type { LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import { type TextWork, textWork } from '../../models/language/work.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
