@@ -12,7 +12,14 @@ import { type FieldOptions, fieldFlags, fieldOptions, predictFields } from '../p
 import { progressBar } from '../views/progress-bar.ts';
 import { checkWritable, writeText } from '../write-text.ts';
 
-const formats = ['jsonl', 'json', 'csv', 'parquet', 'arrow', 'lines'] as const satisfies readonly TextDatasetConfig['format'][];
+const formats = [
+  'jsonl',
+  'json',
+  'csv',
+  'parquet',
+  'arrow',
+  'lines',
+] as const satisfies readonly TextDatasetConfig['format'][];
 type Format = (typeof formats)[number];
 
 interface TextOptions {

@@ -31,7 +31,7 @@ export const namesInWords = (path: DataPath): string =>
     .join(', ');
 
 /** Whether a path has a character of a pattern: `*`, `?`, `[` or `{`. A file may be called so all the same. */
-export const hasWildcards = (path: string): boolean => /[*?[{]/.test(path);
+const hasWildcards = (path: string): boolean => /[*?[{]/.test(path);
 
 /** The files that a pattern names, in the order of their names; undefined: it is no pattern, or there is a file of just that name. */
 export async function matchingFiles(path: string): Promise<readonly string[] | undefined> {

@@ -62,9 +62,9 @@ export function textInputs({ model, tokenizer, texts }: InputMaker, batch: Bucke
       const data = Int32Array.from(padded.ids, (id, at) => (mask[at] === 1 ? id : ignoredLabel));
       for (const [place, row] of batch.rows.entries()) {
         const start = place * batch.length;
-        texts.learnt?.[row]!.forEach((isLearnt, at) => {
+        for (const [at, isLearnt] of texts.learnt?.[row]?.entries() ?? []) {
           if (isLearnt === 0) data[start + at] = ignoredLabel;
-        });
+        }
         // The first token of a row is not predicted.
         data[start] = ignoredLabel;
       }
