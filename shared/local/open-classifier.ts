@@ -106,7 +106,7 @@ async function openRun(
   return {
     model,
     labels,
-    tokenizer: await openTokenizer(join(folder.root, folder.run, 'model')),
+    tokenizer: await openTokenizer(join(folder.root, folder.run, 'model'), config),
     parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
     epoch,
@@ -135,7 +135,7 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
   const task = adapter?.task_type;
   if (task && task !== 'SEQ_CLS') throw notAClassifier(path, `is an adapter for ${task}`);
   if (!task && own.length > 0 && !own.includes(architecture)) throw notAClassifier(path, `is a ${own.join(', ')}`);
-  const tokenizer = await openTokenizer(opened.tokenizer);
+  const tokenizer = await openTokenizer(opened.tokenizer, config);
   if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`);
   const parameters = await read(randomFor(0, 'initialise'));
   return { model, labels, tokenizer, parameters, maxTokens: Math.min(model.maxTokens, usualTokens) };

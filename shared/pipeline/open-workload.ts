@@ -44,15 +44,16 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const path = await localPath(texts.path);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
     const data = await openTextDataset(withDataPaths(texts, texts.path, others) as TextDatasetConfig, path, { seed });
+    const tokenizer = await openTokenizer(opened.tokenizer, opened.config);
     return planTexts({
       settings: model,
       config: opened.config,
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
-      tokenizer: await openTokenizer(opened.tokenizer),
+      tokenizer,
       data,
       path: texts.path,
       testPath: dataset.test?.path,
-      files: await readOtherFiles(opened.tokenizer),
+      files: await readOtherFiles(opened.tokenizer, tokenizer),
       training,
       build(labels) {
         const freshScores = head === 'fresh';

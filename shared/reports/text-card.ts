@@ -73,12 +73,11 @@ place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
 };
 
-const inJavaScript = `import { Tokenizer } from '@huggingface/tokenizers';
+const inJavaScript = `import { Tokenizer } from 'tokenizers';
 ${readTensors}
 
-const json = async (name) => JSON.parse(await readFile(name, 'utf8'));
-const tokenizer = new Tokenizer(await json('tokenizer.json'), await json('tokenizer_config.json'));
-const { ids } = tokenizer.encode('a text');`;
+const tokenizer = Tokenizer.fromFile('tokenizer.json');
+const ids = (await tokenizer.encode('a text')).getIds();`;
 
 const inherited = ` What the model that it was trained from has learnt, errors and prejudices included, is in it too, and that
 model's licence goes with it.`;
@@ -121,7 +120,7 @@ Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transforme
 
 ${fenced('python', `${loadingIn(task, run)}\n${pythonOf[task](maxTokens)}`)}
 
-${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`@huggingface/tokenizers\`:
+${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 
 ${fenced('js', adapter ? inJavaScript.replace('model.safetensors', adapterWeightsFile) : inJavaScript)}`;
   },

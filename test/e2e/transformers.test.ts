@@ -61,7 +61,7 @@ describe.skipIf(!isThere)('an export', () => {
       }
       for (const folder of ['out', 'tokenizer']) {
         const tokenizer = await openTokenizer(join(cwd, folder));
-        const { ids } = tokenizer.encode(texts, undefined, { maxLength: 12 });
+        const { ids } = await tokenizer.encode(texts, undefined, { maxLength: 12 });
         expect(ids.map((each) => [...each])).toEqual(read.ids);
       }
       expect(read.decoded).toEqual(texts.map((text) => text.replaceAll(' ,', ',')));

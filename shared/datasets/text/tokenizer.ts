@@ -1,19 +1,18 @@
-/** Texts to tokens and back, by the tokenizer.json of a model's folder. */
+/** Texts to tokens and back, by the tokenizer in a model's folder. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Tokenizer } from '@huggingface/tokenizers';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
+import { type NativeTokenizer, nativeTokenizers } from './tokenizers/native.ts';
+import { readPieces } from './tokenizers/pieces.ts';
+import {
+  classOf,
+  type ModelHints,
+  type ResolvedTokenizer,
+  resolveTokenizer,
+  type TokenizerFiles,
+} from './tokenizers/resolve.ts';
+import { type Template, templateOf } from './tokenizers/template.ts';
 import { truncatedLengths } from './truncate.ts';
-
-/** The files of a tokenizer, parsed; only the first is needed. */
-export interface TokenizerFiles {
-  /** tokenizer.json */
-  readonly tokenizer: unknown;
-  /** tokenizer_config.json */
-  readonly config?: unknown;
-  /** special_tokens_map.json */
-  readonly specialTokens?: unknown;
-}
 
 const specialKeys = ['pad', 'eos', 'bos', 'mask', 'cls', 'sep', 'unk'] as const;
 
@@ -23,72 +22,66 @@ export type SpecialIds = { readonly [Key in (typeof specialKeys)[number]]?: numb
 /** Texts as tokens; every list has an entry for each text. */
 export interface EncodedTexts {
   readonly ids: readonly Int32Array[];
-  /** 0 or 1 for the text or pair that each token is of; absent: all are 0. */
+  /** 0 or 1 for the text or pair that each token is of; absent: all are 0, or the model is not told. */
   readonly typeIds?: readonly Int32Array[];
   /** How many texts were too long. */
   readonly truncated: number;
 }
 
-/** What is used of the library, whose declarations import files without their endings, which NodeNext doesn't find. */
-interface Library {
-  readonly post_processor: {
-    post_process(
-      tokens: string[],
-      pair: string[] | null,
-      addSpecial: boolean,
-    ): { tokens: string[]; token_type_ids?: number[] };
-  } | null;
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
-  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
-  token_to_id(token: string): number | undefined;
-  get_vocab(): Map<string, number>;
-  get_added_tokens_decoder(): Map<number, { special: boolean }>;
+/** Texts that are handed over together: the library uses all cores for them, and memory is bounded. */
+const together = { texts: 1000, characters: 1_000_000 };
+
+/** A text up to a limit. */
+interface ReadText {
+  readonly ids: Int32Array;
+  /** Its tokens up to the end of the word that reaches the limit: by these the library compares the texts of a pair. */
+  readonly length: number;
 }
 
-/** What the post-processor puts around a text or a pair: ids, and places for the texts. */
-interface Template {
-  readonly parts: readonly { readonly id: number | 'text' | 'pair'; readonly typeId: number }[];
-  /** Special tokens in it. */
-  readonly added: number;
-}
-
-/**
- * A tokenizer of the kinds WordPiece, BPE and unigram. It encodes as Python `tokenizers` does, but for ideographs beyond U+FFFF with
- * BERT's normalizer and some zero-width joiners and stacked accents with the normalizer of SentencePiece.
- */
+/** A tokenizer that encodes as Python's `tokenizers` does, as it is the same library. */
 export class TextTokenizer {
+  /** What is in tokenizer.json when all settings are obeyed. */
+  readonly definition: ResolvedTokenizer['definition'];
   readonly special: SpecialIds;
   /** Ids that stand for no text; masks never hide them. */
   readonly specialIds: ReadonlySet<number>;
-  /** One more than the largest id: a model's embedding must have as many rows, or more. */
+  /** One more than the largest id that a file gives: a model's embedding must have as many rows, or more. */
   readonly vocabularySize: number;
   /** Where padding goes. */
   readonly paddingSide: 'left' | 'right';
-  readonly #library: Library;
+  readonly #library: NativeTokenizer;
+  #reading: Promise<unknown> = Promise.resolve();
   readonly #truncationSide: 'left' | 'right';
+  readonly #hasTypes: boolean;
   readonly #single: Template;
   readonly #pair: Template;
   readonly #where: string;
 
-  constructor(library: Library, settings: TokenizerSettings, isRoberta: boolean, where: string) {
+  constructor(library: NativeTokenizer, resolved: ResolvedTokenizer, where: string) {
+    const { definition, special, size } = resolved;
     this.#library = library;
     this.#where = where;
+    this.definition = definition;
+    this.vocabularySize = size;
     this.special = Object.fromEntries(
       specialKeys.flatMap((key) => {
-        const token = settings.special[key];
-        const id = token === undefined ? undefined : library.token_to_id(token);
-        return id === undefined ? [] : [[key, id]];
+        const token = special.get(`${key}_token`);
+        const id = token === undefined ? null : library.tokenToId(token);
+        return id === null || id >= size ? [] : [[key, id]];
       }),
     );
-    const added = [...library.get_added_tokens_decoder()].filter(([, token]) => token.special).map(([id]) => id);
+    const added = definition.added_tokens.filter((token) => token.special).map(({ id }) => id);
     this.specialIds = new Set([...added, ...Object.values(this.special)]);
-    let largest = -1;
-    for (const id of library.get_vocab().values()) largest = Math.max(largest, id);
-    this.vocabularySize = largest + 1;
-    this.paddingSide = settings.paddingSide;
-    this.#truncationSide = settings.truncationSide;
-    this.#single = templateOf(library, false, isRoberta);
-    this.#pair = templateOf(library, true, isRoberta);
+    this.paddingSide = resolved.paddingSide;
+    this.#truncationSide = resolved.truncationSide;
+    this.#hasTypes = resolved.hasTypes;
+    this.#single = templateOf(definition.post_processor, false, where);
+    this.#pair = templateOf(definition.post_processor, true, where);
+  }
+
+  /** The token of an id; undefined where there is none. */
+  tokenOf(id: number): string | undefined {
+    return this.#library.idToToken(id) ?? undefined;
   }
 
   /** What fills rows up to the length of a batch: masked, so any token does where there is none for padding. */
@@ -97,20 +90,20 @@ export class TextTokenizer {
   }
 
   /**
+   * Surrogates without their other half, which are no text, are read as U+FFFD.
    * @param pairs the second text of each pair.
    * @param options.maxLength of a row, special tokens included; of pairs the longer text is cut first. Absent: nothing is cut.
-   * @throws UserError when there is no room for a text.
+   * @param options.rows of the model's table of embeddings. Absent: all ids will do.
+   * @throws UserError when there is no room for a text, or a token has no row.
    */
-  encode(
+  async encode(
     texts: readonly string[],
     pairs?: readonly string[],
-    options: { readonly maxLength?: number } = {},
-  ): EncodedTexts {
+    options: { readonly maxLength?: number; readonly rows?: number } = {},
+  ): Promise<EncodedTexts> {
     const template = pairs ? this.#pair : this.#single;
-    const { maxLength = Number.POSITIVE_INFINITY } = options;
+    const { maxLength = Number.POSITIVE_INFINITY, rows = Number.POSITIVE_INFINITY } = options;
     const room = maxLength - template.added;
-    // Python `tokenizers` cut each text to the whole length before: two longer ones count as equally long.
-    const lengthOf = (tokens: readonly number[]) => Math.min(tokens.length, maxLength);
     if (room < (pairs ? 2 : 1)) {
       throw new UserError(`${options.maxLength} tokens leave no room for text beside ${template.added} special ones`, {
         where: this.#where,
@@ -120,124 +113,123 @@ export class TextTokenizer {
     let truncated = 0;
     const ids: Int32Array[] = [];
     const typeIds: Int32Array[] = [];
-    const hasTypes = template.parts.some(({ typeId }) => typeId !== 0);
-    for (const [index, text] of texts.entries()) {
-      const whole = [this.#idsOf(text), ...(pairs ? [this.#idsOf(pairs[index]!)] : [])] as [number[], number[]?];
-      const lengths = truncatedLengths(
-        whole.length === 1 ? [lengthOf(whole[0])] : [lengthOf(whole[0]), lengthOf(whole[1]!)],
-        room,
-      );
-      const cut = whole.map((tokens, place) => this.#cut(tokens!, lengths[place]!));
-      if (cut.some((tokens, place) => tokens.length < whole[place]!.length)) truncated++;
-      const tokens: number[] = [];
-      const types: number[] = [];
-      for (const { id, typeId } of template.parts) {
-        const part = id === 'text' ? cut[0]! : id === 'pair' ? cut[1]! : [id];
-        for (const token of part) {
-          tokens.push(token);
-          types.push(typeId);
-        }
+    const hasTypes = this.#hasTypes && template.parts.some(({ typeId }) => typeId !== 0);
+    for (const [from, to] of groupsOf(texts, pairs)) {
+      // One more tells whether a text alone is cut.
+      const firsts = await this.#read(texts.slice(from, to), pairs ? maxLength : maxLength + 1);
+      const seconds = pairs && (await this.#read(pairs.slice(from, to), maxLength));
+      for (const [index, first] of firsts.entries()) {
+        const second = seconds?.[index];
+        const lengths = truncatedLengths(second ? [first.length, second.length] : [first.length], room);
+        const text = this.#cut(first.ids, lengths[0]!);
+        const pair = second && this.#cut(second.ids, lengths[1]!);
+        if (text.length < first.length || (pair && pair.length < second.length)) truncated++;
+        const row = assembled(template, text, pair);
+        ids.push(row);
+        if (hasTypes) typeIds.push(typesOf(template, text, pair));
+        this.#refuseRowless(row, rows, texts[from + index]!);
       }
-      ids.push(Int32Array.from(tokens));
-      if (hasTypes) typeIds.push(Int32Array.from(types));
     }
     return { ids, ...(hasTypes && { typeIds }), truncated };
   }
 
   /** The text of tokens, without special ones. */
-  decode(ids: ArrayLike<number>): string {
-    if (ids.length === 0) return '';
-    return this.#library.decode(Array.from(ids), { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+  async decode(ids: ArrayLike<number>): Promise<string> {
+    return this.#library.decode(Array.from(ids), true);
   }
 
-  #idsOf(text: string): number[] {
-    return this.#library.encode(text, { add_special_tokens: false }).ids;
+  /** Reads texts after those that are being read: the library holds one limit at a time. */
+  #read(texts: readonly string[], limit: number): Promise<ReadText[]> {
+    const read = this.#reading.then(() => this.#readNow(texts, limit));
+    this.#reading = read.catch(() => []);
+    return read;
   }
 
-  #cut(tokens: number[], length: number): number[] {
-    return this.#truncationSide === 'right' ? tokens.slice(0, length) : tokens.slice(tokens.length - length);
+  async #readNow(texts: readonly string[], limit: number): Promise<ReadText[]> {
+    try {
+      if (Number.isFinite(limit)) this.#library.setTruncation(limit, { direction: this.#truncationSide });
+      else this.#library.disableTruncation();
+      const encoded = await this.#library.encodeBatch(texts, { addSpecialTokens: false });
+      return encoded.map((each) => {
+        const ids = Int32Array.from(each.getIds());
+        const rest = each.getOverflowing().reduce((sum, more) => sum + more.getLength(), 0);
+        return { ids, length: ids.length + rest };
+      });
+    } catch (cause) {
+      throw new UserError(`can't encode a text: ${messageOf(cause)}`, {
+        where: this.#where,
+        remedy: 'Take the tokenizer.json that belongs to the model.',
+        cause,
+      });
+    }
+  }
+
+  #cut(tokens: Int32Array, length: number): Int32Array {
+    return this.#truncationSide === 'right' ? tokens.subarray(0, length) : tokens.subarray(tokens.length - length);
+  }
+
+  #refuseRowless(ids: Int32Array, rows: number, text: string): void {
+    const id = ids.find((each) => each >= rows);
+    if (id === undefined) return;
+    throw new UserError(
+      `the token ${JSON.stringify(this.tokenOf(id))} has id ${id}, the model's table of tokens ${rows} rows; it is in the text ${JSON.stringify(text.slice(0, 60))}`,
+      { where: this.#where, remedy: 'Take the token out of the text, or the tokenizer that belongs to the model.' },
+    );
   }
 }
 
-function templateOf(library: Library, hasPair: boolean, isRoberta: boolean): Template {
-  const [text, pair] = ['\u0000text', '\u0000pair'];
-  const processed = library.post_processor?.post_process([text], hasPair ? [pair] : null, true);
-  const hasBoth = processed && (!hasPair || processed.tokens.includes(pair));
-  // Without a template of its own, a pair is one text after the other.
-  const tokens = hasBoth ? processed.tokens : hasPair ? [text, pair] : [text];
-  const types = hasBoth ? processed.token_type_ids : undefined;
-  const parts: Template['parts'] = tokens.map((token, place) => {
-    const fallback = token === pair ? 1 : 0;
-    return {
-      id: token === text ? 'text' : token === pair ? 'pair' : library.token_to_id(token)!,
-      // RoBERTa's models have one type.
-      typeId: isRoberta ? 0 : (types?.[place] ?? fallback),
-    };
-  });
-  return { parts, added: tokens.length - (hasPair ? 2 : 1) };
+/** Ranges of texts that are encoded together. */
+function* groupsOf(
+  texts: readonly string[],
+  pairs?: readonly string[],
+): Generator<readonly [from: number, to: number]> {
+  let [from, characters] = [0, 0];
+  for (const [index, text] of texts.entries()) {
+    characters += text.length + (pairs?.[index]?.length ?? 0);
+    if (index + 1 - from < together.texts && characters < together.characters) continue;
+    yield [from, index + 1];
+    [from, characters] = [index + 1, 0];
+  }
+  if (from < texts.length) yield [from, texts.length];
 }
 
-interface TokenizerSettings {
-  readonly special: { readonly [Key in (typeof specialKeys)[number]]?: string };
-  readonly paddingSide: 'left' | 'right';
-  readonly truncationSide: 'left' | 'right';
-}
+const partOf = (id: Template['parts'][number]['id'], text: Int32Array, pair: Int32Array | undefined) =>
+  id === 'text' ? text : id === 'pair' ? pair! : [id];
 
-type Json = Record<string, unknown>;
-const asObject = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {});
+const assembled = ({ parts, added }: Template, text: Int32Array, pair: Int32Array | undefined): Int32Array =>
+  laidOut(parts, added + text.length + (pair?.length ?? 0), ({ id }) => partOf(id, text, pair));
 
-/** What a special token is: text, or an object with its `content`. */
-function contentOf(value: unknown): string | undefined {
-  const content = typeof value === 'string' ? value : asObject(value).content;
-  return typeof content === 'string' ? content : undefined;
-}
-
-function settingsOf({ tokenizer, config, specialTokens }: TokenizerFiles): TokenizerSettings {
-  const [settings, map] = [asObject(config), asObject(specialTokens)];
-  const { padding, truncation } = asObject(tokenizer);
-  const special = Object.fromEntries(
-    specialKeys.map((key) => [key, contentOf(settings[`${key}_token`]) ?? contentOf(map[`${key}_token`])]),
+const typesOf = ({ parts, added }: Template, text: Int32Array, pair: Int32Array | undefined): Int32Array =>
+  laidOut(parts, added + text.length + (pair?.length ?? 0), ({ id, typeId }) =>
+    new Int32Array(partOf(id, text, pair).length).fill(typeId),
   );
-  const sideOf = (set: unknown, saved: unknown) => (String(set ?? saved).toLowerCase() === 'left' ? 'left' : 'right');
-  return {
-    special: { ...special, pad: special.pad ?? contentOf(asObject(padding).pad_token) },
-    paddingSide: sideOf(settings.padding_side, asObject(padding).direction),
-    truncationSide: sideOf(settings.truncation_side, asObject(truncation).direction),
-  };
-}
 
-const kinds = ['WordPiece', 'BPE', 'Unigram'];
+function laidOut(
+  parts: Template['parts'],
+  length: number,
+  valuesOf: (part: Template['parts'][number]) => ArrayLike<number>,
+): Int32Array {
+  const row = new Int32Array(length);
+  let at = 0;
+  for (const part of parts) {
+    const values = valuesOf(part);
+    row.set(values, at);
+    at += values.length;
+  }
+  return row;
+}
 
 /**
  * A tokenizer from its files.
- * @param where for messages.
+ * @param where of tokenizer.json, `configWhere` of tokenizer_config.json, for messages.
  * @throws UserError when it is of a kind that can't be used here.
  */
-export function buildTokenizer(files: TokenizerFiles, where: string): TextTokenizer {
-  const { tokenizer } = files;
-  const { model, added_tokens: added, post_processor: processor } = asObject(tokenizer);
-  const { type, vocab } = asObject(model);
-  if (typeof vocab !== 'object' || vocab === null) {
-    throw new BrokenInputError('has no vocabulary (`model.vocab`)', {
-      where,
-      remedy: 'Use a tokenizer.json as Hugging Face tokenizers writes it.',
-    });
-  }
-  if (type !== undefined && !kinds.includes(String(type))) {
-    throw new UserError(`is a tokenizer of the kind ${String(type)}`, {
-      where,
-      remedy: `Usable are: ${kinds.join(', ')}.`,
-    });
-  }
-  const settings = settingsOf(files);
-  const parts = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...asObject(tokenizer) };
+export function buildTokenizer(files: TokenizerFiles, where: string, configWhere = where): TextTokenizer {
+  const resolved = resolveTokenizer(files, where, configWhere);
+  const { Tokenizer } = nativeTokenizers();
+  let library: NativeTokenizer;
   try {
-    // The library's own rules for classes of tokenizers are left out: tokenizer.json says all.
-    const library: Library = new Tokenizer(
-      { ...parts, added_tokens: added ?? [] },
-      { eos_token: settings.special.eos },
-    );
-    return new TextTokenizer(library, settings, asObject(processor).type === 'RobertaProcessing', where);
+    library = Tokenizer.fromString(JSON.stringify(resolved.definition));
   } catch (cause) {
     throw new UserError(`can't be used as a tokenizer: ${messageOf(cause)}`, {
       where,
@@ -245,6 +237,7 @@ export function buildTokenizer(files: TokenizerFiles, where: string): TextTokeni
       cause,
     });
   }
+  return new TextTokenizer(library, resolved, where);
 }
 
 async function readJson(path: string): Promise<unknown> {
@@ -268,30 +261,28 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** What a tokenizer is made of; only the first is needed. */
-export const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'] as const;
-
-/** Files of which transformers can make a tokenizer.json. */
-const otherForms = ['vocab.txt', 'vocab.json', 'spiece.model', 'sentencepiece.bpe.model', 'tokenizer.model'];
+/** What a tokenizer is made of; of those without a tokenizer.json, see `readPieces`. */
+export const tokenizerFiles = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+] as const;
 
 /**
- * Opens the tokenizer in a folder: tokenizer.json, and beside it tokenizer_config.json and special_tokens_map.json where they are.
+ * Opens the tokenizer in a folder: tokenizer.json or what it is made of, and what stands beside it.
+ * @param model what config.json says; absent: the one in the folder is read, where there is one.
  * @throws UserError when it is missing, damaged or of a kind that can't be used here.
  */
-export async function openTokenizer(folder: string): Promise<TextTokenizer> {
-  const [main, ...others] = tokenizerFiles;
-  const path = join(folder, main);
-  const tokenizer = await readJson(path);
-  if (tokenizer === undefined) {
-    const present = await readdir(folder).catch(() => [] as string[]);
-    const other = otherForms.find((name) => present.includes(name));
-    throw new UserError('there is no such file', {
-      where: path,
-      remedy: other
-        ? `The folder has ${other}; write tokenizer.json with Hugging Face transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(folder).`
-        : 'Put the tokenizer.json of the model into the folder.',
-    });
-  }
-  const [config, specialTokens] = await Promise.all(others.map((name) => readJson(join(folder, name))));
-  return buildTokenizer({ tokenizer, config, specialTokens }, path);
+export async function openTokenizer(folder: string, model?: ModelHints): Promise<TextTokenizer> {
+  const at = (name: string) => join(folder, name);
+  const read = tokenizerFiles.map((name) => readJson(at(name)));
+  const [tokenizer, config, specialTokens, addedTokens] = await Promise.all(read);
+  const hints = model ?? ((await readJson(at('config.json'))) as ModelHints | undefined);
+  const files: TokenizerFiles = { tokenizer, config, specialTokens, addedTokens, model: hints };
+  const [where, configWhere] = [at('tokenizer.json'), at('tokenizer_config.json')];
+  if (tokenizer !== undefined) return buildTokenizer(files, where, configWhere);
+  const present = new Set(await readdir(folder).catch(() => [] as string[]));
+  const kind = classOf(files, configWhere);
+  return buildTokenizer({ ...files, pieces: await readPieces(folder, kind, present) }, where, configWhere);
 }

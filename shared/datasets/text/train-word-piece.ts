@@ -1,8 +1,8 @@
 /** A WordPiece vocabulary out of texts, by merging the most frequent pair of pieces again and again, as Hugging Face's trainer does. */
-import { Tokenizer } from '@huggingface/tokenizers';
 import { UserError } from '../../core/errors.ts';
 import { PairQueue } from './pair-queue.ts';
-import type { TokenizerFiles } from './tokenizer.ts';
+import { nativeTokenizers } from './tokenizers/native.ts';
+import type { TokenizerFiles } from './tokenizers/resolve.ts';
 
 const specialTokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
 const continuing = '##';
@@ -34,24 +34,18 @@ export function trainWordPiece(texts: Iterable<string>, options: WordPieceOption
     strip_accents: null,
     lowercase,
   };
-  const pieces = merge(countWords(texts, normalizer), vocabularySize, minFrequency);
+  const pieces = merge(countWords(texts, lowercase), vocabularySize, minFrequency);
   const vocab = Object.fromEntries(pieces.map((piece, id) => [piece, id]));
   return { tokenizer: tokenizerJson(normalizer, vocab), config: tokenizerConfig(lowercase) };
 }
 
-/** Words as the tokenizer will see them. */
-interface WordSplitter {
-  readonly normalizer: { normalize(text: string): string };
-  readonly pre_tokenizer: { pre_tokenize_text(text: string, options: object): string[] };
-}
-
 /** How often each word occurs, in an order of their own. */
-function countWords(texts: Iterable<string>, settings: object): (readonly [word: string, count: number])[] {
-  const parts = { ...tokenizerJson(settings, {}), added_tokens: [] };
-  const { normalizer, pre_tokenizer: splitter }: WordSplitter = new Tokenizer(parts, {});
+function countWords(texts: Iterable<string>, lowercase: boolean): (readonly [word: string, count: number])[] {
+  const { bertNormalizer, bertPreTokenizer } = nativeTokenizers();
+  const [normalizer, splitter] = [bertNormalizer({ lowercase }), bertPreTokenizer()];
   const counts = new Map<string, number>();
   for (const text of texts) {
-    for (const word of splitter.pre_tokenize_text(normalizer.normalize(text), {})) {
+    for (const [word] of splitter.preTokenizeString(normalizer.normalizeString(text))) {
       counts.set(word, (counts.get(word) ?? 0) + 1);
     }
   }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../../core/random.ts';
+import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import { openTensors } from '../../tensors/open-tensors.ts';
 import { encodeSafetensors } from '../../tensors/safetensors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
@@ -37,6 +38,7 @@ const otherFiles = [
   'merges.txt',
   'sentencepiece.bpe.model',
   'spiece.model',
+  'spm.model',
   'tokenizer.model',
   'chat_template.jinja',
   'generation_config.json',
@@ -81,11 +83,20 @@ export async function readHuggingFace(
   return { ...configured, ...weights, config, labels, others: await readOtherFiles(folder) };
 }
 
-/** Tokenizer files and the like of a folder, by name: they go with a model wherever it goes. */
-export async function readOtherFiles(folder: string): Promise<Map<string, Uint8Array>> {
+/**
+ * Tokenizer files and the like of a folder, by name: they go with a model wherever it goes.
+ * @param tokenizer that of the folder, whose tokenizer.json is written where the folder has none; absent: it is not.
+ */
+export async function readOtherFiles(
+  folder: string,
+  tokenizer?: Pick<TextTokenizer, 'definition'>,
+): Promise<Map<string, Uint8Array>> {
   const present = new Set(await readdir(folder));
   const others = new Map<string, Uint8Array>();
   for (const name of otherFiles) if (present.has(name)) others.set(name, await readFile(join(folder, name)));
+  if (tokenizer && !others.has('tokenizer.json')) {
+    others.set('tokenizer.json', new TextEncoder().encode(`${JSON.stringify(tokenizer.definition)}\n`));
+  }
   return others;
 }
 

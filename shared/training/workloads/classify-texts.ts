@@ -50,7 +50,7 @@ export async function classifyTexts(options: {
     all,
     indices.filter((index) => !isWithoutText(all, index)),
   );
-  const encoded = tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens });
+  const encoded = await tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens, rows: model.vocabulary });
   const tokens = encoded.ids.map(({ length }) => length);
   const lengths = bucketsFor(tokens, { count: lengthCount, multipleOf: lengthMultiple, maxLength: maxTokens });
   const batches = bucketBatches(tokens, lengths, batchSize);

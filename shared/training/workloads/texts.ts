@@ -85,7 +85,7 @@ interface TextOptions {
  * A language model, trained and evaluated on texts. What is frozen is read when it is first needed, and kept.
  * @throws UserError when model, tokenizer, data and training settings don't fit each other.
  */
-export function planTexts(options: TextOptions): StartablePlan {
+export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const { settings, config, tokenizer, data, training } = options;
   const { seed, batchSize, accumulate, labelSmoothing, epochs } = training;
   const { task } = settings;
@@ -96,8 +96,8 @@ export function planTexts(options: TextOptions): StartablePlan {
   const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const unread: string[] = [];
-  const read = (kind: 'training' | EvaluationData, rows: TextRows): TokenizedTexts => {
-    const texts = tokenized(rows, { tokenizer, settings, places: classes?.places ?? [] });
+  const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
+    const texts = await tokenized(rows, { model, tokenizer, settings, places: classes?.places ?? [] });
     if (task === 'causal-lm') return texts;
     const warning = unreadWarning(rows, texts, tokenizer, `${kind} `);
     if (task === 'classification') {
@@ -108,8 +108,9 @@ export function planTexts(options: TextOptions): StartablePlan {
     const path = (kind === 'test' && options.testPath) || options.path;
     return guessable(texts, tokenizer, { kind, path });
   };
-  const [learnt, held] = [read('training', sides.training), read('validation', sides.validation)];
-  const tested = sides.test && read('test', sides.test);
+  const learnt = await read('training', sides.training);
+  const held = await read('validation', sides.validation);
+  const tested = sides.test && (await read('test', sides.test));
   const all = [learnt, held, ...(tested ? [tested] : [])];
   const cut = all.reduce((sum, { truncated }) => sum + truncated, 0);
   const lengths = bucketsFor(
@@ -229,8 +230,9 @@ export function checkFit(
   { folder, maxTokens, setting }: { folder: string; maxTokens: number; setting: string },
 ): void {
   if (tokenizer.vocabularySize > model.vocabulary) {
+    const last = tokenizer.vocabularySize - 1;
     throw new UserError(
-      `the tokenizer knows ${tokenizer.vocabularySize} tokens, the model ${model.vocabulary}: they don't belong together`,
+      `the tokenizer has the token ${JSON.stringify(tokenizer.tokenOf(last))} of id ${last}, the model's table of tokens has ${model.vocabulary} rows: they don't belong together`,
       { where: folder, remedy: 'Take tokenizer.json and config.json from the same model.' },
     );
   }
@@ -242,19 +244,20 @@ export function checkFit(
   }
 }
 
-function tokenized(
+async function tokenized(
   rows: TextRows,
   {
+    model: { vocabulary },
     tokenizer,
     settings: { task, maxTokens },
     places,
-  }: { tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
-): TokenizedTexts {
+  }: { model: LanguageModel; tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
+): Promise<TokenizedTexts> {
   if (task === 'causal-lm') {
-    const { ids } = tokenizer.encode(rows.texts);
+    const { ids } = await tokenizer.encode(rows.texts, undefined, { rows: vocabulary });
     return { ids: blocksOf(ids, { endId: tokenizer.special.eos, length: maxTokens }), truncated: 0 };
   }
-  const encoded = tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens });
+  const encoded = await tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens, rows: vocabulary });
   if (task !== 'classification') return encoded;
   return { ...encoded, labels: Int32Array.from(rows.labels!, (label) => places[label]!) };
 }

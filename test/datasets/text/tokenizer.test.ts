@@ -16,26 +16,32 @@ interface Golden {
 const names = ['word-piece', 'word-piece-cased', 'byte-bpe', 'byte-bpe-gpt2', 'byte-fallback-bpe', 'unigram'];
 const folderOf = (name: string) => fixturePath('tokenizers', name);
 const open = (name: string) => openTokenizer(folderOf(name));
+/** Of every kind, with the types of tokens, which some kinds of models are not given. */
+async function openWithTypes(name: string, settings: object = {}) {
+  const tokenizer = await readJsonFixture('tokenizers', name, 'tokenizer.json');
+  const config = await readJsonFixture<object>('tokenizers', name, 'tokenizer_config.json');
+  const names = { model_input_names: ['input_ids', 'token_type_ids', 'attention_mask'] };
+  return buildTokenizer({ tokenizer, config: { ...config, ...names, ...settings } }, 'tokenizer.json');
+}
 const readGolden = (name: string) => readJsonFixture<Golden>('tokenizers', name, 'golden.json');
 const file = scratchFolder();
 
 describe.each(names)('the tokenizer %s', (name) => {
   it('encodes awkward texts as Python tokenizers does, and decodes them', async () => {
     const [tokenizer, { texts }] = await Promise.all([open(name), readGolden(name)]);
-    const { ids, typeIds, truncated } = tokenizer.encode(texts.map(({ text }) => text));
+    const { ids, typeIds, truncated } = await tokenizer.encode(texts.map(({ text }) => text));
     expect(typeIds).toBeUndefined();
     expect(truncated).toBe(0);
     for (const [index, { text, ids: expected, decoded }] of texts.entries()) {
       expect([...ids[index]!], text).toEqual(expected);
-      // The library drops a byte order mark where it puts a text together from bytes.
-      expect(tokenizer.decode(ids[index]!).replaceAll('\uFEFF', ''), text).toBe(decoded.replaceAll('\uFEFF', ''));
+      expect(await tokenizer.decode(ids[index]!), text).toBe(decoded);
     }
   });
 
   it('encodes pairs, with the type of each token', async () => {
-    const [tokenizer, { pairs }] = await Promise.all([open(name), readGolden(name)]);
+    const [tokenizer, { pairs }] = await Promise.all([openWithTypes(name), readGolden(name)]);
     for (const { pair, ids, typeIds } of pairs) {
-      const encoded = tokenizer.encode([pair[0]], [pair[1]]);
+      const encoded = await tokenizer.encode([pair[0]], [pair[1]]);
       expect([...encoded.ids[0]!]).toEqual(ids);
       expect([...(encoded.typeIds?.[0] ?? ids.map(() => 0))]).toEqual(typeIds);
     }
@@ -44,13 +50,9 @@ describe.each(names)('the tokenizer %s', (name) => {
   it('cuts the longer text of a pair first, at the side of the settings', async () => {
     const { truncated } = await readGolden(name);
     for (const { maxLength, side, texts, ids, typeIds } of truncated) {
-      const files = {
-        tokenizer: await readJsonFixture('tokenizers', name, 'tokenizer.json'),
-        config: { truncation_side: side },
-      };
-      const tokenizer = buildTokenizer(files, 'tokenizer.json');
+      const tokenizer = await openWithTypes(name, { truncation_side: side });
       const [text, pair] = texts as [string, string?];
-      const encoded = tokenizer.encode([text], pair === undefined ? undefined : [pair], { maxLength });
+      const encoded = await tokenizer.encode([text], pair === undefined ? undefined : [pair], { maxLength });
       expect([...encoded.ids[0]!], `${maxLength} ${side} ${texts.join(' | ')}`).toEqual(ids);
       expect([...(encoded.typeIds?.[0] ?? ids.map(() => 0))]).toEqual(typeIds);
     }
@@ -84,7 +86,7 @@ describe('a tokenizer', () => {
   });
 
   it('counts the texts that it cuts', async () => {
-    const { ids, truncated } = (await open('word-piece')).encode(['one two three four', 'a'], undefined, {
+    const { ids, truncated } = await (await open('word-piece')).encode(['one two three four', 'a'], undefined, {
       maxLength: 4,
     });
     expect(ids.map(({ length }) => length)).toEqual([4, 3]);
@@ -98,21 +100,21 @@ describe('a tokenizer', () => {
     [13, 12, 4, 5],
     [60, 12, 4, 5],
   ])('leaves of pairs of %i and %i tokens that are cut to 12 what Python does: %i and %i', async (a, b, text, pair) => {
-    const { typeIds } = (await open('word-piece')).encode(['a '.repeat(a)], ['a '.repeat(b)], { maxLength: 12 });
+    const { typeIds } = await (await open('word-piece')).encode(['a '.repeat(a)], ['a '.repeat(b)], { maxLength: 12 });
     expect([...typeIds![0]!].filter((type) => type === 1)).toHaveLength(pair + 1);
     expect(typeIds![0]).toHaveLength(text + pair + 3);
   });
 
   it('refuses a length without room for text', async () => {
     const bert = await open('word-piece');
-    expect(() => bert.encode(['a'], undefined, { maxLength: 2 })).toThrow(
+    await expect(bert.encode(['a'], undefined, { maxLength: 2 })).rejects.toThrow(
       '2 tokens leave no room for text beside 2 special ones\n  Use at least 3.',
     );
-    expect(() => bert.encode(['a'], ['b'], { maxLength: 4 })).toThrow('Use at least 5.');
+    await expect(bert.encode(['a'], ['b'], { maxLength: 4 })).rejects.toThrow('Use at least 5.');
   });
 
   it('decodes nothing to nothing', async () => {
-    expect((await open('word-piece')).decode([])).toBe('');
+    expect(await (await open('word-piece')).decode([])).toBe('');
   });
 });
 
@@ -149,8 +151,8 @@ describe('as a tokenizer are refused', () => {
 
   it('kinds and parts that are not known', () => {
     const build = (tokenizer: unknown) => () => buildTokenizer({ tokenizer }, 'tokenizer.json');
-    expect(build({ model: { type: 'WordLevel', vocab: {} } })).toThrow(
-      'tokenizer.json: is a tokenizer of the kind WordLevel\n  Usable are: WordPiece, BPE, Unigram.',
+    expect(build({ model: { type: 'Words', vocab: {} } })).toThrow(
+      'tokenizer.json: is a tokenizer of the kind Words\n  Usable are: WordPiece, BPE, Unigram, WordLevel.',
     );
     expect(build({ model: { type: 'WordPiece' } })).toThrow('has no vocabulary');
     expect(build([])).toThrow(UserError);

@@ -34,7 +34,7 @@ describe('a trained WordPiece tokenizer', () => {
       'trained',
       'golden.json',
     )) {
-      expect([...tokenizer.encode([text]).ids[0]!], text).toEqual(ids);
+      expect([...(await tokenizer.encode([text])).ids[0]!], text).toEqual(ids);
     }
   });
 
