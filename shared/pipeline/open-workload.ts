@@ -14,6 +14,7 @@ import {
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
+import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../models/language/model.ts';
@@ -43,7 +44,11 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
     const path = await localPath(texts.path);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
-    const data = await openTextDataset(withDataPaths(texts, texts.path, others) as TextDatasetConfig, path, { seed });
+    const problem = task === 'classification' ? givenProblem(opened.config, model) : undefined;
+    const data = await openTextDataset(withDataPaths(texts, texts.path, others) as TextDatasetConfig, path, {
+      seed,
+      ...(problem ? { problem } : {}),
+    });
     const tokenizer = await openTokenizer(opened.tokenizer, opened.config);
     return planTexts({
       settings: model,

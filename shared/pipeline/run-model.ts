@@ -147,12 +147,17 @@ export const formatOf = ({ space, channels, window, statics, normaliser }: Recor
 
 function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,
-  { task, lora, reinitialise }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
+  {
+    task,
+    lora,
+    reinitialise,
+    problemType = 'single_label_classification',
+  }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
   const { model, architecture, names } = modelOf(whole, task, labels, 'run.json');
-  const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined);
+  const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined, problemType);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };

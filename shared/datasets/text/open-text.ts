@@ -3,13 +3,16 @@ import { BrokenInputError, UserError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { checkIsFilledFile } from '../filled-file.ts';
 import { firstBroken } from './byte-lines.ts';
-import { type KnownLabels, LabelReader } from './labels.ts';
+import { FlagReader, LabelSetReader } from './label-sets.ts';
+import { type KnownLabels, LabelReader, type TargetReader } from './labels.ts';
+import { NumberReader } from './numbers.ts';
 import { contradictions } from './overlaps.ts';
+import { type GivenProblem, wantedOf } from './problem-type.ts';
 import type { ColumnSettings, PlainSettings } from './settings.ts';
 import { BrokenText, type ColumnNames, type TextContext, type TextSource } from './source.ts';
 import { sampleRows } from './stratify.ts';
 import { takeTestRows } from './test-rows.ts';
-import type { RowUnit, TextData, TextRows } from './text-rows.ts';
+import { problemOf, type RowUnit, type TextData, type TextRows } from './text-rows.ts';
 
 const shownProblems = 20;
 
@@ -33,19 +36,40 @@ export async function openColumns(
   path: string,
   context: TextContext,
 ): Promise<TextData> {
+  refuseTwoNamings(config);
   const known = config.labels && { names: config.labels, byPlace: true };
   const choose = (where: string, present: readonly string[]) =>
     chooseColumns(where, present, config.columns, context.likely);
   const main = withoutTestRows(
-    await gather(source, { path, setting: 'dataset.path' }, context, choose, known),
+    await gather(source, { path, setting: 'dataset.path' }, { ...context, ...delimiterIn(config) }, choose, known),
     config,
     path,
   );
   const { labelNames } = main.data;
   const labels = main.known ?? (labelNames && { names: labelNames, byPlace: false });
+  const type = problemOf(main.data);
+  const problem = type === undefined ? {} : { problem: { type, from: 'the training data' } };
+  const alike = { ...context, ...problem, ...delimiterIn(config) };
   return finish(main, config, context, (file) =>
-    gather(source, file, context, (where, present) => requireColumns(where, present, main.chosen), labels),
+    gather(source, file, alike, (where, present) => requireColumns(where, present, main.chosen), labels),
   );
+}
+
+const delimiterIn = ({ labelDelimiter }: ColumnSettings) => (labelDelimiter === undefined ? {} : { labelDelimiter });
+
+/** @throws UserError when labels are named twice. */
+function refuseTwoNamings({ columns, labels, labelDelimiter }: ColumnSettings): void {
+  if (!columns.labels) return;
+  const others = [
+    ...(labels ? ['`dataset.labels`'] : []),
+    ...(typeof columns.label === 'string' ? ['`dataset.columns.label`'] : []),
+    ...(labelDelimiter === undefined ? [] : ['`dataset.labelDelimiter`']),
+  ];
+  if (others.length === 0) return;
+  throw new UserError(`names a column for each label, and does not go with ${others.join(' and ')}`, {
+    where: 'dataset.columns.labels',
+    remedy: `Leave ${others.length === 1 ? 'one of the two' : 'it, or the others,'} out.`,
+  });
 }
 
 /**
@@ -115,7 +139,7 @@ interface NamedFile {
 async function gather(
   source: TextSource,
   { path, setting }: NamedFile,
-  { keepEmpty = false }: TextContext,
+  { keepEmpty = false, problem, labelDelimiter }: TextContext & { readonly labelDelimiter?: string },
   choose: (where: string, present: readonly string[]) => ColumnNames = () => ({ text: 'text' }),
   expected?: KnownLabels,
 ): Promise<Gathered> {
@@ -127,14 +151,13 @@ async function gather(
   let present: readonly string[] = [];
   let chosen: ColumnNames = { text: 'text' };
   let known = expected;
-  let labels = new LabelReader(known);
+  let targets: TargetReader | undefined;
 
   const reading = source.read(path, (all, classNames) => {
     present = all;
     chosen = choose(path, all);
     const names = chosen.label === undefined ? undefined : classNames?.(chosen.label);
     if (names) known = noteClasses(path, names, known);
-    labels = new LabelReader(known);
     return namesIn(chosen);
   });
   let total = 0;
@@ -146,13 +169,17 @@ async function gather(
       continue;
     }
     const { row, values } = item;
-    const [text, second, third] = values;
-    const [pair, label] = chosen.textPair === undefined ? [undefined, second] : [second, third];
+    const [text, ...others] = values;
+    const pair = chosen.textPair === undefined ? undefined : others.shift();
+    const target = chosen.labels ? others : others[0];
     const countBefore = problems.count;
     const problemOf = (value: unknown) => (keepEmpty && isEmpty(value) ? undefined : textProblem(value));
     problems.add(row, problemOf(text), false, chosen.text);
     if (chosen.textPair !== undefined) problems.add(row, problemOf(pair), false, chosen.textPair);
-    if (chosen.label !== undefined) problems.add(row, labels.add(row, label), false, chosen.label);
+    if (isLearnt(chosen)) {
+      targets ??= readerFor(target, { path, chosen, problem, known, labelDelimiter });
+      problems.add(row, targets.add(row, target), false, chosen.label);
+    }
     if (problems.count > countBefore) continue;
     texts.push(textOf(text));
     if (chosen.textPair !== undefined) pairs.push(textOf(pair));
@@ -161,21 +188,62 @@ async function gather(
   problems.refuse(total);
   if (total === 0) throw new BrokenInputError('holds no rows', { where: path, remedy: 'Write the file again.' });
 
-  const { warnings, ...named } = chosen.label === undefined ? { warnings: [] } : labels.finish(source.unit);
+  const { warnings, ...learnt } = targets?.finish(source.unit) ?? { warnings: [] };
   const data: TextRows = {
     kind: 'text',
     texts,
     ...(chosen.textPair !== undefined && { pairs }),
-    ...named,
-    ...('labels' in named && known && { labelsOrdered: true }),
+    ...learnt,
+    ...(learnt.labelNames && (known || chosen.labels) && { labelsOrdered: true }),
     rows,
     unit: source.unit,
   };
   return { data, present, chosen, known, warnings };
 }
 
-const namesIn = ({ text, textPair, label }: ColumnNames): string[] =>
-  [text, textPair, label].filter((name) => name !== undefined);
+const namesIn = ({ text, textPair, label, labels = [] }: ColumnNames): string[] =>
+  [text, textPair, label, ...labels].filter((name) => name !== undefined);
+
+const isLearnt = ({ label, labels }: ColumnNames): boolean => label !== undefined || labels !== undefined;
+
+/** Rows of lists have any number of labels, whatever nobody says. */
+const isList = (value: unknown): boolean =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof BrokenText));
+
+/**
+ * What collects the labels or numbers of a file, by what is asked for, or else by what the first row has.
+ * @throws UserError when the two contradict each other.
+ */
+function readerFor(
+  first: unknown,
+  options: {
+    readonly path: string;
+    readonly chosen: ColumnNames;
+    readonly problem: GivenProblem | undefined;
+    readonly known: KnownLabels | undefined;
+    readonly labelDelimiter: string | undefined;
+  },
+): TargetReader {
+  const { path, chosen, problem, known, labelDelimiter } = options;
+  const inColumns = chosen.labels !== undefined;
+  const hasMany = inColumns || labelDelimiter !== undefined || isList(first);
+  const type = problem?.type ?? (hasMany ? 'multi_label_classification' : 'single_label_classification');
+  // A text may be a list written out; a list of one number is a number.
+  const mayBeList = hasMany || typeof first === 'string' || first === null || first === undefined;
+  const found = hasMany ? wantedOf.multi_label_classification : wantedOf.single_label_classification;
+  const contradicts = type === 'multi_label_classification' ? !mayBeList : type === 'regression' ? inColumns : hasMany;
+  const isName =
+    type === 'multi_label_classification' && !hasMany && typeof first === 'string' && !/^\s*\[/.test(first);
+  if (problem && (contradicts || isName)) {
+    throw new UserError(`has ${found}, and ${problem.from} asks for ${problem.type}: ${wantedOf[problem.type]}`, {
+      where: path,
+      remedy: `${hasMany ? 'Set `model.problemType: multi_label_classification`' : 'Set `model.problemType: single_label_classification`'} if that is meant, or give the data so${type === 'multi_label_classification' ? '; `dataset.labelDelimiter` says what separates labels in a text' : ''}.`,
+    });
+  }
+  if (type === 'regression') return new NumberReader();
+  if (type === 'single_label_classification') return new LabelReader(known);
+  return inColumns ? new FlagReader(chosen.labels) : new LabelSetReader(known, labelDelimiter);
+}
 
 /** Labels by the names that the file has for them, unless others are given. @throws UserError when another file has others. */
 function noteClasses(path: string, names: readonly string[], known: KnownLabels | undefined): KnownLabels {
@@ -196,16 +264,22 @@ function chooseColumns(
 ): ColumnNames {
   const found = (...names: (string | undefined)[]) =>
     names.find((name) => name !== undefined && present.includes(name));
+  const likelyLabels = likely.labels?.every((name) => present.includes(name)) ? likely.labels : undefined;
+  const labels = columns.labels ?? (columns.label === undefined ? likelyLabels : undefined);
   return requireColumns(path, present, {
     text: columns.text ?? found(likely.text) ?? 'text',
     textPair: columns.textPair ?? found(likely.textPair, 'text_pair'),
-    label: columns.label === false ? undefined : (columns.label ?? found(likely.label, 'label')),
+    ...(labels ? { labels } : {}),
+    label: columns.label === false || labels ? undefined : (columns.label ?? found(likely.label, 'label')),
   });
 }
 
 /** @throws UserError when one of the columns is not there, or used twice. */
 function requireColumns(path: string, present: readonly string[], columns: ColumnNames): ColumnNames {
-  for (const [key, name] of Object.entries(columns)) {
+  const wanted = Object.entries(columns).flatMap(([key, names]) =>
+    [names].flat().map((name: string | undefined) => [key, name] as const),
+  );
+  for (const [key, name] of wanted) {
     if (name === undefined || present.includes(name)) continue;
     const listed =
       present.length > 0 ? `It has: ${present.map((column) => JSON.stringify(column)).join(', ')}.` : 'It has none.';

@@ -1,3 +1,4 @@
+import type { GivenProblem } from './problem-type.ts';
 import type { RowUnit } from './text-rows.ts';
 
 /** A row as a format reads it: the values of the chosen columns, or what is wrong with it. */
@@ -20,6 +21,8 @@ export interface TextContext {
   readonly seed: number;
   /** Whether a row without a text is kept, with an empty one, instead of refused; absent: it is refused. */
   readonly keepEmpty?: boolean;
+  /** What is to be learnt of the rows; absent: lists of labels are taken for several labels, and all else for one. */
+  readonly problem?: GivenProblem;
   /** Names that columns are looked for by before the usual ones, where the settings name none. */
   readonly likely?: ColumnNames;
 }
@@ -29,6 +32,8 @@ export interface ColumnNames {
   readonly text?: string | undefined;
   readonly textPair?: string | undefined;
   readonly label?: string | undefined;
+  /** Columns of zeros and ones, one for each label. */
+  readonly labels?: readonly string[] | undefined;
 }
 
 /** How a format reads a file that is there, row by row. */

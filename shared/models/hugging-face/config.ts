@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { readJsonFile } from '../../core/json-file.ts';
 import { explainJson } from '../../core/problems.ts';
+import { type GivenProblem, type ProblemType, problemTypes } from '../../datasets/text/problem-type.ts';
 import type { LanguageModel, LanguageTask, WeightNames } from '../language/model.ts';
 import { kindOfClass, languageFamily } from '../language/registry.ts';
+import type { LanguageModelConfig } from '../language/settings.ts';
 
 /** What every `config.json` has, as far as it is read; a family reads more. */
 const fileSchema = z.looseObject({
@@ -11,6 +13,7 @@ const fileSchema = z.looseObject({
   architectures: z.array(z.string()).nullish(),
   id2label: z.record(z.string(), z.string()).nullish(),
   num_labels: z.int().positive().nullish(),
+  problem_type: z.enum(problemTypes).nullish(),
 });
 
 /** A configuration as it stands in the file. */
@@ -40,6 +43,28 @@ export function labelsOf({ id2label, num_labels: count }: HuggingFaceConfig): st
     .sort(([a], [b]) => Number(a) - Number(b))
     .map(([, label]) => label);
 }
+
+/**
+ * What a classifier learns, as far as the settings or the configuration say it; a configuration with one label is that of a number, as in `transformers`. That
+ * of a head which is replaced says nothing.
+ */
+export function givenProblem(
+  config: HuggingFaceConfig,
+  { problemType, head, folder }: Pick<LanguageModelConfig, 'problemType' | 'head' | 'folder'>,
+): GivenProblem | undefined {
+  if (problemType !== undefined) return { type: problemType, from: 'model.problemType' };
+  if (head === 'fresh') return undefined;
+  const from = (key: string) => `${key} in ${folder}/${configFile}`;
+  if (config.problem_type) return { type: config.problem_type, from: from('problem_type') };
+  if (!isOfNumbers(config)) return undefined;
+  return { type: 'regression', from: from(config.id2label ? 'id2label, which has one label,' : 'num_labels: 1') };
+}
+
+const isOfNumbers = (config: HuggingFaceConfig) => labelsOf(config).length === 1;
+
+/** What a classifier's configuration says that it does. */
+export const problemOfConfig = (config: HuggingFaceConfig): ProblemType =>
+  config.problem_type ?? (isOfNumbers(config) ? 'regression' : 'single_label_classification');
 
 /** A model, and how its weights are named in files. */
 export interface ConfiguredModel {
@@ -73,19 +98,31 @@ export function modelOf(
   return { model: family.build(parsed.data, settings), names, loraTargets, architecture };
 }
 
-/** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */
+/** What is said of a classifier's head, and false of a model that has none. */
+const headKeys = ['id2label', 'label2id', 'problem_type'];
+
+/** What says where a file was, or how it was packed: of the machine it was on, and not of the model. */
+const notOfModel = ['_name_or_path', 'name_or_path', '_attn_implementation_autoset', 'quantization_config'];
+
+/**
+ * The configuration of a model that was trained from another: its task's class and labels, weights in float32, no word of where it lay; all else as it was.
+ * @param problemType of a classifier; absent: as it was
+ */
 export function configAfter(
   config: HuggingFaceConfig,
   architecture: string,
   labels: readonly string[] | undefined,
+  problemType?: ProblemType,
 ): HuggingFaceConfig {
-  const { num_labels: _, ...kept } = config;
+  const left = new Set(['num_labels', ...notOfModel, ...(labels ? [] : headKeys)]);
+  const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !left.has(key))) as HuggingFaceConfig;
   const floats = Object.fromEntries(
     ['dtype', 'torch_dtype'].filter((key) => key in kept).map((key) => [key, 'float32']),
   );
   const named = labels && {
     id2label: Object.fromEntries(labels.map((label, index) => [`${index}`, label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
+    ...(problemType ? { problem_type: problemType } : {}),
   };
   return { ...kept, ...floats, ...named, architectures: [architecture] };
 }
