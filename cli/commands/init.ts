@@ -124,20 +124,22 @@ async function countTexts(path: string, format: TextDatasetConfig['format']): Pr
   }
 }
 
-/** What the model of a folder can learn, and the longest text that it takes; undefined where the folder is not there or holds no model. */
+/**
+ * What the model of a folder can learn, and the longest text that it takes; undefined where the folder is not there or holds no model.
+ * @throws UserError when it has a model that can't be trained here, saying what of it is not supported
+ */
 async function modelIn(folder: string): Promise<{ tasks: LanguageTask[]; maxTokens: number } | undefined> {
   const { configFile, modelOf, readConfig } = await import('../../shared/models/hugging-face/config.ts');
   const { tasksOf } = await import('../../shared/models/language/registry.ts');
   const path = join(folder, configFile);
-  try {
-    const config = await readConfig(path);
-    const tasks = tasksOf(config.model_type);
-    const [task = 'classification'] = tasks;
-    const { model } = modelOf(config, task, ['a', 'b'], path);
-    return { tasks, maxTokens: model.maxTokens };
-  } catch (error) {
-    // What is wrong with it `validate` says.
+  const config = await readConfig(path).catch((error: unknown) => {
+    // A folder that is still to come, or an adapter's: `validate` looks into it.
     if (error instanceof UserError) return undefined;
     throw error;
-  }
+  });
+  if (!config) return undefined;
+  const tasks = tasksOf(config.model_type);
+  const [task = 'classification'] = tasks;
+  const { model } = modelOf(config, task, ['a', 'b'], path);
+  return { tasks, maxTokens: model.maxTokens };
 }

@@ -40,7 +40,10 @@ export async function downloadInput(
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
   await refuseWithoutRoom(client, address, files, await freeBytes(folder));
-  for (const { object, path } of files) await downloadTo(path, object, { client, bucket: object.bucket, ...limits });
+  for (const { object, path } of files) {
+    await mkdir(dirname(path), { recursive: true });
+    await downloadTo(path, object, { client, bucket: object.bucket, ...limits });
+  }
 }
 
 interface FileToFetch {

@@ -91,7 +91,7 @@ async function uploadByContent(cloud: Bucket, path: string, folder: string): Pro
 }
 
 async function uploadFolder(cloud: Bucket, folder: string): Promise<Uploaded> {
-  const names = modelFilesIn(await readdir(folder)).toSorted();
+  const names = modelFilesIn(await readdir(folder, { recursive: true })).toSorted();
   const digests = await Promise.all(names.map(async (name) => (await fingerprintFile(join(folder, name))).sha256));
   const digest = sha256(new TextEncoder().encode(JSON.stringify([names, digests])));
   const key = `weights/${digest.slice(0, 16)}-${basename(folder)}/`;

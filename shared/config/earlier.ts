@@ -9,8 +9,18 @@ export function asRecordedBalance(balance: unknown): unknown {
   return { ...balance, conv1d: earlierConv1d };
 }
 
+/** A stored `model` section: every classifier had the head of its kind before the setting `model.pooling`. */
+function asRecordedModel(model: unknown): unknown {
+  if (typeof model !== 'object' || model === null || 'pooling' in model) return model;
+  return 'family' in model && model.family === 'huggingface' ? { ...model, pooling: 'own' } : model;
+}
+
 /** A stored run file that goes on as it was recorded, whatever the defaults are now. */
 export function asRecorded(config: unknown): unknown {
-  if (typeof config !== 'object' || config === null || !('balance' in config)) return config;
-  return { ...config, balance: asRecordedBalance(config.balance) };
+  if (typeof config !== 'object' || config === null) return config;
+  return {
+    ...config,
+    ...('balance' in config ? { balance: asRecordedBalance(config.balance) } : {}),
+    ...('model' in config ? { model: asRecordedModel(config.model) } : {}),
+  };
 }

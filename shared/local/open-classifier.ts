@@ -108,7 +108,7 @@ async function openRun(
   const described = modelOfRun(record);
   const config = described.config as HuggingFaceConfig;
   const labels = labelsOf(config);
-  const { model } = described.adapter ?? modelOf(config, 'classification', labels, path);
+  const { model } = described.adapter ?? modelOf(config, 'classification', labels, path, { recorded: true });
   // The manifest was found by its weights.
   const bytes = (await readArtifact(folder.store, manifest, modelFileOf(manifest)))!;
   const trained = await (await openSafetensors(bufferSource(path, bytes))).readAll();

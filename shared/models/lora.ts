@@ -1,13 +1,15 @@
 /** Low-rank adapters by the conventions of PEFT. Source: Hu et al., LoRA (ICLR 2022). */
 import { UserError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
+import type { NamedTensors, TensorLibrary } from '../engines/engine.ts';
 import type { ParameterSpec } from '../tensors/layer.ts';
 import { addProduct, productCore } from '../tensors/low-rank.ts';
 import type { HostTensor, HostTensors, WeightTensor } from '../tensors/tensor.ts';
 import { dense } from './blocks/dense.ts';
+import type { Dropout } from './dropout.ts';
 import { type AdapterConfig, adapterPrefix, rankOf, scaleOf } from './hugging-face/adapter-config.ts';
 import { isSaved, isTarget, isWithin } from './hugging-face/adapter-modules.ts';
-import type { DenseLayer, LanguageModel } from './language/model.ts';
+import type { DenseLayer, DenseUpdate, LanguageModel } from './language/model.ts';
 import { site } from './language/pass.ts';
 import type { AdapterSpectra } from './language/settings.ts';
 
@@ -144,8 +146,16 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
   const isTrained = ({ name }: ParameterSpec) => isSaved(name, config);
   const adapted = new Map(base.parameters.map((spec) => [spec.name, spec]));
   const rate = config.lora_dropout ?? 0;
-  const dropoutName = ({ layer }: Update) => `${layer.name}.lora_dropout`;
+  const dropoutName = (layer: string, again?: string) => `${again ?? layer}.lora_dropout`;
   const byModule = new Map(updates.map((update) => [update.layer.name, update]));
+  const adding =
+    (tf: TensorLibrary, parameters: NamedTensors, dropout: Dropout): DenseUpdate =>
+    (x, module, again) => {
+      const update = byModule.get(module);
+      if (!update) return undefined;
+      const inner = dense(tf, dropout(x, dropoutName(module, again)), parameters[update.a]!);
+      return dense(tf, tf.mul(inner, update.scale), parameters[update.b]!);
+    };
   return {
     ...base,
     base,
@@ -173,17 +183,21 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
     dropoutSites: (batch, tokens) => [
       ...base.dropoutSites(batch, tokens),
       ...updates.flatMap((update) => {
-        const { inputs, perText } = update.layer;
-        return site(dropoutName(update), [perText ? batch : batch * tokens, inputs], rate);
+        const { name, inputs, perText, rows = perText ? batch : batch * tokens, again = [] } = update.layer;
+        return [
+          ...site(dropoutName(name), [rows, inputs], rate),
+          ...again.flatMap((use) => site(dropoutName(name, use.name), [use.rows ?? batch * tokens, inputs], rate)),
+        ];
       }),
     ],
     forward: (tf, parameters, given, dropout) =>
-      base.forward(tf, parameters, given, dropout, (x, module) => {
-        const update = byModule.get(module);
-        if (!update) return undefined;
-        const inner = dense(tf, dropout(x, dropoutName(update)), parameters[update.a]!);
-        return dense(tf, tf.mul(inner, update.scale), parameters[update.b]!);
-      }),
+      base.forward(tf, parameters, given, dropout, adding(tf, parameters, dropout)),
+    ...(base.embed
+      ? {
+          embed: (tf, parameters, given, dropout, embedding) =>
+            base.embed!(tf, parameters, given, dropout, embedding, adding(tf, parameters, dropout)),
+        }
+      : {}),
   };
 }
 

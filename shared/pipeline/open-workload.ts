@@ -16,7 +16,8 @@ import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
-import { buildLanguageModel, labelsOfHead, openModelFolder } from '../models/hugging-face/model-folder.ts';
+import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
+import { withPooling } from '../models/hugging-face/pooling.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
@@ -38,8 +39,11 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   if (model.family === 'huggingface') {
     const { task, lora, fresh, head, reinitialise } = model;
     const base = model.base && (await localPath(model.base));
-    const opened = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
-    if (opened.adapter && head === 'fresh') throw headOfAdapter(model.folder);
+    const found = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
+    if (found.adapter && head === 'fresh') throw headOfAdapter(model.folder);
+    const { opened: pooled, note } = await withPooling(found, model);
+    const tokenizer = await openTokenizer(found.tokenizer, found.config);
+    const opened = task === 'classification' ? withPadding(pooled, tokenizer.special.pad) : pooled;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
     const path = await localPath(texts.path);
@@ -49,13 +53,13 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       seed,
       ...(problem ? { problem } : {}),
     });
-    const tokenizer = await openTokenizer(opened.tokenizer, opened.config);
     return planTexts({
       settings: model,
       config: opened.config,
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
       tokenizer,
       data,
+      notes: note === undefined ? [] : [note],
       path: texts.path,
       testPath: dataset.test?.path,
       files: await readOtherFiles(opened.tokenizer, tokenizer),

@@ -1,12 +1,17 @@
-import { encodeJson } from '../checkpoints/json.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import type { RecordedAxis, RecordedGrid } from '../datasets/coordinates.ts';
 import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
-import { configAfter, configFile, type HuggingFaceConfig, modelOf } from '../models/hugging-face/config.ts';
-import { pytorchFile } from '../models/hugging-face/folder.ts';
+import {
+  configAfter,
+  configFile,
+  encodeConfig,
+  type HuggingFaceConfig,
+  modelOf,
+} from '../models/hugging-face/config.ts';
+import { codeBeside, pytorchFile } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
@@ -156,8 +161,9 @@ function languageModelOf(
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
-  const { model, architecture, names } = modelOf(whole, task, labels, 'run.json');
-  const config = configAfter(whole, architecture, task === 'classification' ? labels : undefined, problemType);
+  const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
+  const { model, names } = configured;
+  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined, problemType);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };
@@ -188,12 +194,12 @@ export async function exportedFiles(
   { config, adapter, fields }: Pick<RunModel, 'config' | 'adapter' | 'fields'>,
   weights: Uint8Array,
 ): Promise<Map<string, Uint8Array>> {
-  const described = encodeJson(config);
+  const described = encodeConfig(config);
   if (!adapter) {
     return new Map([
       [files.model, weights],
       [configFile, described],
-      ...(fields ? [[pytorchFile, new TextEncoder().encode(fields.pytorch)] as const] : []),
+      ...(fields ? [[pytorchFile, new TextEncoder().encode(fields.pytorch)] as const] : codeOf(config)),
     ]);
   }
   return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);
@@ -208,8 +214,13 @@ export async function mergedFiles(
   const merged = mergeAdapter(adapter!.model, new Map([...frozen, ...(await tensorsIn(weights))]));
   return new Map([
     [files.model, encodeSafetensors(merged, { format: 'pt' })],
-    [configFile, encodeJson(config)],
+    [configFile, encodeConfig(config)],
   ]);
+}
+
+function codeOf(config: RunModel['config']): [string, Uint8Array][] {
+  const { architectures, model_type: modelType } = config as Partial<HuggingFaceConfig>;
+  return (architectures ?? []).flatMap((name) => codeBeside(name, modelType!));
 }
 
 const tensorsIn = async (weights: Uint8Array): Promise<HostTensors> =>

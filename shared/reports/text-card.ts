@@ -53,13 +53,15 @@ const autoClasses = {
 } as const satisfies Record<LanguageTask, string>;
 
 /** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
-function loadingIn(task: LanguageTask, { adapter }: RunReport): string {
+function loadingIn(task: LanguageTask, { adapter, model }: RunReport): string {
   const auto = autoClasses[task];
   const beginning = `from transformers import ${adapter ? 'AutoConfig, ' : ''}${auto}, AutoTokenizer
 
 folder = "."  # where this card is
 tokenizer = AutoTokenizer.from_pretrained(folder)`;
-  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder).eval()`;
+  // The class lies beside the card.
+  const options = task === 'classification' && model?.sentence_embedding ? ', trust_remote_code=True' : '';
+  if (!adapter) return `${beginning}\nmodel = ${auto}.from_pretrained(folder${options}).eval()`;
   return `from peft import PeftModel
 ${beginning}
 base = ${JSON.stringify(adapter.base.path)}  # the folder of the model that the adapter belongs to
@@ -89,6 +91,11 @@ print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))`,
 place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
 };
+
+/** Of a classifier whose tokenizer has no token for padding. */
+const pythonByText = (maxTokens: number, problem: ProblemType) => `# One text at a time: there is no token for padding.
+inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
+${pythonOfProblem[problem]}`;
 
 const inJavaScript = `import { Tokenizer } from 'tokenizers';
 ${readTensors}
@@ -144,7 +151,7 @@ the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, th
 
 Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transformers` package'} and PyTorch:
 
-${fenced('python', `${loadingIn(task, run)}\n${pythonOf[task](maxTokens, problemType)}`)}
+${fenced('python', `${loadingIn(task, run)}\n${(run.dataset.padding === null ? pythonByText : pythonOf[task])(maxTokens, problemType)}`)}
 
 ${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 

@@ -2,7 +2,7 @@ import { matchesName } from '../core/name-pattern.ts';
 
 /** Names of embedding tables by model family, as Hugging Face names them. Rows of a table are looked up, never multiplied. */
 const embeddingNames: Readonly<Record<string, readonly string[]>> = {
-  'bert, roberta, distilbert, electra': [
+  'bert, roberta, distilbert, electra, mpnet, albert': [
     '*embeddings.word_embeddings.weight',
     '*embeddings.position_embeddings.weight',
     '*embeddings.token_type_embeddings.weight',
@@ -34,4 +34,6 @@ export const headNames = [
   '*embed_out.weight',
   'cls.predictions.decoder.weight',
   'lm_head.decoder.weight',
+  'predictions.decoder.weight',
+  'decoder.weight',
 ];

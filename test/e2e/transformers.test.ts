@@ -32,9 +32,10 @@ describe.skipIf(!isThere)('an export', () => {
     ['of a whole model', {}, [], {}],
     ['of an adapter', { lora: { rank: 4, targets: 'all-linear' } }, [], { base: 'bert' }],
     ['of an adapter, merged', { lora: { rank: 4, targets: 'all-linear' } }, ['--merge'], {}],
+    ['of a model that pools by mean', { pooling: 'mean' }, [], { ownClass: true }],
   ] as const)(
     '%s gives the probabilities of predict in transformers, and its tokenizer the same tokens',
-    async (_, model, options, { base }: { base?: string }) => {
+    async (_, model, options, { base, ownClass }: { base?: string; ownClass?: boolean }) => {
       const cwd = await writeLanguageRun({ ...model, maxTokens: 12 }, { learningRate: 0.005 });
       const run = async (...args: string[]) => {
         const { code, stdout, stderr } = await runCli(args, { cwd });
@@ -50,6 +51,7 @@ describe.skipIf(!isThere)('an export', () => {
       const read = readInPython({
         folder: join(cwd, 'out'),
         ...(base === undefined ? {} : { base: join(cwd, base) }),
+        ...(ownClass ? { ownClass } : {}),
         texts,
         maxTokens: 12,
         tokenizer: join(cwd, 'tokenizer'),

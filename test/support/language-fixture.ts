@@ -43,7 +43,7 @@ const inputNames: Readonly<Record<string, string>> = {
 };
 
 /** Whole numbers of 64 bits, which the project's own reader does not take. */
-async function readIntegers(path: string): Promise<Map<string, HostTensor<Int32Array>>> {
+export async function readIntegers(path: string): Promise<Map<string, HostTensor<Int32Array>>> {
   const bytes = await readFile(path);
   const start = 8 + Number(bytes.readBigUInt64LE(0));
   const header: Record<string, { shape: number[]; data_offsets: [number, number] }> = JSON.parse(
@@ -62,7 +62,7 @@ async function readIntegers(path: string): Promise<Map<string, HostTensor<Int32A
         const numbers = Array.from({ length: (to - from) / 8 }, (_, index) =>
           Number(bytes.readBigInt64LE(start + from + 8 * index)),
         );
-        return [inputNames[name]!, { shape, data: Int32Array.from(numbers) }];
+        return [inputNames[name] ?? name, { shape, data: Int32Array.from(numbers) }];
       },
     ),
   );

@@ -34,6 +34,40 @@ export async function writeGpt2Folder(folder: string): Promise<string> {
   return writeFolder(folder, config, 'causal-lm', others);
 }
 
+/**
+ * Writes a folder as Hugging Face's, with a decoder for causal-lm that has seen nothing and the tokenizer of the fixtures.
+ * @param more of its configuration
+ * @param pad what the tokenizer has for padding; absent: nothing
+ */
+export async function writeDecoderFolder(
+  folder: string,
+  kind: string,
+  more: Record<string, unknown> = {},
+  pad?: string,
+): Promise<string> {
+  const read = (name: string) => readFile(fixturePath('tokenizers', 'byte-bpe-gpt2', name));
+  const settings = { ...JSON.parse((await read('tokenizer_config.json')).toString()), ...(pad && { pad_token: pad }) };
+  const others = new Map<string, Uint8Array>([
+    ['tokenizer.json', await read('tokenizer.json')],
+    ['tokenizer_config.json', new TextEncoder().encode(JSON.stringify(settings))],
+  ]);
+  const config = {
+    model_type: kind,
+    vocab_size: 700,
+    hidden_size: 32,
+    intermediate_size: 48,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    head_dim: 16,
+    max_position_embeddings: 64,
+    pad_token_id: null,
+    initializer_range: 0.1,
+    ...more,
+  };
+  return writeFolder(folder, config, 'causal-lm', others);
+}
+
 interface FolderOptions {
   /** Of a classifier. */
   readonly labels?: readonly string[] | undefined;

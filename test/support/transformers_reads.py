@@ -14,7 +14,11 @@ if "base" in case:
     base = AutoModelForSequenceClassification.from_pretrained(case["base"], config=config)
     model = PeftModel.from_pretrained(base, case["folder"])
 else:
-    model = AutoModelForSequenceClassification.from_pretrained(case["folder"])
+    # A head that transformers does not have comes with its code.
+    model, info = AutoModelForSequenceClassification.from_pretrained(
+        case["folder"], trust_remote_code=case.get("ownClass", False), output_loading_info=True
+    )
+    assert not info["missing_keys"] and not info["unexpected_keys"], info
 model.eval()
 encoded = [tokenizer(text, truncation=True, max_length=case["maxTokens"]) for text in case["texts"]]
 with torch.no_grad():

@@ -10,16 +10,44 @@ export function upperOnes(tf: TensorLibrary, size: number): Tensor {
   return tf.cast(tf.lessEqual(tf.reshape(numbers, [size, 1]), numbers), 'float32');
 }
 
+/** 1 where row - column < window, `[size, size]`: a token sees itself and the window - 1 tokens before it. */
+function windowOnes(tf: TensorLibrary, size: number, window: number): Tensor {
+  const beyond = tf.tensor2d(
+    Int32Array.from({ length: size }, (_, row) => row - window),
+    [size, 1],
+    'int32',
+  );
+  return tf.cast(tf.greater(numbersBelow(tf, size), beyond), 'float32');
+}
+
 /**
  * What is added to the scores, made once for all blocks: `[batch, 1, 1, tokens]`, or `[batch, 1, tokens, tokens]` where
  * tokens see only what came before.
  * @param attentionMask `[batch, tokens]`, 1 for tokens and 0 for padding
+ * @param window how many tokens one sees at most, itself included, where it sees only what came before; absent: all
  */
-export function scoreMask(tf: TensorLibrary, attentionMask: Tensor, causal: boolean): Tensor {
+export function scoreMask(tf: TensorLibrary, attentionMask: Tensor, causal: boolean, window = Infinity): Tensor {
   const [batch, tokens] = attentionMask.shape as [number, number];
   const seen = tf.reshape(tf.cast(attentionMask, 'float32'), [batch, 1, 1, tokens]);
-  const visible = causal ? tf.mul(seen, tf.reshape(tf.transpose(upperOnes(tf, tokens)), [1, 1, tokens, tokens])) : seen;
-  return tf.mul(tf.sub(1, visible), unseen);
+  const before = () => {
+    const lower = tf.transpose(upperOnes(tf, tokens));
+    return tf.reshape(window < tokens ? tf.mul(lower, windowOnes(tf, tokens, window)) : lower, [1, 1, tokens, tokens]);
+  };
+  return tf.mul(tf.sub(1, causal ? tf.mul(seen, before()) : seen), unseen);
+}
+
+/** cap * tanh(scores / cap), which stays between -cap and cap. Source: Gemma 2 (2024). */
+export function capScores(tf: TensorLibrary, scores: Tensor, cap: number | undefined): Tensor {
+  return cap === undefined ? scores : tf.mul(tf.tanh(tf.div(scores, cap)), cap);
+}
+
+/** A mask of `scoreMask` by which tokens see at most `side` tokens to each side. */
+export function withinWindow(tf: TensorLibrary, mask: Tensor, side: number): Tensor {
+  const tokens = mask.shape.at(-1)!;
+  if (tokens <= side + 1) return mask;
+  const isFar = (index: number) => Math.abs(Math.floor(index / tokens) - (index % tokens)) > side;
+  const far = Float32Array.from({ length: tokens * tokens }, (_, index) => (isFar(index) ? unseen : 0));
+  return tf.add(mask, tf.tensor4d(far, [1, 1, tokens, tokens]));
 }
 
 export interface AttentionSizes {
@@ -29,6 +57,10 @@ export interface AttentionSizes {
   /** As many as heads, or a divisor of it: then a key and value serve several heads in a row. */
   readonly keyHeads: number;
   readonly headSize: number;
+  /** By which products of queries and keys are multiplied; absent: 1 / sqrt(headSize). */
+  readonly scale?: number;
+  /** Scores s become cap * tanh(s / cap); absent: they stay. */
+  readonly cap?: number | undefined;
 }
 
 /** `[batch * tokens, heads * size]` to `[batch, heads, tokens, size]`. */
@@ -39,7 +71,7 @@ export function splitHeads(tf: TensorLibrary, x: Tensor, { batch, tokens, headSi
 /**
  * Scaled dot-product attention. Source: Vaswani et al. (NeurIPS 2017); shared keys: Ainslie et al., GQA (2023).
  * @param query `[batch, heads, tokens, size]`; key and value `[batch, keyHeads, tokens, size]`
- * @param mask of `scoreMask`
+ * @param mask of `scoreMask`, or it with what depends on the distance of tokens, `[batch, heads, tokens, tokens]`
  * @param drop applied to the weights `[batch, heads, tokens, tokens]`
  * @returns `[batch * tokens, heads * size]`
  */
@@ -50,12 +82,13 @@ export function attend(
   sizes: AttentionSizes,
   drop: (weights: Tensor) => Tensor,
 ): Tensor {
-  const { batch, tokens, heads, keyHeads, headSize } = sizes;
+  const { batch, tokens, heads, keyHeads, headSize, scale = 1 / Math.sqrt(headSize), cap } = sizes;
   // Heads that share a key stand one below the other, as more rows of one product.
   const rows = (heads / keyHeads) * tokens;
-  const scaled = tf.mul(query, 1 / Math.sqrt(headSize));
+  const scaled = tf.mul(query, scale);
   const scores = tf.matMul(tf.reshape(scaled, [batch, keyHeads, rows, headSize]), key, false, true);
-  const weights = drop(tf.softmax(tf.add(tf.reshape(scores, [batch, heads, tokens, tokens]), mask)));
+  const capped = tf.reshape(capScores(tf, scores, cap), [batch, heads, tokens, tokens]);
+  const weights = drop(tf.softmax(tf.add(capped, mask)));
   const mixed = tf.matMul(tf.reshape(weights, [batch, keyHeads, rows, tokens]), value);
   const perToken = tf.transpose(tf.reshape(mixed, [batch, heads, tokens, headSize]), [0, 2, 1, 3]);
   return tf.reshape(perToken, [batch * tokens, heads * headSize]);

@@ -4,24 +4,32 @@ import { withGradient } from './with-gradient.ts';
 
 const meanOf = (tf: TensorLibrary, x: Tensor) => tf.mean(x, -1, true);
 
-/** Layer norm of rows `[rows, size]` with weight and bias `[size]`. Source: Ba et al., Layer Normalization (2016). */
-export function layerNorm(tf: TensorLibrary, x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+/** Layer norm of rows `[rows, size]` with weight and, where there is one, bias `[size]`. Source: Ba et al., Layer Normalization (2016). */
+export function layerNorm(
+  tf: TensorLibrary,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  epsilon: number,
+): Tensor {
   const normalise = withGradient(
     tf,
     (rows, scale, offset) => {
       const centred = tf.sub(rows!, meanOf(tf, rows!));
       const inverse = tf.rsqrt(tf.add(meanOf(tf, tf.square(centred)), epsilon));
       const normal = tf.mul(centred, inverse);
-      return { value: tf.add(tf.mul(normal, scale!), offset!), keep: [normal, inverse, scale!] };
+      const scaled = tf.mul(normal, scale!);
+      return { value: offset ? tf.add(scaled, offset) : scaled, keep: [normal, inverse, scale!] };
     },
     (dy, [normal, inverse, scale]) => {
       const along = tf.mul(dy, scale!);
       const projected = tf.mul(normal!, meanOf(tf, tf.mul(along, normal!)));
       const inward = tf.sub(tf.sub(along, meanOf(tf, along)), projected);
-      return [tf.mul(inward, inverse!), sumRows(tf, tf.mul(dy, normal!)), sumRows(tf, dy)];
+      const gradients = [tf.mul(inward, inverse!), sumRows(tf, tf.mul(dy, normal!))];
+      return bias ? [...gradients, sumRows(tf, dy)] : gradients;
     },
   );
-  return normalise(x, weight, bias);
+  return bias ? normalise(x, weight, bias) : normalise(x, weight);
 }
 
 /** Root-mean-square norm of rows `[rows, size]` with weight `[size]`. Source: Zhang and Sennrich, RMSNorm (NeurIPS 2019). */

@@ -3,9 +3,13 @@ import { UserError } from '../../core/errors.ts';
 import { readJsonFile } from '../../core/json-file.ts';
 import { explainJson } from '../../core/problems.ts';
 import { type GivenProblem, type ProblemType, problemTypes } from '../../datasets/text/problem-type.ts';
-import type { LanguageModel, LanguageTask, WeightNames } from '../language/model.ts';
+import { blockCount } from '../language/depths.ts';
+import { type Depth, type LanguageModel, type LanguageTask, poolings, type WeightNames } from '../language/model.ts';
 import { kindOfClass, languageFamily } from '../language/registry.ts';
 import type { LanguageModelConfig } from '../language/settings.ts';
+import type { StoredWeights } from '../pretrained.ts';
+import { unreadKeys } from './known-keys.ts';
+import { pooledClass, pooledModule } from './pooled-class.ts';
 
 /** What every `config.json` has, as far as it is read; a family reads more. */
 const fileSchema = z.looseObject({
@@ -14,6 +18,8 @@ const fileSchema = z.looseObject({
   id2label: z.record(z.string(), z.string()).nullish(),
   num_labels: z.int().positive().nullish(),
   problem_type: z.enum(problemTypes).nullish(),
+  /** Of a classifier by pooled embeddings, as it is written here. */
+  sentence_embedding: z.strictObject({ pooling: z.enum(poolings), normalise: z.boolean() }).nullish(),
 });
 
 /** A configuration as it stands in the file. */
@@ -74,28 +80,79 @@ export interface ConfiguredModel {
   readonly loraTargets: readonly string[];
   /** Class in `transformers`. */
   readonly architecture: string;
+  /** What the `config.json` of the trained model has to say besides. */
+  readonly exported?: Readonly<Record<string, unknown>>;
 }
+
+/** The deepest published models have 130 blocks or so: more is a slip, or made to fill the memory. */
+const mostBlocks = 1000;
 
 /**
  * The model that a configuration describes.
  * @param where for messages
- * @throws UserError when the kind of model, the task or a setting is not supported
+ * @param options.stored the weights that are to be read into it, whose blocks are counted before anything is built
+ * @param options.recorded whether it is that of a run on record, which was checked when the run began
+ * @throws UserError when the kind of model, the task or a setting is not supported, or says more than is obeyed
  */
 export function modelOf(
   config: HuggingFaceConfig,
   task: LanguageTask,
   labels: readonly string[],
   where: string,
+  { stored, recorded = false }: { stored?: StoredWeights | undefined; recorded?: boolean } = {},
 ): ConfiguredModel {
-  const { family, architecture } = languageFamily(config.model_type, task, where);
+  const { model_type: modelType } = config;
+  const { family, architecture } = languageFamily(modelType, task, where);
   const parsed = family.configSchema.safeParse(config);
-  if (!parsed.success) {
-    const lines = explainJson(parsed.error.issues, config);
-    throw new UserError(`is not a ${config.model_type} that is supported:\n    ${lines.join('\n    ')}`, { where });
+  const unread = recorded ? [] : unreadKeys(config, new Set(Object.keys(family.configSchema.shape)), task);
+  if (!parsed.success || unread.length > 0) {
+    const lines = [
+      ...(parsed.success ? [] : explainJson(parsed.error.issues, config)),
+      ...unread.map((key) => `${key}: ${shown(config[key])} is not read for this kind of model`),
+    ];
+    throw new UserError(`is not a ${modelType} that is supported:\n    ${lines.join('\n    ')}`, {
+      where,
+      ...(unread.length > 0 ? { remedy: unreadRemedy } : {}),
+    });
   }
-  const settings = { task, labels: labels.length, modelType: config.model_type };
+  const embedding = (task === 'classification' && config.sentence_embedding) || undefined;
+  if (embedding && !family.isEncoder) throw notAnEncoder(modelType, where);
+  checkDepth(family.depth(parsed.data!), stored, where);
+  const settings = { task, labels: labels.length, modelType, where, ...(embedding ? { embedding } : {}) };
   const { names, loraTargets } = family;
-  return { model: family.build(parsed.data, settings), names, loraTargets, architecture };
+  const model = family.build(parsed.data, settings);
+  if (embedding) return { model, names, loraTargets, architecture: pooledClass, exported: pooledExport };
+  return { model, names, loraTargets, architecture, exported: family.exported?.(parsed.data, task) ?? {} };
+}
+
+const pooledExport = { auto_map: { AutoModelForSequenceClassification: `${pooledModule}.${pooledClass}` } };
+
+const notAnEncoder = (modelType: string, where: string) =>
+  new UserError(`${modelType} is no encoder: its output is not pooled`, { where, remedy: 'Leave model.pooling out.' });
+
+const unreadRemedy =
+  'Nothing is computed by these settings here. Where transformers does not read them for this kind either, take them out of the file.';
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** @throws UserError when there are more blocks than a model has, or not as many as the weights hold. */
+function checkDepth({ key, stored: asked, computed = asked }: Depth, file: StoredWeights | undefined, where: string) {
+  if (Math.max(asked, computed) > mostBlocks) {
+    throw new UserError(`${key} is ${Math.max(asked, computed)}: a model has at most ${mostBlocks} blocks here`, {
+      where,
+      remedy: 'Take the config.json that belongs to the weights.',
+    });
+  }
+  if (!file) return;
+  const held = blockCount(file.names());
+  if (held === 0 || held === asked) return;
+  throw new UserError(`${key} is ${asked}, and the weights in ${file.label} have ${held} blocks`, {
+    where,
+    remedy: 'Take the config.json that belongs to the weights.',
+  });
 }
 
 /** What is said of a classifier's head, and false of a model that has none. */
@@ -110,7 +167,7 @@ const notOfModel = ['_name_or_path', 'name_or_path', '_attn_implementation_autos
  */
 export function configAfter(
   config: HuggingFaceConfig,
-  architecture: string,
+  { architecture, exported = {} }: Pick<ConfiguredModel, 'architecture' | 'exported'>,
   labels: readonly string[] | undefined,
   problemType?: ProblemType,
 ): HuggingFaceConfig {
@@ -124,5 +181,17 @@ export function configAfter(
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
     ...(problemType ? { problem_type: problemType } : {}),
   };
-  return { ...kept, ...floats, ...named, architectures: [architecture] };
+  return { ...kept, ...floats, ...named, ...exported, architectures: [architecture] };
+}
+
+/** Numbers that `transformers` takes as floats alone: without their point it refuses the file. */
+const floats = [
+  ...['initializer_range', 'initializer_factor', 'initializer_cutoff_factor', 'rms_norm_eps', 'layer_norm_eps'],
+  ...['layer_norm_epsilon', 'norm_eps', 'attn_logit_softcapping', 'final_logit_softcapping'],
+];
+const wholeFloat = new RegExp(`^( {2}"(?:${floats.join('|')})": -?\\d+)(,?)$`, 'gm');
+
+/** A configuration as the bytes of its file. */
+export function encodeConfig(config: Readonly<Record<string, unknown>>): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(config, null, 2).replace(wholeFloat, '$1.0$2')}\n`);
 }

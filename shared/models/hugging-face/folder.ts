@@ -11,11 +11,13 @@ import {
   type ConfiguredModel,
   configAfter,
   configFile,
+  encodeConfig,
   type HuggingFaceConfig,
   labelsOf,
   modelOf,
   readConfig,
 } from './config.ts';
+import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
@@ -62,6 +64,7 @@ export const isExportedFile = (name: string): boolean =>
     adapterConfigFile,
     adapterWeightsFile,
     baseConfigFile,
+    pooledFile,
   ].includes(name);
 
 /**
@@ -76,9 +79,9 @@ export async function readHuggingFace(
 ): Promise<HuggingFaceModel> {
   const config = await readConfig(join(folder, configFile));
   const labels = options.labels ?? labelsOf(config);
-  const configured = modelOf(config, options.task, labels, join(folder, configFile));
-  const { model, names } = configured;
   const store = await openTensors(folder);
+  const configured = modelOf(config, options.task, labels, join(folder, configFile), { stored: store });
+  const { model, names } = configured;
   const weights = await readHuggingFaceWeights(store, model, names, options);
   return { ...configured, ...weights, config, labels, others: await readOtherFiles(folder) };
 }
@@ -100,16 +103,21 @@ export async function readOtherFiles(
   return others;
 }
 
+/** The Python that a class needs which `transformers` does not have, by name of the file; none for its own classes. */
+export const codeBeside = (architecture: string, modelType: string): [string, Uint8Array][] =>
+  architecture === pooledClass ? [[pooledFile, new TextEncoder().encode(pooledPython(modelType))]] : [];
+
 /** The files of a folder that `transformers` loads, by name. */
 export function huggingFaceFiles(
-  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'config' | 'labels' | 'others'>,
+  from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'exported' | 'config' | 'labels' | 'others'>,
   parameters: HostTensors,
 ): Map<string, Uint8Array> {
   const labels = from.model.task === 'classification' ? from.labels : undefined;
-  const config = configAfter(from.config, from.architecture, labels);
+  const config = configAfter(from.config, from, labels);
   return new Map([
-    [configFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+    [configFile, encodeConfig(config)],
     ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
+    ...codeBeside(from.architecture, config.model_type),
     ...from.others,
   ]);
 }

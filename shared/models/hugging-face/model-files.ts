@@ -1,5 +1,8 @@
 const described = /^[^/]+\.(json|safetensors|txt|model|jinja)$/;
 
+/** How a sentence encoder pools, in a folder below. */
+const pooling = /^[^/]*_Pooling\/config\.json$/;
+
 /** Weights as PyTorch writes them. */
 const torchWeights = /^(pytorch_model|adapter_model)(-\d{5}-of-\d{5})?\.bin$/;
 
@@ -9,5 +12,7 @@ const torchWeights = /^(pytorch_model|adapter_model)(-\d{5}-of-\d{5})?\.bin$/;
  */
 export function modelFilesIn(names: readonly string[]): string[] {
   const hasSafetensors = names.some((name) => described.test(name) && name.endsWith('.safetensors'));
-  return names.filter((name) => described.test(name) || (!hasSafetensors && torchWeights.test(name)));
+  return names.filter(
+    (name) => described.test(name) || pooling.test(name) || (!hasSafetensors && torchWeights.test(name)),
+  );
 }

@@ -75,6 +75,18 @@ export async function openModelFolder(
   };
 }
 
+/**
+ * The folder as if its configuration named the number of padding, where a classifier has none: a decoder finds the last token of a text
+ * by it, and `transformers` takes no batch without.
+ * @param padding the tokenizer's; undefined: there is none
+ */
+export function withPadding(opened: ModelFolder, padding: number | undefined): ModelFolder {
+  const { config, base, weights: stored } = opened;
+  if (padding === undefined) return opened;
+  const { model } = modelOf(config, 'classification', labelsOf(config), join(base, configFile), { stored });
+  return model.padding === undefined ? { ...opened, config: { ...config, pad_token_id: padding } } : opened;
+}
+
 const adapterWithoutBase = (folder: string) =>
   new UserError('is an adapter, which means nothing on fresh weights', {
     where: folder,
@@ -101,7 +113,7 @@ export async function labelsOfHead({
 }: ModelFolder): Promise<string[] | undefined> {
   if (!weights) return undefined;
   const configured = labelsOf(config);
-  const { model, names } = modelOf(config, 'classification', configured, join(base, configFile));
+  const { model, names } = modelOf(config, 'classification', configured, join(base, configFile), { stored: weights });
   const own = adapter && scoredLabels(await openAdapter(folder), model, names);
   const count = own ?? scoredLabels(weights, model, names);
   if (count === undefined || count === configured.length) return count === undefined ? undefined : configured;
@@ -154,7 +166,7 @@ export function buildLanguageModel(
     reinitialise?: number | undefined;
   },
 ): BuiltModel {
-  const configured = modelOf(opened.config, task, labels, join(opened.base, configFile));
+  const configured = modelOf(opened.config, task, labels, join(opened.base, configFile), { stored: opened.weights });
   const { model: unadapted, names } = configured;
   const { weights, adapter: stored } = opened;
   if (!weights) {

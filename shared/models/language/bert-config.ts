@@ -43,6 +43,7 @@ export function bertSizes(config: BertConfig): EncoderSizes {
       hidden: config.hidden_dropout_prob,
       attention: config.attention_probs_dropout_prob,
       attentionOutput: config.hidden_dropout_prob,
+      output: config.hidden_dropout_prob,
     },
     deviation: config.initializer_range,
   };
@@ -57,7 +58,7 @@ export const bertNames = (prefix: string): EncoderNames => ({
   types: `${prefix}.embeddings.token_type_embeddings`,
   embeddingNorm: `${prefix}.embeddings.LayerNorm`,
   projection: `${prefix}.embeddings_project`,
-  blocks: `${prefix}.encoder.layer`,
+  block: (number) => `${prefix}.encoder.layer.${number}`,
   query: 'attention.self.query',
   key: 'attention.self.key',
   value: 'attention.self.value',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bertConfig, bertNames, bertSizes, headDropout } from './bert-config.ts';
 import { buildEncoder } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const configSchema = z.looseObject({ ...bertConfig, pad_token_id: z.int().nonnegative().default(0) });
@@ -15,12 +15,15 @@ export const bert = {
     prefix: 'bert.',
     ignored: ['*position_ids', '*token_type_ids', 'cls.*', 'bert.pooler.*', 'classifier.*', 'qa_outputs.*'],
   },
+  isEncoder: true,
   loraTargets: ['query', 'value'],
   configSchema,
+  depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
   build(config, settings) {
     const sizes = bertSizes(config);
-    const head =
-      settings.task === 'classification'
+    const head = settings.embedding
+      ? embeddingClassifier(sizes.hiddenSize, settings.labels, settings.embedding)
+      : settings.task === 'classification'
         ? classifier({
             ...sizes,
             labels: settings.labels,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { activationNames } from '../blocks/activations.ts';
 import { buildEncoder, type EncoderNames, type EncoderSizes } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -26,7 +26,7 @@ const names: EncoderNames = {
   words: 'distilbert.embeddings.word_embeddings',
   positions: 'distilbert.embeddings.position_embeddings',
   embeddingNorm: 'distilbert.embeddings.LayerNorm',
-  blocks: 'distilbert.transformer.layer',
+  block: (number) => `distilbert.transformer.layer.${number}`,
   query: 'attention.q_lin',
   key: 'attention.k_lin',
   value: 'attention.v_lin',
@@ -62,7 +62,12 @@ const sizesOf = (config: Config): EncoderSizes => ({
   epsilon,
   padding: config.pad_token_id,
   positionsAfterPadding: false,
-  dropout: { hidden: config.dropout, attention: config.attention_dropout, attentionOutput: 0 },
+  dropout: {
+    hidden: config.dropout,
+    attention: config.attention_dropout,
+    attentionOutput: 0,
+    output: config.dropout,
+  },
   deviation: config.initializer_range,
   ...(config.sinusoidal_pos_embds
     ? { freshPositions: () => sinusoids(config.max_position_embeddings, config.dim) }
@@ -77,12 +82,15 @@ export const distilbert = {
     prefix: 'distilbert.',
     ignored: ['*position_ids', 'vocab_*', 'pre_classifier.*', 'classifier.*', 'qa_outputs.*'],
   },
+  isEncoder: true,
   loraTargets: ['q_lin', 'v_lin'],
   configSchema,
+  depth: ({ n_layers: stored }) => ({ key: 'n_layers', stored }),
   build(config, settings) {
     const sizes = sizesOf(config);
-    const head =
-      settings.task === 'classification'
+    const head = settings.embedding
+      ? embeddingClassifier(sizes.hiddenSize, settings.labels, settings.embedding)
+      : settings.task === 'classification'
         ? classifier({
             ...sizes,
             labels: settings.labels,

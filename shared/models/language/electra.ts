@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bertConfig, bertNames, bertSizes, headDropout } from './bert-config.ts';
 import { buildEncoder } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const configSchema = z.looseObject({
@@ -27,12 +27,15 @@ export const electra = {
       'qa_outputs.*',
     ],
   },
+  isEncoder: true,
   loraTargets: ['query', 'value'],
   configSchema,
+  depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
   build(config, settings) {
     const sizes = { ...bertSizes(config), embeddingSize: config.embedding_size };
-    const head =
-      settings.task === 'classification'
+    const head = settings.embedding
+      ? embeddingClassifier(sizes.hiddenSize, settings.labels, settings.embedding)
+      : settings.task === 'classification'
         ? classifier({
             ...sizes,
             labels: settings.labels,
@@ -40,7 +43,7 @@ export const electra = {
             activation: 'gelu',
             output: 'classifier.out_proj',
             dropout: headDropout(config),
-            dropFirst: true,
+            firstDropout: headDropout(config),
           })
         : maskedWords({
             ...sizes,

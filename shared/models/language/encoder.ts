@@ -17,17 +17,20 @@ import {
   parametersOf,
 } from './modules.ts';
 import { beginPass, flatNumbers, type Pass, site } from './pass.ts';
+import { poolTexts } from './pool.ts';
 
-/** Names of the encoder's modules; those of a block are below `<blocks>.<number>`. */
+/** Names of the encoder's modules; those from `query` on are below the block's. */
 export interface EncoderNames {
   readonly words: string;
-  readonly positions: string;
+  /** Absent: positions are told by attention alone. */
+  readonly positions?: string;
   /** Absent: texts are not told apart. */
   readonly types?: string;
   readonly embeddingNorm: string;
-  /** From the size of the embeddings to that of the blocks, where they differ. */
+  /** From the size of the embeddings to that of the blocks, where they differ or `sizes.alwaysProjected`. */
   readonly projection?: string;
-  readonly blocks: string;
+  /** Of block n, in the order in which they are applied; a name that comes again is a block that is applied again. */
+  readonly block: (number: number) => string;
   readonly query: string;
   readonly key: string;
   readonly value: string;
@@ -52,11 +55,50 @@ export interface EncoderSizes {
   readonly padding: number;
   /** Whether positions are counted from the padding's number on, and only for tokens that are no padding, as in RoBERTa. */
   readonly positionsAfterPadding: boolean;
-  readonly dropout: { readonly hidden: number; readonly attention: number; readonly attentionOutput: number };
+  readonly dropout: {
+    /** Of the embeddings. */
+    readonly hidden: number;
+    /** Of the weights of attention, of its output, and of a block's output. */
+    readonly attention: number;
+    readonly attentionOutput: number;
+    readonly output: number;
+  };
   /** Standard deviation of fresh weights. */
   readonly deviation: number;
   /** Fresh positions, where they are not drawn. */
   readonly freshPositions?: () => Float32Array;
+  /** Whether embeddings go through the projection even where it changes no size, as in ALBERT. */
+  readonly alwaysProjected?: boolean;
+  /** Longest text in tokens, where positions don't say it. */
+  readonly maxTokens?: number;
+}
+
+/** What a kind adds to BERT's encoder. */
+export interface EncoderAddition {
+  /** Modules that all blocks share; they are listed before the blocks. */
+  readonly modules: readonly Module[];
+  /** Modules of a block, after its projections. */
+  readonly inBlock?: (block: string) => readonly Module[];
+  /** Further uses of a block's layer, as of a `DenseLayer`. */
+  readonly again?: (block: string, layer: string) => readonly { readonly name: string; readonly rows?: number }[];
+  readonly sites?: (batch: number, tokens: number) => readonly DropoutSite[];
+  /** By which the products of queries and keys are multiplied; absent: 1 / sqrt(size of a head). */
+  readonly scale?: number;
+  /** @param mask of `scoreMask` */
+  begin(pass: Pass, mask: Tensor): EncoderAdditionPass;
+}
+
+/** An addition in one forward pass. */
+export interface EncoderAdditionPass {
+  /**
+   * What is added to the scores in a block, `[batch or 1, heads or 1, tokens or 1, tokens]`.
+   * @param rows the block's queries and keys, `[batch * tokens, heads * size]`
+   */
+  scoresPlus(block: string, rows: { readonly query: Tensor; readonly key: Tensor }): Tensor;
+  /** The embeddings as the blocks are given them; absent: as they are. */
+  embedded?(hidden: Tensor): Tensor;
+  /** The output of block n as the next one is given it; absent: as it is. */
+  after?(number: number, hidden: Tensor, embedded: Tensor): Tensor;
 }
 
 /** What makes logits of the encoder's output. */
@@ -69,30 +111,56 @@ export interface Head {
   apply(pass: Pass, hidden: Tensor): Tensor;
 }
 
-function modulesOf(names: EncoderNames, sizes: EncoderSizes): Module[] {
+/** The blocks in the order in which they are applied; `site` is of one application. */
+function blocksOf(
+  names: EncoderNames,
+  sizes: EncoderSizes,
+): readonly { readonly name: string; readonly site: string }[] {
+  const seen = new Set<string>();
+  return Array.from({ length: sizes.blocks }, (_, number) => {
+    const name = names.block(number);
+    const site = seen.has(name) ? `${name} again ${number}` : name;
+    seen.add(name);
+    return { name, site };
+  });
+}
+
+const isProjected = ({ embeddingSize, hiddenSize, alwaysProjected = false }: EncoderSizes): boolean =>
+  alwaysProjected || embeddingSize !== hiddenSize;
+
+function modulesOf(names: EncoderNames, sizes: EncoderSizes, addition: EncoderAddition | undefined): Module[] {
   const { vocabulary, positions, types, embeddingSize, hiddenSize, innerSize, padding } = sizes;
   const ofPositions = {
     ...(sizes.positionsAfterPadding ? { padding } : {}),
     ...(sizes.freshPositions ? { values: sizes.freshPositions } : {}),
   };
+  const blocks = Map.groupBy(blocksOf(names, sizes), ({ name }) => name);
   return [
     embedding(names.words, vocabulary, embeddingSize, { padding }),
-    embedding(names.positions, positions, embeddingSize, ofPositions),
+    ...(names.positions === undefined ? [] : [embedding(names.positions, positions, embeddingSize, ofPositions)]),
     ...(names.types === undefined ? [] : [embedding(names.types, types, embeddingSize)]),
     norm(names.embeddingNorm, embeddingSize),
-    ...(embeddingSize === hiddenSize ? [] : [denseModule(names.projection!, embeddingSize, hiddenSize)]),
-    ...Array.from({ length: sizes.blocks }, (_, number): Module[] => {
-      const inBlock = (name: string) => `${names.blocks}.${number}.${name}`;
+    ...(isProjected(sizes) ? [denseModule(names.projection!, embeddingSize, hiddenSize)] : []),
+    ...(addition?.modules ?? []),
+    ...[...blocks].flatMap(([block, uses]): Module[] => {
+      const inBlock = (name: string) => `${block}.${name}`;
+      const layer = (name: string, inputs: number, outputs: number) => {
+        const more = [
+          ...uses.slice(1).map(({ site: again }) => ({ name: `${again}.${name}` })),
+          ...(addition?.again?.(block, name) ?? []),
+        ];
+        return denseModule(inBlock(name), inputs, outputs, more.length > 0 ? { again: more } : {});
+      };
       return [
-        ...[names.query, names.key, names.value, names.attentionOutput].map((name) =>
-          denseModule(inBlock(name), hiddenSize, hiddenSize),
-        ),
+        ...[names.query, names.key, names.value].map((name) => layer(name, hiddenSize, hiddenSize)),
+        ...(addition?.inBlock?.(block) ?? []),
+        layer(names.attentionOutput, hiddenSize, hiddenSize),
         norm(inBlock(names.attentionNorm), hiddenSize),
-        denseModule(inBlock(names.up), hiddenSize, innerSize),
-        denseModule(inBlock(names.down), innerSize, hiddenSize),
+        layer(names.up, hiddenSize, innerSize),
+        layer(names.down, innerSize, hiddenSize),
         norm(inBlock(names.outputNorm), hiddenSize),
       ];
-    }).flat(),
+    }),
   ];
 }
 
@@ -101,14 +169,11 @@ function sitesOf(names: EncoderNames, sizes: EncoderSizes, batch: number, tokens
   const hidden = [batch * tokens, hiddenSize];
   return [
     ...site(names.embeddingNorm, [batch * tokens, embeddingSize], dropout.hidden),
-    ...Array.from({ length: sizes.blocks }, (_, number): DropoutSite[] => {
-      const inBlock = (name: string) => `${names.blocks}.${number}.${name}`;
-      return [
-        ...site(inBlock('attention'), [batch, heads, tokens, tokens], dropout.attention),
-        ...site(inBlock(names.attentionOutput), hidden, dropout.attentionOutput),
-        ...site(inBlock(names.down), hidden, dropout.hidden),
-      ];
-    }).flat(),
+    ...blocksOf(names, sizes).flatMap(({ site: block }): DropoutSite[] => [
+      ...site(`${block}.attention`, [batch, heads, tokens, tokens], dropout.attention),
+      ...site(`${block}.${names.attentionOutput}`, hidden, dropout.attentionOutput),
+      ...site(`${block}.${names.down}`, hidden, dropout.output),
+    ]),
   ];
 }
 
@@ -125,15 +190,18 @@ function embed(pass: Pass, names: EncoderNames, sizes: EncoderSizes): Tensor {
   const { padding, embeddingSize } = sizes;
   const ids = tf.cast(given.inputIds, 'int32');
   const words = lookUp(tf, parameter(`${names.words}.weight`), flatNumbers(tf, ids), padding);
-  const table = parameter(`${names.positions}.weight`);
   const perToken = (rows: Tensor): Tensor =>
     tf.reshape(tf.add(tf.reshape(words, [batch, tokens, embeddingSize]), rows), [-1, embeddingSize]);
-  const placed = sizes.positionsAfterPadding
-    ? tf.add(words, lookUp(tf, table, positionsAfterPadding(tf, ids, padding), padding))
-    : perToken(tf.slice(table, [0, 0], [tokens, -1]));
-  const typed = names.types === undefined ? placed : tf.add(placed, typesOf(pass, names.types));
+  const placed = (positions: string): Tensor => {
+    const table = parameter(`${positions}.weight`);
+    return sizes.positionsAfterPadding
+      ? tf.add(words, lookUp(tf, table, positionsAfterPadding(tf, ids, padding), padding))
+      : perToken(tf.slice(table, [0, 0], [tokens, -1]));
+  };
+  const here = names.positions === undefined ? words : placed(names.positions);
+  const typed = names.types === undefined ? here : tf.add(here, typesOf(pass, names.types));
   const normal = pass.drop(pass.layerNorm(typed, names.embeddingNorm, sizes.epsilon), names.embeddingNorm);
-  return embeddingSize === sizes.hiddenSize ? normal : pass.dense(normal, names.projection!);
+  return isProjected(sizes) ? pass.dense(normal, names.projection!) : normal;
 }
 
 /** Rows of the table of types: as a product with 0/1 rows, for the table has very few. */
@@ -146,30 +214,38 @@ function typesOf({ tf, given, parameter }: Pass, name: string): Tensor {
   return tf.matMul(tf.cast(isOf, 'float32'), table);
 }
 
-function block(pass: Pass, names: EncoderNames, sizes: EncoderSizes, number: number, input: Tensor, mask: Tensor) {
+function block(
+  pass: Pass,
+  names: EncoderNames,
+  sizes: EncoderSizes,
+  { name, site: applied }: { readonly name: string; readonly site: string },
+  input: Tensor,
+  { scoresPlus, scale }: Pick<EncoderAdditionPass, 'scoresPlus'> & { readonly scale: number | undefined },
+) {
   const { tf, batch, tokens, drop, dense } = pass;
   const { heads, hiddenSize, epsilon } = sizes;
-  const inBlock = (name: string) => `${names.blocks}.${number}.${name}`;
-  const shape = { batch, tokens, heads, keyHeads: heads, headSize: hiddenSize / heads };
-  const projected = (name: string) => splitHeads(tf, dense(input, inBlock(name)), shape);
+  const inBlock = (module: string) => `${name}.${module}`;
+  const again = (module: string) => (applied === name ? {} : { again: `${applied}.${module}` });
+  const project = (x: Tensor, module: string) => dense(x, inBlock(module), again(module));
+  const shape = { batch, tokens, heads, keyHeads: heads, headSize: hiddenSize / heads, ...(scale ? { scale } : {}) };
+  const [query, key, value] = [names.query, names.key, names.value].map((module) => project(input, module));
   const mixed = attend(
     tf,
-    { query: projected(names.query), key: projected(names.key), value: projected(names.value) },
-    mask,
+    { query: splitHeads(tf, query!, shape), key: splitHeads(tf, key!, shape), value: splitHeads(tf, value!, shape) },
+    scoresPlus(name, { query: query!, key: key! }),
     shape,
-    (weights) => drop(weights, inBlock('attention')),
+    (weights) => drop(weights, `${applied}.attention`),
   );
-  const attended = drop(dense(mixed, inBlock(names.attentionOutput)), inBlock(names.attentionOutput));
+  const attended = drop(project(mixed, names.attentionOutput), `${applied}.${names.attentionOutput}`);
   const middle = pass.layerNorm(tf.add(attended, input), inBlock(names.attentionNorm), epsilon);
-  const inner = activations[sizes.activation](tf, dense(middle, inBlock(names.up)));
-  const output = drop(dense(inner, inBlock(names.down)), inBlock(names.down));
+  const inner = activations[sizes.activation](tf, project(middle, names.up));
+  const output = drop(project(inner, names.down), `${applied}.${names.down}`);
   return pass.layerNorm(tf.add(output, middle), inBlock(names.outputNorm), epsilon);
 }
 
-/** The first token of every text: `[batch * tokens, size]` to `[batch, size]`. */
-export function firstTokens({ tf, batch, tokens }: Pass, hidden: Tensor): Tensor {
-  const size = hidden.shape[1]!;
-  return tf.reshape(tf.slice(tf.reshape(hidden, [batch, tokens * size]), [0, 0], [batch, size]), [batch, size]);
+/** Longest text that the positions reach. */
+function longest({ maxTokens, positions, positionsAfterPadding: after, padding }: EncoderSizes): number {
+  return maxTokens ?? (after ? positions - padding - 1 : positions);
 }
 
 /** An encoder with a head. */
@@ -178,8 +254,22 @@ export function buildEncoder(
   sizes: EncoderSizes,
   head: Head,
   { task }: LanguageSettings,
+  addition?: EncoderAddition,
 ): LanguageModel {
-  const modules = [...modulesOf(names, sizes), ...head.modules];
+  const modules = [...modulesOf(names, sizes, addition), ...head.modules];
+  const blocks = blocksOf(names, sizes);
+  /** The last block's output, `[batch * tokens, hidden]`. */
+  const encode = (pass: Pass): Tensor => {
+    const mask = scoreMask(pass.tf, pass.given.attentionMask, false);
+    const added = addition?.begin(pass, mask);
+    const attention = { scoresPlus: added?.scoresPlus ?? (() => mask), scale: addition?.scale };
+    const words = embed(pass, names, sizes);
+    const embedded = added?.embedded?.(words) ?? words;
+    return blocks.reduce((hidden, each, number) => {
+      const output = block(pass, names, sizes, each, hidden, attention);
+      return added?.after?.(number, output, embedded) ?? output;
+    }, embedded);
+  };
   return {
     task,
     parameters: parametersOf(modules),
@@ -189,16 +279,21 @@ export function buildEncoder(
     dense: denseLayersOf(modules),
     attention: { blocks: sizes.blocks, heads: sizes.heads, headSize: sizes.hiddenSize / sizes.heads },
     vocabulary: sizes.vocabulary,
-    maxTokens: sizes.positionsAfterPadding ? sizes.positions - sizes.padding - 1 : sizes.positions,
+    maxTokens: longest(sizes),
     padding: sizes.padding,
     initialise: (random, names) => initialValues(modules, sizes.deviation, random, names),
-    dropoutSites: (batch, tokens) => [...sitesOf(names, sizes, batch, tokens), ...head.sites(batch)],
+    dropoutSites: (batch, tokens) => [
+      ...sitesOf(names, sizes, batch, tokens),
+      ...(addition?.sites?.(batch, tokens) ?? []),
+      ...head.sites(batch),
+    ],
     forward(tf, parameters, given, dropout, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);
-      const mask = scoreMask(tf, given.attentionMask, false);
-      let hidden = embed(pass, names, sizes);
-      for (let number = 0; number < sizes.blocks; number++) hidden = block(pass, names, sizes, number, hidden, mask);
-      return head.apply(pass, hidden);
+      return head.apply(pass, encode(pass));
+    },
+    embed(tf, parameters, given, dropout, embedding, update) {
+      const pass = beginPass(tf, parameters, given, dropout, update);
+      return poolTexts(pass, encode(pass), embedding);
     },
   };
 }

@@ -3,6 +3,8 @@ import type { Tensor } from '../../engines/engine.ts';
 import { activationNames, activations } from '../blocks/activations.ts';
 import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
+import { paddingOf } from './decoder-config.ts';
+import { decoderHead } from './decoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 import {
   denseLayersOf,
@@ -14,7 +16,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, perToken, scoreByTable, site } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, site } from './pass.ts';
 
 const rate = z.number().min(0).lt(1);
 const configSchema = z.looseObject({
@@ -23,6 +25,8 @@ const configSchema = z.looseObject({
   n_layer: z.int().positive(),
   n_head: z.int().positive(),
   n_positions: z.int().positive(),
+  /** The same number once more, in old files. */
+  n_ctx: z.int().positive().nullish(),
   n_inner: z.int().positive().nullish(),
   activation_function: z.enum(activationNames).default('gelu_new'),
   resid_pdrop: rate.default(0.1),
@@ -33,14 +37,15 @@ const configSchema = z.looseObject({
   tie_word_embeddings: z.boolean().default(true),
   scale_attn_weights: z.literal(true).nullish(),
   scale_attn_by_inverse_layer_idx: z.literal(false).nullish(),
+  /** The same in float32. */
+  reorder_and_upcast_attn: z.boolean().nullish(),
   add_cross_attention: z.literal(false).nullish(),
-  pad_token_id: z.int().nonnegative().nullish(),
+  pad_token_id: z.int().nullish(),
 });
 type Config = z.infer<typeof configSchema>;
 
 const words = 'transformer.wte';
 const positions = 'transformer.wpe';
-const head = 'lm_head';
 const inBlock = (number: number, name: string) => `transformer.h.${number}.${name}`;
 
 function modulesOf(config: Config): Module[] {
@@ -59,7 +64,6 @@ function modulesOf(config: Config): Module[] {
       denseModule(inBlock(number, 'mlp.c_proj'), inner, size, output),
     ]).flat(),
     norm('transformer.ln_f', size),
-    ...(config.tie_word_embeddings ? [] : [denseModule(head, size, vocabulary, { bias: false })]),
   ];
 }
 
@@ -83,24 +87,35 @@ function block(pass: Pass, config: Config, number: number, input: Tensor, mask: 
 /** GPT-2. Source: Radford et al. (2019). */
 export const gpt2 = {
   kinds: { gpt2: 'GPT2' },
-  heads: { 'causal-lm': 'LMHeadModel' },
+  heads: { classification: 'ForSequenceClassification', 'causal-lm': 'LMHeadModel' },
   names: { prefix: 'transformer.', ignored: ['*.attn.bias', '*.attn.masked_bias', 'lm_head.*', 'score.*'] },
   loraTargets: ['c_attn'],
   configSchema,
-  build(config, { task }) {
-    const modules = modulesOf(config);
+  depth: ({ n_layer: stored }) => ({ key: 'n_layer', stored }),
+  build(config, { task, labels, where }) {
     const { n_head: heads, n_embd: size, n_layer: blocks, layer_norm_epsilon: epsilon } = config;
+    const padding = paddingOf(config, where);
+    const head = decoderHead({
+      task,
+      labels,
+      hiddenSize: size,
+      vocabulary: config.vocab_size,
+      words,
+      isTied: config.tie_word_embeddings,
+      padding,
+    });
+    const modules = [...modulesOf(config), ...head.modules];
     return {
       task,
       parameters: parametersOf(modules),
       frozen: [],
-      tied: config.tie_word_embeddings ? [`${words}.weight`] : [],
+      tied: head.tied,
       layers: layersOf(modules),
       dense: denseLayersOf(modules),
       attention: { blocks, heads, headSize: size / heads },
       vocabulary: config.vocab_size,
       maxTokens: config.n_positions,
-      padding: config.pad_token_id ?? undefined,
+      padding,
       initialise: (random, names) => initialValues(modules, config.initializer_range, random, names),
       dropoutSites: (batch, tokens) => {
         const rows = [batch * tokens, size];
@@ -123,7 +138,7 @@ export const gpt2 = {
         let hidden = dropout(tf.reshape(embedded, [-1, size]), words);
         for (let number = 0; number < blocks; number++) hidden = block(pass, config, number, hidden, mask);
         const last = pass.layerNorm(hidden, 'transformer.ln_f', epsilon);
-        return perToken(pass, config.tie_word_embeddings ? scoreByTable(pass, last, words) : pass.dense(last, head));
+        return head.apply(pass, last);
       },
     };
   },

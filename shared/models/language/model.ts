@@ -9,18 +9,31 @@ import type { Dropout, DropoutSite } from '../dropout.ts';
 export const languageTasks = ['classification', 'causal-lm', 'masked-lm'] as const;
 export type LanguageTask = (typeof languageTasks)[number];
 
+/** How a text becomes one row: the mean of its tokens, or the first one. */
+export const poolings = ['mean', 'cls'] as const;
+
+/** How texts are embedded. */
+export interface Embedding {
+  readonly pooling: (typeof poolings)[number];
+  /** Whether rows have the length 1. */
+  readonly normalise: boolean;
+}
+
 /** Some texts on the engine. */
 export interface TokenBatch {
   /** Numbers of tokens, `[batch, tokens]`. */
   readonly inputIds: Tensor;
   /** 1 for tokens, 0 for padding, `[batch, tokens]`. */
   readonly attentionMask: Tensor;
-  /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Only BERT and ELECTRA look at it. */
+  /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Models without a table of types don't look at it. */
   readonly tokenTypeIds?: Tensor;
 }
 
-/** What an adapter adds to the output of a dense layer `module` on `x` `[rows, in]`; undefined where it adds nothing. */
-export type DenseUpdate = (x: Tensor, module: string) => Tensor | undefined;
+/**
+ * What an adapter adds to the output of a dense layer `module` on `x` `[rows, in]`; undefined where it adds nothing.
+ * @param again which of the layer's further uses this is; absent: its first
+ */
+export type DenseUpdate = (x: Tensor, module: string, again?: string) => Tensor | undefined;
 
 /** A dense layer of a model, on which an adapter can be put. */
 export interface DenseLayer {
@@ -32,6 +45,10 @@ export interface DenseLayer {
   readonly inputsFirst?: boolean;
   /** Whether it is applied to a row for each text instead of one for each token. */
   readonly perText?: boolean;
+  /** How many rows it is applied to, where that is always the same. */
+  readonly rows?: number;
+  /** Further uses of the same weight in a forward pass, each under a name of its own; absent: none. */
+  readonly again?: readonly { readonly name: string; readonly rows?: number }[];
 }
 
 /** Sizes of the attention in each block of a model. */
@@ -78,6 +95,15 @@ export interface LanguageModel {
     dropout: Dropout,
     update?: DenseUpdate,
   ): Tensor;
+  /** Texts as rows, `[batch, hidden]`, by the encoder alone; absent: the model has no encoder. Pure as `forward`. */
+  embed?(
+    tf: TensorLibrary,
+    parameters: NamedTensors,
+    batch: TokenBatch,
+    dropout: Dropout,
+    embedding: Embedding,
+    update?: DenseUpdate,
+  ): Tensor;
 }
 
 /** What a model is built for besides its configuration. */
@@ -87,6 +113,10 @@ export interface LanguageSettings {
   readonly labels: number;
   /** Hugging Face's name of the kind, e.g. `camembert`. */
   readonly modelType: string;
+  /** The configuration's file, for messages. */
+  readonly where: string;
+  /** Of a classifier that is a linear layer on such embeddings; absent: it has the head of its kind. */
+  readonly embedding?: Embedding;
 }
 
 /** How a family's weights are named in files. */
@@ -97,6 +127,16 @@ export interface WeightNames {
   readonly ignored: readonly string[];
 }
 
+/** How many blocks a configuration asks for. */
+export interface Depth {
+  /** The configuration's key that says so. */
+  readonly key: string;
+  /** Blocks with numbers of their own in the names of the weights. */
+  readonly stored: number;
+  /** How often blocks are computed, where weights are shared; absent: each once. */
+  readonly computed?: number;
+}
+
 /** A family of language models: one file, one line in the registry. */
 export interface LanguageFamily<Config = unknown> {
   /** Hugging Face's names of kinds with this layout, with the prefix of their classes. */
@@ -104,10 +144,16 @@ export interface LanguageFamily<Config = unknown> {
   /** The ends of the classes' names, by task. */
   readonly heads: Readonly<Partial<Record<LanguageTask, string>>>;
   readonly names: WeightNames;
+  /** Whether its models are encoders, whose output can be pooled; absent: no. */
+  readonly isEncoder?: boolean;
   /** Ends of the names of layers that LoRA adapts where none are named: PEFT's. */
   readonly loraTargets: readonly string[];
-  /** What is read of `config.json`. */
-  readonly configSchema: z.ZodType<Config>;
+  /** What is read of `config.json`: its keys are obeyed, or refused with a value that can't be; all others have to be harmless. */
+  readonly configSchema: z.ZodType<Config> & { readonly shape: Readonly<Record<string, z.ZodType>> };
+  /** Looked at before `build` is called. */
+  depth(config: Config): Depth;
+  /** What the `config.json` of a trained model has to say besides, for `transformers` to load it; absent: nothing. */
+  exported?(config: Config, task: LanguageTask): Readonly<Record<string, unknown>>;
   /** @throws UserError when the configuration asks for what is not supported. */
   build(config: Config, settings: LanguageSettings): LanguageModel;
 }

@@ -12,9 +12,11 @@ export interface Pass {
   readonly given: TokenBatch;
   readonly drop: Dropout;
   readonly parameter: (name: string) => Tensor;
-  readonly dense: (x: Tensor, name: string, layout?: DenseLayout) => Tensor;
+  /** @param use how the layer is stored; `again`: which of its further uses this is, absent: its first */
+  readonly dense: (x: Tensor, name: string, use?: DenseLayout & { readonly again?: string | undefined }) => Tensor;
   readonly layerNorm: (x: Tensor, name: string, epsilon: number) => Tensor;
-  readonly rmsNorm: (x: Tensor, name: string, epsilon: number) => Tensor;
+  /** @param addsOne whether it multiplies by 1 + weight */
+  readonly rmsNorm: (x: Tensor, name: string, epsilon: number, addsOne?: boolean) => Tensor;
 }
 
 /** A place where elements are dropped; none where the rate is 0. */
@@ -42,13 +44,16 @@ export function beginPass(
     given,
     drop,
     parameter,
-    dense(x, name, layout) {
-      const plain = dense(tf, x, parameter(`${name}.weight`), parameters[`${name}.bias`], layout);
-      const more = update?.(x, name);
+    dense(x, name, use) {
+      const plain = dense(tf, x, parameter(`${name}.weight`), parameters[`${name}.bias`], use);
+      const more = update?.(x, name, use?.again);
       return more ? tf.add(plain, more) : plain;
     },
-    layerNorm: (x, name, epsilon) => layerNorm(tf, x, parameter(`${name}.weight`), parameter(`${name}.bias`), epsilon),
-    rmsNorm: (x, name, epsilon) => rmsNorm(tf, x, parameter(`${name}.weight`), epsilon),
+    layerNorm: (x, name, epsilon) => layerNorm(tf, x, parameter(`${name}.weight`), parameters[`${name}.bias`], epsilon),
+    rmsNorm(x, name, epsilon, addsOne = false) {
+      const weight = parameter(`${name}.weight`);
+      return rmsNorm(tf, x, addsOne ? tf.add(weight, 1) : weight, epsilon);
+    },
   };
 }
 

@@ -1,14 +1,47 @@
 import { UserError } from '../../core/errors.ts';
+import { albert } from './albert.ts';
 import { bert } from './bert.ts';
+import { debertaV2 } from './deberta-v2.ts';
 import { distilbert } from './distilbert.ts';
 import { electra } from './electra.ts';
+import { gemma, gemma2 } from './gemma.ts';
+import { gemma3 } from './gemma3.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
+import { mistral } from './mistral.ts';
 import { type LanguageFamily, type LanguageTask, languageTasks } from './model.ts';
+import { modernBert } from './modern-bert.ts';
+import { mpnet } from './mpnet.ts';
+import { phi3 } from './phi3.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
 import { roberta } from './roberta.ts';
+import { smollm3 } from './smollm3.ts';
 
 /** Every family of language models: one line each. */
-const languageFamilies: readonly LanguageFamily[] = [bert, roberta, distilbert, electra, gpt2, llama];
+const languageFamilies: readonly LanguageFamily[] = [
+  bert,
+  roberta,
+  distilbert,
+  electra,
+  modernBert,
+  debertaV2,
+  mpnet,
+  albert,
+  gpt2,
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gemma,
+  gemma2,
+  gemma3,
+  phi3,
+  smollm3,
+];
+
+/** Kinds that hold one of the above, which has to be saved by itself. */
+const holders: Readonly<Record<string, string>> = { gemma3: 'gemma3_text', mistral3: 'mistral', qwen2_vl: 'qwen2' };
 
 /** The families with a head for this task, by kind of model, as a list for messages. */
 function kindsWith(task: LanguageTask): string {
@@ -47,9 +80,13 @@ export function languageFamily(
 ): { family: LanguageFamily; architecture: string } {
   const family = languageFamilies.find(({ kinds }) => Object.hasOwn(kinds, modelType));
   if (!family) {
-    throw new UserError(`models of type "${modelType}" are not supported`, {
+    const part = Object.hasOwn(holders, modelType) ? holders[modelType] : undefined;
+    const images = part === undefined ? '' : ': it takes images too';
+    throw new UserError(`models of type "${modelType}" are not supported${images}`, {
       where,
-      remedy: `For ${task}, take one of: ${kindsWith(task)}.`,
+      remedy: part
+        ? `Save its text model (${part}) by itself with transformers, or take another.`
+        : `For ${task}, take one of: ${kindsWith(task)}.`,
     });
   }
   const head = family.heads[task];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bertConfig, bertNames, bertSizes, headDropout } from './bert-config.ts';
 import { buildEncoder } from './encoder.ts';
-import { classifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const configSchema = z.looseObject({ ...bertConfig, pad_token_id: z.int().nonnegative().default(1) });
@@ -15,12 +15,15 @@ export const roberta = {
     prefix: 'roberta.',
     ignored: ['*position_ids', '*token_type_ids', 'lm_head.*', 'roberta.pooler.*', 'classifier.*', 'qa_outputs.*'],
   },
+  isEncoder: true,
   loraTargets: ['query', 'value'],
   configSchema,
+  depth: ({ num_hidden_layers: stored }) => ({ key: 'num_hidden_layers', stored }),
   build(config, settings) {
     const sizes = { ...bertSizes(config), positionsAfterPadding: true };
-    const head =
-      settings.task === 'classification'
+    const head = settings.embedding
+      ? embeddingClassifier(sizes.hiddenSize, settings.labels, settings.embedding)
+      : settings.task === 'classification'
         ? classifier({
             ...sizes,
             labels: settings.labels,
@@ -28,7 +31,7 @@ export const roberta = {
             activation: 'tanh',
             output: 'classifier.out_proj',
             dropout: headDropout(config),
-            dropFirst: true,
+            firstDropout: headDropout(config),
           })
         : maskedWords({
             ...sizes,

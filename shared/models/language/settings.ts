@@ -88,6 +88,12 @@ export const languageModelSchema = z.strictObject({
     .describe(
       "A classifier's last layer: the folder's, for labels that are the data's, or a fresh one for the data's labels, drawn from the seed. A folder that has none gets a fresh one in any case.",
     ),
+  pooling: z
+    .enum(['auto', 'own', 'mean', 'cls'])
+    .default('auto')
+    .describe(
+      "What a classifier's labels are learnt from. `own`: what transformers takes for the kind, with its head. `mean`, `cls`: the mean of an encoder's tokens, or the first one, with a linear layer. `auto`: as its files say for a sentence encoder (sentence-transformers' modules.json), else `own`.",
+    ),
   reinitialise: z
     .int()
     .positive()

@@ -24,7 +24,8 @@ export function textWork(model: LanguageModel, tokens: number): TextWork {
   const table = scoringTable(model);
   const layers = table ? [...dense, table] : dense;
   const trained = new Set(parameters.map(({ name }) => name));
-  const rowsOf = ({ perText }: DenseLayer) => (perText ? 1 : tokens);
+  const rowsOf = ({ perText, rows, again = [] }: DenseLayer) =>
+    [{ rows: perText ? 1 : rows }, ...again].reduce((sum, use) => sum + (use.rows ?? tokens), 0);
   // Queries with keys, and weights with values, each with the gradients of both.
   const attending = 2 * 3 * 2 * attention.blocks * attention.heads * attention.headSize * tokens ** 2;
   const flops = layers.reduce((sum, layer) => {

@@ -42,7 +42,8 @@ export function textInputs(
   batch: BucketBatch,
   moment: Moment,
 ): BatchPart {
-  const { padId } = tokenizer;
+  // A decoder that labels texts looks for the last token that is none of the model's own padding.
+  const padId = model.padding ?? tokenizer.padId;
   const padded = padBatch(texts, batch, { padId, paddingSide: 'right' });
   const { shape, mask, typeIds } = padded;
   const { inputIds, labels, count } = labelled();

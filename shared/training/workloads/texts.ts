@@ -71,6 +71,8 @@ interface TextOptions {
   readonly config: HuggingFaceConfig;
   /** The labels that the model's head scores; undefined where it has no head for labels. */
   readonly head: readonly string[] | undefined;
+  /** What is to be said of the model. */
+  readonly notes: readonly string[];
   readonly tokenizer: TextTokenizer;
   readonly data: TextData;
   /** That go with the model wherever it goes. */
@@ -98,6 +100,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const labels = classes?.names ?? [];
   const { model, adapter, drawn, reinitialised, initial } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
+  const isWithoutPadding = task === 'classification' && model.padding === undefined;
   const unread: string[] = [];
   const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
     const texts = await tokenized(rows, {
@@ -144,6 +147,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
       ...(problemType === undefined || problemType === 'single_label_classification' ? {} : { problemType }),
+      ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
     },
     problemType,
@@ -152,9 +156,11 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     drawn,
     files: options.files,
     warnings: [
+      ...options.notes,
       ...sides.warnings,
       ...openProblem(problemType, options),
       ...(classes?.warnings ?? []),
+      ...(isWithoutPadding ? [withoutPadding] : []),
       ...(reinitialised
         ? [`model.reinitialise: ${describeReinitialised(reinitialised)}, in place of ${settings.folder}'s`]
         : []),
@@ -232,6 +238,8 @@ function stepWork(
     dataBytes: Int32Array.BYTES_PER_ELEMENT * tokens.reduce((sum, count) => sum + count, 0),
   };
 }
+const withoutPadding =
+  'neither config.json (pad_token_id) nor the tokenizer names a token for padding: transformers takes one text at a time with the exported model, until both are set';
 
 /**
  * @param options.setting what names the longest text, for messages.

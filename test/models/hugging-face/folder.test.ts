@@ -219,8 +219,8 @@ describe('a folder that is not supported', () => {
   });
 
   it('is refused for a task without a head, with what it can do', async () => {
-    await expect(read(fixturePath('models', 'gpt2-tiny'))).rejects.toThrow(
-      /"gpt2" has no head for classification\n.*It can do causal-lm/,
+    await expect(read(fixturePath('models', 'gpt2-tiny'), 'masked-lm')).rejects.toThrow(
+      /"gpt2" has no head for masked-lm\n.*It can do classification, causal-lm/,
     );
   });
 

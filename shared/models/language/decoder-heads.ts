@@ -1,0 +1,68 @@
+import type { Tensor } from '../../engines/engine.ts';
+import { capScores } from '../blocks/attention.ts';
+import { isNumber, numbersBelow } from '../blocks/numbers.ts';
+import type { LanguageTask } from './model.ts';
+import { denseModule, type Module } from './modules.ts';
+import { type Pass, perToken, scoreByTable } from './pass.ts';
+
+/** What makes logits of a decoder's output. */
+export interface DecoderHead {
+  readonly modules: readonly Module[];
+  /** As of a model. */
+  readonly tied: readonly string[];
+  /** From `[batch * tokens, hidden]`. */
+  apply(pass: Pass, hidden: Tensor): Tensor;
+}
+
+interface DecoderHeadOptions {
+  readonly task: LanguageTask;
+  readonly labels: number;
+  readonly hiddenSize: number;
+  readonly vocabulary: number;
+  /** The module whose table has the embeddings. */
+  readonly words: string;
+  /** Whether that table scores the words. */
+  readonly isTied: boolean;
+  /** The number that stands for padding, where there is one. */
+  readonly padding: number | undefined;
+  /** Of the scores of words. */
+  readonly cap?: number | undefined;
+}
+
+const [words, labels] = ['lm_head', 'score'];
+
+/** Scores of every word at every token, or of the labels at the last token of each text. */
+export function decoderHead(options: DecoderHeadOptions): DecoderHead {
+  const { task, hiddenSize, isTied } = options;
+  if (task === 'classification') {
+    return {
+      modules: [denseModule(labels, hiddenSize, options.labels, { bias: false, head: true, perText: true })],
+      tied: [],
+      apply: (pass, hidden) => pass.dense(lastTokens(pass, hidden, options.padding), labels),
+    };
+  }
+  return {
+    modules: isTied ? [] : [denseModule(words, hiddenSize, options.vocabulary, { bias: false })],
+    tied: isTied ? [`${options.words}.weight`] : [],
+    apply(pass, hidden) {
+      const scores = isTied ? scoreByTable(pass, hidden, options.words) : pass.dense(hidden, words);
+      return perToken(pass, capScores(pass.tf, scores, options.cap));
+    },
+  };
+}
+
+/**
+ * The last token of every text, `[batch * tokens, size]` to `[batch, size]`: as in `transformers` the last one that is not the number
+ * of padding, the first where all are; without such a number the last one that the mask has.
+ */
+function lastTokens({ tf, batch, tokens, given }: Pass, hidden: Tensor, padding: number | undefined): Tensor {
+  const isToken =
+    padding === undefined
+      ? tf.cast(given.attentionMask, 'float32')
+      : tf.sub(1, isNumber(tf, tf.cast(given.inputIds, 'int32'), padding));
+  const numbers = numbersBelow(tf, tokens);
+  const last: Tensor = tf.max(tf.mul(isToken, tf.cast(numbers, 'float32')), 1, true);
+  const isLast: Tensor = tf.cast(tf.equal(numbers, tf.cast(last, 'int32')), 'float32');
+  const picked = tf.matMul(tf.reshape(isLast, [batch, 1, tokens]), tf.reshape(hidden, [batch, tokens, -1]));
+  return tf.reshape(picked, [batch, -1]);
+}

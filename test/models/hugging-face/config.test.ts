@@ -1,0 +1,97 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { encodeConfig, modelOf } from '../../../shared/models/hugging-face/config.ts';
+import { buildLanguageModel, openModelFolder } from '../../../shared/models/hugging-face/model-folder.ts';
+import type { LanguageTask } from '../../../shared/models/language/model.ts';
+import { fixturePath } from '../../support/fixtures.ts';
+import { temporaryFolder } from '../../support/small-run.ts';
+
+const bert = {
+  model_type: 'bert',
+  vocab_size: 30,
+  hidden_size: 8,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  intermediate_size: 16,
+  max_position_embeddings: 12,
+};
+const built = (more: Record<string, unknown>, task: LanguageTask = 'classification') =>
+  modelOf({ ...bert, ...more }, task, ['a', 'b'], 'config.json');
+
+describe('what a configuration says and no part of the model reads', () => {
+  it.each([
+    ['attn_logit_softcapping', 50],
+    ['quantization_config', { load_in_4bit: true }],
+    ['is_encoder_decoder', true],
+    ['partial_rotary_factor', 0.5],
+    ['problem_type', 'multi_label_classification'],
+    ['some_new_feature', 'on'],
+  ])('is refused: %s', (key, value) => {
+    expect(() => built({ [key]: value })).toThrow(
+      `config.json: is not a bert that is supported:\n    ${key}: ${JSON.stringify(value)} is not read for this kind of model`,
+    );
+  });
+
+  it('is all named at once, beside values that are wrong', () => {
+    expect(() => built({ one: 1, two: 2, hidden_act: 'step' })).toThrow(/hidden_act.*\n.*one: 1.*\n.*two: 2/);
+  });
+
+  it.each([
+    ['about the model', { transformers_version: '5.18.0', architectures: ['BertModel'], auto_map: { x: 'y' } }],
+    ['for other programs', { use_cache: true, torch_dtype: 'bfloat16', gradient_checkpointing: true }],
+    ['for writing texts', { temperature: 0.6, max_length: 20, eos_token_id: 2 }],
+    ['turned off', { pruned_heads: {}, some_new_feature: false, another: null, more_dropout: 0 }],
+    ['a note that transformers makes for itself', { _name_or_path: 'bert', _commit_hash: 'a' }],
+    ['of labels that exclude each other', { problem_type: 'single_label_classification' }],
+  ])('does no harm where it is %s', (_, more) => {
+    expect(() => built(more)).not.toThrow();
+  });
+
+  it('may tell of a task that is not trained', () => {
+    expect(() => built({ problem_type: 'regression' }, 'masked-lm')).not.toThrow();
+    expect(() => built({ tie_word_embeddings: false }, 'classification')).not.toThrow();
+    expect(() => built({ tie_word_embeddings: false }, 'masked-lm')).toThrow('tie_word_embeddings: false');
+  });
+});
+
+describe('a number of blocks', () => {
+  const keys = [
+    ['bert-tiny', 'classification', 'num_hidden_layers'],
+    ['roberta-tiny', 'classification', 'num_hidden_layers'],
+    ['distilbert-tiny', 'classification', 'n_layers'],
+    ['gpt2-tiny', 'causal-lm', 'n_layer'],
+    ['llama-tiny', 'causal-lm', 'num_hidden_layers'],
+  ] as const;
+
+  it('that no model has is refused before anything is built', () => {
+    expect(() => built({ num_hidden_layers: 2 ** 32 })).toThrow(
+      'config.json: num_hidden_layers is 4294967296: a model has at most 1000 blocks here',
+    );
+  });
+
+  it.each(keys)('of %s is held against the weights', async (name, task, key) => {
+    const folder = await temporaryFolder();
+    await cp(fixturePath('models', name), folder, { recursive: true });
+    const path = join(folder, 'config.json');
+    const config = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...config, [key]: 900 }));
+    const opened = await openModelFolder(folder);
+    expect(() => buildLanguageModel(opened, { task, labels: ['a', 'b', 'c'] })).toThrow(
+      `${path}: ${key} is 900, and the weights in ${opened.weights!.label} have 2 blocks`,
+    );
+  });
+});
+
+it('has numbers with a point in its file where transformers takes nothing else', () => {
+  const config = {
+    hidden_size: 8,
+    initializer_range: 1,
+    attn_logit_softcapping: 50,
+    layer_norm_eps: 1e-12,
+    nested: { norm_eps: 1 },
+  };
+  const text = new TextDecoder().decode(encodeConfig(config));
+  expect(text).toContain('"hidden_size": 8,\n  "initializer_range": 1.0,\n  "attn_logit_softcapping": 50.0,\n');
+  expect(JSON.parse(text)).toEqual(config);
+});
