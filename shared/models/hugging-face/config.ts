@@ -158,8 +158,16 @@ function checkDepth({ key, stored: asked, computed = asked }: Depth, file: Store
 /** What is said of a classifier's head, and false of a model that has none. */
 const headKeys = ['id2label', 'label2id', 'problem_type'];
 
-/** What says where a file was, or how it was packed: of the machine it was on, and not of the model. */
-const notOfModel = ['_name_or_path', 'name_or_path', '_attn_implementation_autoset', 'quantization_config'];
+/** Where a file was and how it was packed, notes of `transformers` to itself: of the machine it was on, and not of the model. */
+const isOfModel = (key: string): boolean =>
+  !key.startsWith('_') && !['name_or_path', 'quantization_config'].includes(key);
+
+/** A configuration, and those in it, without what is not of the model. */
+function ofModel<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const kept = Object.entries(value).filter(([key]) => isOfModel(key));
+  return Object.fromEntries(kept.map(([key, inner]) => [key, ofModel(inner)])) as Value;
+}
 
 /**
  * The configuration of a model that was trained from another: its task's class and labels, weights in float32, no word of where it lay; all else as it was.
@@ -171,8 +179,9 @@ export function configAfter(
   labels: readonly string[] | undefined,
   problemType?: ProblemType,
 ): HuggingFaceConfig {
-  const left = new Set(['num_labels', ...notOfModel, ...(labels ? [] : headKeys)]);
-  const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !left.has(key))) as HuggingFaceConfig;
+  const left = new Set(['num_labels', ...(labels ? [] : headKeys)]);
+  const own = Object.entries(config).filter(([key]) => !left.has(key));
+  const kept = ofModel(Object.fromEntries(own)) as HuggingFaceConfig;
   const floats = Object.fromEntries(
     ['dtype', 'torch_dtype'].filter((key) => key in kept).map((key) => [key, 'float32']),
   );

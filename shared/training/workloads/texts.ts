@@ -21,6 +21,7 @@ import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { EvaluationData, StartablePlan, StepWork, Workload, WorkloadPlan } from '../workload.ts';
+import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
@@ -132,7 +133,8 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const { parameters, frozen, layers } = model;
   const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
-  const loss = { labelSmoothing, problemType };
+  const weights = classWeights(training.classWeights, { problemType, names: labels, labels: learnt.labels });
+  const loss = { labelSmoothing, problemType, classWeights: weights };
   const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, loss, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const plan: WorkloadPlan = {
