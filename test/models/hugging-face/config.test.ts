@@ -1,7 +1,13 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { configAfter, encodeConfig, givenProblem, modelOf, problemOfConfig } from '../../../shared/models/hugging-face/config.ts';
+import {
+  configAfter,
+  encodeConfig,
+  givenProblem,
+  modelOf,
+  problemOfConfig,
+} from '../../../shared/models/hugging-face/config.ts';
 import { buildLanguageModel, openModelFolder } from '../../../shared/models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../../../shared/models/language/model.ts';
 import { fixturePath } from '../../support/fixtures.ts';
