@@ -34,6 +34,8 @@ interface TextOptions {
   labels: boolean;
   batchSize?: number;
   maxTokens?: number;
+  threshold?: number;
+  labelDelimiter?: string;
   engine: EngineChoice;
 }
 
@@ -44,10 +46,16 @@ const usualTexts = 16;
 
 const delimiterNames = ['comma', 'tab', 'semicolon'] as const;
 
-const columnKeys = ['text', 'textPair', 'label'];
+const columnKeys = ['text', 'textPair', 'label', 'labels'];
+
+/** What separates the labels of a text in CSV. */
+const labelSeparator = ';';
 
 const columnOption = () =>
-  new Option('--column <key=name>', `texts: the column of ${columnKeys.join(', ')}; may be repeated`)
+  new Option(
+    '--column <key=name>',
+    `texts: the column of ${columnKeys.join(', ')} (a column of zeros and ones for each, with commas between); may be repeated`,
+  )
     .argParser((given: string, before: Record<string, string>) => {
       const [key, ...name] = given.split('=');
       if (!columnKeys.includes(key!) || name.join('=') === '') {
@@ -97,6 +105,12 @@ export const predictCommand: CliCommand<PredictOptions> = {
     ),
     columnOption(),
     new Option('--no-labels', 'texts: pay no heed to labels in the file'),
+    new Option('--label-delimiter <text>', 'texts: what separates several labels in one value of the file'),
+    numberOption('--threshold <p>', 'texts that may have several labels: the least probability of one that is given', {
+      integer: false,
+      least: 0,
+      most: 1,
+    }),
     numberOption('--max-tokens <n>', 'texts: longer ones are cut (default: as in the run; of a folder at most 512)', {
       integer: true,
       least: 4,
@@ -143,7 +157,8 @@ async function predictTexts(path: string, file: string, options: TextOptions): P
   try {
     const onProgress = (done: number, total: number) => bar.show(done / total, `text ${done} of ${total}`);
     const { batchSize = usualTexts } = options;
-    result = await classifyTexts({ engine, ...classifier, rows, batchSize, maxTokens, onProgress });
+    const { threshold } = options;
+    result = await classifyTexts({ engine, ...classifier, rows, batchSize, maxTokens, threshold, onProgress });
   } finally {
     bar.close();
   }
@@ -156,7 +171,7 @@ async function predictTexts(path: string, file: string, options: TextOptions): P
       : texts.map((text) => `${JSON.stringify(text)}\n`).join('');
   if (options.out === undefined) process.stdout.write(written);
   else await writeText(options.out, written);
-  if (evaluation) process.stderr.write(`${summaryOf(evaluation, texts)}\n`);
+  if (evaluation) process.stderr.write(`${summaryOf[classifier.problemType](evaluation, texts)}\n`);
   return 0;
 }
 
@@ -168,6 +183,8 @@ const textFlags: readonly (readonly [flag: string, isGiven: (options: PredictOpt
   ['--delimiter', ({ delimiter }) => delimiter !== undefined],
   ['--column', ({ column }) => Object.keys(column).length > 0],
   ['--no-labels', ({ labels }) => !labels],
+  ['--label-delimiter', ({ labelDelimiter }) => labelDelimiter !== undefined],
+  ['--threshold', ({ threshold }) => threshold !== undefined],
   ['--max-tokens', ({ maxTokens }) => maxTokens !== undefined],
 ];
 
@@ -182,11 +199,8 @@ function refuseOptions(kind: string, model: string, flags: typeof textFlags, opt
 }
 
 /** The texts of a file, or the lines of standard input; labels are places in `labels`. @throws UserError when there is none. */
-async function readTexts(
-  file: string,
-  { labels, columns: likely = {} }: Classifier,
-  options: TextOptions,
-): Promise<TextData> {
+async function readTexts(file: string, classifier: Classifier, options: TextOptions): Promise<TextData> {
+  const { labels, problemType, columns: likely = {} } = classifier;
   const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
   const { isWithoutText } = await import('../../shared/datasets/text/text-rows.ts');
   const format = options.format ?? (file === '-' ? 'lines' : requireFormat(file, textFormatOf(file)));
@@ -198,7 +212,9 @@ async function readTexts(
       remedy: 'Leave it out, or name another --format.',
     });
   }
-  const { delimiter } = options;
+  const { delimiter, labelDelimiter = classifier.labelDelimiter } = options;
+  const { labels: labelColumns, ...oneEach } = options.column;
+  const chosen = { ...oneEach, ...(labelColumns === undefined ? {} : { labels: labelColumns.split(',') }) };
   if (format !== 'csv' && delimiter !== undefined) {
     throw new UserError(`--delimiter goes with CSV, not ${format}`, {
       where: file,
@@ -211,9 +227,13 @@ async function readTexts(
       format,
       path,
       ...(delimiter === undefined ? {} : { delimiter }),
-      ...(format === 'lines' ? {} : { columns: { ...options.column, ...ignored }, labels }),
+      ...(format === 'lines' ? {} : { columns: { ...chosen, ...ignored } }),
+      ...(format === 'lines' || labelColumns !== undefined || labels.length < 2 ? {} : { labels }),
+      ...(format === 'lines' || labelDelimiter === undefined ? {} : { labelDelimiter }),
     });
-    const data = await openTextDataset(config, path, { seed: 0, keepEmpty: true, likely, guessLabels: false });
+    const problem = { type: problemType, from: 'the model' };
+    const context = { seed: 0, keepEmpty: true, likely, guessLabels: false, problem };
+    const data = inOrderOf(labels, await openTextDataset(config, path, context));
     if (data.examples.rows.every((_, index) => isWithoutText(data.examples, index))) {
       throw new UserError('no row has a text', {
         where: path,
@@ -230,6 +250,8 @@ async function readTexts(
         .replace(/Point `dataset\.path` at/, 'Give')
         .replace(/`dataset\.columns\.(\w+)`/, '`--column $1=<name>`')
         .replace(/^dataset\.columns:/, '--column:')
+        .replace(/Set `model\.problemType: \w+` if that is meant, or give/, 'Add --no-labels, or give')
+        .replaceAll('`dataset.labelDelimiter`', '--label-delimiter')
         .replace(/Set `dataset\.delimiter` to (\w+)/, 'Add --delimiter $1')
         .replace(/(?<="label".*\n {2})Mend or remove (this row|these rows)/s, '$&, or add --no-labels'),
     );
@@ -260,23 +282,56 @@ async function standardInput(): Promise<{ path: string; done: () => Promise<void
   return { path, done: () => rm(folder, { recursive: true, force: true }) };
 }
 
+/**
+ * Labels of columns by the model's names for them, in its order.
+ * @throws UserError when the model has no such label.
+ */
+function inOrderOf(labels: readonly string[], data: TextData): TextData {
+  const { labelSets, labelNames = labels } = data.examples;
+  if (!labelSets || labelNames === labels) return data;
+  const places = labelNames.map((name) => labels.indexOf(name));
+  const unknown = places.indexOf(-1);
+  if (unknown !== -1) {
+    throw new UserError(`the model has no label ${JSON.stringify(labelNames[unknown])}; it has ${labels.join(', ')}`, {
+      where: '--column labels',
+      remedy: 'Name columns that are called as its labels, or add --no-labels.',
+    });
+  }
+  const sets = labelSets.map((set) => set.map((place) => places[place]!).toSorted((a, b) => a - b));
+  return { ...data, examples: { ...data.examples, labelSets: sets, labelNames: labels } };
+}
+
 /** Columns of labels are named so that none is mistaken for another. */
 function csvOf(texts: readonly LabelledText[], labels: readonly string[]): string {
   const expected = texts.some((text) => text.expected !== undefined);
+  const kind = (['label', 'labels', 'value'] as const).find((each) => texts[0]![each] !== undefined)!;
+  const names = kind === 'value' ? [] : labels;
+  const cell = (value: LabelledText['labels' | 'value' | 'label']) =>
+    Array.isArray(value) ? value.join(labelSeparator) : ((value as string | number | null | undefined) ?? '');
   return csvRows([
-    ['row', 'label', ...(expected ? ['expected'] : []), ...labels.map((label) => `probability ${label}`)],
+    ['row', kind, ...(expected ? ['expected'] : []), ...names.map((label) => `probability ${label}`)],
     ...texts.map((text) => [
       text.row,
-      text.label ?? '',
-      ...(expected ? [text.expected ?? ''] : []),
-      ...labels.map((label) => text.probabilities?.[label] ?? ''),
+      cell(text[kind]),
+      ...(expected ? [cell(text.expected)] : []),
+      ...names.map((label) => text.probabilities?.[label] ?? ''),
     ]),
   ]);
 }
 
-function summaryOf({ metrics }: Evaluation, texts: readonly LabelledText[]): string {
-  const labelled = texts.filter(({ label }) => label !== null);
-  const right = labelled.filter(({ label, expected }) => label === expected).length;
-  const shown = (name: string) => metrics[name]!.toFixed(4);
-  return `accuracy ${shown('accuracy')} (${right} of ${labelled.length} as in the file), macro F1 ${shown('macroF1')}`;
-}
+/** How good the answers are, in a line. */
+const summaryOf: Readonly<
+  Record<Classifier['problemType'], (evaluation: Evaluation, texts: readonly LabelledText[]) => string>
+> = {
+  single_label_classification({ metrics }, texts) {
+    const labelled = texts.filter(({ label }) => label !== null);
+    const right = labelled.filter(({ label, expected }) => label === expected).length;
+    return `accuracy ${shown(metrics.accuracy)} (${right} of ${labelled.length} as in the file), macro F1 ${shown(metrics.macroF1)}`;
+  },
+  multi_label_classification: ({ metrics }) =>
+    `micro F1 ${shown(metrics.microF1)}, macro F1 ${shown(metrics.macroF1)}, all labels right ${shown(metrics.subsetAccuracy)}`,
+  regression: ({ metrics }) =>
+    `RMSE ${shown(metrics.RMSE)}, MAE ${shown(metrics.MAE)}, Pearson ${shown(metrics.pearson)}, Spearman ${shown(metrics.spearman)}`,
+};
+
+const shown = (value: number | undefined) => value!.toFixed(4);

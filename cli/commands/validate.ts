@@ -9,10 +9,12 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
   async run([file = 'tempbalance.yaml'], { set, json }) {
     const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
     const { openWorkload } = await import('../../shared/pipeline/open-workload.ts');
-    const config = await loadRunFile(file, set.map(parseOverride));
+    const given = await loadRunFile(file, set.map(parseOverride));
     const { localPath } = await import('../local-path.ts');
     const note = (message: string) => process.stderr.write(`note: ${message}\n`);
-    const workload = await openWorkload(config, note, localPath);
+    const workload = await openWorkload(given, note, localPath);
+    const { settleProblem } = await import('../../shared/config/settle-problem.ts');
+    const config = settleProblem(given, workload.problemType);
     await workload.initial(note);
     const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balance-description.ts');
     const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');

@@ -190,6 +190,9 @@ function learningProblems(
     return given.map((key) => ({ key, message: 'is of models of fields; a language model learns by cross-entropy' }));
   }
   const problems: { key: string; message: string }[] = [];
+  if (training.classWeights !== undefined) {
+    problems.push({ key: 'classWeights', message: 'is for classifiers of texts; a model of fields has no labels' });
+  }
   if (training.periodic !== undefined && training.loss !== 'h1') {
     problems.push({ key: 'periodic', message: 'has no effect without loss: h1, whose derivatives it is for' });
   }

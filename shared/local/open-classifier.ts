@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { readArtifact } from '../checkpoints/manifest.ts';
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
+import type { ProblemType } from '../datasets/text/problem-type.ts';
 import type { ColumnSettings } from '../datasets/text/settings.ts';
 import type { ColumnNames } from '../datasets/text/source.ts';
 import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
-import { type HuggingFaceConfig, labelsOf, modelOf } from '../models/hugging-face/config.ts';
+import { type HuggingFaceConfig, labelsOf, modelOf, problemOfConfig } from '../models/hugging-face/config.ts';
 import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import type { LanguageModel } from '../models/language/model.ts';
 import type { TaskContext } from '../pipeline/context.ts';
@@ -20,9 +21,10 @@ import type { HostTensors } from '../tensors/tensor.ts';
 import { findEpoch } from './run-epoch.ts';
 import { type RunFolder, runAt } from './run-folder.ts';
 
-/** A model that labels texts. */
+/** A model that labels texts, or predicts their numbers. */
 export interface Classifier {
   readonly model: LanguageModel;
+  readonly problemType: ProblemType;
   /** In the order of their numbers. */
   readonly labels: readonly string[];
   readonly tokenizer: TextTokenizer;
@@ -33,6 +35,8 @@ export interface Classifier {
   readonly epoch?: number;
   /** Of a run: what the columns of its data are called, where its settings name them. */
   readonly columns?: ColumnNames;
+  /** Of a run: what separates the labels of a row in its data. */
+  readonly labelDelimiter?: string | undefined;
 }
 
 /** What a model that was not trained here takes at most, unless more is asked for: longer texts cost much memory. */
@@ -60,16 +64,22 @@ export async function openClassifier(
     throw new UserError('is a run, whose base is on record', { where: path, remedy: 'Leave --base out.' });
   }
   const classifier = await (run ? openRun(path, run, epoch, localPath) : openFolder(path, base));
-  checkLabels(path, classifier.labels);
+  checkLabels(path, classifier);
   return classifier;
 }
 
-/** @throws UserError when labels can't be told apart. */
-function checkLabels(path: string, labels: readonly string[]): void {
-  if (labels.length < 2) {
-    throw new UserError('has one label: it gives numbers, not classes', {
+/** @throws UserError when labels can't be told apart, or are not as many as the problem type has. */
+function checkLabels(path: string, { labels, problemType }: Classifier): void {
+  if (problemType === 'regression' && labels.length > 1) {
+    throw new UserError(`predicts ${labels.length} numbers of a text, and one is supported`, {
       where: path,
-      remedy: 'Give a model with two labels or more.',
+      remedy: 'Give a model with one label, or mend problem_type in its config.json.',
+    });
+  }
+  if (problemType === 'single_label_classification' && labels.length < 2) {
+    throw new UserError('has one label: there is nothing to tell apart', {
+      where: path,
+      remedy: 'Give a model with two labels or more; one that gives numbers has problem_type regression.',
     });
   }
   const wrong = labels.find((label, place) => label === '' || labels.indexOf(label) < place);
@@ -105,12 +115,13 @@ async function openRun(
   const frozen = await frozenOf(record, described, localPath);
   return {
     model,
+    problemType: problemOfConfig(config),
     labels,
     tokenizer: await openTokenizer(join(folder.root, folder.run, 'model'), config),
     parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
     epoch,
-    ...('columns' in dataset ? { columns: namesOf(dataset.columns) } : {}),
+    ...('columns' in dataset ? { columns: namesOf(dataset.columns), labelDelimiter: dataset.labelDelimiter } : {}),
   };
 }
 
@@ -138,7 +149,8 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
   const tokenizer = await openTokenizer(opened.tokenizer, config);
   if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`);
   const parameters = await read(randomFor(0, 'initialise'));
-  return { model, labels, tokenizer, parameters, maxTokens: Math.min(model.maxTokens, usualTokens) };
+  const problemType = problemOfConfig(config);
+  return { model, problemType, labels, tokenizer, parameters, maxTokens: Math.min(model.maxTokens, usualTokens) };
 }
 
 const notAClassifier = (path: string, what: string) =>

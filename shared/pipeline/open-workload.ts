@@ -15,6 +15,7 @@ import { type ChatTemplate, openChatTemplate } from '../datasets/text/chat-templ
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
+import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
 import { withPooling } from '../models/hugging-face/pooling.ts';
@@ -49,8 +50,13 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     refuseOtherTasks(task, texts);
     const path = await mapPathAsync(texts.path, localPath);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
+    const problem = task === 'classification' ? givenProblem(opened.config, model) : undefined;
     const here = withDataPaths(texts, texts.path, others) as TextDatasetConfig;
-    const data = await openTextDataset(here, path, { seed, chats: task === 'causal-lm' });
+    const data = await openTextDataset(here, path, {
+      seed,
+      chats: task === 'causal-lm',
+      ...(problem ? { problem } : {}),
+    });
     const template = data.examples.chats && (await openChatTemplate(opened.tokenizer, tokenizer));
     return planTexts({
       settings: model,

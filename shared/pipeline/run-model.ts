@@ -152,13 +152,18 @@ export const formatOf = ({ space, channels, window, statics, normaliser }: Recor
 
 function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,
-  { task, lora, reinitialise }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
+  {
+    task,
+    lora,
+    reinitialise,
+    problemType = 'single_label_classification',
+  }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
   const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
   const { model, names } = configured;
-  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined);
+  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined, problemType);
   if (!adapter) {
     const { layers, parameters, frozen } = model;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };
@@ -194,8 +199,7 @@ export async function exportedFiles(
     return new Map([
       [files.model, weights],
       [configFile, described],
-      ...(fields ? [[pytorchFile, new TextEncoder().encode(fields.pytorch)] as const] : []),
-      ...codeOf(config),
+      ...(fields ? [[pytorchFile, new TextEncoder().encode(fields.pytorch)] as const] : codeOf(config)),
     ]);
   }
   return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);

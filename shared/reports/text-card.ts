@@ -1,3 +1,4 @@
+import type { ProblemType } from '../datasets/text/problem-type.ts';
 import { adapterWeightsFile, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import { type CardOfKind, chosenOn, readTensors } from './field-card.ts';
@@ -8,6 +9,8 @@ import type { RunReport } from './report-input.ts';
 interface LanguageSettings {
   readonly family?: unknown;
   readonly task: LanguageTask;
+  /** Of a classifier; absent: a text has one label. */
+  readonly problemType?: ProblemType | undefined;
   readonly maxTokens: number;
   /** Whether it began without weights. */
   readonly fresh?: boolean;
@@ -31,6 +34,11 @@ const pipelineTags = {
 const hubMetrics: Readonly<Record<string, string>> = {
   accuracy: 'accuracy',
   macroF1: 'f1',
+  microF1: 'f1',
+  RMSE: 'mse',
+  MAE: 'mae',
+  pearson: 'pearsonr',
+  spearman: 'spearmanr',
   matthews: 'matthews_correlation',
   perplexity: 'perplexity',
 };
@@ -64,12 +72,21 @@ model = ${auto}.from_pretrained(base, config=config${exact})
 model = PeftModel.from_pretrained(model, folder).eval()`;
 }
 
-const pythonOf: Readonly<Record<LanguageTask, (maxTokens: number) => string>> = {
+/** What is made of a classifier's logits. */
+const pythonOfProblem: Readonly<Record<ProblemType, string>> = {
+  single_label_classification: `probabilities = model(**inputs).logits.softmax(-1)
+print([model.config.id2label[int(place)] for place in probabilities.argmax(-1)], probabilities)`,
+  multi_label_classification: `probabilities = model(**inputs).logits.sigmoid()
+print([[model.config.id2label[int(place)] for place in (row >= 0.5).nonzero()] for row in probabilities], probabilities)`,
+  regression: 'print(model(**inputs).logits[:, 0])',
+};
+
+const pythonOf: Readonly<Record<LanguageTask, (maxTokens: number, problem: ProblemType) => string>> = {
   classification: (
     maxTokens,
+    problem,
   ) => `inputs = tokenizer(["a text", "another"], truncation=True, max_length=${maxTokens}, padding=True, return_tensors="pt")
-probabilities = model(**inputs).logits.softmax(-1)
-print([model.config.id2label[int(place)] for place in probabilities.argmax(-1)], probabilities)`,
+${pythonOfProblem[problem]}`,
   'causal-lm': () => `inputs = tokenizer("The beginning of a text", return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))`,
   'masked-lm': () => `inputs = tokenizer(f"A text with a {tokenizer.mask_token} hidden", return_tensors="pt")
@@ -78,10 +95,9 @@ print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
 };
 
 /** Of a classifier whose tokenizer has no token for padding. */
-const pythonByText = (maxTokens: number) => `# One text at a time: there is no token for padding.
+const pythonByText = (maxTokens: number, problem: ProblemType) => `# One text at a time: there is no token for padding.
 inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
-probabilities = model(**inputs).logits.softmax(-1)
-print(model.config.id2label[int(probabilities.argmax())], probabilities)`;
+${pythonOfProblem[problem]}`;
 
 const inJavaScript = `import { Tokenizer } from 'tokenizers';
 ${readTensors}
@@ -92,12 +108,21 @@ const ids = (await tokenizer.encode('a text')).getIds();`;
 const inherited = ` What the model that it was trained from has learnt, errors and prejudices included, is in it too, and that
 model's licence goes with it.`;
 
+const limitsOfProblem: Readonly<Record<ProblemType, (labels: number | string) => string>> = {
+  single_label_classification: (labels) =>
+    `Every text gets one of the ${labels} labels, also one that belongs to none of them, and the probabilities were not calibrated.`,
+  multi_label_classification: (labels) =>
+    `Each of the ${labels} labels is given where its probability is at least 0.5; the probabilities were not calibrated, nor that threshold chosen for a purpose.`,
+  regression: () => 'Every text gets a number, also one that has nothing to do with those it was trained on.',
+};
+
 /** Of language models. */
 export const textCard: CardOfKind = {
   frontMatter(run) {
     const { task, fresh } = settingsOf(run);
     const base = fresh ? undefined : run.model?._name_or_path;
-    const measured = Object.keys(run.epochs.at(-1)?.metrics ?? {}).flatMap((name) => hubMetrics[name] ?? []);
+    const names = Object.keys(run.epochs.at(-1)?.metrics ?? {}).flatMap((name) => hubMetrics[name] ?? []);
+    const measured = [...new Set(names)];
     const kind = run.model?.model_type;
     return {
       library_name: run.adapter ? 'peft' : 'transformers',
@@ -113,7 +138,7 @@ export const textCard: CardOfKind = {
     };
   },
   loading(run) {
-    const { task, maxTokens } = settingsOf(run);
+    const { task, maxTokens, problemType = 'single_label_classification' } = settingsOf(run);
     const labelling = `From the command line, with the \`tempbalance\` package:
 
 ${fenced('sh', 'tempbalance predict . texts.jsonl')}
@@ -128,18 +153,18 @@ the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, th
 
 Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transformers` package'} and PyTorch:
 
-${fenced('python', `${loadingIn(task, run)}\n${run.dataset.padding === null ? pythonByText(maxTokens) : pythonOf[task](maxTokens)}`)}
+${fenced('python', `${loadingIn(task, run)}\n${(run.dataset.padding === null ? pythonByText : pythonOf[task])(maxTokens, problemType)}`)}
 
 ${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 
 ${fenced('js', adapter ? inJavaScript.replace('model.safetensors', adapterWeightsFile) : inJavaScript)}`;
   },
   limits(run) {
-    const { task, maxTokens, fresh } = settingsOf(run);
+    const { task, maxTokens, fresh, problemType = 'single_label_classification' } = settingsOf(run);
     const labels = (run.dataset.labels as readonly string[] | undefined)?.length;
     const ofTask =
       task === 'classification'
-        ? `Every text gets one of the ${labels ?? 'known'} labels, also one that belongs to none of them, and the probabilities were not calibrated. Texts longer
+        ? `${limitsOfProblem[problemType](labels ?? 'known')} Texts longer
 than ${maxTokens} tokens were cut in training and evaluation.`
         : `It was trained on ${task === 'causal-lm' ? 'pieces' : 'texts'} of at most ${maxTokens} tokens, and may write or rank what is false or harmful.`;
     return `${chosenOn(run)} It was

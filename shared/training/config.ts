@@ -52,6 +52,12 @@ export const trainingSchema = z
       .max(1)
       .default(0)
       .describe('Share of the target that is spread evenly over all labels, or words; of language models alone.'),
+    classWeights: z
+      .union([z.literal('balanced'), z.record(z.string(), z.number().positive())])
+      .optional()
+      .describe(
+        'What a text counts for in the loss by its label, for classifiers of one label: balanced makes all labels of the training texts count alike; or weights by label, 1 where none is named. The mean is weighted, as in torch.nn.CrossEntropyLoss. Metrics, the validation loss among them, are not weighted. Absent: all texts count alike.',
+      ),
     loss: z
       .enum(fieldLossNames)
       .optional()

@@ -1,3 +1,4 @@
+import type { ProblemType } from '../datasets/text/problem-type.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { AdapterConfig } from '../models/hugging-face/adapter-config.ts';
 import type { Drawn } from '../models/model.ts';
@@ -33,6 +34,8 @@ export interface WorkloadPlan extends StepWork {
   readonly data: Readonly<Record<string, unknown>>;
   /** What is needed to build the model again besides the settings and `data`: the `config.json` of a language model. */
   readonly model?: Readonly<Record<string, unknown>>;
+  /** What a classifier learns of a text. */
+  readonly problemType?: ProblemType | undefined;
   /** Of a model whose base is frozen: the configuration of its adapter, and where the base lies, as the settings name it. */
   readonly adapter?: { readonly config: AdapterConfig; readonly base: string };
   /** What of the model is drawn from the seed instead of read from weights: names of modules, or all; absent: nothing. */

@@ -3,7 +3,7 @@ import { noDropout } from '../../shared/models/dropout.ts';
 import type { LanguageModel } from '../../shared/models/language/model.ts';
 import type { HostTensor, HostTensors, MixedTensors } from '../../shared/tensors/tensor.ts';
 import { lossAndGradients } from '../../shared/training/gradients.ts';
-import { languageLoss, languageObjective } from '../../shared/training/objectives/language.ts';
+import { type LossOptions, languageLoss, languageObjective } from '../../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import { joined, parted, trainingSteps } from '../../shared/training/training-step.ts';
 
@@ -20,21 +20,26 @@ const chosen = (values: HostTensors, specs: LanguageModel['parameters']): HostTe
 
 /** Logits, loss and the gradient of every trained parameter. */
 const gradientStep =
-  (model: LanguageModel): Step =>
+  (model: LanguageModel, options: LossOptions): Step =>
   (tf, { fixed, carried, inputs }) => {
     const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
     const tokens = { inputIds: inputIds!, attentionMask: attentionMask!, ...(tokenTypeIds ? { tokenTypeIds } : {}) };
     const { loss, gradients } = lossAndGradients(
       tf,
-      (trained) => languageLoss(tf, model, { ...fixed, ...trained }, { ...tokens, labels: labels! }, noDropout),
+      (trained) =>
+        languageLoss(tf, model, { ...fixed, ...trained }, { ...tokens, labels: labels! }, noDropout, options),
       carried,
     );
     const logits = model.forward(tf, { ...fixed, ...carried }, tokens, noDropout);
     return { results: { ...gradients, loss, logits } };
   };
 
-export async function gradientsOn(engine: Engine, { model, parameters, inputs }: Setup): Promise<HostTensors> {
-  const loop = await engine.loop(gradientStep(model), {
+export async function gradientsOn(
+  engine: Engine,
+  { model, parameters, inputs }: Setup,
+  options: LossOptions = {},
+): Promise<HostTensors> {
+  const loop = await engine.loop(gradientStep(model, options), {
     fixed: chosen(parameters, model.frozen),
     carried: chosen(parameters, model.parameters),
   });

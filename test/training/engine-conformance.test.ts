@@ -330,7 +330,7 @@ async function setUpTexts({ config, task, ...setup }: (typeof languageSetups)[nu
   const texts = { ids, truncated: 0, ...(task === 'classification' ? { labels: Int32Array.of(0, 1, 2, 1, 0) } : {}) };
   const model = adapted ?? whole;
   const fixed = new Map(model.frozen.map(({ name }) => [name, base.get(name)!]));
-  const options = { lengths: [8, 12], labelSmoothing: 0.1, seed: 1 };
+  const options = { lengths: [8, 12], loss: { labelSmoothing: 0.1 }, seed: 1 };
   return {
     optimizer:
       'averaged' in setup

@@ -11,8 +11,11 @@ export type Role = (typeof roles)[number];
 /** The roles that have a column, in the order in which their values are read. */
 export const rolesIn = (columns: ColumnNames): Role[] => roles.filter((role) => columns[role] !== undefined);
 
-/** The columns that are read, in that order. */
-export const namesIn = (columns: ColumnNames): string[] => rolesIn(columns).map((role) => columns[role]!);
+/** The columns that are read, in that order; those of one label each are the last. */
+export const namesIn = (columns: ColumnNames): string[] => [
+  ...rolesIn(columns).map((role) => columns[role]!),
+  ...(columns.labels ?? []),
+];
 
 /** Columns of texts by usual names, lower case. */
 const usualTexts = [
@@ -68,8 +71,11 @@ export function chooseColumns(
   const guessed: [Role, string][] = [];
   const texts = chosenTexts();
   const used = new Set(Object.values(texts));
-  const label = named.label === false ? undefined : (named.label ?? found(likely.label, 'label') ?? guessedLabel());
-  const columns = requireColumns(path, present, { ...texts, label });
+  const likelyLabels = likely.labels?.every((name) => present.includes(name)) ? likely.labels : undefined;
+  const labels = named.labels ?? (named.label === undefined ? likelyLabels : undefined);
+  const label =
+    named.label === false || labels ? undefined : (named.label ?? found(likely.label, 'label') ?? guessedLabel());
+  const columns = requireColumns(path, present, { ...texts, ...(labels ? { labels } : {}), label });
   const notes =
     guessed.length === 0 ? [] : [`${columnsInWords(guessed)}, by the names of the columns (dataset.columns)`];
   return { columns, notes };
@@ -178,8 +184,11 @@ function columnsInWords(guessed: readonly (readonly [Role, string])[]): string {
 
 /** @throws UserError when one of the columns is not there, or used twice. */
 export function requireColumns(path: string, present: readonly string[], columns: ColumnNames): ColumnNames {
-  for (const key of rolesIn(columns)) {
-    const name = columns[key]!;
+  const wanted = [
+    ...rolesIn(columns).map((role) => [role, columns[role]!] as const),
+    ...(columns.labels ?? []).map((name) => ['labels', name] as const),
+  ];
+  for (const [key, name] of wanted) {
     if (present.includes(name)) continue;
     const listed =
       present.length > 0 ? `It has: ${present.map((column) => JSON.stringify(column)).join(', ')}.` : 'It has none.';

@@ -70,10 +70,22 @@ async function* readJsonLines(
   }
 }
 
+/** As many digits may be more than a float64 tells apart. */
+const manyDigits = /\d{16}/;
+
+/** Whole numbers above 2^53 as BigInt: as numbers, different ones would be the same. */
+function parseJson(text: string): unknown {
+  if (!manyDigits.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_key, value: unknown, { source }: { source?: string } = {}) => {
+    if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
+    return source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
+  });
+}
+
 /** The object in a line, or what is wrong with it. */
 function parseObject(text: string): Record<string, unknown> | string {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
     return `is not an object but ${jsonInWords(value)}`;
   } catch (error) {

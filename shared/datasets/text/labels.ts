@@ -1,7 +1,7 @@
 import { UserError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import { BrokenText } from './source.ts';
-import { listRows, type RowUnit } from './text-rows.ts';
+import { listRows, type RowUnit, type TextTargets } from './text-rows.ts';
 
 /** More different labels than this are taken for another column. */
 const mostClasses = 10_000;
@@ -16,42 +16,48 @@ export interface KnownLabels {
   readonly isFromFile?: boolean;
 }
 
-/** Collects the labels of a file's rows, whether they are names or numbers. */
-export class LabelReader {
+/** Collects what is learnt of a file's rows. */
+export interface TargetReader {
+  /** Takes what the next row has, or says what is wrong with it. */
+  add(row: number, value: unknown): string | undefined;
+  /** @throws UserError when the rows together can't serve. */
+  finish(unit: RowUnit): TextTargets & { readonly warnings: readonly string[] };
+}
+
+/** The different labels of a file, each with a code. */
+export class LabelCodes {
   readonly #known: KnownLabels | undefined;
-  readonly #places: Map<string, number>;
-  readonly #codes: number[] = [];
+  readonly #codes: Map<string, number>;
   readonly #trimmed: number[] = [];
 
   constructor(known: KnownLabels | undefined) {
     this.#known = known;
-    this.#places = new Map(known?.names.map((name, place) => [name, place]));
+    this.#codes = new Map(known?.names.map((name, place) => [name, place]));
   }
 
-  /** Takes the label of the next row, or says what is wrong with it. */
-  add(row: number, value: unknown): string | undefined {
+  /** The code of a label as it stands in a row, or what is wrong with it. */
+  codeOf(row: number, value: unknown): number | string {
     const name = typeof value === 'string' ? value.trim() : value;
-    const read = typeof name === 'string' && this.#places.has(name) ? { name } : nameOf(name);
+    const read = typeof name === 'string' && this.#codes.has(name) ? { name } : nameOf(name);
     if ('problem' in read) return read.problem;
-    const place = this.#placeOf(read.name);
-    if (place === undefined) return this.#unknown(read.name);
-    if (name !== value) this.#trimmed.push(row);
-    this.#codes.push(place);
-    return undefined;
+    const code = this.#find(read.name);
+    if (code === undefined) return this.#unknown(read.name);
+    if (name !== value && this.#trimmed.at(-1) !== row) this.#trimmed.push(row);
+    return code;
   }
 
-  #placeOf(name: string): number | undefined {
-    const place = this.#places.get(name);
-    if (place !== undefined) return place;
+  #find(name: string): number | undefined {
+    const code = this.#codes.get(name);
+    if (code !== undefined) return code;
     if (!this.#known) {
-      if (this.#places.size === mostClasses) {
+      if (this.#codes.size === mostClasses) {
         throw new UserError(`has more than ${mostClasses} different labels`, {
           where: 'dataset.columns.label',
-          remedy: 'Name the column of the classes; numbers to be predicted are no labels.',
+          remedy: 'Name the column of the classes; numbers are learnt with `model.problemType: regression`.',
         });
       }
-      this.#places.set(name, this.#places.size);
-      return this.#places.size - 1;
+      this.#codes.set(name, this.#codes.size);
+      return this.#codes.size - 1;
     }
     const isPlace = this.#known.byPlace && /^\d+$/.test(name) && Number(name) < this.#known.names.length;
     return isPlace ? Number(name) : undefined;
@@ -65,9 +71,10 @@ export class LabelReader {
   }
 
   /**
-   * The labels as places in their names: the known ones, or numbers by size, or names in the order of their code units.
+   * The names of the labels in their order: the known ones, or numbers by size, or names in the order of their code units.
+   * @returns with the place of each code in it
    */
-  finish(unit: RowUnit): { labels: Int32Array; labelNames: readonly string[]; warnings: string[] } {
+  ordered(unit: RowUnit): { names: readonly string[]; placeOf: (code: number) => number; warnings: string[] } {
     const warnings: string[] = [];
     if (this.#trimmed.length > 0) {
       const verb = this.#trimmed.length === 1 ? 'label has' : 'labels have';
@@ -75,20 +82,63 @@ export class LabelReader {
         `${this.#trimmed.length} ${verb} spaces around the name, which are left out: ${listRows(unit, this.#trimmed)}`,
       );
     }
-    if (this.#known) return { labels: Int32Array.from(this.#codes), labelNames: this.#known.names, warnings };
+    if (this.#known) return { names: this.#known.names, placeOf: (code) => code, warnings };
 
-    const found = [...this.#places.keys()];
+    const found = [...this.#codes.keys()];
     const areNumbers = found.every((name) => /^-?\d+$/.test(name));
-    const labelNames = areNumbers ? found.toSorted((a, b) => Number(a) - Number(b)) : found.toSorted();
-    const expected = areNumbers && ['0', '-1'].includes(labelNames[0]!);
-    if (expected && labelNames.some((name, place) => name !== String(place))) {
+    const names = areNumbers ? found.toSorted(byNumber) : found.toSorted();
+    const expected = areNumbers && ['0', '-1'].includes(names[0]!);
+    if (expected && names.some((name, place) => name !== String(place))) {
       warnings.push(
-        `labels are the numbers ${labelNames.slice(0, 10).join(', ')}${labelNames.length > 10 ? ', ...' : ''}, not 0 to ${labelNames.length - 1}: each becomes a class, in that order; \`dataset.labels\` can name the classes instead`,
+        `labels are the numbers ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', ...' : ''}, not 0 to ${names.length - 1}: each becomes a class, in that order; \`dataset.labels\` can name the classes instead`,
       );
     }
-    const order = new Map(labelNames.map((name, place) => [name, place]));
-    const renumbered = found.map((name) => order.get(name)!);
-    return { labels: Int32Array.from(this.#codes, (code) => renumbered[code]!), labelNames, warnings };
+    warnings.push(...nearTwins(names));
+    const order = new Map(names.map((name, place) => [name, place]));
+    const places = found.map((name) => order.get(name)!);
+    return { names, placeOf: (code) => places[code]!, warnings };
+  }
+}
+
+/** Of whole numbers as they are written, however large. */
+function byNumber(a: string, b: string): number {
+  const [first, second] = [BigInt(a), BigInt(b)];
+  return first < second ? -1 : Number(first > second);
+}
+
+const shownTwins = 5;
+
+/** A warning of labels that differ in upper and lower case or in spaces alone; empty: there are none. */
+function nearTwins(names: readonly string[]): string[] {
+  const groups = Map.groupBy(names, (name) => name.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim());
+  const twins = [...groups.values()].filter(({ length }) => length > 1);
+  if (twins.length === 0) return [];
+  const shown = twins.slice(0, shownTwins).map((group) => group.map((name) => JSON.stringify(name)).join(' and '));
+  const more = twins.length > shownTwins ? `; and ${twins.length - shownTwins} more` : '';
+  return [
+    `labels differ in case or spaces alone, and are classes of their own: ${shown.join('; ')}${more}; mend the data if they mean the same`,
+  ];
+}
+
+/** Collects the labels of a file's rows, whether they are names or numbers: one in each. */
+export class LabelReader implements TargetReader {
+  readonly #labels: LabelCodes;
+  readonly #codes: number[] = [];
+
+  constructor(known: KnownLabels | undefined) {
+    this.#labels = new LabelCodes(known);
+  }
+
+  add(row: number, value: unknown): string | undefined {
+    const code = this.#labels.codeOf(row, value);
+    if (typeof code === 'string') return code;
+    this.#codes.push(code);
+    return undefined;
+  }
+
+  finish(unit: RowUnit) {
+    const { names, placeOf, warnings } = this.#labels.ordered(unit);
+    return { labels: Int32Array.from(this.#codes, placeOf), labelNames: names, warnings };
   }
 }
 
@@ -98,7 +148,9 @@ export function listNames(names: readonly string[]): string {
 }
 
 function nameOf(value: unknown): { name: string } | { problem: string } {
-  const notWhole = { problem: `is ${String(value)}, not a whole number: labels are classes` };
+  const notWhole = {
+    problem: `is ${String(value)}, not a whole number: labels are classes, and numbers are learnt with \`model.problemType: regression\``,
+  };
   if (value === undefined || value === null) return { problem: 'is missing' };
   if (value instanceof BrokenText) return { problem: 'is not UTF-8' };
   if (typeof value === 'number') {

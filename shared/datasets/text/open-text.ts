@@ -6,15 +6,18 @@ import { checkIsFilledFile } from '../filled-file.ts';
 import { firstBroken } from './byte-lines.ts';
 import { type Chat, chatOf, textOfChat } from './chats.ts';
 import { chooseColumns, namesIn, refuseOtherColumns, requireColumns, rolesIn } from './columns.ts';
-import { type KnownLabels, LabelReader } from './labels.ts';
+import { FlagReader, LabelSetReader } from './label-sets.ts';
+import { type KnownLabels, LabelReader, type TargetReader } from './labels.ts';
+import { NumberReader } from './numbers.ts';
 import { contradictions } from './overlaps.ts';
+import { type GivenProblem, wantedOf } from './problem-type.ts';
 import { RowProblems } from './row-problems.ts';
 import type { ColumnSettings, PlainSettings } from './settings.ts';
 import { BrokenText, type ChooseColumns, type ColumnNames, type TextContext, type TextSource } from './source.ts';
 import { sampleRows } from './stratify.ts';
 import { takeTestRows } from './test-rows.ts';
 import { textFilesOf } from './text-files.ts';
-import type { RowUnit, SkippedRows, TextData, TextRows } from './text-rows.ts';
+import { problemOf, type RowUnit, type SkippedRows, type TextData, type TextRows } from './text-rows.ts';
 import { mostTextBytes, tooLarge } from './unpacked.ts';
 
 /** What a file gave, or several that are one data set. */
@@ -38,6 +41,7 @@ export async function openColumns(
   path: DataPath,
   context: TextContext,
 ): Promise<TextData> {
+  refuseTwoNamings(config);
   const known = config.labels && { names: config.labels, byPlace: true };
   const validation = validationFile(config, path);
   const notes: string[] = [];
@@ -46,15 +50,33 @@ export async function openColumns(
     notes.push(...chosen.notes);
     return chosen.columns;
   };
-  const read = (file: NamedFile, chooser: typeof choose, labels: KnownLabels | undefined) =>
-    gather(source, file, { ...context, ...config }, chooser, labels);
-  const all = await read(mainFile(config, path), choose, known);
+  const given = { ...context, ...config, ...delimiterIn(config) };
+  const all = await gather(source, mainFile(config, path), given, choose, known);
   const main = withoutTestRows({ ...all, warnings: [...notes, ...all.warnings] }, config, pathInWords(path));
   const { labelNames } = main.data;
   const labels = main.known ?? (labelNames && { names: labelNames, byPlace: false });
+  const type = problemOf(main.data);
+  const alike = type === undefined ? given : { ...given, problem: { type, from: 'the training data' } };
   return finish(main, config, validation, context, (file) =>
-    read(file, (where, present) => requireColumns(where, present, main.chosen), labels),
+    gather(source, file, alike, (where, present) => requireColumns(where, present, main.chosen), labels),
   );
+}
+
+const delimiterIn = ({ labelDelimiter }: ColumnSettings) => (labelDelimiter === undefined ? {} : { labelDelimiter });
+
+/** @throws UserError when labels are named twice. */
+function refuseTwoNamings({ columns, labels, labelDelimiter }: ColumnSettings): void {
+  if (!columns.labels) return;
+  const others = [
+    ...(labels ? ['`dataset.labels`'] : []),
+    ...(typeof columns.label === 'string' ? ['`dataset.columns.label`'] : []),
+    ...(labelDelimiter === undefined ? [] : ['`dataset.labelDelimiter`']),
+  ];
+  if (others.length === 0) return;
+  throw new UserError(`names a column for each label, and does not go with ${others.join(' and ')}`, {
+    where: 'dataset.columns.labels',
+    remedy: `Leave ${others.length === 1 ? 'one of the two' : 'it, or the others,'} out.`,
+  });
 }
 
 /**
@@ -203,7 +225,7 @@ function filesRead(source: TextSource, files: readonly string[]): FilesRead {
 async function gather(
   source: TextSource,
   named: NamedFile,
-  { keepEmpty = false, skipBadRows, lossOn }: TextContext & Pick<PlainSettings, 'skipBadRows'> & LossSetting,
+  { keepEmpty = false, skipBadRows, lossOn, problem, labelDelimiter }: TextContext & ReadSettings,
   choose: (where: string, present: readonly string[]) => ColumnNames = () => ({ text: 'text' }),
   expected?: KnownLabels,
 ): Promise<Gathered> {
@@ -219,7 +241,7 @@ async function gather(
   let first: { path: string; present: readonly string[]; hasNames: boolean } | undefined;
   let chosen: ColumnNames = { text: 'text' };
   let known = expected;
-  let labels = new LabelReader(known);
+  let targets: TargetReader | undefined;
   let [total, before, last, held] = [0, 0, 0, 0];
 
   for (const file of files) {
@@ -238,14 +260,14 @@ async function gather(
   const skipped = problems.finish(total, skipBadRows);
   if (total === 0) throw new BrokenInputError('holds no rows', { where: path, remedy: 'Write the file again.' });
 
-  const { warnings, ...learnt } = chosen.label === undefined ? { warnings: [] } : labels.finish(unit);
+  const { warnings, ...learnt } = targets?.finish(unit) ?? { warnings: [] };
   const data: TextRows = {
     kind: 'text',
     texts,
     ...(chosen.textPair !== undefined && { pairs }),
     ...(isOfChats(chosen) && { chats }),
     ...learnt,
-    ...('labels' in learnt && known && { labelsOrdered: true }),
+    ...(learnt.labelNames && (known || chosen.labels) && { labelsOrdered: true }),
     rows,
     unit,
   };
@@ -258,13 +280,13 @@ async function gather(
     const names = chosen.label === undefined ? undefined : classNames?.(chosen.label);
     if (names && first && !first.hasNames) throw namesOfOne(file, first.path);
     if (names) known = noteClasses(file, names, known);
-    if (!first) labels = new LabelReader(known);
     first ??= { path: file, present, hasNames: names !== undefined };
     return namesIn(chosen);
   }
 
   function take(row: number, values: readonly unknown[]): void {
-    const value = Object.fromEntries(rolesIn(chosen).map((role, place) => [role, values[place]]));
+    const roles = rolesIn(chosen);
+    const value = Object.fromEntries(roles.map((role, place) => [role, values[place]]));
     const countBefore = problems.count;
     const problemOf = (of: unknown) => (keepEmpty && isEmpty(of) ? undefined : textProblem(of));
     if (chosen.text !== undefined) problems.add(row, problemOf(value.text), undefined, chosen.text);
@@ -274,8 +296,11 @@ async function gather(
       : undefined;
     if (chat && 'problem' in chat) problems.add(row, chat.problem, undefined, chat.column);
     // A row that is left out has no label: the labels go with the rows.
-    const takesLabel = chosen.label !== undefined && (!skipBadRows || problems.count === countBefore);
-    if (takesLabel) problems.add(row, labels.add(row, value.label), undefined, chosen.label);
+    if (isLearnt(chosen) && (!skipBadRows || problems.count === countBefore)) {
+      const target = chosen.labels ? values.slice(roles.length) : value.label;
+      targets ??= readerFor(target, { path, chosen, problem, known, labelDelimiter });
+      problems.add(row, targets.add(row, target), undefined, chosen.label);
+    }
     if (problems.count > countBefore) return;
     const text = chat && 'chat' in chat ? textOfChat(chat.chat) : textOf(value.text);
     texts.push(text);
@@ -287,9 +312,11 @@ async function gather(
   }
 }
 
-/** What is learnt of rows with a completion. */
-interface LossSetting {
+/** Settings of how rows are read. */
+interface ReadSettings extends Pick<PlainSettings, 'skipBadRows'> {
+  /** What is learnt of rows with a completion. */
   readonly lossOn?: ColumnSettings['lossOn'];
+  readonly labelDelimiter?: string;
 }
 
 const isOfChats = ({ messages, completion }: ColumnNames): boolean => (messages ?? completion) !== undefined;
@@ -306,6 +333,47 @@ function skippedInWords({ count, of, rows }: SkippedRows): string {
   const lines = rows.map((row) => `\n  ${row}`).join('');
   const are = count === 1 ? 'is' : 'are';
   return `${count} of ${of} rows can't be used and ${are} left out (dataset.skipBadRows):${lines}${more}`;
+}
+
+const isLearnt = ({ label, labels }: ColumnNames): boolean => label !== undefined || labels !== undefined;
+
+/** Rows of lists have any number of labels, whatever nobody says. */
+const isList = (value: unknown): boolean =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof BrokenText));
+
+/**
+ * What collects the labels or numbers of a file, by what is asked for, or else by what the first row has.
+ * @throws UserError when the two contradict each other.
+ */
+function readerFor(
+  first: unknown,
+  options: {
+    readonly path: string;
+    readonly chosen: ColumnNames;
+    readonly problem: GivenProblem | undefined;
+    readonly known: KnownLabels | undefined;
+    readonly labelDelimiter: string | undefined;
+  },
+): TargetReader {
+  const { path, chosen, problem, known, labelDelimiter } = options;
+  const inColumns = chosen.labels !== undefined;
+  const hasMany = inColumns || labelDelimiter !== undefined || isList(first);
+  const type = problem?.type ?? (hasMany ? 'multi_label_classification' : 'single_label_classification');
+  // A text may be a list written out; a list of one number is a number.
+  const mayBeList = hasMany || typeof first === 'string' || first === null || first === undefined;
+  const found = hasMany ? wantedOf.multi_label_classification : wantedOf.single_label_classification;
+  const contradicts = type === 'multi_label_classification' ? !mayBeList : type === 'regression' ? inColumns : hasMany;
+  const isName =
+    type === 'multi_label_classification' && !hasMany && typeof first === 'string' && !/^\s*\[/.test(first);
+  if (problem && (contradicts || isName)) {
+    throw new UserError(`has ${found}, and ${problem.from} asks for ${problem.type}: ${wantedOf[problem.type]}`, {
+      where: path,
+      remedy: `${hasMany ? 'Set `model.problemType: multi_label_classification`' : 'Set `model.problemType: single_label_classification`'} if that is meant, or give the data so${type === 'multi_label_classification' ? '; `dataset.labelDelimiter` says what separates labels in a text' : ''}.`,
+    });
+  }
+  if (type === 'regression') return new NumberReader();
+  if (type === 'single_label_classification') return new LabelReader(known);
+  return inColumns ? new FlagReader(chosen.labels) : new LabelSetReader(known, labelDelimiter);
 }
 
 /** Labels by the names that the file has for them, unless others are given. @throws UserError when another file has others. */

@@ -1,5 +1,5 @@
 /** Texts that occur more than once. */
-import { isWithoutText, listRows, rowInWords, type TextRows } from './text-rows.ts';
+import { isWithoutText, listRows, placesOf, rowInWords, type TextRows } from './text-rows.ts';
 
 const shownConflicts = 3;
 
@@ -11,8 +11,12 @@ const excerpt = (text: string) => JSON.stringify(text.length > 50 ? `${text.slic
 
 /** A warning of texts that have one label in one row and another in another; empty: there are none. */
 export function contradictions(data: TextRows): string[] {
-  const { labels, labelNames, rows, unit, texts } = data;
-  if (!labels || !labelNames) return [];
+  const { labelNames, rows, unit, texts } = data;
+  if (!labelNames) return [];
+  const labelOf = (index: number) => {
+    const names = placesOf(data, index).map((place) => labelNames[place]!);
+    return names.length === 0 ? 'without a label' : names.join(' and ');
+  };
   const first = new Map<string, number>();
   const found: string[] = [];
   let count = 0;
@@ -21,9 +25,9 @@ export function contradictions(data: TextRows): string[] {
     const key = keyOf(data, index);
     const earlier = first.get(key);
     if (earlier === undefined) first.set(key, index);
-    else if (labels[earlier] !== labels[index]) {
+    else if (labelOf(earlier) !== labelOf(index)) {
       count++;
-      const place = (at: number) => `${labelNames[labels[at]!]} in ${rowInWords(unit, rows[at]!)}`;
+      const place = (at: number) => `${labelOf(at)} in ${rowInWords(unit, rows[at]!)}`;
       if (found.length < shownConflicts)
         found.push(`${excerpt(texts[index]!)} is ${place(earlier)} and ${place(index)}`);
     }

@@ -77,8 +77,14 @@ export const columnSettings = {
         .union([z.string().min(1), z.literal(false)])
         .optional()
         .describe(
-          'The label; absent: `label`, or the one column of a usual name (labels, target, class, category, sentiment, ...), where labels are learnt and the file has it; false: labels are not looked at. Where they are not learnt, a column that is named keeps the proportions of samples and split.',
+          'The label, the list of labels, or the number that is predicted; absent: `label`, or the one column of a usual name (labels, target, class, category, sentiment, ...), where labels are learnt and the file has it; false: labels are not looked at. Where they are not learnt, a column that is named keeps the proportions of samples and split.',
         ),
+      labels: z
+        .array(z.string().min(1))
+        .min(2)
+        .refine((names) => new Set(names).size === names.length, 'names the same column twice')
+        .optional()
+        .describe('Columns of zeros and ones, one for each label, where a row may have several; in place of `label`.'),
       messages: columnName().describe(
         'Chats, for causal-lm: lists of `role` and `content`, or of `from` and `value` (ShareGPT); absent: `messages` or `conversations`, where the file has no `text`.',
       ),
@@ -103,6 +109,13 @@ export const columnSettings = {
     .optional()
     .describe(
       'Names of the labels in the order of the classes; a file may hold names or places, from 0. Absent: numbers are kept if they are 0 to n-1, and anything else is put in order.',
+    ),
+  labelDelimiter: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'What separates the labels of a row where they stand in one text, e.g. `;`; a row may have several then.',
     ),
 };
 

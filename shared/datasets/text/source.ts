@@ -1,4 +1,5 @@
 import type { DataPath } from '../data-path.ts';
+import type { GivenProblem } from './problem-type.ts';
 import type { Wanted } from './text-files.ts';
 import type { FileUnit } from './text-rows.ts';
 
@@ -27,6 +28,8 @@ export interface TextContext {
   readonly seed: number;
   /** Whether a row without a text is kept, with an empty one, instead of refused; absent: it is refused. */
   readonly keepEmpty?: boolean;
+  /** What is to be learnt of the rows; absent: lists of labels are taken for several labels, and all else for one. */
+  readonly problem?: GivenProblem;
   /** Names that columns are looked for by before the usual ones, where the settings name none. */
   readonly likely?: ColumnNames;
   /** Whether labels are looked for by usual names besides `label`; absent: they are. */
@@ -40,6 +43,8 @@ export interface ColumnNames {
   readonly text?: string | undefined;
   readonly textPair?: string | undefined;
   readonly label?: string | undefined;
+  /** Columns of zeros and ones, one for each label. */
+  readonly labels?: readonly string[] | undefined;
   readonly messages?: string | undefined;
   readonly prompt?: string | undefined;
   readonly input?: string | undefined;

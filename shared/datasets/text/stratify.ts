@@ -3,7 +3,7 @@ import { UserError } from '../../core/errors.ts';
 import { randomFor } from '../../core/random.ts';
 import { heldOut } from '../split.ts';
 import { sharedTexts } from './overlaps.ts';
-import { selectRows, type TextData, type TextRows } from './text-rows.ts';
+import { foundPlaces, problemOf, selectRows, type TextData, type TextRows } from './text-rows.ts';
 
 /**
  * How many to take of each class: in proportion to its size, by largest remainders (the earlier class first on ties), and
@@ -40,9 +40,9 @@ export function proportions(sizes: readonly number[], wanted: number, kept = 0):
   return counts;
 }
 
-/** Row indices of each class, in the order of the file; one class where there are no labels. */
+/** Row indices of each class, in the order of the file; one class where rows have no labels, or several. */
 function classesOf({ labels, labelNames, texts }: TextRows): number[][] {
-  const classes: number[][] = Array.from({ length: labelNames?.length ?? 1 }, () => []);
+  const classes: number[][] = Array.from({ length: (labels && labelNames?.length) ?? 1 }, () => []);
   for (let index = 0; index < texts.length; index++) classes[labels?.[index] ?? 0]!.push(index);
   return classes;
 }
@@ -100,9 +100,11 @@ export function sampleRows(
     classes.map(({ length }) => length),
     wanted,
   );
-  const lost = data.labelNames?.filter((_, place) => counts[place] === 0 && classes[place]!.length > 0) ?? [];
+  const sample = selectRows(data, inOrder(choose(classes, counts, seed, 'text-samples')));
+  const [before, after] = [foundPlaces(data), foundPlaces(sample)];
+  const lost = data.labelNames?.filter((_, place) => before.has(place) && !after.has(place)) ?? [];
   const warnings = lost.length > 0 ? [`the ${wanted} rows chosen have none with the label ${listNames(lost)}`] : [];
-  return { data: selectRows(data, inOrder(choose(classes, counts, seed, 'text-samples'))), warnings };
+  return { data: sample, warnings };
 }
 
 /** Both sides of a text data set; no row is on both. */
@@ -166,7 +168,7 @@ const testWarnings = (training: TextRows, validation: TextRows, test: TextRows):
 
 /** Of labels that only one side has rows of. */
 function oneSided(training: TextRows, validation: TextRows, kind = 'validation'): string[] {
-  const [learnt, held] = [new Set(training.labels), new Set(validation.labels)];
+  const [learnt, held] = [foundPlaces(training), foundPlaces(validation)];
   const namesIn = (some: ReadonlySet<number>, others: ReadonlySet<number>) =>
     training.labelNames?.filter((_, place) => some.has(place) && !others.has(place)) ?? [];
   const [unmeasured, unlearnt] = [namesIn(learnt, held), namesIn(held, learnt)];
@@ -181,10 +183,17 @@ function oneSided(training: TextRows, validation: TextRows, kind = 'validation')
 }
 
 /** Of labels that can't be learnt. */
-function classWarnings({ labels, labelNames }: TextRows): string[] {
-  if (!labels || !labelNames) return [];
-  const found = new Set(labels);
-  if (found.size === 1) return [`every row has the label ${labelNames[labels[0]!]}: there is nothing to tell apart`];
+function classWarnings(data: TextRows): string[] {
+  const { labels, labelSets = [], labelNames } = data;
+  if (problemOf(data) === undefined || !labelNames) return [];
+  const found = foundPlaces(data);
+  if (labels && found.size === 1) {
+    return [`every row has the label ${labelNames[labels[0]!]}: there is nothing to tell apart`];
+  }
   const absent = labelNames.filter((_, place) => !found.has(place));
-  return absent.length > 0 ? [`no row has the label ${listNames(absent)}`] : [];
+  const everywhere = labelNames.filter((_, place) => labelSets.every((set) => set.includes(place)));
+  return [
+    ...(absent.length > 0 ? [`no row has the label ${listNames(absent)}`] : []),
+    ...(labelSets.length > 0 && everywhere.length > 0 ? [`every row has the label ${listNames(everywhere)}`] : []),
+  ];
 }

@@ -3,7 +3,7 @@ import { UserError } from '../../core/errors.ts';
 import { type TestSet, testDraw, testRowsOf } from '../test-set.ts';
 import { listNames } from './labels.ts';
 import { drawRows } from './stratify.ts';
-import { listRows, selectRows, type TextRows } from './text-rows.ts';
+import { foundPlaces, listRows, placesOf, selectRows, type TextRows } from './text-rows.ts';
 
 /**
  * Rows for testing and the others, both as if they had come in files of their own; undefined where no rows are taken.
@@ -25,14 +25,15 @@ export function takeTestRows(
 }
 
 /** A classifier has a class for each label that is found, and must not have one for what it never sees. */
-function refuseUnlearnt(rest: TextRows, { labels, labelNames, rows, unit }: TextRows, path: string): void {
-  const learnt = new Set(rest.labels);
-  const unlearnt = [...new Set(labels)].filter((label) => !learnt.has(label));
-  if (!labels || unlearnt.length === 0) return;
+function refuseUnlearnt(rest: TextRows, taken: TextRows, path: string): void {
+  const { labelNames, rows, unit } = taken;
+  const learnt = foundPlaces(rest);
+  const unlearnt = [...foundPlaces(taken)].filter((label) => !learnt.has(label));
+  if (unlearnt.length === 0) return;
   const names = listNames(unlearnt.map((label) => labelNames![label]!));
   const where = listRows(
     unit,
-    rows.filter((_, index) => !learnt.has(labels[index]!)),
+    rows.filter((_, index) => placesOf(taken, index).some((label) => !learnt.has(label))),
   );
   throw new UserError(`rows for testing have labels that no other row has (${names}): ${where}`, {
     where: path,

@@ -1,16 +1,25 @@
 import { UserError } from '../../core/errors.ts';
 import type { Chat } from './chats.ts';
+import type { ProblemType } from './problem-type.ts';
 import type { ColumnNames } from './source.ts';
 
+/** What is learnt of texts; every list has an entry for each row. */
+export interface TextTargets {
+  /** Of rows with one label each: places in `labelNames`. */
+  readonly labels?: Int32Array;
+  /** Of rows with any number of labels: places in `labelNames`, ascending. */
+  readonly labelSets?: readonly (readonly number[])[];
+  readonly labelNames?: readonly string[];
+  /** Of rows with a number that is to be predicted. */
+  readonly numbers?: Float64Array;
+}
+
 /** Texts in memory, with what is known of them. Every list has an entry for each row. */
-export interface TextRows {
+export interface TextRows extends TextTargets {
   readonly kind: 'text';
   readonly texts: readonly string[];
   /** The second text of each pair. */
   readonly pairs?: readonly string[];
-  /** Places in `labelNames`. */
-  readonly labels?: Int32Array;
-  readonly labelNames?: readonly string[];
   /** Whether `labelNames` stand in an order that the settings or the file give. */
   readonly labelsOrdered?: boolean;
   /** What a causal language model learns of each row, with what goes before it; absent: the texts as they are. */
@@ -57,16 +66,40 @@ export interface TextData {
   readonly skipped?: Readonly<Partial<Record<'training' | 'validation' | 'test', SkippedRows>>>;
 }
 
-/** @throws UserError when a data set has no labels, with the columns that could hold them, or a single one. */
-export function requireLabels({ examples, columns }: TextData, path: string): void {
-  const { labelNames } = examples;
-  if (labelNames?.length === 1) {
+/** What is learnt of rows; undefined: nothing is known of them. */
+export function problemOf({ labels, labelSets, numbers }: TextTargets): ProblemType | undefined {
+  if (labels) return 'single_label_classification';
+  if (labelSets) return 'multi_label_classification';
+  return numbers && 'regression';
+}
+
+/** The label of a row, or its labels, as places in their names; of rows with numbers none. */
+export const placesOf = ({ labels, labelSets }: TextTargets, index: number): readonly number[] =>
+  labelSets?.[index] ?? (labels ? [labels[index]!] : []);
+
+/** The labels that some row has, as places in their names. */
+export const foundPlaces = ({ labels, labelSets }: TextTargets): Set<number> => new Set(labels ?? labelSets?.flat());
+
+/**
+ * @returns what is learnt of them
+ * @throws UserError when a data set has no labels, with the columns that could hold them, or a single one for all rows.
+ */
+export function requireLabels({ examples, columns }: TextData, path: string): ProblemType {
+  const { labelNames, numbers } = examples;
+  const problem = problemOf(examples);
+  if (problem === 'single_label_classification' && labelNames?.length === 1) {
     throw new UserError(`every row has the label ${labelNames[0]}: there is nothing to tell apart`, {
       where: path,
       remedy: 'Add rows of other labels, or name all of them under `dataset.labels`.',
     });
   }
-  if (examples.labels) return;
+  if (numbers?.every((number) => number === numbers[0])) {
+    throw new UserError(`every row has the number ${numbers[0]}: there is nothing to learn`, {
+      where: path,
+      remedy: 'Name the column of the numbers under `dataset.columns.label`.',
+    });
+  }
+  if (problem !== undefined) return problem;
   const others = columns.filter((name) => name !== 'text').map((name) => JSON.stringify(name));
   throw new UserError('has no labels', {
     where: path,
@@ -83,12 +116,14 @@ export const isWithoutText = ({ texts, pairs }: TextRows, index: number): boolea
 
 /** The rows at `indices`, in that order. */
 export function selectRows(data: TextRows, indices: readonly number[]): TextRows {
-  const { texts, pairs, labels, chats, rows } = data;
+  const { texts, pairs, labels, labelSets, numbers, chats, rows } = data;
   return {
     ...data,
     texts: indices.map((index) => texts[index]!),
     ...(pairs && { pairs: indices.map((index) => pairs[index]!) }),
     ...(labels && { labels: Int32Array.from(indices, (index) => labels[index]!) }),
+    ...(labelSets && { labelSets: indices.map((index) => labelSets[index]!) }),
+    ...(numbers && { numbers: Float64Array.from(indices, (index) => numbers[index]!) }),
     ...(chats && { chats: indices.map((index) => chats[index]!) }),
     rows: indices.map((index) => rows[index]!),
   };

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { readJsonFile } from '../../core/json-file.ts';
 import { explainJson } from '../../core/problems.ts';
+import { type GivenProblem, type ProblemType, problemTypes } from '../../datasets/text/problem-type.ts';
 import { blockCount } from '../language/depths.ts';
 import { type Depth, type LanguageModel, type LanguageTask, poolings, type WeightNames } from '../language/model.ts';
 import { kindOfClass, languageFamily } from '../language/registry.ts';
+import type { LanguageModelConfig } from '../language/settings.ts';
 import type { StoredWeights } from '../pretrained.ts';
 import { unreadKeys } from './known-keys.ts';
 import { pooledClass, pooledModule } from './pooled-class.ts';
@@ -15,6 +17,7 @@ const fileSchema = z.looseObject({
   architectures: z.array(z.string()).nullish(),
   id2label: z.record(z.string(), z.string()).nullish(),
   num_labels: z.int().positive().nullish(),
+  problem_type: z.enum(problemTypes).nullish(),
   /** Of a classifier by pooled embeddings, as it is written here. */
   sentence_embedding: z.strictObject({ pooling: z.enum(poolings), normalise: z.boolean() }).nullish(),
 });
@@ -46,6 +49,28 @@ export function labelsOf({ id2label, num_labels: count }: HuggingFaceConfig): st
     .sort(([a], [b]) => Number(a) - Number(b))
     .map(([, label]) => label);
 }
+
+/**
+ * What a classifier learns, as far as the settings or the configuration say it; a configuration with one label is that of a number, as in `transformers`. That
+ * of a head which is replaced says nothing.
+ */
+export function givenProblem(
+  config: HuggingFaceConfig,
+  { problemType, head, folder }: Pick<LanguageModelConfig, 'problemType' | 'head' | 'folder'>,
+): GivenProblem | undefined {
+  if (problemType !== undefined) return { type: problemType, from: 'model.problemType' };
+  if (head === 'fresh') return undefined;
+  const from = (key: string) => `${key} in ${folder}/${configFile}`;
+  if (config.problem_type) return { type: config.problem_type, from: from('problem_type') };
+  if (!isOfNumbers(config)) return undefined;
+  return { type: 'regression', from: from(config.id2label ? 'id2label, which has one label,' : 'num_labels: 1') };
+}
+
+const isOfNumbers = (config: HuggingFaceConfig) => labelsOf(config).length === 1;
+
+/** What a classifier's configuration says that it does. */
+export const problemOfConfig = (config: HuggingFaceConfig): ProblemType =>
+  config.problem_type ?? (isOfNumbers(config) ? 'regression' : 'single_label_classification');
 
 /** A model, and how its weights are named in files. */
 export interface ConfiguredModel {
@@ -130,19 +155,40 @@ function checkDepth({ key, stored: asked, computed = asked }: Depth, file: Store
   });
 }
 
-/** The configuration of a model that was trained from another: its task's class and labels, weights in float32, all else as it was. */
+/** What is said of a classifier's head, and false of a model that has none. */
+const headKeys = ['id2label', 'label2id', 'problem_type'];
+
+/** Where a file was and how it was packed, notes of `transformers` to itself: of the machine it was on, and not of the model. */
+const isOfModel = (key: string): boolean =>
+  !key.startsWith('_') && !['name_or_path', 'quantization_config'].includes(key);
+
+/** A configuration, and those in it, without what is not of the model. */
+function ofModel<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const kept = Object.entries(value).filter(([key]) => isOfModel(key));
+  return Object.fromEntries(kept.map(([key, inner]) => [key, ofModel(inner)])) as Value;
+}
+
+/**
+ * The configuration of a model that was trained from another: its task's class and labels, weights in float32, no word of where it lay; all else as it was.
+ * @param problemType of a classifier; absent: as it was
+ */
 export function configAfter(
   config: HuggingFaceConfig,
   { architecture, exported = {} }: Pick<ConfiguredModel, 'architecture' | 'exported'>,
   labels: readonly string[] | undefined,
+  problemType?: ProblemType,
 ): HuggingFaceConfig {
-  const { num_labels: _, ...kept } = config;
+  const left = new Set(['num_labels', ...(labels ? [] : headKeys)]);
+  const own = Object.entries(config).filter(([key]) => !left.has(key));
+  const kept = ofModel(Object.fromEntries(own)) as HuggingFaceConfig;
   const floats = Object.fromEntries(
     ['dtype', 'torch_dtype'].filter((key) => key in kept).map((key) => [key, 'float32']),
   );
   const named = labels && {
     id2label: Object.fromEntries(labels.map((label, index) => [`${index}`, label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
+    ...(problemType ? { problem_type: problemType } : {}),
   };
   return { ...kept, ...floats, ...named, ...exported, architectures: [architecture] };
 }

@@ -8,7 +8,7 @@ const about = [
   ...['unsloth_version', 'unsloth_fixed', 'is_llama_config', 'model_max_length', 'max_sequence_length', 'seq_length'],
 ];
 /** Read for every kind. */
-const labels = ['id2label', 'label2id', 'num_labels', 'label_names', 'sentence_embedding'];
+const labels = ['id2label', 'label2id', 'num_labels', 'label_names', 'sentence_embedding', 'problem_type'];
 /** Which numbers stand for what; that of padding is read by each family. */
 const tokenIds = ['bos_token_id', 'eos_token_id', 'sep_token_id', 'cls_token_id', 'mask_token_id', 'unk_token_id'];
 /** How weights are stored and computed with: here they are float32, and the way to a result does not change it. */
@@ -38,8 +38,6 @@ const harmless = new Set([...about, ...labels, ...tokenIds, ...computing, ...gen
 
 /** Keys that do no harm with this value. */
 const harmlessValues: Readonly<Record<string, (value: unknown, task: LanguageTask) => boolean>> = {
-  problem_type: (value, task) =>
-    task !== 'classification' || [null, 'single_label_classification'].includes(value as string),
   partial_rotary_factor: (value) => value === null || value === 1,
   // A family that can have scores of words apart from their table reads this key itself.
   tie_word_embeddings: (value, task) => task === 'classification' || value !== false,

@@ -236,7 +236,7 @@ export const modernBert = {
       const last = reach.reduce((hidden, each, number) => block(pass, config, number, hidden, shared[each]), first);
       return pass.layerNorm(last, lastNorm, config.norm_eps);
     };
-    const { initializer_range: deviation, initializer_cutoff_factor: cutoff } = config;
+    const { initializer_range: deviation, initializer_cutoff_factor: cutoff, num_attention_heads: heads } = config;
     return {
       task: settings.task,
       parameters: parametersOf(modules),
@@ -244,11 +244,7 @@ export const modernBert = {
       tied: head.tied,
       layers: layersOf(modules),
       dense: denseLayersOf(modules),
-      attention: {
-        blocks: reach.length,
-        heads: config.num_attention_heads,
-        headSize: config.hidden_size / config.num_attention_heads,
-      },
+      attention: { blocks: reach.length, heads, headSize: config.hidden_size / heads },
       vocabulary: config.vocab_size,
       maxTokens: config.max_position_embeddings,
       padding: config.pad_token_id,

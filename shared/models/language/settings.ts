@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { problemTypes } from '../../datasets/text/problem-type.ts';
 import { languageTasks } from './model.ts';
 
 /** What of an adapted layer is analysed. */
@@ -75,6 +76,12 @@ export const languageModelSchema = z.strictObject({
     .enum(languageTasks)
     .default('classification')
     .describe('Labels for texts, the next word, or words that are hidden.'),
+  problemType: z
+    .enum(problemTypes)
+    .optional()
+    .describe(
+      "What a classifier learns of a text, as transformers' problem_type: one label, any number of labels, or a number. Absent: what the folder's config.json says, unless the head is fresh; else several labels where the data have lists of labels, and one where not.",
+    ),
   head: z
     .enum(['keep', 'fresh'])
     .default('keep')

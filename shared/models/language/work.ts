@@ -24,11 +24,8 @@ export function textWork(model: LanguageModel, tokens: number): TextWork {
   const table = scoringTable(model);
   const layers = table ? [...dense, table] : dense;
   const trained = new Set(parameters.map(({ name }) => name));
-  const rowsOf = ({ perText, rows, again = [] }: DenseLayer) => {
-    // What is applied to rows that are always the same is applied once for all texts.
-    const uses = [{ rows }, ...again].filter((use) => use.rows === undefined).length;
-    return uses * (perText ? 1 : tokens);
-  };
+  const rowsOf = ({ perText, rows, again = [] }: DenseLayer) =>
+    [{ rows: perText ? 1 : rows }, ...again].reduce((sum, use) => sum + (use.rows ?? tokens), 0);
   // Queries with keys, and weights with values, each with the gradients of both.
   const attending = 2 * 3 * 2 * attention.blocks * attention.heads * attention.headSize * tokens ** 2;
   const flops = layers.reduce((sum, layer) => {

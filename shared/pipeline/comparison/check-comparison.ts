@@ -1,7 +1,10 @@
 /** Whether the runs of a comparison could begin: their data and models are opened before any is started. */
 import { type ComparisonSettings, designOf, runConfigOf, runNameOf } from '../../config/comparison.ts';
+import type { RunConfig } from '../../config/run-file.ts';
+import { settleProblem } from '../../config/settle-problem.ts';
 import { messageOf, UserError } from '../../core/errors.ts';
 import { nextRuns } from '../../decisions/comparison/next-runs.ts';
+import type { WorkloadPlan } from '../../training/workload.ts';
 import { refuseUnchangingRates } from '../balance-description.ts';
 import type { TaskContext } from '../context.ts';
 import type { ComparisonRequest } from './records.ts';
@@ -36,6 +39,7 @@ export async function checkComparison(
       const config = runConfigOf(settings, plan, '.');
       try {
         const workload = await ctx.planWorkload(config);
+        refuseOpenProblem(config, workload);
         refuseUnchangingRates({ config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } });
         if (!rows) await workload.initial((note) => add(notes, note, runNameOf(plan)));
         rows ??= { ...rowsOf(workload.data), ...(size === null ? {} : { training: null }) };
@@ -52,6 +56,15 @@ export async function checkComparison(
   if (problems.size === 0) return rows!;
   const lines = [...problems].map(([message, runs]) => `  ${message}\n      (${listed(runs)})`);
   throw new UserError(`${settings.source} can't be begun:\n\n${lines.join('\n')}`);
+}
+
+/** @throws UserError where the runs would be judged by a metric that is not measured of them. */
+function refuseOpenProblem(config: RunConfig, { problemType }: WorkloadPlan): void {
+  if (settleProblem(config, problemType) === config) return;
+  throw new UserError(`model and data are ${problemType}, and a comparison has to say so`, {
+    where: 'model.problemType',
+    remedy: `Set it to ${problemType} in the run file.`,
+  });
 }
 
 /** Names of arms that are the same. */

@@ -5,6 +5,7 @@ import { prune } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
+import { settledBefore, settleProblem } from '../../config/settle-problem.ts';
 import { TransientError, UserError } from '../../core/errors.ts';
 import { type DataPath, eachPath, mapPathAsync, pathInWords } from '../../datasets/data-path.ts';
 import { type Fingerprint, fingerprintFiles } from '../../datasets/fingerprint.ts';
@@ -36,20 +37,22 @@ import { removeStaleTest, testedFirst } from '../test-data.ts';
  * has to be computed, the training task computes.
  */
 export async function prepare(ctx: TaskContext, { run }: { run: string }): Promise<PipelineState> {
-  const { config } = await readRequest(ctx.store, run);
-  refuseUnpriced(ctx, config);
+  const { config: asked } = await readRequest(ctx.store, run);
+  refuseUnpriced(ctx, asked);
   const startedAt = ctx.now().toISOString();
   const stored = await ctx.store.get(runKeys.record(run));
   const before = stored && decodeJson(runKeys.record(run), stored.bytes, runRecordSchema);
-  if (before) refuseFixedChanges(before.config, config);
-  const dataset = await fingerprints(ctx, config.dataset);
+  const open = settledBefore(asked, before?.config);
+  if (before) refuseFixedChanges(before.config, open);
+  const dataset = await fingerprints(ctx, open.dataset);
   if (before && !isSameData(before.dataset, dataset)) {
     throw new UserError('the data set is not the one that the run began with', {
-      where: pathInWords(config.dataset.path),
+      where: pathInWords(open.dataset.path),
       remedy: 'Put the old file back, or start a new run for the new data.',
     });
   }
-  const plan = await ctx.planWorkload(config);
+  const plan = await ctx.planWorkload(open);
+  const config = settleProblem(open, plan.problemType);
   if (before) await refuseOtherModel(ctx, run, before, plan, config);
   const drawn = before ? before.drawn : plan.drawn;
   const described = {

@@ -14,7 +14,7 @@ export const classesSection: Section = {
   name: 'classes',
   title: 'Classes',
   howToRead:
-    'How the best epoch does on each class of the validation data: precision is the share of the texts given a class that are of it, recall the share of a class that was given it. The confusion says how many texts of a class (row) were given which (column); of many classes, which two were taken for one another most often.',
+    'How the best epoch does on each class of the validation data: precision is the share of the texts given a class that are of it, recall the share of a class that was given it. Where a text may have several labels, one is given where its probability is at least 0.5. Where it has one, the confusion says how many texts of a class (row) were given which (column); of many classes, which two were taken for one another most often.',
   render({ runs }) {
     const { shown, note } = representatives(runs, (run) => bestEpoch(run)?.classes !== undefined);
     const tables = shown.flatMap(({ run, label }) => {
@@ -31,7 +31,7 @@ export const classesSection: Section = {
       const confusion = best.classes.classes.length > mostColumns ? confusions : matrix;
       return [
         table(at, ['Class', 'Precision', 'Recall', 'F1', 'Texts'], scores, [1, 2, 3, 4]),
-        confusion(at, best.classes),
+        ...(best.classes.confusionCells.length > 0 ? [confusion(at, best.classes)] : []),
       ];
     });
     return tables.length > 0 ? html`${note}${tables}` : null;

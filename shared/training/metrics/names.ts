@@ -1,18 +1,23 @@
 /** What can be measured of which model, and which way is better. */
+import type { ProblemType } from '../../datasets/text/problem-type.ts';
 import type { ModelConfig } from '../../models/registry.ts';
 import { classificationMetrics } from './classification.ts';
+import { multiLabelMetrics } from './multi-label.ts';
 import { metrics as fieldMetrics } from './registry.ts';
+import { regressionMetrics } from './regression.ts';
 
 type Direction = 'lower' | 'higher';
 
 /** The keys of a table, as its names. */
-function keysOf<Name extends string>(of: Readonly<Record<Name, unknown>>): Name[] {
-  return Object.keys(of) as Name[];
+function keysOf<Name extends string>(of: Readonly<Record<Name, unknown>>): [Name, ...Name[]] {
+  return Object.keys(of) as [Name, ...Name[]];
 }
 
 const directions = {
   ...directionsOf(fieldMetrics),
   ...directionsOf(classificationMetrics),
+  ...directionsOf(multiLabelMetrics),
+  ...directionsOf(regressionMetrics),
   loss: 'lower',
   perplexity: 'lower',
 } as const satisfies Record<string, Direction>;
@@ -30,9 +35,23 @@ export function directionOf(metric: MetricName): Direction {
   return directions[metric];
 }
 
+/** The metrics of a classifier; the first decides which epoch is best where the settings name none. */
+const metricsOfProblem: Readonly<Record<ProblemType, readonly [MetricName, ...MetricName[]]>> = {
+  single_label_classification: [
+    'accuracy',
+    ...keysOf(classificationMetrics).filter((name) => name !== 'accuracy'),
+    'loss',
+  ],
+  multi_label_classification: [...keysOf(multiLabelMetrics), 'loss'],
+  regression: [...keysOf(regressionMetrics), 'loss'],
+};
+
 /** The metrics of a model; the first decides which epoch is best where the settings name none. */
 export function metricsFor(model: ModelConfig): readonly [MetricName, ...MetricName[]] {
   if (model.family !== 'huggingface') return ['nRMSE', ...keysOf(fieldMetrics).filter((name) => name !== 'nRMSE')];
   if (model.task !== 'classification') return ['loss', 'perplexity'];
-  return ['accuracy', ...keysOf(classificationMetrics).filter((name) => name !== 'accuracy'), 'loss'];
+  if (model.problemType !== undefined) return metricsOfProblem[model.problemType];
+  // The data may turn out to be of another problem type.
+  const [first, ...others] = new Set(Object.values(metricsOfProblem).flat());
+  return [first!, ...others];
 }

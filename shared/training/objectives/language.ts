@@ -1,4 +1,6 @@
+import type { ProblemType } from '../../datasets/text/problem-type.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { binaryCrossEntropy } from '../../models/blocks/binary-cross-entropy.ts';
 import { crossEntropy, ignoredLabel } from '../../models/blocks/cross-entropy.ts';
 import { type Dropout, maskedDropout } from '../../models/dropout.ts';
 import type { LanguageModel, TokenBatch } from '../../models/language/model.ts';
@@ -7,14 +9,27 @@ import type { Objective } from '../problem.ts';
 
 /** Texts with what is to be found out about them. */
 export interface LabelledBatch extends TokenBatch {
-  /** `[batch]` for a classifier; else `[batch, tokens]` the words themselves, -100 where none is counted. */
+  /**
+   * For a classifier `[batch]`, or `[batch, labels]` zeros and ones where a text may have several; the number of each text `[batch]`; else
+   * `[batch, tokens]` the words themselves, -100 where none is counted.
+   */
   readonly labels: Tensor;
 }
 
+/** What a loss depends on besides model and batch. */
+export interface LossOptions {
+  /** As `crossEntropy` has it. */
+  readonly labelSmoothing?: number;
+  /** Of a classifier; absent: each text has one label. */
+  readonly problemType?: ProblemType | undefined;
+  /** Of a classifier's labels, in their order; absent: all weigh alike. */
+  readonly classWeights?: readonly number[] | undefined;
+}
+
 /**
- * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token.
+ * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token. Of a model of several labels the
+ * mean binary cross entropy, of one of numbers the mean squared error, as in `transformers`.
  * @param parameters trained and frozen ones
- * @param labelSmoothing as `crossEntropy` has it
  */
 export function languageLoss(
   tf: TensorLibrary,
@@ -22,13 +37,19 @@ export function languageLoss(
   parameters: NamedTensors,
   batch: LabelledBatch,
   dropout: Dropout,
-  labelSmoothing = 0,
+  { labelSmoothing = 0, problemType, classWeights }: LossOptions = {},
 ): Tensor {
   const logits = model.forward(tf, parameters, batch, dropout);
+  if (problemType === 'multi_label_classification') return binaryCrossEntropy(tf, logits, batch.labels);
+  if (problemType === 'regression') return meanSquaredError(tf, tf.reshape(logits, [-1]), batch.labels);
   const labels = tf.cast(batch.labels, 'int32');
   const wanted = model.task === 'causal-lm' ? wordsAfter(tf, labels) : labels;
   const rows = tf.reshape(logits, [-1, logits.shape.at(-1)!]);
-  return crossEntropy(tf, rows, tf.reshape(wanted, [-1]), labelSmoothing);
+  return crossEntropy(tf, rows, tf.reshape(wanted, [-1]), { smoothing: labelSmoothing, weights: classWeights });
+}
+
+function meanSquaredError(tf: TensorLibrary, predictions: Tensor, targets: Tensor): Tensor {
+  return tf.mean(tf.square(tf.sub(predictions, targets)));
 }
 
 /** The label of the next token at every token, none at the last. */
@@ -48,7 +69,7 @@ export const maskInputs = (masks: HostTensors): HostTensors =>
  * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, and the masks
  * of `maskInputs`; what is fixed are the model's frozen tensors, by name.
  */
-export function languageObjective(model: LanguageModel, { labelSmoothing = 0 } = {}): Objective {
+export function languageObjective(model: LanguageModel, options: LossOptions = {}): Objective {
   return {
     parameters: model.parameters,
     loss(tf, parameters, { fixed, inputs }) {
@@ -59,7 +80,7 @@ export function languageObjective(model: LanguageModel, { labelSmoothing = 0 } =
         .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
       const dropout = maskedDropout(tf, Object.fromEntries(masks));
       const typed = tokenTypeIds ? { ...batch, tokenTypeIds } : batch;
-      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropout, labelSmoothing);
+      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropout, options);
     },
   };
 }

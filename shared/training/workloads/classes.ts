@@ -60,6 +60,26 @@ export function keptClasses({ names: found, ordered }: GivenLabels, head: readon
   );
 }
 
+/** What predicts a number, called as in the configuration where that has one, or as `transformers` calls it. */
+export function freshNumber(configured: readonly string[]): Classes {
+  return { names: configured.length === 1 ? configured : ['LABEL_0'], places: [0], warnings: [] };
+}
+
+/**
+ * The same of a head that is kept.
+ * @throws UserError when it gives more than one number.
+ */
+export function keptNumber(head: readonly string[], folder: string): Classes {
+  if (head.length === 1) return freshNumber(head);
+  throw new UserError(
+    `the model's head tells ${head.length} labels apart (${listNames(head)}), and the data have numbers`,
+    {
+      where: folder,
+      remedy: '`model.head: fresh` puts a new head that gives one number in its place, drawn from the seed.',
+    },
+  );
+}
+
 /** The head's labels of the data's names; those that differ in case alone are the same. */
 function placesByName(found: readonly string[], head: readonly string[]): number[] | undefined {
   const lower = head.map((name) => name.toLowerCase());

@@ -6,9 +6,11 @@ import type { LanguageModel } from '../../models/language/model.ts';
 import type { FixedTensors, HostTensors } from '../../tensors/tensor.ts';
 import { evaluateClasses } from '../metrics/classification.ts';
 import { languageMetrics, type TokenLoss } from '../metrics/language.ts';
+import { evaluateLabelSets } from '../metrics/multi-label.ts';
+import { evaluateNumbers } from '../metrics/regression.ts';
 import { languageLoss } from '../objectives/language.ts';
 import type { Evaluation } from '../workload.ts';
-import { type InputMaker, textInputs } from './text-problem.ts';
+import { type InputMaker, type TokenizedTexts, textInputs } from './text-problem.ts';
 
 /** What a model is to compute of texts. */
 interface TextRequest extends InputMaker {
@@ -79,14 +81,29 @@ export async function logitsOf(
 }
 
 /**
+ * Metrics of logits `[texts, labels]`, by what is known of the texts.
+ * @param threshold of a label's probability, where a text may have several; absent: the usual one
+ */
+export function evaluateLogits(
+  logits: Float32Array,
+  { labels, labelSets, numbers }: Pick<TokenizedTexts, 'labels' | 'labelSets' | 'numbers'>,
+  names: readonly string[],
+  threshold?: number,
+): Evaluation {
+  if (numbers) return evaluateNumbers(logits, numbers);
+  const { metrics, table } = labelSets
+    ? evaluateLabelSets(logits, labelSets.sets, names, threshold)
+    : evaluateClasses(logits, labels!, names);
+  return { metrics, classes: table };
+}
+
+/**
  * Metrics of a model on texts.
  * @param labels names of a classifier's labels, in the order of their numbers; else none.
  */
 export async function evaluateTexts(request: TextRequest, labels: readonly string[]): Promise<Evaluation> {
   if (request.model.task === 'classification') {
-    const logits = await logitsOf(request, labels.length);
-    const { metrics, table } = evaluateClasses(logits, request.texts.labels!, labels);
-    return { metrics, classes: table };
+    return evaluateLogits(await logitsOf(request, labels.length), request.texts, labels);
   }
   const losses: TokenLoss[] = [];
   for await (const { count, results } of resultsOf(request)) {

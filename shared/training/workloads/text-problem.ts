@@ -6,15 +6,19 @@ import type { LanguageModel } from '../../models/language/model.ts';
 import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import { inBatches, microBatchSize } from '../batches.ts';
 import { dropoutMasks } from '../dropout-masks.ts';
-import { languageObjective, maskInputs } from '../objectives/language.ts';
+import { type LossOptions, languageObjective, maskInputs } from '../objectives/language.ts';
 import type { BatchPart, Problem } from '../problem.ts';
 
 /** Texts as a model takes them. */
 export interface TokenizedTexts extends EncodedTexts {
-  /** Numbers of classes, for a classifier; absent where they are not known. */
+  /** Numbers of classes, for a classifier of one label; absent where they are not known. */
   readonly labels?: Int32Array;
   /** Of a causal language model: 1 for tokens that are learnt, 0 for those that only go before; absent: all are learnt. */
   readonly learnt?: readonly Uint8Array[];
+  /** For a classifier of several labels: the classes of each text, and how many classes there are. */
+  readonly labelSets?: { readonly sets: readonly (readonly number[])[]; readonly classes: number };
+  /** What is to be predicted of each text. */
+  readonly numbers?: Float64Array;
 }
 
 /** Where random numbers of a batch come from; those for evaluation are of epoch 0. */
@@ -30,10 +34,16 @@ export interface InputMaker {
   readonly model: LanguageModel;
   readonly tokenizer: TextTokenizer;
   readonly texts: TokenizedTexts;
+  /** Of a classifier's classes: in the loss a text counts by that of its class. */
+  readonly classWeights?: readonly number[] | undefined;
 }
 
 /** Some rows as inputs of the model's objective, and how many things its loss is the mean of. */
-export function textInputs({ model, tokenizer, texts }: InputMaker, batch: BucketBatch, moment: Moment): BatchPart {
+export function textInputs(
+  { model, tokenizer, texts, classWeights }: InputMaker,
+  batch: BucketBatch,
+  moment: Moment,
+): BatchPart {
   // A decoder that labels texts looks for the last token that is none of the model's own padding.
   const padId = model.padding ?? tokenizer.padId;
   const padded = padBatch(texts, batch, { padId, paddingSide: 'right' });
@@ -41,7 +51,7 @@ export function textInputs({ model, tokenizer, texts }: InputMaker, batch: Bucke
   const { inputIds, labels, count } = labelled();
   return {
     count,
-    inputs: new Map<string, HostTensor<Int32Array>>([
+    inputs: new Map<string, HostTensor<Int32Array | Float32Array>>([
       ['inputIds', { shape, data: inputIds }],
       ['attentionMask', { shape, data: mask }],
       ...(labels ? [['labels', labels] as const] : []),
@@ -49,14 +59,14 @@ export function textInputs({ model, tokenizer, texts }: InputMaker, batch: Bucke
     ]),
   };
 
-  function labelled(): { inputIds: Int32Array; labels?: HostTensor<Int32Array>; count: number } {
+  function labelled(): { inputIds: Int32Array; labels?: HostTensor<Int32Array | Float32Array>; count: number } {
     const counted = (data: Int32Array): number =>
       data.reduce((sum, label) => sum + (label === ignoredLabel ? 0 : 1), 0);
     if (model.task === 'classification') {
-      const { labels } = texts;
-      const data = labels && Int32Array.from(batch.rows, (row) => labels[row]!);
-      const count = batch.rows.length;
-      return { inputIds: padded.ids, ...(data && { labels: { shape: [count], data } }), count };
+      const labels = targetsOf(texts, batch.rows);
+      const weights = classWeights && Array.from(labels?.data ?? [], (label) => classWeights[label]!);
+      const count = weights?.reduce((sum, weight) => sum + weight, 0) ?? batch.rows.length;
+      return { inputIds: padded.ids, ...(labels && { labels }), count };
     }
     if (model.task === 'causal-lm') {
       const data = Int32Array.from(padded.ids, (id, at) => (mask[at] === 1 ? id : ignoredLabel));
@@ -76,6 +86,21 @@ export function textInputs({ model, tokenizer, texts }: InputMaker, batch: Bucke
   }
 }
 
+/** What is learnt of some rows; undefined where it is not known. */
+function targetsOf(
+  { labels, labelSets, numbers }: TokenizedTexts,
+  rows: readonly number[],
+): HostTensor<Int32Array | Float32Array> | undefined {
+  const shape = [rows.length];
+  if (labels) return { shape, data: Int32Array.from(rows, (row) => labels[row]!) };
+  if (numbers) return { shape, data: Float32Array.from(rows, (row) => numbers[row]!) };
+  if (!labelSets) return undefined;
+  const { sets, classes } = labelSets;
+  const data = new Float32Array(rows.length * classes);
+  for (const [at, row] of rows.entries()) for (const place of sets[row]!) data[at * classes + place] = 1;
+  return { shape: [rows.length, classes], data };
+}
+
 /**
  * Texts in batches of a few lengths, whose order, hidden words and dropout depend on seed and epoch. What is fixed, the model's
  * frozen tensors, is put in when they are read.
@@ -89,23 +114,22 @@ export function textProblem(
     readonly batchSize: number;
     /** Parts that a batch is computed in. */
     readonly accumulate: number;
-    /** Share of a classifier's target that is spread over all labels. */
-    readonly labelSmoothing: number;
+    readonly loss: LossOptions;
     readonly seed: number;
   },
 ): Problem {
   const { model, texts } = maker;
-  const { lengths, batchSize, accumulate, labelSmoothing, seed } = options;
+  const { lengths, batchSize, accumulate, loss, seed } = options;
   const tokens = texts.ids.map(({ length }) => length);
   const batchesOf = (epoch: number) => bucketBatches(tokens, lengths, batchSize, { seed, epoch });
   const partOf = (batch: BucketBatch, moment: Moment, part: number): BatchPart => {
-    const { count, inputs } = textInputs(maker, batch, moment);
+    const { count, inputs } = textInputs({ ...maker, classWeights: loss.classWeights }, batch, moment);
     const sites = model.dropoutSites(batch.rows.length, batch.length);
     const masks = dropoutMasks(sites, moment.seed, moment.epoch, moment.step, part);
     return { count, inputs: new Map([...inputs, ...maskInputs(masks)]) as MixedTensors };
   };
   return {
-    objective: languageObjective(model, { labelSmoothing }),
+    objective: languageObjective(model, loss),
     fixed: new Map(),
     inParts: accumulate > 1,
     stepsPerEpoch: batchesOf(1).length,

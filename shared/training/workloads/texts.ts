@@ -1,11 +1,12 @@
 import { RunError, UserError } from '../../core/errors.ts';
 import { bucketBatches, bucketsFor } from '../../datasets/text/buckets.ts';
 import { listNames } from '../../datasets/text/labels.ts';
+import type { ProblemType } from '../../datasets/text/problem-type.ts';
 import { splitText } from '../../datasets/text/stratify.ts';
 import { requireLabels, type TextData, type TextRows } from '../../datasets/text/text-rows.ts';
 import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
-import { type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
+import { givenProblem, type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
@@ -18,7 +19,8 @@ import { learningRateCurve } from '../learning-rate-curves/registry.ts';
 import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
 import { gradientsPerStep } from '../sam.ts';
 import type { EvaluationData, StartablePlan, StepWork, Workload, WorkloadPlan } from '../workload.ts';
-import { type Classes, freshClasses, keptClasses } from './classes.ts';
+import { classWeights } from './class-weights.ts';
+import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
@@ -37,14 +39,15 @@ function lengthsFor(tokens: readonly number[], lengths: readonly number[], maxLe
 /** Lengths of batches are multiples of this. */
 export const lengthMultiple = 8;
 
-/** A classifier's classes, with what becomes of the head that the folder has. */
+/** A classifier's classes, with what becomes of the head that the folder has; what predicts numbers has one. */
 function classesOf(
-  { labelNames = [], labelsOrdered = false }: TextRows,
+  { labelNames = [], labelsOrdered = false, numbers }: TextRows,
   { settings: { head: wanted, folder }, config, head }: Pick<TextOptions, 'settings' | 'config' | 'head'>,
 ): Classes {
   const given = { names: labelNames, ordered: labelsOrdered };
-  if (head && wanted === 'keep') return keptClasses(given, head, folder);
-  const classes = freshClasses(given, config.id2label ? labelsOf(config) : []);
+  const configured = config.id2label ? labelsOf(config) : [];
+  if (head && wanted === 'keep') return numbers ? keptNumber(head, folder) : keptClasses(given, head, folder);
+  const classes = numbers ? freshNumber(configured) : freshClasses(given, configured);
   const replaced = `model.head: fresh, so the layer for the labels ${listNames(classes.names)} was drawn from the seed`;
   return head ? { ...classes, warnings: [`${replaced}, in place of ${folder}'s for ${listNames(head)}`] } : classes;
 }
@@ -91,7 +94,8 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const { settings, config, tokenizer, data, training } = options;
   const { seed, batchSize, accumulate, labelSmoothing, epochs } = training;
   const { task } = settings;
-  if (task === 'classification') requireLabels(data, options.path);
+  const problemType = task === 'classification' ? requireLabels(data, options.path) : undefined;
+  refuseSmoothing(problemType, labelSmoothing);
   const sides = splitText(data, { validation: training.validation, seed });
   const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
@@ -106,7 +110,13 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       unread.push(...warnings.map((warning) => `${kind} data: ${warning}`));
       return texts;
     }
-    const texts = await tokenized(rows, { model, tokenizer, settings, places: classes?.places ?? [] });
+    const texts = await tokenized(rows, {
+      model,
+      tokenizer,
+      settings,
+      places: classes?.places ?? [],
+      classes: labels.length,
+    });
     const warning = unreadWarning(rows, texts, tokenizer, `${kind} `);
     if (task === 'classification') {
       unread.push(...warning);
@@ -127,7 +137,9 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const { parameters, frozen, layers } = model;
   const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
-  const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, labelSmoothing, seed });
+  const weights = classWeights(training.classWeights, { problemType, names: labels, labels: learnt.labels });
+  const loss = { labelSmoothing, problemType, classWeights: weights };
+  const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, loss, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const plan: WorkloadPlan = {
     parameters,
@@ -141,10 +153,12 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
       ...learntIn(learnt),
+      ...(problemType === undefined || problemType === 'single_label_classification' ? {} : { problemType }),
       ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
       ...(data.skipped ? { skipped: data.skipped } : {}),
     },
+    problemType,
     model: config,
     ...(adapter ? { adapter } : {}),
     drawn,
@@ -152,6 +166,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     warnings: [
       ...options.notes,
       ...sides.warnings,
+      ...openProblem(problemType, options),
       ...(classes?.warnings ?? []),
       ...(isWithoutPadding ? [withoutPadding] : []),
       ...(reinitialised
@@ -265,9 +280,39 @@ async function tokenized(
     tokenizer,
     settings: { task, maxTokens },
     places,
-  }: { model: LanguageModel; tokenizer: TextTokenizer; settings: LanguageModelConfig; places: Classes['places'] },
+    classes,
+  }: {
+    model: LanguageModel;
+    tokenizer: TextTokenizer;
+    settings: LanguageModelConfig;
+    places: Classes['places'];
+    classes: number;
+  },
 ): Promise<TokenizedTexts> {
   const encoded = await tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens, rows: vocabulary });
   if (task !== 'classification') return encoded;
-  return { ...encoded, labels: Int32Array.from(rows.labels!, (label) => places[label]!) };
+  const { labels, labelSets, numbers } = rows;
+  if (numbers) return { ...encoded, numbers };
+  if (labels) return { ...encoded, labels: Int32Array.from(labels, (label) => places[label]!) };
+  return { ...encoded, labelSets: { sets: labelSets!.map((set) => set.map((label) => places[label]!)), classes } };
+}
+
+/** What is said where nobody has set what is learnt, and it is not the label of each text. */
+function openProblem(
+  problemType: ProblemType | undefined,
+  { settings, config }: Pick<TextOptions, 'settings' | 'config'>,
+): string[] {
+  if (settings.problemType !== undefined || problemType === undefined) return [];
+  if (problemType === 'single_label_classification') return [];
+  const reason = givenProblem(config, settings)?.from ?? 'the data have lists of labels';
+  return [`model.problemType is ${problemType}: ${reason}`];
+}
+
+/** @throws UserError when there is no target of classes whose share could be spread. */
+function refuseSmoothing(problemType: ProblemType | undefined, labelSmoothing: number): void {
+  if (labelSmoothing === 0 || problemType === undefined || problemType === 'single_label_classification') return;
+  throw new UserError(`is for texts with one label each, and the problem type is ${problemType}`, {
+    where: 'training.labelSmoothing',
+    remedy: 'Leave it out.',
+  });
 }

@@ -154,6 +154,84 @@ describe('labels', () => {
   });
 });
 
+describe('labels that are nearly the same', () => {
+  const big = ['9007199254740992', '9007199254740993', '9007199254740994'];
+
+  it('are kept apart where they are numbers above 2^53, and put in order by size', async () => {
+    const content = [big[2], big[0], big[1], '17', '-9007199254740993']
+      .map((label, index) => `{"text":"text ${index}","label":${label}}\n`)
+      .join('');
+    const { examples } = await openText(content);
+    expect(examples.labelNames).toEqual(['-9007199254740993', '17', ...big]);
+    expect([...examples.labels!]).toEqual([4, 2, 3, 1, 0]);
+  });
+
+  it('are told where they differ in case or spaces alone', async () => {
+    const labels = ['Good', 'good', 'bad  news', 'Bad news', 'new'];
+    const data = await openText(rows(...labels.map((label, index) => ({ text: `text ${index}`, label }))));
+    expect(data.examples.labelNames).toHaveLength(5);
+    expect(data.warnings).toContain(
+      'labels differ in case or spaces alone, and are classes of their own: "Bad news" and "bad  news"; "Good" and "good"; mend the data if they mean the same',
+    );
+  });
+});
+
+describe('lists of labels', () => {
+  const listed = (labels: unknown[], settings: object = {}) =>
+    openText(rows(...labels.map((label, index) => ({ text: `text ${index}`, label }))), settings);
+  const setsOf = async (...given: Parameters<typeof listed>) => (await listed(...given)).examples.labelSets;
+
+  it('are names or numbers, and may be empty', async () => {
+    const { examples } = await listed([['b', 'a'], [], ['c']]);
+    expect(examples).toMatchObject({ labelSets: [[0, 1], [], [2]], labelNames: ['a', 'b', 'c'] });
+    expect(examples.labels).toBeUndefined();
+    expect(await setsOf([[10, 2], [2]])).toEqual([[0, 1], [0]]);
+    expect(await setsOf([[1], ['a', 0]], { labels: ['a', 'b'] })).toEqual([[1], [0]]);
+  });
+
+  it('may be written out as JSON, or with a delimiter', async () => {
+    const problem = { type: 'multi_label_classification', from: 'model.problemType' } as const;
+    const path = await file('data.jsonl', rows({ text: 'x', label: '["b", "a"]' }, { text: 'y', label: '[]' }));
+    expect((await jsonl.open(config({}), path, { seed: 1, problem })).examples.labelSets).toEqual([[0, 1], []]);
+    expect(await setsOf(['b; a', '', 'c;'], { labelDelimiter: ';' })).toEqual([[0, 1], [], [2]]);
+  });
+
+  it('are zeros and ones where a row has one of them twice and all are as long', async () => {
+    const data = await listed([
+      [0, 1, 1],
+      [1, 0, 0],
+      [0, 0, 0],
+    ]);
+    expect(data.examples).toMatchObject({ labelSets: [[1, 2], [0], []], labelNames: ['0', '1', '2'] });
+    expect(data.warnings).toContain(
+      'lists of 3 zeros and ones are taken for one of each of 3 labels; `dataset.labels` can name them',
+    );
+    expect(await setsOf([[0, 1], [1]])).toEqual([[0, 1], [1]]);
+  });
+
+  it('with a row that is none, or has what is no label, are refused by row', async () => {
+    const content = rows(
+      { text: 'one', label: ['a'] },
+      { text: 'two', label: 'a' },
+      { text: 'three', label: ['a', null] },
+      { text: 'four', label: null },
+    );
+    const message = await refusal(content);
+    expect(message).toContain('line 2, "label": is "a", not a list of labels');
+    expect(message).toContain('line 3, "label": has a label that is missing');
+    expect(message).toContain('line 4, "label": is missing');
+  });
+
+  it('are refused where one label is asked for', async () => {
+    const problem = { type: 'single_label_classification', from: 'model.problemType' } as const;
+    const path = await file('data.jsonl', rows({ text: 'x', label: ['a'] }));
+    const { message } = await refusalOf(jsonl.open(config({}), path, { seed: 1, problem }));
+    expect(message).toContain(
+      'has a list of labels in each row, and model.problemType asks for single_label_classification: one label in each row',
+    );
+  });
+});
+
 describe('bad rows', () => {
   it('are all named in one message', async () => {
     const bad = [
@@ -176,7 +254,7 @@ describe('bad rows', () => {
       '  line 3, "text": is a number (12), not text',
       '  line 3, "label": is missing',
       '  line 4, "text": is a list, not text',
-      '  line 4, "label": is 0.5, not a whole number: labels are classes',
+      '  line 4, "label": is 0.5, not a whole number: labels are classes, and numbers are learnt with `model.problemType: regression`',
       '  line 5: is not JSON: NaN is no JSON value',
       expect.stringMatching(/^ {2}line 6: is not JSON: .* position \d+$/),
       '  line 7: is not an object but a list',

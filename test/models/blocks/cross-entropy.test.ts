@@ -58,7 +58,7 @@ describe('label smoothing', async () => {
         await openEngine(engineName),
         (library, { inputs }) => {
           const differentiate = library.valueAndGrad((scores) =>
-            crossEntropy(library, scores, inputs.labels!, smoothing),
+            crossEntropy(library, scores, inputs.labels!, { smoothing }),
           );
           const { value, grad } = differentiate(inputs.logits!);
           return { results: { value, grad } };

@@ -1,7 +1,13 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { encodeConfig, modelOf } from '../../../shared/models/hugging-face/config.ts';
+import {
+  configAfter,
+  encodeConfig,
+  givenProblem,
+  modelOf,
+  problemOfConfig,
+} from '../../../shared/models/hugging-face/config.ts';
 import { buildLanguageModel, openModelFolder } from '../../../shared/models/hugging-face/model-folder.ts';
 import type { LanguageTask } from '../../../shared/models/language/model.ts';
 import { fixturePath } from '../../support/fixtures.ts';
@@ -25,7 +31,6 @@ describe('what a configuration says and no part of the model reads', () => {
     ['quantization_config', { load_in_4bit: true }],
     ['is_encoder_decoder', true],
     ['partial_rotary_factor', 0.5],
-    ['problem_type', 'multi_label_classification'],
     ['some_new_feature', 'on'],
   ])('is refused: %s', (key, value) => {
     expect(() => built({ [key]: value })).toThrow(
@@ -43,13 +48,12 @@ describe('what a configuration says and no part of the model reads', () => {
     ['for writing texts', { temperature: 0.6, max_length: 20, eos_token_id: 2 }],
     ['turned off', { pruned_heads: {}, some_new_feature: false, another: null, more_dropout: 0 }],
     ['a note that transformers makes for itself', { _name_or_path: 'bert', _commit_hash: 'a' }],
-    ['of labels that exclude each other', { problem_type: 'single_label_classification' }],
+    ['read for every classifier', { problem_type: 'multi_label_classification' }],
   ])('does no harm where it is %s', (_, more) => {
     expect(() => built(more)).not.toThrow();
   });
 
   it('may tell of a task that is not trained', () => {
-    expect(() => built({ problem_type: 'regression' }, 'masked-lm')).not.toThrow();
     expect(() => built({ tie_word_embeddings: false }, 'classification')).not.toThrow();
     expect(() => built({ tie_word_embeddings: false }, 'masked-lm')).toThrow('tie_word_embeddings: false');
   });
@@ -103,4 +107,65 @@ it('has numbers with a point in its file where transformers takes nothing else',
   const text = new TextDecoder().decode(encodeConfig(config));
   expect(text).toContain('"hidden_size": 8,\n  "initializer_range": 1.0,\n  "attn_logit_softcapping": 50.0,\n');
   expect(JSON.parse(text)).toEqual(config);
+});
+
+describe('the configuration of a trained model', () => {
+  const stored = {
+    ...bert,
+    architectures: ['BertForMaskedLM'],
+    _name_or_path: '/home/someone/secret/bert',
+    _commit_hash: 'a',
+    num_labels: 5,
+    torch_dtype: 'bfloat16',
+    id2label: { 0: 'x', 1: 'y' },
+    label2id: { x: 0, y: 1 },
+    problem_type: 'regression' as const,
+    quantization_config: { load_in_4bit: true },
+    text_config: { _name_or_path: '/home/someone', hidden_size: 8 },
+  };
+  const architecture = { architecture: 'BertForSequenceClassification' };
+
+  it('says what the classifier does, and nothing of the machine that it was on', () => {
+    const config = configAfter(stored, architecture, ['a', 'b', 'c'], 'multi_label_classification');
+    expect(config).toEqual({
+      ...bert,
+      architectures: ['BertForSequenceClassification'],
+      torch_dtype: 'float32',
+      id2label: { 0: 'a', 1: 'b', 2: 'c' },
+      label2id: { a: 0, b: 1, c: 2 },
+      problem_type: 'multi_label_classification',
+      text_config: { hidden_size: 8 },
+    });
+    expect(JSON.stringify(config)).not.toContain('someone');
+  });
+
+  it('has no labels where the model has none', () => {
+    expect(configAfter(stored, { architecture: 'BertForMaskedLM' }, undefined)).toEqual({
+      ...bert,
+      architectures: ['BertForMaskedLM'],
+      torch_dtype: 'float32',
+      text_config: { hidden_size: 8 },
+    });
+  });
+});
+
+describe('the problem type', () => {
+  const settings = { folder: 'bert', head: 'keep' as const };
+
+  it('is that of the settings, else of the configuration, else of a single label', () => {
+    const named = { ...bert, problem_type: 'multi_label_classification' as const };
+    expect(givenProblem(named, { ...settings, problemType: 'regression' })).toMatchObject({ type: 'regression' });
+    expect(givenProblem(named, settings)).toEqual({
+      type: 'multi_label_classification',
+      from: 'problem_type in bert/config.json',
+    });
+    expect(givenProblem({ ...bert, num_labels: 1 }, settings)).toMatchObject({ type: 'regression' });
+    expect(givenProblem(bert, settings)).toBeUndefined();
+    expect(problemOfConfig({ ...bert, id2label: { 0: 'LABEL_0' } })).toBe('regression');
+    expect(problemOfConfig(bert)).toBe('single_label_classification');
+  });
+
+  it('of a head that is replaced says nothing', () => {
+    expect(givenProblem({ ...bert, problem_type: 'regression' }, { ...settings, head: 'fresh' })).toBeUndefined();
+  });
 });
