@@ -1,6 +1,6 @@
 import { UserError } from '../../core/errors.ts';
 import type { Chat } from './chats.ts';
-import type { ColumnNames } from './source.ts';
+import type { ColumnNames } from './column-names.ts';
 
 /** Texts in memory, with what is known of them. Every list has an entry for each row. */
 export interface TextRows {

@@ -1,0 +1,10 @@
+/** Columns by what they hold. */
+export interface ColumnNames {
+  readonly text?: string | undefined;
+  readonly textPair?: string | undefined;
+  readonly label?: string | undefined;
+  readonly messages?: string | undefined;
+  readonly prompt?: string | undefined;
+  readonly input?: string | undefined;
+  readonly completion?: string | undefined;
+}
