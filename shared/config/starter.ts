@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
+import type { ColumnNames } from '../datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../datasets/text/registry.ts';
-import type { ColumnNames } from '../datasets/text/source.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 
 /** First line of a run file: points editors to the schema, for completion and checks while typing. */

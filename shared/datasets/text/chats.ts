@@ -1,5 +1,5 @@
 /** Rows that a causal language model learns to go on with: chats, and prompts with their completions. */
-import type { ColumnNames } from './source.ts';
+import type { ColumnNames } from './column-names.ts';
 
 /** A turn of a chat; further keys, such as `tool_calls`, are the template's. */
 export interface Message {

@@ -1,8 +1,9 @@
 /** Which columns of a file hold what: by the settings, by likely names, or by names that are usual. */
 import { UserError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
+import type { ColumnNames } from './column-names.ts';
 import type { ColumnSettings } from './settings.ts';
-import type { ColumnNames, TextContext } from './source.ts';
+import type { TextContext } from './source.ts';
 
 /** What a column may hold, in the order in which values of a row are read. */
 const roles = ['text', 'textPair', 'label', 'messages', 'prompt', 'input', 'completion'] as const;

@@ -1,4 +1,5 @@
 import type { DataPath } from '../data-path.ts';
+import type { ColumnNames } from './column-names.ts';
 import type { GivenProblem } from './problem-type.ts';
 import type { Wanted } from './text-files.ts';
 import type { FileUnit } from './text-rows.ts';
@@ -36,19 +37,6 @@ export interface TextContext {
   readonly guessLabels?: boolean;
   /** Whether chats, and prompts with completions, are looked for before texts; absent: they are not. */
   readonly chats?: boolean;
-}
-
-/** Columns by what they hold. */
-export interface ColumnNames {
-  readonly text?: string | undefined;
-  readonly textPair?: string | undefined;
-  readonly label?: string | undefined;
-  /** Columns of zeros and ones, one for each label. */
-  readonly labels?: readonly string[] | undefined;
-  readonly messages?: string | undefined;
-  readonly prompt?: string | undefined;
-  readonly input?: string | undefined;
-  readonly completion?: string | undefined;
 }
 
 /** How a format reads a file that is there, row by row. */

@@ -1,7 +1,7 @@
 import { UserError } from '../../core/errors.ts';
 import type { Chat } from './chats.ts';
+import type { ColumnNames } from './column-names.ts';
 import type { ProblemType } from './problem-type.ts';
-import type { ColumnNames } from './source.ts';
 
 /** What is learnt of texts; every list has an entry for each row. */
 export interface TextTargets {
