@@ -58,7 +58,12 @@ async function planRun(file: string, { set, region, target, prices, measure, jso
   const run = plannedRun(config, workload);
   const stepSeconds = measure ? await measuredStep(config) : undefined;
   const { places, assumptions } = placesOf(run, config.training.engine, { region, table, target, stepSeconds });
-  const size = { trained: run.size.parameters, frozen: run.size.frozen, parameters: workload.parameters };
+  const size = {
+    trained: run.size.parameters,
+    frozen: run.size.frozen,
+    frozenHalves: workload.frozenHalves,
+    parameters: workload.parameters,
+  };
   const chosen = chooseTarget(config.compute.target, { ...run.size, parameters: wholeSize(size) });
   const plan = {
     runFile: file,

@@ -42,6 +42,8 @@ export interface ModelSize {
   readonly trained: number;
   /** What nothing changes: the base of an adapter. */
   readonly frozen: number;
+  /** How many of the frozen ones stay in 16 bits; absent: none. */
+  readonly frozenHalves?: number | undefined;
   /** What is trained, where it is known; absent: matrices. */
   readonly parameters?: readonly ParameterSpec[];
 }
@@ -71,7 +73,9 @@ export function jobMemory(
   const bytes = memoryOfJob[isCompiledOn(target, engine) ? 'compiled' : isOnGpu ? 'gpu' : 'other'];
   const ofParameter = bytes.parameter + bytes.state * numbersKept(settings, size.parameters);
   const activations = bytes.activation * heldActivations;
-  const all = bytes.base + size.trained * ofParameter + size.frozen * bytes.frozen + activations + dataBytes;
+  const { frozenHalves = 0 } = size;
+  const frozen = (size.frozen - frozenHalves) * bytes.frozen + frozenHalves * bytes.frozenHalf;
+  const all = bytes.base + size.trained * ofParameter + frozen + activations + dataBytes;
   return { gb: all / gibibyte, activationsGb: activations / gibibyte };
 }
 

@@ -80,6 +80,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
           reinitialised,
           readTrained,
           readFrozen,
+          frozenHalves,
         } = buildLanguageModel(opened, options);
         const random = () => randomFor(seed, 'initialise');
         const basePath = opened.adapter ? (model.base ?? opened.base) : model.folder;
@@ -88,6 +89,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
           drawn,
           initial: (tell) => readTrained(random(), tell),
           frozenValues: () => readFrozen(random()),
+          frozenHalves,
           ...(adapter ? { adapter: { config: adapter.config, base: basePath } } : {}),
           ...(reinitialised ? { reinitialised } : {}),
         };

@@ -27,6 +27,8 @@ export interface WorkloadPlan extends StepWork {
   readonly parameters: readonly ParameterSpec[];
   /** What the model has besides and nothing changes; absent: nothing. */
   readonly frozen?: readonly ParameterSpec[];
+  /** How many of their numbers stay in 16 bits; absent: none. */
+  readonly frozenHalves?: number | undefined;
   readonly layers: readonly Layer[];
   /** Optimizer steps in an epoch. */
   readonly stepsPerEpoch: number;

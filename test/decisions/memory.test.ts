@@ -57,6 +57,14 @@ describe('the memory of a job', () => {
     expect(() => refuseJobTooSmall(size, need(20), 'cpu', fargate)).toThrow('deploy again; or take a smaller model.');
   });
 
+  it('of a frozen base of 1.1 billion in 16 bits is near the 4.0 GiB that a run of it took', () => {
+    const settings = { optimizer: optimizer('adamw'), engine: 'auto' } as const;
+    const size = { trained: 1.1e6, frozen: 1.1e9, frozenHalves: 1.1e9 };
+    expect(jobMemory(size, settings, 'cpu', nothing).gb).toBeGreaterThan(2);
+    expect(jobMemory(size, settings, 'cpu', nothing).gb).toBeLessThan(8);
+    expect(jobMemory({ ...size, frozenHalves: 0 }, settings, 'cpu', nothing).gb).toBeGreaterThan(16);
+  });
+
   it('has the data and what is kept for the gradient, unless a GPU keeps it', () => {
     const settings = { optimizer: optimizer('adamw') };
     const work = { heldActivations: 1e8, dataBytes: 2 ** 30 };

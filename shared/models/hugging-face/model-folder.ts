@@ -4,7 +4,7 @@ import { UserError } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import { openTensors, pathKind } from '../../tensors/open-tensors.ts';
-import { elementCount, type FixedTensors, formatShape, type HostTensors } from '../../tensors/tensor.ts';
+import { elementCount, type FixedTensors, formatShape, type HostTensors, totalCount } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
 import type { LanguageModel, LanguageTask } from '../language/model.ts';
 import type { LoraConfig } from '../language/settings.ts';
@@ -147,6 +147,8 @@ export interface BuiltModel extends ConfiguredModel {
   readTrained(random: Random, tell?: Tell): Promise<HostTensors>;
   /** The values of what is frozen; matrices in 16 bits stay so where the file holds them so. Takes and throws what `read` does. */
   readFrozen(random: Random): Promise<FixedTensors>;
+  /** How many of the frozen numbers stay in 16 bits; absent: none. */
+  readonly frozenHalves?: number;
 }
 
 type Tell = (note: string) => void;
@@ -218,6 +220,7 @@ export function buildLanguageModel(
     adapter: model,
     fresh,
     ...drawn,
+    frozenHalves: Math.min(halvesIn(weights), totalCount(model.frozen)),
     async read(random, tell) {
       const base = await asFloats(random, tell);
       return new Map([...base, ...(await trainedOf(base, random))]);
@@ -233,6 +236,15 @@ export function buildLanguageModel(
       return whole(random, undefined, readingOf);
     },
   };
+}
+
+/** Numbers of the matrices that are stored in 16 bits. */
+function halvesIn(weights: TensorStore): number {
+  const halves = weights
+    .names()
+    .map((name) => weights.entry(name))
+    .filter(({ dtype, shape }) => shape.length === 2 && (dtype === 'F16' || dtype === 'BF16'));
+  return halves.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
 /** Training takes 16 bytes for each parameter in float32 with AdamW: for so many, 32 GiB. */

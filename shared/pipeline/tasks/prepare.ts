@@ -167,9 +167,10 @@ async function firstPlace(
   ctx: TaskContext,
   { config, conv1d }: Pick<RunRecord, 'config' | 'conv1d'>,
   { layers, parameters, frozen, shapeOf }: RunModel,
-  work: StepWork,
+  work: StepWork & Pick<WorkloadPlan, 'frozenHalves'>,
 ): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined }> {
-  const size = { trained: totalCount(parameters), frozen: totalCount(frozen), parameters };
+  const { frozenHalves } = work;
+  const size = { trained: totalCount(parameters), frozen: totalCount(frozen), frozenHalves, parameters };
   const count = wholeSize(size);
   const target = chooseTarget(config.compute.target, { parameters: count, stepFlops: work.stepFlops });
   const market = config.compute.spot ? 'spot' : 'onDemand';

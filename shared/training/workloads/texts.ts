@@ -63,6 +63,7 @@ interface TextModel {
   initial: WorkloadPlan['initial'];
   /** The values of what is frozen. */
   frozenValues(): Promise<FixedTensors>;
+  readonly frozenHalves?: number | undefined;
 }
 
 interface TextOptions {
@@ -99,7 +100,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const sides = splitText(data, { validation: training.validation, seed });
   const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
-  const { model, adapter, drawn, reinitialised, initial, frozenValues } = options.build(labels);
+  const { model, adapter, drawn, reinitialised, initial, frozenValues, frozenHalves } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const isWithoutPadding = task === 'classification' && model.padding === undefined;
   const unread: string[] = [];
@@ -144,6 +145,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const plan: WorkloadPlan = {
     parameters,
     frozen,
+    frozenHalves,
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
     ...stepWork(model, { lengths, training, tokens: learnt.ids.map(({ length }) => length) }),
