@@ -86,7 +86,8 @@ describe.skipIf(!deployment)('a deployed run', () => {
     expect(await execute(deployed, run)).toEqual({ status: 'done' });
     expect(await digestsOf(deployed.store, run)).toEqual(await localDigests());
     expect(await readJson(deployed.store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'completed' });
-    expect(await deployed.store.list(`${run}/model/`)).toHaveLength(3);
+    const model = ['README.md', 'config.json', 'model.py', 'model.safetensors'];
+    expect((await deployed.store.list(`${run}/model/`)).toSorted()).toEqual(model.map((name) => `${run}/model/${name}`));
     expect(await deployed.store.get(runKeys.report(run))).toBeDefined();
   });
 
