@@ -87,7 +87,9 @@ describe.skipIf(!deployment)('a deployed run', () => {
     expect(await digestsOf(deployed.store, run)).toEqual(await localDigests());
     expect(await readJson(deployed.store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'completed' });
     const model = ['README.md', 'config.json', 'model.py', 'model.safetensors'];
-    expect((await deployed.store.list(`${run}/model/`)).toSorted()).toEqual(model.map((name) => `${run}/model/${name}`));
+    expect((await deployed.store.list(`${run}/model/`)).toSorted()).toEqual(
+      model.map((name) => `${run}/model/${name}`),
+    );
     expect(await deployed.store.get(runKeys.report(run))).toBeDefined();
   });
 
