@@ -73,7 +73,12 @@ export function splitAverage(
   if (average.length === 0) return { state, average: undefined };
   return {
     state: new Map([...state].filter((entry) => !isAverage(entry))),
-    average: new Map([...parameters].map(([name, tensor]) => [name, state.get(prefix + name) ?? tensor])),
+    average: new Map(
+      [...parameters].map(([name, { shape, data }]) => [
+        name,
+        state.get(prefix + name) ?? { shape, data: data.slice() },
+      ]),
+    ),
   };
 }
 

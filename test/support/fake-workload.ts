@@ -111,7 +111,7 @@ export function fakeWorkload({
         const average = state?.get(`average/${name}`)?.data;
         left.set(`average/${name}`, {
           shape,
-          data: average ? average.map((value, at) => (value + data[at]!) / 2) : data,
+          data: average ? average.map((value, at) => (value + data[at]!) / 2) : data.slice(),
         });
       }
       evaluated = epoch;
