@@ -18,10 +18,12 @@ describe('generateBurgers', () => {
     const data = generateBurgers(options);
     await writeBurgers(path, data);
     const config = fieldDatasetSchema.parse({ format: 'pdebench', path });
-    const { read, summaries, ...sizes } = await openDataset(config, path, { seed: 1 });
+    const { read, summaries, axes, times, ...sizes } = await openDataset(config, path, { seed: 1 });
     const { read: readMade, ...made } = asTrajectories(data);
     expect(summaries).toHaveLength(options.samples);
     expect(sizes).toEqual({ ...made, channels: ['tensor'] });
+    expect(axes).toEqual([{ name: 'x', values: data.x, inFile: true }]);
+    expect(times).toHaveLength(options.times);
     expect(await read([2, 0])).toEqual(await readMade([2, 0]));
   });
 
