@@ -77,8 +77,12 @@ export function chooseColumns(
   const label =
     named.label === false || labels ? undefined : (named.label ?? found(likely.label, 'label') ?? guessedLabel());
   const columns = requireColumns(path, present, { ...texts, ...(labels ? { labels } : {}), label });
-  const notes =
-    guessed.length === 0 ? [] : [`${columnsInWords(guessed)}, by the names of the columns (dataset.columns)`];
+  const notes = [
+    ...(guessed.length === 0 ? [] : [`${columnsInWords(guessed)}, by the names of the columns (dataset.columns)`]),
+    ...(columns.messages !== undefined && present.includes('tools')
+      ? ['the column "tools" is not read: chats are learnt without the descriptions of tools']
+      : []),
+  ];
   return { columns, notes };
 
   function chosenTexts(): ColumnNames {

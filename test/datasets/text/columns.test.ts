@@ -58,6 +58,12 @@ describe('columns of usual names', () => {
 });
 
 describe('columns of chats', () => {
+  it('beside descriptions of tools are taken without them, and that is said', () => {
+    const { columns, notes } = choose('messages tools', { messages: 'messages' }, { chats: true });
+    expect(columns).toEqual({ messages: 'messages' });
+    expect(notes).toEqual(['the column "tools" is not read: chats are learnt without the descriptions of tools']);
+  });
+
   const chats = { chats: true };
   const unlabelled = { label: false };
 
