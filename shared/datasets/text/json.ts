@@ -6,6 +6,7 @@ import type { DatasetFormat } from '../dataset.ts';
 import { firstBroken } from './byte-lines.ts';
 import { jsonInWords } from './jsonl.ts';
 import { openColumns } from './open-text.ts';
+import { parseJson } from './parse-json.ts';
 import { columnSettings } from './settings.ts';
 import type { ChooseColumns, SourceRow, TextContext, TextSource } from './source.ts';
 import type { TextData } from './text-rows.ts';
@@ -56,7 +57,7 @@ async function parsed(path: string): Promise<unknown> {
   }
   const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     const isLines = /^\s*\{.*\}\s*\n\s*\{/.test(text.slice(0, 100_000));
     throw new BrokenInputError(

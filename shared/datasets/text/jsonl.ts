@@ -4,6 +4,7 @@ import { messageOf, UserError } from '../../core/errors.ts';
 import type { DatasetFormat } from '../dataset.ts';
 import { brokenUtf8, byteLines } from './byte-lines.ts';
 import { openColumns } from './open-text.ts';
+import { parseJson } from './parse-json.ts';
 import { columnSettings } from './settings.ts';
 import type { ChooseColumns, SourceRow, TextContext, TextSource } from './source.ts';
 import type { TextData } from './text-rows.ts';
@@ -70,18 +71,6 @@ async function* readJsonLines(
   }
 }
 
-/** As many digits may be more than a float64 tells apart. */
-const manyDigits = /\d{16}/;
-
-/** Whole numbers above 2^53 as BigInt: as numbers, different ones would be the same. */
-function parseJson(text: string): unknown {
-  if (!manyDigits.test(text)) return JSON.parse(text);
-  return JSON.parse(text, (_key, value: unknown, { source }: { source?: string } = {}) => {
-    if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
-    return source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
-  });
-}
-
 /** The object in a line, or what is wrong with it. */
 function parseObject(text: string): Record<string, unknown> | string {
   try {
@@ -98,4 +87,4 @@ function parseObject(text: string): Record<string, unknown> | string {
 
 /** A value that should be an object, in words. */
 export const jsonInWords = (value: unknown): string =>
-  Array.isArray(value) ? 'a list' : JSON.stringify(value).slice(0, 40);
+  Array.isArray(value) ? 'a list' : (typeof value === 'bigint' ? String(value) : JSON.stringify(value)).slice(0, 40);

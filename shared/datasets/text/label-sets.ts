@@ -1,6 +1,7 @@
 /** Rows that have any number of labels. */
 import { messageOf, UserError } from '../../core/errors.ts';
 import { type KnownLabels, LabelCodes, type TargetReader } from './labels.ts';
+import { parseJson } from './parse-json.ts';
 import { BrokenText } from './source.ts';
 import { listRows, type RowUnit } from './text-rows.ts';
 
@@ -59,7 +60,7 @@ export class LabelSetReader implements TargetReader {
       return names.filter((name) => name !== '');
     }
     try {
-      const list: unknown = JSON.parse(value);
+      const list: unknown = parseJson(value);
       if (Array.isArray(list)) return list;
     } catch (error) {
       if (value.startsWith('[')) return `is no JSON list: ${messageOf(error)}`;

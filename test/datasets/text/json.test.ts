@@ -34,6 +34,21 @@ describe('a JSON list', () => {
     }
   });
 
+  it('has labels above 2^53 apart', async () => {
+    const labels = ['9007199254740992', '9007199254740993', '9007199254740994'];
+    const { examples } = await open(`[${labels.map((label) => `{"text": "one", "label": ${label}}`).join(', ')}]`);
+    expect(examples.labelNames).toEqual(labels);
+    const inTexts = labels.map((label) => `{"text": "one", "label": "[${label}]"}`).join(', ');
+    const problem = { type: 'multi_label_classification', from: 'model.problemType' } as const;
+    const path = await file('sets.json', `[${inTexts}]`);
+    const config = textDatasetSchema.parse({ format: 'json', path });
+    const sets = await openTextDataset(config, path, { seed: 1, problem });
+    expect(sets.examples.labelNames).toEqual(labels);
+    expect(await refusal('[{"text": "one"}, 9007199254740993]')).toContain(
+      'row 2: is not an object but 9007199254740993',
+    );
+  });
+
   it('has bad rows named by number', async () => {
     expect(await refusal(JSON.stringify([rows[0], 'two', { text: 3, label: 'a' }, { text: 'x' }]))).toBe(
       'FILE: 3 of 4 rows can\'t be used:\n  row 2: is not an object but "two"\n  row 3, "text": is a number (3), not text\n  row 4, "label": is missing\n  Mend or remove these rows (the first is row 1).',
