@@ -75,6 +75,13 @@ export const resolvedRunFileSchema = z
         message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
       });
     }
+    if (model.family === 'huggingface' && model.task !== 'causal-lm' && 'packing' in dataset && dataset.packing) {
+      context.addIssue({
+        code: 'custom',
+        path: ['dataset', 'packing'],
+        message: `goes with model.task causal-lm, whose texts can share rows, and this is ${model.task}; leave it out`,
+      });
+    }
     const notWhole = reinitialisedWith(model);
     if (notWhole !== undefined)
       context.addIssue({ code: 'custom', path: ['model', 'reinitialise'], message: notWhole });

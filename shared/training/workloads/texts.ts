@@ -22,6 +22,7 @@ import type { EvaluationData, StartablePlan, StepWork, Workload, WorkloadPlan } 
 import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
+import { packingNote, packingOf, textCount } from './packed-texts.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
 import { guessable, unreadWarning } from './unread-texts.ts';
@@ -107,7 +108,14 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
     const path = (kind === 'test' && options.testPath) || options.path;
     if (task === 'causal-lm') {
-      const { warnings, ...texts } = await wordsToLearn(rows, { ...options, ...options.causal, model, path });
+      const packingSeed = kind === 'training' ? seed : undefined;
+      const { warnings, ...texts } = await wordsToLearn(rows, {
+        ...options,
+        ...options.causal,
+        model,
+        path,
+        packingSeed,
+      });
       unread.push(...warnings.map((warning) => `${kind} data: ${warning}`));
       return texts;
     }
@@ -131,10 +139,12 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const tested = sides.test && (await read('test', sides.test));
   const all = [learnt, held, ...(tested ? [tested] : [])];
   const cut = all.reduce((sum, { truncated }) => sum + truncated, 0);
+  const buckets = { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens };
   const lengths = bucketsFor(
     [...learnt.ids, ...held.ids].map(({ length }) => length),
-    { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens },
+    buckets,
   );
+  const packing = packingOf(learnt, buckets);
   const { parameters, frozen, layers } = model;
   const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
@@ -155,6 +165,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
       ...learntIn(learnt),
+      ...(packing ? { packing } : {}),
       ...(problemType === undefined || problemType === 'single_label_classification' ? {} : { problemType }),
       ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
@@ -179,9 +190,10 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
         ? ['the second texts of pairs are not learnt: causal-lm takes one text of each row']
         : []),
       ...unread,
+      ...(packing ? [packingNote(packing)] : []),
       ...(cut > 0
         ? [
-            `${cut} of ${all.reduce((sum, { ids }) => sum + ids.length, 0)} texts are cut to ${settings.maxTokens} tokens`,
+            `${cut} of ${all.reduce((sum, texts) => sum + textCount(texts), 0)} texts are cut to ${settings.maxTokens} tokens`,
           ]
         : []),
     ],
