@@ -20,7 +20,7 @@ function packed(inputs: MixedTensors): { inputs: MixedTensors; placeOf: Readonly
   const [ids, mask] = [inputs.get('inputIds')!, inputs.get('attentionMask')!];
   const [count, tokens] = ids.shape as [number, number];
   const texts = Array.from({ length: count }, (_, text) => {
-    const length = mask.data.subarray(text * tokens, (text + 1) * tokens).reduce((sum, one) => sum + one, 0);
+    const length = Array.from(mask.data.subarray(text * tokens, (text + 1) * tokens)).filter((one) => one === 1).length;
     return Int32Array.from(ids.data.subarray(text * tokens, text * tokens + length));
   });
   const rows = packRows(
