@@ -1,30 +1,35 @@
 /** Rows that several texts share (`dataset.packing`), for a causal language model. */
 import { randomFor } from '../../core/random.ts';
 import { type BucketBatch, bucketsFor } from '../../datasets/text/buckets.ts';
-import { joinRows, lengthsIn, packRows, placesInRows } from '../../datasets/text/packing.ts';
+import { type JoinedTexts, joinRows, lengthsIn, packRows, placesInRows } from '../../datasets/text/packing.ts';
 import type { HostTensor } from '../../tensors/tensor.ts';
-import type { TokenizedTexts } from './text-problem.ts';
+
+/** Rows of tokens, as far as it matters here which texts are in them. */
+interface TextsInRows extends Omit<JoinedTexts, 'starts'> {
+  /** Absent: a row is a text. */
+  readonly starts?: JoinedTexts['starts'];
+}
 
 /**
  * Texts put together in rows of at most `maxTokens` tokens, the same in every epoch: an epoch has as many steps as any other then.
  * @param seed orders texts of the same length, so that neighbours in a file don't always share a row; absent: they stay in order
  */
-export function packTexts(texts: TokenizedTexts, maxTokens: number, seed: number | undefined): TokenizedTexts {
+export function packTexts(texts: TextsInRows, maxTokens: number, seed: number | undefined): JoinedTexts {
   const lengths = texts.ids.map(({ length }) => length);
   const order = seed === undefined ? undefined : randomFor(seed, 'pack').permutation(lengths.length);
-  return { ...texts, ...joinRows(texts, packRows(lengths, maxTokens, order)) };
+  return joinRows(texts, packRows(lengths, maxTokens, order));
 }
 
 /** How many texts there are, in whatever rows. */
-export const textCount = ({ ids, starts }: TokenizedTexts): number =>
+export const textCount = ({ ids, starts }: TextsInRows): number =>
   starts ? starts.reduce((sum, inRow) => sum + inRow.length, 0) : ids.length;
 
 /** Where the first tokens of a row's texts stand, which are not predicted. */
-export const firstTokens = ({ starts }: TokenizedTexts, row: number): readonly number[] => starts?.[row] ?? [0];
+export const firstTokens = ({ starts }: TextsInRows, row: number): readonly number[] => starts?.[row] ?? [0];
 
 /** What a model is told of the texts in the rows of a batch; nothing where each row is one. */
 export function packedInputs(
-  { ids, starts }: TokenizedTexts,
+  { ids, starts }: TextsInRows,
   { rows, length }: BucketBatch,
 ): [name: string, tensor: HostTensor<Int32Array>][] {
   if (!starts) return [];
@@ -48,7 +53,7 @@ export interface PackingRecord {
 
 /** @returns undefined where texts don't share rows */
 export function packingOf(
-  { ids, starts }: TokenizedTexts,
+  { ids, starts }: TextsInRows,
   buckets: Parameters<typeof bucketsFor>[1],
 ): PackingRecord | undefined {
   if (!starts) return undefined;
