@@ -33,6 +33,7 @@ const measured = [
   'dataset.columns',
   'dataset.labels',
   'model.task',
+  'model.maxTargetTokens',
 ] as const;
 
 /** Whether one of two settings is the other, or within it. */

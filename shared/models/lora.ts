@@ -48,7 +48,12 @@ export interface LoraSettings {
 export const usualLora = { rank: 8, alpha: 8, dropout: 0, rankStabilised: false } as const;
 
 /** PEFT's names of tasks. */
-export const taskTypes = { classification: 'SEQ_CLS', 'causal-lm': 'CAUSAL_LM', 'masked-lm': undefined } as const;
+export const taskTypes = {
+  classification: 'SEQ_CLS',
+  'causal-lm': 'CAUSAL_LM',
+  'masked-lm': undefined,
+  seq2seq: 'SEQ_2_SEQ_LM',
+} as const;
 
 /**
  * The configuration of a new adapter, as PEFT writes it.
@@ -180,10 +185,11 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
           ([name]) => names?.has(name) ?? true,
         ),
       ),
-    dropoutSites: (batch, tokens) => [
-      ...base.dropoutSites(batch, tokens),
+    dropoutSites: (batch, tokens, targets = tokens) => [
+      ...base.dropoutSites(batch, tokens, targets),
       ...updates.flatMap((update) => {
-        const { name, inputs, perText, rows = perText ? batch : batch * tokens, again = [] } = update.layer;
+        const { name, inputs, perText, perTarget, again = [] } = update.layer;
+        const { rows = perText ? batch : batch * (perTarget ? targets : tokens) } = update.layer;
         return [
           ...site(dropoutName(name), [rows, inputs], rate),
           ...again.flatMap((use) => site(dropoutName(name, use.name), [use.rows ?? batch * tokens, inputs], rate)),

@@ -22,8 +22,8 @@ const chosen = (values: HostTensors, specs: LanguageModel['parameters']): HostTe
 const gradientStep =
   (model: LanguageModel, options: LossOptions): Step =>
   (tf, { fixed, carried, inputs }) => {
-    const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
-    const tokens = { inputIds: inputIds!, attentionMask: attentionMask!, ...(tokenTypeIds ? { tokenTypeIds } : {}) };
+    const { inputIds, attentionMask, labels, ...others } = inputs;
+    const tokens = { inputIds: inputIds!, attentionMask: attentionMask!, ...others };
     const { loss, gradients } = lossAndGradients(
       tf,
       (trained) =>

@@ -11,7 +11,7 @@ import type { Objective } from '../problem.ts';
 export interface LabelledBatch extends TokenBatch {
   /**
    * For a classifier `[batch]`, or `[batch, labels]` zeros and ones where a text may have several; the number of each text `[batch]`; else
-   * `[batch, tokens]` the words themselves, -100 where none is counted.
+   * `[batch, tokens]` the words themselves, or those that are written `[batch, targets]`, -100 where none is counted.
    */
   readonly labels: Tensor;
 }
@@ -27,7 +27,7 @@ export interface LossOptions {
 }
 
 /**
- * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token. Of a model of several labels the
+ * Mean cross entropy over everything that is counted: texts; masked words; words that are written; for a causal model the word after each token. Of a model of several labels the
  * mean binary cross entropy, of one of numbers the mean squared error, as in `transformers`.
  * @param parameters trained and frozen ones
  */
@@ -66,15 +66,16 @@ export const maskInputs = (masks: HostTensors): HostTensors =>
   new Map([...masks].map(([site, mask]) => [maskPrefix + site, mask]));
 
 /**
- * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, and the masks
+ * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, for one that writes `decoderIds`, and the masks
  * of `maskInputs`; what is fixed are the model's frozen tensors, by name.
  */
 export function languageObjective(model: LanguageModel, options: LossOptions = {}): Objective {
   return {
     parameters: model.parameters,
     loss(tf, parameters, { fixed, inputs }) {
-      const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
-      const batch = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels! };
+      const { inputIds, attentionMask, tokenTypeIds, decoderIds, labels } = inputs;
+      const given = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels! };
+      const batch = decoderIds ? { ...given, decoderIds } : given;
       const masks = Object.entries(inputs)
         .filter(([name]) => name.startsWith(maskPrefix))
         .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
