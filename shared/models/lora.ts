@@ -47,7 +47,7 @@ export interface LoraSettings {
 /** What PEFT's own configuration has where nothing is chosen. */
 export const usualLora = { rank: 8, alpha: 8, dropout: 0, rankStabilised: false } as const;
 
-/** PEFT's names of tasks. */
+/** PEFT's names of tasks, by which adapters are read. */
 export const taskTypes = {
   classification: 'SEQ_CLS',
   'causal-lm': 'CAUSAL_LM',
@@ -63,7 +63,8 @@ export function newAdapterConfig(base: LanguageModel, baseName: string, settings
   const { targets, alsoTrained } = settings;
   const config: AdapterConfig = {
     peft_type: 'LORA',
-    ...(taskTypes[base.task] ? { task_type: taskTypes[base.task] } : {}),
+    // PEFT 0.21 makes no model for SEQ_2_SEQ_LM with transformers 5: without a type it loads the adapter with any.
+    ...(taskTypes[base.task] && base.task !== 'seq2seq' ? { task_type: taskTypes[base.task] } : {}),
     base_model_name_or_path: baseName,
     r: settings.rank,
     lora_alpha: settings.alpha,

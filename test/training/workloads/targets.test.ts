@@ -41,11 +41,10 @@ it('the decoder is given the start, then what was to be written; padding is not 
   expect(inputs.get('inputIds')!.shape).toEqual([2, 12]);
 });
 
-it('an epoch has a shape for each length of texts, and masks that fit it', () => {
+it('an epoch has a shape for each length of texts, and masks that fit it', async () => {
   const options = { batchSize: 2, accumulate: 1, loss: {}, seed: 1, lengths: [8, 32] };
-  const parts = textProblem(maker, options)
-    .batches(1)
-    .flatMap((batch) => batch());
+  const batches = textProblem(maker, options).batches(1);
+  const parts = (await Promise.all(batches.map((batch) => batch()))).flat();
   const shapes = parts.map(({ inputs }) => ['inputIds', 'decoderIds'].map((name) => inputs.get(name)!.shape.join()));
   expect(shapes.toSorted()).toEqual([
     ['2,32', '2,16'],
