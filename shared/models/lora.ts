@@ -48,7 +48,12 @@ export interface LoraSettings {
 export const usualLora = { rank: 8, alpha: 8, dropout: 0, rankStabilised: false } as const;
 
 /** PEFT's names of tasks. */
-export const taskTypes = { classification: 'SEQ_CLS', 'causal-lm': 'CAUSAL_LM', 'masked-lm': undefined } as const;
+export const taskTypes = {
+  classification: 'SEQ_CLS',
+  'causal-lm': 'CAUSAL_LM',
+  'masked-lm': undefined,
+  'token-classification': 'TOKEN_CLS',
+} as const;
 
 /**
  * The configuration of a new adapter, as PEFT writes it.

@@ -9,4 +9,7 @@ export interface ColumnNames {
   readonly prompt?: string | undefined;
   readonly input?: string | undefined;
   readonly completion?: string | undefined;
+  /** Lists of words, and of a tag for each. */
+  readonly words?: string | undefined;
+  readonly tags?: string | undefined;
 }

@@ -93,6 +93,12 @@ export const columnSettings = {
       ),
       input: columnName().describe('What a prompt is about, for causal-lm; absent: `input` beside `instruction`.'),
       completion: columnName().describe('What is learnt after a prompt, for causal-lm; absent: see `prompt`.'),
+      words: columnName().describe(
+        'Lists of words, for token-classification; absent: `tokens` or `words`, which a note says.',
+      ),
+      tags: columnName().describe(
+        'Lists of tags, one for each word, for token-classification; absent: the one column of a usual name (ner_tags, tags, labels, pos_tags, ...), which a note says.',
+      ),
     })
     .prefault({})
     .describe('Names of the columns.'),

@@ -16,12 +16,12 @@ export type SourceRow =
 
 /**
  * Says which of the columns in a file are wanted.
- * @param classNames the names of a column's classes, where the file itself says what its numbers stand for.
+ * @param classNames the names of a column's classes, where the file itself says what its numbers, or those in its lists, stand for.
  * @throws UserError when a wanted one is missing.
  */
 export type ChooseColumns = (
   present: readonly string[],
-  classNames?: (column: string) => readonly string[] | undefined,
+  classNames?: (column: string, inLists?: boolean) => readonly string[] | undefined,
 ) => readonly string[];
 
 /** What decides how texts are read, besides the settings. */
@@ -37,6 +37,11 @@ export interface TextContext {
   readonly guessLabels?: boolean;
   /** Whether chats, and prompts with completions, are looked for before texts; absent: they are not. */
   readonly chats?: boolean;
+  /**
+   * Whether rows are lists of words with their tags: `wanted`; `given`, where texts will do too and tags need not be there; or `likely`, where
+   * the columns look so. Absent: they are not.
+   */
+  readonly words?: 'wanted' | 'given' | 'likely';
 }
 
 /** How a format reads a file that is there, row by row. */

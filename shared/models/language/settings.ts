@@ -75,7 +75,7 @@ export const languageModelSchema = z.strictObject({
   task: z
     .enum(languageTasks)
     .default('classification')
-    .describe('Labels for texts, the next word, or words that are hidden.'),
+    .describe('Labels for texts, the next word, words that are hidden, or a tag for each word.'),
   problemType: z
     .enum(problemTypes)
     .optional()
