@@ -89,9 +89,12 @@ async function starterOf(
   }
   const model = await modelIn(folder);
   const parts = partsToUse(inFolder?.parts ?? []);
-  const mayBeChats = model?.tasks.includes('causal-lm') ?? false;
+  const may = {
+    chats: model?.tasks.includes('causal-lm') ?? false,
+    words: model?.tasks.includes('token-classification') ?? false,
+  };
   const found =
-    dataset === undefined || format === undefined ? {} : await lookAtTexts(dataset, { format, ...parts }, mayBeChats);
+    dataset === undefined || format === undefined ? {} : await lookAtTexts(dataset, { format, ...parts }, may);
   const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl', parts } as const;
   return starterTextRunFile({ schema, folder: named(folder), ...data, ...found, model });
 }
@@ -126,20 +129,25 @@ function partsToUse(parts: readonly string[]): { split?: string; validationSplit
 async function lookAtTexts(
   path: string,
   settings: Pick<TextDatasetConfig, 'format' | 'split' | 'validationSplit'>,
-  chats: boolean,
+  may: { readonly chats: boolean; readonly words: boolean },
 ): Promise<{ texts?: number; columns?: ColumnNames }> {
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
   const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
   const size = await sizeOf(path);
   if (size === undefined || size > mostCountedBytes) return size ? { texts: Number.POSITIVE_INFINITY } : {};
-  try {
-    const config = textDatasetSchema.parse({ ...settings, path });
-    const { examples, chosen } = await openTextDataset(config, path, { seed: 0, chats });
-    return { texts: examples.texts.length, ...(chosen ? { columns: chosen } : {}) };
-  } catch (error) {
-    if (error instanceof UserError) return {};
-    throw error;
-  }
+  const config = textDatasetSchema.parse({ ...settings, path });
+  const read = async (context: { chats: boolean; words?: 'likely' }) => {
+    try {
+      const { examples, chosen } = await openTextDataset(config, path, { seed: 0, ...context });
+      return { texts: examples.texts.length, ...(chosen ? { columns: chosen } : {}) };
+    } catch (error) {
+      if (error instanceof UserError) return undefined;
+      throw error;
+    }
+  };
+  // Columns may have such names and be no lists.
+  const tagged = may.words ? await read({ chats: may.chats, words: 'likely' }) : undefined;
+  return tagged ?? (await read({ chats: may.chats })) ?? {};
 }
 
 /**

@@ -57,7 +57,12 @@ export function starterTextRunFile(options: {
   const { schema, folder, dataset, format, texts, parts = {}, model: { tasks, maxTokens } = usualModel } = options;
   const { epochs, batchSize, validation } = usualTraining;
   const isOfChats = (options.columns?.messages ?? options.columns?.completion) !== undefined;
-  const fitting = isOfChats ? (['causal-lm'] as const) : tasks;
+  const isOfWords = options.columns?.words !== undefined;
+  const fitting = isOfChats
+    ? (['causal-lm'] as const)
+    : isOfWords
+      ? (['token-classification'] as const)
+      : tasks.filter((each) => each !== 'token-classification');
   const [task, ...others] = fitting.filter((each) => each !== 'classification' || format !== 'lines');
   const scalar = (value: string) => stringify(value).trim();
   const columns = format === 'lines' ? '' : columnsLine(options.columns);
