@@ -49,7 +49,8 @@ export class TaggedRows {
     const codes = new Int32Array(count);
     for (const [place, tag] of tags.entries()) {
       const code = this.#labels.codeOf(row, tag);
-      if (typeof code === 'string') return `tag ${place + 1} ${code}`;
+      // What is said of numbers that are predicted means nothing for words.
+      if (typeof code === 'string') return `tag ${place + 1} ${code.replace(/: labels are classes.*/, '')}`;
       codes[place] = code;
     }
     return codes;

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../../shared/core/random.ts';
+import type { TextTokenizer } from '../../../shared/datasets/text/tokenizer.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
 import { readHuggingFace } from '../../../shared/models/hugging-face/folder.ts';
 import { tasksOf } from '../../../shared/models/language/registry.ts';
 import type { HostTensor } from '../../../shared/tensors/tensor.ts';
+import type { LossOptions } from '../../../shared/training/objectives/language.ts';
+import { textProblem } from '../../../shared/training/workloads/text-problem.ts';
 import { fixturePath, readJsonFixture } from '../../support/fixtures.ts';
 import { readIntegers } from '../../support/language-fixture.ts';
 import { gradientsOn, norm } from '../../support/language-step.ts';
@@ -70,6 +73,30 @@ describe('a classifier of tokens', () => {
     const head = fixture.model.dense.at(-1)!.name;
     const drops = fixture.model.dropoutSites(batch, tokens).filter((site) => site.name === head);
     expect(drops.map(({ rate }) => rate)).toEqual(expected.dropout === 0 ? [] : [expected.dropout]);
+  });
+
+  it('counts the words of each part of a batch, or their weights', async () => {
+    const { model } = await fixtureOf('bert-tiny', reference['bert-tiny']!);
+    const texts = {
+      ids: [Int32Array.of(5, 6, 7, 8), Int32Array.of(5, 6, 7)],
+      truncated: 0,
+      words: {
+        starts: [Int32Array.of(1, -1, 3), Int32Array.of(0, 2)],
+        tags: [Int32Array.of(0, 1, 2), Int32Array.of(2, 1)],
+      },
+    };
+    const maker = { model, tokenizer: { padId: 0 } as TextTokenizer, texts };
+    const partsWith = (loss: LossOptions) =>
+      textProblem(maker, { lengths: [4], batchSize: 2, accumulate: 2, loss, seed: 1 }).batches(1)[0]!();
+    const parts = await partsWith({});
+    const labelsIn = parts.map(({ inputs }) => [...inputs.get('labels')!.data]);
+    expect(labelsIn.toSorted((a, b) => a[0]! - b[0]!)).toEqual([
+      [-100, 0, -100, 2],
+      [2, -100, 1, -100],
+    ]);
+    expect(parts.map(({ count }) => count)).toEqual([2, 2]);
+    const weighed = await partsWith({ classWeights: [1, 10, 100] });
+    expect(weighed.map(({ count }) => count).toSorted((a, b) => a - b)).toEqual([101, 110]);
   });
 
   it('is there for the kinds of which transformers has one', () => {
