@@ -6,6 +6,7 @@ import { isOfTexts, starterRunFile, starterTextRunFile } from '../../shared/conf
 import { UserError } from '../../shared/core/errors.ts';
 import type { ColumnNames } from '../../shared/datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
+import type { TextContext } from '../../shared/datasets/text/source.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { type CliCommand, print } from '../command.ts';
 import { writeText } from '../write-text.ts';
@@ -139,7 +140,7 @@ async function lookAtTexts(
   const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
   const size = await sizeOf(path);
   if (size === undefined || size > mostCountedBytes) return size ? { texts: Number.POSITIVE_INFINITY } : {};
-  const looked = async (as: { readonly chats?: boolean; readonly targets?: boolean }, more: object = {}) => {
+  const looked = async (as: Pick<TextContext, 'chats' | 'targets' | 'words'>, more: object = {}) => {
     try {
       const config = textDatasetSchema.parse({ ...settings, path, ...more });
       const { examples, columns, chosen } = await openTextDataset(config, path, { seed: 0, ...as });
@@ -154,7 +155,10 @@ async function lookAtTexts(
     ? await looked({ targets: true }, { columns: { label: false } })
     : undefined;
   const isWritten = written && !written.present.includes('label');
-  const found = isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
+  const chats = tasks.includes('causal-lm');
+  // Columns may have the names of words and tags and hold no lists.
+  const tagged = tasks.includes('token-classification') ? await looked({ chats, words: 'likely' }) : undefined;
+  const found = isWritten ? written : (tagged ?? (await looked({ chats })));
   return found ? { texts: found.texts, ...(found.columns ? { columns: found.columns } : {}) } : {};
 }
 

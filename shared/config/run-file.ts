@@ -4,6 +4,7 @@ import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { exportDtypeSettings } from '../models/hugging-face/export-precision.ts';
+import { hasLabels } from '../models/language/model.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
 import { excludedByPreset, kindOfModel, withPreset } from '../schedules/presets/registry.ts';
@@ -12,6 +13,7 @@ import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import type { JsonSchema } from './schema-walk.ts';
+import { taggingProblems } from './tagging-problems.ts';
 
 /** The usual least number of eigenvalues does not go with products of low rank, which have as many as their rank. */
 const minEigenvalues = balanceConfigSchema.shape.minEigenvalues
@@ -75,11 +77,11 @@ export const resolvedRunFileSchema = z
         message: `${dataset.format} does not go with model.family ${model.family}, which takes ${formats.join(', ')}`,
       });
     }
-    if (model.family === 'huggingface' && model.head === 'fresh' && model.task !== 'classification') {
+    if (model.family === 'huggingface' && model.head === 'fresh' && !hasLabels(model.task)) {
       context.addIssue({
         code: 'custom',
         path: ['model', 'head'],
-        message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
+        message: `fresh is for model.task classification or token-classification; the head of ${model.task} is for the same words whatever the data`,
       });
     }
     if (model.family === 'huggingface' && model.task !== 'causal-lm' && 'packing' in dataset && dataset.packing) {
@@ -88,6 +90,9 @@ export const resolvedRunFileSchema = z
         path: ['dataset', 'packing'],
         message: `goes with model.task causal-lm, whose texts can share rows, and this is ${model.task}; leave it out`,
       });
+    }
+    for (const { path, message } of taggingProblems(model, dataset)) {
+      context.addIssue({ code: 'custom', path: [...path], message });
     }
     const notWhole = reinitialisedWith(model);
     if (notWhole !== undefined)

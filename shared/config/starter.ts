@@ -48,10 +48,13 @@ function columnsLine(columns: ColumnNames | undefined): string {
 /** Whether a task needs nothing but texts. */
 export const isOfTexts = (task: LanguageTask): boolean => task === 'causal-lm' || task === 'masked-lm';
 
-/** The tasks of a model, those first that fit the columns. */
+/** The tasks of a model that rows with these columns are for, those first that fit best. */
 function tasksFor(columns: ColumnNames | undefined, tasks: readonly LanguageTask[]): readonly LanguageTask[] {
-  if (columns?.target === undefined) return tasks;
-  return [...tasks.filter((task) => task === 'seq2seq'), ...tasks.filter((task) => task !== 'seq2seq')];
+  if ((columns?.messages ?? columns?.completion) !== undefined) return ['causal-lm'];
+  if (columns?.words !== undefined) return ['token-classification'];
+  const ofTexts = tasks.filter((task) => task !== 'token-classification');
+  if (columns?.target === undefined) return ofTexts;
+  return [...ofTexts.filter((task) => task === 'seq2seq'), ...ofTexts.filter((task) => task !== 'seq2seq')];
 }
 
 /** A run file to start from for a language model in a folder of Hugging Face's: published settings for pre-trained ones. */
@@ -72,8 +75,7 @@ export function starterTextRunFile(options: {
   const { schema, folder, dataset, format, texts, parts = {}, model: { tasks, maxTokens } = usualModel } = options;
   const { epochs, batchSize, validation } = usualTraining;
   const isOfChats = (options.columns?.messages ?? options.columns?.completion) !== undefined;
-  const fitting = isOfChats ? (['causal-lm'] as const) : tasksFor(options.columns, tasks);
-  const [task, ...others] = fitting.filter((each) => format !== 'lines' || isOfTexts(each));
+  const [task, ...others] = tasksFor(options.columns, tasks).filter((each) => format !== 'lines' || isOfTexts(each));
   const scalar = (value: string) => stringify(value).trim();
   const columns = format === 'lines' ? '' : columnsLine(options.columns);
   const packing = isOfChats ? '  # packing: true # several of them share a row of maxTokens, kept apart\n' : '';

@@ -14,12 +14,13 @@ import {
 import { type ChatTemplate, openChatTemplate } from '../datasets/text/chat-template.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
+import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
 import { withPooling } from '../models/hugging-face/pooling.ts';
-import type { LanguageTask } from '../models/language/model.ts';
+import { hasLabels, type LanguageTask } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
@@ -43,7 +44,9 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const found = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
     if (found.adapter && head === 'fresh') throw headOfAdapter(model.folder);
     const { opened: pooled, note } = await withPooling(found, model);
-    const tokenizer = await openTokenizer(found.tokenizer, found.config);
+    const ofWords = task === 'token-classification';
+    const words = ofWords ? await openWordTokenizer(found.tokenizer, found.config) : undefined;
+    const tokenizer = words?.tokenizer ?? (await openTokenizer(found.tokenizer, found.config));
     const opened = task === 'classification' ? withPadding(pooled, tokenizer.special.pad) : pooled;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
@@ -56,6 +59,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       seed,
       chats: task === 'causal-lm',
       targets: task === 'seq2seq',
+      ...(ofWords ? { words: 'wanted' } : {}),
       ...(problem ? { problem } : {}),
     });
     const template = data.examples.chats && (await openChatTemplate(opened.tokenizer, tokenizer));
@@ -63,13 +67,13 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       settings: model,
       causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template, packing: texts.packing },
       config: opened.config,
-      head: task === 'classification' ? await labelsOfHead(opened) : undefined,
+      head: hasLabels(task) ? await labelsOfHead(opened, task) : undefined,
       tokenizer,
       data,
-      notes: [...(note === undefined ? [] : [note]), ...dateNote(template)],
+      notes: [...[note, words?.note].filter((each) => each !== undefined), ...dateNote(template)],
       path: pathInWords(texts.path),
       testPath: dataset.test?.path,
-      files: await readOtherFiles(opened.tokenizer, tokenizer),
+      files: new Map([...(await readOtherFiles(opened.tokenizer, tokenizer)), ...(words?.files ?? [])]),
       training,
       build(labels) {
         const freshScores = head === 'fresh';
@@ -174,7 +178,7 @@ const dateNote = (template: ChatTemplate | undefined): string[] =>
 
 /** Labels that are not learnt are not looked at, unless the settings name them. */
 function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextDatasetConfig {
-  if (task === 'classification' || dataset.format === 'lines' || dataset.labels) return dataset;
+  if (hasLabels(task) || dataset.format === 'lines' || dataset.labels) return dataset;
   return { ...dataset, columns: { ...dataset.columns, label: dataset.columns.label ?? false } };
 }
 

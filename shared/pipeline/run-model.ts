@@ -20,7 +20,7 @@ import {
 } from '../models/hugging-face/export-precision.ts';
 import { codeBeside, pytorchFile, weightFiles } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
-import type { WeightNames } from '../models/language/model.ts';
+import { hasLabels, type WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
 import { type LoraModel, mergeAdapter, spectraShapes, withLora } from '../models/lora.ts';
 import type { FieldModel, TrajectoryFormat } from '../models/model.ts';
@@ -170,7 +170,12 @@ function languageModelOf(
   const whole = original as HuggingFaceConfig;
   const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
   const { model, names } = configured;
-  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined, problemType);
+  const config = configAfter(
+    whole,
+    configured,
+    hasLabels(task) ? labels : undefined,
+    task === 'classification' ? problemType : undefined,
+  );
   if (!adapter) {
     const { layers, parameters, frozen } = model;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };

@@ -1,7 +1,7 @@
 import type { ProblemType } from '../datasets/text/problem-type.ts';
 import { adapterWeightsFile, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import type { ExportDtype } from '../models/hugging-face/export-precision.ts';
-import type { LanguageTask } from '../models/language/model.ts';
+import { hasLabels, type LanguageTask } from '../models/language/model.ts';
 import { type CardOfKind, chosenOn, readTensors } from './field-card.ts';
 import { fenced } from './markdown.ts';
 import type { RunReport } from './report-input.ts';
@@ -30,6 +30,7 @@ const pipelineTags = {
   'causal-lm': 'text-generation',
   'masked-lm': 'fill-mask',
   seq2seq: 'text2text-generation',
+  'token-classification': 'token-classification',
 } as const satisfies Record<LanguageTask, string>;
 
 /** What Hugging Face calls our metrics. */
@@ -37,6 +38,9 @@ const hubMetrics: Readonly<Record<string, string>> = {
   accuracy: 'accuracy',
   macroF1: 'f1',
   microF1: 'f1',
+  F1: 'f1',
+  precision: 'precision',
+  recall: 'recall',
   RMSE: 'mse',
   MAE: 'mae',
   pearson: 'pearsonr',
@@ -53,6 +57,7 @@ const autoClasses = {
   'causal-lm': 'AutoModelForCausalLM',
   'masked-lm': 'AutoModelForMaskedLM',
   seq2seq: 'AutoModelForSeq2SeqLM',
+  'token-classification': 'AutoModelForTokenClassification',
 } as const satisfies Record<LanguageTask, string>;
 
 /** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
@@ -97,6 +102,12 @@ print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0], skip_spec
   'masked-lm': () => `inputs = tokenizer(f"A text with a {tokenizer.mask_token} hidden", return_tensors="pt")
 place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
+  'token-classification': (maxTokens) => `words = ["A", "text", "in", "words"]
+inputs = tokenizer(words, is_split_into_words=True, truncation=True, max_length=${maxTokens}, return_tensors="pt")
+places = model(**inputs).logits[0].argmax(-1)
+found = inputs.word_ids()
+first = [found.index(word) if word in found else None for word in range(len(words))]  # the first token of a word has its tag
+print([(word, None if at is None else model.config.id2label[int(places[at])]) for word, at in zip(words, first)])`,
 };
 
 /** Of a classifier whose tokenizer has no token for padding. */
@@ -168,7 +179,7 @@ Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transforme
 
 ${fenced('python', `${loadingIn(task, run)}\n${(run.dataset.padding === null ? pythonByText : pythonOf[task])(maxTokens, problemType)}`)}
 
-${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
+${hasLabels(task) ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 
 ${fenced('js', adapter ? inJavaScript(dtype).replace('model.safetensors', adapterWeightsFile) : inJavaScript(dtype))}`;
   },
@@ -176,10 +187,13 @@ ${fenced('js', adapter ? inJavaScript(dtype).replace('model.safetensors', adapte
     const { task, maxTokens, fresh, problemType = 'single_label_classification' } = settingsOf(run);
     const labels = (run.dataset.labels as readonly string[] | undefined)?.length;
     const ofTask =
-      task === 'classification'
-        ? `${limitsOfProblem[problemType](labels ?? 'known')} Texts longer
+      task === 'token-classification'
+        ? `Every word gets one of the ${labels ?? 'known'} tags, also in texts that are not split into words as those were. Texts longer
 than ${maxTokens} tokens were cut in training and evaluation.`
-        : `It was trained on ${task === 'causal-lm' ? 'pieces' : 'texts'} of at most ${maxTokens} tokens, and may write or rank what is false or harmful.`;
+        : task === 'classification'
+          ? `${limitsOfProblem[problemType](labels ?? 'known')} Texts longer
+than ${maxTokens} tokens were cut in training and evaluation.`
+          : `It was trained on ${task === 'causal-lm' ? 'pieces' : 'texts'} of at most ${maxTokens} tokens, and may write or rank what is false or harmful.`;
     return `${chosenOn(run)} It was
 trained with little data: expect it to hold for texts like those, in language, source, subject and length, and measure before relying on it
 elsewhere. ${ofTask}${fresh ? '' : inherited}`;

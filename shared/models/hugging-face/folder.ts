@@ -5,7 +5,7 @@ import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import { openTensors } from '../../tensors/open-tensors.ts';
 import { encodeSafetensors } from '../../tensors/safetensors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
-import type { LanguageTask } from '../language/model.ts';
+import { hasLabels, type LanguageTask } from '../language/model.ts';
 import { adapterConfigFile, adapterWeightsFile, baseConfigFile } from './adapter-config.ts';
 import {
   type ConfiguredModel,
@@ -119,7 +119,7 @@ export function huggingFaceFiles(
   parameters: HostTensors,
   dtype: ExportDtype = 'float32',
 ): Map<string, Uint8Array> {
-  const labels = from.model.task === 'classification' ? from.labels : undefined;
+  const labels = hasLabels(from.model.task) ? from.labels : undefined;
   const config = configAfter(from.config, from, labels);
   return new Map([
     ...weightFiles(config, inDtype(parameters, dtype), dtype),

@@ -75,7 +75,9 @@ export const languageModelSchema = z.strictObject({
   task: z
     .enum(languageTasks)
     .default('classification')
-    .describe('Labels for texts, the next word, words that are hidden, or another text (encoder-decoders).'),
+    .describe(
+      'Labels for texts, the next word, words that are hidden, another text (encoder-decoders), or a tag for each word.',
+    ),
   problemType: z
     .enum(problemTypes)
     .optional()

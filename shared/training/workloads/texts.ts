@@ -8,7 +8,7 @@ import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { givenProblem, type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
-import type { LanguageModel } from '../../models/language/model.ts';
+import { hasLabels, type LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import { type TextWork, textWork } from '../../models/language/work.ts';
 import type { FixedTensors } from '../../tensors/tensor.ts';
@@ -23,6 +23,7 @@ import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
 import { packingNote, packingOf, textCount } from './packed-texts.ts';
+import { learntTags, requireTags, tagsToLearn } from './tags-to-learn.ts';
 import { targetLengths } from './target-lengths.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
@@ -101,7 +102,8 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const problemType = task === 'classification' ? requireLabels(data, options.path) : undefined;
   refuseSmoothing(problemType, labelSmoothing);
   const sides = splitText(data, { validation: training.validation, seed });
-  const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
+  if (task === 'token-classification') requireTags(data, options.path);
+  const classes = hasLabels(task) ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
   const { model, adapter, drawn, reinitialised, initial, frozenValues, frozenHalves } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
@@ -123,6 +125,15 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     }
     if (task === 'seq2seq') {
       const { warnings, ...texts } = await wordsToWrite(rows, { model, tokenizer, settings, kind });
+      unread.push(...warnings);
+      return texts;
+    }
+    if (task === 'token-classification') {
+      const { warnings, ...texts } = await tagsToLearn(rows, {
+        ...{ model, tokenizer, kind, path },
+        maxTokens: settings.maxTokens,
+        places: classes!.places,
+      });
       unread.push(...warnings);
       return texts;
     }
@@ -156,7 +167,11 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const { parameters, frozen, layers } = model;
   const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
-  const weights = classWeights(training.classWeights, { problemType, names: labels, labels: learnt.labels });
+  const weights = classWeights(training.classWeights, {
+    problemType: task === 'token-classification' ? 'single_label_classification' : problemType,
+    names: labels,
+    labels: learnt.words ? learntTags(learnt.words) : learnt.labels,
+  });
   const loss = { labelSmoothing, problemType, classWeights: weights };
   const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, loss, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
@@ -171,7 +186,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       trainingSamples: learnt.ids.length,
       validationSamples: held.ids.length,
       ...(tested ? { testSamples: tested.ids.length } : {}),
-      ...(task === 'classification' ? { labels } : {}),
+      ...(hasLabels(task) ? { labels } : {}),
       ...learntIn(learnt),
       ...(packing ? { packing } : {}),
       ...(problemType === undefined || problemType === 'single_label_classification' ? {} : { problemType }),
