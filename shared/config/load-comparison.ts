@@ -35,6 +35,7 @@ const measured = [
   'dataset.lossOn',
   'dataset.packing',
   'model.task',
+  'model.maxTargetTokens',
 ] as const;
 
 /** Whether one of two settings is the other, or within it. */

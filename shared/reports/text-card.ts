@@ -29,6 +29,7 @@ const pipelineTags = {
   classification: 'text-classification',
   'causal-lm': 'text-generation',
   'masked-lm': 'fill-mask',
+  seq2seq: 'text2text-generation',
 } as const satisfies Record<LanguageTask, string>;
 
 /** What Hugging Face calls our metrics. */
@@ -51,6 +52,7 @@ const autoClasses = {
   classification: 'AutoModelForSequenceClassification',
   'causal-lm': 'AutoModelForCausalLM',
   'masked-lm': 'AutoModelForMaskedLM',
+  seq2seq: 'AutoModelForSeq2SeqLM',
 } as const satisfies Record<LanguageTask, string>;
 
 /** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
@@ -90,6 +92,8 @@ const pythonOf: Readonly<Record<LanguageTask, (maxTokens: number, problem: Probl
 ${pythonOfProblem[problem]}`,
   'causal-lm': () => `inputs = tokenizer("The beginning of a text", return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))`,
+  seq2seq: (maxTokens) => `inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
+print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0], skip_special_tokens=True))`,
   'masked-lm': () => `inputs = tokenizer(f"A text with a {tokenizer.mask_token} hidden", return_tensors="pt")
 place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,

@@ -99,8 +99,13 @@ export const columnSettings = {
       prompt: columnName().describe(
         'Prompts, for causal-lm; absent: `prompt` beside `completion`, or `instruction` beside `output` (Alpaca), where the file has no `text`.',
       ),
-      input: columnName().describe('What a prompt is about, for causal-lm; absent: `input` beside `instruction`.'),
+      input: columnName().describe(
+        'What a prompt is about, for causal-lm, or a text, for seq2seq; absent: `input` beside `instruction`.',
+      ),
       completion: columnName().describe('What is learnt after a prompt, for causal-lm; absent: see `prompt`.'),
+      target: columnName().describe(
+        'What is written of the text, for seq2seq; absent: the one column of a usual name beside that of the text (text and summary, input and target, prompt and completion, question and answer, instruction and output, ...).',
+      ),
     })
     .prefault({})
     .describe('Names of the columns.'),

@@ -19,6 +19,7 @@ import {
 } from './config.ts';
 import { type ExportDtype, inDtype, type WrittenTensors, withDtype } from './export-precision.ts';
 import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
+import { asTied } from './ties.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
@@ -78,9 +79,9 @@ export async function readHuggingFace(
   folder: string,
   options: { task: LanguageTask; labels?: readonly string[]; random: Random; freshScores?: boolean },
 ): Promise<HuggingFaceModel> {
-  const config = await readConfig(join(folder, configFile));
-  const labels = options.labels ?? labelsOf(config);
   const store = await openTensors(folder);
+  const config = await asTied(await readConfig(join(folder, configFile)), store);
+  const labels = options.labels ?? labelsOf(config);
   const configured = modelOf(config, options.task, labels, join(folder, configFile), { stored: store });
   const { model, names } = configured;
   const weights = await readHuggingFaceWeights(store, model, names, options);

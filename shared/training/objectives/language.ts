@@ -11,7 +11,7 @@ import type { Objective } from '../problem.ts';
 export interface LabelledBatch extends TokenBatch {
   /**
    * For a classifier `[batch]`, or `[batch, labels]` zeros and ones where a text may have several; the number of each text `[batch]`; else
-   * `[batch, tokens]` the words themselves, -100 where none is counted.
+   * `[batch, tokens]` the words themselves, or those that are written `[batch, targets]`, -100 where none is counted.
    */
   readonly labels: Tensor;
 }
@@ -27,7 +27,7 @@ export interface LossOptions {
 }
 
 /**
- * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token. Of a model of several labels the
+ * Mean cross entropy over everything that is counted: texts; masked words; words that are written; for a causal model the word after each token. Of a model of several labels the
  * mean binary cross entropy, of one of numbers the mean squared error, as in `transformers`.
  * @param parameters trained and frozen ones
  */
@@ -61,12 +61,13 @@ function wordsAfter(tf: TensorLibrary, labels: Tensor): Tensor {
 
 /** Texts as a model takes them, of the inputs of these names. */
 export function textsOf(inputs: NamedTensors): TokenBatch {
-  const { inputIds, attentionMask, tokenTypeIds, segments, positions } = inputs;
+  const { inputIds, attentionMask, tokenTypeIds, segments, positions, decoderIds } = inputs;
   return {
     inputIds: inputIds!,
     attentionMask: attentionMask!,
     ...(tokenTypeIds ? { tokenTypeIds } : {}),
     ...(segments ? { packed: { segments, positions: positions! } } : {}),
+    ...(decoderIds ? { decoderIds } : {}),
   };
 }
 

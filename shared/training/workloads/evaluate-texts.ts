@@ -10,6 +10,7 @@ import { evaluateLabelSets } from '../metrics/multi-label.ts';
 import { evaluateNumbers } from '../metrics/regression.ts';
 import { languageLoss, textsOf } from '../objectives/language.ts';
 import type { Evaluation } from '../workload.ts';
+import { ofTargets, targetLengths } from './target-lengths.ts';
 import { type InputMaker, type TokenizedTexts, textInputs } from './text-problem.ts';
 
 /** What a model is to compute of texts. */
@@ -43,7 +44,9 @@ function evaluationStep(model: LanguageModel): Step {
 async function* resultsOf(
   request: TextRequest,
 ): AsyncGenerator<{ batch: BucketBatch; count: number; results: HostTensors }> {
-  const { engine, model, parameters, batches, seed } = request;
+  const { engine, model, texts, parameters, seed } = request;
+  const lengths = targetLengths(texts, [...new Set(request.batches.map(({ length }) => length))]);
+  const batches = request.batches.map((batch) => ofTargets(batch, lengths));
   const loop = await engine.loop(evaluationStep(model), { fixed: parameters, carried: new Map() });
   try {
     for (const batch of batches) {
