@@ -32,6 +32,8 @@ const measured = [
   'dataset.rolloutSteps',
   'dataset.columns',
   'dataset.labels',
+  'dataset.lossOn',
+  'dataset.packing',
   'model.task',
   'model.maxTargetTokens',
 ] as const;

@@ -76,6 +76,7 @@ export function starterTextRunFile(options: {
   const [task, ...others] = fitting.filter((each) => format !== 'lines' || isOfTexts(each));
   const scalar = (value: string) => stringify(value).trim();
   const columns = format === 'lines' ? '' : columnsLine(options.columns);
+  const packing = isOfChats ? '  # packing: true # several of them share a row of maxTokens, kept apart\n' : '';
   const partLines = Object.entries(parts).map(([key, part]) => `  ${key}: ${scalar(part)}\n`);
   return `${schemaComment(schema)}
 # Every setting, with its default: docs/run-file.md
@@ -89,7 +90,7 @@ model:
 dataset:
   format: ${format}
   path: ${scalar(dataset)}
-${partLines.join('')}${columns}
+${partLines.join('')}${columns}${packing}
 training:
   epochs: ${epochs}
   batchSize: ${batchSize}

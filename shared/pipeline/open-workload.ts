@@ -61,7 +61,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const template = data.examples.chats && (await openChatTemplate(opened.tokenizer, tokenizer));
     return planTexts({
       settings: model,
-      causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template },
+      causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template, packing: texts.packing },
       config: opened.config,
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
       tokenizer,

@@ -51,6 +51,13 @@ const skipBadRows = z
     "Whether rows that can't be used (without a text, broken, with an unknown label) are left out, counted and listed in a warning and in run.json: true, or at most so many, or at most such a share of the rows. Absent: they are refused.",
   );
 
+const packing = z
+  .boolean()
+  .default(false)
+  .describe(
+    'For causal-lm: whether several texts, chats or completions share a row of `model.maxTokens`, kept apart: none sees another, positions begin again at each, and the first token of none is predicted. `training.batchSize` counts such rows.',
+  );
+
 /** Of formats that are nothing but text. */
 export const plainSettings = {
   path,
@@ -59,6 +66,7 @@ export const plainSettings = {
   validationSplit,
   samples,
   skipBadRows,
+  packing,
   test: testSetSchema,
 };
 

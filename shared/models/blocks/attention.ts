@@ -25,15 +25,23 @@ function windowOnes(tf: TensorLibrary, size: number, window: number): Tensor {
  * tokens see only what came before.
  * @param attentionMask `[batch, tokens]`, 1 for tokens and 0 for padding
  * @param window how many tokens one sees at most, itself included, where it sees only what came before; absent: all
+ * @param same of `sameText`, where texts that share a row are not to see each other; absent: a row is a text
  */
-export function scoreMask(tf: TensorLibrary, attentionMask: Tensor, causal: boolean, window = Infinity): Tensor {
+export function scoreMask(
+  tf: TensorLibrary,
+  attentionMask: Tensor,
+  causal: boolean,
+  window = Infinity,
+  same?: Tensor,
+): Tensor {
   const [batch, tokens] = attentionMask.shape as [number, number];
   const seen = tf.reshape(tf.cast(attentionMask, 'float32'), [batch, 1, 1, tokens]);
   const before = () => {
     const lower = tf.transpose(upperOnes(tf, tokens));
     return tf.reshape(window < tokens ? tf.mul(lower, windowOnes(tf, tokens, window)) : lower, [1, 1, tokens, tokens]);
   };
-  return tf.mul(tf.sub(1, causal ? tf.mul(seen, before()) : seen), unseen);
+  const own = same ? tf.mul(seen, same) : seen;
+  return tf.mul(tf.sub(1, causal ? tf.mul(own, before()) : own), unseen);
 }
 
 /** cap * tanh(scores / cap), which stays between -cap and cap. Source: Gemma 2 (2024). */

@@ -3,6 +3,7 @@ import type { Random } from '../../core/random.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
+import type { PackedRows } from '../blocks/packed.ts';
 import type { Dropout, DropoutSite } from '../dropout.ts';
 
 /** What a language model is trained to do. */
@@ -27,6 +28,8 @@ export interface TokenBatch {
   readonly attentionMask: Tensor;
   /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Models without a table of types don't look at it. */
   readonly tokenTypeIds?: Tensor;
+  /** Where several texts share a row, which only decoders take; absent: a row is a text. */
+  readonly packed?: PackedRows | undefined;
   /** What the decoder of an encoder-decoder is given, `[batch, targets]`; absent: the texts themselves, each token one place later. */
   readonly decoderIds?: Tensor;
 }

@@ -59,6 +59,18 @@ function wordsAfter(tf: TensorLibrary, labels: Tensor): Tensor {
   return tf.concat([later, tf.fill([batch, 1], ignoredLabel, 'int32')], 1);
 }
 
+/** Texts as a model takes them, of the inputs of these names. */
+export function textsOf(inputs: NamedTensors): TokenBatch {
+  const { inputIds, attentionMask, tokenTypeIds, segments, positions, decoderIds } = inputs;
+  return {
+    inputIds: inputIds!,
+    attentionMask: attentionMask!,
+    ...(tokenTypeIds ? { tokenTypeIds } : {}),
+    ...(segments ? { packed: { segments, positions: positions! } } : {}),
+    ...(decoderIds ? { decoderIds } : {}),
+  };
+}
+
 const maskPrefix = 'dropout/';
 
 /** Dropout masks as inputs of the objective. */
@@ -66,22 +78,18 @@ export const maskInputs = (masks: HostTensors): HostTensors =>
   new Map([...masks].map(([site, mask]) => [maskPrefix + site, mask]));
 
 /**
- * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, for one that writes `decoderIds`, and the masks
- * of `maskInputs`; what is fixed are the model's frozen tensors, by name.
+ * `languageLoss` of the inputs of `textsOf`, `labels`, and the masks of `maskInputs`; what is fixed are the model's frozen tensors, by name.
  */
 export function languageObjective(model: LanguageModel, options: LossOptions = {}): Objective {
   return {
     parameters: model.parameters,
     loss(tf, parameters, { fixed, inputs }) {
-      const { inputIds, attentionMask, tokenTypeIds, decoderIds, labels } = inputs;
-      const given = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels! };
-      const batch = decoderIds ? { ...given, decoderIds } : given;
+      const batch = { ...textsOf(inputs), labels: inputs.labels! };
       const masks = Object.entries(inputs)
         .filter(([name]) => name.startsWith(maskPrefix))
         .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
       const dropout = maskedDropout(tf, Object.fromEntries(masks));
-      const typed = tokenTypeIds ? { ...batch, tokenTypeIds } : batch;
-      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropout, options);
+      return languageLoss(tf, model, { ...fixed, ...parameters }, batch, dropout, options);
     },
   };
 }

@@ -8,7 +8,7 @@ import { evaluateClasses } from '../metrics/classification.ts';
 import { languageMetrics, type TokenLoss } from '../metrics/language.ts';
 import { evaluateLabelSets } from '../metrics/multi-label.ts';
 import { evaluateNumbers } from '../metrics/regression.ts';
-import { languageLoss } from '../objectives/language.ts';
+import { languageLoss, textsOf } from '../objectives/language.ts';
 import type { Evaluation } from '../workload.ts';
 import { ofTargets, targetLengths } from './target-lengths.ts';
 import { type InputMaker, type TokenizedTexts, textInputs } from './text-problem.ts';
@@ -29,17 +29,11 @@ function evaluationStep(model: LanguageModel): Step {
   const made = steps.get(model);
   if (made) return made;
   const step: Step = (tf, { fixed, inputs }) => {
-    const { inputIds, attentionMask, tokenTypeIds, decoderIds, labels } = inputs;
-    const texts = {
-      inputIds: inputIds!,
-      attentionMask: attentionMask!,
-      ...(tokenTypeIds ? { tokenTypeIds } : {}),
-      ...(decoderIds ? { decoderIds } : {}),
-    };
+    const texts = textsOf(inputs);
     const results: NamedTensors =
       model.task === 'classification'
         ? { logits: model.forward(tf, fixed, texts, noDropout) }
-        : { loss: languageLoss(tf, model, fixed, { ...texts, labels: labels! }, noDropout) };
+        : { loss: languageLoss(tf, model, fixed, { ...texts, labels: inputs.labels! }, noDropout) };
     return { results };
   };
   steps.set(model, step);

@@ -8,6 +8,7 @@ import { inBatches, microBatchSize } from '../batches.ts';
 import { dropoutMasks } from '../dropout-masks.ts';
 import { type LossOptions, languageObjective, maskInputs } from '../objectives/language.ts';
 import type { BatchPart, Problem } from '../problem.ts';
+import { firstTokens, packedInputs } from './packed-texts.ts';
 import { ofTargets, targetLengths } from './target-lengths.ts';
 
 /** Texts as a model takes them. */
@@ -16,6 +17,8 @@ export interface TokenizedTexts extends EncodedTexts {
   readonly labels?: Int32Array;
   /** Of a causal language model: 1 for tokens that are learnt, 0 for those that only go before; absent: all are learnt. */
   readonly learnt?: readonly Uint8Array[];
+  /** Where texts share rows: the places in each row at which its texts begin; absent: a row is a text. */
+  readonly starts?: readonly (readonly number[])[];
   /** What an encoder-decoder learns to write of each text. */
   readonly targets?: readonly Int32Array[];
   /** For a classifier of several labels: the classes of each text, and how many classes there are. */
@@ -59,6 +62,7 @@ export function textInputs(
       ['attentionMask', { shape, data: mask }],
       ...(labels ? [['labels', labels] as const] : []),
       ...(typeIds ? [['tokenTypeIds', { shape, data: typeIds }] as const] : []),
+      ...packedInputs(texts, batch),
       ...(decoderIds ? [['decoderIds', { shape: labels!.shape, data: decoderIds }] as const] : []),
     ]),
   };
@@ -84,8 +88,8 @@ export function textInputs(
         for (const [at, isLearnt] of texts.learnt?.[row]?.entries() ?? []) {
           if (isLearnt === 0) data[start + at] = ignoredLabel;
         }
-        // The first token of a row is not predicted.
-        data[start] = ignoredLabel;
+        // The first token of a text is not predicted.
+        for (const at of firstTokens(texts, row)) data[start + at] = ignoredLabel;
       }
       return { inputIds: padded.ids, labels: { shape, data }, count: counted(data) };
     }

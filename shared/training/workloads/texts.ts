@@ -22,6 +22,7 @@ import type { EvaluationData, StartablePlan, StepWork, Workload, WorkloadPlan } 
 import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
+import { packingNote, packingOf, textCount } from './packed-texts.ts';
 import { targetLengths } from './target-lengths.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
@@ -109,7 +110,14 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
     const path = (kind === 'test' && options.testPath) || options.path;
     if (task === 'causal-lm') {
-      const { warnings, ...texts } = await wordsToLearn(rows, { ...options, ...options.causal, model, path });
+      const packingSeed = kind === 'training' ? seed : undefined;
+      const { warnings, ...texts } = await wordsToLearn(rows, {
+        ...options,
+        ...options.causal,
+        model,
+        path,
+        packingSeed,
+      });
       unread.push(...warnings.map((warning) => `${kind} data: ${warning}`));
       return texts;
     }
@@ -139,10 +147,12 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const all = [learnt, held, ...(tested ? [tested] : [])];
   for (const texts of all) refuseEndless(model, texts, tokenizer, settings.folder);
   const cut = all.reduce((sum, { truncated }) => sum + truncated, 0);
+  const buckets = { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens };
   const lengths = bucketsFor(
     [...learnt.ids, ...held.ids].map(({ length }) => length),
-    { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens },
+    buckets,
   );
+  const packing = packingOf(learnt, buckets);
   const { parameters, frozen, layers } = model;
   const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
@@ -163,6 +173,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
       ...learntIn(learnt),
+      ...(packing ? { packing } : {}),
       ...(problemType === undefined || problemType === 'single_label_classification' ? {} : { problemType }),
       ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
@@ -188,9 +199,10 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
         ? ['the second texts of pairs are not learnt: causal-lm takes one text of each row']
         : []),
       ...unread,
+      ...(packing ? [packingNote(packing)] : []),
       ...(cut > 0
         ? [
-            `${cut} of ${all.reduce((sum, { ids }) => sum + ids.length, 0)} texts are cut to ${settings.maxTokens} tokens`,
+            `${cut} of ${all.reduce((sum, texts) => sum + textCount(texts), 0)} texts are cut to ${settings.maxTokens} tokens`,
           ]
         : []),
     ],
