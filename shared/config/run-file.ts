@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
+import { fewShotSchema } from '../models/language/few-shot.ts';
+import { taskOfModel } from '../models/language/model.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
 import { excludedByPreset, kindOfModel, withPreset } from '../schedules/presets/registry.ts';
@@ -10,6 +12,7 @@ import { endsTooEarly } from '../schedules/timing.ts';
 import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
+import { fewShotProblems } from './few-shot.ts';
 import type { JsonSchema } from './schema-walk.ts';
 
 /** The usual least number of eigenvalues does not go with products of low rank, which have as many as their rank. */
@@ -68,7 +71,7 @@ export const resolvedRunFileSchema = z
         message: `${dataset.format} does not go with model.family ${model.family}, which takes ${formats.join(', ')}`,
       });
     }
-    if (model.family === 'huggingface' && model.head === 'fresh' && model.task !== 'classification') {
+    if (model.family === 'huggingface' && model.head === 'fresh' && taskOfModel(model.task) !== 'classification') {
       context.addIssue({
         code: 'custom',
         path: ['model', 'head'],
@@ -98,6 +101,9 @@ export const resolvedRunFileSchema = z
     for (const { key, message } of learningProblems(training, model)) {
       context.addIssue({ code: 'custom', path: ['training', key], message });
     }
+    for (const { path, message } of fewShotProblems(model, training)) {
+      context.addIssue({ code: 'custom', path: [...path], message });
+    }
     const { metric } = convergence;
     const offered = metricsFor(model);
     if (metric !== undefined && !offered.includes(metric)) {
@@ -114,6 +120,7 @@ export const resolvedRunFileSchema = z
     const { metric: _, direction: __, ...others } = config.convergence;
     return {
       ...config,
+      model: withFewShot(config.model),
       training: withLearningRate(config.training, config.model),
       balance: withLeastEigenvalues(config.balance, config.model),
       convergence: { metric, direction: directionOf(metric), ...others },
@@ -221,6 +228,11 @@ function reinitialisedWith(model: ModelConfig): string | undefined {
   return isAdapter
     ? 'does not go with an adapter (model.lora, or a folder that holds one), beside which the drawn blocks would stay as they were drawn'
     : undefined;
+}
+
+function withFewShot(model: ModelConfig): ModelConfig {
+  if (model.family !== 'huggingface' || model.task !== 'few-shot-classification') return model;
+  return { ...model, fewShot: model.fewShot ?? fewShotSchema.parse({}) };
 }
 
 function withLearningRate(training: z.output<typeof trainingSchema>, model: ModelConfig): TrainingConfig {

@@ -49,6 +49,7 @@ const metricsOfProblem: Readonly<Record<ProblemType, readonly [MetricName, ...Me
 /** The metrics of a model; the first decides which epoch is best where the settings name none. */
 export function metricsFor(model: ModelConfig): readonly [MetricName, ...MetricName[]] {
   if (model.family !== 'huggingface') return ['nRMSE', ...keysOf(fieldMetrics).filter((name) => name !== 'nRMSE')];
+  if (model.task === 'few-shot-classification') return metricsOfProblem.single_label_classification;
   if (model.task !== 'classification') return ['loss', 'perplexity'];
   if (model.problemType !== undefined) return metricsOfProblem[model.problemType];
   // The data may turn out to be of another problem type.
