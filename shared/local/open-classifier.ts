@@ -9,7 +9,7 @@ import type { ColumnSettings } from '../datasets/text/settings.ts';
 import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf, problemOfConfig } from '../models/hugging-face/config.ts';
 import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
-import type { LanguageModel } from '../models/language/model.ts';
+import { type LanguageModel, taskOfModel } from '../models/language/model.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { modelFileOf } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
@@ -104,7 +104,7 @@ async function openRun(
       remedy: 'Give a run with model.family: huggingface, or a folder of Hugging Face with a classifier.',
     });
   }
-  if (settings.task !== 'classification') throw notAClassifier(path, `trained for ${settings.task}`);
+  if (taskOfModel(settings.task) !== 'classification') throw notAClassifier(path, `trained for ${settings.task}`);
   const described = modelOfRun(record);
   const config = described.config as HuggingFaceConfig;
   const labels = labelsOf(config);

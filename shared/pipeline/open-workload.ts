@@ -12,6 +12,7 @@ import {
   withDataPaths,
 } from '../datasets/registry.ts';
 import { type ChatTemplate, openChatTemplate } from '../datasets/text/chat-template.ts';
+import type { GivenProblem } from '../datasets/text/problem-type.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
@@ -19,7 +20,7 @@ import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
 import { withPooling } from '../models/hugging-face/pooling.ts';
-import type { LanguageTask } from '../models/language/model.ts';
+import { type LanguageTask, taskOfModel } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
@@ -38,7 +39,9 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { model, dataset, training } = config;
   const { seed } = training;
   if (model.family === 'huggingface') {
-    const { task, lora, fresh, head, reinitialise } = model;
+    const { task: trained, lora, fresh, head, reinitialise } = model;
+    const task = taskOfModel(trained);
+    const isFewShot = trained === 'few-shot-classification';
     const base = model.base && (await localPath(model.base));
     const found = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
     if (found.adapter && head === 'fresh') throw headOfAdapter(model.folder);
@@ -50,7 +53,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     refuseOtherTasks(task, texts);
     const path = await mapPathAsync(texts.path, localPath);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
-    const problem = task === 'classification' ? givenProblem(opened.config, model) : undefined;
+    const problem = isFewShot ? oneLabel : task === 'classification' ? givenProblem(opened.config, model) : undefined;
     const here = withDataPaths(texts, texts.path, others) as TextDatasetConfig;
     const data = await openTextDataset(here, path, {
       seed,
@@ -62,7 +65,8 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       settings: model,
       causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template },
       config: opened.config,
-      head: task === 'classification' ? await labelsOfHead(opened) : undefined,
+      // Where the head is fitted, that of the folder is nothing to go on from.
+      head: task === 'classification' && !isFewShot ? await labelsOfHead(opened) : undefined,
       tokenizer,
       data,
       notes: [...(note === undefined ? [] : [note]), ...dateNote(template)],
@@ -71,7 +75,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       files: await readOtherFiles(opened.tokenizer, tokenizer),
       training,
       build(labels) {
-        const freshScores = head === 'fresh';
+        const freshScores = head === 'fresh' || isFewShot;
         const options = { task, labels, lora, freshScores, reinitialise };
         const {
           model: built,
@@ -135,6 +139,8 @@ const headOfAdapter = (folder: string) =>
     remedy:
       'Give the folder of its base, with model.lora for a new adapter, or merge the two first (tempbalance export --merge).',
   });
+
+const oneLabel: GivenProblem = { type: 'single_label_classification', from: 'model.task: few-shot-classification' };
 
 /** Settings of chats and completions, which only a causal language model learns. @throws UserError where another is to learn. */
 function refuseOtherTasks(task: LanguageTask, dataset: TextDatasetConfig): void {

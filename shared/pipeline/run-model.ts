@@ -2,6 +2,7 @@ import type { RunConfig } from '../config/run-file.ts';
 import type { RecordedAxis, RecordedGrid } from '../datasets/coordinates.ts';
 import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
+import { fittedHead, trainedBody } from '../models/fitted-head.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import {
@@ -13,7 +14,8 @@ import {
 } from '../models/hugging-face/config.ts';
 import { codeBeside, pytorchFile } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
-import type { WeightNames } from '../models/language/model.ts';
+import { type EmbedsTexts, sentenceFiles } from '../models/hugging-face/sentence-files.ts';
+import { taskOfModel, type WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
 import { type LoraModel, mergeAdapter, spectraShapes, withLora } from '../models/lora.ts';
 import type { FieldModel, TrajectoryFormat } from '../models/model.ts';
@@ -62,6 +64,8 @@ export interface RunModel {
   readonly fields?: RunFields;
   /** What was drawn from the seed in place of the folder's. */
   readonly reinitialised?: Reinitialised;
+  /** Of a model that learnt to embed texts, as sentence-transformers is to do it. */
+  readonly embeds?: EmbedsTexts;
 }
 
 /** What a run's model follows from. */
@@ -153,21 +157,34 @@ export const formatOf = ({ space, channels, window, statics, normaliser }: Recor
 function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,
   {
-    task,
+    task: trained,
     lora,
     reinitialise,
+    maxTokens,
     problemType = 'single_label_classification',
   }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
+  const task = taskOfModel(trained);
   const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
   const { model, names } = configured;
   const config = configAfter(whole, configured, task === 'classification' ? labels : undefined, problemType);
   if (!adapter) {
-    const { layers, parameters, frozen } = model;
+    const isFewShot = trained === 'few-shot-classification';
+    const { layers, frozen } = model;
+    const parameters = isFewShot ? trainedBody(model) : model.parameters;
+    const sentences = isFewShot && whole.sentence_embedding;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };
-    return { layers, parameters, frozen, shapeOf: shapesIn(parameters), config, ...anew };
+    return {
+      layers,
+      parameters,
+      frozen,
+      shapeOf: shapesIn(parameters),
+      config,
+      ...anew,
+      ...(sentences ? { embeds: { embedding: sentences, size: fittedHead(model)[0]!.shape[1]!, maxTokens } } : {}),
+    };
   }
   const base = adapter.base.path;
   const adapted = withLora(model, { ...adapter.config, base_model_name_or_path: base });
@@ -191,7 +208,7 @@ function shapesIn(parameters: readonly ParameterSpec[]): ShapeOf {
 
 /** The files of a run's model: of fields, a folder that PyTorch loads by `model.py`; of Hugging Face's; or, of an adapter, one that PEFT loads. */
 export async function exportedFiles(
-  { config, adapter, fields }: Pick<RunModel, 'config' | 'adapter' | 'fields'>,
+  { config, adapter, fields, embeds }: Pick<RunModel, 'config' | 'adapter' | 'fields' | 'embeds'>,
   weights: Uint8Array,
 ): Promise<Map<string, Uint8Array>> {
   const described = encodeConfig(config);
@@ -200,6 +217,7 @@ export async function exportedFiles(
       [files.model, weights],
       [configFile, described],
       ...(fields ? [[pytorchFile, new TextEncoder().encode(fields.pytorch)] as const] : codeOf(config)),
+      ...(embeds ? sentenceFiles(embeds) : []),
     ]);
   }
   return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);

@@ -18,6 +18,7 @@ import {
   readConfig,
 } from './config.ts';
 import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
+import { sentenceFileNames } from './sentence-files.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
@@ -65,6 +66,7 @@ export const isExportedFile = (name: string): boolean =>
     adapterWeightsFile,
     baseConfigFile,
     pooledFile,
+    ...sentenceFileNames,
   ].includes(name);
 
 /**

@@ -1,6 +1,7 @@
 /** Which head a classifier gets: that of its kind in `transformers`, or a linear layer on pooled embeddings. */
 import { join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
+import { taskOfModel } from '../language/model.ts';
 import type { LanguageModelConfig } from '../language/settings.ts';
 import { configFile, type HuggingFaceConfig } from './config.ts';
 import type { ModelFolder } from './model-folder.ts';
@@ -19,12 +20,22 @@ export async function withPooling(
 ): Promise<{ opened: ModelFolder; note?: string }> {
   const { sentence_embedding: stored, ...config } = opened.config;
   const as = (changed: Record<string, unknown>): ModelFolder => ({ ...opened, config: changed as HuggingFaceConfig });
-  if (settings.task !== 'classification' || settings.pooling === 'own') return { opened: as(config) };
+  const isFewShot = settings.task === 'few-shot-classification';
+  if (taskOfModel(settings.task) !== 'classification' || settings.pooling === 'own') return { opened: as(config) };
   if (settings.pooling !== 'auto') {
     refuseAdapter(opened, settings);
     return { opened: as({ ...config, sentence_embedding: { pooling: settings.pooling, normalise: false } }) };
   }
-  const isEncoder = !opened.adapter && !stored && (await isSentenceEncoder(opened.folder)) && !hasOwnHead(config);
+  // A head that is fitted anew says nothing of how the folder pools.
+  const isEncoder =
+    !opened.adapter && !stored && (await isSentenceEncoder(opened.folder)) && (isFewShot || !hasOwnHead(config));
+  if (!isEncoder && !stored && isFewShot) {
+    refuseAdapter(opened, settings);
+    return {
+      opened: as({ ...config, sentence_embedding: { pooling: 'mean', normalise: false } }),
+      note: `${opened.folder} does not say how texts are embedded: by the mean of their tokens; model.pooling: cls takes their first token`,
+    };
+  }
   if (!isEncoder && !stored) return { opened: as(config) };
   refuseAdapter(opened, settings);
   if (stored) return { opened };
@@ -38,7 +49,7 @@ export async function withPooling(
   const how = `${embedding.pooling === 'mean' ? 'the mean of their tokens' : 'their first token'}${embedding.normalise ? ', normalised' : ''}`;
   return {
     opened: as({ ...config, sentence_embedding: embedding }),
-    note: `${opened.folder} is a sentence encoder: texts are classified by ${how}, as its files say, and a linear layer; model.pooling: own takes the head of transformers instead`,
+    note: `${opened.folder} is a sentence encoder: texts are classified by ${how}, as its files say, and a linear layer${isFewShot ? '' : '; model.pooling: own takes the head of transformers instead'}`,
   };
 }
 

@@ -65,6 +65,14 @@ const maskPrefix = 'dropout/';
 export const maskInputs = (masks: HostTensors): HostTensors =>
   new Map([...masks].map(([site, mask]) => [maskPrefix + site, mask]));
 
+/** Dropout by the masks among the inputs of an objective. */
+export function dropoutIn(tf: TensorLibrary, inputs: NamedTensors): Dropout {
+  const masks = Object.entries(inputs)
+    .filter(([name]) => name.startsWith(maskPrefix))
+    .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
+  return maskedDropout(tf, Object.fromEntries(masks));
+}
+
 /**
  * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, and the masks
  * of `maskInputs`; what is fixed are the model's frozen tensors, by name.
@@ -75,12 +83,8 @@ export function languageObjective(model: LanguageModel, options: LossOptions = {
     loss(tf, parameters, { fixed, inputs }) {
       const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
       const batch = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels! };
-      const masks = Object.entries(inputs)
-        .filter(([name]) => name.startsWith(maskPrefix))
-        .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
-      const dropout = maskedDropout(tf, Object.fromEntries(masks));
       const typed = tokenTypeIds ? { ...batch, tokenTypeIds } : batch;
-      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropout, options);
+      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropoutIn(tf, inputs), options);
     },
   };
 }
