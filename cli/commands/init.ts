@@ -127,7 +127,7 @@ async function lookAtTexts(
   path: string,
   settings: Pick<TextDatasetConfig, 'format' | 'split' | 'validationSplit'>,
   chats: boolean,
-): Promise<{ texts?: number; columns?: ColumnNames }> {
+): Promise<{ texts?: number; textsPerLabel?: number; columns?: ColumnNames }> {
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
   const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
   const size = await sizeOf(path);
@@ -135,7 +135,13 @@ async function lookAtTexts(
   try {
     const config = textDatasetSchema.parse({ ...settings, path });
     const { examples, chosen } = await openTextDataset(config, path, { seed: 0, chats });
-    return { texts: examples.texts.length, ...(chosen ? { columns: chosen } : {}) };
+    const { texts, pairs, labels } = examples;
+    const counts = labels && !pairs ? [...Map.groupBy(labels, (label) => label).values()] : [];
+    return {
+      texts: texts.length,
+      ...(counts.length > 1 ? { textsPerLabel: counts.reduce((most, { length }) => Math.max(most, length), 0) } : {}),
+      ...(chosen ? { columns: chosen } : {}),
+    };
   } catch (error) {
     if (error instanceof UserError) return {};
     throw error;

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
 import { taskOfModel } from '../language/model.ts';
+import { languageFamily } from '../language/registry.ts';
 import type { LanguageModelConfig } from '../language/settings.ts';
 import { configFile, type HuggingFaceConfig } from './config.ts';
 import type { ModelFolder } from './model-folder.ts';
@@ -21,6 +22,7 @@ export async function withPooling(
   const { sentence_embedding: stored, ...config } = opened.config;
   const as = (changed: Record<string, unknown>): ModelFolder => ({ ...opened, config: changed as HuggingFaceConfig });
   const isFewShot = settings.task === 'few-shot-classification';
+  if (isFewShot) refuseDecoder(opened);
   if (taskOfModel(settings.task) !== 'classification' || settings.pooling === 'own') return { opened: as(config) };
   if (settings.pooling !== 'auto') {
     refuseAdapter(opened, settings);
@@ -56,6 +58,16 @@ export async function withPooling(
 /** Whether the folder holds a classifier already. */
 const hasOwnHead = ({ architectures }: Pick<HuggingFaceConfig, 'architectures'>): boolean =>
   (architectures ?? []).some((name) => name.endsWith('ForSequenceClassification'));
+
+/** @throws UserError where a model makes no embeddings of texts. */
+function refuseDecoder({ base, config: { model_type: kind } }: ModelFolder): void {
+  const where = join(base, configFile);
+  if (languageFamily(kind, 'classification', where).family.isEncoder) return;
+  throw new UserError(`${kind} is no encoder, and few-shot-classification learns embeddings of texts`, {
+    where,
+    remedy: 'Take an encoder, best a sentence encoder, or set model.task: classification.',
+  });
+}
 
 /** @throws UserError where an adapter is trained: PEFT would not find the head. */
 function refuseAdapter({ folder, adapter }: ModelFolder, { lora }: Settings): void {
