@@ -70,10 +70,13 @@ function refuseDecoder({ base, config: { model_type: kind } }: ModelFolder): voi
 }
 
 /** @throws UserError where an adapter is trained: PEFT would not find the head. */
-function refuseAdapter({ folder, adapter }: ModelFolder, { lora }: Settings): void {
+function refuseAdapter({ folder, adapter }: ModelFolder, { lora, task }: Settings): void {
   if (!lora && !adapter) return;
   throw new UserError('adapters are not trained with a head on pooled embeddings: PEFT would not know it', {
     where: join(folder, configFile),
-    remedy: 'Set model.pooling to own, or leave model.lora out.',
+    remedy:
+      task === 'few-shot-classification'
+        ? 'Give the folder of a whole model: tempbalance export --merge makes one of an adapter.'
+        : 'Set model.pooling to own, or leave model.lora out.',
   });
 }
