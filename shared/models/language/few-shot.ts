@@ -25,4 +25,3 @@ export const fewShotSchema = z.strictObject({
     .default(16)
     .describe('Training texts that a label may have; more are refused, as classification does better with many.'),
 });
-export type FewShotConfig = z.output<typeof fewShotSchema>;

@@ -14,7 +14,7 @@ interface PairBatch extends TokenBatch {
 }
 
 /** The mean squared error between the cosines of pairs' embeddings and what they should be. */
-export function pairLoss(
+function pairLoss(
   tf: TensorLibrary,
   model: LanguageModel,
   parameters: NamedTensors,
