@@ -2,10 +2,11 @@ import { access } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
-import { starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
+import { isOfTexts, starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import type { ColumnNames } from '../../shared/datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
+import type { TextRows } from '../../shared/datasets/text/text-rows.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { type CliCommand, print } from '../command.ts';
 import { writeText } from '../write-text.ts';
@@ -88,10 +89,17 @@ async function starterOf(
     });
   }
   const model = await modelIn(folder);
+  if (format === 'lines' && model && !model.tasks.some(isOfTexts)) {
+    throw new UserError('has texts alone, and the model learns from labels or from targets of texts', {
+      where: dataset!,
+      remedy: `Give a file with columns: the model can do ${model.tasks.join(', ')}.`,
+    });
+  }
   const parts = partsToUse(inFolder?.parts ?? []);
-  const mayBeChats = model?.tasks.includes('causal-lm') ?? false;
   const found =
-    dataset === undefined || format === undefined ? {} : await lookAtTexts(dataset, { format, ...parts }, mayBeChats);
+    dataset === undefined || format === undefined
+      ? {}
+      : await lookAtTexts(dataset, { format, ...parts }, model?.tasks ?? []);
   const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl', parts } as const;
   return starterTextRunFile({ schema, folder: named(folder), ...data, ...found, model });
 }
@@ -126,26 +134,38 @@ function partsToUse(parts: readonly string[]): { split?: string; validationSplit
 async function lookAtTexts(
   path: string,
   settings: Pick<TextDatasetConfig, 'format' | 'split' | 'validationSplit'>,
-  chats: boolean,
+  tasks: readonly LanguageTask[],
 ): Promise<{ texts?: number; textsPerLabel?: number; columns?: ColumnNames }> {
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
   const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
   const size = await sizeOf(path);
   if (size === undefined || size > mostCountedBytes) return size ? { texts: Number.POSITIVE_INFINITY } : {};
-  try {
-    const config = textDatasetSchema.parse({ ...settings, path });
-    const { examples, chosen } = await openTextDataset(config, path, { seed: 0, chats });
-    const { texts, pairs, labels } = examples;
-    const counts = labels && !pairs ? [...Map.groupBy(labels, (label) => label).values()] : [];
-    return {
-      texts: texts.length,
-      ...(counts.length > 1 ? { textsPerLabel: counts.reduce((most, { length }) => Math.max(most, length), 0) } : {}),
-      ...(chosen ? { columns: chosen } : {}),
-    };
-  } catch (error) {
-    if (error instanceof UserError) return {};
-    throw error;
-  }
+  const looked = async (as: { readonly chats?: boolean; readonly targets?: boolean }, more: object = {}) => {
+    try {
+      const config = textDatasetSchema.parse({ ...settings, path, ...more });
+      const { examples, columns, chosen } = await openTextDataset(config, path, { seed: 0, ...as });
+      return { texts: examples.texts.length, columns: chosen, present: columns, most: mostOfALabel(examples) };
+    } catch (error) {
+      if (error instanceof UserError) return undefined;
+      throw error;
+    }
+  };
+  // What has labels is a classifier's, whatever other columns stand beside them.
+  const written = tasks.includes('seq2seq')
+    ? await looked({ targets: true }, { columns: { label: false } })
+    : undefined;
+  const isWritten = written && !written.present.includes('label');
+  const found = isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
+  if (!found) return {};
+  const { texts, most, columns } = found;
+  return { texts, ...(most === undefined ? {} : { textsPerLabel: most }), ...(columns ? { columns } : {}) };
+}
+
+/** How many texts the most frequent label has; undefined where rows are no single texts with one of several labels each. */
+function mostOfALabel({ pairs, labels }: TextRows): number | undefined {
+  if (!labels || pairs) return undefined;
+  const counts = [...Map.groupBy(labels, (label) => label).values()].map(({ length }) => length);
+  return counts.length > 1 ? counts.reduce((most, count) => Math.max(most, count)) : undefined;
 }
 
 /**

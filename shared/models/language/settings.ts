@@ -77,7 +77,7 @@ export const languageModelSchema = z.strictObject({
     .enum(trainedTasks)
     .default('classification')
     .describe(
-      'Labels for texts, the next word, or words that are hidden. few-shot-classification: labels from at most 16 texts of each, by an encoder that learns from pairs of texts, and a head that is fitted to its embeddings after every epoch.',
+      'Labels for texts, the next word, words that are hidden, or another text (encoder-decoders). few-shot-classification: labels from at most 16 texts of each, by an encoder that learns from pairs of texts, and a head that is fitted to its embeddings after every epoch.',
     ),
   problemType: z
     .enum(problemTypes)
@@ -109,6 +109,13 @@ export const languageModelSchema = z.strictObject({
     .min(4)
     .default(128)
     .describe('Longest text in tokens, special ones included; longer texts are cut, and for causal-lm divided.'),
+  maxTargetTokens: z
+    .int()
+    .min(2)
+    .optional()
+    .describe(
+      'For seq2seq: longest target in tokens, the one that ends it included; longer ones are cut. Absent: as many as `maxTokens`.',
+    ),
   lengths: z
     .int()
     .positive()

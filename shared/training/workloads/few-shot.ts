@@ -110,7 +110,7 @@ export function pairProblem(
   const { model, texts } = maker;
   const { lengths, batchSize, accumulate, embedding, seed } = options;
   const { labels: _, ...unlabelled } = texts;
-  const tokens = pairLengths(pairs, texts.ids);
+  const tokens = longerOf(pairs, texts.ids).map(({ length }) => length);
   const batchesOf = (epoch: number) => bucketBatches(tokens, lengths, batchSize, { seed, epoch });
   const partOf = ({ rows, length }: BucketBatch, moment: { epoch: number; step: number }, part: number): BatchPart => {
     const both = [...rows.map((pair) => pairs.first[pair]!), ...rows.map((pair) => pairs.second[pair]!)];
@@ -138,9 +138,12 @@ export function pairProblem(
   };
 }
 
-/** Tokens of the longer text of each pair. */
-export const pairLengths = ({ first, second }: TextPairs, ids: readonly { readonly length: number }[]): number[] =>
-  Array.from(first, (place, pair) => Math.max(ids[place]!.length, ids[second[pair]!]!.length));
+/** The longer text of each pair. */
+export const longerOf = ({ first, second }: TextPairs, ids: readonly Int32Array[]): Int32Array[] =>
+  Array.from(first, (place, pair) => {
+    const [one, other] = [ids[place]!, ids[second[pair]!]!];
+    return one.length < other.length ? other : one;
+  });
 
 /** What of a model is drawn from the seed and not fitted: the head has learnt what there is to learn before training. */
 export function drawnInBody(drawn: Drawn | undefined, model: LanguageModel): Drawn | undefined {
