@@ -7,6 +7,7 @@ import { UserError } from '../../shared/core/errors.ts';
 import type { ColumnNames } from '../../shared/datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
 import type { TextContext } from '../../shared/datasets/text/source.ts';
+import type { TextRows } from '../../shared/datasets/text/text-rows.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { type CliCommand, print } from '../command.ts';
 import { writeText } from '../write-text.ts';
@@ -135,7 +136,7 @@ async function lookAtTexts(
   path: string,
   settings: Pick<TextDatasetConfig, 'format' | 'split' | 'validationSplit'>,
   tasks: readonly LanguageTask[],
-): Promise<{ texts?: number; columns?: ColumnNames }> {
+): Promise<{ texts?: number; textsPerLabel?: number; columns?: ColumnNames }> {
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
   const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
   const size = await sizeOf(path);
@@ -144,7 +145,7 @@ async function lookAtTexts(
     try {
       const config = textDatasetSchema.parse({ ...settings, path, ...more });
       const { examples, columns, chosen } = await openTextDataset(config, path, { seed: 0, ...as });
-      return { texts: examples.texts.length, columns: chosen, present: columns };
+      return { texts: examples.texts.length, columns: chosen, present: columns, most: mostOfALabel(examples) };
     } catch (error) {
       if (error instanceof UserError) return undefined;
       throw error;
@@ -159,7 +160,16 @@ async function lookAtTexts(
   // Columns may have the names of words and tags and hold no lists.
   const tagged = tasks.includes('token-classification') ? await looked({ chats, words: 'likely' }) : undefined;
   const found = isWritten ? written : (tagged ?? (await looked({ chats })));
-  return found ? { texts: found.texts, ...(found.columns ? { columns: found.columns } : {}) } : {};
+  if (!found) return {};
+  const { texts, most, columns } = found;
+  return { texts, ...(most === undefined ? {} : { textsPerLabel: most }), ...(columns ? { columns } : {}) };
+}
+
+/** How many texts the most frequent label has; undefined where rows are no single texts with one of several labels each. */
+function mostOfALabel({ pairs, labels }: TextRows): number | undefined {
+  if (!labels || pairs) return undefined;
+  const counts = [...Map.groupBy(labels, (label) => label).values()].map(({ length }) => length);
+  return counts.length > 1 ? counts.reduce((most, count) => Math.max(most, count)) : undefined;
 }
 
 /**

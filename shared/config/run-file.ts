@@ -4,7 +4,8 @@ import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { exportDtypeSettings } from '../models/hugging-face/export-precision.ts';
-import { hasLabels } from '../models/language/model.ts';
+import { fewShotSchema } from '../models/language/few-shot.ts';
+import { hasLabels, taskOfModel } from '../models/language/model.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
 import { excludedByPreset, kindOfModel, withPreset } from '../schedules/presets/registry.ts';
@@ -12,6 +13,7 @@ import { endsTooEarly } from '../schedules/timing.ts';
 import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
+import { fewShotProblems } from './few-shot.ts';
 import type { JsonSchema } from './schema-walk.ts';
 import { taggingProblems } from './tagging-problems.ts';
 
@@ -77,7 +79,7 @@ export const resolvedRunFileSchema = z
         message: `${dataset.format} does not go with model.family ${model.family}, which takes ${formats.join(', ')}`,
       });
     }
-    if (model.family === 'huggingface' && model.head === 'fresh' && !hasLabels(model.task)) {
+    if (model.family === 'huggingface' && model.head === 'fresh' && !hasLabels(taskOfModel(model.task))) {
       context.addIssue({
         code: 'custom',
         path: ['model', 'head'],
@@ -117,6 +119,9 @@ export const resolvedRunFileSchema = z
     for (const { key, message } of learningProblems(training, model)) {
       context.addIssue({ code: 'custom', path: ['training', key], message });
     }
+    for (const { path, message } of fewShotProblems(model, training)) {
+      context.addIssue({ code: 'custom', path: [...path], message });
+    }
     if (model.family !== 'huggingface' && output.dtype !== 'float32') {
       context.addIssue({
         code: 'custom',
@@ -140,6 +145,7 @@ export const resolvedRunFileSchema = z
     const { metric: _, direction: __, ...others } = config.convergence;
     return {
       ...config,
+      model: withFewShot(config.model),
       training: withLearningRate(config.training, config.model),
       balance: withLeastEigenvalues(config.balance, config.model),
       convergence: { metric, direction: directionOf(metric), ...others },
@@ -247,6 +253,11 @@ function reinitialisedWith(model: ModelConfig): string | undefined {
   return isAdapter
     ? 'does not go with an adapter (model.lora, or a folder that holds one), beside which the drawn blocks would stay as they were drawn'
     : undefined;
+}
+
+function withFewShot(model: ModelConfig): ModelConfig {
+  if (model.family !== 'huggingface' || model.task !== 'few-shot-classification') return model;
+  return { ...model, fewShot: model.fewShot ?? fewShotSchema.parse({}) };
 }
 
 function withLearningRate(training: z.output<typeof trainingSchema>, model: ModelConfig): TrainingConfig {

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { ColumnNames } from '../datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../datasets/text/registry.ts';
+import { fewShotSchema } from '../models/language/few-shot.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 
 /** First line of a run file: points editors to the schema, for completion and checks while typing. */
@@ -29,6 +30,14 @@ function patienceLine(texts: number | undefined): string {
   const why = patience > leastPatience ? `, each of which is ${steps} step${steps === 1 ? '' : 's'} here` : '';
   return `  patience: ${patience} # epochs without a better one${why}\n`;
 }
+
+const fewShotHint = 'few-shot-classification is for so few texts of a label: it learns from pairs of them';
+
+/** Whether labels have so few texts to train on that pairs of them can be learnt from. */
+const isFew = ({ textsPerLabel, parts }: { textsPerLabel?: number | undefined; parts?: object | undefined }): boolean =>
+  textsPerLabel !== undefined &&
+  textsPerLabel * (parts && 'validationSplit' in parts ? 1 : 1 - usualTraining.validation) <=
+    fewShotSchema.parse({}).mostPerLabel;
 
 /** The line of the columns: those that were found, where they have other names than the usual ones. */
 function columnsLine(columns: ColumnNames | undefined): string {
@@ -69,6 +78,8 @@ export function starterTextRunFile(options: {
   columns?: ColumnNames | undefined;
   /** How many texts there are; absent: it is not known. */
   texts?: number | undefined;
+  /** How many the most frequent label has, where single texts have one label each; absent: it is not known. */
+  textsPerLabel?: number | undefined;
   /** What the model can learn, and the longest text that it takes; absent: it is not known. */
   model?: { readonly tasks: readonly LanguageTask[]; readonly maxTokens: number } | undefined;
 }): string {
@@ -77,6 +88,11 @@ export function starterTextRunFile(options: {
   const isOfChats = (options.columns?.messages ?? options.columns?.completion) !== undefined;
   const [task, ...others] = tasksFor(options.columns, tasks).filter((each) => format !== 'lines' || isOfTexts(each));
   const scalar = (value: string) => stringify(value).trim();
+  const isEncoder = tasks.includes('masked-lm');
+  const choices = [
+    ...(others.length > 0 ? [`or ${others.join(', ')}`] : []),
+    ...(isEncoder && task === 'classification' && isFew(options) ? [fewShotHint] : []),
+  ];
   const columns = format === 'lines' ? '' : columnsLine(options.columns);
   const packing = isOfChats ? '  # packing: true # several of them share a row of maxTokens, kept apart\n' : '';
   const partLines = Object.entries(parts).map(([key, part]) => `  ${key}: ${scalar(part)}\n`);
@@ -86,7 +102,7 @@ export function starterTextRunFile(options: {
 model:
   family: huggingface
   folder: ${scalar(folder)}
-  task: ${task}${others.length > 0 ? ` # or ${others.join(', ')}` : ''}
+  task: ${task}${choices.length > 0 ? ` # ${choices.join('; ')}` : ''}
   maxTokens: ${Math.min(usualModel.maxTokens, maxTokens)} # longer texts are cut
 
 dataset:

@@ -10,7 +10,7 @@ import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts
 import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf, problemOfConfig } from '../models/hugging-face/config.ts';
 import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
-import type { LanguageModel, LanguageTask } from '../models/language/model.ts';
+import { type LanguageModel, type LanguageTask, taskOfModel } from '../models/language/model.ts';
 import { taskOfClass } from '../models/language/registry.ts';
 import { taskTypes } from '../models/lora.ts';
 import type { TaskContext } from '../pipeline/context.ts';
@@ -114,7 +114,7 @@ async function openRun(
       remedy: 'Give a run with model.family: huggingface, or a folder of Hugging Face with a classifier.',
     });
   }
-  const task = labellingTask(settings.task);
+  const task = labellingTask(taskOfModel(settings.task));
   if (!task) throw notAClassifier(path, `trained for ${settings.task}`);
   const described = modelOfRun(record);
   const config = described.config as HuggingFaceConfig;

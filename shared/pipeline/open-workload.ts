@@ -12,6 +12,7 @@ import {
   withDataPaths,
 } from '../datasets/registry.ts';
 import { type ChatTemplate, openChatTemplate } from '../datasets/text/chat-template.ts';
+import type { GivenProblem } from '../datasets/text/problem-type.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
@@ -20,7 +21,7 @@ import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
 import { withPooling } from '../models/hugging-face/pooling.ts';
-import { hasLabels, type LanguageTask } from '../models/language/model.ts';
+import { hasLabels, type LanguageTask, taskOfModel } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
@@ -39,7 +40,9 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { model, dataset, training } = config;
   const { seed } = training;
   if (model.family === 'huggingface') {
-    const { task, lora, fresh, head, reinitialise } = model;
+    const { task: trained, lora, fresh, head, reinitialise } = model;
+    const task = taskOfModel(trained);
+    const isFewShot = trained === 'few-shot-classification';
     const base = model.base && (await localPath(model.base));
     const found = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
     if (found.adapter && head === 'fresh') throw headOfAdapter(model.folder);
@@ -53,7 +56,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     refuseOtherTasks(model, texts);
     const path = await mapPathAsync(texts.path, localPath);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
-    const problem = task === 'classification' ? givenProblem(opened.config, model) : undefined;
+    const problem = isFewShot ? oneLabel : task === 'classification' ? givenProblem(opened.config, model) : undefined;
     const here = withDataPaths(texts, texts.path, others) as TextDatasetConfig;
     const data = await openTextDataset(here, path, {
       seed,
@@ -67,7 +70,8 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       settings: model,
       causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template, packing: texts.packing },
       config: opened.config,
-      head: hasLabels(task) ? await labelsOfHead(opened, task) : undefined,
+      // Where the head is fitted, that of the folder is nothing to go on from.
+      head: hasLabels(task) && !isFewShot ? await labelsOfHead(opened, task) : undefined,
       tokenizer,
       data,
       notes: [...[note, words?.note].filter((each) => each !== undefined), ...dateNote(template)],
@@ -76,7 +80,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       files: new Map([...(await readOtherFiles(opened.tokenizer, tokenizer)), ...(words?.files ?? [])]),
       training,
       build(labels) {
-        const freshScores = head === 'fresh';
+        const freshScores = head === 'fresh' || isFewShot;
         const options = { task, labels, lora, freshScores, reinitialise };
         const {
           model: built,
@@ -141,6 +145,8 @@ const headOfAdapter = (folder: string) =>
       'Give the folder of its base, with model.lora for a new adapter, or merge the two first (tempbalance export --merge).',
   });
 
+const oneLabel: GivenProblem = { type: 'single_label_classification', from: 'model.task: few-shot-classification' };
+
 /** Settings of what only some tasks learn, with those. @throws UserError where another is to learn. */
 function refuseOtherTasks({ task, maxTargetTokens }: LanguageModelConfig, dataset: TextDatasetConfig): void {
   if (task === 'seq2seq' && dataset.format === 'lines') throw linesWithoutTargets();
@@ -155,7 +161,7 @@ function refuseOtherTasks({ task, maxTargetTokens }: LanguageModelConfig, datase
     ['dataset.columns.target', columns.target, ['seq2seq']],
     ['dataset.lossOn', lossOn, ['causal-lm']],
   ];
-  const wrong = settings.find(([, value, tasks]) => value !== undefined && !tasks.includes(task));
+  const wrong = settings.find(([, value, tasks]) => value !== undefined && !tasks.includes(taskOfModel(task)));
   if (!wrong) return;
   const [where, , tasks] = wrong;
   throw new UserError(`goes with model.task: ${tasks.join(' or ')}, and this is ${task}`, {

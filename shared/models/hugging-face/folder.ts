@@ -19,6 +19,7 @@ import {
 } from './config.ts';
 import { type ExportDtype, inDtype, type WrittenTensors, withDtype } from './export-precision.ts';
 import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
+import { sentenceFileNames } from './sentence-files.ts';
 import { asTied } from './ties.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
@@ -67,6 +68,7 @@ export const isExportedFile = (name: string): boolean =>
     adapterWeightsFile,
     baseConfigFile,
     pooledFile,
+    ...sentenceFileNames,
   ].includes(name);
 
 /**

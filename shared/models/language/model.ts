@@ -13,6 +13,14 @@ export type LanguageTask = (typeof languageTasks)[number];
 /** Whether models for a task score labels: of texts, or of their words. */
 export const hasLabels = (task: LanguageTask): boolean => task === 'classification' || task === 'token-classification';
 
+/** What a run may train a language model for: some tasks differ from another in how they are learnt alone. */
+export const trainedTasks = [...languageTasks, 'few-shot-classification'] as const;
+export type TrainedTask = (typeof trainedTasks)[number];
+
+/** The task of the model that comes of it. */
+export const taskOfModel = (task: TrainedTask): LanguageTask =>
+  task === 'few-shot-classification' ? 'classification' : task;
+
 /** How a text becomes one row: the mean of its tokens, or the first one. */
 export const poolings = ['mean', 'cls'] as const;
 

@@ -52,6 +52,7 @@ const metricsOfProblem: Readonly<Record<ProblemType, readonly [MetricName, ...Me
 export function metricsFor(model: ModelConfig): readonly [MetricName, ...MetricName[]] {
   if (model.family !== 'huggingface') return ['nRMSE', ...keysOf(fieldMetrics).filter((name) => name !== 'nRMSE')];
   if (model.task === 'token-classification') return [...keysOf(taggingMetrics), 'loss'];
+  if (model.task === 'few-shot-classification') return metricsOfProblem.single_label_classification;
   if (model.task !== 'classification') return ['loss', 'perplexity'];
   if (model.problemType !== undefined) return metricsOfProblem[model.problemType];
   // The data may turn out to be of another problem type.

@@ -40,14 +40,18 @@ function evaluationStep(model: LanguageModel): Step {
   return step;
 }
 
-/** The results of every batch, in order, and how many things its loss is the mean of. */
-async function* resultsOf(
+/**
+ * The results of every batch, in order, and how many things its loss is the mean of.
+ * @param step absent: loss, or of a classifier logits
+ */
+export async function* resultsOf(
   request: TextRequest,
+  step = evaluationStep(request.model),
 ): AsyncGenerator<{ batch: BucketBatch; count: number; results: HostTensors }> {
-  const { engine, model, texts, parameters, seed } = request;
+  const { engine, texts, parameters, seed } = request;
   const lengths = targetLengths(texts, [...new Set(request.batches.map(({ length }) => length))]);
   const batches = request.batches.map((batch) => ofTargets(batch, lengths));
-  const loop = await engine.loop(evaluationStep(model), { fixed: parameters, carried: new Map() });
+  const loop = await engine.loop(step, { fixed: parameters, carried: new Map() });
   try {
     for (const batch of batches) {
       // The same words are hidden however texts are put in batches.
