@@ -93,7 +93,7 @@ export const resolvedRunFileSchema = z
         message: `goes with model.task causal-lm, whose texts can share rows, and this is ${model.task}; leave it out`,
       });
     }
-    for (const { path, message } of taggingProblems(model, dataset)) {
+    for (const { path, message } of [...targetProblems(model, dataset), ...taggingProblems(model, dataset)]) {
       context.addIssue({ code: 'custom', path: [...path], message });
     }
     const notWhole = reinitialisedWith(model);
@@ -243,6 +243,22 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   const tail = rank - Math.min(rank - 1, Math.floor(rank / fit.xminPosition));
   if (tail >= smallestTail) return undefined;
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
+}
+
+/** What contradicts that only `seq2seq` writes targets, and that each of its texts has one. */
+function targetProblems(
+  model: ModelConfig,
+  dataset: { readonly format: string },
+): { readonly path: string[]; readonly message: string }[] {
+  if (model.family !== 'huggingface') return [];
+  if (model.task === 'seq2seq') {
+    const message =
+      'lines has a text in each line, and seq2seq learns to write the target of each text: take a format with columns';
+    return dataset.format === 'lines' ? [{ path: ['dataset', 'format'], message }] : [];
+  }
+  if (model.maxTargetTokens === undefined) return [];
+  const message = `goes with model.task seq2seq, which writes targets, and this is ${model.task}; leave it out`;
+  return [{ path: ['model', 'maxTargetTokens'], message }];
 }
 
 /** Why `model.reinitialise` can't be had; undefined where it can, or is not set. */

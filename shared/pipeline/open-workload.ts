@@ -53,7 +53,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const opened = task === 'classification' ? withPadding(pooled, tokenizer.special.pad) : pooled;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
-    refuseOtherTasks(model, texts);
+    refuseOtherTasks(task, texts);
     const path = await mapPathAsync(texts.path, localPath);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
     const problem = isFewShot ? oneLabel : task === 'classification' ? givenProblem(opened.config, model) : undefined;
@@ -148,12 +148,10 @@ const headOfAdapter = (folder: string) =>
 const oneLabel: GivenProblem = { type: 'single_label_classification', from: 'model.task: few-shot-classification' };
 
 /** Settings of what only some tasks learn, with those. @throws UserError where another is to learn. */
-function refuseOtherTasks({ task, maxTargetTokens }: LanguageModelConfig, dataset: TextDatasetConfig): void {
-  if (task === 'seq2seq' && dataset.format === 'lines') throw linesWithoutTargets();
-  const columns = dataset.format === 'lines' ? {} : dataset.columns;
-  const lossOn = dataset.format === 'lines' ? undefined : dataset.lossOn;
+function refuseOtherTasks(task: LanguageTask, dataset: TextDatasetConfig): void {
+  if (dataset.format === 'lines') return;
+  const { columns, lossOn } = dataset;
   const settings: readonly (readonly [name: string, value: unknown, tasks: readonly LanguageTask[]])[] = [
-    ['model.maxTargetTokens', maxTargetTokens, ['seq2seq']],
     ...(['messages', 'prompt', 'completion'] as const).map(
       (key) => [`dataset.columns.${key}`, columns[key], ['causal-lm']] as const,
     ),
@@ -169,12 +167,6 @@ function refuseOtherTasks({ task, maxTargetTokens }: LanguageModelConfig, datase
     remedy: `Leave it out, or set \`model.task\` to ${tasks.join(' or ')}.`,
   });
 }
-
-const linesWithoutTargets = () =>
-  new UserError('has a text in each line, and seq2seq learns to write the target of each text', {
-    where: 'dataset.format: lines',
-    remedy: 'Give files with columns, e.g. jsonl: {"text": "...", "target": "..."}.',
-  });
 
 /** A template that writes the day's date would make other data of the same file on another day. */
 const dateNote = (template: ChatTemplate | undefined): string[] =>
