@@ -12,4 +12,6 @@ export interface ColumnNames {
   /** Lists of words, and of a tag for each. */
   readonly words?: string | undefined;
   readonly tags?: string | undefined;
+  /** What is written of the text. */
+  readonly target?: string | undefined;
 }

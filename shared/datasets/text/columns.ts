@@ -4,9 +4,13 @@ import { didYouMean } from '../../core/suggest.ts';
 import type { ColumnNames } from './column-names.ts';
 import type { ColumnSettings } from './settings.ts';
 import type { TextContext } from './source.ts';
+import { targetColumns } from './target-columns.ts';
 
 /** What a column may hold, in the order in which values of a row are read. */
-const roles = ['text', 'textPair', 'label', 'messages', 'prompt', 'input', 'completion', 'words', 'tags'] as const;
+const roles = [
+  ...(['text', 'textPair', 'label', 'messages', 'prompt', 'input', 'completion', 'target'] as const),
+  ...(['words', 'tags'] as const),
+] as const;
 export type Role = (typeof roles)[number];
 
 /** The roles that have a column, in the order in which their values are read. */
@@ -75,7 +79,8 @@ export function chooseColumns(
     guessLabels = true,
     chats = false,
     words,
-  }: Pick<TextContext, 'likely' | 'guessLabels' | 'chats' | 'words'>,
+    targets = false,
+  }: Pick<TextContext, 'likely' | 'guessLabels' | 'chats' | 'targets' | 'words'>,
 ): ChosenColumns {
   const found = (...names: (string | undefined)[]) =>
     names.find((name) => name !== undefined && present.includes(name));
@@ -105,6 +110,11 @@ export function chooseColumns(
   }
 
   function chosenTexts(): ColumnNames {
+    if (targets) {
+      const ofTargets = targetColumns(path, present, named);
+      for (const role of ofTargets.guessed) guessed.push([role, ofTargets.columns[role]!]);
+      return ofTargets.columns;
+    }
     const text = named.text ?? found(likely.text);
     if (chats && text === undefined) {
       const ofChats = chatColumns(path, present, named, guess);
@@ -246,6 +256,7 @@ const roleWords: Readonly<Record<Role, string>> = {
   completion: 'completions',
   words: 'words',
   tags: 'tags',
+  target: 'targets',
 };
 
 /** `texts are taken from "review" and labels from "stars"` */

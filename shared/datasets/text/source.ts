@@ -42,6 +42,8 @@ export interface TextContext {
    * the columns look so. Absent: they are not.
    */
   readonly words?: 'wanted' | 'given' | 'likely';
+  /** Whether every row has a text and what is to be written of it; absent: it has not. */
+  readonly targets?: boolean;
 }
 
 /** How a format reads a file that is there, row by row. */

@@ -24,6 +24,8 @@ export interface TextRows extends TextTargets {
   readonly pairs?: readonly string[];
   /** Of rows that come in words: these; their texts are the words with spaces between. */
   readonly words?: readonly (readonly string[])[];
+  /** What an encoder-decoder learns to write of each text. */
+  readonly targets?: readonly string[];
   /** Whether `labelNames` stand in an order that the settings or the file give. */
   readonly labelsOrdered?: boolean;
   /** What a causal language model learns of each row, with what goes before it; absent: the texts as they are. */
@@ -125,13 +127,14 @@ export const isWithoutText = ({ texts, pairs }: TextRows, index: number): boolea
 
 /** The rows at `indices`, in that order. */
 export function selectRows(data: TextRows, indices: readonly number[]): TextRows {
-  const { texts, pairs, words, labels, labelSets, numbers, tags, chats, rows } = data;
+  const { texts, pairs, words, targets, labels, labelSets, numbers, tags, chats, rows } = data;
   return {
     ...data,
     texts: indices.map((index) => texts[index]!),
     ...(pairs && { pairs: indices.map((index) => pairs[index]!) }),
     ...(words && { words: indices.map((index) => words[index]!) }),
     ...(tags && { tags: indices.map((index) => tags[index]!) }),
+    ...(targets && { targets: indices.map((index) => targets[index]!) }),
     ...(labels && { labels: Int32Array.from(indices, (index) => labels[index]!) }),
     ...(labelSets && { labelSets: indices.map((index) => labelSets[index]!) }),
     ...(numbers && { numbers: Float64Array.from(indices, (index) => numbers[index]!) }),
