@@ -151,15 +151,14 @@ async function lookAtTexts(
       throw error;
     }
   };
-  // What has labels is a classifier's, whatever other columns stand beside them.
-  const written = tasks.includes('seq2seq')
-    ? await looked({ targets: true }, { columns: { label: false } })
-    : undefined;
-  const isWritten = written && !written.present.includes('label');
-  const chats = tasks.includes('causal-lm');
   // Columns may have the names of words and tags and hold no lists.
-  const tagged = tasks.includes('token-classification') ? await looked({ chats, words: 'likely' }) : undefined;
-  const found = isWritten ? written : (tagged ?? (await looked({ chats })));
+  const tagged = tasks.includes('token-classification') ? await looked({ words: 'likely' }) : undefined;
+  const isTagged = tagged?.columns?.words !== undefined;
+  // What has labels is a classifier's, whatever other columns stand beside them.
+  const written =
+    !isTagged && tasks.includes('seq2seq') ? await looked({ targets: true }, { columns: { label: false } }) : undefined;
+  const isWritten = written && !written.present.includes('label');
+  const found = isTagged ? tagged : isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
   if (!found) return {};
   const { texts, most, columns } = found;
   return { texts, ...(most === undefined ? {} : { textsPerLabel: most }), ...(columns ? { columns } : {}) };
