@@ -27,6 +27,8 @@ export interface TokenBatch {
   readonly attentionMask: Tensor;
   /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Models without a table of types don't look at it. */
   readonly tokenTypeIds?: Tensor;
+  /** Whether blocks keep nothing for the gradient but what they are given; absent: no. */
+  readonly recomputes?: boolean;
 }
 
 /**

@@ -18,8 +18,11 @@ function scoringTable({ tied, parameters, frozen }: LanguageModel): DenseLayer |
   return { name: table.name.replace(/\.weight$/, ''), inputs, outputs };
 }
 
-/** The work of a text of so many tokens, padding included. */
-export function textWork(model: LanguageModel, tokens: number): TextWork {
+/**
+ * The work of a text of so many tokens, padding included.
+ * @param recomputes whether blocks keep nothing but what they are given, and are computed again
+ */
+export function textWork(model: LanguageModel, tokens: number, recomputes = false): TextWork {
   const { attention, dense, parameters, vocabulary } = model;
   const table = scoringTable(model);
   const layers = table ? [...dense, table] : dense;
@@ -36,8 +39,12 @@ export function textWork(model: LanguageModel, tokens: number): TextWork {
   const kept = layers.reduce((sum, layer) => sum + rowsOf(layer) * (layer.inputs + layer.outputs), 0);
   const weights = attention.blocks * attention.heads * tokens ** 2;
   // Where elements are dropped, which ones, and what is left.
-  const dropped = model.dropoutSites(1, tokens).reduce((sum, { shape }) => sum + 2 * elementCount(shape), 0);
+  const masks = model.dropoutSites(1, tokens).reduce((sum, { shape }) => sum + elementCount(shape), 0);
   // Of the words' scores their exponentials too, and the gradient.
   const scores = model.task === 'classification' ? 0 : 2 * tokens * vocabulary;
-  return { flops, activations: kept + weights + dropped + scores };
+  if (!recomputes) return { flops, activations: kept + weights + 2 * masks + scores };
+  const again = dense.reduce((sum, layer) => sum + 2 * rowsOf(layer) * layer.inputs * layer.outputs, attending / 3);
+  // What each block is given, and all of the block whose gradient is being taken.
+  const held = attention.blocks * tokens * attention.heads * attention.headSize;
+  return { flops: flops + again, activations: held + masks + scores + (kept + weights + masks) / attention.blocks };
 }

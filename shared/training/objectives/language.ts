@@ -26,6 +26,12 @@ export interface LossOptions {
   readonly classWeights?: readonly number[] | undefined;
 }
 
+/** What is learnt, and how it is computed. */
+export interface ObjectiveOptions extends LossOptions {
+  /** Whether blocks are computed again for the gradient, to the same loss; absent: no. */
+  readonly recomputes?: boolean;
+}
+
 /**
  * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token. Of a model of several labels the
  * mean binary cross entropy, of one of numbers the mean squared error, as in `transformers`.
@@ -69,12 +75,15 @@ export const maskInputs = (masks: HostTensors): HostTensors =>
  * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, and the masks
  * of `maskInputs`; what is fixed are the model's frozen tensors, by name.
  */
-export function languageObjective(model: LanguageModel, options: LossOptions = {}): Objective {
+export function languageObjective(
+  model: LanguageModel,
+  { recomputes = false, ...options }: ObjectiveOptions = {},
+): Objective {
   return {
     parameters: model.parameters,
     loss(tf, parameters, { fixed, inputs }) {
       const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
-      const batch = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels! };
+      const batch = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels!, recomputes };
       const masks = Object.entries(inputs)
         .filter(([name]) => name.startsWith(maskPrefix))
         .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);

@@ -6,7 +6,7 @@ import type { LanguageModel } from '../../models/language/model.ts';
 import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import { inBatches, microBatchSize } from '../batches.ts';
 import { dropoutMasks } from '../dropout-masks.ts';
-import { type LossOptions, languageObjective, maskInputs } from '../objectives/language.ts';
+import { languageObjective, maskInputs, type ObjectiveOptions } from '../objectives/language.ts';
 import type { BatchPart, Problem } from '../problem.ts';
 
 /** Texts as a model takes them. */
@@ -114,7 +114,7 @@ export function textProblem(
     readonly batchSize: number;
     /** Parts that a batch is computed in. */
     readonly accumulate: number;
-    readonly loss: LossOptions;
+    readonly loss: ObjectiveOptions;
     readonly seed: number;
   },
 ): Problem {

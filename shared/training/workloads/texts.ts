@@ -139,7 +139,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
   const weights = classWeights(training.classWeights, { problemType, names: labels, labels: learnt.labels });
-  const loss = { labelSmoothing, problemType, classWeights: weights };
+  const loss = { labelSmoothing, problemType, classWeights: weights, recomputes: training.gradientCheckpointing };
   const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, loss, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const plan: WorkloadPlan = {
@@ -228,10 +228,10 @@ function stepWork(
   {
     lengths,
     tokens,
-    training: { batchSize, accumulate, sam, optimizer },
+    training: { batchSize, accumulate, sam, optimizer, gradientCheckpointing },
   }: { readonly lengths: readonly number[]; readonly tokens: readonly number[]; readonly training: TrainingConfig },
 ): StepWork {
-  const work = lengths.map((length) => textWork(model, length));
+  const work = lengths.map((length) => textWork(model, length, gradientCheckpointing));
   const placeOf = (count: number) => lengths.findIndex((length) => count <= length);
   const meanOf = (of: (work: TextWork) => number) =>
     tokens.reduce((sum, count) => sum + of(work[placeOf(count)]!), 0) / tokens.length;
