@@ -15,7 +15,7 @@ import { languageObjective, maskInputs } from '../../../shared/training/objectiv
 import type { SamConfig } from '../../../shared/training/sam.ts';
 import { sharpnessAware } from '../../../shared/training/sam.ts';
 import { readDecoderFixture } from '../../support/decoder-fixture.ts';
-import { encoderFixtures, readEncoderFixture } from '../../support/encoder-fixture.ts';
+import { encoderFixtures, readEncoderFixture, writerFixtures } from '../../support/encoder-fixture.ts';
 import { readLanguageFixture } from '../../support/language-fixture.ts';
 import { largestDifference, norm } from '../../support/language-step.ts';
 
@@ -93,6 +93,10 @@ describe('blocks that are computed again', () => {
     await expectTheSame(onnx, await readEncoderFixture(name, 'masked-lm'));
   });
 
+  it.each(writerFixtures)('give the encoder-decoder %s the same gradients', async (name) => {
+    await expectTheSame(onnx, await readEncoderFixture(name, 'seq2seq'));
+  });
+
   it.each(availableEngines())('give the same gradients on %s: with dropout, an adapter, SAM', async (name) => {
     const engine = await openEngine(name);
     const bert = dropping(await readLanguageFixture('bert-tiny'));
@@ -168,7 +172,7 @@ describe('blocks that are computed again', () => {
 
   it('take more operations and keep less', async () => {
     const { model } = await readLanguageFixture('bert-tiny');
-    const [kept, again] = [textWork(model, 8), textWork(model, 8, true)];
+    const [kept, again] = [textWork(model, 8), textWork(model, 8, { recomputes: true })];
     expect(again.flops).toBeGreaterThan(1.2 * kept.flops);
     expect(again.flops).toBeLessThan(1.5 * kept.flops);
     expect(again.activations).toBeLessThan(kept.activations);
