@@ -47,9 +47,11 @@ async function prepare({ folder, inputIds, labels, learningRate, weightDecay }: 
         [scalarNames.weightDecay(name), scalar(weightDecay)],
       ]),
     ]);
+  const carried = joined(parameters, optimizer.init(model.parameters));
   const loop = await engine.loop(trainingSteps(languageObjective(model), optimizer).update, {
     fixed: new Map(),
-    carried: joined(parameters, optimizer.init(model.parameters)),
+    carried,
+    donated: new Set(carried.keys()),
   });
   return { loop, inputs, taken: 0 };
 }

@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
 import { type HuggingFaceConfig, modelOf } from '../../shared/models/hugging-face/config.ts';
@@ -10,8 +12,10 @@ import type { LanguageTask } from '../../shared/models/language/model.ts';
 import type { ParameterSpec } from '../../shared/tensors/layer.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
 import { peakOf, runCli } from '../cli.ts';
+import { benchFile } from '../peer.ts';
 import type { Result, Suite } from '../suite.ts';
 import { tokenizerFiles, vocabulary, writeWords } from '../word-texts.ts';
+import { robertaSteps } from './transformer.ts';
 
 interface MemoryCase {
   readonly name: string;
@@ -66,7 +70,13 @@ const llama: MemoryCase = {
   brief: true,
 };
 
-const cases: readonly MemoryCase[] = [bertBase, llama];
+const recomputing: MemoryCase = {
+  ...bertBase,
+  name: 'BERT-base, whole, gradient checkpointing',
+  training: { gradientCheckpointing: true },
+};
+
+const cases: readonly MemoryCase[] = [bertBase, recomputing, llama];
 
 const mostBytesOfFile = 1e9;
 
@@ -152,28 +162,53 @@ async function writeMemoryRun(folder: string, each: MemoryCase): Promise<string>
   return path;
 }
 
-async function measure(each: MemoryCase): Promise<Result> {
+/** The same run with PyTorch, where there is one; of what is trained whole. */
+async function measureReference(
+  folder: string,
+  { name, tokens, batchSize, training, model }: MemoryCase,
+): Promise<Result[]> {
+  if (Object.keys(model).length > 0) return [];
+  const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';
+  const child = spawn(python, [benchFile('run-reference.py')], { stdio: ['pipe', 'pipe', 'ignore'] });
+  child.on('error', () => {});
+  child.stdin.on('error', () => {});
+  const checkpointing = training?.gradientCheckpointing === true;
+  child.stdin.end(JSON.stringify({ folder, texts: join(folder, 'texts.jsonl'), tokens, batchSize, checkpointing }));
+  const said = await text(child.stdout);
+  if (said.trim() === '') return [];
+  const { name: by, peakMiB, wallSeconds } = JSON.parse(said.trim().split('\n').at(-1)!);
+  return [{ case: `${name}: ${by}`, peakMiB, wallSeconds }];
+}
+
+async function measure(each: MemoryCase): Promise<Result[]> {
   const folder = await mkdtemp(join(tmpdir(), 'tempbalance-bench-'));
   try {
     const run = await writeMemoryRun(folder, each);
     const begun = performance.now();
     const peakMiB = peakOf(await runCli('train', run));
-    return { case: each.name, peakMiB, wallSeconds: (performance.now() - begun) / 1e3 };
+    const own = { case: each.name, peakMiB, wallSeconds: (performance.now() - begun) / 1e3 };
+    return [own, ...(await measureReference(folder, each))];
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** Peak memory of `tempbalance train`, start to last commit, on language models with random weights in a temporary folder. */
+/**
+ * Peak memory of `tempbalance train`, start to last commit, on language models with random weights in a temporary folder, and of some steps of
+ * RoBERTa-base; beside PyTorch where there is one.
+ */
 export const runMemory: Suite = {
   name: 'run-memory',
   onRequest: true,
   async run() {
     const results: Result[] = [];
-    for (const each of cases) {
-      results.push(await measure(each));
-      process.stderr.write(`${JSON.stringify(results.at(-1))}\n`);
-    }
+    const note = (measured: readonly Result[]) => {
+      for (const result of measured) process.stderr.write(`${JSON.stringify(result)}\n`);
+      results.push(...measured);
+    };
+    const steps = await robertaSteps();
+    note(steps.map(({ case: name, engine, peakMiB }) => ({ case: `${name}, steps: ${engine}`, peakMiB: peakMiB! })));
+    for (const each of cases) note(await measure(each));
     return results;
   },
 };

@@ -119,6 +119,20 @@ async function measure(all: readonly Peer<ClassifierCase, TrainingCost>[], shape
   }
 }
 
+/** A few steps of RoBERTa-base with AdamW on onnx and in PyTorch, for their memory. */
+export async function robertaSteps(): Promise<Result[]> {
+  const shape = shapes.find(({ name }) => name === 'roberta-base')!;
+  const peers = [
+    ...(await startReference<ClassifierCase, TrainingCost>('transformer-reference.py')),
+    ...(await startEngines<ClassifierCase, TrainingCost>('transformer-peer.ts', 'onnx')),
+  ];
+  try {
+    return await measure(peers, { ...shape, rounds: 2 });
+  } finally {
+    for (const peer of peers) peer.close();
+  }
+}
+
 /** A training step of a transformer with AdamW, on each engine and in PyTorch, and the loss that both have come to. */
 export const transformer: Suite = {
   name: 'transformer',

@@ -83,7 +83,8 @@ export function bufferedStore(
   }
 
   async function write(key: string, bytes: Uint8Array, found: Change['over']): Promise<string> {
-    const content = { bytes: bytes.slice(), etag: sha256(bytes) };
+    // More than may wait is written before this returns, while it is the caller's.
+    const content = { bytes: bytes.byteLength > mostBytes ? bytes : bytes.slice(), etag: sha256(bytes) };
     const { over } = note(key, content, found);
     const isDue = key === head && (over === null || now() - flushedAt >= longestWaitMs);
     if (isDue || waitingBytes > mostBytes) await flush();

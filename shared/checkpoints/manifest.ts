@@ -150,3 +150,59 @@ export async function readArtifact(
     remedy: 'Resume the run: it falls back to the last intact epoch.',
   });
 }
+
+/** A file of a committed epoch that is read piece by piece. */
+export interface CheckedSource {
+  readonly source: ByteSource;
+  /** After reading. @throws RunError naming the file when it does not have the content that was committed. */
+  check(): Promise<void>;
+}
+
+/** Bytes that are read at once: fewer requests where small tensors follow each other. */
+const bytesAhead = 16 * 2 ** 20;
+
+/**
+ * A file of a committed epoch for reading from its first byte to its last, without all of it in memory; its digest is computed on the way. Undefined when the
+ * manifest has no such file.
+ * @throws RunError naming the file when it is missing.
+ */
+export async function openArtifact(
+  store: ArtifactStore,
+  manifest: Manifest,
+  file: string,
+): Promise<CheckedSource | undefined> {
+  const record = manifest.files[file];
+  if (!record) return undefined;
+  const key = runKeys.artifact(manifest.run, manifest.epoch, manifest.attempt, file);
+  const remedy = 'Resume the run: it falls back to the last intact epoch.';
+  const where = `${store.label}/${key}`;
+  const opened = await store.open(key);
+  if (!opened) throw new RunError('is missing', { where, remedy });
+  const hash = createHash('sha256');
+  let [hashed, from] = [0, 0];
+  let window: Uint8Array = new Uint8Array();
+  const source: ByteSource = {
+    label: opened.label,
+    size: opened.size,
+    async read(start, end) {
+      if (start < from || end > from + window.length) {
+        window = await opened.read(start, Math.min(opened.size, Math.max(end, start + bytesAhead)));
+        from = start;
+        const next = from + window.length;
+        if (hashed >= from && hashed < next) {
+          hash.update(window.subarray(hashed - from));
+          hashed = next;
+        }
+      }
+      return window.subarray(start - from, end - from);
+    },
+  };
+  return {
+    source,
+    async check() {
+      const digest = hashed === opened.size ? hash.digest('hex') : await digestOf(opened);
+      if (opened.size === record.bytes && digest === record.sha256) return;
+      throw new RunError('does not have the content that was written', { where, remedy });
+    },
+  };
+}

@@ -222,6 +222,12 @@ function learningProblems(
     return given.map((key) => ({ key, message: 'is of models of fields; a language model learns by cross-entropy' }));
   }
   const problems: { key: string; message: string }[] = [];
+  if (training.gradientCheckpointing) {
+    problems.push({
+      key: 'gradientCheckpointing',
+      message: 'is for language models; of a model of fields, training.accumulate computes a batch in parts',
+    });
+  }
   if (training.classWeights !== undefined) {
     problems.push({ key: 'classWeights', message: 'is for classifiers of texts; a model of fields has no labels' });
   }

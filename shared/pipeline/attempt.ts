@@ -1,6 +1,6 @@
 /** Writing an attempt's files, and reading those of an attempt that is not committed yet. */
 import { encodeJson } from '../checkpoints/json.ts';
-import { type FileRecords, type Manifest, readArtifact, writeArtifact } from '../checkpoints/manifest.ts';
+import { type FileRecords, type Manifest, openArtifact, readArtifact, writeArtifact } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { collectGarbage } from '../core/collect-garbage.ts';
 import { RunError } from '../core/errors.ts';
@@ -54,11 +54,22 @@ export async function openCommittedTensors(
   return openSafetensors(bufferSource(file, bytes));
 }
 
-/** All tensors of a committed file; undefined when the epoch has no such file. */
+/**
+ * All tensors of a committed file, checked against its digest; undefined when the epoch has no such file.
+ * @throws RunError naming the file when it is missing or damaged.
+ */
 export async function readCommittedTensors(
   ctx: TaskContext,
   manifest: Manifest,
   file: string,
 ): Promise<HostTensors | undefined> {
-  return manifest.files[file] && (await openCommittedTensors(ctx, manifest, file)).readAll();
+  const opened = await openArtifact(ctx.store, manifest, file);
+  if (!opened) return undefined;
+  const { source, check } = opened;
+  try {
+    return await (await openSafetensors(source)).readAll();
+  } finally {
+    // Of a damaged file that is said, whatever was made of it.
+    await check();
+  }
 }

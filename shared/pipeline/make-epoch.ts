@@ -9,7 +9,7 @@ import type { HostTensors } from '../tensors/tensor.ts';
 import { joinAverage, splitAverage } from '../training/ema.ts';
 import type { EpochResult } from '../training/train-epoch.ts';
 import type { Evaluation, Workload } from '../training/workload.ts';
-import { allWritten, openCommittedTensors, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
+import { allWritten, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
 import { ratesInForce } from './balanced-rates.ts';
 import type { TaskContext } from './context.ts';
 import { attemptOf, isTakenOver, leave } from './execution.ts';
@@ -124,7 +124,7 @@ async function trainAfter(
   state: PipelineState,
   { record, workload, head }: { record: RunRecord; workload: Workload; head: Manifest },
 ): Promise<{ state: PipelineState; epochSeconds: number }> {
-  const parameters = await (await openCommittedTensors(ctx, head, files.model)).readAll();
+  const parameters = (await readCommittedTensors(ctx, head, files.model))!;
   const optimizerState = joinAverage(
     await readCommittedTensors(ctx, head, files.optimizer),
     await readCommittedTensors(ctx, head, files.average),

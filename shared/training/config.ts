@@ -20,6 +20,12 @@ export const trainingSchema = z
       .describe(
         "Parts that a step's samples are computed in, one after the other, where all at once need too much memory: the same step, but for rounding; with sam, the gradients of each part decide where its second ones are taken; batch norm (a U-Net) goes by the statistics of each part, as in PyTorch.",
       ),
+    gradientCheckpointing: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether the blocks of a language model keep nothing for the gradient but what they are given, and are computed again for it: the same step, but for rounding, with less memory and about a third more time. May change on resume.',
+      ),
     clipNorm: z
       .number()
       .positive()

@@ -1,13 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../../core/errors.ts';
-import {
-  type FixedTensors,
-  formatShape,
-  type HostTensors,
-  isHalf,
-  type MixedTensors,
-  sameShape,
-} from '../../tensors/tensor.ts';
+import { type FixedTensors, formatShape, isHalf, sameShape } from '../../tensors/tensor.ts';
 import type { NamedTensors, Step, Tensor, TensorLibrary } from '../engine.ts';
 import { dataTypeOf } from '../transfer.ts';
 import type { TensorSpec } from './graph.ts';
@@ -22,22 +15,18 @@ const mostSteps = 8;
 /** The entry of the performance timeline for each step that was compiled: traced, written down, and optimised by ONNX Runtime. */
 export const compileMeasure = 'tempbalance compile';
 
-/** What a step is compiled for. */
-export interface LoopShapes {
-  readonly fixed: FixedTensors;
-  readonly carried: HostTensors;
-  readonly inputs: MixedTensors;
-}
-
 /** A step in the thread, ready to be run. */
-interface CompiledStep {
+export interface CompiledStep {
   readonly session: number;
   readonly outputs: TracedStep['outputs'];
   /** Outputs that are written over what they replace. */
   readonly overwriting: readonly string[];
 }
 
-const specsOf = (tensors: FixedTensors, prefix: string) =>
+/** Names in a graph, with what stands for them. */
+export type NamedSpecs = readonly [string, TensorSpec][];
+
+export const specsOf = (tensors: FixedTensors, prefix: string): NamedSpecs =>
   [...tensors].map(([name, tensor]): [string, TensorSpec] => [
     prefix + name,
     { shape: tensor.shape, dtype: isHalf(tensor) ? tensor.dtype : dataTypeOf(tensor.data) },
@@ -79,15 +68,29 @@ function traceStep(
 }
 
 /** A step that is kept, and what it runs in. */
-interface KeptStep {
-  readonly ready: Promise<CompiledStep>;
+interface KeptStep extends Omit<CompiledStep, 'session'> {
   readonly graph: KeptGraph;
 }
 
-/** A graph that is compiled, and how many of the kept steps were written down as it. */
+/** A graph, and how many of the kept steps were written down as it. */
 interface KeptGraph {
-  readonly session: Promise<number>;
+  readonly model: Uint8Array;
+  /** Whether its session keeps memory for its next run. */
+  readonly keepsMemory: boolean;
+  /** What it was compiled to; undefined where that was given up. */
+  session: Promise<number> | undefined;
   steps: number;
+}
+
+/** Steps of a loop. */
+export interface LoopSteps {
+  /** A step compiled for these tensors. */
+  compiled(step: Step, specs: NamedSpecs): Promise<CompiledStep>;
+  /**
+   * At the loop's end.
+   * @param givesUp whether what its steps were compiled to is given up, where no other loop uses it, and with that the memory that ONNX Runtime keeps for it
+   */
+  release(givesUp: boolean): Promise<void>;
 }
 
 /** Makes what is under a key the latest of a map. */
@@ -120,26 +123,36 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
     numbers.set(step, number);
     return number;
   };
-  const create = async ({ model, graph }: TracedStep): Promise<number> => {
+  const create = async ({ model, keepsMemory }: Pick<KeptGraph, 'model' | 'keepsMemory'>): Promise<number> => {
     const session = ++sessions;
-    // Matrices that are widened for each product are large, and there is a session for each length of texts.
-    const keepsMemory = !graph.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
     await thread.ask({ do: 'compile', session, model, target: { threads, keepsMemory } });
     return session;
   };
-  const compile = (step: Step, specs: readonly [string, TensorSpec][]): KeptStep => {
+  const compile = (step: Step, specs: NamedSpecs): KeptStep => {
     const start = performance.now();
-    const traced = traceStep(tf, step, Object.fromEntries(specs), block);
-    const digest = createHash('sha256').update(traced.model).digest('hex');
-    const graph = graphs.get(digest) ?? { session: create(traced), steps: 0 };
+    const { model, graph: traced, outputs } = traceStep(tf, step, Object.fromEntries(specs), block);
+    const digest = createHash('sha256').update(model).digest('hex');
+    // Matrices that are widened for each product are large, and there is a session for each length of texts.
+    const keepsMemory = !traced.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
+    const graph = graphs.get(digest) ?? { model, keepsMemory, session: undefined, steps: 0 };
     graph.steps += 1;
     touch(graphs, digest, graph);
-    graph.session.catch(() => graphs.delete(digest));
-    const ready = graph.session.then((session) => {
-      performance.measure(compileMeasure, { start });
-      return { session, outputs: traced.outputs, overwriting: writtenOver(traced.graph, replacedBy) };
-    });
-    return { ready, graph };
+    const session = sessionOf(graph);
+    session.catch(() => graphs.delete(digest));
+    session.then(
+      () => performance.measure(compileMeasure, { start }),
+      () => {},
+    );
+    return { graph, outputs, overwriting: writtenOver(traced, replacedBy) };
+  };
+  const sessionOf = (graph: KeptGraph): Promise<number> => {
+    graph.session ??= create(graph);
+    return graph.session;
+  };
+  const giveUp = async (graph: KeptGraph): Promise<void> => {
+    const { session } = graph;
+    graph.session = undefined;
+    if (session !== undefined) await thread.ask({ do: 'forget', session: await session });
   };
   const forgetOldest = async () => {
     if (compiled.size > mostSteps) {
@@ -148,25 +161,41 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
       graph.steps -= 1;
     }
     if (graphs.size <= mostSteps) return;
-    for (const [digest, { session, steps: uses }] of graphs) {
-      if (uses > 0) continue;
+    for (const [digest, graph] of graphs) {
+      if (graph.steps > 0) continue;
       graphs.delete(digest);
-      await thread.ask({ do: 'forget', session: await session });
+      await giveUp(graph);
       return;
     }
   };
+  /** By how many loops a graph is used. */
+  const users = new Map<KeptGraph, number>();
 
-  return async (step: Step, { fixed, carried, inputs }: LoopShapes): Promise<CompiledStep> => {
-    const specs = [
-      ...specsOf(fixed, roles.fixed),
-      ...specsOf(carried, roles.carried),
-      ...specsOf(inputs, roles.inputs),
-    ];
-    const key = `${numberOf(step)} ${JSON.stringify(specs)}`;
-    const kept = compiled.get(key) ?? compile(step, specs);
-    touch(compiled, key, kept);
-    kept.ready.catch(() => compiled.delete(key));
-    await forgetOldest();
-    return kept.ready;
+  return (): LoopSteps => {
+    const used = new Set<KeptGraph>();
+    return {
+      async compiled(step, specs) {
+        const key = `${numberOf(step)} ${JSON.stringify(specs)}`;
+        const kept = compiled.get(key) ?? compile(step, specs);
+        const { graph, outputs, overwriting } = kept;
+        touch(compiled, key, kept);
+        if (!used.has(graph)) users.set(graph, (users.get(graph) ?? 0) + 1);
+        used.add(graph);
+        const session = sessionOf(graph);
+        session.catch(() => compiled.delete(key));
+        await forgetOldest();
+        return { session: await session, outputs, overwriting };
+      },
+      async release(givesUp) {
+        const ended = [...used];
+        used.clear();
+        for (const graph of ended) {
+          const others = users.get(graph)! - 1;
+          if (others > 0) users.set(graph, others);
+          else users.delete(graph);
+          if (others === 0 && givesUp && graph.keepsMemory) await giveUp(graph);
+        }
+      },
+    };
   };
 }

@@ -172,7 +172,8 @@ export class GraphBuilder {
     });
     this.#known.set(key, values);
     if (operator === 'Mul' && inputs[0] === inputs[1]) this.#squares.set(values[0]!.name, inputs[0]!);
-    if (operator === 'Reshape') this.#reshaped.set(values[0]!.name, inputs[0]!);
+    // To a shape that is computed: what it waits for counts.
+    if (operator === 'Reshape' && !this.#specs.has(names[1]!)) this.#reshaped.set(values[0]!.name, inputs[0]!);
     return values;
   }
 

@@ -42,19 +42,93 @@ export function writtenOver(graph: Graph, inputOf: (output: string) => string | 
 /** Fewer elements are not worth a node. */
 const leastElements = 2 ** 16;
 
+/** A number that a node computes, and all nodes before it. */
+interface Signal {
+  readonly name: string;
+  readonly needed: ReadonlySet<number>;
+}
+
+/** Arrays of a parameter's size that an update takes while it is computed, its gradient among them. */
+const arraysOfUpdate = 4;
+
+/** Whether all gradients together take more memory than the update of the largest parameter, so that it is worth while not to keep them. */
+function gradientsWeighMost(sizes: readonly number[]): boolean {
+  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+  return arraysOfUpdate * largest < sizes.reduce((sum, size) => sum + size, 0);
+}
+
 /**
- * The same graph, in which large parameters are updated after a result for which all of them were read, such as the norm of the gradient: a
- * step of theirs is reshaped, without a copy, to a shape that depends on that result.
+ * Results of one number, and, if `soon`, numbers that these are made of, such as the squared length of each gradient; those that need the
+ * fewest nodes first.
+ */
+function signalsOf(
+  graph: Graph,
+  places: Places,
+  inputOf: (output: string) => string | undefined,
+  soon: boolean,
+): Signal[] {
+  const upTo = (place: number) => reached([place], (each) => places.before(graph.nodes[each]!));
+  const results = graph.outputs.filter(
+    ({ name, shape, dtype }) => inputOf(name) === undefined && dtype === 'float32' && elementCount(shape) === 1,
+  );
+  const ends = results.map(({ name }) => places.makers.get(name)!);
+  const before = reached(ends, (place) => places.before(graph.nodes[place]!));
+  const sums = [...(soon ? before : [])].filter((place) => {
+    const { operator, outputs } = graph.nodes[place]!;
+    const spec = graph.specs.get(outputs[0]!);
+    return operator.startsWith('Reduce') && spec?.dtype === 'float32' && elementCount(spec.shape) === 1;
+  });
+  const named = new Map([
+    ...sums.map((place) => [graph.nodes[place]!.outputs[0]!, place] as const),
+    ...results.map(({ name }, index) => [name, ends[index]!] as const),
+  ]);
+  return [...named]
+    .map(([name, place]) => ({ name, needed: upTo(place) }))
+    .sort((a, b) => a.needed.size - b.needed.size);
+}
+
+/** As many nodes lie between a gradient and its squared length at most. */
+const mostBetween = 4;
+
+/** Whether a number is computed from what an update needs too, and hardly anything else: the squared length of its gradient. */
+function isBeside({ nodes }: Graph, { makers, before }: Places, { name }: Signal, own: ReadonlySet<number>): boolean {
+  const between = new Set<number>();
+  const waiting = [makers.get(name)!];
+  for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
+    if (own.has(place) || between.has(place)) continue;
+    between.add(place);
+    if (between.size > mostBetween) return false;
+    waiting.push(...before(nodes[place]!));
+  }
+  return between.size > 0;
+}
+
+/** The node that updates a parameter by taking a step from it, and both of its operands; undefined where it is made otherwise. */
+function stepOf(graph: Graph, { makers }: Places, output: string) {
+  const maker = makers.get(output);
+  if (maker === undefined) return undefined;
+  const { operator, inputs } = graph.nodes[maker]!;
+  const [kept, step] = inputs as [string, string];
+  const shape = graph.specs.get(output)!.shape;
+  const isStep = operator === 'Sub' && sameShape(graph.specs.get(step)?.shape ?? [], shape);
+  return isStep ? { maker, kept, step } : undefined;
+}
+
+/**
+ * The same graph, in which a large parameter is updated after a number for which it was read for the last time, such as the squared length of a gradient
+ * that is computed later, and after that of its own gradient: its step is reshaped, without a copy, to a shape that depends on these numbers. Updates come in the order in
+ * which ONNX Runtime computes them as soon as it can, so that a gradient need not stay in memory until all are there. Where one parameter weighs more than the others,
+ * such as a table of many words, all large ones are updated after a result for which all of them were read, such as the norm of the gradient.
  * @param inputOf the input that an output replaces; undefined where it is a new one
  */
 export function withLateUpdates(graph: Graph, inputOf: (output: string) => string | undefined): Graph {
   const places = placesOf(graph);
-  const results = graph.outputs.filter(
-    ({ name, shape, dtype }) => inputOf(name) === undefined && dtype === 'float32' && elementCount(shape) === 1,
+  const large = graph.outputs.filter(
+    ({ name, shape }) => inputOf(name) !== undefined && elementCount(shape) >= leastElements,
   );
-  const needs = results.map(({ name }) =>
-    reached([places.makers.get(name)!], (place) => places.before(graph.nodes[place]!)),
-  );
+  const updated = large.flatMap(({ name, shape }) => (stepOf(graph, places, name) ? [elementCount(shape)] : []));
+  const soon = gradientsWeighMost(updated);
+  const signals = signalsOf(graph, places, inputOf, soon);
   const nodes = [...graph.nodes];
   const initializers = new Map<string, Initializer>();
   const integers = (values: readonly number[]): string => {
@@ -76,34 +150,44 @@ export function withLateUpdates(graph: Graph, inputOf: (output: string) => strin
     gates.set(result, named('zero'));
     return named('zero');
   };
-  for (const { name, shape } of graph.outputs) {
-    const input = inputOf(name);
-    const maker = places.makers.get(name);
-    if (input === undefined || maker === undefined || elementCount(shape) < leastElements) continue;
-    const { operator, inputs, ...rest } = graph.nodes[maker]!;
-    const [kept, step] = inputs as [string, string];
-    const isStep = operator === 'Sub' && sameShape(graph.specs.get(step)?.shape ?? [], shape);
-    if (!isStep || isLast(graph, places, name, input)) continue;
+  /** The updates, and how many nodes each needs. */
+  const updates = new Map<Node, number>();
+  for (const { name, shape } of large) {
+    const input = inputOf(name)!;
+    const found = stepOf(graph, places, name);
+    if (!found) continue;
+    const { maker, kept, step } = found;
     const own = reached([maker], (place) => places.before(graph.nodes[place]!));
     const readers = readersThrough(graph, places, input, maker);
-    const at = needs.findIndex(
-      (needed) => !needed.has(maker) && [...readers].every((place) => needed.has(place) || own.has(place)),
-    );
-    if (at < 0) continue;
+    const free = signals.filter(({ needed }) => !needed.has(maker));
+    const isReadBefore = isLast(graph, places, name, input);
+    const last = isReadBefore
+      ? []
+      : free.filter(({ needed }) => [...readers].every((place) => needed.has(place) || own.has(place))).slice(0, 1);
+    if (last.length === 0 && !isReadBefore) continue;
+    const beside = soon ? free.filter((signal) => isBeside(graph, places, signal, own)) : [];
+    const waitsFor = new Set([...last, ...beside]);
+    if (waitsFor.size === 0) continue;
     const late = `late/${name}`;
-    nodes.push(
-      {
-        operator: 'Add',
-        inputs: [integers(shape), gateOf(results[at]!.name)],
-        outputs: [`${late}/shape`],
-        attributes: {},
-      },
-      { operator: 'Reshape', inputs: [step, `${late}/shape`], outputs: [late], attributes: {} },
-    );
-    nodes[maker] = { ...rest, operator, inputs: [kept, late] };
+    const shaped = [...waitsFor].reduce((before, signal, index) => {
+      const after = `${late}/shape${index}`;
+      nodes.push({ operator: 'Add', inputs: [before, gateOf(signal.name)], outputs: [after], attributes: {} });
+      return after;
+    }, integers(shape));
+    nodes.push({ operator: 'Reshape', inputs: [step, shaped], outputs: [late], attributes: {} });
+    nodes[maker] = { ...graph.nodes[maker]!, inputs: [kept, late] };
+    updates.set(nodes[maker], Math.max(own.size, ...last.map(({ needed }) => needed.size)));
   }
   if (initializers.size === 0) return graph;
-  return { ...graph, nodes: inOrder(nodes), initializers: [...graph.initializers, ...initializers.values()] };
+  // ONNX Runtime computes what the last of the nodes needs that nothing else takes first.
+  const inTime = soon ? [...updates].sort(([, a], [, b]) => b - a).map(([node]) => node) : [];
+  const isInTime = new Set(inTime);
+  const others = nodes.filter((node) => !isInTime.has(node));
+  return {
+    ...graph,
+    nodes: inOrder([...others, ...inTime]),
+    initializers: [...graph.initializers, ...initializers.values()],
+  };
 }
 
 /** Nodes behind those whose results they take, otherwise in the order in which they come. */

@@ -4,8 +4,8 @@ import { messageOf, UserError } from '../../core/errors.ts';
 import { threadsAllowed } from '../../core/threads.ts';
 import { totalBytes } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
-import { compiledSteps } from './compiled-steps.ts';
-import { blockName, sharingName } from './roles.ts';
+import { compiledSteps, type LoopSteps, type NamedSpecs, specsOf } from './compiled-steps.ts';
+import { blockName, roles, sharingName } from './roles.ts';
 import { type ComputeThread, startThread } from './thread.ts';
 
 const ownRequire = createRequire(import.meta.url);
@@ -92,20 +92,44 @@ async function beginLoop(
   given: LoopTensors,
 ): Promise<Loop> {
   const { donated: own = nothing } = given;
-  collectGarbage(totalBytes(given.fixed) + totalBytes(given.carried));
+  const bytes = totalBytes(given.fixed) + totalBytes(given.carried);
+  collectGarbage(bytes);
+  const specs = [...specsOf(given.fixed, roles.fixed), ...specsOf(given.carried, roles.carried)];
   const fixed = givable(given.fixed, (_, data) => sharesMemory && isShared(data));
   const carried = givable(given.carried, (name, data) => own.has(name) && isWhole(data));
   await thread.ask({ do: 'begin', loop, fixed, carried }, [...buffersOf(fixed), ...buffersOf(carried)]);
+  return loopOf({ thread, loop, steps: compiled(), step, specs, isLarge: bytes >= leastReleased });
+}
+
+/** Of loops with as much as this, what their steps were compiled to is given up at their end: compiling anew takes less than a step or two. */
+const leastReleased = 2 ** 27;
+
+interface BegunLoop {
+  readonly thread: ComputeThread;
+  readonly loop: number;
+  readonly steps: LoopSteps;
+  readonly step: Step;
+  /** Of what is fixed and carried. The tensors themselves are not held on to. */
+  readonly specs: NamedSpecs;
+  readonly isLarge: boolean;
+}
+
+function loopOf({ thread, loop, steps, step, specs, isLarge }: BegunLoop): Loop {
   return {
     async run(inputs, { step: other = step, donated = nothing } = {}) {
-      const compiledStep = await compiled(other, { ...given, inputs });
+      const compiledStep = await steps.compiled(other, [...specs, ...specsOf(inputs, roles.inputs)]);
       const whole = [...inputs].filter(([name, { data }]) => donated.has(name) && isWhole(data));
       return thread.ask({ do: 'step', loop, inputs, ...compiledStep }, [...new Set(buffersOf(new Map(whole)))]);
     },
     read: () => thread.ask({ do: 'read', loop }),
-    finish: () => thread.ask({ do: 'finish', loop }),
+    async finish() {
+      const last = await thread.ask({ do: 'finish', loop });
+      await steps.release(isLarge);
+      return last;
+    },
     async close() {
       await thread.ask({ do: 'end', loop });
+      await steps.release(isLarge);
     },
   };
 }

@@ -19,7 +19,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, site } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, site, throughBlock } from './pass.ts';
 
 /** Names of a decoder's modules; those of a block are below `<blocks>.<number>`. */
 export interface DecoderNames {
@@ -248,7 +248,7 @@ export function buildDecoder(
       const rows = lookUp(tf, pass.parameter(`${words}.weight`), flatNumbers(tf, given.inputIds), padding);
       let hidden = embeddingScale === 1 ? rows : tf.mul(rows, embeddingScale);
       for (let number = 0; number < sizes.blocks.length; number++) {
-        hidden = block(pass, names, sizes, number, hidden, shared);
+        hidden = throughBlock(pass, hidden, (input) => block(pass, names, sizes, number, input, shared));
       }
       return head.apply(pass, shared.rmsNorm(hidden, names.finalNorm));
     },

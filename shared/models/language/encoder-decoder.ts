@@ -17,7 +17,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, scoreByTable, site } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, scoreByTable, site, throughBlock } from './pass.ts';
 
 /** Names of the modules. Those of a block are below `<half>.<blocks>.<number>`, those of attention below its own name. */
 export interface EncoderDecoderNames {
@@ -232,15 +232,16 @@ function apply(
   for (const number of numbersOf(half)) {
     const { attention, cross, up, down, norm: lastNorm } = blockNames(names, half, number);
     if (scores === undefined || sizes.tableInEveryBlock) scores = masked(attention[0]);
-    hidden = tf.add(hidden, attended(rmsNorm(hidden, attention[1]), attention[0], scores));
-    if (cross && source) {
-      hidden = tf.add(hidden, attended(rmsNorm(hidden, cross[1]), cross[0], source.mask, source));
-    }
-    const normal = rmsNorm(hidden, lastNorm);
-    const [first, second] = up.map((name) => dense(normal, name));
-    const active = activations[sizes.activation](tf, first!);
-    const inner = drop(second ? tf.mul(active, second) : active, `${down} input`);
-    hidden = tf.add(hidden, drop(dense(inner, down), down));
+    const added = scores;
+    hidden = throughBlock(pass, hidden, (input) => {
+      let x = tf.add(input, attended(rmsNorm(input, attention[1]), attention[0], added));
+      if (cross && source) x = tf.add(x, attended(rmsNorm(x, cross[1]), cross[0], source.mask, source));
+      const normal = rmsNorm(x, lastNorm);
+      const [first, second] = up.map((name) => dense(normal, name));
+      const active = activations[sizes.activation](tf, first!);
+      const inner = drop(second ? tf.mul(active, second) : active, `${down} input`);
+      return tf.add(x, drop(dense(inner, down), down));
+    });
   }
   const finalNorm = `${half.name}.${names.finalNorm}`;
   return drop(rmsNorm(hidden, finalNorm), finalNorm);

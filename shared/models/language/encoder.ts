@@ -16,7 +16,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, site } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, site, throughBlock } from './pass.ts';
 import { poolTexts } from './pool.ts';
 
 /** Names of the encoder's modules; those from `query` on are below the block's. */
@@ -265,10 +265,11 @@ export function buildEncoder(
     const attention = { scoresPlus: added?.scoresPlus ?? (() => mask), scale: addition?.scale };
     const words = embed(pass, names, sizes);
     const embedded = added?.embedded?.(words) ?? words;
-    return blocks.reduce((hidden, each, number) => {
+    const through = (each: (typeof blocks)[number], number: number) => (hidden: Tensor) => {
       const output = block(pass, names, sizes, each, hidden, attention);
       return added?.after?.(number, output, embedded) ?? output;
-    }, embedded);
+    };
+    return blocks.reduce((hidden, each, number) => throughBlock(pass, hidden, through(each, number)), embedded);
   };
   return {
     task,

@@ -39,6 +39,8 @@ export interface TokenBatch {
   readonly attentionMask: Tensor;
   /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Models without a table of types don't look at it. */
   readonly tokenTypeIds?: Tensor;
+  /** Whether blocks keep nothing for the gradient but what they are given; absent: no. */
+  readonly recomputes?: boolean;
   /** Where several texts share a row, which only decoders take; absent: a row is a text. */
   readonly packed?: PackedRows | undefined;
   /** What the decoder of an encoder-decoder is given, `[batch, targets]`; absent: the texts themselves, each token one place later. */

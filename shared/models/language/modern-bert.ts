@@ -19,7 +19,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, site } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, site, throughBlock } from './pass.ts';
 import { firstTokens, meanTokens, poolTexts } from './pool.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -251,7 +251,11 @@ export const modernBert = {
       const ids = flatNumbers(pass.tf, pass.given.inputIds);
       const rows = lookUp(pass.tf, pass.parameter(`${words}.weight`), ids, config.pad_token_id);
       const first = pass.drop(pass.layerNorm(rows, wordsNorm, config.norm_eps), wordsNorm);
-      const last = reach.reduce((hidden, each, number) => block(pass, config, number, hidden, shared[each]), first);
+      const last = reach.reduce(
+        (hidden, each, number) =>
+          throughBlock(pass, hidden, (input) => block(pass, config, number, input, shared[each])),
+        first,
+      );
       return pass.layerNorm(last, lastNorm, config.norm_eps);
     };
     const { initializer_range: deviation, initializer_cutoff_factor: cutoff, num_attention_heads: heads } = config;

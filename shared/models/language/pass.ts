@@ -1,4 +1,5 @@
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { recomputed } from '../../engines/recompute.ts';
 import { type DenseLayout, dense } from '../blocks/dense.ts';
 import { layerNorm, rmsNorm } from '../blocks/norm.ts';
 import type { Dropout, DropoutSite } from '../dropout.ts';
@@ -18,6 +19,10 @@ export interface Pass {
   /** @param addsOne whether it multiplies by 1 + weight */
   readonly rmsNorm: (x: Tensor, name: string, epsilon: number, addsOne?: boolean) => Tensor;
 }
+
+/** A block's output. @param compute pure; nothing of it but its result is used elsewhere */
+export const throughBlock = ({ tf, given }: Pass, hidden: Tensor, compute: (hidden: Tensor) => Tensor): Tensor =>
+  given.recomputes ? recomputed(tf, compute, hidden) : compute(hidden);
 
 /** A place where elements are dropped; none where the rate is 0. */
 export function site(name: string, shape: readonly number[], rate: number): DropoutSite[] {

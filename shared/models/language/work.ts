@@ -20,9 +20,17 @@ function scoringTable({ tied, parameters, frozen }: LanguageModel): DenseLayer |
 
 /**
  * The work of a text of so many tokens, padding included.
- * @param targets tokens that an encoder-decoder writes of it, padding included; absent: as many
+ * @param options.targets tokens that an encoder-decoder writes of it, padding included; absent: as many
+ * @param options.recomputes whether blocks keep nothing but what they are given, and are computed again
  */
-export function textWork(model: LanguageModel, tokens: number, targets = tokens): TextWork {
+export function textWork(
+  model: LanguageModel,
+  tokens: number,
+  {
+    targets = tokens,
+    recomputes = false,
+  }: { readonly targets?: number | undefined; readonly recomputes?: boolean } = {},
+): TextWork {
   const { attention, dense, parameters, vocabulary } = model;
   const table = scoringTable(model);
   const layers = table ? [...dense, table] : dense;
@@ -41,8 +49,12 @@ export function textWork(model: LanguageModel, tokens: number, targets = tokens)
   const kept = layers.reduce((sum, layer) => sum + rowsOf(layer) * (layer.inputs + layer.outputs), 0);
   const weights = attention.heads * pairs;
   // Where elements are dropped, which ones, and what is left.
-  const dropped = model.dropoutSites(1, tokens, targets).reduce((sum, { shape }) => sum + 2 * elementCount(shape), 0);
+  const masks = model.dropoutSites(1, tokens, targets).reduce((sum, { shape }) => sum + elementCount(shape), 0);
   // Of the words' scores their exponentials too, and the gradient.
   const scores = hasLabels(model.task) ? 0 : 2 * targets * vocabulary;
-  return { flops, activations: kept + weights + dropped + scores };
+  if (!recomputes) return { flops, activations: kept + weights + 2 * masks + scores };
+  const again = dense.reduce((sum, layer) => sum + 2 * rowsOf(layer) * layer.inputs * layer.outputs, attending / 3);
+  // What each block is given, and all of the block whose gradient is being taken.
+  const held = attention.blocks * Math.max(tokens, targets) * attention.heads * attention.headSize;
+  return { flops: flops + again, activations: held + masks + scores + (kept + weights + masks) / attention.blocks };
 }

@@ -26,6 +26,12 @@ export interface LossOptions {
   readonly classWeights?: readonly number[] | undefined;
 }
 
+/** What is learnt, and how it is computed. */
+export interface ObjectiveOptions extends LossOptions {
+  /** Whether blocks are computed again for the gradient, to the same loss; absent: no. */
+  readonly recomputes?: boolean;
+}
+
 /**
  * Mean cross entropy over everything that is counted: texts; masked words; words that are written; for a causal model the word after each token. Of a model of several labels the
  * mean binary cross entropy, of one of numbers the mean squared error, as in `transformers`.
@@ -88,11 +94,14 @@ export function dropoutIn(tf: TensorLibrary, inputs: NamedTensors): Dropout {
 /**
  * `languageLoss` of the inputs of `textsOf`, `labels`, and the masks of `maskInputs`; what is fixed are the model's frozen tensors, by name.
  */
-export function languageObjective(model: LanguageModel, options: LossOptions = {}): Objective {
+export function languageObjective(
+  model: LanguageModel,
+  { recomputes = false, ...options }: ObjectiveOptions = {},
+): Objective {
   return {
     parameters: model.parameters,
     loss(tf, parameters, { fixed, inputs }) {
-      const batch = { ...textsOf(inputs), labels: inputs.labels! };
+      const batch = { ...textsOf(inputs), labels: inputs.labels!, recomputes };
       return languageLoss(tf, model, { ...fixed, ...parameters }, batch, dropoutIn(tf, inputs), options);
     },
   };

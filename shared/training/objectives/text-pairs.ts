@@ -5,7 +5,7 @@ import { fittedHead, trainedBody } from '../../models/fitted-head.ts';
 import type { Embedding, LanguageModel, TokenBatch } from '../../models/language/model.ts';
 import { normaliseRows } from '../../models/language/pool.ts';
 import type { Objective } from '../problem.ts';
-import { dropoutIn } from './language.ts';
+import { dropoutIn, textsOf } from './language.ts';
 
 /** Texts of `[2 * pairs, tokens]`, the first ones of all pairs before the second ones. */
 interface PairBatch extends TokenBatch {
@@ -30,18 +30,16 @@ function pairLoss(
 }
 
 /**
- * `pairLoss` of the inputs `inputIds`, `attentionMask`, `similar`, where the model looks at them `tokenTypeIds`, and dropout's masks. The head is kept beside
- * what is trained, as it is.
+ * `pairLoss` of the inputs of `textsOf`, `similar`, and dropout's masks. The head is kept beside what is trained, as it is.
+ * @param recomputes whether blocks are computed again for the gradient
  */
-export function pairObjective(model: LanguageModel, embedding: Embedding): Objective {
+export function pairObjective(model: LanguageModel, embedding: Embedding, recomputes = false): Objective {
   return {
     parameters: trainedBody(model),
     state: fittedHead(model),
     loss(tf, parameters, { fixed, inputs }) {
-      const { inputIds, attentionMask, tokenTypeIds, similar } = inputs;
-      const batch = { inputIds: inputIds!, attentionMask: attentionMask!, similar: similar! };
-      const typed = tokenTypeIds ? { ...batch, tokenTypeIds } : batch;
-      return pairLoss(tf, model, { ...fixed, ...parameters }, typed, dropoutIn(tf, inputs), embedding);
+      const batch = { ...textsOf(inputs), similar: inputs.similar!, recomputes };
+      return pairLoss(tf, model, { ...fixed, ...parameters }, batch, dropoutIn(tf, inputs), embedding);
     },
   };
 }

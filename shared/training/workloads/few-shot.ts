@@ -104,11 +104,13 @@ export function pairProblem(
     readonly batchSize: number;
     readonly accumulate: number;
     readonly embedding: Embedding;
+    /** Whether blocks are computed again for the gradient; absent: they are not. */
+    readonly recomputes?: boolean;
     readonly seed: number;
   },
 ): Problem {
   const { model, texts } = maker;
-  const { lengths, batchSize, accumulate, embedding, seed } = options;
+  const { lengths, batchSize, accumulate, embedding, recomputes, seed } = options;
   const { labels: _, ...unlabelled } = texts;
   const tokens = longerOf(pairs, texts.ids).map(({ length }) => length);
   const batchesOf = (epoch: number) => bucketBatches(tokens, lengths, batchSize, { seed, epoch });
@@ -123,7 +125,7 @@ export function pairProblem(
     };
   };
   return {
-    objective: pairObjective(model, embedding),
+    objective: pairObjective(model, embedding, recomputes),
     fixed: new Map(),
     inParts: accumulate > 1,
     stepsPerEpoch: batchesOf(1).length,

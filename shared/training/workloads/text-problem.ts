@@ -6,7 +6,7 @@ import type { LanguageModel, Writing } from '../../models/language/model.ts';
 import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import { inBatches, microBatchSize } from '../batches.ts';
 import { dropoutMasks } from '../dropout-masks.ts';
-import { type LossOptions, languageObjective, maskInputs } from '../objectives/language.ts';
+import { languageObjective, maskInputs, type ObjectiveOptions } from '../objectives/language.ts';
 import type { BatchPart, Problem } from '../problem.ts';
 import { firstTokens, packedInputs } from './packed-texts.ts';
 import { ofTargets, targetLengths } from './target-lengths.ts';
@@ -163,7 +163,7 @@ export function textProblem(
     readonly batchSize: number;
     /** Parts that a batch is computed in. */
     readonly accumulate: number;
-    readonly loss: LossOptions;
+    readonly loss: ObjectiveOptions;
     readonly seed: number;
   },
 ): Problem {

@@ -178,12 +178,13 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     names: labels,
     labels: learnt.words ? learntTags(learnt.words) : learnt.labels,
   });
-  const loss = { labelSmoothing, problemType, classWeights: weights };
+  const { gradientCheckpointing: recomputes } = training;
+  const loss = { labelSmoothing, problemType, classWeights: weights, recomputes };
   const ofTexts = { ...maker, texts: learnt };
   const embedding = config.sentence_embedding;
   const problem =
     pairs && embedding
-      ? pairProblem(ofTexts, pairs, { lengths, batchSize, accumulate, embedding, seed })
+      ? pairProblem(ofTexts, pairs, { lengths, batchSize, accumulate, embedding, recomputes, seed })
       : textProblem(ofTexts, { lengths, batchSize, accumulate, loss, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const plan: WorkloadPlan = {
@@ -289,12 +290,12 @@ function stepWork(
   {
     lengths,
     texts: data,
-    training: { batchSize, accumulate, sam, optimizer },
+    training: { batchSize, accumulate, sam, optimizer, gradientCheckpointing: recomputes },
   }: { readonly lengths: readonly number[]; readonly texts: TokenizedTexts; readonly training: TrainingConfig },
 ): StepWork {
   const tokens = data.ids.map(({ length }) => length);
   const written = targetLengths(data, lengths);
-  const work = lengths.map((length) => textWork(model, length, written.get(length)));
+  const work = lengths.map((length) => textWork(model, length, { targets: written.get(length), recomputes }));
   const placeOf = (count: number) => lengths.findIndex((length) => count <= length);
   const meanOf = (of: (work: TextWork) => number) =>
     tokens.reduce((sum, count) => sum + of(work[placeOf(count)]!), 0) / tokens.length;

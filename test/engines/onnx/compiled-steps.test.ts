@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Step } from '../../../shared/engines/engine.ts';
-import { compiledSteps } from '../../../shared/engines/onnx/compiled-steps.ts';
+import { compiledSteps, specsOf } from '../../../shared/engines/onnx/compiled-steps.ts';
 import { startThread } from '../../../shared/engines/onnx/thread.ts';
 import type { Task } from '../../../shared/engines/onnx/worker.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
@@ -22,7 +22,8 @@ async function open() {
       return thread.ask(task, transfer);
     },
   };
-  const compiled = compiledSteps(tf, noting, { threads: 1, block: 1 });
+  const begin = compiledSteps(tf, noting, { threads: 1, block: 1 });
+  const steps = begin();
   const shapes = (length: number) => ({
     fixed: new Map(),
     carried: new Map(),
@@ -31,12 +32,14 @@ async function open() {
   let loops = 0;
   return {
     asked,
-    compile: (step: Step, length = 2) => compiled(step, shapes(length)),
-    async run(step: Step, length = 2) {
+    begin,
+    compile: (step: Step, length = 2) => steps.compiled(step, specsOf(shapes(length).inputs, 'inputs/')),
+    async run(step: Step, length = 2, from = steps) {
       const loop = ++loops;
-      const given = shapes(length);
-      await thread.ask({ do: 'begin', loop, fixed: given.fixed, carried: given.carried });
-      const results = await thread.ask({ do: 'step', loop, inputs: given.inputs, ...(await compiled(step, given)) });
+      const { inputs, ...given } = shapes(length);
+      await thread.ask({ do: 'begin', loop, ...given });
+      const compiled = await from.compiled(step, specsOf(inputs, 'inputs/'));
+      const results = await thread.ask({ do: 'step', loop, inputs, ...compiled });
       return [...results.get('y')!.data];
     },
   };
@@ -83,6 +86,30 @@ describe('compiled steps', () => {
     }
     expect(asked).not.toContain('forget 1');
     expect(asked.filter((each) => each.startsWith('forget'))).toHaveLength(32);
+  });
+
+  it('are given up at the end of a loop, unless another one uses them, and compiled again when they are asked for', async () => {
+    const { asked, begin, run } = await open();
+    const [first, second] = [begin(), begin()];
+    expect(await run(scaledBy(2), 2, first)).toEqual([6, 6]);
+    expect(await run(scaledBy(2), 2, second)).toEqual([6, 6]);
+    await first.release(true);
+    expect(asked).toEqual(['compile 1']);
+    await second.release(true);
+    await second.release(true);
+    expect(asked).toEqual(['compile 1', 'forget 1']);
+    expect(await run(scaledBy(2), 2, begin())).toEqual([6, 6]);
+    expect(asked).toEqual(['compile 1', 'forget 1', 'compile 2']);
+  });
+
+  it('stay as they are at the end of a small loop', async () => {
+    const { asked, begin, run } = await open();
+    const steps = begin();
+    const step = scaledBy(2);
+    await run(step, 2, steps);
+    await steps.release(false);
+    await run(step, 2, begin());
+    expect(asked).toEqual(['compile 1']);
   });
 
   it('that can not be compiled are tried again', async () => {

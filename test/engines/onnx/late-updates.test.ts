@@ -48,6 +48,41 @@ describe('parameters', () => {
     expect(found).toEqual(['first']);
   });
 
+  it('are updated as soon as nothing reads them any more, the last layer first', () => {
+    const layers = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6'];
+    const specs = Object.fromEntries([...layers.map((name) => [name, large]), ['x', { ...large, shape: [4, size] }]]);
+    const step = (given: NamedTensors) => {
+      const through = (...weights: Tensor[]) =>
+        tf.sum(tf.square(weights.reduce((x, w) => tf.sigmoid(tf.matMul(x, w)), given.x!)));
+      const gradients = tf.grads(through)(layers.map((name) => given[name]!));
+      const norm = tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
+      const next = layers.map((name, at) => [`next ${name}`, tf.sub(given[name]!, tf.mul(gradients[at]!, 0.1))]);
+      return { ...Object.fromEntries(next), norm };
+    };
+    const inputOfNext = (output: string) => (output.startsWith('next ') ? output.slice(5) : undefined);
+    const { graph } = trace(tf, step, specs, { inputOf: inputOfNext });
+    const made = graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name.startsWith('next ')));
+    expect(made).toEqual(layers.map((name) => `next ${name}`));
+    expect(writtenOver(graph, inputOfNext)).toHaveLength(layers.length);
+    const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+    const needed = (names: readonly string[]): Set<unknown> => {
+      const found = new Set<unknown>();
+      const waiting = names.flatMap((name) => makers.get(name) ?? []);
+      for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+        if (found.has(node)) continue;
+        found.add(node);
+        waiting.push(...node.inputs.flatMap((name) => makers.get(name) ?? []));
+      }
+      return found;
+    };
+    const norm = makers.get('norm')!;
+    for (const name of layers.slice(1)) {
+      expect(needed([`next ${name}`]).has(norm)).toBe(false);
+      const before = `next ${layers[layers.indexOf(name) - 1]}`;
+      expect(needed([before]).size).toBeGreaterThanOrEqual(needed([`next ${name}`]).size);
+    }
+  });
+
   it('take turns where no result tells that they were read', () => {
     const found = overwritten((given) => {
       const { gradients } = learnt(given);

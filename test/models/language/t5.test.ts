@@ -214,7 +214,7 @@ it('weights of a classifier serve a model that writes', async () => {
 
 it('the work of a text counts what is written by its own length', () => {
   const [tokens, targets] = [10, 4];
-  const { flops } = textWork(modelFor({ dropout_rate: 0 }).model, tokens, targets);
+  const { flops } = textWork(modelFor({ dropout_rate: 0 }).model, tokens, { targets });
   const projections = 4 * 8 * 6;
   const inner = 2 * 8 * 12;
   const encoder = 2 * tokens * (projections + inner);

@@ -90,7 +90,7 @@ export function widened(graph: GraphBuilder, x: Value, beside?: Value): Value {
 }
 
 /** `x`, without a copy, for what runs after `other`. */
-function after(graph: GraphBuilder, x: Value, other: Value): Value {
+export function after(graph: GraphBuilder, x: Value, other: Value): Value {
   const first = sliceOf(graph, reshape(graph, other, [elementCount(other.shape)]), [1], {
     axes: [0],
     starts: [0],

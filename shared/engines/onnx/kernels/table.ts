@@ -4,6 +4,7 @@ import { convolutions } from './convolutions.ts';
 import { depthwise } from './depthwise.ts';
 import { elementwise } from './elementwise.ts';
 import type { Recorders } from './kernel.ts';
+import { order } from './order.ts';
 import { pooling } from './pooling.ts';
 import { products } from './products.ts';
 import { reductions } from './reductions.ts';
@@ -17,6 +18,7 @@ export const recorders: Recorders = {
   ...elementwise,
   ...reductions,
   ...arrange,
+  ...order,
   ...choices,
   ...products,
   ...convolutions,
