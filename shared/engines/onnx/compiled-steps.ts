@@ -56,7 +56,7 @@ function traceStep(
   tf: TensorLibrary,
   step: Step,
   specs: Readonly<Record<string, TensorSpec>>,
-  block: number,
+  { block, mostUpdateBytes }: Target,
 ): TracedStep {
   const under = (tensors: NamedTensors, prefix: string): NamedTensors =>
     Object.fromEntries(
@@ -75,7 +75,7 @@ function traceStep(
     for (const [name, tensor] of Object.entries(carried ?? {})) checkCarried(name, tensor, specs[roles.carried + name]);
     return Object.fromEntries([...over(carried ?? {}, roles.next), ...over(results, roles.results)]);
   };
-  return trace(tf, flat, specs, { block, inputOf: replacedBy });
+  return trace(tf, flat, specs, { block, mostUpdateBytes, inputOf: replacedBy });
 }
 
 /** A step that is kept, and what it runs in. */
@@ -101,16 +101,19 @@ export interface Target {
   readonly threads: number;
   /** Channels in a block of the kernels for convolutions; 1 where there are none. */
   readonly block: number;
+  /** Bytes of the largest update that is computed behind the graph; 0 where none can be. */
+  readonly mostUpdateBytes: number;
 }
 
 /**
  * Compiles steps, each once for the same shapes, and keeps the latest used: the others' memory is freed. Steps that are written
  * down as the same graph, as those of runs with other seeds or rates are, share what it was compiled to.
  */
-export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { threads, block }: Target) {
+export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, target: Target) {
+  const { threads } = target;
   const numbers = new WeakMap<Step, number>();
   const compiled = new Map<string, KeptStep>();
-  /** By the digest of a graph as it is written down, which holds all of it. */
+  /** By the digest of a graph as it is written down, with its updates, which holds all of it. */
   const graphs = new Map<string, KeptGraph>();
   let steps = 0;
   let sessions = 0;
@@ -120,17 +123,17 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
     numbers.set(step, number);
     return number;
   };
-  const create = async ({ model, graph }: TracedStep): Promise<number> => {
+  const create = async ({ model, graph, updates }: TracedStep): Promise<number> => {
     const session = ++sessions;
     // Matrices that are widened for each product are large, and there is a session for each length of texts.
     const keepsMemory = !graph.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
-    await thread.ask({ do: 'compile', session, model, target: { threads, keepsMemory } });
+    await thread.ask({ do: 'compile', session, model, updates, target: { threads, keepsMemory } });
     return session;
   };
   const compile = (step: Step, specs: readonly [string, TensorSpec][]): KeptStep => {
     const start = performance.now();
-    const traced = traceStep(tf, step, Object.fromEntries(specs), block);
-    const digest = createHash('sha256').update(traced.model).digest('hex');
+    const traced = traceStep(tf, step, Object.fromEntries(specs), target);
+    const digest = createHash('sha256').update(traced.model).update(JSON.stringify(traced.updates)).digest('hex');
     const graph = graphs.get(digest) ?? { session: create(traced), steps: 0 };
     graph.steps += 1;
     touch(graphs, digest, graph);
