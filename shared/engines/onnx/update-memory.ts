@@ -8,6 +8,23 @@ import { type KernelMemory, kernelMemory, kernelOf, vectorBytes } from './update
 /** Tensors of several updates share a memory up to this size. When a loop ends they are copied out of one memory after the other, so that little is there twice. */
 const memoryBytes = 2 ** 28;
 
+/**
+ * A memory below this size is kept for the next loop, and what its tensors were moved from is kept to copy them back there: memory that is taken anew is
+ * slow to touch, and is not freed before much of it has been dropped.
+ */
+const keptBytes = 2 ** 26;
+
+let idle: KernelMemory | undefined;
+
+/** A memory of so many bytes, the idle one where it is about as large. */
+function memoryFor(bytes: number): KernelMemory {
+  const size = idle?.buffer.byteLength ?? 0;
+  if (!idle || size < bytes || size > 4 * bytes) return kernelMemory(bytes);
+  const taken = idle;
+  idle = undefined;
+  return taken;
+}
+
 const lineBytes = 64;
 const numberBytes = Float32Array.BYTES_PER_ELEMENT;
 const upTo = (multiple: number, size: number) => Math.ceil(size / multiple) * multiple;
@@ -17,6 +34,8 @@ interface Place {
   readonly memory: KernelMemory;
   readonly address: number;
   readonly data: Float32Array;
+  /** Of a carried tensor in a small memory: where it was before. */
+  readonly origin?: Float32Array | undefined;
 }
 
 /** By the name of a carried tensor; by that of an update's first result and a number what else it takes. */
@@ -59,7 +78,7 @@ function placeTensors(updates: readonly Update[], carried: Record<string, Tensor
     } else bins.push({ bytes, updates: [update] });
   }
   for (const bin of bins) {
-    const memory = kernelMemory(bin.bytes);
+    const memory = memoryFor(bin.bytes);
     let address = 0;
     let moved = 0;
     for (const update of bin.updates) {
@@ -71,7 +90,9 @@ function placeTensors(updates: readonly Update[], carried: Record<string, Tensor
           moved += data.byteLength;
           carried[name] = withData(tensor, data);
         }
-        places.set(key, { memory, address, data });
+        const before = places.get(key);
+        const origin = before ? before.origin : (tensor?.data as Float32Array | undefined);
+        places.set(key, { memory, address, data, origin: memory.buffer.byteLength < keptBytes ? origin : undefined });
         address += paddedBytes(update);
       }
     }
@@ -115,9 +136,13 @@ function moveOut(carried: Record<string, Tensor>, places: Places): number {
   const { memory } = places.values().next().value!;
   for (const [key, place] of places) {
     if (place.memory !== memory) continue;
-    if (carried[key]) carried[key] = withData(carried[key], place.data.slice());
+    if (carried[key]) {
+      place.origin?.set(place.data);
+      carried[key] = withData(carried[key], place.origin ?? place.data.slice());
+    }
     places.delete(key);
   }
+  if (memory.buffer.byteLength < keptBytes) idle = memory;
   return memory.buffer.byteLength;
 }
 
