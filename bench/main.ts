@@ -13,6 +13,7 @@ import { runMemory } from './suites/run-memory.ts';
 import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
 import { transformer } from './suites/transformer.ts';
+import { wholeRun } from './suites/whole-run.ts';
 
 const suites = [
   trainStep,
@@ -25,6 +26,7 @@ const suites = [
   runMemory,
   huggingFace,
   transformer,
+  wholeRun,
 ];
 
 const { values: options } = parseArgs({

@@ -1,45 +1,33 @@
 /** One of our engines as a peer of the suite `transformer`: trains a folder's classifier for the steps that it is asked for. */
 import { createInterface } from 'node:readline';
-import { randomFor } from '../shared/core/random.ts';
 import type { EngineChoice } from '../shared/engines/engine.ts';
 import { openEngine } from '../shared/engines/open-engine.ts';
-import { readHuggingFace } from '../shared/models/hugging-face/folder.ts';
 import type { HostTensor } from '../shared/tensors/tensor.ts';
 import { dropoutMasks } from '../shared/training/dropout-masks.ts';
 import { languageObjective, maskInputs } from '../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
 import { joined, scalarNames, trainingSteps } from '../shared/training/training-step.ts';
 import { type Cost, compileSeconds } from './peer.ts';
-
-/** A classifier in a folder, and the texts of every step. */
-export interface ClassifierCase {
-  readonly name: string;
-  readonly folder: string;
-  readonly inputIds: readonly (readonly number[])[];
-  readonly labels: readonly number[];
-  readonly steps: number;
-  readonly learningRate: number;
-  readonly weightDecay: number;
-}
+import { openModel, type TransformerCase } from './transformer-model.ts';
 
 /** What the steps cost, and the loss before each of the first ones. */
 export interface TrainingCost extends Cost {
   readonly losses: readonly number[];
 }
 
-async function prepare({ folder, inputIds, labels, learningRate, weightDecay }: ClassifierCase) {
-  const { model, parameters } = await readHuggingFace(folder, {
-    task: 'classification',
-    random: randomFor(1, 'head'),
-  });
+async function prepare({ inputIds, labels, learningRate, weightDecay, ...given }: TransformerCase) {
+  const { model, values } = await openModel(given);
+  const of = (specs: readonly { readonly name: string }[]) =>
+    new Map(specs.map(({ name }) => [name, values.get(name)!] as const));
   const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adamw' }));
   const shape = [inputIds.length, inputIds[0]!.length] as const;
   const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
+  const words = () => ({ shape, data: Int32Array.from(inputIds.flat()) });
   const inputs = (step: number) =>
     new Map<string, HostTensor<Float32Array | Int32Array>>([
-      ['inputIds', { shape, data: Int32Array.from(inputIds.flat()) }],
+      ['inputIds', words()],
       ['attentionMask', { shape, data: new Int32Array(shape[0] * shape[1]).fill(1) }],
-      ['labels', { shape: [labels.length], data: Int32Array.from(labels) }],
+      ['labels', labels ? { shape: [labels.length], data: Int32Array.from(labels) } : words()],
       ...maskInputs(dropoutMasks(model.dropoutSites(...shape), 1, 1, step)),
       [scalarNames.step, scalar(step)],
       ...model.parameters.flatMap(({ name }): [string, HostTensor][] => [
@@ -47,9 +35,9 @@ async function prepare({ folder, inputIds, labels, learningRate, weightDecay }: 
         [scalarNames.weightDecay(name), scalar(weightDecay)],
       ]),
     ]);
-  const carried = joined(parameters, optimizer.init(model.parameters));
+  const carried = joined(of(model.parameters), optimizer.init(model.parameters));
   const loop = await engine.loop(trainingSteps(languageObjective(model), optimizer).update, {
-    fixed: new Map(),
+    fixed: of(model.frozen),
     carried,
     donated: new Set(carried.keys()),
   });
@@ -58,7 +46,7 @@ async function prepare({ folder, inputIds, labels, learningRate, weightDecay }: 
 
 let prepared: { name: string; ready: Awaited<ReturnType<typeof prepare>> } | undefined;
 
-async function train(training: ClassifierCase): Promise<TrainingCost> {
+async function train(training: TransformerCase): Promise<TrainingCost> {
   if (prepared?.name !== training.name) {
     await prepared?.ready.loop.close();
     prepared = { name: training.name, ready: await prepare(training) };

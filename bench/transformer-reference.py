@@ -1,4 +1,4 @@
-"""The same training steps in PyTorch, as a peer of the suite `transformer`: the folder's classifier in transformers, on two threads."""
+"""The same training steps in PyTorch, as a peer of the suite `transformer`: the folder's model in transformers, or its adapter in peft, on two threads."""
 import json
 import resource
 import sys
@@ -12,16 +12,29 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 
+AUTO = {
+    "classification": transformers.AutoModelForSequenceClassification,
+    "causal-lm": transformers.AutoModelForCausalLM,
+}
+
+
 def prepare(case):
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(case["folder"]).train()
-    decayed = [p for name, p in model.named_parameters() if not name.endswith("bias") and "LayerNorm" not in name]
-    others = [p for name, p in model.named_parameters() if name.endswith("bias") or "LayerNorm" in name]
+    model = AUTO[case["task"]].from_pretrained(case["folder"])
+    if "adapter" in case:
+        import peft
+
+        model = peft.PeftModel.from_pretrained(model, case["adapter"], is_trainable=True)
+    model.train()
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    decayed = [p for name, p in trained if not name.endswith("bias") and "LayerNorm" not in name]
+    others = [p for name, p in trained if name.endswith("bias") or "LayerNorm" in name]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": case["weightDecay"]}, {"params": others, "weight_decay": 0.0}],
         lr=case["learningRate"],
     )
     ids = torch.tensor(case["inputIds"])
-    return model, optimizer, ids, torch.ones_like(ids), torch.tensor(case["labels"])
+    labels = torch.tensor(case["labels"]) if "labels" in case else ids
+    return model, optimizer, ids, torch.ones_like(ids), labels
 
 
 def train(case, model, optimizer, ids, mask, labels):

@@ -1,16 +1,24 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomFor } from '../../shared/core/random.ts';
+import { adapterFiles } from '../../shared/models/hugging-face/adapter.ts';
 import { labelsOf, modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
+import type { LanguageTask } from '../../shared/models/language/model.ts';
+import type { LoraConfig } from '../../shared/models/language/settings.ts';
 import { interleaved, type Peer, startEngines, startReference } from '../peer.ts';
 import type { Result, Suite } from '../suite.ts';
-import type { ClassifierCase, TrainingCost } from '../transformer-peer.ts';
+import { openModel, type TransformerCase } from '../transformer-model.ts';
+import type { TrainingCost } from '../transformer-peer.ts';
 
 interface Shape {
   readonly name: string;
   readonly config: { readonly model_type: string } & Readonly<Record<string, unknown>>;
+  /** Absent: classification. */
+  readonly task?: LanguageTask;
+  /** Absent: all weights are trained. */
+  readonly lora?: LoraConfig;
   readonly texts: number;
   readonly tokens: number;
   readonly steps: number;
@@ -55,24 +63,56 @@ const shapes: readonly Shape[] = [
     rounds: 6,
     tooLargeForWasm: true,
   },
+  {
+    name: 'llama 4 x 512, LoRA',
+    config: {
+      model_type: 'llama',
+      vocab_size: 32_000,
+      hidden_size: 512,
+      intermediate_size: 1376,
+      num_hidden_layers: 4,
+      num_attention_heads: 8,
+      num_key_value_heads: 4,
+      max_position_embeddings: 2048,
+      tie_word_embeddings: false,
+    },
+    task: 'causal-lm',
+    lora: { rank: 8, alpha: 16, targets: 'all-linear', dropout: 0, alsoTrained: [], spectra: 'merged' },
+    texts: 4,
+    tokens: 128,
+    steps: 2,
+    rounds: 7,
+  },
 ];
 
-/** A fresh classifier in a folder, and texts of random words. */
-async function prepare({ name, config, texts, tokens, steps }: Shape, folder: string): Promise<ClassifierCase> {
-  const random = randomFor(1, 'bench', config.model_type);
-  const labels = labelsOf(config);
-  const configured = modelOf(config, 'classification', labels, name);
-  const files = huggingFaceFiles(
-    { ...configured, config, labels, others: new Map() },
-    configured.model.initialise(random),
-  );
+const write = async (folder: string, files: ReadonlyMap<string, Uint8Array>) => {
   for (const [file, bytes] of files) await writeFile(join(folder, file), bytes);
+};
+
+/** A fresh model in a folder, where it has one an adapter, and texts of random words. */
+async function prepare(
+  { name, config, task = 'classification', lora, texts, tokens, steps }: Shape,
+  folder: string,
+): Promise<TransformerCase> {
+  const random = randomFor(1, 'bench', config.model_type);
+  const labels = task === 'classification' ? labelsOf(config) : [];
+  const configured = modelOf(config, task, labels, name);
+  const values = configured.model.initialise(random);
+  await write(folder, huggingFaceFiles({ ...configured, config, labels, others: new Map() }, values));
+  const adapter = join(folder, 'adapter');
+  if (lora) {
+    const { adapter: adapted, values: begun } = await openModel({ folder, task, lora });
+    await mkdir(adapter);
+    await write(adapter, adapterFiles(adapted!, begun));
+  }
   const row = () => Array.from({ length: tokens }, () => 5 + random.integer(configured.model.vocabulary - 5));
   return {
     name,
     folder,
+    task,
+    ...(lora ? { lora, adapter } : {}),
     inputIds: Array.from({ length: texts }, row),
-    labels: Array.from({ length: texts }, () => random.integer(2)),
+    ...(task === 'classification' ? { labels: Array.from({ length: texts }, () => random.integer(2)) } : {}),
     steps,
     learningRate: 1e-4,
     weightDecay: 0.1,
@@ -88,7 +128,7 @@ function refuseOtherLosses(peers: readonly { name: string }[], measured: readonl
   }
 }
 
-async function measure(all: readonly Peer<ClassifierCase, TrainingCost>[], shape: Shape): Promise<Result[]> {
+async function measure(all: readonly Peer<TransformerCase, TrainingCost>[], shape: Shape): Promise<Result[]> {
   const peers = shape.tooLargeForWasm ? all.filter(({ name }) => name !== 'wasm') : all;
   if (peers.length < all.length) {
     process.stderr.write(`${shape.name} is left out on wasm: weights, moments and gradients don't fit in its 4 GiB\n`);
@@ -98,7 +138,7 @@ async function measure(all: readonly Peer<ClassifierCase, TrainingCost>[], shape
   try {
     const measured = await interleaved(peers, await prepare(shape, folder), shape.rounds);
     const reference = measured[peers.findIndex(({ name }) => name === 'pytorch')];
-    if (shape.config.hidden_dropout_prob === 0) refuseOtherLosses(peers, measured);
+    if (shape.config.hidden_dropout_prob === 0 || shape.lora) refuseOtherLosses(peers, measured);
     const perStep = (seconds: number) => (seconds * 1e3) / shape.steps;
     return peers.map(({ version }, index) => {
       const { losses, firstSeconds, wallSeconds, cpuSeconds, compileSeconds, peakMiB } = measured[index]!;
@@ -123,8 +163,8 @@ async function measure(all: readonly Peer<ClassifierCase, TrainingCost>[], shape
 export async function robertaSteps(): Promise<Result[]> {
   const shape = shapes.find(({ name }) => name === 'roberta-base')!;
   const peers = [
-    ...(await startReference<ClassifierCase, TrainingCost>('transformer-reference.py')),
-    ...(await startEngines<ClassifierCase, TrainingCost>('transformer-peer.ts', 'onnx')),
+    ...(await startReference<TransformerCase, TrainingCost>('transformer-reference.py')),
+    ...(await startEngines<TransformerCase, TrainingCost>('transformer-peer.ts', 'onnx')),
   ];
   try {
     return await measure(peers, { ...shape, rounds: 2 });
@@ -133,14 +173,14 @@ export async function robertaSteps(): Promise<Result[]> {
   }
 }
 
-/** A training step of a transformer with AdamW, on each engine and in PyTorch, and the loss that both have come to. */
+/** A training step of a transformer with AdamW, of all weights or of an adapter, on each engine and in PyTorch, and the loss that both have come to. */
 export const transformer: Suite = {
   name: 'transformer',
   onRequest: true,
   async run({ engine }) {
     const peers = [
-      ...(await startReference<ClassifierCase, TrainingCost>('transformer-reference.py')),
-      ...(await startEngines<ClassifierCase, TrainingCost>('transformer-peer.ts', engine)),
+      ...(await startReference<TransformerCase, TrainingCost>('transformer-reference.py')),
+      ...(await startEngines<TransformerCase, TrainingCost>('transformer-peer.ts', engine)),
     ];
     try {
       const results: Result[] = [];

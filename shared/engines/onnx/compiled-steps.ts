@@ -45,7 +45,7 @@ function traceStep(
   tf: TensorLibrary,
   step: Step,
   specs: Readonly<Record<string, TensorSpec>>,
-  block: number,
+  { block, mostUpdateBytes }: Target,
 ): TracedStep {
   const under = (tensors: NamedTensors, prefix: string): NamedTensors =>
     Object.fromEntries(
@@ -64,7 +64,7 @@ function traceStep(
     for (const [name, tensor] of Object.entries(carried ?? {})) checkCarried(name, tensor, specs[roles.carried + name]);
     return Object.fromEntries([...over(carried ?? {}, roles.next), ...over(results, roles.results)]);
   };
-  return trace(tf, flat, specs, { block, inputOf: replacedBy });
+  return trace(tf, flat, specs, { block, mostUpdateBytes, inputOf: replacedBy });
 }
 
 /** A step that is kept, and what it runs in. */
@@ -74,7 +74,7 @@ interface KeptStep extends Omit<CompiledStep, 'session'> {
 
 /** A graph, and how many of the kept steps were written down as it. */
 interface KeptGraph {
-  readonly model: Uint8Array;
+  readonly traced: Pick<TracedStep, 'model' | 'updates'>;
   /** Whether its session keeps memory for its next run. */
   readonly keepsMemory: boolean;
   /** What it was compiled to; undefined where that was given up. */
@@ -104,16 +104,19 @@ export interface Target {
   readonly threads: number;
   /** Channels in a block of the kernels for convolutions; 1 where there are none. */
   readonly block: number;
+  /** Bytes of the largest update that is computed behind the graph; 0 where none can be. */
+  readonly mostUpdateBytes: number;
 }
 
 /**
  * Compiles steps, each once for the same shapes, and keeps the latest used: the others' memory is freed. Steps that are written
  * down as the same graph, as those of runs with other seeds or rates are, share what it was compiled to.
  */
-export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { threads, block }: Target) {
+export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, target: Target) {
+  const { threads } = target;
   const numbers = new WeakMap<Step, number>();
   const compiled = new Map<string, KeptStep>();
-  /** By the digest of a graph as it is written down, which holds all of it. */
+  /** By the digest of a graph as it is written down, with its updates, which holds all of it. */
   const graphs = new Map<string, KeptGraph>();
   let steps = 0;
   let sessions = 0;
@@ -123,18 +126,19 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
     numbers.set(step, number);
     return number;
   };
-  const create = async ({ model, keepsMemory }: Pick<KeptGraph, 'model' | 'keepsMemory'>): Promise<number> => {
+  const create = async ({ traced, keepsMemory }: KeptGraph): Promise<number> => {
     const session = ++sessions;
-    await thread.ask({ do: 'compile', session, model, target: { threads, keepsMemory } });
+    const { model, updates } = traced;
+    await thread.ask({ do: 'compile', session, model, updates, target: { threads, keepsMemory } });
     return session;
   };
   const compile = (step: Step, specs: NamedSpecs): KeptStep => {
     const start = performance.now();
-    const { model, graph: traced, outputs } = traceStep(tf, step, Object.fromEntries(specs), block);
-    const digest = createHash('sha256').update(model).digest('hex');
+    const { model, updates, graph: whole, outputs } = traceStep(tf, step, Object.fromEntries(specs), target);
+    const digest = createHash('sha256').update(model).update(JSON.stringify(updates)).digest('hex');
     // Matrices that are widened for each product are large, and there is a session for each length of texts.
-    const keepsMemory = !traced.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
-    const graph = graphs.get(digest) ?? { model, keepsMemory, session: undefined, steps: 0 };
+    const keepsMemory = !whole.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
+    const graph = graphs.get(digest) ?? { traced: { model, updates }, keepsMemory, session: undefined, steps: 0 };
     graph.steps += 1;
     touch(graphs, digest, graph);
     const session = sessionOf(graph);
@@ -143,7 +147,7 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
       () => performance.measure(compileMeasure, { start }),
       () => {},
     );
-    return { graph, outputs, overwriting: writtenOver(traced, replacedBy) };
+    return { graph, outputs, overwriting: writtenOver(whole, replacedBy) };
   };
   const sessionOf = (graph: KeptGraph): Promise<number> => {
     graph.session ??= create(graph);

@@ -5,7 +5,7 @@ import { threadsAllowed } from '../../core/threads.ts';
 import { totalBytes } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps, type LoopSteps, type NamedSpecs, specsOf } from './compiled-steps.ts';
-import { blockName, roles, sharingName } from './roles.ts';
+import { blockName, roles, sharingName, updatingName } from './roles.ts';
 import { type ComputeThread, startThread } from './thread.ts';
 
 const ownRequire = createRequire(import.meta.url);
@@ -24,8 +24,8 @@ const runtimeVersion = () => (ownRequire('onnxruntime-node/package.json') as { v
 export async function openOnnx(tf: TensorLibrary): Promise<Engine> {
   const threads = Math.min(mostThreads, threadsAllowed());
   const thread = startThread();
-  const { block, sharesMemory } = await load(thread);
-  const compiled = compiledSteps(tf, thread, { threads, block });
+  const { block, sharesMemory, mostUpdateBytes } = await load(thread);
+  const compiled = compiledSteps(tf, thread, { threads, block, mostUpdateBytes });
   let loops = 0;
   return {
     name: 'onnx',
@@ -38,11 +38,24 @@ export async function openOnnx(tf: TensorLibrary): Promise<Engine> {
   };
 }
 
-/** Channels in a block of its kernels for convolutions, and whether it reads memory that threads share. */
-async function load(thread: ComputeThread): Promise<{ block: number; sharesMemory: boolean }> {
+interface Abilities {
+  /** Channels in a block of its kernels for convolutions. */
+  readonly block: number;
+  /** Whether it reads memory that threads share. */
+  readonly sharesMemory: boolean;
+  /** Bytes of the largest update that can be computed behind a graph. */
+  readonly mostUpdateBytes: number;
+}
+
+async function load(thread: ComputeThread): Promise<Abilities> {
   try {
     const found = await thread.ask({ do: 'load' });
-    return { block: found.get(blockName)!.data[0]!, sharesMemory: found.get(sharingName)!.data[0] === 1 };
+    const numberOf = (name: string) => found.get(name)!.data[0]!;
+    return {
+      block: numberOf(blockName),
+      sharesMemory: numberOf(sharingName) === 1,
+      mostUpdateBytes: numberOf(updatingName),
+    };
   } catch (cause) {
     throw new UserError(`ONNX Runtime can't be loaded: ${messageOf(cause)}`, {
       where: `engine onnx on ${process.platform} ${process.arch}`,

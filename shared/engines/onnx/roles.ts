@@ -14,6 +14,7 @@ export const replacedBy = (output: string): string | undefined =>
 /** The numbers that loading ONNX Runtime answers with. */
 export const blockName = 'block';
 export const sharingName = 'sharing';
+export const updatingName = 'updating';
 
 /** An output of every model, before its graph's: an empty sequence of tensors. What for says `compute.ts`. */
 export const emptySequence = 'empty';

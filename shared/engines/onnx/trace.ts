@@ -4,6 +4,7 @@ import type { NamedTensors, TensorLibrary } from '../engine.ts';
 import { withBarriers } from './barriers.ts';
 import { withBlockedConvolutions } from './blocked-convolutions.ts';
 import { encodeStep } from './encode.ts';
+import { type Update, withFusedUpdates } from './fused-updates.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
 import { widened } from './kernels/kernel.ts';
 import { recorders, takingHalves } from './kernels/table.ts';
@@ -21,7 +22,10 @@ export interface TracedStep {
   readonly graph: Graph;
   readonly model: Uint8Array;
   readonly inputs: readonly string[];
+  /** Of the model: what updates take as well as the step's own, but for what they give. */
   readonly outputs: Readonly<Record<string, TensorSpec>>;
+  /** What is computed behind the model. */
+  readonly updates: readonly Update[];
 }
 
 export interface TraceSettings {
@@ -204,6 +208,7 @@ export function traceGraph(
 /**
  * A step as `traceGraph` writes it down, made ready and encoded for ONNX Runtime.
  * @param settings.inputOf the input that an output replaces, and may be written over
+ * @param settings.mostUpdateBytes what an update may take to be computed behind the model; absent: all are in it
  */
 export function trace(
   tf: TensorLibrary,
@@ -211,12 +216,15 @@ export function trace(
   specs: Readonly<Record<string, TensorSpec>>,
   {
     inputOf = () => undefined,
+    mostUpdateBytes = 0,
     ...settings
   }: TraceSettings & {
     readonly inputOf?: (output: string) => string | undefined;
+    readonly mostUpdateBytes?: number;
   } = {},
 ): TracedStep {
-  const ready = withBlockedConvolutions(withBarriers(traceGraph(tf, step, specs, settings)), settings.block ?? 1);
+  const { graph: rest, updates } = withFusedUpdates(traceGraph(tf, step, specs, settings), inputOf, mostUpdateBytes);
+  const ready = withBlockedConvolutions(withBarriers(rest), settings.block ?? 1);
   const graph = withLateUpdates(ready, inputOf);
   const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
@@ -224,5 +232,6 @@ export function trace(
     model: encodeStep(graph),
     inputs: graph.inputs.map(({ name }) => name),
     outputs: Object.fromEntries(specsOf),
+    updates,
   };
 }

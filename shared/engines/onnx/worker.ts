@@ -16,9 +16,12 @@ import {
 import { dataTypeOf } from '../transfer.ts';
 import { blockSize } from './block-size.ts';
 import { computeInto } from './compute.ts';
+import type { Update } from './fused-updates.ts';
 import { arrays, type TensorSpec } from './graph.ts';
-import { blockName, replacedBy, roles, sharingName } from './roles.ts';
+import { blockName, replacedBy, roles, sharingName, updatingName } from './roles.ts';
 import { takesSharedMemory } from './shared-memory.ts';
+import { largestMemory } from './update-kernel.ts';
+import { movedOut, type PlacedUpdate, type Places, placedUpdates } from './update-memory.ts';
 
 /** How a session computes. */
 interface Target {
@@ -30,7 +33,14 @@ interface Target {
 /** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
 export type Task =
   | { readonly do: 'load' }
-  | { readonly do: 'compile'; readonly session: number; readonly model: Uint8Array; readonly target: Target }
+  | {
+      readonly do: 'compile';
+      readonly session: number;
+      readonly model: Uint8Array;
+      /** What is computed behind it. */
+      readonly updates: readonly Update[];
+      readonly target: Target;
+    }
   | { readonly do: 'forget'; readonly session: number }
   | { readonly do: 'begin'; readonly loop: number; readonly fixed: FixedTensors; readonly carried: HostTensors }
   | {
@@ -66,10 +76,18 @@ interface LoopState {
   readonly carried: Tensors;
   /** Under the names of the inputs that they take turns with. */
   readonly spare: Tensors;
+  readonly places: Places;
+  /** By session. */
+  readonly placed: Map<number, readonly PlacedUpdate[]>;
+}
+
+interface Session {
+  readonly model: InferenceSession;
+  readonly updates: readonly Update[];
 }
 
 let runtime: typeof import('onnxruntime-node');
-const sessions = new Map<number, InferenceSession>();
+const sessions = new Map<number, Session>();
 const loops = new Map<number, LoopState>();
 
 /** A brain float is given by its bits. */
@@ -87,7 +105,7 @@ const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float3
 const copied = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
 const asFloats = (tensor: Tensor) => (tensor.type === 'float32' ? inPlace(tensor) : copied(tensor));
 
-async function compile(session: number, model: Uint8Array, { threads, keepsMemory }: Target): Promise<void> {
+async function compile({ session, model, updates, target: { threads, keepsMemory } }: Task & { do: 'compile' }) {
   const options: InferenceSession.SessionOptions = {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -99,29 +117,44 @@ async function compile(session: number, model: Uint8Array, { threads, keepsMemor
     logSeverityLevel: 3,
     extra: { 'session.intra_op.spin_duration_us': String(spinMicroseconds) },
   };
-  sessions.set(session, await runtime.InferenceSession.create(model, options));
+  sessions.set(session, { model: await runtime.InferenceSession.create(model, options), updates });
 }
 
 async function forget(session: number): Promise<void> {
-  await sessions.get(session)?.release();
+  await sessions.get(session)?.model.release();
   sessions.delete(session);
 }
 
 const emptyOf = ({ shape, dtype }: TensorSpec) =>
   new runtime.Tensor(dtype as 'float32', new arrays[dtype](elementCount(shape)) as never, shape);
 
-async function step(state: LoopState, session: InferenceSession, { inputs, ...task }: Task & { do: 'step' }) {
+/** The updates of a session in a loop's memory. */
+function updatesIn({ carried, places, placed }: LoopState, session: number): readonly PlacedUpdate[] {
+  const ready = placed.get(session);
+  if (ready) return ready;
+  const found = placedUpdates(known(sessions, session).updates, carried, places);
+  if (found.moved) placed.clear();
+  placed.set(session, found.placed);
+  return found.placed;
+}
+
+async function step(state: LoopState, { inputs, ...task }: Task & { do: 'step' }) {
+  const { model } = known(sessions, task.session);
+  const updates = updatesIn(state, task.session);
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
-  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, offered[name]!]));
+  const feeds = Object.fromEntries(model.inputNames.map((name) => [name, offered[name]!]));
   const overwriting = new Set(task.overwriting);
+  const places = new Map(updates.flatMap((each) => [...each.places]));
   const outputs: Tensors = {};
   const results: Tensors = {};
   const takingTurns: string[] = [];
   for (const [name, spec] of Object.entries(task.outputs)) {
     const replaced = replacedBy(name);
-    if (replaced === undefined) {
+    const place = places.get(name);
+    if (place) outputs[name] = new runtime.Tensor('float32', place.data, spec.shape);
+    else if (replaced === undefined) {
       outputs[name] = emptyOf(spec);
-      results[name.slice(roles.results.length)] = outputs[name];
+      if (name.startsWith(roles.results)) results[name.slice(roles.results.length)] = outputs[name];
     } else if (overwriting.has(name)) {
       outputs[name] = state.carried[replaced]!;
     } else {
@@ -130,9 +163,13 @@ async function step(state: LoopState, session: InferenceSession, { inputs, ...ta
       takingTurns.push(replaced);
     }
   }
-  await computeInto(session, feeds, outputs);
+  await computeInto(model, feeds, outputs);
+  for (const each of updates) each.run({ ...offered, ...outputs });
   for (const name of takingTurns) {
-    [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
+    // What updates read or write stays in its place.
+    if (state.places.has(name))
+      (state.carried[name]!.data as Float32Array).set(state.spare[name]!.data as Float32Array);
+    else [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
   }
   return new Map(Object.entries(results).map(([name, tensor]) => [name, asFloats(tensor)]));
 }
@@ -162,27 +199,31 @@ async function perform(task: Task): Promise<HostTensors> {
       return new Map([
         [blockName, { shape: [], data: Float32Array.of(await blockSize(runtime)) }],
         [sharingName, { shape: [], data: Float32Array.of((await takesSharedMemory(runtime)) ? 1 : 0) }],
+        [updatingName, { shape: [], data: Float32Array.of(largestMemory()) }],
       ]);
     case 'compile':
-      await compile(task.session, task.model, task.target);
+      await compile(task);
       return nothing;
     case 'forget':
       await forget(task.session);
       return nothing;
     case 'begin': {
       const [fixed, carried] = [tensorsOf(task.fixed, roles.fixed), tensorsOf(task.carried, roles.carried)];
-      loops.set(task.loop, { fixed, names: [...task.carried.keys()], carried, spare: {} });
+      const names = [...task.carried.keys()];
+      loops.set(task.loop, { fixed, names, carried, spare: {}, places: new Map(), placed: new Map() });
       return nothing;
     }
     case 'step':
-      return step(known(loops, task.loop), known(sessions, task.session), task);
+      return step(known(loops, task.loop), task);
     case 'read': {
       const { names, carried } = known(loops, task.loop);
       return new Map(names.map((name) => [name, copied(carried[roles.carried + name]!)]));
     }
     case 'finish': {
-      const { names, carried } = known(loops, task.loop);
+      const { names, carried, places, placed } = known(loops, task.loop);
       forgetLoop(task.loop);
+      placed.clear();
+      movedOut(carried, places);
       return new Map(names.map((name) => [name, inPlace(carried[roles.carried + name]!)]));
     }
     case 'end':

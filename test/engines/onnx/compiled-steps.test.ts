@@ -22,7 +22,7 @@ async function open() {
       return thread.ask(task, transfer);
     },
   };
-  const begin = compiledSteps(tf, noting, { threads: 1, block: 1 });
+  const begin = compiledSteps(tf, noting, { threads: 1, block: 1, mostUpdateBytes: 0 });
   const steps = begin();
   const shapes = (length: number) => ({
     fixed: new Map(),
