@@ -1,7 +1,7 @@
 /** Updates of parameters and moments, taken out of a step's graph to be computed behind it in one pass over memory. */
 import { elementCount } from '../../tensors/tensor.ts';
 import { type Graph, type Node, neededNodes, type Value } from './graph.ts';
-import { reached } from './overwriting.ts';
+import { placesOf, reached } from './overwriting.ts';
 import { roles } from './roles.ts';
 
 /** Operators by element that give the same bits wherever they are computed: IEEE 754 says which. */
@@ -197,14 +197,43 @@ export function placesOfUpdate(
 }
 
 /**
+ * What the graph computes for updates behind it, and would otherwise drop sooner, takes at most so many bytes of those that come first: with a large model,
+ * gradients that are all kept to the end are what its step takes at its peak.
+ */
+const mostKept = 2 ** 26;
+
+/** The updates whose gradients come last, as many as may be kept; and those whose gradients wait in any case, as all do where they are clipped by their norm. */
+function withinKept(updates: readonly Update[], graph: Graph, mostBytes: number): Update[] {
+  const places = placesOf(graph);
+  const madeAt = ({ tensors }: Update) => tensors.flatMap((name) => places.makers.get(name) ?? []);
+  const lastOf = (update: Update) => madeAt(update).reduce((last, place) => Math.max(last, place), 0);
+  const waits = (update: Update): boolean => {
+    const from = update.scalars.flatMap((name) => places.makers.get(name) ?? []);
+    const needed = reached(from, (place) => places.before(graph.nodes[place]!));
+    return madeAt(update).every((place) => needed.has(place));
+  };
+  let kept = 0;
+  const taken = new Set<Update>();
+  for (const update of updates.toSorted((a, b) => lastOf(b) - lastOf(a))) {
+    const bytes = waits(update) ? 0 : madeAt(update).length * update.elements * Float32Array.BYTES_PER_ELEMENT;
+    if (kept + bytes > mostBytes) continue;
+    kept += bytes;
+    taken.add(update);
+  }
+  return updates.filter((update) => taken.has(update));
+}
+
+/**
  * Takes out of a graph what only updates need and is computed by element: of an optimizer all behind the gradients and their norm.
  * @param inputOf the input that an output replaces; undefined where it is a new one
  * @param mostBytes that the tensors of an update may have together; larger ones stay in the graph
+ * @param mostKeptBytes that gradients may have together which are kept for updates behind the graph
  */
 export function withFusedUpdates(
   graph: Graph,
   inputOf: (output: string) => string | undefined,
   mostBytes: number,
+  mostKeptBytes = mostKept,
 ): FusedUpdates {
   const sources = sourcesOf(graph);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
@@ -212,7 +241,7 @@ export function withFusedUpdates(
   const fused = fusedNodes(graph, sources, isUpdate);
   const ofTensors = [...fused].toReversed().filter(({ outputs: [made] }) => sizeOf(sources.get(made!)!) > 1);
   const replaced = new Set([...outputs].flatMap((name) => inputOf(name) ?? []));
-  const updates = groupsOf(ofTensors, sources)
+  const all = groupsOf(ofTensors, sources)
     .map((group) => updateOf(group, sources, fused, outputs))
     .filter(({ results }) => results.length > 0)
     .filter((update) => {
@@ -222,6 +251,7 @@ export function withFusedUpdates(
       const canRead = (name: string) => !outputs.has(name) && (!replaced.has(name) || own.has(name));
       return bytes <= mostBytes && update.tensors.every(canRead);
     });
+  const updates = withinKept(all, graph, mostKeptBytes);
   const taken = new Set(updates.flatMap(({ results }) => results));
   const needed = new Set(updates.flatMap(({ tensors, scalars }) => [...tensors, ...scalars]));
   const results = [

@@ -136,13 +136,12 @@ function loopOf({ thread, loop, steps, step, specs, isLarge }: BegunLoop): Loop 
     },
     read: () => thread.ask({ do: 'read', loop }),
     async finish() {
-      const last = await thread.ask({ do: 'finish', loop });
       await steps.release(isLarge);
-      return last;
+      return thread.ask({ do: 'finish', loop });
     },
     async close() {
-      await thread.ask({ do: 'end', loop });
       await steps.release(isLarge);
+      await thread.ask({ do: 'end', loop });
     },
   };
 }

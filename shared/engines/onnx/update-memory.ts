@@ -6,11 +6,11 @@ import { replacedBy, roles } from './roles.ts';
 import { type KernelMemory, kernelMemory, kernelOf, vectorBytes } from './update-kernel.ts';
 
 /** Tensors of several updates share a memory up to this size. When a loop ends they are copied out of one memory after the other, so that little is there twice. */
-const memoryBytes = 2 ** 28;
+const memoryBytes = 2 ** 26;
 
 /**
- * A memory below this size is kept for the next loop, and what its tensors were moved from is kept to copy them back there: memory that is taken anew is
- * slow to touch, and is not freed before much of it has been dropped.
+ * A memory below this size is kept for the next loop, and what its tensors were moved from is kept to copy them back there, where all updates of a step take
+ * less than this: memory that is taken anew is slow to touch, and is not freed before much of it has been dropped.
  */
 const keptBytes = 2 ** 26;
 
@@ -77,6 +77,7 @@ function placeTensors(updates: readonly Update[], carried: Record<string, Tensor
       last.updates.push(update);
     } else bins.push({ bytes, updates: [update] });
   }
+  const areSmall = bins.reduce((sum, { bytes }) => sum + bytes, 0) < keptBytes;
   for (const bin of bins) {
     const memory = memoryFor(bin.bytes);
     let address = 0;
@@ -92,7 +93,7 @@ function placeTensors(updates: readonly Update[], carried: Record<string, Tensor
         }
         const before = places.get(key);
         const origin = before ? before.origin : (tensor?.data as Float32Array | undefined);
-        places.set(key, { memory, address, data, origin: memory.buffer.byteLength < keptBytes ? origin : undefined });
+        places.set(key, { memory, address, data, origin: areSmall ? origin : undefined });
         address += paddedBytes(update);
       }
     }

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, NamedTensors, Step } from '../../../shared/engines/engine.ts';
+import { withFusedUpdates } from '../../../shared/engines/onnx/fused-updates.ts';
 import { replacedBy } from '../../../shared/engines/onnx/roles.ts';
-import { trace } from '../../../shared/engines/onnx/trace.ts';
+import { trace, traceGraph } from '../../../shared/engines/onnx/trace.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
 import type { HostTensor, HostTensors } from '../../../shared/tensors/tensor.ts';
 
@@ -102,6 +103,35 @@ describe('an update', () => {
     const { operators, updates } = fused(flat(adam), adamSpecs, 4 * 3 * size);
     expect(operators).toContain('Sqrt');
     expect(updates).toEqual([]);
+  });
+
+  it('stays in the graph where too many gradients would be kept for it, those that come first before others', () => {
+    const two: Step = (tf, { carried, inputs }) => {
+      const first = tf.tanh(tf.mul(carried.first!, inputs.x!));
+      const last = tf.tanh(tf.mul(carried.last!, first));
+      return {
+        carried: {
+          first: tf.sub(carried.first!, tf.mul(first, inputs.rate!)),
+          last: tf.sub(carried.last!, tf.mul(last, inputs.rate!)),
+        },
+        results: {},
+      };
+    };
+    const specs = { 'carried/first': spec, 'carried/last': spec, 'inputs/x': spec, 'inputs/rate': number };
+    const updatesOf = (mostKept: number) =>
+      withFusedUpdates(traceGraph(onnx.tf, flat(two), specs), replacedBy, 1e6, mostKept).updates;
+    expect(updatesOf(8 * size).map(({ results }) => results)).toEqual([['next/first'], ['next/last']]);
+    expect(updatesOf(4 * size).map(({ results }) => results)).toEqual([['next/last']]);
+  });
+
+  it('keeps nothing for gradients that all wait for their norm', () => {
+    const clipped: Step = (tf, { carried, inputs }) => {
+      const gradient = tf.tanh(tf.mul(carried.weight!, inputs.x!));
+      const factor = tf.div(inputs.rate!, tf.sum(tf.square(gradient)));
+      return { carried: { weight: tf.sub(carried.weight!, tf.mul(gradient, factor)) }, results: {} };
+    };
+    const specs = { 'carried/weight': spec, 'inputs/x': spec, 'inputs/rate': number };
+    expect(withFusedUpdates(traceGraph(onnx.tf, flat(clipped), specs), replacedBy, 1e6, 0).updates).toHaveLength(1);
   });
 
   it('stays in the graph as far as something else needs it', () => {
