@@ -46,6 +46,20 @@ export function startCli(
   return { child, finished };
 }
 
+/** Starts `tempbalance`, and kills it so many milliseconds after it has printed so many lines; it may have ended before. */
+export async function killCli(args: readonly string[], after: { lines: number; delay: number }): Promise<CliResult> {
+  const { child, finished } = startCli(args);
+  const kill = () => setTimeout(() => child.kill('SIGKILL'), after.delay);
+  let lines = 0;
+  if (after.lines === 0) kill();
+  child.stdout!.on('data', (chunk) => {
+    const before = lines;
+    lines += String(chunk).split('\n').length - 1;
+    if (before < after.lines && lines >= after.lines) kill();
+  });
+  return finished;
+}
+
 /** Runs `tempbalance` in a process of its own to its end. */
 export const runCliProcess = (args: readonly string[], options: CliOptions = {}) => startCli(args, options).finished;
 
@@ -55,10 +69,7 @@ let before: Promise<unknown> = Promise.resolve();
  * Runs `tempbalance` to its end in this process, which spares loading it: one command at a time, as folder, environment and
  * streams belong to the process.
  */
-export function runCli(
-  args: readonly string[],
-  { cwd, env }: Omit<CliOptions, 'input'> = {},
-): Promise<CliResult> {
+export function runCli(args: readonly string[], { cwd, env }: Omit<CliOptions, 'input'> = {}): Promise<CliResult> {
   const result = before.then(() => runHere(args, cwd ?? process.cwd(), { ...plainEnvironment, ...env }));
   before = result.catch(() => undefined);
   return result;
