@@ -63,7 +63,7 @@ it('keeps two comparisons in one folder apart, side by side, and refuses a secon
   const [a, b] = [await write(folder, 'a'), await write(folder, 'b')];
   const both = [startCli(['compare', a]), startCli(['compare', b])];
   both[0]!.child.stdout!.once('data', async () => {
-    const second = await runCli(['compare', a]);
+    const second = await runCliProcess(['compare', a]);
     expect(second.code).toBe(2);
     expect(second.stderr).toContain('is in use by process');
   });
