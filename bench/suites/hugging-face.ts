@@ -14,6 +14,7 @@ import type { LoraConfig } from '../../shared/models/language/settings.ts';
 import type { HostTensor, HostTensors, MixedTensors } from '../../shared/tensors/tensor.ts';
 import { type Peer, startReference } from '../peer.ts';
 import type { Result, Suite } from '../suite.ts';
+import { type TinyModel, tinyModels } from '../tiny-models.ts';
 
 interface Question {
   readonly folder: string;
@@ -29,38 +30,6 @@ interface Answer {
   readonly dtype: string;
   readonly logits: readonly number[];
 }
-
-const common = { vocab_size: 101, max_position_embeddings: 40, pad_token_id: 1, initializer_range: 0.2 };
-const sizes = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 48 };
-const bert = { ...common, ...sizes, type_vocab_size: 2, layer_norm_eps: 1e-5 };
-const distilbert = { ...common, dim: 32, n_layers: 2, n_heads: 4, hidden_dim: 48, sinusoidal_pos_embds: true };
-const gpt2 = { ...common, n_embd: 32, n_layer: 2, n_head: 4, n_positions: 40 };
-const llama = { ...common, ...sizes, num_key_value_heads: 2, tie_word_embeddings: false };
-const stretched = {
-  rope_type: 'llama3',
-  rope_theta: 500,
-  factor: 8,
-  low_freq_factor: 1,
-  high_freq_factor: 4,
-  original_max_position_embeddings: 16,
-};
-
-const cases: readonly (readonly [type: string, task: LanguageTask, settings: Readonly<Record<string, unknown>>])[] = [
-  ['bert', 'classification', bert],
-  ['bert', 'masked-lm', bert],
-  ['roberta', 'classification', bert],
-  ['roberta', 'masked-lm', bert],
-  ['camembert', 'classification', bert],
-  ['xlm-roberta', 'masked-lm', bert],
-  ['electra', 'classification', { ...bert, embedding_size: 16 }],
-  ['electra', 'masked-lm', { ...bert, embedding_size: 16 }],
-  ['distilbert', 'classification', distilbert],
-  ['distilbert', 'masked-lm', distilbert],
-  ['gpt2', 'causal-lm', gpt2],
-  ['llama', 'causal-lm', { ...llama, rope_parameters: stretched }],
-  ['mistral', 'causal-lm', llama],
-  ['qwen2', 'causal-lm', { ...llama, tie_word_embeddings: true, rope_theta: 500 }],
-];
 
 /** Three texts, two of them padded. */
 const [lengths, tokens] = [[12, 9, 4], 12];
@@ -127,9 +96,11 @@ async function compare(
   engine: Engine,
   peer: Peer<Question, Answer>,
   base: string,
-  [type, task, settings]: (typeof cases)[number],
+  { type, name, config: settings }: TinyModel,
+  task: LanguageTask,
 ): Promise<Result> {
   const config = { model_type: type, ...settings };
+  const called = [type, name, task].filter((part) => part !== undefined);
   const labels = labelsOf({ ...config, num_labels: 3 });
   const configured = modelOf(config, task, labels, type);
   const random = randomFor(1, 'weights', type, task);
@@ -139,15 +110,15 @@ async function compare(
       { shape, data: data.map((value) => value + 0.1 * random.normal()) },
     ]),
   );
-  const folder = join(base, `${type}-${task}`);
+  const folder = join(base, called.join('-'));
   await write(folder, huggingFaceFiles({ ...configured, config, labels, others: new Map() }, parameters));
   const { model, parameters: read } = await readHuggingFace(folder, { task, random });
   const asked = texts();
   const ours = await logitsOf(engine, model, read, asked);
   const answer = await peer.ask({ folder, task, ...asked });
   const difference = furthest(ours, answer, task);
-  if (!(difference < 1e-4)) throw new Error(`${type} for ${task}: logits are ${difference} apart`);
-  return { case: `${type} ${task}`, loadedAs: answer.className, logits: ours.length, largestDifference: difference };
+  if (!(difference < 1e-4)) throw new Error(`${called.join(' ')}: logits are ${difference} apart`);
+  return { case: called.join(' '), loadedAs: answer.className, logits: ours.length, largestDifference: difference };
 }
 
 /** An adapter with every weight drawn on a model that was written before, and a classifier's head that is trained with it. */
@@ -190,9 +161,16 @@ const adapterCases: readonly (readonly [type: string, task: LanguageTask, settin
   ['roberta', 'classification', { targets: 'all-linear', alsoTrained: ['LayerNorm'] }],
   ['electra', 'classification', {}],
   ['distilbert', 'classification', {}],
+  ['modernbert', 'classification', {}],
+  ['mpnet', 'classification', {}],
+  ['albert', 'classification', {}],
   ['gpt2', 'causal-lm', { targets: 'all-linear' }],
   ['llama', 'causal-lm', { targets: 'all-linear', rankStabilised: true }],
   ['qwen2', 'causal-lm', {}],
+  ['qwen3', 'classification', {}],
+  ['gemma3_text', 'classification', { targets: 'all-linear' }],
+  ['phi3', 'causal-lm', {}],
+  ['smollm3', 'causal-lm', {}],
 ];
 
 /** Whether folders that are written load in `transformers`, and adapters in `peft`, with the same logits. */
@@ -206,7 +184,9 @@ export const huggingFace: Suite = {
     const base = await mkdtemp(join(tmpdir(), 'tempbalance-'));
     try {
       const results: Result[] = [];
-      for (const each of cases) results.push(await compare(engine, peer, base, each));
+      for (const each of tinyModels) {
+        for (const task of each.tasks) results.push(await compare(engine, peer, base, each, task));
+      }
       for (const each of adapterCases) results.push(await compareAdapter(engine, peer, base, each));
       return results;
     } finally {
