@@ -49,14 +49,15 @@ async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Pr
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   let execution: Execution;
+  const context = localContext(folder.store, view.show, { solver, localPath });
   try {
     await sweepScratch(folder.root);
-    const context = localContext(folder.store, view.show, { solver, localPath });
     execution = await runPipeline(folder.run, context, () => stopping);
     if (execution.status === 'interrupted') view.show({ type: 'interrupted', run: folder.run, resume });
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
+    await context.close();
     view.close();
   }
   return conclude(execution, folder, { json, path, resume });

@@ -15,7 +15,7 @@ import { otherFilesOf } from '../../shared/datasets/registry.ts';
 import { localContext } from '../../shared/local/local-context.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import { readRequest, readRunRecord } from '../../shared/pipeline/records.ts';
-import { runCli, startCli } from '../support/cli.ts';
+import { runCli, runCliProcess, startCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { writeLanguageRun } from '../support/language-folder.ts';
@@ -366,7 +366,10 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
 
     it('hands its arguments to cdk deploy, once Docker and credentials are there', async () => {
       const args = ['deploy', '--', '--version'];
-      const deployed = await cloud(args, { env: await commandsIn('#!/bin/sh\n') });
+      // Docker and cdk write to where the process of the command writes.
+      const deployed = await runCliProcess(['cloud', ...args], {
+        env: { ...env, ...(await commandsIn('#!/bin/sh\n')) },
+      });
       expect(deployed.code).toBe(0);
       expect(deployed.stdout).toContain(packageJson.devDependencies['aws-cdk']);
       expect(deployed.stderr).toContain('deploying to account 123456789012');

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
-import { runCli } from '../support/cli.ts';
+import { runCliProcess } from '../support/cli.ts';
 import { writeLanguageRun } from '../support/language-folder.ts';
 import { startTestS3 } from '../support/s3.ts';
 
@@ -32,7 +32,7 @@ describe.skipIf(!s3)('a run on this machine', () => {
     const given = set(`model.folder=s3://${Bucket}/models/bert`, `dataset.path=s3://${Bucket}/texts.jsonl`);
     const fetching = /^note: fetching s3:\/\/.*$/gm;
 
-    const trained = await runCli(['train', 'run.yaml', ...given], { cwd, env });
+    const trained = await runCliProcess(['train', 'run.yaml', ...given], { cwd, env });
     expect(trained.code).toBe(0);
     expect(trained.stderr.match(fetching)).toHaveLength(2);
     const { adapter } = JSON.parse(await readFile(join(cwd, 'runs/texts/run.json'), 'utf8'));
@@ -43,25 +43,25 @@ describe.skipIf(!s3)('a run on this machine', () => {
       ['analyze', 'texts'],
       ['resume', 'texts', ...set('training.epochs=2')],
     ]) {
-      const { code, stderr } = await runCli(args, { cwd, env });
+      const { code, stderr } = await runCliProcess(args, { cwd, env });
       expect({ args, code, fetched: stderr.match(fetching) }).toEqual({ args, code: 0, fetched: null });
     }
 
     await put('texts.jsonl', texts.replaceAll('\n', '\n\n'));
-    const changed = await runCli(['resume', 'texts'], { cwd, env });
+    const changed = await runCliProcess(['resume', 'texts'], { cwd, env });
     expect(changed).toMatchObject({ code: 2, stderr: expect.stringContaining('not the one that the run began with') });
     expect(changed.stderr.match(fetching)).toHaveLength(1);
     expect(await readdir(join(cache, 'tempbalance/inputs'))).toHaveLength(3);
 
     const mistyped = set(`dataset.path=s3://${Bucket}/text.jsonl`);
-    expect(await runCli(['validate', 'run.yaml', ...given, ...mistyped], { cwd, env })).toMatchObject({
+    expect(await runCliProcess(['validate', 'run.yaml', ...given, ...mistyped], { cwd, env })).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
         /text\.jsonl: there is no such object, nor a folder of this name\n.*bucket and the key/,
       ),
     });
     const lost = set(`model.folder=s3://${Bucket}/models/brt/`);
-    expect(await runCli(['validate', 'run.yaml', ...given, ...lost], { cwd, env })).toMatchObject({
+    expect(await runCliProcess(['validate', 'run.yaml', ...given, ...lost], { cwd, env })).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/models\/brt\/: there is nothing in this folder\n.*model.folder/),
     });

@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { runCli } from '../support/cli.ts';
+import { runCli, runCliProcess } from '../support/cli.ts';
 import { writeLanguageRun } from '../support/language-folder.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
@@ -64,7 +64,7 @@ it('labels the texts of a file as the run did that trained the model', { timeout
   }
 
   const { review: text } = JSON.parse((await readFile(join(cwd, 'held.jsonl'), 'utf8')).split('\n')[0]!);
-  const piped = await runCli(['predict', 'texts', '-'], { cwd, input: `\n${text}\n` });
+  const piped = await runCliProcess(['predict', 'texts', '-'], { cwd, input: `\n${text}\n` });
   expect(rowsOf(piped.stdout)).toMatchObject([{ row: 2, label: rows[0]!.label }]);
   expect(piped.stderr).toBe('');
 

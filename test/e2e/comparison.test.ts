@@ -1,10 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
-import { runCli, startCli } from '../support/cli.ts';
+import { killCli, runCli, runCliProcess, startCli } from '../support/cli.ts';
 import { smallRun, temporaryFolder } from '../support/small-run.ts';
 
 const { output: _, ...run } = smallRun;
@@ -29,23 +28,22 @@ const resultOf = async (folder: string, name: string) =>
 it('gives the same result however often it is killed and started again', { timeout: 300_000 }, async () => {
   const folder = await temporaryFolder();
   const started = performance.now();
-  const whole = await runCli(['compare', await write(folder, 'whole')]);
+  const whole = await runCliProcess(['compare', await write(folder, 'whole')]);
   const duration = performance.now() - started;
   expect(whole.code, whole.stderr).toBe(0);
   expect(whole.stdout).toContain('comparisons/whole/report.html');
   const expected = await resultOf(folder, 'whole');
+  const lines = whole.stdout.split('\n').length;
 
   const random = randomFor(2026, 'comparison-kills');
   let killed = 0;
   let finishedBetween = 0;
-  for (let number = 0; killed < 20; number++) {
+  for (let number = 0; killed < 8; number++) {
     const name = `killed-${number}`;
     const file = await write(folder, name, { parallel: 1 + (number % 2) });
     for (;;) {
-      const { child, finished } = startCli(['compare', file]);
-      const moment = sleep(random.uniform() * duration).then(() => child.kill('SIGKILL'));
-      const ended = await finished;
-      await moment;
+      const delay = (random.uniform() * duration) / lines;
+      const ended = await killCli(['compare', file], { lines: random.integer(lines), delay });
       if (/\bdone before/.test(ended.stdout)) finishedBetween += 1;
       if (ended.signal !== 'SIGKILL') {
         expect(ended.code, ended.stderr).toBe(0);
@@ -65,7 +63,7 @@ it('keeps two comparisons in one folder apart, side by side, and refuses a secon
   const [a, b] = [await write(folder, 'a'), await write(folder, 'b')];
   const both = [startCli(['compare', a]), startCli(['compare', b])];
   both[0]!.child.stdout!.once('data', async () => {
-    const second = await runCli(['compare', a]);
+    const second = await runCliProcess(['compare', a]);
     expect(second.code).toBe(2);
     expect(second.stderr).toContain('is in use by process');
   });

@@ -1,9 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
-import { startCli } from '../support/cli.ts';
+import { killCli, runCliProcess } from '../support/cli.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 const epochs = 12;
@@ -28,11 +27,11 @@ async function resultOf(folder: string, run: string) {
 }
 
 it.each([
-  { engine: 'wasm', kills: 20, name: '', training: {} },
-  { engine: 'onnx', kills: 5, name: '', training: {} },
+  { engine: 'wasm', kills: 10, name: '', training: {} },
+  { engine: 'onnx', kills: 4, name: '', training: {} },
   {
     engine: 'onnx',
-    kills: 4,
+    kills: 3,
     name: ' with muon and an average',
     training: { optimizer: { name: 'muon' }, ema: { decay: 0.9 } },
   },
@@ -45,23 +44,22 @@ it.each([
     const folder = await temporaryFolder();
     const runFile = await writeRunFile(folder, { training: { epochs, engine, ...training }, output: {} });
     const started = performance.now();
-    const whole = await startCli(['train', runFile, '--set', 'output.name=whole']).finished;
+    const whole = await runCliProcess(['train', runFile, '--json', '--set', 'output.name=whole']);
     const duration = performance.now() - started;
     expect(whole.stderr).toBe('');
     expect(whole.code).toBe(0);
     const expected = await resultOf(folder, 'whole');
+    const lines = whole.stdout.split('\n').length;
 
     const random = randomFor(2026, 'kills');
     let killed = 0;
     let committedBetween = 0;
     for (let number = 0; killed < kills; number++) {
       const run = `killed-${number}`;
-      let args = ['train', runFile, '--set', `output.name=${run}`];
+      let args = ['train', runFile, '--json', '--set', `output.name=${run}`];
       for (;;) {
-        const { child, finished } = startCli(args);
-        const moment = sleep(random.uniform() * duration).then(() => child.kill('SIGKILL'));
-        const ended = await finished;
-        await moment;
+        const delay = (random.uniform() * duration) / lines;
+        const ended = await killCli(args, { lines: random.integer(lines), delay });
         if (ended.signal !== 'SIGKILL') {
           expect(ended.stderr).toBe('');
           expect(ended.code).toBe(0);
@@ -70,7 +68,7 @@ it.each([
         killed += 1;
         const begun = await readdir(join(folder, 'runs', run)).catch((): string[] => []);
         if (begun.includes('head.json')) committedBetween += 1;
-        if (begun.includes('request.json')) args = ['resume', join(folder, 'runs', run)];
+        if (begun.includes('request.json')) args = ['resume', join(folder, 'runs', run), '--json'];
       }
       expect(await resultOf(folder, run)).toEqual(expected);
     }

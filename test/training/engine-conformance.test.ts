@@ -177,17 +177,31 @@ const tolerances = [
 const engineNames = availableEngines().filter((name) => name !== 'cpu');
 const cases = engineNames.flatMap((engineName) => setups.map((setup) => ({ engineName, ...setup })));
 
+const trainedPlainly = new Map<string, ReturnType<typeof train>>();
+
+/** What the plain engine makes of it; computed once for all engines. */
+async function trainPlainly(
+  prepare: () => Prepared | Promise<Prepared>,
+  of: unknown,
+  steps: number,
+  changes: Parameters<typeof train>[3] = {},
+) {
+  const key = JSON.stringify([of, steps, changes]);
+  const before = trainedPlainly.get(key);
+  if (before) return before;
+  const result = train(await openEngine('cpu'), await prepare(), steps, changes);
+  trainedPlainly.set(key, result);
+  return result;
+}
+
 describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ...setup }) => {
   let engine: Engine;
-  let plain: Engine;
   beforeAll(async () => {
-    plain = await openEngine('cpu');
     engine = await openEngine(engineName);
   });
 
   it.each(tolerances)('has the losses and moments of the plain engine after $steps steps', async (allowed) => {
-    await openEngine('cpu');
-    const expected = await train(plain, setUp(setup), allowed.steps);
+    const expected = await trainPlainly(() => setUp(setup), setup, allowed.steps);
     await openEngine(engineName);
     const found = await train(engine, setUp(setup), allowed.steps);
     for (const [index, loss] of expected.losses.entries()) {
@@ -203,8 +217,7 @@ describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ..
     { rho: 0.05, adaptive: false },
     { rho: 0.5, adaptive: true },
   ])('has the losses and moments of the plain engine with SAM, adaptive $adaptive', async (sam) => {
-    await openEngine('cpu');
-    const expected = await train(plain, setUp(setup), 5, { sam });
+    const expected = await trainPlainly(() => setUp(setup), setup, 5, { sam });
     await openEngine(engineName);
     const found = await train(engine, setUp(setup), 5, { sam });
     for (const [index, loss] of expected.losses.entries()) {
@@ -224,9 +237,11 @@ describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ..
     expect(await train(engine, setUp(setup), 6)).toEqual(first);
   });
 
+  let inOnePart: ReturnType<typeof train> | undefined;
   it.each([2, 3, 7])('takes the same steps where batches are computed in %i parts', async (accumulate) => {
     await openEngine(engineName);
-    const whole = await train(engine, setUp(setup), 4, { batchSize: 3 });
+    inOnePart ??= train(engine, setUp(setup), 4, { batchSize: 3 });
+    const whole = await inOnePart;
     const inParts = await train(engine, setUp(setup), 4, { batchSize: 3, accumulate });
     const state = new Map(moments(inParts));
     for (const [index, loss] of whole.losses.entries()) {
@@ -278,8 +293,7 @@ describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ..
   it('predicts as the plain engine does, a smaller last batch included', async () => {
     const { model, parameters } = setUp(setup);
     const request = { model, parameters, data: fields(setup.space), window, rolloutSteps, batchSize: 3 };
-    await openEngine('cpu');
-    const expected = await predictAll({ ...request, engine: plain });
+    const expected = await predictAll({ ...request, engine: await openEngine('cpu') });
     await openEngine(engineName);
     const found = await predictAll({ ...request, engine });
     expect(found.shape).toEqual(expected.shape);
@@ -357,7 +371,7 @@ describe.each(engineNames.flatMap((engineName) => languageSetups.map((setup) => 
       ],
     ])('has the losses and moments of the plain engine after 5 steps%s', async (_, changes) => {
       const settings = { batchSize: 3, ...changes };
-      const expected = await train(await openEngine('cpu'), await setUpTexts(setup), 5, settings);
+      const expected = await trainPlainly(() => setUpTexts(setup), setup, 5, settings);
       const found = await train(await openEngine(engineName), await setUpTexts(setup), 5, settings);
       for (const [index, loss] of expected.losses.entries()) {
         expect(Math.abs(found.losses[index]! / loss - 1)).toBeLessThan(5e-6);
