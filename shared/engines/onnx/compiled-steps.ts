@@ -15,6 +15,7 @@ import { writtenOver } from './late-updates.ts';
 import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
 import { type TracedStep, trace } from './trace.ts';
+import type { Device } from './webgpu/for-device.ts';
 
 /** Training and evaluation, each with a full and a last batch, and as many again; as many graphs are kept. */
 const mostSteps = 8;
@@ -37,10 +38,11 @@ interface CompiledStep {
   readonly overwriting: readonly string[];
 }
 
-const specsOf = (tensors: FixedTensors, prefix: string) =>
+/** @param widens whether 16-bit floats are made float32 before they are put to work */
+const specsOf = (tensors: FixedTensors, prefix: string, widens = false) =>
   [...tensors].map(([name, tensor]): [string, TensorSpec] => [
     prefix + name,
-    { shape: tensor.shape, dtype: isHalf(tensor) ? tensor.dtype : dataTypeOf(tensor.data) },
+    { shape: tensor.shape, dtype: !isHalf(tensor) ? dataTypeOf(tensor.data) : widens ? 'float32' : tensor.dtype },
   ]);
 
 /** @throws UserError when a step would leave something else than it was given. */
@@ -56,7 +58,7 @@ function traceStep(
   tf: TensorLibrary,
   step: Step,
   specs: Readonly<Record<string, TensorSpec>>,
-  block: number,
+  { block, device }: Target,
 ): TracedStep {
   const under = (tensors: NamedTensors, prefix: string): NamedTensors =>
     Object.fromEntries(
@@ -75,7 +77,7 @@ function traceStep(
     for (const [name, tensor] of Object.entries(carried ?? {})) checkCarried(name, tensor, specs[roles.carried + name]);
     return Object.fromEntries([...over(carried ?? {}, roles.next), ...over(results, roles.results)]);
   };
-  return trace(tf, flat, specs, { block, inputOf: replacedBy });
+  return trace(tf, flat, specs, { block, device, inputOf: replacedBy });
 }
 
 /** A step that is kept, and what it runs in. */
@@ -101,13 +103,15 @@ export interface Target {
   readonly threads: number;
   /** Channels in a block of the kernels for convolutions; 1 where there are none. */
   readonly block: number;
+  /** What the GPU can do that computes; absent: the processor computes. */
+  readonly device?: Device | undefined;
 }
 
 /**
  * Compiles steps, each once for the same shapes, and keeps the latest used: the others' memory is freed. Steps that are written
  * down as the same graph, as those of runs with other seeds or rates are, share what it was compiled to.
  */
-export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { threads, block }: Target) {
+export function compiledSteps(tf: TensorLibrary, thread: Pick<ComputeThread, 'ask'>, target: Target) {
   const numbers = new WeakMap<Step, number>();
   const compiled = new Map<string, KeptStep>();
   /** By the digest of a graph as it is written down, which holds all of it. */
@@ -124,12 +128,13 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
     const session = ++sessions;
     // Matrices that are widened for each product are large, and there is a session for each length of texts.
     const keepsMemory = !graph.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
-    await thread.ask({ do: 'compile', session, model, target: { threads, keepsMemory } });
+    const carried = graph.outputs.map(({ name }) => name).filter((name) => replacedBy(name) !== undefined);
+    await thread.ask({ do: 'compile', session, model, target: { threads: target.threads, keepsMemory }, carried });
     return session;
   };
   const compile = (step: Step, specs: readonly [string, TensorSpec][]): KeptStep => {
     const start = performance.now();
-    const traced = traceStep(tf, step, Object.fromEntries(specs), block);
+    const traced = traceStep(tf, step, Object.fromEntries(specs), target);
     const digest = createHash('sha256').update(traced.model).digest('hex');
     const graph = graphs.get(digest) ?? { session: create(traced), steps: 0 };
     graph.steps += 1;
@@ -137,7 +142,8 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
     graph.session.catch(() => graphs.delete(digest));
     const ready = graph.session.then((session) => {
       performance.measure(compileMeasure, { start });
-      return { session, outputs: traced.outputs, overwriting: writtenOver(traced.graph, replacedBy) };
+      const overwriting = target.device ? [] : writtenOver(traced.graph, replacedBy);
+      return { session, outputs: traced.outputs, overwriting };
     });
     return { ready, graph };
   };
@@ -158,7 +164,7 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, { thread
 
   return async (step: Step, { fixed, carried, inputs }: LoopShapes): Promise<CompiledStep> => {
     const specs = [
-      ...specsOf(fixed, roles.fixed),
+      ...specsOf(fixed, roles.fixed, target.device !== undefined),
       ...specsOf(carried, roles.carried),
       ...specsOf(inputs, roles.inputs),
     ];
