@@ -22,7 +22,11 @@ interface Attributes {
 }
 
 /** Pooling as ONNX describes it, for `x` `[batch, height, width, channels]`. */
-export function describePooling(tf: TensorLibrary, x: readonly number[], { filterSize, strides, pad, dimRoundingMode }: Attributes) {
+export function describePooling(
+  tf: TensorLibrary,
+  x: readonly number[],
+  { filterSize, strides, pad, dimRoundingMode }: Attributes,
+) {
   const shape = x as [number, number, number, number];
   const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
   const { top, left, bottom, right } = info.padInfo;
@@ -34,10 +38,10 @@ export function describePooling(tf: TensorLibrary, x: readonly number[], { filte
   };
 }
 
-export type Pooling = ReturnType<typeof describePooling>;
+type Pooling = ReturnType<typeof describePooling>;
 
 /** Whether every element is in one window. */
-export const isPartition = (x: readonly number[], { output, pads, strides, kernel_shape: kernel }: Pooling): boolean =>
+const isPartition = (x: readonly number[], { output, pads, strides, kernel_shape: kernel }: Pooling): boolean =>
   pads.every((count) => count === 0) &&
   [0, 1].every((axis) => strides[axis] === kernel[axis] && x[axis + 1] === kernel[axis]! * output[axis + 1]!);
 

@@ -20,25 +20,29 @@ const failures: readonly Failure[] = [
     remedy: `Update its driver, or ${onProcessor}.`,
   },
   {
-    says: /device (is |was )?lost|lost device|failed to download data|failed to wait for the operation/i,
+    says: /device (is |was )?lost|lost device|failed to download data|failed to wait for the operation|failed to pop webgpu error scope/i,
     what: 'the GPU was lost while it computed (a driver that was restarted, a hang, or memory that ran out)',
     remedy: `What was committed is kept: resume the run, or ${onProcessor}.`,
   },
   {
-    says: /out of( device)? memory|out_of_(device_)?memory|failed to create gpu buffer|failed to allocate|max buffer size/i,
-    what: "the GPU's memory does not hold the step",
-    remedy: `Take a smaller training.batchSize (with training.accumulate the steps stay the same), a smaller model, or ${onProcessor}.`,
-  },
-  {
-    says: /exceeds (the )?(device |webgpu )?(limit|maximum)|exceeds maxstoragebuffer|supported maximum/i,
+    says: /exceeds (the )?(max buffer size|device|webgpu|limit|maximum|supported)|exceeds maxstoragebuffer/i,
     what: 'a tensor of the step is larger than this GPU takes',
     remedy: `Take a smaller training.batchSize, a smaller model, or ${onProcessor}.`,
+  },
+  {
+    says: /\[Invalid Buffer|out of( device)? memory|out_of_(device_)?memory|failed to create gpu buffer|failed to allocate/i,
+    what: "the GPU's memory does not hold the step",
+    remedy: `Take a smaller training.batchSize (with training.accumulate the steps stay the same), a smaller model, or ${onProcessor}.`,
   },
 ];
 
 /** The part of ONNX Runtime's message that is about what happened, on one line. */
 function detail(message: string): string {
-  const said = message.replace(/^.*was false\.\s*/s, '').replace(/\s+/g, ' ').trim();
+  const said = message
+    .replace(/^.*was false\.\s*/s, '')
+    .replace(/\s+/g, ' ')
+    .replace(/ - While .*$/, '')
+    .trim();
   return said.length > 300 ? `${said.slice(0, 300)}...` : said;
 }
 

@@ -1,8 +1,21 @@
 /** Kernels as WebGPU has operators for them: without 64-bit integers, and with sums whose order is always the same. */
-import { elementCount } from '../../../tensors/tensor.ts';
+import { UserError } from '../../../core/errors.ts';
+import { elementCount, sameShape } from '../../../tensors/tensor.ts';
 import type { GraphBuilder, Value } from '../graph.ts';
-import { cast, fromFront, type Recorder, type Recorders, reshape, transpose } from '../kernels/kernel.ts';
-import { describePooling, isPartition, type Pooling } from '../kernels/pooling.ts';
+import {
+  cast,
+  channelsFirst,
+  channelsLast,
+  fromFront,
+  permuted,
+  type Recorder,
+  type Recorders,
+  reshape,
+  type Shape4,
+  sliceOf,
+  transpose,
+} from '../kernels/kernel.ts';
+import { describePooling } from '../kernels/pooling.ts';
 import { recorders } from '../kernels/table.ts';
 
 const numbersUpTo = (graph: GraphBuilder, count: number): Value =>
@@ -109,12 +122,32 @@ const logicalOr: Recorder = ({ tf, graph, inputs }) => {
   return not(both as Value);
 };
 
-/** The gradient where every element is in one window: it goes to the first of the window's largest. */
-function parted(graph: GraphBuilder, dy: Value, input: Value, { output, kernel_shape: kernel }: Pooling): Value {
-  const [batch, height, width, channels] = input.shape as [number, number, number, number];
+/** Largest values alone: places there are none. */
+const maxPool: Recorder = ({ tf, graph, inputs, attributes }) => {
+  const x = inputs.x!;
+  const { output, ...pooling } = describePooling(tf, x.shape, attributes);
+  const most = { shape: permuted(output, channelsFirst), dtype: x.dtype };
+  return transpose(graph, graph.node('MaxPool', [transpose(graph, x, channelsFirst)], most, pooling), channelsLast);
+};
+
+/** What reaches each window goes to the first of its largest. @throws UserError where windows have elements in common */
+const maxPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
+  const { dy, input } = inputs as { dy: Value; input: Value };
+  const { output, pads, strides, kernel_shape: kernel } = describePooling(tf, input.shape, attributes);
+  if (pads.some((count) => count !== 0) || strides.some((stride, axis) => stride !== kernel[axis])) {
+    throw new UserError('the gradient of a largest value over windows with gaps or elements in common is not there', {
+      where: 'engine onnx-webgpu',
+      remedy: 'Choose windows that lie side by side, or the engine onnx.',
+    });
+  }
+  const [batch, height, width, channels] = input.shape as Shape4;
   const [rows, columns] = output.slice(1) as [number, number];
+  const covered = [batch, rows * kernel[0]!, columns * kernel[1]!, channels];
+  const seen = sameShape(covered, input.shape)
+    ? input
+    : sliceOf(graph, input, covered, { axes: [1, 2], starts: [0, 0], ends: covered.slice(1, 3), steps: [1, 1] });
   const windows = [batch, rows, kernel[0]!, columns, kernel[1]!, channels];
-  const apart = transpose(graph, reshape(graph, input, windows), [0, 1, 3, 5, 2, 4]);
+  const apart = transpose(graph, reshape(graph, seen, windows), [0, 1, 3, 5, 2, 4]);
   const count = elementCount(output);
   const taps = kernel[0]! * kernel[1]!;
   const first = firstLargest(graph, reshape(graph, apart, [count, taps]));
@@ -125,14 +158,10 @@ function parted(graph: GraphBuilder, dy: Value, input: Value, { output, kernel_s
     dtype: dy.dtype,
   });
   const back = transpose(graph, reshape(graph, spread, apart.shape), [0, 1, 4, 2, 5, 3]);
-  return reshape(graph, back, [batch, height, width, channels]);
-}
-
-const maxPoolGrad: Recorder = (call) => {
-  const { tf, graph, inputs, attributes } = call;
-  const { dy, input } = inputs as { dy: Value; input: Value };
-  const pooling = describePooling(tf, input.shape, attributes);
-  return isPartition(input.shape, pooling) ? parted(graph, dy, input, pooling) : recorders.MaxPoolGrad!(call);
+  const gradient = reshape(graph, back, covered);
+  if (seen === input) return gradient;
+  const unseen = graph.integers([0, 0, 0, 0, 0, height - covered[1]!, width - covered[2]!, 0]);
+  return graph.node('Pad', [gradient, unseen], { shape: input.shape, dtype: dy.dtype });
 };
 
 /** How each kernel of tfjs is recorded for a GPU. */
@@ -144,5 +173,6 @@ export const deviceRecorders: Recorders = {
   Step: step,
   Sign: sign,
   LogicalOr: logicalOr,
+  MaxPool: maxPool,
   MaxPoolGrad: maxPoolGrad,
 };

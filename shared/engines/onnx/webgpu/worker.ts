@@ -3,7 +3,13 @@ import { createRequire } from 'node:module';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { RunError } from '../../../core/errors.ts';
 import { widened } from '../../../tensors/elements.ts';
-import { type FixedTensors, type HostTensor, type HostTensors, isHalf, type MixedTensors } from '../../../tensors/tensor.ts';
+import {
+  type FixedTensors,
+  type HostTensor,
+  type HostTensors,
+  isHalf,
+  type MixedTensors,
+} from '../../../tensors/tensor.ts';
 import { dataTypeOf } from '../../transfer.ts';
 import { replacedBy, roles } from '../roles.ts';
 import { serve } from '../serve.ts';
@@ -49,7 +55,9 @@ async function copier(dtype: 'float32' | 'int32', to: 'cpu' | 'gpu-buffer'): Pro
 }
 
 async function load(): Promise<void> {
-  runtime = createRequire(import.meta.url)('onnxruntime-node');
+  runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof runtime;
+  // What goes wrong comes back as an error; lines of its own would be in the way of the progress that is shown.
+  runtime.env.logLevel = 'fatal';
   const up = { float32: await copier('float32', 'gpu-buffer'), int32: await copier('int32', 'gpu-buffer') };
   copiers = { up, down: await copier('float32', 'cpu') };
 }

@@ -1,0 +1,94 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../shared/engines/engine.ts';
+import { openEngine } from '../../shared/engines/open-engine.ts';
+import { hasSoftwareVulkan, needsVulkan, useSoftwareVulkan } from '../software-vulkan.ts';
+import {
+  bert,
+  hasNoGradient,
+  llama,
+  moments,
+  type Prepared,
+  relative,
+  setUp,
+  setUpTexts,
+  train,
+} from '../support/conformance.ts';
+
+type Changes = NonNullable<Parameters<typeof train>[3]>;
+
+/** Accumulated in two parts, with the second pass of SAM, and clipped. */
+const all: Changes = { batchSize: 4, accumulate: 2, sam: { rho: 0.5, adaptive: true }, clipNorm: 0.1 };
+
+/** Few kernels, few shapes: a processor that plays a GPU takes a while to compile each. */
+const small = { modes: 3, width: 4, projection: 8 };
+
+const setups: readonly {
+  readonly name: string;
+  readonly setUp: () => Prepared | Promise<Prepared>;
+  readonly runs: readonly { readonly steps: number; readonly changes?: Changes }[];
+}[] = [
+  {
+    name: 'an FNO in one dimension',
+    setUp: () => setUp({ family: 'fno1d', space: [16], optimizer: 'adam', settings: small }),
+    runs: [{ steps: 1 }, { steps: 5 }, { steps: 50 }, { steps: 5, changes: all }],
+  },
+  {
+    name: 'an FNO in the plane',
+    setUp: () => setUp({ family: 'fno2d', space: [8, 6], optimizer: 'adamw', settings: small }),
+    runs: [{ steps: 5, changes: all }],
+  },
+  {
+    name: 'a U-Net',
+    setUp: () => setUp({ family: 'unet2d', space: [16, 16], optimizer: 'adam', settings: { initFeatures: 1 } }),
+    runs: [{ steps: 1 }],
+  },
+  {
+    name: 'an encoder with dropout',
+    setUp: () => setUpTexts({ config: bert, task: 'classification' }),
+    runs: [{ steps: 1 }, { steps: 5, changes: all }],
+  },
+  {
+    name: 'a decoder with LoRA and dropout',
+    setUp: () => setUpTexts({ config: llama, task: 'causal-lm', adapted: true }),
+    runs: [{ steps: 5 }, { steps: 5, changes: all }],
+  },
+];
+
+/** How far the engines may be apart after so many steps. */
+const tolerances: Readonly<Record<number, { loss: number; moment: number }>> = {
+  1: { loss: 1e-6, moment: 2e-5 },
+  5: { loss: 5e-6, moment: 3e-4 },
+  50: { loss: 5e-4, moment: 2e-2 },
+};
+
+describe.skipIf(!hasSoftwareVulkan)(`onnx-webgpu${needsVulkan}`, () => {
+  let gpu: Engine;
+  let plain: Engine;
+  beforeAll(async () => {
+    useSoftwareVulkan();
+    plain = await openEngine('cpu');
+    gpu = await openEngine('onnx-webgpu');
+  });
+
+  const cases = setups.flatMap(({ runs, ...setup }) =>
+    runs.map((run) => ({ ...setup, ...run, how: run.changes ? ', accumulated, with ASAM and clipped' : '' })),
+  );
+
+  it.each(cases)('trains $name as the plain engine does, for $steps steps$how', async (given) => {
+    const { steps, changes } = given;
+    await openEngine('cpu');
+    const expected = await train(plain, await given.setUp(), steps, changes);
+    await openEngine('onnx-webgpu');
+    const found = await train(gpu, await given.setUp(), steps, changes);
+    const allowed = tolerances[steps]!;
+    for (const [index, loss] of expected.losses.entries()) {
+      expect(Math.abs(found.losses[index]! / loss - 1)).toBeLessThan(allowed.loss);
+    }
+    const state = new Map(moments(found));
+    for (const [name, { data }] of moments(expected)) {
+      const own = state.get(name)!.data;
+      if (hasNoGradient(name)) expect(Math.max(...own.map(Math.abs)), name).toBeLessThan(1e-9);
+      else expect(relative(own, data), name).toBeLessThan(allowed.moment);
+    }
+  });
+});
