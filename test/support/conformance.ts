@@ -166,7 +166,10 @@ export async function setUpTexts({ config, task, adapted: isAdapted, averaged }:
   const { model: whole } = modelOf({ ...config, vocab_size: tokenizer.vocabularySize }, task, labels, 'config.json');
   const base = whole.initialise(randomFor(3, 'initialise'));
   const adapted = isAdapted
-    ? withLora(whole, newAdapterConfig(whole, 'base', { ...lora, alsoTrained: task === 'classification' ? ['classifier'] : [] }))
+    ? withLora(
+        whole,
+        newAdapterConfig(whole, 'base', { ...lora, alsoTrained: task === 'classification' ? ['classifier'] : [] }),
+      )
     : undefined;
   const random = randomFor(4, 'texts');
   const ids = [4, 6, 7, 5, 12].map((length) =>

@@ -42,7 +42,8 @@ export function startThread({ module, explain }: ThreadSettings = ofOnnx): Compu
   let asked = 0;
 
   const end = (cause: unknown) => {
-    ended ??= explain('the computing thread has ended', cause);
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    ended ??= explain(`the computing thread has ended${why}`, cause);
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
   };

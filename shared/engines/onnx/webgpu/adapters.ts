@@ -11,8 +11,13 @@ export interface Adapter {
   readonly kind: (typeof kinds)[number];
 }
 
-/** What was found, or why nothing could be looked for. */
-export type Adapters = { readonly adapters: readonly Adapter[] } | { readonly unknown: string };
+/** What was found, the one first that WebGPU takes. */
+export interface Adapters {
+  /** Absent: nothing could be looked for. */
+  readonly adapters?: readonly Adapter[];
+  /** Why there are none, or nothing could be looked for. */
+  readonly reason?: string;
+}
 
 /** Where Vulkan's loader is looked for. */
 const loaders: Partial<Record<NodeJS.Platform, readonly string[]>> = {
@@ -24,15 +29,15 @@ type Library = import('koffi').LibraryHandle;
 /** Which kinds WebGPU prefers. */
 const preference = ['discrete', 'integrated', 'virtual', 'other', 'software'] as const;
 
-/** The GPUs that Vulkan finds, the one first that WebGPU takes. Looks on Linux alone. */
+/** The GPUs that Vulkan finds. Looks on Linux alone, where WebGPU has nothing but Vulkan. */
 export function vulkanAdapters(): Adapters {
   const paths = loaders[process.platform];
-  if (!paths) return { unknown: `the adapter is not asked for on ${process.platform}` };
+  if (!paths) return { reason: `which there are is not asked for on ${process.platform}` };
   let koffi: typeof import('koffi');
   try {
     koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
   } catch (error) {
-    return { unknown: `koffi, which asks Vulkan, can't be loaded: ${messageOf(error)}` };
+    return { reason: `koffi, which asks Vulkan, can't be loaded: ${messageOf(error)}` };
   }
   let reason = '';
   for (const path of paths) {
@@ -43,9 +48,10 @@ export function vulkanAdapters(): Adapters {
       reason ||= messageOf(error);
       continue;
     }
-    return { adapters: devicesOf(koffi, library).toSorted((a, b) => rank(a) - rank(b)) };
+    const adapters = devicesOf(koffi, library).toSorted((a, b) => rank(a) - rank(b));
+    return { adapters, ...(adapters.length === 0 ? { reason: 'Vulkan names none' } : {}) };
   }
-  return { unknown: `Vulkan's loader was not found: ${reason}` };
+  return { adapters: [], reason: `Vulkan's loader was not found: ${reason}` };
 }
 
 const rank = ({ kind }: Adapter) => preference.indexOf(kind);

@@ -64,13 +64,12 @@ const installation: Partial<Record<NodeJS.Platform, string>> = {
  * The error for an engine that does not start.
  * @param seen what the system says of its GPUs
  */
-export function explainStart(message: string, seen: string): UserError {
+export function explainStart(message: string, seen: string, cause?: unknown): UserError {
   const install = installation[process.platform] ?? "Update the GPU's driver";
-  const what = /adapter/i.test(message)
-    ? `WebGPU finds no GPU that it can use (${seen}): ${detail(message)}`
-    : `the GPU can't be started (${seen}): ${detail(message)}`;
-  return new UserError(what, {
+  const what = /adapter/i.test(message) ? 'WebGPU finds no GPU that it can use' : "the GPU can't be started";
+  return new UserError(`${what} (${seen}): ${detail(message)}`, {
     where: `${engine} on ${process.platform} ${process.arch}`,
     remedy: `${install}, or ${onProcessor}.`,
+    cause,
   });
 }

@@ -11,16 +11,10 @@ const here = import.meta.url;
 const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js', here);
 
 /** What a run's record says of the GPU. */
-const nameOf = (found: Adapters) => {
-  const [first] = 'adapters' in found ? found.adapters : [];
-  return first ? `, ${first.name}` : '';
-};
+const nameOf = ({ adapters: [first] = [] }: Adapters) => (first ? `, ${first.name}` : '');
 
-const seen = (found: Adapters) => {
-  if ('unknown' in found) return found.unknown;
-  const names = found.adapters.map(({ name, kind }) => `${name}, ${kind}`);
-  return names.length > 0 ? `Vulkan names ${names.join('; ')}` : 'Vulkan names none';
-};
+const seen = ({ adapters = [], reason }: Adapters) =>
+  reason ?? `Vulkan names ${adapters.map(({ name, kind }) => `${name}, ${kind}`).join('; ')}`;
 
 /**
  * ONNX Runtime on a GPU, by WebGPU: steps are recorded and compiled as for the engine onnx. Parameters and moments stay in the GPU's
@@ -29,12 +23,13 @@ const seen = (found: Adapters) => {
  */
 export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
   const found = vulkanAdapters();
+  if (found.adapters?.length === 0) throw explainStart('no adapter', seen(found));
   const thread = startThread({ module: workerModule, explain: explainFailure });
   closeAtExit(thread);
   try {
     await thread.ask({ do: 'load' });
   } catch (error) {
-    throw explainStart(messageOf(error), seen(found));
+    throw explainStart(messageOf(error), seen(found), error);
   }
   const compiled = compiledSteps(tf, thread, { threads: 1, block: 1, device: leastDevice });
   let loops = 0;

@@ -1,0 +1,37 @@
+import type { Engine } from '../../shared/engines/engine.ts';
+import { compiledSteps } from '../../shared/engines/onnx/compiled-steps.ts';
+import { roles } from '../../shared/engines/onnx/roles.ts';
+import { leastDevice } from '../../shared/engines/onnx/webgpu/for-device.ts';
+import { type HostTensors, zeros } from '../../shared/tensors/tensor.ts';
+
+/** An engine that writes down what a GPU would be given, and gives zeros; with all models, as ONNX files. */
+export function writingDown(plain: Engine): { engine: Engine; models: Uint8Array[] } {
+  const models: Uint8Array[] = [];
+  const compiled = compiledSteps(
+    plain.tf,
+    {
+      async ask(task): Promise<HostTensors> {
+        if (task.do === 'compile') models.push(task.model);
+        return new Map();
+      },
+    },
+    { threads: 1, block: 1, device: leastDevice },
+  );
+  const engine: Engine = {
+    ...plain,
+    async loop(step, given) {
+      const carried = async () => given.carried;
+      return {
+        async run(inputs, options) {
+          const { outputs } = await compiled(options?.step ?? step, { ...given, inputs });
+          const results = Object.entries(outputs).filter(([name]) => name.startsWith(roles.results));
+          return new Map(results.map(([name, { shape }]) => [name.slice(roles.results.length), zeros(shape)]));
+        },
+        read: carried,
+        finish: carried,
+        close: async () => {},
+      };
+    },
+  };
+  return { engine, models };
+}
