@@ -1,8 +1,17 @@
 import { Option } from 'commander';
 import { UserError } from '../../shared/core/errors.ts';
+import { type ExportDtypeSetting, exportDtypeSettings } from '../../shared/models/hugging-face/export-precision.ts';
 import { type CliCommand, numberOption, print } from '../command.ts';
 
-export const exportCommand: CliCommand<{ epoch?: number; merge?: boolean; base?: string; force?: boolean }> = {
+interface ExportOptions {
+  readonly epoch?: number;
+  readonly merge?: boolean;
+  readonly dtype?: ExportDtypeSetting;
+  readonly base?: string;
+  readonly force?: boolean;
+}
+
+export const exportCommand: CliCommand<ExportOptions> = {
   usage: 'export <run> <folder>',
   description: "write the model of a run's best epoch, or of another, as a folder with its model card",
   examples: [
@@ -10,14 +19,19 @@ export const exportCommand: CliCommand<{ epoch?: number; merge?: boolean; base?:
     'tempbalance export runs/reviews-20261123-101500 epoch-3 --epoch 3',
     'tempbalance export reviews-20261123-101500 reviews-model --merge',
     'tempbalance export my-adapter whole-model --merge --base roberta-base',
+    'tempbalance export reviews-20261123-101500 reviews-model --dtype bfloat16',
   ],
   options: [
     numberOption('--epoch <n>', 'the epoch (default: the best so far)', { integer: true, least: 0 }),
     new Option('--merge', 'put a LoRA adapter, of a run or in a folder, into the weights of its base'),
+    new Option(
+      '--dtype <type>',
+      "of a language model's weights; auto: as the folder it began from (default: output.dtype, or float32)",
+    ).choices([...exportDtypeSettings]),
     new Option('--base <folder>', 'of an adapter in a folder: the model it belongs to (default: the one it names)'),
     new Option('--force', 'write into a folder that holds something else than an export'),
   ],
-  async run([given, folder], { epoch, merge = false, base, force = false }) {
+  async run([given, folder], { epoch, merge = false, dtype, base, force = false }) {
     const { findRun, runAt } = await import('../../shared/local/run-folder.ts');
     const { isAdapter } = await import('../../shared/models/hugging-face/adapter-config.ts');
     const { pathKind } = await import('../../shared/tensors/open-tensors.ts');
@@ -25,7 +39,7 @@ export const exportCommand: CliCommand<{ epoch?: number; merge?: boolean; base?:
     if (!isRun && (await isAdapter(given!))) {
       const { mergeAdapterFolder } = await import('../../shared/local/merge-adapter.ts');
       refuseForAdapter(given!, { epoch, merge });
-      await mergeAdapterFolder(given!, folder!, { base, force });
+      await mergeAdapterFolder(given!, folder!, { base, force, dtype });
       print(`model   ${folder}`);
       return 0;
     }
@@ -42,7 +56,7 @@ export const exportCommand: CliCommand<{ epoch?: number; merge?: boolean; base?:
     const { localPath } = await import('../local-path.ts');
     const { exportRun } = await import('../../shared/local/export-run.ts');
     const warn = (message: string) => process.stderr.write(`note: ${message}\n`);
-    const exported = await exportRun(given!, run, folder!, { epoch, merge, force, warn, localPath });
+    const exported = await exportRun(given!, run, folder!, { epoch, merge, dtype, force, warn, localPath });
     print(`epoch ${exported.epoch}${exported.isBest ? ', the best' : ''}\nmodel   ${folder}`);
     return 0;
   },

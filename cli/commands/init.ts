@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
-import { starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
+import { isOfTexts, starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import type { ColumnNames } from '../../shared/datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
@@ -88,10 +88,17 @@ async function starterOf(
     });
   }
   const model = await modelIn(folder);
+  if (format === 'lines' && model && !model.tasks.some(isOfTexts)) {
+    throw new UserError('has texts alone, and the model learns from labels or from targets of texts', {
+      where: dataset!,
+      remedy: `Give a file with columns: the model can do ${model.tasks.join(', ')}.`,
+    });
+  }
   const parts = partsToUse(inFolder?.parts ?? []);
-  const mayBeChats = model?.tasks.includes('causal-lm') ?? false;
   const found =
-    dataset === undefined || format === undefined ? {} : await lookAtTexts(dataset, { format, ...parts }, mayBeChats);
+    dataset === undefined || format === undefined
+      ? {}
+      : await lookAtTexts(dataset, { format, ...parts }, model?.tasks ?? []);
   const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl', parts } as const;
   return starterTextRunFile({ schema, folder: named(folder), ...data, ...found, model });
 }
@@ -126,20 +133,29 @@ function partsToUse(parts: readonly string[]): { split?: string; validationSplit
 async function lookAtTexts(
   path: string,
   settings: Pick<TextDatasetConfig, 'format' | 'split' | 'validationSplit'>,
-  chats: boolean,
+  tasks: readonly LanguageTask[],
 ): Promise<{ texts?: number; columns?: ColumnNames }> {
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
   const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
   const size = await sizeOf(path);
   if (size === undefined || size > mostCountedBytes) return size ? { texts: Number.POSITIVE_INFINITY } : {};
-  try {
-    const config = textDatasetSchema.parse({ ...settings, path });
-    const { examples, chosen } = await openTextDataset(config, path, { seed: 0, chats });
-    return { texts: examples.texts.length, ...(chosen ? { columns: chosen } : {}) };
-  } catch (error) {
-    if (error instanceof UserError) return {};
-    throw error;
-  }
+  const looked = async (as: { readonly chats?: boolean; readonly targets?: boolean }, more: object = {}) => {
+    try {
+      const config = textDatasetSchema.parse({ ...settings, path, ...more });
+      const { examples, columns, chosen } = await openTextDataset(config, path, { seed: 0, ...as });
+      return { texts: examples.texts.length, columns: chosen, present: columns };
+    } catch (error) {
+      if (error instanceof UserError) return undefined;
+      throw error;
+    }
+  };
+  // What has labels is a classifier's, whatever other columns stand beside them.
+  const written = tasks.includes('seq2seq')
+    ? await looked({ targets: true }, { columns: { label: false } })
+    : undefined;
+  const isWritten = written && !written.present.includes('label');
+  const found = isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
+  return found ? { texts: found.texts, ...(found.columns ? { columns: found.columns } : {}) } : {};
 }
 
 /**

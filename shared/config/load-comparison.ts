@@ -32,7 +32,10 @@ const measured = [
   'dataset.rolloutSteps',
   'dataset.columns',
   'dataset.labels',
+  'dataset.lossOn',
+  'dataset.packing',
   'model.task',
+  'model.maxTargetTokens',
 ] as const;
 
 /** Whether one of two settings is the other, or within it. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
+import { exportDtypeSettings } from '../models/hugging-face/export-precision.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
 import { excludedByPreset, kindOfModel, withPreset } from '../schedules/presets/registry.ts';
@@ -41,6 +42,12 @@ const outputSchema = z
       .positive()
       .default(2)
       .describe('Epochs whose weights are kept, besides the best; one more than 1 allows for a damaged file.'),
+    dtype: z
+      .enum(exportDtypeSettings)
+      .default('float32')
+      .describe(
+        "Of the weights that a language model is exported in; auto: as the folder's config.json has it (`dtype`), float32 where it names none of these. Training, and an epoch's files, are in float32.",
+      ),
   })
   .describe('Where the results go.');
 
@@ -56,7 +63,7 @@ export const resolvedRunFileSchema = z
     compute: computeSchema.prefault({}),
     output: outputSchema.prefault({}),
   })
-  .superRefine(({ model, dataset, training, balance, convergence }, context) => {
+  .superRefine(({ model, dataset, training, balance, convergence, output }, context) => {
     const tooFew = tooFewOfUpdates(model, balance);
     if (tooFew !== undefined) context.addIssue({ code: 'custom', path: ['model', 'lora', 'rank'], message: tooFew });
     const wanted = takenBy(model);
@@ -73,6 +80,13 @@ export const resolvedRunFileSchema = z
         code: 'custom',
         path: ['model', 'head'],
         message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
+      });
+    }
+    if (model.family === 'huggingface' && model.task !== 'causal-lm' && 'packing' in dataset && dataset.packing) {
+      context.addIssue({
+        code: 'custom',
+        path: ['dataset', 'packing'],
+        message: `goes with model.task causal-lm, whose texts can share rows, and this is ${model.task}; leave it out`,
       });
     }
     const notWhole = reinitialisedWith(model);
@@ -97,6 +111,13 @@ export const resolvedRunFileSchema = z
     }
     for (const { key, message } of learningProblems(training, model)) {
       context.addIssue({ code: 'custom', path: ['training', key], message });
+    }
+    if (model.family !== 'huggingface' && output.dtype !== 'float32') {
+      context.addIssue({
+        code: 'custom',
+        path: ['output', 'dtype'],
+        message: `is of language models; the weights of ${model.family} are written in float32`,
+      });
     }
     const { metric } = convergence;
     const offered = metricsFor(model);

@@ -32,11 +32,26 @@ function patienceLine(texts: number | undefined): string {
 
 /** The line of the columns: those that were found, where they have other names than the usual ones. */
 function columnsLine(columns: ColumnNames | undefined): string {
-  const usual: ColumnNames = { text: 'text', textPair: 'text_pair', label: 'label', messages: 'messages' };
+  const usual: ColumnNames = {
+    text: 'text',
+    textPair: 'text_pair',
+    label: 'label',
+    messages: 'messages',
+    target: 'target',
+  };
   const named = Object.entries(columns ?? {}).filter(([, name]) => name !== undefined);
   const isUsual = named.every(([role, name]) => usual[role as keyof ColumnNames] === name);
   if (isUsual) return '  # columns: { text: review, label: stars }\n';
   return `  columns: ${stringify(Object.fromEntries(named), { collectionStyle: 'flow' }).trim()}\n`;
+}
+
+/** Whether a task needs nothing but texts. */
+export const isOfTexts = (task: LanguageTask): boolean => task === 'causal-lm' || task === 'masked-lm';
+
+/** The tasks of a model, those first that fit the columns. */
+function tasksFor(columns: ColumnNames | undefined, tasks: readonly LanguageTask[]): readonly LanguageTask[] {
+  if (columns?.target === undefined) return tasks;
+  return [...tasks.filter((task) => task === 'seq2seq'), ...tasks.filter((task) => task !== 'seq2seq')];
 }
 
 /** A run file to start from for a language model in a folder of Hugging Face's: published settings for pre-trained ones. */
@@ -57,10 +72,11 @@ export function starterTextRunFile(options: {
   const { schema, folder, dataset, format, texts, parts = {}, model: { tasks, maxTokens } = usualModel } = options;
   const { epochs, batchSize, validation } = usualTraining;
   const isOfChats = (options.columns?.messages ?? options.columns?.completion) !== undefined;
-  const fitting = isOfChats ? (['causal-lm'] as const) : tasks;
-  const [task, ...others] = fitting.filter((each) => each !== 'classification' || format !== 'lines');
+  const fitting = isOfChats ? (['causal-lm'] as const) : tasksFor(options.columns, tasks);
+  const [task, ...others] = fitting.filter((each) => format !== 'lines' || isOfTexts(each));
   const scalar = (value: string) => stringify(value).trim();
   const columns = format === 'lines' ? '' : columnsLine(options.columns);
+  const packing = isOfChats ? '  # packing: true # several of them share a row of maxTokens, kept apart\n' : '';
   const partLines = Object.entries(parts).map(([key, part]) => `  ${key}: ${scalar(part)}\n`);
   return `${schemaComment(schema)}
 # Every setting, with its default: docs/run-file.md
@@ -74,7 +90,7 @@ model:
 dataset:
   format: ${format}
   path: ${scalar(dataset)}
-${partLines.join('')}${columns}
+${partLines.join('')}${columns}${packing}
 training:
   epochs: ${epochs}
   batchSize: ${batchSize}

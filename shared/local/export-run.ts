@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { readArtifact } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { RunError, UserError } from '../core/errors.ts';
+import { type ExportDtypeSetting, exportDtypeOf } from '../models/hugging-face/export-precision.ts';
 import { isOtherFile, onnxFile } from '../models/hugging-face/folder.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { modelFileOf } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
-import { exportedFiles, mergedFiles, modelOfRun, type RunFields } from '../pipeline/run-model.ts';
+import { dtypeOfRun, exportedFiles, mergedFiles, modelOfRun, type RunFields } from '../pipeline/run-model.ts';
 import { readRunReport } from '../pipeline/run-report.ts';
 import { renderModelCard } from '../reports/model-card.ts';
 import { bufferSource } from '../tensors/byte-source.ts';
@@ -22,7 +23,8 @@ import type { RunFolder } from './run-folder.ts';
  * @param options.merge whether an adapter is put into its base's weights, instead of being written by itself
  * @param options.localPath where a run's base is on this machine
  * @param options.force whether what another than an export left in the folder is replaced
- * @throws UserError when the epoch has no weights any more, or the folder holds anything but an export.
+ * @param options.dtype of the weights of a language model; absent: as the run's settings have it
+ * @throws UserError when the epoch has no weights any more, they have no place in the type, or the folder holds anything but an export.
  */
 export async function exportRun(
   path: string,
@@ -31,6 +33,7 @@ export async function exportRun(
   options: {
     epoch?: number | undefined;
     merge?: boolean;
+    dtype?: ExportDtypeSetting | undefined;
     force: boolean;
     warn: (message: string) => void;
     localPath: TaskContext['localPath'];
@@ -45,6 +48,13 @@ export async function exportRun(
       remedy: 'Leave --merge out: its export is a whole model.',
     });
   }
+  if (options.dtype !== undefined && described.fields) {
+    throw new UserError('is a model of fields, whose weights are written in float32', {
+      where: path,
+      remedy: 'Leave --dtype out.',
+    });
+  }
+  const dtype = options.dtype === undefined ? dtypeOfRun(record) : exportDtypeOf(options.dtype, record.model ?? {});
   const write = await openExport(folder, { force: options.force, needed: record.adapter?.base.path });
   const others = new Map<string, Uint8Array>();
   for (const key of await store.list(runKeys.model(run, ''))) {
@@ -62,11 +72,11 @@ export async function exportRun(
   // The manifest was found by its weights.
   const weights = (await readArtifact(store, manifest, modelFileOf(manifest)))!;
   const model = merge
-    ? await mergedFiles(described, weights, await frozenOf(record, described, options.localPath))
-    : await exportedFiles(described, weights);
+    ? await mergedFiles(described, weights, await frozenOf(record, described, options.localPath), dtype)
+    : await exportedFiles(described, weights, dtype);
   const onnx = described.fields && (await onnxOf(described.fields, weights, options.warn));
   if (onnx) model.set(onnxFile, onnx);
-  const card = renderModelCard(report, epoch, { merged: merge, onnx: onnx !== undefined });
+  const card = renderModelCard(report, epoch, { merged: merge, onnx: onnx !== undefined, dtype });
   await write(new Map<string, Uint8Array | string>([[cardFile, card], ...others, ...model]));
   return { epoch, isBest };
 }

@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { UserError } from '../core/errors.ts';
 import { randomFor } from '../core/random.ts';
+import { type ExportDtype, type ExportDtypeSetting, exportDtypeOf } from '../models/hugging-face/export-precision.ts';
 import { huggingFaceFiles, readOtherFiles } from '../models/hugging-face/folder.ts';
 import {
   buildLanguageModel,
@@ -18,12 +19,17 @@ import { cardFile, openExport } from './export-folder.ts';
 /**
  * Writes a folder of Hugging Face's with W + scale * B A.
  * @param options.base where it does not lie where the adapter says
+ * @param options.dtype of its weights
  * @throws UserError when adapter and base don't fit each other, or the folder holds anything but an export.
  */
 export async function mergeAdapterFolder(
   path: string,
   folder: string,
-  { base, force }: { base?: string | undefined; force: boolean },
+  {
+    base,
+    force,
+    dtype: setting = 'float32',
+  }: { base?: string | undefined; force: boolean; dtype?: ExportDtypeSetting | undefined },
 ): Promise<void> {
   const opened = await openModelFolder(path, { base });
   const write = await openExport(folder, { force, needed: opened.base });
@@ -39,8 +45,9 @@ export async function mergeAdapterFolder(
   }
   const merged = mergeAdapter(adapter, await read(randomFor(0, 'initialise')));
   const others = await readOtherFiles(opened.tokenizer);
-  const files = huggingFaceFiles({ model: adapter.base, architecture, config, labels, others }, merged);
-  await write(new Map<string, Uint8Array | string>([...files, [cardFile, cardOf(opened)]]));
+  const dtype = exportDtypeOf(setting, config);
+  const files = huggingFaceFiles({ model: adapter.base, architecture, config, labels, others }, merged, dtype);
+  await write(new Map<string, Uint8Array | string>([...files, [cardFile, cardOf(opened, dtype)]]));
 }
 
 /** What the adapter was trained for, as it says itself, or as its model's class is. */
@@ -55,7 +62,7 @@ function taskOf({ folder, config, adapter }: ModelFolder): LanguageTask {
   });
 }
 
-function cardOf({ folder, base }: ModelFolder): string {
+function cardOf({ folder, base }: ModelFolder, dtype: ExportDtype): string {
   const matter = stringify({ library_name: 'transformers', tags: ['tempbalance', 'safetensors'] });
   const name = (path: string) => basename(resolve(path));
   return `---
@@ -63,6 +70,6 @@ ${matter}---
 
 # ${name(folder)}, merged
 
-The weights of \`${name(base)}\` with the LoRA adapter \`${name(folder)}\` in them (W + scale * B A), in float32: a folder that \`transformers\` loads.
+The weights of \`${name(base)}\` with the LoRA adapter \`${name(folder)}\` in them (W + scale * B A), in ${dtype}: a folder that \`transformers\` loads.
 `;
 }

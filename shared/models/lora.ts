@@ -47,8 +47,13 @@ export interface LoraSettings {
 /** What PEFT's own configuration has where nothing is chosen. */
 export const usualLora = { rank: 8, alpha: 8, dropout: 0, rankStabilised: false } as const;
 
-/** PEFT's names of tasks. */
-export const taskTypes = { classification: 'SEQ_CLS', 'causal-lm': 'CAUSAL_LM', 'masked-lm': undefined } as const;
+/** PEFT's names of tasks, by which adapters are read. */
+export const taskTypes = {
+  classification: 'SEQ_CLS',
+  'causal-lm': 'CAUSAL_LM',
+  'masked-lm': undefined,
+  seq2seq: 'SEQ_2_SEQ_LM',
+} as const;
 
 /**
  * The configuration of a new adapter, as PEFT writes it.
@@ -58,7 +63,8 @@ export function newAdapterConfig(base: LanguageModel, baseName: string, settings
   const { targets, alsoTrained } = settings;
   const config: AdapterConfig = {
     peft_type: 'LORA',
-    ...(taskTypes[base.task] ? { task_type: taskTypes[base.task] } : {}),
+    // PEFT 0.21 makes no model for SEQ_2_SEQ_LM with transformers 5: without a type it loads the adapter with any.
+    ...(taskTypes[base.task] && base.task !== 'seq2seq' ? { task_type: taskTypes[base.task] } : {}),
     base_model_name_or_path: baseName,
     r: settings.rank,
     lora_alpha: settings.alpha,
@@ -180,10 +186,11 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
           ([name]) => names?.has(name) ?? true,
         ),
       ),
-    dropoutSites: (batch, tokens) => [
-      ...base.dropoutSites(batch, tokens),
+    dropoutSites: (batch, tokens, targets = tokens) => [
+      ...base.dropoutSites(batch, tokens, targets),
       ...updates.flatMap((update) => {
-        const { name, inputs, perText, rows = perText ? batch : batch * tokens, again = [] } = update.layer;
+        const { name, inputs, perText, perTarget, again = [] } = update.layer;
+        const { rows = perText ? batch : batch * (perTarget ? targets : tokens) } = update.layer;
         return [
           ...site(dropoutName(name), [rows, inputs], rate),
           ...again.flatMap((use) => site(dropoutName(name, use.name), [use.rows ?? batch * tokens, inputs], rate)),

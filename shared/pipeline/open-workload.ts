@@ -47,7 +47,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const opened = task === 'classification' ? withPadding(pooled, tokenizer.special.pad) : pooled;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
-    refuseOtherTasks(task, texts);
+    refuseOtherTasks(model, texts);
     const path = await mapPathAsync(texts.path, localPath);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
     const problem = task === 'classification' ? givenProblem(opened.config, model) : undefined;
@@ -55,12 +55,13 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const data = await openTextDataset(here, path, {
       seed,
       chats: task === 'causal-lm',
+      targets: task === 'seq2seq',
       ...(problem ? { problem } : {}),
     });
     const template = data.examples.chats && (await openChatTemplate(opened.tokenizer, tokenizer));
     return planTexts({
       settings: model,
-      causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template },
+      causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template, packing: texts.packing },
       config: opened.config,
       head: task === 'classification' ? await labelsOfHead(opened) : undefined,
       tokenizer,
@@ -136,18 +137,34 @@ const headOfAdapter = (folder: string) =>
       'Give the folder of its base, with model.lora for a new adapter, or merge the two first (tempbalance export --merge).',
   });
 
-/** Settings of chats and completions, which only a causal language model learns. @throws UserError where another is to learn. */
-function refuseOtherTasks(task: LanguageTask, dataset: TextDatasetConfig): void {
-  if (task === 'causal-lm' || dataset.format === 'lines') return;
-  const { messages, prompt, input, completion } = dataset.columns;
-  const given = Object.entries({ messages, prompt, input, completion }).find(([, name]) => name !== undefined);
-  const setting = given ? `dataset.columns.${given[0]}` : dataset.lossOn && 'dataset.lossOn';
-  if (!setting) return;
-  throw new UserError(`goes with model.task: causal-lm, and this is ${task}`, {
-    where: setting,
-    remedy: 'Leave it out, or set `model.task` to causal-lm.',
+/** Settings of what only some tasks learn, with those. @throws UserError where another is to learn. */
+function refuseOtherTasks({ task, maxTargetTokens }: LanguageModelConfig, dataset: TextDatasetConfig): void {
+  if (task === 'seq2seq' && dataset.format === 'lines') throw linesWithoutTargets();
+  const columns = dataset.format === 'lines' ? {} : dataset.columns;
+  const lossOn = dataset.format === 'lines' ? undefined : dataset.lossOn;
+  const settings: readonly (readonly [name: string, value: unknown, tasks: readonly LanguageTask[]])[] = [
+    ['model.maxTargetTokens', maxTargetTokens, ['seq2seq']],
+    ...(['messages', 'prompt', 'completion'] as const).map(
+      (key) => [`dataset.columns.${key}`, columns[key], ['causal-lm']] as const,
+    ),
+    ['dataset.columns.input', columns.input, ['causal-lm', 'seq2seq']],
+    ['dataset.columns.target', columns.target, ['seq2seq']],
+    ['dataset.lossOn', lossOn, ['causal-lm']],
+  ];
+  const wrong = settings.find(([, value, tasks]) => value !== undefined && !tasks.includes(task));
+  if (!wrong) return;
+  const [where, , tasks] = wrong;
+  throw new UserError(`goes with model.task: ${tasks.join(' or ')}, and this is ${task}`, {
+    where,
+    remedy: `Leave it out, or set \`model.task\` to ${tasks.join(' or ')}.`,
   });
 }
+
+const linesWithoutTargets = () =>
+  new UserError('has a text in each line, and seq2seq learns to write the target of each text', {
+    where: 'dataset.format: lines',
+    remedy: 'Give files with columns, e.g. jsonl: {"text": "...", "target": "..."}.',
+  });
 
 /** A template that writes the day's date would make other data of the same file on another day. */
 const dateNote = (template: ChatTemplate | undefined): string[] =>

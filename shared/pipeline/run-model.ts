@@ -11,7 +11,14 @@ import {
   type HuggingFaceConfig,
   modelOf,
 } from '../models/hugging-face/config.ts';
-import { codeBeside, pytorchFile } from '../models/hugging-face/folder.ts';
+import {
+  type ExportDtype,
+  exportDtypeOf,
+  inDtype,
+  readInDtype,
+  withDtype,
+} from '../models/hugging-face/export-precision.ts';
+import { codeBeside, pytorchFile, weightFiles } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
 import type { WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
@@ -21,7 +28,7 @@ import { buildModel, pytorchOf } from '../models/registry.ts';
 import type { ShapeOf } from '../spectra/analyse.ts';
 import { bufferSource } from '../tensors/byte-source.ts';
 import type { Layer, ParameterSpec } from '../tensors/layer.ts';
-import { encodeSafetensors, openSafetensors } from '../tensors/safetensors.ts';
+import { openSafetensors } from '../tensors/safetensors.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { WorkloadPlan } from '../training/workload.ts';
 import { files, type RunRecord } from './records.ts';
@@ -189,33 +196,53 @@ function shapesIn(parameters: readonly ParameterSpec[]): ShapeOf {
   return (name) => shapes.get(name);
 }
 
-/** The files of a run's model: of fields, a folder that PyTorch loads by `model.py`; of Hugging Face's; or, of an adapter, one that PEFT loads. */
+/** The type that a run's exports are in where nothing else is asked for. */
+export const dtypeOfRun = ({ config, model }: Pick<ModelRecord, 'config' | 'model'>): ExportDtype =>
+  exportDtypeOf(config.output.dtype, model ?? {});
+
+/**
+ * The files of a run's model: of fields, a folder that PyTorch loads by `model.py`; of Hugging Face's; or, of an adapter, one that PEFT loads.
+ * @param dtype of the weights of a language model
+ * @throws BeyondRangeError when they have no place in it
+ */
 export async function exportedFiles(
   { config, adapter, fields }: Pick<RunModel, 'config' | 'adapter' | 'fields'>,
   weights: Uint8Array,
+  dtype: ExportDtype = 'float32',
 ): Promise<Map<string, Uint8Array>> {
-  const described = encodeConfig(config);
-  if (!adapter) {
+  const described = encodeConfig(withDtype(config, dtype));
+  if (fields) {
     return new Map([
       [files.model, weights],
       [configFile, described],
-      ...(fields ? [[pytorchFile, new TextEncoder().encode(fields.pytorch)] as const] : codeOf(config)),
+      [pytorchFile, new TextEncoder().encode(fields.pytorch)],
     ]);
   }
-  return new Map([...adapterFiles(adapter.model, await tensorsIn(weights)), [baseConfigFile, described]]);
+  if (!adapter) {
+    const written =
+      dtype === 'float32'
+        ? new Map([
+            [files.model, weights],
+            [configFile, described],
+          ])
+        : await weightFiles(config, await readInDtype(await tensorFile(weights), dtype), dtype);
+    return new Map([...written, ...codeOf(config)]);
+  }
+  return new Map([
+    ...(await adapterFiles(adapter.model, await tensorsIn(weights), dtype)),
+    [baseConfigFile, described],
+  ]);
 }
 
-/** The files of a whole folder of Hugging Face's, with an adapter in the weights of its base. */
+/** The files of a whole folder of Hugging Face's, with an adapter in the weights of its base. Takes and throws what `exportedFiles` does. */
 export async function mergedFiles(
   { config, adapter }: Pick<RunModel, 'config' | 'adapter'>,
   weights: Uint8Array,
   frozen: HostTensors,
+  dtype: ExportDtype = 'float32',
 ): Promise<Map<string, Uint8Array>> {
   const merged = mergeAdapter(adapter!.model, new Map([...frozen, ...(await tensorsIn(weights))]));
-  return new Map([
-    [files.model, encodeSafetensors(merged, { format: 'pt' })],
-    [configFile, encodeConfig(config)],
-  ]);
+  return weightFiles(config, inDtype(merged, dtype), dtype);
 }
 
 function codeOf(config: RunModel['config']): [string, Uint8Array][] {
@@ -223,5 +250,6 @@ function codeOf(config: RunModel['config']): [string, Uint8Array][] {
   return (architectures ?? []).flatMap((name) => codeBeside(name, modelType!));
 }
 
-const tensorsIn = async (weights: Uint8Array): Promise<HostTensors> =>
-  (await openSafetensors(bufferSource(files.model, weights))).readAll();
+const tensorFile = (weights: Uint8Array) => openSafetensors(bufferSource(files.model, weights));
+
+const tensorsIn = async (weights: Uint8Array): Promise<HostTensors> => (await tensorFile(weights)).readAll();

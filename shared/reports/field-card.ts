@@ -1,4 +1,5 @@
 import type { Normaliser } from '../datasets/normaliser.ts';
+import type { ExportDtype } from '../models/hugging-face/export-precision.ts';
 import { formatNumber } from './format.ts';
 import { fenced, inline, markdownTable } from './markdown.ts';
 import type { RunReport } from './report-input.ts';
@@ -7,6 +8,8 @@ import type { RunReport } from './report-input.ts';
 export interface ExportedWith {
   /** Whether `model.onnx` is. */
   readonly onnx: boolean;
+  /** Of the weights. */
+  readonly dtype: ExportDtype;
 }
 
 /** What the card of a kind of model says of its own. */

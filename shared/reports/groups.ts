@@ -25,7 +25,7 @@ export interface Grouping {
 type Settings = ReadonlyMap<string, string>;
 
 /** What repetitions of a run may differ in. What the data are is told by their content, not by where they lie. */
-const ofTheRunAlone = new Set(['training.seed', 'output.name', 'output.folder', 'dataset.path']);
+const ofTheRunAlone = new Set(['training.seed', 'output.name', 'output.folder', 'output.dtype', 'dataset.path']);
 
 /** Keys that labels name first, as they say most about a run. */
 const tellingKeys = ['balance', 'balance.preset', 'balance.control', 'training.learningRate'];

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { pathInWords } from '../datasets/data-path.ts';
+import type { ExportDtype } from '../models/hugging-face/export-precision.ts';
 import { describeReinitialised } from '../models/hugging-face/reinitialise.ts';
 import { describeAdapter, trainedShare } from './adapter.ts';
 import { compareRuns } from './compare.ts';
@@ -22,16 +23,23 @@ import {
 } from './runs.ts';
 import { languageTaskOf, textCard } from './text-card.ts';
 
+interface CardOptions {
+  readonly merged?: boolean;
+  readonly onnx?: boolean;
+  readonly dtype?: ExportDtype;
+}
+
 /**
  * The model card (Markdown with front matter) that goes with a run's exported `model.safetensors`; it names files, not where they lie.
  * @param epoch whose weights they are
  * @param options.merged whether an adapter is in the weights, instead of being the export by itself
  * @param options.onnx whether `model.onnx` is beside it
+ * @param options.dtype of the weights
  */
 export function renderModelCard(
   report: RunReport,
   epoch = keptEpoch(report),
-  { merged = false, onnx = false } = {},
+  { merged = false, onnx = false, dtype = 'float32' }: CardOptions = {},
 ): string {
   const run = withoutPlaces(report);
   const kept = run.epochs.find((each) => each.epoch === epoch);
@@ -48,7 +56,7 @@ export function renderModelCard(
     section('How it was trained', training(run)),
     section('Layers', layers(run, epoch)),
     section('What it takes and gives', kind.tensors?.(run) ?? ''),
-    section('How to load it', kind.loading(exported, { onnx })),
+    section('How to load it', kind.loading(exported, { onnx, dtype })),
     section('Limits', kind.limits(testedEpoch(run, epoch) ? run : { ...run, test: undefined })),
     section('Configuration', fenced('yaml', stringify(run.config))),
     section('Versions', list(Object.entries(run.versions))),

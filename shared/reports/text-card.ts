@@ -1,5 +1,6 @@
 import type { ProblemType } from '../datasets/text/problem-type.ts';
 import { adapterWeightsFile, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
+import type { ExportDtype } from '../models/hugging-face/export-precision.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 import { type CardOfKind, chosenOn, readTensors } from './field-card.ts';
 import { fenced } from './markdown.ts';
@@ -28,6 +29,7 @@ const pipelineTags = {
   classification: 'text-classification',
   'causal-lm': 'text-generation',
   'masked-lm': 'fill-mask',
+  seq2seq: 'text2text-generation',
 } as const satisfies Record<LanguageTask, string>;
 
 /** What Hugging Face calls our metrics. */
@@ -50,6 +52,7 @@ const autoClasses = {
   classification: 'AutoModelForSequenceClassification',
   'causal-lm': 'AutoModelForCausalLM',
   'masked-lm': 'AutoModelForMaskedLM',
+  seq2seq: 'AutoModelForSeq2SeqLM',
 } as const satisfies Record<LanguageTask, string>;
 
 /** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
@@ -89,6 +92,8 @@ const pythonOf: Readonly<Record<LanguageTask, (maxTokens: number, problem: Probl
 ${pythonOfProblem[problem]}`,
   'causal-lm': () => `inputs = tokenizer("The beginning of a text", return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))`,
+  seq2seq: (maxTokens) => `inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
+print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0], skip_special_tokens=True))`,
   'masked-lm': () => `inputs = tokenizer(f"A text with a {tokenizer.mask_token} hidden", return_tensors="pt")
 place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
@@ -99,8 +104,16 @@ const pythonByText = (maxTokens: number, problem: ProblemType) => `# One text at
 inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
 ${pythonOfProblem[problem]}`;
 
-const inJavaScript = `import { Tokenizer } from 'tokenizers';
-${readTensors}
+/** How JavaScript has the numbers of a tensor, of their bytes. */
+const numbersInJavaScript: Readonly<Record<ExportDtype, string>> = {
+  float32: 'new Float32Array(bytes.buffer) }]; // for dtype F32',
+  bfloat16:
+    'new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (bits) => bits << 16).buffer) }]; // for dtype BF16',
+  float16: 'new Float16Array(bytes.buffer) }]; // for dtype F16, from Node 24 on',
+};
+
+const inJavaScript = (dtype: ExportDtype) => `import { Tokenizer } from 'tokenizers';
+${readTensors.replace(numbersInJavaScript.float32, numbersInJavaScript[dtype])}
 
 const tokenizer = Tokenizer.fromFile('tokenizer.json');
 const ids = (await tokenizer.encode('a text')).getIds();`;
@@ -137,7 +150,7 @@ export const textCard: CardOfKind = {
       ...(measured.length > 0 ? { metrics: measured } : {}),
     };
   },
-  loading(run) {
+  loading(run, { dtype }) {
     const { task, maxTokens, problemType = 'single_label_classification' } = settingsOf(run);
     const labelling = `From the command line, with the \`tempbalance\` package:
 
@@ -146,9 +159,9 @@ ${fenced('sh', 'tempbalance predict . texts.jsonl')}
 `;
     const { adapter } = run;
     const what = adapter
-      ? `The folder is one that \`peft\` loads: a LoRA adapter in float32 with \`adapter_config.json\`, without the weights of its base;
+      ? `The folder is one that \`peft\` loads: a LoRA adapter in ${dtype} with \`adapter_config.json\`, without the weights of its base;
 the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, the tokenizer. \`tempbalance export . whole-model --merge\` writes a folder that \`transformers\` loads by itself.`
-      : 'The folder is one that `transformers` loads: weights in float32, `config.json`, the tokenizer.';
+      : `The folder is one that \`transformers\` loads: weights in ${dtype}, \`config.json\`, the tokenizer.`;
     return `${what}
 
 Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transformers` package'} and PyTorch:
@@ -157,7 +170,7 @@ ${fenced('python', `${loadingIn(task, run)}\n${(run.dataset.padding === null ? p
 
 ${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 
-${fenced('js', adapter ? inJavaScript.replace('model.safetensors', adapterWeightsFile) : inJavaScript)}`;
+${fenced('js', adapter ? inJavaScript(dtype).replace('model.safetensors', adapterWeightsFile) : inJavaScript(dtype))}`;
   },
   limits(run) {
     const { task, maxTokens, fresh, problemType = 'single_label_classification' } = settingsOf(run);

@@ -22,14 +22,18 @@ export interface LayerGroup {
   readonly members: readonly number[];
 }
 
-/** The number of the block that a dotted name belongs to: the first component of digits with something on both sides. */
-function blockNumber(name: string): string | undefined {
-  return /\.(\d+)\./.exec(name)?.[1];
+/**
+ * The block that a dotted name belongs to: the first component of digits with something on both sides. An encoder-decoder numbers the blocks
+ * of both from 0: those of the decoder are told apart.
+ */
+function blockOf(name: string): string | undefined {
+  const found = /(decoder\.[^.\d]+)?\.(\d+)\./.exec(name);
+  return found?.[1] === undefined ? found?.[2] : `${found[2]} of the decoder`;
 }
 
-/** What a layer shares its factor with: itself, or the number of its block; undefined for layers outside blocks where these are wanted. */
+/** What a layer shares its factor with: itself, or its block; undefined for layers outside blocks where these are wanted. */
 export const unitOf = (name: string, unit: BalanceUnit): string | undefined =>
-  unit === 'layer' ? name : blockNumber(name);
+  unit === 'layer' ? name : blockOf(name);
 
 /** Whether a layer of that name belongs to something that gets a factor. */
 export const hasUnit = (name: string, unit: BalanceUnit): boolean => unitOf(name, unit) !== undefined;
@@ -38,7 +42,7 @@ export const hasUnit = (name: string, unit: BalanceUnit): boolean => unitOf(name
 export function groupLayers(layers: readonly LayerValue[], unit: BalanceUnit): LayerGroup[] {
   const members = new Map<string, number[]>();
   layers.forEach(({ name }, position) => {
-    const key = unit === 'layer' ? `${position}` : blockNumber(name);
+    const key = unit === 'layer' ? `${position}` : blockOf(name);
     if (key === undefined) return;
     members.set(key, [...(members.get(key) ?? []), position]);
   });

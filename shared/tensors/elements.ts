@@ -31,6 +31,13 @@ export type DecodedType = (typeof decoded)[keyof typeof decoded];
 /** The type that numbers are decoded as: complex ones by their parts; undefined: it can't be read. */
 export const decodedAs = (dtype: DType): DecodedType | undefined => decoded[dtype as keyof typeof decoded];
 
+/** Types of 16-bit floats that are kept by their bits. */
+const halfTypes = { F16: 'float16', BF16: 'bfloat16' } as const;
+
+/** How a tensor of 16-bit floats calls its type; undefined for other types. */
+export const halfTypeOf = (dtype: string): HalfTensor['dtype'] | undefined =>
+  halfTypes[dtype as keyof typeof halfTypes];
+
 export const isComplexType = (dtype: string): boolean => dtype === 'C64' || dtype === 'C128';
 
 /** The shape that numbers of a type are read in: of complex ones, real and imaginary part are a last axis `[..., 2]`. */

@@ -5,10 +5,8 @@ import { collectGarbage } from '../core/collect-garbage.ts';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
-import { bytesPerElement, bytesPerRead, type DType, decode, decodedAs, readShape } from './elements.ts';
+import { bytesPerElement, bytesPerRead, type DType, decode, decodedAs, halfTypeOf, readShape } from './elements.ts';
 import { elementCount, formatShape, type HalfTensor, type HostTensor, isHalf } from './tensor.ts';
-
-const halfTypes = { F16: 'float16', BF16: 'bfloat16' } as const;
 
 /** Key of the header that is no tensor. */
 const metadataName = '__metadata__';
@@ -200,7 +198,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
       const { dtype, shape } = entry(name);
       const length = elementCount(shape);
       if (dtype === 'F32') return readWhole(name, () => new Float32Array(new SharedArrayBuffer(4 * length)));
-      const half = halfTypes[dtype as keyof typeof halfTypes];
+      const half = halfTypeOf(dtype);
       if (half === undefined || endianness() !== 'LE') return read(name);
       const data = new Uint16Array(new SharedArrayBuffer(2 * length));
       await readBytes(name, new Uint8Array(data.buffer));

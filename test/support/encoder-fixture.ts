@@ -17,7 +17,10 @@ export const encoderFixtures = [
   'albert-tiny',
 ] as const;
 
-export type EncoderTask = Extract<LanguageTask, 'classification' | 'masked-lm'>;
+/** Tiny encoder-decoders, by `test/fixtures/models/t5/make_t5.py`. */
+export const writerFixtures = ['t5/t5-tiny', 't5/t5-gated-tiny', 't5/umt5-tiny'] as const;
+
+export type EncoderTask = Exclude<LanguageTask, 'causal-lm'>;
 
 interface Expected {
   readonly loss: number;
@@ -31,7 +34,7 @@ interface Expected {
 export interface EncoderFixture extends HuggingFaceModel {
   readonly expected: Expected;
   readonly logits: HostTensor;
-  /** `inputIds`, `attentionMask`, `labels`, and `tokenTypeIds` where it has them. */
+  /** `inputIds`, `attentionMask`, `labels`, and `tokenTypeIds` where it has them, `decoderIds` where it writes. */
   readonly inputs: ReadonlyMap<string, HostTensor<Int32Array>>;
 }
 
@@ -41,6 +44,7 @@ export async function readEncoderFixture(name: string, task: EncoderTask): Promi
   const expected = await readJsonFixture<Readonly<Record<EncoderTask, Expected>>>('models', name, 'expected.json');
   const given = await readIntegers(`${folder}/inputs.safetensors`);
   const inputs = [...given].flatMap(([key, tensor]): [string, HostTensor<Int32Array>][] => {
+    if (key === 'decoderIds' && task !== 'seq2seq') return [];
     if (!key.startsWith('labels/')) return [[key, tensor]];
     return key === `labels/${task}` ? [['labels', tensor]] : [];
   });

@@ -39,6 +39,7 @@ const inputNames: Readonly<Record<string, string>> = {
   input_ids: 'inputIds',
   attention_mask: 'attentionMask',
   token_type_ids: 'tokenTypeIds',
+  decoder_ids: 'decoderIds',
   labels: 'labels',
 };
 

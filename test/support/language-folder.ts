@@ -68,6 +68,23 @@ export async function writeDecoderFolder(
   return writeFolder(folder, config, 'causal-lm', others);
 }
 
+/**
+ * Writes a folder as Hugging Face's, with a T5 that has seen nothing and the SentencePiece model of the fixtures.
+ * @param more of its configuration
+ */
+export async function writeT5Folder(folder: string, more: Record<string, unknown> = {}): Promise<string> {
+  const others = new Map<string, Uint8Array>();
+  for (const name of ['spiece.model', 'tokenizer_config.json']) {
+    others.set(name, await readFile(fixturePath('tokenizers', 'resolved', 't5-model', name)));
+  }
+  const config = {
+    ...{ model_type: 't5', vocab_size: 320, d_model: 16, d_kv: 8, d_ff: 32, num_heads: 2, num_layers: 1 },
+    ...{ decoder_start_token_id: 0, is_encoder_decoder: true },
+    ...more,
+  };
+  return writeFolder(folder, config, 'seq2seq', others);
+}
+
 interface FolderOptions {
   /** Of a classifier. */
   readonly labels?: readonly string[] | undefined;

@@ -3,7 +3,12 @@ import { noDropout } from '../../shared/models/dropout.ts';
 import type { LanguageModel } from '../../shared/models/language/model.ts';
 import type { HostTensor, HostTensors, MixedTensors } from '../../shared/tensors/tensor.ts';
 import { lossAndGradients } from '../../shared/training/gradients.ts';
-import { type LossOptions, languageLoss, languageObjective } from '../../shared/training/objectives/language.ts';
+import {
+  type LossOptions,
+  languageLoss,
+  languageObjective,
+  textsOf,
+} from '../../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import { joined, parted, trainingSteps } from '../../shared/training/training-step.ts';
 
@@ -22,12 +27,11 @@ const chosen = (values: HostTensors, specs: LanguageModel['parameters']): HostTe
 const gradientStep =
   (model: LanguageModel, options: LossOptions): Step =>
   (tf, { fixed, carried, inputs }) => {
-    const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
-    const tokens = { inputIds: inputIds!, attentionMask: attentionMask!, ...(tokenTypeIds ? { tokenTypeIds } : {}) };
+    const tokens = textsOf(inputs);
     const { loss, gradients } = lossAndGradients(
       tf,
       (trained) =>
-        languageLoss(tf, model, { ...fixed, ...trained }, { ...tokens, labels: labels! }, noDropout, options),
+        languageLoss(tf, model, { ...fixed, ...trained }, { ...tokens, labels: inputs.labels! }, noDropout, options),
       carried,
     );
     const logits = model.forward(tf, { ...fixed, ...carried }, tokens, noDropout);

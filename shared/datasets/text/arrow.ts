@@ -1,11 +1,12 @@
 /** Apache Arrow, as the Hugging Face `datasets` library saves data sets to disk (`save_to_disk`). */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RecordBatch, Vector } from 'apache-arrow';
 import { z } from 'zod';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
+import { readIfPresent } from '../../core/optional-file.ts';
 import { type DataPath, eachPath } from '../data-path.ts';
 import type { DatasetFormat } from '../dataset.ts';
 import { classesNoted, infoInMetadata } from './noted-classes.ts';
@@ -49,10 +50,7 @@ const stateSchema = z.object({
 
 /** What a JSON file of a saved data set says; undefined: there is none. @throws UserError when it says something else. */
 async function noted<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | undefined> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
-    throw new UserError(`can't be read (${cause.code})`, { where: path, remedy: 'Save the data set again.', cause });
-  });
+  const text = await readIfPresent(path, 'Save the data set again.');
   if (text === undefined) return undefined;
   try {
     return schema.parse(JSON.parse(text));

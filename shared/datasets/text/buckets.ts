@@ -52,6 +52,8 @@ export interface BucketBatch {
   readonly rows: readonly number[];
   /** Tokens of each row, padding included. */
   readonly length: number;
+  /** Tokens of each row's target, padding included, where an encoder-decoder writes them. */
+  readonly targetLength?: number;
 }
 
 /**

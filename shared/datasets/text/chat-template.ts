@@ -1,8 +1,8 @@
 /** Chats as one text, by the template of a model's folder: what `apply_chat_template` of transformers gives. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
+import { readIfPresent } from '../../core/optional-file.ts';
 import type { Message } from './chats.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
@@ -114,7 +114,7 @@ function sourceOf(value: unknown): string | undefined {
  * @throws UserError when it can't be read.
  */
 export async function openChatTemplate(folder: string, tokenizer: TextTokenizer): Promise<ChatTemplate | undefined> {
-  const text = (name: string) => readFile(join(folder, name), 'utf8').catch(() => undefined);
+  const text = (name: string) => readIfPresent(join(folder, name), 'Check the folder of the model.');
   const own = await text(templateFile);
   const config = own === undefined ? await text(configFile) : undefined;
   const source = own ?? (config === undefined ? undefined : sourceOf(templateIn(config, join(folder, configFile))));

@@ -9,4 +9,6 @@ export interface ColumnNames {
   readonly prompt?: string | undefined;
   readonly input?: string | undefined;
   readonly completion?: string | undefined;
+  /** What is written of the text. */
+  readonly target?: string | undefined;
 }

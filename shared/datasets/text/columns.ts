@@ -4,9 +4,10 @@ import { didYouMean } from '../../core/suggest.ts';
 import type { ColumnNames } from './column-names.ts';
 import type { ColumnSettings } from './settings.ts';
 import type { TextContext } from './source.ts';
+import { targetColumns } from './target-columns.ts';
 
 /** What a column may hold, in the order in which values of a row are read. */
-const roles = ['text', 'textPair', 'label', 'messages', 'prompt', 'input', 'completion'] as const;
+const roles = ['text', 'textPair', 'label', 'messages', 'prompt', 'input', 'completion', 'target'] as const;
 export type Role = (typeof roles)[number];
 
 /** The roles that have a column, in the order in which their values are read. */
@@ -65,7 +66,12 @@ export function chooseColumns(
   path: string,
   present: readonly string[],
   named: ColumnSettings['columns'],
-  { likely = {}, guessLabels = true, chats = false }: Pick<TextContext, 'likely' | 'guessLabels' | 'chats'>,
+  {
+    likely = {},
+    guessLabels = true,
+    chats = false,
+    targets = false,
+  }: Pick<TextContext, 'likely' | 'guessLabels' | 'chats' | 'targets'>,
 ): ChosenColumns {
   const found = (...names: (string | undefined)[]) =>
     names.find((name) => name !== undefined && present.includes(name));
@@ -86,6 +92,11 @@ export function chooseColumns(
   return { columns, notes };
 
   function chosenTexts(): ColumnNames {
+    if (targets) {
+      const ofTargets = targetColumns(path, present, named);
+      for (const role of ofTargets.guessed) guessed.push([role, ofTargets.columns[role]!]);
+      return ofTargets.columns;
+    }
     const text = named.text ?? found(likely.text);
     if (chats && text === undefined) {
       const ofChats = chatColumns(path, present, named, (role, name) => guessed.push([role, name]));
@@ -176,6 +187,7 @@ const roleWords: Readonly<Record<Role, string>> = {
   prompt: 'prompts',
   input: 'inputs of prompts',
   completion: 'completions',
+  target: 'targets',
 };
 
 /** `texts are taken from "review" and labels from "stars"` */

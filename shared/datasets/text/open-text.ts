@@ -237,6 +237,7 @@ async function gather(
   const problems = new RowProblems(path, unit);
   const texts: string[] = [];
   const pairs: string[] = [];
+  const written: string[] = [];
   const chats: Chat[] = [];
   const rows: number[] = [];
   let first: { path: string; present: readonly string[]; hasNames: boolean } | undefined;
@@ -266,6 +267,7 @@ async function gather(
     kind: 'text',
     texts,
     ...(chosen.textPair !== undefined && { pairs }),
+    ...(chosen.target !== undefined && { targets: written }),
     ...(isOfChats(chosen) && { chats }),
     ...learnt,
     ...(learnt.labelNames && (known || chosen.labels) && { labelsOrdered: true }),
@@ -292,6 +294,10 @@ async function gather(
     const problemOf = (of: unknown) => (keepEmpty && isEmpty(of) ? undefined : textProblem(of));
     if (chosen.text !== undefined) problems.add(row, problemOf(value.text), undefined, chosen.text);
     if (chosen.textPair !== undefined) problems.add(row, problemOf(value.textPair), undefined, chosen.textPair);
+    if (chosen.target !== undefined) {
+      problems.add(row, textProblem(value.target), undefined, chosen.target);
+      if (!isEmpty(value.input)) problems.add(row, textProblem(value.input), undefined, chosen.input);
+    }
     const chat = isOfChats(chosen)
       ? chatOf(chosen, value, { needsCompletion: lossOn !== 'all', textProblem })
       : undefined;
@@ -303,12 +309,13 @@ async function gather(
       problems.add(row, targets.add(row, target), undefined, chosen.label);
     }
     if (problems.count > countBefore) return;
-    const text = chat && 'chat' in chat ? textOfChat(chat.chat) : textOf(value.text);
+    const text = chat && 'chat' in chat ? textOfChat(chat.chat) : wholeText(value);
     texts.push(text);
     if (chosen.textPair !== undefined) pairs.push(textOf(value.textPair));
+    if (chosen.target !== undefined) written.push(textOf(value.target));
     if (chat && 'chat' in chat) chats.push(chat.chat);
     rows.push(row);
-    held += text.length + (pairs.at(-1)?.length ?? 0);
+    held += text.length + (pairs.at(-1)?.length ?? 0) + (written.at(-1)?.length ?? 0);
     if (held > mostTextBytes) throw tooLarge(pathInWords(named.path), held);
   }
 }
@@ -393,6 +400,10 @@ const isEmpty = (value: unknown): boolean =>
 
 /** A value that has no problem. */
 const textOf = (value: unknown): string => (isEmpty(value) ? '' : (value as string));
+
+/** The text of a row; an instruction is followed by what it is about. */
+const wholeText = ({ text, input }: Readonly<Record<string, unknown>>): string =>
+  [textOf(text), textOf(input)].filter((part) => part !== '').join('\n\n');
 
 /** What is wrong with a value that should be a text; undefined: nothing. */
 function textProblem(value: unknown): string | undefined {

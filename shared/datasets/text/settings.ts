@@ -51,6 +51,13 @@ const skipBadRows = z
     "Whether rows that can't be used (without a text, broken, with an unknown label) are left out, counted and listed in a warning and in run.json: true, or at most so many, or at most such a share of the rows. Absent: they are refused.",
   );
 
+const packing = z
+  .boolean()
+  .default(false)
+  .describe(
+    'For causal-lm: whether several texts, chats or completions share a row of `model.maxTokens`, kept apart: none sees another, positions begin again at each, and the first token of none is predicted. `training.batchSize` counts such rows.',
+  );
+
 /** Of formats that are nothing but text. */
 export const plainSettings = {
   path,
@@ -59,6 +66,7 @@ export const plainSettings = {
   validationSplit,
   samples,
   skipBadRows,
+  packing,
   test: testSetSchema,
 };
 
@@ -91,8 +99,13 @@ export const columnSettings = {
       prompt: columnName().describe(
         'Prompts, for causal-lm; absent: `prompt` beside `completion`, or `instruction` beside `output` (Alpaca), where the file has no `text`.',
       ),
-      input: columnName().describe('What a prompt is about, for causal-lm; absent: `input` beside `instruction`.'),
+      input: columnName().describe(
+        'What a prompt is about, for causal-lm, or a text, for seq2seq; absent: `input` beside `instruction`.',
+      ),
       completion: columnName().describe('What is learnt after a prompt, for causal-lm; absent: see `prompt`.'),
+      target: columnName().describe(
+        'What is written of the text, for seq2seq; absent: the one column of a usual name beside that of the text (text and summary, input and target, prompt and completion, question and answer, instruction and output, ...).',
+      ),
     })
     .prefault({})
     .describe('Names of the columns.'),

@@ -37,6 +37,8 @@ export interface TextContext {
   readonly guessLabels?: boolean;
   /** Whether chats, and prompts with completions, are looked for before texts; absent: they are not. */
   readonly chats?: boolean;
+  /** Whether every row has a text and what is to be written of it; absent: it has not. */
+  readonly targets?: boolean;
 }
 
 /** How a format reads a file that is there, row by row. */

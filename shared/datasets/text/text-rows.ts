@@ -20,6 +20,8 @@ export interface TextRows extends TextTargets {
   readonly texts: readonly string[];
   /** The second text of each pair. */
   readonly pairs?: readonly string[];
+  /** What an encoder-decoder learns to write of each text. */
+  readonly targets?: readonly string[];
   /** Whether `labelNames` stand in an order that the settings or the file give. */
   readonly labelsOrdered?: boolean;
   /** What a causal language model learns of each row, with what goes before it; absent: the texts as they are. */
@@ -116,11 +118,12 @@ export const isWithoutText = ({ texts, pairs }: TextRows, index: number): boolea
 
 /** The rows at `indices`, in that order. */
 export function selectRows(data: TextRows, indices: readonly number[]): TextRows {
-  const { texts, pairs, labels, labelSets, numbers, chats, rows } = data;
+  const { texts, pairs, targets, labels, labelSets, numbers, chats, rows } = data;
   return {
     ...data,
     texts: indices.map((index) => texts[index]!),
     ...(pairs && { pairs: indices.map((index) => pairs[index]!) }),
+    ...(targets && { targets: indices.map((index) => targets[index]!) }),
     ...(labels && { labels: Int32Array.from(indices, (index) => labels[index]!) }),
     ...(labelSets && { labelSets: indices.map((index) => labelSets[index]!) }),
     ...(numbers && { numbers: Float64Array.from(indices, (index) => numbers[index]!) }),

@@ -1,7 +1,8 @@
 /** Texts to tokens and back, by the tokenizer in a model's folder. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
+import { readIfPresent } from '../../core/optional-file.ts';
 import { type NativeEncoding, type NativeTokenizer, nativeTokenizers } from './tokenizers/native.ts';
 import { readPieces } from './tokenizers/pieces.ts';
 import {
@@ -299,14 +300,7 @@ export function buildTokenizer(files: TokenizerFiles, where: string, configWhere
 }
 
 async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
-    throw new UserError(`can't be read (${cause.code})`, {
-      where: path,
-      remedy: 'Check the folder of the model.',
-      cause,
-    });
-  });
+  const text = await readIfPresent(path, 'Check the folder of the model.');
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text);

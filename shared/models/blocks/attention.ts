@@ -25,15 +25,23 @@ function windowOnes(tf: TensorLibrary, size: number, window: number): Tensor {
  * tokens see only what came before.
  * @param attentionMask `[batch, tokens]`, 1 for tokens and 0 for padding
  * @param window how many tokens one sees at most, itself included, where it sees only what came before; absent: all
+ * @param same of `sameText`, where texts that share a row are not to see each other; absent: a row is a text
  */
-export function scoreMask(tf: TensorLibrary, attentionMask: Tensor, causal: boolean, window = Infinity): Tensor {
+export function scoreMask(
+  tf: TensorLibrary,
+  attentionMask: Tensor,
+  causal: boolean,
+  window = Infinity,
+  same?: Tensor,
+): Tensor {
   const [batch, tokens] = attentionMask.shape as [number, number];
   const seen = tf.reshape(tf.cast(attentionMask, 'float32'), [batch, 1, 1, tokens]);
   const before = () => {
     const lower = tf.transpose(upperOnes(tf, tokens));
     return tf.reshape(window < tokens ? tf.mul(lower, windowOnes(tf, tokens, window)) : lower, [1, 1, tokens, tokens]);
   };
-  return tf.mul(tf.sub(1, causal ? tf.mul(seen, before()) : seen), unseen);
+  const own = same ? tf.mul(seen, same) : seen;
+  return tf.mul(tf.sub(1, causal ? tf.mul(own, before()) : own), unseen);
 }
 
 /** cap * tanh(scores / cap), which stays between -cap and cap. Source: Gemma 2 (2024). */
@@ -53,6 +61,8 @@ export function withinWindow(tf: TensorLibrary, mask: Tensor, side: number): Ten
 export interface AttentionSizes {
   readonly batch: number;
   readonly tokens: number;
+  /** How many tokens are attended to, where they are those of another text; absent: as many. */
+  readonly keyTokens?: number;
   readonly heads: number;
   /** As many as heads, or a divisor of it: then a key and value serve several heads in a row. */
   readonly keyHeads: number;
@@ -70,9 +80,9 @@ export function splitHeads(tf: TensorLibrary, x: Tensor, { batch, tokens, headSi
 
 /**
  * Scaled dot-product attention. Source: Vaswani et al. (NeurIPS 2017); shared keys: Ainslie et al., GQA (2023).
- * @param query `[batch, heads, tokens, size]`; key and value `[batch, keyHeads, tokens, size]`
- * @param mask of `scoreMask`, or it with what depends on the distance of tokens, `[batch, heads, tokens, tokens]`
- * @param drop applied to the weights `[batch, heads, tokens, tokens]`
+ * @param query `[batch, heads, tokens, size]`; key and value `[batch, keyHeads, keyTokens, size]`
+ * @param mask of `scoreMask`, or it with what depends on the distance of tokens, `[batch, heads, tokens, keyTokens]`
+ * @param drop applied to the weights `[batch, heads, tokens, keyTokens]`
  * @returns `[batch * tokens, heads * size]`
  */
 export function attend(
@@ -82,14 +92,14 @@ export function attend(
   sizes: AttentionSizes,
   drop: (weights: Tensor) => Tensor,
 ): Tensor {
-  const { batch, tokens, heads, keyHeads, headSize, scale = 1 / Math.sqrt(headSize), cap } = sizes;
+  const { batch, tokens, keyTokens = tokens, heads, keyHeads, headSize, scale = 1 / Math.sqrt(headSize), cap } = sizes;
   // Heads that share a key stand one below the other, as more rows of one product.
   const rows = (heads / keyHeads) * tokens;
-  const scaled = tf.mul(query, scale);
+  const scaled = scale === 1 ? query : tf.mul(query, scale);
   const scores = tf.matMul(tf.reshape(scaled, [batch, keyHeads, rows, headSize]), key, false, true);
-  const capped = tf.reshape(capScores(tf, scores, cap), [batch, heads, tokens, tokens]);
+  const capped = tf.reshape(capScores(tf, scores, cap), [batch, heads, tokens, keyTokens]);
   const weights = drop(tf.softmax(tf.add(capped, mask)));
-  const mixed = tf.matMul(tf.reshape(weights, [batch, keyHeads, rows, tokens]), value);
+  const mixed = tf.matMul(tf.reshape(weights, [batch, keyHeads, rows, keyTokens]), value);
   const perToken = tf.transpose(tf.reshape(mixed, [batch, heads, tokens, headSize]), [0, 2, 1, 3]);
   return tf.reshape(perToken, [batch * tokens, heads * headSize]);
 }

@@ -13,7 +13,7 @@ interface Buckets {
  * a logarithmic scale. Computed in float32, as in PyTorch. Source: Raffel et al., T5 (JMLR 2020).
  */
 export function relativeBuckets(tokens: number, { buckets, farthest, bothSides }: Buckets): Int32Array {
-  const ofSide = bothSides ? buckets / 2 : buckets;
+  const ofSide = bothSides ? Math.floor(buckets / 2) : buckets;
   const exact = Math.floor(ofSide / 2);
   const bucketOf = (distance: number): number => {
     if (distance < exact) return distance;

@@ -1,4 +1,5 @@
 import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
+import { atPositions, type PackedRows, sameText } from './packed.ts';
 
 /** How the angles grow with the position. */
 export type RotaryScaling =
@@ -75,7 +76,7 @@ function frequencies(rotary: Rotary, isLong: boolean): number[] {
 }
 
 /** Cosines and sines of the angle of each component at each position, `[tokens, size]`. */
-function turns(tf: TensorLibrary, tokens: number, rotary: Rotary, isLong: boolean): readonly [Tensor, Tensor] {
+function turns(tf: TensorLibrary, tokens: number, rotary: Rotary, isLong: boolean): Turns {
   const { size, magnitude = 1 } = rotary;
   const speeds = frequencies(rotary, isLong);
   const table = (turn: (angle: number) => number) =>
@@ -89,16 +90,17 @@ function turns(tf: TensorLibrary, tokens: number, rotary: Rotary, isLong: boolea
   return [table(Math.cos), table(Math.sin)];
 }
 
-/** Those for texts longer than the model was trained on where a text is longer, `[batch, 1, tokens, size]`. */
-function turnsByLength(
-  tf: TensorLibrary,
-  attentionMask: Tensor,
-  rotary: Rotary & { readonly scaling: { readonly trained: number } },
-): readonly [Tensor, Tensor] {
-  const [batch, tokens] = attentionMask.shape as [number, number];
-  const lengths = tf.sum(tf.cast(attentionMask, 'float32'), 1);
-  const isLong: Tensor = tf.reshape(tf.cast(tf.greater(lengths, rotary.scaling.trained), 'float32'), [batch, 1, 1, 1]);
-  const [short, long] = [turns(tf, tokens, rotary, false), turns(tf, tokens, rotary, true)];
+type Turns = readonly [cosines: Tensor, sines: Tensor];
+
+/** Tokens of each text, `[batch, 1, 1, 1]`; where texts share rows, of each token's own text, `[batch, 1, tokens, 1]`. */
+function textLengths(tf: TensorLibrary, attentionMask: Tensor, packed: PackedRows | undefined): Tensor {
+  if (packed) return tf.sum(sameText(tf, packed), -1, true);
+  return tf.reshape(tf.sum(tf.cast(attentionMask, 'float32'), 1), [-1, 1, 1, 1]);
+}
+
+/** Of each text by its length: those for texts longer than the model was trained on, or the others. */
+function chosenByLength(tf: TensorLibrary, lengths: Tensor, trained: number, short: Turns, long: Turns): Turns {
+  const isLong: Tensor = tf.cast(tf.greater(lengths, trained), 'float32');
   const chosen = (place: 0 | 1): Tensor => tf.add(tf.mul(long[place], isLong), tf.mul(short[place], tf.sub(1, isLong)));
   return [chosen(0), chosen(1)];
 }
@@ -108,14 +110,24 @@ function turnsByLength(
  * i + size / 2 by position * frequency i. Source: Su et al., RoFormer (2021), in the half-split order of Llama in Hugging Face;
  * stretched as in Llama 3.1, YaRN, or LongRoPE (Ding et al., ICML 2024), where the length of each text decides.
  * @param attentionMask `[batch, tokens]`, 1 for tokens and 0 for padding
+ * @param packed where texts share rows: positions begin again at each; absent: a row is a text
  */
-export function rotate(tf: TensorLibrary, attentionMask: Tensor, rotary: Rotary): (x: Tensor) => Tensor {
+export function rotate(
+  tf: TensorLibrary,
+  attentionMask: Tensor,
+  rotary: Rotary,
+  packed?: PackedRows,
+): (x: Tensor) => Tensor {
   const tokens = attentionMask.shape[1]!;
   const { scaling, size } = rotary;
+  const turnsOf = (isLong: boolean): Turns => {
+    const [cosines, sines] = turns(tf, tokens, rotary, isLong);
+    return packed ? [atPositions(tf, cosines, packed), atPositions(tf, sines, packed)] : [cosines, sines];
+  };
   const [cosines, sines] =
     scaling.type === 'longrope' && tokens > scaling.trained
-      ? turnsByLength(tf, attentionMask, { ...rotary, scaling })
-      : turns(tf, tokens, rotary, false);
+      ? chosenByLength(tf, textLengths(tf, attentionMask, packed), scaling.trained, turnsOf(false), turnsOf(true))
+      : turnsOf(false);
   const turned = (x: Tensor): Tensor => {
     const [first, second] = tf.split(x, 2, -1) as [Tensor, Tensor];
     return tf.add(tf.mul(x, cosines), tf.mul(tf.concat([tf.neg(second), first], -1), sines));

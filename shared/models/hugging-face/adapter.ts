@@ -1,10 +1,11 @@
 import { openTensors } from '../../tensors/open-tensors.ts';
 import { encodeSafetensors } from '../../tensors/safetensors.ts';
-import type { HostTensors } from '../../tensors/tensor.ts';
+import type { HostTensor, HostTensors } from '../../tensors/tensor.ts';
 import type { LanguageModel } from '../language/model.ts';
 import { type LoraModel, withLora } from '../lora.ts';
 import { readWeights, renamed, type StoredWeights } from '../pretrained.ts';
 import { adapterConfigFile, adapterPrefix, adapterWeightsFile, readAdapterConfig } from './adapter-config.ts';
+import { type ExportDtype, inDtype } from './export-precision.ts';
 
 /** A parameter's name in an adapter's file: what is saved as a whole has the prefix there too. */
 const storedName = (name: string) => (name.startsWith(adapterPrefix) ? name : adapterPrefix + name);
@@ -40,11 +41,15 @@ export async function readAdapter(
   return { model, parameters };
 }
 
-/** The files of an adapter that PEFT loads, by name. */
-export function adapterFiles({ config, parameters }: LoraModel, values: HostTensors): Map<string, Uint8Array> {
-  const tensors = new Map(parameters.map(({ name }) => [storedName(name), values.get(name)!]));
+/** The files of an adapter that PEFT loads, by name. @throws BeyondRangeError when its weights have no place in the type. */
+export function adapterFiles(
+  { config, parameters }: LoraModel,
+  values: HostTensors,
+  dtype: ExportDtype = 'float32',
+): Map<string, Uint8Array> {
+  const tensors = parameters.map(({ name }): [string, HostTensor] => [storedName(name), values.get(name)!]);
   return new Map([
     [adapterConfigFile, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
-    [adapterWeightsFile, encodeSafetensors(tensors, { format: 'pt' })],
+    [adapterWeightsFile, encodeSafetensors(inDtype(tensors, dtype), { format: 'pt' })],
   ]);
 }

@@ -119,7 +119,8 @@ export function modelOf(
   if (embedding && !family.isEncoder) throw notAnEncoder(modelType, where);
   checkDepth(family.depth(parsed.data!), stored, where);
   const settings = { task, labels: labels.length, modelType, where, ...(embedding ? { embedding } : {}) };
-  const { names, loraTargets } = family;
+  const { loraTargets } = family;
+  const names = typeof family.names === 'function' ? family.names(task) : family.names;
   const model = family.build(parsed.data, settings);
   if (embedding) return { model, names, loraTargets, architecture: pooledClass, exported: pooledExport };
   return { model, names, loraTargets, architecture, exported: family.exported?.(parsed.data, task) ?? {} };

@@ -17,7 +17,9 @@ import {
   modelOf,
   readConfig,
 } from './config.ts';
+import { type ExportDtype, inDtype, type WrittenTensors, withDtype } from './export-precision.ts';
 import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
+import { asTied } from './ties.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
 /** A model out of a folder, with what is needed to write one like it. */
@@ -77,9 +79,9 @@ export async function readHuggingFace(
   folder: string,
   options: { task: LanguageTask; labels?: readonly string[]; random: Random; freshScores?: boolean },
 ): Promise<HuggingFaceModel> {
-  const config = await readConfig(join(folder, configFile));
-  const labels = options.labels ?? labelsOf(config);
   const store = await openTensors(folder);
+  const config = await asTied(await readConfig(join(folder, configFile)), store);
+  const labels = options.labels ?? labelsOf(config);
   const configured = modelOf(config, options.task, labels, join(folder, configFile), { stored: store });
   const { model, names } = configured;
   const weights = await readHuggingFaceWeights(store, model, names, options);
@@ -107,17 +109,33 @@ export async function readOtherFiles(
 export const codeBeside = (architecture: string, modelType: string): [string, Uint8Array][] =>
   architecture === pooledClass ? [[pooledFile, new TextEncoder().encode(pooledPython(modelType))]] : [];
 
-/** The files of a folder that `transformers` loads, by name. */
+/**
+ * The files of a folder that `transformers` loads, by name.
+ * @param dtype of its weights
+ * @throws BeyondRangeError when they have no place in it
+ */
 export function huggingFaceFiles(
   from: Pick<HuggingFaceModel, 'model' | 'architecture' | 'exported' | 'config' | 'labels' | 'others'>,
   parameters: HostTensors,
+  dtype: ExportDtype = 'float32',
 ): Map<string, Uint8Array> {
   const labels = from.model.task === 'classification' ? from.labels : undefined;
   const config = configAfter(from.config, from, labels);
   return new Map([
-    [configFile, encodeConfig(config)],
-    ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
+    ...weightFiles(config, inDtype(parameters, dtype), dtype),
     ...codeBeside(from.architecture, config.model_type),
     ...from.others,
+  ]);
+}
+
+/** The configuration and the weights of a model in a type, by names of their files. */
+export function weightFiles(
+  config: Readonly<Record<string, unknown>>,
+  parameters: WrittenTensors,
+  dtype: ExportDtype,
+): Map<string, Uint8Array> {
+  return new Map([
+    [configFile, encodeConfig(withDtype(config, dtype))],
+    ['model.safetensors', encodeSafetensors(parameters, { format: 'pt' })],
   ]);
 }

@@ -23,6 +23,7 @@ import {
 import { isSaved } from './adapter-modules.ts';
 import { type ConfiguredModel, configFile, type HuggingFaceConfig, labelsOf, modelOf, readConfig } from './config.ts';
 import { type Reinitialised, reinitialised } from './reinitialise.ts';
+import { asTied } from './ties.ts';
 import { freshParameters, headOf, readHuggingFaceTensors, scoredLabels, scoreNames } from './weights.ts';
 
 /** What lies in a model's folder. */
@@ -53,8 +54,9 @@ export async function openModelFolder(
   if (!(await isAdapter(folder))) {
     const config = await readConfig(join(folder, configFile));
     if (base === undefined) {
-      const described = { folder, base: folder, config, tokenizer: folder };
-      return fresh ? described : { ...described, weights: await openTensors(folder, { remedy }) };
+      const weights = fresh ? undefined : await openTensors(folder, { remedy });
+      const described = { folder, base: folder, config: await asTied(config, weights), tokenizer: folder };
+      return weights ? { ...described, weights } : described;
     }
     throw new UserError('is not an adapter, so it has no base', {
       where: folder,
@@ -67,12 +69,13 @@ export async function openModelFolder(
   if (found === undefined) throw missingBase(folder, adapter);
   const has = (file: string) => pathKind(join(folder, file));
   const own = (await has(baseConfigFile)) ? baseConfigFile : (await has(configFile)) ? configFile : undefined;
+  const weights = await openTensors(found);
   return {
     folder,
     base: found,
-    config: await readConfig(own === undefined ? join(found, configFile) : join(folder, own)),
+    config: await asTied(await readConfig(own === undefined ? join(found, configFile) : join(folder, own)), weights),
     tokenizer: (await has('tokenizer.json')) ? folder : found,
-    weights: await openTensors(found),
+    weights,
     adapter,
   };
 }

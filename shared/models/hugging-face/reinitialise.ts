@@ -1,5 +1,5 @@
 import { UserError } from '../../core/errors.ts';
-import { blockCount } from '../language/depths.ts';
+import { blockCount, isInBlock } from '../language/depths.ts';
 import type { LanguageModel, WeightNames } from '../language/model.ts';
 import { headOf } from './weights.ts';
 
@@ -29,12 +29,12 @@ export function reinitialised(
       remedy: `Set it to at most ${of}; model.fresh: true draws all of the model.`,
     });
   }
-  const inTop = (depth = 0) => depth > 0 && depth <= count;
+  const inTop = (name: string, depth = 0) => isInBlock(name) && depth > 0 && depth <= count;
   return {
     blocks: count,
     of,
     pooler: parameters.some(({ name }) => isPooler(name)),
-    parameters: parameters.filter(({ name, depth }) => inTop(depth) || isPooler(name)).map(({ name }) => name),
+    parameters: parameters.filter(({ name, depth }) => inTop(name, depth) || isPooler(name)).map(({ name }) => name),
   };
 }
 

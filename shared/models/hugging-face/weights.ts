@@ -16,14 +16,16 @@ const oldEndings: readonly (readonly [old: string, name: string])[] = [
 export function weightsByName(
   file: StoredWeights,
   { parameters }: LanguageModel,
-  { prefix, ignored }: WeightNames,
+  { prefix, otherPrefix, ignored }: WeightNames,
 ): StoredWeights {
   const needed = new Set(parameters.map(({ name }) => name));
   const store = withoutWrapper(file, needed);
   const stored = new Map<string, string>();
   for (const original of store.names()) {
     const ending = oldEndings.find(([old]) => original.endsWith(old));
-    const current = ending ? original.slice(0, -ending[0].length) + ending[1] : original;
+    const written = ending ? original.slice(0, -ending[0].length) + ending[1] : original;
+    const isOther = otherPrefix !== undefined && written.startsWith(otherPrefix);
+    const current = isOther ? written.slice(otherPrefix.length) : written;
     const name = [current, prefix + current].find((each) => needed.has(each));
     const isHarmless = ignored.some((pattern) =>
       [current, prefix + current].some((each) => matchesName(pattern, each)),

@@ -1,9 +1,10 @@
 import type { Tensor } from '../../engines/engine.ts';
 import { capScores } from '../blocks/attention.ts';
-import { isNumber, numbersBelow } from '../blocks/numbers.ts';
+import { isNumber } from '../blocks/numbers.ts';
 import type { LanguageTask } from './model.ts';
 import { denseModule, type Module } from './modules.ts';
 import { type Pass, perToken, scoreByTable } from './pass.ts';
+import { lastOf } from './pool.ts';
 
 /** What makes logits of a decoder's output. */
 export interface DecoderHead {
@@ -55,14 +56,11 @@ export function decoderHead(options: DecoderHeadOptions): DecoderHead {
  * The last token of every text, `[batch * tokens, size]` to `[batch, size]`: as in `transformers` the last one that is not the number
  * of padding, the first where all are; without such a number the last one that the mask has.
  */
-function lastTokens({ tf, batch, tokens, given }: Pass, hidden: Tensor, padding: number | undefined): Tensor {
+function lastTokens(pass: Pass, hidden: Tensor, padding: number | undefined): Tensor {
+  const { tf, given } = pass;
   const isToken =
     padding === undefined
       ? tf.cast(given.attentionMask, 'float32')
       : tf.sub(1, isNumber(tf, tf.cast(given.inputIds, 'int32'), padding));
-  const numbers = numbersBelow(tf, tokens);
-  const last: Tensor = tf.max(tf.mul(isToken, tf.cast(numbers, 'float32')), 1, true);
-  const isLast: Tensor = tf.cast(tf.equal(numbers, tf.cast(last, 'int32')), 'float32');
-  const picked = tf.matMul(tf.reshape(isLast, [batch, 1, tokens]), tf.reshape(hidden, [batch, tokens, -1]));
-  return tf.reshape(picked, [batch, -1]);
+  return lastOf(pass, hidden, isToken);
 }

@@ -4,6 +4,7 @@ import type { Tensor } from '../../engines/engine.ts';
 import { type ActivationName, activations } from '../blocks/activations.ts';
 import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
+import { sameText } from '../blocks/packed.ts';
 import { type Rotary, rotate } from '../blocks/rotary.ts';
 import type { DropoutSite } from '../dropout.ts';
 import { decoderHead } from './decoder-heads.ts';
@@ -140,11 +141,13 @@ interface Shared {
 
 function share(pass: Pass, sizes: DecoderSizes): Shared {
   const { tf, given } = pass;
+  const { attentionMask, packed } = given;
+  const same = packed && sameText(tf, packed);
   const windows = new Set(sizes.blocks.map(({ window }) => window));
   const rotaries = new Set(sizes.blocks.flatMap(({ rotary }) => rotary ?? []));
   return {
-    masks: new Map([...windows].map((window) => [window, scoreMask(tf, given.attentionMask, true, window)])),
-    turns: new Map([...rotaries].map((rotary) => [rotary, rotate(tf, given.attentionMask, rotary)])),
+    masks: new Map([...windows].map((window) => [window, scoreMask(tf, attentionMask, true, window, same)])),
+    turns: new Map([...rotaries].map((rotary) => [rotary, rotate(tf, attentionMask, rotary, packed)])),
     rmsNorm: (x, name) => pass.rmsNorm(x, name, sizes.epsilon, sizes.normsAddOne),
   };
 }

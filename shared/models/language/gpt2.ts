@@ -3,6 +3,7 @@ import type { Tensor } from '../../engines/engine.ts';
 import { activationNames, activations } from '../blocks/activations.ts';
 import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
+import { type PackedRows, sameText } from '../blocks/packed.ts';
 import { paddingOf } from './decoder-config.ts';
 import { decoderHead } from './decoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
@@ -84,6 +85,13 @@ function block(pass: Pass, config: Config, number: number, input: Tensor, mask: 
   return tf.add(drop(output, named('mlp.c_proj')), middle);
 }
 
+/** Embeddings of positions, `[tokens, size]`; where texts share rows, of each token's in its text, `[batch, tokens, size]`. */
+function placesOf({ tf, batch, tokens, parameter }: Pass, packed: PackedRows | undefined): Tensor {
+  const table = parameter(`${positions}.weight`);
+  if (!packed) return tf.slice(table, [0, 0], [tokens, -1]);
+  return tf.reshape(lookUp(tf, table, flatNumbers(tf, packed.positions)), [batch, tokens, -1]);
+}
+
 /** GPT-2. Source: Radford et al. (2019). */
 export const gpt2 = {
   kinds: { gpt2: 'GPT2' },
@@ -131,9 +139,10 @@ export const gpt2 = {
       forward(tf, parameters, given, dropout, update) {
         const pass = beginPass(tf, parameters, given, dropout, update);
         const { batch, tokens, parameter } = pass;
-        const mask = scoreMask(tf, given.attentionMask, true);
+        const { packed } = given;
+        const mask = scoreMask(tf, given.attentionMask, true, undefined, packed && sameText(tf, packed));
         const tokenRows = lookUp(tf, parameter(`${words}.weight`), flatNumbers(tf, given.inputIds));
-        const places = tf.slice(parameter(`${positions}.weight`), [0, 0], [tokens, -1]);
+        const places = placesOf(pass, packed);
         const embedded = tf.add(tf.reshape(tokenRows, [batch, tokens, size]), places);
         let hidden = dropout(tf.reshape(embedded, [-1, size]), words);
         for (let number = 0; number < blocks; number++) hidden = block(pass, config, number, hidden, mask);

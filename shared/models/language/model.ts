@@ -3,10 +3,11 @@ import type { Random } from '../../core/random.ts';
 import type { NamedTensors, Tensor, TensorLibrary } from '../../engines/engine.ts';
 import type { Layer, ParameterSpec } from '../../tensors/layer.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
+import type { PackedRows } from '../blocks/packed.ts';
 import type { Dropout, DropoutSite } from '../dropout.ts';
 
 /** What a language model is trained to do. */
-export const languageTasks = ['classification', 'causal-lm', 'masked-lm'] as const;
+export const languageTasks = ['classification', 'causal-lm', 'masked-lm', 'seq2seq'] as const;
 export type LanguageTask = (typeof languageTasks)[number];
 
 /** How a text becomes one row: the mean of its tokens, or the first one. */
@@ -27,6 +28,10 @@ export interface TokenBatch {
   readonly attentionMask: Tensor;
   /** Which of two joined texts a token is of, `[batch, tokens]`; absent: the first. Models without a table of types don't look at it. */
   readonly tokenTypeIds?: Tensor;
+  /** Where several texts share a row, which only decoders take; absent: a row is a text. */
+  readonly packed?: PackedRows | undefined;
+  /** What the decoder of an encoder-decoder is given, `[batch, targets]`; absent: the texts themselves, each token one place later. */
+  readonly decoderIds?: Tensor;
 }
 
 /**
@@ -47,6 +52,8 @@ export interface DenseLayer {
   readonly perText?: boolean;
   /** How many rows it is applied to, where that is always the same. */
   readonly rows?: number;
+  /** Whether it is applied to a row for each token of what an encoder-decoder writes. */
+  readonly perTarget?: boolean;
   /** Further uses of the same weight in a forward pass, each under a name of its own; absent: none. */
   readonly again?: readonly { readonly name: string; readonly rows?: number }[];
 }
@@ -56,6 +63,14 @@ export interface AttentionShape {
   readonly blocks: number;
   readonly heads: number;
   readonly headSize: number;
+  /** Blocks of the decoder of an encoder-decoder, which attend to what is written and to the text; they are not among `blocks`. */
+  readonly decoderBlocks?: number;
+}
+
+/** What an encoder-decoder writes. */
+export interface Writing {
+  /** The number of the token that its decoder begins with. */
+  readonly start: number;
 }
 
 /** A transformer and the head of a task. */
@@ -76,15 +91,22 @@ export interface LanguageModel {
   readonly tied: readonly string[];
   /** The number that stands for padding, where the configuration names one. */
   readonly padding: number | undefined;
+  /** Of an encoder-decoder that learns to write texts. */
+  readonly writing?: Writing;
+  /** The number of a token that every text needs: labels are learnt from the last one; absent: there is none. */
+  readonly end?: number;
   /**
    * Seeded values of every parameter, frozen ones included, as `transformers` draws them for a model without weights.
    * @param names those that are wanted; absent: all
    */
   initialise(random: Random, names?: ReadonlySet<string>): HostTensors;
-  /** Everywhere that elements are dropped in training on `batch` texts of `tokens` tokens. */
-  dropoutSites(batch: number, tokens: number): readonly DropoutSite[];
   /**
-   * Logits `[batch, labels]` of a classifier, `[batch, tokens, vocabulary]` of the others. Pure: depends on nothing but its
+   * Everywhere that elements are dropped in training on `batch` texts of `tokens` tokens.
+   * @param targets tokens that an encoder-decoder writes of each; absent: as many
+   */
+  dropoutSites(batch: number, tokens: number, targets?: number): readonly DropoutSite[];
+  /**
+   * Logits `[batch, labels]` of a classifier, `[batch, tokens, vocabulary]` of the others, where an encoder-decoder writes `[batch, targets, vocabulary]`. Pure: depends on nothing but its
    * arguments.
    * @param parameters trained and frozen ones
    */
@@ -123,6 +145,8 @@ export interface LanguageSettings {
 export interface WeightNames {
   /** Before the names of everything but heads; checkpoints of a model without a head lack it. */
   readonly prefix: string;
+  /** Before the names in files of the kind's models for other tasks, where this one's have none; absent: they have the same. */
+  readonly otherPrefix?: string;
   /** Of tensors that are left out: of other tasks' heads, and what can be computed. */
   readonly ignored: readonly string[];
 }
@@ -137,13 +161,25 @@ export interface Depth {
   readonly computed?: number;
 }
 
+/** Of kinds whose table of embeddings scores words unless a file has other weights for the scores, whatever the configuration says. */
+export interface TyingByWeights {
+  /** Names of the two in files. */
+  readonly table: string;
+  readonly scores: string;
+  /** What a configuration has to say for it to mean this. */
+  described(config: Readonly<Record<string, unknown>>, isTied: boolean): Readonly<Record<string, unknown>>;
+}
+
 /** A family of language models: one file, one line in the registry. */
 export interface LanguageFamily<Config = unknown> {
   /** Hugging Face's names of kinds with this layout, with the prefix of their classes. */
   readonly kinds: Readonly<Record<string, string>>;
   /** The ends of the classes' names, by task. */
   readonly heads: Readonly<Partial<Record<LanguageTask, string>>>;
-  readonly names: WeightNames;
+  /** Of all tasks, or by the task. */
+  readonly names: WeightNames | ((task: LanguageTask) => WeightNames);
+  /** Absent: the configuration says whether words are scored by the table of their embeddings. */
+  readonly tiedByWeights?: TyingByWeights;
   /** Whether its models are encoders, whose output can be pooled; absent: no. */
   readonly isEncoder?: boolean;
   /** Ends of the names of layers that LoRA adapts where none are named: PEFT's. */

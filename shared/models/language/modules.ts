@@ -44,7 +44,7 @@ interface Norm extends Named {
   readonly size: number;
   readonly bias: boolean;
   /** What fresh weights are: 0 where a norm multiplies by 1 + weight. */
-  readonly weight: 0 | 1;
+  readonly weight: number;
 }
 
 /** A bias by itself; its name is the tensor's. */
@@ -78,7 +78,7 @@ export const convModule = (name: string, inputs: number, outputs: number, taps: 
   outputs,
   taps,
 });
-export const norm = (name: string, size: number, bias = true, weight: 0 | 1 = 1): Module => ({
+export const norm = (name: string, size: number, bias = true, weight = 1): Module => ({
   kind: 'norm',
   name,
   size,
@@ -91,7 +91,7 @@ export const biasModule = (name: string, size: number): Module => ({ kind: 'bias
 const isAnalysed = (module: Module): module is Dense | Conv =>
   module.kind === 'conv' || (module.kind === 'dense' && !module.head);
 
-const blockOf = (name: string) => /\.\d+\./.exec(name)?.[0];
+const blockOf = (name: string) => /^.*?\.\d+\./.exec(name)?.[0];
 
 /** The layer that each module follows: a dense layer itself, a norm in a block the layer before it there, or else its first. */
 function followed(modules: readonly Module[]): (string | undefined)[] {

@@ -1,5 +1,6 @@
 /** One row for each text, made of the encoder's rows for its tokens. */
 import type { Tensor } from '../../engines/engine.ts';
+import { numbersBelow } from '../blocks/numbers.ts';
 import type { Embedding } from './model.ts';
 import type { Pass } from './pass.ts';
 
@@ -19,6 +20,18 @@ export const meanTokens: Pool = ({ tf, batch, tokens, given }, hidden) => {
   const mean = tf.matMul(tf.reshape(shares, [batch, 1, tokens]), tf.reshape(hidden, [batch, tokens, -1]));
   return tf.reshape(mean, [batch, hidden.shape[1]!]);
 };
+
+/**
+ * The last token of every text that is meant, `[batch * tokens, size]` to `[batch, size]`; the first one where none is.
+ * @param isMeant 1 or 0, `[batch, tokens]`
+ */
+export function lastOf({ tf, batch, tokens }: Pass, hidden: Tensor, isMeant: Tensor): Tensor {
+  const numbers = numbersBelow(tf, tokens);
+  const last: Tensor = tf.max(tf.mul(isMeant, tf.cast(numbers, 'float32')), 1, true);
+  const isLast: Tensor = tf.cast(tf.equal(numbers, tf.cast(last, 'int32')), 'float32');
+  const picked = tf.matMul(tf.reshape(isLast, [batch, 1, tokens]), tf.reshape(hidden, [batch, tokens, -1]));
+  return tf.reshape(picked, [batch, -1]);
+}
 
 /** Rows divided by their Euclidean length. */
 function normalised({ tf }: Pass, rows: Tensor): Tensor {

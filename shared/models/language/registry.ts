@@ -9,7 +9,7 @@ import { gemma3 } from './gemma3.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
-import { type LanguageFamily, type LanguageTask, languageTasks } from './model.ts';
+import { type LanguageFamily, type LanguageTask, languageTasks, type TyingByWeights } from './model.ts';
 import { modernBert } from './modern-bert.ts';
 import { mpnet } from './mpnet.ts';
 import { phi3 } from './phi3.ts';
@@ -17,6 +17,7 @@ import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 import { roberta } from './roberta.ts';
 import { smollm3 } from './smollm3.ts';
+import { t5 } from './t5.ts';
 
 /** Every family of language models: one line each. */
 const languageFamilies: readonly LanguageFamily[] = [
@@ -38,6 +39,7 @@ const languageFamilies: readonly LanguageFamily[] = [
   gemma3,
   phi3,
   smollm3,
+  t5,
 ];
 
 /** Kinds that hold one of the above, which has to be saved by itself. */
@@ -67,6 +69,10 @@ export function tasksOf(modelType: string): LanguageTask[] {
   const family = languageFamilies.find(({ kinds }) => Object.hasOwn(kinds, modelType));
   return languageTasks.filter((task) => family && task in family.heads);
 }
+
+/** How words are scored of a kind whose weights say it; undefined: its configuration does, or it is not known. */
+export const tyingOf = (modelType: string): TyingByWeights | undefined =>
+  languageFamilies.find(({ kinds }) => Object.hasOwn(kinds, modelType))?.tiedByWeights;
 
 /**
  * The family of a kind of model that Hugging Face names so, and the class that it has for the task.

@@ -75,7 +75,7 @@ export const languageModelSchema = z.strictObject({
   task: z
     .enum(languageTasks)
     .default('classification')
-    .describe('Labels for texts, the next word, or words that are hidden.'),
+    .describe('Labels for texts, the next word, words that are hidden, or another text (encoder-decoders).'),
   problemType: z
     .enum(problemTypes)
     .optional()
@@ -106,6 +106,13 @@ export const languageModelSchema = z.strictObject({
     .min(4)
     .default(128)
     .describe('Longest text in tokens, special ones included; longer texts are cut, and for causal-lm divided.'),
+  maxTargetTokens: z
+    .int()
+    .min(2)
+    .optional()
+    .describe(
+      'For seq2seq: longest target in tokens, the one that ends it included; longer ones are cut. Absent: as many as `maxTokens`.',
+    ),
   lengths: z
     .int()
     .positive()

@@ -15,29 +15,34 @@ function scoringTable({ tied, parameters, frozen }: LanguageModel): DenseLayer |
   const table = [...parameters, ...frozen].find(({ name, shape }) => tied.includes(name) && shape.length === 2);
   if (!table) return undefined;
   const [outputs, inputs] = table.shape as [number, number];
-  return { name: table.name.replace(/\.weight$/, ''), inputs, outputs };
+  return { name: table.name.replace(/\.weight$/, ''), inputs, outputs, perTarget: true };
 }
 
-/** The work of a text of so many tokens, padding included. */
-export function textWork(model: LanguageModel, tokens: number): TextWork {
+/**
+ * The work of a text of so many tokens, padding included.
+ * @param targets tokens that an encoder-decoder writes of it, padding included; absent: as many
+ */
+export function textWork(model: LanguageModel, tokens: number, targets = tokens): TextWork {
   const { attention, dense, parameters, vocabulary } = model;
   const table = scoringTable(model);
   const layers = table ? [...dense, table] : dense;
   const trained = new Set(parameters.map(({ name }) => name));
-  const rowsOf = ({ perText, rows, again = [] }: DenseLayer) =>
+  const rowsOf = ({ perText, perTarget, rows = perTarget ? targets : tokens, again = [] }: DenseLayer) =>
     [{ rows: perText ? 1 : rows }, ...again].reduce((sum, use) => sum + (use.rows ?? tokens), 0);
+  const ofDecoder = (attention.decoderBlocks ?? 0) * (targets ** 2 + targets * tokens);
+  const pairs = attention.blocks * tokens ** 2 + ofDecoder;
   // Queries with keys, and weights with values, each with the gradients of both.
-  const attending = 2 * 3 * 2 * attention.blocks * attention.heads * attention.headSize * tokens ** 2;
+  const attending = 2 * 3 * 2 * attention.heads * attention.headSize * pairs;
   const flops = layers.reduce((sum, layer) => {
     const products = trained.has(`${layer.name}.weight`) ? 3 : 2;
     return sum + products * 2 * rowsOf(layer) * layer.inputs * layer.outputs;
   }, attending);
   // Each layer keeps what it is given, and what follows it keeps its result.
   const kept = layers.reduce((sum, layer) => sum + rowsOf(layer) * (layer.inputs + layer.outputs), 0);
-  const weights = attention.blocks * attention.heads * tokens ** 2;
+  const weights = attention.heads * pairs;
   // Where elements are dropped, which ones, and what is left.
-  const dropped = model.dropoutSites(1, tokens).reduce((sum, { shape }) => sum + 2 * elementCount(shape), 0);
+  const dropped = model.dropoutSites(1, tokens, targets).reduce((sum, { shape }) => sum + 2 * elementCount(shape), 0);
   // Of the words' scores their exponentials too, and the gradient.
-  const scores = model.task === 'classification' ? 0 : 2 * tokens * vocabulary;
+  const scores = model.task === 'classification' ? 0 : 2 * targets * vocabulary;
   return { flops, activations: kept + weights + dropped + scores };
 }

@@ -5,6 +5,7 @@ import { pruneResults } from '../../checkpoints/prune.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import { RunError } from '../../core/errors.ts';
 import { exportRemark, type Progress } from '../../decisions/decide.ts';
+import { BeyondRangeError, type ExportDtype } from '../../models/hugging-face/export-precision.ts';
 import { renderModelCard } from '../../reports/model-card.ts';
 import { renderReport } from '../../reports/report.ts';
 import type { TaskContext } from '../context.ts';
@@ -14,10 +15,11 @@ import {
   explainOutcome,
   modelFileOf,
   type OutcomeRecord,
+  type RunRecord,
   readProgress,
   readRunRecord,
 } from '../records.ts';
-import { exportedFiles, modelOfRun } from '../run-model.ts';
+import { dtypeOfRun, exportedFiles, modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
 
 /**
@@ -31,7 +33,7 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const recorded = await readRunRecord(store, run);
   const warn = (message: string) => ctx.emit({ type: 'warning', message });
   const { progress, epoch: exported, bytes: weights } = await bestModel(ctx, run, warn);
-  const written = await exportedFiles(modelOfRun(recorded), weights);
+  const { files: written, dtype } = await filesOf(recorded, weights, warn);
   for (const [name, bytes] of written) await store.put(runKeys.model(run, name), bytes);
   const { outcome, reason } = decision;
   const at = ctx.now().toISOString();
@@ -41,13 +43,30 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   await store.put(runKeys.outcome(run), encodeJson(record));
 
   const report = await readRunReport(store, run, warn);
-  await store.put(runKeys.model(run, 'README.md'), text(renderModelCard(report)));
+  await store.put(runKeys.model(run, 'README.md'), text(renderModelCard(report, undefined, { dtype })));
   const page = renderReport({ title: report.name, madeAt: at, runs: [report] });
   await store.put(runKeys.report(run), text(page));
   await pruneResults(store, run, state.epoch);
   const usd = report.cost?.usd;
   ctx.emit({ type: 'finished', run, outcome, reason: explainOutcome(record), ...(usd === undefined ? {} : { usd }) });
   return state;
+}
+
+/** The model's files in the type that the settings ask for; in float32 where it has no place in that, so that there is always a model. */
+async function filesOf(
+  record: RunRecord,
+  weights: Uint8Array,
+  warn: (message: string) => void,
+): Promise<{ files: Map<string, Uint8Array>; dtype: ExportDtype }> {
+  const dtype = dtypeOfRun(record);
+  const model = modelOfRun(record);
+  try {
+    return { files: await exportedFiles(model, weights, dtype), dtype };
+  } catch (error) {
+    if (!(error instanceof BeyondRangeError)) throw error;
+    warn(`the model is exported in float32, not in ${dtype} (output.dtype): ${error.message}`);
+    return { files: await exportedFiles(model, weights), dtype: 'float32' };
+  }
 }
 
 /** A model to be exported. */

@@ -2,6 +2,7 @@
  * Checkpoints of PyTorch's, read by ranges: the ZIP archive of version 1.6 and later, and the stream of pickles before it. Layouts:
  * torch/serialization.py. Nothing in them is ever run (`unpickle.ts`).
  */
+import { endianness } from 'node:os';
 import { UserError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/suggest.ts';
 import type { ByteSource } from '../byte-source.ts';
@@ -12,6 +13,7 @@ import {
   type DType,
   decode,
   decodedAs,
+  halfTypeOf,
   readShape,
 } from '../elements.ts';
 import { notFloats } from '../safetensors.ts';
@@ -75,12 +77,23 @@ export async function openTorch(source: ByteSource): Promise<TensorFile> {
     const { shape } = find(name);
     return { shape, data: await readInto(name, 0, make(elementCount(shape))) };
   };
+  const read = (name: string) => whole(name, (length) => new Float32Array(length));
   return {
     label,
     notes,
     names: () => [...entries.keys()],
     entry: find,
-    read: (name) => whole(name, (length) => new Float32Array(length)),
+    read,
+    async readAsStored(name) {
+      const { dtype, shape, view } = find(name);
+      const length = elementCount(shape);
+      if (dtype === 'F32') return whole(name, () => new Float32Array(new SharedArrayBuffer(4 * length)));
+      const half = halfTypeOf(dtype);
+      if (half === undefined || !view || endianness() !== 'LE') return read(name);
+      const data = new Uint16Array(new SharedArrayBuffer(2 * length));
+      await fillBits(view, data, content.littleEndian);
+      return { shape, dtype: half, data };
+    },
     readFloat64: (name) => whole(name, (length) => new Float64Array(length)),
     readElements: (name, from, to) =>
       readInto(name, from, isFloat64(name) ? new Float64Array(to - from) : new Float32Array(to - from)),
@@ -320,15 +333,47 @@ async function fill(
     return;
   }
   const places = placesOf(view, first, into.length);
+  const [lowest, highest] = endsOf(places);
+  const bytes = await view.storage.read(lowest * size, (highest + 1) * size);
+  const span = view.floats === 'F64' ? new Float64Array(highest + 1 - lowest) : new Float32Array(highest + 1 - lowest);
+  decode(bytes, view.floats, span, 0, littleEndian);
+  for (let i = 0; i < into.length; i++) into[i] = span[places[i]! - lowest]!;
+}
+
+/** Fills `into` with the bits of all elements of 16 bits, in row-major order. */
+async function fillBits(view: View, into: Uint16Array, littleEndian: boolean): Promise<void> {
+  if (into.length === 0) return;
+  if (isContiguous(view)) {
+    const [from, end] = [2 * view.offset, 2 * (view.offset + into.length)];
+    for (let at = from; at < end; at += bytesPerRead) {
+      const bytes = await view.storage.read(at, Math.min(end, at + bytesPerRead));
+      into.set(words(bytes, littleEndian), (at - from) / 2);
+    }
+    return;
+  }
+  const places = placesOf(view, 0, into.length);
+  const [lowest, highest] = endsOf(places);
+  const span = words(await view.storage.read(2 * lowest, 2 * (highest + 1)), littleEndian);
+  for (let i = 0; i < into.length; i++) into[i] = span[places[i]! - lowest]!;
+}
+
+/** Bytes as numbers of 16 bits, on a machine of little-endian ones. */
+function words(bytes: Uint8Array, littleEndian: boolean): Uint16Array {
+  const { buffer, byteOffset, byteLength } = byteOffsetIsEven(bytes) ? bytes : Uint8Array.from(bytes);
+  const stored = new Uint16Array(buffer, byteOffset, byteLength / 2);
+  return littleEndian ? stored : stored.map((word) => (word >>> 8) | (word << 8));
+}
+
+const byteOffsetIsEven = ({ byteOffset }: Uint8Array) => byteOffset % 2 === 0;
+
+/** The lowest and the highest of some places. */
+function endsOf(places: Float64Array): readonly [lowest: number, highest: number] {
   let [lowest, highest] = [places[0]!, places[0]!];
   for (const place of places) {
     if (place < lowest) lowest = place;
     if (place > highest) highest = place;
   }
-  const bytes = await view.storage.read(lowest * size, (highest + 1) * size);
-  const span = view.floats === 'F64' ? new Float64Array(highest + 1 - lowest) : new Float32Array(highest + 1 - lowest);
-  decode(bytes, view.floats, span, 0, littleEndian);
-  for (let i = 0; i < into.length; i++) into[i] = span[places[i]! - lowest]!;
+  return [lowest, highest];
 }
 
 /** Of each of `count` elements from `first` on in row-major order, where it is in the storage. */

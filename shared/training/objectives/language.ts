@@ -11,7 +11,7 @@ import type { Objective } from '../problem.ts';
 export interface LabelledBatch extends TokenBatch {
   /**
    * For a classifier `[batch]`, or `[batch, labels]` zeros and ones where a text may have several; the number of each text `[batch]`; else
-   * `[batch, tokens]` the words themselves, -100 where none is counted.
+   * `[batch, tokens]` the words themselves, or those that are written `[batch, targets]`, -100 where none is counted.
    */
   readonly labels: Tensor;
 }
@@ -27,7 +27,7 @@ export interface LossOptions {
 }
 
 /**
- * Mean cross entropy over everything that is counted: texts; masked words; for a causal model the word after each token. Of a model of several labels the
+ * Mean cross entropy over everything that is counted: texts; masked words; words that are written; for a causal model the word after each token. Of a model of several labels the
  * mean binary cross entropy, of one of numbers the mean squared error, as in `transformers`.
  * @param parameters trained and frozen ones
  */
@@ -59,6 +59,18 @@ function wordsAfter(tf: TensorLibrary, labels: Tensor): Tensor {
   return tf.concat([later, tf.fill([batch, 1], ignoredLabel, 'int32')], 1);
 }
 
+/** Texts as a model takes them, of the inputs of these names. */
+export function textsOf(inputs: NamedTensors): TokenBatch {
+  const { inputIds, attentionMask, tokenTypeIds, segments, positions, decoderIds } = inputs;
+  return {
+    inputIds: inputIds!,
+    attentionMask: attentionMask!,
+    ...(tokenTypeIds ? { tokenTypeIds } : {}),
+    ...(segments ? { packed: { segments, positions: positions! } } : {}),
+    ...(decoderIds ? { decoderIds } : {}),
+  };
+}
+
 const maskPrefix = 'dropout/';
 
 /** Dropout masks as inputs of the objective. */
@@ -66,21 +78,18 @@ export const maskInputs = (masks: HostTensors): HostTensors =>
   new Map([...masks].map(([site, mask]) => [maskPrefix + site, mask]));
 
 /**
- * `languageLoss` of the inputs `inputIds`, `attentionMask`, `labels`, where the model looks at them `tokenTypeIds`, and the masks
- * of `maskInputs`; what is fixed are the model's frozen tensors, by name.
+ * `languageLoss` of the inputs of `textsOf`, `labels`, and the masks of `maskInputs`; what is fixed are the model's frozen tensors, by name.
  */
 export function languageObjective(model: LanguageModel, options: LossOptions = {}): Objective {
   return {
     parameters: model.parameters,
     loss(tf, parameters, { fixed, inputs }) {
-      const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
-      const batch = { inputIds: inputIds!, attentionMask: attentionMask!, labels: labels! };
+      const batch = { ...textsOf(inputs), labels: inputs.labels! };
       const masks = Object.entries(inputs)
         .filter(([name]) => name.startsWith(maskPrefix))
         .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
       const dropout = maskedDropout(tf, Object.fromEntries(masks));
-      const typed = tokenTypeIds ? { ...batch, tokenTypeIds } : batch;
-      return languageLoss(tf, model, { ...fixed, ...parameters }, typed, dropout, options);
+      return languageLoss(tf, model, { ...fixed, ...parameters }, batch, dropout, options);
     },
   };
 }

@@ -8,8 +8,9 @@ import { evaluateClasses } from '../metrics/classification.ts';
 import { languageMetrics, type TokenLoss } from '../metrics/language.ts';
 import { evaluateLabelSets } from '../metrics/multi-label.ts';
 import { evaluateNumbers } from '../metrics/regression.ts';
-import { languageLoss } from '../objectives/language.ts';
+import { languageLoss, textsOf } from '../objectives/language.ts';
 import type { Evaluation } from '../workload.ts';
+import { ofTargets, targetLengths } from './target-lengths.ts';
 import { type InputMaker, type TokenizedTexts, textInputs } from './text-problem.ts';
 
 /** What a model is to compute of texts. */
@@ -28,12 +29,11 @@ function evaluationStep(model: LanguageModel): Step {
   const made = steps.get(model);
   if (made) return made;
   const step: Step = (tf, { fixed, inputs }) => {
-    const { inputIds, attentionMask, tokenTypeIds, labels } = inputs;
-    const texts = { inputIds: inputIds!, attentionMask: attentionMask!, ...(tokenTypeIds ? { tokenTypeIds } : {}) };
+    const texts = textsOf(inputs);
     const results: NamedTensors =
       model.task === 'classification'
         ? { logits: model.forward(tf, fixed, texts, noDropout) }
-        : { loss: languageLoss(tf, model, fixed, { ...texts, labels: labels! }, noDropout) };
+        : { loss: languageLoss(tf, model, fixed, { ...texts, labels: inputs.labels! }, noDropout) };
     return { results };
   };
   steps.set(model, step);
@@ -44,7 +44,9 @@ function evaluationStep(model: LanguageModel): Step {
 async function* resultsOf(
   request: TextRequest,
 ): AsyncGenerator<{ batch: BucketBatch; count: number; results: HostTensors }> {
-  const { engine, model, parameters, batches, seed } = request;
+  const { engine, model, texts, parameters, seed } = request;
+  const lengths = targetLengths(texts, [...new Set(request.batches.map(({ length }) => length))]);
+  const batches = request.batches.map((batch) => ofTargets(batch, lengths));
   const loop = await engine.loop(evaluationStep(model), { fixed: parameters, carried: new Map() });
   try {
     for (const batch of batches) {

@@ -2,12 +2,14 @@ import { type BucketBatch, bucketBatches, padBatch } from '../../datasets/text/b
 import { maskTokens } from '../../datasets/text/masking.ts';
 import type { EncodedTexts, TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import { ignoredLabel } from '../../models/blocks/cross-entropy.ts';
-import type { LanguageModel } from '../../models/language/model.ts';
+import type { LanguageModel, Writing } from '../../models/language/model.ts';
 import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import { inBatches, microBatchSize } from '../batches.ts';
 import { dropoutMasks } from '../dropout-masks.ts';
 import { type LossOptions, languageObjective, maskInputs } from '../objectives/language.ts';
 import type { BatchPart, Problem } from '../problem.ts';
+import { firstTokens, packedInputs } from './packed-texts.ts';
+import { ofTargets, targetLengths } from './target-lengths.ts';
 
 /** Texts as a model takes them. */
 export interface TokenizedTexts extends EncodedTexts {
@@ -15,6 +17,10 @@ export interface TokenizedTexts extends EncodedTexts {
   readonly labels?: Int32Array;
   /** Of a causal language model: 1 for tokens that are learnt, 0 for those that only go before; absent: all are learnt. */
   readonly learnt?: readonly Uint8Array[];
+  /** Where texts share rows: the places in each row at which its texts begin; absent: a row is a text. */
+  readonly starts?: readonly (readonly number[])[];
+  /** What an encoder-decoder learns to write of each text. */
+  readonly targets?: readonly Int32Array[];
   /** For a classifier of several labels: the classes of each text, and how many classes there are. */
   readonly labelSets?: { readonly sets: readonly (readonly number[])[]; readonly classes: number };
   /** What is to be predicted of each text. */
@@ -48,7 +54,7 @@ export function textInputs(
   const padId = model.padding ?? tokenizer.padId;
   const padded = padBatch(texts, batch, { padId, paddingSide: 'right' });
   const { shape, mask, typeIds } = padded;
-  const { inputIds, labels, count } = labelled();
+  const { inputIds, labels, count, decoderIds } = labelled();
   return {
     count,
     inputs: new Map<string, HostTensor<Int32Array | Float32Array>>([
@@ -56,10 +62,17 @@ export function textInputs(
       ['attentionMask', { shape, data: mask }],
       ...(labels ? [['labels', labels] as const] : []),
       ...(typeIds ? [['tokenTypeIds', { shape, data: typeIds }] as const] : []),
+      ...packedInputs(texts, batch),
+      ...(decoderIds ? [['decoderIds', { shape: labels!.shape, data: decoderIds }] as const] : []),
     ]),
   };
 
-  function labelled(): { inputIds: Int32Array; labels?: HostTensor<Int32Array | Float32Array>; count: number } {
+  function labelled(): {
+    inputIds: Int32Array;
+    labels?: HostTensor<Int32Array | Float32Array>;
+    count: number;
+    decoderIds?: Int32Array;
+  } {
     const counted = (data: Int32Array): number =>
       data.reduce((sum, label) => sum + (label === ignoredLabel ? 0 : 1), 0);
     if (model.task === 'classification') {
@@ -75,15 +88,37 @@ export function textInputs(
         for (const [at, isLearnt] of texts.learnt?.[row]?.entries() ?? []) {
           if (isLearnt === 0) data[start + at] = ignoredLabel;
         }
-        // The first token of a row is not predicted.
-        data[start] = ignoredLabel;
+        // The first token of a text is not predicted.
+        for (const at of firstTokens(texts, row)) data[start + at] = ignoredLabel;
       }
       return { inputIds: padded.ids, labels: { shape, data }, count: counted(data) };
+    }
+    if (model.writing) {
+      const { ids, ...written } = writtenTargets(texts.targets!, batch, padId, model.writing);
+      return { inputIds: padded.ids, ...written, decoderIds: ids, count: counted(written.labels.data) };
     }
     const masked = maskTokens(padded, batch.rows, tokenizer, moment);
     const data = Int32Array.from(masked.targets, (id, at) => (masked.chosen[at] === 1 ? id : ignoredLabel));
     return { inputIds: masked.ids, labels: { shape, data }, count: counted(data) };
   }
+}
+
+/** What is written of some rows, and what the decoder is given: each token one place later, padding after the end. */
+function writtenTargets(
+  targets: readonly Int32Array[],
+  { rows, targetLength: length = 0 }: BucketBatch,
+  padId: number,
+  { start }: Writing,
+): { ids: Int32Array; labels: HostTensor<Int32Array> } {
+  const data = new Int32Array(rows.length * length).fill(ignoredLabel);
+  const ids = new Int32Array(rows.length * length).fill(padId);
+  for (const [place, row] of rows.entries()) {
+    const target = targets[row]!;
+    data.set(target, place * length);
+    ids[place * length] = start;
+    ids.set(target.subarray(0, length - 1), place * length + 1);
+  }
+  return { ids, labels: { shape: [rows.length, length], data } };
 }
 
 /** What is learnt of some rows; undefined where it is not known. */
@@ -121,10 +156,11 @@ export function textProblem(
   const { model, texts } = maker;
   const { lengths, batchSize, accumulate, loss, seed } = options;
   const tokens = texts.ids.map(({ length }) => length);
+  const written = targetLengths(texts, lengths);
   const batchesOf = (epoch: number) => bucketBatches(tokens, lengths, batchSize, { seed, epoch });
   const partOf = (batch: BucketBatch, moment: Moment, part: number): BatchPart => {
     const { count, inputs } = textInputs({ ...maker, classWeights: loss.classWeights }, batch, moment);
-    const sites = model.dropoutSites(batch.rows.length, batch.length);
+    const sites = model.dropoutSites(batch.rows.length, batch.length, batch.targetLength);
     const masks = dropoutMasks(sites, moment.seed, moment.epoch, moment.step, part);
     return { count, inputs: new Map([...inputs, ...maskInputs(masks)]) as MixedTensors };
   };
@@ -138,7 +174,7 @@ export function textProblem(
         ({ rows, length }, step) =>
           () =>
             inBatches(rows, microBatchSize(batchSize, accumulate)).map((part, number) =>
-              partOf({ rows: part, length }, { seed, epoch, step }, number),
+              partOf(ofTargets({ rows: part, length }, written), { seed, epoch, step }, number),
             ),
       ),
   };

@@ -22,10 +22,13 @@ import type { EvaluationData, StartablePlan, StepWork, Workload, WorkloadPlan } 
 import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
+import { packingNote, packingOf, textCount } from './packed-texts.ts';
+import { targetLengths } from './target-lengths.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
 import { guessable, unreadWarning } from './unread-texts.ts';
 import { type CausalSettings, learntIn, wordsToLearn } from './words-to-learn.ts';
+import { wordsToWrite } from './words-to-write.ts';
 
 /** By which words of test data are hidden from masked language models. */
 const testSeed = 0;
@@ -107,8 +110,20 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
     const path = (kind === 'test' && options.testPath) || options.path;
     if (task === 'causal-lm') {
-      const { warnings, ...texts } = await wordsToLearn(rows, { ...options, ...options.causal, model, path });
+      const packingSeed = kind === 'training' ? seed : undefined;
+      const { warnings, ...texts } = await wordsToLearn(rows, {
+        ...options,
+        ...options.causal,
+        model,
+        path,
+        packingSeed,
+      });
       unread.push(...warnings.map((warning) => `${kind} data: ${warning}`));
+      return texts;
+    }
+    if (task === 'seq2seq') {
+      const { warnings, ...texts } = await wordsToWrite(rows, { model, tokenizer, settings, kind });
+      unread.push(...warnings);
       return texts;
     }
     const texts = await tokenized(rows, {
@@ -130,11 +145,14 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const held = await read('validation', sides.validation);
   const tested = sides.test && (await read('test', sides.test));
   const all = [learnt, held, ...(tested ? [tested] : [])];
+  for (const texts of all) refuseEndless(model, texts, tokenizer, settings.folder);
   const cut = all.reduce((sum, { truncated }) => sum + truncated, 0);
+  const buckets = { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens };
   const lengths = bucketsFor(
     [...learnt.ids, ...held.ids].map(({ length }) => length),
-    { count: settings.lengths, multipleOf: lengthMultiple, maxLength: settings.maxTokens },
+    buckets,
   );
+  const packing = packingOf(learnt, buckets);
   const { parameters, frozen, layers } = model;
   const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
@@ -148,16 +166,18 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     frozenHalves,
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
-    ...stepWork(model, { lengths, training, tokens: learnt.ids.map(({ length }) => length) }),
+    ...stepWork(model, { lengths, training, texts: learnt }),
     data: {
       trainingSamples: learnt.ids.length,
       validationSamples: held.ids.length,
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(task === 'classification' ? { labels } : {}),
       ...learntIn(learnt),
+      ...(packing ? { packing } : {}),
       ...(problemType === undefined || problemType === 'single_label_classification' ? {} : { problemType }),
       ...(isWithoutPadding ? { padding: null } : {}),
       lengths,
+      ...(learnt.targets ? { targetLengths: [...targetLengths(learnt, lengths).values()] } : {}),
       ...(data.skipped ? { skipped: data.skipped } : {}),
     },
     problemType,
@@ -179,9 +199,10 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
         ? ['the second texts of pairs are not learnt: causal-lm takes one text of each row']
         : []),
       ...unread,
+      ...(packing ? [packingNote(packing)] : []),
       ...(cut > 0
         ? [
-            `${cut} of ${all.reduce((sum, { ids }) => sum + ids.length, 0)} texts are cut to ${settings.maxTokens} tokens`,
+            `${cut} of ${all.reduce((sum, texts) => sum + textCount(texts), 0)} texts are cut to ${settings.maxTokens} tokens`,
           ]
         : []),
     ],
@@ -227,11 +248,13 @@ function stepWork(
   model: LanguageModel,
   {
     lengths,
-    tokens,
+    texts: data,
     training: { batchSize, accumulate, sam, optimizer },
-  }: { readonly lengths: readonly number[]; readonly tokens: readonly number[]; readonly training: TrainingConfig },
+  }: { readonly lengths: readonly number[]; readonly texts: TokenizedTexts; readonly training: TrainingConfig },
 ): StepWork {
-  const work = lengths.map((length) => textWork(model, length));
+  const tokens = data.ids.map(({ length }) => length);
+  const written = targetLengths(data, lengths);
+  const work = lengths.map((length) => textWork(model, length, written.get(length)));
   const placeOf = (count: number) => lengths.findIndex((length) => count <= length);
   const meanOf = (of: (work: TextWork) => number) =>
     tokens.reduce((sum, count) => sum + of(work[placeOf(count)]!), 0) / tokens.length;
@@ -244,8 +267,24 @@ function stepWork(
     stepActivations: texts * meanOf(({ activations }) => activations),
     passes: gradients * Math.ceil(batch / atOnce),
     heldActivations: atOnce * work.at(-1)!.activations,
-    dataBytes: Int32Array.BYTES_PER_ELEMENT * tokens.reduce((sum, count) => sum + count, 0),
+    dataBytes: Int32Array.BYTES_PER_ELEMENT * totalTokens([...data.ids, ...(data.targets ?? [])]),
   };
+}
+
+const totalTokens = (rows: readonly Int32Array[]): number => rows.reduce((sum, { length }) => sum + length, 0);
+
+/** @throws UserError when labels are learnt from a token that not every text has. */
+function refuseEndless(
+  { end }: LanguageModel,
+  { ids }: TokenizedTexts,
+  tokenizer: TextTokenizer,
+  folder: string,
+): void {
+  if (end === undefined || ids.every((row) => row.includes(end))) return;
+  throw new UserError(
+    `labels are learnt from the last token ${end} (eos_token_id), ${JSON.stringify(tokenizer.tokenOf(end))}, and the tokenizer does not put one at the end of each text`,
+    { where: folder, remedy: 'Take config.json and the files of the tokenizer from the same model.' },
+  );
 }
 
 const withoutPadding =

@@ -13,6 +13,7 @@ export function unreadWarning(
   encoded: EncodedTexts,
   tokenizer: Pick<TextTokenizer, 'specialIds'>,
   kind = '',
+  noun = 'text',
 ): string[] {
   const unread = unreadTexts(encoded, tokenizer);
   if (unread.length === 0) return [];
@@ -20,7 +21,7 @@ export function unreadWarning(
     rows.unit,
     unread.map((index) => rows.rows[index]!),
   );
-  const [what, have] = unread.length === 1 ? ['text', 'has'] : ['texts', 'have'];
+  const [what, have] = unread.length === 1 ? [noun, 'has'] : [`${noun}s`, 'have'];
   return [`${unread.length} ${kind}${what} ${have} no token that the tokenizer knows: ${listed}`];
 }
 

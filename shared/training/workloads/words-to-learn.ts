@@ -1,11 +1,12 @@
-/** What a causal language model learns of rows: blocks of texts, or chats and completions. */
-import { blocksOf } from '../../datasets/text/blocks.ts';
+/** What a causal language model learns of rows: texts, in blocks or each by itself, or chats and completions. */
+import { blocksOf, piecesOf } from '../../datasets/text/blocks.ts';
 import type { ChatTemplate } from '../../datasets/text/chat-template.ts';
 import { encodeChats } from '../../datasets/text/encode-chats.ts';
 import type { TextRows } from '../../datasets/text/text-rows.ts';
 import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
+import { packTexts } from './packed-texts.ts';
 import type { TokenizedTexts } from './text-problem.ts';
 
 /** How a causal language model learns. */
@@ -14,6 +15,8 @@ export interface CausalSettings {
   readonly lossOn?: 'completion' | 'all' | undefined;
   /** By which chats are written; absent: the folder has none. */
   readonly template?: ChatTemplate | undefined;
+  /** Whether texts share rows, kept apart; absent: they don't. */
+  readonly packing?: boolean;
 }
 
 interface Options extends CausalSettings {
@@ -22,19 +25,39 @@ interface Options extends CausalSettings {
   readonly settings: LanguageModelConfig;
   /** Of the data, for messages. */
   readonly path: string;
+  /** By which texts of the same length are put into rows; absent: in their order. */
+  readonly packingSeed?: number | undefined;
 }
 
+type Words = TokenizedTexts & { readonly warnings: readonly string[] };
+
 /** @throws UserError when nothing is there to be learnt. */
-export async function wordsToLearn(
+export async function wordsToLearn(rows: TextRows, options: Options): Promise<Words> {
+  const words = await unpackedWords(rows, options);
+  return options.packing ? { ...words, ...packTexts(words, options.settings.maxTokens, options.packingSeed) } : words;
+}
+
+async function unpackedWords(
   rows: TextRows,
-  { model, tokenizer, settings: { maxTokens }, lossOn, template, path }: Options,
-): Promise<TokenizedTexts & { readonly warnings: readonly string[] }> {
+  { model, tokenizer, settings: { maxTokens }, lossOn, template, path, packing }: Options,
+): Promise<Words> {
   const { vocabulary } = model;
   if (rows.chats) {
     return encodeChats(rows, { tokenizer, template, learnsAll: lossOn === 'all', maxTokens, vocabulary, path });
   }
   const { ids } = await tokenizer.encode(rows.texts, undefined, { rows: vocabulary });
-  return { ids: blocksOf(ids, { endId: tokenizer.special.eos, length: maxTokens }), truncated: 0, warnings: [] };
+  const documents = { endId: tokenizer.special.eos, length: maxTokens };
+  if (!packing) return { ids: blocksOf(ids, documents), truncated: 0, warnings: [] };
+  const { divided, empty, ids: pieces } = piecesOf(ids, documents);
+  const warnings = [
+    ...(divided > 0
+      ? [
+          `${divided} of ${ids.length} texts are longer than ${maxTokens} tokens: each piece of them is learnt by itself`,
+        ]
+      : []),
+    ...(empty > 0 ? [`${empty} of ${ids.length} texts have nothing to predict, and are left out`] : []),
+  ];
+  return { ids: pieces, truncated: 0, warnings };
 }
 
 /** How much of the tokens is learnt, for the run's record; nothing where all are. */

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ChatTemplate, openChatTemplate } from '../../../shared/datasets/text/chat-template.ts';
 import type { Chat, Message } from '../../../shared/datasets/text/chats.ts';
@@ -214,4 +216,11 @@ it('takes the template of chat_template.jinja, or of tokenizer_config.json', asy
   expect(template!.render(messages).text).toBe(`who?${end}26 Jul 2024`);
   expect(template!.hasDate).toBe(true);
   expect(await openChatTemplate(fixturePath('tokenizers', 'byte-bpe-gpt2'), tokenizer)).toBeUndefined();
+});
+
+it('does not take a template that can not be read for none', async () => {
+  const folder = join(dirname(await file('config.json', '{}')), 'unreadable');
+  await mkdir(join(folder, 'chat_template.jinja'), { recursive: true });
+  const refusal = await refusalOf(openChatTemplate(folder, tokenizer));
+  expect(refusal.message).toContain("can't be read (EISDIR)");
 });

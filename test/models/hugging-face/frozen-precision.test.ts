@@ -92,6 +92,29 @@ describe.each(cases)('frozen weights of %s in 16 bits', (name, task) => {
   });
 });
 
+it("PyTorch's shards in both types stay as they are, and train an adapter to the same bits as widened first", async () => {
+  const [shards, widenedFirst] = [await temporaryFolder(), await temporaryFolder()];
+  for (const folder of [shards, widenedFirst]) {
+    await cp(fixturePath('models', 'llama-tiny', 'config.json'), join(folder, 'config.json'));
+  }
+  await cp(fixturePath('pytorch', 'llama-halves'), shards, { recursive: true });
+  const store = await openTensors(shards);
+  const tensors = new Map<string, HostTensor>();
+  for (const each of store.names()) tensors.set(each, (await store.read(each)) as HostTensor);
+  await writeFile(join(widenedFirst, 'model.safetensors'), encodeSafetensors(tensors, { format: 'pt' }));
+  const { model, frozen } = await adapterOn(shards, 'causal-lm');
+  const types = new Set<string>();
+  for (const { name, shape } of model.frozen) {
+    const tensor = frozen.get(name)!;
+    expect([name, isHalf(tensor)]).toEqual([name, shape.length === 2]);
+    const { data } = isHalf(tensor) ? widened(tensor) : tensor;
+    expect(data, name).toEqual(tensors.get(name)!.data);
+    if (isHalf(tensor)) types.add(tensor.dtype);
+  }
+  expect([...types].toSorted()).toEqual(['bfloat16', 'float16']);
+  expect(await train(shards, 'causal-lm', 'onnx')).toEqual(await train(widenedFirst, 'causal-lm', 'onnx'));
+});
+
 it('refuses frozen weights in 16 bits that are not finite', async () => {
   const folder = await rounded('llama-tiny', 'bfloat16', 'as such');
   const store = await openTensors(folder);

@@ -16,3 +16,20 @@ it('knows no depths where there are no blocks', () => {
   expect(depthsOf(['fc0', 'conv0', 'w0'])).toEqual([undefined, undefined, undefined]);
   expect(blockCount(['fc0', 'conv0', 'w0'])).toBe(0);
 });
+
+it('puts the decoder of an encoder-decoder above its encoder', () => {
+  const names = [
+    'shared',
+    'encoder.block.0.q',
+    'encoder.block.1.q',
+    'encoder.norm',
+    'decoder.block.0.q',
+    'decoder.norm',
+    'head',
+  ];
+  expect(depthsOf(names)).toEqual([4, 3, 2, 2, 1, 0, 0]);
+  expect(blockCount(names)).toBe(3);
+  expect(depthsOf(['bert.words', 'bert.encoder.layer.0.q', 'bert.encoder.layer.1.q', 'bert.pooler'])).toEqual([
+    3, 2, 1, 0,
+  ]);
+});

@@ -8,12 +8,20 @@ import { newAdapterConfig, usualLora, withLora } from '../../../shared/models/lo
 import { unitOf } from '../../../shared/schedules/units.ts';
 import { elementCount } from '../../../shared/tensors/tensor.ts';
 import { languageLoss } from '../../../shared/training/objectives/language.ts';
-import { type EncoderTask, encoderFixtures, readEncoderFixture } from '../../support/encoder-fixture.ts';
+import {
+  type EncoderTask,
+  encoderFixtures,
+  readEncoderFixture,
+  writerFixtures,
+} from '../../support/encoder-fixture.ts';
 import { gradientsOn, largestDifference, norm } from '../../support/language-step.ts';
 
-const cases = encoderFixtures.flatMap((name) =>
-  (['classification', 'masked-lm'] as const).map((task): [string, EncoderTask] => [name, task]),
-);
+const casesOf = (names: readonly string[], tasks: readonly EncoderTask[]) =>
+  names.flatMap((name) => tasks.map((task): [string, EncoderTask] => [name, task]));
+const cases = [
+  ...casesOf(encoderFixtures, ['classification', 'masked-lm']),
+  ...casesOf(writerFixtures, ['classification', 'seq2seq']),
+];
 
 const probe = (values: Float32Array): number =>
   values.reduce((sum, value, index) => sum + value * Math.cos(index + 1), 0);
@@ -33,7 +41,7 @@ describe.each(availableEngines().filter((name) => name !== 'cpu'))('on %s', (eng
     const size = found.shape.at(-1)!;
     const mask = fixture.inputs.get('attentionMask')!.data;
     const compared = (data: Float32Array) =>
-      data.filter((_, at) => task === 'classification' || mask[Math.floor(at / size)] === 1);
+      data.filter((_, at) => task !== 'masked-lm' || mask[Math.floor(at / size)] === 1);
     expect(largestDifference(compared(found.data), compared(fixture.logits.data))).toBeLessThan(2e-5);
     expect(Math.abs(results.get('loss')!.data[0]! - fixture.expected.loss)).toBeLessThan(1e-5);
     const { gradients } = fixture.expected;
@@ -54,7 +62,8 @@ it.each(cases)('%s for %s drops where transformers does, in its order', async (n
   const { tf } = await openEngine('wasm');
   const { inputIds, attentionMask, labels, ...others } = toEngine(tf, inputs);
   const [texts, tokens] = inputIds!.shape as [number, number];
-  const rates = new Map(model.dropoutSites(texts, tokens).map((site) => [site.name, site]));
+  const targets = others.decoderIds?.shape[1];
+  const rates = new Map(model.dropoutSites(texts, tokens, targets).map((site) => [site.name, site]));
   const seen: [size: number, rate: number][] = [];
   const loss = languageLoss(
     tf,

@@ -48,6 +48,28 @@ describe('tensors of a checkpoint', () => {
     expect((await big.read('weight')).data.every((value) => Math.abs(value) > 0.01 && Math.abs(value) < 4)).toBe(true);
   });
 
+  it.each(['halves.pt', 'halves-legacy.pt', 'halves-big-endian.pt'])(
+    '%s: 16-bit floats are kept by their bits',
+    async (name) => {
+      const expected = await readJsonFixture<Record<string, { shape: number[]; bits: number[] }>>(
+        'pytorch',
+        'halves.json',
+      );
+      const file = await open(name);
+      for (const [tensor, { shape, bits }] of Object.entries(expected)) {
+        const stored = await file.readAsStored!(tensor);
+        expect({ ...stored, data: [...stored.data] }, tensor).toEqual({
+          shape,
+          dtype: tensor.split('.')[0],
+          data: bits,
+        });
+        if (bits.length > 0) expect(stored.data.buffer, tensor).toBeInstanceOf(SharedArrayBuffer);
+      }
+      if (name === 'halves-big-endian.pt') return;
+      expect((await file.readAsStored!('float32')).data).toEqual((await file.read('float32')).data);
+    },
+  );
+
   it('one that is missing is named, with the nearest', async () => {
     const file = await open('fno1d.pt');
     expect(() => file.entry('fc0.weigth')).toThrow('has no tensor "fc0.weigth"\n  did you mean "fc0.weight"?');

@@ -1,0 +1,85 @@
+/** Which columns hold texts and what is to be written of them, for encoder-decoders. */
+import { UserError } from '../../core/errors.ts';
+import type { ColumnNames } from './column-names.ts';
+import type { ColumnSettings } from './settings.ts';
+
+/** Pairs of a text and a target by usual names, lower case. */
+const usualPairs: readonly (readonly [text: string, target: string])[] = [
+  ['text', 'target'],
+  ['text', 'summary'],
+  ['document', 'summary'],
+  ['dialogue', 'summary'],
+  ['article', 'highlights'],
+  ['article', 'summary'],
+  ['input', 'target'],
+  ['input', 'output'],
+  ['inputs', 'targets'],
+  ['input_text', 'target_text'],
+  ['source', 'target'],
+  ['src', 'tgt'],
+  ['prompt', 'completion'],
+  ['instruction', 'output'],
+  ['question', 'answer'],
+  ['query', 'response'],
+];
+
+/** Columns as they stand in the file, with the roles that the settings don't name. */
+interface TargetColumns {
+  readonly columns: ColumnNames;
+  readonly guessed: readonly ('text' | 'input' | 'target')[];
+}
+
+/**
+ * The columns of texts and of targets: those that are named, or of the one pair of usual names. What an `instruction` is about stands in `input`.
+ * @throws UserError when there is no such pair, or several fit
+ */
+export function targetColumns(
+  path: string,
+  present: readonly string[],
+  { text, textPair, input, target }: ColumnSettings['columns'],
+): TargetColumns {
+  if (text !== undefined && target !== undefined) return { columns: { text, textPair, input, target }, guessed: [] };
+  const inFile = (name: string) => present.find((each) => each.toLowerCase() === name);
+  /** Whether the usual name is that of the named column, or is in the file; a column of an unusual name goes with any. */
+  const fits = (place: 0 | 1, usual: string, named: string | undefined) =>
+    named === undefined
+      ? inFile(usual) !== undefined
+      : named.toLowerCase() === usual || usualPairs.every((pair) => pair[place] !== named.toLowerCase());
+  const found = usualPairs
+    .filter(([first, second]) => fits(0, first, text) && fits(1, second, target))
+    .map(([first, second]): ColumnNames => {
+      const about = input ?? (first === 'instruction' ? inFile('input') : undefined);
+      return { text: text ?? inFile(first), textPair, input: about, target: target ?? inFile(second) };
+    });
+  const distinct = [...new Map(found.map((pair) => [`${pair.text}\n${pair.target}`, pair])).values()];
+  // What an instruction is about is no text by itself.
+  const pairs = distinct.filter((pair) => distinct.every((other) => other.input !== pair.text));
+  const [only] = pairs;
+  if (!only) throw withoutPair(path, present, text === undefined, target === undefined);
+  if (pairs.length > 1) throw severalFit(path, pairs);
+  const named = { text, input, target };
+  const roles = (['text', 'input', 'target'] as const).filter((role) => only[role] !== undefined && !named[role]);
+  return { columns: only, guessed: roles };
+}
+
+function withoutPair(path: string, present: readonly string[], noText: boolean, noTarget: boolean): UserError {
+  const [what, key] = noTarget
+    ? noText
+      ? ['texts and targets', '`dataset.columns.text` and `dataset.columns.target`']
+      : ['targets', '`dataset.columns.target`']
+    : ['texts', '`dataset.columns.text`'];
+  const listed = present.map((name) => JSON.stringify(name)).join(', ');
+  return new UserError(
+    `has no columns of usual names for ${what}, and seq2seq learns to write the target of each text`,
+    {
+      where: path,
+      remedy: `Name them under ${key}; ${listed === '' ? 'it has none' : `it has ${listed}`}.`,
+    },
+  );
+}
+
+const severalFit = (path: string, pairs: readonly ColumnNames[]): UserError =>
+  new UserError(
+    `has several columns that could be texts and targets: ${pairs.map(({ text, target }) => `"${text}" and "${target}"`).join(', or ')}`,
+    { where: path, remedy: 'Name two under `dataset.columns.text` and `dataset.columns.target`.' },
+  );

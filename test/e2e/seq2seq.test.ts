@@ -1,0 +1,63 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { fileSource } from '../../shared/tensors/byte-source.ts';
+import { openSafetensors } from '../../shared/tensors/safetensors.ts';
+import { runCli } from '../support/cli.ts';
+import { writeT5Folder } from '../support/language-folder.ts';
+import { temporaryFolder } from '../support/small-run.ts';
+
+it('a T5 learns to write one text of another; what does not fit is told', async () => {
+  const cwd = await temporaryFolder();
+  await writeT5Folder(join(cwd, 't5'), { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false });
+  const rows = Array.from({ length: 24 }, (_, row) => ({
+    document: `the ${row % 5} birds of ${'a far land '.repeat(1 + (row % 3))}`,
+    summary: `${row % 5} birds`,
+  }));
+  await writeFile(join(cwd, 'texts.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'));
+  const write = (model: object, dataset: object = {}) =>
+    writeFile(
+      join(cwd, 'run.yaml'),
+      stringify({
+        model: { family: 'huggingface', folder: 't5', task: 'seq2seq', maxTokens: 32, lengths: 1, ...model },
+        dataset: { format: 'jsonl', path: 'texts.jsonl', ...dataset },
+        training: { epochs: 1, batchSize: 8, learningRate: 0.01, optimizer: { name: 'adamw' }, validation: 8 },
+        balance: { unit: 'block', minEigenvalues: 0 },
+        output: { name: 'written' },
+      }),
+    );
+  const run = (...args: string[]) => runCli(args, { cwd });
+
+  await write({ task: 'classification', maxTargetTokens: 8 });
+  const refused = await run('validate', 'run.yaml');
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('maxTargetTokens: goes with model.task: seq2seq, and this is classification');
+
+  await write({ maxTargetTokens: 4 });
+  const { code, stdout, stderr } = await run('train', 'run.yaml');
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stdout + stderr).toContain('texts are taken from "document" and targets from "summary"');
+  expect(stdout + stderr).toMatch(/targets are cut to 4 tokens/);
+  expect(stdout).toMatch(/epoch 1\/1 .*loss/);
+  const exported = join(cwd, 'runs/written/model');
+  expect(JSON.parse(await readFile(join(exported, 'config.json'), 'utf8'))).toMatchObject({
+    architectures: ['T5ForConditionalGeneration'],
+    tie_word_embeddings: false,
+    decoder_start_token_id: 0,
+  });
+  const names = (await openSafetensors(await fileSource(join(exported, 'model.safetensors')))).names();
+  expect(names).toContain('decoder.block.0.layer.1.EncDecAttention.q.weight');
+  expect(names).toContain('lm_head.weight');
+  expect(await readFile(join(exported, 'README.md'), 'utf8')).toContain(
+    'AutoModelForSeq2SeqLM.from_pretrained(folder)',
+  );
+
+  const predicted = await run('predict', 'written', 'texts.jsonl');
+  expect(predicted.code).toBe(2);
+  expect(predicted.stderr).toContain('trained for seq2seq, which gives no labels');
+  expect((await run('init', 'new.yaml', '--dataset', 'texts.jsonl', '--model', 't5')).code).toBe(0);
+  const started = await readFile(join(cwd, 'new.yaml'), 'utf8');
+  expect(started).toContain('task: seq2seq # or classification');
+  expect(started).toContain('columns: { text: document, target: summary }');
+});
