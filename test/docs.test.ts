@@ -25,6 +25,6 @@ it('links to files that are there', async () => {
 it('shows run files that are valid', async () => {
   const page = 'docs/language-models.md';
   const runFiles = [...(await readFile(page, 'utf8')).matchAll(/```yaml\n(model:.*?)```/gs)].map(([, text]) => text!);
-  expect(runFiles).toHaveLength(3);
+  expect(runFiles).toHaveLength(5);
   for (const text of runFiles) parseRunFile(text, page);
 });

@@ -6,6 +6,8 @@ import { isOfTexts, starterRunFile, starterTextRunFile } from '../../shared/conf
 import { UserError } from '../../shared/core/errors.ts';
 import type { ColumnNames } from '../../shared/datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
+import type { TextContext } from '../../shared/datasets/text/source.ts';
+import type { TextRows } from '../../shared/datasets/text/text-rows.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { type CliCommand, print } from '../command.ts';
 import { writeText } from '../write-text.ts';
@@ -134,16 +136,16 @@ async function lookAtTexts(
   path: string,
   settings: Pick<TextDatasetConfig, 'format' | 'split' | 'validationSplit'>,
   tasks: readonly LanguageTask[],
-): Promise<{ texts?: number; columns?: ColumnNames }> {
+): Promise<{ texts?: number; textsPerLabel?: number; columns?: ColumnNames }> {
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
   const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
   const size = await sizeOf(path);
   if (size === undefined || size > mostCountedBytes) return size ? { texts: Number.POSITIVE_INFINITY } : {};
-  const looked = async (as: { readonly chats?: boolean; readonly targets?: boolean }, more: object = {}) => {
+  const looked = async (as: Pick<TextContext, 'chats' | 'targets' | 'words'>, more: object = {}) => {
     try {
       const config = textDatasetSchema.parse({ ...settings, path, ...more });
       const { examples, columns, chosen } = await openTextDataset(config, path, { seed: 0, ...as });
-      return { texts: examples.texts.length, columns: chosen, present: columns };
+      return { texts: examples.texts.length, columns: chosen, present: columns, most: mostOfALabel(examples) };
     } catch (error) {
       if (error instanceof UserError) return undefined;
       throw error;
@@ -154,8 +156,20 @@ async function lookAtTexts(
     ? await looked({ targets: true }, { columns: { label: false } })
     : undefined;
   const isWritten = written && !written.present.includes('label');
-  const found = isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
-  return found ? { texts: found.texts, ...(found.columns ? { columns: found.columns } : {}) } : {};
+  const chats = tasks.includes('causal-lm');
+  // Columns may have the names of words and tags and hold no lists.
+  const tagged = tasks.includes('token-classification') ? await looked({ chats, words: 'likely' }) : undefined;
+  const found = isWritten ? written : (tagged ?? (await looked({ chats })));
+  if (!found) return {};
+  const { texts, most, columns } = found;
+  return { texts, ...(most === undefined ? {} : { textsPerLabel: most }), ...(columns ? { columns } : {}) };
+}
+
+/** How many texts the most frequent label has; undefined where rows are no single texts with one of several labels each. */
+function mostOfALabel({ pairs, labels }: TextRows): number | undefined {
+  if (!labels || pairs) return undefined;
+  const counts = [...Map.groupBy(labels, (label) => label).values()].map(({ length }) => length);
+  return counts.length > 1 ? counts.reduce((most, count) => Math.max(most, count)) : undefined;
 }
 
 /**

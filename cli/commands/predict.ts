@@ -9,6 +9,7 @@ import type { Evaluation } from '../../shared/training/workload.ts';
 import type { LabelledText } from '../../shared/training/workloads/classify-texts.ts';
 import { type CliCommand, jsonOption, numberOption } from '../command.ts';
 import { type FieldOptions, fieldFlags, fieldOptions, predictFields } from '../predict-fields.ts';
+import { refuseForWords, tagWords } from '../predict-tags.ts';
 import { progressBar } from '../views/progress-bar.ts';
 import { checkWritable, writeText } from '../write-text.ts';
 
@@ -46,7 +47,7 @@ const usualTexts = 16;
 
 const delimiterNames = ['comma', 'tab', 'semicolon'] as const;
 
-const columnKeys = ['text', 'textPair', 'label', 'labels'];
+const columnKeys = ['text', 'textPair', 'label', 'labels', 'words', 'tags'];
 
 /** What separates the labels of a text in CSV. */
 const labelSeparator = ';';
@@ -68,7 +69,7 @@ const columnOption = () =>
 export const predictCommand: CliCommand<PredictOptions> = {
   usage: 'predict <model> [file]',
   description:
-    'predict fields with the operator of a run, or label texts with a classifier: a run, a folder of Hugging Face, or a LoRA adapter',
+    'predict fields with the operator of a run, or label texts or their words with a classifier: a run, a folder of Hugging Face, or a LoRA adapter',
   examples: [
     'tempbalance predict flow-20261123-101500 data.hdf5 --out pred.hdf5',
     'tempbalance predict flow-20261123-101500 data.hdf5 --rows 0-9 --steps 200 --out pred.npy',
@@ -144,6 +145,7 @@ async function predictTexts(path: string, file: string, options: TextOptions): P
   const note = (message: string) => process.stderr.write(`note: ${message}\n`);
   const { localPath } = await import('../local-path.ts');
   const classifier = await openClassifier(path, { ...options, localPath });
+  refuseForWords(classifier, options);
   const { model, tokenizer, labels } = classifier;
   const maxTokens = options.maxTokens ?? classifier.maxTokens;
   if (options.out !== undefined) await checkWritable(options.out);
@@ -151,7 +153,12 @@ async function predictTexts(path: string, file: string, options: TextOptions): P
   const data = await readTexts(file, classifier, options);
   for (const warning of data.warnings) note(warning);
   const { examples: rows } = data;
+  if (classifier.note !== undefined) note(classifier.note);
   const engine = await openEngine(options.engine, note);
+  if (classifier.task === 'token-classification') {
+    const { batchSize = usualTexts } = options;
+    return tagWords({ path, classifier, rows, engine, maxTokens, batchSize, output: options, note });
+  }
   const bar = progressBar();
   let result: Awaited<ReturnType<typeof classifyTexts>>;
   try {
@@ -233,7 +240,8 @@ async function readTexts(file: string, classifier: Classifier, options: TextOpti
     });
     const problem = { type: problemType, from: 'the model' };
     const context = { seed: 0, keepEmpty: true, likely, guessLabels: false, problem };
-    const data = inOrderOf(labels, await openTextDataset(config, path, context));
+    const words = classifier.task === 'token-classification' ? ({ words: 'given' } as const) : {};
+    const data = inOrderOf(labels, await openTextDataset(config, path, { ...context, ...words }));
     if (data.examples.rows.every((_, index) => isWithoutText(data.examples, index))) {
       throw new UserError('no row has a text', {
         where: path,
@@ -253,7 +261,10 @@ async function readTexts(file: string, classifier: Classifier, options: TextOpti
         .replace(/Set `model\.problemType: \w+` if that is meant, or give/, 'Add --no-labels, or give')
         .replaceAll('`dataset.labelDelimiter`', '--label-delimiter')
         .replace(/Set `dataset\.delimiter` to (\w+)/, 'Add --delimiter $1')
-        .replace(/(?<="label".*\n {2})Mend or remove (this row|these rows)/s, '$&, or add --no-labels'),
+        .replace(
+          /(?<="[^"\n]*(?:label|tag)[^"\n]*".*\n {2})Mend or remove (this row|these rows)/s,
+          '$&, or add --no-labels',
+        ),
     );
   } finally {
     await done();

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
 import { explainIssues, formatPath } from '../core/problems.ts';
+import { taskOfModel } from '../models/language/model.ts';
 import { type CompareFile, compareFileJsonSchema, compareFileSchema, mostRuns, tunedOf } from './compare-file.ts';
 import { type ComparedArm, type ComparisonSettings, mostValues, runNameOf, validationRows } from './comparison.ts';
 import { checkRunFile, type Override, resolvePaths, settingsOfFolder } from './parse-run-file.ts';
@@ -300,7 +301,7 @@ function otherMeasures(arms: readonly ComparedArm[], file: CompareFile, source: 
   if (!reference) return [];
   return arms.flatMap(({ name, config }) =>
     measured
-      .filter((key) => settingOf(config, key) !== settingOf(reference.config, key))
+      .filter((key) => measuredBy(config, key) !== measuredBy(reference.config, key))
       .map((key) => {
         const own = Object.keys(file.arms[name]!).find((changed) => isAt(changed, key));
         return line(
@@ -312,6 +313,12 @@ function otherMeasures(arms: readonly ComparedArm[], file: CompareFile, source: 
       }),
   );
 }
+
+/** What is measured by a setting, as text: labels are labels, however they were learnt. */
+const measuredBy = (config: RunConfig, key: string): string | undefined =>
+  key === 'model.task' && config.model.family === 'huggingface'
+    ? taskOfModel(config.model.task)
+    : settingOf(config, key);
 
 /** What a setting is, as text. */
 const settingOf = (config: RunConfig, key: string): string | undefined =>

@@ -4,6 +4,8 @@ import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { exportDtypeSettings } from '../models/hugging-face/export-precision.ts';
+import { fewShotSchema } from '../models/language/few-shot.ts';
+import { hasLabels, taskOfModel } from '../models/language/model.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
 import { excludedByPreset, kindOfModel, withPreset } from '../schedules/presets/registry.ts';
@@ -11,7 +13,9 @@ import { endsTooEarly } from '../schedules/timing.ts';
 import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
+import { fewShotProblems } from './few-shot.ts';
 import type { JsonSchema } from './schema-walk.ts';
+import { taggingProblems } from './tagging-problems.ts';
 
 /** The usual least number of eigenvalues does not go with products of low rank, which have as many as their rank. */
 const minEigenvalues = balanceConfigSchema.shape.minEigenvalues
@@ -75,11 +79,11 @@ export const resolvedRunFileSchema = z
         message: `${dataset.format} does not go with model.family ${model.family}, which takes ${formats.join(', ')}`,
       });
     }
-    if (model.family === 'huggingface' && model.head === 'fresh' && model.task !== 'classification') {
+    if (model.family === 'huggingface' && model.head === 'fresh' && !hasLabels(taskOfModel(model.task))) {
       context.addIssue({
         code: 'custom',
         path: ['model', 'head'],
-        message: `fresh is for model.task classification; the head of ${model.task} is for the same words whatever the data`,
+        message: `fresh is for model.task classification or token-classification; the head of ${model.task} is for the same words whatever the data`,
       });
     }
     if (model.family === 'huggingface' && model.task !== 'causal-lm' && 'packing' in dataset && dataset.packing) {
@@ -88,6 +92,9 @@ export const resolvedRunFileSchema = z
         path: ['dataset', 'packing'],
         message: `goes with model.task causal-lm, whose texts can share rows, and this is ${model.task}; leave it out`,
       });
+    }
+    for (const { path, message } of [...targetProblems(model, dataset), ...taggingProblems(model, dataset)]) {
+      context.addIssue({ code: 'custom', path: [...path], message });
     }
     const notWhole = reinitialisedWith(model);
     if (notWhole !== undefined)
@@ -112,6 +119,9 @@ export const resolvedRunFileSchema = z
     for (const { key, message } of learningProblems(training, model)) {
       context.addIssue({ code: 'custom', path: ['training', key], message });
     }
+    for (const { path, message } of fewShotProblems(model, training)) {
+      context.addIssue({ code: 'custom', path: [...path], message });
+    }
     if (model.family !== 'huggingface' && output.dtype !== 'float32') {
       context.addIssue({
         code: 'custom',
@@ -135,6 +145,7 @@ export const resolvedRunFileSchema = z
     const { metric: _, direction: __, ...others } = config.convergence;
     return {
       ...config,
+      model: withFewShot(config.model),
       training: withLearningRate(config.training, config.model),
       balance: withLeastEigenvalues(config.balance, config.model),
       convergence: { metric, direction: directionOf(metric), ...others },
@@ -234,6 +245,22 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
 }
 
+/** What contradicts that only `seq2seq` writes targets, and that each of its texts has one. */
+function targetProblems(
+  model: ModelConfig,
+  dataset: { readonly format: string },
+): { readonly path: string[]; readonly message: string }[] {
+  if (model.family !== 'huggingface') return [];
+  if (model.task === 'seq2seq') {
+    const message =
+      'lines has a text in each line, and seq2seq learns to write the target of each text: take a format with columns';
+    return dataset.format === 'lines' ? [{ path: ['dataset', 'format'], message }] : [];
+  }
+  if (model.maxTargetTokens === undefined) return [];
+  const message = `goes with model.task seq2seq, which writes targets, and this is ${model.task}; leave it out`;
+  return [{ path: ['model', 'maxTargetTokens'], message }];
+}
+
 /** Why `model.reinitialise` can't be had; undefined where it can, or is not set. */
 function reinitialisedWith(model: ModelConfig): string | undefined {
   if (model.family !== 'huggingface' || model.reinitialise === undefined) return undefined;
@@ -242,6 +269,11 @@ function reinitialisedWith(model: ModelConfig): string | undefined {
   return isAdapter
     ? 'does not go with an adapter (model.lora, or a folder that holds one), beside which the drawn blocks would stay as they were drawn'
     : undefined;
+}
+
+function withFewShot(model: ModelConfig): ModelConfig {
+  if (model.family !== 'huggingface' || model.task !== 'few-shot-classification') return model;
+  return { ...model, fewShot: model.fewShot ?? fewShotSchema.parse({}) };
 }
 
 function withLearningRate(training: z.output<typeof trainingSchema>, model: ModelConfig): TrainingConfig {

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { ColumnNames } from '../datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../datasets/text/registry.ts';
+import { fewShotSchema } from '../models/language/few-shot.ts';
 import type { LanguageTask } from '../models/language/model.ts';
 
 /** First line of a run file: points editors to the schema, for completion and checks while typing. */
@@ -30,6 +31,14 @@ function patienceLine(texts: number | undefined): string {
   return `  patience: ${patience} # epochs without a better one${why}\n`;
 }
 
+const fewShotHint = 'few-shot-classification is for so few texts of a label: it learns from pairs of them';
+
+/** Whether labels have so few texts to train on that pairs of them can be learnt from. */
+const isFew = ({ textsPerLabel, parts }: { textsPerLabel?: number | undefined; parts?: object | undefined }): boolean =>
+  textsPerLabel !== undefined &&
+  textsPerLabel * (parts && 'validationSplit' in parts ? 1 : 1 - usualTraining.validation) <=
+    fewShotSchema.parse({}).mostPerLabel;
+
 /** The line of the columns: those that were found, where they have other names than the usual ones. */
 function columnsLine(columns: ColumnNames | undefined): string {
   const usual: ColumnNames = {
@@ -48,10 +57,13 @@ function columnsLine(columns: ColumnNames | undefined): string {
 /** Whether a task needs nothing but texts. */
 export const isOfTexts = (task: LanguageTask): boolean => task === 'causal-lm' || task === 'masked-lm';
 
-/** The tasks of a model, those first that fit the columns. */
+/** The tasks of a model that rows with these columns are for, those first that fit best. */
 function tasksFor(columns: ColumnNames | undefined, tasks: readonly LanguageTask[]): readonly LanguageTask[] {
-  if (columns?.target === undefined) return tasks;
-  return [...tasks.filter((task) => task === 'seq2seq'), ...tasks.filter((task) => task !== 'seq2seq')];
+  if ((columns?.messages ?? columns?.completion) !== undefined) return ['causal-lm'];
+  if (columns?.words !== undefined) return ['token-classification'];
+  const ofTexts = tasks.filter((task) => task !== 'token-classification');
+  if (columns?.target === undefined) return ofTexts;
+  return [...ofTexts.filter((task) => task === 'seq2seq'), ...ofTexts.filter((task) => task !== 'seq2seq')];
 }
 
 /** A run file to start from for a language model in a folder of Hugging Face's: published settings for pre-trained ones. */
@@ -66,15 +78,21 @@ export function starterTextRunFile(options: {
   columns?: ColumnNames | undefined;
   /** How many texts there are; absent: it is not known. */
   texts?: number | undefined;
+  /** How many the most frequent label has, where single texts have one label each; absent: it is not known. */
+  textsPerLabel?: number | undefined;
   /** What the model can learn, and the longest text that it takes; absent: it is not known. */
   model?: { readonly tasks: readonly LanguageTask[]; readonly maxTokens: number } | undefined;
 }): string {
   const { schema, folder, dataset, format, texts, parts = {}, model: { tasks, maxTokens } = usualModel } = options;
   const { epochs, batchSize, validation } = usualTraining;
   const isOfChats = (options.columns?.messages ?? options.columns?.completion) !== undefined;
-  const fitting = isOfChats ? (['causal-lm'] as const) : tasksFor(options.columns, tasks);
-  const [task, ...others] = fitting.filter((each) => format !== 'lines' || isOfTexts(each));
+  const [task, ...others] = tasksFor(options.columns, tasks).filter((each) => format !== 'lines' || isOfTexts(each));
   const scalar = (value: string) => stringify(value).trim();
+  const isEncoder = tasks.includes('masked-lm');
+  const choices = [
+    ...(others.length > 0 ? [`or ${others.join(', ')}`] : []),
+    ...(isEncoder && task === 'classification' && isFew(options) ? [fewShotHint] : []),
+  ];
   const columns = format === 'lines' ? '' : columnsLine(options.columns);
   const packing = isOfChats ? '  # packing: true # several of them share a row of maxTokens, kept apart\n' : '';
   const partLines = Object.entries(parts).map(([key, part]) => `  ${key}: ${scalar(part)}\n`);
@@ -84,7 +102,7 @@ export function starterTextRunFile(options: {
 model:
   family: huggingface
   folder: ${scalar(folder)}
-  task: ${task}${others.length > 0 ? ` # or ${others.join(', ')}` : ''}
+  task: ${task}${choices.length > 0 ? ` # ${choices.join('; ')}` : ''}
   maxTokens: ${Math.min(usualModel.maxTokens, maxTokens)} # longer texts are cut
 
 dataset:

@@ -32,7 +32,7 @@ export const convergenceSchema = z
       .enum(metricNames)
       .optional()
       .describe(
-        'The validation metric that decides which epoch is best, and of equal ones the lower validation loss; absent: nRMSE of fields, accuracy of classifiers, loss of other language models.',
+        'The validation metric that decides which epoch is best, and of equal ones the lower validation loss; absent: nRMSE of fields, accuracy of classifiers, F1 of token-classification, loss of other language models.',
       ),
     direction: z
       .enum(['lower', 'higher'])

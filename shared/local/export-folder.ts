@@ -1,9 +1,10 @@
 /** The folder that an export goes to. */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { UserError } from '../core/errors.ts';
 import { isExportedFile } from '../models/hugging-face/folder.ts';
+import { sentenceFileNames } from '../models/hugging-face/sentence-files.ts';
 
 /** The file that an export is known by: its model card. */
 export const cardFile = 'README.md';
@@ -38,7 +39,10 @@ export async function openExport(
   return async (written) => {
     await writeFolder(folder, written);
     // What another model left would be read with this one.
-    for (const name of present) if (isExportedFile(name) && !written.has(name)) await rm(join(folder, name));
+    const below = sentenceFileNames.filter((name) => present.includes(name.split('/')[0]!));
+    for (const name of new Set([...present, ...below])) {
+      if (isExportedFile(name) && !written.has(name)) await rm(join(folder, name), { force: true });
+    }
   };
 }
 
@@ -70,9 +74,11 @@ async function writeFolder(folder: string, written: ExportedFiles): Promise<void
   try {
     await mkdir(folder, { recursive: true });
     for (const [name, content] of written) {
-      const draft = join(folder, `.${name}.draft`);
+      const path = join(folder, name);
+      const draft = join(dirname(path), `.${basename(path)}.draft`);
+      await mkdir(dirname(path), { recursive: true });
       await writeFile(draft, content);
-      await rename(draft, join(folder, name));
+      await rename(draft, path);
     }
   } catch (error) {
     throw cannotWrite(folder, error);

@@ -11,7 +11,7 @@ import {
   type ModelFolder,
   openModelFolder,
 } from '../models/hugging-face/model-folder.ts';
-import type { LanguageTask } from '../models/language/model.ts';
+import { hasLabels, type LanguageTask } from '../models/language/model.ts';
 import { taskOfClass } from '../models/language/registry.ts';
 import { mergeAdapter, taskTypes } from '../models/lora.ts';
 import { cardFile, openExport } from './export-folder.ts';
@@ -35,7 +35,7 @@ export async function mergeAdapterFolder(
   const write = await openExport(folder, { force, needed: opened.base });
   const { config } = opened;
   const task = taskOf(opened);
-  const labels = task === 'classification' ? await labelsOfFolder(opened) : [];
+  const labels = hasLabels(task) ? await labelsOfFolder(opened, task) : [];
   const { adapter, architecture, fresh, read } = buildLanguageModel(opened, { task, labels });
   if (!adapter || fresh.length > 0) {
     throw new UserError(`neither the adapter nor its base has weights for ${fresh.join(', ')}`, {
@@ -58,7 +58,7 @@ function taskOf({ folder, config, adapter }: ModelFolder): LanguageTask {
   if (task !== undefined) return task;
   throw new UserError('says of no task that is known here that it was trained for it', {
     where: folder,
-    remedy: 'Write its task_type into adapter_config.json: SEQ_CLS or CAUSAL_LM.',
+    remedy: 'Write its task_type into adapter_config.json: SEQ_CLS, TOKEN_CLS or CAUSAL_LM.',
   });
 }
 

@@ -7,9 +7,12 @@ import type { ColumnNames } from '../datasets/text/column-names.ts';
 import type { ProblemType } from '../datasets/text/problem-type.ts';
 import type { ColumnSettings } from '../datasets/text/settings.ts';
 import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
+import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf, problemOfConfig } from '../models/hugging-face/config.ts';
 import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
-import type { LanguageModel } from '../models/language/model.ts';
+import { type LanguageModel, type LanguageTask, taskOfModel } from '../models/language/model.ts';
+import { taskOfClass } from '../models/language/registry.ts';
+import { taskTypes } from '../models/lora.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { modelFileOf } from '../pipeline/records.ts';
 import { frozenOf } from '../pipeline/run-base.ts';
@@ -21,9 +24,14 @@ import type { HostTensors } from '../tensors/tensor.ts';
 import { findEpoch } from './run-epoch.ts';
 import { type RunFolder, runAt } from './run-folder.ts';
 
-/** A model that labels texts, or predicts their numbers. */
+type LabellingTask = 'classification' | 'token-classification';
+
+/** A model that labels texts or their words, or predicts numbers of texts. */
 export interface Classifier {
   readonly model: LanguageModel;
+  /** Whether it labels texts, or their words. */
+  readonly task: LabellingTask;
+  /** Of one that labels texts. */
   readonly problemType: ProblemType;
   /** In the order of their numbers. */
   readonly labels: readonly string[];
@@ -35,6 +43,8 @@ export interface Classifier {
   readonly epoch?: number;
   /** Of a run: what the columns of its data are called, where its settings name them. */
   readonly columns?: ColumnNames;
+  /** What a user may not expect of its tokenizer. */
+  readonly note?: string | undefined;
   /** Of a run: what separates the labels of a row in its data. */
   readonly labelDelimiter?: string | undefined;
 }
@@ -69,14 +79,14 @@ export async function openClassifier(
 }
 
 /** @throws UserError when labels can't be told apart, or are not as many as the problem type has. */
-function checkLabels(path: string, { labels, problemType }: Classifier): void {
-  if (problemType === 'regression' && labels.length > 1) {
+function checkLabels(path: string, { labels, problemType, task }: Classifier): void {
+  if (task === 'classification' && problemType === 'regression' && labels.length > 1) {
     throw new UserError(`predicts ${labels.length} numbers of a text, and one is supported`, {
       where: path,
       remedy: 'Give a model with one label, or mend problem_type in its config.json.',
     });
   }
-  if (problemType === 'single_label_classification' && labels.length < 2) {
+  if ((task !== 'classification' || problemType === 'single_label_classification') && labels.length < 2) {
     throw new UserError('has one label: there is nothing to tell apart', {
       where: path,
       remedy: 'Give a model with two labels or more; one that gives numbers has problem_type regression.',
@@ -104,19 +114,22 @@ async function openRun(
       remedy: 'Give a run with model.family: huggingface, or a folder of Hugging Face with a classifier.',
     });
   }
-  if (settings.task !== 'classification') throw notAClassifier(path, `trained for ${settings.task}`);
+  const task = labellingTask(taskOfModel(settings.task));
+  if (!task) throw notAClassifier(path, `trained for ${settings.task}`);
   const described = modelOfRun(record);
   const config = described.config as HuggingFaceConfig;
   const labels = labelsOf(config);
-  const { model } = described.adapter ?? modelOf(config, 'classification', labels, path, { recorded: true });
+  const { model } = described.adapter ?? modelOf(config, task, labels, path, { recorded: true });
   // The manifest was found by its weights.
   const bytes = (await readArtifact(folder.store, manifest, modelFileOf(manifest)))!;
   const trained = await (await openSafetensors(bufferSource(path, bytes))).readAll();
   const frozen = await frozenOf(record, described, localPath);
   return {
     model,
+    task,
     problemType: problemOfConfig(config),
     labels,
+    // It was taken with the space that words need when the run began.
     tokenizer: await openTokenizer(join(folder.root, folder.run, 'model'), config),
     parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
@@ -140,21 +153,31 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
   }
   const opened = await openModelFolder(path, { base });
   const { config, adapter } = opened;
-  const labels = await labelsOfFolder(opened);
-  const { model, architecture, fresh, read } = buildLanguageModel(opened, { task: 'classification', labels });
   const own = config.architectures ?? [];
-  const task = adapter?.task_type;
-  if (task && task !== 'SEQ_CLS') throw notAClassifier(path, `is an adapter for ${task}`);
-  if (!task && own.length > 0 && !own.includes(architecture)) throw notAClassifier(path, `is a ${own.join(', ')}`);
-  const tokenizer = await openTokenizer(opened.tokenizer, config);
+  const type = adapter?.task_type;
+  const tagged = type
+    ? type === taskTypes['token-classification']
+    : own.some((name) => taskOfClass(name) === 'token-classification');
+  const task = tagged ? 'token-classification' : 'classification';
+  const labels = await labelsOfFolder(opened, task);
+  const { model, architecture, fresh, read } = buildLanguageModel(opened, { task, labels });
+  if (type && type !== taskTypes[task]) throw notAClassifier(path, `is an adapter for ${type}`);
+  if (!type && own.length > 0 && !own.includes(architecture)) throw notAClassifier(path, `is a ${own.join(', ')}`);
+  const words = tagged ? await openWordTokenizer(opened.tokenizer, config) : undefined;
+  const tokenizer = words?.tokenizer ?? (await openTokenizer(opened.tokenizer, config));
   if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`);
   const parameters = await read(randomFor(0, 'initialise'));
   const problemType = problemOfConfig(config);
-  return { model, problemType, labels, tokenizer, parameters, maxTokens: Math.min(model.maxTokens, usualTokens) };
+  const maxTokens = Math.min(model.maxTokens, usualTokens);
+  return { model, task, problemType, labels, tokenizer, parameters, maxTokens, note: words?.note };
 }
+
+const labellingTask = (task: LanguageTask): LabellingTask | undefined =>
+  task === 'classification' || task === 'token-classification' ? task : undefined;
 
 const notAClassifier = (path: string, what: string) =>
   new UserError(`${what}, which gives no labels`, {
     where: path,
-    remedy: 'Give a classifier: train one from it with model.task: classification and labelled texts.',
+    remedy:
+      'Give a classifier: train one from it with model.task: classification and labelled texts, or token-classification and tagged words.',
   });

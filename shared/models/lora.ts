@@ -53,6 +53,7 @@ export const taskTypes = {
   'causal-lm': 'CAUSAL_LM',
   'masked-lm': undefined,
   seq2seq: 'SEQ_2_SEQ_LM',
+  'token-classification': 'TOKEN_CLS',
 } as const;
 
 /**

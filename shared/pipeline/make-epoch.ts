@@ -80,6 +80,10 @@ async function noteEngine(ctx: TaskContext, run: string, engine: string): Promis
   throw new TransientError('was written by others again and again', { where: `${store.label}/${runKeys.record(run)}` });
 }
 
+/** Parameters with what is fitted to them, where there is any. */
+const fittedIn = async (workload: Workload, parameters: HostTensors): Promise<HostTensors> =>
+  (await workload.fitted?.(parameters)) ?? parameters;
+
 /** The model before training, measured like every other epoch. */
 async function begin(
   ctx: TaskContext,
@@ -87,8 +91,9 @@ async function begin(
   { record, workload }: { record: RunRecord; workload: Workload },
 ): Promise<PipelineState> {
   const { metric } = record.config.convergence;
-  const parameters = await workload.initial();
+  const initial = await workload.initial();
   const clock = ctx.now();
+  const parameters = await fittedIn(workload, initial);
   const { metrics, classes, predictions } = await workload.evaluate(parameters);
   if (!Number.isFinite(metrics[metric])) ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, 0) });
   const measured: EpochMetrics = {
@@ -138,8 +143,11 @@ async function trainAfter(
     const reason = divergence(epoch, trained.diverged);
     return { state: divergedState({ ...state, epoch }, reason), epochSeconds: elapsedSeconds(clock, ctx.now()) };
   }
-  const { state: left, average } = splitAverage(trained.state, trained.parameters);
-  const { metrics, classes, predictions } = await workload.evaluate(average ?? trained.parameters);
+  const split = splitAverage(trained.state, trained.parameters);
+  const left = split.state;
+  const weights = await fittedIn(workload, trained.parameters);
+  const average = split.average && (await fittedIn(workload, split.average));
+  const { metrics, classes, predictions } = await workload.evaluate(average ?? weights);
   const { metric } = record.config.convergence;
   // One warning for a row of such epochs.
   if (!Number.isFinite(metrics[metric]) && (await readMetrics(ctx.store, head))?.metrics[metric] !== null) {
@@ -162,7 +170,7 @@ async function trainAfter(
     engine: workload.engine,
   };
   const tensors = {
-    [files.model]: trained.parameters,
+    [files.model]: weights,
     [files.optimizer]: left,
     ...(average ? { [files.average]: average } : {}),
   };

@@ -12,14 +12,16 @@ import {
   withDataPaths,
 } from '../datasets/registry.ts';
 import { type ChatTemplate, openChatTemplate } from '../datasets/text/chat-template.ts';
+import type { GivenProblem } from '../datasets/text/problem-type.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
+import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
 import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
 import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
 import { withPooling } from '../models/hugging-face/pooling.ts';
-import type { LanguageTask } from '../models/language/model.ts';
+import { hasLabels, type LanguageTask, taskOfModel } from '../models/language/model.ts';
 import type { LanguageModelConfig } from '../models/language/settings.ts';
 import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
@@ -38,24 +40,29 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
   const { model, dataset, training } = config;
   const { seed } = training;
   if (model.family === 'huggingface') {
-    const { task, lora, fresh, head, reinitialise } = model;
+    const { task: trained, lora, fresh, head, reinitialise } = model;
+    const task = taskOfModel(trained);
+    const isFewShot = trained === 'few-shot-classification';
     const base = model.base && (await localPath(model.base));
     const found = await openModelFolder(await localPath(model.folder), { base, fresh, remedy: weightsFor(model) });
     if (found.adapter && head === 'fresh') throw headOfAdapter(model.folder);
     const { opened: pooled, note } = await withPooling(found, model);
-    const tokenizer = await openTokenizer(found.tokenizer, found.config);
+    const ofWords = task === 'token-classification';
+    const words = ofWords ? await openWordTokenizer(found.tokenizer, found.config) : undefined;
+    const tokenizer = words?.tokenizer ?? (await openTokenizer(found.tokenizer, found.config));
     const opened = task === 'classification' ? withPadding(pooled, tokenizer.special.pad) : pooled;
     // The settings' schema holds format and family together.
     const texts = withLabelsFor(task, dataset as TextDatasetConfig);
-    refuseOtherTasks(model, texts);
+    refuseOtherTasks(task, texts);
     const path = await mapPathAsync(texts.path, localPath);
     const others = await ofOtherFiles(filesToRead(texts), localPath);
-    const problem = task === 'classification' ? givenProblem(opened.config, model) : undefined;
+    const problem = isFewShot ? oneLabel : task === 'classification' ? givenProblem(opened.config, model) : undefined;
     const here = withDataPaths(texts, texts.path, others) as TextDatasetConfig;
     const data = await openTextDataset(here, path, {
       seed,
       chats: task === 'causal-lm',
       targets: task === 'seq2seq',
+      ...(ofWords ? { words: 'wanted' } : {}),
       ...(problem ? { problem } : {}),
     });
     const template = data.examples.chats && (await openChatTemplate(opened.tokenizer, tokenizer));
@@ -63,16 +70,17 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       settings: model,
       causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template, packing: texts.packing },
       config: opened.config,
-      head: task === 'classification' ? await labelsOfHead(opened) : undefined,
+      // Where the head is fitted, that of the folder is nothing to go on from.
+      head: hasLabels(task) && !isFewShot ? await labelsOfHead(opened, task) : undefined,
       tokenizer,
       data,
-      notes: [...(note === undefined ? [] : [note]), ...dateNote(template)],
+      notes: [...[note, words?.note].filter((each) => each !== undefined), ...dateNote(template)],
       path: pathInWords(texts.path),
       testPath: dataset.test?.path,
-      files: await readOtherFiles(opened.tokenizer, tokenizer),
+      files: new Map([...(await readOtherFiles(opened.tokenizer, tokenizer)), ...(words?.files ?? [])]),
       training,
       build(labels) {
-        const freshScores = head === 'fresh';
+        const freshScores = head === 'fresh' || isFewShot;
         const options = { task, labels, lora, freshScores, reinitialise };
         const {
           model: built,
@@ -137,13 +145,13 @@ const headOfAdapter = (folder: string) =>
       'Give the folder of its base, with model.lora for a new adapter, or merge the two first (tempbalance export --merge).',
   });
 
+const oneLabel: GivenProblem = { type: 'single_label_classification', from: 'model.task: few-shot-classification' };
+
 /** Settings of what only some tasks learn, with those. @throws UserError where another is to learn. */
-function refuseOtherTasks({ task, maxTargetTokens }: LanguageModelConfig, dataset: TextDatasetConfig): void {
-  if (task === 'seq2seq' && dataset.format === 'lines') throw linesWithoutTargets();
-  const columns = dataset.format === 'lines' ? {} : dataset.columns;
-  const lossOn = dataset.format === 'lines' ? undefined : dataset.lossOn;
+function refuseOtherTasks(task: LanguageTask, dataset: TextDatasetConfig): void {
+  if (dataset.format === 'lines') return;
+  const { columns, lossOn } = dataset;
   const settings: readonly (readonly [name: string, value: unknown, tasks: readonly LanguageTask[]])[] = [
-    ['model.maxTargetTokens', maxTargetTokens, ['seq2seq']],
     ...(['messages', 'prompt', 'completion'] as const).map(
       (key) => [`dataset.columns.${key}`, columns[key], ['causal-lm']] as const,
     ),
@@ -151,7 +159,7 @@ function refuseOtherTasks({ task, maxTargetTokens }: LanguageModelConfig, datase
     ['dataset.columns.target', columns.target, ['seq2seq']],
     ['dataset.lossOn', lossOn, ['causal-lm']],
   ];
-  const wrong = settings.find(([, value, tasks]) => value !== undefined && !tasks.includes(task));
+  const wrong = settings.find(([, value, tasks]) => value !== undefined && !tasks.includes(taskOfModel(task)));
   if (!wrong) return;
   const [where, , tasks] = wrong;
   throw new UserError(`goes with model.task: ${tasks.join(' or ')}, and this is ${task}`, {
@@ -159,12 +167,6 @@ function refuseOtherTasks({ task, maxTargetTokens }: LanguageModelConfig, datase
     remedy: `Leave it out, or set \`model.task\` to ${tasks.join(' or ')}.`,
   });
 }
-
-const linesWithoutTargets = () =>
-  new UserError('has a text in each line, and seq2seq learns to write the target of each text', {
-    where: 'dataset.format: lines',
-    remedy: 'Give files with columns, e.g. jsonl: {"text": "...", "target": "..."}.',
-  });
 
 /** A template that writes the day's date would make other data of the same file on another day. */
 const dateNote = (template: ChatTemplate | undefined): string[] =>
@@ -174,7 +176,7 @@ const dateNote = (template: ChatTemplate | undefined): string[] =>
 
 /** Labels that are not learnt are not looked at, unless the settings name them. */
 function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextDatasetConfig {
-  if (task === 'classification' || dataset.format === 'lines' || dataset.labels) return dataset;
+  if (hasLabels(task) || dataset.format === 'lines' || dataset.labels) return dataset;
   return { ...dataset, columns: { ...dataset.columns, label: dataset.columns.label ?? false } };
 }
 

@@ -2,6 +2,7 @@ import type { RunConfig } from '../config/run-file.ts';
 import type { RecordedAxis, RecordedGrid } from '../datasets/coordinates.ts';
 import type { Normaliser } from '../datasets/normaliser.ts';
 import type { FieldDatasetConfig } from '../datasets/registry.ts';
+import { fittedHead, trainedBody } from '../models/fitted-head.ts';
 import { adapterFiles } from '../models/hugging-face/adapter.ts';
 import { type AdapterConfig, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import {
@@ -20,7 +21,8 @@ import {
 } from '../models/hugging-face/export-precision.ts';
 import { codeBeside, pytorchFile, weightFiles } from '../models/hugging-face/folder.ts';
 import { type Reinitialised, reinitialised } from '../models/hugging-face/reinitialise.ts';
-import type { WeightNames } from '../models/language/model.ts';
+import { type EmbedsTexts, sentenceFiles } from '../models/hugging-face/sentence-files.ts';
+import { hasLabels, taskOfModel, type WeightNames } from '../models/language/model.ts';
 import type { AdapterSpectra } from '../models/language/settings.ts';
 import { type LoraModel, mergeAdapter, spectraShapes, withLora } from '../models/lora.ts';
 import type { FieldModel, TrajectoryFormat } from '../models/model.ts';
@@ -69,6 +71,8 @@ export interface RunModel {
   readonly fields?: RunFields;
   /** What was drawn from the seed in place of the folder's. */
   readonly reinitialised?: Reinitialised;
+  /** Of a model that learnt to embed texts, as sentence-transformers is to do it. */
+  readonly embeds?: EmbedsTexts;
 }
 
 /** What a run's model follows from. */
@@ -160,21 +164,39 @@ export const formatOf = ({ space, channels, window, statics, normaliser }: Recor
 function languageModelOf(
   { dataset, model: original, adapter }: ModelRecord,
   {
-    task,
+    task: trained,
     lora,
     reinitialise,
+    maxTokens,
     problemType = 'single_label_classification',
   }: Extract<ModelRecord['config']['model'], { family: 'huggingface' }>,
 ): RunModel {
   const { labels = [] } = dataset as { labels?: readonly string[] };
   const whole = original as HuggingFaceConfig;
+  const task = taskOfModel(trained);
   const configured = modelOf(whole, task, labels, 'run.json', { recorded: true });
   const { model, names } = configured;
-  const config = configAfter(whole, configured, task === 'classification' ? labels : undefined, problemType);
+  const config = configAfter(
+    whole,
+    configured,
+    hasLabels(task) ? labels : undefined,
+    task === 'classification' ? problemType : undefined,
+  );
   if (!adapter) {
-    const { layers, parameters, frozen } = model;
+    const isFewShot = trained === 'few-shot-classification';
+    const { layers, frozen } = model;
+    const parameters = isFewShot ? trainedBody(model) : model.parameters;
+    const sentences = isFewShot && whole.sentence_embedding;
     const anew = reinitialise === undefined ? {} : { reinitialised: reinitialised(model, names, reinitialise) };
-    return { layers, parameters, frozen, shapeOf: shapesIn(parameters), config, ...anew };
+    return {
+      layers,
+      parameters,
+      frozen,
+      shapeOf: shapesIn(parameters),
+      config,
+      ...anew,
+      ...(sentences ? { embeds: { embedding: sentences, size: fittedHead(model)[0]!.shape[1]!, maxTokens } } : {}),
+    };
   }
   const base = adapter.base.path;
   const adapted = withLora(model, { ...adapter.config, base_model_name_or_path: base });
@@ -206,7 +228,7 @@ export const dtypeOfRun = ({ config, model }: Pick<ModelRecord, 'config' | 'mode
  * @throws BeyondRangeError when they have no place in it
  */
 export async function exportedFiles(
-  { config, adapter, fields }: Pick<RunModel, 'config' | 'adapter' | 'fields'>,
+  { config, adapter, fields, embeds }: Pick<RunModel, 'config' | 'adapter' | 'fields' | 'embeds'>,
   weights: Uint8Array,
   dtype: ExportDtype = 'float32',
 ): Promise<Map<string, Uint8Array>> {
@@ -226,7 +248,7 @@ export async function exportedFiles(
             [configFile, described],
           ])
         : await weightFiles(config, await readInDtype(await tensorFile(weights), dtype), dtype);
-    return new Map([...written, ...codeOf(config)]);
+    return new Map([...written, ...codeOf(config), ...(embeds ? sentenceFiles(embeds) : [])]);
   }
   return new Map([
     ...(await adapterFiles(adapter.model, await tensorsIn(weights), dtype)),

@@ -4,6 +4,7 @@ import type { ExportDtype } from '../models/hugging-face/export-precision.ts';
 import { describeReinitialised } from '../models/hugging-face/reinitialise.ts';
 import { describeAdapter, trainedShare } from './adapter.ts';
 import { compareRuns } from './compare.ts';
+import { countedIn } from './counted-rows.ts';
 import { fieldCard } from './field-card.ts';
 import { formatBytes, formatChange, formatDuration, formatFixed, formatNumber, formatUsd } from './format.ts';
 import { fenced, inline, list, markdownTable, section } from './markdown.ts';
@@ -51,7 +52,7 @@ export function renderModelCard(
     summary(run, epoch),
     section('Metrics', metrics(run, kept)),
     section('Test metrics', tested(run, epoch)),
-    section('Classes', classes(kept)),
+    section('Classes', classes(run, kept)),
     section('Training data', dataset(run)),
     section('How it was trained', training(run)),
     section('Layers', layers(run, epoch)),
@@ -110,14 +111,14 @@ function tested(run: RunReport, epoch: number | undefined): string {
   return markdownTable([`On ${dataset.testSamples ?? 'all'} rows of test data`, `Epoch ${measured.epoch}`], rows);
 }
 
-function classes(kept: EpochReport | undefined): string {
+function classes(run: RunReport, kept: EpochReport | undefined): string {
   if (!kept?.classes) return '';
   const rows = kept.classes.classes.map(({ name, precision, recall, f1, support }) => [
     inline(name),
     ...[precision, recall, f1].map((value) => formatNumber(value, 3)),
     String(support),
   ]);
-  return markdownTable(['On the validation data', 'Precision', 'Recall', 'F1', 'Texts'], rows);
+  return markdownTable(['On the validation data', 'Precision', 'Recall', 'F1', countedIn(run, kept.classes)], rows);
 }
 
 // The normaliser has a table of its own.

@@ -1,7 +1,7 @@
 import type { ProblemType } from '../datasets/text/problem-type.ts';
 import { adapterWeightsFile, baseConfigFile } from '../models/hugging-face/adapter-config.ts';
 import type { ExportDtype } from '../models/hugging-face/export-precision.ts';
-import type { LanguageTask } from '../models/language/model.ts';
+import { hasLabels, type LanguageTask, type TrainedTask, taskOfModel } from '../models/language/model.ts';
 import { type CardOfKind, chosenOn, readTensors } from './field-card.ts';
 import { fenced } from './markdown.ts';
 import type { RunReport } from './report-input.ts';
@@ -9,7 +9,7 @@ import type { RunReport } from './report-input.ts';
 /** The part of a run's settings that a card speaks of. */
 interface LanguageSettings {
   readonly family?: unknown;
-  readonly task: LanguageTask;
+  readonly task: TrainedTask;
   /** Of a classifier; absent: a text has one label. */
   readonly problemType?: ProblemType | undefined;
   readonly maxTokens: number;
@@ -17,12 +17,15 @@ interface LanguageSettings {
   readonly fresh?: boolean;
 }
 
-const settingsOf = ({ config }: RunReport) => config.model as LanguageSettings;
+function settingsOf({ config }: RunReport) {
+  const { task, ...settings } = config.model as LanguageSettings;
+  return { ...settings, task: taskOfModel(task), isFewShot: task === 'few-shot-classification' };
+}
 
 /** What a run's language model was trained for; undefined: it is another kind of model. */
 export function languageTaskOf(run: RunReport): LanguageTask | undefined {
-  const settings: Partial<LanguageSettings> | undefined = settingsOf(run);
-  return settings?.family === 'huggingface' ? settings.task : undefined;
+  const settings = run.config.model as Partial<LanguageSettings> | undefined;
+  return settings?.family === 'huggingface' && settings.task ? taskOfModel(settings.task) : undefined;
 }
 
 const pipelineTags = {
@@ -30,6 +33,7 @@ const pipelineTags = {
   'causal-lm': 'text-generation',
   'masked-lm': 'fill-mask',
   seq2seq: 'text2text-generation',
+  'token-classification': 'token-classification',
 } as const satisfies Record<LanguageTask, string>;
 
 /** What Hugging Face calls our metrics. */
@@ -37,6 +41,9 @@ const hubMetrics: Readonly<Record<string, string>> = {
   accuracy: 'accuracy',
   macroF1: 'f1',
   microF1: 'f1',
+  F1: 'f1',
+  precision: 'precision',
+  recall: 'recall',
   RMSE: 'mse',
   MAE: 'mae',
   pearson: 'pearsonr',
@@ -53,6 +60,7 @@ const autoClasses = {
   'causal-lm': 'AutoModelForCausalLM',
   'masked-lm': 'AutoModelForMaskedLM',
   seq2seq: 'AutoModelForSeq2SeqLM',
+  'token-classification': 'AutoModelForTokenClassification',
 } as const satisfies Record<LanguageTask, string>;
 
 /** Python that loads model and tokenizer; of an adapter, with the base that it belongs to. */
@@ -97,6 +105,12 @@ print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0], skip_spec
   'masked-lm': () => `inputs = tokenizer(f"A text with a {tokenizer.mask_token} hidden", return_tensors="pt")
 place = (inputs.input_ids[0] == tokenizer.mask_token_id).nonzero()[0]
 print(tokenizer.decode(model(**inputs).logits[0, place].argmax(-1)))`,
+  'token-classification': (maxTokens) => `words = ["A", "text", "in", "words"]
+inputs = tokenizer(words, is_split_into_words=True, truncation=True, max_length=${maxTokens}, return_tensors="pt")
+places = model(**inputs).logits[0].argmax(-1)
+found = inputs.word_ids()
+first = [found.index(word) if word in found else None for word in range(len(words))]  # the first token of a word has its tag
+print([(word, None if at is None else model.config.id2label[int(places[at])]) for word, at in zip(words, first)])`,
 };
 
 /** Of a classifier whose tokenizer has no token for padding. */
@@ -129,10 +143,21 @@ const limitsOfProblem: Readonly<Record<ProblemType, (labels: number | string) =>
   regression: () => 'Every text gets a number, also one that has nothing to do with those it was trained on.',
 };
 
+/** Of an encoder that learnt from pairs. */
+const embeddingTexts = `The encoder alone, as embeddings of texts, with the \`sentence-transformers\` package:
+
+${fenced('python', 'from sentence_transformers import SentenceTransformer\n\nprint(SentenceTransformer(".").encode(["a text", "another"]))')}
+
+`;
+
+const howFewShot = ({ dataset: { pairs, trainingSamples } }: RunReport) =>
+  `The encoder learnt from ${pairs} pairs an epoch of ${trainingSamples} texts which of them have the same label (as in SetFit), and logistic regression on its embeddings of
+these texts gives the labels.`;
+
 /** Of language models. */
 export const textCard: CardOfKind = {
   frontMatter(run) {
-    const { task, fresh } = settingsOf(run);
+    const { task, fresh, isFewShot } = settingsOf(run);
     const base = fresh ? undefined : run.model?._name_or_path;
     const names = Object.keys(run.epochs.at(-1)?.metrics ?? {}).flatMap((name) => hubMetrics[name] ?? []);
     const measured = [...new Set(names)];
@@ -145,13 +170,14 @@ export const textCard: CardOfKind = {
         'tempbalance',
         'safetensors',
         ...(run.adapter ? ['lora'] : []),
+        ...(isFewShot ? ['sentence-transformers'] : []),
         ...(typeof kind === 'string' ? [kind] : []),
       ],
       ...(measured.length > 0 ? { metrics: measured } : {}),
     };
   },
   loading(run, { dtype }) {
-    const { task, maxTokens, problemType = 'single_label_classification' } = settingsOf(run);
+    const { task, maxTokens, isFewShot, problemType = 'single_label_classification' } = settingsOf(run);
     const labelling = `From the command line, with the \`tempbalance\` package:
 
 ${fenced('sh', 'tempbalance predict . texts.jsonl')}
@@ -168,18 +194,21 @@ Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transforme
 
 ${fenced('python', `${loadingIn(task, run)}\n${(run.dataset.padding === null ? pythonByText : pythonOf[task])(maxTokens, problemType)}`)}
 
-${task === 'classification' ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
+${isFewShot ? embeddingTexts : ''}${hasLabels(task) ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 
 ${fenced('js', adapter ? inJavaScript(dtype).replace('model.safetensors', adapterWeightsFile) : inJavaScript(dtype))}`;
   },
   limits(run) {
-    const { task, maxTokens, fresh, problemType = 'single_label_classification' } = settingsOf(run);
+    const { task, maxTokens, fresh, isFewShot, problemType = 'single_label_classification' } = settingsOf(run);
     const labels = (run.dataset.labels as readonly string[] | undefined)?.length;
     const ofTask =
-      task === 'classification'
-        ? `${limitsOfProblem[problemType](labels ?? 'known')} Texts longer
+      task === 'token-classification'
+        ? `Every word gets one of the ${labels ?? 'known'} tags, also in texts that are not split into words as those were. Texts longer
 than ${maxTokens} tokens were cut in training and evaluation.`
-        : `It was trained on ${task === 'causal-lm' ? 'pieces' : 'texts'} of at most ${maxTokens} tokens, and may write or rank what is false or harmful.`;
+        : task === 'classification'
+          ? `${isFewShot ? `${howFewShot(run)} ` : ''}${limitsOfProblem[problemType](labels ?? 'known')} Texts longer
+than ${maxTokens} tokens were cut in training and evaluation.`
+          : `It was trained on ${task === 'causal-lm' ? 'pieces' : 'texts'} of at most ${maxTokens} tokens, and may write or rank what is false or harmful.`;
     return `${chosenOn(run)} It was
 trained with little data: expect it to hold for texts like those, in language, source, subject and length, and measure before relying on it
 elsewhere. ${ofTask}${fresh ? '' : inherited}`;

@@ -33,7 +33,7 @@ export const trainingSchema = z
       .positive()
       .optional()
       .describe(
-        'The base learning rate, before schedule and balancing; absent: 0.00005 for a language model out of a folder that is trained whole by adam, adamw, muon, or adafactor without scaleParameter, and 0.001 for all else: fresh models, adapters, models of fields, other optimizers. Either times 20 for muon with adjust original, and over trustCoefficient for lars: usually 0.02 and 1.',
+        'The base learning rate, before schedule and balancing; absent: 0.00005 for a language model out of a folder that is trained whole by adam, adamw, muon, or adafactor without scaleParameter (0.00002 for few-shot-classification), and 0.001 for all else: fresh models, adapters, models of fields, other optimizers. Either times 20 for muon with adjust original, and over trustCoefficient for lars: usually 0.02 and 1.',
       ),
     schedule: learningRateCurveSchema
       .prefault({ name: 'constant' })
@@ -96,11 +96,12 @@ export const trainingSchema = z
 export type TrainingConfig = Omit<z.infer<typeof trainingSchema>, 'learningRate'> & { learningRate: number };
 
 /**
- * The base learning rate where none is set. That of pre-trained language models is what the Trainer of transformers takes: larger ones undo
+ * The base learning rate where none is set. That of pre-trained language models is what the Trainer of transformers takes, or SetFit: larger ones undo
  * what the weights know. An optimizer whose steps are shorter than the rate would stand still at it.
  */
 export function usualLearningRate(model: ModelConfig, optimizer: OptimizerConfig): number {
   const isWholePretrained = model.family === 'huggingface' && !model.fresh && !model.lora && model.base === undefined;
-  const usual = isWholePretrained && movesByRate(optimizer) ? 5e-5 : 1e-3;
+  const ofPretrained = model.family === 'huggingface' && model.task === 'few-shot-classification' ? 2e-5 : 5e-5;
+  const usual = isWholePretrained && movesByRate(optimizer) ? ofPretrained : 1e-3;
   return Number((usual * rateScale(optimizer)).toPrecision(12));
 }

@@ -79,6 +79,11 @@ export interface Workload extends WorkloadPlan {
     onStep: (progress: { step: number; steps: number; loss: number }) => void,
     part?: EpochPart,
   ): Promise<EpochResult>;
+  /**
+   * Parameters with those in them that no gradient trains, but that follow from the others: a head that is fitted. Before an epoch is
+   * evaluated. Absent: there are none.
+   */
+  fitted?(parameters: HostTensors): Promise<HostTensors>;
   /** On the validation data, where no other are named; on test data only where the plan has them. */
   evaluate(parameters: HostTensors, on?: EvaluationData): Promise<Evaluation>;
 }

@@ -215,6 +215,7 @@ describe('what is wrong with a compare file', () => {
     expect(await ofTexts({ 'dataset.columns.text': 'title' })).toContain('has another dataset.columns than plain');
     expect(await ofTexts({ 'dataset.labels': ['a', 'b'] })).toContain('has another dataset.labels than plain');
     expect(await ofTexts({ 'model.task': 'masked-lm' })).toContain('has another model.task than plain');
+    expect(await ofTexts({ 'model.task': 'few-shot-classification' })).toBe('none');
     expect(await ofTexts({ 'model.maxTokens': 16 })).toBe('none');
   });
 

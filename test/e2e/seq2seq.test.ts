@@ -32,7 +32,7 @@ it('a T5 learns to write one text of another; what does not fit is told', async 
   await write({ task: 'classification', maxTargetTokens: 8 });
   const refused = await run('validate', 'run.yaml');
   expect(refused.code).toBe(2);
-  expect(refused.stderr).toContain('maxTargetTokens: goes with model.task: seq2seq, and this is classification');
+  expect(refused.stderr).toContain('model.maxTargetTokens: goes with model.task seq2seq');
 
   await write({ maxTargetTokens: 4 });
   const { code, stdout, stderr } = await run('train', 'run.yaml');

@@ -159,7 +159,7 @@ async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<So
     const { fields, metadata } = reader.schema;
     const info = infoInMetadata(metadata.get('huggingface')) ?? (await infoBeside(path));
     const names = fields.map(({ name }) => name);
-    const chosen = choose(names, (column) => classesNoted(info, column));
+    const chosen = choose(names, (column, inLists = false) => classesNoted(info, column, inLists));
     const places = chosen.map((name) => names.indexOf(name));
     let row = 1;
     for await (const batch of reader) {

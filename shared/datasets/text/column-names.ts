@@ -11,4 +11,7 @@ export interface ColumnNames {
   readonly completion?: string | undefined;
   /** What is written of the text. */
   readonly target?: string | undefined;
+  /** Lists of words, and of a tag for each. */
+  readonly words?: string | undefined;
+  readonly tags?: string | undefined;
 }

@@ -7,7 +7,18 @@ import type { TextContext } from './source.ts';
 import { targetColumns } from './target-columns.ts';
 
 /** What a column may hold, in the order in which values of a row are read. */
-const roles = ['text', 'textPair', 'label', 'messages', 'prompt', 'input', 'completion', 'target'] as const;
+const roles = [
+  'text',
+  'textPair',
+  'label',
+  'messages',
+  'prompt',
+  'input',
+  'completion',
+  'target',
+  'words',
+  'tags',
+] as const;
 export type Role = (typeof roles)[number];
 
 /** The roles that have a column, in the order in which their values are read. */
@@ -50,6 +61,11 @@ const usualPairs = [
   ['sentence_a', 'sentence_b'],
 ] as const;
 const usualLabels = ['labels', 'target', 'class', 'category', 'sentiment', 'gold_label', 'intent', 'stars'];
+const usualWords = ['tokens', 'words'];
+const usualTags = [
+  ...['ner_tags', 'tags', 'labels', 'pos_tags', 'ner', 'ner_labels', 'chunk_tags', 'upos', 'upos_tags', 'xpos', 'pos'],
+  ...['token_labels', 'word_labels', 'label'],
+];
 const usualMessages = ['messages', 'conversations', 'conversation'];
 
 /** Columns that were chosen, and what was guessed, in words. */
@@ -71,25 +87,35 @@ export function chooseColumns(
     guessLabels = true,
     chats = false,
     targets = false,
-  }: Pick<TextContext, 'likely' | 'guessLabels' | 'chats' | 'targets'>,
+    words,
+  }: Pick<TextContext, 'likely' | 'guessLabels' | 'chats' | 'targets' | 'words'>,
 ): ChosenColumns {
   const found = (...names: (string | undefined)[]) =>
     names.find((name) => name !== undefined && present.includes(name));
   const guessed: [Role, string][] = [];
+  const guess = (role: Role, name: string) => guessed.push([role, name]);
+  const ofWords = words && wordColumns(path, present, { named, likely, guess, wanted: words });
+  if (ofWords) return { columns: requireColumns(path, present, ofWords), notes: guessedNotes() };
   const texts = chosenTexts();
   const used = new Set(Object.values(texts));
   const likelyLabels = likely.labels?.every((name) => present.includes(name)) ? likely.labels : undefined;
   const labels = named.labels ?? (named.label === undefined ? likelyLabels : undefined);
   const label =
-    named.label === false || labels ? undefined : (named.label ?? found(likely.label, 'label') ?? guessedLabel());
+    named.label === false || labels || words === 'given'
+      ? undefined
+      : (named.label ?? found(likely.label, 'label') ?? guessedLabel());
   const columns = requireColumns(path, present, { ...texts, ...(labels ? { labels } : {}), label });
   const notes = [
-    ...(guessed.length === 0 ? [] : [`${columnsInWords(guessed)}, by the names of the columns (dataset.columns)`]),
+    ...guessedNotes(),
     ...(columns.messages !== undefined && present.includes('tools')
       ? ['the column "tools" is not read: chats are learnt without the descriptions of tools']
       : []),
   ];
   return { columns, notes };
+
+  function guessedNotes(): string[] {
+    return guessed.length === 0 ? [] : [`${columnsInWords(guessed)}, by the names of the columns (dataset.columns)`];
+  }
 
   function chosenTexts(): ColumnNames {
     if (targets) {
@@ -99,7 +125,7 @@ export function chooseColumns(
     }
     const text = named.text ?? found(likely.text);
     if (chats && text === undefined) {
-      const ofChats = chatColumns(path, present, named, (role, name) => guessed.push([role, name]));
+      const ofChats = chatColumns(path, present, named, guess);
       if (ofChats) return ofChats;
     }
     const pair = named.textPair ?? found(likely.textPair, 'text_pair');
@@ -167,6 +193,55 @@ function chatColumns(
   return form;
 }
 
+interface WordOptions {
+  readonly named: ColumnSettings['columns'];
+  readonly likely: ColumnNames;
+  readonly guess: (role: Role, name: string) => void;
+  readonly wanted: NonNullable<TextContext['words']>;
+}
+
+/**
+ * Columns of words and tags; undefined: there are none, and texts will do.
+ * @throws UserError when there are none and they are wanted, or several could be meant
+ */
+function wordColumns(
+  path: string,
+  present: readonly string[],
+  { named, likely, guess, wanted }: WordOptions,
+): ColumnNames | undefined {
+  if (wanted === 'likely' && present.some((name) => name.toLowerCase() === 'text')) return undefined;
+  if (wanted === 'given' && named.text !== undefined) return undefined;
+  const one = (
+    role: 'words' | 'tags',
+    usual: readonly string[],
+    others: readonly string[] = [],
+  ): string | undefined => {
+    const sure = named[role] ?? present.find((name) => name === likely[role]);
+    if (sure !== undefined) return sure;
+    const candidates = usual.flatMap((name) => asPresent(present, name)).filter((name) => !others.includes(name));
+    if (candidates.length > 1 && wanted !== 'likely')
+      throw severalFit(
+        path,
+        role,
+        candidates.map((name) => [name]),
+      );
+    const [only] = candidates;
+    if (only !== undefined) guess(role, only);
+    return only;
+  };
+  const words = one('words', usualWords);
+  if (words === undefined && wanted !== 'wanted') return undefined;
+  const isWithout = wanted === 'given' && named.label === false;
+  const tags = words === undefined || isWithout ? named.tags : one('tags', usualTags, [words]);
+  if (wanted === 'likely' && tags === undefined) return undefined;
+  if (words !== undefined && (tags !== undefined || wanted === 'given')) return { words, tags };
+  const [what, role] = words === undefined ? ['lists of words', 'words'] : ['lists of tags', 'tags'];
+  throw new UserError(`has no column of ${what}, of which token-classification learns`, {
+    where: path,
+    remedy: `Name it under \`dataset.columns.${role}\`; it has ${present.map((name) => JSON.stringify(name)).join(', ')}.`,
+  });
+}
+
 /** The column of that name, upper or lower case. */
 const asPresent = (present: readonly string[], name: string): string[] =>
   present.filter((each) => each.toLowerCase() === name);
@@ -188,6 +263,8 @@ const roleWords: Readonly<Record<Role, string>> = {
   input: 'inputs of prompts',
   completion: 'completions',
   target: 'targets',
+  words: 'words',
+  tags: 'tags',
 };
 
 /** `texts are taken from "review" and labels from "stars"` */

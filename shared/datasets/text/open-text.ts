@@ -16,6 +16,7 @@ import { RowProblems } from './row-problems.ts';
 import type { ColumnSettings, PlainSettings } from './settings.ts';
 import { BrokenText, type ChooseColumns, type TextContext, type TextSource } from './source.ts';
 import { sampleRows } from './stratify.ts';
+import { TaggedRows } from './tagged-rows.ts';
 import { takeTestRows } from './test-rows.ts';
 import { textFilesOf } from './text-files.ts';
 import { problemOf, type RowUnit, type SkippedRows, type TextData, type TextRows } from './text-rows.ts';
@@ -226,7 +227,7 @@ function filesRead(source: TextSource, files: readonly string[]): FilesRead {
 async function gather(
   source: TextSource,
   named: NamedFile,
-  { keepEmpty = false, skipBadRows, lossOn, problem, labelDelimiter }: TextContext & ReadSettings,
+  { keepEmpty = false, skipBadRows, lossOn, problem, labelDelimiter, words: ofWords }: TextContext & ReadSettings,
   choose: (where: string, present: readonly string[]) => ColumnNames = () => ({ text: 'text' }),
   expected?: KnownLabels,
 ): Promise<Gathered> {
@@ -244,6 +245,7 @@ async function gather(
   let chosen: ColumnNames = { text: 'text' };
   let known = expected;
   let targets: TargetReader | undefined;
+  let tagged: TaggedRows | undefined;
   let [total, before, last, held] = [0, 0, 0, 0];
 
   for (const file of files) {
@@ -262,7 +264,7 @@ async function gather(
   const skipped = problems.finish(total, skipBadRows);
   if (total === 0) throw new BrokenInputError('holds no rows', { where: path, remedy: 'Write the file again.' });
 
-  const { warnings, ...learnt } = targets?.finish(unit) ?? { warnings: [] };
+  const { warnings, ...learnt } = (tagged ?? targets)?.finish(unit) ?? { warnings: [] };
   const data: TextRows = {
     kind: 'text',
     texts,
@@ -280,7 +282,9 @@ async function gather(
   function columnsOf(file: string, present: readonly string[], classNames: Parameters<ChooseColumns>[1]): string[] {
     if (first && source.hasSchema) refuseOtherColumns({ path: file, present }, first);
     chosen = first ? requireColumns(file, present, chosen) : choose(file, present);
-    const names = chosen.label === undefined ? undefined : classNames?.(chosen.label);
+    const ofTags = chosen.tags !== undefined;
+    const column = chosen.tags ?? chosen.label;
+    const names = column === undefined ? undefined : classNames?.(column, ofTags);
     if (names && first && !first.hasNames) throw namesOfOne(file, first.path);
     if (names) known = noteClasses(file, names, known);
     first ??= { path: file, present, hasNames: names !== undefined };
@@ -292,6 +296,13 @@ async function gather(
     const value = Object.fromEntries(roles.map((role, place) => [role, values[place]]));
     const countBefore = problems.count;
     const problemOf = (of: unknown) => (keepEmpty && isEmpty(of) ? undefined : textProblem(of));
+    if (chosen.words !== undefined || ofWords === 'given') {
+      tagged ??= new TaggedRows(known, { hasTags: chosen.tags !== undefined, keepEmpty });
+      const found = tagged.add(row, chosen.words === undefined ? value.text : value.words, value.tags);
+      if ('problem' in found) problems.add(row, found.problem, undefined, chosen[found.of] ?? chosen.text);
+      else keep(row, found.text);
+      return;
+    }
     if (chosen.text !== undefined) problems.add(row, problemOf(value.text), undefined, chosen.text);
     if (chosen.textPair !== undefined) problems.add(row, problemOf(value.textPair), undefined, chosen.textPair);
     if (chosen.target !== undefined) {
@@ -310,10 +321,14 @@ async function gather(
     }
     if (problems.count > countBefore) return;
     const text = chat && 'chat' in chat ? textOfChat(chat.chat) : wholeText(value);
-    texts.push(text);
     if (chosen.textPair !== undefined) pairs.push(textOf(value.textPair));
     if (chosen.target !== undefined) written.push(textOf(value.target));
     if (chat && 'chat' in chat) chats.push(chat.chat);
+    keep(row, text);
+  }
+
+  function keep(row: number, text: string): void {
+    texts.push(text);
     rows.push(row);
     held += text.length + (pairs.at(-1)?.length ?? 0) + (written.at(-1)?.length ?? 0);
     if (held > mostTextBytes) throw tooLarge(pathInWords(named.path), held);

@@ -82,8 +82,8 @@ function refuse(path: string, cause: unknown): never {
 }
 
 /** Names of the classes that the Hugging Face library has noted for a column of numbers. */
-const classNames = ({ key_value_metadata: entries }: FileMetaData, column: string) =>
-  classesNoted(infoInMetadata(entries?.find(({ key }) => key === 'huggingface')?.value), column);
+const classNames = ({ key_value_metadata: entries }: FileMetaData, column: string, inLists: boolean) =>
+  classesNoted(infoInMetadata(entries?.find(({ key }) => key === 'huggingface')?.value), column, inLists);
 
 /** @throws UserError when the chosen columns have more than fits, by what the file says of each part of them. */
 function refuseTooLarge(path: string, { row_groups: groups }: FileMetaData, columns: readonly string[]): void {
@@ -100,7 +100,7 @@ async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<So
   const file = await bufferOf(path);
   const metadata = await metadataOf(path, file);
   const present = parquetSchema(metadata).children.map(({ element }) => element.name);
-  const columns = [...choose(present, (column) => classNames(metadata, column))];
+  const columns = [...choose(present, (column, inLists = false) => classNames(metadata, column, inLists))];
   refuseTooLarge(path, metadata, columns);
   let row = 1;
   let rowStart = 0;

@@ -106,6 +106,12 @@ export const columnSettings = {
       target: columnName().describe(
         'What is written of the text, for seq2seq; absent: the one column of a usual name beside that of the text (text and summary, input and target, prompt and completion, question and answer, instruction and output, ...).',
       ),
+      words: columnName().describe(
+        'Lists of words, for token-classification; absent: `tokens` or `words`, which a note says.',
+      ),
+      tags: columnName().describe(
+        'Lists of tags, one for each word, for token-classification; absent: the one column of a usual name (ner_tags, tags, labels, pos_tags, ...), which a note says.',
+      ),
     })
     .prefault({})
     .describe('Names of the columns.'),

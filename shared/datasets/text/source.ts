@@ -16,12 +16,12 @@ export type SourceRow =
 
 /**
  * Says which of the columns in a file are wanted.
- * @param classNames the names of a column's classes, where the file itself says what its numbers stand for.
+ * @param classNames the names of a column's classes, where the file itself says what its numbers, or those in its lists, stand for.
  * @throws UserError when a wanted one is missing.
  */
 export type ChooseColumns = (
   present: readonly string[],
-  classNames?: (column: string) => readonly string[] | undefined,
+  classNames?: (column: string, inLists?: boolean) => readonly string[] | undefined,
 ) => readonly string[];
 
 /** What decides how texts are read, besides the settings. */
@@ -39,6 +39,11 @@ export interface TextContext {
   readonly chats?: boolean;
   /** Whether every row has a text and what is to be written of it; absent: it has not. */
   readonly targets?: boolean;
+  /**
+   * Whether rows are lists of words with their tags: `wanted`; `given`, where texts will do too and tags need not be there; or `likely`, where
+   * the columns look so. Absent: they are not.
+   */
+  readonly words?: 'wanted' | 'given' | 'likely';
 }
 
 /** How a format reads a file that is there, row by row. */

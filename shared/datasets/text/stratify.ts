@@ -185,7 +185,7 @@ function oneSided(training: TextRows, validation: TextRows, kind = 'validation')
 /** Of labels that can't be learnt. */
 function classWarnings(data: TextRows): string[] {
   const { labels, labelSets = [], labelNames } = data;
-  if (problemOf(data) === undefined || !labelNames) return [];
+  if ((problemOf(data) === undefined && !data.tags) || !labelNames) return [];
   const found = foundPlaces(data);
   if (labels && found.size === 1) {
     return [`every row has the label ${labelNames[labels[0]!]}: there is nothing to tell apart`];

@@ -12,6 +12,8 @@ export interface TextTargets {
   readonly labelNames?: readonly string[];
   /** Of rows with a number that is to be predicted. */
   readonly numbers?: Float64Array;
+  /** Of rows of words, one for each word: places in `labelNames`. */
+  readonly tags?: readonly Int32Array[];
 }
 
 /** Texts in memory, with what is known of them. Every list has an entry for each row. */
@@ -22,6 +24,8 @@ export interface TextRows extends TextTargets {
   readonly pairs?: readonly string[];
   /** What an encoder-decoder learns to write of each text. */
   readonly targets?: readonly string[];
+  /** Of rows that come in words: these; their texts are the words with spaces between. */
+  readonly words?: readonly (readonly string[])[];
   /** Whether `labelNames` stand in an order that the settings or the file give. */
   readonly labelsOrdered?: boolean;
   /** What a causal language model learns of each row, with what goes before it; absent: the texts as they are. */
@@ -75,12 +79,17 @@ export function problemOf({ labels, labelSets, numbers }: TextTargets): ProblemT
   return numbers && 'regression';
 }
 
-/** The label of a row, or its labels, as places in their names; of rows with numbers none. */
-export const placesOf = ({ labels, labelSets }: TextTargets, index: number): readonly number[] =>
-  labelSets?.[index] ?? (labels ? [labels[index]!] : []);
+/** The label of a row, or its labels or different tags, as places in their names; of rows with numbers none. */
+export const placesOf = ({ labels, labelSets, tags }: TextTargets, index: number): readonly number[] =>
+  labelSets?.[index] ?? (tags ? [...new Set(tags[index]!)] : labels ? [labels[index]!] : []);
 
 /** The labels that some row has, as places in their names. */
-export const foundPlaces = ({ labels, labelSets }: TextTargets): Set<number> => new Set(labels ?? labelSets?.flat());
+export function foundPlaces({ labels, labelSets, tags }: TextTargets): Set<number> {
+  if (!tags) return new Set(labels ?? labelSets?.flat());
+  const found = new Set<number>();
+  for (const row of tags) for (const tag of row) found.add(tag);
+  return found;
+}
 
 /**
  * @returns what is learnt of them
@@ -118,12 +127,14 @@ export const isWithoutText = ({ texts, pairs }: TextRows, index: number): boolea
 
 /** The rows at `indices`, in that order. */
 export function selectRows(data: TextRows, indices: readonly number[]): TextRows {
-  const { texts, pairs, targets, labels, labelSets, numbers, chats, rows } = data;
+  const { texts, pairs, targets, words, labels, labelSets, numbers, tags, chats, rows } = data;
   return {
     ...data,
     texts: indices.map((index) => texts[index]!),
     ...(pairs && { pairs: indices.map((index) => pairs[index]!) }),
     ...(targets && { targets: indices.map((index) => targets[index]!) }),
+    ...(words && { words: indices.map((index) => words[index]!) }),
+    ...(tags && { tags: indices.map((index) => tags[index]!) }),
     ...(labels && { labels: Int32Array.from(indices, (index) => labels[index]!) }),
     ...(labelSets && { labelSets: indices.map((index) => labelSets[index]!) }),
     ...(numbers && { numbers: Float64Array.from(indices, (index) => numbers[index]!) }),

@@ -30,6 +30,16 @@ export interface EncodedTexts {
   readonly truncated: number;
 }
 
+/** Texts in words as tokens. */
+export interface EncodedWords extends EncodedTexts {
+  /** Where the first token of each word is in its text's, -1 where it has none there. */
+  readonly starts: readonly Int32Array[];
+  /** How many words were cut off as a whole. */
+  readonly cutWords: number;
+  /** How many words have no tokens, as the tokenizer strips all that they are. */
+  readonly silentWords: number;
+}
+
 /** Texts that are handed over together: the library uses all cores for them, and memory is bounded. */
 const together = { texts: 1000, characters: 1_000_000 };
 
@@ -133,6 +143,69 @@ export class TextTokenizer {
       }
     }
     return { ids, ...(hasTypes && { typeIds }), truncated };
+  }
+
+  /**
+   * Texts in words, as `tokenizer(words, is_split_into_words=True)` of transformers encodes them: each word by itself, one after the other.
+   * @param options as of `encode`
+   * @throws UserError when there is no room for a word, or a token has no row.
+   */
+  async encodeWords(
+    texts: readonly (readonly string[])[],
+    options: { readonly maxLength?: number; readonly rows?: number } = {},
+  ): Promise<EncodedWords> {
+    const template = this.#single;
+    const { maxLength = Number.POSITIVE_INFINITY, rows = Number.POSITIVE_INFINITY } = options;
+    const room = maxLength - template.added;
+    if (room < 1) throw this.#noRoom(maxLength, template.added + 1);
+    const tokensOf = await this.#tokensByWord(new Set(texts.flat()));
+    const before = template.parts.findIndex(({ id }) => id === 'text');
+    const hasTypes = this.#hasTypes && template.parts.some(({ typeId }) => typeId !== 0);
+    const ids: Int32Array[] = [];
+    const typeIds: Int32Array[] = [];
+    const starts: Int32Array[] = [];
+    let [truncated, cutWords, silentWords] = [0, 0, 0];
+    for (const words of texts) {
+      const tokens = words.map((word) => tokensOf.get(word)!);
+      const whole = Int32Array.from(tokens.flatMap((each) => [...each]));
+      const kept = this.#cut(whole, Math.min(whole.length, room));
+      if (kept.length < whole.length) truncated++;
+      const first = this.#truncationSide === 'right' ? 0 : whole.length - kept.length;
+      let at = -first;
+      starts.push(
+        Int32Array.from(tokens, ({ length }) => {
+          const [from, to] = [Math.max(0, at), Math.min(kept.length, at + length)];
+          at += length;
+          if (from < to) return before + from;
+          if (length === 0) silentWords++;
+          else cutWords++;
+          return -1;
+        }),
+      );
+      const row = assembled(template, kept, undefined);
+      ids.push(row);
+      if (hasTypes) typeIds.push(typesOf(template, kept, undefined));
+      this.#refuseRowless(row, rows, words.join(' '));
+    }
+    return { ids, ...(hasTypes && { typeIds }), truncated, starts, cutWords, silentWords };
+  }
+
+  async #tokensByWord(words: ReadonlySet<string>): Promise<Map<string, readonly number[]>> {
+    const list = [...words];
+    const found = new Map<string, readonly number[]>();
+    for (const [from, to] of groupsOf(list)) {
+      const group = list.slice(from, to);
+      const encoded = await this.#inTurn(() => this.#encodeNow(group, Number.POSITIVE_INFINITY));
+      for (const [index, each] of encoded.entries()) found.set(group[index]!, each.getIds());
+    }
+    return found;
+  }
+
+  #noRoom(length: number, least: number): UserError {
+    return new UserError(`${length} tokens leave no room for text beside ${this.#single.added} special ones`, {
+      where: this.#where,
+      remedy: `Use at least ${least}.`,
+    });
   }
 
   /**
@@ -327,14 +400,23 @@ export const tokenizerFiles = [
  * @throws UserError when it is missing, damaged or of a kind that can't be used here.
  */
 export async function openTokenizer(folder: string, model?: ModelHints): Promise<TextTokenizer> {
+  const { files, where, configWhere } = await readTokenizerFiles(folder, model);
+  return buildTokenizer(files, where, configWhere);
+}
+
+/** What is read of a tokenizer's folder, and where its two main files are, for messages. Takes and throws what `openTokenizer` does. */
+export async function readTokenizerFiles(
+  folder: string,
+  model?: ModelHints,
+): Promise<{ files: TokenizerFiles; where: string; configWhere: string }> {
   const at = (name: string) => join(folder, name);
   const read = tokenizerFiles.map((name) => readJson(at(name)));
   const [tokenizer, config, specialTokens, addedTokens] = await Promise.all(read);
   const hints = model ?? ((await readJson(at('config.json'))) as ModelHints | undefined);
   const files: TokenizerFiles = { tokenizer, config, specialTokens, addedTokens, model: hints };
   const [where, configWhere] = [at('tokenizer.json'), at('tokenizer_config.json')];
-  if (tokenizer !== undefined) return buildTokenizer(files, where, configWhere);
+  if (tokenizer !== undefined) return { files, where, configWhere };
   const present = new Set(await readdir(folder).catch(() => [] as string[]));
   const kind = classOf(files, configWhere);
-  return buildTokenizer({ ...files, pieces: await readPieces(folder, kind, present) }, where, configWhere);
+  return { files: { ...files, pieces: await readPieces(folder, kind, present) }, where, configWhere };
 }

@@ -5,7 +5,7 @@ import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import { openTensors } from '../../tensors/open-tensors.ts';
 import { encodeSafetensors } from '../../tensors/safetensors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
-import type { LanguageTask } from '../language/model.ts';
+import { hasLabels, type LanguageTask } from '../language/model.ts';
 import { adapterConfigFile, adapterWeightsFile, baseConfigFile } from './adapter-config.ts';
 import {
   type ConfiguredModel,
@@ -19,6 +19,7 @@ import {
 } from './config.ts';
 import { type ExportDtype, inDtype, type WrittenTensors, withDtype } from './export-precision.ts';
 import { pooledClass, pooledFile, pooledPython } from './pooled-class.ts';
+import { sentenceFileNames } from './sentence-files.ts';
 import { asTied } from './ties.ts';
 import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 
@@ -67,6 +68,7 @@ export const isExportedFile = (name: string): boolean =>
     adapterWeightsFile,
     baseConfigFile,
     pooledFile,
+    ...sentenceFileNames,
   ].includes(name);
 
 /**
@@ -119,7 +121,7 @@ export function huggingFaceFiles(
   parameters: HostTensors,
   dtype: ExportDtype = 'float32',
 ): Map<string, Uint8Array> {
-  const labels = from.model.task === 'classification' ? from.labels : undefined;
+  const labels = hasLabels(from.model.task) ? from.labels : undefined;
   const config = configAfter(from.config, from, labels);
   return new Map([
     ...weightFiles(config, inDtype(parameters, dtype), dtype),

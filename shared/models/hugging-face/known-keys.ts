@@ -1,5 +1,5 @@
 /** Which keys of a `config.json` may stand there unread: those that change nothing of what is computed here. */
-import type { LanguageTask } from '../language/model.ts';
+import { hasLabels, type LanguageTask } from '../language/model.ts';
 
 /** Of the model's own story, and of the program that wrote it. */
 const about = [
@@ -40,7 +40,7 @@ const harmless = new Set([...about, ...labels, ...tokenIds, ...computing, ...gen
 const harmlessValues: Readonly<Record<string, (value: unknown, task: LanguageTask) => boolean>> = {
   partial_rotary_factor: (value) => value === null || value === 1,
   // A family that can have scores of words apart from their table reads this key itself.
-  tie_word_embeddings: (value, task) => task === 'classification' || value !== false,
+  tie_word_embeddings: (value, task) => hasLabels(task) || value !== false,
 };
 
 /** What turns a feature off: nothing, false, an empty list or object, and 0 for a rate of dropout. */

@@ -6,7 +6,7 @@ import type { ParameterSpec } from '../../tensors/layer.ts';
 import { openTensors, pathKind } from '../../tensors/open-tensors.ts';
 import { elementCount, type FixedTensors, formatShape, type HostTensors, totalCount } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
-import type { LanguageModel, LanguageTask } from '../language/model.ts';
+import { hasLabels, type LanguageModel, type LanguageTask } from '../language/model.ts';
 import type { LoraConfig } from '../language/settings.ts';
 import { freshAdapter, type LoraModel, newAdapterConfig, usualLora, withLora } from '../lora.ts';
 import type { Drawn } from '../model.ts';
@@ -107,18 +107,16 @@ function missingBase(folder: string, { base_model_name_or_path: named }: Adapter
 
 /**
  * The labels that a folder's head scores, by the names of the configuration where it names as many; undefined where it has no head.
+ * @param task of texts, or of tokens
  * @throws UserError when the weights can't be read, or the kind of model is not supported.
  */
-export async function labelsOfHead({
-  folder,
-  base,
-  config,
-  weights,
-  adapter,
-}: ModelFolder): Promise<string[] | undefined> {
+export async function labelsOfHead(
+  { folder, base, config, weights, adapter }: ModelFolder,
+  task: LanguageTask = 'classification',
+): Promise<string[] | undefined> {
   if (!weights) return undefined;
   const configured = labelsOf(config);
-  const { model, names } = modelOf(config, 'classification', configured, join(base, configFile), { stored: weights });
+  const { model, names } = modelOf(config, task, configured, join(base, configFile), { stored: weights });
   const own = adapter && scoredLabels(await openAdapter(folder), model, names);
   const count = own ?? scoredLabels(weights, model, names);
   if (count === undefined || count === configured.length) return count === undefined ? undefined : configured;
@@ -126,8 +124,8 @@ export async function labelsOfHead({
 }
 
 /** A classifier's labels: of an adapter as many as its head scores, else those of the configuration. */
-export const labelsOfFolder = async (opened: ModelFolder): Promise<string[]> =>
-  (opened.adapter && (await labelsOfHead(opened))) ?? labelsOf(opened.config);
+export const labelsOfFolder = async (opened: ModelFolder, task?: LanguageTask): Promise<string[]> =>
+  (opened.adapter && (await labelsOfHead(opened, task))) ?? labelsOf(opened.config);
 
 /** A model that can be trained, without its weights. */
 export interface BuiltModel extends ConfiguredModel {
@@ -297,7 +295,7 @@ function newAdapter(
   const { model, names, loraTargets } = configured;
   const { targets = loraTargets, alsoTrained, spectra: _, ...chosen } = lora;
   const own = model.parameters.flatMap(({ name }) => (name.startsWith(names.prefix) ? [] : [name]));
-  const heads = model.task === 'classification' ? headsOf(own, configured) : [];
+  const heads = hasLabels(model.task) ? headsOf(own, configured) : [];
   const modules = [...new Set([...alsoTrained, ...heads, ...fresh])];
   return newAdapterConfig(model, base, { ...usualLora, ...chosen, targets, alsoTrained: modules });
 }

@@ -3,7 +3,7 @@ import type { Random } from '../../core/random.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { FixedTensors, HostTensors } from '../../tensors/tensor.ts';
 import type { TensorStore } from '../../tensors/tensor-store.ts';
-import type { LanguageModel, WeightNames } from '../language/model.ts';
+import { hasLabels, type LanguageModel, type WeightNames } from '../language/model.ts';
 import { type Reading, readWeightsAs, renamed, type StoredWeights, withoutWrapper } from '../pretrained.ts';
 
 /** How old checkpoints end the names of norms. */
@@ -52,7 +52,7 @@ function absentHeads(specs: readonly ParameterSpec[], present: ReadonlySet<strin
 /** Names of weight and bias of a classifier's last layer, which scores the labels. */
 export const scoreNames = ({ task, dense }: LanguageModel): string[] => {
   const last = dense.at(-1);
-  return task === 'classification' && last ? [`${last.name}.weight`, `${last.name}.bias`] : [];
+  return hasLabels(task) && last ? [`${last.name}.weight`, `${last.name}.bias`] : [];
 };
 
 /** How many labels the head of a checkpoint scores; undefined where it has no head for labels. */

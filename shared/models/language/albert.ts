@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bertConfig, bertNames, bertSizes } from './bert-config.ts';
 import { buildEncoder, type EncoderNames } from './encoder.ts';
-import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords, tokenClassifier } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const { classifier_dropout: _, ...shared } = bertConfig;
@@ -51,7 +51,11 @@ function namesOf({
 /** ALBERT: blocks share their weights. Source: Lan et al. (ICLR 2020). */
 export const albert = {
   kinds: { albert: 'Albert' },
-  heads: { classification: 'ForSequenceClassification', 'masked-lm': 'ForMaskedLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'masked-lm': 'ForMaskedLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: {
     prefix: 'albert.',
     ignored: [
@@ -94,13 +98,15 @@ export const albert = {
             dropout: config.classifier_dropout_prob,
             pooled: true,
           })
-        : maskedWords({
-            ...sizes,
-            dense: 'predictions.dense',
-            norm: 'predictions.LayerNorm',
-            words: names.words,
-            bias: 'predictions.bias',
-          });
+        : settings.task === 'token-classification'
+          ? tokenClassifier({ ...sizes, labels: settings.labels, dropout: config.classifier_dropout_prob })
+          : maskedWords({
+              ...sizes,
+              dense: 'predictions.dense',
+              norm: 'predictions.LayerNorm',
+              words: names.words,
+              bias: 'predictions.bias',
+            });
     return buildEncoder(names, sizes, head, settings);
   },
 } satisfies LanguageFamily<Config>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bertConfig, bertNames, bertSizes, headDropout } from './bert-config.ts';
 import { buildEncoder } from './encoder.ts';
-import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords, tokenClassifier } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const configSchema = z.looseObject({ ...bertConfig, pad_token_id: z.int().nonnegative().default(0) });
@@ -10,7 +10,11 @@ const names = bertNames('bert');
 /** BERT. Source: Devlin et al. (NAACL 2019). */
 export const bert = {
   kinds: { bert: 'Bert' },
-  heads: { classification: 'ForSequenceClassification', 'masked-lm': 'ForMaskedLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'masked-lm': 'ForMaskedLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: {
     prefix: 'bert.',
     ignored: ['*position_ids', '*token_type_ids', 'cls.*', 'bert.pooler.*', 'classifier.*', 'qa_outputs.*'],
@@ -33,13 +37,15 @@ export const bert = {
             dropout: headDropout(config),
             pooled: true,
           })
-        : maskedWords({
-            ...sizes,
-            dense: 'cls.predictions.transform.dense',
-            norm: 'cls.predictions.transform.LayerNorm',
-            words: names.words,
-            bias: 'cls.predictions.bias',
-          });
+        : settings.task === 'token-classification'
+          ? tokenClassifier({ ...sizes, labels: settings.labels, dropout: headDropout(config) })
+          : maskedWords({
+              ...sizes,
+              dense: 'cls.predictions.transform.dense',
+              norm: 'cls.predictions.transform.LayerNorm',
+              words: names.words,
+              bias: 'cls.predictions.bias',
+            });
     return buildEncoder(names, sizes, head, settings);
   },
 } satisfies LanguageFamily<z.infer<typeof configSchema>>;

@@ -4,7 +4,7 @@ import { activationNames } from '../blocks/activations.ts';
 import { bertConfig, bertNames, bertSizes } from './bert-config.ts';
 import { convolution, disentangled, type RelativeSizes } from './deberta-attention.ts';
 import { buildEncoder, type EncoderNames } from './encoder.ts';
-import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords, tokenClassifier } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -94,7 +94,11 @@ function refuseOtherSizes(config: Config, where: string): void {
 /** DeBERTa of the second and third version. Source: He et al. (ICLR 2021, ICLR 2023). */
 export const debertaV2 = {
   kinds: { 'deberta-v2': 'DebertaV2' },
-  heads: { classification: 'ForSequenceClassification', 'masked-lm': 'ForMaskedLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'masked-lm': 'ForMaskedLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: {
     prefix: 'deberta.',
     ignored: [
@@ -140,13 +144,15 @@ export const debertaV2 = {
             dropout: config.cls_dropout ?? config.hidden_dropout_prob,
             firstDropout: config.pooler_dropout,
           })
-        : maskedWords({
-            ...sizes,
-            dense: `${transform}.dense`,
-            norm: `${transform}.LayerNorm`,
-            words: names.words,
-            bias: config.legacy ? 'cls.predictions.bias' : 'lm_predictions.lm_head.bias',
-          });
+        : settings.task === 'token-classification'
+          ? tokenClassifier({ ...sizes, labels: settings.labels, dropout: config.hidden_dropout_prob })
+          : maskedWords({
+              ...sizes,
+              dense: `${transform}.dense`,
+              norm: `${transform}.LayerNorm`,
+              words: names.words,
+              bias: config.legacy ? 'cls.predictions.bias' : 'lm_predictions.lm_head.bias',
+            });
     const relative = relativeOf(config);
     const attention = disentangled('deberta.encoder', names, sizes, config.pos_att_type?.length ?? 0, relative);
     const { conv_kernel_size: taps, conv_act: act } = config;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { activationNames } from '../blocks/activations.ts';
 import type { DecoderBlock, DecoderSizes } from './decoder.ts';
+import { tokenDropout, tokenScoresConfig } from './decoder-heads.ts';
 import { ropeConfig } from './rope.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -24,6 +25,8 @@ export const decoderConfig = {
   pad_token_id: z.int().nullish(),
   is_decoder: z.boolean().nullish(),
   is_causal: z.literal(true).nullish(),
+  ...tokenScoresConfig,
+  token_classification_bias: z.boolean().default(true),
 };
 export type DecoderConfig = z.infer<z.ZodObject<typeof decoderConfig>>;
 
@@ -61,6 +64,7 @@ export function decoderSizes(config: DecoderConfig, where: string): Omit<Decoder
     padding: paddingOf(config, where),
     dropout: { attention: config.attention_dropout ?? 0 },
     deviation: config.initializer_range,
+    ofTokens: { name: 'score', bias: config.token_classification_bias, dropout: tokenDropout(config) },
   };
 }
 

@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import type { Tensor } from '../../engines/engine.ts';
 import { capScores } from '../blocks/attention.ts';
 import { isNumber } from '../blocks/numbers.ts';
+import type { DropoutSite } from '../dropout.ts';
 import type { LanguageTask } from './model.ts';
 import { denseModule, type Module } from './modules.ts';
-import { type Pass, perToken, scoreByTable } from './pass.ts';
+import { type Pass, perToken, scoreByTable, site } from './pass.ts';
 import { lastOf } from './pool.ts';
 
 /** What makes logits of a decoder's output. */
@@ -11,6 +13,7 @@ export interface DecoderHead {
   readonly modules: readonly Module[];
   /** As of a model. */
   readonly tied: readonly string[];
+  sites(batch: number, tokens: number): readonly DropoutSite[];
   /** From `[batch * tokens, hidden]`. */
   apply(pass: Pass, hidden: Tensor): Tensor;
 }
@@ -28,23 +31,56 @@ interface DecoderHeadOptions {
   readonly padding: number | undefined;
   /** Of the scores of words. */
   readonly cap?: number | undefined;
+  /** Of the layer that scores the labels of tokens. */
+  readonly ofTokens: TokenScores;
 }
+
+/** The layer that scores the labels of tokens. */
+export interface TokenScores {
+  readonly name: string;
+  readonly bias: boolean;
+  /** Of what it is given. */
+  readonly dropout: number;
+}
+
+/** What a decoder's `config.json` may say of the layer that scores the labels of tokens. */
+export const tokenScoresConfig = {
+  classifier_dropout: z.number().min(0).lt(1).nullish(),
+  hidden_dropout: z.number().min(0).lt(1).nullish(),
+};
+
+/** What is dropped before that layer, as in `transformers`. */
+export const tokenDropout = ({
+  classifier_dropout: own,
+  hidden_dropout: hidden,
+}: z.infer<z.ZodObject<typeof tokenScoresConfig>>): number => own ?? hidden ?? 0.1;
 
 const [words, labels] = ['lm_head', 'score'];
 
-/** Scores of every word at every token, or of the labels at the last token of each text. */
+/** Scores of every word at every token, of the labels at every token, or of the labels at the last token of each text. */
 export function decoderHead(options: DecoderHeadOptions): DecoderHead {
   const { task, hiddenSize, isTied } = options;
   if (task === 'classification') {
     return {
       modules: [denseModule(labels, hiddenSize, options.labels, { bias: false, head: true, perText: true })],
       tied: [],
+      sites: () => [],
       apply: (pass, hidden) => pass.dense(lastTokens(pass, hidden, options.padding), labels),
+    };
+  }
+  if (task === 'token-classification') {
+    const { name, bias, dropout } = options.ofTokens;
+    return {
+      modules: [denseModule(name, hiddenSize, options.labels, { bias, head: true })],
+      tied: [],
+      sites: (batch, tokens) => site(name, [batch * tokens, hiddenSize], dropout),
+      apply: (pass, hidden) => perToken(pass, pass.dense(pass.drop(hidden, name), name)),
     };
   }
   return {
     modules: isTied ? [] : [denseModule(words, hiddenSize, options.vocabulary, { bias: false })],
     tied: isTied ? [`${options.words}.weight`] : [],
+    sites: () => [],
     apply(pass, hidden) {
       const scores = isTied ? scoreByTable(pass, hidden, options.words) : pass.dense(hidden, words);
       return perToken(pass, capScores(pass.tf, scores, options.cap));

@@ -7,7 +7,7 @@ import { lookUp } from '../blocks/look-up.ts';
 import { sameText } from '../blocks/packed.ts';
 import { type Rotary, rotate } from '../blocks/rotary.ts';
 import type { DropoutSite } from '../dropout.ts';
-import { decoderHead } from './decoder-heads.ts';
+import { decoderHead, type TokenScores } from './decoder-heads.ts';
 import type { LanguageModel, LanguageSettings } from './model.ts';
 import {
   denseLayersOf,
@@ -93,6 +93,7 @@ export interface DecoderSizes {
   readonly normsAddOne?: boolean;
   /** Of attention's weights, and of what is added to a block's input. */
   readonly dropout: { readonly attention: number; readonly residual?: number };
+  readonly ofTokens: TokenScores;
   /** Standard deviation of fresh weights. */
   readonly deviation: number;
 }
@@ -224,7 +225,9 @@ export function buildDecoder(
   checkSizes(sizes, where);
   const { vocabulary, hiddenSize, isTied, padding, embeddingScale = 1 } = sizes;
   const { words } = names;
-  const head = decoderHead({ task, labels, hiddenSize, vocabulary, words, isTied, padding, cap: sizes.caps?.words });
+  const cap = sizes.caps?.words;
+  const { ofTokens } = sizes;
+  const head = decoderHead({ task, labels, hiddenSize, vocabulary, words, isTied, padding, cap, ofTokens });
   const modules = [...modulesOf(names, sizes), ...head.modules];
   return {
     task,
@@ -238,7 +241,7 @@ export function buildDecoder(
     maxTokens: sizes.maxTokens,
     padding,
     initialise: (random, names) => initialValues(modules, sizes.deviation, random, names),
-    dropoutSites: (batch, tokens) => sitesOf(names, sizes, batch, tokens),
+    dropoutSites: (batch, tokens) => [...sitesOf(names, sizes, batch, tokens), ...head.sites(batch, tokens)],
     forward(tf, parameters, given, dropout, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);
       const shared = share(pass, sizes);

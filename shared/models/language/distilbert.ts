@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { activationNames } from '../blocks/activations.ts';
 import { buildEncoder, type EncoderNames, type EncoderSizes } from './encoder.ts';
-import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords, tokenClassifier } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -77,7 +77,11 @@ const sizesOf = (config: Config): EncoderSizes => ({
 /** DistilBERT. Source: Sanh et al. (2019). */
 export const distilbert = {
   kinds: { distilbert: 'DistilBert' },
-  heads: { classification: 'ForSequenceClassification', 'masked-lm': 'ForMaskedLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'masked-lm': 'ForMaskedLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: {
     prefix: 'distilbert.',
     ignored: ['*position_ids', 'vocab_*', 'pre_classifier.*', 'classifier.*', 'qa_outputs.*'],
@@ -99,13 +103,15 @@ export const distilbert = {
             output: 'classifier',
             dropout: config.seq_classif_dropout,
           })
-        : maskedWords({
-            ...sizes,
-            dense: 'vocab_transform',
-            norm: 'vocab_layer_norm',
-            words: names.words,
-            bias: 'vocab_projector.bias',
-          });
+        : settings.task === 'token-classification'
+          ? tokenClassifier({ ...sizes, labels: settings.labels, dropout: config.dropout })
+          : maskedWords({
+              ...sizes,
+              dense: 'vocab_transform',
+              norm: 'vocab_layer_norm',
+              words: names.words,
+              bias: 'vocab_projector.bias',
+            });
     return buildEncoder(names, sizes, head, settings);
   },
 } satisfies LanguageFamily<z.infer<typeof configSchema>>;

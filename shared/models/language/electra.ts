@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bertConfig, bertNames, bertSizes, headDropout } from './bert-config.ts';
 import { buildEncoder } from './encoder.ts';
-import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords, tokenClassifier } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 
 const configSchema = z.looseObject({
@@ -14,7 +14,11 @@ const names = bertNames('electra');
 /** ELECTRA: discriminators as classifiers, generators for masked words. Source: Clark et al. (ICLR 2020). */
 export const electra = {
   kinds: { electra: 'Electra' },
-  heads: { classification: 'ForSequenceClassification', 'masked-lm': 'ForMaskedLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'masked-lm': 'ForMaskedLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: {
     prefix: 'electra.',
     ignored: [
@@ -45,14 +49,16 @@ export const electra = {
             dropout: headDropout(config),
             firstDropout: headDropout(config),
           })
-        : maskedWords({
-            ...sizes,
-            dense: 'generator_predictions.dense',
-            activation: 'gelu',
-            norm: 'generator_predictions.LayerNorm',
-            words: names.words,
-            bias: 'generator_lm_head.bias',
-          });
+        : settings.task === 'token-classification'
+          ? tokenClassifier({ ...sizes, labels: settings.labels, dropout: headDropout(config) })
+          : maskedWords({
+              ...sizes,
+              dense: 'generator_predictions.dense',
+              activation: 'gelu',
+              norm: 'generator_predictions.LayerNorm',
+              words: names.words,
+              bias: 'generator_lm_head.bias',
+            });
     return buildEncoder(names, sizes, head, settings);
   },
 } satisfies LanguageFamily<z.infer<typeof configSchema>>;

@@ -302,7 +302,7 @@ export function buildEncoderDecoder(
     initialise: (random, only) => initialValues(modules, 1, random, only),
     dropoutSites: (batch, tokens, targets = tokens) => [
       ...sitesOf(names, sizes, batch, [tokens, targets]),
-      ...head.sites(batch),
+      ...head.sites(batch, targets),
     ],
     forward(tf, parameters, given, dropout, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);

@@ -64,6 +64,50 @@ export function classifier(options: ClassifierOptions): Head {
   };
 }
 
+interface TokenClassifierOptions {
+  readonly hiddenSize: number;
+  readonly labels: number;
+  /** Of what the last layer is given. */
+  readonly dropout: number;
+  /** A layer before the last one, with what follows it, as ModernBERT has; absent: none. */
+  readonly before?: {
+    readonly dense: string;
+    readonly bias: boolean;
+    readonly activation: ActivationName;
+    readonly norm: HeadNorm;
+    readonly deviations: { readonly dense: number; readonly output: number };
+  };
+}
+
+/** The layer that scores the labels of tokens. */
+const tokenLabels = 'classifier';
+
+/** Labels of every token, `[batch, tokens, labels]`. */
+export function tokenClassifier({ hiddenSize, labels, dropout, before }: TokenClassifierOptions): Head {
+  const deviation = before ? { deviation: before.deviations.output } : {};
+  return {
+    modules: [
+      ...(before
+        ? [
+            denseModule(before.dense, hiddenSize, hiddenSize, {
+              bias: before.bias,
+              deviation: before.deviations.dense,
+            }),
+            norm(before.norm.name, hiddenSize, before.norm.bias),
+          ]
+        : []),
+      denseModule(tokenLabels, hiddenSize, labels, { head: true, ...deviation }),
+    ],
+    tied: [],
+    sites: (batch, tokens) => site(tokenLabels, [batch * tokens, hiddenSize], dropout),
+    apply(pass, hidden) {
+      const active = before ? activations[before.activation](pass.tf, pass.dense(hidden, before.dense)) : hidden;
+      const normal = before ? pass.layerNorm(active, before.norm.name, before.norm.epsilon) : active;
+      return perToken(pass, pass.dense(pass.drop(normal, tokenLabels), tokenLabels));
+    },
+  };
+}
+
 /** The layer that scores labels by embeddings. */
 const sentenceClassifier = 'sentence_classifier';
 

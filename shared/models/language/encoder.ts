@@ -106,7 +106,7 @@ export interface Head {
   readonly modules: readonly Module[];
   /** As of a model. */
   readonly tied: readonly string[];
-  sites(batch: number): readonly DropoutSite[];
+  sites(batch: number, tokens: number): readonly DropoutSite[];
   /** From `[batch * tokens, hidden]`. */
   apply(pass: Pass, hidden: Tensor): Tensor;
 }
@@ -285,7 +285,7 @@ export function buildEncoder(
     dropoutSites: (batch, tokens) => [
       ...sitesOf(names, sizes, batch, tokens),
       ...(addition?.sites?.(batch, tokens) ?? []),
-      ...head.sites(batch),
+      ...head.sites(batch, tokens),
     ],
     forward(tf, parameters, given, dropout, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);

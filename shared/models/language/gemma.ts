@@ -64,7 +64,11 @@ export const gemma2Names = {
   outputNorms: ['post_attention_layernorm', 'post_feedforward_layernorm'],
 } as const;
 
-const heads = { classification: 'ForSequenceClassification', 'causal-lm': 'ForCausalLM' } as const;
+const heads = {
+  classification: 'ForSequenceClassification',
+  'causal-lm': 'ForCausalLM',
+  'token-classification': 'ForTokenClassification',
+} as const;
 const firstSchema = z.looseObject({
   ...gemmaConfig,
   hidden_act: z.enum(activationNames).default('gelu_pytorch_tanh'),

@@ -5,7 +5,7 @@ import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
 import { type PackedRows, sameText } from '../blocks/packed.ts';
 import { paddingOf } from './decoder-config.ts';
-import { decoderHead } from './decoder-heads.ts';
+import { decoderHead, tokenDropout, tokenScoresConfig } from './decoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 import {
   denseLayersOf,
@@ -42,6 +42,7 @@ const configSchema = z.looseObject({
   reorder_and_upcast_attn: z.boolean().nullish(),
   add_cross_attention: z.literal(false).nullish(),
   pad_token_id: z.int().nullish(),
+  ...tokenScoresConfig,
 });
 type Config = z.infer<typeof configSchema>;
 
@@ -95,8 +96,15 @@ function placesOf({ tf, batch, tokens, parameter }: Pass, packed: PackedRows | u
 /** GPT-2. Source: Radford et al. (2019). */
 export const gpt2 = {
   kinds: { gpt2: 'GPT2' },
-  heads: { classification: 'ForSequenceClassification', 'causal-lm': 'LMHeadModel' },
-  names: { prefix: 'transformer.', ignored: ['*.attn.bias', '*.attn.masked_bias', 'lm_head.*', 'score.*'] },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'causal-lm': 'LMHeadModel',
+    'token-classification': 'ForTokenClassification',
+  },
+  names: {
+    prefix: 'transformer.',
+    ignored: ['*.attn.bias', '*.attn.masked_bias', 'lm_head.*', 'score.*', 'classifier.*'],
+  },
   loraTargets: ['c_attn'],
   configSchema,
   depth: ({ n_layer: stored }) => ({ key: 'n_layer', stored }),
@@ -111,6 +119,7 @@ export const gpt2 = {
       words,
       isTied: config.tie_word_embeddings,
       padding,
+      ofTokens: { name: 'classifier', bias: true, dropout: tokenDropout(config) },
     });
     const modules = [...modulesOf(config), ...head.modules];
     return {
@@ -134,6 +143,7 @@ export const gpt2 = {
             ...site(inBlock(number, 'attn.c_proj'), rows, config.resid_pdrop),
             ...site(inBlock(number, 'mlp.c_proj'), rows, config.resid_pdrop),
           ]).flat(),
+          ...head.sites(batch, tokens),
         ];
       },
       forward(tf, parameters, given, dropout, update) {

@@ -13,7 +13,11 @@ const configSchema = z.looseObject({
 /** Llama. Source: Touvron et al. (2023). */
 export const llama = {
   kinds: { llama: 'Llama' },
-  heads: { classification: 'ForSequenceClassification', 'causal-lm': 'ForCausalLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'causal-lm': 'ForCausalLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: llamaWeights,
   loraTargets: ['q_proj', 'v_proj'],
   configSchema,

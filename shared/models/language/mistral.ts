@@ -13,7 +13,11 @@ const configSchema = z.looseObject({
 /** Mistral: Llama with a window in every block. Source: Jiang et al. (2023). */
 export const mistral = {
   kinds: { mistral: 'Mistral' },
-  heads: { classification: 'ForSequenceClassification', 'causal-lm': 'ForCausalLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'causal-lm': 'ForCausalLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: llamaWeights,
   loraTargets: ['q_proj', 'v_proj'],
   configSchema,

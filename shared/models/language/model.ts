@@ -7,8 +7,19 @@ import type { PackedRows } from '../blocks/packed.ts';
 import type { Dropout, DropoutSite } from '../dropout.ts';
 
 /** What a language model is trained to do. */
-export const languageTasks = ['classification', 'causal-lm', 'masked-lm', 'seq2seq'] as const;
+export const languageTasks = ['classification', 'causal-lm', 'masked-lm', 'seq2seq', 'token-classification'] as const;
 export type LanguageTask = (typeof languageTasks)[number];
+
+/** Whether models for a task score labels: of texts, or of their words. */
+export const hasLabels = (task: LanguageTask): boolean => task === 'classification' || task === 'token-classification';
+
+/** What a run may train a language model for: some tasks differ from another in how they are learnt alone. */
+export const trainedTasks = [...languageTasks, 'few-shot-classification'] as const;
+export type TrainedTask = (typeof trainedTasks)[number];
+
+/** The task of the model that comes of it. */
+export const taskOfModel = (task: TrainedTask): LanguageTask =>
+  task === 'few-shot-classification' ? 'classification' : task;
 
 /** How a text becomes one row: the mean of its tokens, or the first one. */
 export const poolings = ['mean', 'cls'] as const;
@@ -106,7 +117,8 @@ export interface LanguageModel {
    */
   dropoutSites(batch: number, tokens: number, targets?: number): readonly DropoutSite[];
   /**
-   * Logits `[batch, labels]` of a classifier, `[batch, tokens, vocabulary]` of the others, where an encoder-decoder writes `[batch, targets, vocabulary]`. Pure: depends on nothing but its
+   * Logits `[batch, labels]` of a classifier of texts, `[batch, tokens, labels]` of one of tokens, `[batch, tokens, vocabulary]` of the others, where an encoder-decoder writes
+   * `[batch, targets, vocabulary]`. Pure: depends on nothing but its
    * arguments.
    * @param parameters trained and frozen ones
    */
@@ -131,7 +143,7 @@ export interface LanguageModel {
 /** What a model is built for besides its configuration. */
 export interface LanguageSettings {
   readonly task: LanguageTask;
-  /** Labels of a classifier. */
+  /** Labels of a classifier, of texts or of tokens. */
   readonly labels: number;
   /** Hugging Face's name of the kind, e.g. `camembert`. */
   readonly modelType: string;

@@ -7,7 +7,7 @@ import { lookUp } from '../blocks/look-up.ts';
 import { rotate } from '../blocks/rotary.ts';
 import type { DropoutSite } from '../dropout.ts';
 import type { Head } from './encoder.ts';
-import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords, tokenClassifier } from './encoder-heads.ts';
 import type { LanguageFamily, LanguageSettings } from './model.ts';
 import {
   denseLayersOf,
@@ -198,6 +198,20 @@ function headOf(config: Config, { task, labels, embedding: embedded }: LanguageS
       deviations: { dense: deviation, output: size ** -0.5 },
     });
   }
+  if (task === 'token-classification') {
+    return tokenClassifier({
+      hiddenSize: size,
+      labels,
+      dropout: config.classifier_dropout,
+      before: {
+        dense: 'head.dense',
+        bias: config.classifier_bias,
+        activation: active,
+        norm: { name: 'head.norm', epsilon, bias: shifted },
+        deviations: { dense: deviation, output: size ** -0.5 },
+      },
+    });
+  }
   return maskedWords({
     hiddenSize: size,
     embeddingSize: size,
@@ -217,7 +231,11 @@ function headOf(config: Config, { task, labels, embedding: embedded }: LanguageS
 /** ModernBERT. Source: Warner et al. (2024). */
 export const modernBert = {
   kinds: { modernbert: 'ModernBert' },
-  heads: { classification: 'ForSequenceClassification', 'masked-lm': 'ForMaskedLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'masked-lm': 'ForMaskedLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: { prefix: 'model.', ignored: ['*.inv_freq', 'head.*', 'decoder.*', 'classifier.*', 'qa_outputs.*'] },
   isEncoder: true,
   loraTargets: ['Wqkv'],
@@ -249,7 +267,7 @@ export const modernBert = {
       maxTokens: config.max_position_embeddings,
       padding: config.pad_token_id,
       initialise: (random, names) => initialValues(modules, { deviation, cutoff: cutoff ?? 3 }, random, names),
-      dropoutSites: (batch, tokens) => [...sitesOf(config, batch, tokens), ...head.sites(batch)],
+      dropoutSites: (batch, tokens) => [...sitesOf(config, batch, tokens), ...head.sites(batch, tokens)],
       forward(tf, parameters, given, dropout, update) {
         const pass = beginPass(tf, parameters, given, dropout, update);
         return head.apply(pass, encode(pass));

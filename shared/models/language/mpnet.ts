@@ -3,7 +3,7 @@ import { lookUp } from '../blocks/look-up.ts';
 import { relativeBuckets } from '../blocks/relative-positions.ts';
 import { bertConfig, bertNames, bertSizes } from './bert-config.ts';
 import { buildEncoder, type EncoderAddition, type EncoderNames } from './encoder.ts';
-import { classifier, embeddingClassifier, maskedWords } from './encoder-heads.ts';
+import { classifier, embeddingClassifier, maskedWords, tokenClassifier } from './encoder-heads.ts';
 import type { LanguageFamily } from './model.ts';
 import { embedding } from './modules.ts';
 
@@ -46,7 +46,11 @@ function distances(config: Config): EncoderAddition {
 /** MPNet. Source: Song et al. (NeurIPS 2020). */
 export const mpnet = {
   kinds: { mpnet: 'MPNet' },
-  heads: { classification: 'ForSequenceClassification', 'masked-lm': 'ForMaskedLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'masked-lm': 'ForMaskedLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: {
     prefix: 'mpnet.',
     ignored: ['*position_ids', 'lm_head.*', 'mpnet.pooler.*', 'classifier.*', 'qa_outputs.*'],
@@ -69,14 +73,16 @@ export const mpnet = {
             dropout: config.hidden_dropout_prob,
             firstDropout: config.hidden_dropout_prob,
           })
-        : maskedWords({
-            ...sizes,
-            dense: 'lm_head.dense',
-            activation: 'gelu',
-            norm: 'lm_head.layer_norm',
-            words: names.words,
-            bias: 'lm_head.bias',
-          });
+        : settings.task === 'token-classification'
+          ? tokenClassifier({ ...sizes, labels: settings.labels, dropout: config.hidden_dropout_prob })
+          : maskedWords({
+              ...sizes,
+              dense: 'lm_head.dense',
+              activation: 'gelu',
+              norm: 'lm_head.layer_norm',
+              words: names.words,
+              bias: 'lm_head.bias',
+            });
     return buildEncoder(names, sizes, head, settings, distances(config));
   },
 } satisfies LanguageFamily<Config>;

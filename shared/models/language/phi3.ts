@@ -39,7 +39,11 @@ function rotaryIn(config: Config, where: string) {
 /** Phi-3, and Phi-4 with its layout: one layer for queries, keys and values, and one for gate and up. Source: Abdin et al. (2024). */
 export const phi3 = {
   kinds: { phi3: 'Phi3' },
-  heads: { classification: 'ForSequenceClassification', 'causal-lm': 'ForCausalLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'causal-lm': 'ForCausalLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: llamaWeights,
   loraTargets: ['qkv_proj'],
   configSchema,

@@ -1,5 +1,5 @@
 /** One row for each text, made of the encoder's rows for its tokens. */
-import type { Tensor } from '../../engines/engine.ts';
+import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { numbersBelow } from '../blocks/numbers.ts';
 import type { Embedding } from './model.ts';
 import type { Pass } from './pass.ts';
@@ -34,12 +34,12 @@ export function lastOf({ tf, batch, tokens }: Pass, hidden: Tensor, isMeant: Ten
 }
 
 /** Rows divided by their Euclidean length. */
-function normalised({ tf }: Pass, rows: Tensor): Tensor {
+export function normaliseRows(tf: TensorLibrary, rows: Tensor): Tensor {
   return tf.div(rows, tf.maximum(tf.sqrt(tf.sum(tf.square(rows), 1, true)), 1e-12));
 }
 
 /** Every text as one row, `[batch * tokens, size]` to `[batch, size]`. */
 export function poolTexts(pass: Pass, hidden: Tensor, { pooling, normalise }: Embedding): Tensor {
   const rows = pooling === 'mean' ? meanTokens(pass, hidden) : firstTokens(pass, hidden);
-  return normalise ? normalised(pass, rows) : rows;
+  return normalise ? normaliseRows(pass.tf, rows) : rows;
 }

@@ -39,7 +39,11 @@ const configSchema = z.looseObject(qwenConfig);
 /** Qwen2: Llama with biases of queries, keys and values. Source: Yang et al. (2024). */
 export const qwen2 = {
   kinds: { qwen2: 'Qwen2' },
-  heads: { classification: 'ForSequenceClassification', 'causal-lm': 'ForCausalLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'causal-lm': 'ForCausalLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: llamaWeights,
   loraTargets: ['q_proj', 'v_proj'],
   configSchema,

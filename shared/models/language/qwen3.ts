@@ -15,7 +15,11 @@ const names = { ...llamaNames, headNorms: ['self_attn.q_norm', 'self_attn.k_norm
 /** Qwen3: Qwen2 with norms of each head's query and key. Source: Yang et al. (2025). */
 export const qwen3 = {
   kinds: { qwen3: 'Qwen3' },
-  heads: { classification: 'ForSequenceClassification', 'causal-lm': 'ForCausalLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'causal-lm': 'ForCausalLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: llamaWeights,
   loraTargets: ['q_proj', 'v_proj'],
   configSchema,

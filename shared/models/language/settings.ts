@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { problemTypes } from '../../datasets/text/problem-type.ts';
-import { languageTasks } from './model.ts';
+import { fewShotSchema } from './few-shot.ts';
+import { trainedTasks } from './model.ts';
 
 /** What of an adapted layer is analysed. */
 export const adapterSpectra = ['merged', 'update'] as const;
@@ -73,9 +74,11 @@ export const languageModelSchema = z.strictObject({
       "Whether all weights are drawn from the seed instead of the folder's, to pre-train from scratch; it needs only config.json and tokenizer.json then.",
     ),
   task: z
-    .enum(languageTasks)
+    .enum(trainedTasks)
     .default('classification')
-    .describe('Labels for texts, the next word, words that are hidden, or another text (encoder-decoders).'),
+    .describe(
+      'Labels for texts, the next word, words that are hidden, another text (encoder-decoders), or a tag for each word. few-shot-classification: labels from at most 16 texts of each, by an encoder that learns from pairs of texts, and a head that is fitted to its embeddings after every epoch.',
+    ),
   problemType: z
     .enum(problemTypes)
     .optional()
@@ -92,7 +95,7 @@ export const languageModelSchema = z.strictObject({
     .enum(['auto', 'own', 'mean', 'cls'])
     .default('auto')
     .describe(
-      "What a classifier's labels are learnt from. `own`: what transformers takes for the kind, with its head. `mean`, `cls`: the mean of an encoder's tokens, or the first one, with a linear layer. `auto`: as its files say for a sentence encoder (sentence-transformers' modules.json), else `own`.",
+      "What a classifier's labels are learnt from. `own`: what transformers takes for the kind, with its head. `mean`, `cls`: the mean of an encoder's tokens, or the first one, with a linear layer. `auto`: as its files say for a sentence encoder (sentence-transformers' modules.json), else `own`, and `mean` for few-shot-classification.",
     ),
   reinitialise: z
     .int()
@@ -118,5 +121,8 @@ export const languageModelSchema = z.strictObject({
     .positive()
     .default(4)
     .describe('Lengths that batches are padded to, at most so many: each is compiled once.'),
+  fewShot: fewShotSchema
+    .optional()
+    .describe('Of task few-shot-classification: which pairs of the training texts are learnt from.'),
 });
 export type LanguageModelConfig = z.infer<typeof languageModelSchema>;

@@ -47,7 +47,11 @@ function toldPositions(config: Config, where: string): boolean[] {
 /** SmolLM3: Llama with blocks in which positions are not told. Source: Hugging Face (2025). */
 export const smollm3 = {
   kinds: { smollm3: 'SmolLM3' },
-  heads: { classification: 'ForSequenceClassification', 'causal-lm': 'ForCausalLM' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    'causal-lm': 'ForCausalLM',
+    'token-classification': 'ForTokenClassification',
+  },
   names: llamaWeights,
   loraTargets: ['q_proj', 'v_proj'],
   configSchema,

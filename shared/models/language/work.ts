@@ -1,6 +1,6 @@
 /** What training a language model on a text takes, by its sizes. */
 import { elementCount } from '../../tensors/tensor.ts';
-import type { DenseLayer, LanguageModel } from './model.ts';
+import { type DenseLayer, hasLabels, type LanguageModel } from './model.ts';
 
 /** What a text takes. */
 export interface TextWork {
@@ -43,6 +43,6 @@ export function textWork(model: LanguageModel, tokens: number, targets = tokens)
   // Where elements are dropped, which ones, and what is left.
   const dropped = model.dropoutSites(1, tokens, targets).reduce((sum, { shape }) => sum + 2 * elementCount(shape), 0);
   // Of the words' scores their exponentials too, and the gradient.
-  const scores = model.task === 'classification' ? 0 : 2 * targets * vocabulary;
+  const scores = hasLabels(model.task) ? 0 : 2 * targets * vocabulary;
   return { flops, activations: kept + weights + dropped + scores };
 }

@@ -1,4 +1,5 @@
 import type { ClassTable } from '../../training/metrics/classification.ts';
+import { countedIn } from '../counted-rows.ts';
 import { table } from '../figure.ts';
 import { formatNumber } from '../format.ts';
 import { html, type Markup } from '../html.ts';
@@ -14,7 +15,7 @@ export const classesSection: Section = {
   name: 'classes',
   title: 'Classes',
   howToRead:
-    'How the best epoch does on each class of the validation data: precision is the share of the texts given a class that are of it, recall the share of a class that was given it. Where a text may have several labels, one is given where its probability is at least 0.5. Where it has one, the confusion says how many texts of a class (row) were given which (column); of many classes, which two were taken for one another most often.',
+    'How the best epoch does on each class of the validation data: precision is the share of the texts given a class that are of it, recall the share of a class that was given it. Where a text may have several labels, one is given where its probability is at least 0.5. Where it has one, the confusion says how many texts of a class (row) were given which (column); of many classes, which two were taken for one another most often. Where words are tagged, the classes are the types of the entities that the tags mark, each right where its type and all its words are; of other tags they are the tags, and the rows are words.',
   render({ runs }) {
     const { shown, note } = representatives(runs, (run) => bestEpoch(run)?.classes !== undefined);
     const tables = shown.flatMap(({ run, label }) => {
@@ -30,7 +31,7 @@ export const classesSection: Section = {
       ]);
       const confusion = best.classes.classes.length > mostColumns ? confusions : matrix;
       return [
-        table(at, ['Class', 'Precision', 'Recall', 'F1', 'Texts'], scores, [1, 2, 3, 4]),
+        table(at, ['Class', 'Precision', 'Recall', 'F1', countedIn(run, best.classes)], scores, [1, 2, 3, 4]),
         ...(best.classes.confusionCells.length > 0 ? [confusion(at, best.classes)] : []),
       ];
     });

@@ -5,6 +5,7 @@ import { classificationMetrics } from './classification.ts';
 import { multiLabelMetrics } from './multi-label.ts';
 import { metrics as fieldMetrics } from './registry.ts';
 import { regressionMetrics } from './regression.ts';
+import { taggingMetrics } from './tagging.ts';
 
 type Direction = 'lower' | 'higher';
 
@@ -18,6 +19,7 @@ const directions = {
   ...directionsOf(classificationMetrics),
   ...directionsOf(multiLabelMetrics),
   ...directionsOf(regressionMetrics),
+  ...directionsOf(taggingMetrics),
   loss: 'lower',
   perplexity: 'lower',
 } as const satisfies Record<string, Direction>;
@@ -49,6 +51,8 @@ const metricsOfProblem: Readonly<Record<ProblemType, readonly [MetricName, ...Me
 /** The metrics of a model; the first decides which epoch is best where the settings name none. */
 export function metricsFor(model: ModelConfig): readonly [MetricName, ...MetricName[]] {
   if (model.family !== 'huggingface') return ['nRMSE', ...keysOf(fieldMetrics).filter((name) => name !== 'nRMSE')];
+  if (model.task === 'token-classification') return [...keysOf(taggingMetrics), 'loss'];
+  if (model.task === 'few-shot-classification') return metricsOfProblem.single_label_classification;
   if (model.task !== 'classification') return ['loss', 'perplexity'];
   if (model.problemType !== undefined) return metricsOfProblem[model.problemType];
   // The data may turn out to be of another problem type.

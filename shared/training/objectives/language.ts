@@ -77,6 +77,14 @@ const maskPrefix = 'dropout/';
 export const maskInputs = (masks: HostTensors): HostTensors =>
   new Map([...masks].map(([site, mask]) => [maskPrefix + site, mask]));
 
+/** Dropout by the masks among the inputs of an objective. */
+export function dropoutIn(tf: TensorLibrary, inputs: NamedTensors): Dropout {
+  const masks = Object.entries(inputs)
+    .filter(([name]) => name.startsWith(maskPrefix))
+    .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
+  return maskedDropout(tf, Object.fromEntries(masks));
+}
+
 /**
  * `languageLoss` of the inputs of `textsOf`, `labels`, and the masks of `maskInputs`; what is fixed are the model's frozen tensors, by name.
  */
@@ -85,11 +93,7 @@ export function languageObjective(model: LanguageModel, options: LossOptions = {
     parameters: model.parameters,
     loss(tf, parameters, { fixed, inputs }) {
       const batch = { ...textsOf(inputs), labels: inputs.labels! };
-      const masks = Object.entries(inputs)
-        .filter(([name]) => name.startsWith(maskPrefix))
-        .map(([name, mask]) => [name.slice(maskPrefix.length), mask] as const);
-      const dropout = maskedDropout(tf, Object.fromEntries(masks));
-      return languageLoss(tf, model, { ...fixed, ...parameters }, batch, dropout, options);
+      return languageLoss(tf, model, { ...fixed, ...parameters }, batch, dropoutIn(tf, inputs), options);
     },
   };
 }

@@ -2,12 +2,13 @@ import { setImmediate } from 'node:timers/promises';
 import type { BucketBatch } from '../../datasets/text/buckets.ts';
 import type { Engine, NamedTensors, Step } from '../../engines/engine.ts';
 import { noDropout } from '../../models/dropout.ts';
-import type { LanguageModel } from '../../models/language/model.ts';
+import { hasLabels, type LanguageModel } from '../../models/language/model.ts';
 import type { FixedTensors, HostTensors } from '../../tensors/tensor.ts';
 import { evaluateClasses } from '../metrics/classification.ts';
 import { languageMetrics, type TokenLoss } from '../metrics/language.ts';
 import { evaluateLabelSets } from '../metrics/multi-label.ts';
 import { evaluateNumbers } from '../metrics/regression.ts';
+import { evaluateTags } from '../metrics/tagging.ts';
 import { languageLoss, textsOf } from '../objectives/language.ts';
 import type { Evaluation } from '../workload.ts';
 import { ofTargets, targetLengths } from './target-lengths.ts';
@@ -24,30 +25,33 @@ interface TextRequest extends InputMaker {
 
 const steps = new WeakMap<LanguageModel, Step>();
 
-/** Loss of a batch, and of a classifier its logits; the same function object for the same model. */
+/** Loss of a batch, or of a classifier its logits; the same function object for the same model. */
 function evaluationStep(model: LanguageModel): Step {
   const made = steps.get(model);
   if (made) return made;
   const step: Step = (tf, { fixed, inputs }) => {
     const texts = textsOf(inputs);
-    const results: NamedTensors =
-      model.task === 'classification'
-        ? { logits: model.forward(tf, fixed, texts, noDropout) }
-        : { loss: languageLoss(tf, model, fixed, { ...texts, labels: inputs.labels! }, noDropout) };
+    const results: NamedTensors = hasLabels(model.task)
+      ? { logits: model.forward(tf, fixed, texts, noDropout) }
+      : { loss: languageLoss(tf, model, fixed, { ...texts, labels: inputs.labels! }, noDropout) };
     return { results };
   };
   steps.set(model, step);
   return step;
 }
 
-/** The results of every batch, in order, and how many things its loss is the mean of. */
-async function* resultsOf(
+/**
+ * The results of every batch, in order, and how many things its loss is the mean of.
+ * @param step absent: loss, or of a classifier logits
+ */
+export async function* resultsOf(
   request: TextRequest,
+  step = evaluationStep(request.model),
 ): AsyncGenerator<{ batch: BucketBatch; count: number; results: HostTensors }> {
-  const { engine, model, texts, parameters, seed } = request;
+  const { engine, texts, parameters, seed } = request;
   const lengths = targetLengths(texts, [...new Set(request.batches.map(({ length }) => length))]);
   const batches = request.batches.map((batch) => ofTargets(batch, lengths));
-  const loop = await engine.loop(evaluationStep(model), { fixed: parameters, carried: new Map() });
+  const loop = await engine.loop(step, { fixed: parameters, carried: new Map() });
   try {
     for (const batch of batches) {
       // The same words are hidden however texts are put in batches.
@@ -83,6 +87,47 @@ export async function logitsOf(
 }
 
 /**
+ * Logits `[words, labels]` of a classifier of tokens: of the words of all texts, one after the other, less those without a token.
+ * @param onBatch told of how many texts are done.
+ */
+export async function wordLogitsOf(
+  request: TextRequest,
+  labels: number,
+  onBatch: (done: number) => void = () => {},
+): Promise<Float32Array> {
+  const { starts } = request.texts.words!;
+  const offsets = [0];
+  for (const row of starts) offsets.push(offsets.at(-1)! + row.reduce((sum, start) => sum + (start >= 0 ? 1 : 0), 0));
+  const logits = new Float32Array(labels * offsets.at(-1)!);
+  let done = 0;
+  for await (const { batch, results } of resultsOf(request)) {
+    const found = results.get('logits')!.data;
+    for (const [place, row] of batch.rows.entries()) {
+      let word = offsets[row]!;
+      for (const start of starts[row]!) {
+        if (start < 0) continue;
+        const from = (place * batch.length + start) * labels;
+        logits.set(found.subarray(from, from + labels), labels * word++);
+      }
+    }
+    done += batch.rows.length;
+    onBatch(done);
+  }
+  return logits;
+}
+
+/** Metrics of logits of words as `wordLogitsOf` gives them, whose tags are known. */
+export function evaluateWordLogits(
+  logits: Float32Array,
+  { starts, tags }: NonNullable<TokenizedTexts['words']>,
+  names: readonly string[],
+): Evaluation {
+  const placed = tags!.map((row, text) => row.filter((_, word) => starts[text]![word]! >= 0));
+  const { metrics, table } = evaluateTags(logits, placed, names);
+  return { metrics, classes: table };
+}
+
+/**
  * Metrics of logits `[texts, labels]`, by what is known of the texts.
  * @param threshold of a label's probability, where a text may have several; absent: the usual one
  */
@@ -106,6 +151,9 @@ export function evaluateLogits(
 export async function evaluateTexts(request: TextRequest, labels: readonly string[]): Promise<Evaluation> {
   if (request.model.task === 'classification') {
     return evaluateLogits(await logitsOf(request, labels.length), request.texts, labels);
+  }
+  if (request.model.task === 'token-classification') {
+    return evaluateWordLogits(await wordLogitsOf(request, labels.length), request.texts.words!, labels);
   }
   const losses: TokenLoss[] = [];
   for await (const { count, results } of resultsOf(request)) {

@@ -1,9 +1,14 @@
 /** How long what an encoder-decoder writes is in batches, so that an engine sees few shapes. */
 import type { BucketBatch } from '../../datasets/text/buckets.ts';
-import type { TokenizedTexts } from './text-problem.ts';
 
 /** Lengths of targets in batches are multiples of this. */
 const multipleOf = 8;
+
+/** Tokens of texts, and of what is written of them; every list has an entry for each text. */
+interface Written {
+  readonly ids: readonly Int32Array[];
+  readonly targets?: readonly Int32Array[];
+}
 
 type Lengths = ReadonlyMap<number, number>;
 
@@ -11,10 +16,7 @@ type Lengths = ReadonlyMap<number, number>;
  * How long targets are in batches of texts of each length: room for those of all texts that are not longer, since such may be among them.
  * @param lengths of texts in batches
  */
-export function targetLengths(
-  { ids, targets }: Pick<TokenizedTexts, 'ids' | 'targets'>,
-  lengths: readonly number[],
-): Lengths {
+export function targetLengths({ ids, targets }: Written, lengths: readonly number[]): Lengths {
   if (!targets) return new Map();
   return new Map(
     lengths.map((length) => {

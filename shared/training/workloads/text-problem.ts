@@ -25,6 +25,8 @@ export interface TokenizedTexts extends EncodedTexts {
   readonly labelSets?: { readonly sets: readonly (readonly number[])[]; readonly classes: number };
   /** What is to be predicted of each text. */
   readonly numbers?: Float64Array;
+  /** Of texts in words: where each word's first token is, -1 where it has none, and its class; absent: classes are not known. */
+  readonly words?: { readonly starts: readonly Int32Array[]; readonly tags?: readonly Int32Array[] };
 }
 
 /** Where random numbers of a batch come from; those for evaluation are of epoch 0. */
@@ -80,6 +82,18 @@ export function textInputs(
       const weights = classWeights && Array.from(labels?.data ?? [], (label) => classWeights[label]!);
       const count = weights?.reduce((sum, weight) => sum + weight, 0) ?? batch.rows.length;
       return { inputIds: padded.ids, ...(labels && { labels }), count };
+    }
+    if (model.task === 'token-classification') {
+      if (!texts.words?.tags) return { inputIds: padded.ids, count: batch.rows.length };
+      const data = new Int32Array(padded.ids.length).fill(ignoredLabel);
+      for (const [place, row] of batch.rows.entries()) {
+        for (const [word, start] of texts.words.starts[row]!.entries()) {
+          if (start >= 0) data[place * batch.length + start] = texts.words.tags[row]![word]!;
+        }
+      }
+      const weighed = classWeights?.map((weight, label) => weight * data.filter((each) => each === label).length);
+      const count = weighed?.reduce((sum, weight) => sum + weight, 0) ?? counted(data);
+      return { inputIds: padded.ids, labels: { shape, data }, count };
     }
     if (model.task === 'causal-lm') {
       const data = Int32Array.from(padded.ids, (id, at) => (mask[at] === 1 ? id : ignoredLabel));

@@ -3,15 +3,17 @@ import { bucketBatches, bucketsFor } from '../../datasets/text/buckets.ts';
 import { listNames } from '../../datasets/text/labels.ts';
 import type { ProblemType } from '../../datasets/text/problem-type.ts';
 import { splitText } from '../../datasets/text/stratify.ts';
+import type { TextPairs } from '../../datasets/text/text-pairs.ts';
 import { requireLabels, type TextData, type TextRows } from '../../datasets/text/text-rows.ts';
-import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
+import type { EncodedTexts, TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
+import { trainedBody } from '../../models/fitted-head.ts';
 import { givenProblem, type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
-import type { LanguageModel } from '../../models/language/model.ts';
+import { hasLabels, type LanguageModel, taskOfModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import { type TextWork, textWork } from '../../models/language/work.ts';
-import type { FixedTensors } from '../../tensors/tensor.ts';
+import type { FixedTensors, HostTensors } from '../../tensors/tensor.ts';
 import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
@@ -22,7 +24,9 @@ import type { EvaluationData, StartablePlan, StepWork, Workload, WorkloadPlan } 
 import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
+import { drawnInBody, longerOf, pairProblem, planPairs, withHeadFitted } from './few-shot.ts';
 import { packingNote, packingOf, textCount } from './packed-texts.ts';
+import { learntTags, requireTags, tagsToLearn } from './tags-to-learn.ts';
 import { targetLengths } from './target-lengths.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
@@ -97,12 +101,15 @@ interface TextOptions {
 export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const { settings, config, tokenizer, data, training } = options;
   const { seed, batchSize, accumulate, labelSmoothing, epochs } = training;
-  const { task } = settings;
+  const task = taskOfModel(settings.task);
   const problemType = task === 'classification' ? requireLabels(data, options.path) : undefined;
   refuseSmoothing(problemType, labelSmoothing);
   const sides = splitText(data, { validation: training.validation, seed });
-  const classes = task === 'classification' ? classesOf(data.examples, options) : undefined;
+  if (task === 'token-classification') requireTags(data, options.path);
+  const classes = hasLabels(task) ? classesOf(data.examples, options) : undefined;
   const labels = classes?.names ?? [];
+  const pairs =
+    settings.task === 'few-shot-classification' ? planPairs(sides.training, { ...options, settings }) : undefined;
   const { model, adapter, drawn, reinitialised, initial, frozenValues, frozenHalves } = options.build(labels);
   checkFit(model, tokenizer, { ...settings, setting: 'model.maxTokens' });
   const isWithoutPadding = task === 'classification' && model.padding === undefined;
@@ -123,6 +130,15 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     }
     if (task === 'seq2seq') {
       const { warnings, ...texts } = await wordsToWrite(rows, { model, tokenizer, settings, kind });
+      unread.push(...warnings);
+      return texts;
+    }
+    if (task === 'token-classification') {
+      const { warnings, ...texts } = await tagsToLearn(rows, {
+        ...{ model, tokenizer, kind, path },
+        maxTokens: settings.maxTokens,
+        places: classes!.places,
+      });
       unread.push(...warnings);
       return texts;
     }
@@ -153,12 +169,22 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     buckets,
   );
   const packing = packingOf(learnt, buckets);
-  const { parameters, frozen, layers } = model;
+  const { frozen, layers } = model;
+  const parameters = pairs ? trainedBody(model) : model.parameters;
   const optimizer = withAverage(buildOptimizer(training.optimizer), training.ema);
   const maker = { model, tokenizer };
-  const weights = classWeights(training.classWeights, { problemType, names: labels, labels: learnt.labels });
+  const weights = classWeights(training.classWeights, {
+    problemType: task === 'token-classification' ? 'single_label_classification' : problemType,
+    names: labels,
+    labels: learnt.words ? learntTags(learnt.words) : learnt.labels,
+  });
   const loss = { labelSmoothing, problemType, classWeights: weights };
-  const problem = textProblem({ ...maker, texts: learnt }, { lengths, batchSize, accumulate, loss, seed });
+  const ofTexts = { ...maker, texts: learnt };
+  const embedding = config.sentence_embedding;
+  const problem =
+    pairs && embedding
+      ? pairProblem(ofTexts, pairs, { lengths, batchSize, accumulate, embedding, seed })
+      : textProblem(ofTexts, { lengths, batchSize, accumulate, loss, seed });
   const curve = learningRateCurve(training.schedule, { stepsPerEpoch: problem.stepsPerEpoch, epochs });
   const plan: WorkloadPlan = {
     parameters,
@@ -167,11 +193,13 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
     ...stepWork(model, { lengths, training, texts: learnt }),
+    ...(pairs && pairWork(model, pairs, { lengths, training, ids: learnt.ids })),
     data: {
       trainingSamples: learnt.ids.length,
+      ...(pairs ? { pairs: pairs.first.length } : {}),
       validationSamples: held.ids.length,
       ...(tested ? { testSamples: tested.ids.length } : {}),
-      ...(task === 'classification' ? { labels } : {}),
+      ...(hasLabels(task) ? { labels } : {}),
       ...learntIn(learnt),
       ...(packing ? { packing } : {}),
       ...(problemType === undefined || problemType === 'single_label_classification' ? {} : { problemType }),
@@ -183,7 +211,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     problemType,
     model: config,
     ...(adapter ? { adapter } : {}),
-    drawn,
+    drawn: pairs ? drawnInBody(drawn, model) : drawn,
     files: options.files,
     warnings: [
       ...options.notes,
@@ -218,6 +246,18 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     engine: engine.version,
     train: async (...epoch) =>
       trainingOf(engine, { ...problem, fixed: await frozenOnce() }, optimizer, curve, training)(...epoch),
+    ...(pairs && embedding
+      ? {
+          fitted: (values: HostTensors) =>
+            withHeadFitted(values, {
+              engine,
+              maker: ofTexts,
+              embedding,
+              lengths,
+              batchSize: microBatchSize(batchSize, accumulate),
+            }),
+        }
+      : {}),
     async evaluate(values, on = 'validation') {
       const texts = on === 'test' ? tested : held;
       if (!texts) throw new RunError('there are no test data');
@@ -271,6 +311,24 @@ function stepWork(
   };
 }
 
+/** What a step on pairs takes: two texts of the longer one's length for each. */
+function pairWork(
+  model: LanguageModel,
+  pairs: TextPairs,
+  { lengths, training, ids }: { lengths: readonly number[]; training: TrainingConfig; ids: EncodedTexts['ids'] },
+): Omit<StepWork, 'dataBytes'> {
+  const texts = { ids: longerOf(pairs, ids), truncated: 0 };
+  const { dataBytes: _, ...ofOne } = stepWork(model, { lengths, training, texts });
+  const { stepFlops, stepActivations, heldActivations } = ofOne;
+  const flops = optimizerFlops(training.optimizer, model.parameters);
+  return {
+    ...ofOne,
+    stepFlops: 2 * (stepFlops - flops) + flops,
+    stepActivations: 2 * stepActivations,
+    heldActivations: 2 * heldActivations,
+  };
+}
+
 const totalTokens = (rows: readonly Int32Array[]): number => rows.reduce((sum, { length }) => sum + length, 0);
 
 /** @throws UserError when labels are learnt from a token that not every text has. */
@@ -319,7 +377,7 @@ async function tokenized(
   {
     model: { vocabulary },
     tokenizer,
-    settings: { task, maxTokens },
+    settings: { task: trained, maxTokens },
     places,
     classes,
   }: {
@@ -331,7 +389,7 @@ async function tokenized(
   },
 ): Promise<TokenizedTexts> {
   const encoded = await tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens, rows: vocabulary });
-  if (task !== 'classification') return encoded;
+  if (taskOfModel(trained) !== 'classification') return encoded;
   const { labels, labelSets, numbers } = rows;
   if (numbers) return { ...encoded, numbers };
   if (labels) return { ...encoded, labels: Int32Array.from(labels, (label) => places[label]!) };

@@ -212,9 +212,9 @@ describe('a configuration without the kind of model', () => {
 
 describe('a folder that is not supported', () => {
   it('is refused with the kinds that are', async () => {
-    const folder = await changed('bert-tiny', { config: (config) => ({ ...config, model_type: 't5' }) });
+    const folder = await changed('bert-tiny', { config: (config) => ({ ...config, model_type: 'bart' }) });
     await expect(read(folder)).rejects.toThrow(
-      /models of type "t5" are not supported\n.*bert, roberta, camembert, xlm-roberta, distilbert, electra/,
+      /models of type "bart" are not supported\n.*bert, roberta, camembert, xlm-roberta, distilbert, electra/,
     );
   });
 

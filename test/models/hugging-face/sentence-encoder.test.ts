@@ -8,6 +8,8 @@ import { noDropout } from '../../../shared/models/dropout.ts';
 import { huggingFaceFiles } from '../../../shared/models/hugging-face/folder.ts';
 import { buildLanguageModel, openModelFolder } from '../../../shared/models/hugging-face/model-folder.ts';
 import { withPooling } from '../../../shared/models/hugging-face/pooling.ts';
+import { readSentenceEncoder } from '../../../shared/models/hugging-face/sentence-encoder.ts';
+import { sentenceFiles } from '../../../shared/models/hugging-face/sentence-files.ts';
 import { languageModelSchema } from '../../../shared/models/language/settings.ts';
 import { readEncoderFixture } from '../../support/encoder-fixture.ts';
 import { fixturePath } from '../../support/fixtures.ts';
@@ -80,6 +82,26 @@ it.each([
   const folder = await writeSentenceEncoder(files);
   await expect(pooled(folder)).rejects.toThrow(message);
   expect(await embeddingOf(folder, { pooling: 'own' })).toBeUndefined();
+});
+
+it('embeds texts for few shots as the folder says, or by the mean, whatever head it has', async () => {
+  const task = { task: 'few-shot-classification' };
+  const folder = await writeSentenceEncoder();
+  expect(await embeddingOf(folder, task)).toEqual({ pooling: 'mean', normalise: true });
+  const { opened, note } = await pooled(fixturePath('models', 'bert-tiny'), task);
+  expect(opened.config.sentence_embedding).toEqual({ pooling: 'mean', normalise: false });
+  expect(note).toContain('does not say how texts are embedded: by the mean of their tokens');
+  await expect(pooled(fixturePath('models', 'llama-tiny'), task)).rejects.toThrow('llama is no encoder, and few-shot');
+  await expect(pooled(fixturePath('models', 'roberta-tiny-lora'), task)).rejects.toThrow('adapters are not trained');
+});
+
+it('is written so that it is read again as it is', async () => {
+  const folder = await writeSentenceEncoder();
+  const embedding = { pooling: 'cls', normalise: true } as const;
+  for (const [name, bytes] of sentenceFiles({ embedding, size: 16, maxTokens: 24 })) {
+    await writeFile(join(folder, name), bytes);
+  }
+  expect(await readSentenceEncoder(folder)).toEqual({ ...embedding, maxTokens: 24 });
 });
 
 it('refuses adapters on pooled embeddings, and models that are no encoders', async () => {
