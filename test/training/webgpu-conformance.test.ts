@@ -2,6 +2,7 @@ import { InferenceSession } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
+import type { HalfTensor, HostTensor } from '../../shared/tensors/tensor.ts';
 import { hasSoftwareVulkan, needsVulkan, useSoftwareVulkan } from '../software-vulkan.ts';
 import { writingDown } from '../support/compiled-models.ts';
 import {
@@ -107,6 +108,38 @@ describe.skipIf(!hasSoftwareVulkan)(`onnx-webgpu${needsVulkan}`, () => {
       });
       await session.release();
     }
+  });
+
+  it('takes frozen weights of 16 bits, and others, from memory that threads share', async () => {
+    await openEngine('onnx-webgpu');
+    const shared = <Data extends Uint16Array | Float32Array>(data: Data): Data => {
+      const there = new (data.constructor as new (memory: SharedArrayBuffer) => Data)(
+        new SharedArrayBuffer(data.byteLength),
+      );
+      there.set(data as never);
+      return there;
+    };
+    const loop = await gpu.loop(
+      (tf, { fixed, carried, inputs }) => ({
+        carried: { sum: tf.add(carried.sum!, tf.sum(inputs.x!)) },
+        results: { product: tf.mul(tf.mul(fixed.brain!, fixed.half!), tf.mul(fixed.whole!, inputs.x!)) },
+      }),
+      {
+        fixed: new Map<string, HalfTensor | HostTensor>([
+          ['brain', { shape: [2], dtype: 'bfloat16', data: shared(Uint16Array.of(0x3f80, 0xc000)) }],
+          ['half', { shape: [2], dtype: 'float16', data: shared(Uint16Array.of(0x3c00, 0x4200)) }],
+          ['whole', { shape: [2], data: shared(Float32Array.of(5, 7)) }],
+        ]),
+        carried: new Map([['sum', { shape: [], data: Float32Array.of(1) }]]),
+      },
+    );
+    const results = await loop.run(new Map([['x', { shape: [2], data: Float32Array.of(2, 3) }]]));
+    expect(results.get('product')!.data).toEqual(Float32Array.of(10, -126));
+    expect((await loop.read()).get('sum')!.data).toEqual(Float32Array.of(6));
+    await loop.run(new Map([['x', { shape: [2], data: Float32Array.of(1, 1) }]]));
+    expect((await loop.finish()).get('sum')!.data).toEqual(Float32Array.of(8));
+    await loop.close();
+    await expect(loop.read()).rejects.toThrow('engine onnx-webgpu: ');
   });
 
   it('gives the same bits twice, also when it goes on from what an epoch left', async () => {

@@ -70,13 +70,19 @@ function tensorOf({ data, shape }: HostTensor<Float32Array | Int32Array>): Tenso
   return new runtime.Tensor(dataTypeOf(data), data, shape);
 }
 
+/** Not every version of Node hands memory that threads share to ONNX Runtime. */
+const unshared = <Data extends Float32Array | Int32Array>({ shape, data }: HostTensor<Data>): HostTensor<Data> => ({
+  shape,
+  data: data.buffer instanceof SharedArrayBuffer ? (data.slice() as Data) : data,
+});
+
 /** Copies tensors to the GPU, one after the other, 16-bit floats as float32. */
 async function toDevice(tensors: FixedTensors, prefix: string): Promise<Tensors> {
   const there: Tensors = {};
   try {
     for (const [name, tensor] of tensors) {
       const host = isHalf(tensor) ? widened(tensor) : tensor;
-      there[prefix + name] = await copiers.up[dataTypeOf(host.data)](tensorOf(host));
+      there[prefix + name] = await copiers.up[dataTypeOf(host.data)](tensorOf(unshared(host)));
     }
     return there;
   } catch (error) {
