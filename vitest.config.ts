@@ -11,6 +11,7 @@ const apart = [
   'test/e2e/moved-run.test.ts',
   'test/engines/**/*.test.ts',
   'test/functions/**/*.test.ts',
+  'test/training/webgpu-conformance.test.ts',
 ];
 
 /** What takes longest, to begin with, so that no process waits for another in the end. */

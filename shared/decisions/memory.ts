@@ -69,7 +69,7 @@ export function jobMemory(
   target: Target,
   { heldActivations, dataBytes }: Pick<StepWork, 'heldActivations' | 'dataBytes'>,
 ): MemoryNeed {
-  const isOnGpu = target === 'gpu' && (engine === 'auto' || engine === 'tfjs-node-gpu');
+  const isOnGpu = engine === 'onnx-webgpu' || (target === 'gpu' && (engine === 'auto' || engine === 'tfjs-node-gpu'));
   const bytes = memoryOfJob[isCompiledOn(target, engine) ? 'compiled' : isOnGpu ? 'gpu' : 'other'];
   const ofParameter = bytes.parameter + bytes.state * numbersKept(settings, size.parameters);
   const activations = bytes.activation * heldActivations;

@@ -2,7 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { FixedTensors, HostTensors, MixedTensors } from '../tensors/tensor.ts';
 
 /** What may stand behind the tensor library, best first. */
-export const engineNames = ['tfjs-node-gpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'] as const;
+export const engineNames = ['tfjs-node-gpu', 'onnx-webgpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 export const engineChoices = ['auto', ...engineNames] as const;

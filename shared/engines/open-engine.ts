@@ -5,6 +5,7 @@ import { registerBatchedGather } from './batched-gather.ts';
 import { eagerLoop } from './eager-loop.ts';
 import { type Engine, type EngineChoice, type EngineName, engineNames, type TensorLibrary } from './engine.ts';
 import { openOnnx } from './onnx/open-onnx.ts';
+import { openWebgpu } from './onnx/webgpu/open-webgpu.ts';
 import type { WasmBackend } from './wasm/backend.ts';
 import { wasmKernels } from './wasm/kernels.ts';
 
@@ -30,9 +31,13 @@ function findNative(name: EngineName): { requireNative: NodeJS.Require; id: stri
   return undefined;
 }
 
-/** The engines that can be opened here, best first; `cpu`, a plain reference implementation, comes last. */
+/**
+ * The engines that can be opened here, best first; `cpu`, a plain reference implementation, comes last. Without onnx-webgpu: whether there is
+ * a GPU for it shows when it is opened.
+ */
 export function availableEngines(): EngineName[] {
-  return engineNames.filter((name) => !name.startsWith('tfjs-node') || findNative(name) !== undefined);
+  const isHere = (name: EngineName) => !name.startsWith('tfjs-node') || findNative(name) !== undefined;
+  return engineNames.filter((name) => name !== 'onnx-webgpu' && isHere(name));
 }
 
 /** An engine that computes operation by operation. */
@@ -104,6 +109,7 @@ function openCpu(): Engine {
 
 const openers: Readonly<Record<EngineName, () => Engine | Promise<Engine>>> = {
   onnx: () => openOnnx(loadPortable()),
+  'onnx-webgpu': () => openWebgpu(loadPortable()),
   wasm: openWasm,
   cpu: openCpu,
   'tfjs-node': () => openNative('tfjs-node'),
@@ -113,6 +119,7 @@ const openers: Readonly<Record<EngineName, () => Engine | Promise<Engine>>> = {
 /** What each engine is called inside the tensor library. */
 const backendNames: Readonly<Record<EngineName, string>> = {
   onnx: 'cpu',
+  'onnx-webgpu': 'cpu',
   wasm: 'wasm',
   cpu: 'cpu',
   'tfjs-node': 'tensorflow',

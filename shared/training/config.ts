@@ -91,10 +91,10 @@ export const trainingSchema = z
     seed: z.int().nonnegative().default(42).describe('Decides the split, the order of batches and fresh weights.'),
     validation: validationSizeSchema.default(0.25),
     engine: z
-      .enum(['auto', 'onnx', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
+      .enum(['auto', 'onnx', 'onnx-webgpu', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
       .default('auto')
       .describe(
-        'What computes: auto takes tfjs-node-gpu where installed, else onnx, else wasm (docs/engines.md compares them); a deployed job with a GPU fails rather than go without it. Deployed runs have tfjs-node-gpu on GPUs only, and no tfjs-node.',
+        'What computes: auto takes tfjs-node-gpu where installed, else onnx, else wasm (docs/engines.md compares them); onnx-webgpu, which trains on a GPU by Vulkan, Metal or Direct3D, is taken where it is named; a deployed job with a GPU fails rather than go without it. Deployed runs have tfjs-node-gpu on GPUs only, and no tfjs-node or onnx-webgpu.',
       ),
   })
   .describe('How to train.');

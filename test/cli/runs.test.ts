@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
-import { runCli, startCli } from '../support/cli.ts';
+import { runCli, runCliProcess, startCli } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
@@ -297,7 +297,7 @@ it('prints the whole of a long JSON report through a pipe', async () => {
   const folder = await temporaryFolder();
   const runFile = await writeRunFile(folder, { training: { epochs: 12 } });
   expect((await runCli(['train', runFile])).code).toBe(0);
-  const { stdout } = await runCli(['report', join(folder, 'runs', 'small'), '--json']);
+  const { stdout } = await runCliProcess(['report', join(folder, 'runs', 'small'), '--json']);
   expect(stdout.length).toBeGreaterThan(2 ** 16);
   expect(JSON.parse(stdout).runs[0].epochs).toHaveLength(13);
 });

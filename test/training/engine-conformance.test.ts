@@ -1,25 +1,23 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { randomFor } from '../../shared/core/random.ts';
-import { openTokenizer } from '../../shared/datasets/text/tokenizer.ts';
-import { inMemory, type Trajectories } from '../../shared/datasets/trajectories.ts';
 import type { Engine } from '../../shared/engines/engine.ts';
 import { availableEngines, openEngine } from '../../shared/engines/open-engine.ts';
-import { modelOf } from '../../shared/models/hugging-face/config.ts';
-import { freshAdapter, newAdapterConfig, withLora } from '../../shared/models/lora.ts';
-import type { FieldModel } from '../../shared/models/model.ts';
-import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
-import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
-import { emaSchema, withAverage } from '../../shared/training/ema.ts';
-import type { Optimizer } from '../../shared/training/optimizer.ts';
-import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
+import type { HostTensors } from '../../shared/tensors/tensor.ts';
 import { predictAll } from '../../shared/training/predict.ts';
-import type { Problem } from '../../shared/training/problem.ts';
-import { type EpochRequest, type EpochResult, trainEpoch } from '../../shared/training/train-epoch.ts';
-import { textProblem } from '../../shared/training/workloads/text-problem.ts';
-import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
-import { fixturePath } from '../support/fixtures.ts';
-
-const [window, rolloutSteps] = [3, 2];
+import {
+  bert,
+  fields,
+  hasNoGradient,
+  llama,
+  moments,
+  type Prepared,
+  relative,
+  rolloutSteps,
+  type FieldSetup as Setup,
+  setUp,
+  setUpTexts,
+  train,
+  window,
+} from '../support/conformance.ts';
 
 const setups = [
   { family: 'fno1d', space: [16], optimizer: 'adam' },
@@ -46,111 +44,6 @@ const setups = [
   },
 ] as const;
 
-type Setup = (typeof setups)[number] & {
-  readonly ema?: { readonly decay: number };
-  readonly settings?: Readonly<Record<string, unknown>>;
-};
-
-const fnoSettings = { modes: 3, width: 4, projection: 8 };
-const settingsOf = ({ family, settings }: Setup) => ({
-  ...(family.startsWith('fno') ? fnoSettings : { width: 4 }),
-  ...settings,
-});
-
-/** What is trained, how, and on what. */
-interface Prepared {
-  readonly optimizer: Optimizer;
-  readonly parameters: HostTensors;
-  /** The same one for the same batches. */
-  problem(batches: Batches): Problem;
-}
-
-interface Batches {
-  readonly batchSize: number;
-  readonly accumulate?: number;
-}
-
-/** A function that makes the same problem for the same batches. */
-function kept(make: (batches: Batches) => Problem): (batches: Batches) => Problem {
-  const problems = new Map<string, Problem>();
-  return (batches) => {
-    const key = JSON.stringify(batches);
-    const made = problems.get(key) ?? make(batches);
-    problems.set(key, made);
-    return made;
-  };
-}
-
-function setUp(setup: Setup): Prepared & { model: FieldModel } {
-  const { family, space, optimizer, ema } = setup;
-  const model = buildModel(fieldModelSchema.parse({ family, ...settingsOf(setup) }), {
-    kind: 'trajectories',
-    space,
-    channels: 1,
-    window,
-  });
-  const built = withAverage(buildOptimizer(optimizerSchema.parse({ name: optimizer })), ema && emaSchema.parse(ema));
-  const problem = kept((batches) =>
-    trajectoryProblem({ model, data: fields(space), window, rolloutSteps, seed: 1, ...batches }),
-  );
-  return { model, optimizer: built, parameters: model.initialise(randomFor(3, 'initialise')), problem };
-}
-
-/** Smooth fields, five of them a batch of two leaves one over. */
-function fields(space: readonly number[]): Trajectories {
-  const shape = [5, ...space, window + rolloutSteps, 1];
-  const [points, time] = [elementCount(space), window + rolloutSteps];
-  const values = Float32Array.from({ length: elementCount(shape) }, (_, index) => {
-    const [t, point, sample] = [index % time, Math.floor(index / time) % points, Math.floor(index / time / points)];
-    return Math.sin((2 * Math.PI * point) / points + sample) * Math.exp(-0.1 * t);
-  });
-  const grid = Float32Array.from({ length: points * space.length }, (_, index) => index / (points * space.length));
-  return inMemory(
-    {
-      kind: 'trajectories',
-      shape,
-      grid: { shape: [...space, space.length], values: grid },
-      channels: ['u'],
-      rows: [0, 1, 2, 3, 4],
-    },
-    { values },
-  );
-}
-
-/** Three steps an epoch; with rates of their own for some layers. */
-async function train(
-  engine: Engine,
-  from: Prepared,
-  steps: number,
-  changes: Partial<EpochRequest> & { batchSize?: number; accumulate?: number } = {},
-) {
-  const { optimizer, parameters } = from;
-  const { batchSize = steps === 1 ? 5 : 2, accumulate = 1, ...others } = changes;
-  let at: { parameters: HostTensors; state: HostTensors | undefined } = { parameters, state: undefined };
-  const losses: number[] = [];
-  const norms: number[] = [];
-  for (let epoch = 1; losses.length < steps; epoch++) {
-    const result: EpochResult = await trainEpoch({
-      engine,
-      problem: from.problem({ batchSize, accumulate }),
-      optimizer,
-      ...at,
-      epoch,
-      baseRate: (step) => 2e-3 / (1 + step / 20),
-      weightDecay: 1e-4,
-      rates: {
-        'fc1.weight': { learningRate: 0.5, weightDecay: 2, rho: 2 },
-        'conv1.weights1': { learningRate: 1.5, weightDecay: 0.5, rho: 0.25 },
-      },
-      ...others,
-    });
-    losses.push(...result.losses);
-    norms.push(result.gradientNorm.largest);
-    at = { parameters: result.parameters, state: result.state };
-  }
-  return { ...at, losses, norms };
-}
-
 /** The epoch after two steps, of batches of three. */
 const trainOneMore = (
   engine: Engine,
@@ -158,14 +51,6 @@ const trainOneMore = (
   { parameters, state }: { parameters: HostTensors; state: HostTensors | undefined },
   changes: Parameters<typeof train>[3],
 ) => train(engine, setUp(setup), 2, { ...changes, parameters, state, epoch: 2 });
-
-const moments = ({ state }: { state: HostTensors | undefined }) => [...state!].filter(([name]) => name !== 'step');
-
-/** The largest difference relative to the largest value. */
-function relative(found: Float32Array, expected: Float32Array): number {
-  const [differences, size] = [found.map((value, index) => Math.abs(value - expected[index]!)), expected.map(Math.abs)];
-  return Math.max(...differences) / Math.max(...size);
-}
 
 /** How far engines may be apart: they add in different orders, and steps make more of it. */
 const tolerances = [
@@ -301,17 +186,6 @@ describe.each(cases)('$family with $optimizer on $engineName', ({ engineName, ..
   });
 });
 
-const sizes = {
-  hidden_size: 16,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  intermediate_size: 32,
-  max_position_embeddings: 16,
-};
-const bert = { model_type: 'bert', ...sizes, hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1 };
-const llama = { model_type: 'llama', ...sizes, num_key_value_heads: 1, attention_dropout: 0.1 };
-const lora = { rank: 4, alpha: 8, dropout: 0.2, targets: 'all-linear', rankStabilised: false } as const;
-
 const languageSetups = [
   { name: 'a classifier', config: bert, task: 'classification' },
   { name: 'a causal language model', config: llama, task: 'causal-lm' },
@@ -323,40 +197,6 @@ const languageSetups = [
     averaged: true,
   },
 ] as const;
-
-/** Softmax takes away what is added to all scores of a word alike: what is left of such a bias's gradient is rounding. */
-const hasNoGradient = (moment: string) => moment.endsWith('.key.bias');
-
-/** A model with dropout, on five texts that are padded to two lengths. */
-async function setUpTexts({ config, task, ...setup }: (typeof languageSetups)[number]): Promise<Prepared> {
-  const tokenizer = await openTokenizer(fixturePath('tokenizers', 'word-piece'));
-  const labels = ['a', 'b', 'c'];
-  const { model: whole } = modelOf({ ...config, vocab_size: tokenizer.vocabularySize }, task, labels, 'config.json');
-  const base = whole.initialise(randomFor(3, 'initialise'));
-  const adapted =
-    'adapted' in setup
-      ? withLora(whole, newAdapterConfig(whole, 'base', { ...lora, alsoTrained: ['classifier'] }))
-      : undefined;
-  const random = randomFor(4, 'texts');
-  const ids = [4, 6, 7, 5, 12].map((length) =>
-    Int32Array.from({ length }, () => 5 + random.integer(tokenizer.vocabularySize - 5)),
-  );
-  const texts = { ids, truncated: 0, ...(task === 'classification' ? { labels: Int32Array.of(0, 1, 2, 1, 0) } : {}) };
-  const model = adapted ?? whole;
-  const fixed = new Map(model.frozen.map(({ name }) => [name, base.get(name)!]));
-  const options = { lengths: [8, 12], loss: { labelSmoothing: 0.1 }, seed: 1 };
-  return {
-    optimizer:
-      'averaged' in setup
-        ? withAverage(buildOptimizer(optimizerSchema.parse({ name: 'muon' })), emaSchema.parse({ decay: 0.9 }))
-        : buildOptimizer(optimizerSchema.parse({ name: 'adamw' })),
-    parameters: adapted ? freshAdapter(adapted, base, random) : base,
-    problem: kept(({ batchSize, accumulate = 1 }) => ({
-      ...textProblem({ model, tokenizer, texts }, { ...options, batchSize, accumulate }),
-      fixed,
-    })),
-  };
-}
 
 describe.each(engineNames.flatMap((engineName) => languageSetups.map((setup) => ({ engineName, ...setup }))))(
   '$name on $engineName',

@@ -8,6 +8,7 @@ import { writtenOver } from './late-updates.ts';
 import { replacedBy, roles } from './roles.ts';
 import type { ComputeThread } from './thread.ts';
 import { type TracedStep, trace } from './trace.ts';
+import type { Device } from './webgpu/for-device.ts';
 
 /** Training and evaluation, each with a full and a last batch, and as many again; as many graphs are kept. */
 const mostSteps = 8;
@@ -32,6 +33,12 @@ export const specsOf = (tensors: FixedTensors, prefix: string): NamedSpecs =>
     { shape: tensor.shape, dtype: isHalf(tensor) ? tensor.dtype : dataTypeOf(tensor.data) },
   ]);
 
+/** 16-bit floats as a GPU is given them. */
+const widenedSpec = ({ shape, dtype }: TensorSpec): TensorSpec => ({
+  shape,
+  dtype: dtype === 'float16' || dtype === 'bfloat16' ? 'float32' : dtype,
+});
+
 /** @throws UserError when a step would leave something else than it was given. */
 function checkCarried(name: string, { shape, dtype }: Tensor, given: TensorSpec | undefined): void {
   if (given && sameShape(shape, given.shape) && dtype === given.dtype) return;
@@ -45,7 +52,7 @@ function traceStep(
   tf: TensorLibrary,
   step: Step,
   specs: Readonly<Record<string, TensorSpec>>,
-  { block, mostUpdateBytes }: Target,
+  { block, mostUpdateBytes, device }: Target,
 ): TracedStep {
   const under = (tensors: NamedTensors, prefix: string): NamedTensors =>
     Object.fromEntries(
@@ -64,7 +71,7 @@ function traceStep(
     for (const [name, tensor] of Object.entries(carried ?? {})) checkCarried(name, tensor, specs[roles.carried + name]);
     return Object.fromEntries([...over(carried ?? {}, roles.next), ...over(results, roles.results)]);
   };
-  return trace(tf, flat, specs, { block, mostUpdateBytes, inputOf: replacedBy });
+  return trace(tf, flat, specs, { block, mostUpdateBytes, device, inputOf: replacedBy });
 }
 
 /** A step that is kept, and what it runs in. */
@@ -74,7 +81,7 @@ interface KeptStep extends Omit<CompiledStep, 'session'> {
 
 /** A graph, and how many of the kept steps were written down as it. */
 interface KeptGraph {
-  readonly traced: Pick<TracedStep, 'model' | 'updates'>;
+  readonly traced: Pick<TracedStep, 'model' | 'updates'> & { readonly carried: readonly string[] };
   /** Whether its session keeps memory for its next run. */
   readonly keepsMemory: boolean;
   /** What it was compiled to; undefined where that was given up. */
@@ -104,16 +111,17 @@ export interface Target {
   readonly threads: number;
   /** Channels in a block of the kernels for convolutions; 1 where there are none. */
   readonly block: number;
-  /** Bytes of the largest update that is computed behind the graph; 0 where none can be. */
-  readonly mostUpdateBytes: number;
+  /** Bytes of the largest update that is computed behind the graph; absent: none can be. */
+  readonly mostUpdateBytes?: number;
+  /** What the GPU can do that computes; absent: the processor computes. */
+  readonly device?: Device | undefined;
 }
 
 /**
  * Compiles steps, each once for the same shapes, and keeps the latest used: the others' memory is freed. Steps that are written
  * down as the same graph, as those of runs with other seeds or rates are, share what it was compiled to.
  */
-export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, target: Target) {
-  const { threads } = target;
+export function compiledSteps(tf: TensorLibrary, thread: Pick<ComputeThread, 'ask'>, target: Target) {
   const numbers = new WeakMap<Step, number>();
   const compiled = new Map<string, KeptStep>();
   /** By the digest of a graph as it is written down, with its updates, which holds all of it. */
@@ -128,17 +136,24 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, target: 
   };
   const create = async ({ traced, keepsMemory }: KeptGraph): Promise<number> => {
     const session = ++sessions;
-    const { model, updates } = traced;
-    await thread.ask({ do: 'compile', session, model, updates, target: { threads, keepsMemory } });
+    const { threads } = target;
+    await thread.ask({ do: 'compile', session, ...traced, target: { threads, keepsMemory } });
     return session;
   };
   const compile = (step: Step, specs: NamedSpecs): KeptStep => {
     const start = performance.now();
-    const { model, updates, graph: whole, outputs } = traceStep(tf, step, Object.fromEntries(specs), target);
+    const taken = target.device ? specs.map(([name, spec]) => [name, widenedSpec(spec)] as const) : specs;
+    const { model, updates, graph: whole, outputs } = traceStep(tf, step, Object.fromEntries(taken), target);
     const digest = createHash('sha256').update(model).update(JSON.stringify(updates)).digest('hex');
     // Matrices that are widened for each product are large, and there is a session for each length of texts.
     const keepsMemory = !whole.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
-    const graph = graphs.get(digest) ?? { traced: { model, updates }, keepsMemory, session: undefined, steps: 0 };
+    const carried = whole.outputs.map(({ name }) => name).filter((name) => replacedBy(name) !== undefined);
+    const graph = graphs.get(digest) ?? {
+      traced: { model, updates, carried },
+      keepsMemory,
+      session: undefined,
+      steps: 0,
+    };
     graph.steps += 1;
     touch(graphs, digest, graph);
     const session = sessionOf(graph);
@@ -147,7 +162,7 @@ export function compiledSteps(tf: TensorLibrary, thread: ComputeThread, target: 
       () => performance.measure(compileMeasure, { start }),
       () => {},
     );
-    return { graph, outputs, overwriting: writtenOver(whole, replacedBy) };
+    return { graph, outputs, overwriting: target.device ? [] : writtenOver(whole, replacedBy) };
   };
   const sessionOf = (graph: KeptGraph): Promise<number> => {
     graph.session ??= create(graph);

@@ -64,9 +64,12 @@ function writeShape(shape: readonly number[], to: PbfWriter): void {
   for (const size of shape) to.writeMessage(1, writeDimension, size);
 }
 
+/** The shape of what may have any. */
+export const anyShape: readonly number[] = [];
+
 function writeTensorType({ shape, dtype }: Value, to: PbfWriter): void {
   to.writeVarintField(1, elementTypes[dtype]);
-  to.writeMessage(2, writeShape, shape);
+  if (shape !== anyShape) to.writeMessage(2, writeShape, shape);
 }
 
 const writeType = (value: Value, to: PbfWriter) => to.writeMessage(1, writeTensorType, value);

@@ -14,7 +14,7 @@ const ownRequire = createRequire(import.meta.url);
 const mostThreads = 8;
 
 /** The package's version; its native part is loaded in the thread alone. */
-const runtimeVersion = () => (ownRequire('onnxruntime-node/package.json') as { version: string }).version;
+export const runtimeVersion = () => (ownRequire('onnxruntime-node/package.json') as { version: string }).version;
 
 /**
  * ONNX Runtime: a step is recorded once for its shapes as one graph and run as such in a thread of its own. What is computed
@@ -91,14 +91,15 @@ const givable = <Given extends { readonly data: Data }>(
   );
 
 /** What steps are run by. */
-interface Machinery {
+export interface Machinery {
   readonly thread: ComputeThread;
   readonly compiled: ReturnType<typeof compiledSteps>;
   /** Whether ONNX Runtime reads memory that threads share. */
   readonly sharesMemory: boolean;
 }
 
-async function beginLoop(
+/** Puts tensors into the thread for a step to be run on. */
+export async function beginLoop(
   { thread, compiled, sharesMemory }: Machinery,
   loop: number,
   step: Step,

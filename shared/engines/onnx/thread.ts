@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { RunError } from '../../core/errors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
-import type { Reply, Request, Task } from './worker.ts';
+import type { Reply, Request, Task } from './task.ts';
 
 const here = import.meta.url;
 const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js', here);
@@ -10,10 +10,23 @@ const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js
 export interface ComputeThread {
   /**
    * @param transfer what becomes the thread's and is not copied
-   * @throws RunError when ONNX Runtime refuses, or the thread has ended.
+   * @throws RunError when ONNX Runtime refuses, or the thread has ended, if not what `explain` made of that.
    */
   ask(task: Task, transfer?: readonly ArrayBuffer[]): Promise<HostTensors>;
+  hasEnded(): boolean;
 }
+
+/** Another thread than that of the engine onnx. */
+export interface ThreadSettings {
+  readonly module: URL;
+  /** The error of what ONNX Runtime, or the thread's end, said. */
+  explain(message: string, cause?: unknown): Error;
+}
+
+const ofOnnx: ThreadSettings = {
+  module: workerModule,
+  explain: (message, cause) => new RunError(message, { where: 'engine onnx', cause }),
+};
 
 interface Waiting {
   resolve(tensors: HostTensors): void;
@@ -21,15 +34,16 @@ interface Waiting {
 }
 
 /** Starts the thread. It keeps the process from ending only while something is asked of it. */
-export function startThread(): ComputeThread {
-  const worker = new Worker(workerModule);
+export function startThread({ module, explain }: ThreadSettings = ofOnnx): ComputeThread {
+  const worker = new Worker(module);
   worker.unref();
   const waiting = new Map<number, Waiting>();
   let ended: Error | undefined;
   let asked = 0;
 
   const end = (cause: unknown) => {
-    ended ??= new RunError('the computing thread has ended', { where: 'engine onnx', cause });
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    ended ??= explain(`the computing thread has ended${why}`, cause);
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
   };
@@ -40,10 +54,11 @@ export function startThread(): ComputeThread {
     waiting.delete(reply.id);
     if (waiting.size === 0) worker.unref();
     if ('tensors' in reply) request.resolve(reply.tensors);
-    else request.reject(new RunError(reply.error, { where: 'engine onnx' }));
+    else request.reject(explain(reply.error));
   });
 
   return {
+    hasEnded: () => ended !== undefined,
     ask: (task, transfer = []) =>
       new Promise((resolve, reject) => {
         if (ended) return reject(ended);

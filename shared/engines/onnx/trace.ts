@@ -3,12 +3,14 @@ import { UserError } from '../../core/errors.ts';
 import type { NamedTensors, TensorLibrary } from '../engine.ts';
 import { withBarriers } from './barriers.ts';
 import { withBlockedConvolutions } from './blocked-convolutions.ts';
-import { encodeStep } from './encode.ts';
+import { encodeGraph, encodeStep } from './encode.ts';
 import { type Update, withFusedUpdates } from './fused-updates.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
-import { widened } from './kernels/kernel.ts';
+import { type Recorders, widened } from './kernels/kernel.ts';
 import { recorders, takingHalves } from './kernels/table.ts';
 import { withLateUpdates } from './late-updates.ts';
+import { type Device, forDevice } from './webgpu/for-device.ts';
+import { deviceRecorders } from './webgpu/recorders.ts';
 
 const backendName = 'onnx-trace';
 
@@ -33,6 +35,8 @@ export interface TraceSettings {
   readonly largestConstant?: number;
   /** Channels in a block of ONNX Runtime's kernels for convolutions; absent: they are not used. */
   readonly block?: number;
+  /** What the GPU can do that computes; absent: the processor computes. */
+  readonly device?: Device | undefined;
 }
 
 const refuseToRead = (): never => {
@@ -125,8 +129,13 @@ class RecordingBackend {
   }
 }
 
-function kernelsFor(tf: TensorLibrary, graph: GraphBuilder, backend: RecordingBackend): KernelConfig[] {
-  const recorded = Object.entries(recorders).map(([kernelName, record]): KernelConfig => {
+function kernelsFor(
+  tf: TensorLibrary,
+  graph: GraphBuilder,
+  backend: RecordingBackend,
+  table: Recorders,
+): KernelConfig[] {
+  const recorded = Object.entries(table).map(([kernelName, record]): KernelConfig => {
     const given = (value: Value) => (takingHalves.has(kernelName) ? value : widened(graph, value));
     const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
       const values = Object.fromEntries(
@@ -139,7 +148,7 @@ function kernelsFor(tf: TensorLibrary, graph: GraphBuilder, backend: RecordingBa
   });
   const others = tf
     .getKernelsForBackend('cpu')
-    .filter(({ kernelName }) => !(kernelName in recorders))
+    .filter(({ kernelName }) => !(kernelName in table))
     .map(({ kernelName }): KernelConfig => {
       const kernelFunc = (): never => {
         throw new UserError(`the kernel ${kernelName} can't be compiled`, {
@@ -157,11 +166,12 @@ function kernelsFor(tf: TensorLibrary, graph: GraphBuilder, backend: RecordingBa
 function recording<Result>(
   tf: TensorLibrary,
   graph: GraphBuilder,
+  table: Recorders,
   record: (backend: RecordingBackend) => Result,
 ): Result {
   const before = tf.getBackend();
   const backend = new RecordingBackend(graph);
-  const kernels = kernelsFor(tf, graph, backend);
+  const kernels = kernelsFor(tf, graph, backend, table);
   for (const kernel of kernels) tf.registerKernel(kernel);
   tf.registerBackend(backendName, () => backend as never);
   try {
@@ -186,10 +196,10 @@ export function traceGraph(
   tf: TensorLibrary,
   step: (inputs: NamedTensors) => NamedTensors,
   specs: Readonly<Record<string, TensorSpec>>,
-  { largestConstant = defaultLargestConstant, block = 1 }: TraceSettings = {},
+  { largestConstant = defaultLargestConstant, block = 1, device }: TraceSettings = {},
 ): Graph {
   const graph = new GraphBuilder(largestConstant, block);
-  return recording(tf, graph, (backend) => {
+  return recording(tf, graph, device ? deviceRecorders : recorders, (backend) => {
     const outputs: Record<string, Value> = {};
     tf.tidy(() => {
       const inputs = Object.entries(specs).map(([name, spec]) => {
@@ -223,13 +233,16 @@ export function trace(
     readonly mostUpdateBytes?: number;
   } = {},
 ): TracedStep {
-  const { graph: rest, updates } = withFusedUpdates(traceGraph(tf, step, specs, settings), inputOf, mostUpdateBytes);
-  const ready = withBlockedConvolutions(withBarriers(rest), settings.block ?? 1);
-  const graph = withLateUpdates(ready, inputOf);
+  const traced = traceGraph(tf, step, specs, settings);
+  const { device, block = 1 } = settings;
+  const { graph: rest, updates } = device
+    ? { graph: forDevice(traced, device), updates: [] }
+    : withFusedUpdates(traced, inputOf, mostUpdateBytes);
+  const graph = device ? rest : withLateUpdates(withBlockedConvolutions(withBarriers(rest), block), inputOf);
   const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
     graph,
-    model: encodeStep(graph),
+    model: device ? encodeGraph(graph, 'step') : encodeStep(graph),
     inputs: graph.inputs.map(({ name }) => name),
     outputs: Object.fromEntries(specsOf),
     updates,

@@ -1,9 +1,8 @@
 /** The thread that computes: ONNX Runtime blocks the one it is called in. Answers one request after another. */
 import { createRequire } from 'node:module';
-import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { collectGarbage } from '../../core/collect-garbage.ts';
-import { messageOf, RunError } from '../../core/errors.ts';
+import { RunError } from '../../core/errors.ts';
 import {
   elementCount,
   type FixedTensors,
@@ -11,7 +10,6 @@ import {
   type HostTensor,
   type HostTensors,
   isHalf,
-  type MixedTensors,
 } from '../../tensors/tensor.ts';
 import { dataTypeOf } from '../transfer.ts';
 import { blockSize } from './block-size.ts';
@@ -19,50 +17,11 @@ import { computeInto } from './compute.ts';
 import type { Update } from './fused-updates.ts';
 import { arrays, type TensorSpec } from './graph.ts';
 import { blockName, replacedBy, roles, sharingName, updatingName } from './roles.ts';
+import { serve } from './serve.ts';
 import { takesSharedMemory } from './shared-memory.ts';
+import type { Task } from './task.ts';
 import { largestMemory } from './update-kernel.ts';
 import { movedOut, type PlacedUpdate, type Places, placedUpdates } from './update-memory.ts';
-
-/** How a session computes. */
-interface Target {
-  readonly threads: number;
-  /** Whether what it has computed with is kept for its next run, which is quicker, rather than given back. */
-  readonly keepsMemory: boolean;
-}
-
-/** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
-export type Task =
-  | { readonly do: 'load' }
-  | {
-      readonly do: 'compile';
-      readonly session: number;
-      readonly model: Uint8Array;
-      /** What is computed behind it. */
-      readonly updates: readonly Update[];
-      readonly target: Target;
-    }
-  | { readonly do: 'forget'; readonly session: number }
-  | { readonly do: 'begin'; readonly loop: number; readonly fixed: FixedTensors; readonly carried: HostTensors }
-  | {
-      readonly do: 'step';
-      readonly loop: number;
-      readonly session: number;
-      readonly inputs: MixedTensors;
-      readonly outputs: Readonly<Record<string, TensorSpec>>;
-      /** Outputs that are written over what they replace. */
-      readonly overwriting: readonly string[];
-    }
-  | { readonly do: 'read'; readonly loop: number }
-  /** As `read`, but given away. */
-  | { readonly do: 'finish'; readonly loop: number }
-  | { readonly do: 'end'; readonly loop: number };
-
-export interface Request {
-  readonly id: number;
-  readonly task: Task;
-}
-
-export type Reply = { readonly id: number } & ({ readonly tensors: HostTensors } | { readonly error: string });
 
 type Tensors = Record<string, Tensor>;
 
@@ -229,25 +188,10 @@ async function perform(task: Task): Promise<HostTensors> {
     case 'end':
       forgetLoop(task.loop);
       return nothing;
+    case 'close':
+      // What computes on the processor may stay until the process ends.
+      return nothing;
   }
 }
 
-const port = parentPort!;
-const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
-
-async function answer({ id, task }: Request): Promise<void> {
-  try {
-    const tensors = await perform(task);
-    reply(
-      { id, tensors },
-      [...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer),
-    );
-  } catch (error) {
-    reply({ id, error: messageOf(error) });
-  }
-}
-
-let turn = Promise.resolve();
-port.on('message', (request: Request) => {
-  turn = turn.then(() => answer(request));
-});
+serve(perform);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Step } from '../../../shared/engines/engine.ts';
 import { compiledSteps, specsOf } from '../../../shared/engines/onnx/compiled-steps.ts';
+import type { Task } from '../../../shared/engines/onnx/task.ts';
 import { startThread } from '../../../shared/engines/onnx/thread.ts';
-import type { Task } from '../../../shared/engines/onnx/worker.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
 
 /** A function of its own each time, that is written down as others with this factor are. */

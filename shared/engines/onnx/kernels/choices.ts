@@ -11,7 +11,7 @@ function gatherInBatch(graph: GraphBuilder, x: Value, indices: Value, axis: numb
       remedy: 'Transpose so that the axis comes right after them.',
     });
   }
-  const places = reshape(graph, cast(graph, indices, 'int64'), [...indices.shape, 1]);
+  const places = cast(graph, reshape(graph, indices, [...indices.shape, 1]), 'int64');
   const shape = [...indices.shape, ...x.shape.slice(axis + 1)];
   return widened(graph, graph.node('GatherND', [x, places], { shape, dtype: x.dtype }, { batch_dims: batchAxes }));
 }

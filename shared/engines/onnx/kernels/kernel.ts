@@ -68,7 +68,7 @@ export function optimizationBarrier(graph: GraphBuilder, x: Value): Value {
   return reshape(graph, graph.node('Flatten', [matrix], matrix, { axis: 1 }), x.shape);
 }
 
-const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const;
+export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const;
 
 export function cast(graph: GraphBuilder, x: Value, dtype: Value['dtype']): Value {
   if (x.dtype === dtype) return x;

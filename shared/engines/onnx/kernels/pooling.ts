@@ -22,7 +22,11 @@ interface Attributes {
 }
 
 /** Pooling as ONNX describes it, for `x` `[batch, height, width, channels]`. */
-function describe(tf: TensorLibrary, x: readonly number[], { filterSize, strides, pad, dimRoundingMode }: Attributes) {
+export function describePooling(
+  tf: TensorLibrary,
+  x: readonly number[],
+  { filterSize, strides, pad, dimRoundingMode }: Attributes,
+) {
   const shape = x as [number, number, number, number];
   const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
   const { top, left, bottom, right } = info.padInfo;
@@ -34,7 +38,7 @@ function describe(tf: TensorLibrary, x: readonly number[], { filterSize, strides
   };
 }
 
-type Pooling = ReturnType<typeof describe>;
+type Pooling = ReturnType<typeof describePooling>;
 
 /** Whether every element is in one window. */
 const isPartition = (x: readonly number[], { output, pads, strides, kernel_shape: kernel }: Pooling): boolean =>
@@ -53,13 +57,13 @@ function largest(graph: GraphBuilder, x: Value, { output, ...pooling }: Pooling)
 
 const maxPool: Recorder = ({ tf, graph, inputs, attributes }) => {
   const x = inputs.x!;
-  return transpose(graph, largest(graph, x, describe(tf, x.shape, attributes))[0], channelsLast);
+  return transpose(graph, largest(graph, x, describePooling(tf, x.shape, attributes))[0], channelsLast);
 };
 
 /** What reaches each window goes to where its largest value, the first of equals, was. */
 const maxPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { dy, input } = inputs as { dy: Value; input: Value };
-  const pooling = describe(tf, input.shape, attributes);
+  const pooling = describePooling(tf, input.shape, attributes);
   const { strides, pads, kernel_shape: kernel } = pooling;
   const [, places] = largest(graph, input, pooling);
   const reaching = transpose(graph, dy, channelsFirst);
@@ -81,7 +85,7 @@ const maxPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
 
 const avgPool: Recorder = ({ tf, graph, inputs, attributes }) => {
   const x = inputs.x!;
-  const { output, ...pooling } = describe(tf, x.shape, attributes);
+  const { output, ...pooling } = describePooling(tf, x.shape, attributes);
   const averages = { shape: permuted(output, channelsFirst), dtype: x.dtype };
   const pooled = graph.node('AveragePool', [transpose(graph, x, channelsFirst)], averages, pooling);
   return transpose(graph, pooled, channelsLast);
@@ -103,7 +107,7 @@ function counts(
 const avgPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
   const { dy, input } = inputs as { dy: Value; input: Value };
   const [batch, height, width, channels] = input.shape as [number, number, number, number];
-  const pooling = describe(tf, input.shape, attributes);
+  const pooling = describePooling(tf, input.shape, attributes);
   const { output, kernel_shape: kernel, pads, strides } = pooling;
   const [rows, columns] = output.slice(1) as [number, number];
   const [inRow, inColumn] = [counts(height, rows, 0, pooling), counts(width, columns, 1, pooling)];

@@ -1,0 +1,26 @@
+/** How a thread that computes answers: one request after another, whatever it computes with. */
+import { parentPort } from 'node:worker_threads';
+import { messageOf } from '../../core/errors.ts';
+import type { HostTensors } from '../../tensors/tensor.ts';
+import type { Reply, Request, Task } from './task.ts';
+
+/** Answers what is asked of this thread with what `perform` gives, whose memory goes to the asker. */
+export function serve(perform: (task: Task) => Promise<HostTensors>): void {
+  const port = parentPort!;
+  const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+  const answer = async ({ id, task }: Request): Promise<void> => {
+    try {
+      const tensors = await perform(task);
+      reply(
+        { id, tensors },
+        [...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer),
+      );
+    } catch (error) {
+      reply({ id, error: messageOf(error) });
+    }
+  };
+  let turn = Promise.resolve();
+  port.on('message', (request: Request) => {
+    turn = turn.then(() => answer(request));
+  });
+}

@@ -1,0 +1,49 @@
+/** What a thread that computes is asked, and what it answers. */
+import type { FixedTensors, HostTensors, MixedTensors } from '../../tensors/tensor.ts';
+import type { Update } from './fused-updates.ts';
+import type { TensorSpec } from './graph.ts';
+
+/** How a session computes. */
+export interface Target {
+  readonly threads: number;
+  /** Whether what it has computed with is kept for its next run, which is quicker, rather than given back. */
+  readonly keepsMemory: boolean;
+}
+
+/** What the thread is asked to do. Sessions and loops are known by numbers that the asker chooses. */
+export type Task =
+  | { readonly do: 'load' }
+  | {
+      readonly do: 'compile';
+      readonly session: number;
+      readonly model: Uint8Array;
+      /** What is computed behind it. */
+      readonly updates: readonly Update[];
+      readonly target: Target;
+      /** Outputs that the next step takes. */
+      readonly carried: readonly string[];
+    }
+  | { readonly do: 'forget'; readonly session: number }
+  | { readonly do: 'begin'; readonly loop: number; readonly fixed: FixedTensors; readonly carried: HostTensors }
+  | {
+      readonly do: 'step';
+      readonly loop: number;
+      readonly session: number;
+      readonly inputs: MixedTensors;
+      readonly outputs: Readonly<Record<string, TensorSpec>>;
+      /** Outputs that are written over what they replace. */
+      readonly overwriting: readonly string[];
+    }
+  | { readonly do: 'read'; readonly loop: number }
+  /** As `read`, but given away. */
+  | { readonly do: 'finish'; readonly loop: number }
+  | { readonly do: 'end'; readonly loop: number }
+  /** Gives everything back, and sets the first number of `done`: the process is about to end. */
+  | { readonly do: 'close'; readonly done: Int32Array };
+
+export interface Request {
+  readonly id: number;
+  readonly task: Task;
+}
+
+export type Reply = { readonly id: number } & ({ readonly tensors: HostTensors } | { readonly error: string });
