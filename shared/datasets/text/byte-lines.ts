@@ -17,12 +17,18 @@ export interface ByteLine {
   readonly offset: number;
 }
 
+/** How files of Apache Arrow begin: streams, as the `datasets` library writes them, and files. */
+const arrowStarts = ['\xff\xff\xff\xff', 'ARROW1'];
+
 /** @throws UserError when it is plainly another kind of file. */
 function refuseOtherKinds(path: string, start: Buffer): void {
   const isUtf16 = (start[0] === 0xff && start[1] === 0xfe) || (start[0] === 0xfe && start[1] === 0xff);
   if (isUtf16) throw new BrokenInputError('is UTF-16', { where: path, remedy: 'Save it as UTF-8.' });
   if (start.subarray(0, 4).toString('latin1') === 'PAR1') {
     throw new UserError('is a Parquet file', { where: path, remedy: 'Set `dataset.format` to parquet.' });
+  }
+  if (arrowStarts.some((each) => start.subarray(0, each.length).toString('latin1') === each)) {
+    throw new UserError('is an Arrow file', { where: path, remedy: 'Set `dataset.format` to arrow.' });
   }
 }
 

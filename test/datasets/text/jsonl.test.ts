@@ -332,6 +332,9 @@ describe('a file is refused that', () => {
     expect(await refusal(Buffer.from('\uFEFF{"text":"x"}', 'utf16le'))).toContain('is UTF-16\n  Save it as UTF-8.');
     expect(await refusal('[{"text":"x"}]')).toContain('is a JSON list, not JSON lines');
     expect(await refusal('PAR1....')).toContain('is a Parquet file\n  Set `dataset.format` to parquet.');
+    for (const start of [Buffer.of(0xff, 0xff, 0xff, 0xff, 0x10, 0, 0, 0), Buffer.from('ARROW1')]) {
+      expect(await refusal(start)).toContain('is an Arrow file\n  Set `dataset.format` to arrow.');
+    }
   });
 
   it('is gzipped and damaged', async () => {
