@@ -2,9 +2,8 @@ import { access } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
-import { isOfTexts, starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
+import { isOfTexts, type LooksOfTexts, starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
-import type { ColumnNames } from '../../shared/datasets/text/column-names.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
 import type { TextContext } from '../../shared/datasets/text/source.ts';
 import type { TextRows } from '../../shared/datasets/text/text-rows.ts';
@@ -136,12 +135,12 @@ async function lookAtTexts(
   path: string,
   settings: Pick<TextDatasetConfig, 'format' | 'split' | 'validationSplit'>,
   tasks: readonly LanguageTask[],
-): Promise<{ texts?: number; textsPerLabel?: number; columns?: ColumnNames }> {
+): Promise<Omit<LooksOfTexts, 'parts'>> {
   const { openTextDataset, textDatasetSchema } = await import('../../shared/datasets/text/registry.ts');
   const { sizeOf } = await import('../../shared/datasets/fingerprint.ts');
   const size = await sizeOf(path);
   if (size === undefined || size > mostCountedBytes) return size ? { texts: Number.POSITIVE_INFINITY } : {};
-  const looked = async (as: Pick<TextContext, 'chats' | 'targets' | 'words'>, more: object = {}) => {
+  const looked = async (as: Pick<TextContext, 'chats' | 'targets' | 'words' | 'problem'>, more: object = {}) => {
     try {
       const config = textDatasetSchema.parse({ ...settings, path, ...more });
       const { examples, columns, chosen } = await openTextDataset(config, path, { seed: 0, ...as });
@@ -158,10 +157,19 @@ async function lookAtTexts(
   const written =
     !isTagged && tasks.includes('seq2seq') ? await looked({ targets: true }, { columns: { label: false } }) : undefined;
   const isWritten = written && !written.present.includes('label');
-  const found = isTagged ? tagged : isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
+  const others = isTagged ? tagged : isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
+  const ofNumbers = others ? undefined : await looked({ problem: { type: 'regression', from: 'the numbers in it' } });
+  const found = others ?? ofNumbers;
   if (!found) return {};
-  const { texts, most, columns } = found;
-  return { texts, ...(most === undefined ? {} : { textsPerLabel: most }), ...(columns ? { columns } : {}) };
+  const { texts, most, columns, present } = found;
+  const hasTextsAlone = columns?.text !== undefined && present.length === 1;
+  return {
+    texts,
+    hasTextsAlone,
+    hasNumbers: ofNumbers !== undefined,
+    ...(most === undefined ? {} : { textsPerLabel: most }),
+    ...(columns ? { columns } : {}),
+  };
 }
 
 /** How many texts the most frequent label has; undefined where rows are no single texts with one of several labels each. */

@@ -207,7 +207,7 @@ function refuseOptions(kind: string, model: string, flags: typeof textFlags, opt
 
 /** The texts of a file, or the lines of standard input; labels are places in `labels`. @throws UserError when there is none. */
 async function readTexts(file: string, classifier: Classifier, options: TextOptions): Promise<TextData> {
-  const { labels, problemType, columns: likely = {} } = classifier;
+  const { labels, problemType, columns: likely = {}, takesSingle } = classifier;
   const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
   const { isWithoutText } = await import('../../shared/datasets/text/text-rows.ts');
   const format = options.format ?? (file === '-' ? 'lines' : requireFormat(file, textFormatOf(file)));
@@ -221,7 +221,11 @@ async function readTexts(file: string, classifier: Classifier, options: TextOpti
   }
   const { delimiter, labelDelimiter = classifier.labelDelimiter } = options;
   const { labels: labelColumns, ...oneEach } = options.column;
-  const chosen = { ...oneEach, ...(labelColumns === undefined ? {} : { labels: labelColumns.split(',') }) };
+  const chosen = {
+    ...(takesSingle ? { textPair: false } : {}),
+    ...oneEach,
+    ...(labelColumns === undefined ? {} : { labels: labelColumns.split(',') }),
+  };
   if (format !== 'csv' && delimiter !== undefined) {
     throw new UserError(`--delimiter goes with CSV, not ${format}`, {
       where: file,

@@ -93,7 +93,11 @@ export const resolvedRunFileSchema = z
         message: `goes with model.task causal-lm, whose texts can share rows, and this is ${model.task}; leave it out`,
       });
     }
-    for (const { path, message } of [...targetProblems(model, dataset), ...taggingProblems(model, dataset)]) {
+    for (const { path, message } of [
+      ...unlabelledProblems(model),
+      ...targetProblems(model, dataset),
+      ...taggingProblems(model, dataset),
+    ]) {
       context.addIssue({ code: 'custom', path: [...path], message });
     }
     const notWhole = reinitialisedWith(model);
@@ -249,6 +253,20 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   const tail = rank - Math.min(rank - 1, Math.floor(rank / fit.xminPosition));
   if (tail >= smallestTail) return undefined;
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
+}
+
+/** What is of labels, where none are learnt. */
+function unlabelledProblems(model: ModelConfig): { readonly path: string[]; readonly message: string }[] {
+  if (model.family !== 'huggingface' || hasLabels(taskOfModel(model.task))) return [];
+  const { problemType, pooling, task } = model;
+  return [
+    ...(problemType === undefined
+      ? []
+      : [{ path: ['model', 'problemType'], message: `is for model.task classification; ${task} learns no labels` }]),
+    ...(pooling === 'mean' || pooling === 'cls'
+      ? [{ path: ['model', 'pooling'], message: `${pooling} is for model.task classification; ${task} pools nothing` }]
+      : []),
+  ];
 }
 
 /** What contradicts that only `seq2seq` writes targets, and that each of its texts has one. */

@@ -58,35 +58,49 @@ function columnsLine(columns: ColumnNames | undefined): string {
 export const isOfTexts = (task: LanguageTask): boolean => task === 'causal-lm' || task === 'masked-lm';
 
 /** The tasks of a model that rows with these columns are for, those first that fit best. */
-function tasksFor(columns: ColumnNames | undefined, tasks: readonly LanguageTask[]): readonly LanguageTask[] {
+function tasksFor(
+  { columns, hasTextsAlone = false }: LooksOfTexts,
+  tasks: readonly LanguageTask[],
+): readonly LanguageTask[] {
   if ((columns?.messages ?? columns?.completion) !== undefined) return ['causal-lm'];
   if (columns?.words !== undefined) return ['token-classification'];
   const ofTexts = tasks.filter((task) => task !== 'token-classification');
-  if (columns?.target === undefined) return ofTexts;
-  return [...ofTexts.filter((task) => task === 'seq2seq'), ...ofTexts.filter((task) => task !== 'seq2seq')];
+  const fits = (task: LanguageTask) => (hasTextsAlone ? isOfTexts(task) : task === 'seq2seq');
+  if (columns?.target === undefined && !hasTextsAlone) return ofTexts;
+  return [...ofTexts.filter(fits), ...ofTexts.filter((task) => !fits(task))];
+}
+
+/** What a data set of texts has. */
+export interface LooksOfTexts {
+  /** The columns that were found; absent: it is not known. */
+  readonly columns?: ColumnNames | undefined;
+  /** Whether there is no other column than that of the texts; absent: it is not known. */
+  readonly hasTextsAlone?: boolean;
+  /** Whether what is learnt of a text is a number that is no class; absent: it is not known. */
+  readonly hasNumbers?: boolean;
+  /** How many texts there are; absent: it is not known. */
+  readonly texts?: number | undefined;
+  /** How many the most frequent label has, where single texts have one label each; absent: it is not known. */
+  readonly textsPerLabel?: number | undefined;
+  /** The parts of the data set to train and to validate on. */
+  readonly parts?: { readonly split?: string; readonly validationSplit?: string } | undefined;
 }
 
 /** A run file to start from for a language model in a folder of Hugging Face's: published settings for pre-trained ones. */
-export function starterTextRunFile(options: {
-  schema: string;
-  folder: string;
-  dataset: string;
-  format: TextDatasetConfig['format'];
-  /** The parts of the data set to train and to validate on. */
-  parts?: { readonly split?: string; readonly validationSplit?: string } | undefined;
-  /** The columns that were found; absent: it is not known. */
-  columns?: ColumnNames | undefined;
-  /** How many texts there are; absent: it is not known. */
-  texts?: number | undefined;
-  /** How many the most frequent label has, where single texts have one label each; absent: it is not known. */
-  textsPerLabel?: number | undefined;
-  /** What the model can learn, and the longest text that it takes; absent: it is not known. */
-  model?: { readonly tasks: readonly LanguageTask[]; readonly maxTokens: number } | undefined;
-}): string {
+export function starterTextRunFile(
+  options: LooksOfTexts & {
+    readonly schema: string;
+    readonly folder: string;
+    readonly dataset: string;
+    readonly format: TextDatasetConfig['format'];
+    /** What the model can learn, and the longest text that it takes; absent: it is not known. */
+    readonly model?: { readonly tasks: readonly LanguageTask[]; readonly maxTokens: number } | undefined;
+  },
+): string {
   const { schema, folder, dataset, format, texts, parts = {}, model: { tasks, maxTokens } = usualModel } = options;
   const { epochs, batchSize, validation } = usualTraining;
   const isOfChats = (options.columns?.messages ?? options.columns?.completion) !== undefined;
-  const [task, ...others] = tasksFor(options.columns, tasks).filter((each) => format !== 'lines' || isOfTexts(each));
+  const [task, ...others] = tasksFor(options, tasks).filter((each) => format !== 'lines' || isOfTexts(each));
   const scalar = (value: string) => stringify(value).trim();
   const isEncoder = tasks.includes('masked-lm');
   const choices = [
@@ -103,7 +117,7 @@ model:
   family: huggingface
   folder: ${scalar(folder)}
   task: ${task}${choices.length > 0 ? ` # ${choices.join('; ')}` : ''}
-  maxTokens: ${Math.min(usualModel.maxTokens, maxTokens)} # longer texts are cut
+${options.hasNumbers && task === 'classification' ? '  problemType: regression # labels are numbers, not classes\n' : ''}  maxTokens: ${Math.min(usualModel.maxTokens, maxTokens)} # longer texts are cut
 
 dataset:
   format: ${format}

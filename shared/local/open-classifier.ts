@@ -43,6 +43,8 @@ export interface Classifier {
   readonly epoch?: number;
   /** Of a run: what the columns of its data are called, where its settings name them. */
   readonly columns?: ColumnNames;
+  /** Of a run: whether its texts were single ones whatever second texts a file has; absent: no. */
+  readonly takesSingle?: boolean;
   /** What a user may not expect of its tokenizer. */
   readonly note?: string | undefined;
   /** Of a run: what separates the labels of a row in its data. */
@@ -134,13 +136,16 @@ async function openRun(
     parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
     epoch,
+    takesSingle:
+      settings.task === 'few-shot-classification' || ('columns' in dataset && dataset.columns.textPair === false),
     ...('columns' in dataset ? { columns: namesOf(dataset.columns), labelDelimiter: dataset.labelDelimiter } : {}),
   };
 }
 
-const namesOf = ({ label, ...texts }: ColumnSettings['columns']): ColumnNames => ({
-  ...texts,
+const namesOf = ({ label, textPair, ...others }: ColumnSettings['columns']): ColumnNames => ({
+  ...others,
   ...(label === false ? {} : { label }),
+  ...(textPair === false ? {} : { textPair }),
 });
 
 async function openFolder(path: string, base: string | undefined): Promise<Classifier> {

@@ -12,6 +12,7 @@ import {
   withDataPaths,
 } from '../datasets/registry.ts';
 import { type ChatTemplate, openChatTemplate } from '../datasets/text/chat-template.ts';
+import { chatProblem } from '../datasets/text/encode-chats.ts';
 import type { GivenProblem } from '../datasets/text/problem-type.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
@@ -60,17 +61,20 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
     const others = await ofOtherFiles(filesToRead(texts), localPath);
     const problem = isFewShot ? oneLabel : task === 'classification' ? givenProblem(opened.config, model) : undefined;
     const here = withDataPaths(texts, texts.path, others) as TextDatasetConfig;
+    const lossOn = 'lossOn' in texts ? texts.lossOn : undefined;
+    const openTemplate = () => openChatTemplate(opened.tokenizer, tokenizer);
     const data = await openTextDataset(here, path, {
       seed,
       chats: task === 'causal-lm',
+      chatProblems: async () => chatProblem({ template: await openTemplate(), learnsAll: lossOn === 'all' }),
       targets: task === 'seq2seq',
       ...(ofWords ? { words: 'wanted' } : {}),
       ...(problem ? { problem } : {}),
     });
-    const template = data.examples.chats && (await openChatTemplate(opened.tokenizer, tokenizer));
+    const template = data.examples.chats && (await openTemplate());
     return planTexts({
       settings: model,
-      causal: { ...('lossOn' in texts ? { lossOn: texts.lossOn } : {}), template, packing: texts.packing },
+      causal: { lossOn, template, packing: texts.packing },
       config: opened.config,
       // Where the head is fitted, that of the folder is nothing to go on from.
       head: hasLabels(task) && !isFewShot ? await labelsOfHead(opened, task) : undefined,

@@ -4,7 +4,7 @@ import { readHead, readHeadManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import type { Outcome, Progress } from '../decisions/decide.ts';
 import { spentUsd } from '../decisions/spending.ts';
-import { explainOutcome, outcomeSchema, readProgress, readRequest } from './records.ts';
+import { explainOutcome, outcomeSchema, readConfig, readProgress, readRequest } from './records.ts';
 
 /** A run in a line. */
 export interface RunSummary {
@@ -33,7 +33,8 @@ export async function summariseRun(store: ArtifactStore, run: string): Promise<R
     reason: outcome ? explainOutcome(outcome) : '',
     epoch: progress?.epoch ?? null,
     epochs: config.training.epochs,
-    metric: config.convergence.metric,
+    // Settings may leave it open until the data have been read.
+    metric: (head ? await readConfig(store, run) : config).convergence.metric,
     best: progress?.best ?? null,
     seconds: progress?.seconds ?? 0,
     usd: (progress && spentUsd(progress, config.budget)) ?? null,

@@ -29,6 +29,8 @@ it('several labels of a text are learnt, predicted and exported as such', { time
   const record = JSON.parse(await readFile(join(cwd, 'runs/texts/run.json'), 'utf8'));
   expect(record.config.model.problemType).toBe('multi_label_classification');
   expect(record.config.convergence).toMatchObject({ metric: 'microF1', direction: 'higher' });
+  const [listed] = JSON.parse((await runCli(['runs', '--json'], { cwd })).stdout);
+  expect(listed).toMatchObject({ run: 'texts', metric: 'microF1' });
   expect(await configIn(cwd, 'runs/texts/model')).toMatchObject({
     architectures: ['BertForSequenceClassification'],
     problem_type: 'multi_label_classification',

@@ -100,6 +100,15 @@ describe('init', () => {
     expect(await readFile(join(cwd, 'parts.yaml'), 'utf8')).toContain(
       '  format: csv\n  path: parts\n  split: train\n  validationSplit: validation\n  columns: { text: review, label: sentiment }\n',
     );
+    await writeFile(join(cwd, 'parts', 'bare.jsonl'), '{"text":"good"}\n{"text":"bad"}\n');
+    await writeFile(join(cwd, 'parts', 'rated.jsonl'), '{"text":"good","label":1.5}\n{"text":"bad","label":0.5}\n');
+    for (const [data, task] of [
+      ['bare', /task: masked-lm # or classification\n/],
+      ['rated', /task: classification # or masked-lm\n {2}problemType: regression #/],
+    ] as const) {
+      await init('small.yaml', '--dataset', `parts/${data}.jsonl`, '--model', model('bert-tiny'), '--force');
+      expect(await readFile(join(cwd, 'small.yaml'), 'utf8')).toMatch(task);
+    }
     const unnamed = await init('b.yaml', '--dataset', 'new.jsonl');
     expect(unnamed).toMatchObject({ code: 2, stderr: expect.stringContaining('--model <folder>') });
     const fields = await init('b.yaml', '--dataset', 'data.hdf5', '--model', 'bert');

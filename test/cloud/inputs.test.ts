@@ -1,10 +1,12 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import { downloadInput } from '../../shared/cloud/download-input.ts';
 import { s3Inputs } from '../../shared/cloud/inputs.ts';
 import { uploadWeights } from '../../shared/cloud/upload.ts';
+import { isSentenceEncoder, readSentenceEncoder } from '../../shared/models/hugging-face/sentence-encoder.ts';
+import { sentenceFiles } from '../../shared/models/hugging-face/sentence-files.ts';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -126,6 +128,25 @@ describe.skipIf(!deployment)('inputs out of S3', () => {
     });
     const path = await s3Inputs(deployed.s3, await temporaryFolder()).localPath(address);
     expect((await readFile(path)).equals(await readFile(file))).toBe(true);
+  });
+
+  it('that are a sentence encoder come with what says how it pools, in a folder of its own', async () => {
+    const folder = join(await temporaryFolder(), 'encoder');
+    await cp(fixturePath('models', 'mpnet-tiny'), folder, { recursive: true });
+    const embeds = { embedding: { pooling: 'cls', normalise: true }, size: 16, maxTokens: 24 } as const;
+    for (const [name, bytes] of sentenceFiles(embeds)) {
+      await mkdir(dirname(join(folder, name)), { recursive: true });
+      await writeFile(join(folder, name), bytes);
+    }
+    await mkdir(join(folder, 'onnx'));
+    await writeFile(join(folder, 'onnx', 'config.json'), '{}');
+    const { address } = await uploadWeights(deployed, folder);
+    const fetched = await s3Inputs(deployed.s3, await temporaryFolder()).localPath(address);
+    expect((await readdir(fetched, { recursive: true })).filter((name) => name.includes('/'))).toEqual([
+      '1_Pooling/config.json',
+    ]);
+    expect(await isSentenceEncoder(fetched)).toBe(true);
+    expect(await readSentenceEncoder(fetched)).toEqual({ pooling: 'cls', normalise: true, maxTokens: 24 });
   });
 
   it('on this machine are left where they are', async () => {

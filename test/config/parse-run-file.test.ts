@@ -156,6 +156,18 @@ describe('the patience that init writes for texts', () => {
 });
 
 describe('what is wrong with a run file', () => {
+  it('is a setting of labels where none are learnt', () => {
+    const run = (task: string) =>
+      `model: { family: huggingface, folder: a, task: ${task}, problemType: regression, pooling: cls }\ndataset: { format: jsonl, path: b }\n`;
+    for (const task of ['causal-lm', 'masked-lm', 'seq2seq']) {
+      expect(refusal(run(task))).toContain(`model.problemType: is for model.task classification; ${task} learns`);
+      expect(refusal(run(task))).toContain(
+        `model.pooling: cls is for model.task classification; ${task} pools nothing`,
+      );
+    }
+    expect(parseRunFile(run('classification'), 'run.yaml').model).toMatchObject({ pooling: 'cls' });
+  });
+
   it('is reported all together, in the order of the file, with line, key, what is allowed and a guess', () => {
     const text = `model: { family: fno1e }
 dataset:

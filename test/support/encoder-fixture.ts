@@ -15,6 +15,7 @@ export const encoderFixtures = [
   'deberta-v3-tiny',
   'mpnet-tiny',
   'albert-tiny',
+  'electra-tiny',
 ] as const;
 
 /** Tiny encoder-decoders, by `test/fixtures/models/t5/make_t5.py`. */

@@ -128,15 +128,17 @@ export function chooseColumns(
       const ofChats = chatColumns(path, present, named, guess);
       if (ofChats) return ofChats;
     }
-    const pair = named.textPair ?? found(likely.textPair, 'text_pair');
+    const { textPair } = named;
+    const pair = textPair === false ? undefined : (textPair ?? found(likely.textPair, 'text_pair'));
     const sure = text ?? found('text');
-    if (sure !== undefined || named.textPair !== undefined) return { text: sure ?? 'text', textPair: pair };
+    if (sure !== undefined || typeof textPair === 'string') return { text: sure ?? 'text', textPair: pair };
     const [textName = 'text', pairName = pair] = guessedTexts();
     return { text: textName, textPair: pairName };
   }
 
   function guessedTexts(): string[] {
-    const pairs = usualPairs.flatMap((names) => {
+    const usual = named.textPair === false ? [] : usualPairs;
+    const pairs = usual.flatMap((names) => {
       const both = names.flatMap((name) => asPresent(present, name));
       return both.length === names.length ? [both] : [];
     });

@@ -2,6 +2,7 @@
 import { UserError } from '../../core/errors.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import type { Chat, Message } from './chats.ts';
+import type { ChatProblem } from './source.ts';
 import { spokenIn } from './spoken.ts';
 import { listRows, rowInWords, type TextRows } from './text-rows.ts';
 import type { TextTokenizer } from './tokenizer.ts';
@@ -84,6 +85,22 @@ const noEnd = () =>
     remedy: 'Set `eos_token` in it.',
   });
 
+/** Says of a chat why its template can't write it, or what is learnt of it can't be told; nothing where there is none. */
+export function chatProblem({ template, learnsAll }: Pick<Options, 'template' | 'learnsAll'>): ChatProblem {
+  return (chat) => {
+    if (!template || chat.kind === 'completion') return undefined;
+    const written = writtenBy(template, chat, learnsAll);
+    if (!('problem' in written)) return undefined;
+    const isWritable = !learnsAll && !('problem' in writtenBy(template, chat, true));
+    return isWritable ? `${written.problem}; \`dataset.lossOn: all\` learns all of a chat` : written.problem;
+  };
+}
+
+function writtenBy(template: ChatTemplate, chat: Exclude<Chat, { kind: 'completion' }>, learnsAll: boolean) {
+  const messages = chat.kind === 'messages' ? chat.messages : asMessages(chat);
+  return learnsAll ? renderedWhole(template, messages) : spokenIn(template, messages);
+}
+
 function prepare(chat: Chat, rows: TextRows, index: number, { template, learnsAll, path }: Options): Prepared {
   if (chat.kind === 'completion') return continued(chat.prompt, chat.completion);
   if (chat.kind === 'instruction' && !template) return continued(askedAsAlpaca(chat), chat.output);
@@ -94,8 +111,7 @@ function prepare(chat: Chat, rows: TextRows, index: number, { template, learnsAl
         'Put chat_template.jinja into the folder of the model, or give `prompt` and `completion` instead of `messages`.',
     });
   }
-  const messages = chat.kind === 'messages' ? chat.messages : asMessages(chat);
-  const spoken = learnsAll ? renderedWhole(template, messages) : spokenIn(template, messages);
+  const spoken = writtenBy(template, chat, learnsAll);
   if (!('problem' in spoken)) return { ...spoken, isPlain: false };
   throw new UserError(`${rowInWords(rows.unit, rows.rows[index]!)} ${spoken.problem}`, {
     where: path,

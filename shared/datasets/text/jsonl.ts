@@ -21,7 +21,7 @@ export const jsonl = {
   configSchema,
   open(config, path, context) {
     const { textPair, label } = context.likely ?? {};
-    const pairs = ['text_pair', textPair];
+    const pairs = config.columns.textPair === false ? [] : ['text_pair', textPair];
     const names = config.columns.label === false ? pairs : [...pairs, 'label', label];
     const optional = names.filter((name) => name !== undefined);
     const read: TextSource['read'] = (file, choose) => readJsonLines(file, choose, optional);

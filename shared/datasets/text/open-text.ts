@@ -14,7 +14,7 @@ import { contradictions } from './overlaps.ts';
 import { type GivenProblem, wantedOf } from './problem-type.ts';
 import { RowProblems } from './row-problems.ts';
 import type { ColumnSettings, PlainSettings } from './settings.ts';
-import { BrokenText, type ChooseColumns, type TextContext, type TextSource } from './source.ts';
+import { BrokenText, type ChatProblem, type ChooseColumns, type TextContext, type TextSource } from './source.ts';
 import { sampleRows } from './stratify.ts';
 import { TaggedRows } from './tagged-rows.ts';
 import { takeTestRows } from './test-rows.ts';
@@ -227,7 +227,15 @@ function filesRead(source: TextSource, files: readonly string[]): FilesRead {
 async function gather(
   source: TextSource,
   named: NamedFile,
-  { keepEmpty = false, skipBadRows, lossOn, problem, labelDelimiter, words: ofWords }: TextContext & ReadSettings,
+  {
+    keepEmpty = false,
+    skipBadRows,
+    lossOn,
+    problem,
+    labelDelimiter,
+    words: ofWords,
+    chatProblems,
+  }: TextContext & ReadSettings,
   choose: (where: string, present: readonly string[]) => ColumnNames = () => ({ text: 'text' }),
   expected?: KnownLabels,
 ): Promise<Gathered> {
@@ -246,6 +254,7 @@ async function gather(
   let known = expected;
   let targets: TargetReader | undefined;
   let tagged: TaggedRows | undefined;
+  let problemOfChat: ChatProblem | undefined;
   let [total, before, last, held] = [0, 0, 0, 0];
 
   for (const file of files) {
@@ -258,7 +267,10 @@ async function gather(
       // A line that is not UTF-8 is a problem, and may be a record besides.
       if (!problems.isOf(row)) total++;
       if ('problem' in item) problems.add(row, item.problem, item.isFatal ? 'fatal' : 'broken');
-      else take(row, item.values);
+      else {
+        if (chatProblems && isOfChats(chosen)) problemOfChat ??= await chatProblems();
+        take(row, item.values);
+      }
     }
   }
   const skipped = problems.finish(total, skipBadRows);
@@ -313,6 +325,7 @@ async function gather(
       ? chatOf(chosen, value, { needsCompletion: lossOn !== 'all', textProblem })
       : undefined;
     if (chat && 'problem' in chat) problems.add(row, chat.problem, undefined, chat.column);
+    else if (chat) problems.add(row, problemOfChat?.(chat.chat), undefined, chosen.messages ?? chosen.completion);
     // A row that is left out has no label: the labels go with the rows.
     if (isLearnt(chosen) && (!skipBadRows || problems.count === countBefore)) {
       const target = chosen.labels ? values.slice(roles.length) : value.label;

@@ -78,9 +78,12 @@ export const columnSettings = {
       text: columnName().describe(
         'The text; absent: `text`, or the one column of a usual name (sentence, review, content, ...), which a note says.',
       ),
-      textPair: columnName().describe(
-        'The second text of pairs; absent: `text_pair`, where the file has it, or that of usual pairs (premise and hypothesis, question1 and question2, ...).',
-      ),
+      textPair: z
+        .union([z.string().min(1), z.literal(false)])
+        .optional()
+        .describe(
+          'The second text of pairs; absent: `text_pair`, where the file has it, or that of usual pairs (premise and hypothesis, question1 and question2, ...); false: texts are single ones.',
+        ),
       label: z
         .union([z.string().min(1), z.literal(false)])
         .optional()

@@ -1,4 +1,5 @@
 import type { DataPath } from '../data-path.ts';
+import type { Chat } from './chats.ts';
 import type { ColumnNames } from './column-names.ts';
 import type { GivenProblem } from './problem-type.ts';
 import type { Wanted } from './text-files.ts';
@@ -24,6 +25,9 @@ export type ChooseColumns = (
   classNames?: (column: string, inLists?: boolean) => readonly string[] | undefined,
 ) => readonly string[];
 
+/** Why a chat can't be learnt; undefined: it can. */
+export type ChatProblem = (chat: Chat) => string | undefined;
+
 /** What decides how texts are read, besides the settings. */
 export interface TextContext {
   readonly seed: number;
@@ -37,6 +41,8 @@ export interface TextContext {
   readonly guessLabels?: boolean;
   /** Whether chats, and prompts with completions, are looked for before texts; absent: they are not. */
   readonly chats?: boolean;
+  /** Opens what says of a chat why it can't be learnt, e.g. the template of a model's folder; absent: any can. */
+  readonly chatProblems?: () => Promise<ChatProblem>;
   /** Whether every row has a text and what is to be written of it; absent: it has not. */
   readonly targets?: boolean;
   /**

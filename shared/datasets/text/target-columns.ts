@@ -36,8 +36,9 @@ interface TargetColumns {
 export function targetColumns(
   path: string,
   present: readonly string[],
-  { text, textPair, input, target }: ColumnSettings['columns'],
+  { text, textPair: pairNamed, input, target }: ColumnSettings['columns'],
 ): TargetColumns {
+  const textPair = pairNamed === false ? undefined : pairNamed;
   if (text !== undefined && target !== undefined) return { columns: { text, textPair, input, target }, guessed: [] };
   const inFile = (name: string) => present.find((each) => each.toLowerCase() === name);
   /** Whether the usual name is that of the named column, or is in the file; a column of an unusual name goes with any. */

@@ -20,7 +20,7 @@ import { smollm3 } from './smollm3.ts';
 import { t5 } from './t5.ts';
 
 /** Every family of language models: one line each. */
-const languageFamilies: readonly LanguageFamily[] = [
+export const languageFamilies: readonly LanguageFamily[] = [
   bert,
   roberta,
   distilbert,

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ChatTemplate, openChatTemplate } from '../../../shared/datasets/text/chat-template.ts';
 import type { Chat, Message } from '../../../shared/datasets/text/chats.ts';
-import { encodeChats } from '../../../shared/datasets/text/encode-chats.ts';
+import { chatProblem, encodeChats } from '../../../shared/datasets/text/encode-chats.ts';
 import { openTextDataset, textDatasetSchema } from '../../../shared/datasets/text/registry.ts';
 import { spokenIn } from '../../../shared/datasets/text/spoken.ts';
 import { openTokenizer } from '../../../shared/datasets/text/tokenizer.ts';
@@ -155,11 +155,33 @@ describe('a prompt and its completion', () => {
 });
 
 describe('a data set of chats', () => {
-  const open = async (rows: object[], settings: object = {}) => {
+  const open = async (rows: object[], settings: object = {}, context: object = {}) => {
     const path = await file('chats.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     const config = textDatasetSchema.parse({ format: 'jsonl', path, ...settings, columns: { label: false } });
-    return openTextDataset(config, path, { seed: 1, chats: true });
+    return openTextDataset(config, path, { seed: 1, chats: true, ...context });
   };
+
+  it('has rows that the template can not write named, all at once, or left out', async () => {
+    const alternating = templateOf(golden.find(({ name }) => name === 'plain')!.template);
+    const changing = templateOf("{% for m in messages %}{{ '(last) ' if loop.last }}{{ m.content }}{% endfor %}");
+    const by = (template: ChatTemplate, learnsAll = false) => ({
+      chatProblems: async () => chatProblem({ template, learnsAll }),
+    });
+    const rows = [{ messages }, { messages: [messages[0], ...messages] }, { messages: [] }];
+    const { message } = await refusalOf(open(rows, {}, by(alternating)));
+    expect(message).toContain(`2 of 3 rows can't be used:
+  line 2, "messages": does not fit the chat template: roles must alternate
+  line 3, "messages": is an empty list`);
+    const { examples, skipped } = await open(rows, { skipBadRows: true }, by(alternating));
+    expect(examples.rows).toEqual([1]);
+    expect(skipped!.training).toMatchObject({ count: 2, of: 3 });
+    expect((await refusalOf(open(rows, { skipBadRows: 1 }, by(alternating)))).message).toContain('at most 1:');
+    const untold = await refusalOf(open([{ messages }], {}, by(changing)));
+    expect(untold.message).toMatch(/line 1, "messages": message 2 has .*; `dataset\.lossOn: all` learns all of a chat/);
+    expect((await open([{ messages }], { lossOn: 'all' }, by(changing, true))).examples.rows).toEqual([1]);
+    const plain = [{ prompt: 'a', completion: 'b' }];
+    expect((await open(plain, {}, by(alternating))).examples.rows).toEqual([1]);
+  });
 
   it('has messages as they are, or as in ShareGPT', async () => {
     const { examples, warnings } = await open([{ messages }]);

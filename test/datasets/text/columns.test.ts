@@ -47,6 +47,14 @@ describe('columns of usual names', () => {
     expect(choose('text target', {}, { guessLabels: false }).columns).toEqual({ text: 'text' });
   });
 
+  it('hold single texts where the settings say that there are no second ones', async () => {
+    const single = { textPair: false };
+    expect(choose('text text_pair label', single)).toEqual({ columns: { text: 'text', label: 'label' }, notes: [] });
+    expect(choose('sentence1 sentence2', { text: 'sentence2', ...single }).columns).toEqual({ text: 'sentence2' });
+    expect(await refusal('premise hypothesis label', single)).toContain('has no column "text"');
+    expect(choose('text text_pair target', single, { targets: true }).columns.textPair).toBeUndefined();
+  });
+
   it('are refused where two would fit, with both', async () => {
     expect(await refusal('sentence review label')).toBe(
       'data.csv: has several columns that could be the text: "sentence", or "review"\n  Name one under `dataset.columns.text`.',

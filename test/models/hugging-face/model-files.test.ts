@@ -8,4 +8,6 @@ it('a model is read from its description, its tokenizer and one set of weights',
   expect(modelFilesIn([...others, ...torch, ...unread])).toEqual([...others, ...torch]);
   const names = [...others, 'model.safetensors'];
   expect(modelFilesIn([...names, ...torch, ...unread])).toEqual(names);
+  const pooled = [...names, 'modules.json', '1_Pooling/config.json'];
+  expect(modelFilesIn([...pooled, '2_Dense/config.json', 'deeper/1_Pooling/config.json'])).toEqual(pooled);
 });
