@@ -108,8 +108,11 @@ export interface TaskContext {
   withAddresses?(text: string): string;
   /** Data and model of the run, without an engine; read once for the same settings. */
   planWorkload(config: RunConfig): Promise<WorkloadPlan>;
-  /** Data and model of the run, on an engine; opened once for the same settings. */
-  openWorkload(config: RunConfig): Promise<Workload>;
+  /**
+   * Data and model of the run, on an engine; opened once for the same settings.
+   * @param recorded the engine that the run has on record; absent where it has trained on none
+   */
+  openWorkload(config: RunConfig, recorded?: string): Promise<Workload>;
   /**
    * What computes eigenvalues, for an analysis of so many floating-point operations; opened once.
    * `recorded` is the version that the run has on record: the same solver is opened again where it can be had.

@@ -47,7 +47,7 @@ export async function makeEpoch(
   const head = await readLastCommit(ctx.store, run);
   if (isTakenOver(head, state)) return { state: leave(ctx, state), epochSeconds: undefined };
   const record = await readRunRecord(ctx.store, run);
-  const workload = await ctx.openWorkload(record.config);
+  const workload = await ctx.openWorkload(record.config, record.versions.engine);
   if (record.versions.engine !== workload.engine) await noteEngine(ctx, run, workload.engine);
   return head
     ? trainAfter(ctx, state, { record, workload, head })

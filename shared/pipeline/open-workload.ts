@@ -16,7 +16,7 @@ import type { GivenProblem } from '../datasets/text/problem-type.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
-import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
+import { openEngine } from '../engines/open-engine.ts';
 import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
@@ -183,17 +183,14 @@ function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextData
 /**
  * Starts the engine that the settings name for a plan.
  * @param warn told of an engine that is installed but does not start.
- * @param hasGpu whether this machine is there for its GPU, so that nothing but an engine named in the settings takes its place.
  * @throws UserError when the engine can't be had.
  */
 export async function startWorkload(
   plan: StartablePlan,
   { training }: RunConfig,
   warn: (message: string) => void,
-  hasGpu = false,
 ): Promise<Workload> {
-  const wantsGpu = hasGpu && ['auto', 'tfjs-node-gpu'].includes(training.engine);
-  return plan.on(await (wantsGpu ? openGpuEngine() : openEngine(training.engine, warn)));
+  return plan.on(await openEngine(training.engine, warn));
 }
 
 /** Data, model and engine that the settings name. @throws UserError when they don't fit or can't be had. */

@@ -1,5 +1,7 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { messageOf } from '../core/errors.ts';
+import { gpuChoice } from '../engines/gpu-machine.ts';
+import { openGpuEngine } from '../engines/open-engine.ts';
 import { isWorthThreads, openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { SolverChoice } from '../spectra/solvers/solver.ts';
@@ -16,7 +18,7 @@ export interface ResourceOptions {
   readonly warn: (message: string) => void;
   /** Other than `auto`: instead of what the run has on record. */
   readonly solver?: SolverChoice;
-  /** Whether this machine is there for its GPU. */
+  /** Whether this machine is there for its GPU, so that nothing but an engine named in the settings takes its place. */
   readonly hasGpu?: boolean;
 }
 
@@ -45,8 +47,14 @@ export function openedOnce({ localPath, warn, solver = 'auto', hasGpu }: Resourc
   const plan = (config: RunConfig) => once(plans, keyOf(config), () => planWorkload(config, localPath));
   return {
     planWorkload: plan,
-    openWorkload: (config) =>
-      once(workloads, keyOf(config), async () => startWorkload(await plan(config), config, warn, hasGpu)),
+    openWorkload: (config, recorded) =>
+      once(workloads, keyOf(config), async () => {
+        const choice = hasGpu ? gpuChoice(config.training.engine) : undefined;
+        if (!choice) return startWorkload(await plan(config), config, warn);
+        // Before data are fetched: a machine without a GPU that can be used says so at once.
+        const engine = await openGpuEngine({ choice, recorded, warn });
+        return (await plan(config)).on(engine);
+      }),
     openSolver(flops, recorded) {
       const keyFor = (choice: SolverChoice) => `${choice} ${isWorthThreads(flops)}`;
       const options = { flops, note: warn };

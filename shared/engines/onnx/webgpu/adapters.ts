@@ -19,6 +19,10 @@ export interface Adapters {
   readonly reason?: string;
 }
 
+/** What was found, in words. */
+export const describeAdapters = ({ adapters = [], reason }: Adapters): string =>
+  reason ?? `Vulkan names ${adapters.map(({ name, kind }) => `${name}, ${kind}`).join('; ')}`;
+
 /** Where Vulkan's loader is looked for. */
 const loaders: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ['libvulkan.so.1', 'libvulkan.so'],
