@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { encodeJson, readJson } from '../../shared/checkpoints/json.ts';
 import { readArtifact, readHead, readHeadManifest, readManifest } from '../../shared/checkpoints/manifest.ts';
@@ -190,8 +190,10 @@ describe('a note of a change of engine', () => {
     await requestRun(store, fakeConfig({ training: { epochs: 1 } }));
     await runPipeline(run, contextOf({}));
     await requestRun(store, fakeConfig({ training: { epochs: 2 } }));
-    const openWorkload = async () => ({ ...fakeWorkload(), engine: 'fake 2.0' });
+    const openWorkload = vi.fn(async () => ({ ...fakeWorkload(), engine: 'fake 2.0' }));
     await runPipeline(run, contextOf({ context: { openWorkload }, process: 'q' }));
+    // Who opens it is told of the one before, and may stay with it.
+    expect(openWorkload).toHaveBeenCalledWith(expect.anything(), 'fake 1.0');
     const note = 'versions.engine: "fake 1.0" -> "fake 2.0"';
     const record = await readRunRecord(store, run);
     expect(record.history.map(({ what }) => what)).toContain(note);
