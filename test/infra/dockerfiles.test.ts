@@ -78,6 +78,7 @@ it('the GPU image has what a driver of Vulkan needs beside what its machine puts
     expect(text).toContain(library);
   expect(text).toContain('COPY --from=vulkan /opt/vulkan /usr/local/lib/');
   expect(text).toContain('COPY functions/train-epoch/nvidia_icd.json /etc/vulkan/icd.d/');
+  expect(text).toContain(' VK_DRIVER_FILES=/etc/vulkan/icd.d/nvidia_icd.json ');
   const driver = JSON.parse(await readFile('functions/train-epoch/nvidia_icd.json', 'utf8'));
   expect(driver).toMatchObject({ file_format_version: '1.0.0', ICD: { library_path: 'libGLX_nvidia.so.0' } });
 });
