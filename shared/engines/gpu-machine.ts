@@ -1,7 +1,7 @@
 /** The engine of a machine that is there for its GPU, and what is told where it has none that can be used. */
 import { readdirSync } from 'node:fs';
 import { messageOf, RunError } from '../core/errors.ts';
-import type { Engine, EngineChoice } from './engine.ts';
+import type { Engine, EngineChoice, EngineName } from './engine.ts';
 import { type Adapters, describeAdapters } from './onnx/webgpu/adapters.ts';
 
 /** Engines that compute on a GPU, in the order in which they are tried. */
@@ -11,8 +11,8 @@ export type GpuEngine = (typeof gpuEngines)[number];
 export interface GpuWish {
   /** Absent, or `auto`: the first that works. */
   readonly choice?: GpuEngine | 'auto';
-  /** The run's `versions.engine`: the engine that it trained with so far is tried first. */
-  readonly recorded?: string | undefined;
+  /** What `auto` has taken for the run before: it is tried first. */
+  readonly recorded?: EngineName | undefined;
   /** Told of an engine that was tried in vain, when another one serves. */
   readonly warn?: (message: string) => void;
 }
@@ -31,12 +31,6 @@ export interface GpuMachine {
 /** The engine that a choice leaves to a machine that is there for its GPU; undefined where it names one that needs no GPU. */
 export const gpuChoice = (choice: EngineChoice): GpuEngine | 'auto' | undefined =>
   ([...gpuEngines, 'auto'] as const).find((name) => name === choice);
-
-/** The GPU's engine that a run has on record; undefined where it has none. */
-function recordedEngine(version = ''): GpuEngine | undefined {
-  if (version.startsWith('tfjs-node-gpu ')) return 'tfjs-node-gpu';
-  return version.includes(', WebGPU') ? 'onnx-webgpu' : undefined;
-}
 
 /** @throws Error saying why the engine can't be had on this machine, or not on a GPU. */
 async function openOne(name: GpuEngine, machine: GpuMachine): Promise<Engine> {
@@ -60,8 +54,7 @@ async function openOne(name: GpuEngine, machine: GpuMachine): Promise<Engine> {
  * @throws RunError with what was seen when there is none: any other engine would train for hours on what a GPU costs.
  */
 export async function openOnGpu({ choice = 'auto', recorded, warn }: GpuWish, machine: GpuMachine): Promise<Engine> {
-  const before = recordedEngine(recorded);
-  const usual = gpuEngines.toSorted((a, b) => Number(b === before) - Number(a === before));
+  const usual = gpuEngines.toSorted((a, b) => Number(b === recorded) - Number(a === recorded));
   const failures: string[] = [];
   let cause: unknown;
   for (const name of choice === 'auto' ? usual : [choice]) {

@@ -164,12 +164,20 @@ export const openGpuEngine = (wish: GpuWish = {}): Promise<Engine> =>
 
 /**
  * Opens a tensor engine and makes it the active one of this process (the tensor library knows one at a time).
- * `auto` takes tfjs-node-gpu where it is installed, else onnx, else wasm; one that does not start is reported to `warn`.
+ * `auto` takes tfjs-node-gpu where it is installed, else onnx, else wasm, and measures nothing; one that does not start is reported to `warn`.
  * @throws UserError when the chosen engine is not installed or does not start.
  */
 export async function openEngine(choice: EngineChoice, warn: (message: string) => void = () => {}): Promise<Engine> {
   if (choice !== 'auto') return await activate(choice);
-  for (const name of preferred()) {
+  return await openFirst(preferred(), warn);
+}
+
+/** The best engine of the processor that starts here: onnx, else wasm; one that does not start is reported to `warn`. */
+export const openOnProcessor = (warn: (message: string) => void): Promise<Engine> => openFirst(['onnx'], warn);
+
+/** The first that starts, or else wasm. */
+async function openFirst(names: readonly EngineName[], warn: (message: string) => void): Promise<Engine> {
+  for (const name of names) {
     try {
       return await activate(name);
     } catch (error) {
@@ -177,4 +185,10 @@ export async function openEngine(choice: EngineChoice, warn: (message: string) =
     }
   }
   return await activate('wasm');
+}
+
+/** Gives up an engine that is not computed on any more, with the memory that it holds; opened again, it starts anew. */
+export async function closeEngine(engine: Engine): Promise<void> {
+  opened.delete(engine.name);
+  await engine.close?.();
 }

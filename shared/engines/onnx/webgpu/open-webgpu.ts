@@ -38,6 +38,10 @@ export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
       loops += 1;
       return beginLoop({ thread, compiled, sharesMemory: true }, loops, step, given);
     },
+    async close() {
+      if (thread.hasEnded()) return;
+      await thread.ask({ do: 'close', done: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)) });
+    },
   };
 }
 
