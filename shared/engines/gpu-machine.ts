@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { messageOf, RunError } from '../core/errors.ts';
 import type { Engine, EngineChoice } from './engine.ts';
-import { type Adapters, describeAdapters } from './onnx/webgpu/adapters.ts';
+import { type Adapters, describeAdapters, isSoftware } from './onnx/webgpu/adapters.ts';
 
 /** Engines that compute on a GPU, in the order in which they are tried. */
 export const gpuEngines = ['onnx-webgpu', 'tfjs-node-gpu'] as const;
@@ -42,8 +42,8 @@ function recordedEngine(version = ''): GpuEngine | undefined {
 async function openOne(name: GpuEngine, machine: GpuMachine): Promise<Engine> {
   if (name === 'onnx-webgpu') {
     const found = machine.adapters();
-    const isHardware = found.adapters?.some(({ kind }) => kind !== 'software') ?? false;
-    if (!isHardware) throw new Error(`no GPU in hardware was found: ${describeAdapters(found)}`);
+    const [first] = found.adapters ?? [];
+    if (!first || isSoftware(first)) throw new Error(`no GPU in hardware was found: ${describeAdapters(found)}`);
     return machine.open(name);
   }
   if (!machine.hasTensorflow()) throw new Error('@tensorflow/tfjs-node-gpu is not installed');

@@ -6,6 +6,8 @@ import type { Adapter } from '../../shared/engines/onnx/webgpu/adapters.ts';
 
 const tesla: Adapter = { name: 'Tesla T4', kind: 'discrete' };
 const software: Adapter = { name: 'SwiftShader Device', kind: 'software' };
+/** A software GPU that hides its kind. */
+const hidden: Adapter = { name: 'llvmpipe (LLVM 19)', kind: 'virtual' };
 
 const versions: Readonly<Record<GpuEngine, string>> = {
   'onnx-webgpu': 'onnxruntime-node 1.30.0, WebGPU, Tesla T4',
@@ -48,6 +50,7 @@ describe('the engine of a machine that is there for its GPU', () => {
   it.each([
     ['Vulkan names none', { tensorflow: 'on its GPU' }],
     ['Vulkan names a software GPU alone', { adapters: [software], tensorflow: 'on its GPU' }],
+    ['a software GPU hides its kind', { adapters: [hidden], tensorflow: 'on its GPU' }],
     ['WebGPU does not start', { adapters: [tesla], tensorflow: 'on its GPU', broken: ['onnx-webgpu'] }],
   ] as const)('is tfjs-node-gpu where %s, and what was tried before is told', async (_, given) => {
     const { machine } = machineWith(given);
