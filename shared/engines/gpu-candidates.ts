@@ -1,6 +1,6 @@
 /** Which GPUs of this machine are worth a try by themselves: where nobody has named an engine. */
 import type { EngineName } from './engine.ts';
-import { type Adapters, vulkanAdapters } from './onnx/webgpu/adapters.ts';
+import { type Adapters, isSoftware, vulkanAdapters } from './onnx/webgpu/adapters.ts';
 import { availableEngines } from './open-engine.ts';
 
 /** Engines that may compute on a GPU in hardware, and why others are passed over. */
@@ -8,13 +8,6 @@ export interface GpuCandidates {
   readonly names: readonly EngineName[];
   readonly passedOver: readonly string[];
 }
-
-/** Names of software GPUs that call themselves something else than software. */
-const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
-
-/** Whether the processor plays the GPU, which is never faster than the processor itself. */
-export const isSoftware = ({ name, kind }: { readonly name: string; readonly kind: string }): boolean =>
-  kind === 'software' || softwareNames.test(name);
 
 interface Machine {
   readonly installed: readonly EngineName[];

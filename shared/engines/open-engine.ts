@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { messageOf, RunError, UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { registerBatchedGather } from './batched-gather.ts';
 import { eagerLoop } from './eager-loop.ts';
 import { type Engine, type EngineChoice, type EngineName, engineNames, type TensorLibrary } from './engine.ts';
+import { type GpuWish, lookForGpu, openOnGpu } from './gpu-machine.ts';
 import { openOnnx } from './onnx/open-onnx.ts';
+import { vulkanAdapters } from './onnx/webgpu/adapters.ts';
 import { openWebgpu } from './onnx/webgpu/open-webgpu.ts';
 import type { WasmBackend } from './wasm/backend.ts';
 import { wasmKernels } from './wasm/kernels.ts';
@@ -149,23 +151,16 @@ async function activate(name: EngineName): Promise<Engine> {
 const preferred = () => availableEngines().filter((name) => name === 'tfjs-node-gpu' || name === 'onnx');
 
 /**
- * The engine of a machine that is there for its GPU.
- * @throws RunError when TensorFlow does not load or finds no GPU: any other engine would train for hours on what a GPU costs.
+ * The engine of a machine that is there for its GPU: onnx-webgpu where Vulkan names a GPU in hardware, else tfjs-node-gpu where it is installed.
+ * @throws RunError with what was seen when neither can use one.
  */
-export async function openGpuEngine(): Promise<Engine> {
-  const remedy = 'Mend the image or the machine, or name the engine that is wanted in its place: training.engine.';
-  const refuse = (what: string, cause?: unknown) =>
-    new RunError(`this machine is there for its GPU, and ${what}`, { where: 'engine tfjs-node-gpu', remedy, cause });
-  let engine: Engine;
-  try {
-    engine = await activate('tfjs-node-gpu');
-  } catch (error) {
-    throw refuse(`TensorFlow does not start: ${messageOf(error)}`, error);
-  }
-  const { isUsingGpuDevice } = engine.tf.backend() as { isUsingGpuDevice?: boolean };
-  if (!isUsingGpuDevice) throw refuse('TensorFlow finds none that it can use');
-  return engine;
-}
+export const openGpuEngine = (wish: GpuWish = {}): Promise<Engine> =>
+  openOnGpu(wish, {
+    adapters: vulkanAdapters,
+    hasTensorflow: () => findNative('tfjs-node-gpu') !== undefined,
+    open: activate,
+    look: () => lookForGpu(process.env),
+  });
 
 /**
  * Opens a tensor engine and makes it the active one of this process (the tensor library knows one at a time).

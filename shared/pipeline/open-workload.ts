@@ -18,7 +18,7 @@ import { openTextDataset, type TextDatasetConfig } from '../datasets/text/regist
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
 import type { EngineName } from '../engines/engine.ts';
-import { openEngine, openGpuEngine, openOnProcessor } from '../engines/open-engine.ts';
+import { openEngine, openOnProcessor } from '../engines/open-engine.ts';
 import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
@@ -189,8 +189,6 @@ function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextData
 export interface StartOptions {
   /** Told of an engine that does not start, or is passed over. */
   readonly warn: (message: string) => void;
-  /** Whether this machine is there for its GPU, so that nothing but an engine named in the settings takes its place. */
-  readonly hasGpu?: boolean | undefined;
   /** Whether `auto` measures a step on the GPU and on the processor; otherwise it takes the processor. Absent: true. */
   readonly measures?: boolean | undefined;
   /** What `auto` has taken for the run before. */
@@ -209,9 +207,8 @@ export interface StartedWorkload extends Workload {
 export async function startWorkload(
   plan: StartablePlan,
   { training }: RunConfig,
-  { warn, hasGpu = false, measures = true, recorded }: StartOptions,
+  { warn, measures = true, recorded }: StartOptions,
 ): Promise<StartedWorkload> {
-  if (hasGpu && ['auto', 'tfjs-node-gpu'].includes(training.engine)) return plan.on(await openGpuEngine());
   if (training.engine !== 'auto') return plan.on(await openEngine(training.engine, warn));
   if (!measures) return plan.on(await openOnProcessor(warn));
   const { engine, choice } = await chooseEngine(plan, training, { warn, recorded });

@@ -1,5 +1,8 @@
 import type { RunConfig } from '../config/run-file.ts';
 import { messageOf } from '../core/errors.ts';
+import type { EngineName } from '../engines/engine.ts';
+import { gpuChoice } from '../engines/gpu-machine.ts';
+import { openGpuEngine } from '../engines/open-engine.ts';
 import { isWorthThreads, openSolver, solverChoiceOf } from '../spectra/solvers/open-solver.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { SolverChoice } from '../spectra/solvers/solver.ts';
@@ -16,7 +19,7 @@ export interface ResourceOptions {
   readonly warn: (message: string) => void;
   /** Other than `auto`: instead of what the run has on record. */
   readonly solver?: SolverChoice;
-  /** Whether this machine is there for its GPU. */
+  /** Whether this machine is there for its GPU, so that nothing but an engine named in the settings takes its place. */
   readonly hasGpu?: boolean;
   /** Whether `training.engine: auto` measures engines; absent: true. */
   readonly measures?: boolean | undefined;
@@ -45,12 +48,20 @@ export function openedOnce({ localPath, warn, solver = 'auto', hasGpu, measures 
   const workloads = new Map<string, Promise<StartedWorkload>>();
   const solvers = new Map<string, Promise<SpectraPool>>();
   const plan = (config: RunConfig) => once(plans, keyOf(config), () => planWorkload(config, localPath));
+  const start = async (config: RunConfig, recorded?: EngineName): Promise<StartedWorkload> => {
+    const wanted = hasGpu ? gpuChoice(config.training.engine) : undefined;
+    if (!wanted) return startWorkload(await plan(config), config, { warn, measures, recorded });
+    // Before data are fetched: a machine without a GPU that can be used says so at once.
+    const engine = await openGpuEngine({ choice: wanted, recorded, warn });
+    const workload = (await plan(config)).on(engine);
+    return wanted === 'auto' ? { ...workload, choice: { engine: engine.name } } : workload;
+  };
   return {
     planWorkload: plan,
     openWorkload(config, recorded) {
       const keyFor = (engine = '') => `${engine} ${keyOf(config)}`;
       return once(workloads, keyFor(recorded), async () => {
-        const started = await startWorkload(await plan(config), config, { warn, hasGpu, measures, recorded });
+        const started = await start(config, recorded);
         // What was chosen is on record from then on.
         if (started.choice) workloads.set(keyFor(started.choice.engine), Promise.resolve(started));
         return started;

@@ -14,6 +14,7 @@ import { chooseTarget, type Market, type Target } from '../../decisions/compute.
 import type { Decision } from '../../decisions/decide.ts';
 import { jobMemory, refuseFunctionTooSmall, refuseJobTooSmall, wholeSize } from '../../decisions/memory.ts';
 import { type JobPrice, paysForJob } from '../../decisions/spending.ts';
+import { gpuChoice } from '../../engines/gpu-machine.ts';
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { StepWork, WorkloadPlan } from '../../training/workload.ts';
@@ -204,7 +205,7 @@ function refuseMissingEngine(
   const others = engines.join(', ');
   throw new UserError(`a deployed run that trains on compute.target ${target} has no engine ${engine}`, {
     where: 'training.engine',
-    remedy: `Choose one of ${others}${engine === 'tfjs-node-gpu' ? ', or compute: gpu' : ''}.`,
+    remedy: `Choose one of ${others}${target === 'cpu' && gpuChoice(engine) ? ', or compute: gpu' : ''}.`,
   });
 }
 
