@@ -117,7 +117,7 @@ export class TrainingJobs extends Construct {
         gpu: 1,
         image: image('GpuImage', 'functions/train-epoch/Dockerfile'),
         // What Nvidia's container runtime puts into a container (libraries, links, /etc/ld.so.cache) it does by mounts and by hooks that
-        // run before the root is changed; the root becomes read-only after that (ADR 0016).
+        // run before the root is changed; the root becomes read-only after that (ADR 0019).
         readonlyRootFilesystem: true,
         user: `${gpuUser}:${gpuUser}`,
         linuxParameters,

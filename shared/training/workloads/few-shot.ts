@@ -43,7 +43,8 @@ export function planPairs(
   if (pairs) {
     throw new UserError('has a second text in each row, and few-shot-classification compares single texts', {
       where: path,
-      remedy: 'Take model.task: classification for pairs, or leave second texts out: `dataset.columns.textPair: false`.',
+      remedy:
+        'Take model.task: classification for pairs, or leave second texts out: `dataset.columns.textPair: false`.',
     });
   }
   const counts = new Array<number>(names.length).fill(0);
