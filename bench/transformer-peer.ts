@@ -1,9 +1,10 @@
 /** One of our engines as a peer of the suite `transformer`: trains a folder's classifier for the steps that it is asked for. */
 import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
 import type { EngineChoice } from '../shared/engines/engine.ts';
 import { openEngine } from '../shared/engines/open-engine.ts';
 import type { HostTensor } from '../shared/tensors/tensor.ts';
-import { dropoutMasks } from '../shared/training/dropout-masks.ts';
+import { dropoutMasks, maskMemory } from '../shared/training/dropout-masks.ts';
 import { languageObjective, maskInputs } from '../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
 import { joined, scalarNames, trainingSteps } from '../shared/training/training-step.ts';
@@ -23,25 +24,29 @@ async function prepare({ inputIds, labels, learningRate, weightDecay, ...given }
   const shape = [inputIds.length, inputIds[0]!.length] as const;
   const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
   const words = () => ({ shape, data: Int32Array.from(inputIds.flat()) });
-  const inputs = (step: number) =>
-    new Map<string, HostTensor<Float32Array | Int32Array>>([
+  const memory = maskMemory();
+  const batch = (step: number) => {
+    const masks = dropoutMasks(model.dropoutSites(...shape), [1, 1, step], memory);
+    const inputs = new Map<string, HostTensor<Float32Array | Int32Array>>([
       ['inputIds', words()],
       ['attentionMask', { shape, data: new Int32Array(shape[0] * shape[1]).fill(1) }],
       ['labels', labels ? { shape: [labels.length], data: Int32Array.from(labels) } : words()],
-      ...maskInputs(dropoutMasks(model.dropoutSites(...shape), 1, 1, step)),
+      ...maskInputs(masks),
       [scalarNames.step, scalar(step)],
       ...model.parameters.flatMap(({ name }): [string, HostTensor][] => [
         [scalarNames.learningRate(name), scalar(learningRate)],
         [scalarNames.weightDecay(name), scalar(weightDecay)],
       ]),
     ]);
+    return { inputs, done: () => memory.giveBack(masks) };
+  };
   const carried = joined(of(model.parameters), optimizer.init(model.parameters));
   const loop = await engine.loop(trainingSteps(languageObjective(model), optimizer).update, {
     fixed: of(model.frozen),
     carried,
     donated: new Set(carried.keys()),
   });
-  return { loop, inputs, taken: 0 };
+  return { loop, batch, taken: 0, next: batch(1) };
 }
 
 let prepared: { name: string; ready: Awaited<ReturnType<typeof prepare>> } | undefined;
@@ -56,8 +61,13 @@ async function train(training: TransformerCase): Promise<TrainingCost> {
   const [wall, before] = [performance.now(), process.cpuUsage()];
   for (let step = 0; step < training.steps; step++) {
     ready.taken += 1;
-    const inputs = ready.inputs(ready.taken);
-    const results = await ready.loop.run(inputs, { donated: new Set(inputs.keys()) });
+    const { inputs, done } = ready.next;
+    const running = ready.loop.run(inputs, { donated: new Set(inputs.keys()) });
+    // As in an epoch: the next batch is made while the engine computes.
+    await setImmediate();
+    ready.next = ready.batch(ready.taken + 1);
+    const results = await running;
+    done();
     losses.push(results.get('loss')!.data[0]!);
   }
   const { user, system } = process.cpuUsage(before);

@@ -5,6 +5,7 @@ import type { CliCommand } from './command.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { cloudCommands } from './commands/cloud/index.ts';
 import { compareCommand } from './commands/compare.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
@@ -30,6 +31,7 @@ const commands = [
   reportCommand,
   analyzeCommand,
   pricesCommand,
+  doctorCommand,
 ];
 
 /** Parses the arguments, runs the command, and returns the exit code; errors are printed, never thrown. */

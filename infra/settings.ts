@@ -32,6 +32,12 @@ const isCron = (text: string) => {
 
 const days = () => z.int().min(1).max(3650);
 
+const digest = () =>
+  z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits')
+    .optional();
+
 const scheduleSchema = z.strictObject({
   profile: z
     .string()
@@ -144,13 +150,53 @@ const settingsSchema = z
       .enum(['retain', 'destroy'])
       .default('retain')
       .describe('What happens to the bucket when the stack is deleted; only an empty one can be destroyed.'),
+    images: z
+      .strictObject({
+        mirror: z
+          .string()
+          .regex(
+            /^[a-z0-9][a-z0-9.-]*(:\d+)?(\/[a-z0-9][a-z0-9._-]*)*$/,
+            'must be a registry, and folders in it, without https://',
+          )
+          .optional()
+          .describe(
+            'Where the images that ours begin from are pulled from, instead of Docker Hub: a registry that has `library/node` and `nvidia/cuda` below it, such as `123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub`.',
+          ),
+        digests: z
+          .strictObject({
+            nodeSlim: digest().describe('Digest of `node:<version>-bookworm-slim`, as in `sha256:...`.'),
+            node: digest().describe('Digest of `node:<version>-bookworm`.'),
+            cuda: digest().describe('Digest of `nvidia/cuda`; not needed without `tensorflow`.'),
+          })
+          .prefault({})
+          .describe(
+            'What the images that ours begin from are held to. Absent: what their tags name on the day of a build.',
+          ),
+        tensorflow: z
+          .boolean()
+          .default(true)
+          .describe(
+            'Whether the GPU image has `tfjs-node-gpu`, with CUDA. Without it the image is smaller, needs no download from storage.googleapis.com, and trains with `onnx-webgpu` alone.',
+          ),
+        tensorflowSha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits')
+          .optional()
+          .describe('What the download of `tfjs-node-gpu` is held to; a build tells its own.'),
+      })
+      .prefault({})
+      .describe('What the images are built from ([how](deploy.md#what-images-are-built-from)).'),
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')
       .optional()
       .describe('Managed policy that bounds every role, where the account asks for one.'),
   })
-  .superRefine(({ cpuMemoryGb, maxVcpus }, context) => {
+  .superRefine(({ cpuMemoryGb, maxVcpus, images }, context) => {
+    if (!images.tensorflow && images.tensorflowSha256 !== undefined) {
+      const message = 'nothing is downloaded where images.tensorflow is false';
+      context.addIssue({ code: 'custom', path: ['images', 'tensorflowSha256'], message });
+    }
     const vcpus = fargateVcpus[cpuMemoryGb];
     if (maxVcpus >= vcpus) return;
     const message = `a job with cpuMemoryGb ${cpuMemoryGb} has ${vcpus} vCPUs, and would never start`;

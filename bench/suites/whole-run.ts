@@ -96,7 +96,8 @@ async function ours(run: WholeRun, folder: string): Promise<void> {
     }),
   );
   await runCli('train', path);
-  const [name] = await readdir(runs);
+  // Besides the run there is a folder for what is being written.
+  const name = (await readdir(runs)).find((each) => !each.startsWith('.'));
   await runCli('export', join(runs, name!), join(folder, 'exported'));
 }
 

@@ -44,6 +44,8 @@ interface Choice {
   readonly queue: string;
   readonly definition: string;
   readonly machine: Machine;
+  /** An engine that its image was built without. */
+  readonly lacks?: 'tfjs-node-gpu';
 }
 
 export interface ComputeChoices {
@@ -53,6 +55,7 @@ export interface ComputeChoices {
 
 type FleetSettings = Pick<
   Settings,
+  | 'images'
   | 'gpuClasses'
   | 'gpuSize'
   | 'maxGpus'
@@ -96,7 +99,8 @@ export class Compute extends Construct {
     this.queueArns = [gpuSpot, gpuOnDemand, cpuSpot, cpuOnDemand];
     const { memoryGb } = gpuJobOf(settings);
     const gpuMachine = { kind: 'instance', instances: instancesOf(settings), memoryGb } as const;
-    const withGpu = { definition: jobs.gpu, machine: gpuMachine };
+    const lacks = settings.images.tensorflow ? {} : ({ lacks: 'tfjs-node-gpu' } as const);
+    const withGpu = { definition: jobs.gpu, machine: gpuMachine, ...lacks };
     const without = { definition: jobs.cpu, machine: jobs.cpuMachine };
     this.choices = {
       gpu: { spot: { queue: gpuSpot, ...withGpu }, onDemand: { queue: gpuOnDemand, ...withGpu } },

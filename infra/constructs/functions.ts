@@ -101,7 +101,7 @@ interface FunctionsProps {
   readonly bucket: IBucket;
   readonly compute: ComputeChoices;
   readonly notifications: Notifications;
-  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb'>;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb' | 'images'>;
 }
 
 const constructId = (name: string) =>
@@ -183,7 +183,7 @@ export class Functions extends Construct {
   }
 
   private inImage(id: string, name: FunctionName, options: FunctionOptions): DockerImageFunction {
-    const { directory, ...image } = imageOf('functions/image/Dockerfile');
+    const { directory, ...image } = imageOf('functions/image/Dockerfile', this.props.settings.images);
     return new DockerImageFunction(this, id, {
       ...options,
       code: DockerImageCode.fromImageAsset(directory, { ...image, cmd: [`dist/functions/${name}/handler.handler`] }),

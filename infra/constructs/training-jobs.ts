@@ -36,17 +36,17 @@ export function gpuJobOf({ gpuSize, gpuClasses }: Pick<Settings, 'gpuSize' | 'gp
 const gpuUser = 1000;
 
 /**
- * Kernels that CUDA compiles for a GPU that TensorFlow was not built for: a folder of the machine, so that the next job on it
- * finds them.
+ * Kernels that the driver compiles: of CUDA for a GPU that TensorFlow was not built for, of Vulkan for any. A folder of the machine,
+ * so that the next job on it finds them.
  */
 const cudaCache = { containerPath: '/var/cache/cuda', hostPath: '/var/cache/tempbalance-cuda' };
 
 interface TrainingJobsProps {
   readonly bucket: IBucket;
-  readonly settings: Pick<Settings, 'name' | 'logDays' | 'gpuSize' | 'gpuClasses' | 'cpuMemoryGb'>;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'gpuSize' | 'gpuClasses' | 'cpuMemoryGb' | 'images'>;
 }
 
-/** What AWS Batch runs for an epoch: the same program in two images, one with CUDA and one without. */
+/** What AWS Batch runs for an epoch: the same program in two images, one for a GPU and one without. */
 export class TrainingJobs extends Construct {
   /** Names and not revisions, so that a run in progress goes on after a deployment. */
   readonly gpu: string;
@@ -96,8 +96,8 @@ export class TrainingJobs extends Construct {
         LOG_LEVEL: 'INFO',
       },
     };
-    const image = (name: string, dockerfile: string) =>
-      ContainerImage.fromDockerImageAsset(new DockerImageAsset(this, name, imageOf(dockerfile)));
+    const image = (name: string, dockerfile: Parameters<typeof imageOf>[0]) =>
+      ContainerImage.fromDockerImageAsset(new DockerImageAsset(this, name, imageOf(dockerfile, settings.images)));
 
     const gpu = gpuJobOf(settings);
     this.gpu = this.define('Gpu', `${settings.name}-gpu`, (job) => {
@@ -116,6 +116,8 @@ export class TrainingJobs extends Construct {
         memory: Size.gibibytes(gpu.memoryGb),
         gpu: 1,
         image: image('GpuImage', 'functions/train-epoch/Dockerfile'),
+        // What Nvidia's container runtime puts into a container (libraries, links, /etc/ld.so.cache) it does by mounts and by hooks that
+        // run before the root is changed; the root becomes read-only after that (ADR 0019).
         readonlyRootFilesystem: true,
         user: `${gpuUser}:${gpuUser}`,
         linuxParameters,

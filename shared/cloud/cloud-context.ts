@@ -33,9 +33,9 @@ const startSeconds = 60;
 /** AWS ends an execution whose history has so many events. */
 const historyEvents = 25_000;
 
-/** What the images of the training jobs have. */
+/** What the images of the training jobs have, unless they were built with less. */
 const engines: Readonly<Record<Target, readonly EngineChoice[]>> = {
-  gpu: ['auto', 'tfjs-node-gpu', 'onnx', 'wasm', 'cpu'],
+  gpu: ['auto', 'onnx-webgpu', 'tfjs-node-gpu', 'onnx', 'wasm', 'cpu'],
   cpu: ['auto', 'onnx', 'wasm', 'cpu'],
 };
 
@@ -60,8 +60,8 @@ export function cloudContext(options: CloudOptions): TaskContext {
     ...(inputs ? { withAddresses: inputs.withAddresses } : {}),
     ...resources,
     computeFor: ({ target, market }) => {
-      const choice = compute ? compute[target][market] : refuse('choose machines')();
-      return { ...choice, engines: engines[target] };
+      const { lacks, ...choice } = compute ? compute[target][market] : refuse('choose machines')();
+      return { ...choice, engines: engines[target].filter((name) => name !== lacks) };
     },
     shardsFor: (flops) => Math.min(mostShards, Math.max(1, Math.ceil(flops / flopsPerShard))),
     startSeconds,

@@ -7,19 +7,13 @@ import { GetBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { DescribeStateMachineCommand, ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { messageOf } from '../core/errors.ts';
+import type { Finding } from '../core/finding.ts';
 import { explaining } from './explain.ts';
 import type { DeploymentName } from './find-deployment.ts';
 import { callerIdentity } from './identity.ts';
 import { type Cloud, openCloud } from './open-cloud.ts';
 import { type StackResource, stackResources } from './stack-resources.ts';
 
-/** `note`: worth knowing, and no problem. */
-export interface Finding {
-  readonly check: string;
-  readonly result: 'ok' | 'note' | 'problem';
-  readonly found: string;
-  readonly remedy?: string;
-}
 type Answer = Omit<Finding, 'check'>;
 
 const ok = (found: string): Answer => ({ result: 'ok', found });

@@ -3,7 +3,13 @@ import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
 import { machineSchema } from '../costs/machines.ts';
 
-const choiceSchema = z.object({ queue: z.string(), definition: z.string(), machine: machineSchema });
+const choiceSchema = z.object({
+  queue: z.string(),
+  definition: z.string(),
+  machine: machineSchema,
+  /** An engine that the jobs' image was built without. */
+  lacks: z.literal('tfjs-node-gpu').optional(),
+});
 const marketsSchema = z.object({ spot: choiceSchema, onDemand: choiceSchema });
 
 /** The job queue and definition for every kind of machine, and what its jobs are counted as. */

@@ -162,7 +162,13 @@ export interface RunEstimate {
 
 /** Seconds of an optimizer step in a place. */
 export function stepSecondsOf(
-  { stepFlops, stepActivations, passes, parameters, stateNumbers }: WorkSize,
+  {
+    stepFlops,
+    stepActivations,
+    passes,
+    parameters,
+    stateNumbers,
+  }: Pick<WorkSize, 'stepFlops' | 'stepActivations' | 'passes' | 'parameters' | 'stateNumbers'>,
   { speed, leastStepSeconds: least, correction = 1 }: Place,
 ): number {
   const ofParameter = moves.parameterInPass * passes + moves.parameter + moves.state * stateNumbers;

@@ -59,6 +59,8 @@ export interface Engine {
   readonly tf: TensorLibrary;
   /** Puts tensors on the engine for a step to be run on. The same function object is compiled once, where steps are compiled. */
   loop(step: Step, given: LoopTensors): Promise<Loop>;
+  /** Gives back what it holds, after which it is not to be used. Absent: it holds nothing worth it. */
+  close?(): Promise<void>;
 }
 
 /** What a loop is begun with. */

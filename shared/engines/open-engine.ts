@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { messageOf, RunError, UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { registerBatchedGather } from './batched-gather.ts';
 import { eagerLoop } from './eager-loop.ts';
 import { type Engine, type EngineChoice, type EngineName, engineNames, type TensorLibrary } from './engine.ts';
+import { type GpuWish, lookForGpu, openOnGpu } from './gpu-machine.ts';
 import { openOnnx } from './onnx/open-onnx.ts';
+import { vulkanAdapters } from './onnx/webgpu/adapters.ts';
 import { openWebgpu } from './onnx/webgpu/open-webgpu.ts';
 import type { WasmBackend } from './wasm/backend.ts';
 import { wasmKernels } from './wasm/kernels.ts';
@@ -149,32 +151,33 @@ async function activate(name: EngineName): Promise<Engine> {
 const preferred = () => availableEngines().filter((name) => name === 'tfjs-node-gpu' || name === 'onnx');
 
 /**
- * The engine of a machine that is there for its GPU.
- * @throws RunError when TensorFlow does not load or finds no GPU: any other engine would train for hours on what a GPU costs.
+ * The engine of a machine that is there for its GPU: onnx-webgpu where Vulkan names a GPU in hardware, else tfjs-node-gpu where it is installed.
+ * @throws RunError with what was seen when neither can use one.
  */
-export async function openGpuEngine(): Promise<Engine> {
-  const remedy = 'Mend the image or the machine, or name the engine that is wanted in its place: training.engine.';
-  const refuse = (what: string, cause?: unknown) =>
-    new RunError(`this machine is there for its GPU, and ${what}`, { where: 'engine tfjs-node-gpu', remedy, cause });
-  let engine: Engine;
-  try {
-    engine = await activate('tfjs-node-gpu');
-  } catch (error) {
-    throw refuse(`TensorFlow does not start: ${messageOf(error)}`, error);
-  }
-  const { isUsingGpuDevice } = engine.tf.backend() as { isUsingGpuDevice?: boolean };
-  if (!isUsingGpuDevice) throw refuse('TensorFlow finds none that it can use');
-  return engine;
-}
+export const openGpuEngine = (wish: GpuWish = {}): Promise<Engine> =>
+  openOnGpu(wish, {
+    adapters: vulkanAdapters,
+    hasTensorflow: () => findNative('tfjs-node-gpu') !== undefined,
+    open: activate,
+    look: () => lookForGpu(process.env),
+  });
 
 /**
  * Opens a tensor engine and makes it the active one of this process (the tensor library knows one at a time).
- * `auto` takes tfjs-node-gpu where it is installed, else onnx, else wasm; one that does not start is reported to `warn`.
+ * `auto` takes tfjs-node-gpu where it is installed, else onnx, else wasm, and measures nothing; one that does not start is reported to `warn`.
  * @throws UserError when the chosen engine is not installed or does not start.
  */
 export async function openEngine(choice: EngineChoice, warn: (message: string) => void = () => {}): Promise<Engine> {
   if (choice !== 'auto') return await activate(choice);
-  for (const name of preferred()) {
+  return await openFirst(preferred(), warn);
+}
+
+/** The best engine of the processor that starts here: onnx, else wasm; one that does not start is reported to `warn`. */
+export const openOnProcessor = (warn: (message: string) => void): Promise<Engine> => openFirst(['onnx'], warn);
+
+/** The first that starts, or else wasm. */
+async function openFirst(names: readonly EngineName[], warn: (message: string) => void): Promise<Engine> {
+  for (const name of names) {
     try {
       return await activate(name);
     } catch (error) {
@@ -182,4 +185,10 @@ export async function openEngine(choice: EngineChoice, warn: (message: string) =
     }
   }
   return await activate('wasm');
+}
+
+/** Gives up an engine that is not computed on any more, with the memory that it holds; opened again, it starts anew. */
+export async function closeEngine(engine: Engine): Promise<void> {
+  opened.delete(engine.name);
+  await engine.close?.();
 }

@@ -9,6 +9,7 @@ import { openTensors } from '../tensors/open-tensors.ts';
 /**
  * The outside world of a process on a laptop: its clock, its disk, its engine; data, model and solver are opened once.
  * @param options.solver other than `auto` overrides what the run has on record.
+ * @param options.measures whether `training.engine: auto` measures engines; absent: true.
  * @param options.localPath where an input is on this machine; absent: it is there under the path that it is named by.
  */
 export function localContext(
@@ -17,7 +18,8 @@ export function localContext(
   {
     solver = 'auto',
     localPath = async (path) => path,
-  }: { solver?: SolverChoice; localPath?: TaskContext['localPath'] } = {},
+    measures,
+  }: { solver?: SolverChoice; localPath?: TaskContext['localPath']; measures?: boolean } = {},
 ): TaskContext & Pick<KeptResources, 'close'> {
   const warned = new Set<string>();
   const emitOnce = (event: ProgressEvent) => {
@@ -33,7 +35,7 @@ export function localContext(
     newAttempt: () => randomBytes(6).toString('hex'),
     localPath,
     openTensors: async (address) => openTensors(await localPath(address)),
-    ...openedOnce({ localPath, solver, warn: (message) => emitOnce({ type: 'warning', message }) }),
+    ...openedOnce({ localPath, solver, measures, warn: (message) => emitOnce({ type: 'warning', message }) }),
     computeFor: ({ target, market }) => ({ queue: `local-${market}`, definition: `local-${target}` }),
     shardsFor: () => 1,
     startSeconds: 0,

@@ -44,6 +44,8 @@ async function work({ root, run, inputs = {} }: PooledRun): Promise<PooledEnd> {
       const context = localContext(buffered, emitter(), {
         solver,
         localPath: async (address) => inputs[address] ?? address,
+        // Runs share the machine: what is measured here would be the others' load, and each might end on another engine.
+        measures: false,
       });
       try {
         const execution = await runPipeline(run, context, () => stopping);

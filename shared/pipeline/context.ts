@@ -3,10 +3,11 @@ import type { RunConfig } from '../config/run-file.ts';
 import type { Machine } from '../costs/machines.ts';
 import type { RegionPrices } from '../costs/prices.ts';
 import type { Market, Target } from '../decisions/compute.ts';
-import type { EngineChoice } from '../engines/engine.ts';
+import type { EngineChoice, EngineName } from '../engines/engine.ts';
 import type { SpectraPool } from '../spectra/solvers/pool.ts';
 import type { TensorStore } from '../tensors/tensor-store.ts';
-import type { Workload, WorkloadPlan } from '../training/workload.ts';
+import type { WorkloadPlan } from '../training/workload.ts';
+import type { StartedWorkload } from './open-workload.ts';
 
 /** What happens in a run, for views and logs. */
 export type ProgressEvent =
@@ -108,8 +109,11 @@ export interface TaskContext {
   withAddresses?(text: string): string;
   /** Data and model of the run, without an engine; read once for the same settings. */
   planWorkload(config: RunConfig): Promise<WorkloadPlan>;
-  /** Data and model of the run, on an engine; opened once for the same settings. */
-  openWorkload(config: RunConfig): Promise<Workload>;
+  /**
+   * Data and model of the run, on an engine; opened once for the same settings.
+   * `recorded` is what `training.engine: auto` has taken for the run: it is opened again where it can be had.
+   */
+  openWorkload(config: RunConfig, recorded?: EngineName): Promise<StartedWorkload>;
   /**
    * What computes eigenvalues, for an analysis of so many floating-point operations; opened once.
    * `recorded` is the version that the run has on record: the same solver is opened again where it can be had.

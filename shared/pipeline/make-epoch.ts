@@ -11,9 +11,11 @@ import type { EpochResult } from '../training/train-epoch.ts';
 import type { Evaluation, Workload } from '../training/workload.ts';
 import { allWritten, readCommittedTensors, writeJson, writeTensors } from './attempt.ts';
 import { ratesInForce } from './balanced-rates.ts';
+import { choiceInWords } from './choose-engine.ts';
 import type { TaskContext } from './context.ts';
 import { attemptOf, isTakenOver, leave } from './execution.ts';
 import type { PipelineState } from './messages.ts';
+import type { StartedWorkload } from './open-workload.ts';
 import { keepsRates, movesRates } from './rate-timing.ts';
 import {
   type EpochMetrics,
@@ -47,8 +49,9 @@ export async function makeEpoch(
   const head = await readLastCommit(ctx.store, run);
   if (isTakenOver(head, state)) return { state: leave(ctx, state), epochSeconds: undefined };
   const record = await readRunRecord(ctx.store, run);
-  const workload = await ctx.openWorkload(record.config);
-  if (record.versions.engine !== workload.engine) await noteEngine(ctx, run, workload.engine);
+  const workload = await ctx.openWorkload(record.config, record.engineChoice?.engine);
+  const isChosen = workload.choice !== undefined && record.engineChoice === undefined;
+  if (isChosen || record.versions.engine !== workload.engine) await noteEngine(ctx, run, workload);
   return head
     ? trainAfter(ctx, state, { record, workload, head })
     : { state: await begin(ctx, state, { record, workload }), epochSeconds: undefined };
@@ -58,21 +61,24 @@ export async function makeEpoch(
 const mostRewrites = 5;
 
 /**
- * Keeps what trains on record; a change of it is a part of the run's history. Opening the workload takes minutes, in which a
+ * Keeps what trains on record, and how `auto` chose it; a change of it is a part of the run's history. Opening the workload takes minutes, in which a
  * resume may have written other settings: these stay.
  */
-async function noteEngine(ctx: TaskContext, run: string, engine: string): Promise<void> {
+async function noteEngine(ctx: TaskContext, run: string, { engine, choice }: StartedWorkload): Promise<void> {
   const { store } = ctx;
   for (let written = 0; written < mostRewrites; written++) {
     const { record, etag } = await readTaggedRecord(store, run);
     const before = record.versions.engine;
-    if (before === engine) return;
-    const notes =
-      before === undefined ? [] : describeChanges({ versions: { engine: before } }, { versions: { engine } });
+    const chosen = record.engineChoice ? undefined : choice;
+    if (before === engine && !chosen) return;
+    const notes = [
+      ...(chosen?.measured ? [choiceInWords(chosen)] : []),
+      ...(before === undefined ? [] : describeChanges({ versions: { engine: before } }, { versions: { engine } })),
+    ];
     const at = ctx.now().toISOString();
     const versions = { ...record.versions, engine };
     const history = [...record.history, ...notes.map((what) => ({ at, what }))];
-    const bytes = encodeJson({ ...record, versions, history });
+    const bytes = encodeJson({ ...record, versions, ...(chosen ? { engineChoice: chosen } : {}), history });
     if ((await store.putIfMatch(runKeys.record(run), bytes, etag)) === undefined) continue;
     for (const message of notes) ctx.emit({ type: 'warning', message });
     return;

@@ -17,7 +17,8 @@ import type { GivenProblem } from '../datasets/text/problem-type.ts';
 import { openTextDataset, type TextDatasetConfig } from '../datasets/text/registry.ts';
 import { openTokenizer } from '../datasets/text/tokenizer.ts';
 import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
-import { openEngine, openGpuEngine } from '../engines/open-engine.ts';
+import type { EngineName } from '../engines/engine.ts';
+import { openEngine, openOnProcessor } from '../engines/open-engine.ts';
 import { givenProblem } from '../models/hugging-face/config.ts';
 import { readOtherFiles } from '../models/hugging-face/folder.ts';
 import { buildLanguageModel, labelsOfHead, openModelFolder, withPadding } from '../models/hugging-face/model-folder.ts';
@@ -28,6 +29,7 @@ import type { FieldModelConfig } from '../models/registry.ts';
 import type { StartablePlan, Workload } from '../training/workload.ts';
 import { planTexts } from '../training/workloads/texts.ts';
 import { planTrajectories } from '../training/workloads/trajectories.ts';
+import { chooseEngine, type EngineChoiceRecord } from './choose-engine.ts';
 
 /** Where a file of the settings is on this machine. */
 type LocalPath = (path: string) => Promise<string>;
@@ -184,29 +186,43 @@ function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextData
   return { ...dataset, columns: { ...dataset.columns, label: dataset.columns.label ?? false } };
 }
 
+export interface StartOptions {
+  /** Told of an engine that does not start, or is passed over. */
+  readonly warn: (message: string) => void;
+  /** Whether `auto` measures a step on the GPU and on the processor; otherwise it takes the processor. Absent: true. */
+  readonly measures?: boolean | undefined;
+  /** What `auto` has taken for the run before. */
+  readonly recorded?: EngineName | undefined;
+}
+
+/** A workload with what `auto` took just now, where it was to choose. */
+export interface StartedWorkload extends Workload {
+  readonly choice?: EngineChoiceRecord | undefined;
+}
+
 /**
  * Starts the engine that the settings name for a plan.
- * @param warn told of an engine that is installed but does not start.
- * @param hasGpu whether this machine is there for its GPU, so that nothing but an engine named in the settings takes its place.
  * @throws UserError when the engine can't be had.
  */
 export async function startWorkload(
   plan: StartablePlan,
   { training }: RunConfig,
-  warn: (message: string) => void,
-  hasGpu = false,
-): Promise<Workload> {
-  const wantsGpu = hasGpu && ['auto', 'tfjs-node-gpu'].includes(training.engine);
-  return plan.on(await (wantsGpu ? openGpuEngine() : openEngine(training.engine, warn)));
+  { warn, measures = true, recorded }: StartOptions,
+): Promise<StartedWorkload> {
+  if (training.engine !== 'auto') return plan.on(await openEngine(training.engine, warn));
+  if (!measures) return plan.on(await openOnProcessor(warn));
+  const { engine, choice } = await chooseEngine(plan, training, { warn, recorded });
+  return { ...plan.on(engine), choice };
 }
 
-/** Data, model and engine that the settings name. @throws UserError when they don't fit or can't be had. */
+/** Data, model and engine that the settings name; `auto` measures nothing. @throws UserError when they don't fit or can't be had. */
 export async function openWorkload(
   config: RunConfig,
   warn: (message: string) => void,
   localPath: LocalPath = asGiven,
 ): Promise<Workload> {
-  return startWorkload(await planWorkload(config, localPath), config, warn);
+  const plan = await planWorkload(config, localPath);
+  return plan.on(await openEngine(config.training.engine, warn));
 }
 
 /** Checks data, model and weights of settings, without an engine. @throws UserError when they don't fit. */

@@ -15,6 +15,7 @@ import { conv1dReadings } from '../spectra/config.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { ConfusionCells } from '../training/metrics/classification.ts';
 import { type PredictedFields, predictedFieldsSchema } from '../training/predicted/record.ts';
+import { engineChoiceSchema } from './choose-engine.ts';
 
 /** Names of an attempt's files. */
 export const files = {
@@ -83,6 +84,8 @@ export const runRecordSchema = z.strictObject({
   /** The modules of the model that were drawn from the seed, or all; absent: none, or the run began with an earlier version. */
   drawn: z.union([z.literal('all'), z.array(z.string())]).optional(),
   versions: z.record(z.string(), z.string()),
+  /** What `training.engine: auto` took, and keeps; absent: an engine is named, or nothing was chosen yet. */
+  engineChoice: engineChoiceSchema.optional(),
   history: historySchema,
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;

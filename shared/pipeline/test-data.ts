@@ -15,8 +15,8 @@ import type { PipelineState } from './messages.ts';
 import {
   modelFileOf,
   progressOf,
-  readConfig,
   readLastCommit,
+  readRunRecord,
   readTest,
   type TestedEpoch,
   type TestRecord,
@@ -92,8 +92,8 @@ export async function measureTest(ctx: TaskContext, state: PipelineState): Promi
   if (isTakenOver(head, state) || head.epoch !== state.epoch - 1) return leave(ctx, state);
   const done: PipelineState = { ...state, decision: { ...state.decision, next: 'finalise' } };
   if (await readCurrentTest(store, run, head)) return done;
-  const config = await readConfig(store, run);
-  const workload = await ctx.openWorkload(config);
+  const { config, engineChoice } = await readRunRecord(store, run);
+  const workload = await ctx.openWorkload(config, engineChoice?.engine);
   const { best: chosen } = await progressOf(store, head);
   const last = await measured(ctx, workload, head);
   refuseWhenInterrupted(ctx);

@@ -94,7 +94,7 @@ export const trainingSchema = z
       .enum(['auto', 'onnx', 'onnx-webgpu', 'wasm', 'tfjs-node', 'tfjs-node-gpu', 'cpu'])
       .default('auto')
       .describe(
-        'What computes: auto takes tfjs-node-gpu where installed, else onnx, else wasm (docs/engines.md compares them); onnx-webgpu, which trains on a GPU by Vulkan, Metal or Direct3D, is taken where it is named; a deployed job with a GPU fails rather than go without it. Deployed runs have tfjs-node-gpu on GPUs only, and no tfjs-node or onnx-webgpu.',
+        'What computes (docs/engines.md compares them): auto takes onnx, else wasm, and where a GPU in hardware works (onnx-webgpu, by Vulkan or Metal, or tfjs-node-gpu) the one of them on which a step of the run is measured to be the fastest; small models stay on the processor. In a deployed job with a GPU auto takes onnx-webgpu, or tfjs-node-gpu where Vulkan finds no GPU, and the job fails rather than go without one. Deployed runs have these two on GPUs only, and no tfjs-node.',
       ),
   })
   .describe('How to train.');

@@ -27,6 +27,8 @@ export interface BatchPart {
   readonly count: number;
   /** Of the objective; whoever trains on them donates them to the engine. */
   readonly inputs: MixedTensors;
+  /** To be called when nothing needs the inputs any more, so that their memory serves another batch; absent: it does not. */
+  readonly done?: (() => void) | undefined;
 }
 
 /** An objective and the data that it is minimised on. */

@@ -148,10 +148,12 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   });
 
   /** A step on a part of a batch, which it takes for good; on its share of the batch where batches are computed in parts. */
-  const compute = (part: BatchPart, batchCount: number, others: readonly [string, HostTensor][], step?: Step) => {
+  const compute = async (part: BatchPart, batchCount: number, others: readonly [string, HostTensor][], step?: Step) => {
     const share = inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [];
     const inputs: MixedTensors = new Map([...part.inputs, ...share, ...others]);
-    return loop.run(inputs, { step, donated: new Set(part.inputs.keys()) });
+    const results = await loop.run(inputs, { step, donated: new Set(part.inputs.keys()) });
+    part.done?.();
+    return results;
   };
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
@@ -178,8 +180,13 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   };
 
   try {
-    for (const [index, batch] of batches.entries()) {
-      const loss = await takeStep(await batch(), index);
+    let parts = await batches[0]?.();
+    for (const index of batches.keys()) {
+      const step = takeStep(parts!, index);
+      // The next batch is made while an engine with a thread of its own computes.
+      const ahead = setImmediate().then(() => batches[index + 1]?.());
+      const [loss, next] = await Promise.all([step, ahead]);
+      parts = next;
       if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1))) break;
       request.onStep?.({ step: from + index + 1, steps: whole.length, loss });
       await setImmediate();

@@ -141,24 +141,53 @@ describe.skipIf(!deployment)('a deployed run', () => {
     });
   });
 
-  it('fails on a machine whose GPU can not be used, rather than train on it without', { timeout: 60_000 }, async () => {
-    await deployed.upload('profiles/lost.yaml', stringify({ ...smallRun, compute: 'gpu', output: {} }));
-    await deployed.upload('datasets/lost/pde_1d.hdf5', dataset);
-    const { run } = (await deployed.invoke('launch', { profile: 'lost' })) as { run: string };
-    expect(await execute(deployed, run)).toMatchObject({ status: 'failed' });
-    const outcome = await readJson(deployed.store, runKeys.outcome(run), outcomeSchema);
-    expect(outcome!.error!.name).toBe('RunError');
-    expect(outcome!.reason).toContain('this machine is there for its GPU, and TensorFlow does not start');
-  });
+  it.each([
+    ['auto', 'engine tfjs-node-gpu: @tensorflow/tfjs-node-gpu is not installed'],
+    ['onnx-webgpu', 'environment: NVIDIA_VISIBLE_DEVICES='],
+  ])(
+    'fails at once on a machine whose GPU can not be used (%s), rather than train on it without',
+    {
+      timeout: 60_000,
+    },
+    async (engine, told) => {
+      const profileName = `lost-${engine}`;
+      const training = { ...smallRun.training, engine };
+      await deployed.upload(
+        `profiles/${profileName}.yaml`,
+        stringify({ ...smallRun, training, compute: 'gpu', output: {} }),
+      );
+      await deployed.upload(`datasets/${profileName}/pde_1d.hdf5`, dataset);
+      const { run } = (await deployed.invoke('launch', { profile: profileName })) as { run: string };
+      let jobs = 0;
+      const withoutDrivers = { VK_ICD_FILENAMES: '/nowhere.json', VK_DRIVER_FILES: '/nowhere.json' };
+      const execution = await execute(deployed, run, (environment) => {
+        jobs += 1;
+        return deployed.runJob({ ...environment, ...withoutDrivers });
+      });
+      expect(execution).toMatchObject({ status: 'failed' });
+      expect(jobs).toBe(1);
+      expect(await deployed.store.list(runKeys.epochs(run))).toEqual([]);
+      const outcome = await readJson(deployed.store, runKeys.outcome(run), outcomeSchema);
+      expect(outcome!.error!.name).toBe('RunError');
+      expect(outcome!.reason).toContain('this machine is there for its GPU, and no engine can use one');
+      expect(outcome!.reason).toContain('engine onnx-webgpu: no GPU in hardware was found: ');
+      expect(outcome!.reason).toContain(told);
+    },
+  );
 
   it('is refused with an engine that its machines have not, and its data set stays', { timeout: 60_000 }, async () => {
-    const training = { ...smallRun.training, engine: 'tfjs-node-gpu' };
+    const training = { ...smallRun.training, engine: 'onnx-webgpu' };
     await deployed.upload('profiles/engine.yaml', stringify({ ...smallRun, training, output: {} }));
     await deployed.upload('datasets/engine/pde_1d.hdf5', dataset);
     const { run } = (await deployed.invoke('launch', { profile: 'engine' })) as { run: string };
     expect(await execute(deployed, run)).toMatchObject({
       status: 'failed',
-      error: { name: 'UserError', message: expect.stringContaining('has no engine tfjs-node-gpu') },
+      error: {
+        name: 'UserError',
+        message: expect.stringContaining(
+          'has no engine onnx-webgpu\n  Choose one of auto, onnx, wasm, cpu, or compute: gpu.',
+        ),
+      },
     });
     expect(await deployed.store.get('datasets/engine/pde_1d.hdf5')).toBeDefined();
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hasSoftwareVulkan, needsVulkan, vulkanEnvironment } from '../software-vulkan.ts';
 import { moduleOf, outputOf } from '../support/child.ts';
-import { runCli } from '../support/cli.ts';
+import { runCli, runCliProcess } from '../support/cli.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 const training = { engine: 'onnx-webgpu' };
@@ -35,7 +35,7 @@ describe.skipIf(!hasSoftwareVulkan)(`a run on a GPU that is lost${needsVulkan}`,
   it('keeps its last epoch, and goes on on the processor when told to', async () => {
     const folder = await temporaryFolder();
     const runFile = await writeRunFile(folder, { training, output: { name: 'lost' } });
-    const lost = await runCli(['train', runFile], { env: lostAfter(7) });
+    const lost = await runCliProcess(['train', runFile], { env: lostAfter(7) });
     expect(lost.stderr).toContain('error: engine onnx-webgpu: the GPU was lost while it computed');
     expect(lost.stderr).toContain('resume the run, or go on on the processor: --set training.engine=onnx.');
     expect(lost.code).toBe(2);

@@ -345,8 +345,10 @@ describe('openEngine', () => {
   });
 });
 
-describe('the engine of a machine that is there for its GPU', () => {
-  const refusal = /^engine tfjs-node-gpu: this machine is there for its GPU, and TensorFlow /;
+describe('TensorFlow on a machine that is there for its GPU', () => {
+  const choice = 'tfjs-node-gpu';
+  const refusal =
+    /^training\.engine: this machine is there for its GPU, and no engine can use one\n {2}engine tfjs-node-gpu: TensorFlow /;
 
   /** A package in place of TensorFlow, which says of itself what is asked here; found where the images have theirs. */
   async function installed(code: string): Promise<void> {
@@ -362,7 +364,7 @@ describe('the engine of a machine that is there for its GPU', () => {
 
   it('is no other when TensorFlow does not start there', async () => {
     await installed(`throw new Error('libcudart.so.11.0: cannot open shared object file')`);
-    const opened = openGpuEngine();
+    const opened = openGpuEngine({ choice });
     await expect(opened).rejects.toThrow(refusal);
     await expect(opened).rejects.toThrow(RunError);
     await expect(opened).rejects.toThrow('libcudart.so.11.0: cannot open shared object file');
@@ -381,9 +383,9 @@ describe('the engine of a machine that is there for its GPU', () => {
     };
     vi.stubGlobal('tensorflowStandIn', tf);
     await installed('module.exports = globalThis.tensorflowStandIn;');
-    await expect(openGpuEngine()).rejects.toThrow(/TensorFlow finds none/);
+    await expect(openGpuEngine({ choice })).rejects.toThrow('TensorFlow finds no GPU that it can use');
     backend.isUsingGpuDevice = true;
-    expect(await openGpuEngine()).toMatchObject({ name: 'tfjs-node-gpu' });
+    expect(await openGpuEngine({ choice })).toMatchObject({ name: 'tfjs-node-gpu' });
     vi.unstubAllGlobals();
   });
 });

@@ -498,6 +498,17 @@ const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
         { numSegments: 2 },
       ),
   })),
+  TensorScatterUpdate: fc.integer({ min: 1, max: 9 }).map((size) => {
+    const count = Math.ceil(size / 2);
+    return {
+      shapes: { tensor: [size], updates: [count] },
+      run: (run, inputs) => {
+        const places = run('Range', {}, { start: 0, stop: size, step: 2, dtype: 'int32' });
+        const indices = run('Reshape', { x: places }, { shape: [count, 1] });
+        return run('TensorScatterUpdate', { ...inputs, indices });
+      },
+    };
+  }),
 };
 
 function drawn(shapes: Case['shapes'], draw: Draw = (random) => random.normal()): HostTensors {

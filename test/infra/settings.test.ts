@@ -25,6 +25,7 @@ describe('settings', () => {
       removal: 'retain',
       onDemandWaitingLimitHours: 6,
     });
+    expect(settings.images).toEqual({ digests: {}, tensorflow: true });
     expect(settings.retention).toEqual({ rejectedDays: 30, replacedDays: 7, accessLogDays: 90 });
     expect(parseSettings({})).toEqual(settings);
   });
@@ -67,6 +68,17 @@ describe('settings', () => {
       { cpuMemoryGb: 120, maxVcpus: 12 },
       'maxVcpus: a job with cpuMemoryGb 120 has 16',
     ],
+    ['a mirror that is an address', { images: { mirror: 'https://mirror.example' } }, 'without https://'],
+    [
+      'a digest that is none',
+      { images: { digests: { cuda: '11.8.0' } } },
+      'images.digests.cuda: must be sha256: and 64',
+    ],
+    [
+      'a digest of what is not downloaded',
+      { images: { tensorflow: false, tensorflowSha256: 'a'.repeat(64) } },
+      'images.tensorflowSha256: nothing is downloaded where images.tensorflow is false',
+    ],
     ['text that is not JSON', '{name: 1}', 'is not JSON'],
     ['a list', [], 'the settings: is a list'],
   ])('refuse %s', (_, settings, message) => {
@@ -88,7 +100,7 @@ describe('settings', () => {
     });
     rmSync(outdir, { recursive: true });
     expect(stderr).toBe(
-      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, gpuSize, maxGpus, maxVcpus, cpuMemoryGb, waitingLimitMinutes, onDemandWaitingLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, permissionsBoundary.\n',
+      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, gpuSize, maxGpus, maxVcpus, cpuMemoryGb, waitingLimitMinutes, onDemandWaitingLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, images, permissionsBoundary.\n',
     );
     expect(status).toBe(2);
   });

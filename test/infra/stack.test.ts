@@ -368,6 +368,15 @@ describe('functions', () => {
     expect(computeChoices({ TEMPBALANCE_COMPUTE: asText(told[0]) })).toEqual(choices);
   });
 
+  it('that choose where a job runs know when its image has no TensorFlow', () => {
+    const told = propertiesOf(full.template, 'AWS::Lambda::Function').flatMap(
+      ({ Environment }) => Environment.Variables.TEMPBALANCE_COMPUTE ?? [],
+    );
+    const choices = computeChoices({ TEMPBALANCE_COMPUTE: asText(told[0]) })!;
+    expect([choices.gpu.spot.lacks, choices.gpu.onDemand.lacks]).toEqual(['tfjs-node-gpu', 'tfjs-node-gpu']);
+    expect(choices.cpu.spot.lacks).toBeUndefined();
+  });
+
   it('in zip files are modules that Node loads and that export a handler', async () => {
     const folders = (await readdir(usual.outdir)).filter((name) => name.startsWith('asset.'));
     const bundles: string[] = [];

@@ -54,6 +54,11 @@ export const everySetting = {
   retention: { rejectedDays: 10, replacedDays: 3, accessLogDays: 30, runFilesDays: 60 },
   logDays: 7,
   removal: 'destroy',
+  images: {
+    mirror: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub',
+    digests: { nodeSlim: `sha256:${'1'.repeat(64)}` },
+    tensorflow: false,
+  },
   permissionsBoundary: 'arn:aws:iam::123456789012:policy/bounds',
 };
 

@@ -115,7 +115,9 @@ async function uninterrupted(given: Case) {
 const committedEpoch = async (store: ArtifactStore) => (await readHead(store, run))?.epoch ?? -1;
 
 describe('a run whose process dies', () => {
-  it('at any operation of its store ends, when resumed, as if it had not been interrupted', async () => {
+  it('at any operation of its store ends, when resumed, as if it had not been interrupted', {
+    timeout: 300_000,
+  }, async () => {
     const { expected, operations } = await uninterrupted(usual);
     expect(expected.head).toBe(3);
     expect(expected.outcome).toEqual({ outcome: 'completed', reason: 'all 3 epochs are trained' });
@@ -183,6 +185,7 @@ describe('a run whose writes wait in memory, and whose process dies', () => {
     ['in the midst of epochs', 2000],
   ])(
     'at any operation of the disk, written to %s, ends when resumed as if it had not been interrupted',
+    { timeout: 300_000 },
     async (_, most) => {
       const { expected, operations: direct } = await uninterrupted(usual);
       const whole = await requestedStore(usual);

@@ -199,6 +199,49 @@ describe('a note of a change of engine', () => {
   });
 });
 
+describe('what auto has measured', () => {
+  it('is said and kept on record, and a resumed run stays with it until an engine is named', async () => {
+    const measured = [
+      { engine: 'onnx', version: 'onnxruntime-node 1.0', stepSeconds: 0.5 },
+      { engine: 'onnx-webgpu', version: 'fake 1.0', stepSeconds: 0.025 },
+    ] as const;
+    const choice = { engine: 'onnx-webgpu', measured } as const;
+    const asked: (string | undefined)[] = [];
+    const trainTo = async (epochs: number, engine: string) => {
+      const openWorkload: TaskContext['openWorkload'] = async ({ training }, recorded) => {
+        asked.push(recorded);
+        return { ...fakeWorkload(), ...(training.engine === 'auto' && !recorded ? { choice } : {}) };
+      };
+      await requestRun(store, fakeConfig({ training: { epochs, engine } }));
+      await runPipeline(run, contextOf({ context: { openWorkload }, process: `p${epochs}` }));
+      return readRunRecord(store, run);
+    };
+    const words =
+      'a step takes 500 ms on onnx (onnxruntime-node 1.0), 25 ms on onnx-webgpu (fake 1.0): onnx-webgpu trains, as training.engine is auto';
+    const notes = (all: readonly { what: string }[]) => all.filter(({ what }) => what === words);
+    const first = await trainTo(1, 'auto');
+    expect(first.engineChoice).toEqual(choice);
+    expect(notes(first.history)).toHaveLength(1);
+    expect(events).toContainEqual({ type: 'warning', message: words });
+    expect(asked).toEqual([undefined, 'onnx-webgpu']);
+    const resumed = await trainTo(2, 'auto');
+    expect(resumed.engineChoice).toEqual(choice);
+    expect(notes(resumed.history)).toHaveLength(1);
+    const named = await trainTo(3, 'onnx');
+    expect(named.engineChoice).toBeUndefined();
+    expect((await trainTo(4, 'auto')).engineChoice).toEqual(choice);
+    expect(asked.slice(2)).toEqual(['onnx-webgpu', undefined, undefined]);
+  });
+
+  it('is the processor for a run of an earlier version that trains there', async () => {
+    const engine = 'onnxruntime-node 1.30.0, 2 threads';
+    await requestRun(store, fakeConfig({ training: { epochs: 1 } }));
+    await runPipeline(run, contextOf({ context: { openWorkload: async () => ({ ...fakeWorkload(), engine }) } }));
+    await prepared(contextOf({ process: 'q' }));
+    expect((await readRunRecord(store, run)).engineChoice).toEqual({ engine: 'onnx' });
+  });
+});
+
 describe('the record of a run', () => {
   it('keeps what a resume has written while the workload was opened, and while the engine is noted', async () => {
     const resume = async (epochs: number) => {

@@ -3,6 +3,7 @@ import { elementCount } from '../../tensors/tensor.ts';
 import { type Graph, type Node, neededNodes, type Value } from './graph.ts';
 import { placesOf, reached } from './overwriting.ts';
 import { roles } from './roles.ts';
+import { isOnlyMeasured, type RowSums, sumsOfRows, withRowSums } from './row-sums.ts';
 
 /** Operators by element that give the same bits wherever they are computed: IEEE 754 says which. */
 const operators = ['Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'Neg', 'Abs'] as const;
@@ -38,6 +39,8 @@ export interface Update {
   /** Outputs of the step. */
   readonly results: readonly string[];
   readonly program: UpdateProgram;
+  /** Of its tensors those of which the graph gives few rows, the others being zeros; absent: none. */
+  readonly rowSums?: readonly RowSums[];
 }
 
 /** A graph without its updates. What they need of it is among its outputs. */
@@ -202,10 +205,19 @@ export function placesOfUpdate(
  */
 const mostKept = 2 ** 26;
 
-/** The updates whose gradients come last, as many as may be kept; and those whose gradients wait in any case, as all do where they are clipped by their norm. */
-function withinKept(updates: readonly Update[], graph: Graph, mostBytes: number): Update[] {
+/**
+ * The updates whose gradients come last, as many as may be kept; and those whose gradients wait in any case, as all do where they are clipped by their norm.
+ * @param isBrief whether what is kept of a gradient is not worth counting
+ */
+function withinKept(
+  updates: readonly Update[],
+  graph: Graph,
+  isBrief: (name: string) => boolean,
+  mostBytes: number,
+): Update[] {
   const places = placesOf(graph);
-  const madeAt = ({ tensors }: Update) => tensors.flatMap((name) => places.makers.get(name) ?? []);
+  const madeAt = ({ tensors }: Update) =>
+    tensors.flatMap((name) => (isBrief(name) ? [] : (places.makers.get(name) ?? [])));
   const lastOf = (update: Update) => madeAt(update).reduce((last, place) => Math.max(last, place), 0);
   const waits = (update: Update): boolean => {
     const from = update.scalars.flatMap((name) => places.makers.get(name) ?? []);
@@ -251,7 +263,14 @@ export function withFusedUpdates(
       const canRead = (name: string) => !outputs.has(name) && (!replaced.has(name) || own.has(name));
       return bytes <= mostBytes && update.tensors.every(canRead);
     });
-  const updates = withinKept(all, graph, mostKeptBytes);
+  const sumsIn = sumsOfRows(graph, (name) => filling(sources.get(name)?.node, sources) === 0);
+  const { readersOf } = placesOf(graph);
+  const briefSums = (name: string) => {
+    const readers = readersOf(name).map((place) => graph.nodes[place]!);
+    const others = readers.filter((node) => !fused.has(node));
+    return isOnlyMeasured(others, graph.specs) ? sumsIn(name) : undefined;
+  };
+  const updates = withinKept(all, graph, (name) => briefSums(name) !== undefined, mostKeptBytes);
   const taken = new Set(updates.flatMap(({ results }) => results));
   const needed = new Set(updates.flatMap(({ tensors, scalars }) => [...tensors, ...scalars]));
   const results = [
@@ -266,14 +285,25 @@ export function withFusedUpdates(
     results.map(({ name }) => name),
   );
   const read = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const rest: Graph = {
+    ...graph,
+    nodes,
+    outputs: results,
+    initializers: graph.initializers.filter(({ name }) => read.has(name)),
+    inputs: graph.inputs.filter(({ name }) => read.has(name)),
+  };
+  const tables = updates.flatMap(({ tensors }) =>
+    tensors.flatMap((name) => {
+      const sums = briefSums(name);
+      return sums ? [[name, sums] as const] : [];
+    }),
+  );
+  const { graph: brief, sums } = withRowSums(rest, new Map(tables));
   return {
-    graph: {
-      ...graph,
-      nodes,
-      outputs: results,
-      initializers: graph.initializers.filter(({ name }) => read.has(name)),
-      inputs: graph.inputs.filter(({ name }) => read.has(name)),
-    },
-    updates,
+    graph: brief,
+    updates: updates.map((update) => {
+      const rowSums = sums.filter(({ name }) => update.tensors.includes(name));
+      return rowSums.length === 0 ? update : { ...update, rowSums };
+    }),
   };
 }

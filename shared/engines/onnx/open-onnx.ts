@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { collectGarbage } from '../../core/collect-garbage.ts';
 import { messageOf, UserError } from '../../core/errors.ts';
 import { threadsAllowed } from '../../core/threads.ts';
-import { totalBytes } from '../../tensors/tensor.ts';
+import { type MixedTensors, totalBytes } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps, type LoopSteps, type NamedSpecs, specsOf } from './compiled-steps.ts';
 import { blockName, roles, sharingName, updatingName } from './roles.ts';
@@ -112,7 +112,7 @@ export async function beginLoop(
   const fixed = givable(given.fixed, (_, data) => sharesMemory && isShared(data));
   const carried = givable(given.carried, (name, data) => own.has(name) && isWhole(data));
   await thread.ask({ do: 'begin', loop, fixed, carried }, [...buffersOf(fixed), ...buffersOf(carried)]);
-  return loopOf({ thread, loop, steps: compiled(), step, specs, isLarge: bytes >= leastReleased });
+  return loopOf({ thread, loop, steps: compiled(), step, specs, sharesMemory, isLarge: bytes >= leastReleased });
 }
 
 /** Of loops with as much as this, what their steps were compiled to is given up at their end: compiling anew takes less than a step or two. */
@@ -125,15 +125,22 @@ interface BegunLoop {
   readonly step: Step;
   /** Of what is fixed and carried. The tensors themselves are not held on to. */
   readonly specs: NamedSpecs;
+  readonly sharesMemory: boolean;
   readonly isLarge: boolean;
 }
 
-function loopOf({ thread, loop, steps, step, specs, isLarge }: BegunLoop): Loop {
+function loopOf({ thread, loop, steps, step, specs, sharesMemory, isLarge }: BegunLoop): Loop {
   return {
     async run(inputs, { step: other = step, donated = nothing } = {}) {
       const compiledStep = await steps.compiled(other, [...specs, ...specsOf(inputs, roles.inputs)]);
       const whole = [...inputs].filter(([name, { data }]) => donated.has(name) && isWhole(data));
-      return thread.ask({ do: 'step', loop, inputs, ...compiledStep }, [...new Set(buffersOf(new Map(whole)))]);
+      const taken = new Map(
+        [...inputs].map(([name, tensor]) => [
+          name,
+          sharesMemory || !isShared(tensor.data) ? tensor : { ...tensor, data: tensor.data.slice() },
+        ]),
+      ) as MixedTensors;
+      return thread.ask({ do: 'step', loop, inputs: taken, ...compiledStep }, [...new Set(buffersOf(new Map(whole)))]);
     },
     read: () => thread.ask({ do: 'read', loop }),
     async finish() {

@@ -3,6 +3,7 @@ import type { Tensor } from 'onnxruntime-node';
 import { collectGarbage } from '../../core/collect-garbage.ts';
 import { placesOfUpdate, type Update } from './fused-updates.ts';
 import { replacedBy, roles } from './roles.ts';
+import { type WrittenRows, writeRows } from './row-sums.ts';
 import { type KernelMemory, kernelMemory, kernelOf, vectorBytes } from './update-kernel.ts';
 
 /** Tensors of several updates share a memory up to this size. When a loop ends they are copied out of one memory after the other, so that little is there twice. */
@@ -30,7 +31,7 @@ const numberBytes = Float32Array.BYTES_PER_ELEMENT;
 const upTo = (multiple: number, size: number) => Math.ceil(size / multiple) * multiple;
 
 /** A tensor's place. */
-interface Place {
+interface Place extends WrittenRows {
   readonly memory: KernelMemory;
   readonly address: number;
   readonly data: Float32Array;
@@ -45,8 +46,8 @@ export type Places = Map<string, Place>;
 export interface PlacedUpdate {
   /** By name, carried tensors and others. */
   readonly places: ReadonlyMap<string, Place>;
-  /** Computes it with what the step was given and has given so far, by name. */
-  readonly run: (tensors: Readonly<Record<string, Tensor>>) => void;
+  /** Copies what it takes of what the step was given and has given, by name; what is returned computes it, and needs nothing of that any more. */
+  readonly prepare: (tensors: Readonly<Record<string, Tensor>>) => () => void;
 }
 
 /** The key of a place: carried tensors have the same for all steps of a loop, and what steps compute for one result too. */
@@ -121,11 +122,21 @@ export function placedUpdates(
     const bytes = upTo(vectorBytes, numberBytes * update.elements);
     const addresses = [...update.tensors.map(addressOf), ...update.results.map((name) => addressOf(replacedBy(name)!))];
     const given = update.tensors.filter((name) => name.startsWith(roles.inputs));
+    const { rowSums = [] } = update;
+    const written = new Set(rowSums.map(({ name }) => name));
+    const whole = [...own].flatMap(([name, place]) => (written.has(name) ? [] : [place]));
     return {
       places: own,
-      run(tensors) {
+      prepare(tensors) {
         for (const name of given) own.get(name)!.data.set(tensors[name]!.data as Float32Array);
-        kernel(bytes, ...addresses, ...update.scalars.map((name) => (tensors[name]!.data as Float32Array)[0]!));
+        for (const place of whole) place.written = undefined;
+        for (const { name, size, rows, numbers } of rowSums) {
+          const [sums, at] = [tensors[rows]!.data as Float32Array, tensors[numbers]!.data as Int32Array];
+          const place = own.get(name)!;
+          writeRows(place.data, size, sums, at, place);
+        }
+        const scalars = update.scalars.map((name) => (tensors[name]!.data as Float32Array)[0]!);
+        return () => kernel(bytes, ...addresses, ...scalars);
       },
     };
   });

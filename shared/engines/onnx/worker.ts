@@ -49,6 +49,9 @@ let runtime: typeof import('onnxruntime-node');
 const sessions = new Map<number, Session>();
 const loops = new Map<number, LoopState>();
 
+/** What is left to be done of a step. */
+let unfinished: (() => void) | undefined;
+
 /** A brain float is given by its bits. */
 const halfTypes = { float16: 'float16', bfloat16: 'uint16' } as const;
 
@@ -123,13 +126,18 @@ async function step(state: LoopState, { inputs, ...task }: Task & { do: 'step' }
     }
   }
   await computeInto(model, feeds, outputs);
-  for (const each of updates) each.run({ ...offered, ...outputs });
-  for (const name of takingTurns) {
-    // What updates read or write stays in its place.
-    if (state.places.has(name))
-      (state.carried[name]!.data as Float32Array).set(state.spare[name]!.data as Float32Array);
-    else [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
-  }
+  const all: Tensors = { ...offered, ...outputs };
+  const prepared = updates.map((update) => update.prepare(all));
+  // The asker need not wait for it: what the step is to tell is there.
+  unfinished = () => {
+    for (const update of prepared) update();
+    for (const name of takingTurns) {
+      // What updates read or write stays in its place.
+      if (state.places.has(name))
+        (state.carried[name]!.data as Float32Array).set(state.spare[name]!.data as Float32Array);
+      else [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
+    }
+  };
   return new Map(Object.entries(results).map(([name, tensor]) => [name, asFloats(tensor)]));
 }
 
@@ -194,4 +202,8 @@ async function perform(task: Task): Promise<HostTensors> {
   }
 }
 
-serve(perform);
+serve(perform, () => {
+  const rest = unfinished;
+  unfinished = undefined;
+  rest?.();
+});

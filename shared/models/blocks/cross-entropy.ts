@@ -21,25 +21,34 @@ export function crossEntropy(
   { smoothing = 0, weights: classWeights }: { smoothing?: number; weights?: readonly number[] | undefined } = {},
 ): Tensor {
   if (classWeights) return weightedCrossEntropy(tf, logits, labels, smoothing, classWeights);
-  const classes = logits.shape[1]!;
+  const [rows, classes] = logits.shape as [number, number];
   const entropy = withGradient(
     tf,
     (scores) => {
-      const shifted = tf.sub(scores!, tf.max(scores!, 1, true));
-      const exponentials = tf.exp(shifted);
-      const sums = tf.sum(exponentials, 1, true);
-      const chosen = tf.equal(tf.reshape(labels, [-1, 1]), numbersBelow(tf, classes));
-      const isLabel = tf.cast(chosen, 'float32');
-      const wanted = smoothing === 0 ? isLabel : tf.add(tf.mul(isLabel, 1 - smoothing), smoothing / classes);
-      const losses = tf.sub(tf.log(sums), tf.sum(tf.mul(shifted, wanted), 1, true));
+      const shares = tf.softmax(scores!);
+      // Of rows that are not counted any place will do.
+      const starts = tf.tensor1d(
+        Int32Array.from({ length: rows }, (_, row) => row * classes),
+        'int32',
+      );
+      const places = tf.add(starts, tf.maximum(labels, tf.scalar(0, 'int32')));
+      const ofLabels = tf.gather(tf.reshape(scores!, [-1]), places as never);
+      const wanted =
+        smoothing === 0 ? ofLabels : tf.add(tf.mul(ofLabels, 1 - smoothing), tf.mul(tf.mean(scores!, 1), smoothing));
+      // The largest share is one over the sum of the exponentials of scores less the largest one.
+      const losses = tf.sub(tf.sub(tf.max(scores!, 1), wanted), tf.log(tf.max(shares, 1)));
       const isCounted = tf.sub(1, isNumber(tf, labels, ignoredLabel));
-      const counted = tf.div(isCounted, tf.maximum(tf.sum(isCounted), 1));
-      const weights = tf.reshape(counted, [-1, 1]);
-      return { value: tf.sum(tf.mul(losses, weights)), keep: [exponentials, sums, wanted, weights] };
+      const weights = tf.div(isCounted, tf.maximum(tf.sum(isCounted), 1));
+      return { value: tf.sum(tf.mul(losses, weights)), keep: [shares, places, weights] };
     },
-    (dy, [exponentials, sums, wanted, weights]) => {
+    (dy, [shares, places, weights]) => {
       const scale = tf.mul(weights!, dy);
-      return tf.sub(tf.mul(exponentials!, tf.div(scale, sums!)), tf.mul(wanted!, scale));
+      const spread = smoothing === 0 ? shares! : tf.sub(shares!, smoothing / classes);
+      const others = tf.reshape(tf.mul(spread, tf.reshape(scale, [-1, 1])), [-1]);
+      // The label's is the only place of a row where something else is to be written, so a table of zeros and ones is spared.
+      const ofLabels = tf.sub(tf.gather(others, places as never), tf.mul(scale, 1 - smoothing));
+      const at = tf.reshape(places!, [-1, 1]);
+      return tf.reshape(tf.tensorScatterUpdate(others as never, at as never, ofLabels as never), [rows, classes]);
     },
   );
   return entropy(logits);

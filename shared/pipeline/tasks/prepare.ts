@@ -14,6 +14,7 @@ import { chooseTarget, type Market, type Target } from '../../decisions/compute.
 import type { Decision } from '../../decisions/decide.ts';
 import { jobMemory, refuseFunctionTooSmall, refuseJobTooSmall, wholeSize } from '../../decisions/memory.ts';
 import { type JobPrice, paysForJob } from '../../decisions/spending.ts';
+import { gpuChoice } from '../../engines/gpu-machine.ts';
 import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { StepWork, WorkloadPlan } from '../../training/workload.ts';
@@ -79,6 +80,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const { solver } = await openRunSolver(ctx, model, { config, conv1d }, before?.versions.solver);
   const engine = before?.versions.engine;
   const versions = { ...ctx.versions, ...(engine === undefined ? {} : { engine }), solver };
+  const engineChoice = chosenBefore(before, config);
   const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
@@ -93,6 +95,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     conv1d,
     ...described,
     versions,
+    ...(engineChoice ? { engineChoice } : {}),
     history: [
       ...(before?.history ?? []),
       ...[...history.notes, ...weightNotes, history.begun].map((what) => ({ at: startedAt, what })),
@@ -120,6 +123,16 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
     events: eventsOfStart(),
   };
   return testedFirst(ctx, state, config);
+}
+
+/**
+ * What `training.engine: auto` has taken for the run, unless it is set anew. Earlier versions noted nothing: a run that computes on the
+ * processor stays there.
+ */
+function chosenBefore(before: RunRecord | undefined, { training }: RunConfig): RunRecord['engineChoice'] {
+  if (training.engine !== 'auto' || before?.config.training.engine !== 'auto') return undefined;
+  const isOnOnnx = /^onnxruntime-node [^,]+, \d+ threads?$/.test(before.versions.engine ?? '');
+  return before.engineChoice ?? (isOnOnnx ? { engine: 'onnx' } : undefined);
 }
 
 /** What is kept on record to build the model again. */
@@ -192,7 +205,7 @@ function refuseMissingEngine(
   const others = engines.join(', ');
   throw new UserError(`a deployed run that trains on compute.target ${target} has no engine ${engine}`, {
     where: 'training.engine',
-    remedy: `Choose one of ${others}${engine === 'tfjs-node-gpu' ? ', or compute: gpu' : ''}.`,
+    remedy: `Choose one of ${others}${target === 'cpu' && gpuChoice(engine) ? ', or compute: gpu' : ''}.`,
   });
 }
 

@@ -118,7 +118,7 @@ export function pairProblem(
   const partOf = ({ rows, length }: BucketBatch, moment: { epoch: number; step: number }, part: number): BatchPart => {
     const both = [...rows.map((pair) => pairs.first[pair]!), ...rows.map((pair) => pairs.second[pair]!)];
     const { inputs } = textInputs({ ...maker, texts: unlabelled }, { rows: both, length }, { seed, ...moment });
-    const masks = dropoutMasks(model.dropoutSites(both.length, length), seed, moment.epoch, moment.step, part);
+    const masks = dropoutMasks(model.dropoutSites(both.length, length), [seed, moment.epoch, moment.step, part]);
     const similar = { shape: [rows.length], data: Float32Array.from(rows, (pair) => pairs.similar[pair]!) };
     return {
       count: rows.length,

@@ -5,7 +5,7 @@ import { ignoredLabel } from '../../models/blocks/cross-entropy.ts';
 import type { LanguageModel, Writing } from '../../models/language/model.ts';
 import type { HostTensor, MixedTensors } from '../../tensors/tensor.ts';
 import { inBatches, microBatchSize } from '../batches.ts';
-import { dropoutMasks } from '../dropout-masks.ts';
+import { dropoutMasks, type MaskMemory, maskMemory } from '../dropout-masks.ts';
 import { languageObjective, maskInputs, type ObjectiveOptions } from '../objectives/language.ts';
 import type { BatchPart, Problem } from '../problem.ts';
 import { firstTokens, packedInputs } from './packed-texts.ts';
@@ -172,24 +172,27 @@ export function textProblem(
   const tokens = texts.ids.map(({ length }) => length);
   const written = targetLengths(texts, lengths);
   const batchesOf = (epoch: number) => bucketBatches(tokens, lengths, batchSize, { seed, epoch });
-  const partOf = (batch: BucketBatch, moment: Moment, part: number): BatchPart => {
+  const partOf = (batch: BucketBatch, moment: Moment, part: number, memory: MaskMemory): BatchPart => {
     const { count, inputs } = textInputs({ ...maker, classWeights: loss.classWeights }, batch, moment);
     const sites = model.dropoutSites(batch.rows.length, batch.length, batch.targetLength);
-    const masks = dropoutMasks(sites, moment.seed, moment.epoch, moment.step, part);
-    return { count, inputs: new Map([...inputs, ...maskInputs(masks)]) as MixedTensors };
+    const masks = dropoutMasks(sites, [moment.seed, moment.epoch, moment.step, part], memory);
+    const all = new Map([...inputs, ...maskInputs(masks)]) as MixedTensors;
+    return { count, inputs: all, done: () => memory.giveBack(masks) };
   };
   return {
     objective: languageObjective(model, loss),
     fixed: new Map(),
     inParts: accumulate > 1,
     stepsPerEpoch: batchesOf(1).length,
-    batches: (epoch) =>
-      batchesOf(epoch).map(
+    batches(epoch) {
+      const memory = maskMemory();
+      return batchesOf(epoch).map(
         ({ rows, length }, step) =>
           () =>
             inBatches(rows, microBatchSize(batchSize, accumulate)).map((part, number) =>
-              partOf(ofTargets({ rows: part, length }, written), { seed, epoch, step }, number),
+              partOf(ofTargets({ rows: part, length }, written), { seed, epoch, step }, number, memory),
             ),
-      ),
+      );
+    },
   };
 }

@@ -3,36 +3,33 @@ import { bucketBatches, bucketsFor } from '../../datasets/text/buckets.ts';
 import { listNames } from '../../datasets/text/labels.ts';
 import type { ProblemType } from '../../datasets/text/problem-type.ts';
 import { splitText } from '../../datasets/text/stratify.ts';
-import type { TextPairs } from '../../datasets/text/text-pairs.ts';
 import { requireLabels, type TextData, type TextRows } from '../../datasets/text/text-rows.ts';
-import type { EncodedTexts, TextTokenizer } from '../../datasets/text/tokenizer.ts';
+import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { trainedBody } from '../../models/fitted-head.ts';
 import { givenProblem, type HuggingFaceConfig, labelsOf } from '../../models/hugging-face/config.ts';
 import { describeReinitialised, type Reinitialised } from '../../models/hugging-face/reinitialise.ts';
 import { hasLabels, type LanguageModel, taskOfModel } from '../../models/language/model.ts';
 import type { LanguageModelConfig } from '../../models/language/settings.ts';
-import { type TextWork, textWork } from '../../models/language/work.ts';
 import type { FixedTensors, HostTensors } from '../../tensors/tensor.ts';
 import { microBatchSize } from '../batches.ts';
 import type { TrainingConfig } from '../config.ts';
 import { withAverage } from '../ema.ts';
 import { learningRateCurve } from '../learning-rate-curves/registry.ts';
-import { buildOptimizer, optimizerFlops, optimizerWarnings } from '../optimizers/registry.ts';
-import { gradientsPerStep } from '../sam.ts';
-import type { EvaluationData, StartablePlan, StepWork, Workload, WorkloadPlan } from '../workload.ts';
+import { buildOptimizer, optimizerWarnings } from '../optimizers/registry.ts';
+import type { EvaluationData, StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
 import { evaluateTexts } from './evaluate-texts.ts';
-import { drawnInBody, longerOf, pairProblem, planPairs, withHeadFitted } from './few-shot.ts';
+import { drawnInBody, pairProblem, planPairs, withHeadFitted } from './few-shot.ts';
 import { packingNote, packingOf, textCount } from './packed-texts.ts';
-import { learntTags, requireTags, tagsToLearn } from './tags-to-learn.ts';
+import { readTexts } from './read-texts.ts';
+import { pairWork, stepWork } from './step-work.ts';
+import { learntTags, requireTags } from './tags-to-learn.ts';
 import { targetLengths } from './target-lengths.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
-import { guessable, unreadWarning } from './unread-texts.ts';
-import { type CausalSettings, learntIn, wordsToLearn } from './words-to-learn.ts';
-import { wordsToWrite } from './words-to-write.ts';
+import { type CausalSettings, learntIn } from './words-to-learn.ts';
 
 /** By which words of test data are hidden from masked language models. */
 const testSeed = 0;
@@ -116,46 +113,9 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   const unread: string[] = [];
   const read = async (kind: 'training' | EvaluationData, rows: TextRows): Promise<TokenizedTexts> => {
     const path = (kind === 'test' && options.testPath) || options.path;
-    if (task === 'causal-lm') {
-      const packingSeed = kind === 'training' ? seed : undefined;
-      const { warnings, ...texts } = await wordsToLearn(rows, {
-        ...options,
-        ...options.causal,
-        model,
-        path,
-        packingSeed,
-      });
-      unread.push(...warnings.map((warning) => `${kind} data: ${warning}`));
-      return texts;
-    }
-    if (task === 'seq2seq') {
-      const { warnings, ...texts } = await wordsToWrite(rows, { model, tokenizer, settings, kind });
-      unread.push(...warnings);
-      return texts;
-    }
-    if (task === 'token-classification') {
-      const { warnings, ...texts } = await tagsToLearn(rows, {
-        ...{ model, tokenizer, kind, path },
-        maxTokens: settings.maxTokens,
-        places: classes!.places,
-      });
-      unread.push(...warnings);
-      return texts;
-    }
-    const texts = await tokenized(rows, {
-      model,
-      tokenizer,
-      settings,
-      places: classes?.places ?? [],
-      classes: labels.length,
-    });
-    const warning = unreadWarning(rows, texts, tokenizer, `${kind} `);
-    if (task === 'classification') {
-      unread.push(...warning);
-      return texts;
-    }
-    unread.push(...warning.map((found) => `${found}; nothing of them can be guessed, so they are left out`));
-    return guessable(texts, tokenizer, { kind, path });
+    const { warnings, ...texts } = await readTexts(rows, { ...options, kind, model, classes, seed, path });
+    unread.push(...warnings);
+    return texts;
   };
   const learnt = await read('training', sides.training);
   const held = await read('validation', sides.validation);
@@ -284,54 +244,6 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
   return { ...plan, on };
 }
 
-/** What a step takes: on average over the lengths that texts are padded to, and at most at once. */
-function stepWork(
-  model: LanguageModel,
-  {
-    lengths,
-    texts: data,
-    training: { batchSize, accumulate, sam, optimizer, gradientCheckpointing: recomputes },
-  }: { readonly lengths: readonly number[]; readonly texts: TokenizedTexts; readonly training: TrainingConfig },
-): StepWork {
-  const tokens = data.ids.map(({ length }) => length);
-  const written = targetLengths(data, lengths);
-  const work = lengths.map((length) => textWork(model, length, { targets: written.get(length), recomputes }));
-  const placeOf = (count: number) => lengths.findIndex((length) => count <= length);
-  const meanOf = (of: (work: TextWork) => number) =>
-    tokens.reduce((sum, count) => sum + of(work[placeOf(count)]!), 0) / tokens.length;
-  const batch = Math.min(batchSize, tokens.length);
-  const atOnce = Math.min(microBatchSize(batchSize, accumulate), tokens.length);
-  const gradients = gradientsPerStep(sam);
-  const texts = gradients * batch;
-  return {
-    stepFlops: texts * meanOf(({ flops }) => flops) + optimizerFlops(optimizer, model.parameters),
-    stepActivations: texts * meanOf(({ activations }) => activations),
-    passes: gradients * Math.ceil(batch / atOnce),
-    heldActivations: atOnce * work.at(-1)!.activations,
-    dataBytes: Int32Array.BYTES_PER_ELEMENT * totalTokens([...data.ids, ...(data.targets ?? [])]),
-  };
-}
-
-/** What a step on pairs takes: two texts of the longer one's length for each. */
-function pairWork(
-  model: LanguageModel,
-  pairs: TextPairs,
-  { lengths, training, ids }: { lengths: readonly number[]; training: TrainingConfig; ids: EncodedTexts['ids'] },
-): Omit<StepWork, 'dataBytes'> {
-  const texts = { ids: longerOf(pairs, ids), truncated: 0 };
-  const { dataBytes: _, ...ofOne } = stepWork(model, { lengths, training, texts });
-  const { stepFlops, stepActivations, heldActivations } = ofOne;
-  const flops = optimizerFlops(training.optimizer, model.parameters);
-  return {
-    ...ofOne,
-    stepFlops: 2 * (stepFlops - flops) + flops,
-    stepActivations: 2 * stepActivations,
-    heldActivations: 2 * heldActivations,
-  };
-}
-
-const totalTokens = (rows: readonly Int32Array[]): number => rows.reduce((sum, { length }) => sum + length, 0);
-
 /** @throws UserError when labels are learnt from a token that not every text has. */
 function refuseEndless(
   { end }: LanguageModel,
@@ -371,30 +283,6 @@ export function checkFit(
       remedy: `Set it to at most ${model.maxTokens}.`,
     });
   }
-}
-
-async function tokenized(
-  rows: TextRows,
-  {
-    model: { vocabulary },
-    tokenizer,
-    settings: { task: trained, maxTokens },
-    places,
-    classes,
-  }: {
-    model: LanguageModel;
-    tokenizer: TextTokenizer;
-    settings: LanguageModelConfig;
-    places: Classes['places'];
-    classes: number;
-  },
-): Promise<TokenizedTexts> {
-  const encoded = await tokenizer.encode(rows.texts, rows.pairs, { maxLength: maxTokens, rows: vocabulary });
-  if (taskOfModel(trained) !== 'classification') return encoded;
-  const { labels, labelSets, numbers } = rows;
-  if (numbers) return { ...encoded, numbers };
-  if (labels) return { ...encoded, labels: Int32Array.from(labels, (label) => places[label]!) };
-  return { ...encoded, labelSets: { sets: labelSets!.map((set) => set.map((label) => places[label]!)), classes } };
 }
 
 /** What is said where nobody has set what is learnt, and it is not the label of each text. */

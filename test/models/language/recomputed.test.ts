@@ -63,7 +63,7 @@ function dropping(fixture: Setup & { config: { model_type: string }; labels: rea
   const rates = { hidden_dropout_prob: 0.3, attention_probs_dropout_prob: 0.2 };
   const { model } = modelOf({ ...fixture.config, ...rates }, fixture.model.task, fixture.labels, 'fixture');
   const [texts, tokens] = fixture.inputs.get('inputIds')!.shape as [number, number];
-  const masks = maskInputs(dropoutMasks(model.dropoutSites(texts, tokens), 1, 1, 1));
+  const masks = maskInputs(dropoutMasks(model.dropoutSites(texts, tokens), [1, 1, 1]));
   return { ...fixture, model, inputs: new Map([...fixture.inputs, ...masks]) };
 }
 

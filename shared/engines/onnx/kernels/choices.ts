@@ -69,9 +69,26 @@ const oneHot: Recorder = ({ graph, inputs, attributes: { depth, onValue, offValu
   return graph.node('Where', [hit, on!, off!], { shape, dtype });
 };
 
+/**
+ * A list with some of its elements written anew, at places that are all different.
+ * @throws UserError where something else than a list is given
+ */
+const scatterUpdate: Recorder = ({ graph, inputs }) => {
+  const { tensor, indices, updates } = inputs as Record<'tensor' | 'indices' | 'updates', Value>;
+  if (tensor.shape.length !== 1) {
+    throw new UserError("elements that are written anew by several axes can't be compiled", {
+      where: 'engine onnx',
+      remedy: 'Reshape the tensor to a list, and count the places in it.',
+    });
+  }
+  const places = reshape(graph, indices, [elementCount(indices.shape)]);
+  return graph.node('ScatterElements', [tensor, places, updates], tensor, { axis: 0 });
+};
+
 /** Choices by number, and sums of what was chosen. */
 export const choices: Recorders = {
   GatherV2: gather,
   UnsortedSegmentSum: unsortedSegmentSum,
   OneHot: oneHot,
+  TensorScatterUpdate: scatterUpdate,
 };

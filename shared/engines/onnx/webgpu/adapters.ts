@@ -19,6 +19,17 @@ export interface Adapters {
   readonly reason?: string;
 }
 
+/** Names of software GPUs that call themselves something else than software. */
+const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
+
+/** Whether the processor plays the GPU, which is never faster than the processor itself. */
+export const isSoftware = ({ name, kind }: { readonly name: string; readonly kind: string }): boolean =>
+  kind === 'software' || softwareNames.test(name);
+
+/** What was found, in words. */
+export const describeAdapters = ({ adapters = [], reason }: Adapters): string =>
+  reason ?? `Vulkan names ${adapters.map(({ name, kind }) => `${name}, ${kind}`).join('; ')}`;
+
 /** Where Vulkan's loader is looked for. */
 const loaders: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ['libvulkan.so.1', 'libvulkan.so'],

@@ -3,7 +3,7 @@ import type { Engine, TensorLibrary } from '../../engine.ts';
 import { compiledSteps } from '../compiled-steps.ts';
 import { beginLoop, runtimeVersion } from '../open-onnx.ts';
 import { type ComputeThread, startThread } from '../thread.ts';
-import { type Adapters, vulkanAdapters } from './adapters.ts';
+import { type Adapters, describeAdapters, vulkanAdapters } from './adapters.ts';
 import { explainFailure, explainStart } from './failures.ts';
 import { leastDevice } from './for-device.ts';
 
@@ -13,9 +13,6 @@ const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js
 /** What a run's record says of the GPU. */
 const nameOf = ({ adapters: [first] = [] }: Adapters) => (first ? `, ${first.name}` : '');
 
-const seen = ({ adapters = [], reason }: Adapters) =>
-  reason ?? `Vulkan names ${adapters.map(({ name, kind }) => `${name}, ${kind}`).join('; ')}`;
-
 /**
  * ONNX Runtime on a GPU, by WebGPU: steps are recorded and compiled as for the engine onnx. Parameters and moments stay in the GPU's
  * memory until a loop ends.
@@ -23,13 +20,13 @@ const seen = ({ adapters = [], reason }: Adapters) =>
  */
 export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
   const found = vulkanAdapters();
-  if (found.adapters?.length === 0) throw explainStart('no adapter', seen(found));
+  if (found.adapters?.length === 0) throw explainStart('no adapter', describeAdapters(found));
   const thread = startThread({ module: workerModule, explain: explainFailure });
   closeAtExit(thread);
   try {
     await thread.ask({ do: 'load' });
   } catch (error) {
-    throw explainStart(messageOf(error), seen(found), error);
+    throw explainStart(messageOf(error), describeAdapters(found), error);
   }
   const compiled = compiledSteps(tf, thread, { threads: 1, block: 1, device: leastDevice });
   let loops = 0;
@@ -40,6 +37,10 @@ export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
     async loop(step, given) {
       loops += 1;
       return beginLoop({ thread, compiled, sharesMemory: true }, loops, step, given);
+    },
+    async close() {
+      if (thread.hasEnded()) return;
+      await thread.ask({ do: 'close', done: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)) });
     },
   };
 }
