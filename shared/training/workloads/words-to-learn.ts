@@ -1,4 +1,5 @@
 /** What a causal language model learns of rows: texts, in blocks or each by itself, or chats and completions. */
+import { UserError } from '../../core/errors.ts';
 import { blocksOf, piecesOf } from '../../datasets/text/blocks.ts';
 import type { ChatTemplate } from '../../datasets/text/chat-template.ts';
 import { encodeChats } from '../../datasets/text/encode-chats.ts';
@@ -44,6 +45,15 @@ async function unpackedWords(
   const { vocabulary } = model;
   if (rows.chats) {
     return encodeChats(rows, { tokenizer, template, learnsAll: lossOn === 'all', maxTokens, vocabulary, path });
+  }
+  if (lossOn === 'completion') {
+    throw new UserError(
+      'is for chats, and for prompts with completions; these rows are texts, all of which are learnt',
+      {
+        where: 'dataset.lossOn',
+        remedy: 'Leave it out, or name the columns of prompts and completions (`dataset.columns`).',
+      },
+    );
   }
   const { ids } = await tokenizer.encode(rows.texts, undefined, { rows: vocabulary });
   const documents = { endId: tokenizer.special.eos, length: maxTokens };

@@ -115,3 +115,9 @@ it('only a causal language model takes packed rows', () => {
     /run\.yaml:9.*dataset\.packing|goes with model.task causal-lm, whose texts can share rows, and this is masked-lm/,
   );
 });
+
+it('what is learnt of completions alone is not asked of texts', async () => {
+  await expect(planWorkload(configOf({ path: 'texts.jsonl', lossOn: 'completion' }))).rejects.toThrow(
+    /dataset\.lossOn: is for chats, and for prompts with completions/,
+  );
+});
