@@ -116,7 +116,7 @@ export async function beginLoop(
 }
 
 /** Of loops with as much as this, what their steps were compiled to is given up at their end: compiling anew takes less than a step or two. */
-const leastReleased = 2 ** 27;
+const leastReleased = 2 ** 29;
 
 interface BegunLoop {
   readonly thread: ComputeThread;

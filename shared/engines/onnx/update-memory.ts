@@ -9,6 +9,9 @@ import { type KernelMemory, kernelMemory, kernelOf, vectorBytes } from './update
 /** Tensors of several updates share a memory up to this size. When a loop ends they are copied out of one memory after the other, so that little is there twice. */
 const memoryBytes = 2 ** 26;
 
+/** As much may be there twice for a moment: collecting garbage after every memory would take longer than moving it. */
+const twiceBytes = 2 ** 28;
+
 /**
  * A memory below this size is kept for the next loop, and what its tensors were moved from is kept to copy them back there, where all updates of a step take
  * less than this: memory that is taken anew is slow to touch, and is not freed before much of it has been dropped.
@@ -79,10 +82,10 @@ function placeTensors(updates: readonly Update[], carried: Record<string, Tensor
     } else bins.push({ bytes, updates: [update] });
   }
   const areSmall = bins.reduce((sum, { bytes }) => sum + bytes, 0) < keptBytes;
+  let moved = 0;
   for (const bin of bins) {
     const memory = memoryFor(bin.bytes);
     let address = 0;
-    let moved = 0;
     for (const update of bin.updates) {
       for (const [name, key] of keysOf(update, carried)) {
         const data = new Float32Array(memory.buffer, address, update.elements);
@@ -98,9 +101,16 @@ function placeTensors(updates: readonly Update[], carried: Record<string, Tensor
         address += paddedBytes(update);
       }
     }
-    // Each is there once again.
-    collectGarbage(moved);
+    moved = collectedFrom(moved, twiceBytes);
   }
+  collectedFrom(moved, 0);
+}
+
+/** Frees what was moved, so that each is there once again, where it is as much as `least`; gives what is still to be freed. */
+function collectedFrom(moved: number, least: number): number {
+  if (moved < least) return moved;
+  collectGarbage(moved);
+  return 0;
 }
 
 /** The updates of a step in the memory of a loop, which is taken for those that have none yet; `moved` are then what is carried, and all places may be others. */
@@ -160,5 +170,7 @@ function moveOut(carried: Record<string, Tensor>, places: Places): number {
 
 /** Copies what is carried out of the memories, one after the other. */
 export function movedOut(carried: Record<string, Tensor>, places: Places): void {
-  while (places.size > 0) collectGarbage(moveOut(carried, places));
+  let moved = 0;
+  while (places.size > 0) moved = collectedFrom(moved + moveOut(carried, places), twiceBytes);
+  collectedFrom(moved, 0);
 }
