@@ -7,16 +7,16 @@ import { type WrittenRows, writeRows } from './row-sums.ts';
 import { type KernelMemory, kernelMemory, kernelOf, vectorBytes } from './update-kernel.ts';
 
 /** Tensors of several updates share a memory up to this size. When a loop ends they are copied out of one memory after the other, so that little is there twice. */
-const memoryBytes = 2 ** 26;
+const memoryBytes = 2 ** 27;
 
 /** As much may be there twice for a moment: collecting garbage after every memory would take longer than moving it. */
 const twiceBytes = 2 ** 28;
 
 /**
- * A memory below this size is kept for the next loop, and what its tensors were moved from is kept to copy them back there, where all updates of a step take
- * less than this: memory that is taken anew is slow to touch, and is not freed before much of it has been dropped.
+ * Where all updates of a step take less than this, their memory is kept for the next loop, and what its tensors were moved from is kept to copy them back
+ * there: memory that is taken anew is slow to touch, and is not freed before much of it has been dropped.
  */
-const keptBytes = 2 ** 26;
+const keptBytes = 2 ** 27;
 
 let idle: KernelMemory | undefined;
 
@@ -156,15 +156,17 @@ export function placedUpdates(
 /** Copies what is carried out of one memory, which is forgotten then; gives its bytes. */
 function moveOut(carried: Record<string, Tensor>, places: Places): number {
   const { memory } = places.values().next().value!;
+  let isSmall = false;
   for (const [key, place] of places) {
     if (place.memory !== memory) continue;
+    isSmall ||= place.origin !== undefined;
     if (carried[key]) {
       place.origin?.set(place.data);
       carried[key] = withData(carried[key], place.origin ?? place.data.slice());
     }
     places.delete(key);
   }
-  if (memory.buffer.byteLength < keptBytes) idle = memory;
+  if (isSmall) idle = memory;
   return memory.buffer.byteLength;
 }
 

@@ -39,6 +39,7 @@ it.each(['1d-cfd-fno', '1d-cfd-unet', '2d-cfd-fno', '2d-cfd-unet', 'darcy-fno', 
       const set = [
         `dataset.path=${join(folder, `${dataOf(name)}.hdf5`)}`,
         `output.folder=${join(folder, 'runs')}`,
+        `output.name=${name}-${balance.length > 0 ? 'plain' : 'balanced'}`,
         'training.epochs=1',
         ...(balance.length > 0 ? small(name).filter((each) => !each.startsWith('balance')) : small(name)),
         ...balance,
