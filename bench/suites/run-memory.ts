@@ -11,10 +11,11 @@ import { type HuggingFaceConfig, modelOf } from '../../shared/models/hugging-fac
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import type { ParameterSpec } from '../../shared/tensors/layer.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
+import { bertBaseConfig } from '../bert-base.ts';
 import { peakOf, runCli } from '../cli.ts';
 import { benchFile } from '../peer.ts';
 import type { Result, Suite } from '../suite.ts';
-import { tokenizerFiles, vocabulary, writeWords } from '../word-texts.ts';
+import { tokenizerFiles, writeWords } from '../word-texts.ts';
 import { robertaSteps } from './transformer.ts';
 
 interface MemoryCase {
@@ -32,17 +33,7 @@ interface MemoryCase {
 
 const bertBase: MemoryCase = {
   name: 'BERT-base, whole',
-  config: {
-    model_type: 'bert',
-    vocab_size: vocabulary,
-    hidden_size: 768,
-    num_hidden_layers: 12,
-    num_attention_heads: 12,
-    intermediate_size: 3072,
-    max_position_embeddings: 512,
-    type_vocab_size: 2,
-    pad_token_id: 0,
-  },
+  config: bertBaseConfig,
   task: 'classification',
   model: {},
   batchSize: 8,

@@ -7,10 +7,11 @@ import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
 import { modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
+import { bertBaseConfig } from '../bert-base.ts';
 import { runCli } from '../cli.ts';
 import { benchFile } from '../peer.ts';
 import { median, type Result, type Suite } from '../suite.ts';
-import { tokenizerFiles, vocabulary, writeWords } from '../word-texts.ts';
+import { tokenizerFiles, writeWords } from '../word-texts.ts';
 
 /** What both sides train: a classifier in a folder, on the first rows of a file. */
 interface WholeRun {
@@ -27,17 +28,7 @@ interface WholeRun {
 
 /** The shape of BERT-base with random weights, 400 rows of 64 tokens and 40 to validate on. */
 async function bertBase(folder: string): Promise<WholeRun> {
-  const config = {
-    model_type: 'bert',
-    vocab_size: vocabulary,
-    hidden_size: 768,
-    num_hidden_layers: 12,
-    num_attention_heads: 12,
-    intermediate_size: 3072,
-    max_position_embeddings: 512,
-    type_vocab_size: 2,
-    pad_token_id: 0,
-  };
+  const config = bertBaseConfig;
   const labels = ['even', 'odd'];
   const configured = modelOf(config, 'classification', labels, folder);
   const values = configured.model.initialise(randomFor(1, 'whole-run'));
