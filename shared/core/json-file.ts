@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { messageOf, UserError } from './errors.ts';
+import { isAbsence } from './optional-file.ts';
 import { explainJson } from './problems.ts';
 
 /**
@@ -12,7 +13,7 @@ export async function readJsonFile<Content>(path: string, schema: z.ZodType<Cont
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) {
+    if (isAbsence(cause)) {
       throw new UserError('there is no such file', { where: path, remedy: 'Check the path of its folder.', cause });
     }
     throw notJson(path, cause);

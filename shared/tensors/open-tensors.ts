@@ -3,6 +3,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TransientError, UserError } from '../core/errors.ts';
 import { parseJsonFile } from '../core/json-file.ts';
+import { isAbsence } from '../core/optional-file.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { type ByteSource, fileSource } from './byte-source.ts';
 import { openTorch } from './pickle/open-torch.ts';
@@ -29,7 +30,7 @@ export async function pathKind(path: string): Promise<'file' | 'folder' | undefi
   try {
     return (await stat(path)).isDirectory() ? 'folder' : 'file';
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (isAbsence(error)) return undefined;
     throw new UserError(`can't be read (${(error as NodeJS.ErrnoException).code})`, { where: path, cause: error });
   }
 }

@@ -4,6 +4,7 @@ import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
+import { isAbsence } from '../../core/optional-file.ts';
 import { elementCount, formatShape } from '../../tensors/tensor.ts';
 import type { ArrayFile, AxisRange, StoredArray } from './array-file.ts';
 import { checkRanges, copySpread, rowMajorStrides, selectedCount } from './blocks.ts';
@@ -265,7 +266,7 @@ function chunkStore(folder: string, version: 2 | 3, plain: Record<string, unknow
   const readRange = async (key: string, range: (size: number) => [start: number, length: number]) => {
     const path = join(folder, key);
     const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+      if (isAbsence(error)) return undefined;
       throw error;
     });
     if (!file) return undefined;

@@ -1,5 +1,5 @@
 /** How well classes are told apart, in float64, with the conventions of scikit-learn: what would be 0/0 is 0. */
-import { mean } from './metric.ts';
+import { mean, ratio, sum } from './metric.ts';
 
 /** How many rows of a class (first number) were given a class (second number), by the classes' places; what never happened is left out. */
 export type ConfusionCells = readonly (readonly [actual: number, given: number, rows: number])[];
@@ -40,9 +40,6 @@ interface ClassificationMetric {
   readonly describe: string;
   compute(counts: Counts): number;
 }
-
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-const ratio = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
 
 function countsOf(cells: ConfusionCells, classes: number): Counts {
   const zeros = () => new Array<number>(classes).fill(0);

@@ -65,6 +65,11 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
+export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** A share; 0 of nothing. */
+export const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
 /** Square root of the mean square. */
 export function rootMeanSquare(values: ArrayLike<number>): number {
   let sum = 0;

@@ -1,6 +1,6 @@
 /** How well labels are told of rows that may have several, in float64, with the conventions of scikit-learn: what would be 0/0 is 0. */
 import type { ClassTable } from './classification.ts';
-import { mean } from './metric.ts';
+import { mean, ratio, sum } from './metric.ts';
 
 /** A label is given where its probability is at least this. */
 export const usualThreshold = 0.5;
@@ -23,9 +23,6 @@ interface MultiLabelMetric {
   readonly describe: string;
   compute(counts: Counts): number;
 }
-
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-const ratio = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
 
 const f1Of = ({ supports, givens, hits }: Counts) =>
   hits.map((hit, place) => ratio(2 * hit, supports[place]! + givens[place]!));

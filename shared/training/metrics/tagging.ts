@@ -1,7 +1,7 @@
 /** How well the words of texts are tagged, in float64. */
 import { type ClassScore, type ClassTable, evaluateClasses, largestOf } from './classification.ts';
 import { entitiesIn, markEntities } from './entities.ts';
-import { mean } from './metric.ts';
+import { mean, ratio } from './metric.ts';
 
 /** Every metric of a classifier of tokens, by the name the run file and the reports use. */
 export const taggingMetrics = {
@@ -19,8 +19,6 @@ export const taggingMetrics = {
 } as const;
 
 type Name = keyof typeof taggingMetrics;
-
-const ratio = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
 
 /** Entities of one type, or of all. */
 interface Counts {
