@@ -46,6 +46,20 @@ export interface Graph {
   readonly backwards: ReadonlyMap<string, string>;
 }
 
+/** Of all that has a name in a graph. */
+export function specsIn(graph: Graph): ReadonlyMap<string, TensorSpec> {
+  const given = [...graph.inputs, ...graph.initializers].map((value) => [value.name, value] as const);
+  return new Map([...graph.specs, ...given]);
+}
+
+/** A list of sizes, axes or positions, as operators take them. */
+export const integerList = (name: string, values: readonly number[]): Initializer => ({
+  name,
+  shape: [values.length],
+  dtype: 'int64',
+  bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+});
+
 /** The nodes that these results depend on. */
 export function neededNodes(nodes: readonly Node[], results: readonly string[]): Node[] {
   const needed = new Set(results);
