@@ -34,6 +34,7 @@ export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
     name: 'onnx-webgpu',
     version: `onnxruntime-node ${runtimeVersion()}, WebGPU${nameOf(found)}`,
     tf,
+    mostTogether,
     async loop(step, given) {
       loops += 1;
       return beginLoop({ thread, compiled, sharesMemory: true }, loops, step, given);
@@ -44,6 +45,9 @@ export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
     },
   };
 }
+
+/** An update is some 17 operators for each parameter. In place of them, a parameter of so many elements is copied four times, 2 MiB each. */
+export const mostTogether = 2 ** 19;
 
 /** How long the process waits, at its end, for a step that is under way. */
 const mostMilliseconds = 30_000;
