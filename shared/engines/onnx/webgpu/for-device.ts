@@ -38,6 +38,7 @@ class Rewriter {
     const { operator, inputs, outputs } = node;
     const dtype = this.#specs.get(inputs[0] ?? '')?.dtype;
     if (operator === 'Split' && outputs.length >= this.#device.storageBuffers) return this.#slices(node);
+    if (operator === 'SpaceToDepth') return this.#blocksAhead(node, this.#specs.get(inputs[0]!)!.shape);
     if (operator === 'Slice' && dtype === 'int32') return this.#gathers(node, this.#specs.get(inputs[0]!)!.shape);
     if ((operator === 'Slice' || operator === 'Transpose') && dtype === 'bool') return this.#throughIntegers(node);
     return [node];
@@ -81,6 +82,25 @@ class Rewriter {
       from = to;
       return { ...node, attributes: { axis } };
     });
+  }
+
+  /** Blocks of places as channels, for which there is no kernel, by a transposition. */
+  #blocksAhead({ inputs, outputs, attributes }: Node, shape: readonly number[]): Node[] {
+    const [batch, channels, height, width] = shape as [number, number, number, number];
+    const block = attributes.blocksize as number;
+    const [rows, columns] = [height / block, width / block];
+    const [parted, moved] = [`${outputs[0]} parted`, `${outputs[0]} moved`];
+    const reshaped = (from: string, to: string, sizes: readonly number[]): Node => ({
+      operator: 'Reshape',
+      inputs: [from, this.#numbers('int64', sizes)],
+      outputs: [to],
+      attributes: {},
+    });
+    return [
+      reshaped(inputs[0]!, parted, [batch, channels, rows, block, columns, block]),
+      { operator: 'Transpose', inputs: [parted], outputs: [moved], attributes: { perm: [0, 3, 5, 1, 2, 4] } },
+      reshaped(moved, outputs[0]!, [batch, block * block * channels, rows, columns]),
+    ];
   }
 
   /** What moves truth values, by whole numbers. */

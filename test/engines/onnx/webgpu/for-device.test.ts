@@ -1,3 +1,4 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   type Engine,
@@ -28,6 +29,7 @@ const operatorsOf = (pieces: number): string[] => {
 
 const grid = new Map([
   ['whole', { shape: [3, 4], data: Int32Array.from({ length: 12 }, (_, index) => index - 5) }],
+  ['image', { shape: [2, 48, 48, 2], data: Float32Array.from({ length: 9216 }, (_, index) => (index % 7) - 3) }],
   ['x', { shape: [3, 24], data: Float32Array.from({ length: 72 }, (_, index) => Math.sin(index)) }],
 ]);
 
@@ -45,12 +47,29 @@ const steps: Readonly<Record<string, Step>> = {
     const parts = { turned: tf.transpose(isAbove), part: tf.slice(isAbove, [0, 1], [3, 2]) };
     return { results: { turned: tf.cast(parts.turned, 'float32'), part: tf.cast(parts.part, 'float32') } };
   },
+  'the gradient of a filter whose stride is its size': (tf, { inputs: { image } }) => {
+    const filter = tf.ones([2, 2, 2, 3]) as Tensor4D;
+    const slope = tf.grad((taps) => tf.sum(tf.square(tf.conv2d(image as Tensor4D, taps as Tensor4D, 2, 'valid'))));
+    return { results: { slope: slope(filter) } };
+  },
 };
 
 describe('a graph for a GPU', () => {
   it('has slices for pieces that a kernel could not write all at once', () => {
     expect(operatorsOf(6)).toEqual(['Split']);
     expect(operatorsOf(8)).toEqual(Array.from({ length: 8 }, () => 'Slice'));
+  });
+
+  it('has blocks of places as channels by a transposition', () => {
+    const filter = (image: NamedTensors[string]) =>
+      tf.grad((taps) => tf.sum(tf.conv2d(image as Tensor4D, taps as Tensor4D, 2, 'valid')))(tf.ones([2, 2, 2, 3]));
+    const specs = { image: { shape: [2, 48, 48, 2], dtype: 'float32' } } as const;
+    const operators = (device?: typeof leastDevice) =>
+      trace(tf, ({ image }) => ({ slope: filter(image!) }), specs, { device }).graph.nodes.map(
+        ({ operator }) => operator,
+      );
+    expect(operators()).toContain('SpaceToDepth');
+    expect(operators(leastDevice)).not.toContain('SpaceToDepth');
   });
 
   it.each(Object.keys(steps))('gives %s as the plain engine does', async (name) => {
