@@ -1,4 +1,4 @@
-import { messageOf } from '../../../core/errors.ts';
+import { messageOf, RunError } from '../../../core/errors.ts';
 import type { Engine, TensorLibrary } from '../../engine.ts';
 import { compiledSteps } from '../compiled-steps.ts';
 import { beginLoop, runtimeVersion } from '../open-onnx.ts';
@@ -21,13 +21,18 @@ const nameOf = ({ adapters: [first] = [] }: Adapters) => (first ? `, ${first.nam
 export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
   const found = vulkanAdapters();
   if (found.adapters?.length === 0) throw explainStart('no adapter', describeAdapters(found));
-  const thread = startThread({ module: workerModule, explain: explainFailure });
+  let isStarted = false;
+  const thread = startThread({
+    module: workerModule,
+    explain: (message, cause) => (isStarted ? explainFailure(message, cause) : new RunError(message, { cause })),
+  });
   closeAtExit(thread);
   try {
     await thread.ask({ do: 'load' });
   } catch (error) {
     throw explainStart(messageOf(error), describeAdapters(found), error);
   }
+  isStarted = true;
   const compiled = compiledSteps(tf, thread, { threads: 1, block: 1, device: leastDevice });
   let loops = 0;
   return {
