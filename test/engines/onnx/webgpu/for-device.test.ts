@@ -23,7 +23,7 @@ const operatorsOf = (pieces: number): string[] => {
   const step = ({ x }: NamedTensors) => ({
     out: tf.addN(tf.split(x!, pieces, 1).map((piece) => tf.exp(piece))),
   });
-  const { graph } = trace(tf, step, { x: { shape: [2, 24], dtype: 'float32' } }, { device: leastDevice });
+  const { graph } = trace(tf, step, { x: { shape: [2, 120], dtype: 'float32' } }, { device: leastDevice });
   return graph.nodes.map(({ operator }) => operator).filter((operator) => ['Split', 'Slice'].includes(operator));
 };
 
@@ -55,9 +55,11 @@ const steps: Readonly<Record<string, Step>> = {
 };
 
 describe('a graph for a GPU', () => {
-  it('has slices for pieces that a kernel could not write all at once', () => {
+  it('has pieces that a kernel could not write all at once in pieces of pieces', () => {
     expect(operatorsOf(6)).toEqual(['Split']);
-    expect(operatorsOf(8)).toEqual(Array.from({ length: 8 }, () => 'Slice'));
+    expect(operatorsOf(8)).toEqual(['Split', 'Split']);
+    expect(operatorsOf(24)).toEqual(['Split', 'Split', 'Split', 'Split', 'Split']);
+    expect(operatorsOf(120)).toHaveLength(1 + 3 + (7 + 7 + 3));
   });
 
   it('has blocks of places as channels by a transposition', () => {
