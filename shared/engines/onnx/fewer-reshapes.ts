@@ -69,15 +69,18 @@ export function withFewerReshapes(graph: Graph): Graph {
 
   /** By name, the shapes in which a value is read. */
   const wanted = new Map<string, ReadonlySet<string>>();
-  const want = (name: string, shapes: Iterable<string>) =>
-    wanted.set(name, new Set([...(wanted.get(name) ?? []), ...shapes]));
+  const want = (name: string, shapes: ReadonlySet<string>): void => {
+    const known = wanted.get(name);
+    if (known === undefined) wanted.set(name, shapes);
+    else if (![...shapes].every((shape) => known.has(shape))) wanted.set(name, new Set([...known, ...shapes]));
+  };
   const wantedOf = (name: string): ReadonlySet<string> => wanted.get(name) ?? new Set();
   for (const node of graph.nodes.toReversed()) {
     const [made] = node.outputs as [string];
     if (isReshape(node)) want(node.inputs[0]!, wantedOf(made));
     else {
       for (const name of node.inputs) {
-        if (!isByElement(node)) want(name, [keyOf(shapeOf(name))]);
+        if (!isByElement(node)) want(name, new Set([keyOf(shapeOf(name))]));
         else if (isWhole(name, made)) want(name, wantedOf(made));
       }
     }
@@ -97,12 +100,8 @@ export function withFewerReshapes(graph: Graph): Graph {
   const rootOf = (name: string) => roots.get(name) ?? name;
   /** By such a value, its names by shape; the one in which it was made is the first. */
   const forms = new Map<string, Map<string, string>>();
-  const formsOf = (name: string): Map<string, string> => {
-    const root = rootOf(name);
-    const known = forms.get(root) ?? new Map([[keyOf(shapeOf(root)), root]]);
-    forms.set(root, known);
-    return known;
-  };
+  const formsOf = (name: string): Map<string, string> =>
+    forms.get(rootOf(name)) ?? new Map([[keyOf(shapeOf(rootOf(name))), rootOf(name)]]);
   /** A name of the value in this shape. */
   const shaped = (name: string, shape: Shape): string => {
     const known = formsOf(name);
@@ -113,7 +112,7 @@ export function withFewerReshapes(graph: Graph): Graph {
     specs.set(made, { shape, dtype: declared.get(name)!.dtype });
     const from = known.values().next().value!;
     nodes.push({ operator: 'Reshape', inputs: [from, sizes(shape)], outputs: [made], attributes: {} });
-    known.set(keyOf(shape), made);
+    forms.set(rootOf(name), known.set(keyOf(shape), made));
     return made;
   };
 
@@ -132,7 +131,18 @@ export function withFewerReshapes(graph: Graph): Graph {
     return isSlow || operands.includes(undefined) ? undefined : (operands as Shape[]);
   };
 
+  /** Whether an operator's operands have no other shapes than they are declared with, nor than its result. */
+  const isPlain = ({ inputs, outputs: [made] }: Node): boolean =>
+    inputs.every(
+      (name) =>
+        !roots.has(name) && !forms.has(name) && (!isWhole(name, made!) || sameShape(shapeOf(name), shapeOf(made!))),
+    );
+
   const computed = (node: Node): void => {
+    if (isPlain(node)) {
+      nodes.push(node);
+      return;
+    }
     const [made] = node.outputs as [string];
     const asked = wantedOf(made);
     const candidates = new Map([[keyOf(shapeOf(made)), shapeOf(made)]]);
@@ -153,6 +163,7 @@ export function withFewerReshapes(graph: Graph): Graph {
     }
     const inputs = node.inputs.map((name, index) => shaped(name, best.operands[index]!));
     nodes.push({ ...node, inputs });
+    if (sameShape(best.shape, shapeOf(made))) return;
     specs.set(made, { ...declared.get(made)!, shape: best.shape });
     forms.set(made, new Map([[keyOf(best.shape), made]]));
   };

@@ -47,9 +47,10 @@ export interface Graph {
 }
 
 /** Of all that has a name in a graph. */
-export function specsIn(graph: Graph): ReadonlyMap<string, TensorSpec> {
-  const given = [...graph.inputs, ...graph.initializers].map((value) => [value.name, value] as const);
-  return new Map([...graph.specs, ...given]);
+export function specsIn(graph: Graph): Map<string, TensorSpec> {
+  const specs = new Map(graph.specs);
+  for (const value of [...graph.inputs, ...graph.initializers]) specs.set(value.name, value);
+  return specs;
 }
 
 /** A list of sizes, axes or positions, as operators take them. */

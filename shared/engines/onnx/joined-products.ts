@@ -50,7 +50,7 @@ function exchangesLast(perm: readonly number[]): boolean {
  * is taken in another order then.
  */
 export function withJoinedProducts(graph: Graph): Graph {
-  const specs = new Map(specsIn(graph));
+  const specs = specsIn(graph);
   const { makers, readersOf } = placesOf(graph);
   const results = new Set(graph.outputs.map(({ name }) => name));
   const constants = new Map(graph.initializers.map((each) => [each.name, each]));
