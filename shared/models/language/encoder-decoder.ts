@@ -1,4 +1,5 @@
 /** An encoder of texts and a decoder that writes others, as in T5: norms before each sum, scores of attention by distance. */
+import type { Random } from '../../core/random.ts';
 import type { Tensor } from '../../engines/engine.ts';
 import { type ActivationName, activations } from '../blocks/activations.ts';
 import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
@@ -6,7 +7,7 @@ import { lookUp } from '../blocks/look-up.ts';
 import { relativeBuckets } from '../blocks/relative-positions.ts';
 import type { DropoutSite } from '../dropout.ts';
 import type { Head } from './encoder.ts';
-import type { LanguageModel, LanguageSettings, Writing } from './model.ts';
+import type { LanguageModel, LanguageSettings, LanguageTask, Writing } from './model.ts';
 import {
   denseLayersOf,
   denseModule,
@@ -77,10 +78,16 @@ interface Half {
   readonly isDecoder: boolean;
 }
 
-const halvesOf = (names: EncoderDecoderNames, sizes: EncoderDecoderSizes): readonly [encoder: Half, decoder: Half] => [
-  { name: names.halves[0], blocks: sizes.blocks[0], isDecoder: false },
-  { name: names.halves[1], blocks: sizes.blocks[1], isDecoder: true },
-];
+const encoderOf = (names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Half => ({
+  name: names.halves[0],
+  blocks: sizes.blocks[0],
+  isDecoder: false,
+});
+const decoderOf = (names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Half => ({
+  name: names.halves[1],
+  blocks: sizes.blocks[1],
+  isDecoder: true,
+});
 
 /** Names in one block. */
 interface BlockNames {
@@ -106,7 +113,7 @@ function blockNames(names: EncoderDecoderNames, { name, isDecoder }: Half, numbe
 
 const numbersOf = ({ blocks }: Half): number[] => [...Array(blocks).keys()];
 
-function modulesOf(names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Module[] {
+function modulesOf(names: EncoderDecoderNames, sizes: EncoderDecoderSizes, halves: readonly Half[]): Module[] {
   const { vocabulary, hiddenSize, innerSize, heads, headSize, freshFactor: factor } = sizes;
   const projected = heads * headSize;
   const rmsNorm = (name: string) => norm(name, hiddenSize, false, factor);
@@ -132,7 +139,7 @@ function modulesOf(names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Modu
   ];
   return [
     embedding(names.words, vocabulary, hiddenSize, { deviation: factor }),
-    ...halvesOf(names, sizes).flatMap((half): Module[] => [
+    ...halves.flatMap((half): Module[] => [
       ...numbersOf(half).flatMap((number): Module[] => {
         const { isDecoder } = half;
         const block = blockNames(names, half, number);
@@ -157,12 +164,13 @@ const wordsSite = ({ name }: Half) => `${name}.words`;
 function sitesOf(
   names: EncoderDecoderNames,
   sizes: EncoderDecoderSizes,
+  halves: readonly Half[],
   batch: number,
-  tokens: readonly [encoder: number, decoder: number],
+  [tokens, targets]: readonly [encoder: number, decoder: number],
 ): DropoutSite[] {
   const { hiddenSize, innerSize, heads, dropout } = sizes;
-  return halvesOf(names, sizes).flatMap((half, place): DropoutSite[] => {
-    const own = tokens[place]!;
+  return halves.flatMap((half): DropoutSite[] => {
+    const own = half.isDecoder ? targets : tokens;
     const dropped = (name: string, size = hiddenSize) => site(name, [batch * own, size], dropout);
     const weights = (name: string, keys: number) => site(name, [batch, heads, own, keys], dropout);
     return [
@@ -172,7 +180,7 @@ function sitesOf(
         return [
           ...weights(attention[0], own),
           ...dropped(`${attention[0]}.${names.output}`),
-          ...(cross ? [...weights(cross[0], tokens[0]), ...dropped(`${cross[0]}.${names.output}`)] : []),
+          ...(cross ? [...weights(cross[0], tokens), ...dropped(`${cross[0]}.${names.output}`)] : []),
           ...dropped(`${down} input`, innerSize),
           ...dropped(down),
         ];
@@ -269,6 +277,20 @@ function wordScores(names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Hea
   };
 }
 
+/** What of a model is the same whatever it is computed for. */
+const described = (task: LanguageTask, modules: readonly Module[], sizes: EncoderDecoderSizes, { tied }: Head) => ({
+  task,
+  parameters: parametersOf(modules),
+  frozen: [],
+  tied,
+  layers: layersOf(modules),
+  dense: denseLayersOf(modules),
+  vocabulary: sizes.vocabulary,
+  maxTokens: Number.MAX_SAFE_INTEGER,
+  padding: sizes.padding,
+  initialise: (random: Random, only?: ReadonlySet<string>) => initialValues(modules, 1, random, only),
+});
+
 /**
  * An encoder-decoder that writes texts, or with a head that labels them by what the decoder makes of the text itself.
  * @param labelling absent: it writes
@@ -280,29 +302,21 @@ export function buildEncoderDecoder(
   labelling?: Head,
 ): LanguageModel {
   const head = labelling ?? wordScores(names, sizes);
-  const modules = [...modulesOf(names, sizes), ...head.modules];
-  const [encoder, decoder] = halvesOf(names, sizes);
+  const [encoder, decoder] = [encoderOf(names, sizes), decoderOf(names, sizes)];
+  const halves = [encoder, decoder];
+  const modules = [...modulesOf(names, sizes, halves), ...head.modules];
   const writing: { readonly writing?: Writing } = labelling ? {} : { writing: { start: sizes.start } };
   return {
-    task,
-    parameters: parametersOf(modules),
-    frozen: [],
-    tied: head.tied,
-    layers: layersOf(modules),
-    dense: denseLayersOf(modules),
+    ...described(task, modules, sizes, head),
     attention: {
       blocks: encoder.blocks,
       decoderBlocks: decoder.blocks,
       heads: sizes.heads,
       headSize: sizes.headSize,
     },
-    vocabulary: sizes.vocabulary,
-    maxTokens: Number.MAX_SAFE_INTEGER,
-    padding: sizes.padding,
     ...(labelling ? { end: sizes.end } : writing),
-    initialise: (random, only) => initialValues(modules, 1, random, only),
     dropoutSites: (batch, tokens, targets = tokens) => [
-      ...sitesOf(names, sizes, batch, [tokens, targets]),
+      ...sitesOf(names, sizes, halves, batch, [tokens, targets]),
       ...head.sites(batch, targets),
     ],
     forward(tf, parameters, given, dropout, update) {
@@ -314,6 +328,30 @@ export function buildEncoderDecoder(
       const before = scoreMask(tf, tf.ones([1, decoderIds.shape[1]!]), true);
       const source = { hidden, tokens: pass.tokens, mask };
       return head.apply(pass, apply(pass, names, sizes, decoder, decoderIds, before, source));
+    },
+  };
+}
+
+/** The encoder alone, with a head for what it makes of each token. */
+export function buildEncoderHalf(
+  names: EncoderDecoderNames,
+  sizes: EncoderDecoderSizes,
+  { task }: LanguageSettings,
+  head: Head,
+): LanguageModel {
+  const encoder = encoderOf(names, sizes);
+  const modules = [...modulesOf(names, sizes, [encoder]), ...head.modules];
+  return {
+    ...described(task, modules, sizes, head),
+    attention: { blocks: encoder.blocks, heads: sizes.heads, headSize: sizes.headSize },
+    dropoutSites: (batch, tokens) => [
+      ...sitesOf(names, sizes, [encoder], batch, [tokens, 0]),
+      ...head.sites(batch, tokens),
+    ],
+    forward(tf, parameters, given, dropout, update) {
+      const pass = beginPass(tf, parameters, given, dropout, update);
+      const mask = scoreMask(tf, given.attentionMask, false);
+      return head.apply(pass, apply(pass, names, sizes, encoder, tf.cast(given.inputIds, 'int32'), mask));
     },
   };
 }

@@ -173,6 +173,8 @@ export interface Depth {
   readonly stored: number;
   /** How often blocks are computed, where weights are shared; absent: each once. */
   readonly computed?: number;
+  /** Of an encoder-decoder: blocks of its encoder, which some files have alone, and whether they are all that the task needs. */
+  readonly ofEncoder?: { readonly stored: number; readonly suffices: boolean };
 }
 
 /** Of kinds whose table of embeddings scores words unless a file has other weights for the scores, whatever the configuration says. */
@@ -201,7 +203,7 @@ export interface LanguageFamily<Config = unknown> {
   /** What is read of `config.json`: its keys are obeyed, or refused with a value that can't be; all others have to be harmless. */
   readonly configSchema: z.ZodType<Config> & { readonly shape: Readonly<Record<string, z.ZodType>> };
   /** Looked at before `build` is called. */
-  depth(config: Config): Depth;
+  depth(config: Config, task: LanguageTask): Depth;
   /** What the `config.json` of a trained model has to say besides, for `transformers` to load it; absent: nothing. */
   exported?(config: Config, task: LanguageTask): Readonly<Record<string, unknown>>;
   /** @throws UserError when the configuration asks for what is not supported. */
