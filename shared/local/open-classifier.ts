@@ -11,7 +11,7 @@ import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf, problemOfConfig } from '../models/hugging-face/config.ts';
 import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import { type LanguageModel, type LanguageTask, taskOfModel } from '../models/language/model.ts';
-import { taskOfClass } from '../models/language/registry.ts';
+import { taskOfClass, tasksOf } from '../models/language/registry.ts';
 import { taskTypes } from '../models/lora.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { modelFileOf } from '../pipeline/records.ts';
@@ -117,9 +117,9 @@ async function openRun(
     });
   }
   const task = labellingTask(taskOfModel(settings.task));
-  if (!task) throw notAClassifier(path, `trained for ${settings.task}`);
   const described = modelOfRun(record);
   const config = described.config as HuggingFaceConfig;
+  if (!task) throw notAClassifier(path, `trained for ${settings.task}`, config);
   const labels = labelsOf(config);
   const { model } = described.adapter ?? modelOf(config, task, labels, path, { recorded: true });
   // The manifest was found by its weights.
@@ -166,11 +166,12 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
   const task = tagged ? 'token-classification' : 'classification';
   const labels = await labelsOfFolder(opened, task);
   const { model, architecture, fresh, read } = buildLanguageModel(opened, { task, labels });
-  if (type && type !== taskTypes[task]) throw notAClassifier(path, `is an adapter for ${type}`);
-  if (!type && own.length > 0 && !own.includes(architecture)) throw notAClassifier(path, `is a ${own.join(', ')}`);
+  if (type && type !== taskTypes[task]) throw notAClassifier(path, `is an adapter for ${type}`, config);
+  if (!type && own.length > 0 && !own.includes(architecture))
+    throw notAClassifier(path, `is a ${own.join(', ')}`, config);
   const words = tagged ? await openWordTokenizer(opened.tokenizer, config) : undefined;
   const tokenizer = words?.tokenizer ?? (await openTokenizer(opened.tokenizer, config));
-  if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`);
+  if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`, config);
   const parameters = await read(randomFor(0, 'initialise'));
   const problemType = problemOfConfig(config);
   const maxTokens = Math.min(model.maxTokens, usualTokens);
@@ -180,9 +181,16 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
 const labellingTask = (task: LanguageTask): LabellingTask | undefined =>
   task === 'classification' || task === 'token-classification' ? task : undefined;
 
-const notAClassifier = (path: string, what: string) =>
-  new UserError(`${what}, which gives no labels`, {
+const learntWith: Readonly<Record<LabellingTask, string>> = {
+  classification: 'model.task: classification and labelled texts',
+  'token-classification': 'model.task: token-classification and tagged words',
+};
+
+/** With the tasks by which a model of its kind becomes a classifier. */
+function notAClassifier(path: string, what: string, { model_type: kind }: HuggingFaceConfig): UserError {
+  const tasks = tasksOf(kind).flatMap((task) => labellingTask(task) ?? []);
+  return new UserError(`${what}, which gives no labels`, {
     where: path,
-    remedy:
-      'Give a classifier: train one from it with model.task: classification and labelled texts, or token-classification and tagged words.',
+    remedy: `Give a classifier: train one from it with ${tasks.map((task) => learntWith[task]).join(', or with ')}. What models for other tasks do is in the Python of their cards (README.md of an export).`,
   });
+}

@@ -151,7 +151,11 @@ const headOfAdapter = (folder: string) =>
       'Give the folder of its base, with model.lora for a new adapter, or merge the two first (tempbalance export --merge).',
   });
 
-const oneLabel: GivenProblem = { type: 'single_label_classification', from: 'model.task: few-shot-classification' };
+const oneLabel: GivenProblem = {
+  type: 'single_label_classification',
+  from: 'model.task: few-shot-classification',
+  needed: 'model.task: classification',
+};
 
 /** Settings of what only some tasks learn, with those. @throws UserError where another is to learn. */
 function refuseOtherTasks(task: LanguageTask, dataset: TextDatasetConfig): void {

@@ -59,5 +59,12 @@ it('a T5 learns to write one text of another; what does not fit is told', async 
   expect((await run('init', 'new.yaml', '--dataset', 'texts.jsonl', '--model', 't5')).code).toBe(0);
   const started = await readFile(join(cwd, 'new.yaml'), 'utf8');
   expect(started).toContain('task: seq2seq # or classification');
+  await writeFile(join(cwd, 'bare.jsonl'), rows.map(({ document }) => JSON.stringify({ document })).join('\n'));
+  const bare = await run('init', 'bare.yaml', '--dataset', 'bare.jsonl', '--model', 't5');
+  expect(bare.code).toBe(2);
+  expect(bare.stderr).toContain('bare.jsonl: has texts alone');
+  expect(bare.stderr).toContain(
+    'for classification a label (column label), for seq2seq a text to write (column target)',
+  );
   expect(started).toContain('columns: { text: document, target: summary }');
 });
