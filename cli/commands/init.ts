@@ -165,7 +165,9 @@ async function lookAtTexts(
   const isTagged = tagged?.columns?.words !== undefined;
   // What has labels is a classifier's, whatever other columns stand beside them.
   const written =
-    !isTagged && tasks.includes('seq2seq') ? await looked({ targets: true }, { columns: { label: false } }) : undefined;
+    !isTagged && tasks.includes('seq2seq')
+      ? await looked({ targets: 'wanted' }, { columns: { label: false } })
+      : undefined;
   const isWritten = written && !written.present.includes('label');
   const others = isTagged ? tagged : isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
   const ofNumbers = others ? undefined : await looked({ problem: { type: 'regression', from: 'the numbers in it' } });

@@ -67,7 +67,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       seed,
       chats: task === 'causal-lm',
       chatProblems: async () => chatProblem({ template: await openTemplate(), learnsAll: lossOn === 'all' }),
-      targets: task === 'seq2seq',
+      ...(task === 'seq2seq' ? { targets: 'wanted' } : {}),
       ...(ofWords ? { words: 'wanted' } : {}),
       ...(problem ? { problem } : {}),
     });

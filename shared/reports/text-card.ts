@@ -191,7 +191,7 @@ export const textCard: CardOfKind = {
   },
   loading(run, { dtype }) {
     const { task, isFewShot } = settingsOf(run);
-    const labelling = `From the command line, with the \`tempbalance\` package:
+    const predicting = `From the command line, with the \`tempbalance\` package:
 
 ${fenced('sh', 'tempbalance predict . texts.jsonl')}
 
@@ -207,7 +207,7 @@ Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transforme
 
 ${fenced('python', `${loadingIn(task, run)}\n${usingIn(run)}`)}
 
-${isFewShot ? embeddingTexts : ''}${hasLabels(task) ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
+${isFewShot ? embeddingTexts : ''}${hasLabels(task) || task === 'seq2seq' ? predicting : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 
 ${fenced('js', adapter ? inJavaScript(dtype).replace('model.safetensors', adapterWeightsFile) : inJavaScript(dtype))}`;
   },

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { openClassifier } from '../../shared/local/open-classifier.ts';
+import { openTextModel } from '../../shared/local/open-text-model.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
 import { openSafetensors } from '../../shared/tensors/safetensors.ts';
 import { runCli } from '../support/cli.ts';
@@ -65,7 +65,7 @@ it('words are tagged by a model that is trained on tagged words, by its run and 
   const { metrics, texts } = JSON.parse(json) as { metrics: Record<string, number>; texts: object[] };
   expect(metrics.F1).toBeGreaterThan(0.8);
   expect(texts[0]).toMatchObject({ words: rows[0]!.tokens, expected: rows[0]!.ner_tags });
-  const classifier = await openClassifier(join(cwd, 'runs/ner'), { localPath: async (path) => path });
+  const classifier = await openTextModel(join(cwd, 'runs/ner'), { localPath: async (path) => path });
   expect(classifier).toMatchObject({
     task: 'token-classification',
     labels: ['B-LOC', 'B-PER', 'I-PER', 'O'],

@@ -317,9 +317,9 @@ async function gather(
     }
     if (chosen.text !== undefined) problems.add(row, problemOf(value.text), undefined, chosen.text);
     if (chosen.textPair !== undefined) problems.add(row, problemOf(value.textPair), undefined, chosen.textPair);
-    if (chosen.target !== undefined) {
-      problems.add(row, textProblem(value.target), undefined, chosen.target);
-      if (!isEmpty(value.input)) problems.add(row, textProblem(value.input), undefined, chosen.input);
+    if (chosen.target !== undefined) problems.add(row, textProblem(value.target), undefined, chosen.target);
+    if (!isOfChats(chosen) && !isEmpty(value.input)) {
+      problems.add(row, textProblem(value.input), undefined, chosen.input);
     }
     const chat = isOfChats(chosen)
       ? chatOf(chosen, value, { needsCompletion: lossOn !== 'all', textProblem })

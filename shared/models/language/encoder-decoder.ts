@@ -5,9 +5,9 @@ import { type ActivationName, activations } from '../blocks/activations.ts';
 import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
 import { relativeBuckets } from '../blocks/relative-positions.ts';
-import type { DropoutSite } from '../dropout.ts';
+import { type DropoutSite, noDropout } from '../dropout.ts';
 import type { Head } from './encoder.ts';
-import type { LanguageModel, LanguageSettings, LanguageTask, Writing } from './model.ts';
+import type { LanguageModel, LanguageSettings, LanguageTask } from './model.ts';
 import {
   denseLayersOf,
   denseModule,
@@ -18,7 +18,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, scoreByTable, site, throughBlock } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, perToken, scoreByTable, site, throughBlock } from './pass.ts';
 
 /** Names of the modules. Those of a block are below `<half>.<blocks>.<number>`, those of attention below its own name. */
 export interface EncoderDecoderNames {
@@ -305,7 +305,26 @@ export function buildEncoderDecoder(
   const [encoder, decoder] = [encoderOf(names, sizes), decoderOf(names, sizes)];
   const halves = [encoder, decoder];
   const modules = [...modulesOf(names, sizes, halves), ...head.modules];
-  const writing: { readonly writing?: Writing } = labelling ? {} : { writing: { start: sizes.start } };
+  const ofTexts = (pass: Pass, ids: Tensor, mask: Tensor) => apply(pass, names, sizes, encoder, ids, mask);
+  const written = (pass: Pass, ids: Tensor, source: Source) => {
+    const before = scoreMask(pass.tf, pass.tf.ones([1, ids.shape[1]!]), true);
+    return apply(pass, names, sizes, decoder, ids, before, source);
+  };
+  const writing: Pick<LanguageModel, 'writing' | 'encode' | 'nextWord'> = {
+    writing: { start: sizes.start, end: sizes.end },
+    encode(tf, parameters, given, update) {
+      const pass = beginPass(tf, parameters, given, noDropout, update);
+      return ofTexts(pass, tf.cast(given.inputIds, 'int32'), scoreMask(tf, given.attentionMask, false));
+    },
+    nextWord(tf, parameters, { hidden, attentionMask, decoderIds, at }, update) {
+      const ids = tf.cast(decoderIds, 'int32');
+      const pass = beginPass(tf, parameters, { inputIds: ids, attentionMask }, noDropout, update);
+      const source = { hidden, tokens: attentionMask.shape[1]!, mask: scoreMask(tf, attentionMask, false) };
+      const rows = perToken(pass, written(pass, ids, source));
+      const wanted: Tensor = tf.sum(tf.mul(rows, tf.reshape(at, [1, -1, 1])), 1);
+      return tf.reshape(head.apply(pass, wanted), [pass.batch, sizes.vocabulary]);
+    },
+  };
   return {
     ...described(task, modules, sizes, head),
     attention: {
@@ -323,11 +342,9 @@ export function buildEncoderDecoder(
       const pass = beginPass(tf, parameters, given, dropout, update);
       const ids = tf.cast(given.inputIds, 'int32');
       const mask = scoreMask(tf, given.attentionMask, false);
-      const hidden = apply(pass, names, sizes, encoder, ids, mask);
+      const hidden = ofTexts(pass, ids, mask);
       const decoderIds = given.decoderIds ? tf.cast(given.decoderIds, 'int32') : shifted(pass, ids, sizes.start);
-      const before = scoreMask(tf, tf.ones([1, decoderIds.shape[1]!]), true);
-      const source = { hidden, tokens: pass.tokens, mask };
-      return head.apply(pass, apply(pass, names, sizes, decoder, decoderIds, before, source));
+      return head.apply(pass, written(pass, decoderIds, { hidden, tokens: pass.tokens, mask }));
     },
   };
 }

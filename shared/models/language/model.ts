@@ -82,8 +82,21 @@ export interface AttentionShape {
 
 /** What an encoder-decoder writes. */
 export interface Writing {
-  /** The number of the token that its decoder begins with. */
+  /** The numbers of the token that its decoder begins with, and of that which ends what is written. */
   readonly start: number;
+  readonly end: number;
+}
+
+/** Texts of which some is written. */
+export interface WrittenSoFar {
+  /** What `encode` made of the texts. */
+  readonly hidden: Tensor;
+  /** Of the texts. */
+  readonly attentionMask: Tensor;
+  /** The token that the decoder begins with and what is written, `[batch, targets]`. */
+  readonly decoderIds: Tensor;
+  /** 1 at the place whose next word is wanted, 0 elsewhere, `[targets]`, float32. */
+  readonly at: Tensor;
 }
 
 /** A transformer and the head of a task. */
@@ -131,6 +144,10 @@ export interface LanguageModel {
     dropout: Dropout,
     update?: DenseUpdate,
   ): Tensor;
+  /** Of an encoder-decoder that writes: what its encoder makes of texts, `[batch * tokens, hidden]`. Pure as `forward`, without dropout. */
+  encode?(tf: TensorLibrary, parameters: NamedTensors, batch: TokenBatch, update?: DenseUpdate): Tensor;
+  /** Of an encoder-decoder that writes: scores of the next word, `[batch, vocabulary]`. Pure as `forward`, without dropout. */
+  nextWord?(tf: TensorLibrary, parameters: NamedTensors, written: WrittenSoFar, update?: DenseUpdate): Tensor;
   /** Texts as rows, `[batch, hidden]`, by the encoder alone; absent: the model has no encoder. Pure as `forward`. */
   embed?(
     tf: TensorLibrary,

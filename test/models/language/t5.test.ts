@@ -78,7 +78,10 @@ describe('configurations', () => {
   });
 
   it('of the kinds for many languages need not name where a decoder begins', () => {
-    expect(modelFor({ model_type: 'mt5', decoder_start_token_id: undefined }).model.writing).toEqual({ start: 0 });
+    expect(modelFor({ model_type: 'mt5', decoder_start_token_id: undefined }).model.writing).toEqual({
+      start: 0,
+      end: 1,
+    });
   });
 
   it.each(['causal-lm', 'masked-lm'] as const)('for %s are refused with the tasks that there are', async (task) => {
