@@ -62,12 +62,15 @@ describe('the memory of a job', () => {
     ['BERT 4 x 256, 16 texts', 5_405_442, 0, 26_759_200, 708],
     ['the same, gradient checkpointing', 5_405_442, 0, 10_297_352, 702],
     ['BERT 6 x 512', 23_538_178, 0, 39_866_384, 1030],
+    ['BERT 12 x 512', 42_452_482, 0, 79_187_984, 1432],
     ['BERT-base', 92_186_882, 0, 118_781_968, 2308],
     ['BERT-base, gradient checkpointing', 92_186_882, 0, 27_959_297, 2013],
     ['BERT-base, 16 texts of 128 tokens', 92_186_882, 0, 531_689_504, 4144],
+    ['RoBERTa-base', 124_647_170, 0, 118_794_256, 2661],
     ['BERT-base, adapter', 296_450, 92_185_344, 118_781_968, 1118],
     ['LLaMA 8 x 512, adapter', 114_688, 33_366_528, 56_590_336, 828],
     ['the same, gradient checkpointing', 114_688, 33_366_528, 16_338_944, 669],
+    ['LLaMA 12 x 1024, adapter', 344_064, 157_967_360, 140_214_272, 1636],
   ])('of a language model is within 1.5 of what its run took: %s', (_, trained, frozen, heldActivations, peakMiB) => {
     const settings = { optimizer: optimizer('adamw'), engine: 'onnx' } as const;
     const size = { trained, frozen, isOfTexts: true };
