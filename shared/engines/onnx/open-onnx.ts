@@ -61,7 +61,8 @@ async function load(thread: ComputeThread): Promise<Abilities> {
   } catch (cause) {
     throw new UserError(`ONNX Runtime can't be loaded: ${messageOf(cause)}`, {
       where: `engine onnx on ${process.platform} ${process.arch}`,
-      remedy: 'Reinstall onnxruntime-node if it should run here, or choose the engine wasm, which runs anywhere.',
+      remedy:
+        'Install it without its script, which wants to download libraries for GPUs: npm install --ignore-scripts onnxruntime-node. Or choose the engine wasm, which runs anywhere.',
       cause,
     });
   }
