@@ -58,7 +58,7 @@ export const bytesANumber = 4;
 /**
  * Memory, in bytes: of a training job's process, for each parameter that is trained, for each number that the optimizer keeps of it,
  * for each that is frozen, in 32 bits and in 16, and for each that is kept for the gradient, with what is lost between them. Measured on onnx: with eight models of
- * fields, and language models by themselves (`texts`), of which much is freed before the rest is needed: twelve whole runs, with adapters or without, and a frozen base of 1.1 billion in 16 bits (`docs/benchmarks.md`). Of other engines what is certain: before and while results are written, they are in
+ * fields, and language models by themselves (`texts`), of which much is freed before the rest is needed: thirteen whole runs, with adapters or without, and a frozen base of 1.1 billion in 16 bits (`docs/benchmarks.md`). Of other engines what is certain: before and while results are written, they are in
  * host memory twice, and what is frozen once; and on a processor what is kept for the gradient.
  */
 export const memoryOfJob = {

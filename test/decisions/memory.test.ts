@@ -62,6 +62,7 @@ describe('the memory of a job', () => {
     ['BERT 4 x 256, 16 texts', 5_405_442, 0, 26_759_200, 708],
     ['the same, gradient checkpointing', 5_405_442, 0, 10_297_352, 702],
     ['BERT 6 x 512', 23_538_178, 0, 39_866_384, 1030],
+    ['BERT-base, 16 texts of 128 tokens, gradient checkpointing', 92_186_882, 0, 133_840_899, 3421],
     ['BERT 12 x 512', 42_452_482, 0, 79_187_984, 1432],
     ['BERT-base', 92_186_882, 0, 118_781_968, 2308],
     ['BERT-base, gradient checkpointing', 92_186_882, 0, 27_959_297, 2013],
