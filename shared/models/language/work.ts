@@ -36,9 +36,10 @@ export function textWork(
   const layers = table ? [...dense, table] : dense;
   const trained = new Set(parameters.map(({ name }) => name));
   const rowsOf = ({ perText, perTarget, rows = perTarget ? targets : tokens, again = [] }: DenseLayer) =>
-    [{ rows: perText ? 1 : rows }, ...again].reduce((sum, use) => sum + (use.rows ?? tokens), 0);
+    again.reduce((sum, use) => sum + (use.perText ? 1 : (use.rows ?? tokens)), perText ? 1 : rows);
   const ofDecoder = (attention.decoderBlocks ?? 0) * (targets ** 2 + targets * tokens);
-  const pairs = attention.blocks * tokens ** 2 + ofDecoder;
+  const unread = attention.endsWithFirst ? tokens ** 2 - tokens : 0;
+  const pairs = attention.blocks * tokens ** 2 - unread + ofDecoder;
   // Queries with keys, and weights with values, each with the gradients of both.
   const attending = 2 * 3 * 2 * attention.heads * attention.headSize * pairs;
   const flops = layers.reduce((sum, layer) => {
