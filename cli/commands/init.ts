@@ -27,9 +27,9 @@ export const initCommand: CliCommand<InitOptions> = {
   usage: 'init [run-file]',
   description: 'write a run file to start from (default: tempbalance.yaml)',
   examples: [
-    'tempbalance init',
-    'tempbalance init burgers.yaml --dataset data/burgers.hdf5 --weights pretrained.safetensors',
-    'tempbalance init reviews.yaml --dataset reviews.csv --model bert-base-uncased',
+    'npx tempbalance init',
+    'npx tempbalance init burgers.yaml --dataset data/burgers.hdf5 --weights pretrained.safetensors',
+    'npx tempbalance init reviews.yaml --dataset reviews.csv --model bert-base-uncased',
   ],
   options: [
     new Option('--dataset <path>', 'the data set to name in it (default: data.hdf5, or texts.jsonl)'),
@@ -51,7 +51,7 @@ export const initCommand: CliCommand<InitOptions> = {
     const schema = relative(dirname(resolve(file)), schemaPath) || schemaPath;
     const folder = dirname(resolve(file));
     await writeText(file, await starterOf(schema, options, (path) => fromFolder(folder, path)));
-    print(`wrote ${file}; next: tempbalance validate ${file}`);
+    print(`wrote ${file}; next: npx tempbalance validate ${file}`);
     return 0;
   },
 };

@@ -71,13 +71,13 @@ export const predictCommand: CliCommand<PredictOptions> = {
   description:
     'predict fields with the operator of a run, or label texts or their words with a classifier: a run, a folder of Hugging Face, or a LoRA adapter',
   examples: [
-    'tempbalance predict flow-20261123-101500 data.hdf5 --out pred.hdf5',
-    'tempbalance predict flow-20261123-101500 data.hdf5 --rows 0-9 --steps 200 --out pred.npy',
-    'tempbalance predict flow-20261123-101500 --of validation --json',
-    'tempbalance predict runs/reviews-20261123-101500 new.jsonl',
-    'tempbalance predict reviews-20261123-101500 new.csv --column text=review --csv --out labelled.csv',
-    'tempbalance predict tuned test.parquet --json',
-    'echo "a fine film" | tempbalance predict tuned -',
+    'npx tempbalance predict flow-20261123-101500 data.hdf5 --out pred.hdf5',
+    'npx tempbalance predict flow-20261123-101500 data.hdf5 --rows 0-9 --steps 200 --out pred.npy',
+    'npx tempbalance predict flow-20261123-101500 --of validation --json',
+    'npx tempbalance predict runs/reviews-20261123-101500 new.jsonl',
+    'npx tempbalance predict reviews-20261123-101500 new.csv --column text=review --csv --out labelled.csv',
+    'npx tempbalance predict tuned test.parquet --json',
+    'echo "a fine film" | npx tempbalance predict tuned -',
   ],
   options: [
     new Option('--out <file>', 'where it goes: texts, else to standard output; fields as HDF5 (.hdf5, .h5) or .npy'),

@@ -5,9 +5,9 @@ export const trainCommand: CliCommand<{ set: string[]; json?: boolean; solver?: 
   usage: 'train [run-file]',
   description: 'train a model as the run file says (default: tempbalance.yaml)',
   examples: [
-    'tempbalance train',
-    'tempbalance train burgers.yaml --set training.epochs=50 --set balance=off',
-    'tempbalance train burgers.yaml --json | jq -c \'select(.type == "epoch")\'',
+    'npx tempbalance train',
+    'npx tempbalance train burgers.yaml --set training.epochs=50 --set balance=off',
+    'npx tempbalance train burgers.yaml --json | jq -c \'select(.type == "epoch")\'',
   ],
   options: [setOption(), jsonOption('print one JSON event a line'), solverOption('what suits the size of the model')],
   async run([file = 'tempbalance.yaml'], { set, json, solver }) {

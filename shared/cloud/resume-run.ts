@@ -22,7 +22,7 @@ export async function stopRun(cloud: Cloud, run: string): Promise<void> {
   if (running.length === 0) {
     throw new UserError('is not running', {
       where: nameOf(run),
-      remedy: `See how it stands: tempbalance cloud status ${nameOf(run)}`,
+      remedy: `See how it stands: npx tempbalance cloud status ${nameOf(run)}`,
     });
   }
   for (const { arn: executionArn } of running) {

@@ -43,6 +43,6 @@ export function refuseFixedChanges(from: RunConfig, to: RunConfig): void {
   if (refused.length === 0) return;
   const lines = refused.map((change) => `    ${change.key}: ${shown(change.from)} -> ${shown(change.to)}`);
   throw new UserError(`these settings can't change in the middle of a run:\n${lines.join('\n')}`, {
-    remedy: 'Put them back, or start a new run with `tempbalance train`.',
+    remedy: 'Put them back, or start a new run with `npx tempbalance train`.',
   });
 }

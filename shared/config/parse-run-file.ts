@@ -195,7 +195,7 @@ export async function loadRunFile(path: string, overrides: readonly Override[] =
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new UserError(missing ? 'there is no such run file' : `can't be read (${(cause as Error).message})`, {
       where: path,
-      remedy: 'Write one with `tempbalance init`, or give the path of yours.',
+      remedy: 'Write one with `npx tempbalance init`, or give the path of yours.',
       cause,
     });
   }

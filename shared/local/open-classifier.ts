@@ -153,7 +153,7 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
     throw new UserError('is neither a run nor the folder of a model', {
       where: path,
       remedy:
-        'Give a run (`tempbalance runs` lists them), or a folder with config.json, model.safetensors and tokenizer.json.',
+        'Give a run (`npx tempbalance runs` lists them), or a folder with config.json, model.safetensors and tokenizer.json.',
     });
   }
   const opened = await openModelFolder(path, { base });

@@ -60,7 +60,7 @@ export async function findRun(given: string): Promise<RunFolder> {
       didYouMean(basename(given), known) ||
       (known.length > 0
         ? `In runs/ there are: ${known.join(', ')}.`
-        : 'Give the folder of a run; `tempbalance runs` lists them.'),
+        : 'Give the folder of a run; `npx tempbalance runs` lists them.'),
   });
 }
 
@@ -99,7 +99,7 @@ export async function beginRun(
   if (await store.get(runKeys.head(run))) {
     throw new UserError('a run of this name exists', {
       where: join(root, run),
-      remedy: `Go on with it by \`tempbalance resume ${join(root, run)}\`, or choose another output.name.`,
+      remedy: `Go on with it by \`npx tempbalance resume ${join(root, run)}\`, or choose another output.name.`,
     });
   }
   const request = { version: 1, config, ...(source === undefined ? {} : { source: resolve(source) }), overrides };

@@ -148,7 +148,7 @@ const headOfAdapter = (folder: string) =>
   new UserError('model.head: fresh takes a whole model: the head that an adapter was trained with is a part of it', {
     where: folder,
     remedy:
-      'Give the folder of its base, with model.lora for a new adapter, or merge the two first (tempbalance export --merge).',
+      'Give the folder of its base, with model.lora for a new adapter, or merge the two first (npx tempbalance export --merge).',
   });
 
 const oneLabel: GivenProblem = { type: 'single_label_classification', from: 'model.task: few-shot-classification' };

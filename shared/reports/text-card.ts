@@ -180,13 +180,13 @@ export const textCard: CardOfKind = {
     const { task, maxTokens, isFewShot, problemType = 'single_label_classification' } = settingsOf(run);
     const labelling = `From the command line, with the \`tempbalance\` package:
 
-${fenced('sh', 'tempbalance predict . texts.jsonl')}
+${fenced('sh', 'npx tempbalance predict . texts.jsonl')}
 
 `;
     const { adapter } = run;
     const what = adapter
       ? `The folder is one that \`peft\` loads: a LoRA adapter in ${dtype} with \`adapter_config.json\`, without the weights of its base;
-the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, the tokenizer. \`tempbalance export . whole-model --merge\` writes a folder that \`transformers\` loads by itself.`
+the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, the tokenizer. \`npx tempbalance export . whole-model --merge\` writes a folder that \`transformers\` loads by itself.`
       : `The folder is one that \`transformers\` loads: weights in ${dtype}, \`config.json\`, the tokenizer.`;
     return `${what}
 

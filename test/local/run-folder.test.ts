@@ -56,7 +56,7 @@ it('refuses a second run of the same name when the first has commits', async () 
   const error = await createRun(configIn(root, 'burgers'), { now }).catch((thrown) => thrown);
   expect(error).toBeInstanceOf(UserError);
   expect(error.message).toContain(join(root, 'burgers'));
-  expect(error.message).toContain('tempbalance resume');
+  expect(error.message).toContain('npx tempbalance resume');
 });
 
 it('lists runs only, and none of a folder that is not there', async () => {

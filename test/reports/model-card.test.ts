@@ -265,13 +265,13 @@ describe('the card of a language model', () => {
     expect(card).toContain('| a\\*b | 1.00 | 0.500 | 0.667 | 2 |');
     expect(card).toContain('AutoModelForSequenceClassification.from_pretrained(folder)');
     expect(card).toContain('max_length=64');
-    expect(card).toContain('tempbalance predict .');
+    expect(card).toContain('npx tempbalance predict .');
     expect(card).toContain('one of the 2 labels');
     expect(card).not.toContain('fields');
     const words = cardOf('masked-lm');
     expect(words).toContain('AutoModelForMaskedLM');
     expect(words).not.toContain('## Classes');
-    expect(words).not.toContain('tempbalance predict');
+    expect(words).not.toContain('npx tempbalance predict');
     expect(words).not.toContain('labels, also one');
   });
 
