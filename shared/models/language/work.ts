@@ -57,5 +57,7 @@ export function textWork(
   const again = dense.reduce((sum, layer) => sum + 2 * rowsOf(layer) * layer.inputs * layer.outputs, attending / 3);
   // What each block is given, and all of the block whose gradient is being taken.
   const held = attention.blocks * Math.max(tokens, targets) * attention.heads * attention.headSize;
-  return { flops: flops + again, activations: held + masks + scores + (kept + weights + masks) / attention.blocks };
+  // A last block that is computed for one token has next to nothing of it.
+  const whole = Math.max(1, attention.blocks - (attention.endsWithFirst ? 1 : 0));
+  return { flops: flops + again, activations: held + masks + scores + (kept + weights + masks) / whole };
 }
