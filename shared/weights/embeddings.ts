@@ -28,6 +28,10 @@ export function isEmbedding(name: string): boolean {
   );
 }
 
+/** Whether a tensor is the table of a language model's tokens. */
+export const isTokenTable = (name: string): boolean =>
+  /(^|\.)(word_embeddings|wte|embed_tokens|embed_in|tok_embeddings|token_embeddings?|shared)(\.weight)?$/.test(name);
+
 /** Names under which language models keep the output head that may share its weight with the token embedding. */
 export const headNames = [
   '*lm_head.weight',
