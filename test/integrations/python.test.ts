@@ -1,0 +1,93 @@
+/** The Python module for trainers of one's own, with PyTorch and transformers; skipped where Python has no PyTorch. */
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';
+const has = (module: string) =>
+  spawnSync(python, ['-c', `import importlib.util as u; exit(u.find_spec('${module}') is None)`]).status === 0;
+const hasTorch = has('torch');
+const hasTransformers = hasTorch && has('transformers');
+
+interface Facts {
+  readonly everyParameterOnce: boolean;
+  readonly decays: Readonly<Record<string, number>>;
+  readonly factors: Readonly<Record<string, number>>;
+  readonly rates: Readonly<Record<string, number>>;
+  readonly schedules: Readonly<Record<string, { readonly worst: number; readonly moved: boolean }>>;
+  readonly wrapped: boolean;
+  readonly said: string;
+  readonly unnamed: readonly number[];
+  readonly refused: string;
+  readonly failed: string;
+  readonly file: boolean;
+  readonly lightning: boolean;
+  readonly bert: { readonly known: boolean; readonly kindFrom: string; readonly notes: readonly string[] };
+  readonly trainer: readonly (readonly { readonly factor: number; readonly lr: number }[])[];
+}
+
+function factsOfTrainer(): Facts {
+  const { status, stdout, stderr } = spawnSync(python, ['test/support/own_trainer.py'], {
+    input: JSON.stringify({ command: [process.execPath, resolve('cli/main.ts')], transformers: hasTransformers }),
+    encoding: 'utf8',
+    env: { ...process.env, HF_HUB_OFFLINE: '1', TEMPBALANCE_SOLVER: '' },
+  });
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
+  return JSON.parse(/^FACTS (.*)$/m.exec(stdout)![1]!);
+}
+
+describe.skipIf(!hasTorch)('integrations/python/tempbalance.py', () => {
+  const facts = hasTorch ? factsOfTrainer() : undefined!;
+
+  it('makes groups that have every parameter once, with its factor; biases and norms do not decay', () => {
+    expect(facts.everyParameterOnce).toBe(true);
+    expect(Object.keys(facts.rates)).toEqual(Object.keys(facts.factors));
+    for (const [name, rate] of Object.entries(facts.rates)) expect(rate).toBeCloseTo(facts.factors[name]!, 12);
+    expect(new Set(Object.values(facts.factors)).size).toBeGreaterThan(2);
+    expect(facts.decays).toMatchObject({
+      'tok_embeddings.weight': 0.01,
+      'layers.0.lin.weight': 0.01,
+      'layers.0.lin.bias': 0,
+      'layers.0.norm.weight': 0,
+    });
+  });
+
+  it('multiplies what each LR scheduler does, before and after the rates change', () => {
+    expect(Object.keys(facts.schedules)).toEqual(['lambda', 'step', 'cosine', 'oneCycle', 'sequential']);
+    for (const [name, { worst, moved }] of Object.entries(facts.schedules)) {
+      expect(moved, name).toBe(true);
+      expect(worst, name).toBeLessThan(1e-9);
+    }
+  });
+
+  it('finds names behind prefixes, says once which it does not find, and refuses rates of another model', () => {
+    expect(facts.wrapped).toBe(true);
+    expect(facts.said).toBe('tempbalance: not in the rates, so at the base rate: head.weight, head.bias\n');
+    expect(facts.unnamed).toEqual([1, 1]);
+    expect(facts.refused).toContain("no parameter of the model, such as ['weight'], is named in the rates of");
+    expect(facts.file).toBe(true);
+  });
+
+  it('hands on what the command says is wrong', () => {
+    expect(facts.failed).toContain('error: integrations:');
+  });
+
+  it('sets rates by a callback of Lightning', () => {
+    expect(facts.lightning).toBe(true);
+  });
+
+  it.skipIf(!hasTransformers)(
+    'sets rates between two epochs of a transformers.Trainer, under its linear schedule',
+    () => {
+      expect(facts.bert).toEqual({ known: true, kindFrom: 'config.json: bert', notes: [] });
+      expect(facts.trainer).toHaveLength(8);
+      facts.trainer.forEach((groups, step) => {
+        for (const { factor, lr } of groups) expect(lr).toBeCloseTo(0.05 * factor * (1 - (step + 1) / 8), 12);
+      });
+      const factorsAt = (step: number) => facts.trainer[step]!.map(({ factor }) => factor);
+      expect(factorsAt(0)).toEqual(factorsAt(3));
+      expect(factorsAt(4)).not.toEqual(factorsAt(3));
+      expect(factorsAt(7)).toEqual(factorsAt(4));
+    },
+  );
+});
