@@ -78,6 +78,9 @@ export async function watchCheckpoints(folder: string, options: WatchOptions): P
   }
 }
 
+/** Files of a folder by which its weights are read. */
+const besides = ['config.json', 'adapter_config.json'];
+
 /** Folders that trainers fill before they give them their name. */
 const isDraft = (name: string) => name.startsWith('.') || name.startsWith('tmp');
 
@@ -92,11 +95,10 @@ async function checkpointsIn(folder: string): Promise<(FoundCheckpoint & { state
       found.push({ path, rates, state: await stateOf([path]) });
       continue;
     }
-    const files = (await list(path)).filter(
-      ({ name }) => !isDraft(name) && (isWeightFile(name) || name.endsWith('.index.json')),
-    );
-    if (files.length === 0) continue;
-    const state = await stateOf(files.map(({ name }) => join(path, name)).sort());
+    const names = (await list(path)).map(({ name }) => name).filter((name) => !isDraft(name));
+    if (!names.some(isWeightFile)) continue;
+    const files = names.filter((name) => isWeightFile(name) || name.endsWith('.index.json') || besides.includes(name));
+    const state = await stateOf(files.sort().map((name) => join(path, name)));
     found.push({ path, rates: join(path, 'rates.json'), state });
   }
   return found;

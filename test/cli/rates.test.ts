@@ -5,7 +5,7 @@ import { checkpointRatesJsonSchema, checkpointRatesSchema } from '../../shared/s
 import { runCli, startCli } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { writeLanguageRun } from '../support/language-folder.ts';
-import { temporaryFolder } from '../support/small-run.ts';
+import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
 
 const bert = fixturePath('models', 'bert-tiny');
 const small = ['--set', 'balance.minEigenvalues=4'];
@@ -55,6 +55,23 @@ describe('tempbalance rates', () => {
       expect(factors).toEqual(recorded.parameters);
     }
     expect(new Set(Object.values(ofRun.parameters).map(({ learningRateFactor }) => learningRateFactor)).size).toBe(3);
+  });
+
+  it('gives those of a run of fields, by its own settings', async () => {
+    const folder = await temporaryFolder();
+    const balance = { unit: 'layer', spectralWeights: true, minEigenvalues: 4, conv1d: 'taps' };
+    const file = await writeRunFile(folder, { training: { epochs: 1 }, balance });
+    expect((await runCli(['train', file, '--json'], { cwd: folder })).code).toBe(0);
+    const epoch = join(folder, 'runs', 'small', 'epochs', '0001');
+    const [attempt] = await readdir(epoch);
+    const recorded = JSON.parse(await readFile(join(epoch, attempt!, 'rates.json'), 'utf8'));
+    const { kindFrom, settings, parameters } = await ratesJson(join(folder, 'runs', 'small'), '--epoch', '1');
+    expect({ kindFrom, settings }).toMatchObject({ kindFrom: 'a run of fno1d', settings: balance });
+    const factors = Object.entries(parameters).map(([name, { learningRateFactor: learningRate }]) => [
+      name,
+      { learningRate, weightDecay: 1 },
+    ]);
+    expect(Object.fromEntries(factors)).toEqual(recorded.parameters);
   });
 
   it('draws what a control draws by the seed', async () => {

@@ -1,7 +1,9 @@
 /** The Python module for trainers of one's own, with PyTorch and transformers; skipped where Python has no PyTorch. */
 import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/small-run.ts';
 
 const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';
 const has = (module: string) =>
@@ -26,11 +28,14 @@ interface Facts {
   readonly trainer: readonly (readonly { readonly factor: number; readonly lr: number }[])[];
 }
 
+const environment = { ...process.env, HF_HUB_OFFLINE: '1', TEMPBALANCE_SOLVER: '' };
+const command = [process.execPath, resolve('cli/main.ts')];
+
 function factsOfTrainer(): Facts {
   const { status, stdout, stderr } = spawnSync(python, ['test/support/own_trainer.py'], {
-    input: JSON.stringify({ command: [process.execPath, resolve('cli/main.ts')], transformers: hasTransformers }),
+    input: JSON.stringify({ command, transformers: hasTransformers }),
     encoding: 'utf8',
-    env: { ...process.env, HF_HUB_OFFLINE: '1', TEMPBALANCE_SOLVER: '' },
+    env: environment,
   });
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(/^FACTS (.*)$/m.exec(stdout)![1]!);
@@ -90,4 +95,34 @@ describe.skipIf(!hasTorch)('integrations/python/tempbalance.py', () => {
       expect(factorsAt(7)).toEqual(factorsAt(4));
     },
   );
+});
+
+/** Numbers of text, so that those of other versions of PyTorch may differ. */
+const form = (text: string) => text.replaceAll(/\d\.\d+(e[-+]\d+)?/g, '#').trim();
+
+describe.skipIf(!hasTransformers)('the code of docs/own-trainer.md', async () => {
+  const page = await readFile('docs/own-trainer.md', 'utf8');
+  const samples = [...page.matchAll(/```python\n(.*?)```\n\n[^\n]*\n\n((?: {4}[^\n]*\n)+)/gs)];
+
+  it.each(samples.map(([, code, printed]) => ({ code: code!, printed: printed! })))(
+    'prints lines of the form that the page has ($#)',
+    async ({ code, printed }) => {
+      const begins = `import tempbalance\ntempbalance.COMMAND = ${JSON.stringify(command)}\n`;
+      const { status, stdout, stderr } = spawnSync(python, ['-c', begins + code], {
+        cwd: await temporaryFolder(),
+        encoding: 'utf8',
+        env: { ...environment, PYTHONPATH: resolve('integrations/python') },
+      });
+      expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
+      const lines = printed
+        .split('\n')
+        .map((line) => line.trim())
+        .filter(Boolean);
+      expect(stdout.trim().split('\n').slice(-lines.length).map(form)).toEqual(lines.map(form));
+    },
+  );
+
+  it('is all tried', () => {
+    expect(samples).toHaveLength(page.split('```python').length - 1);
+  });
 });
