@@ -25,15 +25,19 @@ def rates_of(model, *options):
             torch.save(model.state_dict(), os.path.join(folder, "model.pt"))
         return read_rates(folder, *options)
 
-def _plain(name):  # without what wrappers put before it
+def _plain(name):  # without what wrappers put before it, and PEFT's name of an adapter, which its files don't have
+    name = re.sub(r"\.modules_to_save\.[^.]+|(?<=\.lora_[AB])\.[^.]+(?=\.weight$)", "", name)
     return re.sub(r"(^|\.)((module|_orig_mod)\.)+", r"\1", name)
+
+def _trained(model):
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 _said = set()
 
 def _rows(model, rates):
-    """For each name that the model has for a parameter what the rates say of it, or None."""
+    """For each name that the model has for a parameter that is trained what the rates say of it, or None."""
     exact, plain = rates["parameters"], {_plain(name): row for name, row in rates["parameters"].items()}
-    rows = {name: exact.get(name) or plain.get(_plain(name)) for name, _ in model.named_parameters()}
+    rows = {name: exact.get(name) or plain.get(_plain(name)) for name, _ in _trained(model)}
     missing = [name for name, row in rows.items() if row is None]
     if len(missing) == len(rows):
         raise ValueError(f"no parameter of the model, such as {missing[:1]}, is named in the rates of {rates['source']['path']}")
@@ -45,7 +49,7 @@ def _rows(model, rates):
 def param_groups(model, rates, base_lr, weight_decay=0.0):
     """Groups for an optimizer: one for each layer's matrices, one for its biases and norms, one for each parameter without a layer."""
     rows, groups = _rows(model, rates), {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in _trained(model):
         row = rows[name] or {"layer": None, "decays": parameter.ndim > 1}
         decay = weight_decay if row["decays"] else 0.0
         empty = {"params": [], "names": [], "lr": base_lr, "factor": 1.0, "weight_decay": decay, "base_weight_decay": decay}

@@ -1,7 +1,11 @@
 import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkpointRatesJsonSchema, checkpointRatesSchema } from '../../shared/schedules/checkpoint-rates.ts';
+import {
+  type CheckpointRates,
+  checkpointRatesJsonSchema,
+  checkpointRatesSchema,
+} from '../../shared/schedules/checkpoint-rates.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { writeLanguageRun } from '../support/language-folder.ts';
@@ -15,6 +19,14 @@ const ratesJson = async (...args: string[]) => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return checkpointRatesSchema.parse(JSON.parse(stdout));
 };
+
+/** Factors of the parameters that follow a layer, as a run has them on record. */
+const followersOf = ({ parameters }: Pick<CheckpointRates, 'parameters'>) =>
+  Object.fromEntries(
+    Object.entries(parameters).flatMap(([name, { layer, learningRateFactor, weightDecayFactor }]) =>
+      layer === null ? [] : [[name, { learningRate: learningRateFactor, weightDecay: weightDecayFactor }]],
+    ),
+  );
 
 describe('tempbalance rates', () => {
   it('prints preset, kind, and a line for each layer', async () => {
@@ -47,14 +59,25 @@ describe('tempbalance rates', () => {
     const ofRun = await ratesJson(join(folder, 'runs', 'texts'), '--epoch', '0');
     expect(ofRun.kindFrom).toBe('a run of huggingface');
     for (const { parameters } of [ofFolder, ofRun]) {
-      const factors = Object.fromEntries(
-        Object.entries(parameters).flatMap(([name, { layer, learningRateFactor, weightDecayFactor }]) =>
-          layer === null ? [] : [[name, { learningRate: learningRateFactor, weightDecay: weightDecayFactor }]],
-        ),
-      );
-      expect(factors).toEqual(recorded.parameters);
+      expect(followersOf({ parameters })).toEqual(recorded.parameters);
     }
     expect(new Set(Object.values(ofRun.parameters).map(({ learningRateFactor }) => learningRateFactor)).size).toBe(3);
+  });
+
+  it.each(['merged', 'update'])('gives those of a run of an adapter, by spectra %s', async (spectra) => {
+    const lora = { rank: 8, spectra };
+    const folder = await writeLanguageRun({ task: 'classification', head: 'fresh', lora }, { epochs: 1 });
+    expect((await runCli(['train', join(folder, 'run.yaml'), '--json'], { cwd: folder })).code).toBe(0);
+    const run = join(folder, 'runs', 'texts');
+    const [attempt] = await readdir(join(run, 'epochs', '0001'));
+    const path = join(run, 'epochs', '0001', attempt!, 'rates.json');
+    const recorded = JSON.parse(await readFile(path, 'utf8')).parameters;
+    expect(followersOf(await ratesJson(run, '--epoch', '1'))).toEqual(recorded);
+    if (spectra === 'update') return;
+    const adapter = join(folder, 'adapter');
+    expect((await runCli(['export', run, adapter, '--epoch', '1'], { cwd: folder })).code).toBe(0);
+    const sets = ['--set', 'balance.preset=', '--set', 'balance.unit=block', '--base', join(folder, 'bert')];
+    expect(followersOf(await ratesJson(adapter, ...sets))).toEqual(recorded);
   });
 
   it('gives those of a run of fields, by its own settings', async () => {

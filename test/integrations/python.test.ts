@@ -10,6 +10,7 @@ const has = (module: string) =>
   spawnSync(python, ['-c', `import importlib.util as u; exit(u.find_spec('${module}') is None)`]).status === 0;
 const hasTorch = has('torch');
 const hasTransformers = hasTorch && has('transformers');
+const hasPeft = hasTransformers && has('peft');
 
 interface Facts {
   readonly everyParameterOnce: boolean;
@@ -25,15 +26,16 @@ interface Facts {
   readonly file: boolean;
   readonly lightning: boolean;
   readonly bert: { readonly known: boolean; readonly kindFrom: string; readonly notes: readonly string[] };
+  readonly peft: { readonly said: string; readonly factors: Readonly<Record<string, number>> };
   readonly trainer: readonly (readonly { readonly factor: number; readonly lr: number }[])[];
 }
 
-const environment = { ...process.env, HF_HUB_OFFLINE: '1', TEMPBALANCE_SOLVER: '' };
+const environment = { ...process.env, HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: '1', TEMPBALANCE_SOLVER: '' };
 const command = [process.execPath, resolve('cli/main.ts')];
 
 function factsOfTrainer(): Facts {
   const { status, stdout, stderr } = spawnSync(python, ['test/support/own_trainer.py'], {
-    input: JSON.stringify({ command, transformers: hasTransformers }),
+    input: JSON.stringify({ command, transformers: hasTransformers, peft: hasPeft }),
     encoding: 'utf8',
     env: environment,
   });
@@ -93,6 +95,20 @@ describe.skipIf(!hasTorch)('integrations/python/tempbalance.py', () => {
       expect(factorsAt(0)).toEqual(factorsAt(3));
       expect(factorsAt(4)).not.toEqual(factorsAt(3));
       expect(factorsAt(7)).toEqual(factorsAt(4));
+    },
+  );
+
+  it.skipIf(!hasPeft)(
+    'gives the factors of an adapter of PEFT the rate of their layer, and takes nothing that is frozen',
+    () => {
+      const { said, factors } = facts.peft;
+      expect(said).toBe('');
+      const names = Object.keys(factors);
+      expect(names.filter((name) => name.includes('lora_'))).toHaveLength(8);
+      expect(names.every((name) => /lora_|classifier/.test(name))).toBe(true);
+      const layer = 'base_model.model.bert.encoder.layer.1.attention.self.query';
+      expect(factors[`${layer}.lora_A.default.weight`]).toBe(factors[`${layer}.lora_B.default.weight`]);
+      expect(new Set(Object.values(factors)).size).toBeGreaterThan(2);
     },
   );
 });

@@ -139,4 +139,17 @@ if given["transformers"]:
         Trainer(bert, arguments, train_dataset=texts, optimizers=(optimizer, None), callbacks=callbacks).train()
     facts["trainer"] = steps
 
+    if given["peft"]:
+        from peft import LoraConfig, get_peft_model
+
+        adapted = get_peft_model(bert, LoraConfig(task_type="SEQ_CLS", target_modules=["query", "value"]))
+        with torch.no_grad():
+            for name, parameter in adapted.named_parameters():
+                if "lora_B" in name:
+                    parameter.copy_(torch.randn_like(parameter))
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            groups = tempbalance.param_groups(adapted, tempbalance.rates_of(adapted, *options), 0.1)
+        factors = {name: group["factor"] for group in groups for name in group["names"]}
+        facts["peft"] = {"said": said.getvalue(), "factors": factors}
+
 print("FACTS " + json.dumps(facts))
