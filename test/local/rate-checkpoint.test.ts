@@ -157,6 +157,11 @@ describe('rates of an unknown model', () => {
     expect(await rates(path, [], { kind: 'fields' })).toMatchObject({ kind: 'fields', kindFrom: '--kind' });
   });
 
+  it('are refused where no tensor is a matrix', async () => {
+    const path = await fileOf({ 'norm.weight': [16], 'tok_embeddings.weight': [40, 16] });
+    await expect(rates(path)).rejects.toThrow("none of its 2 tensors is a layer's weight");
+  });
+
   it('go by names where the weights are not those of config.json, and say so', async () => {
     const path = await fileOf(transformer);
     await writeFile(join(path, '..', 'config.json'), await readFile(fixturePath('models', 'bert-tiny', 'config.json')));
