@@ -21,7 +21,7 @@ import type { ParameterSpec } from '../tensors/layer.ts';
 import { openTensors, pathKind } from '../tensors/open-tensors.ts';
 import type { TensorStore } from '../tensors/tensor-store.ts';
 import { moduleOfFactor } from '../weights/adapter.ts';
-import { isTokenTable } from '../weights/embeddings.ts';
+import { isHead, isTokenTable } from '../weights/embeddings.ts';
 import { type KnownModel, knownModel } from '../weights/known-model.ts';
 import { type MeasureOptions, measureWeights, measuringFlops } from '../weights/measure-weights.ts';
 import type { WeightLayer, WeightSource } from '../weights/weight-source.ts';
@@ -50,7 +50,8 @@ interface RatedModel extends Pick<WeightSource, 'layers' | 'read' | 'openRows' |
   readonly kind?: { readonly name: ModelKind; readonly from: string } | undefined;
   readonly known: boolean;
   readonly isLowRank: boolean;
-  parameters(config: BalanceConfig): readonly ParameterSpec[];
+  /** @param layers those that are measured */
+  parameters(config: BalanceConfig, layers: readonly WeightLayer[]): readonly ParameterSpec[];
   readonly record?: RunRecord;
 }
 
@@ -62,13 +63,19 @@ export async function rateCheckpoint(path: string, options: RateOptions): Promis
   const opened = await openModel(path, options.open);
   const { kind, kindFrom, settings } = settle(opened, options);
   const wanted = new Set(analysedLayers(opened.layers, settings).map(({ name }) => name));
-  const layers = opened.layers.filter(({ name }) => wanted.has(name));
+  const heads = opened.known || kind !== 'language' ? [] : opened.layers.map(({ name }) => name).filter(isHead);
+  const layers = opened.layers.filter(({ name }) => wanted.has(name) && !heads.includes(name));
   const config: SpectraConfig = opened.isLowRank ? { ...settings, farms: undefined } : settings;
   const solver = await openSolver(options.solver, { flops: measuringFlops(layers, config) });
   try {
     const spectra = await measureWeights(opened, layers, config, solver, options);
-    const { source, known, notes } = opened;
-    const parameters = opened.parameters(settings);
+    const { source, known } = opened;
+    const notes = [
+      ...opened.notes,
+      ...(heads.length > 0 ? [`not measured, as heads of a language model: ${heads.join(', ')}`] : []),
+      ...notesOnEnds(opened, layers, settings),
+    ];
+    const parameters = opened.parameters(settings, layers);
     return checkpointRates(
       {
         source,
@@ -77,7 +84,7 @@ export async function rateCheckpoint(path: string, options: RateOptions): Promis
         known,
         parameters,
         spectra,
-        notes: [...notes, ...notesOnEnds(opened, layers, settings)],
+        notes,
       },
       settings,
       { base: options.base, seed: options.seed ?? opened.record?.config.training.seed ?? 0 },
@@ -143,7 +150,7 @@ async function openModel(path: string, options: RateOptions['open']): Promise<Ra
     layers: weights.layers,
     notes: [...notes, ...(found?.why === undefined ? [] : [`norms follow layers by their names alone: ${found.why}`])],
     kind: found?.kind ?? kindByTensors(weights.layers, tensors),
-    parameters: (config) => parametersByName(tensors, weights.layers, config),
+    parameters: (config, layers) => parametersByName(tensors, layers, config),
   };
 }
 

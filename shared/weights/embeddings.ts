@@ -41,3 +41,9 @@ export const headNames = [
   'predictions.decoder.weight',
   'decoder.weight',
 ];
+
+/** Names outside blocks that a language model's head has, whatever its task. */
+const headModule = /(^|\.)(lm_head|embed_out|classifier|score|head|qa_outputs|predictions|output)(\.|$)/;
+
+/** Whether a layer of an unknown language model is the head of a task: outside blocks, and named as heads are. */
+export const isHead = (layer: string): boolean => !/\.\d+\./.test(layer) && headModule.test(layer);

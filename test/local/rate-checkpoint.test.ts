@@ -122,6 +122,21 @@ describe('rates of an unknown model', () => {
     expect(byLayer['blocks.0.attn.in_proj_bias']!.layer).toBe('blocks.0.attn.in_proj_weight');
   });
 
+  it('leave the head of a language model at the base rate, or at the largest', async () => {
+    const path = await fileOf(transformer);
+    const sets = ['minEigenvalues=3', 'unit=layer'];
+    const { parameters, layers, notes } = await rates(path, sets);
+    expect(layers.map(({ name }) => name)).not.toContain('head');
+    expect(parameters['head.weight']).toMatchObject({ layer: null, learningRateFactor: 1 });
+    expect(notes).toContain('not measured, as heads of a language model: head');
+    const raised = (await rates(path, [...sets, 'unmeasured=largestFactor'])).parameters;
+    const largest = Math.max(...Object.values(raised).map(({ learningRateFactor }) => learningRateFactor));
+    for (const name of ['head.weight', 'tok_embeddings.weight']) {
+      expect(raised[name]!.learningRateFactor).toBe(largest);
+    }
+    expect((await rates(path, sets, { kind: 'fields' })).layers.map(({ name }) => name)).toContain('head');
+  });
+
   it('give a batch norm the rate of its convolution, and list no buffers', async () => {
     const norm = (name: string) => ({
       [`${name}.weight`]: [16],
