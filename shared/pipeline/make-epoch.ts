@@ -17,6 +17,7 @@ import { attemptOf, isTakenOver, leave } from './execution.ts';
 import type { PipelineState } from './messages.ts';
 import type { StartedWorkload } from './open-workload.ts';
 import { keepsRates, movesRates } from './rate-timing.ts';
+import { ratesWithin } from './rates-within.ts';
 import {
   type EpochMetrics,
   files,
@@ -27,7 +28,6 @@ import {
   readRunRecord,
   readTaggedRecord,
 } from './records.ts';
-import { trainParts } from './train-parts.ts';
 
 /** @throws InterruptedError when this process was told to end. */
 export function refuseWhenInterrupted(ctx: TaskContext): void {
@@ -140,11 +140,13 @@ async function trainAfter(
 
   const epoch = head.epoch + 1;
   const clock = ctx.now();
-  const start = { epoch, parameters, state: optimizerState, rates };
-  const trained = await trainParts(ctx, { record, workload }, start, (progress) => {
+  const within = ratesWithin(ctx, record, epoch, rates);
+  const onStep = (progress: { step: number; steps: number; loss: number }) => {
     ctx.emit({ type: 'step', epoch, ...progress });
     refuseWhenInterrupted(ctx);
-  });
+  };
+  const moving = { ramp: rates.ramp, changes: within.changes };
+  const trained = await workload.train(epoch, parameters, optimizerState, rates.parameters, onStep, moving);
   if (trained.diverged) {
     const reason = divergence(epoch, trained.diverged);
     return { state: divergedState({ ...state, epoch }, reason), epochSeconds: elapsedSeconds(clock, ctx.now()) };
@@ -172,7 +174,7 @@ async function trainAfter(
     baseLearningRates: trained.baseLearningRates,
     applied: trained.applied,
     gradientNorm: trained.gradientNorm,
-    ...(trained.measurements.length > 0 ? { measurements: trained.measurements } : {}),
+    ...(within.measurements.length > 0 ? { measurements: within.measurements } : {}),
     engine: workload.engine,
   };
   const tensors = {
@@ -180,7 +182,7 @@ async function trainAfter(
     [files.optimizer]: left,
     ...(average ? { [files.average]: average } : {}),
   };
-  const made = { measured, predictions, tensors, ...ratesLeft(record, epoch, trained.rates) };
+  const made = { measured, predictions, tensors, ...ratesLeft(record, epoch, within.inForce()) };
   return { state: await attempted(ctx, state, made, `epoch ${epoch} is trained`), epochSeconds };
 }
 

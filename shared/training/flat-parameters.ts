@@ -20,6 +20,8 @@ export interface FlatParameters {
   flatten(tensors: HostTensors): HostTensors;
   /** What `flatten` was given. */
   restore(tensors: HostTensors): HostTensors;
+  /** Reads single parameters, by name, of what `flatten` has made of them. @param of reads a tensor of that */
+  reader(of: (name: string) => Promise<HostTensor>): (name: string) => Promise<HostTensor>;
   flattenState(state: HostTensors): HostTensors;
   restoreState(state: HostTensors): HostTensors;
   /** A number for each parameter, by name: as a scalar, and for the vector as one value for each of its elements. */
@@ -100,6 +102,15 @@ function makeFlat(objective: Objective, optimizer: Optimizer, small: readonly Pa
           },
     flatten: (tensors) => new Map([...flatten(tensors), ...stateOf(tensors)]),
     restore: (tensors) => new Map([...restore(tensors), ...stateOf(tensors)]),
+    reader: (of) => {
+      let read: Promise<HostTensor> | undefined;
+      return async (name) => {
+        const index = small.findIndex((spec) => spec.name === name);
+        if (index < 0) return of(name);
+        read ??= of(flatName);
+        return partOf((await read).data, index);
+      };
+    },
     flattenState: (state) => perSlot(flatten, state),
     restoreState: (state) => perSlot(restore, state),
     spread: (numbers) =>

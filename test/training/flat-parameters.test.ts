@@ -33,21 +33,28 @@ describe('flatParameters', () => {
     expect(flat.parameters.at(-1)!.shape).toEqual([others.reduce((sum, { shape }) => sum + elementCount(shape), 0)]);
   });
 
-  it.each(['adam', 'adamw', 'sgd'])("restores what it was given, with %s's state", (name) => {
-    const optimizer = optimizerNamed(name);
-    const flat = flatParameters(objective, optimizer);
-    const random = randomFor(4, 'state');
-    const state = new Map(
-      [...optimizer.init(objective.parameters)].map(([key, { shape, data }]) => [
-        key,
-        { shape, data: data.map(() => random.normal()) },
-      ]),
-    );
-    expect(plain(flat.restore(flat.flatten(initial)))).toEqual(plain(initial));
-    expect(
-      Object.fromEntries(plain(flat.restoreState(flat.flattenState(state))).map(([key, ...rest]) => [key, rest])),
-    ).toEqual(Object.fromEntries(plain(state).map(([key, ...rest]) => [key, rest])));
-  });
+  it.each(['adam', 'adamw', 'sgd'])(
+    "restores what it was given, whole or one by one, with %s's state",
+    async (name) => {
+      const optimizer = optimizerNamed(name);
+      const flat = flatParameters(objective, optimizer);
+      const random = randomFor(4, 'state');
+      const state = new Map(
+        [...optimizer.init(objective.parameters)].map(([key, { shape, data }]) => [
+          key,
+          { shape, data: data.map(() => random.normal()) },
+        ]),
+      );
+      const flattened = flat.flatten(initial);
+      expect(plain(flat.restore(flattened))).toEqual(plain(initial));
+      const read = flat.reader(async (key) => flattened.get(key)!);
+      const one = async (key: string) => [key, await read(key)] as const;
+      expect(plain(new Map(await Promise.all([...initial.keys()].map(one))))).toEqual(plain(initial));
+      expect(
+        Object.fromEntries(plain(flat.restoreState(flat.flattenState(state))).map(([key, ...rest]) => [key, rest])),
+      ).toEqual(Object.fromEntries(plain(state).map(([key, ...rest]) => [key, rest])));
+    },
+  );
 
   it.each(['adam', 'adamw', 'sgd'])(
     'trains with %s to the same bits as parameters by themselves, each at its own rates',

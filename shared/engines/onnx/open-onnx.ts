@@ -142,7 +142,7 @@ function loopOf({ thread, loop, steps, step, specs, sharesMemory, isLarge }: Beg
       ) as MixedTensors;
       return thread.ask({ do: 'step', loop, inputs: taken, ...compiledStep }, [...new Set(buffersOf(new Map(whole)))]);
     },
-    read: () => thread.ask({ do: 'read', loop }),
+    read: (names) => thread.ask({ do: 'read', loop, names }),
     async finish() {
       await steps.release(isLarge);
       return thread.ask({ do: 'finish', loop });

@@ -99,6 +99,7 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     expect(numbers(await loop.read())).toEqual({ total: [31], other: [3, 4] });
     await loop.run(x(3));
     expect(numbers(await loop.read())).toEqual({ total: [61], other: [-3, -4] });
+    expect(numbers(await loop.read(['other']))).toEqual({ other: [-3, -4] });
     await loop.close();
   });
 
