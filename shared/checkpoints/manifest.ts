@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
 import type { ByteSource } from '../tensors/byte-source.ts';
+import { type FileParts, joinedParts } from '../tensors/file-parts.ts';
 import { type ArtifactStore, type StoredObject, sha256 } from './artifact-store.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { runKeys } from './run-keys.ts';
@@ -91,6 +92,17 @@ export async function writeArtifact(
 ): Promise<FileRecords> {
   await store.put(runKeys.artifact(at.run, at.epoch, at.attempt, file), bytes);
   return { [file]: { bytes: bytes.byteLength, sha256: sha256(bytes) } };
+}
+
+/** Writes a large file of an attempt part by part; where the store can defer that, it is on the disk by the commit. */
+export async function writeParts(
+  store: ArtifactStore,
+  at: { run: string; epoch: number; attempt: string },
+  file: string,
+  { size, parts }: FileParts,
+): Promise<FileRecords> {
+  if (!store.deferred) return writeArtifact(store, at, file, joinedParts({ size, parts }));
+  return { [file]: await store.deferred.put(runKeys.artifact(at.run, at.epoch, at.attempt, file), parts) };
 }
 
 /** A larger file is compared piece by piece: a model and its moments need not fit into memory for that. */

@@ -1,6 +1,6 @@
 /** One epoch as an attempt: trained, or the model before training, and evaluated. */
 import { encodeJson } from '../checkpoints/json.ts';
-import type { Manifest } from '../checkpoints/manifest.ts';
+import type { FileRecords, Manifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { describeChanges } from '../config/changes.ts';
 import { elapsedSeconds } from '../core/elapsed.ts';
@@ -98,8 +98,9 @@ async function begin(
 ): Promise<PipelineState> {
   const { metric } = record.config.convergence;
   const initial = await workload.initial();
-  const clock = ctx.now();
   const parameters = await fittedIn(workload, initial);
+  const written = await writeWeights(ctx, attemptAt(ctx, state, 0), { [files.model]: parameters }, parameters);
+  const clock = ctx.now();
   const { metrics, classes, predictions } = await workload.evaluate(parameters);
   if (!Number.isFinite(metrics[metric])) ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, 0) });
   const measured: EpochMetrics = {
@@ -115,13 +116,8 @@ async function begin(
     engine: workload.engine,
   };
   const seconds = elapsedSeconds(clock, ctx.now());
-  const tensors = { [files.model]: parameters };
-  return attempted(
-    ctx,
-    state,
-    { measured: { ...measured, seconds }, predictions, tensors },
-    'the model before training',
-  );
+  const made = { measured: { ...measured, seconds }, predictions, written };
+  return attempted(ctx, state, made, 'the model before training');
 }
 
 /** Trains with the rates of the last analysis, and evaluates on the validation data: the average of the weights, where one is kept. */
@@ -155,14 +151,23 @@ async function trainAfter(
   const left = split.state;
   const weights = await fittedIn(workload, trained.parameters);
   const average = split.average && (await fittedIn(workload, split.average));
-  const { metrics, classes, predictions } = await workload.evaluate(average ?? weights);
+  const tensors = {
+    [files.optimizer]: left,
+    [files.model]: weights,
+    ...(average ? { [files.average]: average } : {}),
+  };
+  const trainedSeconds = elapsedSeconds(clock, ctx.now());
+  const evaluated = average ?? weights;
+  const written = await writeWeights(ctx, attemptAt(ctx, state, epoch), tensors, evaluated);
+  const evaluationClock = ctx.now();
+  const { metrics, classes, predictions } = await workload.evaluate(evaluated);
   const { metric } = record.config.convergence;
   // One warning for a row of such epochs.
   if (!Number.isFinite(metrics[metric]) && (await readMetrics(ctx.store, head))?.metrics[metric] !== null) {
     ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, epoch) });
   }
 
-  const epochSeconds = elapsedSeconds(clock, ctx.now());
+  const epochSeconds = trainedSeconds + elapsedSeconds(evaluationClock, ctx.now());
   const measured: EpochMetrics = {
     epoch,
     trainLoss: trained.loss,
@@ -177,12 +182,7 @@ async function trainAfter(
     ...(within.measurements.length > 0 ? { measurements: within.measurements } : {}),
     engine: workload.engine,
   };
-  const tensors = {
-    [files.model]: weights,
-    [files.optimizer]: left,
-    ...(average ? { [files.average]: average } : {}),
-  };
-  const made = { measured, predictions, tensors, ...ratesLeft(record, epoch, within.inForce()) };
+  const made = { measured, predictions, written, ...ratesLeft(record, epoch, within.inForce()) };
   return { state: await attempted(ctx, state, made, `epoch ${epoch} is trained`), epochSeconds };
 }
 
@@ -192,35 +192,67 @@ function ratesLeft(record: RunRecord, epoch: number, rates: RateRecord): Pick<Ma
   return movesRates(record) ? { before: rates } : {};
 }
 
+/** Where an attempt's files go. */
+type At = Pick<PipelineState, 'run' | 'epoch' | 'attempt'>;
+
+const attemptAt = (ctx: TaskContext, state: PipelineState, epoch: number): At => ({
+  run: state.run,
+  epoch,
+  attempt: attemptOf(state, ctx.newAttempt()),
+});
+
+/** Tensor files of an attempt. */
+interface Written {
+  readonly at: At;
+  readonly files: FileRecords;
+}
+
+/**
+ * Writes an attempt's tensor files one after the other, before the evaluation, beside which they go on to the disk.
+ * @param evaluated the tensors that are needed for that; the others are empty afterwards
+ */
+async function writeWeights(
+  ctx: TaskContext,
+  at: At,
+  tensors: Readonly<Record<string, HostTensors>>,
+  evaluated: HostTensors,
+): Promise<Written> {
+  const written: Record<string, FileRecords[string]> = {};
+  for (const [file, values] of Object.entries(tensors))
+    Object.assign(written, await writeTensors(ctx, at, file, values, { consumes: values !== evaluated }));
+  return { at, files: written };
+}
+
 /** What an attempt has before the analysis. */
 interface Made {
   readonly measured: EpochMetrics;
   readonly predictions: Evaluation['predictions'];
-  readonly tensors: Readonly<Record<string, HostTensors>>;
+  readonly written: Written;
   /** The rates of the next epoch, where they stay as they are. */
   readonly kept?: RateRecord;
   /** The rates from which those of the next epoch move on. */
   readonly before?: RateRecord;
 }
 
-/** Writes an attempt's tensors and measurements, for the analysis. */
+/** Writes an attempt's measurements, for the analysis. */
 async function attempted(
   ctx: TaskContext,
   state: PipelineState,
-  { measured, predictions, tensors, kept, before }: Made,
+  { measured, predictions, written: { at, files: tensors }, kept, before }: Made,
   reason: string,
 ): Promise<PipelineState> {
-  const at = { run: state.run, epoch: measured.epoch, attempt: attemptOf(state, ctx.newAttempt()) };
   const written = await allWritten(
     writeJson(ctx, at, files.metrics, measured),
     ...(predictions ? [writeJson(ctx, at, files.predictions, predictions)] : []),
     ...(kept ? [writeJson(ctx, at, files.rates, kept)] : []),
   );
   if (before) await writeJson(ctx, at, files.ratesBefore, before);
-  // One after the other: while a file is written, its tensors are in memory twice. Nothing else needs them then.
-  for (const [file, values] of Object.entries(tensors))
-    Object.assign(written, await writeTensors(ctx, at, file, values, { consumes: true }));
-  return { ...state, ...at, files: written, decision: { next: 'analyse', outcome: 'running', reason } };
+  return {
+    ...state,
+    ...at,
+    files: { ...written, ...tensors },
+    decision: { next: 'analyse', outcome: 'running', reason },
+  };
 }
 
 type Metrics = Evaluation['metrics'];
