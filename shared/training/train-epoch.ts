@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { collectGarbage } from '../core/collect-garbage.ts';
 import type { Engine, Loop, Step } from '../engines/engine.ts';
 import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
 import {
@@ -134,12 +135,21 @@ function ratesBySteps(
 const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Reads what a loop carries of a model's parameters, and notes whether all of it is finite. */
+/** Copies that nobody needs any more are freed after so many bytes. */
+const bytesPerCollection = 2 ** 26;
+
+/** Reads what a loop carries of a model's parameters, one after the other, and notes whether all of it is finite. */
 function watchedReader(flat: FlatParameters, loop: Loop) {
   const seen = { finite: true };
+  let bytes = 0;
   const read = flat.reader(async (name) => {
+    if (bytes >= bytesPerCollection) {
+      collectGarbage(bytes);
+      bytes = 0;
+    }
     const carried = carriedName(name);
     const tensor = (await loop.read([carried])).get(carried)!;
+    bytes += tensor.data.byteLength;
     seen.finite &&= allFinite(tensor.data);
     return tensor;
   });
