@@ -68,7 +68,7 @@ export interface LoopTensors {
   /** In a step, 16-bit floats are float32 tensors. What lies in shared memory is not copied where the engine can do without. */
   readonly fixed: FixedTensors;
   readonly carried: HostTensors;
-  /** Names of carried tensors whose memory is the engine's from then on, so that it need not copy them; absent: none. */
+  /** Names of tensors, fixed or carried, whose memory is the engine's from then on, so that it need not copy them; absent: none. */
   readonly donated?: ReadonlySet<string>;
 }
 

@@ -101,7 +101,7 @@ async function begin(
   const parameters = await fittedIn(workload, initial);
   const written = await writeWeights(ctx, attemptAt(ctx, state, 0), { [files.model]: parameters }, parameters);
   const clock = ctx.now();
-  const { metrics, classes, predictions } = await workload.evaluate(parameters);
+  const { metrics, classes, predictions } = await workload.evaluate(parameters, 'validation', { donates: true });
   if (!Number.isFinite(metrics[metric])) ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, 0) });
   const measured: EpochMetrics = {
     epoch: 0,
@@ -160,7 +160,7 @@ async function trainAfter(
   const evaluated = average ?? weights;
   const written = await writeWeights(ctx, attemptAt(ctx, state, epoch), tensors, evaluated);
   const evaluationClock = ctx.now();
-  const { metrics, classes, predictions } = await workload.evaluate(evaluated);
+  const { metrics, classes, predictions } = await workload.evaluate(evaluated, 'validation', { donates: true });
   const { metric } = record.config.convergence;
   // One warning for a row of such epochs.
   if (!Number.isFinite(metrics[metric]) && (await readMetrics(ctx.store, head))?.metrics[metric] !== null) {

@@ -84,8 +84,11 @@ export interface Workload extends WorkloadPlan {
    * evaluated. Absent: there are none.
    */
   fitted?(parameters: HostTensors): Promise<HostTensors>;
-  /** On the validation data, where no other are named; on test data only where the plan has them. */
-  evaluate(parameters: HostTensors, on?: EvaluationData): Promise<Evaluation>;
+  /**
+   * On the validation data, where no other are named; on test data only where the plan has them.
+   * @param options.donates whether the parameters are donated to the engine; absent: they stay as they are
+   */
+  evaluate(parameters: HostTensors, on?: EvaluationData, options?: { readonly donates?: boolean }): Promise<Evaluation>;
 }
 
 /** A plan that an engine makes a workload of. */

@@ -109,9 +109,10 @@ export async function beginLoop(
   const bytes = totalBytes(given.fixed) + totalBytes(given.carried);
   collectGarbage(bytes);
   const specs = [...specsOf(given.fixed, roles.fixed), ...specsOf(given.carried, roles.carried)];
-  const fixed = givable(given.fixed, (_, data) => sharesMemory && isShared(data));
-  const carried = givable(given.carried, (name, data) => own.has(name) && isWhole(data));
-  await thread.ask({ do: 'begin', loop, fixed, carried }, [...buffersOf(fixed), ...buffersOf(carried)]);
+  const isOwn = (name: string, data: Data) => own.has(name) && isWhole(data);
+  const fixed = givable(given.fixed, (name, data) => (sharesMemory && isShared(data)) || isOwn(name, data));
+  const carried = givable(given.carried, isOwn);
+  await thread.ask({ do: 'begin', loop, fixed, carried }, [...new Set([...buffersOf(fixed), ...buffersOf(carried)])]);
   return loopOf({ thread, loop, steps: compiled(), step, specs, sharesMemory, isLarge: bytes >= leastReleased });
 }
 
