@@ -128,7 +128,7 @@ async function conclude(
 ): Promise<number> {
   if (execution.status === 'failed') throw execution.error;
   if (execution.status === 'interrupted') {
-    process.stderr.write(`interrupted; finished runs are kept. Go on with: tempbalance compare ${file}\n`);
+    process.stderr.write(`interrupted; finished runs are kept. Go on with: npx tempbalance compare ${file}\n`);
     return exitCodes.interrupted;
   }
   if (json) return exitCodes.done;

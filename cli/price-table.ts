@@ -9,7 +9,7 @@ export const packagedPrices = (): PriceTable => priceTableSchema.parse(packaged)
 /** A table that the user names. @throws UserError when it can't be read or is none. */
 export async function readPriceTable(path: string): Promise<PriceTable> {
   const refuse = (what: string, cause?: unknown): never => {
-    throw new UserError(what, { where: path, remedy: 'Write one with `tempbalance prices --out <file>`.', cause });
+    throw new UserError(what, { where: path, remedy: 'Write one with `npx tempbalance prices --out <file>`.', cause });
   };
   const text = await readFile(path, 'utf8').catch((cause) => refuse(`can't be read (${cause.code})`, cause));
   let value: unknown;

@@ -34,9 +34,8 @@ const commands = [
   doctorCommand,
 ];
 
-/** Parses the arguments, runs the command, and returns the exit code; errors are printed, never thrown. */
-export async function runCli(args: readonly string[]): Promise<number> {
-  let code: number = exitCodes.done;
+/** The command line; `settle` is told the exit code of the command that ran. */
+export function buildProgram(settle: (code: number) => void): Command {
   const program = new Command('tempbalance')
     .description('Fine-tunes models with little data, balancing the learning rates of layers by their spectra.')
     .version(packageJson.version)
@@ -44,9 +43,6 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .addHelpText('after', exitCodesHelp)
     .showSuggestionAfterError()
     .exitOverride();
-  const settle = (ended: number) => {
-    code = ended;
-  };
   for (const command of commands) addCommand(program, command, settle);
   const cloud = program
     .command('cloud')
@@ -55,6 +51,15 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .showSuggestionAfterError()
     .exitOverride();
   for (const command of cloudCommands) addCommand(cloud, command, settle);
+  return program;
+}
+
+/** Parses the arguments, runs the command, and returns the exit code; errors are printed, never thrown. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  let code: number = exitCodes.done;
+  const program = buildProgram((ended) => {
+    code = ended;
+  });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return code;

@@ -29,7 +29,7 @@ export async function writeQuickComparison(runFile: string, note: (message: stri
   if (await isCompareFile(runFile)) {
     throw new UserError('is a compare file already', {
       where: runFile,
-      remedy: `Do it: tempbalance compare ${runFile}`,
+      remedy: `Do it: npx tempbalance compare ${runFile}`,
     });
   }
   const config = await loadRunFile(runFile);
@@ -41,7 +41,7 @@ export async function writeQuickComparison(runFile: string, note: (message: stri
   if (present !== undefined && present !== text) {
     throw new UserError('is there already, and is not what --quick would write', {
       where: path,
-      remedy: `Go on with it by \`tempbalance compare ${path}\`, or remove it.`,
+      remedy: `Go on with it by \`npx tempbalance compare ${path}\`, or remove it.`,
     });
   }
   if (present === undefined) {

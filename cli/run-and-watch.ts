@@ -35,7 +35,7 @@ export async function runAndWatch(
 async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Promise<number> {
   const view = chooseView({ json, terminal: process.stdout.isTTY === true });
   const path = relative(process.cwd(), join(folder.root, folder.run)) || '.';
-  const resume = `tempbalance resume ${path}`;
+  const resume = `npx tempbalance resume ${path}`;
   let stopping = false;
   const onSignal = () => {
     if (stopping) {

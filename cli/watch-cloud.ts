@@ -16,7 +16,7 @@ export async function watchCloud(cloud: Cloud, run: string, json: boolean): Prom
   const onSignal = () => {
     view.close();
     process.stderr.write(
-      `no longer watching; the run goes on. tempbalance cloud watch ${nameOf(run)}, or stop it: tempbalance cloud stop ${nameOf(run)}\n`,
+      `no longer watching; the run goes on. npx tempbalance cloud watch ${nameOf(run)}, or stop it: npx tempbalance cloud stop ${nameOf(run)}\n`,
     );
     process.exit(exitCodes.interrupted);
   };
@@ -41,12 +41,12 @@ export async function watchCloud(cloud: Cloud, run: string, json: boolean): Prom
 
 async function conclude({ execution, outcome }: WatchedEnd, cloud: Cloud, run: string, json: boolean): Promise<number> {
   const name = nameOf(run);
-  const resume = `tempbalance cloud resume ${name}`;
+  const resume = `npx tempbalance cloud resume ${name}`;
   if (!outcome) {
     process.stderr.write(
       `the run is not at its end, and no execution is at it (the last: ${execution.status}); what is committed is kept. Go on with: ${resume}\n`,
     );
-    if (execution.status === 'FAILED') process.stderr.write(`  Why it failed: tempbalance cloud logs ${name}\n`);
+    if (execution.status === 'FAILED') process.stderr.write(`  Why it failed: npx tempbalance cloud logs ${name}\n`);
     return execution.status === 'FAILED' ? exitCodes.failed : exitCodes.interrupted;
   }
   if (outcome.outcome === 'failed') {
@@ -54,7 +54,7 @@ async function conclude({ execution, outcome }: WatchedEnd, cloud: Cloud, run: s
     process.stderr.write(`error: ${reason}\n  What is committed is kept. Once it is mended: ${resume}\n`);
     return error?.name === 'UserError' ? exitCodes.userError : exitCodes.failed;
   }
-  if (!json) print(`model and report: tempbalance cloud fetch ${name}`);
+  if (!json) print(`model and report: npx tempbalance cloud fetch ${name}`);
   if (outcome.outcome !== 'diverged') return exitCodes.done;
   const { training } = await readConfig(cloud.store, run);
   process.stderr.write(divergedMessage(explainOutcome(outcome), training.learningRate, resume));

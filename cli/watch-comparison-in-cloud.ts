@@ -19,7 +19,7 @@ export async function watchComparisonInCloud(cloud: Cloud, comparison: string, j
   const view = comparisonView({ json, settings, counts: countRuns(settings) });
   const onSignal = () => {
     process.stderr.write(
-      `no longer watching; the comparison goes on. tempbalance cloud watch ${name}, or stop it: tempbalance cloud stop ${name}\n`,
+      `no longer watching; the comparison goes on. npx tempbalance cloud watch ${name}, or stop it: npx tempbalance cloud stop ${name}\n`,
     );
     process.exit(exitCodes.interrupted);
   };
@@ -45,7 +45,7 @@ async function conclude(
   json: boolean,
 ): Promise<number> {
   const name = nameOf(comparison);
-  const resume = `tempbalance cloud resume ${name}`;
+  const resume = `npx tempbalance cloud resume ${name}`;
   if (!outcome) {
     process.stderr.write(
       `the comparison is not at its end, and no execution is at it (the last: ${execution.status}); finished runs are kept. Go on with: ${resume}\n`,
@@ -58,7 +58,7 @@ async function conclude(
   }
   if (!json) {
     print(`\n${renderComparisonText(await readComparisonResult(store, comparison))}\n`);
-    print(`page, run files and results: tempbalance cloud fetch ${name}`);
+    print(`page, run files and results: npx tempbalance cloud fetch ${name}`);
   }
   return exitCodes.done;
 }

@@ -37,10 +37,10 @@ export const analyzeCommand: CliCommand<AnalyzeOptions> = {
   description:
     'measure how well trained each layer of a checkpoint is: a folder, a .safetensors file, a .pt file of PyTorch, a sharded index, an adapter or a run',
   examples: [
-    'tempbalance analyze roberta-base',
-    'tempbalance analyze model.safetensors.index.json --layers "*.mlp.*" --report spectra.html',
-    'tempbalance analyze tuned --compare roberta-base --json --no-eigenvalues',
-    'tempbalance analyze runs/burgers-20261123-101500 --epoch 3 --spectral-weights',
+    'npx tempbalance analyze roberta-base',
+    'npx tempbalance analyze model.safetensors.index.json --layers "*.mlp.*" --report spectra.html',
+    'npx tempbalance analyze tuned --compare roberta-base --json --no-eigenvalues',
+    'npx tempbalance analyze runs/burgers-20261123-101500 --epoch 3 --spectral-weights',
   ],
   options: [
     jsonOption('print everything as JSON (docs/analysis.schema.json)'),

@@ -14,9 +14,9 @@ export const compareCommand: CliCommand<Options> = {
   description:
     'compare settings over many runs: tune each, repeat with seeds, judge on test data (default: compare.yaml)',
   examples: [
-    'tempbalance compare --quick burgers.yaml',
-    'tempbalance compare compare.yaml',
-    'tempbalance compare compare.yaml --parallel 4 --set training.epochs=10',
+    'npx tempbalance compare --quick burgers.yaml',
+    'npx tempbalance compare compare.yaml',
+    'npx tempbalance compare compare.yaml --parallel 4 --set training.epochs=10',
   ],
   options: [
     new Option(

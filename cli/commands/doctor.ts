@@ -6,7 +6,7 @@ export const doctorCommand: CliCommand<{ json?: boolean }> = {
   usage: 'doctor',
   description:
     'try the engines and solvers of this machine; say its memory, processor and versions, and what to install',
-  examples: ['tempbalance doctor', 'tempbalance doctor --json'],
+  examples: ['npx tempbalance doctor', 'npx tempbalance doctor --json'],
   options: [jsonOption('print an object (docs/engines.md says what is in it)')],
   async run(_positional, { json }) {
     const { examineMachine } = await import('../../shared/local/examine-machine.ts');

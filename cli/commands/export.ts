@@ -15,11 +15,11 @@ export const exportCommand: CliCommand<ExportOptions> = {
   usage: 'export <run> <folder>',
   description: "write the model of a run's best epoch, or of another, as a folder with its model card",
   examples: [
-    'tempbalance export reviews-20261123-101500 reviews-model',
-    'tempbalance export runs/reviews-20261123-101500 epoch-3 --epoch 3',
-    'tempbalance export reviews-20261123-101500 reviews-model --merge',
-    'tempbalance export my-adapter whole-model --merge --base roberta-base',
-    'tempbalance export reviews-20261123-101500 reviews-model --dtype bfloat16',
+    'npx tempbalance export reviews-20261123-101500 reviews-model',
+    'npx tempbalance export runs/reviews-20261123-101500 epoch-3 --epoch 3',
+    'npx tempbalance export reviews-20261123-101500 reviews-model --merge',
+    'npx tempbalance export my-adapter whole-model --merge --base roberta-base',
+    'npx tempbalance export reviews-20261123-101500 reviews-model --dtype bfloat16',
   ],
   options: [
     numberOption('--epoch <n>', 'the epoch (default: the best so far)', { integer: true, least: 0 }),
@@ -46,7 +46,7 @@ export const exportCommand: CliCommand<ExportOptions> = {
     if (!isRun && (await pathKind(given!)) === 'folder') {
       throw new UserError('is neither a run nor the folder of an adapter', {
         where: given!,
-        remedy: 'Give a run (`tempbalance runs` lists them), or with --merge a folder with adapter_config.json.',
+        remedy: 'Give a run (`npx tempbalance runs` lists them), or with --merge a folder with adapter_config.json.',
       });
     }
     const run = await findRun(given!);

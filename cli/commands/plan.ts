@@ -20,16 +20,16 @@ export const planCommand: CliCommand<PlanOptions> = {
   description:
     'say what a run, or all runs of a compare file, are expected to take and to cost, here and deployed, with what is assumed',
   examples: [
-    'tempbalance plan',
-    'tempbalance plan burgers.yaml --measure',
-    'tempbalance plan compare.yaml',
-    'tempbalance plan burgers.yaml --region us-west-2 --target gpu --set budget.usd=5',
+    'npx tempbalance plan',
+    'npx tempbalance plan burgers.yaml --measure',
+    'npx tempbalance plan compare.yaml',
+    'npx tempbalance plan burgers.yaml --region us-west-2 --target gpu --set budget.usd=5',
   ],
   options: [
     setOption(),
     new Option('--region <name>', 'whose prices').default('us-east-1'),
     new Option('--target <kind>', 'only this kind of machine, besides this one').choices(['cpu', 'gpu']),
-    new Option('--prices <file>', "a price table, as `tempbalance prices` writes it (default: the package's)"),
+    new Option('--prices <file>', "a price table, as `npx tempbalance prices` writes it (default: the package's)"),
     new Option('--measure', 'train two steps here, and correct all times by the second'),
     jsonOption('print the estimate as JSON'),
   ],
@@ -63,6 +63,7 @@ async function planRun(file: string, { set, region, target, prices, measure, jso
     frozen: run.size.frozen,
     frozenHalves: workload.frozenHalves,
     parameters: workload.parameters,
+    isOfTexts: config.model.family === 'huggingface',
   };
   const chosen = chooseTarget(config.compute.target, { ...run.size, parameters: wholeSize(size) });
   const plan = {

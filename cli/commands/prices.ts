@@ -10,9 +10,9 @@ export const pricesCommand: CliCommand<{ region: string[]; out?: string; upload?
   usage: 'prices',
   description: 'look up prices in the AWS Price List: a dated table, for plan and for what a deployment meters by',
   examples: [
-    'tempbalance prices --region eu-west-1',
-    'tempbalance prices --region eu-west-1 --out prices.json && tempbalance plan --region eu-west-1 --prices prices.json',
-    'tempbalance prices --region eu-west-1 --upload tempbalance-artifacts-0123',
+    'npx tempbalance prices --region eu-west-1',
+    'npx tempbalance prices --region eu-west-1 --out prices.json && npx tempbalance plan --region eu-west-1 --prices prices.json',
+    'npx tempbalance prices --region eu-west-1 --upload tempbalance-artifacts-0123',
   ],
   options: [
     new Option('--region <name>', 'a region; may be repeated (default: AWS_REGION, or else us-east-1)')

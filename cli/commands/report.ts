@@ -8,9 +8,9 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
   usage: 'report <run...>',
   description: 'write the report of a run, or of several side by side, repetitions with other seeds as one group',
   examples: [
-    'tempbalance report runs/burgers-20261123-101500',
-    'tempbalance report runs/plain runs/balanced --out comparison.html',
-    'tempbalance report runs/plain --json',
+    'npx tempbalance report runs/burgers-20261123-101500',
+    'npx tempbalance report runs/plain runs/balanced --out comparison.html',
+    'npx tempbalance report runs/plain --json',
   ],
   options: [
     new Option('--out <file>', "where to write it (default: report.html in the run's folder, or here for several)"),

@@ -6,9 +6,9 @@ export const resumeCommand: CliCommand<{ set: string[]; reload?: boolean; json?:
   usage: 'resume <run>',
   description: 'go on with a run from its last commit, to the same bits as without the interruption',
   examples: [
-    'tempbalance resume burgers-20261123-101500',
-    'tempbalance resume runs/burgers-20261123-101500 --set training.epochs=80',
-    'tempbalance resume runs/burgers-20261123-101500 --reload',
+    'npx tempbalance resume burgers-20261123-101500',
+    'npx tempbalance resume runs/burgers-20261123-101500 --set training.epochs=80',
+    'npx tempbalance resume runs/burgers-20261123-101500 --reload',
   ],
   options: [
     setOption(),

@@ -9,7 +9,7 @@ import { type CliCommand, jsonOption, print } from '../command.ts';
 export const runsCommand: CliCommand<{ json?: boolean }> = {
   usage: 'runs [folder]',
   description: 'list the runs in a folder (default: runs)',
-  examples: ['tempbalance runs', 'tempbalance runs experiments/runs --json'],
+  examples: ['npx tempbalance runs', 'npx tempbalance runs experiments/runs --json'],
   options: [jsonOption('print a list of objects')],
   async run([folder = 'runs'], { json }) {
     const { fileStore } = await import('../../shared/checkpoints/file-store.ts');

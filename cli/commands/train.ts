@@ -5,9 +5,9 @@ export const trainCommand: CliCommand<{ set: string[]; json?: boolean; solver?: 
   usage: 'train [run-file]',
   description: 'train a model as the run file says (default: tempbalance.yaml)',
   examples: [
-    'tempbalance train',
-    'tempbalance train burgers.yaml --set training.epochs=50 --set balance=off',
-    'tempbalance train burgers.yaml --json | jq -c \'select(.type == "epoch")\'',
+    'npx tempbalance train',
+    'npx tempbalance train burgers.yaml --set training.epochs=50 --set balance=off',
+    'npx tempbalance train burgers.yaml --json | jq -c \'select(.type == "epoch")\'',
   ],
   options: [setOption(), jsonOption('print one JSON event a line'), solverOption('what suits the size of the model')],
   async run([file = 'tempbalance.yaml'], { set, json, solver }) {
@@ -15,7 +15,7 @@ export const trainCommand: CliCommand<{ set: string[]; json?: boolean; solver?: 
     const { beginRun, newRun } = await import('../../shared/local/run-folder.ts');
     const { runAndWatch } = await import('../run-and-watch.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
-    const folder = newRun(config, { source: file, now: new Date() });
+    const folder = await newRun(config, { source: file, now: new Date() });
     return runAndWatch(folder, { json, solver }, () => beginRun(folder, config, { source: file, overrides: set }));
   },
 };

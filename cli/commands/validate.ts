@@ -4,7 +4,7 @@ import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
 export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
   usage: 'validate [run-file]',
   description: 'check a run file, its data set and its weights without training',
-  examples: ['tempbalance validate', 'tempbalance validate burgers.yaml --json'],
+  examples: ['npx tempbalance validate', 'npx tempbalance validate burgers.yaml --json'],
   options: [setOption(), jsonOption('print the settings with all defaults, and the sizes of the data, as JSON')],
   async run([file = 'tempbalance.yaml'], { set, json }) {
     const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');

@@ -59,7 +59,7 @@ export async function findTarget(cloud: Pick<Cloud, 's3' | 'bucket' | 'store'>, 
     remedy:
       didYouMean(name, known) ||
       (known.length === 0
-        ? 'Start a run by `tempbalance cloud submit`, or a comparison by `tempbalance cloud compare`.'
+        ? 'Start a run by `npx tempbalance cloud submit`, or a comparison by `npx tempbalance cloud compare`.'
         : `There are: ${known.slice(0, 20).join(', ')}${known.length > 20 ? ', ...' : ''}.`),
   });
 }
@@ -80,7 +80,7 @@ export function compareMachine({
   if (compareStateMachine !== undefined) return compareStateMachine;
   throw new UserError('was deployed by a version that makes no comparisons', {
     where: stack,
-    remedy: 'Deploy again: `tempbalance cloud deploy`.',
+    remedy: 'Deploy again: `npx tempbalance cloud deploy`.',
   });
 }
 
@@ -109,7 +109,7 @@ export async function refuseRunningComparison(cloud: Machines, request: Comparis
   if ((await executionOfComparison(cloud, request))?.status !== 'RUNNING') return;
   throw new UserError('is running', {
     where: name,
-    remedy: `Wait for its end (tempbalance cloud watch ${name}), or stop it: tempbalance cloud stop ${name}`,
+    remedy: `Wait for its end (npx tempbalance cloud watch ${name}), or stop it: npx tempbalance cloud stop ${name}`,
   });
 }
 
@@ -121,7 +121,7 @@ export async function stopComparison(cloud: Machines & Pick<Cloud, 'store'>, com
     const name = nameOf(comparison);
     throw new UserError('is not running', {
       where: name,
-      remedy: `See how it stands: tempbalance cloud status ${name}`,
+      remedy: `See how it stands: npx tempbalance cloud status ${name}`,
     });
   }
   await cloud.sfn.send(new StopExecutionCommand({ executionArn: execution.arn, cause: 'stopped by a person' }));

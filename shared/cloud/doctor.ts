@@ -198,6 +198,6 @@ async function askFailures({ sfn, stateMachine: stateMachineArn }: Cloud): Promi
   return {
     result: 'note',
     found: `the last: ${lines.join(', ')}`,
-    remedy: 'tempbalance cloud status <run> says why; tempbalance cloud logs <run> shows more.',
+    remedy: '`npx tempbalance cloud status <run>` says why; `npx tempbalance cloud logs <run>` shows more.',
   };
 }

@@ -48,7 +48,7 @@ export function explainAws(error: unknown, operation: string): unknown {
   if (isDenial(sdk)) {
     return mend(
       `access is denied (${operation}): ${messageOf(error)}`,
-      'Allow it to the identity in use (`tempbalance cloud doctor` says which), or use another.',
+      'Allow it to the identity in use (`npx tempbalance cloud doctor` says which), or use another.',
     );
   }
   if (unreachable.has(code)) {

@@ -33,7 +33,7 @@ export async function fetchComparison(
   if (results.length === 0) {
     throw new UserError('has no results yet', {
       where: name,
-      remedy: `See how far it is: tempbalance cloud status ${name}`,
+      remedy: `See how far it is: npx tempbalance cloud status ${name}`,
     });
   }
   const runs = comparisonKeys.run(comparison, '');

@@ -68,7 +68,7 @@ async function describe(client: CloudFormationClient, stack: string): Promise<St
   }
   throw new UserError(`there is no stack of this name in ${await client.config.region()}`, {
     where: stack,
-    remedy: 'Deploy it by `tempbalance cloud deploy`, or name another by --stack (TEMPBALANCE_STACK) or --region.',
+    remedy: 'Deploy it by `npx tempbalance cloud deploy`, or name another by --stack (TEMPBALANCE_STACK) or --region.',
   });
 }
 
@@ -84,7 +84,7 @@ function deploymentOf(found: Stack, stack: string, region: string): Deployment {
       where: stack,
       remedy: status.endsWith('_COMPLETE')
         ? 'Is it a deployment of tempbalance? Name another by --stack, or deploy again.'
-        : 'Wait until its deployment is done, or deploy again: `tempbalance cloud deploy`.',
+        : 'Wait until its deployment is done, or deploy again: `npx tempbalance cloud deploy`.',
     });
   }
   const { Bucket: bucket, StateMachine: stateMachine, Launch: launch, Topic: topic } = parsed.data;

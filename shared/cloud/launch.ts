@@ -186,7 +186,7 @@ export async function startExecution(
     return { status: 'started', run, execution, reason: `execution ${name}` };
   } catch (error) {
     if (error instanceof ExecutionAlreadyExists) {
-      const wayOn = 'where it failed, `tempbalance cloud resume` goes on with it; a `name` makes another run';
+      const wayOn = 'where it failed, `npx tempbalance cloud resume` goes on with it; a `name` makes another run';
       return { status: 'exists', run, execution, reason: `execution ${name} was started before: ${wayOn}` };
     }
     throw error;

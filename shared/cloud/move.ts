@@ -33,7 +33,7 @@ export async function refuseRunning(cloud: Cloud, run: string): Promise<void> {
   if (execution?.status !== 'RUNNING') return;
   throw new UserError('is running', {
     where: nameOf(run),
-    remedy: `Wait for its end (tempbalance cloud watch ${nameOf(run)}), or stop it: tempbalance cloud stop ${nameOf(run)}`,
+    remedy: `Wait for its end (npx tempbalance cloud watch ${nameOf(run)}), or stop it: npx tempbalance cloud stop ${nameOf(run)}`,
   });
 }
 
@@ -143,6 +143,6 @@ export async function fetchResults({ store }: Pick<Cloud, 'store'>, run: string,
   if (fetched.length > 0) return fetched;
   throw new UserError('has no model yet: it is exported when the run ends', {
     where: nameOf(run),
-    remedy: `See how far it is: tempbalance cloud status ${nameOf(run)}. --all fetches what is committed.`,
+    remedy: `See how far it is: npx tempbalance cloud status ${nameOf(run)}. --all fetches what is committed.`,
   });
 }

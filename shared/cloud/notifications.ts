@@ -24,7 +24,7 @@ export function notificationOf(event: ProgressEvent, bucket: string): Notificati
           reason,
           '',
           `What is committed is kept: ${place}/`,
-          `tempbalance cloud resume ${nameOf(run)}`,
+          `npx tempbalance cloud resume ${nameOf(run)}`,
         ]
       : [
           `${run}: ${outcome}, ${reason}`,
@@ -42,7 +42,7 @@ function refusal({ run, reason }: { readonly run: string; readonly reason: strin
     reason,
     '',
     'Whether another one is at it:',
-    `tempbalance cloud status ${nameOf(run)}`,
+    `npx tempbalance cloud status ${nameOf(run)}`,
   ];
   return { subject: subjectOf(run, 'was not gone on with'), message: lines.join('\n') };
 }
@@ -54,13 +54,13 @@ export function comparisonNotification(event: ComparisonEvent, bucket: string): 
   const place = `s3://${bucket}/${comparison}`;
   const lines =
     event.type === 'judged'
-      ? [event.headline, '', `report  ${place}/report.html`, `tempbalance cloud fetch ${nameOf(comparison)}`]
+      ? [event.headline, '', `report  ${place}/report.html`, `npx tempbalance cloud fetch ${nameOf(comparison)}`]
       : [
           `${comparison} failed:`,
           event.reason,
           '',
           `Finished runs are kept: ${place}/`,
-          `tempbalance cloud resume ${nameOf(comparison)}`,
+          `npx tempbalance cloud resume ${nameOf(comparison)}`,
         ];
   const what = event.type === 'judged' ? 'is judged' : 'failed';
   return { subject: subjectOf(comparison, what), message: lines.join('\n') };

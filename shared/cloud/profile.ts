@@ -49,7 +49,8 @@ export function refuseAdapterFolder(model: ModelConfig, where: string, isAdapter
   if (model.family !== 'huggingface' || (model.base === undefined && !isAdapter)) return;
   throw new UserError('model.folder: a deployed run begins with a whole model, not with an adapter', {
     where,
-    remedy: 'Merge it first: tempbalance export <adapter> <folder> --merge. A new adapter of the result is model.lora.',
+    remedy:
+      'Merge it first: `npx tempbalance export <adapter> <folder> --merge`. A new adapter of the result is model.lora.',
   });
 }
 

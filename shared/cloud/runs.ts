@@ -35,7 +35,7 @@ export async function findCloudRun(cloud: Pick<Cloud, 's3' | 'bucket' | 'store'>
     remedy:
       didYouMean(nameOf(run), known) ||
       (known.length === 0
-        ? 'Start one by `tempbalance cloud submit`.'
+        ? 'Start one by `npx tempbalance cloud submit`.'
         : `There are: ${known.slice(0, 20).join(', ')}${known.length > 20 ? ', ...' : ''}.`),
   });
 }

@@ -45,7 +45,7 @@ async function uploadFile(
     throw new UserError('a deployed run takes one file of data, and this is a folder', {
       where: path,
       remedy:
-        'Write what it holds into one file, e.g. HDF5, .npz or Parquet, or train on this machine (tempbalance train).',
+        'Write what it holds into one file, e.g. HDF5, .npz or Parquet, or train on this machine (npx tempbalance train).',
     });
   }
   const { bytes, sha256: digest } = await fingerprintFile(path);

@@ -64,7 +64,7 @@ export async function* watchComparison(
       const name = nameOf(comparison);
       throw new UserError('has no execution', {
         where: name,
-        remedy: `Start one by \`tempbalance cloud resume ${name}\`.`,
+        remedy: `Start one by \`npx tempbalance cloud resume ${name}\`.`,
       });
     }
   }

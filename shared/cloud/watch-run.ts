@@ -74,7 +74,7 @@ export async function* watchRun(
     if (!execution && ++idleLooks === mostIdleLooks) {
       throw new UserError('has no execution', {
         where: nameOf(run),
-        remedy: `Start one by \`tempbalance cloud resume ${nameOf(run)}\`.`,
+        remedy: `Start one by \`npx tempbalance cloud resume ${nameOf(run)}\`.`,
       });
     }
   }

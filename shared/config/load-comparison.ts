@@ -65,7 +65,7 @@ export interface LoadedComparison {
 export async function loadComparison(path: string, overrides: readonly Override[] = []): Promise<LoadedComparison> {
   const text = await readText(
     path,
-    'Give the path of yours, or have one made: tempbalance compare --quick <run file>.',
+    'Give the path of yours, or have one made: npx tempbalance compare --quick <run file>.',
   );
   return comparisonOf(text, path, overrides);
 }
@@ -88,7 +88,7 @@ export async function comparisonOf(
     if ('model' in original && !('arms' in original)) {
       throw new UserError('is a run file, not a compare file', {
         where: path,
-        remedy: `Have a compare file made for it: tempbalance compare --quick ${path}`,
+        remedy: `Have a compare file made for it: npx tempbalance compare --quick ${path}`,
       });
     }
     const schema = compareFileJsonSchema();

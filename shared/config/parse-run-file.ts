@@ -91,7 +91,11 @@ export function checkRunFile(
   return { problems: formatProblems(problems, source, overrides) };
 }
 
-function applyOverrides(original: Record<string, unknown>, overrides: readonly Override[]): Record<string, unknown> {
+/** Settings with others on top, as they were given. @throws UserError when one is of a section that is switched off. */
+export function applyOverrides(
+  original: Record<string, unknown>,
+  overrides: readonly Override[],
+): Record<string, unknown> {
   const input = structuredClone(original);
   for (const override of overrides) {
     const { path, value } = override;
@@ -195,7 +199,7 @@ export async function loadRunFile(path: string, overrides: readonly Override[] =
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new UserError(missing ? 'there is no such run file' : `can't be read (${(cause as Error).message})`, {
       where: path,
-      remedy: 'Write one with `tempbalance init`, or give the path of yours.',
+      remedy: 'Write one with `npx tempbalance init`, or give the path of yours.',
       cause,
     });
   }

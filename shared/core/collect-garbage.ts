@@ -2,8 +2,11 @@ import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** What is small lies about without harm until the garbage collector comes by itself; a collection takes some 10 ms. */
+/** Less lies about without harm until the garbage collector comes by itself; a collection takes some 10 ms. */
 const leastBytes = 2 ** 26;
+
+/** What was dropped since the last collection. */
+let dropped = 0;
 
 let collect: (() => void) | undefined;
 let giveBack: (() => void) | undefined;
@@ -22,12 +25,14 @@ function trimmer(): () => void {
 }
 
 /**
- * Frees what nothing refers to any more, where as much as `bytes` has just been dropped or is about to be taken, and that is much. The memory of typed
- * arrays lies outside of the heap whose growth makes the garbage collector run, so that gigabytes of them may stay for minutes. Once some were freed, glibc keeps
+ * Frees what nothing refers to any more, where as much as `bytes` has just been dropped or is about to be taken, and that is much together with what was
+ * told before. The memory of typed arrays lies outside of the heap whose growth makes the garbage collector run, so that gigabytes of them may stay for minutes. Once some were freed, glibc keeps
  * the memory of later ones of a few MiB for itself, hundreds of MiB in sum.
  */
 export function collectGarbage(bytes: number): void {
-  if (bytes < leastBytes) return;
+  dropped += bytes;
+  if (dropped < leastBytes) return;
+  dropped = 0;
   if (!collect) {
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as () => void;

@@ -36,7 +36,7 @@ export function pricesOf({ regions, date }: PriceTable, region: string): RegionP
   if (prices) return prices;
   const known = Object.keys(regions);
   throw new UserError(`there are no prices of ${region} in the table of ${date}`, {
-    remedy: `${didYouMean(region, known) || `It has ${known.join(', ')}.`} \`tempbalance prices --region ${region}\` looks them up: with --out FILE for plan, with --upload BUCKET for a deployment.`,
+    remedy: `${didYouMean(region, known) || `It has ${known.join(', ')}.`} \`npx tempbalance prices --region ${region}\` looks them up: with --out FILE for plan, with --upload BUCKET for a deployment.`,
   });
 }
 

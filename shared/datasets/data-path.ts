@@ -54,11 +54,11 @@ export function onePath(path: DataPath, who: string): string {
   if (others.length === 0) {
     throw new UserError(`${who} takes one file of data, and dataset.path is a pattern`, {
       where: only!,
-      remedy: 'Join the files into one, or train on this machine (tempbalance train).',
+      remedy: 'Join the files into one, or train on this machine (npx tempbalance train).',
     });
   }
   throw new UserError(`${who} takes one file of data, and dataset.path lists ${others.length + 1}`, {
     where: pathInWords(path),
-    remedy: 'Join them into one file, or train on this machine (tempbalance train).',
+    remedy: 'Join them into one file, or train on this machine (npx tempbalance train).',
   });
 }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { messageOf, UserError } from '../core/errors.ts';
 import { registerBatchedGather } from './batched-gather.ts';
+import { recogniseBuffers } from './buffers-of-any-copy.ts';
 import { eagerLoop } from './eager-loop.ts';
 import { type Engine, type EngineChoice, type EngineName, engineNames, type TensorLibrary } from './engine.ts';
 import { type GpuWish, lookForGpu, openOnGpu } from './gpu-machine.ts';
@@ -83,6 +84,7 @@ const alreadyMended = new WeakSet<TensorLibrary>();
 function mended(tf: TensorLibrary): void {
   if (alreadyMended.has(tf)) return;
   registerBatchedGather(tf);
+  recogniseBuffers(tf);
   alreadyMended.add(tf);
 }
 

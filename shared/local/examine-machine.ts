@@ -63,7 +63,7 @@ export interface MachineReport {
 const trialsAtOnce = 2;
 
 const engineRemedies: Partial<Record<EngineName, string>> = {
-  onnx: 'Reinstall onnxruntime-node (npm install); it has no binaries for musl or for macOS on x64. Without it, auto takes wasm.',
+  onnx: 'npm install --ignore-scripts onnxruntime-node; it has no binaries for musl or for macOS on x64. Without it, auto takes wasm.',
 };
 
 const solverRemedies: Partial<Record<SolverName, string>> = {

@@ -30,7 +30,7 @@ export async function findEpoch(
   if (!head) {
     throw new UserError('has no committed epoch yet', {
       where: path,
-      remedy: `Wait for its first epoch, or go on with it by \`tempbalance resume ${path}\`.`,
+      remedy: `Wait for its first epoch, or go on with it by \`npx tempbalance resume ${path}\`.`,
     });
   }
   const record = await readRunRecord(store, run);

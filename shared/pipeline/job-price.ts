@@ -62,6 +62,6 @@ export function budgetTooSmall(
   const hour = usd(price.usdPerSecond * 3600);
   return new UserError(`a budget of ${budget.usd} USD does not pay for evaluating the model even once (${why})`, {
     where: 'budget.usd',
-    remedy: `It needs more than ${usd(leastBudgetUsd(spent, price))}: ${usd(spent.usd ?? 0)} are spent, ${usd(price.reserveUsd)} are kept for functions and requests, and a job on ${describeResource(price.resource)} at ${hour} an hour takes ${price.startSeconds} s to start, a minute at least and ${endingSeconds} s to end. \`tempbalance plan\` says what a run costs.`,
+    remedy: `It needs more than ${usd(leastBudgetUsd(spent, price))}: ${usd(spent.usd ?? 0)} are spent, ${usd(price.reserveUsd)} are kept for functions and requests, and a job on ${describeResource(price.resource)} at ${hour} an hour takes ${price.startSeconds} s to start, a minute at least and ${endingSeconds} s to end. \`npx tempbalance plan\` says what a run costs.`,
   });
 }

@@ -188,7 +188,7 @@ function loading(run: RunReport, { onnx }: ExportedWith): string {
     ? `With \`onnxruntime\` (1.20 or later) and \`numpy\`, any number of samples at a time. Weights, grid and normaliser are inside of \`model.onnx\`.
 
 ${fenced('python', onnxCode(run))}`
-    : '`tempbalance export` writes `model.onnx` beside these files, where the model can be written so.';
+    : '`npx tempbalance export` writes `model.onnx` beside these files, where the model can be written so.';
   return `${byOnnx}
 
 With PyTorch and \`safetensors\`, also to train on; \`model.py\` is the model, \`config.json\` has its sizes:

@@ -63,7 +63,7 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     expect(submitted.code).toBe(0);
     const [, name] = /^run {7}(small-[0-9a-f]{12})$/m.exec(submitted.stdout)!;
     expect(submitted.stdout).toMatch(/^weights {3}s3:\/\/.*\/weights\/[0-9a-f]{16}-weights\.safetensors/m);
-    expect(submitted.stdout).toContain(`tempbalance cloud watch ${name}`);
+    expect(submitted.stdout).toContain(`npx tempbalance cloud watch ${name}`);
     expect(submitted.stdout).toContain('https://us-east-1.console.aws.amazon.com/states/');
     expect(await deployment!.executions()).toEqual([{ name, input: { run: `runs/${name}` } }]);
     expect((await store.list('weights/')).length).toBe(1);
@@ -156,12 +156,12 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
 
     const stopped = await cloud(['stop', name]);
     expect(stopped.stdout).toContain('nothing was committed yet');
-    expect(stopped.stdout).toContain(`tempbalance cloud resume ${name}`);
+    expect(stopped.stdout).toContain(`npx tempbalance cloud resume ${name}`);
     expect((await cloud(['stop', name])).stderr).toContain(`${name}: is not running`);
     const submitted = await cloud(['submit', 'small.yaml', '--name', 'second'], { cwd });
     expect(submitted.stdout).toContain(`run       ${name}  (was there)`);
     expect(submitted.stdout).toContain('Nothing was started');
-    expect(submitted.stdout).toContain(`tempbalance cloud resume ${name}`);
+    expect(submitted.stdout).toContain(`npx tempbalance cloud resume ${name}`);
     expect(JSON.parse((await cloud(['status', name, '--json'])).stdout)).toMatchObject({ state: 'stopped' });
     const watched = await cloud(['watch', name]);
     expect(watched.code).toBe(130);
@@ -412,7 +412,7 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
       const { code, stderr } = await cloud(['status', '--stack', 'another']);
       expect(code).toBe(2);
       expect(stderr).toContain('another: there is no stack of this name in us-east-1');
-      expect(stderr).toContain('tempbalance cloud deploy');
+      expect(stderr).toContain('npx tempbalance cloud deploy');
     });
 
     it('the stack is of something else', async () => {

@@ -104,7 +104,7 @@ describe('plan', () => {
     const file = await writeRunFile(await temporaryFolder());
     const region = await runCli(['plan', file, '--region', 'us-east-2']);
     expect(region.code).toBe(2);
-    expect(region.stderr).toMatch(/no prices of us-east-2 .*tempbalance prices --region us-east-2/s);
+    expect(region.stderr).toMatch(/no prices of us-east-2 .*npx tempbalance prices --region us-east-2/s);
     expect((await runCli(['plan', file, '--set', 'training.epochs=-1'])).code).toBe(2);
     expect((await runCli(['plan', file, '--target', 'tpu'])).code).toBe(2);
   });

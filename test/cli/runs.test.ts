@@ -87,7 +87,7 @@ it('stops after the commit on Ctrl-C, says how to resume, and ends as if nothing
   });
   const stopped = await finished;
   expect(stopped.code).toBe(130);
-  expect(stopped.stderr).toContain('tempbalance resume');
+  expect(stopped.stderr).toContain('npx tempbalance resume');
   const { epoch } = await readJson(folder, 'runs', 'stopped', 'head.json');
   expect(epoch).toBeGreaterThan(0);
   expect(epoch).toBeLessThan(6);
@@ -116,7 +116,7 @@ it('refuses to begin a run whose name is taken', async () => {
   expect((await runCli(['train', runFile])).code).toBe(0);
   const again = await runCli(['train', runFile]);
   expect(again.code).toBe(2);
-  expect(again.stderr).toContain('tempbalance resume');
+  expect(again.stderr).toContain('npx tempbalance resume');
 });
 
 it('keeps the best epoch of a run that diverges, and goes on from it with a lower rate', {

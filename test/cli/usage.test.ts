@@ -19,7 +19,7 @@ describe('tempbalance', () => {
       const { code, stdout } = await runCli([command, '--help']);
       expect(code).toBe(0);
       expect(stdout).toContain('Examples:');
-      expect(stdout).toContain(`$ tempbalance ${command}`);
+      expect(stdout).toContain(`$ npx tempbalance ${command}`);
       expect(stdout).toContain('Exit codes:');
     },
   );
@@ -29,7 +29,7 @@ describe('tempbalance', () => {
     async (command) => {
       const { code, stdout } = await runCli(['cloud', command, '--help']);
       expect(code).toBe(0);
-      expect(stdout).toContain(`$ tempbalance cloud ${command}`);
+      expect(stdout).toContain(`$ npx tempbalance cloud ${command}`);
       expect(stdout).toContain('Exit codes:');
     },
   );
@@ -71,7 +71,7 @@ describe('init', () => {
     const cwd = await temporaryFolder();
     const { code, stdout } = await runCli(['init'], { cwd });
     expect(code).toBe(0);
-    expect(stdout).toContain('tempbalance validate tempbalance.yaml');
+    expect(stdout).toContain('npx tempbalance validate tempbalance.yaml');
     const [first] = (await readFile(join(cwd, 'tempbalance.yaml'), 'utf8')).split('\n');
     const schema = /^# yaml-language-server: \$schema=(.*)$/.exec(first!)?.[1];
     await expect(access(join(cwd, schema!))).resolves.toBeUndefined();

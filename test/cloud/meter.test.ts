@@ -36,7 +36,7 @@ it('says of a region without prices how to get them, and looks again once they a
   const meter = cloudMeter({ store, region: 'eu-west-1', takeRequests });
   const refused = await meter.prices().catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(UserError);
-  expect((refused as Error).message).toMatch(/no prices of eu-west-1 .*`tempbalance prices --region eu-west-1`/s);
+  expect((refused as Error).message).toMatch(/no prices of eu-west-1 .*`npx tempbalance prices --region eu-west-1`/s);
   await store.put(priceTableKey, ownTable({ 'eu-west-1': prices }));
   expect(await meter.prices()).toEqual(prices);
 });

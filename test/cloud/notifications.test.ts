@@ -21,14 +21,14 @@ it('of an execution that failed and left the run as it was they are told so, and
   const { subject, message } = notificationOf(event, 'bucket')!;
   expect(subject).toBe('tempbalance: waves-1 was not gone on with');
   expect(message).toContain('the data set is not there');
-  expect(message).toContain('tempbalance cloud status waves-1');
+  expect(message).toContain('npx tempbalance cloud status waves-1');
 });
 
 it('of a failure they are told the reason, and how to go on', () => {
   const { subject, message } = finished('failed', 'tensor "fc.weight" is missing')!;
   expect(subject).toBe('tempbalance: waves-1 failed');
   expect(message).toContain('tensor "fc.weight" is missing');
-  expect(message).toContain('tempbalance cloud resume waves-1');
+  expect(message).toContain('npx tempbalance cloud resume waves-1');
 });
 
 it('they are not told of a run that another execution goes on with, nor of every epoch', () => {
@@ -45,7 +45,7 @@ it('of the runs of a comparison nobody is told, but of its end', () => {
   expect(judged.subject).toBe('tempbalance: waves is judged');
   expect(judged.message).toContain('s3://bucket/comparisons/waves/report.html');
   const failed = comparisonNotification({ type: 'comparisonFailed', comparison, reason: 'no bucket' }, 'bucket')!;
-  expect(failed.message).toContain('tempbalance cloud resume waves');
+  expect(failed.message).toContain('npx tempbalance cloud resume waves');
   const round = { type: 'round', comparison, round: 'test', runs: 3, finished: 1 } as const;
   expect(comparisonNotification(round, 'bucket')).toBeUndefined();
 });

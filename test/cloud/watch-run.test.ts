@@ -81,7 +81,7 @@ describe.skipIf(!deployment)('watching a run', () => {
       waits += 1;
     });
     await events.next();
-    await expect(events.next()).rejects.toThrow('tempbalance cloud resume never-started');
+    await expect(events.next()).rejects.toThrow('npx tempbalance cloud resume never-started');
     expect(waits).toBeGreaterThan(0);
   });
 });

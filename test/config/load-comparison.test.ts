@@ -221,7 +221,7 @@ describe('what is wrong with a compare file', () => {
 
   it('is that it is a run file', async () => {
     await expect(comparisonOf(stringify(run), 'run.yaml')).rejects.toThrow(
-      'run.yaml: is a run file, not a compare file\n  Have a compare file made for it: tempbalance compare --quick run.yaml',
+      'run.yaml: is a run file, not a compare file\n  Have a compare file made for it: npx tempbalance compare --quick run.yaml',
     );
   });
 

@@ -30,7 +30,7 @@ describe('the price table', () => {
     expect(pricesOf(made, 'eu-west-1')).toEqual(prices);
     expect(() => pricesOf(made, 'constructor')).toThrow('no prices of constructor');
     expect(() => pricesOf(made, 'eu-west-2')).toThrow(
-      /no prices of eu-west-2 in the table of 2026-01-02.*eu-west-1.*tempbalance prices --region eu-west-2.*--upload BUCKET for a deployment/s,
+      /no prices of eu-west-2 in the table of 2026-01-02.*eu-west-1.*npx tempbalance prices --region eu-west-2.*--upload BUCKET for a deployment/s,
     );
   });
 });

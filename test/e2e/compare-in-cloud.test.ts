@@ -122,7 +122,7 @@ describe.skipIf(!deployment)('a deployed comparison', () => {
     expect(begun.stderr).toBe('');
     expect(begun.code).toBe(0);
     expect(begun.stdout).toMatch(/^dataset\.path +s3:\/\/.*\/validation\/[0-9a-f]{16}-pde_1d\.hdf5\?versionId=/m);
-    expect(begun.stdout).toContain('tempbalance cloud watch does-it-help');
+    expect(begun.stdout).toContain('npx tempbalance cloud watch does-it-help');
     expect(await deployed.executions(deployed.compareStateMachine)).toEqual([
       { name: 'does-it-help', input: { comparison: 'comparisons/does-it-help', number: 1 } },
     ]);

@@ -80,7 +80,7 @@ it('stops gently on Ctrl-C and says how to go on', { timeout: 60_000 }, async ()
   });
   const { code, stderr } = await finished;
   expect(code).toBe(130);
-  expect(stderr).toContain(`Go on with: tempbalance compare ${file}`);
+  expect(stderr).toContain(`Go on with: npx tempbalance compare ${file}`);
   expect((await runCli(['compare', file])).code).toBe(0);
 });
 

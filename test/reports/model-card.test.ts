@@ -265,14 +265,23 @@ describe('the card of a language model', () => {
     expect(card).toContain('| a\\*b | 1.00 | 0.500 | 0.667 | 2 |');
     expect(card).toContain('AutoModelForSequenceClassification.from_pretrained(folder)');
     expect(card).toContain('max_length=64');
-    expect(card).toContain('tempbalance predict .');
+    expect(card).toContain('npx tempbalance predict .');
     expect(card).toContain('one of the 2 labels');
     expect(card).not.toContain('fields');
     const words = cardOf('masked-lm');
     expect(words).toContain('AutoModelForMaskedLM');
     expect(words).not.toContain('## Classes');
-    expect(words).not.toContain('tempbalance predict');
+    expect(words).not.toContain('npx tempbalance predict');
     expect(words).not.toContain('labels, also one');
+  });
+
+  test('of chats asks by the template that wrote them', () => {
+    const asked = 'tokenizer.apply_chat_template(chat, add_generation_prompt=True';
+    const chats = runOf('causal-lm');
+    expect(renderModelCard(chats)).not.toContain(asked);
+    const card = renderModelCard({ ...chats, dataset: { ...chats.dataset, chatTemplate: true } });
+    expect(card).toContain(asked);
+    expect(card).not.toContain('The beginning of a text');
   });
 
   test('says whose weights they are where they are not of the best epoch', () => {

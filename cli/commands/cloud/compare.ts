@@ -13,8 +13,8 @@ export const compareInCloudCommand: CliCommand<Options> = {
   description:
     'send a compare file with its data and weights and start the comparison, or go on with it (default: compare.yaml)',
   examples: [
-    'tempbalance cloud compare burgers-compare.yaml',
-    'tempbalance cloud compare compare.yaml --parallel 20 --set training.epochs=10 --name short',
+    'npx tempbalance cloud compare burgers-compare.yaml',
+    'npx tempbalance cloud compare compare.yaml --parallel 20 --set training.epochs=10 --name short',
   ],
   options: [
     new Option('--name <name>', "name of the comparison (default: the compare file's)"),
@@ -44,7 +44,7 @@ export const compareInCloudCommand: CliCommand<Options> = {
     print(`${'comparison'.padEnd(22)} ${short}${started.number > 1 ? `  (goes on: execution ${started.number})` : ''}`);
     print(`${'runs'.padEnd(22)} ${started.runs}, unless values are extended`);
     print(`${'console'.padEnd(22)} ${consoleAddress({ arn })}\n`);
-    for (const next of ['watch', 'status', 'fetch']) print(`  tempbalance cloud ${next} ${short}`);
+    for (const next of ['watch', 'status', 'fetch']) print(`  npx tempbalance cloud ${next} ${short}`);
     return 0;
   },
 };

@@ -6,7 +6,7 @@ import { type DeploymentOptions, deploymentOptions } from './options.ts';
 export const doctorCommand: CliCommand<DeploymentOptions & { json?: boolean }> = {
   usage: 'doctor',
   description: 'check identity, stack, bucket, rule, state machine, GPU quotas, images and budget',
-  examples: ['tempbalance cloud doctor', 'tempbalance cloud doctor --region eu-central-1 --json'],
+  examples: ['npx tempbalance cloud doctor', 'npx tempbalance cloud doctor --region eu-central-1 --json'],
   options: [...deploymentOptions(), jsonOption('print a list of objects')],
   async run(_positional, { json, ...name }) {
     const { examine } = await import('../../../shared/cloud/doctor.ts');

@@ -10,10 +10,10 @@ export const fetchCommand: CliCommand<DeploymentOptions & { all?: boolean; datas
   description:
     'fetch the model and the report of a run into a folder of runs, or the results of a comparison (default: runs, comparisons)',
   examples: [
-    'tempbalance cloud fetch burgers-1f3a9c0d2b4e',
-    'tempbalance cloud fetch burgers-1f3a9c0d2b4e --all && tempbalance resume burgers-1f3a9c0d2b4e',
-    'tempbalance cloud fetch burgers-1f3a9c0d2b4e --all --dataset data/target.hdf5',
-    'tempbalance cloud fetch does-it-help',
+    'npx tempbalance cloud fetch burgers-1f3a9c0d2b4e',
+    'npx tempbalance cloud fetch burgers-1f3a9c0d2b4e --all && npx tempbalance resume burgers-1f3a9c0d2b4e',
+    'npx tempbalance cloud fetch burgers-1f3a9c0d2b4e --all --dataset data/target.hdf5',
+    'npx tempbalance cloud fetch does-it-help',
   ],
   options: [
     new Option(
@@ -61,7 +61,7 @@ export const fetchCommand: CliCommand<DeploymentOptions & { all?: boolean; datas
     } finally {
       await lock.release();
     }
-    print(`${path}\n\n  tempbalance resume ${path}`);
+    print(`${path}\n\n  npx tempbalance resume ${path}`);
     return 0;
   },
 };

@@ -11,7 +11,10 @@ const overlapMs = 60_000;
 export const logsCommand: CliCommand<DeploymentOptions & { follow?: boolean; json?: boolean }> = {
   usage: 'logs <run>',
   description: 'print the logs of a run: of the functions and the training jobs, in the order of time',
-  examples: ['tempbalance cloud logs burgers-1f3a9c0d2b4e', 'tempbalance cloud logs burgers-1f3a9c0d2b4e --follow'],
+  examples: [
+    'npx tempbalance cloud logs burgers-1f3a9c0d2b4e',
+    'npx tempbalance cloud logs burgers-1f3a9c0d2b4e --follow',
+  ],
   options: [
     new Option('--follow', 'go on with new lines until Ctrl-C'),
     ...deploymentOptions(),

@@ -7,8 +7,8 @@ export const resumeCommand: CliCommand<DeploymentOptions & { set: string[] }> = 
   description:
     'go on in the cloud with a run that failed, was stopped or has ended, from its last commit; or with a comparison',
   examples: [
-    'tempbalance cloud resume burgers-1f3a9c0d2b4e',
-    'tempbalance cloud resume burgers-1f3a9c0d2b4e --set training.epochs=80',
+    'npx tempbalance cloud resume burgers-1f3a9c0d2b4e',
+    'npx tempbalance cloud resume burgers-1f3a9c0d2b4e --set training.epochs=80',
   ],
   options: [setOption(), ...deploymentOptions()],
   async run([given], { set, ...deployment }) {
@@ -23,7 +23,7 @@ export const resumeCommand: CliCommand<DeploymentOptions & { set: string[] }> = 
       const { resumeComparison } = await import('../../../shared/cloud/compare.ts');
       const { execution } = await resumeComparison(cloud, target.comparison);
       print(`execution ${execution} does what is left of it`);
-      print(`  tempbalance cloud watch ${nameOf(target.comparison)}`);
+      print(`  npx tempbalance cloud watch ${nameOf(target.comparison)}`);
       return 0;
     }
     const { run } = target;
@@ -33,7 +33,7 @@ export const resumeCommand: CliCommand<DeploymentOptions & { set: string[] }> = 
         ? `execution ${name} goes on where it ended`
         : `execution ${name} goes on from the last commit`,
     );
-    print(`  tempbalance cloud watch ${nameOf(run)}`);
+    print(`  npx tempbalance cloud watch ${nameOf(run)}`);
     return 0;
   },
 };
@@ -43,6 +43,6 @@ function refuseSettings(set: readonly string[]): void {
   if (set.length === 0) return;
   throw new UserError('is for runs: a comparison goes on with its compare file', {
     where: `--set ${set[0]}`,
-    remedy: 'Change the compare file, and give it to `tempbalance cloud compare`.',
+    remedy: 'Change the compare file, and give it to `npx tempbalance cloud compare`.',
   });
 }

@@ -8,7 +8,7 @@ import { type DeploymentOptions, deploymentOptions } from './options.ts';
 export const statusCommand: CliCommand<DeploymentOptions & { json?: boolean }> = {
   usage: 'status [run-or-comparison]',
   description: 'list the runs and comparisons of a deployment, or say how one stands',
-  examples: ['tempbalance cloud status', 'tempbalance cloud status burgers-1f3a9c0d2b4e --json'],
+  examples: ['npx tempbalance cloud status', 'npx tempbalance cloud status burgers-1f3a9c0d2b4e --json'],
   options: [...deploymentOptions(), jsonOption('print an object, or a list of them')],
   async run([given], { json, ...deployment }) {
     const { openCloud } = await import('../../../shared/cloud/open-cloud.ts');

@@ -4,7 +4,7 @@ import { type DeploymentOptions, deploymentOptions } from './options.ts';
 export const stopCommand: CliCommand<DeploymentOptions> = {
   usage: 'stop <run-or-comparison>',
   description: 'stop a run or a comparison; what is committed is kept',
-  examples: ['tempbalance cloud stop burgers-1f3a9c0d2b4e'],
+  examples: ['npx tempbalance cloud stop burgers-1f3a9c0d2b4e'],
   options: deploymentOptions(),
   async run([given], deployment) {
     const { openCloud } = await import('../../../shared/cloud/open-cloud.ts');
@@ -18,7 +18,7 @@ export const stopCommand: CliCommand<DeploymentOptions> = {
       const { stopComparison } = await import('../../../shared/cloud/comparisons.ts');
       await stopComparison(cloud, target.comparison);
       print('stopped, and so are its runs under way; finished runs and what is committed are kept');
-      print(`Go on with it:\n  tempbalance cloud resume ${nameOf(target.comparison)}`);
+      print(`Go on with it:\n  npx tempbalance cloud resume ${nameOf(target.comparison)}`);
       return 0;
     }
     const { run } = target;
@@ -26,7 +26,7 @@ export const stopCommand: CliCommand<DeploymentOptions> = {
     const head = await readHead(cloud.store, run);
     print(head ? `stopped; epoch ${head.epoch}, the last commit, is kept` : 'stopped; nothing was committed yet');
     print(
-      `Go on with it there or here:\n  tempbalance cloud resume ${nameOf(run)}\n  tempbalance cloud fetch ${nameOf(run)} --all`,
+      `Go on with it there or here:\n  npx tempbalance cloud resume ${nameOf(run)}\n  npx tempbalance cloud fetch ${nameOf(run)} --all`,
     );
     return 0;
   },

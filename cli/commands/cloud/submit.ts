@@ -15,9 +15,9 @@ export const submitCommand: CliCommand<Options> = {
   usage: 'submit [run-file]',
   description: 'send a run file with its data and weights, and start a run; or go on in the cloud with a run from here',
   examples: [
-    'tempbalance cloud submit burgers.yaml',
-    'tempbalance cloud submit burgers.yaml --name low-rate --set training.learningRate=0.0005',
-    'tempbalance cloud submit --run runs/burgers-20261123-101500',
+    'npx tempbalance cloud submit burgers.yaml',
+    'npx tempbalance cloud submit burgers.yaml --name low-rate --set training.learningRate=0.0005',
+    'npx tempbalance cloud submit --run runs/burgers-20261123-101500',
   ],
   options: [
     new Option('--name <name>', "ends the run's name (default: derived from the data set)"),
@@ -53,7 +53,7 @@ export const submitCommand: CliCommand<Options> = {
     print(`console   ${consoleAddress({ arn: executionArn(cloud, execution) })}\n`);
     if (!started) print(wasThere);
     for (const next of ['watch', 'status', 'fetch', ...(started ? [] : ['resume'])]) {
-      print(`  tempbalance cloud ${next} ${short}`);
+      print(`  npx tempbalance cloud ${next} ${short}`);
     }
     return 0;
   },

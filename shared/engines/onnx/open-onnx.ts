@@ -6,7 +6,9 @@ import { type MixedTensors, totalBytes } from '../../tensors/tensor.ts';
 import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
 import { compiledSteps, type LoopSteps, type NamedSpecs, specsOf } from './compiled-steps.ts';
 import { blockName, roles, sharingName, updatingName } from './roles.ts';
+import { ownBuffers } from './task.ts';
 import { type ComputeThread, startThread } from './thread.ts';
+import { isPlaced, memoriesOf } from './update-memory.ts';
 
 const ownRequire = createRequire(import.meta.url);
 
@@ -59,7 +61,8 @@ async function load(thread: ComputeThread): Promise<Abilities> {
   } catch (cause) {
     throw new UserError(`ONNX Runtime can't be loaded: ${messageOf(cause)}`, {
       where: `engine onnx on ${process.platform} ${process.arch}`,
-      remedy: 'Reinstall onnxruntime-node if it should run here, or choose the engine wasm, which runs anywhere.',
+      remedy:
+        'Install it without its script, which wants to download libraries for GPUs: npm install --ignore-scripts onnxruntime-node. Or choose the engine wasm, which runs anywhere.',
       cause,
     });
   }
@@ -73,10 +76,6 @@ const nothing: ReadonlySet<string> = new Set();
 type Data = Float32Array | Int32Array | Uint16Array;
 
 const isShared = ({ buffer }: Data) => buffer instanceof SharedArrayBuffer;
-
-/** The memory that becomes another thread's; what is shared stays where it is. */
-const buffersOf = (tensors: ReadonlyMap<string, { readonly data: Data }>) =>
-  [...tensors.values()].flatMap(({ data }) => (isShared(data) ? [] : [data.buffer as ArrayBuffer]));
 
 /** What can be given away, or is shared, as it is, and of others one copy, which the thread can be given: a message would make two. */
 const givable = <Given extends { readonly data: Data }>(
@@ -107,12 +106,15 @@ export async function beginLoop(
 ): Promise<Loop> {
   const { donated: own = nothing } = given;
   const bytes = totalBytes(given.fixed) + totalBytes(given.carried);
-  collectGarbage(bytes);
+  const staying = [...given.fixed.values(), ...given.carried.values()].filter(({ data }) => isShared(data));
+  collectGarbage(bytes - staying.reduce((sum, { data }) => sum + data.byteLength, 0));
   const specs = [...specsOf(given.fixed, roles.fixed), ...specsOf(given.carried, roles.carried)];
   const isOwn = (name: string, data: Data) => own.has(name) && isWhole(data);
   const fixed = givable(given.fixed, (name, data) => (sharesMemory && isShared(data)) || isOwn(name, data));
-  const carried = givable(given.carried, isOwn);
-  await thread.ask({ do: 'begin', loop, fixed, carried }, [...new Set([...buffersOf(fixed), ...buffersOf(carried)])]);
+  const carried = givable(given.carried, (name, data) => isOwn(name, data) || (own.has(name) && isPlaced(data)));
+  const memories = memoriesOf(carried);
+  const buffers = new Set([...ownBuffers(fixed), ...ownBuffers(carried)]);
+  await thread.ask({ do: 'begin', loop, fixed, carried, memories }, [...buffers]);
   return loopOf({ thread, loop, steps: compiled(), step, specs, sharesMemory, isLarge: bytes >= leastReleased });
 }
 
@@ -141,7 +143,7 @@ function loopOf({ thread, loop, steps, step, specs, sharesMemory, isLarge }: Beg
           sharesMemory || !isShared(tensor.data) ? tensor : { ...tensor, data: tensor.data.slice() },
         ]),
       ) as MixedTensors;
-      return thread.ask({ do: 'step', loop, inputs: taken, ...compiledStep }, [...new Set(buffersOf(new Map(whole)))]);
+      return thread.ask({ do: 'step', loop, inputs: taken, ...compiledStep }, [...new Set(ownBuffers(new Map(whole)))]);
     },
     read: (names) => thread.ask({ do: 'read', loop, names }),
     async finish() {

@@ -2,7 +2,8 @@
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../core/errors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
-import type { Reply, Request, Task } from './task.ts';
+import { ownBuffers, type Reply, type Request, type Task } from './task.ts';
+import { memoriesOf } from './update-memory.ts';
 
 /**
  * Answers what is asked of this thread with what `perform` gives, whose memory goes to the asker.
@@ -15,10 +16,7 @@ export function serve(perform: (task: Task) => Promise<HostTensors>, finish: () 
     try {
       if (failure) throw failure.error;
       const tensors = await perform(task);
-      reply(
-        { id, tensors },
-        [...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer),
-      );
+      reply({ id, tensors, memories: memoriesOf(tensors) }, ownBuffers(tensors));
     } catch (error) {
       reply({ id, error: messageOf(error) });
     }

@@ -2,6 +2,7 @@
 import type { FixedTensors, HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import type { Update } from './fused-updates.ts';
 import type { TensorSpec } from './graph.ts';
+import type { UpdateMemory } from './update-memory.ts';
 
 /** How a session computes. */
 export interface Target {
@@ -24,7 +25,14 @@ export type Task =
       readonly carried: readonly string[];
     }
   | { readonly do: 'forget'; readonly session: number }
-  | { readonly do: 'begin'; readonly loop: number; readonly fixed: FixedTensors; readonly carried: HostTensors }
+  | {
+      readonly do: 'begin';
+      readonly loop: number;
+      readonly fixed: FixedTensors;
+      readonly carried: HostTensors;
+      /** Those that carried tensors lie in. */
+      readonly memories: readonly UpdateMemory[];
+    }
   | {
       readonly do: 'step';
       readonly loop: number;
@@ -47,4 +55,11 @@ export interface Request {
   readonly task: Task;
 }
 
-export type Reply = { readonly id: number } & ({ readonly tensors: HostTensors } | { readonly error: string });
+export type Reply = { readonly id: number } & (
+  | { readonly tensors: HostTensors; readonly memories: readonly UpdateMemory[] }
+  | { readonly error: string }
+);
+
+/** The memory that becomes another thread's; what is shared stays where it is. */
+export const ownBuffers = (tensors: ReadonlyMap<string, { readonly data: ArrayBufferView }>): ArrayBuffer[] =>
+  [...tensors.values()].flatMap(({ data: { buffer } }) => (buffer instanceof ArrayBuffer ? [buffer] : []));

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { RunError } from '../../core/errors.ts';
 import type { HostTensors } from '../../tensors/tensor.ts';
 import type { Reply, Request, Task } from './task.ts';
+import { remember } from './update-memory.ts';
 
 const here = import.meta.url;
 const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js', here);
@@ -53,8 +54,9 @@ export function startThread({ module, explain }: ThreadSettings = ofOnnx): Compu
     const request = waiting.get(reply.id)!;
     waiting.delete(reply.id);
     if (waiting.size === 0) worker.unref();
-    if ('tensors' in reply) request.resolve(reply.tensors);
-    else request.reject(explain(reply.error));
+    if ('error' in reply) return request.reject(explain(reply.error));
+    remember(reply.memories);
+    request.resolve(reply.tensors);
   });
 
   return {

@@ -9,13 +9,15 @@ interface WebAssemblyApi {
   readonly Memory: new (size: {
     readonly initial: number;
     readonly maximum: number;
-  }) => { readonly buffer: ArrayBuffer };
+    readonly shared: true;
+  }) => { readonly buffer: SharedArrayBuffer };
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
 }
 
 const { Memory, Module, Instance } = (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }).WebAssembly;
 
+/** Memory that kernels compute in and threads share. It can be sent to another thread. */
 export type KernelMemory = InstanceType<typeof Memory>;
 
 /** Of the function's arguments: bytes of a tensor, then addresses of what is read, then of what is written, then scalars. */
@@ -32,7 +34,7 @@ export const vectorBytes = 16;
 /** @throws RangeError when the system has no address space left for it */
 export function kernelMemory(bytes: number): KernelMemory {
   const pages = Math.ceil(bytes / pageBytes);
-  return new Memory({ initial: pages, maximum: pages });
+  return new Memory({ initial: pages, maximum: pages, shared: true });
 }
 
 /** Bytes of the largest memory; 0 where there is no address space for memories. */
@@ -63,6 +65,8 @@ const name = (text: string): number[] => list([...new TextEncoder().encode(text)
 const get = (local: number) => [0x20, ...leb(local)];
 const set = (local: number) => [0x21, ...leb(local)];
 const vector = (opcode: number) => [0xfd, ...leb(opcode)];
+/** Limits of a memory that threads share. */
+const sharedUpTo = (pages: number) => [3, 0, ...leb(pages)];
 const aligned = [4, 0];
 const load = [...vector(0x00), ...aligned];
 const store = [...vector(0x0b), ...aligned];
@@ -136,7 +140,7 @@ function encodeKernel({ tensors, scalars, instructions, results }: UpdateProgram
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, list([[0x60, ...list(parameters), ...list([])]])),
-    ...section(2, list([[...name('env'), ...name('memory'), 2, 0, 0]])),
+    ...section(2, list([[...name('env'), ...name('memory'), 2, ...sharedUpTo(mostMemoryBytes / pageBytes)]])),
     ...section(3, list([[0]])),
     ...section(7, list([[...name('update'), 0, 0]])),
     ...section(10, list([[...leb(code.length), ...code]])),

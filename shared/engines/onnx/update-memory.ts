@@ -6,40 +6,45 @@ import { replacedBy, roles } from './roles.ts';
 import { type WrittenRows, writeRows } from './row-sums.ts';
 import { type KernelMemory, kernelMemory, kernelOf, vectorBytes } from './update-kernel.ts';
 
-/** Tensors of several updates share a memory up to this size. When a loop ends they are copied out of one memory after the other, so that little is there twice. */
+/** Tensors of several updates share a memory up to this size: as they are moved there, little is there twice. */
 const memoryBytes = 2 ** 27;
 
 /** As much may be there twice for a moment: collecting garbage after every memory would take longer than moving it. */
 const twiceBytes = 2 ** 28;
 
-/**
- * Where all updates of a step take less than this, their memory is kept for the next loop, and what its tensors were moved from is kept to copy them back
- * there: memory that is taken anew is slow to touch, and is not freed before much of it has been dropped.
- */
-const keptBytes = 2 ** 27;
-
-let idle: KernelMemory | undefined;
-
-/** A memory of so many bytes, the idle one where it is about as large. */
-function memoryFor(bytes: number): KernelMemory {
-  const size = idle?.buffer.byteLength ?? 0;
-  if (!idle || size < bytes || size > 4 * bytes) return kernelMemory(bytes);
-  const taken = idle;
-  idle = undefined;
-  return taken;
-}
-
 const lineBytes = 64;
 const numberBytes = Float32Array.BYTES_PER_ELEMENT;
 const upTo = (multiple: number, size: number) => Math.ceil(size / multiple) * multiple;
 
+/** A memory, which a loop's tensors stay in when they are given away: a loop that takes them again finds their places. */
+export interface UpdateMemory {
+  readonly memory: KernelMemory;
+  /** By the key of a place where it begins, in bytes. */
+  readonly ranges: Map<string, { readonly address: number; readonly elements: number }>;
+}
+
+const known = new WeakMap<SharedArrayBuffer, UpdateMemory>();
+
+/** Takes note of memories that came from another thread. */
+export function remember(memories: readonly UpdateMemory[]): void {
+  for (const each of memories) known.set(each.memory.buffer, each);
+}
+
+const memoryOf = ({ buffer }: ArrayBufferView): UpdateMemory | undefined => known.get(buffer as SharedArrayBuffer);
+
+/** Whether it lies in a memory of updates. */
+export const isPlaced = (data: ArrayBufferView) => memoryOf(data) !== undefined;
+
+/** The memories that tensors lie in, to be sent with them. */
+export const memoriesOf = (tensors: ReadonlyMap<string, { readonly data: ArrayBufferView }>): UpdateMemory[] => [
+  ...new Set([...tensors.values()].flatMap(({ data }) => memoryOf(data) ?? [])),
+];
+
 /** A tensor's place. */
 interface Place extends WrittenRows {
-  readonly memory: KernelMemory;
+  readonly home: UpdateMemory;
   readonly address: number;
   readonly data: Float32Array;
-  /** Of a carried tensor in a small memory: where it was before. */
-  readonly origin?: Float32Array | undefined;
 }
 
 /** By the name of a carried tensor; by that of an update's first result and a number what else it takes. */
@@ -81,23 +86,23 @@ function placeTensors(updates: readonly Update[], carried: Record<string, Tensor
       last.updates.push(update);
     } else bins.push({ bytes, updates: [update] });
   }
-  const areSmall = bins.reduce((sum, { bytes }) => sum + bytes, 0) < keptBytes;
   let moved = 0;
   for (const bin of bins) {
-    const memory = memoryFor(bin.bytes);
+    const home: UpdateMemory = { memory: kernelMemory(bin.bytes), ranges: new Map() };
+    remember([home]);
     let address = 0;
     for (const update of bin.updates) {
       for (const [name, key] of keysOf(update, carried)) {
-        const data = new Float32Array(memory.buffer, address, update.elements);
+        const data = new Float32Array(home.memory.buffer, address, update.elements);
         const tensor = carried[name];
         if (tensor) {
           data.set(tensor.data as Float32Array);
           moved += data.byteLength;
           carried[name] = withData(tensor, data);
         }
-        const before = places.get(key);
-        const origin = before ? before.origin : (tensor?.data as Float32Array | undefined);
-        places.set(key, { memory, address, data, origin: areSmall ? origin : undefined });
+        places.get(key)?.home.ranges.delete(key);
+        places.set(key, { home, address, data });
+        home.ranges.set(key, { address, elements: update.elements });
         address += paddedBytes(update);
       }
     }
@@ -113,22 +118,40 @@ function collectedFrom(moved: number, least: number): number {
   return 0;
 }
 
+/** The places that tensors were given with: where a loop before left them, and what it computed with beside them. */
+export function placesGivenWith(carried: Readonly<Record<string, Tensor>>): Places {
+  const floats = new Map(Object.entries(carried).map(([name, { data }]) => [name, { data: data as Float32Array }]));
+  const places: Places = new Map();
+  for (const home of memoriesOf(floats)) {
+    for (const [key, { address, elements }] of home.ranges) {
+      const data = floats.get(key)?.data ?? new Float32Array(home.memory.buffer, address, elements);
+      if (memoryOf(data) === home && data.byteOffset === address) places.set(key, { home, address, data });
+    }
+  }
+  return places;
+}
+
+/** Whether all of an update has its place, in one memory. */
+function isReady(update: Update, carried: Readonly<Record<string, Tensor>>, places: Places): boolean {
+  const found = keysOf(update, carried).map(([name, key]) => {
+    const place = places.get(key);
+    return place && (!carried[name] || carried[name].data === place.data) ? place.home : undefined;
+  });
+  return found.every((home) => home !== undefined && home === found[0]);
+}
+
 /** The updates of a step in the memory of a loop, which is taken for those that have none yet; `moved` are then what is carried, and all places may be others. */
 export function placedUpdates(
   updates: readonly Update[],
   carried: Record<string, Tensor>,
   places: Places,
 ): { placed: PlacedUpdate[]; moved: boolean } {
-  const isPlaced = (update: Update) => {
-    const found = keysOf(update, carried).map(([, key]) => places.get(key));
-    return found.every((place) => place !== undefined && place.memory === found[0]!.memory);
-  };
-  const missing = updates.filter((update) => !isPlaced(update));
+  const missing = updates.filter((update) => !isReady(update, carried, places));
   placeTensors(missing, carried, places);
   const placed = updates.map((update): PlacedUpdate => {
     const own = new Map(keysOf(update, carried).map(([name, key]) => [name, places.get(key)!]));
     const addressOf = (name: string) => own.get(name)!.address;
-    const kernel = kernelOf(update.program, own.values().next().value!.memory);
+    const kernel = kernelOf(update.program, own.values().next().value!.home.memory);
     const bytes = upTo(vectorBytes, numberBytes * update.elements);
     const addresses = [...update.tensors.map(addressOf), ...update.results.map((name) => addressOf(replacedBy(name)!))];
     const given = update.tensors.filter((name) => name.startsWith(roles.inputs));
@@ -151,28 +174,4 @@ export function placedUpdates(
     };
   });
   return { placed, moved: missing.length > 0 };
-}
-
-/** Copies what is carried out of one memory, which is forgotten then; gives its bytes. */
-function moveOut(carried: Record<string, Tensor>, places: Places): number {
-  const { memory } = places.values().next().value!;
-  let isSmall = false;
-  for (const [key, place] of places) {
-    if (place.memory !== memory) continue;
-    isSmall ||= place.origin !== undefined;
-    if (carried[key]) {
-      place.origin?.set(place.data);
-      carried[key] = withData(carried[key], place.origin ?? place.data.slice());
-    }
-    places.delete(key);
-  }
-  if (isSmall) idle = memory;
-  return memory.buffer.byteLength;
-}
-
-/** Copies what is carried out of the memories, one after the other. */
-export function movedOut(carried: Record<string, Tensor>, places: Places): void {
-  let moved = 0;
-  while (places.size > 0) moved = collectedFrom(moved + moveOut(carried, places), twiceBytes);
-  collectedFrom(moved, 0);
 }

@@ -21,7 +21,7 @@ import { serve } from './serve.ts';
 import { takesSharedMemory } from './shared-memory.ts';
 import type { Task } from './task.ts';
 import { largestMemory } from './update-kernel.ts';
-import { movedOut, type PlacedUpdate, type Places, placedUpdates } from './update-memory.ts';
+import { type PlacedUpdate, type Places, placedUpdates, placesGivenWith, remember } from './update-memory.ts';
 
 type Tensors = Record<string, Tensor>;
 
@@ -161,13 +161,15 @@ const nothing: HostTensors = new Map();
 
 async function perform(task: Task): Promise<HostTensors> {
   switch (task.do) {
-    case 'load':
+    case 'load': {
       runtime = createRequire(import.meta.url)('onnxruntime-node');
+      const sharesMemory = await takesSharedMemory(runtime);
       return new Map([
         [blockName, { shape: [], data: Float32Array.of(await blockSize(runtime)) }],
-        [sharingName, { shape: [], data: Float32Array.of((await takesSharedMemory(runtime)) ? 1 : 0) }],
-        [updatingName, { shape: [], data: Float32Array.of(largestMemory()) }],
+        [sharingName, { shape: [], data: Float32Array.of(sharesMemory ? 1 : 0) }],
+        [updatingName, { shape: [], data: Float32Array.of(sharesMemory ? largestMemory() : 0) }],
       ]);
+    }
     case 'compile':
       await compile(task);
       return nothing;
@@ -176,8 +178,9 @@ async function perform(task: Task): Promise<HostTensors> {
       return nothing;
     case 'begin': {
       const [fixed, carried] = [tensorsOf(task.fixed, roles.fixed), tensorsOf(task.carried, roles.carried)];
-      const names = [...task.carried.keys()];
-      loops.set(task.loop, { fixed, names, carried, spare: {}, places: new Map(), placed: new Map() });
+      remember(task.memories);
+      const [names, places] = [[...task.carried.keys()], placesGivenWith(carried)];
+      loops.set(task.loop, { fixed, names, carried, spare: {}, places, placed: new Map() });
       return nothing;
     }
     case 'step':
@@ -188,10 +191,8 @@ async function perform(task: Task): Promise<HostTensors> {
       return new Map(names.map((name) => [name, copied(carried[roles.carried + name]!)]));
     }
     case 'finish': {
-      const { names, carried, places, placed } = known(loops, task.loop);
+      const { names, carried } = known(loops, task.loop);
       forgetLoop(task.loop);
-      placed.clear();
-      movedOut(carried, places);
       return new Map(names.map((name) => [name, inPlace(carried[roles.carried + name]!)]));
     }
     case 'end':

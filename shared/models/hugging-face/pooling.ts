@@ -76,7 +76,7 @@ function refuseAdapter({ folder, adapter }: ModelFolder, { lora, task }: Setting
     where: join(folder, configFile),
     remedy:
       task === 'few-shot-classification'
-        ? 'Give the folder of a whole model: tempbalance export --merge makes one of an adapter.'
+        ? 'Give the folder of a whole model: `npx tempbalance export <adapter> <folder> --merge` makes one of an adapter.'
         : 'Set model.pooling to own, or leave model.lora out.',
   });
 }

@@ -37,7 +37,7 @@ async function open() {
     async run(step: Step, length = 2, from = steps) {
       const loop = ++loops;
       const { inputs, ...given } = shapes(length);
-      await thread.ask({ do: 'begin', loop, ...given });
+      await thread.ask({ do: 'begin', loop, ...given, memories: [] });
       const compiled = await from.compiled(step, specsOf(inputs, 'inputs/'));
       const results = await thread.ask({ do: 'step', loop, inputs, ...compiled });
       return [...results.get('y')!.data];

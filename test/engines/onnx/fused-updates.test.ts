@@ -183,4 +183,64 @@ describe('an update', () => {
     const steps = [doubled, moved, doubled, cleared, moved, doubled].map((step) => [step, inputs] as const);
     expectClose(await afterSteps(given(['a', 'b'], 4), steps));
   });
+
+  describe('in loops of which each is given what the one before left', () => {
+    const inputs = (at: number) =>
+      new Map([['x', vector(at)] as const, ['rate', scalar(0.01)] as const, ['decay', scalar(0.1)] as const]);
+    const begun = () => new Map([...given(['weight', 'first'], 1), ['second', positive(vector(3))]]);
+    const loops = async (donatedIn: (at: number) => readonly string[], stepIn: (at: number) => Step = () => adam) => {
+      const left: HostTensors[] = [begun()];
+      for (const at of [5, 6, 7, 8]) {
+        const carried = left.at(-1)!;
+        const loop = await onnx.loop(stepIn(at), { fixed: new Map(), carried, donated: new Set(donatedIn(at)) });
+        await loop.run(inputs(at));
+        left.push(await loop.finish());
+        await loop.close();
+      }
+      return left;
+    };
+    const all = ['weight', 'first', 'second'];
+    const inOneLoop = async () => {
+      const loop = await onnx.loop(adam, { fixed: new Map(), carried: begun() });
+      for (const at of [5, 6, 7, 8]) await loop.run(inputs(at));
+      const end = await loop.finish();
+      await loop.close();
+      return numbers(end);
+    };
+    const weightsOf = (left: readonly HostTensors[]) => left.slice(1).map((each) => each.get('weight')!.data);
+
+    it('stays where it is as it is donated, and comes to the same bits', async () => {
+      const left = await loops(() => all);
+      expect(numbers(left.at(-1)!)).toEqual(await inOneLoop());
+      const [first, ...others] = weightsOf(left);
+      for (const weight of others) expect(weight).toEqual(first);
+    });
+
+    it.each([
+      { donated: 'nothing', names: () => [] },
+      { donated: 'the moments alone', names: () => ['first', 'second'] },
+      { donated: 'the weight alone', names: () => ['weight'] },
+      { donated: 'all, and nothing, in turn', names: (at: number) => (at % 2 === 0 ? all : []) },
+    ])('comes to the same bits where $donated is donated, and leaves the rest as it is', async ({ names }) => {
+      const left = await loops(names);
+      expect(numbers(left.at(-1)!)).toEqual(await inOneLoop());
+      const single = await loops(() => []);
+      for (const [at, loop] of [5, 6, 7].entries()) {
+        for (const name of all.filter((each) => !names(loop + 1).includes(each))) {
+          expect(left[at + 1]!.get(name)!.data).toEqual(single[at + 1]!.get(name)!.data);
+        }
+      }
+    });
+
+    it('finds its places where another step was between', async () => {
+      const other: Step = (tf, { carried, inputs }) => ({
+        carried: { ...carried, first: tf.mul(carried.first!, inputs.rate!), weight: tf.neg(carried.weight!) },
+        results: {},
+      });
+      const stepIn = (at: number) => (at % 2 === 0 ? other : adam);
+      expect(numbers((await loops(() => all, stepIn)).at(-1)!)).toEqual(
+        numbers((await loops(() => [], stepIn)).at(-1)!),
+      );
+    });
+  });
 });
