@@ -194,7 +194,9 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
         const { rows = perText ? batch : batch * (perTarget ? targets : tokens) } = update.layer;
         return [
           ...site(dropoutName(name), [rows, inputs], rate),
-          ...again.flatMap((use) => site(dropoutName(name, use.name), [use.rows ?? batch * tokens, inputs], rate)),
+          ...again.flatMap((use) =>
+            site(dropoutName(name, use.name), [use.perText ? batch : (use.rows ?? batch * tokens), inputs], rate),
+          ),
         ];
       }),
     ],

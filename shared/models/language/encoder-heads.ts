@@ -50,6 +50,7 @@ export function classifier(options: ClassifierOptions): Head {
       denseModule(output, hiddenSize, labels, { head: true, perText: true, ...spread('output') }),
     ],
     tied: [],
+    readsFirst: pool === firstTokens,
     sites: (batch) => [
       ...site(dense, [batch, hiddenSize], firstDropout),
       ...site(output, [batch, hiddenSize], dropout),
@@ -118,6 +119,7 @@ export function embeddingClassifier(hiddenSize: number, labels: number, embeddin
   return {
     modules: [denseModule(sentenceClassifier, hiddenSize, labels, { head: true, perText: true })],
     tied: [],
+    readsFirst: embedding.pooling !== 'mean',
     sites: () => [],
     apply: (pass, hidden) => pass.dense(poolTexts(pass, hidden, embedding), sentenceClassifier),
   };

@@ -53,6 +53,14 @@ export interface TokenBatch {
  */
 export type DenseUpdate = (x: Tensor, module: string, again?: string) => Tensor | undefined;
 
+/** A further use of a weight in a forward pass. */
+export interface FurtherUse {
+  readonly name: string;
+  /** As of a `DenseLayer`. */
+  readonly perText?: boolean;
+  readonly rows?: number;
+}
+
 /** A dense layer of a model, on which an adapter can be put. */
 export interface DenseLayer {
   /** Of the module, e.g. `bert.pooler.dense`. */
@@ -68,7 +76,7 @@ export interface DenseLayer {
   /** Whether it is applied to a row for each token of what an encoder-decoder writes. */
   readonly perTarget?: boolean;
   /** Further uses of the same weight in a forward pass, each under a name of its own; absent: none. */
-  readonly again?: readonly { readonly name: string; readonly rows?: number }[];
+  readonly again?: readonly FurtherUse[];
 }
 
 /** Sizes of the attention in each block of a model. */
@@ -76,6 +84,8 @@ export interface AttentionShape {
   readonly blocks: number;
   readonly heads: number;
   readonly headSize: number;
+  /** Whether the last block attends from the first token alone, because nothing else of it is read; absent: no. */
+  readonly endsWithFirst?: boolean;
   /** Blocks of the decoder of an encoder-decoder, which attend to what is written and to the text; they are not among `blocks`. */
   readonly decoderBlocks?: number;
 }
