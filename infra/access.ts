@@ -136,4 +136,12 @@ export function grantAccess(role: IRole, bucket: IBucket, name: RoleName): void 
       prefixFindings(bucket, patterns),
     );
   }
+  grantKey(role, bucket, row);
+}
+
+/** Where a customer's key encrypts the bucket, S3 uses it in the name of who reads or writes; the parts of an upload are read, too. */
+function grantKey(role: IRole, { encryptionKey: key }: IBucket, row: Access): void {
+  if (!key) return;
+  const keyActions = row.write.length > 0 ? ['kms:Decrypt', 'kms:GenerateDataKey'] : ['kms:Decrypt'];
+  role.addToPrincipalPolicy(new PolicyStatement({ sid: 'BucketKey', actions: keyActions, resources: [key.keyArn] }));
 }

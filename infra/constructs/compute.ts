@@ -83,8 +83,8 @@ export class Compute extends Construct {
     const fargate = (name: string, spot: boolean) =>
       new FargateComputeEnvironment(this, name, {
         vpc: network.vpc,
-        vpcSubnets: { subnets: network.vpc.publicSubnets },
-        securityGroups: [network.securityGroup],
+        vpcSubnets: { subnets: network.subnets },
+        securityGroups: network.securityGroups,
         maxvCpus: settings.maxVcpus,
         spot,
       });
@@ -149,8 +149,8 @@ export class Compute extends Construct {
     const { network, settings, launchTemplate, instanceRole } = props;
     const fleet = new ManagedEc2EcsComputeEnvironment(this, id, {
       vpc: network.vpc,
-      vpcSubnets: { subnets: network.vpc.publicSubnets },
-      securityGroups: [network.securityGroup],
+      vpcSubnets: { subnets: network.subnets },
+      securityGroups: network.securityGroups,
       spot,
       allocationStrategy: spot
         ? AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED

@@ -43,6 +43,8 @@ const cudaCache = { containerPath: '/var/cache/cuda', hostPath: '/var/cache/temp
 
 interface TrainingJobsProps {
   readonly bucket: IBucket;
+  /** Whether jobs on Fargate need a public address. */
+  readonly isPublic: boolean;
   readonly settings: Pick<Settings, 'name' | 'logDays' | 'gpuSize' | 'gpuClasses' | 'cpuMemoryGb' | 'images'>;
 }
 
@@ -62,7 +64,7 @@ export class TrainingJobs extends Construct {
   /** What a job without a GPU is billed for. */
   readonly cpuMachine: { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };
 
-  constructor(scope: Construct, id: string, { bucket, settings }: TrainingJobsProps) {
+  constructor(scope: Construct, id: string, { bucket, isPublic, settings }: TrainingJobsProps) {
     super(scope, id);
     const { cpuMemoryGb } = settings;
     this.cpuMachine = { kind: 'fargate', vcpus: fargateVcpus[cpuMemoryGb], memoryGb: cpuMemoryGb };
@@ -138,7 +140,7 @@ export class TrainingJobs extends Construct {
           memory: Size.gibibytes(cpuMemoryGb),
           ephemeralStorageSize: Size.gibibytes(50),
           image: image('CpuImage', 'functions/train-epoch/Dockerfile.cpu'),
-          assignPublicIp: true,
+          assignPublicIp: isPublic,
         }),
     );
   }

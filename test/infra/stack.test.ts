@@ -533,6 +533,24 @@ describe('training', () => {
     expect(setup).toContain('echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config');
   });
 
+  it('has a public subnet in each of three zones', () => {
+    expect(propertiesOf(usual.template, 'AWS::EC2::VPC')[0]!.CidrBlock).toBe('10.73.0.0/16');
+    const subnets = propertiesOf(usual.template, 'AWS::EC2::Subnet');
+    expect(
+      subnets.map(({ CidrBlock, AvailabilityZone, MapPublicIpOnLaunch }) => [
+        CidrBlock,
+        AvailabilityZone,
+        MapPublicIpOnLaunch,
+      ]),
+    ).toEqual(
+      [0, 1, 2].map((zone) => [`10.73.${16 * zone}.0/20`, { 'Fn::Select': [zone, { 'Fn::GetAZs': '' }] }, true]),
+    );
+    for (const { Subnets } of environments(usual)) expect(Subnets).toHaveLength(3);
+    usual.template.hasResourceProperties('AWS::Batch::JobDefinition', {
+      ContainerProperties: { NetworkConfiguration: { AssignPublicIp: 'ENABLED' } },
+    });
+  });
+
   it('has a network that nothing comes into and that costs nothing: no NAT, no interface endpoint', () => {
     usual.template.resourceCountIs('AWS::EC2::NatGateway', 0);
     usual.template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
