@@ -177,6 +177,14 @@ const settingsSchema = z
       .max(24)
       .default(6)
       .describe('How long a job may wait for an on-demand instance before it is cancelled.'),
+    queueLimitHours: z
+      .int()
+      .min(1)
+      .max(168)
+      .default(12)
+      .describe(
+        'How long a job may wait in its queue in all, behind other jobs too, before it is ended: on Spot the run goes on on-demand then, on-demand it fails. Never longer than what is left of `budget.hours`.',
+      ),
     scaleDownDelayMinutes: z
       .int()
       .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 10_080), 'must be 0, or from 20 to 10080')

@@ -162,6 +162,7 @@ describe('roles', () => {
     }
     expect([...without].toSorted()).toEqual([
       'batch:DescribeJobs',
+      'batch:ListJobs',
       'ecr:GetAuthorizationToken',
       'logs:CreateLogDelivery',
       'logs:DeleteLogDelivery',
@@ -211,6 +212,19 @@ describe('roles', () => {
     expect(resourcesFor('states:StartExecution')).toEqual([
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:stateMachine:tempbalance',
     ]);
+  });
+
+  it('of Prepare may ask for the two quotas of GPU machines, and that of CollectEpoch may end jobs', () => {
+    const resourcesFor = (role: string, action: string) =>
+      roleOf(role)
+        .filter(({ actions }) => actions.includes(action))
+        .flatMap(({ resources }) => resources);
+    const account = (service: string) => `arn:<AWS::Partition>:${service}:<AWS::Region>:<AWS::AccountId>`;
+    expect(resourcesFor('FunctionsPrepareRole', 'servicequotas:GetServiceQuota')).toEqual([
+      `${account('servicequotas')}:ec2/L-3819A6DF`,
+      `${account('servicequotas')}:ec2/L-DB2E81BA`,
+    ]);
+    expect(resourcesFor('FunctionsCollectEpochRole', 'batch:TerminateJob')).toEqual([`${account('batch')}:job/*`]);
   });
 
   it('of comparisons reaches their functions, the executions of runs, and the executions of its own map', () => {
@@ -359,8 +373,14 @@ describe('functions', () => {
     const queue = (name: string) =>
       expect.stringMatching(new RegExp(`^<Compute${name}Queue[0-9A-F]{8}\\.JobQueueArn>$`));
     const instances = ['g4dn.xlarge', 'g5.xlarge', 'g6.xlarge'];
-    const gpu = { definition: 'tempbalance-gpu', machine: { kind: 'instance', instances, memoryGb: 12 } };
-    const cpu = { definition: 'tempbalance-cpu', machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } };
+    const waitSeconds = 12 * 3600;
+    const gpu = {
+      definition: 'tempbalance-gpu',
+      waitSeconds,
+      gpuVcpus: 4,
+      machine: { kind: 'instance', instances, memoryGb: 12 },
+    };
+    const cpu = { definition: 'tempbalance-cpu', waitSeconds, machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } };
     expect(choices).toEqual({
       gpu: { spot: { queue: queue('GpuSpot'), ...gpu }, onDemand: { queue: queue('GpuOnDemand'), ...gpu } },
       cpu: { spot: { queue: queue('CpuSpot'), ...cpu }, onDemand: { queue: queue('CpuOnDemand'), ...cpu } },

@@ -41,6 +41,7 @@ export const everySetting = {
   cpuMemoryGb: 60,
   waitingLimitMinutes: 30,
   onDemandWaitingLimitHours: 2,
+  queueLimitHours: 24,
   scaleDownDelayMinutes: 45,
   functionMemoryMb: 4096,
   notificationEmail: 'team@example.com',
