@@ -203,8 +203,10 @@ const settingsSchema = z
     monthlyBudgetUsd: z.number().positive().default(50).describe('AWS Budgets warns at 80 % and 100 % of it.'),
     budgetScope: z
       .enum(['account', 'tag'])
-      .default('account')
-      .describe('What the budget counts: the account, or what is tagged (activate the tag for cost allocation first).'),
+      .default('tag')
+      .describe(
+        'What the budget counts: what has the tag of this service (activate the tag for cost allocation first), or the whole account.',
+      ),
     hourlySpendAlarmUsd: z
       .number()
       .positive()
@@ -218,7 +220,9 @@ const settingsSchema = z
         accessLogDays: days().default(90).describe('Days that access logs of the bucket are kept.'),
         runFilesDays: days()
           .optional()
-          .describe('Days after which files of runs larger than 1 MiB (weights, exported models) are deleted.'),
+          .describe(
+            'Days after which files larger than 1 MiB (weights, exported models) of runs that have ended are deleted, counted from when they were written; a run that failed or goes on keeps its files.',
+          ),
       })
       .prefault({})
       .describe('How long things in the bucket are kept.'),

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   BlockPublicAccess,
@@ -9,6 +9,7 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { endedTag, largeFileBytes } from '../../shared/cloud/ended-run.ts';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 
@@ -73,13 +74,17 @@ export class Artifacts extends Construct {
   }
 }
 
-/** Deletes large files of runs, and of comparisons' runs, so many days after they were written. */
+/**
+ * Deletes large files of runs, and of comparisons' runs, so many days after they were written, once their run has ended: Finalise
+ * marks them, and Prepare takes the mark away when the run goes on.
+ */
 function largeFiles(days: number | undefined): LifecycleRule[] {
   if (days === undefined) return [];
   return ['runs', 'comparisons'].map((folder) => ({
     id: `large-files-of-${folder}`,
     prefix: `${folder}/`,
-    objectSizeGreaterThan: Size.mebibytes(1).toBytes(),
+    objectSizeGreaterThan: largeFileBytes,
+    tagFilters: { [endedTag.Key]: endedTag.Value },
     expiration: Duration.days(days),
   }));
 }

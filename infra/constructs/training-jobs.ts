@@ -68,9 +68,11 @@ export class TrainingJobs extends Construct {
     super(scope, id);
     const { cpuMemoryGb } = settings;
     this.cpuMachine = { kind: 'fargate', vcpus: fargateVcpus[cpuMemoryGb], memoryGb: cpuMemoryGb };
-    const tasks = new ServicePrincipal('ecs-tasks.amazonaws.com');
+    const tasks = new ServicePrincipal('ecs-tasks.amazonaws.com', {
+      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+    });
     const jobRole = new Role(this, 'JobRole', {
-      assumedBy: tasks.withConditions({ StringEquals: { 'aws:SourceAccount': Stack.of(this).account } }),
+      assumedBy: tasks,
       description: 'What a training job may do',
     });
     grantAccess(jobRole, bucket, 'train-epoch');

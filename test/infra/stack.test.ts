@@ -92,7 +92,7 @@ describe('the bucket', () => {
     }
   });
 
-  it('forgets replaced versions, rejected data sets, broken uploads and, where asked, the large files of old runs', () => {
+  it('forgets replaced versions, rejected data sets, broken uploads and, where asked, the large files of old runs that have ended', () => {
     const rulesOf = ({ template }: typeof usual) =>
       propertiesOf(template, 'AWS::S3::Bucket').find(({ VersioningConfiguration }) => VersioningConfiguration)!
         .LifecycleConfiguration.Rules;
@@ -111,6 +111,7 @@ describe('the bucket', () => {
       Status: 'Enabled',
       Prefix: 'runs/',
       ObjectSizeGreaterThan: 1048576,
+      TagFilters: [{ Key: 'tempbalance-ended', Value: 'yes' }],
       ExpirationInDays: 60,
     });
     expect(rulesOf(full).map(({ Prefix }: Properties) => Prefix)).toContain('comparisons/');
@@ -132,6 +133,7 @@ describe('roles', () => {
       ...(row.read.length > 0 ? { 's3:GetObject': keys(row.read), 's3:GetObjectVersion': keys(row.read) } : {}),
       ...(row.write.length > 0 ? { 's3:PutObject': keys(row.write), 's3:AbortMultipartUpload': keys(row.write) } : {}),
       ...(row.delete ? { 's3:DeleteObject': keys(row.delete) } : {}),
+      ...(row.tag ? { 's3:PutObjectTagging': keys(row.tag), 's3:DeleteObjectTagging': keys(row.tag) } : {}),
     });
   });
 
@@ -259,6 +261,17 @@ describe('roles', () => {
       statements.flatMap(({ actions }) => actions).filter((action) => !/^(logs|xray):/.test(action)),
     );
     expect(actions.size).toBe(7);
+  });
+
+  it('are taken on by services for this account only, except by the two that say no account', () => {
+    const open = propertiesOf(full.template, 'AWS::IAM::Role').flatMap(({ AssumeRolePolicyDocument }) =>
+      AssumeRolePolicyDocument.Statement.flatMap(({ Principal, Condition }: Properties) =>
+        Condition?.StringEquals?.['aws:SourceAccount'] ? [] : Principal.Service,
+      ),
+    );
+    expect(new Set(open.map((service) => asText(service)))).toEqual(
+      new Set(['lambda.amazonaws.com', 'ec2.<AWS::URLSuffix>']),
+    );
   });
 
   it('are within the boundary that the settings name', () => {
@@ -723,15 +736,15 @@ describe('people are told', () => {
     full.template.hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: 'team@example.com' });
   });
 
-  it('of failed runs and comparisons, stuck jobs, lost events, failing starts and spend', () => {
+  it('of failed runs and comparisons, not of stopped ones, stuck jobs, lost events, failing starts and spend', () => {
     const alarms = propertiesOf(full.template, 'AWS::CloudWatch::Alarm');
     const measured = alarms.map(({ MetricName, Metrics, Threshold }) => ({
       what: MetricName ?? Metrics[0].Expression ?? Metrics[0].MetricStat.Metric.MetricName,
       Threshold,
     }));
     expect(measured).toEqual([
-      { what: 'SUM([failed, timedOut, aborted])', Threshold: 0 },
-      { what: 'SUM([failed, timedOut, aborted])', Threshold: 0 },
+      { what: 'SUM([failed, timedOut])', Threshold: 0 },
+      { what: 'SUM([failed, timedOut])', Threshold: 0 },
       { what: 'TriggeredRules', Threshold: 0 },
       { what: 'ApproximateNumberOfMessagesVisible', Threshold: 0 },
       { what: 'Errors', Threshold: 0 },
@@ -766,11 +779,11 @@ describe('people are told', () => {
   it('of the bill, by what the settings say that it counts', () => {
     const budgetOf = ({ template }: typeof usual) => propertiesOf(template, 'AWS::Budgets::Budget')[0]!;
     expect(budgetOf(usual).Budget).toMatchObject({ BudgetLimit: { Amount: 50, Unit: 'USD' }, TimeUnit: 'MONTHLY' });
-    expect(budgetOf(usual).Budget.CostFilters).toBeUndefined();
+    expect(budgetOf(usual).Budget.CostFilters).toEqual({ TagKeyValue: ['user:tempbalance$tempbalance'] });
     expect(budgetOf(full).Budget).toMatchObject({
       BudgetLimit: { Amount: 200 },
-      CostFilters: { TagKeyValue: ['user:tempbalance$team-a'] },
     });
+    expect(budgetOf(full).Budget.CostFilters).toBeUndefined();
     expect(
       budgetOf(full).NotificationsWithSubscribers.map(({ Notification }: Properties) => [
         Notification.NotificationType,

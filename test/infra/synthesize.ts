@@ -46,7 +46,7 @@ export const everySetting = {
   functionMemoryMb: 4096,
   notificationEmail: 'team@example.com',
   monthlyBudgetUsd: 200,
-  budgetScope: 'tag',
+  budgetScope: 'account',
   hourlySpendAlarmUsd: 12.5,
   schedules: [
     { profile: 'burgers', cron: '0 3 ? * MON *', timezone: 'Europe/Berlin' },
