@@ -10,6 +10,8 @@ AUTO = {
     "classification": transformers.AutoModelForSequenceClassification,
     "causal-lm": transformers.AutoModelForCausalLM,
     "masked-lm": transformers.AutoModelForMaskedLM,
+    "seq2seq": transformers.AutoModelForSeq2SeqLM,
+    "token-classification": transformers.AutoModelForTokenClassification,
 }
 transformers.logging.set_verbosity_error()
 
@@ -21,9 +23,10 @@ for line in sys.stdin:
     if "adapter" in case:
         model = peft.PeftModel.from_pretrained(model, case["adapter"])
     model.eval()
+    written = {"decoder_input_ids": torch.tensor(case["decoderIds"])} if "decoderIds" in case else {}
     with torch.no_grad():
         logits = model(
-            input_ids=torch.tensor(case["inputIds"]), attention_mask=torch.tensor(case["attentionMask"])
+            input_ids=torch.tensor(case["inputIds"]), attention_mask=torch.tensor(case["attentionMask"]), **written
         ).logits
     print(
         json.dumps(

@@ -64,7 +64,7 @@ export async function startReference<Request, Answer = Cost>(script: string): Pr
   const peer = await startPeer<Request, Answer>('pytorch', python, [benchFile(script)]);
   if (peer) return [peer];
   process.stderr.write(
-    `PyTorch is left out: ${python} can't import what ${script} needs; TEMPBALANCE_PYTHON names one that can\n`,
+    `PyTorch is left out: ${python} can't import what ${script} needs, or has no device ${process.env.TEMPBALANCE_TORCH_DEVICE ?? 'cpu'}; TEMPBALANCE_PYTHON names one that can\n`,
   );
   return [];
 }

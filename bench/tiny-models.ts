@@ -1,11 +1,8 @@
-import type { LanguageTask } from '../shared/models/language/model.ts';
-
 /** A kind of model, small, with what its configuration says besides labels. */
 export interface TinyModel {
   readonly type: string;
   /** Apart from others of its type. */
   readonly name?: string;
-  readonly tasks: readonly LanguageTask[];
   readonly config: Readonly<Record<string, unknown>>;
 }
 
@@ -17,20 +14,30 @@ const deberta = { ...encoder, relative_attention: true, pos_att_type: ['c2p', 'p
 const decoder = { ...encoder, num_key_value_heads: 2, tie_word_embeddings: false };
 const tied = { ...decoder, tie_word_embeddings: true };
 const gemma = { ...tied, head_dim: 16 };
-
-const scoringTexts = ['classification', 'masked-lm'] as const;
-const decoding = ['classification', 'causal-lm'] as const;
+const encoderDecoder = {
+  ...{
+    vocab_size: 101,
+    pad_token_id: 1,
+    d_model: 32,
+    d_kv: 12,
+    d_ff: 48,
+    num_heads: 4,
+    num_layers: 2,
+    num_decoder_layers: 3,
+  },
+  ...{ eos_token_id: 2, decoder_start_token_id: 0, relative_attention_num_buckets: 8 },
+  ...{ relative_attention_max_distance: 10, initializer_factor: 0.5 },
+};
 
 /** Every kind of language model, with the settings that make its blocks differ from those of others. */
 export const tinyModels: readonly TinyModel[] = [
-  { type: 'bert', tasks: scoringTexts, config: bert },
-  { type: 'roberta', tasks: scoringTexts, config: bert },
-  { type: 'camembert', tasks: scoringTexts, config: bert },
-  { type: 'xlm-roberta', tasks: scoringTexts, config: bert },
-  { type: 'electra', tasks: scoringTexts, config: { ...bert, embedding_size: 16 } },
+  { type: 'bert', config: bert },
+  { type: 'roberta', config: bert },
+  { type: 'camembert', config: bert },
+  { type: 'xlm-roberta', config: bert },
+  { type: 'electra', config: { ...bert, embedding_size: 16 } },
   {
     type: 'distilbert',
-    tasks: scoringTexts,
     config: {
       ...vocabulary,
       max_position_embeddings: 40,
@@ -43,7 +50,6 @@ export const tinyModels: readonly TinyModel[] = [
   },
   {
     type: 'modernbert',
-    tasks: scoringTexts,
     config: {
       ...encoder,
       local_attention: 6,
@@ -54,13 +60,11 @@ export const tinyModels: readonly TinyModel[] = [
   {
     type: 'deberta-v2',
     name: 'v2',
-    tasks: scoringTexts,
     config: { ...deberta, max_relative_positions: 8, conv_kernel_size: 3, conv_act: 'gelu' },
   },
   {
     type: 'deberta-v2',
     name: 'v3',
-    tasks: scoringTexts,
     config: {
       ...deberta,
       legacy: false,
@@ -70,20 +74,17 @@ export const tinyModels: readonly TinyModel[] = [
       share_att_key: true,
     },
   },
-  { type: 'mpnet', tasks: scoringTexts, config: { ...encoder, relative_attention_num_buckets: 32 } },
+  { type: 'mpnet', config: { ...encoder, relative_attention_num_buckets: 32 } },
   {
     type: 'albert',
-    tasks: scoringTexts,
     config: { ...bert, embedding_size: 16, num_hidden_layers: 4, num_hidden_groups: 2, inner_group_num: 2 },
   },
   {
     type: 'gpt2',
-    tasks: decoding,
     config: { ...vocabulary, n_embd: 32, n_layer: 2, n_head: 4, n_positions: 40 },
   },
   {
     type: 'llama',
-    tasks: decoding,
     config: {
       ...decoder,
       rope_parameters: {
@@ -96,11 +97,10 @@ export const tinyModels: readonly TinyModel[] = [
       },
     },
   },
-  { type: 'mistral', tasks: decoding, config: { ...decoder, sliding_window: 5 } },
-  { type: 'qwen2', tasks: decoding, config: { ...tied, rope_theta: 500 } },
+  { type: 'mistral', config: { ...decoder, sliding_window: 5 } },
+  { type: 'qwen2', config: { ...tied, rope_theta: 500 } },
   {
     type: 'qwen3',
-    tasks: decoding,
     config: {
       ...tied,
       head_dim: 16,
@@ -109,10 +109,9 @@ export const tinyModels: readonly TinyModel[] = [
       layer_types: ['sliding_attention', 'full_attention'],
     },
   },
-  { type: 'gemma', tasks: decoding, config: gemma },
+  { type: 'gemma', config: gemma },
   {
     type: 'gemma2',
-    tasks: decoding,
     config: {
       ...gemma,
       query_pre_attn_scalar: 12,
@@ -123,7 +122,6 @@ export const tinyModels: readonly TinyModel[] = [
   },
   {
     type: 'gemma3_text',
-    tasks: decoding,
     config: {
       ...gemma,
       query_pre_attn_scalar: 12,
@@ -133,8 +131,15 @@ export const tinyModels: readonly TinyModel[] = [
   },
   {
     type: 'phi3',
-    tasks: decoding,
     config: { ...decoder, partial_rotary_factor: 0.5, sliding_window: 6 },
   },
-  { type: 'smollm3', tasks: decoding, config: { ...tied, no_rope_layer_interval: 2 } },
+  { type: 'smollm3', config: { ...tied, no_rope_layer_interval: 2 } },
+  { type: 't5', config: encoderDecoder },
+  {
+    type: 't5',
+    name: 'gated',
+    config: { ...encoderDecoder, feed_forward_proj: 'gated-gelu', tie_word_embeddings: false },
+  },
+  { type: 'mt5', config: { ...encoderDecoder, tie_word_embeddings: false } },
+  { type: 'umt5', config: encoderDecoder },
 ];

@@ -1,6 +1,7 @@
-"""The same training steps in PyTorch, as a peer of the suite `train-step`: FNOs with torch.fft and U-Nets, eager, on two threads."""
+"""The same training steps in PyTorch, as a peer of the suite `train-step`: FNOs with torch.fft and U-Nets, eager, on two threads, or on the device that TEMPBALANCE_TORCH_DEVICE names."""
 import json
 import math
+import os
 import resource
 import sys
 import time
@@ -9,6 +10,10 @@ import torch
 import torch.nn.functional as F
 
 torch.set_num_threads(2)
+# With float32 as the other side, not with the shorter numbers that PyTorch takes for convolutions on a GPU.
+torch.backends.cudnn.allow_tf32 = False
+DEVICE = torch.zeros(1, device=os.environ.get("TEMPBALANCE_TORCH_DEVICE", "cpu")).device
+PLACE = torch.cuda.get_device_name(DEVICE) if DEVICE.type == "cuda" else f"{torch.get_num_threads()} threads"
 
 
 def waves(shape, scale, phase):
@@ -124,10 +129,11 @@ def prepare(case):
     else:
         model = Operator(sizes["width"], [sizes["modes"]] * len(space), sizes["padding"], window * channels, channels)
     begin(model)
+    model.to(DEVICE)
     samples, time_steps = case["batchSize"] * case["steps"], window + case["rolloutSteps"]
     values = waves((samples, *space, time_steps, channels), 1, 0.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4)
-    return model, optimizer, values[case["order"]], waves((*space, len(space)), 1, 0.25)
+    return model, optimizer, values[case["order"]], waves((*space, len(space)), 1, 0.25).to(DEVICE)
 
 
 def train(case, model, optimizer, values, grid):
@@ -135,6 +141,7 @@ def train(case, model, optimizer, values, grid):
     losses = []
     window = case["window"]
     for batch in values.split(case["batchSize"]):
+        batch = batch.to(DEVICE)
         past, loss = batch[..., :window, :], 0
         for step in range(case["rolloutSteps"]):
             predicted = model(past.flatten(-2), grid)
@@ -153,7 +160,7 @@ def processor_seconds():
 
 
 prepared = {}
-print(json.dumps({"version": f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"}), flush=True)
+print(json.dumps({"version": f"PyTorch {torch.__version__}, {PLACE}"}), flush=True)
 for line in sys.stdin:
     case = json.loads(line)
     if case["name"] not in prepared:

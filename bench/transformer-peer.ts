@@ -5,6 +5,7 @@ import type { EngineChoice } from '../shared/engines/engine.ts';
 import { openEngine } from '../shared/engines/open-engine.ts';
 import type { HostTensor } from '../shared/tensors/tensor.ts';
 import { dropoutMasks, maskMemory } from '../shared/training/dropout-masks.ts';
+import { flatParameters } from '../shared/training/flat-parameters.ts';
 import { languageObjective, maskInputs } from '../shared/training/objectives/language.ts';
 import { buildOptimizer, optimizerSchema } from '../shared/training/optimizers/registry.ts';
 import { joined, scalarNames, trainingSteps } from '../shared/training/training-step.ts';
@@ -21,6 +22,9 @@ async function prepare({ inputIds, labels, learningRate, weightDecay, ...given }
   const of = (specs: readonly { readonly name: string }[]) =>
     new Map(specs.map(({ name }) => [name, values.get(name)!] as const));
   const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'adamw' }));
+  // As in an epoch: small parameters stand one behind the other.
+  const flat = flatParameters(languageObjective(model), optimizer, engine.mostTogether);
+  const spread = (value: number) => [...flat.spread(new Map(model.parameters.map(({ name }) => [name, value])))];
   const shape = [inputIds.length, inputIds[0]!.length] as const;
   const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
   const words = () => ({ shape, data: Int32Array.from(inputIds.flat()) });
@@ -33,15 +37,13 @@ async function prepare({ inputIds, labels, learningRate, weightDecay, ...given }
       ['labels', labels ? { shape: [labels.length], data: Int32Array.from(labels) } : words()],
       ...maskInputs(masks),
       [scalarNames.step, scalar(step)],
-      ...model.parameters.flatMap(({ name }): [string, HostTensor][] => [
-        [scalarNames.learningRate(name), scalar(learningRate)],
-        [scalarNames.weightDecay(name), scalar(weightDecay)],
-      ]),
+      ...spread(learningRate).map(([name, rate]): [string, HostTensor] => [scalarNames.learningRate(name), rate]),
+      ...spread(weightDecay).map(([name, decay]): [string, HostTensor] => [scalarNames.weightDecay(name), decay]),
     ]);
     return { inputs, done: () => memory.giveBack(masks) };
   };
-  const carried = joined(of(model.parameters), optimizer.init(model.parameters));
-  const loop = await engine.loop(trainingSteps(languageObjective(model), optimizer).update, {
+  const carried = joined(flat.flatten(of(model.parameters)), optimizer.init(flat.objective.parameters));
+  const loop = await engine.loop(trainingSteps(flat.objective, optimizer).update, {
     fixed: of(model.frozen),
     carried,
     donated: new Set(carried.keys()),

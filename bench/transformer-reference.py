@@ -1,5 +1,6 @@
-"""The same training steps in PyTorch, as a peer of the suite `transformer`: the folder's model in transformers, or its adapter in peft, on two threads."""
+"""The same training steps in PyTorch, as a peer of the suite `transformer`: the folder's model in transformers, or its adapter in peft, on two threads, or on the device that TEMPBALANCE_TORCH_DEVICE names."""
 import json
+import os
 import resource
 import sys
 import time
@@ -8,6 +9,10 @@ import torch
 import transformers
 
 torch.set_num_threads(2)
+# With float32 as the other side, not with the shorter numbers that PyTorch takes for convolutions on a GPU.
+torch.backends.cudnn.allow_tf32 = False
+DEVICE = torch.zeros(1, device=os.environ.get("TEMPBALANCE_TORCH_DEVICE", "cpu")).device
+PLACE = torch.cuda.get_device_name(DEVICE) if DEVICE.type == "cuda" else f"{torch.get_num_threads()} threads"
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
@@ -24,7 +29,7 @@ def prepare(case):
         import peft
 
         model = peft.PeftModel.from_pretrained(model, case["adapter"], is_trainable=True)
-    model.train()
+    model.to(DEVICE).train()
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     decayed = [p for name, p in trained if not name.endswith("bias") and "LayerNorm" not in name]
     others = [p for name, p in trained if name.endswith("bias") or "LayerNorm" in name]
@@ -32,8 +37,8 @@ def prepare(case):
         [{"params": decayed, "weight_decay": case["weightDecay"]}, {"params": others, "weight_decay": 0.0}],
         lr=case["learningRate"],
     )
-    ids = torch.tensor(case["inputIds"])
-    labels = torch.tensor(case["labels"]) if "labels" in case else ids
+    ids = torch.tensor(case["inputIds"], device=DEVICE)
+    labels = torch.tensor(case["labels"], device=DEVICE) if "labels" in case else ids
     return model, optimizer, ids, torch.ones_like(ids), labels
 
 
@@ -54,7 +59,7 @@ def processor_seconds():
 
 
 prepared = {}
-print(json.dumps({"version": f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"}), flush=True)
+print(json.dumps({"version": f"PyTorch {torch.__version__}, {PLACE}"}), flush=True)
 for line in sys.stdin:
     case = json.loads(line)
     if case["name"] not in prepared:

@@ -29,6 +29,8 @@ const tokenizer = {
   },
 };
 const tokenizerConfig = {
+  // As it is, whatever the kind of model.
+  tokenizer_class: 'TokenizersBackend',
   pad_token: '[PAD]',
   unk_token: '[UNK]',
   cls_token: '[CLS]',

@@ -1,14 +1,14 @@
 /** `predict` with a model that tags words. */
 import { csvRows } from '../shared/core/csv.ts';
-import { UserError } from '../shared/core/errors.ts';
 import type { TextRows } from '../shared/datasets/text/text-rows.ts';
 import type { Engine } from '../shared/engines/engine.ts';
-import type { Classifier } from '../shared/local/open-classifier.ts';
+import type { TextModel } from '../shared/local/open-text-model.ts';
 import type { TaggedText } from '../shared/training/workloads/tag-texts.ts';
 import { progressBar } from './views/progress-bar.ts';
 import { writeText } from './write-text.ts';
 
-interface Output {
+/** Where predictions of texts go, and as what. */
+export interface PredictionOutput {
   readonly out?: string;
   readonly csv?: boolean;
   readonly json?: boolean;
@@ -26,12 +26,12 @@ export async function tagWords({
   note,
 }: {
   readonly path: string;
-  readonly classifier: Classifier;
+  readonly classifier: TextModel;
   readonly rows: TextRows;
   readonly engine: Engine;
   readonly maxTokens: number;
   readonly batchSize: number;
-  readonly output: Output;
+  readonly output: PredictionOutput;
   readonly note: (message: string) => void;
 }): Promise<number> {
   const { tagTexts } = await import('../shared/training/workloads/tag-texts.ts');
@@ -78,30 +78,4 @@ function csvOf(texts: readonly TaggedText[]): string {
       ]),
     ),
   ]);
-}
-
-/** @throws UserError where an option is given that means nothing for words, or that is for them alone. */
-export function refuseForWords(
-  { task }: Classifier,
-  {
-    threshold,
-    labelDelimiter,
-    column,
-  }: { threshold?: number; labelDelimiter?: string; column: Readonly<Record<string, string>> },
-): void {
-  const isOfWords = task === 'token-classification';
-  const given = [
-    ...(isOfWords && threshold !== undefined ? ['--threshold'] : []),
-    ...(isOfWords && labelDelimiter !== undefined ? ['--label-delimiter'] : []),
-    ...(isOfWords ? ['textPair', 'label', 'labels'] : ['words', 'tags'])
-      .filter((key) => column[key] !== undefined)
-      .map((key) => `--column ${key}`),
-  ];
-  if (given.length === 0) return;
-  throw new UserError(`does not go with this model, which ${isOfWords ? 'tags words' : 'labels texts'}`, {
-    where: given.join(', '),
-    remedy: isOfWords
-      ? 'Leave it out; columns of words and tags are named by --column words=<name> and tags=<name>.'
-      : 'Leave it out.',
-  });
 }

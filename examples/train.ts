@@ -33,7 +33,7 @@ export interface Trained {
  * @throws UserError when the settings don't fit; RunError when the run fails or is taken over.
  */
 export async function train(config: RunConfig, emit: (event: ProgressEvent) => void = () => {}): Promise<Trained> {
-  const folder = newRun(config, { now: new Date() });
+  const folder = await newRun(config, { now: new Date() });
   const lock = await lockRun(folder, () => new Date());
   try {
     if (!(await folder.store.get(runKeys.head(folder.run)))) await beginRun(folder, config);

@@ -26,7 +26,7 @@ async function timeStart(pool: RunPool, root: string, number: number): Promise<{
     ...(number % 2 === 0 ? ['balance=off'] : []),
   ];
   const config = await loadRunFile(runFile, settings.map(parseOverride));
-  const folder = newRun(config, { now: new Date() });
+  const folder = await newRun(config, { now: new Date() });
   await beginRun(folder, config);
   const { run } = folder;
   const began = performance.now();

@@ -59,7 +59,7 @@ export async function timeEpochs(
     const real = await openWorkload(config, console.warn);
     const optimizer = buildOptimizer(config.training.optimizer);
     const workload = instant(real, optimizer.init(real.parameters));
-    const folder = newRun(config, { now: new Date() });
+    const folder = await newRun(config, { now: new Date() });
     await beginRun(folder, config);
     const { run } = folder;
     const waiting = buffered ? bufferedStore(folder.store, run) : undefined;

@@ -7,6 +7,7 @@ import { type HuggingFaceConfig, modelOf } from '../../shared/models/hugging-fac
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
+import { bertBaseConfig } from '../bert-base.ts';
 import { runCli } from '../cli.ts';
 import { median, type Result, type Suite } from '../suite.ts';
 import { tokenizerFiles, vocabulary, writeWords } from '../word-texts.ts';
@@ -15,6 +16,8 @@ interface EstimateCase {
   readonly name: string;
   readonly model: { readonly family: string } & Readonly<Record<string, unknown>>;
   readonly batchSize: number;
+  /** Besides epochs, batches and validation. */
+  readonly training?: Readonly<Record<string, unknown>>;
   /** Of the data: fields, or texts of as many random words. */
   readonly data: Fields | Texts;
   /** Of an epoch; 3 where absent. */
@@ -47,13 +50,9 @@ const bert = {
   pad_token_id: 0,
 };
 const robertaBase = {
-  ...bert,
+  ...bertBaseConfig,
   model_type: 'roberta',
   vocab_size: 50265,
-  hidden_size: 768,
-  num_hidden_layers: 12,
-  num_attention_heads: 12,
-  intermediate_size: 3072,
   max_position_embeddings: 514,
   type_vocab_size: 1,
   layer_norm_eps: 1e-5,
@@ -69,6 +68,26 @@ const llama = {
   max_position_embeddings: 512,
 };
 const paper = { modes: 12, width: 20 };
+
+const ofBertBase: Texts = { words: 62, config: bertBaseConfig, task: 'classification' };
+
+/** Blocks are computed again for the gradient. */
+const recomputing: readonly EstimateCase[] = [
+  {
+    name: 'BERT-base, 8 texts of 64 tokens, gradient checkpointing',
+    model: { family: 'huggingface', maxTokens: 64 },
+    batchSize: 8,
+    training: { gradientCheckpointing: true },
+    data: ofBertBase,
+  },
+  {
+    name: 'LLaMA 8 x 512, adapter, 4 texts of 128 tokens, gradient checkpointing',
+    model: { family: 'huggingface', maxTokens: 128, lora: {} },
+    batchSize: 4,
+    training: { gradientCheckpointing: true },
+    data: { words: 128, config: llama, task: 'causal-lm' },
+  },
+];
 
 const cases: readonly EstimateCase[] = [
   {
@@ -138,6 +157,19 @@ const cases: readonly EstimateCase[] = [
     batchSize: 8,
     data: { words: 62, config: robertaBase, task: 'classification' },
   },
+  ...recomputing,
+  {
+    name: 'BERT-base, 8 texts of 64 tokens',
+    model: { family: 'huggingface', maxTokens: 64 },
+    batchSize: 8,
+    data: ofBertBase,
+  },
+  {
+    name: 'BERT-base, adapter, 8 texts of 64 tokens',
+    model: { family: 'huggingface', maxTokens: 64, lora: {} },
+    batchSize: 8,
+    data: ofBertBase,
+  },
 ];
 
 /** Waves of float32 as a NumPy file. */
@@ -173,13 +205,16 @@ async function writeTexts(folder: string, { words, config, task }: Texts, sample
   return writeWords(folder, { words, samples });
 }
 
-async function writeRun(folder: string, { model, batchSize, data, steps = 3 }: EstimateCase): Promise<string> {
+async function writeRun(
+  folder: string,
+  { model, batchSize, data, training, steps = 3 }: EstimateCase,
+): Promise<string> {
   const samples = batchSize * (steps + 1);
   const isText = 'words' in data;
   const run = {
     model: isText ? { ...model, folder, task: data.task } : model,
     dataset: isText ? await writeTexts(folder, data, samples) : await writeFields(folder, data, samples),
-    training: { epochs: 2, batchSize, validation: batchSize },
+    training: { epochs: 2, batchSize, validation: batchSize, ...training },
     output: { folder: join(folder, 'runs'), keep: 1 },
   };
   const path = join(folder, 'run.yaml');
@@ -224,7 +259,7 @@ async function measure(each: EstimateCase, folder: string): Promise<Result> {
   };
 }
 
-/** What `plan` says of a step's time and of memory, over what a training process takes: eight models of fields and three of texts. */
+/** What `plan` says of a step's time and of memory, over what a training process takes: eight models of fields and seven of texts. */
 export const estimate: Suite = {
   name: 'estimate',
   onRequest: true,

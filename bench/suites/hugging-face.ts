@@ -10,6 +10,7 @@ import { labelsOf, modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles, readHuggingFace } from '../../shared/models/hugging-face/folder.ts';
 import { buildLanguageModel, openModelFolder } from '../../shared/models/hugging-face/model-folder.ts';
 import type { LanguageModel, LanguageTask } from '../../shared/models/language/model.ts';
+import { tasksOf } from '../../shared/models/language/registry.ts';
 import type { LoraConfig } from '../../shared/models/language/settings.ts';
 import type { HostTensor, HostTensors, MixedTensors } from '../../shared/tensors/tensor.ts';
 import { type Peer, startReference } from '../peer.ts';
@@ -22,7 +23,12 @@ interface Question {
   readonly task: LanguageTask;
   readonly inputIds: readonly (readonly number[])[];
   readonly attentionMask: readonly (readonly number[])[];
+  /** What the decoder of a model that writes is given. */
+  readonly decoderIds?: readonly (readonly number[])[];
 }
+
+/** Texts as a model is given them. */
+type Texts = Pick<Question, 'inputIds' | 'attentionMask' | 'decoderIds'>;
 
 interface Answer {
   readonly differences: readonly string[];
@@ -31,42 +37,45 @@ interface Answer {
   readonly logits: readonly number[];
 }
 
-/** Three texts, two of them padded. */
-const [lengths, tokens] = [[12, 9, 4], 12];
+/** Three texts, two of them padded, each with a token at its end by which encoder-decoders label; and how long what is written of them is. */
+const [lengths, tokens, targets] = [[12, 9, 4], 12, 7];
+const [padding, end] = [1, 2];
 
-function texts(): Pick<Question, 'inputIds' | 'attentionMask'> {
+function textsFor(task: LanguageTask): Texts {
   const random = randomFor(1, 'texts');
-  const rows = <Value>(value: (isToken: boolean) => Value) =>
-    lengths.map((length) => Array.from({ length: tokens }, (_, at) => value(at < length)));
+  const word = () => 3 + random.integer(98);
+  const rows = (value: (length: number, at: number) => number) =>
+    lengths.map((length) => Array.from({ length: tokens }, (_, at) => value(length, at)));
   return {
-    inputIds: rows((isToken) => (isToken ? 2 + random.integer(99) : 1)),
-    attentionMask: rows((isToken) => (isToken ? 1 : 0)),
+    inputIds: rows((length, at) => (at === length - 1 ? end : at < length ? word() : padding)),
+    attentionMask: rows((length, at) => (at < length ? 1 : 0)),
+    ...(task === 'seq2seq'
+      ? { decoderIds: lengths.map(() => Array.from({ length: targets }, (_, at) => (at === 0 ? 0 : word()))) }
+      : {}),
   };
 }
 
 /** Logits of our model for the texts. */
-async function logitsOf(
-  engine: Engine,
-  model: LanguageModel,
-  parameters: HostTensors,
-  asked: ReturnType<typeof texts>,
-) {
+async function logitsOf(engine: Engine, model: LanguageModel, parameters: HostTensors, asked: Texts) {
   const whole = (rows: readonly (readonly number[])[]) => ({
-    shape: [lengths.length, tokens],
+    shape: [lengths.length, rows[0]!.length],
     data: Int32Array.from(rows.flat()),
   });
   const inputs: MixedTensors = new Map<string, HostTensor<Float32Array | Int32Array>>([
     ...parameters,
     ['/inputIds', whole(asked.inputIds)],
     ['/attentionMask', whole(asked.attentionMask)],
+    ...(asked.decoderIds ? [['/decoderIds', whole(asked.decoderIds)] as const] : []),
   ]);
   const results = await runOnce(
     engine,
-    (tf, { inputs: { '/inputIds': inputIds, '/attentionMask': attentionMask, ...values } }) => ({
-      results: {
-        logits: model.forward(tf, values, { inputIds: inputIds!, attentionMask: attentionMask! }, noDropout),
-      },
-    }),
+    (
+      tf,
+      { inputs: { '/inputIds': inputIds, '/attentionMask': attentionMask, '/decoderIds': decoderIds, ...values } },
+    ) => {
+      const batch = { inputIds: inputIds!, attentionMask: attentionMask!, ...(decoderIds ? { decoderIds } : {}) };
+      return { results: { logits: model.forward(tf, values, batch, noDropout) } };
+    },
     inputs,
   );
   return results.get('logits')!.data;
@@ -78,10 +87,11 @@ function furthest(ours: Float32Array, { logits, differences, className, dtype }:
   if (dtype !== 'torch.float32' || logits.length !== ours.length) {
     throw new Error(`${className} gives ${logits.length} logits in ${dtype}, not ${ours.length} in float32`);
   }
-  const each = ours.length / (task === 'classification' ? lengths.length : lengths.length * tokens);
+  const hasPadding = task !== 'classification' && task !== 'seq2seq';
+  const each = ours.length / (lengths.length * tokens);
   const isCompared = (at: number) => {
     const place = Math.floor(at / each);
-    return task === 'classification' || place % tokens < lengths[Math.floor(place / tokens)]!;
+    return !hasPadding || place % tokens < lengths[Math.floor(place / tokens)]!;
   };
   return ours.reduce((most, value, at) => (isCompared(at) ? Math.max(most, Math.abs(value - logits[at]!)) : most), 0);
 }
@@ -113,7 +123,7 @@ async function compare(
   const folder = join(base, called.join('-'));
   await write(folder, huggingFaceFiles({ ...configured, config, labels, others: new Map() }, parameters));
   const { model, parameters: read } = await readHuggingFace(folder, { task, random });
-  const asked = texts();
+  const asked = textsFor(task);
   const ours = await logitsOf(engine, model, read, asked);
   const answer = await peer.ask({ folder, task, ...asked });
   const difference = furthest(ours, answer, task);
@@ -142,7 +152,7 @@ async function compareAdapter(
   );
   const adapter = `${folder}-adapter`;
   await write(adapter, adapterFiles(model!, trained));
-  const asked = texts();
+  const asked = textsFor(task);
   const ours = await logitsOf(engine, model!, new Map([...begun, ...trained]), asked);
   const answer = await peer.ask({ folder, adapter, task, ...asked });
   const difference = furthest(ours, answer, task);
@@ -171,6 +181,11 @@ const adapterCases: readonly (readonly [type: string, task: LanguageTask, settin
   ['gemma3_text', 'classification', { targets: 'all-linear' }],
   ['phi3', 'causal-lm', {}],
   ['smollm3', 'causal-lm', {}],
+  ['bert', 'token-classification', {}],
+  ['llama', 'token-classification', { targets: 'all-linear' }],
+  ['t5', 'classification', {}],
+  ['t5', 'token-classification', {}],
+  ['umt5', 'seq2seq', { targets: 'all-linear' }],
 ];
 
 /** Whether folders that are written load in `transformers`, and adapters in `peft`, with the same logits. */
@@ -185,7 +200,7 @@ export const huggingFace: Suite = {
     try {
       const results: Result[] = [];
       for (const each of tinyModels) {
-        for (const task of each.tasks) results.push(await compare(engine, peer, base, each, task));
+        for (const task of tasksOf(each.type)) results.push(await compare(engine, peer, base, each, task));
       }
       for (const each of adapterCases) results.push(await compareAdapter(engine, peer, base, each));
       return results;

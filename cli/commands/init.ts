@@ -89,20 +89,30 @@ async function starterOf(
     });
   }
   const model = await modelIn(folder);
-  if (format === 'lines' && model && !model.tasks.some(isOfTexts)) {
-    throw new UserError('has texts alone, and the model learns from labels or from targets of texts', {
-      where: dataset!,
-      remedy: `Give a file with columns: the model can do ${model.tasks.join(', ')}.`,
-    });
-  }
+  const needsMore = model !== undefined && !model.tasks.some(isOfTexts);
+  if (needsMore && format === 'lines') throw textsAlone(dataset!, model.tasks);
   const parts = partsToUse(inFolder?.parts ?? []);
   const found =
     dataset === undefined || format === undefined
       ? {}
       : await lookAtTexts(dataset, { format, ...parts }, model?.tasks ?? []);
+  if (needsMore && found.hasTextsAlone) throw textsAlone(dataset!, model.tasks);
   const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl', parts } as const;
   return starterTextRunFile({ schema, folder: named(folder), ...data, ...found, model });
 }
+
+/** What rows have, besides texts, that a task learns from. */
+const learntFrom: Readonly<Partial<Record<LanguageTask, string>>> = {
+  classification: 'a label (column label)',
+  seq2seq: 'a text to write (column target)',
+  'token-classification': 'a list of words and one of their tags (columns tokens and ner_tags) in place of texts',
+};
+
+const textsAlone = (dataset: string, tasks: readonly LanguageTask[]) =>
+  new UserError('has texts alone, and the model learns from labels or from targets of texts', {
+    where: dataset,
+    remedy: `Give each row what a task learns from: ${tasks.map((task) => `for ${task} ${learntFrom[task]}`).join(', ')}.`,
+  });
 
 /** What fields a data set holds; nothing where it is not there, or elsewhere. */
 async function fieldsIn(path: string): Promise<Pick<Parameters<typeof starterRunFile>[0], 'found' | 'refusal'>> {
@@ -155,7 +165,9 @@ async function lookAtTexts(
   const isTagged = tagged?.columns?.words !== undefined;
   // What has labels is a classifier's, whatever other columns stand beside them.
   const written =
-    !isTagged && tasks.includes('seq2seq') ? await looked({ targets: true }, { columns: { label: false } }) : undefined;
+    !isTagged && tasks.includes('seq2seq')
+      ? await looked({ targets: 'wanted' }, { columns: { label: false } })
+      : undefined;
   const isWritten = written && !written.present.includes('label');
   const others = isTagged ? tagged : isWritten ? written : await looked({ chats: tasks.includes('causal-lm') });
   const ofNumbers = others ? undefined : await looked({ problem: { type: 'regression', from: 'the numbers in it' } });

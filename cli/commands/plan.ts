@@ -63,6 +63,7 @@ async function planRun(file: string, { set, region, target, prices, measure, jso
     frozen: run.size.frozen,
     frozenHalves: workload.frozenHalves,
     parameters: workload.parameters,
+    isOfTexts: config.model.family === 'huggingface',
   };
   const chosen = chooseTarget(config.compute.target, { ...run.size, parameters: wholeSize(size) });
   const plan = {

@@ -4,12 +4,14 @@ import { explained, UserError } from '../../shared/core/errors.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
 import type { TextData } from '../../shared/datasets/text/text-rows.ts';
 import { type EngineChoice, engineChoices } from '../../shared/engines/engine.ts';
-import type { Classifier } from '../../shared/local/open-classifier.ts';
+import type { TextModel } from '../../shared/local/open-text-model.ts';
 import type { Evaluation } from '../../shared/training/workload.ts';
 import type { LabelledText } from '../../shared/training/workloads/classify-texts.ts';
 import { type CliCommand, jsonOption, numberOption } from '../command.ts';
 import { type FieldOptions, fieldFlags, fieldOptions, predictFields } from '../predict-fields.ts';
-import { refuseForWords, tagWords } from '../predict-tags.ts';
+import { columnKeys, refuseForTask } from '../predict-options.ts';
+import { tagWords } from '../predict-tags.ts';
+import { writeOfTexts } from '../predict-written.ts';
 import { progressBar } from '../views/progress-bar.ts';
 import { checkWritable, writeText } from '../write-text.ts';
 
@@ -35,6 +37,7 @@ interface TextOptions {
   labels: boolean;
   batchSize?: number;
   maxTokens?: number;
+  maxTargetTokens?: number;
   threshold?: number;
   labelDelimiter?: string;
   engine: EngineChoice;
@@ -46,8 +49,6 @@ type PredictOptions = TextOptions & FieldOptions;
 const usualTexts = 16;
 
 const delimiterNames = ['comma', 'tab', 'semicolon'] as const;
-
-const columnKeys = ['text', 'textPair', 'label', 'labels', 'words', 'tags'];
 
 /** What separates the labels of a text in CSV. */
 const labelSeparator = ';';
@@ -69,7 +70,7 @@ const columnOption = () =>
 export const predictCommand: CliCommand<PredictOptions> = {
   usage: 'predict <model> [file]',
   description:
-    'predict fields with the operator of a run, or label texts or their words with a classifier: a run, a folder of Hugging Face, or a LoRA adapter',
+    'predict fields with the operator of a run, or label texts or their words with a classifier, or write others with an encoder-decoder: a run, a folder of Hugging Face, or a LoRA adapter',
   examples: [
     'npx tempbalance predict flow-20261123-101500 data.hdf5 --out pred.hdf5',
     'npx tempbalance predict flow-20261123-101500 data.hdf5 --rows 0-9 --steps 200 --out pred.npy',
@@ -105,7 +106,7 @@ export const predictCommand: CliCommand<PredictOptions> = {
       delimiterNames,
     ),
     columnOption(),
-    new Option('--no-labels', 'texts: pay no heed to labels in the file'),
+    new Option('--no-labels', 'texts: pay no heed to labels, tags or targets in the file'),
     new Option('--label-delimiter <text>', 'texts: what separates several labels in one value of the file'),
     numberOption('--threshold <p>', 'texts that may have several labels: the least probability of one that is given', {
       integer: false,
@@ -116,6 +117,11 @@ export const predictCommand: CliCommand<PredictOptions> = {
       integer: true,
       least: 4,
     }),
+    numberOption(
+      '--max-target-tokens <n>',
+      'texts that are written: the longest one (default: as in the run; of a folder 128)',
+      { integer: true, least: 1 },
+    ),
   ],
   async run([path, file], options) {
     const { runAt } = await import('../../shared/local/run-folder.ts');
@@ -125,7 +131,7 @@ export const predictCommand: CliCommand<PredictOptions> = {
       refuseOptions('of texts', 'this run trained a model of fields', textFlags, options);
       return predictFields(path!, run, file, options);
     }
-    refuseOptions('of fields', 'this model labels texts', fieldFlags, options);
+    refuseOptions('of fields', 'this model takes texts', fieldFlags, options);
     if (file === undefined) {
       throw new UserError('no file is named', {
         where: 'predict',
@@ -136,49 +142,53 @@ export const predictCommand: CliCommand<PredictOptions> = {
   },
 };
 
-/** Labels the texts of a file. */
+/** Labels the texts of a file, or writes others of them. */
 async function predictTexts(path: string, file: string, options: TextOptions): Promise<number> {
-  const { openClassifier } = await import('../../shared/local/open-classifier.ts');
+  const { openTextModel } = await import('../../shared/local/open-text-model.ts');
   const { openEngine } = await import('../../shared/engines/open-engine.ts');
   const { classifyTexts } = await import('../../shared/training/workloads/classify-texts.ts');
   const { checkFit } = await import('../../shared/training/workloads/texts.ts');
   const note = (message: string) => process.stderr.write(`note: ${message}\n`);
   const { localPath } = await import('../local-path.ts');
-  const classifier = await openClassifier(path, { ...options, localPath });
-  refuseForWords(classifier, options);
-  const { model, tokenizer, labels } = classifier;
-  const maxTokens = options.maxTokens ?? classifier.maxTokens;
+  const opened = await openTextModel(path, { ...options, localPath });
+  refuseForTask(opened, options);
+  const { model, tokenizer, labels } = opened;
+  const maxTokens = options.maxTokens ?? opened.maxTokens;
   if (options.out !== undefined) await checkWritable(options.out);
   checkFit(model, tokenizer, { folder: path, maxTokens, setting: '--max-tokens' });
-  const data = await readTexts(file, classifier, options);
+  const data = await readTexts(file, opened, options);
   for (const warning of data.warnings) note(warning);
   const { examples: rows } = data;
-  if (classifier.note !== undefined) note(classifier.note);
+  if (opened.note !== undefined) note(opened.note);
   const engine = await openEngine(options.engine, note);
-  if (classifier.task === 'token-classification') {
-    const { batchSize = usualTexts } = options;
-    return tagWords({ path, classifier, rows, engine, maxTokens, batchSize, output: options, note });
+  const { batchSize = usualTexts } = options;
+  if (opened.task === 'seq2seq') {
+    const { maxTargetTokens = opened.maxTargetTokens } = options;
+    const limits = { maxTokens, maxTargetTokens, batchSize };
+    return writeOfTexts({ path, model: opened, rows, engine, ...limits, output: options, note });
+  }
+  if (opened.task === 'token-classification') {
+    return tagWords({ path, classifier: opened, rows, engine, maxTokens, batchSize, output: options, note });
   }
   const bar = progressBar();
   let result: Awaited<ReturnType<typeof classifyTexts>>;
   try {
     const onProgress = (done: number, total: number) => bar.show(done / total, `text ${done} of ${total}`);
-    const { batchSize = usualTexts } = options;
     const { threshold } = options;
-    result = await classifyTexts({ engine, ...classifier, rows, batchSize, maxTokens, threshold, onProgress });
+    result = await classifyTexts({ engine, ...opened, rows, batchSize, maxTokens, threshold, onProgress });
   } finally {
     bar.close();
   }
   const { texts, warnings, evaluation } = result;
   for (const warning of warnings) note(warning);
   const written = options.json
-    ? `${JSON.stringify({ model: path, ...(classifier.epoch === undefined ? {} : { epoch: classifier.epoch }), labels, texts, ...evaluation }, null, 2)}\n`
+    ? `${JSON.stringify({ model: path, ...(opened.epoch === undefined ? {} : { epoch: opened.epoch }), labels, texts, ...evaluation }, null, 2)}\n`
     : options.csv
       ? csvOf(texts, labels)
       : texts.map((text) => `${JSON.stringify(text)}\n`).join('');
   if (options.out === undefined) process.stdout.write(written);
   else await writeText(options.out, written);
-  if (evaluation) process.stderr.write(`${summaryOf[classifier.problemType](evaluation, texts)}\n`);
+  if (evaluation) process.stderr.write(`${summaryOf[opened.problemType](evaluation, texts)}\n`);
   return 0;
 }
 
@@ -193,6 +203,7 @@ const textFlags: readonly (readonly [flag: string, isGiven: (options: PredictOpt
   ['--label-delimiter', ({ labelDelimiter }) => labelDelimiter !== undefined],
   ['--threshold', ({ threshold }) => threshold !== undefined],
   ['--max-tokens', ({ maxTokens }) => maxTokens !== undefined],
+  ['--max-target-tokens', ({ maxTargetTokens }) => maxTargetTokens !== undefined],
 ];
 
 /** @throws UserError where an option is given that goes with the other kind of models. */
@@ -206,8 +217,8 @@ function refuseOptions(kind: string, model: string, flags: typeof textFlags, opt
 }
 
 /** The texts of a file, or the lines of standard input; labels are places in `labels`. @throws UserError when there is none. */
-async function readTexts(file: string, classifier: Classifier, options: TextOptions): Promise<TextData> {
-  const { labels, problemType, columns: likely = {}, takesSingle } = classifier;
+async function readTexts(file: string, opened: TextModel, options: TextOptions): Promise<TextData> {
+  const { labels, problemType, columns: likely = {}, takesSingle } = opened;
   const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
   const { isWithoutText } = await import('../../shared/datasets/text/text-rows.ts');
   const format = options.format ?? (file === '-' ? 'lines' : requireFormat(file, textFormatOf(file)));
@@ -219,7 +230,7 @@ async function readTexts(file: string, classifier: Classifier, options: TextOpti
       remedy: 'Leave it out, or name another --format.',
     });
   }
-  const { delimiter, labelDelimiter = classifier.labelDelimiter } = options;
+  const { delimiter, labelDelimiter = opened.labelDelimiter } = options;
   const { labels: labelColumns, ...oneEach } = options.column;
   const chosen = {
     ...(takesSingle ? { textPair: false } : {}),
@@ -244,8 +255,9 @@ async function readTexts(file: string, classifier: Classifier, options: TextOpti
     });
     const problem = { type: problemType, from: 'the model' };
     const context = { seed: 0, keepEmpty: true, likely, guessLabels: false, problem };
-    const words = classifier.task === 'token-classification' ? ({ words: 'given' } as const) : {};
-    const data = inOrderOf(labels, await openTextDataset(config, path, { ...context, ...words }));
+    const words = opened.task === 'token-classification' ? ({ words: 'given' } as const) : {};
+    const targets = opened.task === 'seq2seq' ? ({ targets: 'given' } as const) : {};
+    const data = inOrderOf(labels, await openTextDataset(config, path, { ...context, ...words, ...targets }));
     if (data.examples.rows.every((_, index) => isWithoutText(data.examples, index))) {
       throw new UserError('no row has a text', {
         where: path,
@@ -260,7 +272,7 @@ async function readTexts(file: string, classifier: Classifier, options: TextOpti
         .replaceAll(path, file === '-' ? 'standard input' : file)
         .replace(/Check `dataset\.path` in the run file\./, 'Check the name of the file.')
         .replace(/Point `dataset\.path` at/, 'Give')
-        .replace(/`dataset\.columns\.(\w+)`/, '`--column $1=<name>`')
+        .replace(/`dataset\.columns\.(\w+)`/g, '`--column $1=<name>`')
         .replace(/^dataset\.columns:/, '--column:')
         .replace(/Set `model\.problemType: \w+` if that is meant, or give/, 'Add --no-labels, or give')
         .replaceAll('`dataset.labelDelimiter`', '--label-delimiter')
@@ -336,7 +348,7 @@ function csvOf(texts: readonly LabelledText[], labels: readonly string[]): strin
 
 /** How good the answers are, in a line. */
 const summaryOf: Readonly<
-  Record<Classifier['problemType'], (evaluation: Evaluation, texts: readonly LabelledText[]) => string>
+  Record<TextModel['problemType'], (evaluation: Evaluation, texts: readonly LabelledText[]) => string>
 > = {
   single_label_classification({ metrics }, texts) {
     const labelled = texts.filter(({ label }) => label !== null);

@@ -15,7 +15,7 @@ export const trainCommand: CliCommand<{ set: string[]; json?: boolean; solver?: 
     const { beginRun, newRun } = await import('../../shared/local/run-folder.ts');
     const { runAndWatch } = await import('../run-and-watch.ts');
     const config = await loadRunFile(file, set.map(parseOverride));
-    const folder = newRun(config, { source: file, now: new Date() });
+    const folder = await newRun(config, { source: file, now: new Date() });
     return runAndWatch(folder, { json, solver }, () => beginRun(folder, config, { source: file, overrides: set }));
   },
 };

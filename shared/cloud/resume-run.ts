@@ -1,7 +1,7 @@
 /** Stopping runs, and going on with them. */
 import { RedriveExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
-import { refuseFixedChanges } from '../config/changes.ts';
-import { type Override, overrideSettings, parseOverride } from '../config/parse-run-file.ts';
+import { refuseFixedChanges, settingsToGoOn } from '../config/changes.ts';
+import { type Override, parseOverride } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { onePath } from '../datasets/data-path.ts';
@@ -86,7 +86,7 @@ export function settingsThere(
   request: RunRequest,
   overrides: readonly Override[],
 ): RunConfig {
-  const config = overrideSettings(request.config, overrides, { label: `${run}/request.json` });
+  const config = settingsToGoOn(request.config, request.config, overrides, { label: `${run}/request.json` });
   refuseFixedChanges(request.config, config);
   const path = onePath(config.dataset.path, 'a deployed run');
   const isOutside = (path: string, folder: string) => !path.startsWith(`s3://${bucket}/${folder}`);

@@ -91,7 +91,11 @@ export function checkRunFile(
   return { problems: formatProblems(problems, source, overrides) };
 }
 
-function applyOverrides(original: Record<string, unknown>, overrides: readonly Override[]): Record<string, unknown> {
+/** Settings with others on top, as they were given. @throws UserError when one is of a section that is switched off. */
+export function applyOverrides(
+  original: Record<string, unknown>,
+  overrides: readonly Override[],
+): Record<string, unknown> {
   const input = structuredClone(original);
   for (const override of overrides) {
     const { path, value } = override;

@@ -40,7 +40,9 @@ const outputSchema = z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'may only have letters, digits, ".", "_" and "-", and no leading dot')
       .optional()
-      .describe("Name of the run; absent: the run file's name and the time."),
+      .describe(
+        "Name of the run; absent: the run file's name and the time, and a number where another run has that name.",
+      ),
     keep: z
       .int()
       .positive()

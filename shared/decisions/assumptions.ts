@@ -57,12 +57,13 @@ export const bytesANumber = 4;
 
 /**
  * Memory, in bytes: of a training job's process, for each parameter that is trained, for each number that the optimizer keeps of it,
- * for each that is frozen, in 32 bits and in 16, and for each that is kept for the gradient, with what is lost between them. Measured on onnx: with RoBERTa-base,
- * AdamW and LoRA (`docs/deploy.md`), with eleven models, and with a frozen base of 1.1 billion in 16 bits (`docs/benchmarks.md`). Of other engines what is certain: before and while results are written, they are in
+ * for each that is frozen, in 32 bits and in 16, and for each that is kept for the gradient, with what is lost between them. Measured on onnx: with eight models of
+ * fields, and language models by themselves (`texts`), of which much is freed before the rest is needed: thirteen whole runs, with adapters or without, and a frozen base of 1.1 billion in 16 bits (`docs/benchmarks.md`). Of other engines what is certain: before and while results are written, they are in
  * host memory twice, and what is frozen once; and on a processor what is kept for the gradient.
  */
 export const memoryOfJob = {
   compiled: { base: 0.45e9, parameter: 29, state: 13, frozen: 16, frozenHalf: 3, activation: 5 },
+  texts: { base: 0.45e9, parameter: 8, state: 5, frozen: 5, frozenHalf: 3, activation: 5 },
   other: { base: 0.45e9, parameter: 8, state: 8, frozen: 4, frozenHalf: 4, activation: 4 },
   gpu: { base: 0.45e9, parameter: 8, state: 8, frozen: 4, frozenHalf: 4, activation: 0 },
 } as const;

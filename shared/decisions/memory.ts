@@ -46,6 +46,8 @@ export interface ModelSize {
   readonly frozenHalves?: number | undefined;
   /** What is trained, where it is known; absent: matrices. */
   readonly parameters?: readonly ParameterSpec[];
+  /** Whether it is a language model; absent: one of fields. */
+  readonly isOfTexts?: boolean;
 }
 
 /** All numbers of a model. */
@@ -70,7 +72,8 @@ export function jobMemory(
   { heldActivations, dataBytes }: Pick<StepWork, 'heldActivations' | 'dataBytes'>,
 ): MemoryNeed {
   const isOnGpu = engine === 'onnx-webgpu' || (target === 'gpu' && (engine === 'auto' || engine === 'tfjs-node-gpu'));
-  const bytes = memoryOfJob[isCompiledOn(target, engine) ? 'compiled' : isOnGpu ? 'gpu' : 'other'];
+  const compiled = size.isOfTexts ? 'texts' : 'compiled';
+  const bytes = memoryOfJob[isCompiledOn(target, engine) ? compiled : isOnGpu ? 'gpu' : 'other'];
   const ofParameter = bytes.parameter + bytes.state * numbersKept(settings, size.parameters);
   const activations = bytes.activation * heldActivations;
   const { frozenHalves = 0 } = size;

@@ -57,6 +57,8 @@ export interface Engine {
   /** For the run's history, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly version: string;
   readonly tf: TensorLibrary;
+  /** Elements of the largest parameter that is better updated together with others, as an operator costs more than what it computes; absent: few. */
+  readonly mostTogether?: number;
   /** Puts tensors on the engine for a step to be run on. The same function object is compiled once, where steps are compiled. */
   loop(step: Step, given: LoopTensors): Promise<Loop>;
   /** Gives back what it holds, after which it is not to be used. Absent: it holds nothing worth it. */

@@ -1,12 +1,6 @@
 import { dirname } from 'node:path';
-import { describeChanges } from '../config/changes.ts';
-import {
-  loadRunFile,
-  type Override,
-  overrideSettings,
-  parseOverride,
-  settingsOfFolder,
-} from '../config/parse-run-file.ts';
+import { describeChanges, settingsToGoOn } from '../config/changes.ts';
+import { loadRunFile, type Override, parseOverride, settingsOfFolder } from '../config/parse-run-file.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { changeRequest } from '../pipeline/change-request.ts';
@@ -32,7 +26,7 @@ export async function changeSettings(
   const base = reload && current ? current : request.config;
   const folder = source === undefined ? process.cwd() : dirname(source);
   const config = await settingsOfFolder((more) =>
-    overrideSettings(base, [...overrides, ...more], { label: `${run}/request.json`, folder }),
+    settingsToGoOn(request.config, base, [...overrides, ...more], { label: `${run}/request.json`, folder }),
   );
   await changeRequest(store, run, request, { config, overrides });
   const ignored = current && !reload ? describeChanges(request.config, current) : [];

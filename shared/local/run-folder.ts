@@ -1,7 +1,8 @@
 /** Runs as folders: `<folder>/<name>/`; the folder is the store's root and the name is the run's key prefix. */
-import { readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { diskError } from '../checkpoints/disk-error.ts';
 import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { fileStore } from '../checkpoints/file-store.ts';
 import { encodeJson } from '../checkpoints/json.ts';
@@ -80,11 +81,30 @@ async function refuseComparison(given: string): Promise<void> {
 
 const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
-/** Where a new run goes: named by its settings, or by the run file and the time. Nothing is written yet. */
-export function newRun(config: RunConfig, options: { source?: string; now: Date }): RunFolder {
+/**
+ * Where a new run goes: named by its settings, or by the run file and the time. A folder of a name by the time is made, so that no other run has that name.
+ * @throws RunError when it can't be made.
+ */
+export async function newRun(config: RunConfig, options: { source?: string; now: Date }): Promise<RunFolder> {
   const { folder: root, name } = config.output;
   const stem = options.source ? basename(options.source).replace(/\.[^.]+$/, '') : 'run';
-  return { root, run: name ?? `${stem}-${timestamp(options.now)}`, store: fileStore(root) };
+  return { root, run: name ?? (await claimed(root, `${stem}-${timestamp(options.now)}`)), store: fileStore(root) };
+}
+
+/** The first of `name`, `name-2`, `name-3`, ... that nothing in the folder has. */
+async function claimed(root: string, name: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const run = number === 1 ? name : `${name}-${number}`;
+    try {
+      await mkdir(root, { recursive: true });
+      await mkdir(join(root, run));
+      return run;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await exists(join(root, run)))) {
+        throw diskError(error, join(root, run));
+      }
+    }
+  }
 }
 
 /**

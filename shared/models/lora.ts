@@ -6,7 +6,7 @@ import type { ParameterSpec } from '../tensors/layer.ts';
 import { addProduct, productCore } from '../tensors/low-rank.ts';
 import type { HostTensor, HostTensors, WeightTensor } from '../tensors/tensor.ts';
 import { dense } from './blocks/dense.ts';
-import type { Dropout } from './dropout.ts';
+import { type Dropout, noDropout } from './dropout.ts';
 import { type AdapterConfig, adapterPrefix, rankOf, scaleOf } from './hugging-face/adapter-config.ts';
 import { isSaved, isTarget, isWithin } from './hugging-face/adapter-modules.ts';
 import type { DenseLayer, DenseUpdate, LanguageModel } from './language/model.ts';
@@ -194,12 +194,21 @@ export function withLora(base: LanguageModel, config: AdapterConfig): LoraModel 
         const { rows = perText ? batch : batch * (perTarget ? targets : tokens) } = update.layer;
         return [
           ...site(dropoutName(name), [rows, inputs], rate),
-          ...again.flatMap((use) => site(dropoutName(name, use.name), [use.rows ?? batch * tokens, inputs], rate)),
+          ...again.flatMap((use) =>
+            site(dropoutName(name, use.name), [use.perText ? batch : (use.rows ?? batch * tokens), inputs], rate),
+          ),
         ];
       }),
     ],
     forward: (tf, parameters, given, dropout) =>
       base.forward(tf, parameters, given, dropout, adding(tf, parameters, dropout)),
+    ...(base.encode && base.nextWord
+      ? {
+          encode: (tf, parameters, given) => base.encode!(tf, parameters, given, adding(tf, parameters, noDropout)),
+          nextWord: (tf, parameters, written) =>
+            base.nextWord!(tf, parameters, written, adding(tf, parameters, noDropout)),
+        }
+      : {}),
     ...(base.embed
       ? {
           embed: (tf, parameters, given, dropout, embedding) =>

@@ -67,7 +67,7 @@ export async function planWorkload(config: RunConfig, localPath: LocalPath = asG
       seed,
       chats: task === 'causal-lm',
       chatProblems: async () => chatProblem({ template: await openTemplate(), learnsAll: lossOn === 'all' }),
-      targets: task === 'seq2seq',
+      ...(task === 'seq2seq' ? { targets: 'wanted' } : {}),
       ...(ofWords ? { words: 'wanted' } : {}),
       ...(problem ? { problem } : {}),
     });
@@ -151,7 +151,11 @@ const headOfAdapter = (folder: string) =>
       'Give the folder of its base, with model.lora for a new adapter, or merge the two first (npx tempbalance export --merge).',
   });
 
-const oneLabel: GivenProblem = { type: 'single_label_classification', from: 'model.task: few-shot-classification' };
+const oneLabel: GivenProblem = {
+  type: 'single_label_classification',
+  from: 'model.task: few-shot-classification',
+  needed: 'model.task: classification',
+};
 
 /** Settings of what only some tasks learn, with those. @throws UserError where another is to learn. */
 function refuseOtherTasks(task: LanguageTask, dataset: TextDatasetConfig): void {

@@ -113,10 +113,23 @@ first = [found.index(word) if word in found else None for word in range(len(word
 print([(word, None if at is None else model.config.id2label[int(places[at])]) for word, at in zip(words, first)])`,
 };
 
+/** Of a model that learnt chats. */
+const pythonOfChats = `chat = [{"role": "user", "content": "A question"}]
+inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True, return_tensors="pt")
+answer = model.generate(**inputs, max_new_tokens=40)[0, inputs["input_ids"].shape[1]:]
+print(tokenizer.decode(answer, skip_special_tokens=True))`;
+
 /** Of a classifier whose tokenizer has no token for padding. */
 const pythonByText = (maxTokens: number, problem: ProblemType) => `# One text at a time: there is no token for padding.
 inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
 ${pythonOfProblem[problem]}`;
+
+/** Python that uses what is loaded. */
+function usingIn(run: RunReport): string {
+  const { task, maxTokens, problemType = 'single_label_classification' } = settingsOf(run);
+  if (task === 'causal-lm' && run.dataset.chatTemplate === true) return pythonOfChats;
+  return (run.dataset.padding === null ? pythonByText : pythonOf[task])(maxTokens, problemType);
+}
 
 /** How JavaScript has the numbers of a tensor, of their bytes. */
 const numbersInJavaScript: Readonly<Record<ExportDtype, string>> = {
@@ -177,8 +190,8 @@ export const textCard: CardOfKind = {
     };
   },
   loading(run, { dtype }) {
-    const { task, maxTokens, isFewShot, problemType = 'single_label_classification' } = settingsOf(run);
-    const labelling = `From the command line, with the \`tempbalance\` package:
+    const { task, isFewShot } = settingsOf(run);
+    const predicting = `From the command line, with the \`tempbalance\` package:
 
 ${fenced('sh', 'npx tempbalance predict . texts.jsonl')}
 
@@ -192,9 +205,9 @@ the base's \`config.json\` with this model's labels as \`${baseConfigFile}\`, th
 
 Python, with the ${adapter ? '`peft` and `transformers` packages' : '`transformers` package'} and PyTorch:
 
-${fenced('python', `${loadingIn(task, run)}\n${(run.dataset.padding === null ? pythonByText : pythonOf[task])(maxTokens, problemType)}`)}
+${fenced('python', `${loadingIn(task, run)}\n${usingIn(run)}`)}
 
-${isFewShot ? embeddingTexts : ''}${hasLabels(task) ? labelling : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
+${isFewShot ? embeddingTexts : ''}${hasLabels(task) || task === 'seq2seq' ? predicting : ''}JavaScript: the tensors without any package, the tokenizer with \`tokenizers\`:
 
 ${fenced('js', adapter ? inJavaScript(dtype).replace('model.safetensors', adapterWeightsFile) : inJavaScript(dtype))}`;
   },

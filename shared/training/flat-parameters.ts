@@ -5,13 +5,16 @@ import type { Optimizer } from './optimizer.ts';
 import type { Objective } from './problem.ts';
 
 /** Up to so many elements, what a step has to do for a parameter besides computing costs more than computing. */
-const mostElements = 4096;
-
-/** Of the vector, beside the names of parameters. */
-const flatName = '(small)';
+const fewElements = 4096;
 
 /**
- * An objective whose small parameters stand one behind the other in a vector, and are updated as one: biases and norms are most of a
+ * So many elements stand in a row, where larger parameters are put one behind the other: a row has one rate, so that a step is not given as many rates as
+ * there are elements. Parameters that don't fill their rows stay by themselves.
+ */
+const rowSize = 128;
+
+/**
+ * An objective whose parameters stand one behind the other in vectors, each of which is updated as one. Biases and norms are most of a
  * model's parameters by number, and hardly any by size.
  */
 export interface FlatParameters {
@@ -22,76 +25,129 @@ export interface FlatParameters {
   restore(tensors: HostTensors): HostTensors;
   flattenState(state: HostTensors): HostTensors;
   restoreState(state: HostTensors): HostTensors;
-  /** A number for each parameter, by name: as a scalar, and for the vector as one value for each of its elements. */
+  /** A number for each parameter, by name: as a scalar, and for a vector as one value for each of its elements, or rows. */
   spread(numbers: ReadonlyMap<string, number>): HostTensors;
 }
 
-const latest = new WeakMap<Objective, { optimizer: Optimizer; flat: FlatParameters }>();
+const latest = new WeakMap<Objective, { optimizer: Optimizer; mostTogether: number; flat: FlatParameters }>();
 
 /**
- * Small parameters side by side where the optimizer updates each element on its own, which makes no difference to their values. The
+ * Parameters side by side where the optimizer updates each element on its own, which makes no difference to their values. The
  * same object for the same arguments.
+ * @param mostTogether elements of the largest parameter that is worth it; absent: of small ones
  */
-export function flatParameters(objective: Objective, optimizer: Optimizer): FlatParameters {
+export function flatParameters(
+  objective: Objective,
+  optimizer: Optimizer,
+  mostTogether: number = fewElements,
+): FlatParameters {
   const before = latest.get(objective);
-  if (before?.optimizer === optimizer) return before.flat;
-  const small = optimizer.elementwise
-    ? objective.parameters.filter(({ shape, complex }) => !complex && elementCount(shape) <= mostElements)
-    : [];
-  const flat = makeFlat(objective, optimizer, small.length > 1 ? small : []);
-  latest.set(objective, { optimizer, flat });
+  if (before?.optimizer === optimizer && before.mostTogether === mostTogether) return before.flat;
+  const flat = makeFlat(objective, optimizer, optimizer.elementwise ? vectorsOf(objective, mostTogether) : []);
+  latest.set(objective, { optimizer, mostTogether, flat });
   return flat;
 }
 
-function makeFlat(objective: Objective, optimizer: Optimizer, small: readonly ParameterSpec[]): FlatParameters {
-  const sizes = small.map(({ shape }) => elementCount(shape));
-  const starts = sizes.map((_, index) => sizes.slice(0, index).reduce((sum, size) => sum + size, 0));
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  const isSmall = new Set(small.map(({ name }) => name));
-  const large = objective.parameters.filter(({ name }) => !isSmall.has(name));
-  const vector = { name: flatName, shape: [total], decay: small.some(({ decay }) => decay) };
-  const parameters = small.length === 0 ? objective.parameters : [...large, vector];
+/** Parameters one behind the other. */
+interface Vector {
+  readonly spec: ParameterSpec;
+  readonly parts: readonly ParameterSpec[];
+  /** Elements that have one rate. */
+  readonly width: number;
+}
+
+/** The vectors of an objective's parameters; each of several. The names are beside those of parameters. */
+function vectorsOf({ parameters }: Objective, mostTogether: number): Vector[] {
+  const of = (name: string, parts: readonly ParameterSpec[], width: number): Vector[] => {
+    const total = parts.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    const complex = parts.some((spec) => spec.complex);
+    const shape = width === 1 ? [total] : complex ? [total / width, width / 2, 2] : [total / width, width];
+    const spec = { name, shape, decay: parts.some(({ decay }) => decay), ...(complex ? { complex } : {}) };
+    return parts.length > 1 ? [{ spec, parts, width }] : [];
+  };
+  const isFew = ({ shape, complex }: ParameterSpec) => !complex && elementCount(shape) <= fewElements;
+  const larger = parameters.filter(
+    (spec) => !isFew(spec) && elementCount(spec.shape) <= mostTogether && elementCount(spec.shape) % rowSize === 0,
+  );
+  return [
+    of('(small)', parameters.filter(isFew), 1),
+    ...(mostTogether > fewElements
+      ? [
+          of(
+            '(rows)',
+            larger.filter(({ complex }) => !complex),
+            rowSize,
+          ),
+          of(
+            '(complex)',
+            larger.filter(({ complex }) => complex),
+            rowSize,
+          ),
+        ]
+      : []),
+  ].flat();
+}
+
+function makeFlat(objective: Objective, optimizer: Optimizer, vectors: readonly Vector[]): FlatParameters {
+  const isPart = new Set(vectors.flatMap(({ parts }) => parts.map(({ name }) => name)));
+  const alone = objective.parameters.filter(({ name }) => !isPart.has(name));
+  const parameters = [...alone, ...vectors.map(({ spec }) => spec)];
   const stateOf = (tensors: HostTensors): [string, HostTensor][] =>
     (objective.state ?? []).map(({ name }) => [name, tensors.get(name)!]);
 
-  const inOne = (fill: (part: Float32Array, spec: ParameterSpec) => void): HostTensor => {
-    const data = new Float32Array(total);
-    for (const [index, spec] of small.entries()) {
-      fill(data.subarray(starts[index], starts[index]! + sizes[index]!), spec);
-    }
-    return { shape: [total], data };
-  };
-  const partOf = (data: Float32Array, index: number): HostTensor => ({
-    shape: small[index]!.shape,
-    data: data.slice(starts[index], starts[index]! + sizes[index]!),
-  });
-  /** Of one kind: the parameters themselves, or a slot of the optimizer's state. */
-  const flatten = (tensors: HostTensors, prefix = ''): [string, HostTensor][] =>
-    parameters.map(({ name }) => [
-      prefix + name,
-      name === flatName
-        ? inOne((part, spec) => part.set(tensors.get(prefix + spec.name)!.data))
-        : tensors.get(prefix + name)!,
-    ]);
+  /** Of one kind: the parameters themselves, or a slot of the optimizer's state, which may have one element for the two of a complex number. */
+  const flatten = (tensors: HostTensors, prefix = ''): [string, HostTensor][] => [
+    ...alone.map(({ name }): [string, HostTensor] => [prefix + name, tensors.get(prefix + name)!]),
+    ...vectors.map(({ spec, parts }): [string, HostTensor] => {
+      const given = parts.map(({ name }) => tensors.get(prefix + name)!.data);
+      const data = new Float32Array(given.reduce((sum, { length }) => sum + length, 0));
+      let start = 0;
+      for (const part of given) {
+        data.set(part, start);
+        start += part.length;
+      }
+      return [prefix + spec.name, { shape: inShapeOf(spec, data.length), data }];
+    }),
+  ];
   const restore = (tensors: HostTensors, prefix = ''): [string, HostTensor][] => {
-    const data = tensors.get(prefix + flatName)?.data;
-    const parts = new Map(small.map(({ name }, index) => [name, partOf(data!, index)]));
-    return objective.parameters.map(({ name }) => [prefix + name, parts.get(name) ?? tensors.get(prefix + name)!]);
+    const restored = new Map<string, HostTensor>();
+    for (const { spec, parts } of vectors) {
+      const { data } = tensors.get(prefix + spec.name)!;
+      const share = data.length / elementCount(spec.shape);
+      let start = 0;
+      for (const part of parts) {
+        const count = elementCount(part.shape) * share;
+        restored.set(part.name, { shape: inShapeOf(part, count), data: data.slice(start, start + count) });
+        start += count;
+      }
+    }
+    return objective.parameters.map(({ name }) => [prefix + name, restored.get(name) ?? tensors.get(prefix + name)!]);
   };
-  const slots = [...optimizer.init([vector]).keys()].map((name) => name.slice(0, -flatName.length));
+  const [first] = vectors;
+  const slots = first
+    ? [...optimizer.init([first.spec]).keys()].map((key) => key.slice(0, -first.spec.name.length))
+    : [];
   const perSlot = (change: typeof flatten, state: HostTensors) =>
-    small.length === 0 ? state : new Map(slots.flatMap((slot) => change(state, slot)));
+    vectors.length === 0 ? state : new Map(slots.flatMap((slot) => change(state, slot)));
 
   const apart = (tf: TensorLibrary, tensors: NamedTensors): NamedTensors => {
-    const { [flatName]: joined, ...others } = tensors;
-    const parts = tf.split(joined!, sizes);
-    const named = small.map(({ name, shape }, index) => [name, tf.reshape(parts[index]!, [...shape])]);
-    return { ...others, ...Object.fromEntries(named) };
+    const all = { ...tensors };
+    for (const { spec, parts } of vectors) {
+      const { [spec.name]: joined } = tensors;
+      const line = spec.shape.length === 1 ? joined! : tf.reshape(joined!, [-1]);
+      const pieces = tf.split(
+        line,
+        parts.map(({ shape }) => elementCount(shape)),
+      );
+      for (const [index, { name, shape }] of parts.entries()) all[name] = tf.reshape(pieces[index]!, [...shape]);
+      delete all[spec.name];
+    }
+    return all;
   };
 
   return {
     objective:
-      small.length === 0
+      vectors.length === 0
         ? objective
         : {
             parameters,
@@ -103,13 +159,26 @@ function makeFlat(objective: Objective, optimizer: Optimizer, small: readonly Pa
     flattenState: (state) => perSlot(flatten, state),
     restoreState: (state) => perSlot(restore, state),
     spread: (numbers) =>
-      new Map(
-        parameters.map(({ name }) => [
+      new Map([
+        ...alone.map(({ name }): [string, HostTensor] => [
           name,
-          name === flatName
-            ? inOne((part, spec) => part.fill(numbers.get(spec.name)!))
-            : { shape: [], data: Float32Array.of(numbers.get(name)!) },
+          { shape: [], data: Float32Array.of(numbers.get(name)!) },
         ]),
-      ),
+        ...vectors.map(({ spec, parts, width }): [string, HostTensor] => {
+          const [rows] = spec.shape as [number];
+          const data = new Float32Array(rows);
+          let start = 0;
+          for (const { name, shape } of parts) {
+            const end = start + elementCount(shape) / width;
+            data.fill(numbers.get(name)!, start, end);
+            start = end;
+          }
+          return [spec.name, { shape: [rows, ...spec.shape.slice(1).map(() => 1)], data }];
+        }),
+      ]),
   };
 }
+
+/** The shape of what has so many elements for a parameter: its own, or with one in the place of the two of a complex number. */
+const inShapeOf = ({ shape }: ParameterSpec, elements: number): readonly number[] =>
+  elements === elementCount(shape) ? shape : [...shape.slice(0, -1), 1];

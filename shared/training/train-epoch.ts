@@ -135,7 +135,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const norms: number[] = [];
   const baseRates: number[] = [];
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
-  const flat = flatParameters(objective, optimizer);
+  const flat = flatParameters(objective, optimizer, request.engine.mostTogether);
   const steps = trainingSteps(flat.objective, optimizer, { clipNorm, sam });
   const ratesAt = ratesBySteps(flat, request);
   const sums = inParts ? gradientSums(flat.objective.parameters) : [];

@@ -161,7 +161,9 @@ it('refuses models that give no labels', async () => {
   expect(await refused('nowhere')).toContain('nowhere: is neither a run nor the folder of a model');
   const words = ['train', 'run.yaml', '--set', 'model.task=masked-lm', '--set', 'training.epochs=1'];
   expect((await runCli(words, { cwd })).code).toBe(0);
-  expect(await refused('texts')).toContain('texts: trained for masked-lm, which gives no labels');
+  const trained = await refused('texts');
+  expect(trained).toContain('texts: trained for masked-lm, which gives no labels');
+  expect(trained).toContain('with model.task: classification and labelled texts, or with model.task: token-classif');
 
   const fields = await temporaryFolder();
   expect((await runCli(['train', await writeRunFile(fields, { training: { epochs: 1 } })])).code).toBe(0);

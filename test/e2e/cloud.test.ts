@@ -37,7 +37,7 @@ async function digestsOf(store: ArtifactStore, run: string) {
 async function localDigests() {
   const folder = await temporaryFolder();
   const config = await loadRunFile(await writeRunFile(folder, onWasm));
-  const local = newRun(config, { now: new Date() });
+  const local = await newRun(config, { now: new Date() });
   await beginRun(local, config);
   const { status } = await runPipeline(
     local.run,
@@ -239,7 +239,7 @@ describe.skipIf(!deployment)('a deployed run', () => {
       expect(ofBase() > before).toBe('lora' in lora && lora.lora.spectra === 'merged');
 
       const config = await loadRunFile(join(folder, 'texts.yaml'));
-      const local = newRun(config, { now: new Date() });
+      const local = await newRun(config, { now: new Date() });
       await beginRun(local, config);
       await runPipeline(
         local.run,

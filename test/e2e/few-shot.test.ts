@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
@@ -103,4 +103,22 @@ it('learns from pairs of few texts, keeps a head that fits with every epoch, and
   const data = join(runFile, '..', 'others.jsonl');
   const { stderr } = await runCli(['predict', folder, data, '--out', join(folder, 'labels.jsonl')]);
   expect(stderr).toContain(`accuracy ${report.best!.value.toFixed(4)}`);
+});
+
+it('lists of labels are told with a remedy that is taken', async () => {
+  const runFile = await writeRun();
+  const folder = dirname(runFile);
+  const rows = (await readFile(join(folder, 'texts.jsonl'), 'utf8')).trim().split('\n');
+  const listed = rows.map((row) => JSON.stringify({ ...JSON.parse(row), label: [JSON.parse(row).label] }));
+  await writeFile(join(folder, 'lists.jsonl'), listed.join('\n'));
+  const validated = (...settings: string[]) =>
+    runCli(['validate', runFile, ...settings.flatMap((each) => ['--set', each])], { cwd: folder });
+  const told = ['dataset.path=lists.jsonl', 'dataset.validationPath='];
+  const refused = await validated(...told);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain(
+    'Set `model.task: classification` and `model.problemType: multi_label_classification` if that is meant',
+  );
+  const remedy = ['model.task=classification', 'model.problemType=multi_label_classification', 'model.fewShot='];
+  expect(await validated(...told, ...remedy)).toMatchObject({ code: 0 });
 });

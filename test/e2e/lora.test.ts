@@ -50,7 +50,11 @@ function productOf(values: HostTensors, name: string, scale: number): HostTensor
 }
 
 it('an adapter is trained and kept alone, and its export, merged or not, labels as the run does', async () => {
-  const cwd = await writeLanguageRun({ lora: { ...lora, dropout: 0, targets: 'all-linear' } }, { learningRate: 0.005 });
+  const cwd = await writeLanguageRun(
+    { lora: { ...lora, dropout: 0, targets: 'all-linear' } },
+    { learningRate: 0.005 },
+    0,
+  );
   const base = await readFile(join(cwd, 'bert/model.safetensors'));
   const { adapter, parameters } = JSON.parse((await runCli(['validate', 'run.yaml', '--json'], { cwd })).stdout);
   expect(adapter).toMatchObject({ config: { r: 4, lora_alpha: 8 }, base: join(cwd, 'bert') });

@@ -31,7 +31,7 @@ async function begin(folder: string, name: string): Promise<RunFolder> {
     output: { name },
   });
   const config = await loadRunFile(file);
-  const run = newRun(config, { source: file, now: new Date() });
+  const run = await newRun(config, { source: file, now: new Date() });
   await beginRun(run, config, { source: file });
   return run;
 }

@@ -54,10 +54,41 @@ it('a T5 learns to write one text of another; what does not fit is told', async 
   );
 
   const predicted = await run('predict', 'written', 'texts.jsonl');
-  expect(predicted.code).toBe(2);
-  expect(predicted.stderr).toContain('trained for seq2seq, which gives no labels');
+  expect(predicted).toMatchObject({ code: 0 });
+  const lines = predicted.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines).toHaveLength(rows.length);
+  expect(lines[3]).toEqual({ row: 4, written: expect.any(String), expected: '3 birds' });
+  expect(predicted.stderr).toMatch(/\d+ of 24 are written as the file has them/);
+  // The export writes as the run does, of texts alone too.
+  await writeFile(join(cwd, 'alone.csv'), `document\n${rows.map(({ document }) => document).join('\n')}\n`);
+  const options = ['--csv', '--max-target-tokens', '4', '--max-tokens', '32'];
+  const alone = await run('predict', 'runs/written/model', 'alone.csv', ...options);
+  expect(alone).toMatchObject({ code: 0 });
+  const shown = alone.stdout.trim().split('\r\n');
+  expect(shown[0]).toBe('row,written');
+  expect(shown).toHaveLength(1 + rows.length);
+  const json = JSON.parse((await run('predict', 'written', 'texts.jsonl', '--no-labels', '--json')).stdout);
+  expect(json.texts.map(({ written }: { written: string }) => written)).toEqual(lines.map(({ written }) => written));
+  expect(json).not.toHaveProperty('metrics');
+  expect(json.texts[0]).not.toHaveProperty('expected');
+  const threshold = await run('predict', 'written', 'texts.jsonl', '--threshold', '0.5', '--column', 'label=summary');
+  expect(threshold.code).toBe(2);
+  expect(threshold.stderr).toContain('--threshold, --column label: does not go with this model, which writes texts');
+  const missing = await run('predict', 'written', 'texts.jsonl', '--column', 'text=text');
+  expect(missing.code).toBe(2);
+  expect(missing.stderr).toContain('"text"');
   expect((await run('init', 'new.yaml', '--dataset', 'texts.jsonl', '--model', 't5')).code).toBe(0);
   const started = await readFile(join(cwd, 'new.yaml'), 'utf8');
   expect(started).toContain('task: seq2seq # or classification');
+  await writeFile(join(cwd, 'bare.jsonl'), rows.map(({ document }) => JSON.stringify({ document })).join('\n'));
+  const bare = await run('init', 'bare.yaml', '--dataset', 'bare.jsonl', '--model', 't5');
+  expect(bare.code).toBe(2);
+  expect(bare.stderr).toContain('bare.jsonl: has texts alone');
+  expect(bare.stderr).toContain(
+    'for classification a label (column label), for seq2seq a text to write (column target)',
+  );
   expect(started).toContain('columns: { text: document, target: summary }');
 });

@@ -376,6 +376,7 @@ describe('TensorFlow on a machine that is there for its GPU', () => {
       enableProdMode() {},
       getGradient: () => ({}),
       registerGradient() {},
+      TensorBuffer: class {},
       version: {},
       setBackend: async () => true,
       ready: async () => {},

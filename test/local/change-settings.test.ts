@@ -7,6 +7,7 @@ import { changeSettings } from '../../shared/local/change-settings.ts';
 import { beginRun, newRun } from '../../shared/local/run-folder.ts';
 import { readRequest } from '../../shared/pipeline/records.ts';
 import { temporaryFolder } from '../support/small-run.ts';
+import { refusalOf } from '../support/text.ts';
 
 /** A run of a language model as it is asked for, with what `training` sets; and a way to set more. */
 async function begun(files: readonly string[], training: object) {
@@ -21,7 +22,7 @@ async function begun(files: readonly string[], training: object) {
   };
   await writeFile(source, stringify(settings));
   const config = await loadRunFile(source);
-  const folder = newRun(config, { source, now: new Date() });
+  const folder = await newRun(config, { source, now: new Date() });
   await beginRun(folder, config, { source });
   const rate = async () => (await readRequest(folder.store, folder.run)).config.training.learningRate;
   const change = (...given: string[]) => changeSettings(folder, given.map(parseOverride), false);
@@ -67,4 +68,15 @@ it('what muon trains stays as it is, and so does whether weights are averaged; h
   await expect(change('training.ema=')).rejects.toThrow('training.ema: {"decay":0.999,"warmUp":true} -> not set');
   await expect(change('training.optimizer.name=adamw')).rejects.toThrow('training.optimizer.name: "muon" -> "adamw"');
   expect(await change('training.ema.decay=0.9', 'training.optimizer.iterations=6')).toEqual([]);
+});
+
+it('what makes it another run is told as that, and not by what else does not go with it', async () => {
+  const { change } = await begun(['config.json'], {});
+  const refused = await refusalOf(change('model.task=masked-lm', 'model.folder=model'));
+  expect(refused.message).toContain("these settings can't change in the middle of a run");
+  expect(refused.message).toContain('model.task: "classification" -> "masked-lm"');
+  expect(refused.message).not.toMatch(/convergence|request\.json|model\.folder/);
+  // What is wrong by itself is told as it is.
+  expect((await refusalOf(change('training.epochs=many'))).message).toContain('training.epochs');
+  expect((await refusalOf(change('model.tsk=masked-lm'))).message).toContain('did you mean "task"');
 });

@@ -14,7 +14,7 @@ import { temporaryFolder } from '../support/small-run.ts';
 
 const now = new Date('2026-11-23T10:15:00Z');
 async function createRun(config: RunConfig, options: { source?: string; now: Date }) {
-  const folder = newRun(config, options);
+  const folder = await newRun(config, options);
   await beginRun(folder, config, options);
   return folder;
 }
@@ -28,6 +28,21 @@ it('makes a run with the settings that are asked for, named after its run file a
   expect(run).toBe('burgers-20261123-101500');
   expect((await readJson(store, runKeys.request(run), requestSchema))?.config).toEqual(config);
   expect(await listRuns(root)).toEqual([run]);
+});
+
+it('gives runs that begin within one second names of their own', async () => {
+  const root = await temporaryFolder();
+  const begun = Array.from({ length: 3 }, () =>
+    createRun(configIn(join(root, 'runs')), { source: 'burgers.yaml', now }),
+  );
+  const names = (await Promise.all(begun)).map(({ run }) => run);
+  expect(names.toSorted()).toEqual([
+    'burgers-20261123-101500',
+    'burgers-20261123-101500-2',
+    'burgers-20261123-101500-3',
+  ]);
+  await writeFile(join(root, 'file'), '');
+  await expect(newRun(configIn(join(root, 'file')), { now })).rejects.toThrow('a part of the path is a file');
 });
 
 it('begins a run anew that never got as far as a commit', async () => {

@@ -18,7 +18,7 @@ async function request(root: string, name: string, ...overrides: string[]): Prom
   const file = await writeRunFile(root);
   const all = [`output.folder=${root}`, `output.name=${name}`, ...overrides];
   const config = await loadRunFile(file, all.map(parseOverride));
-  const folder = newRun(config, { now: new Date() });
+  const folder = await newRun(config, { now: new Date() });
   await beginRun(folder, config);
   return { root, run: name };
 }

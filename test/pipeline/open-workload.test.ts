@@ -1,4 +1,4 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -6,6 +6,7 @@ import { parseRunFile, resolvePaths } from '../../shared/config/parse-run-file.t
 import { BrokenInputError } from '../../shared/core/errors.ts';
 import { planWorkload } from '../../shared/pipeline/open-workload.ts';
 import { fixturePath } from '../support/fixtures.ts';
+import { writeDecoderFolder } from '../support/language-folder.ts';
 import { smallRun, temporaryFolder } from '../support/small-run.ts';
 
 const configOf = (dataset: object, more: object = {}) =>
@@ -79,4 +80,30 @@ describe('fields that can not serve', () => {
     expect((error as BrokenInputError).where).toMatch(claims);
     expect((error as BrokenInputError).message).toMatch(/claims 823\.\d GB/);
   });
+});
+
+it('rows that the template of a folder writes are on record as chats, completions are not', async () => {
+  const folder = await temporaryFolder();
+  await writeDecoderFolder(join(folder, 'model'), 'llama');
+  await writeFile(
+    join(folder, 'model/chat_template.jinja'),
+    '{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}',
+  );
+  const says = (role: string, content: string) => ({ role, content });
+  const rows = {
+    chats: { messages: [says('user', 'two and two'), says('assistant', 'four')] },
+    asked: { instruction: 'two and two', output: 'four' },
+    completed: { prompt: 'two and two are', completion: ' four' },
+  };
+  const dataOf = async (name: keyof typeof rows) => {
+    await writeFile(join(folder, `${name}.jsonl`), `${JSON.stringify(rows[name])}\n`.repeat(6));
+    const settings = {
+      model: { family: 'huggingface', folder: 'model', task: 'causal-lm', maxTokens: 64 },
+      dataset: { format: 'jsonl', path: `${name}.jsonl` },
+    };
+    return (await planWorkload(resolvePaths(parseRunFile(stringify(settings), 'run.yaml'), folder))).data;
+  };
+  expect(await dataOf('chats')).toMatchObject({ chatTemplate: true });
+  expect(await dataOf('asked')).toMatchObject({ chatTemplate: true });
+  expect(await dataOf('completed')).not.toHaveProperty('chatTemplate');
 });

@@ -275,6 +275,15 @@ describe('the card of a language model', () => {
     expect(words).not.toContain('labels, also one');
   });
 
+  test('of chats asks by the template that wrote them', () => {
+    const asked = 'tokenizer.apply_chat_template(chat, add_generation_prompt=True';
+    const chats = runOf('causal-lm');
+    expect(renderModelCard(chats)).not.toContain(asked);
+    const card = renderModelCard({ ...chats, dataset: { ...chats.dataset, chatTemplate: true } });
+    expect(card).toContain(asked);
+    expect(card).not.toContain('The beginning of a text');
+  });
+
   test('says whose weights they are where they are not of the best epoch', () => {
     expect(renderModelCard(run)).toContain('the best of the run');
     const other = renderModelCard(run, 1);

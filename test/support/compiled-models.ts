@@ -2,6 +2,7 @@ import type { Engine } from '../../shared/engines/engine.ts';
 import { compiledSteps, specsOf } from '../../shared/engines/onnx/compiled-steps.ts';
 import { roles } from '../../shared/engines/onnx/roles.ts';
 import { leastDevice } from '../../shared/engines/onnx/webgpu/for-device.ts';
+import { mostTogether } from '../../shared/engines/onnx/webgpu/open-webgpu.ts';
 import { type HostTensors, zeros } from '../../shared/tensors/tensor.ts';
 
 /** An engine that writes down what a GPU would be given, and gives zeros; with all models, as ONNX files. */
@@ -19,6 +20,7 @@ export function writingDown(plain: Engine): { engine: Engine; models: Uint8Array
   );
   const engine: Engine = {
     ...plain,
+    mostTogether,
     async loop(step, given) {
       const carried = async () => given.carried;
       const steps = begin();

@@ -12,7 +12,8 @@ import type { Optimizer } from '../../shared/training/optimizer.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import type { Problem } from '../../shared/training/problem.ts';
 import { type EpochRequest, type EpochResult, trainEpoch } from '../../shared/training/train-epoch.ts';
-import { textProblem } from '../../shared/training/workloads/text-problem.ts';
+import { pairProblem } from '../../shared/training/workloads/few-shot.ts';
+import { type TokenizedTexts, textProblem } from '../../shared/training/workloads/text-problem.ts';
 import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
 import { fixturePath } from './fixtures.ts';
 
@@ -145,13 +146,25 @@ const sizes = {
   max_position_embeddings: 16,
 };
 export const bert = { model_type: 'bert', ...sizes, hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1 };
+export const t5 = {
+  model_type: 't5',
+  d_model: 16,
+  d_kv: 8,
+  d_ff: 32,
+  num_heads: 2,
+  num_layers: 1,
+  dropout_rate: 0.1,
+  feed_forward_proj: 'gated-gelu',
+  decoder_start_token_id: 0,
+  is_encoder_decoder: true,
+};
 export const llama = { model_type: 'llama', ...sizes, num_key_value_heads: 1, attention_dropout: 0.1 };
 const lora = { rank: 4, alpha: 8, dropout: 0.2, targets: 'all-linear', rankStabilised: false } as const;
 
 /** A language model and how it is trained. */
 export interface LanguageSetup {
   readonly config: { readonly model_type: string; readonly [key: string]: unknown };
-  readonly task: 'classification' | 'causal-lm';
+  readonly task: 'classification' | 'causal-lm' | 'seq2seq' | 'token-classification' | 'few-shot-classification';
   readonly adapted?: boolean;
   readonly averaged?: boolean;
 }
@@ -159,11 +172,25 @@ export interface LanguageSetup {
 /** Softmax takes away what is added to all scores of a word alike: what is left of such a bias's gradient is rounding. */
 export const hasNoGradient = (moment: string) => moment.endsWith('.key.bias');
 
+/** What a few-shot classifier compares, and how. */
+const embedding = { pooling: 'mean', normalise: false } as const;
+const pairs = {
+  first: Int32Array.of(0, 1, 2, 3, 4),
+  second: Int32Array.of(4, 3, 0, 2, 1),
+  similar: Float32Array.of(1, 1, 0, 0, 0),
+};
+
 /** A model with dropout, on five texts that are padded to two lengths. */
 export async function setUpTexts({ config, task, adapted: isAdapted, averaged }: LanguageSetup): Promise<Prepared> {
   const tokenizer = await openTokenizer(fixturePath('tokenizers', 'word-piece'));
   const labels = ['a', 'b', 'c'];
-  const { model: whole } = modelOf({ ...config, vocab_size: tokenizer.vocabularySize }, task, labels, 'config.json');
+  const isFewShot = task === 'few-shot-classification';
+  const { model: whole } = modelOf(
+    { ...config, vocab_size: tokenizer.vocabularySize, ...(isFewShot ? { sentence_embedding: embedding } : {}) },
+    isFewShot ? 'classification' : task,
+    labels,
+    'config.json',
+  );
   const base = whole.initialise(randomFor(3, 'initialise'));
   const adapted = isAdapted
     ? withLora(
@@ -172,10 +199,21 @@ export async function setUpTexts({ config, task, adapted: isAdapted, averaged }:
       )
     : undefined;
   const random = randomFor(4, 'texts');
-  const ids = [4, 6, 7, 5, 12].map((length) =>
-    Int32Array.from({ length }, () => 5 + random.integer(tokenizer.vocabularySize - 5)),
-  );
-  const texts = { ids, truncated: 0, ...(task === 'classification' ? { labels: Int32Array.of(0, 1, 2, 1, 0) } : {}) };
+  const textsOf = (lengths: readonly number[]) =>
+    lengths.map((length) => Int32Array.from({ length }, () => 5 + random.integer(tokenizer.vocabularySize - 5)));
+  const ids = textsOf([4, 6, 7, 5, 12]);
+  const learnt: Partial<Record<LanguageSetup['task'], () => Partial<TokenizedTexts>>> = {
+    classification: () => ({ labels: Int32Array.of(0, 1, 2, 1, 0) }),
+    'few-shot-classification': () => ({ labels: Int32Array.of(0, 1, 2, 1, 0) }),
+    'token-classification': () => ({
+      words: {
+        starts: ids.map(({ length }) => Int32Array.from({ length }, (_, place) => place)),
+        tags: ids.map((text) => text.map((id) => id % labels.length)),
+      },
+    }),
+    seq2seq: () => ({ targets: textsOf([3, 4, 6, 2, 5]) }),
+  };
+  const texts: TokenizedTexts = { ids, truncated: 0, ...learnt[task]?.() };
   const model = adapted ?? whole;
   const fixed = new Map(model.frozen.map(({ name }) => [name, base.get(name)!]));
   const options = { lengths: [8, 12], loss: { labelSmoothing: 0.1 }, seed: 1 };
@@ -184,9 +222,10 @@ export async function setUpTexts({ config, task, adapted: isAdapted, averaged }:
       ? withAverage(buildOptimizer(optimizerSchema.parse({ name: 'muon' })), emaSchema.parse({ decay: 0.9 }))
       : buildOptimizer(optimizerSchema.parse({ name: 'adamw' })),
     parameters: adapted ? freshAdapter(adapted, base, random) : base,
-    problem: kept(({ batchSize, accumulate = 1 }) => ({
-      ...textProblem({ model, tokenizer, texts }, { ...options, batchSize, accumulate }),
-      fixed,
-    })),
+    problem: kept(({ batchSize, accumulate = 1 }) =>
+      isFewShot
+        ? pairProblem({ model, tokenizer, texts }, pairs, { ...options, batchSize, accumulate, embedding })
+        : { ...textProblem({ model, tokenizer, texts }, { ...options, batchSize, accumulate }), fixed },
+    ),
   };
 }

@@ -14,6 +14,7 @@ import {
   relative,
   setUp,
   setUpTexts,
+  t5,
   train,
 } from '../support/conformance.ts';
 
@@ -54,6 +55,21 @@ const setups: readonly {
     name: 'a decoder with LoRA and dropout',
     setUp: () => setUpTexts({ config: llama, task: 'causal-lm', adapted: true }),
     runs: [{ steps: 5, changes: all }],
+  },
+  {
+    name: 'an encoder and decoder with dropout',
+    setUp: () => setUpTexts({ config: t5, task: 'seq2seq' }),
+    runs: [{ steps: 5 }],
+  },
+  {
+    name: 'an encoder that tags words',
+    setUp: () => setUpTexts({ config: bert, task: 'token-classification' }),
+    runs: [{ steps: 5 }],
+  },
+  {
+    name: 'an encoder that compares texts',
+    setUp: () => setUpTexts({ config: bert, task: 'few-shot-classification' }),
+    runs: [{ steps: 1 }],
   },
 ];
 

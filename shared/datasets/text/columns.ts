@@ -4,7 +4,7 @@ import { didYouMean } from '../../core/suggest.ts';
 import type { ColumnNames } from './column-names.ts';
 import type { ColumnSettings } from './settings.ts';
 import type { TextContext } from './source.ts';
-import { targetColumns } from './target-columns.ts';
+import { givenTargets, targetColumns } from './target-columns.ts';
 
 /** What a column may hold, in the order in which values of a row are read. */
 const roles = [
@@ -86,7 +86,7 @@ export function chooseColumns(
     likely = {},
     guessLabels = true,
     chats = false,
-    targets = false,
+    targets,
     words,
   }: Pick<TextContext, 'likely' | 'guessLabels' | 'chats' | 'targets' | 'words'>,
 ): ChosenColumns {
@@ -101,7 +101,7 @@ export function chooseColumns(
   const likelyLabels = likely.labels?.every((name) => present.includes(name)) ? likely.labels : undefined;
   const labels = named.labels ?? (named.label === undefined ? likelyLabels : undefined);
   const label =
-    named.label === false || labels || words === 'given'
+    named.label === false || labels || words === 'given' || targets === 'given'
       ? undefined
       : (named.label ?? found(likely.label, 'label') ?? guessedLabel());
   const columns = requireColumns(path, present, { ...texts, ...(labels ? { labels } : {}), label });
@@ -119,7 +119,8 @@ export function chooseColumns(
 
   function chosenTexts(): ColumnNames {
     if (targets) {
-      const ofTargets = targetColumns(path, present, named);
+      const ofTargets =
+        targets === 'wanted' ? targetColumns(path, present, named) : givenTargets(path, present, withLikely());
       for (const role of ofTargets.guessed) guessed.push([role, ofTargets.columns[role]!]);
       return ofTargets.columns;
     }
@@ -134,6 +135,13 @@ export function chooseColumns(
     if (sure !== undefined || typeof textPair === 'string') return { text: sure ?? 'text', textPair: pair };
     const [textName = 'text', pairName = pair] = guessedTexts();
     return { text: textName, textPair: pairName };
+  }
+
+  /** What is named, and then what of the likely names is in the file. */
+  function withLikely(): ColumnSettings['columns'] {
+    const text = named.text ?? found(likely.text);
+    const target = named.target ?? found(likely.target);
+    return { ...named, text, target, input: named.input ?? found(likely.input) };
   }
 
   function guessedTexts(): string[] {

@@ -53,7 +53,8 @@ export class LabelCodes {
       if (this.#codes.size === mostClasses) {
         throw new UserError(`has more than ${mostClasses} different labels`, {
           where: 'dataset.columns.label',
-          remedy: 'Name the column of the classes; numbers are learnt with `model.problemType: regression`.',
+          remedy:
+            'Name the column of the classes; numbers are learnt with `model.problemType: regression` of `model.task: classification`.',
         });
       }
       this.#codes.set(name, this.#codes.size);
@@ -149,7 +150,7 @@ export function listNames(names: readonly string[]): string {
 
 function nameOf(value: unknown): { name: string } | { problem: string } {
   const notWhole = {
-    problem: `is ${String(value)}, not a whole number: labels are classes, and numbers are learnt with \`model.problemType: regression\``,
+    problem: `is ${String(value)}, not a whole number: labels are classes, and numbers are learnt with \`model.problemType: regression\` of \`model.task: classification\``,
   };
   if (value === undefined || value === null) return { problem: 'is missing' };
   if (value instanceof BrokenText) return { problem: 'is not UTF-8' };

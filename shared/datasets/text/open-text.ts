@@ -317,9 +317,9 @@ async function gather(
     }
     if (chosen.text !== undefined) problems.add(row, problemOf(value.text), undefined, chosen.text);
     if (chosen.textPair !== undefined) problems.add(row, problemOf(value.textPair), undefined, chosen.textPair);
-    if (chosen.target !== undefined) {
-      problems.add(row, textProblem(value.target), undefined, chosen.target);
-      if (!isEmpty(value.input)) problems.add(row, textProblem(value.input), undefined, chosen.input);
+    if (chosen.target !== undefined) problems.add(row, textProblem(value.target), undefined, chosen.target);
+    if (!isOfChats(chosen) && !isEmpty(value.input)) {
+      problems.add(row, textProblem(value.input), undefined, chosen.input);
     }
     const chat = isOfChats(chosen)
       ? chatOf(chosen, value, { needsCompletion: lossOn !== 'all', textProblem })
@@ -404,7 +404,7 @@ function readerFor(
   if (problem && (contradicts || isName)) {
     throw new UserError(`has ${found}, and ${problem.from} asks for ${problem.type}: ${wantedOf[problem.type]}`, {
       where: path,
-      remedy: `${hasMany ? 'Set `model.problemType: multi_label_classification`' : 'Set `model.problemType: single_label_classification`'} if that is meant, or give the data so${type === 'multi_label_classification' ? '; `dataset.labelDelimiter` says what separates labels in a text' : ''}.`,
+      remedy: `Set ${problem.needed ? `\`${problem.needed}\` and ` : ''}\`model.problemType: ${hasMany ? 'multi_label_classification' : 'single_label_classification'}\` if that is meant, or give the data so${type === 'multi_label_classification' ? '; `dataset.labelDelimiter` says what separates labels in a text' : ''}.`,
     });
   }
   if (type === 'regression') return new NumberReader();

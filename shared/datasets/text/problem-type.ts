@@ -6,6 +6,8 @@ export type ProblemType = (typeof problemTypes)[number];
 export interface GivenProblem {
   readonly type: ProblemType;
   readonly from: string;
+  /** What else has to be set for data of another type to be learnt; absent: nothing. */
+  readonly needed?: string;
 }
 
 /** What the data have to be for a problem type, for messages. */

@@ -43,8 +43,8 @@ export interface TextContext {
   readonly chats?: boolean;
   /** Opens what says of a chat why it can't be learnt, e.g. the template of a model's folder; absent: any can. */
   readonly chatProblems?: () => Promise<ChatProblem>;
-  /** Whether every row has a text and what is to be written of it; absent: it has not. */
-  readonly targets?: boolean;
+  /** Whether every row has a text and what is to be written of it: `wanted`, or `given`, where texts will do too. Absent: it has not. */
+  readonly targets?: 'wanted' | 'given';
   /**
    * Whether rows are lists of words with their tags: `wanted`; `given`, where texts will do too and tags need not be there; or `likely`, where
    * the columns look so. Absent: they are not.

@@ -63,6 +63,43 @@ export function targetColumns(
   return { columns: only, guessed: roles };
 }
 
+/**
+ * The columns of texts that something is to be written of, and of targets where the file has them: as `targetColumns` finds them. With `label: false` targets
+ * are not looked for.
+ * @throws UserError when several could be meant
+ */
+export function givenTargets(
+  path: string,
+  present: readonly string[],
+  { text, textPair: pairNamed, input, target, label }: ColumnSettings['columns'],
+): TargetColumns {
+  const textPair = pairNamed === false ? undefined : pairNamed;
+  const inFile = (name: string) => present.filter((each) => each.toLowerCase() === name);
+  const distinct = (names: readonly string[]) => [...new Set(names)];
+  const isInstruction = (name: string) => name.toLowerCase() === 'instruction';
+  const usual = distinct(usualPairs.flatMap(([first]) => inFile(first)));
+  // What an instruction is about is no text by itself.
+  const texts =
+    text === undefined ? usual.filter((name) => name.toLowerCase() !== 'input' || !usual.some(isInstruction)) : [text];
+  const targetsOf = (name: string): readonly string[] => {
+    if (target !== undefined) return [target];
+    if (label === false) return [];
+    const own = usualPairs.filter(([first]) => first === name.toLowerCase());
+    return distinct((own.length > 0 ? own : usualPairs).flatMap(([, second]) => inFile(second))).filter(
+      (each) => each !== name,
+    );
+  };
+  const pairs = texts.flatMap((name) => targetsOf(name).map((each): ColumnNames => ({ text: name, target: each })));
+  const found = pairs.length > 0 ? pairs : texts.map((name): ColumnNames => ({ text: name }));
+  const [only = { text: text ?? 'text' }, ...others] = found;
+  if (others.length > 0) throw severalFit(path, found);
+  const about = input ?? (isInstruction(only.text!) ? inFile('input')[0] : undefined);
+  const named = { text, input, target };
+  const columns = { ...only, textPair, input: about };
+  const roles = (['text', 'input', 'target'] as const).filter((role) => columns[role] !== undefined && !named[role]);
+  return { columns, guessed: found.length > 0 ? roles : [] };
+}
+
 function withoutPair(path: string, present: readonly string[], noText: boolean, noTarget: boolean): UserError {
   const [what, key] = noTarget
     ? noText
@@ -81,6 +118,6 @@ function withoutPair(path: string, present: readonly string[], noText: boolean, 
 
 const severalFit = (path: string, pairs: readonly ColumnNames[]): UserError =>
   new UserError(
-    `has several columns that could be texts and targets: ${pairs.map(({ text, target }) => `"${text}" and "${target}"`).join(', or ')}`,
+    `has several columns that could be texts and targets: ${pairs.map(({ text, target }) => (target === undefined ? `"${text}"` : `"${text}" and "${target}"`)).join(', or ')}`,
     { where: path, remedy: 'Name two under `dataset.columns.text` and `dataset.columns.target`.' },
   );

@@ -46,6 +46,21 @@ export interface Graph {
   readonly backwards: ReadonlyMap<string, string>;
 }
 
+/** Of all that has a name in a graph. */
+export function specsIn(graph: Graph): Map<string, TensorSpec> {
+  const specs = new Map(graph.specs);
+  for (const value of [...graph.inputs, ...graph.initializers]) specs.set(value.name, value);
+  return specs;
+}
+
+/** A list of sizes, axes or positions, as operators take them. */
+export const integerList = (name: string, values: readonly number[]): Initializer => ({
+  name,
+  shape: [values.length],
+  dtype: 'int64',
+  bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+});
+
 /** The nodes that these results depend on. */
 export function neededNodes(nodes: readonly Node[], results: readonly string[]): Node[] {
   const needed = new Set(results);

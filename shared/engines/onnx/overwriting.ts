@@ -20,7 +20,11 @@ export function placesOf(graph: Graph) {
   const makers = new Map(graph.nodes.flatMap((node, place) => node.outputs.map((name) => [name, place] as const)));
   const readers = new Map<string, number[]>();
   for (const [place, { inputs }] of graph.nodes.entries()) {
-    for (const name of inputs) readers.set(name, [...(readers.get(name) ?? []), place]);
+    for (const name of inputs) {
+      const known = readers.get(name);
+      if (known) known.push(place);
+      else readers.set(name, [place]);
+    }
   }
   const readersOf = (name: string): readonly number[] => readers.get(name) ?? [];
   return {

@@ -4,8 +4,10 @@ import type { NamedTensors, TensorLibrary } from '../engine.ts';
 import { withBarriers } from './barriers.ts';
 import { withBlockedConvolutions } from './blocked-convolutions.ts';
 import { encodeGraph, encodeStep } from './encode.ts';
+import { withFewerReshapes } from './fewer-reshapes.ts';
 import { type Update, withFusedUpdates } from './fused-updates.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
+import { withJoinedProducts } from './joined-products.ts';
 import { type Recorders, widened } from './kernels/kernel.ts';
 import { recorders, takingHalves } from './kernels/table.ts';
 import { withLateUpdates } from './late-updates.ts';
@@ -233,7 +235,7 @@ export function trace(
     readonly mostUpdateBytes?: number;
   } = {},
 ): TracedStep {
-  const traced = traceGraph(tf, step, specs, settings);
+  const traced = withJoinedProducts(withFewerReshapes(traceGraph(tf, step, specs, settings)));
   const { device, block = 1 } = settings;
   const { graph: rest, updates } = device
     ? { graph: forDevice(traced, device), updates: [] }

@@ -4,15 +4,16 @@ import { withGradient } from './with-gradient.ts';
 
 type Activation = (tf: TensorLibrary, x: Tensor) => Tensor;
 
-/** SiLU, x * sigmoid(x); its gradient s * (1 + x * (1 - s)) reuses the sigmoid s. */
+/** SiLU, y = x * s with s = sigmoid(x); its gradient s + y * (1 - s) reuses both. */
 const silu: Activation = (tf, x) =>
   withGradient(
     tf,
     (z) => {
       const sigmoid = tf.sigmoid(z!);
-      return { value: tf.mul(z!, sigmoid), keep: [z!, sigmoid] };
+      const value = tf.mul(z!, sigmoid);
+      return { value, keep: [value, sigmoid] };
     },
-    (dy, [z, sigmoid]) => tf.mul(dy, tf.mul(sigmoid!, tf.add(tf.mul(z!, tf.sub(1, sigmoid!)), 1))),
+    (dy, [value, sigmoid]) => tf.mul(dy, tf.add(tf.mul(value!, tf.sub(1, sigmoid!)), sigmoid!)),
   )(x);
 
 /** Activations by their names in Hugging Face's configurations. */

@@ -1,21 +1,22 @@
 import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { withGradient } from './with-gradient.ts';
 
+/** log(1 / sqrt(pi)), so that exp(lift - u^2) is the density times sqrt(2) at x = sqrt(2) u. */
+const lift = -0.5 * Math.log(Math.PI);
+
 /**
  * GELU(x) = x * Phi(x) with Phi the normal distribution function, by erf (not the tanh approximation).
- * Its gradient Phi(x) + x * Phi'(x) reuses the Phi of the forward pass.
+ * Its gradient Phi(x) + x * Phi'(x) reuses the Phi of the forward pass; with u = x / sqrt(2) it is Phi + u * exp(-u^2) / sqrt(pi).
  */
 export function gelu(tf: TensorLibrary, x: Tensor): Tensor {
   const activate = withGradient(
     tf,
     (z) => {
-      const phi = tf.add(tf.mul(tf.erf(tf.mul(z!, Math.SQRT1_2)), 0.5), 0.5);
-      return { value: tf.mul(z!, phi), keep: [z!, phi] };
+      const u: Tensor = tf.mul(z!, Math.SQRT1_2);
+      const phi = tf.add(tf.mul(tf.erf(u), 0.5), 0.5);
+      return { value: tf.mul(z!, phi), keep: [u, phi] };
     },
-    (dy, [z, phi]) => {
-      const density = tf.mul(tf.exp(tf.mul(tf.square(z!), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-      return tf.mul(dy, tf.add(phi!, tf.mul(z!, density)));
-    },
+    (dy, [u, phi]) => tf.mul(dy, tf.add(phi!, tf.mul(u!, tf.exp(tf.sub(lift, tf.square(u!)))))),
   );
   return activate(x);
 }

@@ -4,6 +4,12 @@ import { withGradient } from './with-gradient.ts';
 
 const meanOf = (tf: TensorLibrary, x: Tensor) => tf.mean(x, -1, true);
 
+/** The mean of each row of x times a weight for each column, `[rows, 1]`: as a product, so that the scaled rows are not written. */
+function scaledMean(tf: TensorLibrary, x: Tensor, weight: Tensor): Tensor {
+  const size = weight.shape[0]!;
+  return tf.div(tf.matMul(x, tf.reshape(weight, [size, 1])), size);
+}
+
 /** Layer norm of rows `[rows, size]` with weight and, where there is one, bias `[size]`. Source: Ba et al., Layer Normalization (2016). */
 export function layerNorm(
   tf: TensorLibrary,
@@ -22,10 +28,10 @@ export function layerNorm(
       return { value: offset ? tf.add(scaled, offset) : scaled, keep: [normal, inverse, scale!] };
     },
     (dy, [normal, inverse, scale]) => {
-      const along = tf.mul(dy, scale!);
-      const projected = tf.mul(normal!, meanOf(tf, tf.mul(along, normal!)));
-      const inward = tf.sub(tf.sub(along, meanOf(tf, along)), projected);
-      const gradients = [tf.mul(inward, inverse!), sumRows(tf, tf.mul(dy, normal!))];
+      const product = tf.mul(dy, normal!);
+      const projected = tf.mul(normal!, scaledMean(tf, product, scale!));
+      const inward = tf.sub(tf.sub(tf.mul(dy, scale!), scaledMean(tf, dy, scale!)), projected);
+      const gradients = [tf.mul(inward, inverse!), sumRows(tf, product)];
       return bias ? [...gradients, sumRows(tf, dy)] : gradients;
     },
   );
@@ -42,9 +48,9 @@ export function rmsNorm(tf: TensorLibrary, x: Tensor, weight: Tensor, epsilon: n
       return { value: tf.mul(normal, scale!), keep: [normal, inverse, scale!] };
     },
     (dy, [normal, inverse, scale]) => {
-      const along = tf.mul(dy, scale!);
-      const projected = tf.mul(normal!, meanOf(tf, tf.mul(along, normal!)));
-      return [tf.mul(tf.sub(along, projected), inverse!), sumRows(tf, tf.mul(dy, normal!))];
+      const product = tf.mul(dy, normal!);
+      const projected = tf.mul(normal!, scaledMean(tf, product, scale!));
+      return [tf.mul(tf.sub(tf.mul(dy, scale!), projected), inverse!), sumRows(tf, product)];
     },
   );
   return normalise(x, weight);

@@ -117,7 +117,7 @@ export function modelOf(
   }
   const embedding = (task === 'classification' && config.sentence_embedding) || undefined;
   if (embedding && !family.isEncoder) throw notAnEncoder(modelType, where);
-  checkDepth(family.depth(parsed.data!), stored, where);
+  checkDepth(family.depth(parsed.data!, task), stored, { task, where });
   const settings = { task, labels: labels.length, modelType, where, ...(embedding ? { embedding } : {}) };
   const { loraTargets } = family;
   const names = typeof family.names === 'function' ? family.names(task) : family.names;
@@ -140,7 +140,11 @@ function shown(value: unknown): string {
 }
 
 /** @throws UserError when there are more blocks than a model has, or not as many as the weights hold. */
-function checkDepth({ key, stored: asked, computed = asked }: Depth, file: StoredWeights | undefined, where: string) {
+function checkDepth(
+  { key, stored: asked, computed = asked, ofEncoder }: Depth,
+  file: StoredWeights | undefined,
+  { task, where }: { readonly task: LanguageTask; readonly where: string },
+) {
   if (Math.max(asked, computed) > mostBlocks) {
     throw new UserError(`${key} is ${Math.max(asked, computed)}: a model has at most ${mostBlocks} blocks here`, {
       where,
@@ -150,6 +154,13 @@ function checkDepth({ key, stored: asked, computed = asked }: Depth, file: Store
   if (!file) return;
   const held = blockCount(file.names());
   if (held === 0 || held === asked) return;
+  if (held === ofEncoder?.stored) {
+    if (ofEncoder.suffices) return;
+    throw new UserError(`the weights in ${file.label} have an encoder alone, and ${task} needs a decoder too`, {
+      where,
+      remedy: 'Take the folder of a model with both.',
+    });
+  }
   throw new UserError(`${key} is ${asked}, and the weights in ${file.label} have ${held} blocks`, {
     where,
     remedy: 'Take the config.json that belongs to the weights.',

@@ -1,12 +1,13 @@
 /** An encoder of texts and a decoder that writes others, as in T5: norms before each sum, scores of attention by distance. */
+import type { Random } from '../../core/random.ts';
 import type { Tensor } from '../../engines/engine.ts';
 import { type ActivationName, activations } from '../blocks/activations.ts';
 import { attend, scoreMask, splitHeads } from '../blocks/attention.ts';
 import { lookUp } from '../blocks/look-up.ts';
 import { relativeBuckets } from '../blocks/relative-positions.ts';
-import type { DropoutSite } from '../dropout.ts';
+import { type DropoutSite, noDropout } from '../dropout.ts';
 import type { Head } from './encoder.ts';
-import type { LanguageModel, LanguageSettings, Writing } from './model.ts';
+import type { LanguageModel, LanguageSettings, LanguageTask } from './model.ts';
 import {
   denseLayersOf,
   denseModule,
@@ -17,7 +18,7 @@ import {
   norm,
   parametersOf,
 } from './modules.ts';
-import { beginPass, flatNumbers, type Pass, scoreByTable, site, throughBlock } from './pass.ts';
+import { beginPass, flatNumbers, type Pass, perToken, scoreByTable, site, throughBlock } from './pass.ts';
 
 /** Names of the modules. Those of a block are below `<half>.<blocks>.<number>`, those of attention below its own name. */
 export interface EncoderDecoderNames {
@@ -77,10 +78,16 @@ interface Half {
   readonly isDecoder: boolean;
 }
 
-const halvesOf = (names: EncoderDecoderNames, sizes: EncoderDecoderSizes): readonly [encoder: Half, decoder: Half] => [
-  { name: names.halves[0], blocks: sizes.blocks[0], isDecoder: false },
-  { name: names.halves[1], blocks: sizes.blocks[1], isDecoder: true },
-];
+const encoderOf = (names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Half => ({
+  name: names.halves[0],
+  blocks: sizes.blocks[0],
+  isDecoder: false,
+});
+const decoderOf = (names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Half => ({
+  name: names.halves[1],
+  blocks: sizes.blocks[1],
+  isDecoder: true,
+});
 
 /** Names in one block. */
 interface BlockNames {
@@ -106,7 +113,7 @@ function blockNames(names: EncoderDecoderNames, { name, isDecoder }: Half, numbe
 
 const numbersOf = ({ blocks }: Half): number[] => [...Array(blocks).keys()];
 
-function modulesOf(names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Module[] {
+function modulesOf(names: EncoderDecoderNames, sizes: EncoderDecoderSizes, halves: readonly Half[]): Module[] {
   const { vocabulary, hiddenSize, innerSize, heads, headSize, freshFactor: factor } = sizes;
   const projected = heads * headSize;
   const rmsNorm = (name: string) => norm(name, hiddenSize, false, factor);
@@ -132,7 +139,7 @@ function modulesOf(names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Modu
   ];
   return [
     embedding(names.words, vocabulary, hiddenSize, { deviation: factor }),
-    ...halvesOf(names, sizes).flatMap((half): Module[] => [
+    ...halves.flatMap((half): Module[] => [
       ...numbersOf(half).flatMap((number): Module[] => {
         const { isDecoder } = half;
         const block = blockNames(names, half, number);
@@ -157,12 +164,13 @@ const wordsSite = ({ name }: Half) => `${name}.words`;
 function sitesOf(
   names: EncoderDecoderNames,
   sizes: EncoderDecoderSizes,
+  halves: readonly Half[],
   batch: number,
-  tokens: readonly [encoder: number, decoder: number],
+  [tokens, targets]: readonly [encoder: number, decoder: number],
 ): DropoutSite[] {
   const { hiddenSize, innerSize, heads, dropout } = sizes;
-  return halvesOf(names, sizes).flatMap((half, place): DropoutSite[] => {
-    const own = tokens[place]!;
+  return halves.flatMap((half): DropoutSite[] => {
+    const own = half.isDecoder ? targets : tokens;
     const dropped = (name: string, size = hiddenSize) => site(name, [batch * own, size], dropout);
     const weights = (name: string, keys: number) => site(name, [batch, heads, own, keys], dropout);
     return [
@@ -172,7 +180,7 @@ function sitesOf(
         return [
           ...weights(attention[0], own),
           ...dropped(`${attention[0]}.${names.output}`),
-          ...(cross ? [...weights(cross[0], tokens[0]), ...dropped(`${cross[0]}.${names.output}`)] : []),
+          ...(cross ? [...weights(cross[0], tokens), ...dropped(`${cross[0]}.${names.output}`)] : []),
           ...dropped(`${down} input`, innerSize),
           ...dropped(down),
         ];
@@ -269,6 +277,20 @@ function wordScores(names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Hea
   };
 }
 
+/** What of a model is the same whatever it is computed for. */
+const described = (task: LanguageTask, modules: readonly Module[], sizes: EncoderDecoderSizes, { tied }: Head) => ({
+  task,
+  parameters: parametersOf(modules),
+  frozen: [],
+  tied,
+  layers: layersOf(modules),
+  dense: denseLayersOf(modules),
+  vocabulary: sizes.vocabulary,
+  maxTokens: Number.MAX_SAFE_INTEGER,
+  padding: sizes.padding,
+  initialise: (random: Random, only?: ReadonlySet<string>) => initialValues(modules, 1, random, only),
+});
+
 /**
  * An encoder-decoder that writes texts, or with a head that labels them by what the decoder makes of the text itself.
  * @param labelling absent: it writes
@@ -280,40 +302,73 @@ export function buildEncoderDecoder(
   labelling?: Head,
 ): LanguageModel {
   const head = labelling ?? wordScores(names, sizes);
-  const modules = [...modulesOf(names, sizes), ...head.modules];
-  const [encoder, decoder] = halvesOf(names, sizes);
-  const writing: { readonly writing?: Writing } = labelling ? {} : { writing: { start: sizes.start } };
+  const [encoder, decoder] = [encoderOf(names, sizes), decoderOf(names, sizes)];
+  const halves = [encoder, decoder];
+  const modules = [...modulesOf(names, sizes, halves), ...head.modules];
+  const ofTexts = (pass: Pass, ids: Tensor, mask: Tensor) => apply(pass, names, sizes, encoder, ids, mask);
+  const written = (pass: Pass, ids: Tensor, source: Source) => {
+    const before = scoreMask(pass.tf, pass.tf.ones([1, ids.shape[1]!]), true);
+    return apply(pass, names, sizes, decoder, ids, before, source);
+  };
+  const writing: Pick<LanguageModel, 'writing' | 'encode' | 'nextWord'> = {
+    writing: { start: sizes.start, end: sizes.end },
+    encode(tf, parameters, given, update) {
+      const pass = beginPass(tf, parameters, given, noDropout, update);
+      return ofTexts(pass, tf.cast(given.inputIds, 'int32'), scoreMask(tf, given.attentionMask, false));
+    },
+    nextWord(tf, parameters, { hidden, attentionMask, decoderIds, at }, update) {
+      const ids = tf.cast(decoderIds, 'int32');
+      const pass = beginPass(tf, parameters, { inputIds: ids, attentionMask }, noDropout, update);
+      const source = { hidden, tokens: attentionMask.shape[1]!, mask: scoreMask(tf, attentionMask, false) };
+      const rows = perToken(pass, written(pass, ids, source));
+      const wanted: Tensor = tf.sum(tf.mul(rows, tf.reshape(at, [1, -1, 1])), 1);
+      return tf.reshape(head.apply(pass, wanted), [pass.batch, sizes.vocabulary]);
+    },
+  };
   return {
-    task,
-    parameters: parametersOf(modules),
-    frozen: [],
-    tied: head.tied,
-    layers: layersOf(modules),
-    dense: denseLayersOf(modules),
+    ...described(task, modules, sizes, head),
     attention: {
       blocks: encoder.blocks,
       decoderBlocks: decoder.blocks,
       heads: sizes.heads,
       headSize: sizes.headSize,
     },
-    vocabulary: sizes.vocabulary,
-    maxTokens: Number.MAX_SAFE_INTEGER,
-    padding: sizes.padding,
     ...(labelling ? { end: sizes.end } : writing),
-    initialise: (random, only) => initialValues(modules, 1, random, only),
     dropoutSites: (batch, tokens, targets = tokens) => [
-      ...sitesOf(names, sizes, batch, [tokens, targets]),
+      ...sitesOf(names, sizes, halves, batch, [tokens, targets]),
       ...head.sites(batch, targets),
     ],
     forward(tf, parameters, given, dropout, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);
       const ids = tf.cast(given.inputIds, 'int32');
       const mask = scoreMask(tf, given.attentionMask, false);
-      const hidden = apply(pass, names, sizes, encoder, ids, mask);
+      const hidden = ofTexts(pass, ids, mask);
       const decoderIds = given.decoderIds ? tf.cast(given.decoderIds, 'int32') : shifted(pass, ids, sizes.start);
-      const before = scoreMask(tf, tf.ones([1, decoderIds.shape[1]!]), true);
-      const source = { hidden, tokens: pass.tokens, mask };
-      return head.apply(pass, apply(pass, names, sizes, decoder, decoderIds, before, source));
+      return head.apply(pass, written(pass, decoderIds, { hidden, tokens: pass.tokens, mask }));
+    },
+  };
+}
+
+/** The encoder alone, with a head for what it makes of each token. */
+export function buildEncoderHalf(
+  names: EncoderDecoderNames,
+  sizes: EncoderDecoderSizes,
+  { task }: LanguageSettings,
+  head: Head,
+): LanguageModel {
+  const encoder = encoderOf(names, sizes);
+  const modules = [...modulesOf(names, sizes, [encoder]), ...head.modules];
+  return {
+    ...described(task, modules, sizes, head),
+    attention: { blocks: encoder.blocks, heads: sizes.heads, headSize: sizes.headSize },
+    dropoutSites: (batch, tokens) => [
+      ...sitesOf(names, sizes, [encoder], batch, [tokens, 0]),
+      ...head.sites(batch, tokens),
+    ],
+    forward(tf, parameters, given, dropout, update) {
+      const pass = beginPass(tf, parameters, given, dropout, update);
+      const mask = scoreMask(tf, given.attentionMask, false);
+      return head.apply(pass, apply(pass, names, sizes, encoder, tf.cast(given.inputIds, 'int32'), mask));
     },
   };
 }

@@ -50,6 +50,7 @@ export function classifier(options: ClassifierOptions): Head {
       denseModule(output, hiddenSize, labels, { head: true, perText: true, ...spread('output') }),
     ],
     tied: [],
+    readsFirst: pool === firstTokens,
     sites: (batch) => [
       ...site(dense, [batch, hiddenSize], firstDropout),
       ...site(output, [batch, hiddenSize], dropout),
@@ -69,13 +70,16 @@ interface TokenClassifierOptions {
   readonly labels: number;
   /** Of what the last layer is given. */
   readonly dropout: number;
+  /** Standard deviation of a fresh last layer, where it is not the model's. */
+  readonly deviation?: number;
   /** A layer before the last one, with what follows it, as ModernBERT has; absent: none. */
   readonly before?: {
     readonly dense: string;
     readonly bias: boolean;
     readonly activation: ActivationName;
     readonly norm: HeadNorm;
-    readonly deviations: { readonly dense: number; readonly output: number };
+    /** Standard deviation of it when fresh. */
+    readonly deviation: number;
   };
 }
 
@@ -83,20 +87,19 @@ interface TokenClassifierOptions {
 const tokenLabels = 'classifier';
 
 /** Labels of every token, `[batch, tokens, labels]`. */
-export function tokenClassifier({ hiddenSize, labels, dropout, before }: TokenClassifierOptions): Head {
-  const deviation = before ? { deviation: before.deviations.output } : {};
+export function tokenClassifier({ hiddenSize, labels, dropout, deviation, before }: TokenClassifierOptions): Head {
   return {
     modules: [
       ...(before
         ? [
             denseModule(before.dense, hiddenSize, hiddenSize, {
               bias: before.bias,
-              deviation: before.deviations.dense,
+              deviation: before.deviation,
             }),
             norm(before.norm.name, hiddenSize, before.norm.bias),
           ]
         : []),
-      denseModule(tokenLabels, hiddenSize, labels, { head: true, ...deviation }),
+      denseModule(tokenLabels, hiddenSize, labels, { head: true, ...(deviation === undefined ? {} : { deviation }) }),
     ],
     tied: [],
     sites: (batch, tokens) => site(tokenLabels, [batch * tokens, hiddenSize], dropout),
@@ -116,6 +119,7 @@ export function embeddingClassifier(hiddenSize: number, labels: number, embeddin
   return {
     modules: [denseModule(sentenceClassifier, hiddenSize, labels, { head: true, perText: true })],
     tied: [],
+    readsFirst: embedding.pooling !== 'mean',
     sites: () => [],
     apply: (pass, hidden) => pass.dense(poolTexts(pass, hidden, embedding), sentenceClassifier),
   };

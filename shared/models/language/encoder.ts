@@ -5,7 +5,7 @@ import { attend, scoreMask, splitHeads, upperOnes } from '../blocks/attention.ts
 import { lookUp } from '../blocks/look-up.ts';
 import { isNumber, numbersBelow } from '../blocks/numbers.ts';
 import type { DropoutSite } from '../dropout.ts';
-import type { LanguageModel, LanguageSettings } from './model.ts';
+import type { FurtherUse, LanguageModel, LanguageSettings } from './model.ts';
 import {
   denseLayersOf,
   denseModule,
@@ -17,7 +17,7 @@ import {
   parametersOf,
 } from './modules.ts';
 import { beginPass, flatNumbers, type Pass, site, throughBlock } from './pass.ts';
-import { poolTexts } from './pool.ts';
+import { firstTokens, poolTexts } from './pool.ts';
 
 /** Names of the encoder's modules; those from `query` on are below the block's. */
 export interface EncoderNames {
@@ -80,7 +80,7 @@ export interface EncoderAddition {
   /** Modules of a block, after its projections. */
   readonly inBlock?: (block: string) => readonly Module[];
   /** Further uses of a block's layer, as of a `DenseLayer`. */
-  readonly again?: (block: string, layer: string) => readonly { readonly name: string; readonly rows?: number }[];
+  readonly again?: (block: string, layer: string) => readonly FurtherUse[];
   readonly sites?: (batch: number, tokens: number) => readonly DropoutSite[];
   /** By which the products of queries and keys are multiplied; absent: 1 / sqrt(size of a head). */
   readonly scale?: number;
@@ -106,8 +106,10 @@ export interface Head {
   readonly modules: readonly Module[];
   /** As of a model. */
   readonly tied: readonly string[];
+  /** Whether it reads nothing but the first token of each text, so that it may be given those rows alone; absent: no. */
+  readonly readsFirst?: boolean;
   sites(batch: number, tokens: number): readonly DropoutSite[];
-  /** From `[batch * tokens, hidden]`. */
+  /** From `[batch * tokens, hidden]`; where it `readsFirst`, from `[batch, hidden]` too. */
   apply(pass: Pass, hidden: Tensor): Tensor;
 }
 
@@ -128,13 +130,27 @@ function blocksOf(
 const isProjected = ({ embeddingSize, hiddenSize, alwaysProjected = false }: EncoderSizes): boolean =>
   alwaysProjected || embeddingSize !== hiddenSize;
 
-function modulesOf(names: EncoderNames, sizes: EncoderSizes, addition: EncoderAddition | undefined): Module[] {
+/** What a block's last application computes for each text's first token alone, where nothing else of it is read: all but keys and values. */
+const firstAlone = (names: EncoderNames): readonly string[] => [
+  names.query,
+  names.attentionOutput,
+  names.up,
+  names.down,
+];
+
+function modulesOf(
+  names: EncoderNames,
+  sizes: EncoderSizes,
+  addition: EncoderAddition | undefined,
+  endsWithFirst: boolean,
+): Module[] {
   const { vocabulary, positions, types, embeddingSize, hiddenSize, innerSize, padding } = sizes;
   const ofPositions = {
     ...(sizes.positionsAfterPadding ? { padding } : {}),
     ...(sizes.freshPositions ? { values: sizes.freshPositions } : {}),
   };
-  const blocks = Map.groupBy(blocksOf(names, sizes), ({ name }) => name);
+  const applied = blocksOf(names, sizes);
+  const blocks = Map.groupBy(applied, ({ name }) => name);
   return [
     embedding(names.words, vocabulary, embeddingSize, { padding }),
     ...(names.positions === undefined ? [] : [embedding(names.positions, positions, embeddingSize, ofPositions)]),
@@ -145,11 +161,14 @@ function modulesOf(names: EncoderNames, sizes: EncoderSizes, addition: EncoderAd
     ...[...blocks].flatMap(([block, uses]): Module[] => {
       const inBlock = (name: string) => `${block}.${name}`;
       const layer = (name: string, inputs: number, outputs: number) => {
+        const rowsOf = (use: (typeof applied)[number]) =>
+          endsWithFirst && use === applied.at(-1) && firstAlone(names).includes(name) ? { perText: true } : {};
         const more = [
-          ...uses.slice(1).map(({ site: again }) => ({ name: `${again}.${name}` })),
+          ...uses.slice(1).map((use) => ({ name: `${use.site}.${name}`, ...rowsOf(use) })),
           ...(addition?.again?.(block, name) ?? []),
         ];
-        return denseModule(inBlock(name), inputs, outputs, more.length > 0 ? { again: more } : {});
+        const again = more.length > 0 ? { again: more } : {};
+        return denseModule(inBlock(name), inputs, outputs, { ...rowsOf(uses[0]!), ...again });
       };
       return [
         ...[names.query, names.key, names.value].map((name) => layer(name, hiddenSize, hiddenSize)),
@@ -164,16 +183,23 @@ function modulesOf(names: EncoderNames, sizes: EncoderSizes, addition: EncoderAd
   ];
 }
 
-function sitesOf(names: EncoderNames, sizes: EncoderSizes, batch: number, tokens: number): DropoutSite[] {
+function sitesOf(
+  names: EncoderNames,
+  sizes: EncoderSizes,
+  [batch, tokens]: readonly [batch: number, tokens: number],
+  endsWithFirst: boolean,
+): DropoutSite[] {
   const { heads, hiddenSize, embeddingSize, dropout } = sizes;
-  const hidden = [batch * tokens, hiddenSize];
   return [
     ...site(names.embeddingNorm, [batch * tokens, embeddingSize], dropout.hidden),
-    ...blocksOf(names, sizes).flatMap(({ site: block }): DropoutSite[] => [
-      ...site(`${block}.attention`, [batch, heads, tokens, tokens], dropout.attention),
-      ...site(`${block}.${names.attentionOutput}`, hidden, dropout.attentionOutput),
-      ...site(`${block}.${names.down}`, hidden, dropout.output),
-    ]),
+    ...blocksOf(names, sizes).flatMap(({ site: block }, number): DropoutSite[] => {
+      const rows = endsWithFirst && number === sizes.blocks - 1 ? 1 : tokens;
+      return [
+        ...site(`${block}.attention`, [batch, heads, rows, tokens], dropout.attention),
+        ...site(`${block}.${names.attentionOutput}`, [batch * rows, hiddenSize], dropout.attentionOutput),
+        ...site(`${block}.${names.down}`, [batch * rows, hiddenSize], dropout.output),
+      ];
+    }),
   ];
 }
 
@@ -214,13 +240,20 @@ function typesOf({ tf, given, parameter }: Pass, name: string): Tensor {
   return tf.matMul(tf.cast(isOf, 'float32'), table);
 }
 
+interface BlockAttention extends Pick<EncoderAdditionPass, 'scoresPlus'> {
+  readonly scale: number | undefined;
+  /** Whether nothing but the first token of each text is asked for. */
+  readonly isOfFirst: boolean;
+}
+
+/** A block's output, `[batch * tokens, hidden]`, or `[batch, hidden]` of the first tokens. */
 function block(
   pass: Pass,
   names: EncoderNames,
   sizes: EncoderSizes,
   { name, site: applied }: { readonly name: string; readonly site: string },
   input: Tensor,
-  { scoresPlus, scale }: Pick<EncoderAdditionPass, 'scoresPlus'> & { readonly scale: number | undefined },
+  { scoresPlus, scale, isOfFirst }: BlockAttention,
 ) {
   const { tf, batch, tokens, drop, dense } = pass;
   const { heads, hiddenSize, epsilon } = sizes;
@@ -228,16 +261,23 @@ function block(
   const again = (module: string) => (applied === name ? {} : { again: `${applied}.${module}` });
   const project = (x: Tensor, module: string) => dense(x, inBlock(module), again(module));
   const shape = { batch, tokens, heads, keyHeads: heads, headSize: hiddenSize / heads, ...(scale ? { scale } : {}) };
-  const [query, key, value] = [names.query, names.key, names.value].map((module) => project(input, module));
+  const asked = isOfFirst ? firstTokens(pass, input) : input;
+  const query = project(asked, names.query);
+  const [key, value] = [names.key, names.value].map((module) => project(input, module)) as [Tensor, Tensor];
+  const ofQueries = isOfFirst ? { ...shape, tokens: 1, keyTokens: tokens } : shape;
   const mixed = attend(
     tf,
-    { query: splitHeads(tf, query!, shape), key: splitHeads(tf, key!, shape), value: splitHeads(tf, value!, shape) },
-    scoresPlus(name, { query: query!, key: key! }),
-    shape,
+    {
+      query: splitHeads(tf, query, ofQueries),
+      key: splitHeads(tf, key, shape),
+      value: splitHeads(tf, value, shape),
+    },
+    scoresPlus(name, { query, key }),
+    ofQueries,
     (weights) => drop(weights, `${applied}.attention`),
   );
   const attended = drop(project(mixed, names.attentionOutput), `${applied}.${names.attentionOutput}`);
-  const middle = pass.layerNorm(tf.add(attended, input), inBlock(names.attentionNorm), epsilon);
+  const middle = pass.layerNorm(tf.add(attended, asked), inBlock(names.attentionNorm), epsilon);
   const inner = activations[sizes.activation](tf, project(middle, names.up));
   const output = drop(project(inner, names.down), `${applied}.${names.down}`);
   return pass.layerNorm(tf.add(output, middle), inBlock(names.outputNorm), epsilon);
@@ -256,17 +296,20 @@ export function buildEncoder(
   { task }: LanguageSettings,
   addition?: EncoderAddition,
 ): LanguageModel {
-  const modules = [...modulesOf(names, sizes, addition), ...head.modules];
+  // What additions add to the scores is of all tokens.
+  const endsWithFirst = head.readsFirst === true && addition === undefined;
+  const modules = [...modulesOf(names, sizes, addition, endsWithFirst), ...head.modules];
   const blocks = blocksOf(names, sizes);
-  /** The last block's output, `[batch * tokens, hidden]`. */
-  const encode = (pass: Pass): Tensor => {
+  /** The last block's output, `[batch * tokens, hidden]`, or `[batch, hidden]` of the first tokens. */
+  const encode = (pass: Pass, ofFirst: boolean): Tensor => {
     const mask = scoreMask(pass.tf, pass.given.attentionMask, false);
     const added = addition?.begin(pass, mask);
-    const attention = { scoresPlus: added?.scoresPlus ?? (() => mask), scale: addition?.scale };
+    const scores = { scoresPlus: added?.scoresPlus ?? (() => mask), scale: addition?.scale };
     const words = embed(pass, names, sizes);
     const embedded = added?.embedded?.(words) ?? words;
     const through = (each: (typeof blocks)[number], number: number) => (hidden: Tensor) => {
-      const output = block(pass, names, sizes, each, hidden, attention);
+      const isOfFirst = ofFirst && number === blocks.length - 1;
+      const output = block(pass, names, sizes, each, hidden, { ...scores, isOfFirst });
       return added?.after?.(number, output, embedded) ?? output;
     };
     return blocks.reduce((hidden, each, number) => throughBlock(pass, hidden, through(each, number)), embedded);
@@ -278,23 +321,23 @@ export function buildEncoder(
     tied: head.tied,
     layers: layersOf(modules),
     dense: denseLayersOf(modules),
-    attention: { blocks: sizes.blocks, heads: sizes.heads, headSize: sizes.hiddenSize / sizes.heads },
+    attention: { blocks: sizes.blocks, heads: sizes.heads, headSize: sizes.hiddenSize / sizes.heads, endsWithFirst },
     vocabulary: sizes.vocabulary,
     maxTokens: longest(sizes),
     padding: sizes.padding,
     initialise: (random, names) => initialValues(modules, sizes.deviation, random, names),
     dropoutSites: (batch, tokens) => [
-      ...sitesOf(names, sizes, batch, tokens),
+      ...sitesOf(names, sizes, [batch, tokens], endsWithFirst),
       ...(addition?.sites?.(batch, tokens) ?? []),
       ...head.sites(batch, tokens),
     ],
     forward(tf, parameters, given, dropout, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);
-      return head.apply(pass, encode(pass));
+      return head.apply(pass, encode(pass, endsWithFirst));
     },
     embed(tf, parameters, given, dropout, embedding, update) {
       const pass = beginPass(tf, parameters, given, dropout, update);
-      return poolTexts(pass, encode(pass), embedding);
+      return poolTexts(pass, encode(pass, endsWithFirst && embedding.pooling === 'cls'), embedding);
     },
   };
 }

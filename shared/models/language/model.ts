@@ -53,6 +53,14 @@ export interface TokenBatch {
  */
 export type DenseUpdate = (x: Tensor, module: string, again?: string) => Tensor | undefined;
 
+/** A further use of a weight in a forward pass. */
+export interface FurtherUse {
+  readonly name: string;
+  /** As of a `DenseLayer`. */
+  readonly perText?: boolean;
+  readonly rows?: number;
+}
+
 /** A dense layer of a model, on which an adapter can be put. */
 export interface DenseLayer {
   /** Of the module, e.g. `bert.pooler.dense`. */
@@ -68,7 +76,7 @@ export interface DenseLayer {
   /** Whether it is applied to a row for each token of what an encoder-decoder writes. */
   readonly perTarget?: boolean;
   /** Further uses of the same weight in a forward pass, each under a name of its own; absent: none. */
-  readonly again?: readonly { readonly name: string; readonly rows?: number }[];
+  readonly again?: readonly FurtherUse[];
 }
 
 /** Sizes of the attention in each block of a model. */
@@ -76,14 +84,29 @@ export interface AttentionShape {
   readonly blocks: number;
   readonly heads: number;
   readonly headSize: number;
+  /** Whether the last block attends from the first token alone, because nothing else of it is read; absent: no. */
+  readonly endsWithFirst?: boolean;
   /** Blocks of the decoder of an encoder-decoder, which attend to what is written and to the text; they are not among `blocks`. */
   readonly decoderBlocks?: number;
 }
 
 /** What an encoder-decoder writes. */
 export interface Writing {
-  /** The number of the token that its decoder begins with. */
+  /** The numbers of the token that its decoder begins with, and of that which ends what is written. */
   readonly start: number;
+  readonly end: number;
+}
+
+/** Texts of which some is written. */
+export interface WrittenSoFar {
+  /** What `encode` made of the texts. */
+  readonly hidden: Tensor;
+  /** Of the texts. */
+  readonly attentionMask: Tensor;
+  /** The token that the decoder begins with and what is written, `[batch, targets]`. */
+  readonly decoderIds: Tensor;
+  /** 1 at the place whose next word is wanted, 0 elsewhere, `[targets]`, float32. */
+  readonly at: Tensor;
 }
 
 /** A transformer and the head of a task. */
@@ -131,6 +154,10 @@ export interface LanguageModel {
     dropout: Dropout,
     update?: DenseUpdate,
   ): Tensor;
+  /** Of an encoder-decoder that writes: what its encoder makes of texts, `[batch * tokens, hidden]`. Pure as `forward`, without dropout. */
+  encode?(tf: TensorLibrary, parameters: NamedTensors, batch: TokenBatch, update?: DenseUpdate): Tensor;
+  /** Of an encoder-decoder that writes: scores of the next word, `[batch, vocabulary]`. Pure as `forward`, without dropout. */
+  nextWord?(tf: TensorLibrary, parameters: NamedTensors, written: WrittenSoFar, update?: DenseUpdate): Tensor;
   /** Texts as rows, `[batch, hidden]`, by the encoder alone; absent: the model has no encoder. Pure as `forward`. */
   embed?(
     tf: TensorLibrary,
@@ -173,6 +200,8 @@ export interface Depth {
   readonly stored: number;
   /** How often blocks are computed, where weights are shared; absent: each once. */
   readonly computed?: number;
+  /** Of an encoder-decoder: blocks of its encoder, which some files have alone, and whether they are all that the task needs. */
+  readonly ofEncoder?: { readonly stored: number; readonly suffices: boolean };
 }
 
 /** Of kinds whose table of embeddings scores words unless a file has other weights for the scores, whatever the configuration says. */
@@ -201,7 +230,7 @@ export interface LanguageFamily<Config = unknown> {
   /** What is read of `config.json`: its keys are obeyed, or refused with a value that can't be; all others have to be harmless. */
   readonly configSchema: z.ZodType<Config> & { readonly shape: Readonly<Record<string, z.ZodType>> };
   /** Looked at before `build` is called. */
-  depth(config: Config): Depth;
+  depth(config: Config, task: LanguageTask): Depth;
   /** What the `config.json` of a trained model has to say besides, for `transformers` to load it; absent: nothing. */
   exported?(config: Config, task: LanguageTask): Readonly<Record<string, unknown>>;
   /** @throws UserError when the configuration asks for what is not supported. */

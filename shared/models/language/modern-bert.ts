@@ -203,12 +203,13 @@ function headOf(config: Config, { task, labels, embedding: embedded }: LanguageS
       hiddenSize: size,
       labels,
       dropout: config.classifier_dropout,
+      deviation: size ** -0.5,
       before: {
         dense: 'head.dense',
         bias: config.classifier_bias,
         activation: active,
         norm: { name: 'head.norm', epsilon, bias: shifted },
-        deviations: { dense: deviation, output: size ** -0.5 },
+        deviation,
       },
     });
   }

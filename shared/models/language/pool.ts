@@ -7,8 +7,9 @@ import type { Pass } from './pass.ts';
 /** `[batch * tokens, size]` to `[batch, size]`. */
 export type Pool = (pass: Pass, hidden: Tensor) => Tensor;
 
-/** The first token of every text. */
+/** The first token of every text; rows that are these tokens already stay as they are. */
 export const firstTokens: Pool = ({ tf, batch, tokens }, hidden) => {
+  if (hidden.shape[0] === batch) return hidden;
   const size = hidden.shape[1]!;
   return tf.reshape(tf.slice(tf.reshape(hidden, [batch, tokens * size]), [0, 0], [batch, size]), [batch, size]);
 };

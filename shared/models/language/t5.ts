@@ -2,9 +2,14 @@ import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { activationNames } from '../blocks/activations.ts';
 import { isNumber } from '../blocks/numbers.ts';
-import { buildEncoderDecoder, type EncoderDecoderNames, type EncoderDecoderSizes } from './encoder-decoder.ts';
-import { classifier } from './encoder-heads.ts';
-import type { LanguageFamily, LanguageSettings, LanguageTask } from './model.ts';
+import {
+  buildEncoderDecoder,
+  buildEncoderHalf,
+  type EncoderDecoderNames,
+  type EncoderDecoderSizes,
+} from './encoder-decoder.ts';
+import { classifier, tokenClassifier } from './encoder-heads.ts';
+import { hasLabels, type LanguageFamily, type LanguageSettings, type LanguageTask } from './model.ts';
 import { lastOf } from './pool.ts';
 
 const rate = z.number().min(0).lt(1);
@@ -30,7 +35,7 @@ const configSchema = z.looseObject({
   feed_forward_proj: projection.optional(),
   dense_act_fn: z.enum(activationNames).optional(),
   is_gated_act: z.boolean().optional(),
-  is_encoder_decoder: z.literal(true).default(true),
+  is_encoder_decoder: z.boolean().default(true),
   is_decoder: z.literal(false).default(false),
   tie_word_embeddings: z.boolean().nullish(),
   scale_decoder_outputs: z.boolean().nullish(),
@@ -61,7 +66,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   umt5: { projection: 'gated-gelu', start: 0, tableInEveryBlock: true, scales: () => true },
 };
 
-/** Names of the modules in `T5ForConditionalGeneration`; in `T5ForSequenceClassification` they have a prefix. */
+/** Names of the modules in `T5ForConditionalGeneration`; in classifiers, of texts or of tokens, they have a prefix. */
 const namesOf = (prefix: string, isGated: boolean): EncoderDecoderNames => ({
   words: `${prefix}shared`,
   halves: [`${prefix}encoder`, `${prefix}decoder`],
@@ -83,7 +88,9 @@ const namesOf = (prefix: string, isGated: boolean): EncoderDecoderNames => ({
 
 const classifierPrefix = 'transformer.';
 const head = 'classification_head';
-const prefixOf = (task: LanguageTask) => (task === 'classification' ? classifierPrefix : '');
+const prefixOf = (task: LanguageTask) => (hasLabels(task) ? classifierPrefix : '');
+/** Whether a task is learnt by the encoder alone. */
+const isOfEncoder = (task: LanguageTask) => task === 'token-classification';
 
 /** Whether the layers have a gate, and their activation. @throws UserError when the configuration says two things. */
 function activationOf(config: Config, { projection: usual }: Kind, where: string) {
@@ -115,7 +122,14 @@ function sizesOf(
       { where, remedy: 'Take the config.json that belongs to the weights.' },
     );
   }
-  const start = config.decoder_start_token_id ?? kind.start;
+  if (!config.is_encoder_decoder && !isOfEncoder(task)) {
+    throw new UserError(`is_encoder_decoder is false, and ${task} needs the decoder`, {
+      where,
+      remedy:
+        'Take the folder of a model with both halves, or model.task: token-classification, which needs no decoder.',
+    });
+  }
+  const start = config.decoder_start_token_id ?? kind.start ?? (isOfEncoder(task) ? 0 : undefined);
   if (start === undefined) {
     throw new UserError('does not name the token that the decoder begins with: decoder_start_token_id', {
       where,
@@ -157,11 +171,16 @@ function sizesOf(
 /** T5, its later versions, and the kinds for many languages. Source: Raffel et al. (JMLR 2020). */
 export const t5 = {
   kinds: { t5: 'T5', mt5: 'MT5', umt5: 'UMT5' },
-  heads: { classification: 'ForSequenceClassification', seq2seq: 'ForConditionalGeneration' },
+  heads: {
+    classification: 'ForSequenceClassification',
+    seq2seq: 'ForConditionalGeneration',
+    'token-classification': 'ForTokenClassification',
+  },
   names: (task) => ({
     prefix: prefixOf(task),
-    ...(task === 'classification' ? {} : { otherPrefix: classifierPrefix }),
+    ...(hasLabels(task) ? {} : { otherPrefix: classifierPrefix }),
     ignored: [
+      ...(isOfEncoder(task) ? ['*decoder.*'] : []),
       '*embed_tokens.weight',
       '*decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight',
       '*lm_head.weight',
@@ -181,16 +200,27 @@ export const t5 = {
   },
   loraTargets: ['q', 'v'],
   configSchema,
-  depth: ({ num_layers: encoder, num_decoder_layers: decoder }) => ({
+  depth: ({ num_layers: encoder, num_decoder_layers: decoder }, task) => ({
     key: 'num_layers + num_decoder_layers',
     stored: encoder + (decoder ?? encoder),
+    ofEncoder: { stored: encoder, suffices: isOfEncoder(task) },
   }),
+  exported: (_config, task) => (isOfEncoder(task) ? { is_encoder_decoder: false } : {}),
   build(config, settings) {
     const kind = kinds[settings.modelType]!;
     const { isGated, activation } = activationOf(config, kind, settings.where);
     const sizes = { ...sizesOf(config, kind, settings), activation };
     const names = namesOf(prefixOf(settings.task), isGated);
-    if (settings.task !== 'classification') return buildEncoderDecoder(names, sizes, settings);
+    if (settings.task === 'seq2seq') return buildEncoderDecoder(names, sizes, settings);
+    if (isOfEncoder(settings.task)) {
+      const tokens = tokenClassifier({
+        hiddenSize: sizes.hiddenSize,
+        labels: settings.labels,
+        dropout: config.classifier_dropout,
+        deviation: sizes.freshFactor,
+      });
+      return buildEncoderHalf(names, sizes, settings, tokens);
+    }
     const deviation = sizes.freshFactor * sizes.hiddenSize ** -0.5;
     const labelling = classifier({
       hiddenSize: sizes.hiddenSize,

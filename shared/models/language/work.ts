@@ -36,9 +36,10 @@ export function textWork(
   const layers = table ? [...dense, table] : dense;
   const trained = new Set(parameters.map(({ name }) => name));
   const rowsOf = ({ perText, perTarget, rows = perTarget ? targets : tokens, again = [] }: DenseLayer) =>
-    [{ rows: perText ? 1 : rows }, ...again].reduce((sum, use) => sum + (use.rows ?? tokens), 0);
+    again.reduce((sum, use) => sum + (use.perText ? 1 : (use.rows ?? tokens)), perText ? 1 : rows);
   const ofDecoder = (attention.decoderBlocks ?? 0) * (targets ** 2 + targets * tokens);
-  const pairs = attention.blocks * tokens ** 2 + ofDecoder;
+  const unread = attention.endsWithFirst ? tokens ** 2 - tokens : 0;
+  const pairs = attention.blocks * tokens ** 2 - unread + ofDecoder;
   // Queries with keys, and weights with values, each with the gradients of both.
   const attending = 2 * 3 * 2 * attention.heads * attention.headSize * pairs;
   const flops = layers.reduce((sum, layer) => {
@@ -56,5 +57,7 @@ export function textWork(
   const again = dense.reduce((sum, layer) => sum + 2 * rowsOf(layer) * layer.inputs * layer.outputs, attending / 3);
   // What each block is given, and all of the block whose gradient is being taken.
   const held = attention.blocks * Math.max(tokens, targets) * attention.heads * attention.headSize;
-  return { flops: flops + again, activations: held + masks + scores + (kept + weights + masks) / attention.blocks };
+  // A last block that is computed for one token has next to nothing of it.
+  const whole = Math.max(1, attention.blocks - (attention.endsWithFirst ? 1 : 0));
+  return { flops: flops + again, activations: held + masks + scores + (kept + weights + masks) / whole };
 }

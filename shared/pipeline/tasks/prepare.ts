@@ -183,7 +183,8 @@ async function firstPlace(
   work: StepWork & Pick<WorkloadPlan, 'frozenHalves'>,
 ): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined }> {
   const { frozenHalves } = work;
-  const size = { trained: totalCount(parameters), frozen: totalCount(frozen), frozenHalves, parameters };
+  const isOfTexts = config.model.family === 'huggingface';
+  const size = { trained: totalCount(parameters), frozen: totalCount(frozen), frozenHalves, parameters, isOfTexts };
   const count = wholeSize(size);
   const target = chooseTarget(config.compute.target, { parameters: count, stepFlops: work.stepFlops });
   const market = await marketWithin(ctx, target, config.compute.spot ? 'spot' : 'onDemand');

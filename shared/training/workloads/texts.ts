@@ -29,7 +29,7 @@ import { learntTags, requireTags } from './tags-to-learn.ts';
 import { targetLengths } from './target-lengths.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
 import { trainingOf } from './training-of.ts';
-import { type CausalSettings, learntIn } from './words-to-learn.ts';
+import { type CausalSettings, learntIn, writtenIn } from './words-to-learn.ts';
 
 /** By which words of test data are hidden from masked language models. */
 const testSeed = 0;
@@ -162,6 +162,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       ...(tested ? { testSamples: tested.ids.length } : {}),
       ...(hasLabels(task) ? { labels } : {}),
       ...learntIn(learnt),
+      ...writtenIn(sides.training, options.causal),
       ...(packing ? { packing } : {}),
       ...(problemType === undefined || problemType === 'single_label_classification' ? {} : { problemType }),
       ...(isWithoutPadding ? { padding: null } : {}),

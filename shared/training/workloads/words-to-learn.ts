@@ -77,3 +77,8 @@ export function learntIn({ ids, learnt }: TokenizedTexts): { readonly learntToke
   const counted = learnt.reduce((sum, mask) => sum + mask.reduce((ones, one) => ones + one, 0), 0);
   return { learntTokens: `${counted} of ${total}` };
 }
+
+/** Whether rows are chats that the folder's template writes, for the run's record; nothing where they are not. */
+export function writtenIn({ chats }: TextRows, { template }: CausalSettings = {}): { readonly chatTemplate?: true } {
+  return template && chats?.some(({ kind }) => kind !== 'completion') ? { chatTemplate: true } : {};
+}

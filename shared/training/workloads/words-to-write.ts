@@ -7,7 +7,7 @@ import type { TokenizedTexts } from './text-problem.ts';
 import { unreadWarning } from './unread-texts.ts';
 
 /** Longest target, in tokens. */
-const mostTargetTokens = ({
+export const mostTargetTokens = ({
   maxTokens,
   maxTargetTokens = maxTokens,
 }: Pick<LanguageModelConfig, 'maxTokens' | 'maxTargetTokens'>): number => maxTargetTokens;

@@ -67,7 +67,7 @@ describe('of a CSV file are refused', () => {
       '  line 5, "text": is empty',
       '  line 6, "label": is empty',
       '  line 7, "label": is NaN',
-      '  line 8, "label": is 2.5, not a whole number: labels are classes, and numbers are learnt with `model.problemType: regression`',
+      '  line 8, "label": is 2.5, not a whole number: labels are classes, and numbers are learnt with `model.problemType: regression` of `model.task: classification`',
       '  Mend or remove these rows.',
     ]);
   });

@@ -254,7 +254,7 @@ describe('bad rows', () => {
       '  line 3, "text": is a number (12), not text',
       '  line 3, "label": is missing',
       '  line 4, "text": is a list, not text',
-      '  line 4, "label": is 0.5, not a whole number: labels are classes, and numbers are learnt with `model.problemType: regression`',
+      '  line 4, "label": is 0.5, not a whole number: labels are classes, and numbers are learnt with `model.problemType: regression` of `model.task: classification`',
       '  line 5: is not JSON: NaN is no JSON value',
       expect.stringMatching(/^ {2}line 6: is not JSON: .* position \d+$/),
       '  line 7: is not an object but a list',

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../support/small-run.ts';
 import { refusalOf } from '../../support/text.ts';
 
 const choose = (present: string, named: object = {}) =>
-  chooseColumns('data.csv', present.split(' '), { label: false, ...named }, { targets: true });
+  chooseColumns('data.csv', present.split(' '), { label: false, ...named }, { targets: 'wanted' });
 const refusal = async (...given: Parameters<typeof choose>) =>
   (await refusalOf(Promise.resolve().then(() => choose(...given)))).message;
 
@@ -54,7 +54,7 @@ it('a text is an instruction and what it is about; rows without one of the two a
   const open = async (rows: readonly object[]) => {
     await writeFile(path, rows.map((row) => JSON.stringify(row)).join('\n'));
     const config = textDatasetSchema.parse({ format: 'jsonl', path, columns: { label: false } });
-    return openTextDataset(config, path, { seed: 1, targets: true });
+    return openTextDataset(config, path, { seed: 1, targets: 'wanted' });
   };
   const good = { instruction: 'Add', input: '1 and 2', output: '3' };
   const { examples } = await open([good, { ...good, input: '' }, { ...good, input: null }]);
@@ -66,4 +66,29 @@ it('a text is an instruction and what it is about; rows without one of the two a
   expect(refused.message).toContain('line 2, "output": is empty');
   expect(refused.message).toContain('line 3, "input": is a number (3), not text');
   expect(refused.message).toContain('line 4, "instruction": is empty');
+});
+
+describe('columns of texts to write of', () => {
+  const given = (present: string, named: object = {}, likely: object = {}) =>
+    chooseColumns('data.csv', present.split(' '), named, { targets: 'given', likely });
+
+  it.each([
+    ['text label', {}, {}, { text: 'text' }],
+    ['document summary', {}, {}, { text: 'document', target: 'summary' }],
+    ['document summary', { label: false }, {}, { text: 'document' }],
+    ['instruction input', {}, {}, { text: 'instruction', input: 'input' }],
+    ['instruction input output', {}, {}, { text: 'instruction', input: 'input', target: 'output' }],
+    ['question text answer', {}, {}, { text: 'question', target: 'answer' }],
+    ['body summary', { text: 'body' }, {}, { text: 'body', target: 'summary' }],
+    ['en de text', {}, { text: 'en', target: 'de' }, { text: 'en', target: 'de' }],
+    ['en text', {}, { text: 'en', target: 'de' }, { text: 'en' }],
+  ])('are found with targets or without them: %s %o', (present, named, likely, columns) => {
+    const { columns: found } = given(present, named, likely);
+    expect(Object.fromEntries(Object.entries(found).filter(([, name]) => name !== undefined))).toEqual(columns);
+  });
+
+  it('are refused where several could be meant, or none is there', () => {
+    expect(() => given('document question')).toThrow('several columns that could be texts and targets: "document"');
+    expect(() => given('en de')).toThrow('"text"');
+  });
 });

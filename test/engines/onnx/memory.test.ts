@@ -66,9 +66,9 @@ it('needs no more memory after 200 steps than after 20', async () => {
 });
 
 it('widens matrices in 16 bits one after the other, forward and backward', async () => {
-  // Twelve matrices of 8 MiB in 16 bits; widened all at once they would take 192 MiB.
+  // 24 matrices of 8 MiB in 16 bits; widened all at once they would take 384 MiB.
   const { before, after } = await peaks(`
-    const names = Array.from({ length: 12 }, (_, number) => 'w' + number);
+    const names = Array.from({ length: 24 }, (_, number) => 'w' + number);
     const half = () => ({
       shape: [2048, 2048],
       dtype: 'bfloat16',
@@ -84,5 +84,5 @@ it('widens matrices in 16 bits one after the other, forward and backward', async
     const { data } = (await loop.run(new Map([['x', filled(8, 2048)]]))).get('gradient');
     if (!data.every(Number.isFinite) || data[0] === 0) throw new Error('no gradient');
     console.log(JSON.stringify({ before, after: peak() }));`);
-  expect(after - before).toBeLessThan(130);
+  expect(after - before).toBeLessThan(260);
 });

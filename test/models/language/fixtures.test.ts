@@ -78,7 +78,7 @@ describe('dropout', () => {
     const [texts, tokens] = fixture.inputs.get('inputIds')!.shape as [number, number];
     const optimizer = buildOptimizer(optimizerSchema.parse({ name: 'sgd' }));
     const learningRates = Object.fromEntries(model.parameters.map((parameter) => [parameter.name, 0.01]));
-    const masks = maskInputs(dropoutMasks(model.dropoutSites(texts, tokens), [1, 1, 1]));
+    const masks = maskInputs(dropoutMasks(model.dropoutSites(texts, tokens), [1, 1, 2]));
     const inputs = new Map([...fixture.inputs, ...masks, ...scalarInputs(1, learningRates, 0, sam?.rho)]);
     const [losses, gradientNorms]: [number[], number[]] = [[], []];
     for (const engineName of engineNames) {

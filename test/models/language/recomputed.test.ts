@@ -171,7 +171,7 @@ describe('blocks that are computed again', () => {
   });
 
   it('take more operations and keep less', async () => {
-    const { model } = await readLanguageFixture('bert-tiny');
+    const { model } = await readLanguageFixture('gpt2-tiny');
     const [kept, again] = [textWork(model, 8), textWork(model, 8, { recomputes: true })];
     expect(again.flops).toBeGreaterThan(1.2 * kept.flops);
     expect(again.flops).toBeLessThan(1.5 * kept.flops);

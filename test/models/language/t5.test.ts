@@ -6,7 +6,7 @@ import { type HuggingFaceConfig, modelOf } from '../../../shared/models/hugging-
 import { reinitialised } from '../../../shared/models/hugging-face/reinitialise.ts';
 import { asTied } from '../../../shared/models/hugging-face/ties.ts';
 import { readHuggingFaceWeights } from '../../../shared/models/hugging-face/weights.ts';
-import type { LanguageTask } from '../../../shared/models/language/model.ts';
+import { hasLabels, type LanguageTask } from '../../../shared/models/language/model.ts';
 import { textWork } from '../../../shared/models/language/work.ts';
 import { newAdapterConfig, usualLora, withLora } from '../../../shared/models/lora.ts';
 import { groupLayers } from '../../../shared/schedules/units.ts';
@@ -22,12 +22,7 @@ const tiny = {
   ...{ num_decoder_layers: 3, decoder_start_token_id: 0 },
 };
 const modelFor = (config: object, task: LanguageTask = 'seq2seq') =>
-  modelOf(
-    { ...tiny, ...config } as HuggingFaceConfig,
-    task,
-    task === 'classification' ? ['a', 'b'] : [],
-    'config.json',
-  );
+  modelOf({ ...tiny, ...config } as HuggingFaceConfig, task, hasLabels(task) ? ['a', 'b'] : [], 'config.json');
 const refusal = async (config: object, task?: LanguageTask) =>
   (await refusalOf(Promise.resolve().then(() => modelFor(config, task)))).message;
 const sizeOf = ({ parameters }: { parameters: readonly { shape: readonly number[] }[] }) =>
@@ -83,7 +78,10 @@ describe('configurations', () => {
   });
 
   it('of the kinds for many languages need not name where a decoder begins', () => {
-    expect(modelFor({ model_type: 'mt5', decoder_start_token_id: undefined }).model.writing).toEqual({ start: 0 });
+    expect(modelFor({ model_type: 'mt5', decoder_start_token_id: undefined }).model.writing).toEqual({
+      start: 0,
+      end: 1,
+    });
   });
 
   it.each(['causal-lm', 'masked-lm'] as const)('for %s are refused with the tasks that there are', async (task) => {
@@ -201,6 +199,51 @@ describe('the table of embeddings', () => {
     const without = new Map([...values].filter(([name]) => name !== 'lm_head.weight'));
     expect(await tied({ tie_word_embeddings: false }, without)).toEqual({ tie: true, scale: false });
     expect(await tied({ tie_word_embeddings: false }, undefined)).toEqual({ tie: true, scale: false });
+  });
+});
+
+describe('classifiers of tokens', () => {
+  const { model, names, exported } = modelFor({ decoder_start_token_id: undefined }, 'token-classification');
+  const encoderOnly = { is_encoder_decoder: false };
+
+  it('have the encoder and a layer that scores the labels, and say so', () => {
+    expect(model.parameters.every(({ name }) => /^(transformer\.(shared|encoder)\.|classifier\.)/.test(name))).toBe(
+      true,
+    );
+    expect(sizeOf(model)).toBe(20 * 8 + 2 * (4 * 8 * 6 + 2 * 8 * 12 + 2 * 8) + 32 * 2 + 8 + 8 * 2 + 2);
+    expect(model.attention).toEqual({ blocks: 2, heads: 2, headSize: 3 });
+    expect(model.layers).toHaveLength(2 * 6);
+    expect(model.end).toBeUndefined();
+    expect(exported).toEqual(encoderOnly);
+    expect(modelFor(encoderOnly, 'token-classification').model.parameters).toEqual(model.parameters);
+  });
+
+  it('draw that layer as transformers does', () => {
+    const wide = modelFor({ d_model: 600, initializer_factor: 0.5 }, 'token-classification').model;
+    const { data } = wide.initialise(randomFor(1, 'fresh')).get('classifier.weight')!;
+    expect(Math.sqrt(data.reduce((sum, value) => sum + value ** 2, 0) / data.length)).toBeCloseTo(0.5, 1);
+  });
+
+  it.each(['seq2seq', 'classification'] as const)('begin with the encoder of a model for %s', async (task) => {
+    const values = modelFor({ tie_word_embeddings: false }, task).model.initialise(randomFor(2, 'weights'));
+    const read = await readHuggingFaceWeights(await storeOf(values), model, names, { random: randomFor(3, 'head') });
+    expect(read.fresh).toEqual(['classifier.weight', 'classifier.bias']);
+    const prefix = task === 'seq2seq' ? '' : 'transformer.';
+    expect(read.parameters.get('transformer.shared.weight')!.data).toEqual(values.get(`${prefix}shared.weight`)!.data);
+  });
+
+  it('are read from files of an encoder alone, which serve nothing else', async () => {
+    const stored = await storeOf(model.initialise(randomFor(2, 'weights')));
+    const given = { ...tiny, ...encoderOnly } as HuggingFaceConfig;
+    const built = (config: HuggingFaceConfig, task: LanguageTask) =>
+      Promise.resolve().then(() => modelOf(config, task, ['a', 'b'], 'config.json', { stored }));
+    expect((await built(given, 'token-classification')).model.parameters).toEqual(model.parameters);
+    expect((await refusalOf(built(given, 'seq2seq'))).message).toContain(
+      'the weights in weights have an encoder alone, and seq2seq needs a decoder too',
+    );
+    expect(await refusal(encoderOnly, 'classification')).toContain(
+      'is_encoder_decoder is false, and classification needs the decoder',
+    );
   });
 });
 

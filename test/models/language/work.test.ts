@@ -47,12 +47,17 @@ describe('the work of a text', () => {
   const tokens = 10;
 
   it('is that of the layers for each token, of attention, and of a classifier once', () => {
-    const block = 4 * 8 * 8 + 2 * 8 * 32;
+    const [keys, others] = [2 * 8 * 8, 2 * 8 * 8 + 2 * 8 * 32];
     const head = 8 * 8 + 8 * 3;
     const { flops, activations } = textWork(modelFor(bert, 'classification'), tokens);
-    expect(flops).toBe(6 * (2 * tokens * block + head + attending(tokens)));
-    const kept = 4 * (8 + 8) + 2 * (8 + 32);
-    expect(activations).toBe(2 * tokens * kept + (8 + 8 + 8 + 3) + 2 * 2 * tokens ** 2);
+    // Of the last block the first token's row alone is computed, from all keys and values.
+    const block = tokens * (keys + others);
+    const lastBlock = tokens * keys + others;
+    const pairs = tokens ** 2 + tokens;
+    expect(flops).toBe(6 * (block + lastBlock + head + 2 * pairs * 8));
+    const [keptKeys, keptOthers] = [2 * (8 + 8), 2 * (8 + 8) + 2 * (8 + 32)];
+    const kept = 2 * tokens * keptKeys + (tokens + 1) * keptOthers;
+    expect(activations).toBe(kept + (8 + 8 + 8 + 3) + 2 * pairs);
   });
 
   it('has the scores of all words, by the table of their embeddings or by a layer', () => {

@@ -66,10 +66,12 @@ const installation: Partial<Record<NodeJS.Platform, string>> = {
  */
 export function explainStart(message: string, seen: string, cause?: unknown): UserError {
   const install = installation[process.platform] ?? "Update the GPU's driver";
-  const what = /adapter/i.test(message) ? 'WebGPU finds no GPU that it can use' : "the GPU can't be started";
+  const failure = failures.find(({ says }) => says.test(message));
+  const unknown = /adapter/i.test(message) ? 'WebGPU finds no GPU that it can use' : "the GPU can't be started";
+  const what = failure?.what ?? unknown;
   return new UserError(`${what} (${seen}): ${detail(message)}`, {
     where: `${engine} on ${process.platform} ${process.arch}`,
-    remedy: `${install}, or ${onProcessor}.`,
+    remedy: failure?.remedy ?? `${install}, or ${onProcessor}.`,
     cause,
   });
 }

@@ -37,7 +37,8 @@ class Rewriter {
   rewrite(node: Node): Node[] {
     const { operator, inputs, outputs } = node;
     const dtype = this.#specs.get(inputs[0] ?? '')?.dtype;
-    if (operator === 'Split' && outputs.length >= this.#device.storageBuffers) return this.#slices(node);
+    if (operator === 'Split' && outputs.length >= this.#device.storageBuffers) return this.#splits(node);
+    if (operator === 'SpaceToDepth') return this.#blocksAhead(node, this.#specs.get(inputs[0]!)!.shape);
     if (operator === 'Slice' && dtype === 'int32') return this.#gathers(node, this.#specs.get(inputs[0]!)!.shape);
     if ((operator === 'Slice' || operator === 'Transpose') && dtype === 'bool') return this.#throughIntegers(node);
     return [node];
@@ -56,16 +57,26 @@ class Rewriter {
     return Array.from(new BigInt64Array(bytes.slice().buffer), Number);
   }
 
-  /** Pieces as slices: a kernel for all of them has more buffers than a GPU gives it. */
-  #slices({ inputs, outputs, attributes }: Node): Node[] {
+  /** Pieces by kernels that have no more buffers than a GPU gives them: some pieces together first, then each of these into its own. */
+  #splits({ inputs: [from], outputs, attributes }: Node): Node[] {
     const axis = attributes.axis as number;
-    let end = 0;
-    return outputs.map((output): Node => {
-      const start = end;
-      end += this.#specs.get(output)!.shape[axis]!;
-      const bounds = [start, end, axis].map((value) => this.#numbers('int64', [value]));
-      return { operator: 'Slice', inputs: [inputs[0]!, ...bounds], outputs: [output], attributes: {} };
-    });
+    const most = this.#device.storageBuffers - 1;
+    const sizeOf = (names: readonly string[]) =>
+      names.reduce((sum, name) => sum + this.#specs.get(name)!.shape[axis]!, 0);
+    const split = (whole: string, names: readonly string[]): Node[] => {
+      let together = 1;
+      while (together * most < names.length) together *= most;
+      const groups = Array.from({ length: Math.ceil(names.length / together) }, (_, group) =>
+        names.slice(group * together, (group + 1) * together),
+      );
+      const parts = groups.map((group) => (group.length === 1 ? group[0]! : `${group[0]} to ${group.at(-1)}`));
+      const sizes = this.#numbers('int64', groups.map(sizeOf));
+      return [
+        { operator: 'Split', inputs: [whole, sizes], outputs: parts, attributes },
+        ...groups.flatMap((group, index) => (group.length === 1 ? [] : split(parts[index]!, group))),
+      ];
+    };
+    return split(from!, outputs);
   }
 
   /** A slice of whole numbers, for which there is no kernel, axis by axis. */
@@ -81,6 +92,25 @@ class Rewriter {
       from = to;
       return { ...node, attributes: { axis } };
     });
+  }
+
+  /** Blocks of places as channels, for which there is no kernel, by a transposition. */
+  #blocksAhead({ inputs, outputs, attributes }: Node, shape: readonly number[]): Node[] {
+    const [batch, channels, height, width] = shape as [number, number, number, number];
+    const block = attributes.blocksize as number;
+    const [rows, columns] = [height / block, width / block];
+    const [parted, moved] = [`${outputs[0]} parted`, `${outputs[0]} moved`];
+    const reshaped = (from: string, to: string, sizes: readonly number[]): Node => ({
+      operator: 'Reshape',
+      inputs: [from, this.#numbers('int64', sizes)],
+      outputs: [to],
+      attributes: {},
+    });
+    return [
+      reshaped(inputs[0]!, parted, [batch, channels, rows, block, columns, block]),
+      { operator: 'Transpose', inputs: [parted], outputs: [moved], attributes: { perm: [0, 3, 5, 1, 2, 4] } },
+      reshaped(moved, outputs[0]!, [batch, block * block * channels, rows, columns]),
+    ];
   }
 
   /** What moves truth values, by whole numbers. */

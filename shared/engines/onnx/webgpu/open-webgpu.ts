@@ -1,4 +1,4 @@
-import { messageOf } from '../../../core/errors.ts';
+import { messageOf, RunError } from '../../../core/errors.ts';
 import type { Engine, TensorLibrary } from '../../engine.ts';
 import { compiledSteps } from '../compiled-steps.ts';
 import { beginLoop, runtimeVersion } from '../open-onnx.ts';
@@ -21,19 +21,25 @@ const nameOf = ({ adapters: [first] = [] }: Adapters) => (first ? `, ${first.nam
 export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
   const found = vulkanAdapters();
   if (found.adapters?.length === 0) throw explainStart('no adapter', describeAdapters(found));
-  const thread = startThread({ module: workerModule, explain: explainFailure });
+  let isStarted = false;
+  const thread = startThread({
+    module: workerModule,
+    explain: (message, cause) => (isStarted ? explainFailure(message, cause) : new RunError(message, { cause })),
+  });
   closeAtExit(thread);
   try {
     await thread.ask({ do: 'load' });
   } catch (error) {
     throw explainStart(messageOf(error), describeAdapters(found), error);
   }
+  isStarted = true;
   const compiled = compiledSteps(tf, thread, { threads: 1, block: 1, device: leastDevice });
   let loops = 0;
   return {
     name: 'onnx-webgpu',
     version: `onnxruntime-node ${runtimeVersion()}, WebGPU${nameOf(found)}`,
     tf,
+    mostTogether,
     async loop(step, given) {
       loops += 1;
       return beginLoop({ thread, compiled, sharesMemory: true }, loops, step, given);
@@ -44,6 +50,9 @@ export async function openWebgpu(tf: TensorLibrary): Promise<Engine> {
     },
   };
 }
+
+/** An update is some 17 operators for each parameter. In place of them, a parameter of so many elements is copied four times, 2 MiB each. */
+export const mostTogether = 2 ** 19;
 
 /** How long the process waits, at its end, for a step that is under way. */
 const mostMilliseconds = 30_000;

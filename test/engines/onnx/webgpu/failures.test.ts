@@ -42,4 +42,14 @@ describe('a failure on a GPU', () => {
       'WebGPU finds no GPU that it can use (Vulkan names none): Failed to get a WebGPU adapter: No supported adapters\n',
     );
   });
+
+  it('at the start says what the GPU lacks, and what to do, once', () => {
+    const said = 'Failed to get a WebGPU device: requiredLimits.maxStorageBuffersPerShaderStage (8)';
+    const { message } = explainStart(`webgpu_context.cc:100 Initialize was false. ${said}`, 'Vulkan names Old GPU');
+    expect(message).toMatch(
+      /^engine onnx-webgpu on \w+ \w+: the GPU lacks what WebGPU needs \(Vulkan names Old GPU\): /,
+    );
+    expect(message).toContain(`: ${said}\n  Update its driver, or go on on the processor: --set training.engine=onnx.`);
+    expect(message).not.toContain('Install');
+  });
 });

@@ -1,3 +1,4 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   type Engine,
@@ -22,12 +23,13 @@ const operatorsOf = (pieces: number): string[] => {
   const step = ({ x }: NamedTensors) => ({
     out: tf.addN(tf.split(x!, pieces, 1).map((piece) => tf.exp(piece))),
   });
-  const { graph } = trace(tf, step, { x: { shape: [2, 24], dtype: 'float32' } }, { device: leastDevice });
+  const { graph } = trace(tf, step, { x: { shape: [2, 120], dtype: 'float32' } }, { device: leastDevice });
   return graph.nodes.map(({ operator }) => operator).filter((operator) => ['Split', 'Slice'].includes(operator));
 };
 
 const grid = new Map([
   ['whole', { shape: [3, 4], data: Int32Array.from({ length: 12 }, (_, index) => index - 5) }],
+  ['image', { shape: [2, 48, 48, 2], data: Float32Array.from({ length: 9216 }, (_, index) => (index % 7) - 3) }],
   ['x', { shape: [3, 24], data: Float32Array.from({ length: 72 }, (_, index) => Math.sin(index)) }],
 ]);
 
@@ -45,12 +47,31 @@ const steps: Readonly<Record<string, Step>> = {
     const parts = { turned: tf.transpose(isAbove), part: tf.slice(isAbove, [0, 1], [3, 2]) };
     return { results: { turned: tf.cast(parts.turned, 'float32'), part: tf.cast(parts.part, 'float32') } };
   },
+  'the gradient of a filter whose stride is its size': (tf, { inputs: { image } }) => {
+    const filter = tf.ones([2, 2, 2, 3]) as Tensor4D;
+    const slope = tf.grad((taps) => tf.sum(tf.square(tf.conv2d(image as Tensor4D, taps as Tensor4D, 2, 'valid'))));
+    return { results: { slope: slope(filter) } };
+  },
 };
 
 describe('a graph for a GPU', () => {
-  it('has slices for pieces that a kernel could not write all at once', () => {
+  it('has pieces that a kernel could not write all at once in pieces of pieces', () => {
     expect(operatorsOf(6)).toEqual(['Split']);
-    expect(operatorsOf(8)).toEqual(Array.from({ length: 8 }, () => 'Slice'));
+    expect(operatorsOf(8)).toEqual(['Split', 'Split']);
+    expect(operatorsOf(24)).toEqual(['Split', 'Split', 'Split', 'Split', 'Split']);
+    expect(operatorsOf(120)).toHaveLength(1 + 3 + (7 + 7 + 3));
+  });
+
+  it('has blocks of places as channels by a transposition', () => {
+    const filter = (image: NamedTensors[string]) =>
+      tf.grad((taps) => tf.sum(tf.conv2d(image as Tensor4D, taps as Tensor4D, 2, 'valid')))(tf.ones([2, 2, 2, 3]));
+    const specs = { image: { shape: [2, 48, 48, 2], dtype: 'float32' } } as const;
+    const operators = (device?: typeof leastDevice) =>
+      trace(tf, ({ image }) => ({ slope: filter(image!) }), specs, { device }).graph.nodes.map(
+        ({ operator }) => operator,
+      );
+    expect(operators()).toContain('SpaceToDepth');
+    expect(operators(leastDevice)).not.toContain('SpaceToDepth');
   });
 
   it.each(Object.keys(steps))('gives %s as the plain engine does', async (name) => {

@@ -1,4 +1,4 @@
-/** A classifier of texts from this machine: a folder of Hugging Face's, or one of our runs. */
+/** A model of texts from this machine, to predict with: a folder of Hugging Face's, or one of our runs. */
 import { join } from 'node:path';
 import { readArtifact } from '../checkpoints/manifest.ts';
 import { UserError } from '../core/errors.ts';
@@ -11,7 +11,7 @@ import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf, problemOfConfig } from '../models/hugging-face/config.ts';
 import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import { type LanguageModel, type LanguageTask, taskOfModel } from '../models/language/model.ts';
-import { taskOfClass } from '../models/language/registry.ts';
+import { taskOfClass, tasksOf } from '../models/language/registry.ts';
 import { taskTypes } from '../models/lora.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { modelFileOf } from '../pipeline/records.ts';
@@ -21,24 +21,28 @@ import { bufferSource } from '../tensors/byte-source.ts';
 import { pathKind } from '../tensors/open-tensors.ts';
 import { openSafetensors } from '../tensors/safetensors.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
+import { mostTargetTokens } from '../training/workloads/words-to-write.ts';
 import { findEpoch } from './run-epoch.ts';
 import { type RunFolder, runAt } from './run-folder.ts';
 
-type LabellingTask = 'classification' | 'token-classification';
+const predictedTasks = ['classification', 'token-classification', 'seq2seq'] as const satisfies readonly LanguageTask[];
+type PredictedTask = (typeof predictedTasks)[number];
 
-/** A model that labels texts or their words, or predicts numbers of texts. */
-export interface Classifier {
+/** A model that labels texts or their words, predicts numbers of texts, or writes others. */
+export interface TextModel {
   readonly model: LanguageModel;
-  /** Whether it labels texts, or their words. */
-  readonly task: LabellingTask;
+  /** Whether it labels texts or their words, or writes. */
+  readonly task: PredictedTask;
   /** Of one that labels texts. */
   readonly problemType: ProblemType;
-  /** In the order of their numbers. */
+  /** In the order of their numbers; of one that writes none. */
   readonly labels: readonly string[];
   readonly tokenizer: TextTokenizer;
   readonly parameters: HostTensors;
   /** Longest text that it was trained on, or can take within reason. */
   readonly maxTokens: number;
+  /** Of one that writes: the longest text that it was trained to write, or writes within reason. */
+  readonly maxTargetTokens: number;
   /** Of a run. */
   readonly epoch?: number;
   /** Of a run: what the columns of its data are called, where its settings name them. */
@@ -53,21 +57,22 @@ export interface Classifier {
 
 /** What a model that was not trained here takes at most, unless more is asked for: longer texts cost much memory. */
 const usualTokens = 512;
+const usualTargetTokens = 128;
 
 /**
- * Opens the classifier in a folder of Hugging Face's or of an adapter, or that of a run: of the given epoch, or the best so far.
+ * Opens the model in a folder of Hugging Face's or of an adapter, or that of a run: of the given epoch, or the best so far.
  * @param options.base of an adapter, where it does not lie where the adapter says
  * @param options.localPath where a run's base is on this machine
  * @throws UserError when there is none, or it is another kind of model.
  */
-export async function openClassifier(
+export async function openTextModel(
   path: string,
   {
     epoch,
     base,
     localPath,
   }: { epoch?: number | undefined; base?: string | undefined; localPath: TaskContext['localPath'] },
-): Promise<Classifier> {
+): Promise<TextModel> {
   const run = await runAt(path);
   if (!run && epoch !== undefined) {
     throw new UserError('is not a run, so it has no epochs', { where: path, remedy: 'Leave --epoch out.' });
@@ -75,13 +80,14 @@ export async function openClassifier(
   if (run && base !== undefined) {
     throw new UserError('is a run, whose base is on record', { where: path, remedy: 'Leave --base out.' });
   }
-  const classifier = await (run ? openRun(path, run, epoch, localPath) : openFolder(path, base));
-  checkLabels(path, classifier);
-  return classifier;
+  const model = await (run ? openRun(path, run, epoch, localPath) : openFolder(path, base));
+  checkLabels(path, model);
+  return model;
 }
 
 /** @throws UserError when labels can't be told apart, or are not as many as the problem type has. */
-function checkLabels(path: string, { labels, problemType, task }: Classifier): void {
+function checkLabels(path: string, { labels, problemType, task }: TextModel): void {
+  if (task === 'seq2seq') return;
   if (task === 'classification' && problemType === 'regression' && labels.length > 1) {
     throw new UserError(`predicts ${labels.length} numbers of a text, and one is supported`, {
       where: path,
@@ -107,20 +113,20 @@ async function openRun(
   folder: RunFolder,
   wanted: number | undefined,
   localPath: TaskContext['localPath'],
-): Promise<Classifier> {
+): Promise<TextModel> {
   const { record, manifest, epoch } = await findEpoch(path, folder, wanted);
   const { model: settings, dataset } = record.config;
   if (settings.family !== 'huggingface') {
     throw new UserError(`trained a model of fields (${settings.family}), which takes no texts`, {
       where: path,
-      remedy: 'Give a run with model.family: huggingface, or a folder of Hugging Face with a classifier.',
+      remedy: 'Give a run with model.family: huggingface, or a folder of Hugging Face.',
     });
   }
-  const task = labellingTask(taskOfModel(settings.task));
-  if (!task) throw notAClassifier(path, `trained for ${settings.task}`);
+  const task = predictedTask(taskOfModel(settings.task));
   const described = modelOfRun(record);
   const config = described.config as HuggingFaceConfig;
-  const labels = labelsOf(config);
+  if (!task) throw notPredicted(path, `trained for ${settings.task}`, config);
+  const labels = labelsFor(task, config);
   const { model } = described.adapter ?? modelOf(config, task, labels, path, { recorded: true });
   // The manifest was found by its weights.
   const bytes = (await readArtifact(folder.store, manifest, modelFileOf(manifest)))!;
@@ -135,6 +141,7 @@ async function openRun(
     tokenizer: await openTokenizer(join(folder.root, folder.run, 'model'), config),
     parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
+    maxTargetTokens: mostTargetTokens(settings),
     epoch,
     takesSingle:
       settings.task === 'few-shot-classification' || ('columns' in dataset && dataset.columns.textPair === false),
@@ -148,7 +155,7 @@ const namesOf = ({ label, textPair, ...others }: ColumnSettings['columns']): Col
   ...(textPair === false ? {} : { textPair }),
 });
 
-async function openFolder(path: string, base: string | undefined): Promise<Classifier> {
+async function openFolder(path: string, base: string | undefined): Promise<TextModel> {
   if ((await pathKind(path)) !== 'folder') {
     throw new UserError('is neither a run nor the folder of a model', {
       where: path,
@@ -160,29 +167,44 @@ async function openFolder(path: string, base: string | undefined): Promise<Class
   const { config, adapter } = opened;
   const own = config.architectures ?? [];
   const type = adapter?.task_type;
-  const tagged = type
-    ? type === taskTypes['token-classification']
-    : own.some((name) => taskOfClass(name) === 'token-classification');
-  const task = tagged ? 'token-classification' : 'classification';
-  const labels = await labelsOfFolder(opened, task);
+  const task =
+    predictedTasks.find((each) => (type ? type === taskTypes[each] : own.some((name) => taskOfClass(name) === each))) ??
+    'classification';
+  const tagged = task === 'token-classification';
+  const labels = task === 'seq2seq' ? [] : await labelsOfFolder(opened, task);
   const { model, architecture, fresh, read } = buildLanguageModel(opened, { task, labels });
-  if (type && type !== taskTypes[task]) throw notAClassifier(path, `is an adapter for ${type}`);
-  if (!type && own.length > 0 && !own.includes(architecture)) throw notAClassifier(path, `is a ${own.join(', ')}`);
+  if (type && type !== taskTypes[task]) throw notPredicted(path, `is an adapter for ${type}`, config);
+  if (!type && own.length > 0 && !own.includes(architecture))
+    throw notPredicted(path, `is a ${own.join(', ')}`, config);
   const words = tagged ? await openWordTokenizer(opened.tokenizer, config) : undefined;
   const tokenizer = words?.tokenizer ?? (await openTokenizer(opened.tokenizer, config));
-  if (fresh.length > 0) throw notAClassifier(path, `has no weights for ${fresh.join(', ')}`);
+  if (fresh.length > 0) throw notPredicted(path, `has no weights for ${fresh.join(', ')}`, config);
   const parameters = await read(randomFor(0, 'initialise'));
   const problemType = problemOfConfig(config);
   const maxTokens = Math.min(model.maxTokens, usualTokens);
-  return { model, task, problemType, labels, tokenizer, parameters, maxTokens, note: words?.note };
+  return {
+    ...{ model, task, problemType, labels, tokenizer, parameters, maxTokens },
+    maxTargetTokens: usualTargetTokens,
+    note: words?.note,
+  };
 }
 
-const labellingTask = (task: LanguageTask): LabellingTask | undefined =>
-  task === 'classification' || task === 'token-classification' ? task : undefined;
+const predictedTask = (task: LanguageTask): PredictedTask | undefined => predictedTasks.find((each) => each === task);
 
-const notAClassifier = (path: string, what: string) =>
-  new UserError(`${what}, which gives no labels`, {
+const labelsFor = (task: PredictedTask, config: HuggingFaceConfig): string[] =>
+  task === 'seq2seq' ? [] : labelsOf(config);
+
+const learntWith: Readonly<Record<PredictedTask, string>> = {
+  classification: 'model.task: classification and labelled texts',
+  'token-classification': 'model.task: token-classification and tagged words',
+  seq2seq: 'model.task: seq2seq and targets of texts',
+};
+
+/** With the tasks by which a model of its kind becomes one. */
+function notPredicted(path: string, what: string, { model_type: kind }: HuggingFaceConfig): UserError {
+  const tasks = tasksOf(kind).flatMap((task) => predictedTask(task) ?? []);
+  return new UserError(`${what}, which gives no labels and writes nothing of texts`, {
     where: path,
-    remedy:
-      'Give a classifier: train one from it with model.task: classification and labelled texts, or token-classification and tagged words.',
+    remedy: `Train another model from it with ${tasks.map((task) => learntWith[task]).join(', or with ')}. What models for other tasks do is in the Python of their cards (README.md of an export).`,
   });
+}
