@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   BlockPublicAccess,
@@ -9,7 +9,6 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { endedTag, largeFileBytes } from '../../shared/cloud/ended-run.ts';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 
@@ -83,8 +82,8 @@ function largeFiles(days: number | undefined): LifecycleRule[] {
   return ['runs', 'comparisons'].map((folder) => ({
     id: `large-files-of-${folder}`,
     prefix: `${folder}/`,
-    objectSizeGreaterThan: largeFileBytes,
-    tagFilters: { [endedTag.Key]: endedTag.Value },
+    objectSizeGreaterThan: Size.mebibytes(1).toBytes(),
+    tagFilters: { 'tempbalance-ended': 'yes' },
     expiration: Duration.days(days),
   }));
 }

@@ -14,13 +14,15 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { gpuQuotas } from '../../shared/cloud/gpu-quota.ts';
 import { grantAccess } from '../access.ts';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 import type { ComputeChoices } from './compute.ts';
 import { imageOf, projectRoot } from './images.ts';
 import type { Notifications } from './notifications.ts';
+
+/** Of machines with a GPU, on Spot and on-demand, in Service Quotas. */
+const gpuQuotaCodes = ['L-3819A6DF', 'L-DB2E81BA'];
 
 interface FunctionPlan {
   readonly does: string;
@@ -211,7 +213,7 @@ export class Functions extends Construct {
   }
 
   private letAskQuotas(role: Role): void {
-    const resources = Object.values(gpuQuotas).map(({ code }) =>
+    const resources = gpuQuotaCodes.map((code) =>
       Stack.of(this).formatArn({ service: 'servicequotas', resource: 'ec2', resourceName: code }),
     );
     role.addToPolicy(new PolicyStatement({ sid: 'Quotas', actions: ['servicequotas:GetServiceQuota'], resources }));

@@ -4,7 +4,7 @@ import type { Budget } from './config.ts';
 import { type JobPrice, type Spent, secondsLeft, shortestAttemptSeconds } from './spending.ts';
 
 /** A job without a budget that runs longer than this hangs. */
-export const longestAttemptSeconds = 86_400;
+const longestAttemptSeconds = 86_400;
 
 /** What a lost machine may cost at most: the time since the last commit is lost, the container's start-up too. */
 const longestGroupSeconds = 1800;

@@ -6,8 +6,10 @@ import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hungRequestMs } from '../../functions/lambda.ts';
 import { type Access, access as accessTable } from '../../infra/access.ts';
+import { endedTag, largeFileBytes } from '../../shared/cloud/ended-run.ts';
 import { computeChoices } from '../../shared/cloud/environment.ts';
 import { outputNames } from '../../shared/cloud/find-deployment.ts';
+import { gpuQuotas } from '../../shared/cloud/gpu-quota.ts';
 import { sourceOf } from '../../shared/cloud/logs.ts';
 import compareDocument from '../../shared/pipeline/compare.asl.json' with { type: 'json' };
 import document from '../../shared/pipeline/pipeline.asl.json' with { type: 'json' };
@@ -110,8 +112,8 @@ describe('the bucket', () => {
       Id: 'large-files-of-runs',
       Status: 'Enabled',
       Prefix: 'runs/',
-      ObjectSizeGreaterThan: 1048576,
-      TagFilters: [{ Key: 'tempbalance-ended', Value: 'yes' }],
+      ObjectSizeGreaterThan: largeFileBytes,
+      TagFilters: [endedTag],
       ExpirationInDays: 60,
     });
     expect(rulesOf(full).map(({ Prefix }: Properties) => Prefix)).toContain('comparisons/');
@@ -222,10 +224,9 @@ describe('roles', () => {
         .filter(({ actions }) => actions.includes(action))
         .flatMap(({ resources }) => resources);
     const account = (service: string) => `arn:<AWS::Partition>:${service}:<AWS::Region>:<AWS::AccountId>`;
-    expect(resourcesFor('FunctionsPrepareRole', 'servicequotas:GetServiceQuota')).toEqual([
-      `${account('servicequotas')}:ec2/L-3819A6DF`,
-      `${account('servicequotas')}:ec2/L-DB2E81BA`,
-    ]);
+    expect(resourcesFor('FunctionsPrepareRole', 'servicequotas:GetServiceQuota')).toEqual(
+      Object.values(gpuQuotas).map(({ code }) => `${account('servicequotas')}:ec2/${code}`),
+    );
     expect(resourcesFor('FunctionsCollectEpochRole', 'batch:TerminateJob')).toEqual([`${account('batch')}:job/*`]);
   });
 
@@ -270,7 +271,7 @@ describe('roles', () => {
       ),
     );
     expect(new Set(open.map((service) => asText(service)))).toEqual(
-      new Set(['lambda.amazonaws.com', 'ec2.<AWS::URLSuffix>']),
+      new Set(['lambda.amazonaws.com', 'ec2.amazonaws.com']),
     );
   });
 
