@@ -22,6 +22,9 @@ type Used = Omit<MeterEntry, 'version' | 'run' | 'epoch' | 'at'>;
 export const isRequested = async ({ store }: TaskContext, run: string): Promise<boolean> =>
   (await store.get(runKeys.request(run))) !== undefined;
 
+/** Tasks that an execution of such a run comes to. */
+const mayBeUnknown: readonly TaskName[] = ['Prepare', 'RecordFailure'];
+
 /** Notes what was used; tells of it when it is new. */
 async function note(ctx: TaskContext, run: string, id: string, used: Used): Promise<void> {
   const epoch = await epochUnderWay(ctx, run);
@@ -59,7 +62,7 @@ export async function metered<Output>(
     unlessImpossible(ctx, async () => {
       const seconds = use.seconds() + more;
       const prices = await ctx.meter?.prices().catch(() => undefined);
-      if (!ctx.meter || !(await isRequested(ctx, run))) return;
+      if (!ctx.meter || (mayBeUnknown.includes(task) && !(await isRequested(ctx, run)))) return;
       const requests = { ...ctx.meter.takeRequests(), transitions: transitionsOfFunction };
       const usd = prices ? usdOf({ ...resource, seconds }, prices) + usdOfRequests(requests, prices) : null;
       await note(ctx, run, `${task}-${use.id}`, { task, resource, seconds, ...requests, usd });
