@@ -1,2 +1,5 @@
-/** Preloaded into a measured process: prints its peak resident memory, in MiB, as the last line of standard error. */
-process.on('exit', () => process.stderr.write(`\n${process.resourceUsage().maxRSS / 1024}\n`));
+/** Preloaded into a measured process: prints its processor time in seconds and its peak resident memory in MiB, as the last line of standard error. */
+process.on('exit', () => {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  process.stderr.write(`\n${(userCPUTime + systemCPUTime) / 1e6} ${maxRSS / 1024}\n`);
+});

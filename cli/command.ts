@@ -17,8 +17,8 @@ export interface CliCommand<Options = never> {
 export const jsonOption = (what: string): Option => new Option('--json', what);
 
 /** `--set key.path=value`, any number of times; gives the texts. */
-export const setOption = (): Option =>
-  new Option('--set <key=value>', 'override a setting of the run file; may be repeated')
+export const setOption = (what = 'override a setting of the run file; may be repeated'): Option =>
+  new Option('--set <key=value>', what)
     .argParser((text: string, before: string[] | undefined) => [...(before ?? []), text])
     .default([], 'none');
 

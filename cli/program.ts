@@ -11,6 +11,7 @@ import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
 import { predictCommand } from './commands/predict.ts';
 import { pricesCommand } from './commands/prices.ts';
+import { ratesCommand } from './commands/rates.ts';
 import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -30,6 +31,7 @@ const commands = [
   exportCommand,
   reportCommand,
   analyzeCommand,
+  ratesCommand,
   pricesCommand,
   doctorCommand,
 ];

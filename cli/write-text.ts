@@ -1,5 +1,5 @@
-import { access, constants, stat, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { access, constants, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../shared/core/errors.ts';
 
 /** Writes a file that the user named. @throws UserError when it can't be written. */
@@ -7,6 +7,18 @@ export async function writeText(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text);
   } catch (cause) {
+    throw cannotWrite(path, (cause as NodeJS.ErrnoException).code, cause);
+  }
+}
+
+/** Writes a file that others may be waiting for: it is there whole, or as it was. @throws UserError when it can't be written. */
+export async function writeAtomically(path: string, text: string): Promise<void> {
+  const draft = join(dirname(path), `.${basename(path)}.${process.pid}.draft`);
+  try {
+    await writeFile(draft, text);
+    await rename(draft, path);
+  } catch (cause) {
+    await rm(draft, { force: true });
     throw cannotWrite(path, (cause as NodeJS.ErrnoException).code, cause);
   }
 }

@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { randomFor } from '../../shared/core/random.ts';
 import { solverNames } from '../../shared/spectra/solvers/solver.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
+import { runCli, usageOf } from '../cli.ts';
 import type { Result, Suite } from '../suite.ts';
-
-const file = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
 /** A decoder of 5 billion weights: 46 blocks, and a head over a vocabulary of 152 thousand that is not tied. */
 const blocks = 46;
@@ -63,18 +59,15 @@ async function writeCheckpoint(path: string): Promise<void> {
 
 async function analyse(path: string, solver: string): Promise<Result> {
   const begun = performance.now();
-  const command = ['--import', file('bench/peak-memory.ts'), file('cli/main.ts'), 'analyze', path, '--solver', solver];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...command, '--json', '--no-eigenvalues'], {
-    maxBuffer: 2 ** 28,
-  });
-  const { layers } = JSON.parse(stdout) as { layers: { alpha: number | null }[] };
+  const said = await runCli('analyze', path, '--solver', solver, '--json', '--no-eigenvalues');
+  const { layers } = JSON.parse(said.stdout) as { layers: { alpha: number | null }[] };
   return {
     case: `${((await stat(path)).size / 1e9).toFixed(1)} GB checkpoint`,
     solver,
     layers: layers.length,
     withAlpha: layers.filter(({ alpha }) => alpha !== null).length,
     wallSeconds: (performance.now() - begun) / 1e3,
-    peakMiB: Number(stderr.trim().split('\n').at(-1)),
+    peakMiB: usageOf(said).peakMiB,
   };
 }
 

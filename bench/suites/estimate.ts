@@ -8,7 +8,7 @@ import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
 import type { LanguageTask } from '../../shared/models/language/model.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
 import { bertBaseConfig } from '../bert-base.ts';
-import { runCli } from '../cli.ts';
+import { runCli, usageOf } from '../cli.ts';
 import { median, type Result, type Suite } from '../suite.ts';
 import { tokenizerFiles, vocabulary, writeWords } from '../word-texts.ts';
 
@@ -237,8 +237,7 @@ async function measure(each: EstimateCase, folder: string): Promise<Result> {
   await mkdir(folder);
   const run = await writeRun(folder, each);
   const said = await planOf(run);
-  const { stderr } = await runCli('train', run);
-  const peakMiB = Number(stderr.trim().split('\n').at(-1));
+  const { peakMiB } = usageOf(await runCli('train', run));
   const seconds: number[] = [];
   for (let round = 0; round < rounds; round++) {
     seconds.push((await planOf(run, '--measure')).estimates[0]!.stepSeconds);

@@ -12,7 +12,7 @@ import type { LanguageTask } from '../../shared/models/language/model.ts';
 import type { ParameterSpec } from '../../shared/tensors/layer.ts';
 import { elementCount } from '../../shared/tensors/tensor.ts';
 import { bertBaseConfig } from '../bert-base.ts';
-import { peakOf, runCli } from '../cli.ts';
+import { runCli, usageOf } from '../cli.ts';
 import { benchFile } from '../peer.ts';
 import type { Result, Suite } from '../suite.ts';
 import { tokenizerFiles, writeWords } from '../word-texts.ts';
@@ -176,7 +176,7 @@ async function measure(each: MemoryCase): Promise<Result[]> {
   try {
     const run = await writeMemoryRun(folder, each);
     const begun = performance.now();
-    const peakMiB = peakOf(await runCli('train', run));
+    const { peakMiB } = usageOf(await runCli('train', run));
     const own = { case: each.name, peakMiB, wallSeconds: (performance.now() - begun) / 1e3 };
     return [own, ...(await measureReference(folder, each))];
   } finally {

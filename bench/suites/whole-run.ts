@@ -8,7 +8,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import { modelOf } from '../../shared/models/hugging-face/config.ts';
 import { huggingFaceFiles } from '../../shared/models/hugging-face/folder.ts';
 import { bertBaseConfig } from '../bert-base.ts';
-import { runCli } from '../cli.ts';
+import { runCli, usageOf } from '../cli.ts';
 import { benchFile } from '../peer.ts';
 import { median, type Result, type Suite } from '../suite.ts';
 import { tokenizerFiles, writeWords } from '../word-texts.ts';
@@ -66,8 +66,11 @@ const topics: WholeRun = {
   learningRate: 1e-3,
 };
 
+/** What the processes of a run used: their time of the processor, and the largest peak of one of them. */
+type Usage = ReturnType<typeof usageOf>;
+
 /** Our run: trained with spectra and balanced rates, every epoch committed, the best exported. */
-async function ours(run: WholeRun, folder: string): Promise<void> {
+async function ours(run: WholeRun, folder: string): Promise<Usage> {
   const path = join(folder, 'run.yaml');
   const runs = join(folder, 'runs');
   await writeFile(
@@ -86,28 +89,40 @@ async function ours(run: WholeRun, folder: string): Promise<void> {
       output: { folder: runs, keep: 1 },
     }),
   );
-  await runCli('train', path);
+  const trained = usageOf(await runCli('train', path));
   // Besides the run there is a folder for what is being written.
   const name = (await readdir(runs)).find((each) => !each.startsWith('.'));
-  await runCli('export', join(runs, name!), join(folder, 'exported'));
+  const exported = usageOf(await runCli('export', join(runs, name!), join(folder, 'exported')));
+  return {
+    cpuSeconds: trained.cpuSeconds + exported.cpuSeconds,
+    peakMiB: Math.max(trained.peakMiB, exported.peakMiB),
+  };
 }
 
 const python = process.env.TEMPBALANCE_PYTHON ?? 'python3';
 
 /** The Trainer's: every epoch evaluated and saved with its optimizer, the last exported. */
-async function theirs(run: WholeRun, folder: string): Promise<void> {
+async function theirs(run: WholeRun, folder: string): Promise<Usage> {
   const path = join(folder, 'case.json');
   await writeFile(path, JSON.stringify({ ...run, training: run.training.path, output: join(folder, 'trainer') }));
-  await promisify(execFile)(python, [benchFile('whole-run-reference.py'), path], { maxBuffer: 2 ** 28 });
+  const command = [benchFile('whole-run-reference.py'), path];
+  const { stdout } = await promisify(execFile)(python, command, { maxBuffer: 2 ** 28 });
+  return JSON.parse(stdout.trim().split('\n').at(-1)!);
 }
 
-/** Seconds of a whole run in a folder of its own, from the start of its first process to the end of its last. */
-async function secondsOf(side: (run: WholeRun, folder: string) => Promise<void>, run: WholeRun): Promise<number> {
+/** A whole run. */
+interface Measured extends Usage {
+  /** From the start of its first process to the end of its last. */
+  readonly seconds: number;
+}
+
+/** A whole run in a folder of its own. */
+async function measureOne(side: (run: WholeRun, folder: string) => Promise<Usage>, run: WholeRun): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'tempbalance-'));
   try {
     const begun = performance.now();
-    await side(run, folder);
-    return (performance.now() - begun) / 1e3;
+    const usage = await side(run, folder);
+    return { ...usage, seconds: (performance.now() - begun) / 1e3 };
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -129,16 +144,26 @@ const rounds = 3;
 
 /** Both sides in turn, so that a busy machine is busy for both; medians. */
 async function measure(run: WholeRun, hasReference: boolean): Promise<Result> {
-  const [own, reference]: [number[], number[]] = [[], []];
+  const [own, reference]: [Measured[], Measured[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
-    if (hasReference) reference.push(await secondsOf(theirs, run));
-    own.push(await secondsOf(ours, run));
+    if (hasReference) reference.push(await measureOne(theirs, run));
+    own.push(await measureOne(ours, run));
   }
+  const middle = (measured: readonly Measured[], of: keyof Measured) => median(measured.map((each) => each[of]));
+  const ratio = (of: keyof Measured) => median(own.map((each, at) => each[of] / reference[at]![of]));
   return {
     case: run.name,
-    wallSeconds: median(own),
+    wallSeconds: middle(own, 'seconds'),
+    cpuSeconds: middle(own, 'cpuSeconds'),
+    peakMiB: middle(own, 'peakMiB'),
     ...(hasReference
-      ? { trainerSeconds: median(reference), wallOfTrainer: median(own.map((each, at) => each / reference[at]!)) }
+      ? {
+          trainerWallSeconds: middle(reference, 'seconds'),
+          trainerCpuSeconds: middle(reference, 'cpuSeconds'),
+          trainerPeakMiB: middle(reference, 'peakMiB'),
+          wallOfTrainer: ratio('seconds'),
+          cpuOfTrainer: ratio('cpuSeconds'),
+        }
       : {}),
   };
 }

@@ -29,6 +29,25 @@ export interface ArtifactStore {
   list(prefix: string): Promise<string[]>;
   /** No error when there is no such key. */
   delete(key: string): Promise<void>;
+  /** Absent: `put` is all there is. */
+  readonly deferred?: DeferredWrites;
+}
+
+/** Writes of large files that nothing relies on until a commit names them: their way to the disk goes on beside other work. */
+export interface DeferredWrites {
+  /**
+   * Writes parts one behind the other. When it returns, the parts are not needed any more and the object can be read, but a failure of power may
+   * damage it until `settle` has returned.
+   */
+  put(key: string, parts: Iterable<Uint8Array>): Promise<WrittenObject>;
+  /** Waits until what was put outlives a failure of power. @throws what went wrong with one of them, until its key is put anew */
+  settle(): Promise<void>;
+}
+
+/** What was written: its size, and the SHA-256 of its content. */
+export interface WrittenObject {
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 /** @throws RangeError for an empty key, one with empty, `.` or `..` parts, or one with a backslash or NUL. */

@@ -73,7 +73,7 @@ async function moveHead(
 }
 
 /**
- * Commits an attempt: verifies its files, writes the manifest, then moves the head from the epoch before by
+ * Commits an attempt: verifies its files, waits until they are on the disk, writes the manifest, then moves the head from the epoch before by
  * compare-and-swap. Safe to repeat: an epoch that is already the head is answered with its manifest.
  * @throws OvertakenError when the head is elsewhere (another writer).
  * @throws RunError when a file is not what was written.
@@ -91,7 +91,7 @@ export async function commit(store: ArtifactStore, attempt: Attempt, committedAt
       },
     );
   }
-  await refuseDamage(store, attempt);
+  await Promise.all([refuseDamage(store, attempt), store.deferred?.settle()]);
   const placed = await placeManifest(store, {
     version: 1,
     run,

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import * as nodeFiles from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TransientError } from '../core/errors.ts';
 import { fileSource } from '../tensors/byte-source.ts';
-import { type ArtifactStore, checkKey, checkPrefix, sha256 } from './artifact-store.ts';
+import { type ArtifactStore, checkKey, checkPrefix, sha256, type WrittenObject } from './artifact-store.ts';
 import { codeOf, diskError } from './disk-error.ts';
 import { draftName, sweepDrafts } from './drafts.ts';
 import { acquireProcessLock } from './process-lock.ts';
@@ -28,6 +29,18 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Waits until a file that was moved to a path is there for good, and closes it. */
+async function synced(file: nodeFiles.FileHandle, path: string): Promise<void> {
+  try {
+    await file.sync();
+    await syncFolder(dirname(path));
+  } catch (error) {
+    throw diskError(error, path);
+  } finally {
+    await file.close();
+  }
+}
+
 /** Makes a folder so that it lasts: every folder that was made is synced into the one above it. */
 async function makeFolder(path: string): Promise<void> {
   const first = await nodeFiles.mkdir(path, { recursive: true });
@@ -35,6 +48,23 @@ async function makeFolder(path: string): Promise<void> {
   for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made)) {
     await syncFolder(dirname(made));
   }
+}
+
+async function writeWhole(file: nodeFiles.FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at)).bytesWritten;
+}
+
+/** Writes parts one behind the other; each is hashed while it is written. */
+async function writeParts(file: nodeFiles.FileHandle, parts: Iterable<Uint8Array>): Promise<WrittenObject> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const part of parts) {
+    const writing = writeWhole(file, part);
+    hash.update(part);
+    await writing;
+    bytes += part.byteLength;
+  }
+  return { bytes, sha256: hash.digest('hex') };
 }
 
 /** A store in the folder `root`; each object is a file, written aside, synced and moved into place. */
@@ -72,6 +102,34 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
       return placed;
     } catch (error) {
       madeFolders.clear();
+      await nodeFiles.rm(draft, { force: true }).catch(() => undefined);
+      throw diskError(error, path);
+    }
+  }
+
+  /** What was put and is on its way to the disk, or has failed to get there, by path. */
+  const unsettled = new Map<string, Promise<void>>();
+
+  /** Writes parts aside and moves them to their path; leaves it to `settle` to wait for the disk. */
+  async function putDeferred(path: string, parts: Iterable<Uint8Array>): Promise<WrittenObject> {
+    const draft = join(scratch, draftName());
+    let file: nodeFiles.FileHandle | undefined;
+    try {
+      await ensureFolder(scratch);
+      await ensureFolder(dirname(path));
+      file = await files.open(draft, 'wx');
+      const written = await writeParts(file, parts);
+      await files.rename(draft, path);
+      const settling = synced(file, path);
+      unsettled.set(path, settling);
+      settling.then(
+        () => unsettled.get(path) === settling && unsettled.delete(path),
+        () => {},
+      );
+      return written;
+    } catch (error) {
+      madeFolders.clear();
+      await file?.close().catch(() => undefined);
       await nodeFiles.rm(draft, { force: true }).catch(() => undefined);
       throw diskError(error, path);
     }
@@ -129,6 +187,12 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
     get,
     open: (key) => lookUp(key, async (path) => ((await nodeFiles.stat(path)).isFile() ? fileSource(path) : undefined)),
     put: async (key, bytes) => replace(pathOf(key), bytes),
+    deferred: {
+      put: async (key, parts) => putDeferred(pathOf(key), parts),
+      async settle() {
+        await Promise.all(unsettled.values());
+      },
+    },
     async putIfAbsent(key, bytes) {
       const path = pathOf(key);
       const created = await writeAside(path, bytes, async (draft) => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
 import type { ByteSource } from '../tensors/byte-source.ts';
+import { type FileParts, joinedParts } from '../tensors/file-parts.ts';
 import { type ArtifactStore, type StoredObject, sha256 } from './artifact-store.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { runKeys } from './run-keys.ts';
@@ -93,13 +94,36 @@ export async function writeArtifact(
   return { [file]: { bytes: bytes.byteLength, sha256: sha256(bytes) } };
 }
 
+/** Writes a large file of an attempt part by part; where the store can defer that, it is on the disk by the commit. */
+export async function writeParts(
+  store: ArtifactStore,
+  at: { run: string; epoch: number; attempt: string },
+  file: string,
+  { size, parts }: FileParts,
+): Promise<FileRecords> {
+  if (!store.deferred) return writeArtifact(store, at, file, joinedParts({ size, parts }));
+  return { [file]: await store.deferred.put(runKeys.artifact(at.run, at.epoch, at.attempt, file), parts) };
+}
+
+/** Bytes that are read at once: fewer requests where small tensors follow each other. */
+const bytesAhead = 16 * 2 ** 20;
+
 /** A larger file is compared piece by piece: a model and its moments need not fit into memory for that. */
 const pieceBytes = 64 * 2 ** 20;
 
+/** Two such pieces are in memory. */
+const hashedBytes = pieceBytes / 2;
+
 async function digestOf(source: ByteSource): Promise<string> {
   const hash = createHash('sha256');
-  for (let start = 0; start < source.size; start += pieceBytes) {
-    hash.update(await source.read(start, Math.min(source.size, start + pieceBytes)));
+  const read = (start: number) =>
+    start < source.size ? source.read(start, Math.min(source.size, start + hashedBytes)) : undefined;
+  let next = read(0);
+  for (let start = hashedBytes; next; start += hashedBytes) {
+    const piece = await next;
+    // The next piece is read while this one is hashed.
+    next = read(start);
+    hash.update(piece);
   }
   return hash.digest('hex');
 }
@@ -157,9 +181,6 @@ export interface CheckedSource {
   /** After reading. @throws RunError naming the file when it does not have the content that was committed. */
   check(): Promise<void>;
 }
-
-/** Bytes that are read at once: fewer requests where small tensors follow each other. */
-const bytesAhead = 16 * 2 ** 20;
 
 /**
  * A file of a committed epoch for reading from its first byte to its last, without all of it in memory; its digest is computed on the way. Undefined when the

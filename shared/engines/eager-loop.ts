@@ -8,7 +8,7 @@ export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: FixedTe
   const fixed = toEngine(tf, given.fixed);
   const carriedNames = [...given.carried.keys()];
   let carried = toEngine(tf, given.carried);
-  const read = () => toHost(carried, carriedNames);
+  const read = (names: readonly string[] = carriedNames) => toHost(carried, names);
   const close = async () => void tf.dispose([fixed, carried] as never);
   return {
     async run(host, options) {

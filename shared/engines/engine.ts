@@ -36,8 +36,8 @@ export type Step = (tf: TensorLibrary, given: StepTensors) => { carried?: NamedT
 export interface Loop {
   /** One step on these inputs; its results, in host memory, as float32. */
   run(inputs: MixedTensors, options?: RunOptions): Promise<HostTensors>;
-  /** Copies what is carried to host memory, in the order in which it came. */
-  read(): Promise<HostTensors>;
+  /** Copies what is carried, or those tensors of it that are named, to host memory, in the order in which it came or is named. */
+  read(names?: readonly string[]): Promise<HostTensors>;
   /** What is carried, as `read` gives it, at the end: not copied where the engine has it in host memory. */
   finish(): Promise<HostTensors>;
   /** Frees its memory, if `finish` has not. */
@@ -70,7 +70,7 @@ export interface LoopTensors {
   /** In a step, 16-bit floats are float32 tensors. What lies in shared memory is not copied where the engine can do without. */
   readonly fixed: FixedTensors;
   readonly carried: HostTensors;
-  /** Names of carried tensors whose memory is the engine's from then on, so that it need not copy them; absent: none. */
+  /** Names of tensors, fixed or carried, whose memory is the engine's from then on, so that it need not copy them; absent: none. */
   readonly donated?: ReadonlySet<string>;
 }
 

@@ -24,6 +24,8 @@ export interface OpenedCheckpoint {
   readonly weights: WeightSource;
   readonly epoch?: number;
   readonly spectra?: SpectraConfig;
+  /** Of a run. */
+  readonly record?: RunRecord;
 }
 
 /**
@@ -60,7 +62,7 @@ async function openRun(
     ...layers,
     notes: [`epoch ${epoch}${isBest ? ', the best' : ''}`, ...whose, ...layers.notes],
   };
-  return { weights, epoch, spectra: spectraOf(spectraSettings(record)) };
+  return { weights, epoch, spectra: spectraOf(spectraSettings(record)), record };
 }
 
 type LocalPath = TaskContext['localPath'];

@@ -13,6 +13,7 @@ import {
   spectrumSize,
 } from './blocks/fourier.ts';
 import { gelu } from './blocks/gelu.ts';
+import { inPieces } from './blocks/in-pieces.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
 import { alongAxes, axisName, type ByAxis, byAxis, settingOfAxis } from './by-axis.ts';
 import { type FieldModel, inputsOf, modelSettings, type TrajectoryFormat } from './model.ts';
@@ -219,7 +220,7 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
               hidden.shape.map(() => 0),
               [...space, batch, width],
             );
-      const out = fc2(gelu(tf, fc1(tf.reshape(cropped, [-1, width]))));
+      const out = inPieces(tf, tf.reshape(cropped, [-1, width]), sizes.projection, (rows) => fc2(gelu(tf, fc1(rows))));
       return tf.reshape(tf.transpose(tf.reshape(out, [points, batch, channels]), [1, 0, 2]), [
         batch,
         ...space,

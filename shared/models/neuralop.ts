@@ -19,6 +19,7 @@ import {
   spectrumSize,
 } from './blocks/fourier.ts';
 import { gelu } from './blocks/gelu.ts';
+import { inPieces } from './blocks/in-pieces.ts';
 import { linear, linearNamed } from './blocks/linear.ts';
 import { scaleColumns } from './blocks/scale-columns.ts';
 import { wholeOfTucker } from './blocks/tucker.ts';
@@ -232,9 +233,9 @@ function buildNeuralop(name: string, config: NeuralopConfig, format: TrajectoryF
     const onGrid = tf.matMul(positions, tf.transpose(tf.slice(lift, [0, inputs], [-1, -1])));
     const gridPart = tf.reshape(onGrid, [points, 1, sizes.lifting]);
     const secondLift = linearNamed(tf, values, 'lifting.fcs.1');
-    const network = (at: string) => {
+    const network = (at: string, between: number) => {
       const [first, second] = [linearNamed(tf, values, `${at}.fcs.0`), linearNamed(tf, values, `${at}.fcs.1`)];
-      return (x: Tensor) => second(gelu(tf, first(x)));
+      return (x: Tensor) => inPieces(tf, x, between, (rows) => second(gelu(tf, first(rows))));
     };
     const blocks = sizes.blocks.map((block) => {
       const [first, ...factors] = spectralNames(block, sizes).map((weight) => values[weight]!);
@@ -244,18 +245,20 @@ function buildNeuralop(name: string, config: NeuralopConfig, format: TrajectoryF
         spectral: spectralConvolution(tf, fourier, [weight]),
         // The bias of the spectral convolution is added by the skip, which has none.
         skip: linear(tf, values[`${skipName(block)}.weight`]!, bias),
-        channelNetwork: network(mlpName(block)),
+        channelNetwork: network(mlpName(block), sizes.hidden),
         gates: tf.reshape(values[gateName(block)]!, [width]),
       };
     });
-    const project = network('projection');
+    const project = network('projection', sizes.projection);
 
     return (given: Tensor): Tensor => {
       const batch = given.shape[0]!;
       const flat = tf.reshape(given, [batch, points, inputs]);
       const spaceFirst = tf.reshape(tf.transpose(flat, [1, 0, 2]), [-1, inputs]);
       const lifted = tf.add(tf.reshape(onGiven(spaceFirst), [points, batch, sizes.lifting]), gridPart);
-      let hidden = secondLift(gelu(tf, tf.reshape(lifted, [-1, sizes.lifting])));
+      let hidden = inPieces(tf, tf.reshape(lifted, [-1, sizes.lifting]), sizes.lifting, (rows) =>
+        secondLift(gelu(tf, rows)),
+      );
       for (const [block, { spectral, skip, channelNetwork, gates }] of blocks.entries()) {
         const activate = (x: Tensor) => (block < blocks.length - 1 ? gelu(tf, x) : x);
         const convolved = tf.reshape(spectral(tf.reshape(hidden, [...space, batch, width])), [-1, width]);

@@ -18,7 +18,11 @@ import {
 import type { TensorStore } from '../tensors/tensor-store.ts';
 
 /** Tensors of a file under the names that a model has for them. */
-export type StoredWeights = Pick<TensorStore, 'label' | 'notes' | 'names' | 'entry' | 'read' | 'readAsStored'>;
+export interface StoredWeights
+  extends Pick<TensorStore, 'label' | 'notes' | 'names' | 'entry' | 'read' | 'readAsStored'> {
+  /** The name that the file itself has for a tensor; absent: the same. */
+  readonly nameInFile?: (name: string) => string;
+}
 
 /** How another library names the weights of the same architecture. */
 export interface OtherNames {
@@ -33,12 +37,14 @@ export interface OtherNames {
 
 /** The same tensors under other names, each read under the name that the file has for it. */
 export function renamed(file: StoredWeights, originals: ReadonlyMap<string, string>): StoredWeights {
+  const original = (name: string) => originals.get(name) ?? name;
   return {
     ...file,
     names: () => [...originals.keys()],
-    entry: (name) => file.entry(originals.get(name) ?? name),
-    read: (name) => file.read(originals.get(name) ?? name),
-    readAsStored: (name) => file.readAsStored(originals.get(name) ?? name),
+    entry: (name) => file.entry(original(name)),
+    read: (name) => file.read(original(name)),
+    readAsStored: (name) => file.readAsStored(original(name)),
+    nameInFile: (name) => file.nameInFile?.(original(name)) ?? original(name),
   };
 }
 

@@ -1,18 +1,25 @@
 /** Writing an attempt's files, and reading those of an attempt that is not committed yet. */
 import { encodeJson } from '../checkpoints/json.ts';
-import { type FileRecords, type Manifest, openArtifact, readArtifact, writeArtifact } from '../checkpoints/manifest.ts';
+import {
+  type FileRecords,
+  type Manifest,
+  openArtifact,
+  readArtifact,
+  writeArtifact,
+  writeParts,
+} from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { collectGarbage } from '../core/collect-garbage.ts';
 import { RunError } from '../core/errors.ts';
 import { bufferSource } from '../tensors/byte-source.ts';
-import { encodeSafetensors, openSafetensors, type SafetensorsFile } from '../tensors/safetensors.ts';
+import { openSafetensors, type SafetensorsFile, safetensorsParts } from '../tensors/safetensors.ts';
 import { type HostTensors, totalBytes } from '../tensors/tensor.ts';
 import type { TaskContext } from './context.ts';
 import type { PipelineState } from './messages.ts';
 
 type At = Pick<PipelineState, 'run' | 'epoch' | 'attempt'>;
 
-/** Writes a tensor file. @param consumes whether the tensors are not needed any more: they are empty then */
+/** Writes a tensor file. @param options.consumes whether the tensors are not needed any more: they are empty then */
 export function writeTensors(
   ctx: TaskContext,
   at: At,
@@ -21,7 +28,7 @@ export function writeTensors(
   { consumes = false } = {},
 ): Promise<FileRecords> {
   collectGarbage(totalBytes(tensors));
-  return writeArtifact(ctx.store, at, file, encodeSafetensors(tensors, { format: 'pt' }, { consumes }));
+  return writeParts(ctx.store, at, file, safetensorsParts(tensors, { format: 'pt' }, { consumes }));
 }
 
 export const writeJson = (ctx: TaskContext, at: At, file: string, value: unknown): Promise<FileRecords> =>

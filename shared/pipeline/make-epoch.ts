@@ -1,6 +1,6 @@
 /** One epoch as an attempt: trained, or the model before training, and evaluated. */
 import { encodeJson } from '../checkpoints/json.ts';
-import type { Manifest } from '../checkpoints/manifest.ts';
+import type { FileRecords, Manifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { describeChanges } from '../config/changes.ts';
 import { elapsedSeconds } from '../core/elapsed.ts';
@@ -17,6 +17,7 @@ import { attemptOf, isTakenOver, leave } from './execution.ts';
 import type { PipelineState } from './messages.ts';
 import type { StartedWorkload } from './open-workload.ts';
 import { keepsRates, movesRates } from './rate-timing.ts';
+import { ratesWithin } from './rates-within.ts';
 import {
   type EpochMetrics,
   files,
@@ -27,7 +28,6 @@ import {
   readRunRecord,
   readTaggedRecord,
 } from './records.ts';
-import { trainParts } from './train-parts.ts';
 
 /** @throws InterruptedError when this process was told to end. */
 export function refuseWhenInterrupted(ctx: TaskContext): void {
@@ -98,9 +98,10 @@ async function begin(
 ): Promise<PipelineState> {
   const { metric } = record.config.convergence;
   const initial = await workload.initial();
-  const clock = ctx.now();
   const parameters = await fittedIn(workload, initial);
-  const { metrics, classes, predictions } = await workload.evaluate(parameters);
+  const written = await writeWeights(ctx, attemptAt(ctx, state, 0), { [files.model]: parameters }, parameters);
+  const clock = ctx.now();
+  const { metrics, classes, predictions } = await workload.evaluate(parameters, 'validation', { donates: true });
   if (!Number.isFinite(metrics[metric])) ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, 0) });
   const measured: EpochMetrics = {
     epoch: 0,
@@ -115,13 +116,8 @@ async function begin(
     engine: workload.engine,
   };
   const seconds = elapsedSeconds(clock, ctx.now());
-  const tensors = { [files.model]: parameters };
-  return attempted(
-    ctx,
-    state,
-    { measured: { ...measured, seconds }, predictions, tensors },
-    'the model before training',
-  );
+  const made = { measured: { ...measured, seconds }, predictions, written };
+  return attempted(ctx, state, made, 'the model before training');
 }
 
 /** Trains with the rates of the last analysis, and evaluates on the validation data: the average of the weights, where one is kept. */
@@ -140,11 +136,13 @@ async function trainAfter(
 
   const epoch = head.epoch + 1;
   const clock = ctx.now();
-  const start = { epoch, parameters, state: optimizerState, rates };
-  const trained = await trainParts(ctx, { record, workload }, start, (progress) => {
+  const within = ratesWithin(ctx, record, epoch, rates);
+  const onStep = (progress: { step: number; steps: number; loss: number }) => {
     ctx.emit({ type: 'step', epoch, ...progress });
     refuseWhenInterrupted(ctx);
-  });
+  };
+  const moving = { ramp: rates.ramp, changes: within.changes };
+  const trained = await workload.train(epoch, parameters, optimizerState, rates.parameters, onStep, moving);
   if (trained.diverged) {
     const reason = divergence(epoch, trained.diverged);
     return { state: divergedState({ ...state, epoch }, reason), epochSeconds: elapsedSeconds(clock, ctx.now()) };
@@ -153,14 +151,23 @@ async function trainAfter(
   const left = split.state;
   const weights = await fittedIn(workload, trained.parameters);
   const average = split.average && (await fittedIn(workload, split.average));
-  const { metrics, classes, predictions } = await workload.evaluate(average ?? weights);
+  const tensors = {
+    [files.optimizer]: left,
+    [files.model]: weights,
+    ...(average ? { [files.average]: average } : {}),
+  };
+  const trainedSeconds = elapsedSeconds(clock, ctx.now());
+  const evaluated = average ?? weights;
+  const written = await writeWeights(ctx, attemptAt(ctx, state, epoch), tensors, evaluated);
+  const evaluationClock = ctx.now();
+  const { metrics, classes, predictions } = await workload.evaluate(evaluated, 'validation', { donates: true });
   const { metric } = record.config.convergence;
   // One warning for a row of such epochs.
   if (!Number.isFinite(metrics[metric]) && (await readMetrics(ctx.store, head))?.metrics[metric] !== null) {
     ctx.emit({ type: 'warning', message: unusableMetric(metric, metrics, epoch) });
   }
 
-  const epochSeconds = elapsedSeconds(clock, ctx.now());
+  const epochSeconds = trainedSeconds + elapsedSeconds(evaluationClock, ctx.now());
   const measured: EpochMetrics = {
     epoch,
     trainLoss: trained.loss,
@@ -172,15 +179,10 @@ async function trainAfter(
     baseLearningRates: trained.baseLearningRates,
     applied: trained.applied,
     gradientNorm: trained.gradientNorm,
-    ...(trained.measurements.length > 0 ? { measurements: trained.measurements } : {}),
+    ...(within.measurements.length > 0 ? { measurements: within.measurements } : {}),
     engine: workload.engine,
   };
-  const tensors = {
-    [files.model]: weights,
-    [files.optimizer]: left,
-    ...(average ? { [files.average]: average } : {}),
-  };
-  const made = { measured, predictions, tensors, ...ratesLeft(record, epoch, trained.rates) };
+  const made = { measured, predictions, written, ...ratesLeft(record, epoch, within.inForce()) };
   return { state: await attempted(ctx, state, made, `epoch ${epoch} is trained`), epochSeconds };
 }
 
@@ -190,35 +192,67 @@ function ratesLeft(record: RunRecord, epoch: number, rates: RateRecord): Pick<Ma
   return movesRates(record) ? { before: rates } : {};
 }
 
+/** Where an attempt's files go. */
+type At = Pick<PipelineState, 'run' | 'epoch' | 'attempt'>;
+
+const attemptAt = (ctx: TaskContext, state: PipelineState, epoch: number): At => ({
+  run: state.run,
+  epoch,
+  attempt: attemptOf(state, ctx.newAttempt()),
+});
+
+/** Tensor files of an attempt. */
+interface Written {
+  readonly at: At;
+  readonly files: FileRecords;
+}
+
+/**
+ * Writes an attempt's tensor files one after the other, before the evaluation, beside which they go on to the disk.
+ * @param evaluated the tensors that are needed for that; the others are empty afterwards
+ */
+async function writeWeights(
+  ctx: TaskContext,
+  at: At,
+  tensors: Readonly<Record<string, HostTensors>>,
+  evaluated: HostTensors,
+): Promise<Written> {
+  const written: Record<string, FileRecords[string]> = {};
+  for (const [file, values] of Object.entries(tensors))
+    Object.assign(written, await writeTensors(ctx, at, file, values, { consumes: values !== evaluated }));
+  return { at, files: written };
+}
+
 /** What an attempt has before the analysis. */
 interface Made {
   readonly measured: EpochMetrics;
   readonly predictions: Evaluation['predictions'];
-  readonly tensors: Readonly<Record<string, HostTensors>>;
+  readonly written: Written;
   /** The rates of the next epoch, where they stay as they are. */
   readonly kept?: RateRecord;
   /** The rates from which those of the next epoch move on. */
   readonly before?: RateRecord;
 }
 
-/** Writes an attempt's tensors and measurements, for the analysis. */
+/** Writes an attempt's measurements, for the analysis. */
 async function attempted(
   ctx: TaskContext,
   state: PipelineState,
-  { measured, predictions, tensors, kept, before }: Made,
+  { measured, predictions, written: { at, files: tensors }, kept, before }: Made,
   reason: string,
 ): Promise<PipelineState> {
-  const at = { run: state.run, epoch: measured.epoch, attempt: attemptOf(state, ctx.newAttempt()) };
   const written = await allWritten(
     writeJson(ctx, at, files.metrics, measured),
     ...(predictions ? [writeJson(ctx, at, files.predictions, predictions)] : []),
     ...(kept ? [writeJson(ctx, at, files.rates, kept)] : []),
   );
   if (before) await writeJson(ctx, at, files.ratesBefore, before);
-  // One after the other: while a file is written, its tensors are in memory twice. Nothing else needs them then.
-  for (const [file, values] of Object.entries(tensors))
-    Object.assign(written, await writeTensors(ctx, at, file, values, { consumes: true }));
-  return { ...state, ...at, files: written, decision: { next: 'analyse', outcome: 'running', reason } };
+  return {
+    ...state,
+    ...at,
+    files: { ...written, ...tensors },
+    decision: { next: 'analyse', outcome: 'running', reason },
+  };
 }
 
 type Metrics = Evaluation['metrics'];

@@ -108,7 +108,7 @@ export async function measureTest(ctx: TaskContext, state: PipelineState): Promi
 
 async function measured(ctx: TaskContext, workload: Workload, manifest: Manifest): Promise<TestedEpoch> {
   const parameters = await (await openCommittedTensors(ctx, manifest, modelFileOf(manifest))).readAll();
-  const { metrics, classes } = await workload.evaluate(parameters, 'test');
+  const { metrics, classes } = await workload.evaluate(parameters, 'test', { donates: true });
   return { epoch: manifest.epoch, metrics: finiteOrNull(metrics), ...(classes ? { classes } : {}) };
 }
 

@@ -23,6 +23,10 @@ const isTorchFile = (name: string): boolean => torchSuffixes.includes(extname(na
 /** Files of PyTorch's that stand beside a model's weights: the state of what trained them. */
 const besideWeights = /^(training_args|optimizer|optim|scheduler|scaler|rng_state|random_states)([-_.].*)?\.\w+$/;
 
+/** Whether a file's name is that of weights, and not of what stands beside them. */
+export const isWeightFile = (name: string): boolean =>
+  extname(name) === '.safetensors' || (isTorchFile(name) && !besideWeights.test(name));
+
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
 /** What a path is, or undefined where there is nothing. */

@@ -6,6 +6,7 @@ import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { ByteSource } from './byte-source.ts';
 import { bytesPerElement, bytesPerRead, type DType, decode, decodedAs, halfTypeOf, readShape } from './elements.ts';
+import { type FileParts, joinedParts } from './file-parts.ts';
 import { elementCount, formatShape, type HalfTensor, type HostTensor, isHalf } from './tensor.ts';
 
 /** Key of the header that is no tensor. */
@@ -227,16 +228,48 @@ function free({ buffer, byteLength }: Float32Array | Uint16Array): void {
 
 const storedTypes = { float16: 'F16', bfloat16: 'BF16' } as const;
 
+/** What is less is joined with what follows. */
+const leastPart = 2 ** 20;
+
+/** Parts of some size: small ones are joined, in copies. */
+function* gathered(parts: Iterable<Uint8Array>): Generator<Uint8Array> {
+  let small: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    if (part.length < leastPart) {
+      small.push(part.slice());
+      bytes += part.length;
+    }
+    if (bytes >= leastPart || (bytes > 0 && part.length >= leastPart)) {
+      yield Buffer.concat(small);
+      small = [];
+      bytes = 0;
+    }
+    if (part.length >= leastPart) yield part;
+  }
+  if (bytes > 0) yield Buffer.concat(small);
+}
+
+/** Numbers as they lie in a file, where that can be in their own memory. */
+function littleEndian(data: Float32Array | Uint16Array): Uint8Array {
+  if (endianness() === 'LE') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const view = new DataView(new ArrayBuffer(data.byteLength));
+  if (data instanceof Uint16Array) for (let i = 0; i < data.length; i++) view.setUint16(2 * i, data[i]!, true);
+  else for (let i = 0; i < data.length; i++) view.setFloat32(4 * i, data[i]!, true);
+  return new Uint8Array(view.buffer);
+}
+
 /**
- * The bytes of a file with these tensors, float32 or 16-bit floats, in the map's order; the header is padded to a multiple of 8.
- * @param options.consumes whether each tensor's memory is freed as soon as it is written, so that they are not in memory twice
+ * A file with these tensors, float32 or 16-bit floats, in the map's order; the header is padded to a multiple of 8. Parts are read from the tensors' own
+ * memory when they are asked for.
+ * @param options.consumes whether each tensor's memory is freed as soon as the next part is asked for, so that they are not in memory twice
  * @throws RangeError for a tensor whose values don't fill its shape, or one of the name that the format reserves.
  */
-export function encodeSafetensors(
+export function safetensorsParts(
   tensors: ReadonlyMap<string, HostTensor | HalfTensor>,
   metadata: Record<string, string> = {},
   { consumes = false } = {},
-): Uint8Array {
+): FileParts {
   const entries: [name: string, entry: unknown][] = [];
   if (Object.keys(metadata).length > 0) entries.push([metadataName, metadata]);
   let offset = 0;
@@ -250,28 +283,26 @@ export function encodeSafetensors(
     offset += data.byteLength;
   }
   const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
-  const headerLength = Math.ceil(text.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerLength + offset);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(headerLength), true);
-  bytes.fill(0x20, 8, 8 + headerLength);
-  bytes.set(text, 8);
-  let position = 8 + headerLength;
-  let freed = 0;
-  for (const { data } of tensors.values()) {
-    if (endianness() === 'LE') bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    else if (data instanceof Uint16Array) {
-      for (let i = 0; i < data.length; i++) view.setUint16(position + 2 * i, data[i]!, true);
-    } else for (let i = 0; i < data.length; i++) view.setFloat32(position + 4 * i, data[i]!, true);
-    position += data.byteLength;
-    if (consumes) {
+  const header = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20, 8);
+  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
+  header.set(text, 8);
+  function* parts(): Generator<Uint8Array> {
+    yield header;
+    let freed = 0;
+    for (const { data } of tensors.values()) {
+      const { byteLength } = data;
+      yield littleEndian(data);
+      if (!consumes) continue;
       free(data);
-      freed += data.byteLength;
-      if (freed >= bytesPerCollection) {
-        collectGarbage(freed);
-        freed = 0;
-      }
+      freed += byteLength;
+      if (freed < bytesPerCollection) continue;
+      collectGarbage(freed);
+      freed = 0;
     }
   }
-  return bytes;
+  return { size: header.length + offset, parts: gathered(parts()) };
 }
+
+/** The bytes of such a file. Takes and throws what `safetensorsParts` does. */
+export const encodeSafetensors = (...given: Parameters<typeof safetensorsParts>): Uint8Array =>
+  joinedParts(safetensorsParts(...given));

@@ -23,6 +23,8 @@ export interface FlatParameters {
   flatten(tensors: HostTensors): HostTensors;
   /** What `flatten` was given. */
   restore(tensors: HostTensors): HostTensors;
+  /** Reads single parameters, by name, of what `flatten` has made of them. @param of reads a tensor of that */
+  reader(of: (name: string) => Promise<HostTensor>): (name: string) => Promise<HostTensor>;
   flattenState(state: HostTensors): HostTensors;
   restoreState(state: HostTensors): HostTensors;
   /** A number for each parameter, by name: as a scalar, and for a vector as one value for each of its elements, or rows. */
@@ -123,6 +125,17 @@ function makeFlat(objective: Objective, optimizer: Optimizer, vectors: readonly 
     }
     return objective.parameters.map(({ name }) => [prefix + name, restored.get(name) ?? tensors.get(prefix + name)!]);
   };
+  /** Where parameters are in vectors, by name. */
+  const places = new Map(
+    vectors.flatMap(({ spec, parts }) => {
+      let end = 0;
+      return parts.map((part) => {
+        const start = end;
+        end += elementCount(part.shape);
+        return [part.name, { vector: spec.name, part, start }] as const;
+      });
+    }),
+  );
   const [first] = vectors;
   const slots = first
     ? [...optimizer.init([first.spec]).keys()].map((key) => key.slice(0, -first.spec.name.length))
@@ -156,6 +169,17 @@ function makeFlat(objective: Objective, optimizer: Optimizer, vectors: readonly 
           },
     flatten: (tensors) => new Map([...flatten(tensors), ...stateOf(tensors)]),
     restore: (tensors) => new Map([...restore(tensors), ...stateOf(tensors)]),
+    reader: (of) => {
+      const read = new Map<string, Promise<HostTensor>>();
+      return async (name) => {
+        const place = places.get(name);
+        if (!place) return of(name);
+        const { vector, part, start } = place;
+        if (!read.has(vector)) read.set(vector, of(vector));
+        const { data } = await read.get(vector)!;
+        return { shape: part.shape, data: data.slice(start, start + elementCount(part.shape)) };
+      };
+    },
     flattenState: (state) => perSlot(flatten, state),
     restoreState: (state) => perSlot(restore, state),
     spread: (numbers) =>

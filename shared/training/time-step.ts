@@ -42,7 +42,7 @@ export async function timeStep(plan: StartablePlan, engine: Engine, now: () => n
     throw timed;
   };
   try {
-    await plan.on(stopwatch).train(1, await plan.initial(), undefined, {}, stop, { to: 1 });
+    await plan.on(stopwatch).train(1, await plan.initial(), undefined, {}, stop);
   } catch (error) {
     if (error !== timed) throw error;
   }

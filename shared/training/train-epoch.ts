@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Engine, Step } from '../engines/engine.ts';
+import { collectGarbage } from '../core/collect-garbage.ts';
+import type { Engine, Loop, Step } from '../engines/engine.ts';
 import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
 import {
   groupRates,
@@ -12,24 +13,40 @@ import {
 import { type FlatParameters, flatParameters } from './flat-parameters.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { BatchPart, Problem } from './problem.ts';
-import { type GradientSettings, gradientSums, joined, parted, scalarNames, trainingSteps } from './training-step.ts';
+import {
+  carriedName,
+  type GradientSettings,
+  gradientSums,
+  joined,
+  parted,
+  scalarNames,
+  trainingSteps,
+} from './training-step.ts';
 
 export type { ParameterMultipliers, Ramp } from './applied-rates.ts';
 
-/** A part of an epoch, and how its rates move: nothing of it given, the whole epoch at its rates. */
-export interface EpochPart {
-  /** Steps of the epoch that were taken before; absent: none. */
-  readonly from?: number;
-  /** Steps of the epoch that are taken after it; absent: all. */
-  readonly to?: number;
+/** Rates that are set in the middle of an epoch. */
+export interface RateChanges {
+  /** Steps of the epoch after which they are. */
+  readonly after: readonly number[];
+  /** The rates from such a step on. @param read a parameter's values at that step, by name */
+  set(
+    step: number,
+    read: (name: string) => Promise<HostTensor>,
+  ): Promise<{ readonly rates: ParameterMultipliers; readonly ramp?: Ramp | undefined }>;
+}
+
+/** How rates move within an epoch; nothing of it given, they hold from its first step to its last. */
+export interface MovingRates {
   /** Absent: the rates hold from the first step. */
   readonly ramp?: Ramp | undefined;
+  readonly changes?: RateChanges | undefined;
 }
 
 /** In the optimizer's state, besides its own tensors: how many steps were ever taken. */
 const stepCountName = 'step';
 
-export interface EpochRequest extends GradientSettings, EpochPart {
+export interface EpochRequest extends GradientSettings, MovingRates {
   readonly engine: Engine;
   readonly problem: Problem;
   readonly optimizer: Optimizer;
@@ -92,7 +109,7 @@ function inputsByParameter(
 /** The rates of a step of the run (0 for the first); made anew only where a ramp has moved them. */
 function ratesBySteps(
   flat: FlatParameters,
-  { problem, rates, ramp, weightDecay, sam }: EpochRequest,
+  { problem, rates, ramp, weightDecay, sam }: Omit<EpochRequest, 'changes'>,
 ): (step: number) => StepRates {
   const at = (share: number): StepRates => {
     const multipliers = ramp ? multipliersAlong(ramp.from, rates, share) : rates;
@@ -118,16 +135,36 @@ function ratesBySteps(
 const finite = (tensors: HostTensors) => [...tensors.values()].every(({ data }) => allFinite(data));
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
+/** Copies that nobody needs any more are freed after so many bytes. */
+const bytesPerCollection = 2 ** 26;
+
+/** Reads what a loop carries of a model's parameters, one after the other, and notes whether all of it is finite. */
+function watchedReader(flat: FlatParameters, loop: Loop) {
+  const seen = { finite: true };
+  let bytes = 0;
+  const read = flat.reader(async (name) => {
+    if (bytes >= bytesPerCollection) {
+      collectGarbage(bytes);
+      bytes = 0;
+    }
+    const carried = carriedName(name);
+    const tensor = (await loop.read([carried])).get(carried)!;
+    bytes += tensor.data.byteLength;
+    seen.finite &&= allFinite(tensor.data);
+    return tensor;
+  });
+  return { seen, read };
+}
+
 /**
- * Trains one pass over the data, or a part of one. Depends on nothing but its arguments, so that the same host tensors give the same bits
+ * Trains one pass over the data. Depends on nothing but its arguments, so that the same host tensors give the same bits
  * again. Gives the event loop a turn after every step, and stops at the first loss or gradient that is not finite.
  */
 export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
-  const { problem, optimizer, clipNorm, sam, epoch, from = 0, to, baseRate, donates = false } = request;
+  const { problem, optimizer, clipNorm, sam, epoch, changes, baseRate, donates = false } = request;
   const { objective, inParts } = problem;
-  const whole = problem.batches(epoch);
-  const batches = whole.slice(from, to);
-  const firstStep = (epoch - 1) * problem.stepsPerEpoch + from;
+  const batches = problem.batches(epoch);
+  const firstStep = (epoch - 1) * problem.stepsPerEpoch;
   const initialState = request.state ?? optimizer.init(objective.parameters);
   const taken = initialState.get(stepCountName)?.data[0] ?? 0;
 
@@ -137,7 +174,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   const state = new Map([...initialState].filter(([name]) => name !== stepCountName));
   const flat = flatParameters(objective, optimizer, request.engine.mostTogether);
   const steps = trainingSteps(flat.objective, optimizer, { clipNorm, sam });
-  const ratesAt = ratesBySteps(flat, request);
+  let ratesAt = ratesBySteps(flat, request);
   const sums = inParts ? gradientSums(flat.objective.parameters) : [];
   const [values, moments] = [flat.flatten(request.parameters), flat.flattenState(state)];
   const isOwn = donates || request.state === undefined;
@@ -179,6 +216,13 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
     return loss;
   };
 
+  /** Sets the rates anew; whether the parameters that they follow from are finite. */
+  const changeRates = async ({ set }: RateChanges, step: number): Promise<boolean> => {
+    const { seen, read } = watchedReader(flat, loop);
+    ratesAt = ratesBySteps(flat, { ...request, ramp: undefined, ...(await set(step, read)) });
+    return seen.finite;
+  };
+
   try {
     let parts = await batches[0]?.();
     for (const index of batches.keys()) {
@@ -188,7 +232,8 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       const [loss, next] = await Promise.all([step, ahead]);
       parts = next;
       if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1))) break;
-      request.onStep?.({ step: from + index + 1, steps: whole.length, loss });
+      request.onStep?.({ step: index + 1, steps: batches.length, loss });
+      if (changes?.after.includes(index + 1) && !(await changeRates(changes, index + 1))) break;
       await setImmediate();
     }
     const loss = mean(losses);
@@ -202,7 +247,7 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
       applied: ratesAt(firstStep + losses.length - 1).groups,
     };
     if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1)) || !finite(parameters)) {
-      const diverged = { step: from + losses.length, loss: losses.at(-1)!, gradientNorm: norms.at(-1)! };
+      const diverged = { step: losses.length, loss: losses.at(-1)!, gradientNorm: norms.at(-1)! };
       if (donates) return { ...progress, parameters: none, state: none, diverged };
       const asItCame = request.state ?? optimizer.init(objective.parameters);
       return { ...progress, parameters: request.parameters, state: asItCame, diverged };

@@ -21,6 +21,9 @@ const parameterPrefix = 'parameters/';
 const statePrefix = 'state/';
 const gradientPrefix = 'gradients/';
 
+/** The name of a parameter among what a training step carries. */
+export const carriedName = (parameter: string): string => parameterPrefix + parameter;
+
 /** Parameters and optimizer state as the one list of tensors that a training step carries. */
 export function joined(parameters: HostTensors, state: HostTensors): HostTensors {
   const named = (tensors: HostTensors, prefix: string) =>

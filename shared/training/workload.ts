@@ -6,7 +6,7 @@ import type { Layer, ParameterSpec } from '../tensors/layer.ts';
 import type { HostTensors } from '../tensors/tensor.ts';
 import type { ClassTable } from './metrics/classification.ts';
 import type { PredictedFields } from './predicted/record.ts';
-import type { EpochPart, EpochResult, ParameterMultipliers } from './train-epoch.ts';
+import type { EpochResult, MovingRates, ParameterMultipliers } from './train-epoch.ts';
 
 /** What an optimizer step takes, about. */
 export interface StepWork {
@@ -70,22 +70,25 @@ export interface Evaluation {
 export interface Workload extends WorkloadPlan {
   /** What computes, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly engine: string;
-  /** Trains epoch `epoch` (1-based), or a part of it, from these parameters and optimizer state (undefined: a fresh one), which are donated to the engine. */
+  /** Trains epoch `epoch` (1-based) from these parameters and optimizer state (undefined: a fresh one), which are donated to the engine. */
   train(
     epoch: number,
     parameters: HostTensors,
     state: HostTensors | undefined,
     rates: ParameterMultipliers,
     onStep: (progress: { step: number; steps: number; loss: number }) => void,
-    part?: EpochPart,
+    moving?: MovingRates,
   ): Promise<EpochResult>;
   /**
    * Parameters with those in them that no gradient trains, but that follow from the others: a head that is fitted. Before an epoch is
    * evaluated. Absent: there are none.
    */
   fitted?(parameters: HostTensors): Promise<HostTensors>;
-  /** On the validation data, where no other are named; on test data only where the plan has them. */
-  evaluate(parameters: HostTensors, on?: EvaluationData): Promise<Evaluation>;
+  /**
+   * On the validation data, where no other are named; on test data only where the plan has them.
+   * @param options.donates whether the parameters are donated to the engine; absent: they stay as they are
+   */
+  evaluate(parameters: HostTensors, on?: EvaluationData, options?: { readonly donates?: boolean }): Promise<Evaluation>;
 }
 
 /** A plan that an engine makes a workload of. */

@@ -9,6 +9,9 @@ import { type SkippedTensor, storedPrecision, type WeightLayer, type WeightSourc
 
 const factorName = /^(?:base_model\.model\.)?(.+)\.lora_(A|B)(?:\.[^.]+)?\.weight$/;
 
+/** The module whose weight a tensor of an adapter changes; undefined for a tensor that is no factor. */
+export const moduleOfFactor = (name: string): string | undefined => factorName.exec(name)?.[1];
+
 interface Factors {
   readonly module: string;
   readonly a: string;

@@ -28,6 +28,10 @@ export function isEmbedding(name: string): boolean {
   );
 }
 
+/** Whether a tensor is the table of a language model's tokens. */
+export const isTokenTable = (name: string): boolean =>
+  /(^|\.)(word_embeddings|wte|embed_tokens|embed_in|tok_embeddings|token_embeddings?|shared)(\.weight)?$/.test(name);
+
 /** Names under which language models keep the output head that may share its weight with the token embedding. */
 export const headNames = [
   '*lm_head.weight',
@@ -37,3 +41,9 @@ export const headNames = [
   'predictions.decoder.weight',
   'decoder.weight',
 ];
+
+/** Names outside blocks that a language model's head has, whatever its task. */
+const headModule = /(^|\.)(lm_head|embed_out|classifier|score|head|qa_outputs|predictions|output)(\.|$)/;
+
+/** Whether a layer of an unknown language model is the head of a task: outside blocks, and named as heads are. */
+export const isHead = (layer: string): boolean => !/\.\d+\./.test(layer) && headModule.test(layer);

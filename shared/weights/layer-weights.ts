@@ -30,7 +30,10 @@ export function memoryOf(layer: WeightLayer): number {
 }
 
 /** Reads a layer's weights, or makes ready to. */
-export async function openLayerWeights(source: WeightSource, layer: WeightLayer): Promise<LayerWeights> {
+export async function openLayerWeights(
+  source: Pick<WeightSource, 'read' | 'openRows'>,
+  layer: WeightLayer,
+): Promise<LayerWeights> {
   if (isReadByRows(layer)) {
     const [name] = layer.weights as [string];
     const rows = await source.openRows(name);

@@ -39,6 +39,45 @@ describe('fileStore', () => {
   });
 });
 
+describe('deferred writes', () => {
+  const parts = [bytesOf('one '), bytesOf('two')];
+
+  it('can be read at once, part behind part, and tell size and digest', async () => {
+    const root = await temporaryFolder();
+    const store = fileStore(root);
+    const sha256 = await store.put('whole', bytesOf('one two'));
+    expect(await store.deferred!.put('run/a', parts)).toEqual({ bytes: 7, sha256 });
+    expect(await textAt(root, 'run/a')).toBe('one two');
+    await store.deferred!.settle();
+    expect(await leftovers(root)).toEqual([]);
+  });
+
+  it('fail when they are settled, again and again until the key is put anew, where the disk refuses them', async () => {
+    const root = await temporaryFolder();
+    let failing = true;
+    const fileOf: FileWriter['open'] = async (...request) => {
+      const file = await nodeFiles.open(...request);
+      if (failing) file.sync = async () => Promise.reject(Object.assign(new Error('no luck'), { code: 'EIO' }));
+      return file;
+    };
+    const { deferred } = fileStore(root, { ...nodeFiles, open: fileOf });
+    await deferred!.put('run/a', parts);
+    await expect(deferred!.settle()).rejects.toThrow('the disk did not answer (EIO)');
+    await expect(deferred!.settle()).rejects.toThrow(join(root, 'run', 'a'));
+    failing = false;
+    await deferred!.put('run/a', parts);
+    await deferred!.settle();
+  });
+
+  it.each(['open', 'rename'] as const)('leave no draft where %s fails', async (failing) => {
+    const root = await temporaryFolder();
+    const { deferred } = fileStore(root, brokenWriter(failing, 'ENOSPC'));
+    await expect(deferred!.put('run/a', parts)).rejects.toThrow('the disk is full');
+    expect(await textAt(root, 'run/a')).toBeUndefined();
+    expect(await leftovers(root)).toEqual([]);
+  });
+});
+
 describe('two processes at one store', () => {
   const contender = (root: string, action: string) => `
     import { fileStore } from ${moduleOf('shared/checkpoints/file-store.ts')};

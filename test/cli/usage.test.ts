@@ -13,7 +13,7 @@ describe('tempbalance', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${packageJson.version}\n` });
   });
 
-  it.each(['init', 'validate', 'plan', 'prices', 'train', 'resume', 'runs', 'report', 'doctor'])(
+  it.each(['init', 'validate', 'plan', 'prices', 'train', 'resume', 'runs', 'report', 'rates', 'doctor'])(
     'explains %s with examples',
     async (command) => {
       const { code, stdout } = await runCli([command, '--help']);

@@ -2,7 +2,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensor, type HostTensors } from '../../shared/tensors/tensor.ts';
 import { multipliersAlong, rampShare } from '../../shared/training/applied-rates.ts';
-import type { EpochResult } from '../../shared/training/train-epoch.ts';
+import type { EpochResult, RateChanges } from '../../shared/training/train-epoch.ts';
 import type { Workload } from '../../shared/training/workload.ts';
 
 /** A model whose layers are just large enough to be balanced. */
@@ -76,21 +76,15 @@ export function fakeWorkload({
           return [spec.name, { shape: spec.shape, data: Float32Array.from({ length: sizeOf(spec) }, random.normal) }];
         }),
       ),
-    async train(
-      epoch,
-      parameters,
-      state,
-      rates,
-      onStep,
-      { from = 0, to = stepsPerEpoch, ramp } = {},
-    ): Promise<EpochResult> {
-      if (from === 0) onTrain?.(epoch);
+    async train(epoch, parameters, state, rates, onStep, { ramp, changes } = {}): Promise<EpochResult> {
+      onTrain?.(epoch);
       const after = new Map<string, HostTensor>(parameters);
       const left = new Map<string, HostTensor>(state);
-      const steps = Array.from({ length: to - from }, (_, index) => from + index);
+      const steps = Array.from({ length: stepsPerEpoch }, (_, index) => index);
+      let inForce: Awaited<ReturnType<RateChanges['set']>> = { rates, ramp };
       const ratesAt = (step: number) => {
-        const share = rampShare(ramp, (epoch - 1) * stepsPerEpoch + step);
-        return multipliersAlong(ramp?.from ?? {}, rates, share);
+        const share = rampShare(inForce.ramp, (epoch - 1) * stepsPerEpoch + step);
+        return multipliersAlong(inForce.ramp?.from ?? {}, inForce.rates, share);
       };
       for (const step of steps) {
         onStep({ step: step + 1, steps: stepsPerEpoch, loss: 1 / epoch });
@@ -106,6 +100,7 @@ export function fakeWorkload({
           left.set(name, { shape, data: next });
         }
         left.set('step', { shape: [], data: Float32Array.of(epochOf(left) + 1) });
+        if (changes?.after.includes(step + 1)) inForce = await changes.set(step + 1, async (name) => after.get(name)!);
       }
       for (const [name, { shape, data }] of averages ? after : []) {
         const average = state?.get(`average/${name}`)?.data;
@@ -115,7 +110,7 @@ export function fakeWorkload({
         });
       }
       evaluated = epoch;
-      const applied = ratesAt(to - 1);
+      const applied = ratesAt(stepsPerEpoch - 1);
       return {
         parameters: after,
         state: left,

@@ -97,23 +97,30 @@ describe('flatParameters', () => {
   const optimizers = ['adam', 'adamw', 'sgd'] as const;
   const each = optimizers.flatMap((name) => cases.map((given) => ({ name, ...given })));
 
-  it.each(each)("restores what it was given, with $name's state: $what", ({ name, trained, mostTogether }) => {
-    const optimizer = optimizerNamed(name);
-    const objective = rolloutObjective(trained, format.window);
-    const initial = trained.initialise(randomFor(3, 'initialise'));
-    const flat = flatParameters(objective, optimizer, mostTogether);
-    const random = randomFor(4, 'state');
-    const state = new Map(
-      [...optimizer.init(objective.parameters)].map(([key, { shape, data }]) => [
-        key,
-        { shape, data: data.map(() => random.normal()) },
-      ]),
-    );
-    expect(plain(flat.restore(flat.flatten(initial)))).toEqual(plain(initial));
-    expect(
-      Object.fromEntries(plain(flat.restoreState(flat.flattenState(state))).map(([key, ...rest]) => [key, rest])),
-    ).toEqual(Object.fromEntries(plain(state).map(([key, ...rest]) => [key, rest])));
-  });
+  it.each(each)(
+    "restores what it was given, whole or one by one, with $name's state: $what",
+    async ({ name, trained, mostTogether }) => {
+      const optimizer = optimizerNamed(name);
+      const objective = rolloutObjective(trained, format.window);
+      const initial = trained.initialise(randomFor(3, 'initialise'));
+      const flat = flatParameters(objective, optimizer, mostTogether);
+      const random = randomFor(4, 'state');
+      const state = new Map(
+        [...optimizer.init(objective.parameters)].map(([key, { shape, data }]) => [
+          key,
+          { shape, data: data.map(() => random.normal()) },
+        ]),
+      );
+      const flattened = flat.flatten(initial);
+      expect(plain(flat.restore(flattened))).toEqual(plain(initial));
+      const read = flat.reader(async (key) => flattened.get(key)!);
+      const one = async (key: string) => [key, await read(key)] as const;
+      expect(plain(new Map(await Promise.all([...initial.keys()].map(one))))).toEqual(plain(initial));
+      expect(
+        Object.fromEntries(plain(flat.restoreState(flat.flattenState(state))).map(([key, ...rest]) => [key, rest])),
+      ).toEqual(Object.fromEntries(plain(state).map(([key, ...rest]) => [key, rest])));
+    },
+  );
 
   it.each(each)(
     'trains with $name to the same bits as parameters by themselves, each at its own rates: $what',

@@ -4,12 +4,12 @@ import { inMemory, type Trajectories } from '../../shared/datasets/trajectories.
 import type { Engine } from '../../shared/engines/engine.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
-import { elementCount, type HostTensors } from '../../shared/tensors/tensor.ts';
+import { elementCount, type HostTensor, type HostTensors } from '../../shared/tensors/tensor.ts';
 import type { Optimizer } from '../../shared/training/optimizer.ts';
 import { buildOptimizer, optimizerSchema } from '../../shared/training/optimizers/registry.ts';
 import { type PredictionRequest, predictAll } from '../../shared/training/predict.ts';
 import type { Objective, Problem } from '../../shared/training/problem.ts';
-import { type EpochRequest, trainEpoch } from '../../shared/training/train-epoch.ts';
+import { type EpochRequest, type RateChanges, trainEpoch } from '../../shared/training/train-epoch.ts';
 import { trajectoryProblem } from '../../shared/training/workloads/trajectory-problem.ts';
 
 const window = 3;
@@ -199,6 +199,43 @@ describe('trainEpoch', () => {
     expect(applied.find(({ group }) => group === 'conv1')!.learningRateMultiplier).toBe(0.3);
     expect(applied.find(({ group }) => group === 'fc2')!.learningRateMultiplier).toBe(1);
     expect(baseLearningRates).toEqual([3, 4, 5].map(baseRate));
+  });
+
+  it('sets rates anew after the steps that are named, by the parameters as they are then', async () => {
+    const { optimizer, steps } = recording(adam());
+    const names = model.parameters.map(({ name }) => name);
+    const read = new Map<string, HostTensor>();
+    const { applied } = await trainEpoch(
+      request({
+        optimizer,
+        changes: {
+          after: [2],
+          async set(step, parameter) {
+            expect(step).toBe(2);
+            for (const name of names) read.set(name, await parameter(name));
+            return { rates: { 'fc0.weight': { learningRate: 3, weightDecay: 1 } } };
+          },
+        },
+      }),
+    );
+    expect(steps.map(({ learningRates }) => learningRates['fc0.weight'])).toEqual(
+      [1e-2, 1e-2, 3 * 1e-2].map(Math.fround),
+    );
+    expect(applied.find(({ group }) => group === 'fc0')!.learningRateMultiplier).toBe(3);
+    const upTo = await trainEpoch(request({ baseRate: (step) => (step < 2 ? 1e-2 : 0) }));
+    expect(read).toEqual(upTo.parameters);
+  });
+
+  it('ends as diverged where rates would follow from parameters that are not finite', async () => {
+    const changes: RateChanges = {
+      after: [1],
+      async set(_, parameter) {
+        await parameter('fc0.weight');
+        return { rates: {} };
+      },
+    };
+    const { diverged } = await trainEpoch(request({ baseRate: () => 1e39, changes }));
+    expect(diverged).toMatchObject({ step: 1 });
   });
 
   it('keeps count of the steps, for the bias correction after a resume', async () => {

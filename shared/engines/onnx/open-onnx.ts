@@ -109,10 +109,12 @@ export async function beginLoop(
   const staying = [...given.fixed.values(), ...given.carried.values()].filter(({ data }) => isShared(data));
   collectGarbage(bytes - staying.reduce((sum, { data }) => sum + data.byteLength, 0));
   const specs = [...specsOf(given.fixed, roles.fixed), ...specsOf(given.carried, roles.carried)];
-  const fixed = givable(given.fixed, (_, data) => sharesMemory && isShared(data));
-  const carried = givable(given.carried, (name, data) => own.has(name) && (isWhole(data) || isPlaced(data)));
+  const isOwn = (name: string, data: Data) => own.has(name) && isWhole(data);
+  const fixed = givable(given.fixed, (name, data) => (sharesMemory && isShared(data)) || isOwn(name, data));
+  const carried = givable(given.carried, (name, data) => isOwn(name, data) || (own.has(name) && isPlaced(data)));
   const memories = memoriesOf(carried);
-  await thread.ask({ do: 'begin', loop, fixed, carried, memories }, [...ownBuffers(fixed), ...ownBuffers(carried)]);
+  const buffers = new Set([...ownBuffers(fixed), ...ownBuffers(carried)]);
+  await thread.ask({ do: 'begin', loop, fixed, carried, memories }, [...buffers]);
   return loopOf({ thread, loop, steps: compiled(), step, specs, sharesMemory, isLarge: bytes >= leastReleased });
 }
 
@@ -143,7 +145,7 @@ function loopOf({ thread, loop, steps, step, specs, sharesMemory, isLarge }: Beg
       ) as MixedTensors;
       return thread.ask({ do: 'step', loop, inputs: taken, ...compiledStep }, [...new Set(ownBuffers(new Map(whole)))]);
     },
-    read: () => thread.ask({ do: 'read', loop }),
+    read: (names) => thread.ask({ do: 'read', loop, names }),
     async finish() {
       await steps.release(isLarge);
       return thread.ask({ do: 'finish', loop });

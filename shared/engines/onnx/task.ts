@@ -42,8 +42,9 @@ export type Task =
       /** Outputs that are written over what they replace. */
       readonly overwriting: readonly string[];
     }
-  | { readonly do: 'read'; readonly loop: number }
-  /** As `read`, but given away. */
+  /** Copies what is carried, or those tensors of it that are named. */
+  | { readonly do: 'read'; readonly loop: number; readonly names?: readonly string[] | undefined }
+  /** All that is carried, given away. */
   | { readonly do: 'finish'; readonly loop: number }
   | { readonly do: 'end'; readonly loop: number }
   /** Gives everything back, and sets the first number of `done`: the process is about to end. */

@@ -186,7 +186,8 @@ async function perform(task: Task): Promise<HostTensors> {
     case 'step':
       return step(known(loops, task.loop), task);
     case 'read': {
-      const { names, carried } = known(loops, task.loop);
+      const { names: all, carried } = known(loops, task.loop);
+      const { names = all } = task;
       return new Map(names.map((name) => [name, copied(carried[roles.carried + name]!)]));
     }
     case 'finish': {

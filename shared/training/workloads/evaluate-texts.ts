@@ -19,6 +19,8 @@ interface TextRequest extends InputMaker {
   readonly engine: Engine;
   /** Frozen ones included. */
   readonly parameters: FixedTensors;
+  /** Names of parameters that are not needed afterwards; absent: none. */
+  readonly donated?: ReadonlySet<string>;
   readonly batches: readonly BucketBatch[];
   readonly seed: number;
 }
@@ -48,10 +50,10 @@ export async function* resultsOf(
   request: TextRequest,
   step = evaluationStep(request.model),
 ): AsyncGenerator<{ batch: BucketBatch; count: number; results: HostTensors }> {
-  const { engine, texts, parameters, seed } = request;
+  const { engine, texts, parameters, donated, seed } = request;
   const lengths = targetLengths(texts, [...new Set(request.batches.map(({ length }) => length))]);
   const batches = request.batches.map((batch) => ofTargets(batch, lengths));
-  const loop = await engine.loop(step, { fixed: parameters, carried: new Map() });
+  const loop = await engine.loop(step, { fixed: parameters, carried: new Map(), ...(donated ? { donated } : {}) });
   try {
     for (const batch of batches) {
       // The same words are hidden however texts are put in batches.

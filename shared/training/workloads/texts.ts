@@ -220,7 +220,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
             }),
         }
       : {}),
-    async evaluate(values, on = 'validation') {
+    async evaluate(values, on = 'validation', { donates = false } = {}) {
       const texts = on === 'test' ? tested : held;
       if (!texts) throw new RunError('there are no test data');
       const tokens = texts.ids.map(({ length }) => length);
@@ -230,6 +230,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
           ...maker,
           texts,
           parameters: new Map([...(await frozenOnce()), ...values]),
+          donated: new Set(donates ? values.keys() : []),
           batches: bucketBatches(
             tokens,
             on === 'test' ? lengthsFor(tokens, lengths, settings.maxTokens) : lengths,

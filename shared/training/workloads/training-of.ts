@@ -4,7 +4,7 @@ import { withLayerDecay } from '../layer-decay.ts';
 import type { LearningRateCurve } from '../learning-rate-curves/curve.ts';
 import type { Optimizer } from '../optimizer.ts';
 import type { Problem } from '../problem.ts';
-import { type ParameterMultipliers, trainEpoch } from '../train-epoch.ts';
+import { type ParameterMultipliers, type Ramp, type RateChanges, trainEpoch } from '../train-epoch.ts';
 import type { Workload } from '../workload.ts';
 
 /** Training on a problem by a run's settings, for a workload. */
@@ -17,7 +17,15 @@ export function trainingOf(
 ): Workload['train'] {
   const decayed = (multipliers: ParameterMultipliers) =>
     withLayerDecay(multipliers, problem.objective.parameters, layerDecay);
-  return (epoch, parameters, state, rates, onStep, { ramp, ...part } = {}) =>
+  const decayedRamp = (ramp: Ramp | undefined) => ramp && { ...ramp, from: decayed(ramp.from) };
+  const decayedChanges = ({ after, set }: RateChanges): RateChanges => ({
+    after,
+    async set(step, read) {
+      const { rates, ramp } = await set(step, read);
+      return { rates: decayed(rates), ramp: decayedRamp(ramp) };
+    },
+  });
+  return (epoch, parameters, state, rates, onStep, { ramp, changes } = {}) =>
     trainEpoch({
       engine,
       problem,
@@ -31,8 +39,8 @@ export function trainingOf(
       baseRate: (step) => learningRate * curve(step),
       weightDecay,
       rates: decayed(rates),
-      ramp: ramp && { ...ramp, from: decayed(ramp.from) },
+      ramp: decayedRamp(ramp),
+      changes: changes && decayedChanges(changes),
       onStep,
-      ...part,
     });
 }

@@ -89,6 +89,21 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     await loop.close();
   });
 
+  it('takes what is fixed and donated, and leaves the rest of it as it is', async () => {
+    const [scale, carried] = [list(10), list(1)];
+    const loop = await engine.loop(accumulate, {
+      fixed: new Map([['scale', scale]]),
+      carried: new Map([
+        ['total', carried],
+        ['other', list(3, 4)],
+      ]),
+      donated: new Set(['scale']),
+    });
+    await loop.run(x(1, 2));
+    expect(numbers(await loop.finish()).total).toEqual([31]);
+    expect([scale.data.length, carried.data.length]).toEqual([name === 'onnx' ? 0 : 1, 1]);
+  });
+
   it('runs several steps on the same tensors; what a step does not name stays', async () => {
     const loop = await begin();
     const negate: Step = (tf, { carried }) => ({ carried: { other: tf.neg(carried.other!) }, results: {} });
@@ -99,6 +114,7 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     expect(numbers(await loop.read())).toEqual({ total: [31], other: [3, 4] });
     await loop.run(x(3));
     expect(numbers(await loop.read())).toEqual({ total: [61], other: [-3, -4] });
+    expect(numbers(await loop.read(['other']))).toEqual({ other: [-3, -4] });
     await loop.close();
   });
 

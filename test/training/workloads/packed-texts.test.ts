@@ -58,6 +58,7 @@ async function trained(config: RunConfig) {
   const before = await workload.evaluate(initial);
   const { parameters, loss } = await workload.train(1, initial, undefined, {}, () => {});
   const after = await workload.evaluate(parameters);
+  expect(await workload.evaluate(parameters, 'validation', { donates: true })).toEqual(after);
   return { plan, before: before.metrics.loss!, loss, after: after.metrics.loss! };
 }
 

@@ -96,7 +96,7 @@ async function toHost(tensor: Tensor): Promise<HostTensor> {
   return { shape: dims, data: data as Float32Array };
 }
 
-async function read({ names, carried }: LoopState): Promise<HostTensors> {
+async function read({ names: all, carried }: LoopState, names = all): Promise<HostTensors> {
   const tensors = new Map<string, HostTensor>();
   for (const name of names) tensors.set(name, await toHost(carried[roles.carried + name]!));
   return tensors;
@@ -185,7 +185,7 @@ async function perform(task: Task): Promise<HostTensors> {
     case 'step':
       return step(known(loops, task.loop), known(sessions, task.session), task.inputs);
     case 'read':
-      return read(known(loops, task.loop));
+      return read(known(loops, task.loop), task.names);
     case 'finish': {
       const last = await read(known(loops, task.loop));
       forgetLoop(task.loop);
