@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { countedStore } from '../shared/checkpoints/counted-store.ts';
 import { s3Store } from '../shared/checkpoints/s3-store.ts';
 import { cloudContext } from '../shared/cloud/cloud-context.ts';
-import { computeChoices, required } from '../shared/cloud/environment.ts';
+import { type ComputeChoices, computeChoices, required } from '../shared/cloud/environment.ts';
 import { type Inputs, s3Inputs } from '../shared/cloud/inputs.ts';
 import { cloudMeter } from '../shared/cloud/meter.ts';
 import { type Notification, notificationOf } from '../shared/cloud/notifications.ts';
@@ -24,6 +24,14 @@ let startSeconds = Math.min(10, process.uptime());
 
 const scratchOf = (name: TaskName) => join(process.env.TMPDIR ?? tmpdir(), `inputs-${name}`);
 
+/** What some tasks need besides. */
+interface TaskOptions {
+  readonly forget?: boolean;
+  readonly endJob?: TaskContext['endJob'];
+  /** Of the account, for the machines of the deployment. */
+  readonly quotas?: (choices: ComputeChoices) => TaskContext['quotaFor'];
+}
+
 /** What a function keeps from one invocation to the next. */
 interface Kept {
   readonly context: TaskContext;
@@ -33,18 +41,18 @@ interface Kept {
 /**
  * The handler of a task of the workflow.
  * @param open opens data, engines and solvers; absent where the task needs none, so that they are not in its bundle.
- * @param forget whether nothing is kept for the next call: data sets of one run after the other would fill memory and disk.
+ * @param options.forget whether nothing is kept for the next call: data sets of one run after the other would fill memory and disk.
  */
 export function taskHandler<Name extends TaskName>(
   name: Name,
   task: Task<Name>,
   open?: (options: ResourceOptions) => Resources,
-  { forget = false }: { forget?: boolean } = {},
+  options: TaskOptions = {},
 ) {
   const messages: Notification[] = [];
   let kept: Kept | undefined;
   const keep = (): Kept => {
-    kept ??= keepOpen(name, open, (event) => {
+    kept ??= keepOpen(name, open, options, (event) => {
       emitEvent(logger, event);
       const message = notificationOf(event, required(process.env, 'TEMPBALANCE_BUCKET'));
       if (message) messages.push(message);
@@ -54,7 +62,7 @@ export function taskHandler<Name extends TaskName>(
   const handle = async (message: { run: string }, call: Context) => {
     logger.appendKeys({ run: message.run });
     messages.length = 0;
-    if (forget) kept = undefined;
+    if (options.forget) kept = undefined;
     const { context } = keep();
     const output = await metered(context, message.run, name, useOf(call), () =>
       performTask(name, task, context, message),
@@ -85,6 +93,7 @@ const memoryGb = () => Number(required(process.env, 'AWS_LAMBDA_FUNCTION_MEMORY_
 function keepOpen(
   name: TaskName,
   open: ((options: ResourceOptions) => Resources) | undefined,
+  { endJob, quotas }: TaskOptions,
   emit: (event: ProgressEvent) => void,
 ): Kept {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
@@ -95,13 +104,16 @@ function keepOpen(
   const warn = (message: string) => emit({ type: 'warning', message });
   const { store, take } = countedStore(s3Store({ client: s3, bucket, tryTimeoutMs: hungRequestMs }));
   const region = required(process.env, 'AWS_REGION');
+  const compute = computeChoices(process.env);
   const context = cloudContext({
     store,
     emit,
     meter: cloudMeter({ store, region, functionGb: memoryGb(), takeRequests: take }),
     inputs,
     ...(open ? { resources: open({ localPath, warn }) } : {}),
-    compute: computeChoices(process.env),
+    compute,
+    ...(endJob ? { endJob } : {}),
+    ...(quotas && compute ? { quotaFor: quotas(compute) } : {}),
   });
   return { context, inputs };
 }

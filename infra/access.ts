@@ -7,6 +7,8 @@ export interface Access {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly delete?: readonly string[];
+  /** Whose tags are set and taken away. */
+  readonly tag?: readonly string[];
 }
 
 /** A pattern of keys below a run: of one of its own, and of one of a comparison. */
@@ -53,6 +55,7 @@ export const access = {
     // The tokenizer of a language model goes into its exported folder at once.
     write: [...record, ...model, ...heads, ...epochs, ...meter, 'rejected/*'],
     delete: [...outcome, ...tested, ...epochs, 'datasets/*'],
+    tag: run,
   },
   'train-epoch': {
     read: [...inputs, prices, ...run],
@@ -76,6 +79,8 @@ export const access = {
     read: [prices, ...run],
     write: [...model, ...ofRuns('report.html'), ...outcome, ...meter],
     delete: results,
+    // What may be deleted when it is old.
+    tag: run,
   },
   'record-failure': { read: [prices, ...run], write: [...outcome, ...meter] },
   // It settles runs of the round before that could not be settled when they ended.
@@ -107,6 +112,7 @@ const actions = {
   read: ['s3:GetObject', 's3:GetObjectVersion'],
   write: ['s3:PutObject', 's3:AbortMultipartUpload'],
   delete: ['s3:DeleteObject'],
+  tag: ['s3:PutObjectTagging', 's3:DeleteObjectTagging'],
 } as const;
 
 /**
@@ -118,7 +124,7 @@ export function grantAccess(role: IRole, bucket: IBucket, name: RoleName): void 
   role.addToPrincipalPolicy(
     new PolicyStatement({ sid: 'List', actions: ['s3:ListBucket'], resources: [bucket.bucketArn] }),
   );
-  for (const kind of ['read', 'write', 'delete'] as const) {
+  for (const kind of ['read', 'write', 'delete', 'tag'] as const) {
     const patterns = row[kind] ?? [];
     if (patterns.length === 0) continue;
     role.addToPrincipalPolicy(
@@ -136,4 +142,12 @@ export function grantAccess(role: IRole, bucket: IBucket, name: RoleName): void 
       prefixFindings(bucket, patterns),
     );
   }
+  grantKey(role, bucket, row);
+}
+
+/** Where a customer's key encrypts the bucket, S3 uses it in the name of who reads or writes; the parts of an upload are read, too. */
+function grantKey(role: IRole, { encryptionKey: key }: IBucket, row: Access): void {
+  if (!key) return;
+  const keyActions = row.write.length > 0 ? ['kms:Decrypt', 'kms:GenerateDataKey'] : ['kms:Decrypt'];
+  role.addToPrincipalPolicy(new PolicyStatement({ sid: 'BucketKey', actions: keyActions, resources: [key.keyArn] }));
 }

@@ -1,5 +1,6 @@
 import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
 import { ManagedPolicy, PermissionsBoundary } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { Artifacts } from './constructs/artifacts.ts';
 import { Budget } from './constructs/budget.ts';
@@ -28,11 +29,14 @@ export class ServiceStack extends Stack {
       description: 'tempbalance: fine-tuning with little data, started by data sets, schedules and people',
       analyticsReporting: false,
     });
-    const { bucket } = new Artifacts(this, 'Artifacts', settings);
-    const notifications = new Notifications(this, 'Notifications', settings);
+    const { kmsKeyArn } = settings;
+    const key = kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'CustomerKey', kmsKeyArn);
+    const { bucket } = new Artifacts(this, 'Artifacts', { key, settings });
+    const notifications = new Notifications(this, 'Notifications', { customerKey: key, settings });
     const { topic } = notifications;
-    const jobs = new TrainingJobs(this, 'Jobs', { bucket, settings });
-    const compute = new Compute(this, 'Compute', { network: new Network(this, 'Network'), jobs, settings });
+    const network = new Network(this, 'Network', settings);
+    const jobs = new TrainingJobs(this, 'Jobs', { bucket, isPublic: network.isPublic, settings });
+    const compute = new Compute(this, 'Compute', { network, jobs, settings });
     const functions = new Functions(this, 'Functions', { bucket, compute: compute.choices, notifications, settings });
     const launch = functions.get('launch');
     const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });

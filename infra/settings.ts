@@ -54,6 +54,79 @@ const scheduleSchema = z.strictObject({
     .describe('The time zone that `cron` counts in.'),
 });
 
+const ids = (prefix: string, what: string) =>
+  z
+    .array(
+      z.string().regex(new RegExp(`^${prefix}-[0-9a-f]{8,17}$`), `must be the id of ${what}, as in ${prefix}-0a1b2c3d`),
+    )
+    .min(1)
+    .refine((list) => new Set(list).size === list.length, 'has an id twice');
+
+const ownCidr = '10.73.0.0/16';
+
+/** The first address of a block of IPv4 addresses, and not one inside it. */
+const isCidr = (text: string) => {
+  const [, address = '', length] = /^((?:\d{1,3}\.){3}\d{1,3})\/(1[6-9]|2[0-2])$/.exec(text) ?? [];
+  const parts = address.split('.').map(Number);
+  if (length === undefined || parts.some((part) => part > 255)) return false;
+  return parts.reduce((sum, part) => sum * 256 + part, 0) % 2 ** (32 - Number(length)) === 0;
+};
+
+const networkSchema = z
+  .strictObject({
+    cidr: z
+      .string()
+      .refine(isCidr, `must be a block of addresses from /16 to /22, as in ${ownCidr}`)
+      .optional()
+      .describe(`Addresses of the VPC that the stack makes. Absent: \`${ownCidr}\`.`),
+    zones: z
+      .int()
+      .min(1)
+      .max(6)
+      .optional()
+      .describe(
+        'In how many availability zones the VPC that the stack makes has a subnet: with more, a machine is to be had more often. No more than the region has (us-west-1: 2). Absent: 3.',
+      ),
+    subnets: z
+      .enum(['public', 'private'])
+      .optional()
+      .describe(
+        'public: jobs have public addresses while they run, and no endpoints are needed. private: they have none, and reach AWS through endpoints. Absent: public in the VPC that the stack makes, private in one that is there already.',
+      ),
+    vpcId: z
+      .string()
+      .regex(/^vpc-[0-9a-f]{8,17}$/, 'must be the id of a VPC, as in vpc-0a1b2c3d')
+      .optional()
+      .describe('A VPC that is there already, in place of one that the stack makes.'),
+    subnetIds: ids('subnet', 'a subnet')
+      .max(16)
+      .optional()
+      .describe('Its subnets that jobs run in; needed with `vpcId`.'),
+    securityGroupIds: ids('sg', 'a security group')
+      .max(5)
+      .optional()
+      .describe('Its security groups that jobs get. Absent: one that the stack makes, with HTTPS out and nothing in.'),
+  })
+  .superRefine((network, context) => {
+    const refuse = (key: keyof typeof network, message: string) => {
+      if (network[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message });
+    };
+    if (network.vpcId === undefined) {
+      refuse('subnetIds', 'are subnets of a VPC that is there already: set network.vpcId too');
+      refuse('securityGroupIds', 'are of a VPC that is there already: set network.vpcId too');
+      return;
+    }
+    refuse('cidr', 'is for the VPC that the stack makes: leave it out with network.vpcId');
+    refuse('zones', 'is for the VPC that the stack makes: with network.vpcId, network.subnetIds say where jobs run');
+    if (network.subnetIds !== undefined) return;
+    const message = 'are needed with network.vpcId: the subnets that jobs run in';
+    context.addIssue({ code: 'custom', path: ['subnetIds'], message });
+  })
+  .transform((network) => {
+    const subnets = network.subnets ?? (network.vpcId === undefined ? 'public' : 'private');
+    return { ...network, cidr: network.cidr ?? ownCidr, zones: network.zones ?? 3, subnets } as const;
+  });
+
 /** The vCPUs that Fargate sells with so much memory, in GB. */
 export const fargateVcpus = { 16: 4, 30: 4, 60: 8, 120: 16 } as const;
 
@@ -104,6 +177,14 @@ const settingsSchema = z
       .max(24)
       .default(6)
       .describe('How long a job may wait for an on-demand instance before it is cancelled.'),
+    queueLimitHours: z
+      .int()
+      .min(1)
+      .max(168)
+      .default(12)
+      .describe(
+        'How long a job may wait in its queue in all, behind other jobs too, before it is ended: on Spot the run goes on on-demand then, on-demand it fails. Never longer than what is left of `budget.hours`.',
+      ),
     scaleDownDelayMinutes: z
       .int()
       .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 10_080), 'must be 0, or from 20 to 10080')
@@ -122,8 +203,10 @@ const settingsSchema = z
     monthlyBudgetUsd: z.number().positive().default(50).describe('AWS Budgets warns at 80 % and 100 % of it.'),
     budgetScope: z
       .enum(['account', 'tag'])
-      .default('account')
-      .describe('What the budget counts: the account, or what is tagged (activate the tag for cost allocation first).'),
+      .default('tag')
+      .describe(
+        'What the budget counts: what has the tag of this service (activate the tag for cost allocation first), or the whole account.',
+      ),
     hourlySpendAlarmUsd: z
       .number()
       .positive()
@@ -137,7 +220,9 @@ const settingsSchema = z
         accessLogDays: days().default(90).describe('Days that access logs of the bucket are kept.'),
         runFilesDays: days()
           .optional()
-          .describe('Days after which files of runs larger than 1 MiB (weights, exported models) are deleted.'),
+          .describe(
+            'Days after which files larger than 1 MiB (weights, exported models) of runs that have ended are deleted, counted from when they were written; a run that failed or goes on keeps its files.',
+          ),
       })
       .prefault({})
       .describe('How long things in the bucket are kept.'),
@@ -186,6 +271,16 @@ const settingsSchema = z
       })
       .prefault({})
       .describe('What the images are built from ([how](deploy.md#what-images-are-built-from)).'),
+    network: networkSchema
+      .prefault({})
+      .describe('The network that training jobs run in ([how](deploy.md#in-a-companys-network)).'),
+    kmsKeyArn: z
+      .string()
+      .regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, 'must be the ARN of a key, not of an alias')
+      .optional()
+      .describe(
+        'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts by its own keys, and the topic has a key that the stack makes.',
+      ),
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')

@@ -1,7 +1,8 @@
-import { IdempotencyConfig } from '@aws-lambda-powertools/idempotency';
+import { IdempotencyAlreadyInProgressError, IdempotencyConfig } from '@aws-lambda-powertools/idempotency';
 import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dynamodb';
 import { makeHandlerIdempotent } from '@aws-lambda-powertools/idempotency/middleware';
 import { SFNClient } from '@aws-sdk/client-sfn';
+import type { Context } from 'aws-lambda';
 import { required } from '../../shared/cloud/environment.ts';
 import { type LaunchInput, launch, launchInputSchema } from '../../shared/cloud/launch.ts';
 import { UserError } from '../../shared/core/errors.ts';
@@ -33,7 +34,7 @@ async function start(input: LaunchInput) {
   }
 }
 
-export const handler = lambda(launchInputSchema, start).use(
+const once = lambda(launchInputSchema, start).use(
   makeHandlerIdempotent({
     persistenceStore: new DynamoDBPersistenceLayer({
       tableName: required(process.env, 'TEMPBALANCE_IDEMPOTENCY_TABLE'),
@@ -45,3 +46,15 @@ export const handler = lambda(launchInputSchema, start).use(
     }),
   }),
 );
+
+/**
+ * The same event twice at once is no error: the one that came first is at it, and where it fails, its own event comes again.
+ */
+export async function handler(event: LaunchInput, context: Context) {
+  try {
+    return await once(event, context);
+  } catch (error) {
+    if (!(error instanceof IdempotencyAlreadyInProgressError)) throw error;
+    return { status: 'exists', reason: 'the same event is being handled' };
+  }
+}

@@ -44,6 +44,8 @@ interface Choice {
   readonly queue: string;
   readonly definition: string;
   readonly machine: Machine;
+  readonly waitSeconds: number;
+  readonly gpuVcpus?: number;
   /** An engine that its image was built without. */
   readonly lacks?: 'tfjs-node-gpu';
 }
@@ -62,6 +64,7 @@ type FleetSettings = Pick<
   | 'maxVcpus'
   | 'waitingLimitMinutes'
   | 'onDemandWaitingLimitHours'
+  | 'queueLimitHours'
   | 'scaleDownDelayMinutes'
 >;
 
@@ -83,8 +86,8 @@ export class Compute extends Construct {
     const fargate = (name: string, spot: boolean) =>
       new FargateComputeEnvironment(this, name, {
         vpc: network.vpc,
-        vpcSubnets: { subnets: network.vpc.publicSubnets },
-        securityGroups: [network.securityGroup],
+        vpcSubnets: { subnets: network.subnets },
+        securityGroups: network.securityGroups,
         maxvCpus: settings.maxVcpus,
         spot,
       });
@@ -97,11 +100,12 @@ export class Compute extends Construct {
     const cpuSpot = queue('CpuSpotQueue', fargate('CpuSpot', true), forSpot);
     const cpuOnDemand = queue('CpuOnDemandQueue', fargate('CpuOnDemand', false), forOnDemand);
     this.queueArns = [gpuSpot, gpuOnDemand, cpuSpot, cpuOnDemand];
-    const { memoryGb } = gpuJobOf(settings);
+    const { memoryGb, vcpus: gpuVcpus } = gpuJobOf(settings);
+    const waitSeconds = Duration.hours(settings.queueLimitHours).toSeconds();
     const gpuMachine = { kind: 'instance', instances: instancesOf(settings), memoryGb } as const;
     const lacks = settings.images.tensorflow ? {} : ({ lacks: 'tfjs-node-gpu' } as const);
-    const withGpu = { definition: jobs.gpu, machine: gpuMachine, ...lacks };
-    const without = { definition: jobs.cpu, machine: jobs.cpuMachine };
+    const withGpu = { definition: jobs.gpu, machine: gpuMachine, waitSeconds, gpuVcpus, ...lacks };
+    const without = { definition: jobs.cpu, machine: jobs.cpuMachine, waitSeconds };
     this.choices = {
       gpu: { spot: { queue: gpuSpot, ...withGpu }, onDemand: { queue: gpuOnDemand, ...withGpu } },
       cpu: { spot: { queue: cpuSpot, ...without }, onDemand: { queue: cpuOnDemand, ...without } },
@@ -149,8 +153,8 @@ export class Compute extends Construct {
     const { network, settings, launchTemplate, instanceRole } = props;
     const fleet = new ManagedEc2EcsComputeEnvironment(this, id, {
       vpc: network.vpc,
-      vpcSubnets: { subnets: network.vpc.publicSubnets },
-      securityGroups: [network.securityGroup],
+      vpcSubnets: { subnets: network.subnets },
+      securityGroups: network.securityGroups,
       spot,
       allocationStrategy: spot
         ? AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
   DockerImageCode,
@@ -21,6 +21,9 @@ import type { ComputeChoices } from './compute.ts';
 import { imageOf, projectRoot } from './images.ts';
 import type { Notifications } from './notifications.ts';
 
+/** Of machines with a GPU, on Spot and on-demand, in Service Quotas. */
+const gpuQuotaCodes = ['L-3819A6DF', 'L-DB2E81BA'];
+
 interface FunctionPlan {
   readonly does: string;
   /** `zip`: one file by esbuild. `image`: with node_modules and OpenBLAS, as WebAssembly and native code don't bundle. */
@@ -34,6 +37,10 @@ interface FunctionPlan {
   readonly choosesCompute?: true;
   /** May publish to the topic. */
   readonly notifies?: true;
+  /** May ask what the account may have of machines with a GPU. */
+  readonly asksQuotas?: true;
+  /** May end a job that the workflow has given up. */
+  readonly endsJobs?: true;
 }
 
 const plans = {
@@ -45,6 +52,7 @@ const plans = {
     memory: 'large',
     scratch: 10,
     choosesCompute: true,
+    asksQuotas: true,
   },
   'collect-epoch': {
     does: 'Takes over what a training job wrote',
@@ -52,6 +60,7 @@ const plans = {
     minutes: 5,
     memory: 1024,
     choosesCompute: true,
+    endsJobs: true,
   },
   'plan-analysis': { does: 'Deals the layers out to shards', package: 'zip', minutes: 5, memory: 1024 },
   'analyse-shard': {
@@ -203,6 +212,27 @@ export class Functions extends Construct {
     };
   }
 
+  private letAskQuotas(role: Role): void {
+    const resources = gpuQuotaCodes.map((code) =>
+      Stack.of(this).formatArn({ service: 'servicequotas', resource: 'ec2', resourceName: code }),
+    );
+    role.addToPolicy(new PolicyStatement({ sid: 'Quotas', actions: ['servicequotas:GetServiceQuota'], resources }));
+  }
+
+  private letEndJobs(role: Role): void {
+    const job = Stack.of(this).formatArn({ service: 'batch', resource: 'job', resourceName: '*' });
+    role.addToPolicy(
+      new PolicyStatement({ sid: 'FindJobs', actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
+    );
+    role.addToPolicy(new PolicyStatement({ sid: 'EndJobs', actions: ['batch:TerminateJob'], resources: [job] }));
+    acknowledge(
+      role,
+      'AwsSolutions-IAM5',
+      'Jobs have no name before they are submitted; one is ended only where its own state names the execution.',
+      ['Resource::arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*'],
+    );
+  }
+
   private roleOf(name: FunctionName, plan: FunctionPlan, logGroup: LogGroup): Role {
     const role = new Role(this, `${constructId(name)}Role`, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
@@ -211,6 +241,8 @@ export class Functions extends Construct {
     logGroup.grantWrite(role);
     grantAccess(role, this.props.bucket, name);
     if (plan.notifies) this.props.notifications.grantPublish(role);
+    if (plan.asksQuotas) this.letAskQuotas(role);
+    if (plan.endsJobs) this.letEndJobs(role);
     acknowledge(role, 'AwsSolutions-IAM5', 'Sending traces to X-Ray knows no resources.', ['Resource::*']);
     return role;
   }

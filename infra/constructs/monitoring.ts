@@ -38,18 +38,18 @@ export class Monitoring extends Construct {
     super(scope, id);
     const { machines, launch, deadLetters, topic, settings } = props;
     this.topic = topic;
-    const failed = failuresOf(machines.runs, 'Runs that failed, timed out or were aborted');
-    const failedComparisons = failuresOf(machines.comparisons, 'Comparisons that failed, timed out or were aborted');
+    const failed = failuresOf(machines.runs, 'Runs that failed or timed out');
+    const failedComparisons = failuresOf(machines.comparisons, 'Comparisons that failed or timed out');
     const blocked = this.blockedQueues(props);
     const lost = deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' });
     const spend = spendOfAllRuns(settings.name);
 
-    this.alarm('FailedRuns', failed, 0, 'A run failed, timed out or was aborted; outcome.json of the run says why.');
+    this.alarm('FailedRuns', failed, 0, 'A run failed or timed out; outcome.json of the run says why.');
     this.alarm(
       'FailedComparisons',
       failedComparisons,
       0,
-      'A comparison failed, timed out or was aborted; its outcome.json says why.',
+      'A comparison failed or timed out; its outcome.json says why.',
     );
     this.alarm('StuckJobs', blocked, 0, 'A training job waits and can not start; its status reason says why.');
     this.alarm(
@@ -149,16 +149,15 @@ export class Monitoring extends Construct {
   }
 }
 
-/** Executions of a workflow that did not end well. */
+/** Executions of a workflow that did not end well; one that a person has stopped is none. */
 function failuresOf(machine: StateMachine, label: string): MathExpression {
   return new MathExpression({
     label,
     // A plain sum is missing where one of them is.
-    expression: 'SUM([failed, timedOut, aborted])',
+    expression: 'SUM([failed, timedOut])',
     usingMetrics: {
       failed: machine.metricFailed(),
       timedOut: machine.metricTimedOut(),
-      aborted: machine.metricAborted(),
     },
     period: Duration.minutes(5),
   });

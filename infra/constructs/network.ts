@@ -1,44 +1,113 @@
+import { Fn } from 'aws-cdk-lib';
 import {
   GatewayVpcEndpointAwsService,
+  InterfaceVpcEndpointAwsService,
   IpAddresses,
+  type ISecurityGroup,
+  type ISubnet,
+  type IVpc,
   Peer,
   Port,
   SecurityGroup,
+  Subnet,
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
+import type { Settings } from '../settings.ts';
 
 /**
- * Where training runs: public subnets that nothing can connect into. There is no NAT gateway and no interface endpoint, the
+ * The interface endpoints that a job without a public address needs. Its own program calls S3 alone, through the gateway endpoint;
+ * Fargate and the ECS agent pull its image and write its logs, and the agent of a GPU machine talks to ECS.
+ */
+const endpoints = {
+  EcrApi: InterfaceVpcEndpointAwsService.ECR,
+  EcrDocker: InterfaceVpcEndpointAwsService.ECR_DOCKER,
+  Logs: InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
+  Ecs: InterfaceVpcEndpointAwsService.ECS,
+  EcsAgent: InterfaceVpcEndpointAwsService.ECS_AGENT,
+  EcsTelemetry: InterfaceVpcEndpointAwsService.ECS_TELEMETRY,
+} as const;
+
+/**
+ * Where training runs: subnets that nothing can connect into. By default there is no NAT gateway and no interface endpoint, the
  * two things in a network that cost money while nothing runs (docs/adr/0008-public-subnets-without-nat.md).
  */
 export class Network extends Construct {
-  readonly vpc: Vpc;
-  readonly securityGroup: SecurityGroup;
+  readonly vpc: IVpc;
+  readonly subnets: ISubnet[];
+  readonly securityGroups: ISecurityGroup[];
+  /** Whether a job needs a public address to reach AWS. */
+  readonly isPublic: boolean;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, { network }: Pick<Settings, 'network'>) {
     super(scope, id);
-    this.vpc = new Vpc(this, 'Vpc', {
-      ipAddresses: IpAddresses.cidr('10.73.0.0/16'),
-      maxAzs: 2,
+    this.isPublic = network.subnets === 'public';
+    const { vpc, subnets } = this.existing(network) ?? this.own(network);
+    this.vpc = vpc;
+    this.subnets = subnets;
+    this.securityGroups = network.securityGroupIds?.map((group) =>
+      SecurityGroup.fromSecurityGroupId(this, group, group, { mutable: false }),
+    ) ?? [this.ownSecurityGroup()];
+  }
+
+  /** By its ids, so that synthesising asks nobody. */
+  private existing({ vpcId, subnetIds = [] }: Settings['network']): { vpc: IVpc; subnets: ISubnet[] } | undefined {
+    if (vpcId === undefined) return undefined;
+    // Its zones are not known and not needed: jobs run in the subnets that are named.
+    const vpc = Vpc.fromVpcAttributes(this, 'Existing', { vpcId, availabilityZones: ['unknown'] });
+    const subnets = subnetIds.map((id) => Subnet.fromSubnetId(this, id, id));
+    for (const subnet of subnets) {
+      const warning = 'Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId';
+      acknowledge(subnet, warning, 'Nothing is added to the routes of a subnet that is there already.');
+    }
+    return { vpc, subnets };
+  }
+
+  private own({ cidr, zones }: Settings['network']): { vpc: IVpc; subnets: ISubnet[] } {
+    const subnetType = this.isPublic ? SubnetType.PUBLIC : SubnetType.PRIVATE_ISOLATED;
+    const vpc = new Vpc(this, 'Vpc', {
+      ipAddresses: IpAddresses.cidr(cidr),
+      // CDK itself counts on two in a region that it does not know.
+      availabilityZones: Array.from({ length: zones }, (_, zone) => Fn.select(zone, Fn.getAzs())),
       natGateways: 0,
-      subnetConfiguration: [{ name: 'training', subnetType: SubnetType.PUBLIC, cidrMask: 20 }],
+      // A sixteenth of the block for each zone: one more leaves the others as they are.
+      subnetConfiguration: [{ name: 'training', subnetType, cidrMask: Number(cidr.split('/')[1]) + 4 }],
       gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
       // Would deploy a function; nothing is ever put into the default group.
       restrictDefaultSecurityGroup: false,
     });
-    this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+    acknowledge(
+      vpc,
+      'AwsSolutions-VPC7',
+      'Nothing listens and nothing can connect in; what jobs do with data is in the access logs of the bucket.',
+    );
+    const subnets = this.isPublic ? vpc.publicSubnets : vpc.isolatedSubnets;
+    if (!this.isPublic) this.reachAws(vpc, subnets, cidr);
+    return { vpc, subnets };
+  }
+
+  /** The one way out of private subnets: AWS's services, by endpoints that only this VPC can use. */
+  private reachAws(vpc: Vpc, subnets: ISubnet[], cidr: string): void {
+    const group = new SecurityGroup(this, 'EndpointGroup', {
+      vpc,
+      description: 'Endpoints of AWS: HTTPS comes in from the VPC',
+      allowAllOutbound: false,
+    });
+    group.addIngressRule(Peer.ipv4(cidr), Port.tcp(443), 'Jobs, the ECS agent and Fargate');
+    for (const [name, service] of Object.entries(endpoints)) {
+      vpc.addInterfaceEndpoint(name, { service, subnets: { subnets }, securityGroups: [group], open: false });
+    }
+  }
+
+  private ownSecurityGroup(): SecurityGroup {
+    const group = new SecurityGroup(this, 'SecurityGroup', {
       vpc: this.vpc,
       description: 'Training: nothing comes in, HTTPS goes out',
       allowAllOutbound: false,
     });
-    this.securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'AWS APIs: S3, ECR, ECS, CloudWatch Logs');
-    acknowledge(
-      this.vpc,
-      'AwsSolutions-VPC7',
-      'Nothing listens and nothing can connect in; what jobs do with data is in the access logs of the bucket.',
-    );
+    group.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'AWS APIs: S3, ECR, ECS, CloudWatch Logs');
+    return group;
   }
 }

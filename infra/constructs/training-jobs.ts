@@ -43,6 +43,8 @@ const cudaCache = { containerPath: '/var/cache/cuda', hostPath: '/var/cache/temp
 
 interface TrainingJobsProps {
   readonly bucket: IBucket;
+  /** Whether jobs on Fargate need a public address. */
+  readonly isPublic: boolean;
   readonly settings: Pick<Settings, 'name' | 'logDays' | 'gpuSize' | 'gpuClasses' | 'cpuMemoryGb' | 'images'>;
 }
 
@@ -62,13 +64,15 @@ export class TrainingJobs extends Construct {
   /** What a job without a GPU is billed for. */
   readonly cpuMachine: { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };
 
-  constructor(scope: Construct, id: string, { bucket, settings }: TrainingJobsProps) {
+  constructor(scope: Construct, id: string, { bucket, isPublic, settings }: TrainingJobsProps) {
     super(scope, id);
     const { cpuMemoryGb } = settings;
     this.cpuMachine = { kind: 'fargate', vcpus: fargateVcpus[cpuMemoryGb], memoryGb: cpuMemoryGb };
-    const tasks = new ServicePrincipal('ecs-tasks.amazonaws.com');
+    const tasks = new ServicePrincipal('ecs-tasks.amazonaws.com', {
+      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+    });
     const jobRole = new Role(this, 'JobRole', {
-      assumedBy: tasks.withConditions({ StringEquals: { 'aws:SourceAccount': Stack.of(this).account } }),
+      assumedBy: tasks,
       description: 'What a training job may do',
     });
     grantAccess(jobRole, bucket, 'train-epoch');
@@ -138,7 +142,7 @@ export class TrainingJobs extends Construct {
           memory: Size.gibibytes(cpuMemoryGb),
           ephemeralStorageSize: Size.gibibytes(50),
           image: image('CpuImage', 'functions/train-epoch/Dockerfile.cpu'),
-          assignPublicIp: true,
+          assignPublicIp: isPublic,
         }),
     );
   }

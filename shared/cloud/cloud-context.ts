@@ -19,6 +19,10 @@ export interface CloudOptions {
   readonly resources?: Resources;
   /** Absent in tasks that choose no machine. */
   readonly compute?: ComputeChoices | undefined;
+  /** Absent in tasks that don't ask what the account may have. */
+  readonly quotaFor?: TaskContext['quotaFor'];
+  /** Absent in tasks that end no jobs. */
+  readonly endJob?: TaskContext['endJob'];
   /** Absent where nothing is metered. */
   readonly meter?: Meter;
   readonly interrupted?: () => boolean;
@@ -60,9 +64,11 @@ export function cloudContext(options: CloudOptions): TaskContext {
     ...(inputs ? { withAddresses: inputs.withAddresses } : {}),
     ...resources,
     computeFor: ({ target, market }) => {
-      const { lacks, ...choice } = compute ? compute[target][market] : refuse('choose machines')();
+      const { lacks, gpuVcpus: _, ...choice } = compute ? compute[target][market] : refuse('choose machines')();
       return { ...choice, engines: engines[target].filter((name) => name !== lacks) };
     },
+    ...(options.quotaFor ? { quotaFor: options.quotaFor } : {}),
+    ...(options.endJob ? { endJob: options.endJob } : {}),
     shardsFor: (flops) => Math.min(mostShards, Math.max(1, Math.ceil(flops / flopsPerShard))),
     startSeconds,
     meter,

@@ -4,20 +4,17 @@ import { BudgetsClient, DescribeBudgetCommand } from '@aws-sdk/client-budgets';
 import { DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { GetBucketVersioningCommand } from '@aws-sdk/client-s3';
-import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { DescribeStateMachineCommand, ListExecutionsCommand } from '@aws-sdk/client-sfn';
+import { ListSubscriptionsByTopicCommand, SNSClient, type Subscription } from '@aws-sdk/client-sns';
 import { messageOf } from '../core/errors.ts';
 import type { Finding } from '../core/finding.ts';
+import { askConcurrency, askEnvironments, askFargate, askGpu, askQueues } from './examine-compute.ts';
 import { explaining } from './explain.ts';
 import type { DeploymentName } from './find-deployment.ts';
+import { type Answer, ok, problem } from './finding-answer.ts';
 import { callerIdentity } from './identity.ts';
 import { type Cloud, openCloud } from './open-cloud.ts';
 import { type StackResource, stackResources } from './stack-resources.ts';
-
-type Answer = Omit<Finding, 'check'>;
-
-const ok = (found: string): Answer => ({ result: 'ok', found });
-const problem = (found: string, remedy: string): Answer => ({ result: 'problem', found, remedy });
 
 /** The answer of a check; that it could not be made is a problem too. */
 async function answer(check: string, ask: () => Promise<Answer>): Promise<Finding> {
@@ -55,8 +52,14 @@ export async function examine(name: DeploymentName): Promise<Finding[]> {
     answer('rule', async () => askRule(region, await resources('AWS::Events::Rule'))),
     answer('state machine', () => askStateMachine(deployed)),
     answer('comparisons', () => askComparisons(deployed)),
-    answer('Spot GPU quota', async () => askQuota(region, spotQuota, await definitions)),
-    answer('on-demand GPU quota', async () => askQuota(region, onDemandQuota, await definitions)),
+    answer('compute', async () => askEnvironments(region, await resources('AWS::Batch::ComputeEnvironment'))),
+    answer('queues', async () => askQueues(region, await resources('AWS::Batch::JobQueue'))),
+    answer('Spot GPU quota', async () => askGpu(region, 'spot', await definitions)),
+    answer('on-demand GPU quota', async () => askGpu(region, 'onDemand', await definitions)),
+    answer('Fargate Spot quota', async () => askFargate(region, 'spot', await definitions)),
+    answer('Fargate quota', async () => askFargate(region, 'onDemand', await definitions)),
+    answer('functions', () => askConcurrency(region)),
+    answer('notifications', async () => askSubscriptions(region, await resources('AWS::SNS::Topic'))),
     answer('images', async () => askImages(await definitions)),
     answer('budget', async () => askBudget(account, await resources('AWS::Budgets::Budget'))),
     answer('failed runs', () => askFailures(deployed)),
@@ -98,45 +101,6 @@ async function askStateMachine({
 }: Pick<Cloud, 'sfn' | 'stateMachine'>): Promise<Answer> {
   const { status, name } = await sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
   return status === 'ACTIVE' ? ok(`${name}, ${status}`) : problem(`${name} is ${status}`, 'Deploy again.');
-}
-
-/** vCPUs of a job with a GPU; the smallest machine's where no definition says. */
-const vcpusPerJob = (definitions: readonly JobDefinition[]): number => {
-  const needs = definitions.map(({ containerProperties }) => containerProperties?.resourceRequirements ?? []);
-  const withGpu = needs.find((each) => each.some(({ type }) => type === 'GPU'));
-  return Number(withGpu?.find(({ type }) => type === 'VCPU')?.value ?? 4);
-};
-
-interface Quota {
-  readonly code: string;
-  readonly label: string;
-  readonly without: string;
-}
-const spotQuota: Quota = {
-  code: 'L-3819A6DF',
-  label: 'All G and VT Spot Instance Requests',
-  without: 'jobs for GPUs wait in vain on Spot, and then go on on-demand',
-};
-const onDemandQuota: Quota = {
-  code: 'L-DB2E81BA',
-  label: 'Running On-Demand G and VT instances',
-  without: 'jobs for GPUs wait in vain on-demand',
-};
-
-/** What a quota of so many vCPUs means. */
-export function quotaAnswer({ code, label, without }: Quota, vcpus: number, perJob: number): Answer {
-  const jobs = Math.floor(vcpus / perJob);
-  if (jobs > 0) return ok(`${vcpus} vCPUs, ${jobs} GPU job${jobs === 1 ? '' : 's'} at a time`);
-  return problem(
-    `${vcpus} vCPUs, a job needs ${perJob}: ${without}`,
-    `Ask for more of "${label}" (Service Quotas, EC2, ${code}), or set compute.target: cpu in run files.`,
-  );
-}
-
-async function askQuota(region: string, quota: Quota, definitions: readonly JobDefinition[]): Promise<Answer> {
-  const client = explaining(new ServiceQuotasClient({ region }));
-  const { Quota: found } = await client.send(new GetServiceQuotaCommand({ ServiceCode: 'ec2', QuotaCode: quota.code }));
-  return quotaAnswer(quota, found?.Value ?? 0, vcpusPerJob(definitions));
 }
 
 /** The parts of an image's address in ECR; undefined for images elsewhere. */
@@ -185,6 +149,31 @@ export async function askBudget(AccountId: string, budgets: readonly StackResour
   const { Amount, Unit } = Budget?.BudgetLimit ?? {};
   const spent = Budget?.CalculatedSpend?.ActualSpend?.Amount;
   return ok(`${Amount} ${Unit} a month${spent === undefined ? '' : `, ${spent} spent`}`);
+}
+
+/** Whether somebody is told: an e-mail address gets nothing before its owner has confirmed it. */
+async function askSubscriptions(region: string, topics: readonly StackResource[]): Promise<Answer> {
+  const [topic] = topics;
+  if (!topic) return problem('the stack has no topic', 'Deploy again.');
+  const client = explaining(new SNSClient({ region }));
+  const { Subscriptions = [] } = await client.send(new ListSubscriptionsByTopicCommand({ TopicArn: topic.id }));
+  return subscriptionsAnswer(Subscriptions);
+}
+
+/** What the subscriptions of the topic mean for who is told. */
+export function subscriptionsAnswer(
+  subscriptions: readonly Pick<Subscription, 'SubscriptionArn' | 'Endpoint'>[],
+): Answer {
+  const pending = subscriptions.filter(({ SubscriptionArn: arn }) => arn === 'PendingConfirmation');
+  if (pending.length > 0) {
+    const addresses = pending.map(({ Endpoint }) => Endpoint).join(', ');
+    return problem(
+      `not confirmed: ${addresses}`,
+      'Follow the link in the mail of "AWS Notifications" (look into spam too); after three days deploy again.',
+    );
+  }
+  if (subscriptions.length > 0) return ok(`told: ${subscriptions.map(({ Endpoint }) => Endpoint).join(', ')}`);
+  return { result: 'note', found: 'nobody is told', remedy: 'Set notificationEmail in cdk.json, and deploy again.' };
 }
 
 const shownFailures = 3;

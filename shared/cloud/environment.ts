@@ -7,6 +7,10 @@ const choiceSchema = z.object({
   queue: z.string(),
   definition: z.string(),
   machine: machineSchema,
+  /** How long a job may wait in its queue in all, in seconds. */
+  waitSeconds: z.number().positive().optional(),
+  /** vCPUs that a job takes of the account's quota of machines with a GPU. */
+  gpuVcpus: z.number().positive().optional(),
   /** An engine that the jobs' image was built without. */
   lacks: z.literal('tfjs-node-gpu').optional(),
 });

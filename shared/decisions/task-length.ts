@@ -4,10 +4,27 @@ import type { Budget } from './config.ts';
 import { type JobPrice, type Spent, secondsLeft, shortestAttemptSeconds } from './spending.ts';
 
 /** A job without a budget that runs longer than this hangs. */
-export const longestAttemptSeconds = 86_400;
+const longestAttemptSeconds = 86_400;
 
 /** What a lost machine may cost at most: the time since the last commit is lost, the container's start-up too. */
 const longestGroupSeconds = 1800;
+
+/** Seconds that a job takes besides its own time and its wait: pulling its image, ending, and being told of. */
+const aroundJobSeconds = 600;
+
+/**
+ * How long the workflow waits for a job, in whole seconds: in its queue for `waitSeconds` at most, and while it runs. Waiting counts
+ * against a budget in hours, so that it is no longer than what is left of that.
+ */
+export function jobStateSeconds(
+  attempt: number,
+  waitSeconds: number,
+  { seconds }: Pick<Spent, 'seconds'>,
+  { hours }: Pick<Budget, 'hours'>,
+): number {
+  const left = hours === undefined ? Number.POSITIVE_INFINITY : Math.floor(3600 * hours - seconds);
+  return Math.min(waitSeconds + attempt, Math.max(left, shortestAttemptSeconds)) + aroundJobSeconds;
+}
 
 /** Share of a container's time that its start may take. */
 const startShare = 0.1;

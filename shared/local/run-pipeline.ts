@@ -25,8 +25,19 @@ const services: Readonly<Record<string, string>> = {
   TrainEpochResource: 'arn:aws:states:::batch:submitJob.sync',
   SuccessorResource: 'arn:aws:states:::states:startExecution',
 };
-/** The document with its resources filled in, as a deployment does. */
-export const workflowDefinition = (): StateMachineDefinition => filledIn(document, services);
+/** Two weeks: a job of this process waits in no queue, and its own limits end it. */
+const jobTimeoutSeconds = 1_209_600;
+
+/**
+ * The document with its resources filled in, as a deployment does. The interpreter applies the path of a timeout to the
+ * parameters of a state and not to its input, so that a number takes its place.
+ */
+export function workflowDefinition(): StateMachineDefinition {
+  const { TrainEpoch, ...others } = document.States;
+  const { TimeoutSecondsPath: _, ...job } = TrainEpoch;
+  const States = { ...others, TrainEpoch: { ...job, TimeoutSeconds: jobTimeoutSeconds } };
+  return filledIn({ ...document, States }, services);
+}
 
 interface LocalOptions {
   /** Milliseconds before a failed task is tried again, instead of what the document says. */

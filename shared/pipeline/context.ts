@@ -69,10 +69,20 @@ export interface ComputeRequest {
   readonly market: Market;
 }
 
+/** What an account may have at a time of a kind of machine. */
+export interface Quota {
+  /** Jobs at a time; with 0 one would wait in vain. */
+  readonly jobs: number;
+  readonly found: string;
+  readonly remedy: string;
+}
+
 /** A place where training jobs run. */
 export interface ComputeChoice {
   readonly queue: string;
   readonly definition: string;
+  /** How long a job may wait in its queue in all, in seconds; absent where nothing waits. */
+  readonly waitSeconds?: number | undefined;
   /** By which its jobs are counted; absent where they cost nothing. */
   readonly machine?: Machine | undefined;
   /** What its jobs can be told to train with; absent where that is found out when they try. */
@@ -121,6 +131,17 @@ export interface TaskContext {
   openSolver(flops: number, recorded: string | undefined): Promise<SpectraPool>;
   /** The job queue and the job definition that stand for a kind of machine. */
   computeFor(request: ComputeRequest): ComputeChoice;
+  /** What the account may have of a kind of machine; undefined where that is not limited, or not known. */
+  quotaFor?(request: ComputeRequest): Promise<Quota | undefined>;
+  /**
+   * Ends the job of this name that an execution has in a queue, when the workflow has given it up; absent where there are no queues.
+   * @returns what is said of why it waited; undefined where nothing is.
+   */
+  endJob?(job: {
+    readonly queue: string;
+    readonly name: string;
+    readonly execution: string;
+  }): Promise<string | undefined>;
   /** Into how many tasks an analysis of so many floating-point operations is shared out, at most `mostShards`. */
   shardsFor(flops: number): number;
   /** What starting a training task costs, in seconds; 0 where it is a function call. */

@@ -3,6 +3,9 @@ import type { Manifest } from '../checkpoints/manifest.ts';
 import type { TaskContext } from './context.ts';
 import type { PipelineState } from './messages.ts';
 
+/** The variable in the environment of a training job that has the state which it begins with. */
+export const stateVariable = 'TEMPBALANCE_STATE';
+
 type Execution = Pick<PipelineState, 'execution'>;
 
 /** The name of a new attempt of an execution. */

@@ -16,6 +16,14 @@ const computeStateSchema = z.object({
   queue: z.string().describe('Job queue of the market.'),
   definition: z.string().describe('Job definition of the target.'),
   attemptSeconds: z.int().positive().describe('How long a job may run.'),
+  waitSeconds: z.number().positive().optional().describe('How long a job may wait in its queue in all.'),
+  stateSeconds: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'How long the workflow waits for a job: in its queue, and while it runs. Earlier versions had no such limit.',
+    ),
   price: jobPriceSchema.optional().describe('By what jobs are counted; absent where nothing is metered.'),
   interruptions: count.default(0).describe('Spot instances that were taken away, in this execution.'),
 });

@@ -1,5 +1,6 @@
 /** What tasks use of the cloud: noted beside the run, added up, and held against its budget. */
 import { readHead } from '../checkpoints/manifest.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
 import { type MeterEntry, openUsd, readMeterEntries, writeMeterEntry } from '../costs/meter.ts';
 import { type Resource, usdOf, usdOfRequests } from '../costs/prices.ts';
 import type { Progress } from '../decisions/decide.ts';
@@ -16,6 +17,13 @@ async function epochUnderWay({ store }: TaskContext, run: string): Promise<numbe
 
 /** What was used, before it is known where it belongs. */
 type Used = Omit<MeterEntry, 'version' | 'run' | 'epoch' | 'at'>;
+
+/** Whether anybody has asked for this run: nothing is written of one that an execution was started with by mistake. */
+export const isRequested = async ({ store }: TaskContext, run: string): Promise<boolean> =>
+  (await store.get(runKeys.request(run))) !== undefined;
+
+/** Tasks that an execution of such a run comes to. */
+const mayBeUnknown: readonly TaskName[] = ['Prepare', 'RecordFailure'];
 
 /** Notes what was used; tells of it when it is new. */
 async function note(ctx: TaskContext, run: string, id: string, used: Used): Promise<void> {
@@ -54,7 +62,7 @@ export async function metered<Output>(
     unlessImpossible(ctx, async () => {
       const seconds = use.seconds() + more;
       const prices = await ctx.meter?.prices().catch(() => undefined);
-      if (!ctx.meter) return;
+      if (!ctx.meter || (mayBeUnknown.includes(task) && !(await isRequested(ctx, run)))) return;
       const requests = { ...ctx.meter.takeRequests(), transitions: transitionsOfFunction };
       const usd = prices ? usdOf({ ...resource, seconds }, prices) + usdOfRequests(requests, prices) : null;
       await note(ctx, run, `${task}-${use.id}`, { task, resource, seconds, ...requests, usd });

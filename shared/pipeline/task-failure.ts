@@ -28,6 +28,8 @@ export interface ClassifiedFailure {
   /** `UserError` where the user has to mend something. */
   readonly name: string;
   readonly message: string;
+  /** Of a wait: what mends its reason. */
+  readonly remedy?: string | undefined;
 }
 
 const containerSchema = z.looseObject({
@@ -122,8 +124,29 @@ function describeJob({ JobId: id, StatusReason: status, Container: container }: 
   return `${['training job', id, wasEnded ? 'was stopped' : ''].filter(Boolean).join(' ')}: ${parts.join('; ')}`;
 }
 
-/** A job's own limit is far shorter than the time after which the document gives a job up. */
-const endlessWait = 'no machine was to be had: the job waited in its queue until the workflow gave it up';
+/** A job's own limit is shorter than the time after which the document gives it up. */
+const longWait = 'the job waited in its queue, or did not end, until the workflow gave it up';
+
+/** Why AWS Batch lets the first job of a queue wait, in its words, and what mends it. Queues cancel jobs for the first three reasons. */
+export const blockedReasons = {
+  'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY':
+    'AWS has no such machine free: add classes to gpuClasses or zones to network.zones, or let jobs wait longer (waitingLimitMinutes, onDemandWaitingLimitHours).',
+  'MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE':
+    'A job needs more than maxVcpus or maxGpus allows: raise it in the context of cdk.json, and deploy again.',
+  'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT':
+    'No instance type of the queue holds the job: deploy again, so that jobs and machines fit together.',
+  'MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED':
+    'The zones of the network do not have such machines: change gpuClasses, network.zones or network.subnetIds, and deploy again.',
+  'MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS':
+    "AWS Batch's own role lacks a right: compare AWSServiceRoleForBatch, and policies of your organization, with AWS's managed policy.",
+  ACTION_REQUIRED: 'A compute environment is invalid: `npx tempbalance cloud doctor` says why.',
+  UNDETERMINED:
+    'Usually a quota of GPU vCPUs, or a network from which machines do not reach ECS: `npx tempbalance cloud doctor` looks at both.',
+} as const;
+
+/** What mends a wait that is explained so; undefined where no reason of AWS Batch is named. */
+const blockedRemedy = (reason: string): string | undefined =>
+  Object.entries(blockedReasons).find(([code]) => reason.includes(code))?.[1];
 
 /** Errors that are no job's description; of a job whose description can't be read nothing is known. */
 const kindsByName: Readonly<Record<string, ClassifiedFailure['kind']>> = {
@@ -141,12 +164,19 @@ export function classifyFailure(error: TaskError): ClassifiedFailure {
     const tooLarge = isOutOfMemory(job.data);
     const isUsers = tooLarge || job.data.Container?.ExitCode === trainingExitCodes.userError;
     const kind = kindOf(job.data);
-    const message = describeJob(job.data, kind === 'stopped') + (tooLarge ? needsLess : '');
+    const remedy = blockedRemedy(job.data.StatusReason ?? '');
+    const said = describeJob(job.data, kind === 'stopped') + (tooLarge ? needsLess : '');
+    if (kind === 'waiting') return { kind, name: 'RunError', message: said, remedy };
+    const message = remedy === undefined ? said : `${said}\n  ${remedy}`;
     return { kind, name: isUsers ? 'UserError' : 'RunError', message };
   }
-  if (error.Error === 'States.Timeout') return { kind: 'final', name: 'RunError', message: endlessWait };
+  if (error.Error === 'States.Timeout') return { kind: 'waiting', name: 'RunError', message: longWait };
   return { kind: kindsByName[error.Error] ?? 'final', name: error.Error, message: plainMessage(error) };
 }
+
+/** The failure of a job that the workflow has given up, with what AWS Batch said while it waited. */
+export const withReason = (failure: ClassifiedFailure, reason: string | undefined): ClassifiedFailure =>
+  reason ? { ...failure, message: `${failure.message}: ${reason}`, remedy: blockedRemedy(reason) } : failure;
 
 /** The job that an error describes, and how long it ran, in seconds; undefined where none did. */
 export function jobTime(error: TaskError, now: Date): { id: string; seconds: number } | undefined {

@@ -5,9 +5,9 @@ import { type Manifest, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, TransientError } from '../core/errors.ts';
-import { longestAttemptSeconds } from '../decisions/task-length.ts';
 import type { Workload } from '../training/workload.ts';
 import { openCommittedTensors } from './attempt.ts';
+import { limitsOf } from './compute.ts';
 import type { TaskContext } from './context.ts';
 import { isTakenOver, leave } from './execution.ts';
 import { finiteOrNull, refuseWhenInterrupted } from './make-epoch.ts';
@@ -48,9 +48,9 @@ export async function removeStaleTest({ store }: TaskContext, run: string, head:
 }
 
 /** For how long a job may measure: a budget that is used up does not keep a run from it, and the guard against hanging is the limit. */
-export const withTimeToTest = <Compute extends PipelineState['compute']>(compute: Compute): Compute => ({
+export const withTimeToTest = (compute: PipelineState['compute']): PipelineState['compute'] => ({
   ...compute,
-  attemptSeconds: longestAttemptSeconds,
+  ...limitsOf(compute, { budget: {} }, { seconds: 0 }),
 });
 
 /**

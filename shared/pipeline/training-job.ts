@@ -3,11 +3,10 @@ import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
 import { type Target, targets } from '../decisions/compute.ts';
 import type { TaskContext } from './context.ts';
+import { stateVariable } from './execution.ts';
 import { stateSchema } from './messages.ts';
 import { noteLastLap } from './metering.ts';
 import { runTask } from './tasks/index.ts';
-
-const stateVariable = 'TEMPBALANCE_STATE';
 
 /** The part of the job's parameters that reaches the container, as AWS Batch takes it. */
 const jobParametersSchema = z.object({

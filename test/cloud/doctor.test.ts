@@ -3,7 +3,9 @@ import { CreateRepositoryCommand, ECRClient, PutImageCommand } from '@aws-sdk/cl
 import { DisableRuleCommand, EventBridgeClient, ListRulesCommand } from '@aws-sdk/client-eventbridge';
 import { PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { askBudget, examine, parseImage, quotaAnswer } from '../../shared/cloud/doctor.ts';
+import { askBudget, examine, parseImage, subscriptionsAnswer } from '../../shared/cloud/doctor.ts';
+import { concurrencyAnswer, usableAnswer } from '../../shared/cloud/examine-compute.ts';
+import { quotaOf } from '../../shared/cloud/gpu-quota.ts';
 import { runCli } from '../support/cli.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
@@ -124,9 +126,39 @@ describe.skipIf(!deployment)('doctor', () => {
 });
 
 it('counts GPU jobs by the quota', () => {
-  const quota = { code: 'L-1', label: 'All G', without: 'jobs wait' };
-  expect(quotaAnswer(quota, 9, 4)).toEqual({ result: 'ok', found: '9 vCPUs, 2 GPU jobs at a time' });
-  expect(quotaAnswer(quota, 7, 8)).toMatchObject({ result: 'problem', remedy: expect.stringContaining('L-1') });
+  expect(quotaOf('spot', 9, 4)).toMatchObject({ jobs: 2, found: '9 vCPUs, 2 GPU jobs at a time' });
+  expect(quotaOf('onDemand', 7, 8)).toMatchObject({
+    jobs: 0,
+    found: 'the quota "Running On-Demand G and VT instances" is 7 vCPUs, and a job needs 8',
+    remedy: expect.stringContaining('--quota-code L-DB2E81BA --desired-value 8'),
+  });
+});
+
+it('finds compute environments and queues that jobs would wait in vain at', () => {
+  const part = { name: 'GpuSpot', state: 'ENABLED', status: 'VALID', statusReason: undefined };
+  expect(usableAnswer('job-queue', [part, part])).toEqual({ result: 'ok', found: '2 usable' });
+  expect(usableAnswer('job-queue', [])).toMatchObject({ result: 'problem' });
+  const invalid = { ...part, status: 'INVALID', statusReason: 'CLIENT_ERROR - not authorized' };
+  expect(usableAnswer('compute-environment', [part, invalid])).toMatchObject({
+    result: 'problem',
+    found: 'GpuSpot is INVALID (CLIENT_ERROR - not authorized)',
+  });
+  expect(usableAnswer('job-queue', [{ ...part, state: 'DISABLED' }])).toMatchObject({
+    found: 'disabled: GpuSpot',
+    remedy: expect.stringContaining('aws batch update-job-queue --job-queue NAME --state ENABLED'),
+  });
+});
+
+it('says when functions wait for each other, and when nobody is told', () => {
+  expect(concurrencyAnswer(1000).result).toBe('ok');
+  expect(concurrencyAnswer(10)).toMatchObject({ result: 'note', remedy: expect.stringContaining('L-B99A9384') });
+  const [Endpoint, SubscriptionArn] = ['team@example.com', 'arn:aws:sns:us-east-1:123456789012:topic:1'];
+  expect(subscriptionsAnswer([]).result).toBe('note');
+  expect(subscriptionsAnswer([{ Endpoint, SubscriptionArn }])).toEqual({ result: 'ok', found: `told: ${Endpoint}` });
+  expect(subscriptionsAnswer([{ Endpoint, SubscriptionArn: 'PendingConfirmation' }])).toMatchObject({
+    result: 'problem',
+    found: `not confirmed: ${Endpoint}`,
+  });
 });
 
 it('reads the addresses of images', () => {

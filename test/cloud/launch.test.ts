@@ -45,6 +45,15 @@ describe.skipIf(!deployment)('launching', () => {
     for (const run of runs) expect((await readRequest(deployed.store, run)).config.dataset.path).toContain('old.hdf5');
   });
 
+  it('takes the same event twice at once for one, and fails for neither', async () => {
+    await deployed.upload('profiles/twice.yaml', profile());
+    await deployed.upload('datasets/twice/data.hdf5', 'data');
+    const event = { profile: 'twice', schedule: 'twice-1', time: '2026-11-23T03:00:00Z' };
+    const both = await Promise.all([deployed.invokeAtOnce('launch', event), deployed.invokeAtOnce('launch', event)]);
+    expect(both).toContainEqual(expect.objectContaining({ status: 'started' }));
+    expect(both).toContainEqual({ status: 'exists', reason: 'the same event is being handled' });
+  });
+
   it('starts a run of a name once, whoever asks', async () => {
     await deployed.upload('profiles/c.yaml', profile());
     await deployed.upload('datasets/c/data.hdf5', 'data');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JobPrice } from '../../shared/decisions/spending.ts';
-import { attemptSeconds, epochsPerTask, isBudgetCap } from '../../shared/decisions/task-length.ts';
+import { attemptSeconds, epochsPerTask, isBudgetCap, jobStateSeconds } from '../../shared/decisions/task-length.ts';
 
 const price: JobPrice = {
   resource: { kind: 'instance', instance: 'g5.xlarge' },
@@ -29,6 +29,16 @@ describe('the limit of a job', () => {
   it('is never less than the service takes', () => {
     expect(attemptSeconds({ seconds: 3599 }, { hours: 1 })).toBe(60);
     expect(attemptSeconds({ seconds: 1e9 }, { hours: 1 })).toBe(60);
+  });
+});
+
+describe('how long the workflow waits for a job', () => {
+  it('is its wait in the queue, its own time, and ten minutes for its start and end', () => {
+    expect(jobStateSeconds(1800, 3600, { seconds: 1e9 }, {})).toBe(6000);
+  });
+  it('is no longer than the hours left, of which waiting takes its part', () => {
+    expect(jobStateSeconds(3000, 43_200, { seconds: 600 }, { hours: 1 })).toBe(3600);
+    expect(jobStateSeconds(60, 43_200, { seconds: 1e9 }, { hours: 1 })).toBe(660);
   });
 });
 

@@ -27,6 +27,7 @@ describe('settings', () => {
     });
     expect(settings.images).toEqual({ digests: {}, tensorflow: true });
     expect(settings.retention).toEqual({ rejectedDays: 30, replacedDays: 7, accessLogDays: 90 });
+    expect(settings.network).toEqual({ cidr: '10.73.0.0/16', zones: 3, subnets: 'public' });
     expect(parseSettings({})).toEqual(settings);
   });
 
@@ -35,6 +36,7 @@ describe('settings', () => {
     expect(settings).toEqual({
       ...everySetting,
       schedules: [everySetting.schedules[0], { ...everySetting.schedules[1], timezone: 'UTC' }],
+      network: { ...everySetting.network, cidr: '10.73.0.0/16', zones: 3, subnets: 'private' },
     });
     expect(parseSettings(JSON.stringify(everySetting))).toEqual(settings);
   });
@@ -79,6 +81,23 @@ describe('settings', () => {
       { images: { tensorflow: false, tensorflowSha256: 'a'.repeat(64) } },
       'images.tensorflowSha256: nothing is downloaded where images.tensorflow is false',
     ],
+    ['a block of addresses that does not begin there', { network: { cidr: '10.8.1.0/20' } }, 'network.cidr: must be a'],
+    [
+      'a VPC without subnets',
+      { network: { vpcId: 'vpc-0a1b2c3d' } },
+      'network.subnetIds: are needed with network.vpcId',
+    ],
+    [
+      'subnets without a VPC',
+      { network: { subnetIds: ['subnet-0a1b2c3d'] } },
+      'network.subnetIds: are subnets of a VPC that is there already',
+    ],
+    [
+      'addresses for a VPC that is there already',
+      { network: { vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d'], cidr: '10.8.0.0/16' } },
+      'network.cidr: is for the VPC that the stack makes',
+    ],
+    ['an alias of a key', { kmsKeyArn: 'arn:aws:kms:eu-west-1:123456789012:alias/ours' }, 'must be the ARN of a key'],
     ['text that is not JSON', '{name: 1}', 'is not JSON'],
     ['a list', [], 'the settings: is a list'],
   ])('refuse %s', (_, settings, message) => {
@@ -100,7 +119,7 @@ describe('settings', () => {
     });
     rmSync(outdir, { recursive: true });
     expect(stderr).toBe(
-      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, gpuSize, maxGpus, maxVcpus, cpuMemoryGb, waitingLimitMinutes, onDemandWaitingLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, images, permissionsBoundary.\n',
+      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, gpuSize, maxGpus, maxVcpus, cpuMemoryGb, waitingLimitMinutes, onDemandWaitingLimitHours, queueLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, schedules, retention, logDays, removal, images, network, kmsKeyArn, permissionsBoundary.\n',
     );
     expect(status).toBe(2);
   });

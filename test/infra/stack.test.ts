@@ -6,8 +6,10 @@ import { Effect, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hungRequestMs } from '../../functions/lambda.ts';
 import { type Access, access as accessTable } from '../../infra/access.ts';
+import { endedTag, largeFileBytes } from '../../shared/cloud/ended-run.ts';
 import { computeChoices } from '../../shared/cloud/environment.ts';
 import { outputNames } from '../../shared/cloud/find-deployment.ts';
+import { gpuQuotas } from '../../shared/cloud/gpu-quota.ts';
 import { sourceOf } from '../../shared/cloud/logs.ts';
 import compareDocument from '../../shared/pipeline/compare.asl.json' with { type: 'json' };
 import document from '../../shared/pipeline/pipeline.asl.json' with { type: 'json' };
@@ -92,7 +94,7 @@ describe('the bucket', () => {
     }
   });
 
-  it('forgets replaced versions, rejected data sets, broken uploads and, where asked, the large files of old runs', () => {
+  it('forgets replaced versions, rejected data sets, broken uploads and, where asked, the large files of old runs that have ended', () => {
     const rulesOf = ({ template }: typeof usual) =>
       propertiesOf(template, 'AWS::S3::Bucket').find(({ VersioningConfiguration }) => VersioningConfiguration)!
         .LifecycleConfiguration.Rules;
@@ -110,7 +112,8 @@ describe('the bucket', () => {
       Id: 'large-files-of-runs',
       Status: 'Enabled',
       Prefix: 'runs/',
-      ObjectSizeGreaterThan: 1048576,
+      ObjectSizeGreaterThan: largeFileBytes,
+      TagFilters: [endedTag],
       ExpirationInDays: 60,
     });
     expect(rulesOf(full).map(({ Prefix }: Properties) => Prefix)).toContain('comparisons/');
@@ -132,6 +135,7 @@ describe('roles', () => {
       ...(row.read.length > 0 ? { 's3:GetObject': keys(row.read), 's3:GetObjectVersion': keys(row.read) } : {}),
       ...(row.write.length > 0 ? { 's3:PutObject': keys(row.write), 's3:AbortMultipartUpload': keys(row.write) } : {}),
       ...(row.delete ? { 's3:DeleteObject': keys(row.delete) } : {}),
+      ...(row.tag ? { 's3:PutObjectTagging': keys(row.tag), 's3:DeleteObjectTagging': keys(row.tag) } : {}),
     });
   });
 
@@ -162,6 +166,7 @@ describe('roles', () => {
     }
     expect([...without].toSorted()).toEqual([
       'batch:DescribeJobs',
+      'batch:ListJobs',
       'ecr:GetAuthorizationToken',
       'logs:CreateLogDelivery',
       'logs:DeleteLogDelivery',
@@ -213,6 +218,18 @@ describe('roles', () => {
     ]);
   });
 
+  it('of Prepare may ask for the two quotas of GPU machines, and that of CollectEpoch may end jobs', () => {
+    const resourcesFor = (role: string, action: string) =>
+      roleOf(role)
+        .filter(({ actions }) => actions.includes(action))
+        .flatMap(({ resources }) => resources);
+    const account = (service: string) => `arn:<AWS::Partition>:${service}:<AWS::Region>:<AWS::AccountId>`;
+    expect(resourcesFor('FunctionsPrepareRole', 'servicequotas:GetServiceQuota')).toEqual(
+      Object.values(gpuQuotas).map(({ code }) => `${account('servicequotas')}:ec2/${code}`),
+    );
+    expect(resourcesFor('FunctionsCollectEpochRole', 'batch:TerminateJob')).toEqual([`${account('batch')}:job/*`]);
+  });
+
   it('of comparisons reaches their functions, the executions of runs, and the executions of its own map', () => {
     const statements = roleOf('ComparisonsRole');
     const resourcesFor = (action: string) =>
@@ -245,6 +262,17 @@ describe('roles', () => {
       statements.flatMap(({ actions }) => actions).filter((action) => !/^(logs|xray):/.test(action)),
     );
     expect(actions.size).toBe(7);
+  });
+
+  it('are taken on by services for this account only, except by the two that say no account', () => {
+    const open = propertiesOf(full.template, 'AWS::IAM::Role').flatMap(({ AssumeRolePolicyDocument }) =>
+      AssumeRolePolicyDocument.Statement.flatMap(({ Principal, Condition }: Properties) =>
+        Condition?.StringEquals?.['aws:SourceAccount'] ? [] : Principal.Service,
+      ),
+    );
+    expect(new Set(open.map((service) => asText(service)))).toEqual(
+      new Set(['lambda.amazonaws.com', 'ec2.amazonaws.com']),
+    );
   });
 
   it('are within the boundary that the settings name', () => {
@@ -359,8 +387,14 @@ describe('functions', () => {
     const queue = (name: string) =>
       expect.stringMatching(new RegExp(`^<Compute${name}Queue[0-9A-F]{8}\\.JobQueueArn>$`));
     const instances = ['g4dn.xlarge', 'g5.xlarge', 'g6.xlarge'];
-    const gpu = { definition: 'tempbalance-gpu', machine: { kind: 'instance', instances, memoryGb: 12 } };
-    const cpu = { definition: 'tempbalance-cpu', machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } };
+    const waitSeconds = 12 * 3600;
+    const gpu = {
+      definition: 'tempbalance-gpu',
+      waitSeconds,
+      gpuVcpus: 4,
+      machine: { kind: 'instance', instances, memoryGb: 12 },
+    };
+    const cpu = { definition: 'tempbalance-cpu', waitSeconds, machine: { kind: 'fargate', vcpus: 4, memoryGb: 16 } };
     expect(choices).toEqual({
       gpu: { spot: { queue: queue('GpuSpot'), ...gpu }, onDemand: { queue: queue('GpuOnDemand'), ...gpu } },
       cpu: { spot: { queue: queue('CpuSpot'), ...cpu }, onDemand: { queue: queue('CpuOnDemand'), ...cpu } },
@@ -533,6 +567,24 @@ describe('training', () => {
     expect(setup).toContain('echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config');
   });
 
+  it('has a public subnet in each of three zones', () => {
+    expect(propertiesOf(usual.template, 'AWS::EC2::VPC')[0]!.CidrBlock).toBe('10.73.0.0/16');
+    const subnets = propertiesOf(usual.template, 'AWS::EC2::Subnet');
+    expect(
+      subnets.map(({ CidrBlock, AvailabilityZone, MapPublicIpOnLaunch }) => [
+        CidrBlock,
+        AvailabilityZone,
+        MapPublicIpOnLaunch,
+      ]),
+    ).toEqual(
+      [0, 1, 2].map((zone) => [`10.73.${16 * zone}.0/20`, { 'Fn::Select': [zone, { 'Fn::GetAZs': '' }] }, true]),
+    );
+    for (const { Subnets } of environments(usual)) expect(Subnets).toHaveLength(3);
+    usual.template.hasResourceProperties('AWS::Batch::JobDefinition', {
+      ContainerProperties: { NetworkConfiguration: { AssignPublicIp: 'ENABLED' } },
+    });
+  });
+
   it('has a network that nothing comes into and that costs nothing: no NAT, no interface endpoint', () => {
     usual.template.resourceCountIs('AWS::EC2::NatGateway', 0);
     usual.template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
@@ -685,15 +737,15 @@ describe('people are told', () => {
     full.template.hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: 'team@example.com' });
   });
 
-  it('of failed runs and comparisons, stuck jobs, lost events, failing starts and spend', () => {
+  it('of failed runs and comparisons, not of stopped ones, stuck jobs, lost events, failing starts and spend', () => {
     const alarms = propertiesOf(full.template, 'AWS::CloudWatch::Alarm');
     const measured = alarms.map(({ MetricName, Metrics, Threshold }) => ({
       what: MetricName ?? Metrics[0].Expression ?? Metrics[0].MetricStat.Metric.MetricName,
       Threshold,
     }));
     expect(measured).toEqual([
-      { what: 'SUM([failed, timedOut, aborted])', Threshold: 0 },
-      { what: 'SUM([failed, timedOut, aborted])', Threshold: 0 },
+      { what: 'SUM([failed, timedOut])', Threshold: 0 },
+      { what: 'SUM([failed, timedOut])', Threshold: 0 },
       { what: 'TriggeredRules', Threshold: 0 },
       { what: 'ApproximateNumberOfMessagesVisible', Threshold: 0 },
       { what: 'Errors', Threshold: 0 },
@@ -728,11 +780,11 @@ describe('people are told', () => {
   it('of the bill, by what the settings say that it counts', () => {
     const budgetOf = ({ template }: typeof usual) => propertiesOf(template, 'AWS::Budgets::Budget')[0]!;
     expect(budgetOf(usual).Budget).toMatchObject({ BudgetLimit: { Amount: 50, Unit: 'USD' }, TimeUnit: 'MONTHLY' });
-    expect(budgetOf(usual).Budget.CostFilters).toBeUndefined();
+    expect(budgetOf(usual).Budget.CostFilters).toEqual({ TagKeyValue: ['user:tempbalance$tempbalance'] });
     expect(budgetOf(full).Budget).toMatchObject({
       BudgetLimit: { Amount: 200 },
-      CostFilters: { TagKeyValue: ['user:tempbalance$team-a'] },
     });
+    expect(budgetOf(full).Budget.CostFilters).toBeUndefined();
     expect(
       budgetOf(full).NotificationsWithSubscribers.map(({ Notification }: Properties) => [
         Notification.NotificationType,

@@ -41,11 +41,12 @@ export const everySetting = {
   cpuMemoryGb: 60,
   waitingLimitMinutes: 30,
   onDemandWaitingLimitHours: 2,
+  queueLimitHours: 24,
   scaleDownDelayMinutes: 45,
   functionMemoryMb: 4096,
   notificationEmail: 'team@example.com',
   monthlyBudgetUsd: 200,
-  budgetScope: 'tag',
+  budgetScope: 'account',
   hourlySpendAlarmUsd: 12.5,
   schedules: [
     { profile: 'burgers', cron: '0 3 ? * MON *', timezone: 'Europe/Berlin' },
@@ -59,6 +60,12 @@ export const everySetting = {
     digests: { nodeSlim: `sha256:${'1'.repeat(64)}` },
     tensorflow: false,
   },
+  network: {
+    vpcId: 'vpc-0a1b2c3d4e5f60718',
+    subnetIds: ['subnet-0a1b2c3d4e5f60718', 'subnet-0a1b2c3d4e5f60719'],
+    securityGroupIds: ['sg-0a1b2c3d4e5f60718'],
+  },
+  kmsKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9',
   permissionsBoundary: 'arn:aws:iam::123456789012:policy/bounds',
 };
 

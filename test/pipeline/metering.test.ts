@@ -93,12 +93,13 @@ describe('the meter', () => {
 
   it('has an entry of a function that is ended for want of time, and only one where it is not', async () => {
     const store = memoryStore();
+    await requestRun(store, fakeConfig());
     const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
     const ctx = { ...fakeContext(store, fakeWorkload()), meter };
     const use = { id: 'call', memoryGb: 2, seconds: () => 897, secondsLeft: 0 };
     let atTheEnd: unknown;
     await metered(ctx, run, 'SetRates', use, async () => {
-      while ((await store.list(run)).length === 0) await setImmediate();
+      while ((await readMeterEntries(store, run, 0)).length === 0) await setImmediate();
       atTheEnd = await readMeterEntries(store, run, 0);
     });
     expect(atTheEnd).toMatchObject([{ task: 'SetRates', seconds: 900, usd: expect.closeTo(1800 * 0.00002, 3) }]);
@@ -126,11 +127,25 @@ describe('the meter', () => {
   it('fails no task when it can not be written', async () => {
     const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
     const events: ProgressEvent[] = [];
-    const full = { ...memoryStore(), putIfAbsent: () => Promise.reject(new Error('no room')) };
+    const store = memoryStore();
+    await requestRun(store, fakeConfig());
+    const full = { ...store, putIfAbsent: () => Promise.reject(new Error('no room')) };
     const ctx = { ...fakeContext(full, fakeWorkload(), { events }), meter };
     const use = { id: 'call', memoryGb: 2, seconds: () => 1, secondsLeft: 900 };
     expect(await metered(ctx, run, 'SetRates', use, async () => 'done')).toBe('done');
     expect(events).toEqual([{ type: 'warning', message: 'what the task used could not be noted: no room' }]);
+  });
+
+  it('notes nothing of a run that nobody asked for, and no failure either', async () => {
+    const store = memoryStore();
+    const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
+    const ctx = { ...fakeContext(store, fakeWorkload()), meter };
+    const use = { id: 'call', memoryGb: 2, seconds: () => 1, secondsLeft: 900 };
+    const prepared = metered(ctx, run, 'Prepare', use, () => runTask('Prepare', ctx, { run }));
+    await expect(prepared).rejects.toThrow();
+    const failure = { run, error: { Error: 'RunError', Cause: 'there is no such run' } };
+    await metered(ctx, run, 'RecordFailure', { ...use, id: 'next' }, () => runTask('RecordFailure', ctx, failure));
+    expect(await store.list('')).toEqual([]);
   });
 
   it('has entries without a price where the region has none and no budget needs one', async () => {

@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
-import type { TaskContext } from '../../shared/pipeline/context.ts';
+import { computeSchema } from '../../shared/decisions/compute.ts';
+import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import { prepare } from '../../shared/pipeline/tasks/prepare.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
@@ -44,3 +45,41 @@ it.each([
     expect(await store.list('')).toEqual(before);
   },
 );
+
+describe('the account may have no machine with a GPU', () => {
+  const quotaFor =
+    (jobs: { spot: number; onDemand: number }): TaskContext['quotaFor'] =>
+    async ({ target, market }) =>
+      target === 'gpu'
+        ? { jobs: jobs[market], found: `${market}: ${jobs[market]}`, remedy: 'Ask for more.' }
+        : undefined;
+  const prepared = async (jobs: { spot: number; onDemand: number }, compute = 'gpu') => {
+    const store = memoryStore();
+    const events: ProgressEvent[] = [];
+    const config = fakeConfig();
+    await requestRun(store, { ...config, compute: computeSchema.parse(compute) });
+    const ctx = { ...fakeContext(store, fakeWorkload(), { events }), quotaFor: quotaFor(jobs) };
+    return { events, state: await prepare(ctx, { run }) };
+  };
+
+  it('and a run that needs one is refused, with how to ask for more', async () => {
+    await expect(prepared({ spot: 0, onDemand: 0 })).rejects.toThrow(
+      'compute.target: a job would wait in vain: spot: 0; onDemand: 0\n  Ask for more. Or train without a GPU: --set compute.target=cpu.',
+    );
+    expect((await prepared({ spot: 0, onDemand: 0 }, 'cpu')).state.compute.target).toBe('cpu');
+  });
+
+  it('on Spot, and the run is trained on demand', async () => {
+    const { events, state } = await prepared({ spot: 0, onDemand: 1 });
+    expect(state.compute.market).toBe('onDemand');
+    expect(events).toContainEqual({ type: 'warning', message: 'spot: 0: trained on demand. Ask for more.' });
+    expect((await prepared({ spot: 1, onDemand: 0 })).state.compute.market).toBe('spot');
+  });
+
+  it('as far as it can be asked: where it can not, the run begins', async () => {
+    const store = memoryStore();
+    await requestRun(store, { ...fakeConfig(), compute: computeSchema.parse('gpu') });
+    const ctx = { ...fakeContext(store, fakeWorkload()), quotaFor: () => Promise.reject(new Error('not allowed')) };
+    expect((await prepare(ctx, { run })).compute.market).toBe('spot');
+  });
+});

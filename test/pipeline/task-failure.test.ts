@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { InterruptedError, RunError, TransientError, UserError } from '../../shared/core/errors.ts';
-import { classifyFailure, exitCodeOf, plainMessage, trainingExitCodes } from '../../shared/pipeline/task-failure.ts';
+import {
+  blockedReasons,
+  classifyFailure,
+  exitCodeOf,
+  plainMessage,
+  trainingExitCodes,
+  withReason,
+} from '../../shared/pipeline/task-failure.ts';
 import { failedJob, spotInterruption, waitedInVain } from '../support/batch.ts';
 
 const classified = (error: Error) => classifyFailure({ Error: error.name, Cause: error.message });
@@ -85,6 +92,14 @@ describe('a failed job', () => {
     expect(ended(1).name).toBe('RunError');
   });
 
+  it.each(Object.entries(blockedReasons))('that could not start says what mends it: %s', (reason, remedy) => {
+    const ended = classified(failedJob({ status: `Canceled by JobStateTimeLimit action due to reason: ${reason}` }));
+    expect(ended.kind).toBe(reason.startsWith('MISCONFIGURATION') ? 'final' : 'waiting');
+    expect(ended.remedy ?? ended.message).toContain(remedy);
+    const givenUp = withReason(classifyFailure({ Error: 'States.Timeout' }), `${reason} - blocked`);
+    expect(givenUp).toMatchObject({ kind: 'waiting', message: expect.stringContaining(reason), remedy });
+  });
+
   it('that ran out of memory says what gives it more, or lets it need less', () => {
     const reason = 'OutOfMemoryError: Container killed due to memory usage';
     expect(
@@ -117,8 +132,8 @@ describe('a job that could not be submitted, or a task of this process', () => {
     expect(classified(new InterruptedError('told to end')).kind).toBe('interruption');
     expect(classifyFailure({ Error: 'States.TaskFailed', Cause: '{"JobId": "cut o' }).kind).toBe('unexplained');
     expect(classifyFailure({ Error: 'States.Timeout' })).toMatchObject({
-      kind: 'final',
-      message: expect.stringContaining('no machine was to be had'),
+      kind: 'waiting',
+      message: expect.stringContaining('until the workflow gave it up'),
     });
   });
 });

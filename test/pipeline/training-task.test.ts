@@ -435,6 +435,42 @@ describe('a job without a result', () => {
     }
   });
 
+  it('that the workflow has given up is ended, and tried on demand; what AWS Batch said of it is told', async () => {
+    const ended: object[] = [];
+    const endJob: TaskContext['endJob'] = async (job) => {
+      ended.push(job);
+      return 'UNDETERMINED - Batch job is blocked, root cause is undetermined.';
+    };
+    const ctx = contextOf({ context: { endJob } });
+    const state = await prepared(ctx);
+    const timedOut = { Error: 'States.Timeout' };
+    const again = await collect(ctx, { ...state, error: timedOut });
+    expect(ended).toEqual([{ queue: 'queue-spot', name: 'fake-epoch-0-try-0', execution: state.execution }]);
+    expect(again).toMatchObject({ compute: { market: 'onDemand' }, job: { try: 1 }, decision: { next: 'train' } });
+    await expect(collect(ctx, { ...again, error: timedOut })).rejects.toThrow(
+      /^no machine was to be had: .*: UNDETERMINED - .*\n {2}Usually a quota of GPU vCPUs/,
+    );
+    const mute = contextOf({ context: { endJob: () => Promise.reject(new Error('not allowed')) } });
+    expect(await collect(mute, { ...state, error: timedOut })).toMatchObject({ compute: { market: 'onDemand' } });
+    expect(events).toContainEqual({ type: 'warning', message: 'the job could not be ended: not allowed' });
+  });
+
+  it('that has waited until the hours were used up ends the run with its best model', async () => {
+    const base = contextOf({});
+    let waited = 0;
+    const ctx = { ...base, now: () => new Date(base.now().getTime() + 1000 * waited) };
+    const config = fakeConfig({ budget: { hours: 1 }, compute: { spot: false, epochsPerTask: 2 } });
+    const state = await prepared(ctx, config);
+    expect(state.compute).toMatchObject({ attemptSeconds: 3600, stateSeconds: 4200 });
+    const reached = await trainTask(ctx, state);
+    waited = 3600;
+    expect(
+      await collect(ctx, { ...reached, job: { ...reached.job, try: 9 }, error: { Error: 'States.Timeout' } }),
+    ).toMatchObject({
+      decision: { next: 'finalise', outcome: 'budget' },
+    });
+  });
+
   it('ends the run when a person has stopped it', async () => {
     const ctx = contextOf({});
     const state = await prepared(ctx);

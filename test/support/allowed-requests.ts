@@ -11,6 +11,8 @@ const kinds: Readonly<Record<string, keyof Access | 'list'>> = {
   PutObjectCommand: 'write',
   CopyObjectCommand: 'write',
   DeleteObjectCommand: 'delete',
+  PutObjectTaggingCommand: 'tag',
+  DeleteObjectTaggingCommand: 'tag',
 };
 
 /** Those that take part in comparisons alone. */

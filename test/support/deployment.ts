@@ -62,6 +62,8 @@ export interface TestDeployment {
   upload(key: string, bytes: Uint8Array | string): Promise<string>;
   /** Calls a function as Lambda does. */
   invoke(folder: string, event: unknown): Promise<unknown>;
+  /** Calls it without waiting for calls before. */
+  invokeAtOnce(folder: string, event: unknown): Promise<unknown>;
   /** Runs a task of a workflow in its function. */
   perform(name: TaskName | ComparisonTaskName, message: unknown): Promise<unknown>;
   /** Runs a training job in a process of its own; fails as AWS Batch does when it exits with another code than 0. */
@@ -177,6 +179,7 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
       return VersionId!;
     },
     invoke,
+    invokeAtOnce: call,
     perform: (name, message) => invoke(folders[name as FunctionTask], message),
     async runJob(environment, watch = () => undefined) {
       const main = fileURLToPath(new URL('../../functions/train-epoch/main.ts', import.meta.url));

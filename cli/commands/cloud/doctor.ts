@@ -5,7 +5,7 @@ import { type DeploymentOptions, deploymentOptions } from './options.ts';
 
 export const doctorCommand: CliCommand<DeploymentOptions & { json?: boolean }> = {
   usage: 'doctor',
-  description: 'check identity, stack, bucket, rule, state machine, GPU quotas, images and budget',
+  description: 'check identity, stack, bucket, rule, state machines, queues, quotas, images, budget and who is told',
   examples: ['npx tempbalance cloud doctor', 'npx tempbalance cloud doctor --region eu-central-1 --json'],
   options: [...deploymentOptions(), jsonOption('print a list of objects')],
   async run(_positional, { json, ...name }) {

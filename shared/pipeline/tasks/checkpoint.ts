@@ -8,9 +8,8 @@ import { elapsedSeconds } from '../../core/elapsed.ts';
 import { readMeterEntries, usdOfEntries } from '../../costs/meter.ts';
 import { observe, type Progress } from '../../decisions/decide.ts';
 import { spentUsd } from '../../decisions/spending.ts';
-import { attemptSeconds } from '../../decisions/task-length.ts';
 import { writeJson } from '../attempt.ts';
-import { sinceCommit } from '../compute.ts';
+import { limitsOf, sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
 import { epochEvent } from '../epoch-event.ts';
@@ -66,7 +65,7 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
     attempt: '',
     files: {},
     decision: handedOverWhenFull(decision, state.events, ctx.historyEvents, { tests }),
-    compute: { ...state.compute, attemptSeconds: attemptSeconds(spent, config.budget, price) },
+    compute: { ...state.compute, ...limitsOf(state.compute, config, spent) },
     job: { ...state.job, try: 0, failures: 0 },
   };
   return testedFirst(ctx, next, config);

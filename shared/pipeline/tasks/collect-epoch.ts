@@ -4,7 +4,7 @@ import { messageOf, RunError, UserError } from '../../core/errors.ts';
 import { type JobFailure, triesAfter } from '../../decisions/compute.ts';
 import { paysForJob, secondsLeft } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
-import { computeState, sinceCommit } from '../compute.ts';
+import { computeState, sinceCommit, trainingJobName } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
 import { isTakenOver, leave } from '../execution.ts';
@@ -13,7 +13,7 @@ import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
 import { noteRestOfJob, spentSoFar } from '../metering.ts';
 import { readConfig, readLastCommit } from '../records.ts';
-import { type ClassifiedFailure, classifyFailure, jobTime } from '../task-failure.ts';
+import { type ClassifiedFailure, classifyFailure, jobTime, withReason } from '../task-failure.ts';
 import { readResult } from '../task-result.ts';
 import { endsWithTest, testedFirst, withTimeToTest } from '../test-data.ts';
 
@@ -30,7 +30,7 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   if (result) throw errorNamed(result.error);
   if (!error)
     throw new RunError('the training task ended without a result', { where: `${ctx.store.label}/${before.run}` });
-  const failure = classifyFailure(error);
+  const failure = await endedForGood(ctx, before, error);
   if (failure.kind === 'final' || failure.kind === 'stopped') throw errorNamed(failure);
   if (failure.kind === 'timeout' && isBudgetCap(state.compute.attemptSeconds)) return outOfBudget(ctx, state, failure);
   const head = await readLastCommit(ctx.store, state.run);
@@ -44,6 +44,23 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   const again = await tryAgain(ctx, reached, failure, kind);
   const tests = endsWithTest(config);
   return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents, { tests }) };
+}
+
+/** Why the job left no result; one that the workflow has given up is ended first, so that it does not begin when nobody waits for it. */
+async function endedForGood(
+  ctx: TaskContext,
+  state: PipelineState,
+  error: NonNullable<CollectInput['error']>,
+): Promise<ClassifiedFailure> {
+  const failure = classifyFailure(error);
+  if (error.Error !== 'States.Timeout' || !ctx.endJob) return failure;
+  const { compute, execution } = state;
+  try {
+    return withReason(failure, await ctx.endJob({ queue: compute.queue, name: trainingJobName(state), execution }));
+  } catch (cause) {
+    ctx.emit({ type: 'warning', message: `the job could not be ended: ${messageOf(cause)}` });
+    return failure;
+  }
 }
 
 /** The state after epochs that the job has committed before it failed: tries and failures are counted for each epoch. */
@@ -81,17 +98,21 @@ async function tryAgain(
   failure: JobFailure,
 ): Promise<PipelineState> {
   const { run, compute, job } = state;
-  const { message } = classified;
+  const { message, remedy } = classified;
   // What is left of a run that has ended is done, whatever the budget.
   const tests = state.decision.next === 'test';
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
-  if (!tries && failure === 'waiting') throw new RunError(`no machine was to be had: ${message}`);
-  if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
   const config = await readConfig(ctx.store, run);
   const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), ctx.now());
   const spent = await spentSoFar(ctx, run, lost);
   const { budget } = config;
   const isUsedUp = secondsLeft(spent, budget, compute.price) <= 0 || !paysForJob(spent, budget, compute.price);
+  // Waiting counts, and may have used up the hours: that ends a run as training would.
+  if (failure === 'waiting' && isUsedUp && !tests) return outOfBudget(ctx, state, classified);
+  if (!tries && failure === 'waiting') {
+    throw new RunError(`no machine was to be had: ${message}`, remedy ? { remedy } : {});
+  }
+  if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
   if (isUsedUp && !tests) return outOfBudget(ctx, state, classified);
   const { market, interruptions, failures } = tries;
   const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;

@@ -6,7 +6,7 @@ import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { settledBefore, settleProblem } from '../../config/settle-problem.ts';
-import { TransientError, UserError } from '../../core/errors.ts';
+import { messageOf, TransientError, UserError } from '../../core/errors.ts';
 import { type DataPath, eachPath, mapPathAsync, pathInWords } from '../../datasets/data-path.ts';
 import { type Fingerprint, fingerprintFiles } from '../../datasets/fingerprint.ts';
 import { type OtherFiles, ofOtherFiles, otherFilesOf } from '../../datasets/registry.ts';
@@ -20,7 +20,7 @@ import { totalCount } from '../../tensors/tensor.ts';
 import type { StepWork, WorkloadPlan } from '../../training/workload.ts';
 import { describeBalance, inOneLine, refuseUnchangingRates } from '../balance-description.ts';
 import { computeState, jobName } from '../compute.ts';
-import type { ComputeChoice, TaskContext } from '../context.ts';
+import type { ComputeChoice, ComputeRequest, Quota, TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
 import { eventsOfStart } from '../history.ts';
 import { budgetTooSmall, jobPrice } from '../job-price.ts';
@@ -187,13 +187,41 @@ async function firstPlace(
   const size = { trained: totalCount(parameters), frozen: totalCount(frozen), frozenHalves, parameters, isOfTexts };
   const count = wholeSize(size);
   const target = chooseTarget(config.compute.target, { parameters: count, stepFlops: work.stepFlops });
-  const market = config.compute.spot ? 'spot' : 'onDemand';
+  const market = await marketWithin(ctx, target, config.compute.spot ? 'spot' : 'onDemand');
   const { machine, engines } = ctx.computeFor({ target, market });
   refuseMissingEngine(config, target, engines);
   refuseJobTooSmall(size, jobMemory(size, config.training, target, work), target, machine);
   if (ctx.meter) refuseFunctionTooSmall(count, ctx.meter.functionGb);
   const flops = analysisFlops(layers, spectraSettings({ config, conv1d }), shapeOf);
   return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };
+}
+
+/**
+ * The market where the account may have a machine: the one that is asked for or, where its quota of Spot machines is 0, on-demand.
+ * @throws UserError when the account may have none: a job would wait in vain.
+ */
+async function marketWithin(ctx: TaskContext, target: Target, asked: Market): Promise<Market> {
+  const quota = await quotaFor(ctx, { target, market: asked });
+  if (!quota || quota.jobs > 0) return asked;
+  const other = asked === 'spot' ? await quotaFor(ctx, { target, market: 'onDemand' }) : undefined;
+  if (asked === 'spot' && (!other || other.jobs > 0)) {
+    ctx.emit({ type: 'warning', message: `${quota.found}: trained on demand. ${quota.remedy}` });
+    return 'onDemand';
+  }
+  throw new UserError(`a job would wait in vain: ${[quota, other].flatMap((each) => each?.found ?? []).join('; ')}`, {
+    where: 'compute.target',
+    remedy: `${(other ?? quota).remedy} Or train without a GPU: --set compute.target=cpu.`,
+  });
+}
+
+/** What the account may have; that it can't be asked is told, and stops no run. */
+async function quotaFor(ctx: TaskContext, request: ComputeRequest): Promise<Quota | undefined> {
+  try {
+    return await ctx.quotaFor?.(request);
+  } catch (error) {
+    ctx.emit({ type: 'warning', message: `the quota of GPU machines could not be asked: ${messageOf(error)}` });
+    return undefined;
+  }
 }
 
 /** @throws UserError when jobs on machines of that kind don't have the engine that is asked for. */

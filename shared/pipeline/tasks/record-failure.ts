@@ -4,6 +4,7 @@ import type { Decision } from '../../decisions/decide.ts';
 import type { TaskContext } from '../context.ts';
 import { isTakenOver } from '../execution.ts';
 import type { FailureInput } from '../messages.ts';
+import { isRequested } from '../metering.ts';
 import { type OutcomeRecord, outcomeSchema, readLastCommit } from '../records.ts';
 import { plainMessage } from '../task-failure.ts';
 
@@ -33,9 +34,11 @@ export async function recordFailure(
   return { run, decision: { next: isTaken ? 'leave' : 'finalise', outcome, reason } };
 }
 
-/** Whether the run is this execution's: its Prepare is done, or nobody's is. */
-const isOurs = async ({ store }: TaskContext, { run, execution }: FailureInput): Promise<boolean> =>
-  execution !== undefined || (await store.get(runKeys.record(run))) === undefined;
+/** Whether the run is this execution's: its Prepare is done, or nobody's is and the run was asked for. */
+async function isOurs(ctx: TaskContext, { run, execution }: FailureInput): Promise<boolean> {
+  if (execution !== undefined) return true;
+  return (await ctx.store.get(runKeys.record(run))) === undefined && isRequested(ctx, run);
+}
 
 async function wasTakenOver(ctx: TaskContext, { run, execution, epoch }: FailureInput): Promise<boolean> {
   if (execution === undefined || epoch === undefined) return false;

@@ -1,0 +1,53 @@
+/** Ending a job that the workflow has given up: Step Functions does not promise to, and a job that nobody waits for would cost. */
+import {
+  type BatchClient,
+  DescribeJobsCommand,
+  type JobDetail,
+  paginateListJobs,
+  TerminateJobCommand,
+} from '@aws-sdk/client-batch';
+import { z } from 'zod';
+import { stateVariable } from '../pipeline/execution.ts';
+
+/** As many as are described at a time. */
+const describedAtOnce = 100;
+
+const isOver = ({ status }: JobDetail) => status === 'SUCCEEDED' || status === 'FAILED';
+
+const stateSchema = z.object({ execution: z.string() });
+
+/** The execution that submitted a job, by the state that it was given; undefined where it was given none. */
+function executionOf({ container }: JobDetail): string | undefined {
+  const { value } = container?.environment?.find(({ name }) => name === stateVariable) ?? {};
+  try {
+    return stateSchema.parse(JSON.parse(value ?? '')).execution;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Ends the jobs of this name that an execution has in a queue; another execution of the run may have one of the same name.
+ * @returns what AWS Batch said of why it waited; undefined where it said nothing.
+ */
+export async function endJob(
+  client: BatchClient,
+  { queue: jobQueue, name, execution }: { queue: string; name: string; execution: string },
+): Promise<string | undefined> {
+  let said: string | undefined;
+  const filters = [{ name: 'JOB_NAME', values: [name] }];
+  for await (const { jobSummaryList = [] } of paginateListJobs(
+    { client, pageSize: describedAtOnce },
+    { jobQueue, filters },
+  )) {
+    if (jobSummaryList.length === 0) continue;
+    const ids = jobSummaryList.map(({ jobId }) => jobId!);
+    const { jobs = [] } = await client.send(new DescribeJobsCommand({ jobs: ids }));
+    for (const job of jobs) {
+      if (isOver(job) || executionOf(job) !== execution) continue;
+      said ??= job.statusReason;
+      await client.send(new TerminateJobCommand({ jobId: job.jobId, reason: 'the workflow has given it up' }));
+    }
+  }
+  return said;
+}
