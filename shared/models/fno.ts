@@ -220,7 +220,9 @@ export function buildFno(name: string, dimensions: number, config: FnoConfig, fo
               hidden.shape.map(() => 0),
               [...space, batch, width],
             );
-      const out = inPieces(tf, tf.reshape(cropped, [-1, width]), sizes.projection, (rows) => fc2(gelu(tf, fc1(rows))));
+      const out = inPieces(tf, tf.reshape(cropped, [-1, width]), { points, width: sizes.projection }, (rows) =>
+        fc2(gelu(tf, fc1(rows))),
+      );
       return tf.reshape(tf.transpose(tf.reshape(out, [points, batch, channels]), [1, 0, 2]), [
         batch,
         ...space,

@@ -233,9 +233,9 @@ function buildNeuralop(name: string, config: NeuralopConfig, format: TrajectoryF
     const onGrid = tf.matMul(positions, tf.transpose(tf.slice(lift, [0, inputs], [-1, -1])));
     const gridPart = tf.reshape(onGrid, [points, 1, sizes.lifting]);
     const secondLift = linearNamed(tf, values, 'lifting.fcs.1');
-    const network = (at: string, between: number) => {
+    const network = (at: string, widest: number) => {
       const [first, second] = [linearNamed(tf, values, `${at}.fcs.0`), linearNamed(tf, values, `${at}.fcs.1`)];
-      return (x: Tensor) => inPieces(tf, x, between, (rows) => second(gelu(tf, first(rows))));
+      return (x: Tensor) => inPieces(tf, x, { points, width: widest }, (rows) => second(gelu(tf, first(rows))));
     };
     const blocks = sizes.blocks.map((block) => {
       const [first, ...factors] = spectralNames(block, sizes).map((weight) => values[weight]!);
@@ -256,7 +256,7 @@ function buildNeuralop(name: string, config: NeuralopConfig, format: TrajectoryF
       const flat = tf.reshape(given, [batch, points, inputs]);
       const spaceFirst = tf.reshape(tf.transpose(flat, [1, 0, 2]), [-1, inputs]);
       const lifted = tf.add(tf.reshape(onGiven(spaceFirst), [points, batch, sizes.lifting]), gridPart);
-      let hidden = inPieces(tf, tf.reshape(lifted, [-1, sizes.lifting]), sizes.lifting, (rows) =>
+      let hidden = inPieces(tf, tf.reshape(lifted, [-1, sizes.lifting]), { points, width: sizes.lifting }, (rows) =>
         secondLift(gelu(tf, rows)),
       );
       for (const [block, { spectral, skip, channelNetwork, gates }] of blocks.entries()) {

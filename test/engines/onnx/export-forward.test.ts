@@ -21,6 +21,11 @@ const models: readonly (readonly [settings: object, format: Omit<TrajectoryForma
     { family: 'fno2d', modes: 3, width: 6 },
     { space: [12, 10], channels: 1, window: 2, statics: 1 },
   ],
+  // Its dense layers are computed by pieces.
+  [
+    { family: 'fno1d', modes: 3, width: 4, projection: 8192 },
+    { space: [260], channels: 1, window: 1 },
+  ],
 ];
 
 it.each(models)('%o gives what the engine gives, for any number of samples', async (settings, sizes) => {

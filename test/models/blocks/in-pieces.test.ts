@@ -15,21 +15,23 @@ const rowsOf = (count: number): Tensor =>
   );
 
 it.each([
-  { rows: 1000, width: 2 ** 10, pieces: 1 },
-  { rows: 1001, width: 2 ** 11, pieces: 4 },
-  { rows: 5, width: 2 ** 20, pieces: 5 },
-])('computes $rows rows of $width elements in $pieces pieces, with the same values and gradient', (given) => {
+  { points: 1000, width: 2 ** 10, pieces: 1 },
+  { points: 1001, width: 2 ** 11, pieces: 8 },
+  { points: 10, width: 2 ** 20, pieces: 10 },
+])('computes $points points of $width elements in $pieces pieces, with the same values and gradient', (given) => {
+  const batch = 3;
   const sizes: number[] = [];
   const squares = (x: Tensor) => {
     sizes.push(x.shape[0]!);
     return tf.square(x);
   };
-  const x = rowsOf(given.rows);
-  const weights = tf.add(rowsOf(given.rows), 2);
-  const result = inPieces(tf, x, given.width, squares);
+  const x = rowsOf(given.points * batch);
+  const weights = tf.add(rowsOf(given.points * batch), 2);
+  const result = inPieces(tf, x, given, squares);
   expect(sizes).toHaveLength(given.pieces);
-  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(given.rows);
+  expect(sizes.every((size) => size % batch === 0)).toBe(true);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(given.points * batch);
   expect(result.dataSync()).toEqual(tf.square(x).dataSync());
-  const gradient = tf.grad((z) => tf.sum(tf.mul(inPieces(tf, z, given.width, squares), weights)))(x);
+  const gradient = tf.grad((z) => tf.sum(tf.mul(inPieces(tf, z, given, squares), weights)))(x);
   expect(gradient.dataSync()).toEqual(tf.mul(tf.mul(x, 2), weights).dataSync());
 });
