@@ -11,7 +11,11 @@ const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '</s>'];
 /** Words by their numbers, between a first and a last token. */
 const tokenizer = {
   version: '1.0',
-  added_tokens: special.map((content, id) => ({ id, content, special: true })),
+  added_tokens: special.map((content, id) => ({
+    id,
+    content,
+    ...{ single_word: false, lstrip: false, rstrip: false, normalized: false, special: true },
+  })),
   normalizer: null,
   pre_tokenizer: { type: 'WhitespaceSplit' },
   post_processor: { type: 'BertProcessing', cls: ['[CLS]', 2], sep: ['[SEP]', 3] },
