@@ -3,7 +3,7 @@ import { RunError } from '../../core/errors.ts';
 import { elementCount, type HostTensors } from '../../tensors/tensor.ts';
 import type { NamedTensors, TensorLibrary } from '../engine.ts';
 import { anyBatch, encodeGraph } from './encode.ts';
-import type { Graph, Initializer, Node, Value } from './graph.ts';
+import { type Graph, type Initializer, integerList, type Node, type Value } from './graph.ts';
 import { traceGraph } from './trace.ts';
 
 /** Primes beyond the sizes of models, so that no other size of a graph is taken for the batch's. */
@@ -115,18 +115,12 @@ function lineThrough(a: Initializer, b: Initializer): { nodes: Node[]; initializ
   if (![...slope, ...start].every(Number.isInteger)) {
     throw new RunError('a size of the forward pass does not grow with the number of samples');
   }
-  const integers = (name: string, values: readonly number[]): Initializer => ({
-    name,
-    shape: [values.length],
-    dtype: 'int64',
-    bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
-  });
   const [slopeName, startName, product] = [`${a.name}/slope`, `${a.name}/start`, `${a.name}/product`];
   return {
     nodes: [
       { operator: 'Mul', inputs: [batchName, slopeName], outputs: [product], attributes: {} },
       { operator: 'Add', inputs: [product, startName], outputs: [a.name], attributes: {} },
     ],
-    initializers: [integers(slopeName, slope), integers(startName, start)],
+    initializers: [integerList(slopeName, slope), integerList(startName, start)],
   };
 }
