@@ -14,6 +14,7 @@ import { type Recorders, widened } from './kernels/kernel.ts';
 import { recorders, takingHalves } from './kernels/table.ts';
 import { withLateUpdates } from './late-updates.ts';
 import { withLongSums } from './long-sums.ts';
+import { withScaledRows } from './scaled-rows.ts';
 import { withSumsOfProducts } from './sums-of-products.ts';
 import { type Device, forDevice } from './webgpu/for-device.ts';
 import { deviceRecorders } from './webgpu/recorders.ts';
@@ -242,7 +243,7 @@ export function trace(
   const { device, block = 1 } = settings;
   const onDevice = device !== undefined;
   const joined = withJoinedRows(withJoinedProducts(withFewerReshapes(traceGraph(tf, step, specs, settings))));
-  const traced = withFusedNorms(joined, onDevice);
+  const traced = withScaledRows(withFusedNorms(joined, onDevice));
   const { graph: rest, updates } = device
     ? { graph: forDevice(traced, device), updates: [] }
     : withFusedUpdates(withLongSums(traced), inputOf, mostUpdateBytes);

@@ -36,19 +36,22 @@ export function crossEntropy(
       const wanted =
         smoothing === 0 ? ofLabels : tf.add(tf.mul(ofLabels, 1 - smoothing), tf.mul(tf.mean(scores!, 1), smoothing));
       // The largest share is one over the sum of the exponentials of scores less the largest one.
-      const losses = tf.sub(tf.sub(tf.max(scores!, 1), wanted), tf.log(tf.max(shares, 1)));
+      const largest = tf.max(shares, 1);
+      const losses = tf.sub(tf.sub(tf.max(scores!, 1), wanted), tf.log(largest));
       const isCounted = tf.sub(1, isNumber(tf, labels, ignoredLabel));
       const weights = tf.div(isCounted, tf.maximum(tf.sum(isCounted), 1));
-      return { value: tf.sum(tf.mul(losses, weights)), keep: [shares, places, weights] };
+      return { value: tf.sum(tf.mul(losses, weights)), keep: [shares, places, weights, largest] };
     },
-    (dy, [shares, places, weights]) => {
-      const scale = tf.mul(weights!, dy);
+    (dy, [shares, places, weights, largest]) => {
       const spread = smoothing === 0 ? shares! : tf.sub(shares!, smoothing / classes);
-      const others = tf.reshape(tf.mul(spread, tf.reshape(scale, [-1, 1])), [-1]);
+      const others = tf.reshape(spread, [-1]);
       // The label's is the only place of a row where something else is to be written, so a table of zeros and ones is spared.
-      const ofLabels = tf.sub(tf.gather(others, places as never), tf.mul(scale, 1 - smoothing));
-      const at = tf.reshape(places!, [-1, 1]);
-      return tf.reshape(tf.tensorScatterUpdate(others as never, at as never, ofLabels as never), [rows, classes]);
+      const ofLabels = tf.sub(tf.gather(others, places as never), 1 - smoothing);
+      // No share is larger than 1. The places wait for the largest ones, so that a compiled step writes over the shares when it has read them all.
+      const at = tf.reshape(tf.add(places!, tf.cast(tf.greater(largest!, 2), 'int32')), [-1, 1]);
+      const table = tf.tensorScatterUpdate(others as never, at as never, ofLabels as never);
+      // In the end, so that a compiled step may do it behind the products that read the table.
+      return tf.mul(tf.reshape(table, [rows, classes]), tf.reshape(tf.mul(weights!, dy), [-1, 1]));
     },
   );
   return entropy(logits);

@@ -91,3 +91,50 @@ describe('what is added to a product of matrices', () => {
     await expectSame(sums, large, 1e-4);
   });
 });
+
+describe('a product of matrices that is multiplied by a number', () => {
+  const scaled =
+    (tf: Engine['tf']) =>
+    ({ x, w }: NamedTensors) => ({
+      twice: tf.mul(tf.matMul(x!, w!, false, true), 2),
+      mean: tf.div(tf.matMul(x!, w!), 3),
+    });
+  const given = { x: waves(4, 3), w: waves(3, 3) };
+
+  it('is one node, which ONNX Runtime makes of the others on the processor', async () => {
+    expect(operatorsOf(scaled(onnx.tf), given).sort()).toEqual(['Div', 'Gemm', 'MatMul']);
+    expect(operatorsOf(scaled(onnx.tf), given, true)).toEqual(['Gemm', 'Gemm']);
+    await expectSame(scaled, given, 1e-6);
+  });
+});
+
+describe('rows that are multiplied by a number each before products', () => {
+  const [rows, words, size] = [64, 1024, 8];
+  const given = { scores: waves(rows, words), scale: waves(rows, 1), table: waves(words, size), x: waves(rows, size) };
+  const products =
+    (tf: Engine['tf']) =>
+    ({ scores, scale, table, x }: NamedTensors) => {
+      const scaled = tf.mul(tf.sin(scores!), scale!);
+      return { ofRows: tf.matMul(scaled, table!), ofTable: tf.matMul(scaled, x!, true, false) };
+    };
+  const sizesOf = (compute: Compute) => {
+    const { nodes, specs } = graphOf(compute, given);
+    return nodes.flatMap(({ operator, outputs }) => (operator === 'Mul' ? [specs.get(outputs[0]!)!.shape] : []));
+  };
+
+  it('are multiplied behind them, or their other operands are', async () => {
+    expect(sizesOf(products(onnx.tf))).toEqual([
+      [rows, size],
+      [rows, size],
+    ]);
+    await expectSame(products, given, 1e-4);
+  });
+
+  it('are multiplied before where something else reads them', () => {
+    const read: Compute = (all) => {
+      const scaled = onnx.tf.mul(onnx.tf.sin(all.scores!), all.scale!);
+      return { ofRows: onnx.tf.matMul(scaled, all.table!), sum: onnx.tf.sum(scaled) };
+    };
+    expect(sizesOf(read)).toEqual([[rows, words]]);
+  });
+});

@@ -34,7 +34,8 @@ describe('cross entropy', () => {
   });
 
   it('is 0 with no gradient where no row is counted', () => {
-    expect(entropy([[1, 2]], [-100])).toEqual({ loss: 0, gradient: [0, 0] });
+    const { loss, gradient } = entropy([[1, 2]], [-100]);
+    expect([loss, ...gradient].map(Math.abs)).toEqual([0, 0, 0]);
   });
 
   it('stays finite for logits of any size', () => {
