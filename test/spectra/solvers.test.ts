@@ -5,12 +5,18 @@ import { randomFor } from '../../shared/core/random.ts';
 import { analyseLayers } from '../../shared/spectra/analyse.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
 import { noiseFloor } from '../../shared/spectra/eigenvalues.ts';
+import { compiledInOrder } from '../../shared/spectra/solvers/in-order.ts';
 import { openSolver, solverChoiceOf, solverFromEnvironment } from '../../shared/spectra/solvers/open-solver.ts';
 import { openPool, type SpectraPool } from '../../shared/spectra/solvers/pool.ts';
-import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
+import { portableSolver, solveInTypeScript } from '../../shared/spectra/solvers/portable.ts';
 import { openInThread } from '../../shared/spectra/solvers/registry.ts';
 import { selfTest } from '../../shared/spectra/solvers/self-test.ts';
-import { type EigenvalueSolver, type SolverName, solverNames } from '../../shared/spectra/solvers/solver.ts';
+import {
+  type EigenvalueSolver,
+  type SolverName,
+  scaleMatrix,
+  solverNames,
+} from '../../shared/spectra/solvers/solver.ts';
 import { simd } from '../../shared/spectra/solvers/wasm/kernels.ts';
 import { openWasm } from '../../shared/spectra/solvers/wasm.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
@@ -113,6 +119,46 @@ describe.each([...solvers, openWasm(simd)])('the solver $version', (solver: Eige
     expect([...solver.squaredSingularValues(2, 3, new Float32Array(6))]).toEqual([0, 0]);
     expect([...solver.squaredSingularValues(0, 3, new Float32Array(0))]).toEqual([]);
     expect(solver.squaredSingularValues(40, 40, new Float64Array(1600).fill(1))[39]).toBeCloseTo(1600, 9);
+  });
+});
+
+describe('the portable solver', () => {
+  it('gives the same bits compiled as in plain TypeScript, on any shape, rank and scale', () => {
+    const side = fc.oneof(fc.integer({ min: 8, max: 20 }), fc.integer({ min: 30, max: 90 }), fc.constant(300));
+    fc.assert(
+      fc.property(
+        side,
+        side,
+        fc.integer(),
+        fc.integer({ min: 0, max: 90 }),
+        fc.integer({ min: -90, max: 90 }),
+        (rows, columns, seed, rank, exponent) => {
+          const values = randomMatrix(seed, rows, columns, Math.min(rank, rows, columns));
+          const matrix = values.map((value) => value * 2 ** exponent);
+          const scaled = scaleMatrix(rows, columns, matrix);
+          const inTypeScript = scaled ? solveInTypeScript(scaled) : new Float64Array(Math.min(rows, columns));
+          expect(portableSolver.squaredSingularValues(rows, columns, matrix)).toEqual(inTypeScript);
+        },
+      ),
+      { numRuns: 60, seed: 1 },
+    );
+  });
+
+  it('gives them for a matrix that is tridiagonal, diagonal or of one vector, too', () => {
+    const order = 40;
+    for (const width of [0, 1, order]) {
+      const matrix = Float32Array.from({ length: order * order }, (_, at) => {
+        const [row, column] = [Math.floor(at / order), at % order];
+        return Math.abs(row - column) <= width && column <= row ? 1 : 0;
+      });
+      const inTypeScript = solveInTypeScript(scaleMatrix(order, order, matrix)!);
+      expect(portableSolver.squaredSingularValues(order, order, matrix)).toEqual(inTypeScript);
+    }
+  });
+
+  it('is compiled here, and not for matrices whose memory would stay taken', () => {
+    expect(compiledInOrder(96)).toBeTypeOf('function');
+    expect(compiledInOrder(5000)).toBeUndefined();
   });
 });
 
