@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../shared/core/errors.ts';
@@ -5,6 +6,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import { analyseLayers } from '../../shared/spectra/analyse.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
 import { noiseFloor } from '../../shared/spectra/eigenvalues.ts';
+import { growingPool } from '../../shared/spectra/solvers/growing-pool.ts';
 import { compiledInOrder } from '../../shared/spectra/solvers/in-order.ts';
 import { openSolver, solverChoiceOf, solverFromEnvironment } from '../../shared/spectra/solvers/open-solver.ts';
 import { openPool, type SpectraPool } from '../../shared/spectra/solvers/pool.ts';
@@ -255,6 +257,39 @@ describe('a pool', () => {
     const pool = await openPool('portable', 1);
     await pool.close();
     await expect(pool.squaredSingularValues(1, 1, Float32Array.of(1))).rejects.toThrow('solver portable: is closed');
+  });
+});
+
+describe('the portable solver of a small analysis', () => {
+  const matrix = Float32Array.from(randomMatrix(4, 60, 70));
+  const wanted = portableSolver.squaredSingularValues(60, 70, matrix);
+
+  it('gets threads once it has computed for a while, and gives the same bits before, meanwhile and after', async () => {
+    const pool = growingPool({ after: 1e6, threads: 2 });
+    pools.push(pool);
+    expect(pool.concurrency).toBe(1);
+    while (pool.concurrency === 1) {
+      expect(await pool.squaredSingularValues(60, 70, matrix)).toEqual(wanted);
+      await setImmediate();
+    }
+    expect(pool).toMatchObject({ solver: 'portable', concurrency: 3 });
+    expect(await pool.squaredSingularValues(60, 70, matrix)).toEqual(wanted);
+    expect([...(await pool.squaredSingularValues(1, 1, Float32Array.of(3)))]).toEqual([9]);
+  });
+
+  it('stays in the calling thread where it may have no other', async () => {
+    const pool = growingPool({ after: 0, threads: 1 });
+    for (let times = 0; times < 3; times++) await pool.squaredSingularValues(60, 70, matrix);
+    await pool.close();
+    expect(pool.concurrency).toBe(1);
+    expect(await pool.squaredSingularValues(60, 70, matrix)).toEqual(wanted);
+  });
+
+  it('ends its threads when it is closed, also those that it was about to start', async () => {
+    const pool = growingPool({ after: 0, threads: 2 });
+    await pool.squaredSingularValues(60, 70, matrix);
+    await pool.close();
+    await expect(pool.squaredSingularValues(60, 70, matrix)).rejects.toThrow('is closed');
   });
 });
 
