@@ -253,6 +253,21 @@ describe('a pool', () => {
     expect(spectra.map((spectrum) => [...spectrum])).toEqual(sizes.map((size) => Array(size).fill(size * size)));
   });
 
+  it('answers each of several small matrices that a thread is given together, also when one of them can not be solved', async () => {
+    const pool = await pooled('portable', 1);
+    const [first, failed, last] = await Promise.allSettled([
+      pool.squaredSingularValues(1, 1, Float32Array.of(3)),
+      pool.squaredSingularValues(-1, -1, new Float32Array(1)),
+      pool.squaredSingularValues(2, 2, Float64Array.of(2, 0, 0, 1)),
+    ]);
+    expect(first).toEqual({ status: 'fulfilled', value: Float64Array.of(9) });
+    expect(last).toEqual({ status: 'fulfilled', value: Float64Array.of(1, 4) });
+    expect(failed).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringMatching(/length/) },
+    });
+  });
+
   it('refuses what is asked of it after it was closed', async () => {
     const pool = await openPool('portable', 1);
     await pool.close();
@@ -272,7 +287,7 @@ describe('the portable solver of a small analysis', () => {
       expect(await pool.squaredSingularValues(60, 70, matrix)).toEqual(wanted);
       await setImmediate();
     }
-    expect(pool).toMatchObject({ solver: 'portable', concurrency: 3 });
+    expect(pool).toMatchObject({ solver: 'portable', concurrency: 32 });
     expect(await pool.squaredSingularValues(60, 70, matrix)).toEqual(wanted);
     expect([...(await pool.squaredSingularValues(1, 1, Float32Array.of(3)))]).toEqual([9]);
   });

@@ -9,6 +9,9 @@ const worthThreads = 1e9;
 /** Operations of a matrix below which it is solved sooner than it is handed to another thread. */
 const smallFlops = 2e5;
 
+/** Matrices that are asked for at a time for each thread, so that it is given several together. */
+const asked = 16;
+
 /**
  * The portable solver for small models: in the calling thread and, once it has computed for a while, as it has in a run that is measured after
  * every few steps, in threads of its own. They give the same bits.
@@ -24,7 +27,7 @@ export function growingPool({ after = worthThreads, threads = threadsAllowed() }
   return {
     solver: portableSolver.version,
     get concurrency() {
-      return pool?.concurrency ?? 1;
+      return pool ? asked * threads : 1;
     },
     async squaredSingularValues(rows, columns, data) {
       const flops = matrixFlops({ rows, columns });
