@@ -231,13 +231,13 @@ const storedTypes = { float16: 'F16', bfloat16: 'BF16' } as const;
 /** What is less is joined with what follows. */
 const leastPart = 2 ** 20;
 
-/** Parts of some size: small ones are joined, in copies. */
-function* gathered(parts: Iterable<Uint8Array>): Generator<Uint8Array> {
+/** Parts of some size: small ones are joined. @param areFreed whether a part is there only until the next one is asked for */
+function* gathered(parts: Iterable<Uint8Array>, areFreed: boolean): Generator<Uint8Array> {
   let small: Uint8Array[] = [];
   let bytes = 0;
   for (const part of parts) {
     if (part.length < leastPart) {
-      small.push(part.slice());
+      small.push(areFreed ? part.slice() : part);
       bytes += part.length;
     }
     if (bytes >= leastPart || (bytes > 0 && part.length >= leastPart)) {
@@ -300,7 +300,7 @@ export function safetensorsParts(
       freed = 0;
     }
   }
-  return { size: header.length + offset, parts: gathered(parts()) };
+  return { size: header.length + offset, parts: gathered(parts(), consumes) };
 }
 
 /** The bytes of such a file. Takes and throws what `safetensorsParts` does. */
