@@ -1,7 +1,7 @@
 /** Which keys of a `config.json` may stand there unread: those that change nothing of what is computed here. */
 import { hasLabels, type LanguageTask } from '../language/model.ts';
 
-/** Of the model's own story, and of the program that wrote it. */
+/** Keys about the model's origin and the program that wrote it. */
 const about = [
   ...['model_type', 'architectures', 'transformers_version', 'name_or_path', 'auto_map', 'custom_pipelines'],
   ...['task_specific_params', 'finetuning_task', 'language', 'license', 'tokenizer_class', 'transformers.js_config'],
@@ -28,7 +28,7 @@ const generation = [
   ...['begin_suppress_tokens', 'num_assistant_tokens', 'num_assistant_tokens_schedule', 'prefix'],
   ...['assistant_confidence_threshold', 'assistant_lookbehind', 'target_lookbehind', 'decoder_start_token_id'],
 ];
-/** Of heads for tasks that are not trained here. */
+/** Keys of heads for tasks that are not trained here. */
 const otherHeads = [
   ...['summary_type', 'summary_use_proj', 'summary_activation', 'summary_last_dropout', 'summary_first_dropout'],
   ...['summary_proj_to_labels', 'qa_dropout', 'directionality', 'pooler_fc_size', 'pooler_num_attention_heads'],

@@ -14,7 +14,7 @@ interface WasmMemory {
   grow(pages: number): number;
 }
 
-/** What is used of the runtime's WebAssembly. */
+/** The part of the runtime's WebAssembly interface that is used here. */
 interface WebAssemblyApi {
   validate(bytes: Uint8Array): boolean;
   readonly Module: new (bytes: Uint8Array) => object;
