@@ -11,13 +11,13 @@ import type { InputMaker } from './text-problem.ts';
 import { lengthMultiple } from './texts.ts';
 import { unreadWarning } from './unread-texts.ts';
 
-/** What a model writes of one text. */
+/** The text that a model writes for one text. */
 export interface WrittenText {
-  /** Where the text stands in its file, from 1. */
+  /** The row of the text in its file, from 1. */
   readonly row: number;
   /** Null where there is no text. */
   readonly written: string | null;
-  /** What the file has, where it has targets. */
+  /** The file's own target, where it has one. */
   readonly expected?: string;
 }
 
@@ -92,7 +92,7 @@ interface WritingSteps {
 
 const made = new WeakMap<LanguageModel, WritingSteps>();
 
-/** The same function objects for the same model. */
+/** The compiled functions of a model; the same objects for the same model. */
 function stepsOf(model: LanguageModel): WritingSteps {
   const before = made.get(model);
   if (before) return before;
