@@ -58,8 +58,8 @@ export interface TextModel {
   readonly labelDelimiter?: string | undefined;
 }
 
-/** A model, and the folder that its other settings are in. */
-type OpenedModel = TextModel & { readonly folder: string };
+/** A model, the folder that its other settings are in, and its `config.json`. */
+type OpenedModel = TextModel & { readonly folder: string; readonly config: HuggingFaceConfig };
 
 /** What a model that was not trained here takes at most, unless more is asked for: longer texts cost much memory. */
 const usualTokens = 512;
@@ -93,10 +93,10 @@ export async function openTextModel(
   if (run && base !== undefined) {
     throw new UserError('is a run, whose base is on record', { where: path, remedy: 'Leave --base out.' });
   }
-  const { folder, ...model } = await (run ? openRun(path, run, epoch, localPath) : openFolder(path, base));
+  const { folder, config, ...model } = await (run ? openRun(path, run, epoch, localPath) : openFolder(path, base));
   checkLabels(path, model);
   if (model.task !== 'seq2seq') return model;
-  const generation = await readGeneration(folder, { greedy });
+  const generation = await readGeneration(folder, config, { greedy });
   // A run's own limit is that of the targets that it was trained on.
   const maxTargetTokens = run ? model.maxTargetTokens : (generation.maxTargetTokens ?? model.maxTargetTokens);
   return { ...model, maxTargetTokens, generation };
@@ -151,7 +151,7 @@ async function openRun(
   const frozen = await frozenOf(record, described, localPath);
   const exported = join(folder.root, folder.run, 'model');
   return {
-    folder: exported,
+    ...{ folder: exported, config },
     model,
     task,
     problemType: problemOfConfig(config),
@@ -202,7 +202,7 @@ async function openFolder(path: string, base: string | undefined): Promise<Opene
   const problemType = problemOfConfig(config);
   const maxTokens = Math.min(model.maxTokens, usualTokens);
   return {
-    folder: opened.base,
+    ...{ folder: opened.base, config },
     ...{ model, task, problemType, labels, tokenizer, parameters, maxTokens },
     maxTargetTokens: usualTargetTokens,
     note: words?.note,

@@ -1,9 +1,11 @@
-/** How an encoder-decoder writes, by the `generation_config.json` of its folder. */
+/** How an encoder-decoder writes, by the `generation_config.json` of its folder, or its `config.json` where there is none. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../core/errors.ts';
 import { parseJsonFile } from '../../core/json-file.ts';
 import { readIfPresent } from '../../core/optional-file.ts';
+import { configFile } from './config.ts';
+import { generationKeys } from './known-keys.ts';
 
 /** The settings of greedy search that a folder names; absent: those of its `config.json`. */
 export interface GenerationSettings {
@@ -48,6 +50,9 @@ const neutral: Readonly<Record<string, unknown>> = {
 const isOff = (value: unknown): boolean =>
   value === null || value === false || value === 0 || (typeof value === 'object' && Object.keys(value).length === 0);
 
+/** Whether a key of `config.json` is about writing. */
+const isRead = (key: string): boolean => key in fileSchema.shape || generationKeys.includes(key);
+
 const isHarmless = (key: string, value: unknown): boolean =>
   key in fileSchema.shape ||
   harmless.has(key) ||
@@ -56,16 +61,22 @@ const isHarmless = (key: string, value: unknown): boolean =>
   neutral[key] === value;
 
 /**
- * Reads how a folder's model writes. `max_length` counts the token that the decoder begins with, `max_new_tokens` does not and goes before it, as in
- * `transformers`.
+ * Reads how a folder's model writes. As in `transformers`, `max_length` counts the token that the decoder begins with, `max_new_tokens` does not and goes
+ * before it, and keys of `config.json` count where there is no `generation_config.json`.
+ * @param model the contents of `config.json`
  * @param options.greedy whether settings that ask for another search than greedy search are passed over
  * @throws UserError when the file is damaged, or asks for another search.
  */
-export async function readGeneration(folder: string, { greedy = false } = {}): Promise<GenerationSettings> {
-  const path = join(folder, generationFile);
-  const text = await readIfPresent(path, 'Mend it, or delete it.');
-  if (text === undefined) return {};
-  const config = parseJsonFile(path, text, fileSchema, 'a configuration of how texts are written');
+export async function readGeneration(
+  folder: string,
+  model: Readonly<Record<string, unknown>>,
+  { greedy = false } = {},
+): Promise<GenerationSettings> {
+  const own = join(folder, generationFile);
+  const text = await readIfPresent(own, 'Mend it, or delete it.');
+  const path = text === undefined ? join(folder, configFile) : own;
+  const given = text ?? JSON.stringify(Object.fromEntries(Object.entries(model).filter(([key]) => isRead(key))));
+  const config = parseJsonFile(path, given, fileSchema, 'a configuration of how texts are written');
   const others = Object.entries(config).filter(([key, value]) => !isHarmless(key, value));
   if (others.length > 0 && !greedy) {
     const named = others.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(', ');

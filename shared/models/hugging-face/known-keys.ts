@@ -18,8 +18,8 @@ const computing = [
   ...['output_past', 'output_attentions', 'output_hidden_states', 'return_dict', 'use_return_dict', 'tf_legacy_loss'],
   ...['keys_to_ignore_at_inference', 'deterministic_flash_attn', 'reference_compile', 'sparse_prediction'],
 ];
-/** For writing texts, which nothing here does. */
-const generation = [
+/** For writing texts: read where texts are written (`generation-config.ts`), and of no matter for training. */
+export const generationKeys = [
   ...['max_length', 'min_length', 'do_sample', 'early_stopping', 'num_beams', 'num_beam_groups', 'diversity_penalty'],
   ...['temperature', 'top_k', 'top_p', 'typical_p', 'epsilon_cutoff', 'eta_cutoff', 'repetition_penalty'],
   ...['encoder_repetition_penalty', 'length_penalty', 'no_repeat_ngram_size', 'encoder_no_repeat_ngram_size'],
@@ -34,7 +34,7 @@ const otherHeads = [
   ...['summary_proj_to_labels', 'qa_dropout', 'directionality', 'pooler_fc_size', 'pooler_num_attention_heads'],
   ...['pooler_num_fc_layers', 'pooler_size_per_head', 'pooler_type'],
 ];
-const harmless = new Set([...about, ...labels, ...tokenIds, ...computing, ...generation, ...otherHeads]);
+const harmless = new Set([...about, ...labels, ...tokenIds, ...computing, ...generationKeys, ...otherHeads]);
 
 /** Keys that do no harm with this value. */
 const harmlessValues: Readonly<Record<string, (value: unknown, task: LanguageTask) => boolean>> = {

@@ -10,8 +10,19 @@ async function folderWith(config: object | string): Promise<string> {
   return folder;
 }
 
-it('a folder without the file says nothing', async () => {
-  expect(await readGeneration(await temporaryFolder())).toEqual({});
+const model = { model_type: 't5', eos_token_id: 1, num_beams: 4 };
+
+it('where the file is missing, keys of config.json count', async () => {
+  const folder = await temporaryFolder();
+  expect(await readGeneration(folder, {})).toEqual({});
+  expect(await readGeneration(folder, { model_type: 't5', eos_token_id: 1, max_length: 20 })).toEqual({
+    ends: [1],
+    maxTargetTokens: 19,
+  });
+  await expect(readGeneration(folder, model)).rejects.toMatchObject({
+    where: join(folder, 'config.json'),
+    message: expect.stringContaining('num_beams: 4'),
+  });
 });
 
 it.each([
@@ -33,20 +44,20 @@ it.each([
     {},
   ],
 ])('obeys or passes over %s', async (_, config, expected) => {
-  expect(await readGeneration(await folderWith(config))).toEqual(expected);
+  expect(await readGeneration(await folderWith(config), model)).toEqual(expected);
 });
 
 it('refuses another search by name, unless greedy search is wanted all the same', async () => {
   const folder = await folderWith({ num_beams: 4, no_repeat_ngram_size: 3, early_stopping: true, eos_token_id: 1 });
-  await expect(readGeneration(folder)).rejects.toMatchObject({
+  await expect(readGeneration(folder, model)).rejects.toMatchObject({
     where: join(folder, 'generation_config.json'),
     message: expect.stringContaining('asks for more than greedy search: num_beams: 4, no_repeat_ngram_size: 3'),
     remedy: expect.stringContaining('--greedy'),
   });
-  expect(await readGeneration(folder, { greedy: true })).toEqual({ ends: [1] });
+  expect(await readGeneration(folder, model, { greedy: true })).toEqual({ ends: [1] });
 });
 
 it('names what is damaged', async () => {
-  await expect(readGeneration(await folderWith('{'))).rejects.toThrow("can't be read as JSON");
-  await expect(readGeneration(await folderWith({ eos_token_id: 'end' }))).rejects.toThrow('eos_token_id');
+  await expect(readGeneration(await folderWith('{'), model)).rejects.toThrow("can't be read as JSON");
+  await expect(readGeneration(await folderWith({ eos_token_id: 'end' }), model)).rejects.toThrow('eos_token_id');
 });
