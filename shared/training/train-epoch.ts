@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { collectGarbage } from '../core/collect-garbage.ts';
 import type { Engine, Loop, Step } from '../engines/engine.ts';
-import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
+import { allFinite, type HostTensor, type HostTensors, type MixedTensors, totalCount } from '../tensors/tensor.ts';
 import {
   groupRates,
   multipliersAlong,
@@ -138,9 +138,15 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 /** Copies that nobody needs any more are freed after so many bytes. */
 const bytesPerCollection = 2 ** 26;
 
-/** Reads what a loop carries of a model's parameters, one after the other, and notes whether all of it is finite. */
+/** Parameters of a model with no more bytes are read together: asking for each takes longer than a copy of those that are not wanted. */
+const bytesReadTogether = 2 ** 24;
+
+/** Reads what a loop carries of a model's parameters, one after the other, small ones together, and notes whether all that was wanted is finite. */
 function watchedReader(flat: FlatParameters, loop: Loop) {
   const seen = { finite: true };
+  const { parameters } = flat.objective;
+  const isSmall = totalCount(parameters) * Float32Array.BYTES_PER_ELEMENT <= bytesReadTogether;
+  const all = isSmall ? loop.read(parameters.map(({ name }) => carriedName(name))) : undefined;
   let bytes = 0;
   const read = flat.reader(async (name) => {
     if (bytes >= bytesPerCollection) {
@@ -148,7 +154,7 @@ function watchedReader(flat: FlatParameters, loop: Loop) {
       bytes = 0;
     }
     const carried = carriedName(name);
-    const tensor = (await loop.read([carried])).get(carried)!;
+    const tensor = (await (all ?? loop.read([carried]))).get(carried)!;
     bytes += tensor.data.byteLength;
     seen.finite &&= allFinite(tensor.data);
     return tensor;

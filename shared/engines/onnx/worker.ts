@@ -64,7 +64,10 @@ const tensorsOf = (tensors: FixedTensors, prefix: string): Tensors =>
   Object.fromEntries([...tensors].map(([name, tensor]) => [prefix + name, tensorOf(tensor)]));
 
 const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float32Array });
-const copied = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
+const copied = ({ dims, data }: Tensor) => ({
+  shape: dims,
+  data: data instanceof Float32Array ? data.slice() : Float32Array.from(data as ArrayLike<number>),
+});
 const asFloats = (tensor: Tensor) => (tensor.type === 'float32' ? inPlace(tensor) : copied(tensor));
 
 async function compile({ session, model, updates, target: { threads, keepsMemory } }: Task & { do: 'compile' }) {
