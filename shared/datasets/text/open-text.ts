@@ -256,6 +256,7 @@ async function gather(
   let tagged: TaggedRows | undefined;
   let problemOfChat: ChatProblem | undefined;
   let [total, before, last, held] = [0, 0, 0, 0];
+  const mostHeld = mostTextBytes();
 
   for (const file of files) {
     await checkIsFilledFile(file, source.wanted, named.setting);
@@ -344,7 +345,7 @@ async function gather(
     texts.push(text);
     rows.push(row);
     held += text.length + (pairs.at(-1)?.length ?? 0) + (written.at(-1)?.length ?? 0);
-    if (held > mostTextBytes) throw tooLarge(pathInWords(named.path), held);
+    if (held > mostHeld) throw tooLarge(pathInWords(named.path), held);
   }
 }
 

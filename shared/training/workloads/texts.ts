@@ -24,7 +24,7 @@ import { evaluateTexts } from './evaluate-texts.ts';
 import { drawnInBody, pairProblem, planPairs, withHeadFitted } from './few-shot.ts';
 import { packingNote, packingOf, textCount } from './packed-texts.ts';
 import { readTexts } from './read-texts.ts';
-import { pairWork, stepWork } from './step-work.ts';
+import { bytesOfTexts, bytesOfTokens, pairWork, stepWork } from './step-work.ts';
 import { learntTags, requireTags } from './tags-to-learn.ts';
 import { targetLengths } from './target-lengths.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
@@ -154,6 +154,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
     ...stepWork(model, { lengths, training, texts: learnt }),
+    dataBytes: bytesOfTexts(data) + bytesOfTokens(all),
     ...(pairs && pairWork(model, pairs, { lengths, training, ids: learnt.ids })),
     data: {
       trainingSamples: learnt.ids.length,
