@@ -29,7 +29,7 @@ export type { ParameterMultipliers, Ramp } from './applied-rates.ts';
 export interface RateChanges {
   /** Steps of the epoch after which they are. */
   readonly after: readonly number[];
-  /** The rates from such a step on. @param read a parameter's values at that step, by name */
+  /** The rates from such a step on. @param read a parameter's values at that step, by name, to be used before this is done */
   set(
     step: number,
     read: (name: string) => Promise<HostTensor>,
@@ -146,7 +146,13 @@ function watchedReader(flat: FlatParameters, loop: Loop) {
   const seen = { finite: true };
   const { parameters } = flat.objective;
   const isSmall = totalCount(parameters) * Float32Array.BYTES_PER_ELEMENT <= bytesReadTogether;
-  const all = isSmall ? loop.read(parameters.map(({ name }) => carriedName(name))) : undefined;
+  const untilNextStep = true;
+  const all = isSmall
+    ? loop.read(
+        parameters.map(({ name }) => carriedName(name)),
+        { untilNextStep },
+      )
+    : undefined;
   let bytes = 0;
   const read = flat.reader(async (name) => {
     if (bytes >= bytesPerCollection) {
@@ -154,7 +160,7 @@ function watchedReader(flat: FlatParameters, loop: Loop) {
       bytes = 0;
     }
     const carried = carriedName(name);
-    const tensor = (await (all ?? loop.read([carried]))).get(carried)!;
+    const tensor = (await (all ?? loop.read([carried], { untilNextStep }))).get(carried)!;
     bytes += tensor.data.byteLength;
     seen.finite &&= allFinite(tensor.data);
     return tensor;

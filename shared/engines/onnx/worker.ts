@@ -74,6 +74,7 @@ const tensorsOf = (tensors: FixedTensors, prefix: string): Tensors =>
   Object.fromEntries([...tensors].map(([name, tensor]) => [prefix + name, tensorOf(tensor)]));
 
 const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float32Array });
+const isShared = ({ data }: Tensor) => (data as Float32Array).buffer instanceof SharedArrayBuffer;
 const copied = ({ dims, data }: Tensor) => ({
   shape: dims,
   data: data instanceof Float32Array ? data.slice() : Float32Array.from(data as ArrayLike<number>),
@@ -211,8 +212,9 @@ async function perform(task: Task): Promise<HostTensors> {
       return step(known(loops, task.loop), task);
     case 'read': {
       const { names: all, carried } = known(loops, task.loop);
-      const { names = all } = task;
-      return new Map(names.map((name) => [name, copied(carried[roles.carried + name]!)]));
+      const { names = all, untilNextStep } = task;
+      const given = (tensor: Tensor) => (untilNextStep && isShared(tensor) ? inPlace(tensor) : copied(tensor));
+      return new Map(names.map((name) => [name, given(carried[roles.carried + name]!)]));
     }
     case 'finish': {
       const { names, carried } = known(loops, task.loop);

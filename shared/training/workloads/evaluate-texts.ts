@@ -25,6 +25,25 @@ interface TextRequest extends InputMaker {
   readonly seed: number;
 }
 
+/** Tokens that are evaluated together: a step of fewer is mostly threads that wait for each other. */
+const evaluatedTokens = 2048;
+
+/**
+ * Texts that are evaluated together: those of a training step or, of a model that predicts labels, whose results don't depend on that, more of short ones,
+ * about as many in each batch.
+ * @param texts how many there are in all
+ * @param longest tokens of the longest batch
+ */
+export function textsTogether(
+  { task }: Pick<LanguageModel, 'task'>,
+  trained: number,
+  { texts, longest }: { readonly texts: number; readonly longest: number },
+): number {
+  const most = Math.floor(evaluatedTokens / longest);
+  if (!hasLabels(task) || most <= trained || texts === 0) return trained;
+  return Math.ceil(texts / Math.ceil(texts / most));
+}
+
 const steps = new WeakMap<LanguageModel, Step>();
 
 /** Loss of a batch, or of a classifier its logits; the same function object for the same model. */

@@ -20,7 +20,7 @@ import { buildOptimizer, optimizerWarnings } from '../optimizers/registry.ts';
 import type { EvaluationData, StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
-import { evaluateTexts } from './evaluate-texts.ts';
+import { evaluateTexts, textsTogether } from './evaluate-texts.ts';
 import { drawnInBody, pairProblem, planPairs, withHeadFitted } from './few-shot.ts';
 import { packingNote, packingOf, textCount } from './packed-texts.ts';
 import { readTexts } from './read-texts.ts';
@@ -225,6 +225,8 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       const texts = on === 'test' ? tested : held;
       if (!texts) throw new RunError('there are no test data');
       const tokens = texts.ids.map(({ length }) => length);
+      const batchLengths = on === 'test' ? lengthsFor(tokens, lengths, settings.maxTokens) : lengths;
+      const trained = Math.ceil(batchSize / accumulate);
       return evaluateTexts(
         {
           engine,
@@ -234,8 +236,8 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
           donated: new Set(donates ? values.keys() : []),
           batches: bucketBatches(
             tokens,
-            on === 'test' ? lengthsFor(tokens, lengths, settings.maxTokens) : lengths,
-            Math.ceil(batchSize / accumulate),
+            batchLengths,
+            textsTogether(model, trained, { texts: tokens.length, longest: batchLengths.at(-1)! }),
           ),
           // Of test data the same words are hidden whatever the seed.
           seed: on === 'test' ? testSeed : seed,
