@@ -24,6 +24,8 @@ export interface ComparisonSettings
   readonly runFile: string | null;
   /** The changes of the run file that all arms have. */
   readonly changes: readonly string[];
+  /** What was set on the command line, as `--set` takes it; it is in `changes` too. */
+  readonly overrides: readonly string[];
   readonly arms: readonly ComparedArm[];
   readonly tuned: ComparisonDesign['tuned'];
   readonly seeds: ComparisonDesign['seeds'];

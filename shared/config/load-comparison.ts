@@ -109,6 +109,7 @@ export async function comparisonOf(
     source: resolve(path),
     runFile: typeof file.run === 'string' ? file.run : null,
     changes: [...described(file.set), ...overrides.map(({ path: at, value }) => change(at.join('.'), value))],
+    overrides: overrides.map(({ text }) => text),
     reference: file.reference,
     arms,
     tuned: tuned ? { ...tuned, extensions: file.extensions } : null,
