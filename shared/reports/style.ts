@@ -40,6 +40,10 @@ a { color: var(--accent); }
 .bare .disc { text-indent: 0; }
 .callout { background: var(--panel); border-left: 4px solid var(--fast); border-radius: .2rem; padding: .3rem 1rem; margin: .8rem 0; max-width: 82ch; }
 .headline { font-size: 1.15rem; font-weight: 600; }
+.answers { margin: 0; }
+.answers dt { color: var(--soft); font-weight: 600; margin-top: .9rem; }
+.answers dd { margin: 0; }
+.answers pre, #verdict pre { padding: .45rem .8rem; margin: .3rem 0 .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .legend li { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 figure { margin: .6rem 0; min-width: 0; }

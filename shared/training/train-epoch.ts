@@ -51,7 +51,7 @@ export interface EpochRequest extends GradientSettings, MovingRates {
   readonly problem: Problem;
   readonly optimizer: Optimizer;
   readonly parameters: HostTensors;
-  /** What the last epoch left; undefined for a fresh optimizer. */
+  /** The optimizer's state after the last epoch; undefined: a fresh optimizer. */
   readonly state: HostTensors | undefined;
   /** Whether both are donated to the engine, so that they are not in memory twice; then they are not handed back either. */
   readonly donates?: boolean;
@@ -72,13 +72,13 @@ export interface EpochResult {
   readonly state: HostTensors;
   /** Mean of `losses`. */
   readonly loss: number;
-  /** Of every step, before its update. */
+  /** The loss of every step, before its update. */
   readonly losses: readonly number[];
   /** Base learning rate of every step. */
   readonly baseLearningRates: readonly number[];
   /** Length of the whole gradient that steps are made by, before clipping, over the epoch's steps. */
   readonly gradientNorm: { readonly mean: number; readonly largest: number };
-  /** What multiplied them. */
+  /** The multipliers that were applied, by group. */
   readonly applied: readonly RateGroup[];
   /** Set when a loss, a gradient or a weight stopped being finite: at which step (1-based) of the epoch, and loss and gradient's norm there. */
   readonly diverged?: { readonly step: number; readonly loss: number; readonly gradientNorm: number };

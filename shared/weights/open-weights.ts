@@ -13,7 +13,7 @@ const modelConfigSchema = z.looseObject({
   model_type: z.string().nullish(),
 });
 
-/** How weights are to be taken apart. */
+/** Options for opening a checkpoint. */
 export interface OpenWeightsOptions {
   /** Folder or file of the model that an adapter belongs to. */
   readonly base?: string | undefined;

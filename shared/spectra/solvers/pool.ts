@@ -9,7 +9,7 @@ import type { MatricesMessage, MatrixMessage, RowsAnswer, RowsOnDemand, RowsQues
 
 /** A solver that is kept open. */
 export interface SpectraPool extends SpectrumSource {
-  /** Its version, for the record. */
+  /** The solver's name and version, for the run's record. */
   readonly solver: string;
   /** One more than there are threads, so that none waits while a matrix is read. */
   readonly concurrency: number;

@@ -14,7 +14,7 @@ import type { Evaluation } from '../workload.ts';
 import { ofTargets, targetLengths } from './target-lengths.ts';
 import { type InputMaker, type TokenizedTexts, textInputs } from './text-problem.ts';
 
-/** What a model is to compute of texts. */
+/** The texts, and the functions that a model computes of them. */
 interface TextRequest extends InputMaker {
   readonly engine: Engine;
   /** Frozen ones included. */
