@@ -49,3 +49,12 @@ export function missingPackage(error: unknown): UserError | undefined {
     error,
   );
 }
+
+/** What `work` gives; where an optional package is missing, the error says what to install. */
+export async function withOptionalPackages<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw missingPackage(error) ?? error;
+  }
+}
