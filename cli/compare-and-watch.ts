@@ -3,6 +3,7 @@ import { executeComparison } from '../library/compare.ts';
 import { comparisonKeys } from '../shared/checkpoints/comparison-keys.ts';
 import { loadComparison } from '../shared/config/load-comparison.ts';
 import type { Override } from '../shared/config/parse-run-file.ts';
+import { shellWord } from '../shared/core/shell-word.ts';
 import type { ComparisonFolder } from '../shared/local/comparison-folder.ts';
 import type { ComparisonExecution } from '../shared/local/run-comparison.ts';
 import { countRuns } from '../shared/pipeline/comparison/check-comparison.ts';
@@ -41,7 +42,10 @@ export async function compareAndWatch(
       onNote: (line) => process.stderr.write(`note: ${line}\n`),
       signal: stop.signal,
     });
-    return await conclude(execution, folder, { json, file });
+    return await conclude(execution, folder, {
+      json,
+      again: [file, ...overrides.flatMap(({ text }) => ['--set', text])],
+    });
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
   }
@@ -50,11 +54,13 @@ export async function compareAndWatch(
 async function conclude(
   execution: ComparisonExecution,
   { comparison, store, root }: ComparisonFolder,
-  { json, file }: { json: boolean; file: string },
+  { json, again }: { json: boolean; again: readonly string[] },
 ): Promise<number> {
   if (execution.status === 'failed') throw execution.error;
   if (execution.status === 'interrupted') {
-    process.stderr.write(`interrupted; finished runs are kept. Go on with: npx tempbalance compare ${file}\n`);
+    process.stderr.write(
+      `interrupted; finished runs are kept. Go on with: npx tempbalance compare ${again.map(shellWord).join(' ')}\n`,
+    );
     return exitCodes.interrupted;
   }
   if (json) return exitCodes.done;

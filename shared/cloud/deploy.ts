@@ -1,10 +1,11 @@
 /** Deploying, by the CDK's own command line. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { requirePackages } from '../core/optional-packages.ts';
 
 const here = import.meta.url;
@@ -57,6 +58,23 @@ function refuseWithoutDocker(): void {
   }
 }
 
+/** The text of the cdk.json that has the settings; without one, what stands for it. */
+function settingsFile(): string {
+  const path = join(cdkHere().folder, 'cdk.json');
+  return existsSync(path) ? readFileSync(path, 'utf8') : '{ "context": {} }';
+}
+
+/** What the region offers, as an argument of cdk; none where it may not be asked, which is told. */
+async function offerContext(region: string | undefined, cdkJson: string): Promise<string[]> {
+  try {
+    const { askRegion, subnetsIn } = await import('./region-offer.ts');
+    return ['--context', `tempbalance-offer=${JSON.stringify(await askRegion(region, subnetsIn(cdkJson)))}`];
+  } catch (error) {
+    process.stderr.write(`not checked what the region offers: ${messageOf(error)}\n`);
+    return [];
+  }
+}
+
 /**
  * Deploys with the settings in cdk.json.
  * @param args go to `cdk deploy` as they are.
@@ -70,7 +88,8 @@ export async function deploy(args: readonly string[], region: string | undefined
   const { callerIdentity } = await import('./identity.ts');
   const { account } = await callerIdentity(region);
   process.stderr.write(`deploying to account ${account}\n`);
-  return await cdk('deploy', args, region);
+  const offer = await offerContext(region, settingsFile());
+  return await cdk('deploy', [...offer, ...args], region);
 }
 
 /**
