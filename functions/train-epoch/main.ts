@@ -16,15 +16,23 @@ import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
 import { describeJob, noteJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { emitEvent } from '../emit.ts';
+import { endInTime } from './end-in-time.ts';
 import { toldToEnd } from './told-to-end.ts';
 
-const { run, target } = describeJob(process.env);
+const { run, target, endsAt } = describeJob(process.env);
 const logger = new Logger({ persistentKeys: { run } });
 
 let lastWords = async () => {};
 const interrupted = toldToEnd(
   process,
   () => logger.warn('told to end'),
+  () => lastWords(),
+);
+
+endInTime(
+  process,
+  endsAt,
+  () => logger.warn('the hours of the budget are used up'),
   () => lastWords(),
 );
 

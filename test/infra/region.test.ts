@@ -7,7 +7,7 @@ import { buildApp } from '../../infra/build-app.ts';
 import { type Offer, parseOffer, withinOffer } from '../../infra/region.ts';
 import { parseSettings } from '../../infra/settings.ts';
 import { gpuTypes } from '../../shared/cloud/region-offer.ts';
-import { propertiesOf } from './policies.ts';
+import { type Properties, propertiesOf } from './policies.ts';
 import { everySetting, fullDocument } from './synthesize.ts';
 
 const outdir = mkdtempSync(join(tmpdir(), 'tempbalance-region-'));
@@ -74,6 +74,29 @@ describe('a deployment whose region was asked', () => {
     expect(() => deployed({ gpuClasses: ['g6'] }, offer)).toThrow(
       /gpuClasses: none of g6.xlarge is to be had in eu-south-9 .*\n {2}There are: g4dn.xlarge, g5.xlarge, g6e.2xlarge/,
     );
+  });
+});
+
+describe('services that are let in', () => {
+  it('act for this account alone, but for three of which AWS passes no account on', () => {
+    const { template } = deployed({ schedules: everySetting.schedules }, undefined);
+    const open: string[] = [];
+    for (const [id, { Properties }] of Object.entries(template.toJSON().Resources as Record<string, Properties>)) {
+      const documents = ['AssumeRolePolicyDocument', 'PolicyDocument', 'KeyPolicy'].map((key) => Properties?.[key]);
+      for (const { Principal, Condition } of documents.flatMap((document) => document?.Statement ?? [])) {
+        if (!Principal?.Service) continue;
+        const isBound = /"aws:Source(Account|Arn)"/.test(JSON.stringify(Condition ?? {}));
+        if (!isBound) open.push(`${id.replace(/[0-9A-F]{8}$/, '')} ${Principal.Service}`);
+      }
+    }
+    expect(open).toEqual([
+      'NotificationsKey events.amazonaws.com',
+      'NotificationsTopicPolicy events.amazonaws.com',
+      'ComputeInstanceRole ec2.amazonaws.com',
+    ]);
+    for (const { Principal, SourceArn } of propertiesOf(template, 'AWS::Lambda::Permission')) {
+      expect([Principal, SourceArn]).toEqual(['events.amazonaws.com', expect.anything()]);
+    }
   });
 });
 
