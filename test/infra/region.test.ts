@@ -7,7 +7,7 @@ import { buildApp } from '../../infra/build-app.ts';
 import { type Offer, parseOffer, withinOffer } from '../../infra/region.ts';
 import { parseSettings } from '../../infra/settings.ts';
 import { gpuTypes } from '../../shared/cloud/region-offer.ts';
-import { type Properties, propertiesOf } from './policies.ts';
+import { asText, type Properties, propertiesOf } from './policies.ts';
 import { everySetting, fullDocument } from './synthesize.ts';
 
 const outdir = mkdtempSync(join(tmpdir(), 'tempbalance-region-'));
@@ -74,6 +74,27 @@ describe('a deployment whose region was asked', () => {
     expect(() => deployed({ gpuClasses: ['g6'] }, offer)).toThrow(
       /gpuClasses: none of g6.xlarge is to be had in eu-south-9 .*\n {2}There are: g4dn.xlarge, g5.xlarge, g6e.2xlarge/,
     );
+  });
+});
+
+describe('data and models of a GPU machine', () => {
+  it('stay in a folder of its disk that its jobs share and may write, within a bound', () => {
+    const { template } = deployed({}, undefined);
+    const [gpu, cpu] = propertiesOf(template, 'AWS::Batch::JobDefinition').map((each) => each.ContainerProperties);
+    const { Host } = gpu.Volumes.find(({ Name }: Properties) => Name === 'input-cache');
+    const { ContainerPath, ReadOnly } = gpu.MountPoints.find(
+      ({ SourceVolume }: Properties) => SourceVolume === 'input-cache',
+    );
+    expect(ReadOnly).not.toBe(true);
+    const told = Object.fromEntries(gpu.Environment.map(({ Name, Value }: Properties) => [Name, Value]));
+    expect(told).toMatchObject({ TEMPBALANCE_INPUT_CACHE: ContainerPath, TEMPBALANCE_INPUT_CACHE_GB: '30' });
+    const [machine] = propertiesOf(template, 'AWS::EC2::LaunchTemplate');
+    const [owner, group] = gpu.User.split(':');
+    expect(asText(machine!.LaunchTemplateData.UserData['Fn::Base64'])).toContain(
+      `install --directory --owner ${owner} --group ${group} ${Host.SourcePath}`,
+    );
+    // No machine of Fargate is there for a second job.
+    expect(cpu.Environment.map(({ Name }: Properties) => Name)).not.toContain('TEMPBALANCE_INPUT_CACHE');
   });
 });
 

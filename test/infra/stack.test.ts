@@ -519,6 +519,7 @@ describe('training', () => {
         MountPoints: [
           { ContainerPath: '/scratch', SourceVolume: 'scratch' },
           { ContainerPath: '/var/cache/cuda', SourceVolume: 'cuda-cache' },
+          { ContainerPath: '/var/cache/inputs', SourceVolume: 'input-cache' },
         ],
         LogConfiguration: { LogDriver: 'awslogs' },
       },
