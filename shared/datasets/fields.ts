@@ -52,7 +52,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, ind
 export interface OpenedFields {
   readonly files: readonly FieldFile[];
   readonly layout: FieldLayout;
-  /** Of all files. */
+  /** The number of rows in all files. */
   readonly rows: number;
   /** For messages. */
   readonly where: string;
@@ -157,7 +157,7 @@ export function samplesIn({ files, layout }: OpenedFields, rows: readonly number
   };
 }
 
-/** What of each sample the settings select. */
+/** The part of each sample that the settings select. */
 function rangesOf(file: FieldFile, config: FieldSettings): ReadRanges {
   return { time: timeRange(placeOf(file), file.layout, config), space: spaceRanges(file, config) };
 }

@@ -11,9 +11,9 @@ export interface FieldValues {
   readonly statics: Float32Array;
 }
 
-/** What is to be known of a sample without reading it again. */
+/** Facts about a sample that are kept so that it need not be read again. */
 export interface SampleSummary {
-  /** Of all its values. */
+  /** The digest of all its values. */
   readonly digest: string;
   /** By channel: the time steps at which it is zero all over space. */
   readonly zeroSteps: readonly (readonly number[])[];
@@ -21,10 +21,10 @@ export interface SampleSummary {
   readonly constants: readonly (number | undefined)[];
 }
 
-/** Where the points of a space axis lie. */
+/** The coordinates of the points along a space axis. */
 export interface SpaceAxis {
   readonly name: string;
-  /** Of the points that are read. */
+  /** The coordinates of the points that are read. */
   readonly values: Float32Array;
   /** Whether the file has coordinates of it. */
   readonly inFile: boolean;
@@ -58,7 +58,7 @@ export interface Trajectories {
   read(samples: readonly number[]): Promise<FieldValues>;
 }
 
-/** What trajectories are, without a way to read them. */
+/** The sizes of trajectories, without a way to read them. */
 type TrajectorySizes = Omit<Trajectories, 'read'>;
 
 const noFields = new Float32Array(0);

@@ -22,7 +22,7 @@ import { textFilesOf } from './text-files.ts';
 import { problemOf, type RowUnit, type SkippedRows, type TextData, type TextRows } from './text-rows.ts';
 import { mostTextBytes, tooLarge } from './unpacked.ts';
 
-/** What a file gave, or several that are one data set. */
+/** The rows of one file, or of several that are one data set. */
 interface Gathered {
   readonly data: TextRows;
   readonly present: readonly string[];
@@ -97,7 +97,7 @@ export async function openPlain(
   return finish(main, config, validation, context, read);
 }
 
-/** What a file gave, with rows for testing taken out of it. */
+/** The rows of a data set, with those for testing taken out. */
 interface Parted extends Gathered {
   readonly test?: TextRows;
 }
@@ -351,7 +351,7 @@ async function gather(
 
 /** Settings of how rows are read. */
 interface ReadSettings extends Pick<PlainSettings, 'skipBadRows'> {
-  /** What is learnt of rows with a completion. */
+  /** The part of the rows that has a loss, where they have a completion. */
   readonly lossOn?: ColumnSettings['lossOn'];
   readonly labelDelimiter?: string;
 }

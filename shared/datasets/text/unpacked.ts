@@ -29,7 +29,7 @@ const mostCountedBytes = 16 * mostAnywhere;
 
 const zstdMagic = 0xfd2fb528;
 
-/** How a file is packed, by its content; undefined: it is not. */
+/** The compression of a file, by its content; undefined: none. */
 async function packingOf(file: FileHandle): Promise<Packing | undefined> {
   const start = await bytesAt(file, 0, 4);
   if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
@@ -174,7 +174,7 @@ async function* chunksOf(path: string, { packing, frames = [{ start: 0 }] }: Pac
   }
 }
 
-/** What is said of a file that has more than fits. */
+/** Makes the error for a file whose contents are too large. */
 type TooLarge = (path: string, bytes: number, packed: number | undefined) => UserError;
 
 /**
