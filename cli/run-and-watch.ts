@@ -36,23 +36,25 @@ async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Pr
   const view = chooseView({ json, terminal: process.stdout.isTTY === true });
   const path = relative(process.cwd(), join(folder.root, folder.run)) || '.';
   const resume = `npx tempbalance resume ${path}`;
-  let stopping = false;
+  let signals = 0;
   const onSignal = () => {
-    if (stopping) {
-      view.close();
-      process.stderr.write(`stopped; everything committed is kept. Go on with: ${resume}\n`);
-      process.exit(exitCodes.interrupted);
+    signals += 1;
+    if (signals === 1) {
+      view.show({ type: 'warning', message: 'stopping after this epoch is committed (again to stop after this step)' });
+    } else if (signals === 2) {
+      view.show({ type: 'warning', message: 'stopping after this step (again to end the process by force)' });
+    } else {
+      // Nothing is ever half done in the store. Exiting while native code computes may abort instead.
+      process.kill(process.pid, 'SIGKILL');
     }
-    stopping = true;
-    view.show({ type: 'warning', message: `stopping after this epoch is committed (again to stop at once)` });
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   let execution: Execution;
-  const context = localContext(folder.store, view.show, { solver, localPath });
+  const context = localContext(folder.store, view.show, { solver, localPath, interrupted: () => signals > 1 });
   try {
     await sweepScratch(folder.root);
-    execution = await runPipeline(folder.run, context, () => stopping);
+    execution = await runPipeline(folder.run, context, () => signals > 0);
     if (execution.status === 'interrupted') view.show({ type: 'interrupted', run: folder.run, resume });
   } finally {
     process.off('SIGINT', onSignal);
@@ -60,18 +62,19 @@ async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Pr
     await context.close();
     view.close();
   }
-  return conclude(execution, folder, { json, path, resume });
+  return conclude(execution, folder, { json, path, resume, isAtOnce: signals > 1 });
 }
 
 async function conclude(
   execution: Execution,
   { store, run }: RunFolder,
-  { json, path, resume }: { json: boolean; path: string; resume: string },
+  { json, path, resume, isAtOnce }: { json: boolean; path: string; resume: string; isAtOnce: boolean },
 ): Promise<number> {
   if (execution.status === 'failed') throw execution.error;
   const say = (line: string) => (json ? undefined : print(line));
   if (execution.status === 'interrupted') {
-    process.stderr.write(`interrupted after a commit; nothing is lost. Go on with: ${resume}\n`);
+    const kept = isAtOnce ? 'stopped; everything committed is kept' : 'interrupted after a commit; nothing is lost';
+    process.stderr.write(`${kept}. Go on with: ${resume}\n`);
     return exitCodes.interrupted;
   }
   if (execution.status === 'takenOver') {

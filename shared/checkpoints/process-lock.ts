@@ -44,6 +44,13 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
+/** Who holds a lock, and whether that process lives; undefined where nobody does. A process on another host is believed to live. */
+export async function lockHolder(path: string): Promise<{ holder: LockHolder; isAlive: boolean } | undefined> {
+  const found = await readLock(path);
+  const holder = found === undefined ? undefined : parseHolder(found);
+  return holder && { holder, isAlive: await isAlive(holder) };
+}
+
 /** A lock that this process holds. */
 export interface ProcessLock {
   readonly held: true;

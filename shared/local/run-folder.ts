@@ -6,8 +6,9 @@ import { diskError } from '../checkpoints/disk-error.ts';
 import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { fileStore } from '../checkpoints/file-store.ts';
 import { encodeJson } from '../checkpoints/json.ts';
-import { acquireProcessLock, type ProcessLock } from '../checkpoints/process-lock.ts';
+import { acquireProcessLock, lockHolder, type ProcessLock } from '../checkpoints/process-lock.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
+import { nameFrom } from '../config/default-name.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
@@ -79,6 +80,16 @@ async function refuseComparison(given: string): Promise<void> {
   }
 }
 
+/** What has become of a run on this machine that has no outcome. */
+export type Unfinished = 'running' | 'stopped' | 'crashed';
+
+/** Whether a process is at a run now, or else whether the last one let go of it, or died. */
+export async function unfinishedState({ root, run }: Pick<RunFolder, 'root' | 'run'>): Promise<Unfinished> {
+  const held = await lockHolder(join(root, run, lockFile));
+  if (!held) return 'stopped';
+  return held.isAlive ? 'running' : 'crashed';
+}
+
 const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
 /**
@@ -87,7 +98,7 @@ const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replac
  */
 export async function newRun(config: RunConfig, options: { source?: string; now: Date }): Promise<RunFolder> {
   const { folder: root, name } = config.output;
-  const stem = options.source ? basename(options.source).replace(/\.[^.]+$/, '') : 'run';
+  const stem = nameFrom(basename(options.source ?? '').replace(/\.[^.]+$/, ''), 'run');
   return { root, run: name ?? (await claimed(root, `${stem}-${timestamp(options.now)}`)), store: fileStore(root) };
 }
 
