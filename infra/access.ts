@@ -26,6 +26,8 @@ const model = ofRuns('model/*');
 const heads = [...ofRuns('head.json'), ...ofRuns('best.json')];
 /** What every task has used: noted at the epoch after the head, at the prices in force. */
 const meter = ofRuns('meter/*');
+/** What other programs show of a run: written behind its commits, and at its end. */
+const trackers = ofRuns('trackers/*');
 const prices = 'prices/*';
 /** What runs begin with. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
@@ -59,8 +61,8 @@ export const access = {
   },
   'train-epoch': {
     read: [...inputs, prices, ...run],
-    write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter],
-    delete: [...epochs, ...results],
+    write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter, ...trackers],
+    delete: [...epochs, ...results, ...trackers],
   },
   'collect-epoch': { read: [prices, ...run], write: meter },
   'plan-analysis': { read: [prices, ...run], write: meter },
@@ -72,17 +74,17 @@ export const access = {
   'set-rates': { read: [prices, ...run], write: [...epochs, ...meter] },
   checkpoint: {
     read: [prices, ...run],
-    write: [...heads, ...epochs, ...meter],
-    delete: [...epochs, ...results],
+    write: [...heads, ...epochs, ...meter, ...trackers],
+    delete: [...epochs, ...results, ...trackers],
   },
   finalise: {
     read: [prices, ...run],
-    write: [...model, ...ofRuns('report.html'), ...outcome, ...meter],
+    write: [...model, ...ofRuns('report.html'), ...outcome, ...meter, ...trackers],
     delete: results,
     // What may be deleted when it is old.
     tag: run,
   },
-  'record-failure': { read: [prices, ...run], write: [...outcome, ...meter] },
+  'record-failure': { read: [prices, ...run], write: [...outcome, ...meter, ...trackers] },
   // It settles runs of the round before that could not be settled when they ended.
   'plan-round': {
     read: settling.read,
