@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { messageOf, UserError } from '../shared/core/errors.ts';
+import { missingPackage } from '../shared/core/optional-packages.ts';
 import type { CliCommand } from './command.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { cloudCommands } from './commands/cloud/index.ts';
@@ -69,7 +70,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.userError;
-    return reportError(error, args.includes('--debug'));
+    return reportError(missingPackage(error) ?? error, args.includes('--debug'));
   }
 }
 

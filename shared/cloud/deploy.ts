@@ -1,11 +1,12 @@
 /** Deploying, by the CDK's own command line. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { callerIdentity } from './identity.ts';
+import { askRegion, subnetsIn } from './region-offer.ts';
 
 /** The folder with cdk.json, from this file upwards. @throws UserError when there is none: what is installed has no `infra/`. */
 function projectFolder(): string {
@@ -36,6 +37,16 @@ function refuseWithoutDocker(): void {
   }
 }
 
+/** What the region offers, as an argument of cdk; none where it may not be asked, which is told. */
+async function offerContext(region: string | undefined, cdkJson: string): Promise<string[]> {
+  try {
+    return ['--context', `tempbalance-offer=${JSON.stringify(await askRegion(region, subnetsIn(cdkJson)))}`];
+  } catch (error) {
+    process.stderr.write(`not checked what the region offers: ${messageOf(error)}\n`);
+    return [];
+  }
+}
+
 /**
  * Deploys with the settings in cdk.json.
  * @param args go to `cdk deploy` as they are.
@@ -50,7 +61,8 @@ export async function deploy(args: readonly string[], region: string | undefined
   refuseWithoutDocker();
   const { account } = await callerIdentity(region);
   process.stderr.write(`deploying to account ${account}\n`);
-  const cdk = spawn(command, ['deploy', ...args], {
+  const offer = await offerContext(region, readFileSync(join(folder, 'cdk.json'), 'utf8'));
+  const cdk = spawn(command, ['deploy', ...offer, ...args], {
     cwd: folder,
     stdio: 'inherit',
     env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },

@@ -439,7 +439,7 @@ describe('a job without a result', () => {
     const ended: object[] = [];
     const endJob: TaskContext['endJob'] = async (job) => {
       ended.push(job);
-      return 'UNDETERMINED - Batch job is blocked, root cause is undetermined.';
+      return { reason: 'UNDETERMINED - Batch job is blocked, root cause is undetermined.' };
     };
     const ctx = contextOf({ context: { endJob } });
     const state = await prepared(ctx);
