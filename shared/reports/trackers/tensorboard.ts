@@ -65,7 +65,7 @@ function versionEvent(wallTime: number): Uint8Array {
 }
 
 /** An event file of an epoch. */
-export function eventFile(point: EpochPoint): Uint8Array {
+function eventFile(point: EpochPoint): Uint8Array {
   const { epoch, losses, alphas, factors, committedAt } = point;
   const wallTime = Date.parse(committedAt) / 1000;
   const before = (epoch - 1) * losses.length;
