@@ -17,6 +17,7 @@ import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { runsCommand } from './commands/runs.ts';
 import { trainCommand } from './commands/train.ts';
+import { uiCommand } from './commands/ui.ts';
 import { validateCommand } from './commands/validate.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 
@@ -28,6 +29,7 @@ const commands = [
   resumeCommand,
   compareCommand,
   runsCommand,
+  uiCommand,
   predictCommand,
   exportCommand,
   reportCommand,

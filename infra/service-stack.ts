@@ -12,6 +12,7 @@ import { Launching } from './constructs/launching.ts';
 import { Monitoring } from './constructs/monitoring.ts';
 import { Network } from './constructs/network.ts';
 import { Notifications } from './constructs/notifications.ts';
+import { RunEvents } from './constructs/run-events.ts';
 import { TrainingJobs } from './constructs/training-jobs.ts';
 import { Workflow } from './constructs/workflow.ts';
 import type { Settings } from './settings.ts';
@@ -42,6 +43,7 @@ export class ServiceStack extends Stack {
     const functions = new Functions(this, 'Functions', { bucket, compute: compute.choices, notifications, settings });
     const launch = functions.get('launch');
     const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });
+    new RunEvents(this, 'Events', { bucket, functions, deadLetters, topic, customerKey: key, settings });
     const { stateMachine } = new Workflow(this, 'Workflow', {
       document: documents.run,
       functions,
@@ -71,6 +73,10 @@ export class ServiceStack extends Stack {
     new CfnOutput(this, 'CompareStateMachine', {
       value: comparisons.stateMachine.stateMachineArn,
       description: 'Comparisons in progress',
+    });
+    new CfnOutput(this, 'Ceiling', {
+      value: settings.ceiling ? JSON.stringify(settings.ceiling) : 'none',
+      description: 'What all runs may spend',
     });
     new CfnOutput(this, 'Topic', { value: topic.topicArn, description: 'Notifications' });
   }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type JsonSchema, keysAt } from '../shared/config/schema-walk.ts';
 import { messageOf, UserError } from '../shared/core/errors.ts';
 import { explainIssues, formatPath } from '../shared/core/problems.ts';
+import { ceilingSchema, webhookSchema } from './outside-settings.ts';
 
 export const contextKey = 'tempbalance';
 
@@ -212,6 +213,7 @@ const settingsSchema = z
       .positive()
       .default(5)
       .describe('An alarm is raised when the runs of one hour have cost more than this.'),
+    ceiling: ceilingSchema,
     schedules: z.array(scheduleSchema).max(50).default([]).describe('When profiles are trained again.'),
     retention: z
       .strictObject({
@@ -281,6 +283,7 @@ const settingsSchema = z
       .describe(
         'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts by its own keys, and the topic has a key that the stack makes.',
       ),
+    webhook: webhookSchema,
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')

@@ -14,6 +14,7 @@ import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import { fewShotProblems } from './few-shot.ts';
+import { pluginsSchema } from './plugins.ts';
 import type { JsonSchema } from './schema-walk.ts';
 import { taggingProblems } from './tagging-problems.ts';
 
@@ -60,6 +61,7 @@ const outputSchema = z
 /** The run file's sections, as they are after presets are filled in, and as they are stored. */
 export const resolvedRunFileSchema = z
   .strictObject({
+    plugins: pluginsSchema,
     model: modelSchema,
     dataset: datasetSchema,
     training: trainingSchema.prefault({}),

@@ -117,6 +117,26 @@ describe('renderReport', () => {
     expect(text).not.toContain('changed while');
   });
 
+  test('has the numbers of its tables next to the names, which stay in view and break after their dots', () => {
+    const name = 'encoder.layer.0.attention.self.query';
+    const long = madeUpRun({ layers: [{ ...FNO_LAYERS[1], name }], epochs: 2 });
+    const run = { ...long, bestFits: { epoch: long.best!.epoch, alphas: { [name]: 3.25 } } };
+    const page = parse(render(run));
+    const heads = [...page.querySelectorAll('#layers thead th')].map(({ textContent }) => textContent);
+    expect(heads.slice(0, 4)).toEqual(['Layer', 'Alpha', 'Best fit', 'Multiplier']);
+    expect([...page.querySelectorAll('#runs thead th')][1]!.textContent).toBe('Best nrmse (lower is better)');
+    const [first] = page.querySelectorAll('#layers tbody th');
+    expect([first!.textContent, first!.querySelectorAll('wbr').length]).toEqual([name, 5]);
+    expect(page.querySelector('style')!.textContent).toMatch(/tbody th:first-child \{ position: sticky; left: 0;/);
+  });
+
+  test('folds a remark on many layers away', () => {
+    const layers = Array.from({ length: 9 }, (_, index) => ({ ...FNO_LAYERS[0], name: `fc${index}` }));
+    const details = parse(render(madeUpRun({ layers, epochs: 1 }))).querySelector('#remarks details');
+    expect(details!.querySelector('summary')!.textContent).toMatch(/^9 layers: too few eigenvalues for a fit/);
+    expect(details!.textContent).toContain('fc0, fc1, fc2');
+  });
+
   test('has alphas by FARMS in its tables where they were measured', () => {
     const measured = changeEpochs(balanced, (epoch) => ({
       ...epoch,

@@ -33,7 +33,7 @@ const killedJob = () =>
   failedJob({ status: 'Essential container in task exited', exitCode: exitCodeOfKilled, id: 'killed' });
 
 /** The store of a process that dies after so many operations: what is asked of it afterwards fails. */
-function dyingAfter(store: ArtifactStore, operations: number): ArtifactStore {
+export function dyingAfter(store: ArtifactStore, operations: number): ArtifactStore {
   let left = operations;
   const mortal =
     <Given extends unknown[], Result>(operation: (...given: Given) => Promise<Result>) =>

@@ -16,8 +16,7 @@ const MOST_RUNS = 4;
 export const headlineSection: Section = {
   name: 'summary',
   title: 'In short',
-  howToRead:
-    'What came of it and what to do next. Of several runs, those that differ in nothing but the seed are one group; a group is called better or worse than the first only where the paired t-test says so at 5 %, corrected for the number of groups.',
+  howToRead: 'What came of it, and what to do next. Commands work as they stand here.',
   render({ runs }) {
     const [only] = runs;
     if (!only) return html`<p class="headline">There is no run to report on.</p>`;
@@ -28,14 +27,14 @@ export const headlineSection: Section = {
     const worked = html`<p class="headline">${headline!}</p>
 ${findings.length > 0 ? folded(findings, MOST_SENTENCES, 'finding') : null}${others.map(paragraph)}${
   runs.length === 1 ? paragraph(onTestData(only, comparison.runs[0]!.unit)) : null
-}${runs.length > MOST_RUNS ? folded(each, 0, 'run') : null}`;
+}${comparison.caveats.map(paragraph)}${runs.length > MOST_RUNS ? folded(each, 0, 'run') : null}`;
     const steps = nextSteps(runs);
     return html`<dl class="answers">${answer('Did it work?', worked)}${answer(
       'Did balancing matter?',
       html`${balanceAnswer(runs, comparison).map(paragraph)}`,
     )}${runs.length === 1 ? layersOf(only) : null}${
       steps.length > 0 ? answer('What next?', stepsList(steps)) : null
-    }</dl>${comparison.caveats.map(paragraph)}`;
+    }</dl>`;
   },
 };
 

@@ -1,13 +1,22 @@
 import { describeReinitialised } from '../../models/hugging-face/reinitialise.ts';
 import { flagRules } from '../../spectra/flags.ts';
 import { formatRanges } from '../format.ts';
-import { html } from '../html.ts';
+import { html, type Markup } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
 import type { Section } from '../section.ts';
 import { trainedLayers } from '../trained-layers.ts';
 
+/** More layers than these are folded away behind the first of them. */
+const MOST_NAMES = 8;
+
+/** A remark on layers: all are named, and folded away where they are many. */
+function aboutLayers(names: readonly string[], text: string): Markup {
+  if (names.length <= MOST_NAMES) return html`${names.join(', ')}: ${text}`;
+  return html`<details><summary>${names.length} layers: ${text}</summary>${names.join(', ')}</details>`;
+}
+
 /** Everything to be wary of in a run, each said once, with the epochs and layers it concerns. */
-function remarksOf(run: RunReport): string[] {
+function remarksOf(run: RunReport): (string | Markup)[] {
   const flagged = new Map<string, { layers: Set<string>; epochs: number[] }>();
   const add = (text: string, epoch: number, layer?: string) => {
     const entry = flagged.get(text) ?? { layers: new Set<string>(), epochs: [] };
@@ -23,8 +32,8 @@ function remarksOf(run: RunReport): string[] {
     ...outcome(run),
     ...(run.reinitialised ? [`Before training, ${describeReinitialised(run.reinitialised)} from the seed.`] : []),
     ...[...flagged].map(([text, { layers, epochs }]) => {
-      const who = layers.size > 0 ? `${[...layers].join(', ')}: ` : '';
-      return `${who}${text.replace(/\.$/, '')} (epoch${new Set(epochs).size > 1 ? 's' : ''} ${formatRanges(epochs)}).`;
+      const said = `${text.replace(/\.$/, '')} (epoch${new Set(epochs).size > 1 ? 's' : ''} ${formatRanges(epochs)}).`;
+      return layers.size > 0 ? aboutLayers([...layers], said) : said;
     }),
     ...unusualAlphas(run),
   ];
@@ -60,10 +69,10 @@ function outcome({ status, reason }: RunReport): string[] {
 }
 
 /** Layers that the thresholds of alpha say something of. */
-function unusualAlphas(run: RunReport): string[] {
+function unusualAlphas(run: RunReport): Markup[] {
   const flagged = trainedLayers(run);
   return flagRules.flatMap(({ name: flag, rule, meaning }) => {
     const named = flagged.layers.filter((layer) => layer.flag === flag).map(({ name }) => name);
-    return named.length > 0 ? [`${named.join(', ')}: ${flag} at epoch ${flagged.epoch}, ${rule}. ${meaning}`] : [];
+    return named.length > 0 ? [aboutLayers(named, `${flag} at epoch ${flagged.epoch}, ${rule}. ${meaning}`)] : [];
   });
 }

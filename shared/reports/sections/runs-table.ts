@@ -73,34 +73,36 @@ function groupTable({ groups, metric }: Comparison): Markup {
 }
 
 function runTable(runs: readonly RunSummary[]): Markup {
+  const isSame = new Set(runs.map(withDirection)).size === 1;
+  const header = [
+    'Run',
+    isSame ? `Best ${withDirection(runs[0]!)}` : 'Best',
+    'at epoch',
+    'Before training',
+    'Change',
+    ...(isSame ? [] : ['Metric']),
+    'Outcome',
+    'Alpha first',
+    'Alpha last',
+    'Seed',
+    'Time',
+  ];
   return table(
     'One row per run',
-    [
-      'Run',
-      'Outcome',
-      'Metric',
-      'Best',
-      'at epoch',
-      'Before training',
-      'Change',
-      'Alpha first',
-      'Alpha last',
-      'Seed',
-      'Time',
-    ],
+    header,
     runs.map((run) => [
       run.name,
-      STATUS_WORDS[run.status],
-      withDirection(run),
       formatMetric(run.best?.value, run.unit),
       run.best ? `${run.best.epoch} of ${run.epochs}` : '–',
       formatMetric(run.baseline, run.unit),
       formatChange(run.changeFromBaseline, run.unit),
+      ...(isSame ? [] : [withDirection(run)]),
+      STATUS_WORDS[run.status],
       `${formatFixed(run.alphaMean.first)} ± ${formatFixed(run.alphaStd.first)}`,
       `${formatFixed(run.alphaMean.last)} ± ${formatFixed(run.alphaStd.last)}`,
       String(run.seed),
       formatDuration(run.seconds),
     ]),
-    [3, 4, 5, 6, 7, 8, 9, 10],
+    header.flatMap((name, column) => (['Run', 'Metric', 'Outcome'].includes(name) ? [] : [column])),
   );
 }
