@@ -1,4 +1,5 @@
 /** Updates in pieces, which threads that share their memory compute side by side. */
+import { RunError } from '../../core/errors.ts';
 import type { UpdateProgram } from './fused-updates.ts';
 import { type KernelMemory, kernelOf } from './update-kernel.ts';
 
@@ -54,9 +55,19 @@ export function inPieces(calls: readonly KernelCall[]): { readonly count: number
   };
 }
 
-/** Returns when so many pieces are computed. */
-export function waitForPieces(count: number, counters: Int32Array): void {
+/** A piece takes some tens of microseconds: a thread that has not computed one after this time has ended in it. */
+const mostWaitMs = 600_000;
+
+/**
+ * Returns when so many pieces are computed.
+ * @throws RunError where another thread ended in one.
+ */
+export function waitForPieces(count: number, counters: Int32Array, waitMs = mostWaitMs): void {
   for (let done = Atomics.load(counters, computed); done < count; done = Atomics.load(counters, computed)) {
-    Atomics.wait(counters, computed, done);
+    if (Atomics.wait(counters, computed, done, waitMs) === 'timed-out') {
+      throw new RunError('a thread that updates parameters has ended in the middle of a step', {
+        remedy: 'Resume the run: it goes on from the last commit. TEMPBALANCE_THREADS=1 computes without that thread.',
+      });
+    }
   }
 }

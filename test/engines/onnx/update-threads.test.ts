@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import type { Engine, Step } from '../../../shared/engines/engine.ts';
 import { type KernelMemory, kernelMemory } from '../../../shared/engines/onnx/update-kernel.ts';
-import { inPieces, type KernelCall, pieceCounters } from '../../../shared/engines/onnx/update-pieces.ts';
+import { inPieces, type KernelCall, pieceCounters, waitForPieces } from '../../../shared/engines/onnx/update-pieces.ts';
 import { updateComputer } from '../../../shared/engines/onnx/update-threads.ts';
 import { openEngine } from '../../../shared/engines/open-engine.ts';
 import type { HostTensors } from '../../../shared/tensors/tensor.ts';
@@ -99,4 +99,10 @@ it('leaves the same bits of a training, whether an engine has one thread or two'
   for (const [name, { data }] of left[0]!) {
     expect(sameBits(data, left[1]!.get(name)!.data)).toBe(true);
   }
+});
+
+it('does not wait for ever for a thread that has ended in a piece', () => {
+  const counters = pieceCounters();
+  expect(() => waitForPieces(0, counters, 1)).not.toThrow();
+  expect(() => waitForPieces(1, counters, 1)).toThrow('has ended in the middle of a step');
 });
