@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { messageOf, UserError } from '../core/errors.ts';
 import { requirePackages } from '../core/optional-packages.ts';
 
@@ -41,19 +42,40 @@ async function cdk(command: string, args: readonly string[], region: string | un
   return (code as number | null) ?? 1;
 }
 
+const settingsSchema = z.looseObject({ images: z.looseObject({ build: z.string().optional() }).optional() });
+
+/**
+ * Whether images are built on this machine, by the settings that are given, or else those in cdk.json; what is wrong with them
+ * the CDK's app says.
+ */
+export function needsDocker(args: readonly string[], cdkJson: string): boolean {
+  const given = args
+    .map((arg) => arg.replace(/^(-c|--context=)/, ''))
+    .findLast((arg) => arg.startsWith('tempbalance='));
+  try {
+    const settings: unknown = given
+      ? JSON.parse(given.slice('tempbalance='.length))
+      : (JSON.parse(cdkJson) as { context?: { tempbalance?: unknown } }).context?.tempbalance;
+    return settingsSchema.parse(settings).images?.build !== 'codebuild';
+  } catch {
+    return true;
+  }
+}
+
 /** @throws UserError when images can't be built. */
 function refuseWithoutDocker(): void {
   const { error, status, stderr } = spawnSync('docker', ['info'], { encoding: 'utf8' });
   if (error) {
     throw new UserError('is not installed', {
       where: 'docker',
-      remedy: 'Deploying builds images on this machine: install Docker, or deploy from one that has it.',
+      remedy:
+        'Deploying builds images on this machine: install Docker, or have them built in the account by the setting images.build: codebuild.',
     });
   }
   if (status !== 0) {
     throw new UserError(`does not run (${stderr.trim().split('\n').at(-1)})`, {
       where: 'docker',
-      remedy: 'Start it: deploying builds images on this machine.',
+      remedy: 'Start it: deploying builds images on this machine, unless the setting images.build is codebuild.',
     });
   }
 }
@@ -84,7 +106,7 @@ async function offerContext(region: string | undefined, cdkJson: string): Promis
  */
 export async function deploy(args: readonly string[], region: string | undefined): Promise<number> {
   requirePackages('deployment');
-  refuseWithoutDocker();
+  if (needsDocker(args, settingsFile())) refuseWithoutDocker();
   const { callerIdentity } = await import('./identity.ts');
   const { account } = await callerIdentity(region);
   process.stderr.write(`deploying to account ${account}\n`);
