@@ -25,15 +25,17 @@ export async function runAndWatch(
   const view = chooseView({ json, terminal: process.stdout.isTTY === true });
   const path = relative(process.cwd(), join(folder.root, folder.run)) || '.';
   const resume = `npx tempbalance resume ${path}`;
-  let stopping = false;
+  let signals = 0;
   const onSignal = () => {
-    if (stopping) {
-      view.close();
-      process.stderr.write(`stopped; everything committed is kept. Go on with: ${resume}\n`);
-      process.exit(exitCodes.interrupted);
+    signals += 1;
+    if (signals === 1) {
+      view.show({ type: 'warning', message: 'stopping after this epoch is committed (again to stop after this step)' });
+    } else if (signals === 2) {
+      view.show({ type: 'warning', message: 'stopping after this step (again to end the process by force)' });
+    } else {
+      // Nothing is ever half done in the store. Exiting while native code computes may abort instead.
+      process.kill(process.pid, 'SIGKILL');
     }
-    stopping = true;
-    view.show({ type: 'warning', message: `stopping after this epoch is committed (again to stop at once)` });
   };
   let execution: Execution;
   try {
@@ -47,7 +49,8 @@ export async function runAndWatch(
         solver: solver ?? solverFromEnvironment(process.env),
         localPath,
         onEvent: view.show,
-        stopRequested: () => stopping,
+        stopRequested: () => signals > 0,
+        interrupted: () => signals > 1,
       },
     );
     if (execution.status === 'interrupted') view.show({ type: 'interrupted', run: folder.run, resume });
@@ -55,18 +58,19 @@ export async function runAndWatch(
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
     view.close();
   }
-  return conclude(execution, folder, { json, path, resume });
+  return conclude(execution, folder, { json, path, resume, isAtOnce: signals > 1 });
 }
 
 async function conclude(
   execution: Execution,
   { store, run }: RunFolder,
-  { json, path, resume }: { json: boolean; path: string; resume: string },
+  { json, path, resume, isAtOnce }: { json: boolean; path: string; resume: string; isAtOnce: boolean },
 ): Promise<number> {
   if (execution.status === 'failed') throw execution.error;
   const say = (line: string) => (json ? undefined : print(line));
   if (execution.status === 'interrupted') {
-    process.stderr.write(`interrupted after a commit; nothing is lost. Go on with: ${resume}\n`);
+    const kept = isAtOnce ? 'stopped; everything committed is kept' : 'interrupted after a commit; nothing is lost';
+    process.stderr.write(`${kept}. Go on with: ${resume}\n`);
     return exitCodes.interrupted;
   }
   if (execution.status === 'takenOver') {

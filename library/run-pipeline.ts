@@ -49,13 +49,15 @@ export async function executeRun(
     readonly localPath: TaskContext['localPath'];
     readonly onEvent: (event: ProgressEvent) => void;
     readonly stopRequested: () => boolean;
+    /** Whether the task under way is to end after its step; absent: never. */
+    readonly interrupted?: () => boolean;
   },
 ): Promise<Execution> {
   const lock = await lockRun({ store, root, run, ...folder }, () => new Date());
   try {
     await settle();
-    const { solver, localPath, onEvent, stopRequested } = options;
-    const context = localContext(store, onEvent, { solver, localPath });
+    const { solver, localPath, onEvent, stopRequested, interrupted } = options;
+    const context = localContext(store, onEvent, { solver, localPath, interrupted });
     try {
       await sweepScratch(root);
       return await execute(run, context, stopRequested);

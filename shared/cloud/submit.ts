@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { nameFrom } from '../config/default-name.ts';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
 import { refusePlugins } from '../config/plugins.ts';
 import type { RunConfig } from '../config/run-file.ts';
@@ -50,7 +51,7 @@ export interface Submitted {
  */
 export async function submit(
   cloud: Cloud,
-  { file, overrides, profile = basename(file).replace(/\.[^.]+$/, ''), name }: Submission,
+  { file, overrides, profile = nameFrom(basename(file).replace(/\.[^.]+$/, ''), 'run'), name }: Submission,
   told: (what: string, uploaded: Uploaded) => void,
 ): Promise<Submitted> {
   refuseNames(profile, name);
