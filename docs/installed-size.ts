@@ -8,7 +8,7 @@ const parts: readonly { readonly name: string; readonly holds: RegExp }[] = [
   { name: 'TensorFlow.js: core, plain backend, WebAssembly', holds: /^@tensorflow\// },
   { name: '`h5wasm`: HDF5', holds: /^h5wasm$/ },
   { name: 'clients of AWS that the interpreter of workflows brings', holds: /^(@aws-sdk|@smithy|@aws)\// },
-  { name: '`tempbalance` itself', holds: /^tempbalance$/ },
+  { name: '`tempbalance` itself, with what deploying builds from', holds: /^tempbalance$/ },
 ];
 const others = 'about 140 small packages';
 
