@@ -9,6 +9,7 @@ import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { withModelPaths } from '../models/registry.ts';
 import { fillPreset, type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
+import { inSchemaSpelling } from './spelling.ts';
 import { positionOf, readYaml, refuse, type YamlSource } from './yaml-source.ts';
 
 /** `--set a.b=c`; a value of null (`--set a.b=`) takes the setting away, so that its default applies. */
@@ -82,10 +83,10 @@ export function checkRunFile(
     file,
     'the run file must be a mapping of sections: model, dataset, training, ...',
   );
-  const input = applyOverrides(original, overrides);
+  const schema = runFileJsonSchema();
+  const input = inSchemaSpelling(schema, applyOverrides(original, overrides));
   const parsed = runFileSchema.safeParse(input);
   if (parsed.success) return { config: parsed.data };
-  const schema = runFileJsonSchema();
   const filled = fillPreset(input);
   const problems = explainIssues(parsed.error.issues, filled, (path) => keysAt(schema, filled, path));
   return { problems: formatProblems(problems, source, overrides) };
