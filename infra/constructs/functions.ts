@@ -3,7 +3,6 @@ import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
-  DockerImageCode,
   DockerImageFunction,
   type FunctionOptions,
   LoggingFormat,
@@ -14,11 +13,11 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { grantAccess } from '../access.ts';
+import { access, grantAccess, type RoleName } from '../access.ts';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 import type { ComputeChoices } from './compute.ts';
-import { imageOf, projectRoot } from './images.ts';
+import { type Images, projectRoot } from './images.ts';
 import type { Notifications } from './notifications.ts';
 
 /** Of machines with a GPU, on Spot and on-demand, in Service Quotas. */
@@ -41,10 +40,14 @@ interface FunctionPlan {
   readonly asksQuotas?: true;
   /** May end a job that the workflow has given up. */
   readonly endsJobs?: true;
+  /** Begins no run above the ceiling of the service. */
+  readonly heedsCeiling?: true;
+  /** Is there only where the settings ask for it. */
+  readonly onlyWith?: 'webhook';
 }
 
 const plans = {
-  launch: { does: 'Starts a run', package: 'zip', minutes: 2, memory: 512, notifies: true },
+  launch: { does: 'Starts a run', package: 'zip', minutes: 2, memory: 512, notifies: true, heedsCeiling: true },
   prepare: {
     does: 'Checks settings and data, and begins a run or goes on with it',
     package: 'image',
@@ -85,8 +88,22 @@ const plans = {
     notifies: true,
   },
   'record-failure': { does: 'Notes why a run failed', package: 'zip', minutes: 2, memory: 512, notifies: true },
+  'publish-event': { does: 'Publishes an event of a run', package: 'zip', minutes: 1, memory: 512 },
+  'send-webhook': {
+    does: 'Sends events of runs to an address of the customer',
+    package: 'zip',
+    minutes: 1,
+    memory: 512,
+    onlyWith: 'webhook',
+  },
   'plan-round': { does: 'Plans the next runs of a comparison', package: 'zip', minutes: 5, memory: 1024 },
-  'admit-run': { does: 'Begins a run of a comparison within its budget', package: 'zip', minutes: 5, memory: 512 },
+  'admit-run': {
+    does: 'Begins a run of a comparison within its budget',
+    package: 'zip',
+    minutes: 5,
+    memory: 512,
+    heedsCeiling: true,
+  },
   'settle-run': { does: 'Notes what a run of a comparison came to', package: 'zip', minutes: 5, memory: 1024 },
   'judge-runs': {
     does: 'Judges a comparison and writes its page',
@@ -109,8 +126,9 @@ export type FunctionName = keyof typeof plans;
 interface FunctionsProps {
   readonly bucket: IBucket;
   readonly compute: ComputeChoices;
+  readonly images: Images;
   readonly notifications: Notifications;
-  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb' | 'images'>;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb' | 'webhook' | 'ceiling'>;
 }
 
 const constructId = (name: string) =>
@@ -124,7 +142,10 @@ export class Functions extends Construct {
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
     this.props = props;
-    const names = Object.keys(plans) as FunctionName[];
+    const names = (Object.keys(plans) as FunctionName[]).filter((name) => {
+      const { onlyWith }: FunctionPlan = plans[name];
+      return onlyWith === undefined || props.settings[onlyWith] !== undefined;
+    });
     this.byName = new Map(names.map((name) => [name, this.deploy(name, plans[name])]));
   }
 
@@ -192,19 +213,20 @@ export class Functions extends Construct {
   }
 
   private inImage(id: string, name: FunctionName, options: FunctionOptions): DockerImageFunction {
-    const { directory, ...image } = imageOf('functions/image/Dockerfile', this.props.settings.images);
-    return new DockerImageFunction(this, id, {
-      ...options,
-      code: DockerImageCode.fromImageAsset(directory, { ...image, cmd: [`dist/functions/${name}/handler.handler`] }),
-    });
+    const { images } = this.props;
+    const code = images.forFunctions('functions/image/Dockerfile', [`dist/functions/${name}/handler.handler`]);
+    const made = new DockerImageFunction(this, id, { ...options, code });
+    images.before(made);
+    return made;
   }
 
-  private environmentOf({ choosesCompute, notifies }: FunctionPlan): Record<string, string> {
+  private environmentOf({ choosesCompute, notifies, heedsCeiling }: FunctionPlan): Record<string, string> {
     const { bucket, compute, notifications, settings } = this.props;
     return {
       TEMPBALANCE_BUCKET: bucket.bucketName,
       ...(choosesCompute ? { TEMPBALANCE_COMPUTE: Stack.of(this).toJsonString(compute) } : {}),
       ...(notifies ? { TEMPBALANCE_TOPIC: notifications.topic.topicArn } : {}),
+      ...(heedsCeiling && settings.ceiling ? { TEMPBALANCE_CEILING: JSON.stringify(settings.ceiling) } : {}),
       POWERTOOLS_SERVICE_NAME: settings.name,
       POWERTOOLS_METRICS_NAMESPACE: 'TempBalance',
       LOG_LEVEL: 'INFO',
@@ -235,11 +257,13 @@ export class Functions extends Construct {
 
   private roleOf(name: FunctionName, plan: FunctionPlan, logGroup: LogGroup): Role {
     const role = new Role(this, `${constructId(name)}Role`, {
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
       description: plan.does,
     });
     logGroup.grantWrite(role);
-    grantAccess(role, this.props.bucket, name);
+    if (name in access) grantAccess(role, this.props.bucket, name as RoleName);
     if (plan.notifies) this.props.notifications.grantPublish(role);
     if (plan.asksQuotas) this.letAskQuotas(role);
     if (plan.endsJobs) this.letEndJobs(role);

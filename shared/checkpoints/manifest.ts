@@ -112,6 +112,9 @@ const bytesAhead = 16 * 2 ** 20;
 /** A larger file is compared piece by piece: a model and its moments need not fit into memory for that. */
 const pieceBytes = 64 * 2 ** 20;
 
+/** A smaller file may as well be read at once. */
+const fewBytes = 2 ** 18;
+
 /** Two such pieces are in memory. */
 const hashedBytes = pieceBytes / 2;
 
@@ -135,6 +138,7 @@ async function contentOf(
   key: string,
   expected: number,
 ): Promise<FileRecords[string] | undefined> {
+  if (expected > fewBytes && store.content) return store.content(key);
   if (expected > pieceBytes) {
     const source = await store.open(key);
     return source && { bytes: source.size, sha256: await digestOf(source) };
@@ -193,7 +197,8 @@ async function remedyOf(store: ArtifactStore, { run, epoch }: Manifest, file: st
     if (manifest?.files[file] && (await damageOf(store, manifest, file)) === undefined) intact.push(other);
   }
   const [newest] = intact;
-  if (newest === undefined) return `${keeps} No other epoch has this file. To train the run anew: npx tempbalance train`;
+  if (newest === undefined)
+    return `${keeps} No other epoch has this file. To train the run anew: npx tempbalance train`;
   const name = run.split('/').at(-1)!;
   const isHere = !store.label.startsWith('s3://');
   const which = isHere ? `${store.label}/${run}` : name;

@@ -22,10 +22,15 @@ function namedValues(branches: readonly JsonSchema[]): readonly unknown[] | unde
   return branches.flatMap(({ enum: listed = [], const: only }) => [...listed, ...(only === undefined ? [] : [only])]);
 }
 
-/** Settings with every name as the schema has it; texts that are no names, such as paths, are kept. */
-export function inSchemaSpelling(schema: JsonSchema, input: unknown): unknown {
-  return respell([schema], input);
+/** Settings with every name as the schema has it; texts that are no names, such as paths, are kept. The schema is made where it is needed. */
+export function inSchemaSpelling(schema: () => JsonSchema, input: unknown): unknown {
+  return hasKebab(input) ? respell([schema()], input) : input;
 }
+
+const hasKebab = (input: unknown): boolean => {
+  if (typeof input === 'string') return isKebab(input);
+  return typeof input === 'object' && input !== null && Object.values(input).some(hasKebab);
+};
 
 function respell(schemas: readonly JsonSchema[], input: unknown): unknown {
   const branches = schemas.flatMap(branchesOf);

@@ -30,6 +30,9 @@ export type ProgressEvent =
     }
   | {
       readonly type: 'epoch';
+      readonly run: string;
+      /** Of a deployed run that a data set of a profile has started. */
+      readonly profile?: string;
       readonly epoch: number;
       readonly epochs: number;
       readonly trainLoss: number | null;
@@ -40,6 +43,10 @@ export type ProgressEvent =
       /** Wall time of the run so far, and what is left of it at this pace. */
       readonly seconds: number;
       readonly secondsLeft: number | null;
+      /** Of training and evaluation of this epoch. */
+      readonly epochSeconds: number | null;
+      /** What was metered since the epoch before, in US dollars; null where that is not known. */
+      readonly epochUsd: number | null;
     }
   /** The epoch to be exported was measured on test data. */
   | {
@@ -75,6 +82,14 @@ export interface Quota {
   readonly jobs: number;
   readonly found: string;
   readonly remedy: string;
+}
+
+/** A job that the workflow has given up. */
+export interface EndedJob {
+  /** What is said of why it waited; absent where nothing is. */
+  readonly reason?: string | undefined;
+  /** Which it is and for how long it will have run, in seconds; absent where it never began. */
+  readonly ran?: { readonly id: string; readonly seconds: number };
 }
 
 /** A place where training jobs run. */
@@ -135,17 +150,19 @@ export interface TaskContext {
   quotaFor?(request: ComputeRequest): Promise<Quota | undefined>;
   /**
    * Ends the job of this name that an execution has in a queue, when the workflow has given it up; absent where there are no queues.
-   * @returns what is said of why it waited; undefined where nothing is.
+   * @returns undefined where there is no such job.
    */
   endJob?(job: {
     readonly queue: string;
     readonly name: string;
     readonly execution: string;
-  }): Promise<string | undefined>;
+  }): Promise<EndedJob | undefined>;
   /** Into how many tasks an analysis of so many floating-point operations is shared out, at most `mostShards`. */
   shardsFor(flops: number): number;
   /** What starting a training task costs, in seconds; 0 where it is a function call. */
   readonly startSeconds: number;
+  /** Name of the deployment, by which events of runs are noted for other systems; absent where nobody is told. */
+  readonly service?: string | undefined;
   /** Absent where nothing is metered: on a machine of one's own. */
   readonly meter?: Meter | undefined;
   /** Events that the history of an execution may have; the run is then handed over to the next execution. */

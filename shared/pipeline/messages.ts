@@ -24,6 +24,12 @@ const computeStateSchema = z.object({
     .describe(
       'How long the workflow waits for a job: in its queue, and while it runs. Earlier versions had no such limit.',
     ),
+  endsAt: z.iso
+    .datetime()
+    .optional()
+    .describe(
+      'When a job ends by itself, so that the hours of the budget are not exceeded; absent without such a budget.',
+    ),
   price: jobPriceSchema.optional().describe('By what jobs are counted; absent where nothing is metered.'),
   interruptions: count.default(0).describe('Spot instances that were taken away, in this execution.'),
 });
@@ -47,6 +53,8 @@ export const stateSchema = z.object({
     try: count.describe('How often a job for this epoch left no result.'),
     beganAt: z.iso.datetime().optional().describe('When the attempt was begun, on its machine.'),
     failures: count.default(0).describe('Those among them that were no interruptions.'),
+    tag: z.string().default('none').describe('The run, as its jobs are tagged for the bill.'),
+    profile: z.string().default('none').describe('Its profile, as its jobs are tagged for the bill.'),
   }),
   events: count.default(0).describe('Events that the history of this execution has at most.'),
 });

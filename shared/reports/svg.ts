@@ -42,6 +42,8 @@ export function renderSvg(options: FigureOptions): string {
       if (value?.includes('.')) element.setAttribute(name, value.replace(LONG_FRACTION, '$1'));
     }
   }
+  // A label means nothing on a group without a role.
+  for (const group of svg.querySelectorAll('g[aria-label]')) group.setAttribute('role', 'group');
   svg.setAttribute('role', 'img');
   return svg.outerHTML;
 }

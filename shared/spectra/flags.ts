@@ -2,7 +2,7 @@ import type { Conv1dReading } from './config.ts';
 import type { MetricValues } from './metrics/registry.ts';
 import type { FittedSpectrum } from './spectrum.ts';
 
-/** What a flag is decided by. */
+/** The numbers of a layer by which flags are decided. */
 export interface FlagInput {
   readonly spectrum: FittedSpectrum;
   readonly metrics: MetricValues | null;

@@ -11,7 +11,7 @@ import type { AnalysedLayer } from './analysis.ts';
 import { brokenWeights, type LayerWeights, spectrumOfWeights, wholeWeights } from './layer-weights.ts';
 import type { WeightLayer } from './weight-source.ts';
 
-/** What is measured of each layer. */
+/** The measurements to take of each layer. */
 export interface AnalysisSettings extends SpectraConfig {
   /** Compare with permuted weights, drawn by this seed. */
   readonly randomise?: { readonly seed: number };

@@ -14,7 +14,7 @@ const modelConfigSchema = z.looseObject({
   architectures: z.array(z.string()).nullish(),
 });
 
-/** How weights are to be taken apart. */
+/** Options for opening a checkpoint. */
 export interface OpenWeightsOptions {
   /** Folder or file of the model that an adapter belongs to. */
   readonly base?: string | undefined;

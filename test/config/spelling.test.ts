@@ -23,8 +23,8 @@ it('keeps what is no name of the schema: paths, names of runs, and names that ar
   const { output } = await loadRunFile(runFile);
   expect(output).toMatchObject({ name: 'my-run', folder: join(folder, 'all-my-runs') });
   const task = { enum: ['causal-lm', 'causalLm'] };
-  expect(inSchemaSpelling({ properties: { task } }, { task: 'causal-lm' })).toEqual({ task: 'causal-lm' });
-  expect(inSchemaSpelling({ items: { const: 'byShape' } }, ['by-shape', 'other-thing'])).toEqual([
+  expect(inSchemaSpelling(() => ({ properties: { task } }), { task: 'causal-lm' })).toEqual({ task: 'causal-lm' });
+  expect(inSchemaSpelling(() => ({ items: { const: 'byShape' } }), ['by-shape', 'other-thing'])).toEqual([
     'byShape',
     'other-thing',
   ]);
