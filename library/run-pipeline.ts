@@ -57,7 +57,7 @@ export async function executeRun(
   try {
     await settle();
     const { solver, localPath, onEvent, stopRequested, interrupted } = options;
-    const context = localContext(store, onEvent, { solver, localPath, ...(interrupted ? { interrupted } : {}) });
+    const context = localContext(store, onEvent, { solver, localPath, interrupted });
     try {
       await sweepScratch(root);
       return await execute(run, context, stopRequested);

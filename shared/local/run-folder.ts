@@ -6,7 +6,7 @@ import { diskError } from '../checkpoints/disk-error.ts';
 import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { fileStore } from '../checkpoints/file-store.ts';
 import { encodeJson } from '../checkpoints/json.ts';
-import { acquireProcessLock, lockHolder, lockState, type ProcessLock } from '../checkpoints/process-lock.ts';
+import { acquireProcessLock, lockHolder, type ProcessLock } from '../checkpoints/process-lock.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { nameFrom } from '../config/default-name.ts';
 import type { RunConfig } from '../config/run-file.ts';
@@ -85,7 +85,7 @@ export type Unfinished = 'running' | 'stopped' | 'crashed';
 
 /** Whether a process is at a run now, or else whether the last one let go of it, or died. */
 export async function unfinishedState({ root, run }: Pick<RunFolder, 'root' | 'run'>): Promise<Unfinished> {
-  const held = await lockState(join(root, run, lockFile));
+  const held = await lockHolder(join(root, run, lockFile));
   if (!held) return 'stopped';
   return held.isAlive ? 'running' : 'crashed';
 }
@@ -140,7 +140,7 @@ export async function beginRun(
 
 /** Whether a live process is at the run, or at the comparison of that name. */
 export const isInUse = async ({ root, run }: Pick<RunFolder, 'root' | 'run'>): Promise<boolean> =>
-  (await lockHolder(join(root, run, lockFile))) !== undefined;
+  (await lockHolder(join(root, run, lockFile)))?.isAlive ?? false;
 
 /**
  * Keeps other processes out of the run, or of a comparison of that name, until released.
