@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { spelledAs } from '../shared/config/spelling.ts';
 import { messageOf, UserError } from '../shared/core/errors.ts';
 import { missingPackage } from '../shared/core/optional-packages.ts';
 import type { CliCommand } from './command.ts';
@@ -69,7 +70,10 @@ export async function runCli(args: readonly string[]): Promise<number> {
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.userError;
+    if (error instanceof CommanderError) {
+      if (error.code === 'commander.unknownOption') await hintAtSetting(program, error.message, args);
+      return error.exitCode === 0 ? exitCodes.done : exitCodes.userError;
+    }
     return reportError(missingPackage(error) ?? error, args.includes('--debug'));
   }
 }
@@ -81,10 +85,33 @@ function addCommand(parent: Command, command: CliCommand, settle: (code: number)
     .addHelpText('after', `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join('\n')}\n${exitCodesHelp}`)
     .addOption(new Option('--debug', 'show the stack trace of an error'))
     .exitOverride();
-  for (const option of command.options) sub.addOption(option);
+  for (const option of command.options) sub.addOption(inEitherCase(option));
   sub.action(async (...given: unknown[]) => {
     const positional = given.slice(0, -2) as (string | undefined)[];
     settle(await command.run(positional, given.at(-2) as never));
+  });
+}
+
+/** Where a command takes settings of the run file, tells how one is set that was given as an option. */
+async function hintAtSetting(program: Command, message: string, args: readonly string[]): Promise<void> {
+  const named = program.commands.find((command) => command.name() === args[0]);
+  const command = named?.commands.find((sub) => sub.name() === args[1]) ?? named;
+  const [, flag] = /'(-[^']*)'/.exec(message) ?? [];
+  if (flag === undefined || !command?.options.some(({ long }) => long === '--set')) return;
+  const given = args.find((arg) => arg === flag || arg.startsWith(`${flag}=`)) ?? flag;
+  const { settingHint } = await import('./setting-hint.ts');
+  const hint = await settingHint(given, args);
+  // What rates takes are settings of balance alone.
+  const isTaken = command.name() !== 'rates' || hint?.includes('balance.');
+  if (hint !== undefined && isTaken) process.stderr.write(`  ${hint}\n`);
+}
+
+/** An option whose choices may be given in kebab case, too. */
+function inEitherCase(option: Option): Option {
+  const { argChoices, parseArg } = option;
+  if (!argChoices || !parseArg) return option;
+  return Object.assign(option, {
+    parseArg: (text: string, before: never) => parseArg.call(option, spelledAs(text, argChoices), before),
   });
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { ByteSource } from '../tensors/byte-source.ts';
 import { type FileParts, joinedParts } from '../tensors/file-parts.ts';
 import { type ArtifactStore, type StoredObject, sha256 } from './artifact-store.ts';
@@ -175,8 +176,34 @@ export async function readArtifact(
   if (object && sha256(object.bytes) === record.sha256) return object.bytes;
   throw new RunError(object ? 'does not have the content that was written' : 'is missing', {
     where: `${store.label}/${key}`,
-    remedy: 'Resume the run: it falls back to the last intact epoch.',
+    remedy: await remedyOf(store, manifest, file),
   });
+}
+
+const fallsBack = 'Resume the run: it falls back to the last intact epoch.';
+
+/** Intact epochs that are looked for. */
+const mostNamed = 3;
+
+/** What to do about a damaged file: resuming looks at the last epoch alone, so an older one has to be replaced by another. */
+async function remedyOf(store: ArtifactStore, { run, epoch }: Manifest, file: string): Promise<string> {
+  const head = await readHead(store, run).catch(() => undefined);
+  if (!head || epoch >= head.epoch) return fallsBack;
+  const keeps = 'The run goes on without it, and resuming does not mend an epoch before the last.';
+  if (!/^(model|average)\.safetensors$/.test(file)) return keeps;
+  const intact: number[] = [];
+  for (let other = head.epoch; other >= 0 && intact.length < mostNamed; other--) {
+    const manifest = other === epoch ? undefined : await readManifest(store, run, other).catch(() => undefined);
+    if (manifest?.files[file] && (await damageOf(store, manifest, file)) === undefined) intact.push(other);
+  }
+  const [newest] = intact;
+  if (newest === undefined)
+    return `${keeps} No other epoch has this file. To train the run anew: npx tempbalance train`;
+  const name = run.split('/').at(-1)!;
+  const isHere = !store.label.startsWith('s3://');
+  const which = isHere ? `${store.label}/${run}` : name;
+  const fetched = isHere ? '' : `npx tempbalance cloud fetch ${shellWord(name)} --all && `;
+  return `${keeps} It is intact in epoch ${intact.join(', ')}. To take that model instead:\n  ${fetched}npx tempbalance export ${shellWord(which)} ${shellWord(`${name}-epoch-${newest}`)} --epoch ${newest}`;
 }
 
 /** A file of a committed epoch that is read piece by piece. */
@@ -199,10 +226,9 @@ export async function openArtifact(
   const record = manifest.files[file];
   if (!record) return undefined;
   const key = runKeys.artifact(manifest.run, manifest.epoch, manifest.attempt, file);
-  const remedy = 'Resume the run: it falls back to the last intact epoch.';
   const where = `${store.label}/${key}`;
   const opened = await store.open(key);
-  if (!opened) throw new RunError('is missing', { where, remedy });
+  if (!opened) throw new RunError('is missing', { where, remedy: await remedyOf(store, manifest, file) });
   const hash = createHash('sha256');
   let [hashed, from] = [0, 0];
   let window: Uint8Array = new Uint8Array();
@@ -227,6 +253,7 @@ export async function openArtifact(
     async check() {
       const digest = hashed === opened.size ? hash.digest('hex') : await digestOf(opened);
       if (opened.size === record.bytes && digest === record.sha256) return;
+      const remedy = await remedyOf(store, manifest, file);
       throw new RunError('does not have the content that was written', { where, remedy });
     },
   };

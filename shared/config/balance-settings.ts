@@ -5,6 +5,7 @@ import type { ModelKind } from '../schedules/presets/preset.ts';
 import { findPreset, presetNames } from '../schedules/presets/registry.ts';
 import { type Override, overrideSettings, parseRunFile } from './parse-run-file.ts';
 import type { RunConfig } from './run-file.ts';
+import { spelledAs } from './spelling.ts';
 
 /** The preset of those who choose none. */
 const usualPreset = 'modelBalancing';
@@ -79,7 +80,7 @@ function frameOf(kind: ModelKind, isLowRank: boolean, preset: string | undefined
 
 /** Whether a preset stands for the same settings whatever the kind of the model. */
 export function isSameForAll(preset: string): boolean {
-  const found = findPreset(preset);
+  const found = findPreset(spelledAs(preset, presetNames));
   return found !== undefined && JSON.stringify(found.settings('language')) === JSON.stringify(found.settings('fields'));
 }
 

@@ -10,6 +10,7 @@ import { withModelPaths } from '../models/registry.ts';
 import { loadPlugins, refusePlugins } from './plugins.ts';
 import { fillPreset, type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
+import { inSchemaSpelling } from './spelling.ts';
 import { positionOf, readYaml, refuse, type YamlSource } from './yaml-source.ts';
 
 /** `--set a.b=c`; a value of null (`--set a.b=`) takes the setting away, so that its default applies. */
@@ -84,7 +85,8 @@ export function checkRunFile(
     'the run file must be a mapping of sections: model, dataset, training, ...',
   );
   const given = applyOverrides(original, overrides);
-  const input = given.plugins === undefined ? given : { ...given, plugins: pluginsIn(given.plugins, file) };
+  const spelled = inSchemaSpelling(runFileJsonSchema, given) as typeof given;
+  const input = spelled.plugins === undefined ? spelled : { ...spelled, plugins: pluginsIn(spelled.plugins, file) };
   const parsed = runFileSchema.safeParse(input);
   if (parsed.success) return { config: parsed.data };
   const schema = runFileJsonSchema();

@@ -24,7 +24,7 @@ export function branchesOf(schema: JsonSchema): readonly JsonSchema[] {
 }
 
 /** Whether the constants of an object schema (its discriminators) agree with the input. */
-function agrees(schema: JsonSchema, input: unknown): boolean {
+export function agrees(schema: JsonSchema, input: unknown): boolean {
   if (typeof input !== 'object' || input === null) return true;
   return Object.entries(schema.properties ?? {}).every(([key, property]) => {
     const given = (input as Record<string, unknown>)[key];

@@ -29,7 +29,7 @@ export async function refuseIdleChange(
   const lines = changes.map((change) => `    ${change}`).join('\n');
   throw new UserError(`has ended, and would not be trained on by these settings (${decision.reason}):\n${lines}`, {
     where: run,
-    remedy: `To train for longer, add for example --set training.epochs=${2 * config.training.epochs}. For a run with other settings from its beginning: npx tempbalance train.`,
+    remedy: `To train for longer, add for example --set training.epochs=${2 * config.training.epochs}. For a run with other settings from its beginning: npx tempbalance train`,
   });
 }
 

@@ -76,3 +76,23 @@ it('writes the model of fields that a run has trained so far', async () => {
   const gone = await runCli(['export', 'small', 'out', '--epoch', '7'], { cwd });
   expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('has no epoch 7: the last is 2') });
 });
+
+it('names a damaged epoch that is not the last, and a command that exports an intact one', async () => {
+  const cwd = await temporaryFolder();
+  const runFile = await writeRunFile(cwd, { training: { epochs: 3 }, output: { keep: 3 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  const epochs = join(cwd, 'runs', 'small', 'epochs');
+  const { attempt } = JSON.parse(await readFile(join(epochs, '0002', 'manifest.json'), 'utf8'));
+  await writeFile(join(epochs, '0002', attempt, 'model.safetensors'), 'garbage, longer than a header of eight bytes');
+  const damaged = ['export', 'small', 'out', '--epoch', '2'];
+  const { code, stderr } = await runCli(damaged, { cwd });
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('resuming does not mend an epoch before the last');
+  expect(stderr).toContain('It is intact in epoch 3, 1');
+  const [, command] = /npx tempbalance (export .*)$/m.exec(stderr)!;
+  expect(command).toBe(`export ${join(cwd, 'runs', 'small')} small-epoch-3 --epoch 3`);
+  expect((await runCli(command!.split(' '), { cwd })).stdout).toContain('model   small-epoch-3');
+  expect((await readdir(join(cwd, 'small-epoch-3'))).length).toBeGreaterThan(1);
+  expect((await runCli(['resume', 'small'], { cwd })).code).toBe(0);
+  expect((await runCli(damaged, { cwd })).stderr).toContain(command);
+});

@@ -65,10 +65,11 @@ const settingOf = ({ config }: RunReport, name: string): unknown =>
 function resumed(run: RunReport, why: string, change?: string): NextStep[] {
   const { place, name } = run;
   if (place === undefined) return [];
-  const cloud = isDeployed(run) ? 'cloud ' : '';
-  const which = isDeployed(run) ? name : join(place, name);
   const set = change === undefined ? '' : ` --set ${shellWord(change)}`;
-  return [{ why: `${why}.`, command: `npx tempbalance ${cloud}resume ${shellWord(which)}${set}` }];
+  const command = isDeployed(run)
+    ? `npx tempbalance cloud resume ${shellWord(name)}${set}`
+    : `npx tempbalance resume ${shellWord(join(place, name))}${set}`;
+  return [{ why: `${why}.`, command }];
 }
 
 function compared(run: RunReport, why: string): NextStep[] {

@@ -24,8 +24,8 @@ export function stepsAfterComparison({ origin, name, winners, judgement, stopped
   if (!origin) return [];
   const { place, file, overrides } = origin;
   const isDeployed = place.startsWith('s3://');
-  const cloud = isDeployed ? 'cloud ' : '';
-  const again = `npx tempbalance ${cloud}compare ${[file, ...overrides.flatMap((text) => ['--set', text])].map(shellWord).join(' ')}`;
+  const words = [file, ...overrides.flatMap((text) => ['--set', text])].map(shellWord).join(' ');
+  const again = isDeployed ? `npx tempbalance cloud compare ${words}` : `npx tempbalance compare ${words}`;
   const folder = isDeployed ? join('comparisons', name) : join(place, name);
   const [winner] = winners;
   const wanted = judgement.findings.flatMap(({ finding, moreSeeds }) =>
