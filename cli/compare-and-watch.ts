@@ -6,6 +6,7 @@ import type { ComparisonSettings } from '../shared/config/comparison.ts';
 import { loadComparison } from '../shared/config/load-comparison.ts';
 import type { Override } from '../shared/config/parse-run-file.ts';
 import { UserError } from '../shared/core/errors.ts';
+import { shellWord } from '../shared/core/shell-word.ts';
 import { threadsAllowed } from '../shared/core/threads.ts';
 import { type ComparisonFolder, comparisonIn } from '../shared/local/comparison-folder.ts';
 import { type ComparisonExecution, runComparison } from '../shared/local/run-comparison.ts';
@@ -44,7 +45,10 @@ export async function compareAndWatch(
     await sweepScratch(root);
     const fetched = await pathsOf(inputsOf(settings).map(({ path }) => path));
     const execution = await run(folder, settings, { number: executions, inputs: fetched, show: view.show });
-    return await conclude(execution, folder, { json, file });
+    return await conclude(execution, folder, {
+      json,
+      again: [file, ...overrides.flatMap(({ text }) => ['--set', text])],
+    });
   } finally {
     await lock.release();
   }
@@ -124,11 +128,13 @@ async function run(
 async function conclude(
   execution: ComparisonExecution,
   { comparison, store, root }: ComparisonFolder,
-  { json, file }: { json: boolean; file: string },
+  { json, again }: { json: boolean; again: readonly string[] },
 ): Promise<number> {
   if (execution.status === 'failed') throw execution.error;
   if (execution.status === 'interrupted') {
-    process.stderr.write(`interrupted; finished runs are kept. Go on with: npx tempbalance compare ${file}\n`);
+    process.stderr.write(
+      `interrupted; finished runs are kept. Go on with: npx tempbalance compare ${again.map(shellWord).join(' ')}\n`,
+    );
     return exitCodes.interrupted;
   }
   if (json) return exitCodes.done;

@@ -3,6 +3,7 @@ import type { Cloud } from '../shared/cloud/open-cloud.ts';
 import { resumeRun, settingsThere } from '../shared/cloud/resume-run.ts';
 import type { Submitted } from '../shared/cloud/submit.ts';
 import { parseOverride } from '../shared/config/parse-run-file.ts';
+import { refuseAboveCeiling } from '../shared/costs/ceiling.ts';
 import { findRun, lockRun } from '../shared/local/run-folder.ts';
 import { readRequest } from '../shared/pipeline/records.ts';
 
@@ -12,6 +13,7 @@ export async function continueInCloud(cloud: Cloud, given: string, overrides: re
   const now = () => new Date();
   const lock = await lockRun(folder, now);
   try {
+    await refuseAboveCeiling(cloud.store, cloud.ceiling, now());
     settingsThere(cloud, folder.run, await readRequest(folder.store, folder.run), overrides.map(parseOverride));
     const run = await pushRun(cloud, folder, now());
     const { name } = await resumeRun(cloud, run, overrides, now());

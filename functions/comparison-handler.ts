@@ -2,7 +2,7 @@ import type { Context } from 'aws-lambda';
 import { z } from 'zod';
 import packageJson from '../package.json' with { type: 'json' };
 import { s3Store } from '../shared/checkpoints/s3-store.ts';
-import { required } from '../shared/cloud/environment.ts';
+import { ceilingIn, required } from '../shared/cloud/environment.ts';
 import { comparisonNotification, type Notification } from '../shared/cloud/notifications.ts';
 import {
   type ComparisonContext,
@@ -23,6 +23,7 @@ export function comparisonHandler<Name extends ComparisonTaskName>(name: Name, t
       store: s3Store({ client: s3, bucket, tryTimeoutMs: hungRequestMs }),
       now: () => new Date(),
       parallel: usualParallelDeployed,
+      ceiling: ceilingIn(process.env.TEMPBALANCE_CEILING),
       versions: { tempbalance: packageJson.version, node: process.version },
       emit(event) {
         logEvent(event);

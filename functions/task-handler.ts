@@ -109,6 +109,7 @@ function keepOpen(
     store,
     emit,
     meter: cloudMeter({ store, region, functionGb: memoryGb(), takeRequests: take }),
+    service: process.env.POWERTOOLS_SERVICE_NAME,
     inputs,
     ...(open ? { resources: open({ localPath, warn }) } : {}),
     compute,

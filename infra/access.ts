@@ -24,11 +24,16 @@ const results = ofRuns('results/*');
 const model = ofRuns('model/*');
 /** What a commit writes beside the epochs. */
 const heads = [...ofRuns('head.json'), ...ofRuns('best.json')];
-/** What every task has used: noted at the epoch after the head, at the prices in force. */
-const meter = ofRuns('meter/*');
+/** What other systems are told of runs. */
+const events = ofRuns('events/*');
+/** What every task has used: noted at the epoch after the head, at the prices in force, and added up by the day for the service. */
+const meter = [...ofRuns('meter/*'), 'spend/*'] as const;
 const prices = 'prices/*';
 /** What runs begin with. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
+
+/** Which versions of data sets no run can be made of. */
+const refusals = 'rejected/*/versions/*';
 
 /** What a comparison holds besides its runs. */
 const compared = 'comparisons/*/compare.json';
@@ -47,19 +52,19 @@ const settling = {
 export const access = {
   launch: {
     // Runs of profiles alone: those of a comparison are begun by it.
-    read: ['profiles/*', ...inputs, 'runs/*/request.json', 'runs/*/run.json', 'runs/*/outcome.json'],
+    read: ['profiles/*', ...inputs, 'runs/*/request.json', 'runs/*/run.json', 'runs/*/outcome.json', refusals],
     write: ['runs/*/request.json'],
   },
   prepare: {
-    read: [...inputs, prices, ...run],
+    read: [...inputs, prices, ...run, refusals],
     // The tokenizer of a language model goes into its exported folder at once.
-    write: [...record, ...model, ...heads, ...epochs, ...meter, 'rejected/*'],
-    delete: [...outcome, ...tested, ...epochs, 'datasets/*'],
+    write: [...record, ...model, ...heads, ...epochs, ...meter, ...events, 'rejected/*'],
+    delete: [...outcome, ...tested, ...epochs, ...events, 'datasets/*', refusals],
     tag: run,
   },
   'train-epoch': {
     read: [...inputs, prices, ...run],
-    write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter],
+    write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter, ...events],
     delete: [...epochs, ...results],
   },
   'collect-epoch': { read: [prices, ...run], write: meter },
@@ -72,17 +77,18 @@ export const access = {
   'set-rates': { read: [prices, ...run], write: [...epochs, ...meter] },
   checkpoint: {
     read: [prices, ...run],
-    write: [...heads, ...epochs, ...meter],
+    write: [...heads, ...epochs, ...meter, ...events],
     delete: [...epochs, ...results],
   },
   finalise: {
     read: [prices, ...run],
-    write: [...model, ...ofRuns('report.html'), ...outcome, ...meter],
+    write: [...model, ...ofRuns('report.html'), ...outcome, ...meter, ...events],
     delete: results,
     // What may be deleted when it is old.
     tag: run,
   },
-  'record-failure': { read: [prices, ...run], write: [...outcome, ...meter] },
+  'record-failure': { read: [prices, ...run], write: [...outcome, ...meter, ...events] },
+  'publish-event': { read: events, write: [] },
   // It settles runs of the round before that could not be settled when they ended.
   'plan-round': {
     read: settling.read,

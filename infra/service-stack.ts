@@ -14,19 +14,22 @@ import { Launching } from './constructs/launching.ts';
 import { Monitoring } from './constructs/monitoring.ts';
 import { Network } from './constructs/network.ts';
 import { Notifications } from './constructs/notifications.ts';
+import { RunEvents } from './constructs/run-events.ts';
 import { TrainingJobs } from './constructs/training-jobs.ts';
 import { Workflow } from './constructs/workflow.ts';
 import type { Settings } from './settings.ts';
 
 export interface ServiceProps {
   readonly settings: Settings;
+  /** Zones of the network that it makes, by name; absent: nobody has asked the region. */
+  readonly zones?: readonly string[] | undefined;
   /** The workflow of a run, and that of comparisons. */
   readonly documents: { readonly run: WorkflowDocument; readonly compare: WorkflowDocument };
 }
 
 /** The whole service, for any account and region. */
 export class ServiceStack extends Stack {
-  constructor(scope: Construct, { settings, documents }: ServiceProps) {
+  constructor(scope: Construct, { settings, zones, documents }: ServiceProps) {
     super(scope, settings.name, {
       description: 'tempbalance: fine-tuning with little data, started by data sets, schedules and people',
       analyticsReporting: false,
@@ -36,7 +39,7 @@ export class ServiceStack extends Stack {
     const { bucket } = new Artifacts(this, 'Artifacts', { key, settings });
     const notifications = new Notifications(this, 'Notifications', { customerKey: key, settings });
     const { topic } = notifications;
-    const network = new Network(this, 'Network', settings);
+    const network = new Network(this, 'Network', { network: settings.network, zones });
     const images =
       settings.images.build === 'codebuild'
         ? new ImagesBuiltInAccount(this, 'Images', settings)
@@ -52,6 +55,7 @@ export class ServiceStack extends Stack {
     });
     const launch = functions.get('launch');
     const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });
+    new RunEvents(this, 'Events', { bucket, functions, deadLetters, topic, customerKey: key, settings });
     const { stateMachine } = new Workflow(this, 'Workflow', {
       document: documents.run,
       functions,
@@ -81,6 +85,10 @@ export class ServiceStack extends Stack {
     new CfnOutput(this, 'CompareStateMachine', {
       value: comparisons.stateMachine.stateMachineArn,
       description: 'Comparisons in progress',
+    });
+    new CfnOutput(this, 'Ceiling', {
+      value: settings.ceiling ? JSON.stringify(settings.ceiling) : 'none',
+      description: 'What all runs may spend',
     });
     new CfnOutput(this, 'Topic', { value: topic.topicArn, description: 'Notifications' });
   }

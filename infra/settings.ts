@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type JsonSchema, keysAt } from '../shared/config/schema-walk.ts';
 import { messageOf, UserError } from '../shared/core/errors.ts';
 import { explainIssues, formatPath } from '../shared/core/problems.ts';
+import { ceilingSchema, webhookSchema } from './outside-settings.ts';
 
 export const contextKey = 'tempbalance';
 
@@ -85,7 +86,7 @@ const networkSchema = z
       .max(6)
       .optional()
       .describe(
-        'In how many availability zones the VPC that the stack makes has a subnet: with more, a machine is to be had more often. No more than the region has (us-west-1: 2). Absent: 3.',
+        'In how many availability zones the VPC that the stack makes has a subnet: with more, a machine is to be had more often. No more than the region has (us-west-1: 2). Absent: all of the region where `cloud deploy` could ask it (three with private subnets, whose endpoints cost by zone), else 3.',
       ),
     subnets: z
       .enum(['public', 'private'])
@@ -124,7 +125,7 @@ const networkSchema = z
   })
   .transform((network) => {
     const subnets = network.subnets ?? (network.vpcId === undefined ? 'public' : 'private');
-    return { ...network, cidr: network.cidr ?? ownCidr, zones: network.zones ?? 3, subnets } as const;
+    return { ...network, cidr: network.cidr ?? ownCidr, subnets } as const;
   });
 
 /** The vCPUs that Fargate sells with so much memory, in GB. */
@@ -212,6 +213,7 @@ const settingsSchema = z
       .positive()
       .default(5)
       .describe('An alarm is raised when the runs of one hour have cost more than this.'),
+    ceiling: ceilingSchema,
     schedules: z.array(scheduleSchema).max(50).default([]).describe('When profiles are trained again.'),
     retention: z
       .strictObject({
@@ -287,6 +289,7 @@ const settingsSchema = z
       .describe(
         'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts by its own keys, and the topic has a key that the stack makes.',
       ),
+    webhook: webhookSchema,
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')

@@ -3,7 +3,7 @@ import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dyn
 import { makeHandlerIdempotent } from '@aws-lambda-powertools/idempotency/middleware';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import type { Context } from 'aws-lambda';
-import { required } from '../../shared/cloud/environment.ts';
+import { ceilingIn, required } from '../../shared/cloud/environment.ts';
 import { type LaunchInput, launch, launchInputSchema } from '../../shared/cloud/launch.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { hungRequestMs, lambda, logger, notify, patientS3, tracer } from '../lambda.ts';
@@ -21,6 +21,7 @@ async function start(input: LaunchInput) {
     sfn,
     bucket: required(process.env, 'TEMPBALANCE_BUCKET'),
     stateMachine: required(process.env, 'TEMPBALANCE_STATE_MACHINE'),
+    ceiling: ceilingIn(process.env.TEMPBALANCE_CEILING),
   };
   try {
     const launched = await launch(ctx, input);

@@ -42,6 +42,7 @@ try {
     store,
     emit: (event) => emitEvent(logger, event),
     meter: cloudMeter({ store, region, takeRequests: take, job }),
+    service: process.env.POWERTOOLS_SERVICE_NAME,
     inputs,
     resources: openedOnce({ localPath, warn: (message) => logger.warn(message), hasGpu: target === 'gpu' }),
     interrupted,

@@ -26,7 +26,7 @@ interface ArtifactsProps {
   readonly settings: Pick<Settings, 'retention' | 'removal'>;
 }
 
-/** The bucket with `profiles/`, `datasets/`, `validation/`, `weights/`, `prices/`, `runs/`, `comparisons/` and `rejected/`, and its access logs. */
+/** The bucket with `profiles/`, `datasets/`, `validation/`, `weights/`, `prices/`, `spend/`, `runs/`, `comparisons/` and `rejected/`, and its access logs. */
 export class Artifacts extends Construct {
   readonly bucket: Bucket;
 
@@ -57,6 +57,8 @@ export class Artifacts extends Construct {
           expiredObjectDeleteMarker: true,
           abortIncompleteMultipartUploadAfter,
         },
+        // What was spent counts for a month at most.
+        { id: 'spend', prefix: 'spend/', expiration: Duration.days(70) },
         { id: 'rejected', prefix: 'rejected/', expiration: Duration.days(retention.rejectedDays) },
         ...largeFiles(retention.runFilesDays),
       ],

@@ -13,7 +13,7 @@ import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-n
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { grantAccess } from '../access.ts';
+import { access, grantAccess, type RoleName } from '../access.ts';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 import type { ComputeChoices } from './compute.ts';
@@ -40,10 +40,14 @@ interface FunctionPlan {
   readonly asksQuotas?: true;
   /** May end a job that the workflow has given up. */
   readonly endsJobs?: true;
+  /** Begins no run above the ceiling of the service. */
+  readonly heedsCeiling?: true;
+  /** Is there only where the settings ask for it. */
+  readonly onlyWith?: 'webhook';
 }
 
 const plans = {
-  launch: { does: 'Starts a run', package: 'zip', minutes: 2, memory: 512, notifies: true },
+  launch: { does: 'Starts a run', package: 'zip', minutes: 2, memory: 512, notifies: true, heedsCeiling: true },
   prepare: {
     does: 'Checks settings and data, and begins a run or goes on with it',
     package: 'image',
@@ -84,8 +88,22 @@ const plans = {
     notifies: true,
   },
   'record-failure': { does: 'Notes why a run failed', package: 'zip', minutes: 2, memory: 512, notifies: true },
+  'publish-event': { does: 'Publishes an event of a run', package: 'zip', minutes: 1, memory: 512 },
+  'send-webhook': {
+    does: 'Sends events of runs to an address of the customer',
+    package: 'zip',
+    minutes: 1,
+    memory: 512,
+    onlyWith: 'webhook',
+  },
   'plan-round': { does: 'Plans the next runs of a comparison', package: 'zip', minutes: 5, memory: 1024 },
-  'admit-run': { does: 'Begins a run of a comparison within its budget', package: 'zip', minutes: 5, memory: 512 },
+  'admit-run': {
+    does: 'Begins a run of a comparison within its budget',
+    package: 'zip',
+    minutes: 5,
+    memory: 512,
+    heedsCeiling: true,
+  },
   'settle-run': { does: 'Notes what a run of a comparison came to', package: 'zip', minutes: 5, memory: 1024 },
   'judge-runs': {
     does: 'Judges a comparison and writes its page',
@@ -110,7 +128,7 @@ interface FunctionsProps {
   readonly compute: ComputeChoices;
   readonly images: Images;
   readonly notifications: Notifications;
-  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb'>;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb' | 'webhook' | 'ceiling'>;
 }
 
 const constructId = (name: string) =>
@@ -124,7 +142,10 @@ export class Functions extends Construct {
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
     this.props = props;
-    const names = Object.keys(plans) as FunctionName[];
+    const names = (Object.keys(plans) as FunctionName[]).filter((name) => {
+      const { onlyWith }: FunctionPlan = plans[name];
+      return onlyWith === undefined || props.settings[onlyWith] !== undefined;
+    });
     this.byName = new Map(names.map((name) => [name, this.deploy(name, plans[name])]));
   }
 
@@ -199,12 +220,13 @@ export class Functions extends Construct {
     return made;
   }
 
-  private environmentOf({ choosesCompute, notifies }: FunctionPlan): Record<string, string> {
+  private environmentOf({ choosesCompute, notifies, heedsCeiling }: FunctionPlan): Record<string, string> {
     const { bucket, compute, notifications, settings } = this.props;
     return {
       TEMPBALANCE_BUCKET: bucket.bucketName,
       ...(choosesCompute ? { TEMPBALANCE_COMPUTE: Stack.of(this).toJsonString(compute) } : {}),
       ...(notifies ? { TEMPBALANCE_TOPIC: notifications.topic.topicArn } : {}),
+      ...(heedsCeiling && settings.ceiling ? { TEMPBALANCE_CEILING: JSON.stringify(settings.ceiling) } : {}),
       POWERTOOLS_SERVICE_NAME: settings.name,
       POWERTOOLS_METRICS_NAMESPACE: 'TempBalance',
       LOG_LEVEL: 'INFO',
@@ -239,7 +261,7 @@ export class Functions extends Construct {
       description: plan.does,
     });
     logGroup.grantWrite(role);
-    grantAccess(role, this.props.bucket, name);
+    if (name in access) grantAccess(role, this.props.bucket, name as RoleName);
     if (plan.notifies) this.props.notifications.grantPublish(role);
     if (plan.asksQuotas) this.letAskQuotas(role);
     if (plan.endsJobs) this.letEndJobs(role);

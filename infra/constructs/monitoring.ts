@@ -56,7 +56,7 @@ export class Monitoring extends Construct {
       'LostEvents',
       lost,
       0,
-      'A data set or a schedule started no run; its event is in the dead-letter queue.',
+      'A data set or a schedule started no run, or an event of a run was not published; it is in the dead-letter queue.',
     );
     this.alarm('LaunchErrors', launch.metricErrors(), 0, 'The function that starts runs failed; it is tried again.');
     this.alarm(
@@ -142,11 +142,31 @@ export class Monitoring extends Construct {
           graph('Spend of all runs, USD an hour', [spend]),
           graph('Duration of runs', [runs.metricTime({ statistic: 'Maximum' })]),
         ],
+        ...epochGraphs(settings.name, graph),
         [graph('Comparisons', [comparisons.metricStarted(), comparisons.metricSucceeded(), failedComparisons])],
         [graph('Stuck', [blocked, lost]), graph('Starting runs', [launch.metricInvocations(), launch.metricErrors()])],
       ],
     });
   }
+}
+
+/** What epochs come to, a line for each profile. */
+function epochGraphs(service: string, graph: (title: string, left: IMetric[]) => GraphWidget): GraphWidget[][] {
+  const byProfile = (metricName: string) =>
+    new SearchExpression({
+      expression: `SEARCH('{TempBalance,service,profile} MetricName="${metricName}" service="${service}"', 'Average', 300)`,
+      label: '',
+      period: Duration.minutes(5),
+    });
+  const titles = {
+    ValidationMetric: 'Validation metric, by profile',
+    TrainLoss: 'Training loss, by profile',
+    AlphaMean: 'Mean alpha, by profile',
+    EpochSeconds: 'Seconds an epoch, by profile',
+    EpochUsd: 'USD an epoch, by profile',
+  };
+  const graphs = Object.entries(titles).map(([name, title]) => graph(title, [byProfile(name)]));
+  return [graphs.slice(0, 2), graphs.slice(2, 4), graphs.slice(4)];
 }
 
 /** Executions of a workflow that did not end well; one that a person has stopped is none. */

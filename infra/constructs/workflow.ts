@@ -64,6 +64,7 @@ export class Workflow extends Construct {
     const role = workflowRole(this, 'Calls the functions and submits the jobs of the workflow', [
       ['Functions', ['lambda:InvokeFunction'], [...functionArns]],
       ['SubmitJobs', ['batch:SubmitJob'], [...compute.queueArns, ...definitions]],
+      ['TagJobs', ['batch:TagResource'], [job]],
       ['EndJobs', ['batch:TerminateJob'], [job]],
       ['WatchJobs', ['batch:DescribeJobs'], ['*']],
       ['JobEvents', ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'], [rule]],

@@ -22,6 +22,10 @@ export const runKeys = {
   /** What a task used while an epoch was under way. */
   meterEntry: (run: string, epoch: number, id: string) => `${meterFolder(run, epoch)}${id}.json`,
   meter: meterFolder,
+  /** What other systems are told of the run, an event each. */
+  events: (run: string) => `${run}/events/`,
+  event: (run: string, kind: string, occasion: string | number) =>
+    `${run}/events/${kind}-${typeof occasion === 'number' ? numbered(occasion) : occasion}.json`,
   epochs: (run: string) => `${run}/epochs/`,
   epoch: epochFolder,
 };

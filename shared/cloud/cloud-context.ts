@@ -25,6 +25,8 @@ export interface CloudOptions {
   readonly endJob?: TaskContext['endJob'];
   /** Absent where nothing is metered. */
   readonly meter?: Meter;
+  /** By which events of runs are noted; absent where nobody is told. */
+  readonly service?: string | undefined;
   readonly interrupted?: () => boolean;
 }
 
@@ -72,6 +74,7 @@ export function cloudContext(options: CloudOptions): TaskContext {
     shardsFor: (flops) => Math.min(mostShards, Math.max(1, Math.ceil(flops / flopsPerShard))),
     startSeconds,
     meter,
+    ...(options.service === undefined ? {} : { service: options.service }),
     historyEvents,
     interrupted,
     versions: { tempbalance: packageJson.version, node: process.version },

@@ -4,6 +4,7 @@ import type { ComparisonSettings } from '../config/comparison.ts';
 import { loadComparison } from '../config/load-comparison.ts';
 import type { Override } from '../config/parse-run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
+import { refuseAboveCeiling } from '../costs/ceiling.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { weightsOf } from '../models/registry.ts';
 import { beginComparison, goOnWithComparison, refuseOthers } from '../pipeline/comparison/begin.ts';
@@ -56,6 +57,7 @@ export async function compare(cloud: Cloud, asked: AskedComparison, tell: Teller
   const settings: ComparisonSettings = { ...loaded, name, parallel };
   const comparison = comparisonOf(name);
   const found = await idle(cloud, comparison);
+  if (!found) await refuseAboveCeiling(cloud.store, cloud.ceiling, new Date());
 
   const pins = await pinnedInputs(cloud, settings);
   await refuseAdapters(settings);

@@ -5,8 +5,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { callerIdentity } from './identity.ts';
+import { askRegion, subnetsIn } from './region-offer.ts';
 
 /** The folder with cdk.json, from this file upwards. @throws UserError when there is none: what is installed has no `infra/`. */
 function projectFolder(): string {
@@ -58,6 +59,16 @@ function refuseWithoutDocker(): void {
   }
 }
 
+/** What the region offers, as an argument of cdk; none where it may not be asked, which is told. */
+async function offerContext(region: string | undefined, cdkJson: string): Promise<string[]> {
+  try {
+    return ['--context', `tempbalance-offer=${JSON.stringify(await askRegion(region, subnetsIn(cdkJson)))}`];
+  } catch (error) {
+    process.stderr.write(`not checked what the region offers: ${messageOf(error)}\n`);
+    return [];
+  }
+}
+
 /**
  * Deploys with the settings in cdk.json.
  * @param args go to `cdk deploy` as they are.
@@ -69,10 +80,12 @@ export async function deploy(args: readonly string[], region: string | undefined
   const folder = projectFolder();
   const command = join(folder, 'node_modules', '.bin', 'cdk');
   if (!existsSync(command)) throw new UserError('is not installed', { where: command, remedy: 'Run npm ci there.' });
-  if (needsDocker(args, readFileSync(join(folder, 'cdk.json'), 'utf8'))) refuseWithoutDocker();
+  const cdkJson = readFileSync(join(folder, 'cdk.json'), 'utf8');
+  if (needsDocker(args, cdkJson)) refuseWithoutDocker();
   const { account } = await callerIdentity(region);
   process.stderr.write(`deploying to account ${account}\n`);
-  const cdk = spawn(command, ['deploy', ...args], {
+  const offer = await offerContext(region, cdkJson);
+  const cdk = spawn(command, ['deploy', ...offer, ...args], {
     cwd: folder,
     stdio: 'inherit',
     env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },

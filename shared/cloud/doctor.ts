@@ -7,7 +7,8 @@ import { GetBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { DescribeStateMachineCommand, ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { ListSubscriptionsByTopicCommand, SNSClient, type Subscription } from '@aws-sdk/client-sns';
 import type { Finding } from '../core/finding.ts';
-import { askConcurrency, askEnvironments, askFargate, askGpu, askQueues } from './examine-compute.ts';
+import { ceilingStanding, describeCeiling } from '../costs/ceiling.ts';
+import { askConcurrency, askEnvironments, askFargate, askGpu, askOffer, askQueues } from './examine-compute.ts';
 import { explaining } from './explain.ts';
 import type { DeploymentName } from './find-deployment.ts';
 import { type Answer, answered, ok, problem } from './finding-answer.ts';
@@ -41,6 +42,7 @@ export async function examine(name: DeploymentName): Promise<Finding[]> {
     answered('state machine', () => askStateMachine(deployed)),
     answered('comparisons', () => askComparisons(deployed)),
     answered('compute', async () => askEnvironments(region, await resources('AWS::Batch::ComputeEnvironment'))),
+    answered('instance types', async () => askOffer(region, await resources('AWS::Batch::ComputeEnvironment'))),
     answered('queues', async () => askQueues(region, await resources('AWS::Batch::JobQueue'))),
     answered('Spot GPU quota', async () => askGpu(region, 'spot', await definitions)),
     answered('on-demand GPU quota', async () => askGpu(region, 'onDemand', await definitions)),
@@ -50,6 +52,7 @@ export async function examine(name: DeploymentName): Promise<Finding[]> {
     answered('notifications', async () => askSubscriptions(region, await resources('AWS::SNS::Topic'))),
     answered('images', async () => askImages(await definitions)),
     answered('budget', async () => askBudget(account, await resources('AWS::Budgets::Budget'))),
+    answered('ceiling', () => askCeiling(deployed)),
     answered('failed runs', () => askFailures(deployed)),
   ]);
   return [identity, { check: 'region', ...ok(region) }, stack, ...rest];
@@ -137,6 +140,22 @@ export async function askBudget(AccountId: string, budgets: readonly StackResour
   const { Amount, Unit } = Budget?.BudgetLimit ?? {};
   const spent = Budget?.CalculatedSpend?.ActualSpend?.Amount;
   return ok(`${Amount} ${Unit} a month${spent === undefined ? '' : `, ${spent} spent`}`);
+}
+
+/** What runs may still spend, as the meter counts it. */
+async function askCeiling({ store, ceiling }: Pick<Cloud, 'store' | 'ceiling'>): Promise<Answer> {
+  const standing = await ceilingStanding(store, ceiling, new Date());
+  if (!ceiling) {
+    const found = `none; ${standing.spentUsd.toFixed(2)} USD were metered since ${standing.since}`;
+    return { result: 'note', found, remedy: 'Set ceiling in cdk.json to bound what all runs spend, and deploy again.' };
+  }
+  const found = describeCeiling(standing, ceiling);
+  return standing.leftUsd! > 0
+    ? ok(`${found}, ${standing.leftUsd!.toFixed(2)} USD are left`)
+    : problem(
+        `${found}: no new run begins`,
+        `It begins anew on ${standing.until} (UTC). Or raise ceiling in cdk.json.`,
+      );
 }
 
 /** Whether somebody is told: an e-mail address gets nothing before its owner has confirmed it. */

@@ -4,7 +4,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { downloadTo } from '../checkpoints/s3-download.ts';
 import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
-import { UserError } from '../core/errors.ts';
+import { TooLargeError, UserError } from '../core/errors.ts';
 import { modelFilesIn } from '../models/hugging-face/model-files.ts';
 import { headObject } from './head-object.ts';
 
@@ -86,7 +86,7 @@ async function refuseWithoutRoom(client: S3Client, address: string, files: reado
   const heads = await Promise.all(files.map(({ object }) => headObject(client, object).catch(() => undefined)));
   const size = heads.reduce((sum, head) => sum + (head?.ContentLength ?? 0), 0);
   if (size <= free) return;
-  throw new UserError(`has ${formatBytes(size)}, more than the ${formatBytes(free)} that fit here`, {
+  throw new TooLargeError(`has ${formatBytes(size)}, more than the ${formatBytes(free)} that fit here`, {
     where: address,
     remedy: address.includes('/weights/')
       ? 'Take a smaller model, or store its weights in 16 bits.'

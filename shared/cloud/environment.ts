@@ -1,6 +1,7 @@
 /** What a deployment tells its functions and containers: environment variables. */
 import { z } from 'zod';
 import { RunError } from '../core/errors.ts';
+import { type Ceiling, ceilingSchema } from '../costs/ceiling.ts';
 import { machineSchema } from '../costs/machines.ts';
 
 const choiceSchema = z.object({
@@ -28,6 +29,16 @@ export function required(environment: Environment, name: string): string {
   const value = environment[name];
   if (value) return value;
   throw new RunError('is not set', { where: name, remedy: 'The deployment sets it: deploy again.' });
+}
+
+/** What the deployment may spend; undefined where that has no limit. @throws RunError when it is not what a deployment writes. */
+export function ceilingIn(text: string | undefined): Ceiling | undefined {
+  if (text === undefined || text === 'none') return undefined;
+  try {
+    return ceilingSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new RunError('is no ceiling', { where: text, remedy: 'The deployment sets it: deploy again.', cause });
+  }
 }
 
 /** Undefined where this task does not choose machines. @throws RunError when it is not what a deployment writes. */

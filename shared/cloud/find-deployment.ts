@@ -2,6 +2,8 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
+import type { Ceiling } from '../costs/ceiling.ts';
+import { ceilingIn } from './environment.ts';
 import { explaining } from './explain.ts';
 
 /** Where to look: a region other than the SDK's own choice, and the stack's name. */
@@ -18,6 +20,8 @@ const outputsSchema = z.object({
   CompareStateMachine: z.string().optional(),
   Launch: z.string(),
   Topic: z.string(),
+  /** Absent as above. */
+  Ceiling: z.string().optional(),
 });
 
 export const outputNames = Object.keys(outputsSchema.shape);
@@ -36,6 +40,8 @@ export interface Deployment {
   readonly launch: string;
   /** ARN. */
   readonly topic: string;
+  /** What all runs may spend; undefined: no limit. */
+  readonly ceiling: Ceiling | undefined;
 }
 
 /** A client for the region that is asked for, or the SDK's own choice. */
@@ -89,5 +95,6 @@ function deploymentOf(found: Stack, stack: string, region: string): Deployment {
   }
   const { Bucket: bucket, StateMachine: stateMachine, Launch: launch, Topic: topic } = parsed.data;
   const { CompareStateMachine: compareStateMachine } = parsed.data;
-  return { stack, region, status, bucket, stateMachine, compareStateMachine, launch, topic };
+  const ceiling = ceilingIn(parsed.data.Ceiling);
+  return { stack, region, status, bucket, stateMachine, compareStateMachine, launch, topic, ceiling };
 }

@@ -9,24 +9,18 @@ import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
+import { type Ceiling, refuseAboveCeiling } from '../costs/ceiling.ts';
 import { ofOtherFiles, otherFileSettings, otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, weightsSetting, withWeights } from '../models/registry.ts';
 import { digestOf, executionName } from '../pipeline/execution-name.ts';
 import { readRequest } from '../pipeline/records.ts';
+import { arrivalSchema } from './arrival.ts';
 import { isFolderAddress } from './download-input.ts';
 import { headObject } from './head-object.ts';
 import { datasetFolder, isProfileName, profileKey, profileOfDataset, profileSettings } from './profile.ts';
+import { refusalOf } from './refused-data.ts';
 
 const profileField = z.string().refine(isProfileName, 'must be letters, digits, ".", "_" and "-", 60 at most');
-
-/** S3's event for a new object, as EventBridge delivers it. */
-const arrivalSchema = z.object({
-  source: z.literal('aws.s3'),
-  detail: z.object({
-    bucket: z.object({ name: z.string() }),
-    object: z.object({ key: z.string(), 'version-id': z.string().optional() }),
-  }),
-});
 
 const scheduledSchema = z.strictObject({
   profile: profileField,
@@ -55,6 +49,8 @@ export interface LaunchContext {
   readonly stateMachine: string;
   /** Of a try of a request of the store; absent: its own. */
   readonly tryTimeoutMs?: number;
+  /** What the deployment may spend; no new run begins above it. */
+  readonly ceiling?: Ceiling | undefined;
 }
 
 /** What is written on a data set whose uploader starts the run: its arrival starts none. */
@@ -62,10 +58,10 @@ export const startedByUploader = { 'tempbalance-start': 'uploader' } as const;
 
 /**
  * `exists`: the run was started before; `superseded`: a newer version of the data set has come, it was deleted, or who
- * uploaded it starts the run.
+ * uploaded it starts the run; `refused`: no run could be made of this version of the data set, which a schedule does not try again.
  */
 export interface Launched {
-  readonly status: 'started' | 'exists' | 'superseded';
+  readonly status: 'started' | 'exists' | 'superseded' | 'refused';
   /** Key prefix of the run. */
   readonly run?: string;
   readonly reason: string;
@@ -94,7 +90,7 @@ interface Start {
 /**
  * Writes the run's request and starts an execution of its name, which follows from what is asked for: the same event twice,
  * or an event of a version that is no longer the newest, starts nothing.
- * @throws UserError when there is no such profile or data set, or the profile has problems.
+ * @throws UserError when there is no such profile or data set, the profile has problems, or the ceiling of the service is reached.
  */
 export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<Launched | Executed> {
   const { bucket } = ctx;
@@ -103,6 +99,14 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   const { profile, key, versionId } = start;
   const { tryTimeoutMs } = ctx;
   const store = s3Store({ client: ctx.s3, bucket, ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }) });
+  const refusal = 'schedule' in input ? await refusalOf(store, start) : undefined;
+  if (refusal) {
+    const wayOn = 'upload it anew, or start a run of it by hand where it can be read now';
+    return {
+      status: 'refused',
+      reason: `no run could be made of this data set on ${refusal.at} (${wayOn}): ${refusal.reason}`,
+    };
+  }
   const text = await store.get(profileKey(profile));
   if (!text) {
     throw new UserError('there is no such profile', {
@@ -114,7 +118,9 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   const settings = profileSettings(new TextDecoder().decode(text.bytes), bucket, profile, address);
   const run = `runs/${runName(start)}`;
   const config = await withPinnedInputs(ctx, settings);
-  const begunAnew = await requestRun(store, run, config, `s3://${bucket}/${profileKey(profile)}`);
+  const source = `s3://${bucket}/${profileKey(profile)}`;
+  const mayBegin = () => refuseAboveCeiling(store, ctx.ceiling, new Date());
+  const begunAnew = await requestRun(store, run, { config, source }, mayBegin);
   return begunAnew ? startNext(ctx, run) : startExecution(ctx, run);
 }
 
@@ -154,12 +160,19 @@ export async function pinned(
 
 /**
  * Writes a run's request. Other settings take the place of those that a run failed with before anything was made of it.
+ * @param mayBegin throws where no new run may.
  * @returns whether they do: the name of the run's first execution is used up then.
  * @throws UserError when the run has begun with other settings, or may be about to.
  */
-async function requestRun(store: ArtifactStore, run: string, config: RunConfig, source: string): Promise<boolean> {
+async function requestRun(
+  store: ArtifactStore,
+  run: string,
+  { config, source }: { readonly config: RunConfig; readonly source: string },
+  mayBegin: () => Promise<void>,
+): Promise<boolean> {
   const key = runKeys.request(run);
   const request = encodeJson({ version: 1, config, source, overrides: [] });
+  if (!(await store.get(key))) await mayBegin();
   if ((await store.putIfAbsent(key, request)) !== undefined) return false;
   const { config: before } = await readRequest(store, run);
   if (JSON.stringify(before) === JSON.stringify(config)) return false;
@@ -170,6 +183,7 @@ async function requestRun(store: ArtifactStore, run: string, config: RunConfig, 
       remedy: 'Give the new one a name of its own: `name`, or --name <name> on the command line.',
     });
   }
+  await mayBegin();
   await store.put(key, request);
   return true;
 }

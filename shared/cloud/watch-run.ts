@@ -108,7 +108,7 @@ function commitTeller({ store }: Pick<Cloud, 'store'>, run: string, before: numb
         readMetrics(store, manifest),
         readSpectra(store, manifest),
       ]);
-      told.push(epochEvent(config, progress, measured, spectra));
+      told.push(epochEvent(run, config, { progress, measured, spectra }));
     }
     seen = head.epoch;
     return told;

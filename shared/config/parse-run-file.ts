@@ -15,9 +15,9 @@ import { positionOf, readYaml, refuse, type YamlSource } from './yaml-source.ts'
 export interface Override {
   readonly path: readonly string[];
   readonly value: unknown;
-  /** As given. */
+  /** The override as it was written. */
   readonly text: string;
-  /** Where it was given, for messages; absent: on the command line. */
+  /** The place where it was written, for messages; absent: the command line. */
   readonly place?: string | undefined;
 }
 

@@ -257,7 +257,7 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
 }
 
-/** What is of labels, where none are learnt. */
+/** The settings that need labels, where a model learns none. */
 function unlabelledProblems(model: ModelConfig): { readonly path: string[]; readonly message: string }[] {
   if (model.family !== 'huggingface' || hasLabels(taskOfModel(model.task))) return [];
   const { problemType, pooling, task } = model;

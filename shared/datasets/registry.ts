@@ -13,7 +13,7 @@ const fieldFormats = [pdebench, fields] as const;
 /** Every data-set format. */
 export const datasetFormats = [...fieldFormats, ...textFormats] as const;
 
-/** What a data set of fields is described by. */
+/** The settings of a data set of fields. */
 export const fieldDatasetSchema = z.discriminatedUnion('format', configSchemasOf(fieldFormats));
 export type FieldDatasetConfig = z.infer<typeof fieldDatasetSchema>;
 
@@ -40,7 +40,7 @@ export function otherFilesOf(config: DatasetConfig): OtherFiles {
   };
 }
 
-/** What is found of each of the other files, one after the other. */
+/** Reads something from each of the other files, one after the other. */
 export async function ofOtherFiles<Told>(
   files: OtherFiles,
   find: (path: string, kind: keyof OtherFiles) => Promise<Told>,
@@ -62,7 +62,7 @@ export function withDataPaths(config: DatasetConfig, path: DataPath, { validatio
   } as DatasetConfig;
 }
 
-/** What kind of data a configuration yields. */
+/** The kind of data that a configuration yields. */
 export function kindOf({ format }: DatasetConfig): Trajectories['kind'] | TextData['kind'] {
   return textFormats.some(({ name }) => name === format) ? 'text' : 'trajectories';
 }

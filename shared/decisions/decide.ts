@@ -31,12 +31,12 @@ export const decisionSchema = z.object({
   /** `test`: measured on test data before it ends; `handOver`: to a new execution, which goes on with the run; `leave`: another execution has the run. */
   next: z.enum(['train', 'analyse', 'test', 'finalise', 'handOver', 'leave']),
   outcome: z.enum(outcomes),
-  /** In plain words. */
+  /** The reason in plain words. */
   reason: z.string(),
 });
 export type Decision = z.infer<typeof decisionSchema>;
 
-/** What Checkpoint has seen of the epoch it commits. */
+/** The facts about an epoch that Checkpoint decides by. */
 export interface Observation {
   readonly epoch: number;
   /** The convergence metric on the validation data; NaN where it is not a finite number. */

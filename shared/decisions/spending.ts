@@ -1,4 +1,4 @@
-/** What is left of a budget, in seconds of a training job. */
+/** The rest of a budget, in seconds of a training job. */
 import { z } from 'zod';
 import { type RegionPrices, resourceSchema, usdOfRequests } from '../costs/prices.ts';
 import { assumedRequests } from './assumptions.ts';

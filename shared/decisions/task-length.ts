@@ -1,4 +1,4 @@
-/** How long a training job may run, and how many epochs it trains. */
+/** The time limit of a training job, and the number of epochs that it trains. */
 import type { ComputeConfig } from './compute.ts';
 import type { Budget } from './config.ts';
 import { type JobPrice, type Spent, secondsLeft, shortestAttemptSeconds } from './spending.ts';

@@ -36,8 +36,11 @@ export type Step = (tf: TensorLibrary, given: StepTensors) => { carried?: NamedT
 export interface Loop {
   /** One step on these inputs; its results, in host memory, as float32. */
   run(inputs: MixedTensors, options?: RunOptions): Promise<HostTensors>;
-  /** Copies what is carried, or those tensors of it that are named, to host memory, in the order in which it came or is named. */
-  read(names?: readonly string[]): Promise<HostTensors>;
+  /**
+   * Copies what is carried, or those tensors of it that are named, to host memory, in the order in which it came or is named.
+   * @param options.untilNextStep whether the tensors are not needed after that, so that those in memory that threads share need not be copied
+   */
+  read(names?: readonly string[], options?: { readonly untilNextStep?: boolean }): Promise<HostTensors>;
   /** What is carried, as `read` gives it, at the end: not copied where the engine has it in host memory. */
   finish(): Promise<HostTensors>;
   /** Frees its memory, if `finish` has not. */

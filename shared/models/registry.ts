@@ -16,7 +16,7 @@ import { unet2d } from './unet2d.ts';
 /** Every model family: one line each. */
 const modelFamilies = [fno1d, fno2d, fno3d, neuralopFno, tfno, unet1d, unet2d, deepOnet, dpot] as const;
 
-/** What a model of fields is described by. */
+/** The settings of a model of fields. */
 export const fieldModelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies));
 export type FieldModelConfig = z.infer<typeof fieldModelSchema>;
 
@@ -26,7 +26,7 @@ export const modelSchema = z
   .describe('What to train.');
 export type ModelConfig = z.infer<typeof modelSchema>;
 
-/** Which setting names what a model begins with. */
+/** The name of the setting that names a model's first weights. */
 export function weightsSetting({ family }: ModelConfig): 'folder' | 'weights' {
   return family === 'huggingface' ? 'folder' : 'weights';
 }
@@ -36,12 +36,12 @@ export function weightsOf(model: ModelConfig): string | undefined {
   return model.family === 'huggingface' ? model.folder : model.weights;
 }
 
-/** The same model with other weights. */
+/** A model's settings with other weights. */
 export function withWeights(model: ModelConfig, weights: string): ModelConfig {
   return { ...model, [weightsSetting(model)]: weights };
 }
 
-/** The same model with every path in it as `changed` gives it. */
+/** A model's settings with every path in them replaced by what `changed` gives. */
 export function withModelPaths(model: ModelConfig, changed: (path: string) => string): ModelConfig {
   const weights = weightsOf(model);
   const moved = weights === undefined ? model : withWeights(model, changed(weights));
@@ -49,7 +49,7 @@ export function withModelPaths(model: ModelConfig, changed: (path: string) => st
   return { ...moved, base: changed(moved.base) };
 }
 
-/** What kind of data a model takes. */
+/** The kind of data that a model takes. */
 export function takenBy({ family }: ModelConfig): TrajectoryFormat['kind'] | 'text' {
   return modelFamilies.find(({ name }) => name === family)?.takes ?? 'text';
 }

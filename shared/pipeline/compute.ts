@@ -5,6 +5,7 @@ import type { JobPrice, Spent } from '../decisions/spending.ts';
 import { attemptSeconds, jobStateSeconds } from '../decisions/task-length.ts';
 import type { TaskContext } from './context.ts';
 import type { ComputeState, PipelineState } from './messages.ts';
+import { profileOfRun } from './run-events.ts';
 
 /** Where the next training job runs, and for how long at most after what is spent. */
 export function computeState(
@@ -41,6 +42,15 @@ export const trainingJobName = ({ job, epoch }: Pick<PipelineState, 'job' | 'epo
 export function sinceCommit({ startedAt }: { startedAt: string }, head: Manifest | undefined): Date {
   return new Date(Math.max(Date.parse(startedAt), head ? Date.parse(head.committedAt) : 0));
 }
+
+/** What jobs are tagged with, so that the bill can be split: the run, after the comparison that it is of, and its profile. */
+export function costTags(run: string, config: Pick<RunConfig, 'dataset'>): { tag: string; profile: string } {
+  const name = run.replace(/^(?:runs|comparisons)\//, '').replace('/runs/', '/');
+  return { tag: asTag(name), profile: asTag(profileOfRun(config) ?? 'none') };
+}
+
+/** The characters, and the length, that the value of a tag may have. */
+const asTag = (text: string) => text.replace(/[^\p{L}\p{N} _.:/=+@-]/gu, '-').slice(0, 256);
 
 /** The run's name with the characters that the names of jobs and executions may have, and room for what is added. */
 export const jobName = (run: string): string =>

@@ -30,6 +30,9 @@ export type ProgressEvent =
     }
   | {
       readonly type: 'epoch';
+      readonly run: string;
+      /** Of a deployed run that a data set of a profile has started. */
+      readonly profile?: string;
       readonly epoch: number;
       readonly epochs: number;
       readonly trainLoss: number | null;
@@ -40,6 +43,10 @@ export type ProgressEvent =
       /** Wall time of the run so far, and what is left of it at this pace. */
       readonly seconds: number;
       readonly secondsLeft: number | null;
+      /** Of training and evaluation of this epoch. */
+      readonly epochSeconds: number | null;
+      /** What was metered since the epoch before, in US dollars; null where that is not known. */
+      readonly epochUsd: number | null;
     }
   /** The epoch to be exported was measured on test data. */
   | {
@@ -154,6 +161,8 @@ export interface TaskContext {
   shardsFor(flops: number): number;
   /** What starting a training task costs, in seconds; 0 where it is a function call. */
   readonly startSeconds: number;
+  /** Name of the deployment, by which events of runs are noted for other systems; absent where nobody is told. */
+  readonly service?: string | undefined;
   /** Absent where nothing is metered: on a machine of one's own. */
   readonly meter?: Meter | undefined;
   /** Events that the history of an execution may have; the run is then handed over to the next execution. */

@@ -47,6 +47,8 @@ export const stateSchema = z.object({
     try: count.describe('How often a job for this epoch left no result.'),
     beganAt: z.iso.datetime().optional().describe('When the attempt was begun, on its machine.'),
     failures: count.default(0).describe('Those among them that were no interruptions.'),
+    tag: z.string().default('none').describe('The run, as its jobs are tagged for the bill.'),
+    profile: z.string().default('none').describe('Its profile, as its jobs are tagged for the bill.'),
   }),
   events: count.default(0).describe('Events that the history of this execution has at most.'),
 });

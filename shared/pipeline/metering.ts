@@ -1,6 +1,7 @@
 /** What tasks use of the cloud: noted beside the run, added up, and held against its budget. */
 import { readHead } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
+import { noteSpend } from '../costs/ceiling.ts';
 import { type MeterEntry, openUsd, readMeterEntries, writeMeterEntry } from '../costs/meter.ts';
 import { type Resource, usdOf, usdOfRequests } from '../costs/prices.ts';
 import type { Progress } from '../decisions/decide.ts';
@@ -28,9 +29,13 @@ const mayBeUnknown: readonly TaskName[] = ['Prepare', 'RecordFailure'];
 /** Notes what was used; tells of it when it is new. */
 async function note(ctx: TaskContext, run: string, id: string, used: Used): Promise<void> {
   const epoch = await epochUnderWay(ctx, run);
-  const entry: MeterEntry = { version: 1, run, epoch, ...used, at: ctx.now().toISOString() };
+  const at = ctx.now();
+  const entry: MeterEntry = { version: 1, run, epoch, ...used, at: at.toISOString() };
   const isNew = await writeMeterEntry(ctx.store, id, entry);
-  if (isNew && entry.usd !== null) ctx.emit({ type: 'spend', run, task: entry.task, usd: entry.usd });
+  const { task, usd } = entry;
+  if (!isNew || usd === null) return;
+  ctx.emit({ type: 'spend', run, task, usd });
+  await noteSpend(ctx.store, { run, id, usd, at });
 }
 
 /** An invocation of a function as it is billed. */

@@ -84,7 +84,7 @@ export type CheckpointRates = z.output<typeof checkpointRatesSchema>;
 export const checkpointRatesJsonSchema = (): Record<string, unknown> =>
   z.toJSONSchema(checkpointRatesSchema, { io: 'input' });
 
-/** What rates follow from. */
+/** A checkpoint's layers and parameters with their measurements. */
 export interface MeasuredCheckpoint {
   readonly source: CheckpointRates['source'];
   readonly kind: ModelKind | null;

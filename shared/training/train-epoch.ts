@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { collectGarbage } from '../core/collect-garbage.ts';
 import type { Engine, Loop, Step } from '../engines/engine.ts';
-import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
+import { allFinite, type HostTensor, type HostTensors, type MixedTensors, totalCount } from '../tensors/tensor.ts';
 import {
   groupRates,
   multipliersAlong,
@@ -29,7 +29,7 @@ export type { ParameterMultipliers, Ramp } from './applied-rates.ts';
 export interface RateChanges {
   /** Steps of the epoch after which they are. */
   readonly after: readonly number[];
-  /** The rates from such a step on. @param read a parameter's values at that step, by name */
+  /** The rates from such a step on. @param read a parameter's values at that step, by name, to be used before this is done */
   set(
     step: number,
     read: (name: string) => Promise<HostTensor>,
@@ -51,7 +51,7 @@ export interface EpochRequest extends GradientSettings, MovingRates {
   readonly problem: Problem;
   readonly optimizer: Optimizer;
   readonly parameters: HostTensors;
-  /** What the last epoch left; undefined for a fresh optimizer. */
+  /** The optimizer's state after the last epoch; undefined: a fresh optimizer. */
   readonly state: HostTensors | undefined;
   /** Whether both are donated to the engine, so that they are not in memory twice; then they are not handed back either. */
   readonly donates?: boolean;
@@ -72,13 +72,13 @@ export interface EpochResult {
   readonly state: HostTensors;
   /** Mean of `losses`. */
   readonly loss: number;
-  /** Of every step, before its update. */
+  /** The loss of every step, before its update. */
   readonly losses: readonly number[];
   /** Base learning rate of every step. */
   readonly baseLearningRates: readonly number[];
   /** Length of the whole gradient that steps are made by, before clipping, over the epoch's steps. */
   readonly gradientNorm: { readonly mean: number; readonly largest: number };
-  /** What multiplied them. */
+  /** The multipliers that were applied, by group. */
   readonly applied: readonly RateGroup[];
   /** Set when a loss, a gradient or a weight stopped being finite: at which step (1-based) of the epoch, and loss and gradient's norm there. */
   readonly diverged?: { readonly step: number; readonly loss: number; readonly gradientNorm: number };
@@ -138,9 +138,21 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 /** Copies that nobody needs any more are freed after so many bytes. */
 const bytesPerCollection = 2 ** 26;
 
-/** Reads what a loop carries of a model's parameters, one after the other, and notes whether all of it is finite. */
+/** Parameters of a model with no more bytes are read together: asking for each takes longer than a copy of those that are not wanted. */
+const bytesReadTogether = 2 ** 24;
+
+/** Reads what a loop carries of a model's parameters, one after the other, small ones together, and notes whether all that was wanted is finite. */
 function watchedReader(flat: FlatParameters, loop: Loop) {
   const seen = { finite: true };
+  const { parameters } = flat.objective;
+  const isSmall = totalCount(parameters) * Float32Array.BYTES_PER_ELEMENT <= bytesReadTogether;
+  const untilNextStep = true;
+  const all = isSmall
+    ? loop.read(
+        parameters.map(({ name }) => carriedName(name)),
+        { untilNextStep },
+      )
+    : undefined;
   let bytes = 0;
   const read = flat.reader(async (name) => {
     if (bytes >= bytesPerCollection) {
@@ -148,7 +160,7 @@ function watchedReader(flat: FlatParameters, loop: Loop) {
       bytes = 0;
     }
     const carried = carriedName(name);
-    const tensor = (await loop.read([carried])).get(carried)!;
+    const tensor = (await (all ?? loop.read([carried], { untilNextStep }))).get(carried)!;
     bytes += tensor.data.byteLength;
     seen.finite &&= allFinite(tensor.data);
     return tensor;

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
+import { noteSpend } from '../../shared/costs/ceiling.ts';
 import { weightsOf } from '../../shared/models/registry.ts';
 import { readRequest } from '../../shared/pipeline/records.ts';
 import { startDeployment } from '../support/deployment.ts';
@@ -179,6 +180,27 @@ describe.skipIf(!deployment)('launching', () => {
   it('refuses a data set of another profile', async () => {
     const launched = await deployed.invoke('launch', { profile: 'f', dataset: 'datasets/a/deep/data.hdf5' });
     expect(launched).toMatchObject({ reason: expect.stringContaining('is not a data set of this profile') });
+  });
+
+  it('starts no new run above the ceiling of the service, and says so of no run that there is', async () => {
+    await deployed.upload('profiles/g.yaml', profile());
+    await deployed.upload('datasets/g/data.hdf5', 'data');
+    const started = await deployed.invoke('launch', { profile: 'g' });
+    vi.stubEnv('TEMPBALANCE_CEILING', JSON.stringify({ usd: 5, per: 'day' }));
+    const other = () => deployed.invoke('launch', { profile: 'g', name: 'other' });
+    const spend = (usd: number) => noteSpend(deployed.store, { run: 'runs/x', id: `${usd}`, usd, at: new Date() });
+    await spend(4.5);
+    expect(await other()).toMatchObject({ status: 'started' });
+    await spend(1);
+    const refused = (await deployed.invoke('launch', { profile: 'g', name: 'another' })) as { reason: string };
+    expect(refused).toMatchObject({ status: 'rejected' });
+    expect(refused.reason).toMatch(
+      /the ceiling of the service is reached: 5\.50 of 5\.00 USD a day are spent since 20/,
+    );
+    expect(await deployed.store.get('runs/g-another/request.json')).toBeUndefined();
+    expect(await other()).toMatchObject({ run: 'runs/g-other' });
+    const { run } = started as { run: string };
+    expect(await deployed.invoke('launch', { profile: 'g' })).toMatchObject({ run });
   });
 
   it('refuses input that is none of these', async () => {

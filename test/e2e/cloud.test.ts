@@ -53,6 +53,11 @@ const arrival = (bucket: string, key: string, version: string) => ({
   detail: { bucket: { name: bucket }, object: { key, size: dataset.length, 'version-id': version, sequencer: '1' } },
 });
 
+const arrivalOf = (bucket: string, key: string) => ({
+  source: 'aws.s3',
+  detail: { bucket: { name: bucket }, object: { key } },
+});
+
 /** Runs the workflow on the deployment's functions and containers; the context is only told of states. */
 const execute = (
   { store, perform, runJob }: TestDeployment,
@@ -91,6 +96,17 @@ describe.skipIf(!deployment)('a deployed run', () => {
       model.map((name) => `${run}/model/${name}`),
     );
     expect(await deployed.store.get(runKeys.report(run))).toBeDefined();
+
+    const told = await deployed.store.list(runKeys.events(run));
+    const names = told.map((name) => name.slice(runKeys.events(run).length, -'-0000.json'.length));
+    expect(names).toEqual(['completed', ...Array.from({ length: 5 }, () => 'epoch'), 'started']);
+    for (const name of told) {
+      const published = await deployed.invoke('publish-event', arrivalOf(deployed.bucket, name));
+      expect(published).toEqual({ published: expect.stringMatching(/^evt_/) });
+    }
+    expect(await deployed.invoke('publish-event', arrivalOf(deployed.bucket, `${run}/events/gone.json`))).toEqual({
+      published: null,
+    });
   });
 
   it('goes on elsewhere when its container is told to end, to the same bits', { timeout: 240_000 }, async () => {

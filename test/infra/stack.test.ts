@@ -106,6 +106,7 @@ describe('the bucket', () => {
         ExpiredObjectDeleteMarker: true,
         AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
       },
+      { Id: 'spend', Status: 'Enabled', Prefix: 'spend/', ExpirationInDays: 70 },
       { Id: 'rejected', Status: 'Enabled', Prefix: 'rejected/', ExpirationInDays: 30 },
     ]);
     expect(rulesOf(full)).toContainEqual({
@@ -285,7 +286,7 @@ describe('roles', () => {
 describe('functions', () => {
   const functions = () => propertiesOf(usual.template, 'AWS::Lambda::Function');
 
-  it('are those of the design: fourteen, and none that CDK adds for itself', () => {
+  it('are those of the design: fifteen, and none that CDK adds for itself', () => {
     expect(
       functions()
         .map(({ PackageType, ImageConfig }) => (PackageType === 'Image' ? ImageConfig.Command[0] : 'zip'))
@@ -293,9 +294,9 @@ describe('functions', () => {
     ).toEqual([
       'dist/functions/analyse-shard/handler.handler',
       'dist/functions/prepare/handler.handler',
-      ...Array.from({ length: 12 }, () => 'zip'),
+      ...Array.from({ length: 13 }, () => 'zip'),
     ]);
-    expect(functions().flatMap(({ Runtime }) => Runtime ?? [])).toEqual(Array.from({ length: 12 }, () => 'nodejs22.x'));
+    expect(functions().flatMap(({ Runtime }) => Runtime ?? [])).toEqual(Array.from({ length: 13 }, () => 'nodejs22.x'));
   });
 
   it('trace, log as JSON for a limited time, run on x86-64 and end', () => {

@@ -48,6 +48,7 @@ export const everySetting = {
   monthlyBudgetUsd: 200,
   budgetScope: 'account',
   hourlySpendAlarmUsd: 12.5,
+  ceiling: { usd: 300, per: 'day' },
   schedules: [
     { profile: 'burgers', cron: '0 3 ? * MON *', timezone: 'Europe/Berlin' },
     { profile: 'darcy', cron: '30 1 1 * ? *' },
@@ -67,6 +68,10 @@ export const everySetting = {
     securityGroupIds: ['sg-0a1b2c3d4e5f60718'],
   },
   kmsKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9',
+  webhook: {
+    url: 'https://hooks.example.com/tempbalance',
+    secretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf',
+  },
   permissionsBoundary: 'arn:aws:iam::123456789012:policy/bounds',
 };
 

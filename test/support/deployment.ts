@@ -89,6 +89,7 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     POWERTOOLS_LOG_LEVEL: 'SILENT',
     POWERTOOLS_METRICS_DISABLED: 'true',
     POWERTOOLS_METRICS_NAMESPACE: 'TempBalance',
+    POWERTOOLS_SERVICE_NAME: 'tempbalance',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1024',
     TMPDIR: scratch,
     TEMPBALANCE_BUCKET: `tempbalance-${randomUUID()}`,

@@ -14,6 +14,7 @@ export const statusCommand: CliCommand<DeploymentOptions & { json?: boolean }> =
     const { openCloud } = await import('../../../shared/cloud/open-cloud.ts');
     const { cloudRuns, cloudRunStatus } = await import('../../../shared/cloud/run-status.ts');
     const { cloudComparisons, comparisonStatus } = await import('../../../shared/cloud/comparison-status.ts');
+    const { ceilingStanding, describeCeiling } = await import('../../../shared/costs/ceiling.ts');
     const { targetOf } = await import('./target.ts');
     const cloud = await openCloud(deployment);
     if (given === undefined) {
@@ -26,6 +27,12 @@ export const statusCommand: CliCommand<DeploymentOptions & { json?: boolean }> =
       const isEmpty = lines.length === 0;
       print(isEmpty ? `no runs in s3://${cloud.bucket}/runs/` : formatTable([heading, ...lines.map(rowOf)]));
       if (comparisons.length > 0) print(`\n${formatTable([comparisonHeading, ...comparisons.map(comparisonRowOf)])}`);
+      const { ceiling } = cloud;
+      if (ceiling) {
+        const standing = await ceilingStanding(cloud.store, ceiling, new Date());
+        const left = standing.leftUsd! > 0 ? `${standing.leftUsd!.toFixed(2)} USD are left` : 'no new run begins';
+        print(`\nceiling: ${describeCeiling(standing, ceiling)}, ${left}`);
+      }
       return 0;
     }
     const target = await targetOf(cloud, given);

@@ -36,7 +36,7 @@ export function textFormatOf(path: string): TextDatasetConfig['format'] | undefi
   return endings[/\.([a-z]+)(?:\.(?:gz|zst))?$/i.exec(path)?.[1]?.toLowerCase() ?? ''];
 }
 
-/** What a folder of texts has, as far as the names in it tell. */
+/** The files of a folder of texts, as far as their names tell. */
 export interface TextFolder {
   readonly format: TextDatasetConfig['format'];
   /** Parts of the data set; empty: it has none. */

@@ -145,7 +145,7 @@ function loopOf({ thread, loop, steps, step, specs, sharesMemory, isLarge }: Beg
       ) as MixedTensors;
       return thread.ask({ do: 'step', loop, inputs: taken, ...compiledStep }, [...new Set(ownBuffers(new Map(whole)))]);
     },
-    read: (names) => thread.ask({ do: 'read', loop, names }),
+    read: (names, { untilNextStep = false } = {}) => thread.ask({ do: 'read', loop, names, untilNextStep }),
     async finish() {
       await steps.release(isLarge);
       return thread.ask({ do: 'finish', loop });

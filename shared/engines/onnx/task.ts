@@ -42,8 +42,13 @@ export type Task =
       /** Outputs that are written over what they replace. */
       readonly overwriting: readonly string[];
     }
-  /** Copies what is carried, or those tensors of it that are named. */
-  | { readonly do: 'read'; readonly loop: number; readonly names?: readonly string[] | undefined }
+  /** What is carried, or those tensors of it that are named: copies, or until the next step those in shared memory as they are. */
+  | {
+      readonly do: 'read';
+      readonly loop: number;
+      readonly names?: readonly string[] | undefined;
+      readonly untilNextStep: boolean;
+    }
   /** All that is carried, given away. */
   | { readonly do: 'finish'; readonly loop: number }
   | { readonly do: 'end'; readonly loop: number }

@@ -1,4 +1,5 @@
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
+import type { Ceiling } from '../../costs/ceiling.ts';
 import type { RunResult } from '../../decisions/comparison/design.ts';
 
 /** What happens in a comparison, for views and logs. */
@@ -31,6 +32,8 @@ export interface ComparisonContext {
   now(): Date;
   /** Runs at a time where the compare file doesn't say. */
   readonly parallel: number;
+  /** What the deployment may spend: above it no new run begins; absent: no limit. */
+  readonly ceiling?: Ceiling | undefined;
   /** Versions for the record. */
   readonly versions: Readonly<Record<string, string>>;
   emit(event: ComparisonEvent): void;

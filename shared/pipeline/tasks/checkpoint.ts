@@ -29,6 +29,7 @@ import {
   readRunRecord,
   readSpectra,
 } from '../records.ts';
+import { announceEpoch, warnOfBudget } from '../run-events.ts';
 import { endsWithTest, testedFirst } from '../test-data.ts';
 
 /**
@@ -47,14 +48,17 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
 
   if (progress.best?.epoch === epoch) await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
   const { keep } = config.output;
-  const formerBest = before && (await progressOf(ctx.store, before)).best?.epoch;
+  const former = before && (await progressOf(ctx.store, before));
   await prune(ctx.store, manifest, {
     keep,
     best: progress.best?.epoch,
-    epochs: new Set([epoch, epoch - keep, formerBest ?? epoch]),
+    epochs: new Set([epoch, epoch - keep, former?.best?.epoch ?? epoch]),
   });
   await pruneResults(ctx.store, run, epoch);
-  ctx.emit(epochEvent(config, progress, measured, await readSpectra(ctx.store, manifest)));
+  const spectra = await readSpectra(ctx.store, manifest);
+  ctx.emit(epochEvent(run, config, { progress, before: former, measured, spectra }));
+  await announceEpoch(ctx, run, config, { progress, measured, spectra });
+  await warnOfBudget(ctx, run, config, progress);
   const { price } = state.compute;
   const spent = await withOpenUsd(ctx, run, progress);
   const decision = await decideAfter(ctx, manifest, config, price);

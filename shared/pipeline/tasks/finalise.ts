@@ -19,6 +19,7 @@ import {
   readProgress,
   readRunRecord,
 } from '../records.ts';
+import { announceEnd } from '../run-events.ts';
 import { dtypeOfRun, exportedFiles, modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
 
@@ -49,6 +50,8 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   await pruneResults(store, run, state.epoch);
   const usd = report.cost?.usd;
   ctx.emit({ type: 'finished', run, outcome, reason: explainOutcome(record), ...(usd === undefined ? {} : { usd }) });
+  const { config } = recorded;
+  await announceEnd(ctx, run, config, { epoch: progress?.epoch ?? exported, record, progress, usd });
   return state;
 }
 

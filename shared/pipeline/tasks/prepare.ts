@@ -19,7 +19,7 @@ import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { StepWork, WorkloadPlan } from '../../training/workload.ts';
 import { describeBalance, inOneLine, refuseUnchangingRates } from '../balance-description.ts';
-import { computeState, jobName } from '../compute.ts';
+import { computeState, costTags, jobName } from '../compute.ts';
 import type { ComputeChoice, ComputeRequest, Quota, TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
 import { eventsOfStart } from '../history.ts';
@@ -28,6 +28,7 @@ import type { PipelineState } from '../messages.ts';
 import { spentSoFar } from '../metering.ts';
 import { isSameData, progressOf, type RunRecord, readRequest, runRecordSchema } from '../records.ts';
 import { fingerprintBase, refuseOtherBase } from '../run-base.ts';
+import { announce, forgetEnd } from '../run-events.ts';
 import { modelOfPlan, type RunModel } from '../run-model.ts';
 import { conv1dOf, openRunSolver, spectraSettings } from '../run-solver.ts';
 import { refuseOtherModel } from '../same-model.ts';
@@ -104,6 +105,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   for (const [name, bytes] of plan.files ?? []) await ctx.store.put(runKeys.model(run, name), bytes);
   await writeRecord(ctx, run, record, stored?.etag);
   await ctx.store.delete(runKeys.outcome(run));
+  await forgetEnd(ctx, run);
   const balanced = balance ? { balanced: inOneLine(balance) } : {};
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs, ...balanced });
   const state: PipelineState = {
@@ -119,9 +121,16 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
       reason: 'the model is measured before training',
     },
     compute,
-    job: { name: jobName(run), try: 0, failures: 0 },
+    job: { name: jobName(run), try: 0, failures: 0, ...costTags(run, config) },
     events: eventsOfStart(),
   };
+  await announce(ctx, config, {
+    kind: 'started',
+    run,
+    epoch: state.epoch,
+    epochs: config.training.epochs,
+    resumed: manifest !== undefined,
+  });
   return testedFirst(ctx, state, config);
 }
 

@@ -5,7 +5,8 @@ import type { TaskContext } from '../context.ts';
 import { isTakenOver } from '../execution.ts';
 import type { FailureInput } from '../messages.ts';
 import { isRequested } from '../metering.ts';
-import { type OutcomeRecord, outcomeSchema, readLastCommit } from '../records.ts';
+import { type OutcomeRecord, outcomeSchema, progressOf, readLastCommit, readRequest } from '../records.ts';
+import { announceFailure } from '../run-events.ts';
 import { plainMessage } from '../task-failure.ts';
 
 /**
@@ -30,8 +31,21 @@ export async function recordFailure(
     const record: OutcomeRecord = { outcome, reason, at, error: { name: error.Error, message: reason } };
     await ctx.store.put(runKeys.outcome(run), encodeJson(record));
     ctx.emit({ type: 'finished', run, outcome, reason });
+    await tellFailure(ctx, failure, reason);
   } else ctx.emit({ type: 'refused', run, reason });
   return { run, decision: { next: isTaken ? 'leave' : 'finalise', outcome, reason } };
+}
+
+/** Tells other systems, with what is known of the run; where nothing of it can be read, of the error alone. */
+async function tellFailure(ctx: TaskContext, { run, epoch }: FailureInput, reason: string): Promise<void> {
+  if (ctx.service === undefined) return;
+  const known = async () => {
+    const head = await readLastCommit(ctx.store, run);
+    const progress = head && (await progressOf(ctx.store, head));
+    return { config: (await readRequest(ctx.store, run)).config, progress };
+  };
+  const found = await known().catch(() => undefined);
+  await announceFailure(ctx, run, { epoch: epoch ?? found?.progress?.epoch ?? 0, reason }, found);
 }
 
 /** Whether the run is this execution's: its Prepare is done, or nobody's is and the run was asked for. */

@@ -89,6 +89,27 @@ const adamSpecs = {
   'inputs/decay': number,
 };
 
+it('reads what updates have left where it lies, and copies of it on request', async () => {
+  const carried = new Map([...given(['first', 'weight'], 1), ['second', positive(vector(3))]]);
+  const inputs = new Map([
+    ['x', vector(5)],
+    ['rate', scalar(0.1)],
+    ['decay', scalar(0)],
+  ]);
+  const loop = await onnx.loop(adam, { fixed: new Map(), carried });
+  await loop.run(inputs);
+  const copy = (await loop.read(['weight'])).get('weight')!.data;
+  const before = [...copy];
+  const there = (await loop.read(['weight'], { untilNextStep: true })).get('weight')!.data;
+  expect([...there]).toEqual(before);
+  await loop.run(inputs);
+  const after = [...(await loop.read(['weight'])).get('weight')!.data];
+  expect([...copy]).toEqual(before);
+  expect([...there]).toEqual(after);
+  expect(after).not.toEqual(before);
+  await loop.close();
+});
+
 describe('an update', () => {
   it('is one program behind the graph, which gives the gradient', () => {
     const { operators, outputs, updates } = fused(flat(adam), adamSpecs);

@@ -5,6 +5,7 @@ import { memoryStore } from '../../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../../shared/checkpoints/run-keys.ts';
 import { parseRunFile } from '../../../shared/config/parse-run-file.ts';
 import { UserError } from '../../../shared/core/errors.ts';
+import { noteSpend } from '../../../shared/costs/ceiling.ts';
 import { ledgerSchema } from '../../../shared/decisions/comparison/admission.ts';
 import { comparisonOutcomeSchema, readComparison, readResults } from '../../../shared/pipeline/comparison/records.ts';
 import { readComparisonResult } from '../../../shared/pipeline/comparison/result.ts';
@@ -45,6 +46,22 @@ describe('a comparison', () => {
       ['test', 8],
       ['judge', 0],
     ]);
+  });
+
+  it('begins no run above the ceiling of the service', async () => {
+    await beginFake(store, await fakeSettings());
+    const ceiling = { usd: 2, per: 'day' } as const;
+    await noteSpend(store, { run: 'runs/other', id: '1', usd: 2, at: new Date(Date.UTC(2026, 10, 23)) });
+    const { trained } = await doFake(store, { context: { ceiling } });
+    expect(trained).toEqual([]);
+    const results = await readResults(store, comparison);
+    expect(results.length).toBeGreaterThan(0);
+    for (const { status, reason } of results) {
+      expect([status, reason]).toEqual([
+        'skipped',
+        'the ceiling of the service is reached: 2.00 of 2.00 USD a day are spent since 2026-11-23',
+      ]);
+    }
   });
 
   it('measures tuning runs on validation data alone', async () => {

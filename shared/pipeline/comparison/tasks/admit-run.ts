@@ -4,6 +4,7 @@ import { runKeys } from '../../../checkpoints/run-keys.ts';
 import { type ComparisonSettings, runConfigOf } from '../../../config/comparison.ts';
 import type { RunConfig } from '../../../config/run-file.ts';
 import { UserError } from '../../../core/errors.ts';
+import { reasonAgainstNewRuns } from '../../../costs/ceiling.ts';
 import type { Amount } from '../../../decisions/comparison/admission.ts';
 import type { RunPlan, RunResult } from '../../../decisions/comparison/design.ts';
 import { executionName } from '../../execution-name.ts';
@@ -35,11 +36,13 @@ export async function admitRun(
   };
   const whole = settingsOf(settings, plan, `${store.label}/${comparison}/runs`);
   if ('refused' in whole) return refuse('failed', whole.refused);
+  const begun = await readJson(store, runKeys.request(child), requestSchema);
+  const against = begun ? undefined : await reasonAgainstNewRuns(store, ctx.ceiling, ctx.now());
+  if (against) return refuse('skipped', against.what);
   const admission = await admitToBudget(ctx, comparison, settings, run);
   if (!admission.admitted) return refuse('skipped', admission.reason);
   const asked = withinBudget(settings, whole.config, admission.allowance);
   // A run that was begun goes on where it was begun, by its own words: the comparison's folder may have moved.
-  const begun = await readJson(store, runKeys.request(child), requestSchema);
   if (begun) await clearSpoilt(store, child, { settings, data }, plan);
   const config = { ...relocated(asked, (path) => addresses[path] ?? path), output: (begun?.config ?? asked).output };
   await store.put(runKeys.request(child), encodeJson({ version: 1, config, source: settings.source, overrides: [] }));
