@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -57,6 +58,26 @@ export async function tagsOfModel(client: S3Client, address: string): Promise<re
   return Promise.all(
     files.map(async ({ object, path }) => [path, (await headObject(client, object))?.ETag ?? ''] as const),
   );
+}
+
+/**
+ * What tells the content of an address from any other, and its bytes: where it is from, with the version or the ETag of each file.
+ * @throws UserError when there is nothing of that address, or it may not be read.
+ */
+export async function contentOf(client: S3Client, address: string): Promise<{ id: string; bytes: number }> {
+  const files = isFolderAddress(address)
+    ? await filesOfModel(client, address, '', {})
+    : [{ object: parseS3Uri(address), path: '' }];
+  let bytes = 0;
+  const parts: unknown[] = [];
+  for (const { object, path } of files) {
+    const head = await headObject(client, object);
+    if (!head)
+      throw new UserError('there is no such object', { where: address, remedy: 'Check the bucket and the key.' });
+    bytes += head.ContentLength ?? 0;
+    parts.push([object.bucket, object.key, path, head.VersionId, head.ETag, head.ContentLength]);
+  }
+  return { id: createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32), bytes };
 }
 
 async function filesOfModel(client: S3Client, address: string, path: string, limits: Limits): Promise<FileToFetch[]> {

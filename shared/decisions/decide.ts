@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Budget, Convergence } from './config.ts';
-import { type JobPrice, paysForJob, spentUsd } from './spending.ts';
+import { closingSeconds, dollarsPayForJob, type JobPrice, paysForJob, spentUsd } from './spending.ts';
 
 /** What the decisions need of the past; folded epoch by epoch, so that it stays small: the content of `progress.json`. */
 export const progressSchema = z.strictObject({
@@ -110,8 +110,12 @@ function costAfter(
 /** What stops the next epoch for want of time or money, in words; undefined when there is enough. */
 function exceededBudget(progress: Progress, budget: Budget, price: JobPrice | undefined): string | undefined {
   const { seconds, slowestEpochSeconds, dearestEpochUsd } = progress;
-  if (budget.hours !== undefined && seconds + slowestEpochSeconds > 3600 * budget.hours) {
+  const closing = price ? closingSeconds : 0;
+  if (budget.hours !== undefined && seconds + slowestEpochSeconds + closing > 3600 * budget.hours) {
     return `the next epoch would exceed the budget of ${budget.hours} h`;
+  }
+  if (dollarsPayForJob(progress, budget, price) && !paysForJob(progress, budget, price)) {
+    return `what is left of the budget of ${budget.hours} h is too short for another training job`;
   }
   if (budget.usd === undefined) return undefined;
   const spent = spentUsd(progress, budget);

@@ -7,7 +7,7 @@ import { buildApp } from '../../infra/build-app.ts';
 import { type Offer, parseOffer, withinOffer } from '../../infra/region.ts';
 import { parseSettings } from '../../infra/settings.ts';
 import { gpuTypes } from '../../shared/cloud/region-offer.ts';
-import { propertiesOf } from './policies.ts';
+import { asText, type Properties, propertiesOf } from './policies.ts';
 import { everySetting, fullDocument } from './synthesize.ts';
 
 const outdir = mkdtempSync(join(tmpdir(), 'tempbalance-region-'));
@@ -74,6 +74,50 @@ describe('a deployment whose region was asked', () => {
     expect(() => deployed({ gpuClasses: ['g6'] }, offer)).toThrow(
       /gpuClasses: none of g6.xlarge is to be had in eu-south-9 .*\n {2}There are: g4dn.xlarge, g5.xlarge, g6e.2xlarge/,
     );
+  });
+});
+
+describe('data and models of a GPU machine', () => {
+  it('stay in a folder of its disk that its jobs share and may write, within a bound', () => {
+    const { template } = deployed({}, undefined);
+    const [gpu, cpu] = propertiesOf(template, 'AWS::Batch::JobDefinition').map((each) => each.ContainerProperties);
+    const { Host } = gpu.Volumes.find(({ Name }: Properties) => Name === 'input-cache');
+    const { ContainerPath, ReadOnly } = gpu.MountPoints.find(
+      ({ SourceVolume }: Properties) => SourceVolume === 'input-cache',
+    );
+    expect(ReadOnly).not.toBe(true);
+    const told = Object.fromEntries(gpu.Environment.map(({ Name, Value }: Properties) => [Name, Value]));
+    expect(told).toMatchObject({ TEMPBALANCE_INPUT_CACHE: ContainerPath, TEMPBALANCE_INPUT_CACHE_GB: '30' });
+    const [machine] = propertiesOf(template, 'AWS::EC2::LaunchTemplate');
+    const [owner, group] = gpu.User.split(':');
+    expect(asText(machine!.LaunchTemplateData.UserData['Fn::Base64'])).toContain(
+      `install --directory --owner ${owner} --group ${group} ${Host.SourcePath}`,
+    );
+    // No machine of Fargate is there for a second job.
+    expect(cpu.Environment.map(({ Name }: Properties) => Name)).not.toContain('TEMPBALANCE_INPUT_CACHE');
+  });
+});
+
+describe('services that are let in', () => {
+  it('act for this account alone, but for three of which AWS passes no account on', () => {
+    const { template } = deployed({ schedules: everySetting.schedules }, undefined);
+    const open: string[] = [];
+    for (const [id, { Properties }] of Object.entries(template.toJSON().Resources as Record<string, Properties>)) {
+      const documents = ['AssumeRolePolicyDocument', 'PolicyDocument', 'KeyPolicy'].map((key) => Properties?.[key]);
+      for (const { Principal, Condition } of documents.flatMap((document) => document?.Statement ?? [])) {
+        if (!Principal?.Service) continue;
+        const isBound = /"aws:Source(Account|Arn)"/.test(JSON.stringify(Condition ?? {}));
+        if (!isBound) open.push(`${id.replace(/[0-9A-F]{8}$/, '')} ${Principal.Service}`);
+      }
+    }
+    expect(open).toEqual([
+      'NotificationsKey events.amazonaws.com',
+      'NotificationsTopicPolicy events.amazonaws.com',
+      'ComputeInstanceRole ec2.amazonaws.com',
+    ]);
+    for (const { Principal, SourceArn } of propertiesOf(template, 'AWS::Lambda::Permission')) {
+      expect([Principal, SourceArn]).toEqual(['events.amazonaws.com', expect.anything()]);
+    }
   });
 });
 

@@ -104,7 +104,8 @@ async function tryAgain(
   const tests = state.decision.next === 'test';
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
   const config = await readConfig(ctx.store, run);
-  const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), ctx.now());
+  const until = ctx.now();
+  const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), until);
   const spent = await spentSoFar(ctx, run, lost);
   const { budget } = config;
   const isUsedUp = secondsLeft(spent, budget, compute.price) <= 0 || !paysForJob(spent, budget, compute.price);
@@ -118,7 +119,7 @@ async function tryAgain(
   const { market, interruptions, failures } = tries;
   const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });
-  const place = computeState(ctx, config, { ...compute, market, interruptions }, spent);
+  const place = computeState(ctx, config, { ...compute, market, interruptions }, { ...spent, until });
   return {
     ...state,
     attempt: '',
