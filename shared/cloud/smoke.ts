@@ -46,7 +46,7 @@ export interface SmokeOptions {
   sleep(milliseconds: number): Promise<unknown>;
 }
 
-/** How long a job may run. With the dearest machine there is, g6e.2xlarge, it costs no more than half a dollar. */
+/** How long a job may run. */
 const jobSeconds = 600;
 const lookEveryMs = 10_000;
 
