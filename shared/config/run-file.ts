@@ -14,6 +14,7 @@ import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import { fewShotProblems } from './few-shot.ts';
+import { publishSchema } from './publish.ts';
 import type { JsonSchema } from './schema-walk.ts';
 import { taggingProblems } from './tagging-problems.ts';
 
@@ -68,6 +69,7 @@ export const resolvedRunFileSchema = z
     budget: budgetSchema.prefault({}),
     compute: computeSchema.prefault({}),
     output: outputSchema.prefault({}),
+    publish: publishSchema.optional(),
   })
   .superRefine(({ model, dataset, training, balance, convergence, output }, context) => {
     const tooFew = tooFewOfUpdates(model, balance);
