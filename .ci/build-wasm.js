@@ -11,6 +11,7 @@ async function compile(features) {
   const { error, stderr } = await asc.main(
     [
       `${folder}/assembly/kernels.ts`,
+      `${folder}/assembly/in-order.ts`,
       ...enabled,
       '-O3',
       '--runtime',
@@ -29,7 +30,7 @@ async function compile(features) {
   return binary;
 }
 
-const lines = ['/** Made by `npm run build:wasm` from assembly/kernels.ts; do not edit. Base64. */'];
+const lines = ['/** Made by `npm run build:wasm` from assembly/; do not edit. Base64. */'];
 for (const [name, features] of Object.entries(variants)) {
   lines.push(`export const ${name} =\n  '${Buffer.from(await compile(features)).toString('base64')}';`);
 }

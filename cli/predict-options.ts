@@ -19,11 +19,13 @@ export function refuseForTask(
     threshold,
     labelDelimiter,
     maxTargetTokens,
+    greedy,
     column,
   }: {
     readonly threshold?: number;
     readonly labelDelimiter?: string;
     readonly maxTargetTokens?: number;
+    readonly greedy?: boolean;
     readonly column: Readonly<Record<string, string>>;
   },
 ): void {
@@ -32,6 +34,7 @@ export function refuseForTask(
     ...(task !== 'classification' && threshold !== undefined ? ['--threshold'] : []),
     ...(task !== 'classification' && labelDelimiter !== undefined ? ['--label-delimiter'] : []),
     ...(task !== 'seq2seq' && maxTargetTokens !== undefined ? ['--max-target-tokens'] : []),
+    ...(task !== 'seq2seq' && greedy ? ['--greedy'] : []),
     ...Object.keys(column).flatMap((key) => (columns.includes(key) ? [] : [`--column ${key}`])),
   ];
   if (given.length === 0) return;

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { messageOf, UserError } from '../shared/core/errors.ts';
+import { missingPackage } from '../shared/core/optional-packages.ts';
 import type { CliCommand } from './command.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { cloudCommands } from './commands/cloud/index.ts';
@@ -16,6 +17,7 @@ import { reportCommand } from './commands/report.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { runsCommand } from './commands/runs.ts';
 import { trainCommand } from './commands/train.ts';
+import { uiCommand } from './commands/ui.ts';
 import { validateCommand } from './commands/validate.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 
@@ -27,6 +29,7 @@ const commands = [
   resumeCommand,
   compareCommand,
   runsCommand,
+  uiCommand,
   predictCommand,
   exportCommand,
   reportCommand,
@@ -67,7 +70,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.userError;
-    return reportError(error, args.includes('--debug'));
+    return reportError(missingPackage(error) ?? error, args.includes('--debug'));
   }
 }
 

@@ -1,4 +1,4 @@
-/** A compare file for a run file: plain against balanced, with three rates and five seeds. */
+/** A compare file for a run file, or for the settings of a run: plain against balanced, with three rates and five seeds. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { stringify } from 'yaml';
@@ -7,7 +7,9 @@ import { isCompareFile } from '../shared/config/load-comparison.ts';
 import { loadRunFile } from '../shared/config/parse-run-file.ts';
 import type { RunConfig } from '../shared/config/run-file.ts';
 import { UserError } from '../shared/core/errors.ts';
+import { runAt } from '../shared/local/run-folder.ts';
 import { planWorkload } from '../shared/pipeline/open-workload.ts';
+import { readRequest } from '../shared/pipeline/records.ts';
 import { localPath } from './local-path.ts';
 
 /** Share of the rows that are kept for the test where the run file names no test data. */
@@ -19,24 +21,31 @@ const leastTest = 8;
 /** What the base rate is multiplied by: about half a power of ten apart. */
 const factors = [0.3, 1, 3] as const;
 
+/** What is compared: settings, what the compare file has for `run`, and where it is written. */
+interface Compared {
+  readonly config: RunConfig;
+  readonly run: unknown;
+  readonly path: string;
+}
+
 /**
- * Writes `<run file>-compare.yaml` beside the run file, unless it is there as it would be written.
+ * Writes `<run file>-compare.yaml` beside the run file, or `<run>-compare.yaml` here with the settings that a run has on record, unless it
+ * is there as it would be written.
+ * @param given a run file, the folder of a run, or its name below `runs/`
  * @param note told what in it may not be expected
  * @returns its path
  * @throws UserError when the run file has problems or too few rows, or another compare file is in the way.
  */
-export async function writeQuickComparison(runFile: string, note: (message: string) => void): Promise<string> {
-  if (await isCompareFile(runFile)) {
+export async function writeQuickComparison(given: string, note: (message: string) => void): Promise<string> {
+  if (await isCompareFile(given)) {
     throw new UserError('is a compare file already', {
-      where: runFile,
-      remedy: `Do it: npx tempbalance compare ${runFile}`,
+      where: given,
+      remedy: `Do it: npx tempbalance compare ${given}`,
     });
   }
-  const config = await loadRunFile(runFile);
-  const stem = basename(runFile, extname(runFile));
-  const path = join(dirname(runFile), `${stem}-compare.yaml`);
-  const rows = await rowsFor(config, runFile);
-  const text = quickComparison(config, basename(runFile), rows);
+  const { config, run, path } = (await ofRun(given)) ?? (await ofRunFile(given));
+  const rows = await rowsFor(config, given);
+  const text = quickComparison(config, run, rows);
   const present = await readFile(path, 'utf8').catch(() => undefined);
   if (present !== undefined && present !== text) {
     throw new UserError('is there already, and is not what --quick would write', {
@@ -58,6 +67,22 @@ export async function writeQuickComparison(runFile: string, note: (message: stri
     note(`the arm balanced is without the run file's balance.control: ${controlOf(config)}, which makes it a control`);
   }
   return path;
+}
+
+async function ofRunFile(runFile: string): Promise<Compared> {
+  const stem = basename(runFile, extname(runFile));
+  const path = join(dirname(runFile), `${stem}-compare.yaml`);
+  return { config: await loadRunFile(runFile), run: basename(runFile), path };
+}
+
+/** The settings of a run, whole: its run file may have changed or be gone. Undefined where there is no such run. */
+async function ofRun(given: string): Promise<Compared | undefined> {
+  const found = await runAt(given);
+  if (!found) return undefined;
+  const { config } = await readRequest(found.store, found.run);
+  // Name, folder and budget are the comparison's own.
+  const { output: _, budget: __, ...run } = config;
+  return { config, run, path: `${found.run}-compare.yaml` };
 }
 
 /** How the rows are divided. */
@@ -112,11 +137,11 @@ function balancedBy(config: RunConfig): object {
 }
 
 /** The text of a compare file for these settings. */
-function quickComparison(config: RunConfig, runFile: string, { test, samples }: Rows): string {
+function quickComparison(config: RunConfig, run: unknown, { test, samples }: Rows): string {
   const { training } = config;
   const rates = factors.map((factor) => Number((training.learningRate * factor).toPrecision(3)));
   const file = {
-    run: runFile,
+    run,
     ...(samples === undefined ? {} : { set: { 'dataset.samples': samples } }),
     arms: { plain: { balance: 'off' }, balanced: balancedBy(config) },
     rates,

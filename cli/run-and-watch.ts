@@ -1,10 +1,9 @@
 import { join, relative } from 'node:path';
-import { sweepScratch } from '../shared/checkpoints/file-store.ts';
+import { executeRun } from '../library/run-pipeline.ts';
 import { readJson } from '../shared/checkpoints/json.ts';
 import { runKeys } from '../shared/checkpoints/run-keys.ts';
-import { localContext } from '../shared/local/local-context.ts';
-import { lockRun, type RunFolder } from '../shared/local/run-folder.ts';
-import { type Execution, runPipeline } from '../shared/local/run-pipeline.ts';
+import type { RunFolder } from '../shared/local/run-folder.ts';
+import type { Execution } from '../shared/local/run-pipeline.ts';
 import { explainOutcome, outcomeSchema, readConfig } from '../shared/pipeline/records.ts';
 import { solverFromEnvironment } from '../shared/spectra/solvers/open-solver.ts';
 import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
@@ -23,16 +22,6 @@ export async function runAndWatch(
   { json = false, solver }: { json?: boolean | undefined; solver?: SolverChoice | undefined },
   settle: () => Promise<void>,
 ): Promise<number> {
-  const lock = await lockRun(folder, () => new Date());
-  try {
-    await settle();
-    return await watch(folder, json, solver ?? solverFromEnvironment(process.env));
-  } finally {
-    await lock.release();
-  }
-}
-
-async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Promise<number> {
   const view = chooseView({ json, terminal: process.stdout.isTTY === true });
   const path = relative(process.cwd(), join(folder.root, folder.run)) || '.';
   const resume = `npx tempbalance resume ${path}`;
@@ -46,18 +35,24 @@ async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Pr
     stopping = true;
     view.show({ type: 'warning', message: `stopping after this epoch is committed (again to stop at once)` });
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
   let execution: Execution;
-  const context = localContext(folder.store, view.show, { solver, localPath });
   try {
-    await sweepScratch(folder.root);
-    execution = await runPipeline(folder.run, context, () => stopping);
+    execution = await executeRun(
+      folder,
+      async () => {
+        await settle();
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+      },
+      {
+        solver: solver ?? solverFromEnvironment(process.env),
+        localPath,
+        onEvent: view.show,
+        stopRequested: () => stopping,
+      },
+    );
     if (execution.status === 'interrupted') view.show({ type: 'interrupted', run: folder.run, resume });
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-    await context.close();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
     view.close();
   }
   return conclude(execution, folder, { json, path, resume });

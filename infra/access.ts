@@ -32,6 +32,9 @@ const prices = 'prices/*';
 /** What runs begin with. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
+/** Which versions of data sets no run can be made of. */
+const refusals = 'rejected/*/versions/*';
+
 /** What a comparison holds besides its runs. */
 const compared = 'comparisons/*/compare.json';
 const plans = 'comparisons/*/plans.json';
@@ -49,14 +52,14 @@ const settling = {
 export const access = {
   launch: {
     // Runs of profiles alone: those of a comparison are begun by it.
-    read: ['profiles/*', ...inputs, 'runs/*/request.json', 'runs/*/run.json', 'runs/*/outcome.json'],
+    read: ['profiles/*', ...inputs, 'runs/*/request.json', 'runs/*/run.json', 'runs/*/outcome.json', refusals],
     write: ['runs/*/request.json'],
   },
   prepare: {
-    read: [...inputs, prices, ...run],
+    read: [...inputs, prices, ...run, refusals],
     // The tokenizer of a language model goes into its exported folder at once.
     write: [...record, ...model, ...heads, ...epochs, ...meter, ...events, 'rejected/*'],
-    delete: [...outcome, ...tested, ...epochs, ...events, 'datasets/*'],
+    delete: [...outcome, ...tested, ...epochs, ...events, 'datasets/*', refusals],
     tag: run,
   },
   'train-epoch': {

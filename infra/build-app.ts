@@ -4,6 +4,7 @@ import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { messageOf, UserError } from '../shared/core/errors.ts';
 import { projectRoot } from './constructs/images.ts';
+import { offerKey, parseOffer, withinOffer } from './region.ts';
 import { ServiceStack } from './service-stack.ts';
 import { contextKey, parseSettings } from './settings.ts';
 
@@ -19,22 +20,31 @@ interface AppOptions {
   /** In place of the project's workflow documents, and its settings for CDK. */
   readonly documents?: Readonly<Partial<Record<keyof typeof documentPaths, string>>>;
   readonly cdkJson?: string;
+  /** Told what the region has, and what of the settings it has not. */
+  readonly tell?: (note: string) => void;
 }
 
 /**
  * The app with its one stack and cdk-nag's checks. cdk.json is read here, so that the app is the same with the CDK's command
  * line, which has read it too, and without.
- * @throws UserError for settings with problems.
+ * @throws UserError for settings with problems, or that the region can't meet.
  */
-export function buildApp({ context, outdir, documents = {}, cdkJson }: AppOptions): { app: App; stack: ServiceStack } {
+export function buildApp({ context, outdir, documents = {}, cdkJson, tell = () => {} }: AppOptions): {
+  app: App;
+  stack: ServiceStack;
+} {
   const ofProject = contextIn(cdkJson ?? readFileSync(join(projectRoot, 'cdk.json'), 'utf8'));
   const app = new App({ outdir, context: { ...ofProject, ...context }, analyticsReporting: false });
   const read = (of: keyof typeof documentPaths) => {
     const path = documentPaths[of];
     return { path, text: documents[of] ?? readFileSync(join(projectRoot, path), 'utf8') };
   };
+  const asked = parseSettings(app.node.tryGetContext(contextKey));
+  const { settings, zones, notes } = withinOffer(asked, parseOffer(app.node.tryGetContext(offerKey)));
+  for (const note of notes) tell(note);
   const stack = new ServiceStack(app, {
-    settings: parseSettings(app.node.tryGetContext(contextKey)),
+    settings,
+    zones,
     documents: { run: read('run'), compare: read('compare') },
   });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

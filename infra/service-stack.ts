@@ -20,13 +20,15 @@ import type { Settings } from './settings.ts';
 
 export interface ServiceProps {
   readonly settings: Settings;
+  /** Zones of the network that it makes, by name; absent: nobody has asked the region. */
+  readonly zones?: readonly string[] | undefined;
   /** The workflow of a run, and that of comparisons. */
   readonly documents: { readonly run: WorkflowDocument; readonly compare: WorkflowDocument };
 }
 
 /** The whole service, for any account and region. */
 export class ServiceStack extends Stack {
-  constructor(scope: Construct, { settings, documents }: ServiceProps) {
+  constructor(scope: Construct, { settings, zones, documents }: ServiceProps) {
     super(scope, settings.name, {
       description: 'tempbalance: fine-tuning with little data, started by data sets, schedules and people',
       analyticsReporting: false,
@@ -36,7 +38,7 @@ export class ServiceStack extends Stack {
     const { bucket } = new Artifacts(this, 'Artifacts', { key, settings });
     const notifications = new Notifications(this, 'Notifications', { customerKey: key, settings });
     const { topic } = notifications;
-    const network = new Network(this, 'Network', settings);
+    const network = new Network(this, 'Network', { network: settings.network, zones });
     const jobs = new TrainingJobs(this, 'Jobs', { bucket, isPublic: network.isPublic, settings });
     const compute = new Compute(this, 'Compute', { network, jobs, settings });
     const functions = new Functions(this, 'Functions', { bucket, compute: compute.choices, notifications, settings });

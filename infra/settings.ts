@@ -86,7 +86,7 @@ const networkSchema = z
       .max(6)
       .optional()
       .describe(
-        'In how many availability zones the VPC that the stack makes has a subnet: with more, a machine is to be had more often. No more than the region has (us-west-1: 2). Absent: 3.',
+        'In how many availability zones the VPC that the stack makes has a subnet: with more, a machine is to be had more often. No more than the region has (us-west-1: 2). Absent: all of the region where `cloud deploy` could ask it (three with private subnets, whose endpoints cost by zone), else 3.',
       ),
     subnets: z
       .enum(['public', 'private'])
@@ -125,7 +125,7 @@ const networkSchema = z
   })
   .transform((network) => {
     const subnets = network.subnets ?? (network.vpcId === undefined ? 'public' : 'private');
-    return { ...network, cidr: network.cidr ?? ownCidr, zones: network.zones ?? 3, subnets } as const;
+    return { ...network, cidr: network.cidr ?? ownCidr, subnets } as const;
   });
 
 /** The vCPUs that Fargate sells with so much memory, in GB. */

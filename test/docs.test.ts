@@ -6,17 +6,32 @@ import { parseRunFile } from '../shared/config/parse-run-file.ts';
 const markdownIn = async (folder: string) =>
   (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => join(folder, name));
 
-it('links to files that are there', async () => {
-  const pages = ['README.md', 'CONTRIBUTING.md', ...(await markdownIn('docs')), ...(await markdownIn('examples'))];
+/** What a page's headings are linked by, as GitHub makes it of their texts. */
+function anchorsOf(text: string): Set<string> {
+  const headings = text.replaceAll(/```.*?```/gs, '').matchAll(/^#+ +(.+)$/gm);
+  const slugs = [...headings].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+  return new Set(slugs);
+}
+
+it('links to files that are there, and to headings that are in them', async () => {
+  const atTheTop = ['README.md', 'CONTRIBUTING.md', 'AGENTS.md', 'llms.txt'];
+  const pages = [...atTheTop, ...(await markdownIn('docs')), ...(await markdownIn('examples'))];
   const broken: string[] = [];
   for (const page of pages) {
     const text = await readFile(page, 'utf8');
-    for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
-      const found = await access(join(dirname(page), target!)).then(
+    for (const [link, path, anchor] of text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
+      const target = path === '' ? page : join(dirname(page), path!);
+      const found = await access(target).then(
         () => true,
         () => false,
       );
-      if (!found) broken.push(`${page}: ${target}`);
+      const isThere = found && (anchor === undefined || anchorsOf(await readFile(target, 'utf8')).has(anchor));
+      if (!isThere) broken.push(`${page}: ${link.slice(2, -1)}`);
     }
   }
   expect(broken).toEqual([]);

@@ -21,7 +21,7 @@ export const compareCommand: CliCommand<Options> = {
   options: [
     new Option(
       '--quick <run-file>',
-      'write a compare file for a run file (plain against balanced, three rates, five seeds), and go on with it',
+      'write a compare file for a run file or a run (plain against balanced, three rates, five seeds), and go on with it',
     ),
     setOption(),
     parallelOption(),

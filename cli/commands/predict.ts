@@ -38,6 +38,7 @@ interface TextOptions {
   batchSize?: number;
   maxTokens?: number;
   maxTargetTokens?: number;
+  greedy?: boolean;
   threshold?: number;
   labelDelimiter?: string;
   engine: EngineChoice;
@@ -119,8 +120,12 @@ export const predictCommand: CliCommand<PredictOptions> = {
     }),
     numberOption(
       '--max-target-tokens <n>',
-      'texts that are written: the longest one (default: as in the run; of a folder 128)',
+      "texts that are written: the longest one (default: as in the run; of a folder its generation_config.json's, else 128)",
       { integer: true, least: 1 },
+    ),
+    new Option(
+      '--greedy',
+      'texts that are written: the most probable words, even where generation_config.json asks for another search',
     ),
   ],
   async run([path, file], options) {
@@ -204,6 +209,7 @@ const textFlags: readonly (readonly [flag: string, isGiven: (options: PredictOpt
   ['--threshold', ({ threshold }) => threshold !== undefined],
   ['--max-tokens', ({ maxTokens }) => maxTokens !== undefined],
   ['--max-target-tokens', ({ maxTargetTokens }) => maxTargetTokens !== undefined],
+  ['--greedy', ({ greedy }) => greedy !== undefined],
 ];
 
 /** @throws UserError where an option is given that goes with the other kind of models. */

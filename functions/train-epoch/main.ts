@@ -16,9 +16,11 @@ import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
 import { describeJob, noteJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { emitEvent } from '../emit.ts';
+import { cacheOf } from './cache-of.ts';
+import { endInTime } from './end-in-time.ts';
 import { toldToEnd } from './told-to-end.ts';
 
-const { run, target } = describeJob(process.env);
+const { run, target, endsAt } = describeJob(process.env);
 const logger = new Logger({ persistentKeys: { run } });
 
 let lastWords = async () => {};
@@ -28,16 +30,25 @@ const interrupted = toldToEnd(
   () => lastWords(),
 );
 
+endInTime(
+  process,
+  endsAt,
+  () => logger.warn('the hours of the budget are used up'),
+  () => lastWords(),
+);
+
 const client = new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined });
 const scratch = join(process.env.TMPDIR ?? tmpdir(), 'inputs');
-const inputs = s3Inputs(client, scratch);
+const jobId = process.env.AWS_BATCH_JOB_ID ?? randomUUID();
+const cache = await cacheOf(process.env, jobId, (message) => logger.info(message));
+const inputs = s3Inputs(client, scratch, { cache });
 const { localPath } = inputs;
 
 try {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
   const { store, take } = countedStore(s3Store({ client, bucket }));
   const region = required(process.env, 'AWS_REGION');
-  const job = jobLaps(process.env.AWS_BATCH_JOB_ID ?? randomUUID(), process.uptime);
+  const job = jobLaps(jobId, process.uptime);
   const context = cloudContext({
     store,
     emit: (event) => emitEvent(logger, event),
@@ -57,5 +68,5 @@ try {
 } finally {
   client.destroy();
   // The next job may be on this machine before the container is removed.
-  rmSync(scratch, { recursive: true, force: true });
+  for (const folder of [scratch, cache?.scratch ?? scratch]) rmSync(folder, { recursive: true, force: true });
 }

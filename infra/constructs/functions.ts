@@ -282,7 +282,9 @@ export class Functions extends Construct {
 
   private roleOf(name: FunctionName, plan: FunctionPlan, logGroup: LogGroup): Role {
     const role = new Role(this, `${constructId(name)}Role`, {
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
       description: plan.does,
     });
     logGroup.grantWrite(role);

@@ -5,7 +5,9 @@ import { type DockerImageAssetProps, Platform } from 'aws-cdk-lib/aws-ecr-assets
 import { baseArguments } from '../base-images.ts';
 import type { Settings } from '../settings.ts';
 
-export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
+/** Where the sources of functions and images are: the clone, or `dist/sources` of the package, where this file is in `dist/infra/constructs`. */
+const here = import.meta.url;
+export const projectRoot = fileURLToPath(new URL(here.endsWith('.ts') ? '../..' : '../../sources/', here));
 
 /** The Dockerfiles, and what they begin from. */
 const dockerfiles = {

@@ -30,6 +30,14 @@ const endpoints = {
   EcsTelemetry: InterfaceVpcEndpointAwsService.ECS_TELEMETRY,
 } as const;
 
+/** Where nobody has asked the region. */
+const usualZones = 3;
+
+interface NetworkProps extends Pick<Settings, 'network'> {
+  /** By name; absent: so many as the settings say, in the order of CloudFormation. */
+  readonly zones?: readonly string[] | undefined;
+}
+
 /**
  * Where training runs: subnets that nothing can connect into. By default there is no NAT gateway and no interface endpoint, the
  * two things in a network that cost money while nothing runs (docs/adr/0008-public-subnets-without-nat.md).
@@ -41,10 +49,10 @@ export class Network extends Construct {
   /** Whether a job needs a public address to reach AWS. */
   readonly isPublic: boolean;
 
-  constructor(scope: Construct, id: string, { network }: Pick<Settings, 'network'>) {
+  constructor(scope: Construct, id: string, { network, zones }: NetworkProps) {
     super(scope, id);
     this.isPublic = network.subnets === 'public';
-    const { vpc, subnets } = this.existing(network) ?? this.own(network);
+    const { vpc, subnets } = this.existing(network) ?? this.own(network, zones);
     this.vpc = vpc;
     this.subnets = subnets;
     this.securityGroups = network.securityGroupIds?.map((group) =>
@@ -65,12 +73,15 @@ export class Network extends Construct {
     return { vpc, subnets };
   }
 
-  private own({ cidr, zones }: Settings['network']): { vpc: IVpc; subnets: ISubnet[] } {
+  private own(
+    { cidr, zones: count = usualZones }: Settings['network'],
+    zones?: readonly string[],
+  ): { vpc: IVpc; subnets: ISubnet[] } {
     const subnetType = this.isPublic ? SubnetType.PUBLIC : SubnetType.PRIVATE_ISOLATED;
     const vpc = new Vpc(this, 'Vpc', {
       ipAddresses: IpAddresses.cidr(cidr),
       // CDK itself counts on two in a region that it does not know.
-      availabilityZones: Array.from({ length: zones }, (_, zone) => Fn.select(zone, Fn.getAzs())),
+      availabilityZones: zones ? [...zones] : Array.from({ length: count }, (_, zone) => Fn.select(zone, Fn.getAzs())),
       natGateways: 0,
       // A sixteenth of the block for each zone: one more leaves the others as they are.
       subnetConfiguration: [{ name: 'training', subnetType, cidrMask: Number(cidr.split('/')[1]) + 4 }],

@@ -41,6 +41,13 @@ const gpuUser = 1000;
  */
 const cudaCache = { containerPath: '/var/cache/cuda', hostPath: '/var/cache/tempbalance-cuda' };
 
+/**
+ * Data and models of jobs, and what of the machine's disk they may take: of 100 GB the system, images and kernels take some 25, and a job what it
+ * fetches and writes.
+ */
+const inputCache = { containerPath: '/var/cache/inputs', hostPath: '/var/cache/tempbalance-inputs' };
+const inputCacheGb = 30;
+
 interface TrainingJobsProps {
   readonly bucket: IBucket;
   /** Whether jobs on Fargate need a public address. */
@@ -54,11 +61,13 @@ export class TrainingJobs extends Construct {
   readonly gpu: string;
   readonly cpu: string;
   /**
-   * What a GPU machine does before its first job. Docker would make the folder for root alone, and the ECS agent would keep
+   * What a GPU machine does before its first job. Docker would make the folders for root alone, and the ECS agent would keep
    * containers that have ended, with their scratch space, for three hours.
    */
   readonly gpuMachineSetup = [
-    `install --directory --owner ${gpuUser} --group ${gpuUser} ${cudaCache.hostPath}`,
+    ...[cudaCache, inputCache].map(
+      ({ hostPath }) => `install --directory --owner ${gpuUser} --group ${gpuUser} ${hostPath}`,
+    ),
     'echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config',
   ];
   /** What a job without a GPU is billed for. */
@@ -116,6 +125,11 @@ export class TrainingJobs extends Construct {
       });
       return new EcsEc2ContainerDefinition(job, 'Container', {
         ...shared,
+        environment: {
+          ...shared.environment,
+          TEMPBALANCE_INPUT_CACHE: inputCache.containerPath,
+          TEMPBALANCE_INPUT_CACHE_GB: String(inputCacheGb),
+        },
         cpu: gpu.vcpus,
         memory: Size.gibibytes(gpu.memoryGb),
         gpu: 1,
@@ -128,6 +142,7 @@ export class TrainingJobs extends Construct {
         volumes: [
           EcsVolume.host({ name: 'scratch', containerPath: '/scratch' }),
           EcsVolume.host({ name: 'cuda-cache', ...cudaCache }),
+          EcsVolume.host({ name: 'input-cache', ...inputCache }),
         ],
       });
     });

@@ -31,6 +31,8 @@ export interface ArtifactStore {
   delete(key: string): Promise<void>;
   /** Absent: `put` is all there is. */
   readonly deferred?: DeferredWrites;
+  /** Reads an object to its end without keeping it; undefined when there is none. Absent: whoever asks reads it. */
+  content?(key: string): Promise<WrittenObject | undefined>;
 }
 
 /** Writes of large files that nothing relies on until a commit names them: their way to the disk goes on beside other work. */
@@ -44,7 +46,7 @@ export interface DeferredWrites {
   settle(): Promise<void>;
 }
 
-/** What was written: its size, and the SHA-256 of its content. */
+/** What is stored: its size, and the SHA-256 of its content. */
 export interface WrittenObject {
   readonly bytes: number;
   readonly sha256: string;

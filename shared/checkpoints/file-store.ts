@@ -67,6 +67,29 @@ async function writeParts(file: nodeFiles.FileHandle, parts: Iterable<Uint8Array
   return { bytes, sha256: hash.digest('hex') };
 }
 
+/** Bytes of a file that are read at a time to be hashed. */
+const readAtOnce = 2 ** 20;
+
+/** Reads a file to its end into memory that is used again and again; what was read is hashed while more is read. */
+async function contentOf(path: string): Promise<WrittenObject> {
+  const hash = createHash('sha256');
+  const file = await nodeFiles.open(path);
+  try {
+    let [room, other] = [Buffer.allocUnsafe(readAtOnce), Buffer.allocUnsafe(readAtOnce)];
+    let bytes = 0;
+    for (let reading = file.read(room, 0, readAtOnce, 0); ; ) {
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) return { bytes, sha256: hash.digest('hex') };
+      bytes += bytesRead;
+      reading = file.read(other, 0, readAtOnce, bytes);
+      hash.update(room.subarray(0, bytesRead));
+      [room, other] = [other, room];
+    }
+  } finally {
+    await file.close();
+  }
+}
+
 /** A store in the folder `root`; each object is a file, written aside, synced and moved into place. */
 export function fileStore(root: string, files: FileWriter = nodeFiles): ArtifactStore {
   const scratch = join(root, scratchFolder);
@@ -186,6 +209,7 @@ export function fileStore(root: string, files: FileWriter = nodeFiles): Artifact
     label: root,
     get,
     open: (key) => lookUp(key, async (path) => ((await nodeFiles.stat(path)).isFile() ? fileSource(path) : undefined)),
+    content: (key) => lookUp(key, contentOf),
     put: async (key, bytes) => replace(pathOf(key), bytes),
     deferred: {
       put: async (key, parts) => putDeferred(pathOf(key), parts),

@@ -111,6 +111,9 @@ const bytesAhead = 16 * 2 ** 20;
 /** A larger file is compared piece by piece: a model and its moments need not fit into memory for that. */
 const pieceBytes = 64 * 2 ** 20;
 
+/** A smaller file may as well be read at once. */
+const fewBytes = 2 ** 18;
+
 /** Two such pieces are in memory. */
 const hashedBytes = pieceBytes / 2;
 
@@ -134,6 +137,7 @@ async function contentOf(
   key: string,
   expected: number,
 ): Promise<FileRecords[string] | undefined> {
+  if (expected > fewBytes && store.content) return store.content(key);
   if (expected > pieceBytes) {
     const source = await store.open(key);
     return source && { bytes: source.size, sha256: await digestOf(source) };

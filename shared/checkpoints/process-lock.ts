@@ -44,6 +44,13 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
+/** The live process that holds the lock file `path`; undefined where none does. One on another host is believed. */
+export async function lockHolder(path: string): Promise<LockHolder | undefined> {
+  const found = await readLock(path);
+  const holder = found === undefined ? undefined : parseHolder(found);
+  return holder && (await isAlive(holder)) ? holder : undefined;
+}
+
 /** A lock that this process holds. */
 export interface ProcessLock {
   readonly held: true;

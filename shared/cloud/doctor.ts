@@ -9,7 +9,7 @@ import { ListSubscriptionsByTopicCommand, SNSClient, type Subscription } from '@
 import { messageOf } from '../core/errors.ts';
 import type { Finding } from '../core/finding.ts';
 import { ceilingStanding, describeCeiling } from '../costs/ceiling.ts';
-import { askConcurrency, askEnvironments, askFargate, askGpu, askQueues } from './examine-compute.ts';
+import { askConcurrency, askEnvironments, askFargate, askGpu, askOffer, askQueues } from './examine-compute.ts';
 import { explaining } from './explain.ts';
 import type { DeploymentName } from './find-deployment.ts';
 import { type Answer, ok, problem } from './finding-answer.ts';
@@ -54,6 +54,7 @@ export async function examine(name: DeploymentName): Promise<Finding[]> {
     answer('state machine', () => askStateMachine(deployed)),
     answer('comparisons', () => askComparisons(deployed)),
     answer('compute', async () => askEnvironments(region, await resources('AWS::Batch::ComputeEnvironment'))),
+    answer('instance types', async () => askOffer(region, await resources('AWS::Batch::ComputeEnvironment'))),
     answer('queues', async () => askQueues(region, await resources('AWS::Batch::JobQueue'))),
     answer('Spot GPU quota', async () => askGpu(region, 'spot', await definitions)),
     answer('on-demand GPU quota', async () => askGpu(region, 'onDemand', await definitions)),

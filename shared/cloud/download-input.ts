@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import { mkdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { downloadTo } from '../checkpoints/s3-download.ts';
 import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
-import { UserError } from '../core/errors.ts';
+import { TooLargeError, UserError } from '../core/errors.ts';
 import { modelFilesIn } from '../models/hugging-face/model-files.ts';
 import { headObject } from './head-object.ts';
 
@@ -59,6 +60,26 @@ export async function tagsOfModel(client: S3Client, address: string): Promise<re
   );
 }
 
+/**
+ * What tells the content of an address from any other, and its bytes: where it is from, with the version or the ETag of each file.
+ * @throws UserError when there is nothing of that address, or it may not be read.
+ */
+export async function contentOf(client: S3Client, address: string): Promise<{ id: string; bytes: number }> {
+  const files = isFolderAddress(address)
+    ? await filesOfModel(client, address, '', {})
+    : [{ object: parseS3Uri(address), path: '' }];
+  let bytes = 0;
+  const parts: unknown[] = [];
+  for (const { object, path } of files) {
+    const head = await headObject(client, object);
+    if (!head)
+      throw new UserError('there is no such object', { where: address, remedy: 'Check the bucket and the key.' });
+    bytes += head.ContentLength ?? 0;
+    parts.push([object.bucket, object.key, path, head.VersionId, head.ETag, head.ContentLength]);
+  }
+  return { id: createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32), bytes };
+}
+
 async function filesOfModel(client: S3Client, address: string, path: string, limits: Limits): Promise<FileToFetch[]> {
   const { bucket, prefix } = parseFolder(address);
   const keys = await s3Store({ client, bucket, ...limits }).list(prefix);
@@ -86,7 +107,7 @@ async function refuseWithoutRoom(client: S3Client, address: string, files: reado
   const heads = await Promise.all(files.map(({ object }) => headObject(client, object).catch(() => undefined)));
   const size = heads.reduce((sum, head) => sum + (head?.ContentLength ?? 0), 0);
   if (size <= free) return;
-  throw new UserError(`has ${formatBytes(size)}, more than the ${formatBytes(free)} that fit here`, {
+  throw new TooLargeError(`has ${formatBytes(size)}, more than the ${formatBytes(free)} that fit here`, {
     where: address,
     remedy: address.includes('/weights/')
       ? 'Take a smaller model, or store its weights in 16 bits.'

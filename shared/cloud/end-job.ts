@@ -7,6 +7,9 @@ import {
   TerminateJobCommand,
 } from '@aws-sdk/client-batch';
 import { z } from 'zod';
+import { elapsedSeconds } from '../core/elapsed.ts';
+import { endingSeconds } from '../decisions/spending.ts';
+import type { EndedJob } from '../pipeline/context.ts';
 import { stateVariable } from '../pipeline/execution.ts';
 
 /** As many as are described at a time. */
@@ -26,15 +29,27 @@ function executionOf({ container }: JobDetail): string | undefined {
   }
 }
 
+/** For how long a job will have run once it has been ended; undefined for one that never began. */
+function ranFor(job: JobDetail, now: Date): EndedJob['ran'] {
+  const { jobId: id, startedAt, stoppedAt } = job;
+  if (!id || !startedAt) return undefined;
+  const began = new Date(startedAt);
+  const seconds = isOver(job)
+    ? elapsedSeconds(began, new Date(stoppedAt ?? now))
+    : elapsedSeconds(began, now) + endingSeconds;
+  return { id, seconds };
+}
+
 /**
- * Ends the jobs of this name that an execution has in a queue; another execution of the run may have one of the same name.
- * @returns what AWS Batch said of why it waited; undefined where it said nothing.
+ * Ends the job of this name that an execution has in a queue, unless it is over; another execution of the run may have one of the same name.
+ * @returns what AWS Batch said of it; undefined where there is none.
  */
 export async function endJob(
   client: BatchClient,
   { queue: jobQueue, name, execution }: { queue: string; name: string; execution: string },
-): Promise<string | undefined> {
-  let said: string | undefined;
+  now = new Date(),
+): Promise<EndedJob | undefined> {
+  let ended: EndedJob | undefined;
   const filters = [{ name: 'JOB_NAME', values: [name] }];
   for await (const { jobSummaryList = [] } of paginateListJobs(
     { client, pageSize: describedAtOnce },
@@ -44,10 +59,12 @@ export async function endJob(
     const ids = jobSummaryList.map(({ jobId }) => jobId!);
     const { jobs = [] } = await client.send(new DescribeJobsCommand({ jobs: ids }));
     for (const job of jobs) {
-      if (isOver(job) || executionOf(job) !== execution) continue;
-      said ??= job.statusReason;
+      if (executionOf(job) !== execution) continue;
+      const ran = ranFor(job, now);
+      ended ??= { reason: isOver(job) ? undefined : job.statusReason, ...(ran ? { ran } : {}) };
+      if (isOver(job)) continue;
       await client.send(new TerminateJobCommand({ jobId: job.jobId, reason: 'the workflow has given it up' }));
     }
   }
-  return said;
+  return ended;
 }

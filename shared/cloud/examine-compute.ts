@@ -12,6 +12,7 @@ import { mostShards } from '../pipeline/history.ts';
 import { explaining } from './explain.ts';
 import { type Answer, ok, problem } from './finding-answer.ts';
 import { askGpuQuota } from './gpu-quota.ts';
+import { askRegion, offerAnswer } from './region-offer.ts';
 import type { StackResource } from './stack-resources.ts';
 
 /** How AWS Batch says that one of its parts can or can't be used. */
@@ -53,6 +54,19 @@ export async function askEnvironments(region: string, resources: readonly StackR
     ...{ name: name!, state, status, statusReason },
   }));
   return usableAnswer('compute-environment', parts);
+}
+
+/** Whether the zones have machines of the types that the GPU fleets may use. */
+export async function askOffer(region: string, resources: readonly StackResource[]): Promise<Answer> {
+  const client = explaining(new BatchClient({ region }));
+  const ids = resources.map(({ id }) => id);
+  const { computeEnvironments = [] } =
+    ids.length === 0 ? {} : await client.send(new DescribeComputeEnvironmentsCommand({ computeEnvironments: ids }));
+  const fleets = computeEnvironments.flatMap(({ computeResources }) => {
+    const { instanceTypes: types = [], subnets: subnetIds = [] } = computeResources ?? {};
+    return types.length > 0 ? [{ types, subnetIds }] : [];
+  });
+  return offerAnswer(await askRegion(region, [...new Set(fleets.flatMap(({ subnetIds }) => subnetIds))]), fleets);
 }
 
 export async function askQueues(region: string, resources: readonly StackResource[]): Promise<Answer> {

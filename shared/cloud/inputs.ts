@@ -7,7 +7,8 @@ import { parseS3Uri } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
 import { openTensors, type Place } from '../tensors/open-tensors.ts';
-import { downloadInput, isFolderAddress, parseFolder } from './download-input.ts';
+import { contentOf, downloadInput, isFolderAddress, parseFolder } from './download-input.ts';
+import type { MachineCache } from './machine-cache.ts';
 
 /** Data sets and weights on this machine. */
 export interface Inputs {
@@ -41,16 +42,23 @@ function asFiles(store: ArtifactStore): Place {
 /**
  * Fetches data sets and weights out of S3 into `scratch`, each once; other paths are left as they are.
  * @param limits where other than the store's own.
+ * @param limits.cache that keeps what is fetched on this machine; its own folder takes the place of `scratch`.
  */
-export function s3Inputs(client: S3Client, scratch: string, limits: { readonly tryTimeoutMs?: number } = {}): Inputs {
+export function s3Inputs(
+  client: S3Client,
+  scratch: string,
+  { cache, ...limits }: { readonly tryTimeoutMs?: number; readonly cache?: MachineCache | undefined } = {},
+): Inputs {
   const fetched = new Map<string, Promise<string>>();
   const addresses = new Map<string, string>();
   const fetchOnce = async (address: string) => {
     const name = isFolderAddress(address) ? parseFolder(address).prefix : parseS3Uri(address).key;
     const digest = createHash('sha256').update(address).digest('hex').slice(0, 16);
-    const path = join(scratch, digest, basename(name));
+    const path = join(cache?.scratch ?? scratch, digest, basename(name));
     addresses.set(path, address.replace(/\/$/, ''));
-    await downloadInput(client, address, path, limits);
+    const download = (to: string) => downloadInput(client, address, to, limits);
+    if (cache) await cache.fetch(await contentOf(client, address), path, download);
+    else await download(path);
     return path;
   };
   return {

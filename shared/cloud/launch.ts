@@ -18,6 +18,7 @@ import { arrivalSchema } from './arrival.ts';
 import { isFolderAddress } from './download-input.ts';
 import { headObject } from './head-object.ts';
 import { datasetFolder, isProfileName, profileKey, profileOfDataset, profileSettings } from './profile.ts';
+import { refusalOf } from './refused-data.ts';
 
 const profileField = z.string().refine(isProfileName, 'must be letters, digits, ".", "_" and "-", 60 at most');
 
@@ -57,10 +58,10 @@ export const startedByUploader = { 'tempbalance-start': 'uploader' } as const;
 
 /**
  * `exists`: the run was started before; `superseded`: a newer version of the data set has come, it was deleted, or who
- * uploaded it starts the run.
+ * uploaded it starts the run; `refused`: no run could be made of this version of the data set, which a schedule does not try again.
  */
 export interface Launched {
-  readonly status: 'started' | 'exists' | 'superseded';
+  readonly status: 'started' | 'exists' | 'superseded' | 'refused';
   /** Key prefix of the run. */
   readonly run?: string;
   readonly reason: string;
@@ -98,6 +99,14 @@ export async function launch(ctx: LaunchContext, input: LaunchInput): Promise<La
   const { profile, key, versionId } = start;
   const { tryTimeoutMs } = ctx;
   const store = s3Store({ client: ctx.s3, bucket, ...(tryTimeoutMs === undefined ? {} : { tryTimeoutMs }) });
+  const refusal = 'schedule' in input ? await refusalOf(store, start) : undefined;
+  if (refusal) {
+    const wayOn = 'upload it anew, or start a run of it by hand where it can be read now';
+    return {
+      status: 'refused',
+      reason: `no run could be made of this data set on ${refusal.at} (${wayOn}): ${refusal.reason}`,
+    };
+  }
   const text = await store.get(profileKey(profile));
   if (!text) {
     throw new UserError('there is no such profile', {

@@ -9,7 +9,7 @@ import type { RunConfig } from './run-file.ts';
 /** An arm with its settings. */
 export interface ComparedArm {
   readonly name: string;
-  /** What sets it apart from the run file, e.g. `balance: off`. */
+  /** The arm's changes of the run file in words, e.g. `balance: off`. */
   readonly changes: readonly string[];
   readonly config: RunConfig;
 }
@@ -22,8 +22,10 @@ export interface ComparisonSettings
   readonly source: string;
   /** The run file, as the compare file names it; null where it stands within. */
   readonly runFile: string | null;
-  /** What is changed in the run file for all arms. */
+  /** The changes of the run file that all arms have. */
   readonly changes: readonly string[];
+  /** What was set on the command line, as `--set` takes it; it is in `changes` too. */
+  readonly overrides: readonly string[];
   readonly arms: readonly ComparedArm[];
   readonly tuned: ComparisonDesign['tuned'];
   readonly seeds: ComparisonDesign['seeds'];
@@ -39,7 +41,7 @@ const withoutControl = ({ balance, ...config }: RunConfig): string => {
 
 const isControl = ({ balance }: RunConfig): boolean => balance !== 'off' && balance.control !== undefined;
 
-/** What the comparison asks, as decisions are made by it. */
+/** The design of a comparison: arms, sizes, seeds and values, by which decisions are made. */
 export function designOf(settings: ComparisonSettings): ComparisonDesign {
   const { arms, reference, sizes, tuned, seeds, epoch, smallestEffect } = settings;
   const { metric, direction } = arms[0]!.config.convergence;

@@ -8,7 +8,7 @@ interface Problem {
   readonly message: string;
 }
 
-/** All that contradicts the task; none where nothing does. */
+/** The settings that contradict the task; empty where none does. */
 export function fewShotProblems(
   model: ModelConfig,
   training: Pick<TrainingConfig, 'labelSmoothing' | 'classWeights'>,

@@ -109,6 +109,7 @@ export async function comparisonOf(
     source: resolve(path),
     runFile: typeof file.run === 'string' ? file.run : null,
     changes: [...described(file.set), ...overrides.map(({ path: at, value }) => change(at.join('.'), value))],
+    overrides: overrides.map(({ text }) => text),
     reference: file.reference,
     arms,
     tuned: tuned ? { ...tuned, extensions: file.extensions } : null,
@@ -247,13 +248,13 @@ const change = (key: string, value: unknown) => `${key}: ${typeof value === 'str
 const described = (changes: Readonly<Record<string, unknown>>): string[] =>
   Object.entries(changes).map(([key, value]) => change(key, value));
 
-/** With a path that counts from the compare file's folder. */
+/** The test data, with a path that counts from the compare file's folder. */
 const testFrom = (test: NonNullable<CompareFile['test']>, folder: string) =>
   typeof test.path === 'string' && !test.path.startsWith('s3://')
     ? { ...test, path: resolve(folder, test.path) }
     : test;
 
-/** What a comparison needs of its arms' settings. */
+/** The reasons why an arm's settings don't fit into a comparison. */
 function unfitFor(file: CompareFile, source: YamlSource, config: RunConfig): string[] {
   return [
     ...(config.dataset.test
@@ -320,7 +321,7 @@ const measuredBy = (config: RunConfig, key: string): string | undefined =>
     ? taskOfModel(config.model.task)
     : settingOf(config, key);
 
-/** What a setting is, as text. */
+/** A setting's value as text. */
 const settingOf = (config: RunConfig, key: string): string | undefined =>
   JSON.stringify(
     key.split('.').reduce<unknown>((section, part) => (section as Record<string, unknown> | undefined)?.[part], config),

@@ -17,7 +17,7 @@ function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonS
   return limits.filter(Boolean).join(', ');
 }
 
-/** What may stand for a value, in words. */
+/** The values that a setting may have, in words. */
 function typeOf(schema: JsonSchema): string {
   const branches = branchesOf(schema);
   if (branches.length > 1) return [...new Set(branches.map(typeOf))].join(' or ');

@@ -14,6 +14,7 @@ import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import { fewShotProblems } from './few-shot.ts';
+import { pluginsSchema } from './plugins.ts';
 import { publishSchema } from './publish.ts';
 import type { JsonSchema } from './schema-walk.ts';
 import { taggingProblems } from './tagging-problems.ts';
@@ -61,6 +62,7 @@ const outputSchema = z
 /** The run file's sections, as they are after presets are filled in, and as they are stored. */
 export const resolvedRunFileSchema = z
   .strictObject({
+    plugins: pluginsSchema,
     model: modelSchema,
     dataset: datasetSchema,
     training: trainingSchema.prefault({}),
@@ -259,7 +261,7 @@ function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSch
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
 }
 
-/** What is of labels, where none are learnt. */
+/** The settings that need labels, where a model learns none. */
 function unlabelledProblems(model: ModelConfig): { readonly path: string[]; readonly message: string }[] {
   if (model.family !== 'huggingface' || hasLabels(taskOfModel(model.task))) return [];
   const { problemType, pooling, task } = model;

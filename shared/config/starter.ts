@@ -70,7 +70,7 @@ function tasksFor(
   return [...ofTexts.filter(fits), ...ofTexts.filter((task) => !fits(task))];
 }
 
-/** What a data set of texts has. */
+/** The properties of a data set of texts. */
 export interface LooksOfTexts {
   /** The columns that were found; absent: it is not known. */
   readonly columns?: ColumnNames | undefined;
@@ -78,7 +78,7 @@ export interface LooksOfTexts {
   readonly hasTextsAlone?: boolean;
   /** Whether what is learnt of a text is a number that is no class; absent: it is not known. */
   readonly hasNumbers?: boolean;
-  /** How many texts there are; absent: it is not known. */
+  /** The number of texts; absent: it is not known. */
   readonly texts?: number | undefined;
   /** How many the most frequent label has, where single texts have one label each; absent: it is not known. */
   readonly textsPerLabel?: number | undefined;
@@ -150,7 +150,7 @@ output:
 const mostPoints = { line: 256, plane: 128 } as const;
 const [usualModes, usualWindow, usualRollout] = [12, 10, 20];
 
-/** What fits the fields that a file holds. */
+/** The settings that fit the fields in a file. */
 function settingsFor({ samples, time, space, statics }: FieldShape) {
   const most = space.length === 1 ? mostPoints.line : mostPoints.plane;
   const stride = Math.max(1, Math.ceil(Math.max(...space) / most));

@@ -72,7 +72,7 @@ export function positionOf(
   return lines.linePos(offset);
 }
 
-/** One error for everything that is wrong. */
+/** Throws one error for all problems of a file. */
 export function refuse(file: string, problems: readonly string[]): never {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
   throw new UserError(`${file} has ${count}:\n\n${problems.join('\n')}`);

@@ -8,7 +8,7 @@ const mostMilliseconds = 120_000;
 /** Kept of what it writes to standard error. */
 const mostCharacters = 2000;
 
-/** What the process sent before it ended, or how it ended without. */
+/** The process's last message, or, where it ended without one, how it ended. */
 export type ChildAnswer<Message> = { readonly message: Message } | { readonly ended: string };
 
 /**

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 /** Less lies about without harm until the garbage collector comes by itself; a collection takes some 10 ms. */
 const leastBytes = 2 ** 26;
 
-/** What was dropped since the last collection. */
+/** Bytes that were freed since the last collection. */
 let dropped = 0;
 
 let collect: (() => void) | undefined;

@@ -28,6 +28,9 @@ export class UserError extends ExplainedError {
 /** What a user gave is itself broken, whatever the settings ask of it. */
 export class BrokenInputError extends UserError {}
 
+/** What a user gave is intact, and does not fit into the memory or onto the disk of where it is to be read. */
+export class TooLargeError extends UserError {}
+
 /** Something outside failed in a way that may pass (store, network, disk): the workflow retries it with backoff. */
 export class TransientError extends ExplainedError {
   override readonly name: string = 'TransientError';

@@ -24,7 +24,7 @@ export async function readJsonFile<Content>(path: string, schema: z.ZodType<Cont
 const notJson = (path: string, cause: unknown) =>
   new UserError(`can't be read as JSON: ${messageOf(cause)}`, { where: path, cause });
 
-/** The same of a file that has been read. */
+/** Parses the text of a JSON file that has been read already; as `readJsonFile` otherwise. */
 export function parseJsonFile<Content>(path: string, text: string, schema: z.ZodType<Content>, what: string): Content {
   let content: unknown;
   try {

@@ -25,7 +25,7 @@ const shown = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 };
 
-/** What things are called in a kind of file. */
+/** The words for types of values in a kind of file. */
 type Words = Readonly<Record<string, string>>;
 const common: Words = { array: 'a list', string: 'text', int: 'a whole number', null: 'nothing' };
 const ofSettings: Words = { ...common, object: 'a section', record: 'a section' };

@@ -40,7 +40,7 @@ export function pricesOf({ regions, date }: PriceTable, region: string): RegionP
   });
 }
 
-/** What a task runs on and is billed for by the second. */
+/** A resource that is billed by the second while a task runs on it. */
 export const resourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('instance'), instance: z.string() }),
   z.strictObject({ kind: z.literal('fargate'), vcpus: z.number().positive(), memoryGb: z.number().positive() }),
@@ -48,7 +48,7 @@ export const resourceSchema = z.discriminatedUnion('kind', [
 ]);
 export type Resource = z.output<typeof resourceSchema>;
 
-/** What a task used of the cloud. */
+/** The resource that a task used, and for how many seconds. */
 export type Usage = Resource & { readonly seconds: number };
 
 /** What a resource costs a second while it is used, in US dollars. @throws UserError for an unknown instance type. */
@@ -69,7 +69,7 @@ export function usdPerSecond(resource: Resource, prices: RegionPrices): number {
   }
 }
 
-/** What a task asked other services for. */
+/** The number of a task's requests to other services. */
 export interface Requests {
   readonly writes: number;
   readonly reads: number;

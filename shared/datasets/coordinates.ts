@@ -14,7 +14,7 @@ export interface RecordedAxis {
   readonly values?: readonly number[];
 }
 
-/** What is on record of a grid; absent: not known. */
+/** The grid's coordinates as a run records them; absent: they are not known. */
 export interface RecordedGrid {
   /** Space axes, in order; the grid is their product. */
   readonly coordinates?: readonly RecordedAxis[];
@@ -25,7 +25,7 @@ export interface RecordedGrid {
 /** Coordinates along one axis that are kept: about 200 KB of JSON. */
 const mostKept = 2 ** 14;
 
-/** What is to be noted of the grid of such data. */
+/** The record of the grid that data lie on. */
 export function recordGrid({ axes, times }: Pick<Trajectories, 'axes' | 'times'>): RecordedGrid {
   return {
     ...(axes ? { coordinates: axes.map(recorded) } : {}),

@@ -9,9 +9,9 @@ export interface DatasetFormat<
   Context = { readonly seed: number },
 > {
   readonly name: string;
-  /** What it yields; a model family says which kind it takes. */
+  /** The kind of data that the format yields; a model family says which kind it takes. */
   readonly kind: Data['kind'];
-  /** Its part of the run file: an object with `format: <name>`. */
+  /** The schema of its part of the run file, an object with `format: <name>`. */
   readonly configSchema: z.ZodType<Config>;
   /**
    * Reads what the configuration selects; `path` is the resolved path of the file or files.
@@ -20,7 +20,7 @@ export interface DatasetFormat<
   open(config: Config, path: DataPath, context: Context): Promise<Data>;
 }
 
-/** What reading fields needs besides the settings. */
+/** The context in which fields are read, besides the settings. */
 export interface FieldContext {
   readonly seed: number;
   /** Bytes of samples that are held in memory, more are read whenever they are needed; absent: as usual. */

@@ -18,7 +18,7 @@ export interface LikelyAxes {
   readonly channels: boolean;
 }
 
-/** What is known of an array besides its shape. */
+/** Evidence for which axis of an array is which, besides its shape. */
 export interface AxisEvidence {
   readonly coordinates: CoordinateLengths;
   /** Names of the coordinates in the file, for messages. */
@@ -35,7 +35,7 @@ export interface AxisEvidence {
   readonly isOneOfSeveral?: boolean;
   /** Whether it may have no time axis. */
   readonly mayBeStatic?: boolean;
-  /** What is expected, by which one of several readings is taken. */
+  /** The expected axes, which decide where several readings are possible. */
   readonly likely?: LikelyAxes | undefined;
   /** The setting's part for this array where it is not the only one, for messages. */
   readonly isOnlyArray?: boolean;
@@ -75,7 +75,7 @@ export function axesNamed(names: readonly string[] | undefined): readonly AxisNa
 
 const list = (axes: readonly AxisName[]) => `[${axes.join(', ')}]`;
 
-/** How many space axes there are. */
+/** The number of space axes. */
 export const dimensionsOf = (axes: readonly AxisName[]): number =>
   axes.filter((axis) => (spaceNames as readonly string[]).includes(axis)).length;
 
@@ -88,7 +88,7 @@ export function sizeOf(axes: readonly AxisName[], shape: readonly number[], name
   return axes.reduce((size, axis, index) => (axis === name ? size * shape[index]! : size), 1);
 }
 
-/** What contradicts these axes: a coordinate of another length. */
+/** A sentence about a coordinate whose length contradicts these axes; undefined: none does. */
 function contradiction(
   axes: readonly AxisName[],
   shape: readonly number[],
@@ -138,7 +138,7 @@ function knownDimensions({ coordinates, dimensions }: AxisEvidence): number | un
   return last >= 0 ? last + 1 : dimensions;
 }
 
-/** What there is to go by, in words. */
+/** The evidence for the axes, in words. */
 function evidenceIn({ coordinates, coordinateNames }: AxisEvidence): string {
   const found = [...spaceNames, 'time' as const].flatMap((name) =>
     coordinates[name] === undefined ? [] : [`"${coordinateNames[name]}" of ${coordinates[name]}`],
@@ -251,7 +251,7 @@ function contradicted(where: string, what: string, lines: readonly string[], evi
   return new UserError(what, { where, remedy });
 }
 
-/** What is taken for granted where the file has no coordinates. */
+/** A sentence about axes that are assumed, where the file has no coordinates. */
 function assumption(
   where: string,
   shape: readonly number[],

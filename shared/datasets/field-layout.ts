@@ -25,12 +25,12 @@ export interface FieldPart {
   readonly shape: readonly number[];
   /** In the order of the file; without samples where all share it, or each sample is a group. */
   readonly axes: readonly AxisName[];
-  /** Where its channels begin among all. */
+  /** The index of its first channel among those of all arrays. */
   readonly firstChannel: number;
   readonly channels: number;
 }
 
-/** What fields a file has. */
+/** The arrays of a file that hold fields, and their axes. */
 export interface FieldLayout {
   readonly samples: number;
   readonly time: number;
@@ -60,7 +60,7 @@ const coordinateNames = {
 
 const groupOf = (name: string) => /^(\d+)\//.exec(name)?.[1];
 
-/** What of a file is looked up again and again. */
+/** Facts about a file that are looked up again and again. */
 interface LookedInto {
   readonly file: ArrayFile;
   readonly names: ReadonlySet<string>;

@@ -16,13 +16,13 @@ export interface FieldFile {
   readonly layout: FieldLayout;
 }
 
-/** What of each sample is read. */
+/** The part of each sample that is read. */
 export interface ReadRanges {
   readonly time: AxisRange;
   readonly space: readonly AxisRange[];
 }
 
-/** Where a row lies. */
+/** The file and the row in it that a sample is in. */
 interface Place {
   /** Position among the rows that are asked for. */
   readonly position: number;
@@ -120,7 +120,7 @@ function refuseOtherShape({ path }: ArrayFile, { name, shape }: StoredArray, par
   });
 }
 
-/** What of an array is read, axis by axis. */
+/** The ranges of an array that are read, axis by axis. */
 function blockOf({ axes, shape }: FieldPart, samples: AxisRange, { time, space }: ReadRanges): AxisRange[] {
   return axes.map((axis, index) => {
     if (axis === 'samples') return samples;

@@ -10,7 +10,7 @@ import { type OpenedFields, openFiles, samplesIn, spaceRanges } from './fields.t
 import { rowsIn } from './row-ranges.ts';
 import type { Trajectories } from './trajectories.ts';
 
-/** What a model was trained on. */
+/** The fields that a model was trained on: channels, grid and sizes. */
 export interface TrainedFields {
   /** Points along each space axis. */
   readonly space: readonly number[];
@@ -30,7 +30,7 @@ export interface FieldsToPredict {
   readonly truthSteps: number;
   /** Rows in the file. */
   readonly total: number;
-  /** What was assumed. */
+  /** Sentences about assumptions that were made. */
   readonly notes: readonly string[];
 }
 

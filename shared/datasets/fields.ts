@@ -14,7 +14,7 @@ import { type FieldSettings, fieldSettings } from './field-settings.ts';
 import { beginFiniteCheck } from './finite.ts';
 import { summarise } from './sample-summaries.ts';
 import { testRowsOf } from './test-set.ts';
-import { givenSteps, heldBytes, heldWithin, type Trajectories } from './trajectories.ts';
+import { givenSteps, heldHere, heldWithin, refuseLargeSample, type Trajectories } from './trajectories.ts';
 import { validationRowsOf } from './validation-set.ts';
 
 /** A format of fields by this name. */
@@ -52,7 +52,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, ind
 export interface OpenedFields {
   readonly files: readonly FieldFile[];
   readonly layout: FieldLayout;
-  /** Of all files. */
+  /** The number of rows in all files. */
   readonly rows: number;
   /** For messages. */
   readonly where: string;
@@ -113,12 +113,14 @@ async function samplesOf(
   source: OpenedFields,
   config: FieldSettings,
   rows: readonly number[],
-  held = heldBytes,
+  held = heldHere(),
 ): Promise<Trajectories> {
   const { files } = source;
   const ranges = rangesOf(files[0]!, config);
   const { time, space } = ranges;
-  const data = await heldWithin(samplesIn(source, rows, ranges), held);
+  const samples = samplesIn(source, rows, ranges);
+  refuseLargeSample(samples, source.where);
+  const data = await heldWithin(samples, held);
   const strides = { time: time.stride, space: space.map(({ stride }) => stride) };
   const finite = beginFiniteCheck(data, strides);
   const summaries = await summarise(data, finite.look);
@@ -155,7 +157,7 @@ export function samplesIn({ files, layout }: OpenedFields, rows: readonly number
   };
 }
 
-/** What of each sample the settings select. */
+/** The part of each sample that the settings select. */
 function rangesOf(file: FieldFile, config: FieldSettings): ReadRanges {
   return { time: timeRange(placeOf(file), file.layout, config), space: spaceRanges(file, config) };
 }

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { UserError } from '../core/errors.ts';
 import { matchingFiles } from './data-path.ts';
 
-/** What identifies a file's content. */
+/** The identity of a file's content: its size and digest. */
 export interface Fingerprint {
   readonly bytes: number;
   /** Lower-case hexadecimal. */

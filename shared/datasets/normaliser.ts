@@ -18,7 +18,7 @@ export interface Normaliser {
   readonly statics: FieldScales;
 }
 
-/** What is known of the values of each field, in float64. */
+/** The statistics of each field's values, in float64. */
 interface Spread {
   count: number;
   mean: number;

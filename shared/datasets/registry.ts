@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { configSchemasOf } from '../core/families.ts';
+import { addMember, configSchemasOf, openUnion } from '../core/families.ts';
 import type { DataPath } from './data-path.ts';
-import type { FieldContext, FieldFormat } from './dataset.ts';
+import type { DatasetFormat, FieldContext, FieldFormat } from './dataset.ts';
 import { fields, pdebench } from './fields.ts';
-import { textFormats } from './text/registry.ts';
+import { textDatasetSchema, textFormats } from './text/registry.ts';
+import type { TextContext } from './text/source.ts';
 import type { TextData } from './text/text-rows.ts';
 import type { Trajectories } from './trajectories.ts';
 
@@ -13,15 +14,31 @@ const fieldFormats = [pdebench, fields] as const;
 /** Every data-set format. */
 export const datasetFormats = [...fieldFormats, ...textFormats] as const;
 
-/** What a data set of fields is described by. */
-export const fieldDatasetSchema = z.discriminatedUnion('format', configSchemasOf(fieldFormats));
+/** The settings of a data set of fields. */
+export const fieldDatasetSchema = openUnion(z.discriminatedUnion('format', configSchemasOf(fieldFormats)));
 export type FieldDatasetConfig = z.infer<typeof fieldDatasetSchema>;
 
 /** The run file's `dataset` section. */
-export const datasetSchema = z
-  .discriminatedUnion('format', [...configSchemasOf(fieldFormats), ...configSchemasOf(textFormats)])
-  .describe('What to train on.');
+export const datasetSchema = openUnion(
+  z
+    .discriminatedUnion('format', [...configSchemasOf(fieldFormats), ...configSchemasOf(textFormats)])
+    .describe('What to train on.'),
+);
 export type DatasetConfig = z.infer<typeof datasetSchema>;
+
+// biome-ignore lint/suspicious/noExplicitAny: each format has settings of its own, which its schema describes.
+type Settings = any;
+
+/** A format of texts. */
+export type TextFormat = DatasetFormat<Settings, TextData, TextContext>;
+
+/** Adds a format of fields from outside. @throws UserError when one has its name. */
+export const addFieldFormat = (format: FieldFormat<Settings>): void =>
+  addMember('data set format', format, [fieldFormats, datasetFormats], [fieldDatasetSchema, datasetSchema]);
+
+/** Adds a format of texts from outside. @throws UserError when one has its name. */
+export const addTextFormat = (format: TextFormat): void =>
+  addMember('data set format', format, [textFormats, datasetFormats], [textDatasetSchema, datasetSchema]);
 
 /** What is told of the files that a data set has besides its own: one to validate on, one to test on. */
 export interface OtherFiles<Told = string> {
@@ -40,7 +57,7 @@ export function otherFilesOf(config: DatasetConfig): OtherFiles {
   };
 }
 
-/** What is found of each of the other files, one after the other. */
+/** Reads something from each of the other files, one after the other. */
 export async function ofOtherFiles<Told>(
   files: OtherFiles,
   find: (path: string, kind: keyof OtherFiles) => Promise<Told>,
@@ -62,7 +79,7 @@ export function withDataPaths(config: DatasetConfig, path: DataPath, { validatio
   } as DatasetConfig;
 }
 
-/** What kind of data a configuration yields. */
+/** The kind of data that a configuration yields. */
 export function kindOf({ format }: DatasetConfig): Trajectories['kind'] | TextData['kind'] {
   return textFormats.some(({ name }) => name === format) ? 'text' : 'trajectories';
 }

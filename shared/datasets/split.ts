@@ -9,7 +9,7 @@ export const validationSizeSchema = z
   .union([z.number().gt(0).lt(1), z.int().min(1)])
   .describe('Samples held out for validation: a share between 0 and 1, or a number of them.');
 
-/** Both sides of a split; no sample is on both. */
+/** A split into training and validation samples; no sample is in both. */
 interface Split {
   readonly training: Trajectories;
   readonly validation: Trajectories;

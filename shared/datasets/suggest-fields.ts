@@ -9,7 +9,7 @@ import { type FieldSettings, fieldSettings } from './field-settings.ts';
 export type SuggestedFields = Pick<FieldSettings, 'format' | 'key' | 'channels' | 'inputs'> &
   Partial<Pick<FieldSettings, 'window'>>;
 
-/** What a file was found to hold. */
+/** The settings that fit a file, as they were found in it. */
 export interface FoundFields {
   /** The settings that read it, beside those that every data set has. */
   readonly settings: SuggestedFields;

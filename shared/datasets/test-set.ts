@@ -46,7 +46,7 @@ export const testDraw = { seed: 0, purpose: 'test-rows' } as const;
 export interface DividedRows {
   /** For testing; empty where none are. */
   readonly taken: readonly number[];
-  /** To train and to validate on. */
+  /** The rows to train and to validate on. */
   readonly left: readonly number[];
 }
 

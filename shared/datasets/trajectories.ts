@@ -1,4 +1,7 @@
-import { elementCount } from '../tensors/tensor.ts';
+import { TooLargeError } from '../core/errors.ts';
+import { formatBytes } from '../core/format.ts';
+import { type MemoryLimit, memoryLimit } from '../core/memory-limit.ts';
+import { elementCount, formatShape } from '../tensors/tensor.ts';
 
 /** The fields of some samples, row-major. */
 export interface FieldValues {
@@ -8,9 +11,9 @@ export interface FieldValues {
   readonly statics: Float32Array;
 }
 
-/** What is to be known of a sample without reading it again. */
+/** Facts about a sample that are kept so that it need not be read again. */
 export interface SampleSummary {
-  /** Of all its values. */
+  /** The digest of all its values. */
   readonly digest: string;
   /** By channel: the time steps at which it is zero all over space. */
   readonly zeroSteps: readonly (readonly number[])[];
@@ -18,10 +21,10 @@ export interface SampleSummary {
   readonly constants: readonly (number | undefined)[];
 }
 
-/** Where the points of a space axis lie. */
+/** The coordinates of the points along a space axis. */
 export interface SpaceAxis {
   readonly name: string;
-  /** Of the points that are read. */
+  /** The coordinates of the points that are read. */
   readonly values: Float32Array;
   /** Whether the file has coordinates of it. */
   readonly inFile: boolean;
@@ -55,7 +58,7 @@ export interface Trajectories {
   read(samples: readonly number[]): Promise<FieldValues>;
 }
 
-/** What trajectories are, without a way to read them. */
+/** The sizes of trajectories, without a way to read them. */
 type TrajectorySizes = Omit<Trajectories, 'read'>;
 
 const noFields = new Float32Array(0);
@@ -127,6 +130,29 @@ export async function eachSample(
 
 /** Bytes of samples that are held in memory; more are read again whenever they are needed. */
 export const heldBytes = 512 * 2 ** 20;
+
+/** The most of memory that held samples may take, of each source of them. */
+const heldShare = 1 / 8;
+
+/** As many bytes of samples as are held here: fewer in a small function. Results are the same. */
+export const heldHere = ({ bytes }: Pick<MemoryLimit, 'bytes'> = memoryLimit()): number =>
+  Math.min(heldBytes, bytes * heldShare);
+
+/** How often a sample is in memory while it is looked at: as it is stored, as it is read, and where it is gathered. */
+const sampleCopies = 3;
+
+/** @throws TooLargeError when a single sample does not fit into memory, with its size. */
+export function refuseLargeSample(data: Pick<Trajectories, 'shape' | 'statics'>, where: string, limit = memoryLimit()) {
+  const bytes = sampleBytes(data);
+  if (sampleCopies * bytes <= limit.bytes) return;
+  throw new TooLargeError(
+    `a sample has ${formatBytes(bytes)} ${formatShape(data.shape.slice(1))}, which takes ${formatBytes(sampleCopies * bytes)} to read, and there are ${formatBytes(limit.bytes)} of memory`,
+    {
+      where,
+      remedy: `Take fewer points or time steps of each (dataset.subsample, dataset.rolloutSteps), or ${limit.more}.`,
+    },
+  );
+}
 
 /** The samples in memory where all of them take at most `bytes`, and as they are otherwise. */
 export async function heldWithin(data: Trajectories, bytes: number): Promise<Trajectories> {

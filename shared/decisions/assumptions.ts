@@ -83,11 +83,11 @@ export const usualMachines: Readonly<Record<Target, Machine>> = {
 /** A step that was measured here. */
 export interface Measured {
   readonly seconds: number;
-  /** Its seconds over the estimate. */
+  /** The measured seconds over the estimated ones. */
   readonly correction: number;
 }
 
-/** What is known when an estimate is made. */
+/** Facts that an estimate is made from. */
 export interface Known {
   readonly region: string;
   readonly table: Pick<PriceTable, 'date' | 'source'>;

@@ -57,7 +57,7 @@ export function chooseTarget(
  */
 export type JobFailure = 'interruption' | 'waiting' | 'passing' | 'hang' | 'unexplained';
 
-/** What is counted of the jobs that left no result. */
+/** Counts of the jobs that left no result. */
 export interface Tries {
   readonly market: Market;
   /** Spot instances taken away, in this execution. */

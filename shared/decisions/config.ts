@@ -60,7 +60,7 @@ export const convergenceSchema = z
     }
   })
   .describe('When to stop before the last epoch, and which epoch is the best.');
-/** With what follows from the model filled in. */
+/** The section `convergence` with metric and direction filled in for the model. */
 export type Convergence = Omit<z.infer<typeof convergenceSchema>, 'metric' | 'direction'> & {
   metric: MetricName;
   direction: 'lower' | 'higher';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Budget, Convergence } from './config.ts';
-import { type JobPrice, paysForJob, spentUsd } from './spending.ts';
+import { closingSeconds, dollarsPayForJob, type JobPrice, paysForJob, spentUsd } from './spending.ts';
 
 /** What the decisions need of the past; folded epoch by epoch, so that it stays small: the content of `progress.json`. */
 export const progressSchema = z.strictObject({
@@ -31,12 +31,12 @@ export const decisionSchema = z.object({
   /** `test`: measured on test data before it ends; `handOver`: to a new execution, which goes on with the run; `leave`: another execution has the run; `approve` and `publish`: its model is published, when somebody has approved of it or at once. */
   next: z.enum(['train', 'analyse', 'test', 'finalise', 'handOver', 'leave', 'approve', 'publish']),
   outcome: z.enum(outcomes),
-  /** In plain words. */
+  /** The reason in plain words. */
   reason: z.string(),
 });
 export type Decision = z.infer<typeof decisionSchema>;
 
-/** What Checkpoint has seen of the epoch it commits. */
+/** The facts about an epoch that Checkpoint decides by. */
 export interface Observation {
   readonly epoch: number;
   /** The convergence metric on the validation data; NaN where it is not a finite number. */
@@ -110,8 +110,12 @@ function costAfter(
 /** What stops the next epoch for want of time or money, in words; undefined when there is enough. */
 function exceededBudget(progress: Progress, budget: Budget, price: JobPrice | undefined): string | undefined {
   const { seconds, slowestEpochSeconds, dearestEpochUsd } = progress;
-  if (budget.hours !== undefined && seconds + slowestEpochSeconds > 3600 * budget.hours) {
+  const closing = price ? closingSeconds : 0;
+  if (budget.hours !== undefined && seconds + slowestEpochSeconds + closing > 3600 * budget.hours) {
     return `the next epoch would exceed the budget of ${budget.hours} h`;
+  }
+  if (dollarsPayForJob(progress, budget, price) && !paysForJob(progress, budget, price)) {
+    return `what is left of the budget of ${budget.hours} h is too short for another training job`;
   }
   if (budget.usd === undefined) return undefined;
   const spent = spentUsd(progress, budget);

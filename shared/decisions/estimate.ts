@@ -26,9 +26,9 @@ import { epochsPerTask } from './task-length.ts';
 
 /** A run as work. */
 export interface WorkSize {
-  /** That are trained. */
+  /** The number of trained parameters. */
   readonly parameters: number;
-  /** What nothing changes: the base of an adapter. */
+  /** The number of frozen parameters: the base of an adapter. */
   readonly frozen: number;
   /** Numbers that are stored of each parameter besides itself: by the optimizer, and an average of the weights. */
   readonly stateNumbers: number;
@@ -57,27 +57,27 @@ export interface PlannedRun {
   readonly keep: number;
 }
 
-/** Where a run may be trained. */
+/** A machine or service on which a run may be trained. */
 export interface Place {
   readonly name: string;
-  /** What a step gets, and the time it takes at least. */
+  /** The speed of a step there, and the least time that a step takes. */
   readonly speed: Speed;
   readonly leastStepSeconds: number;
   /** By which the time of a step is multiplied: what was measured over the estimate. Absent: 1. */
   readonly correction?: number | undefined;
   /** US dollars a second; undefined where it costs nothing that is known. */
   readonly usdPerSecond: number | undefined;
-  /** As the meter counts it, on which the budget depends. */
+  /** US dollars a second as the meter counts them, by which the budget is decided. */
   readonly countedUsdPerSecond: number | undefined;
   /** Absent on this machine: nothing is started, and functions, requests and storage cost nothing. */
   readonly cloud?: { readonly startSeconds: number; readonly prices: RegionPrices };
 }
 
-/** How a place computes. */
+/** The speed of a place: its operations and its memory. */
 export interface Computing {
   /** Whether steps are compiled, as onnx does it on a processor. */
   readonly isCompiled: boolean;
-  /** By which the time of a step is multiplied; absent: 1. */
+  /** The factor for the time of a step; absent: 1. */
   readonly correction?: number | undefined;
 }
 
@@ -137,7 +137,7 @@ export function cloudPlace(target: Target, prices: RegionPrices, { isCompiled, c
 export interface RunEstimate {
   readonly place: string;
   readonly stepSeconds: number;
-  /** One analysis of the spectra. */
+  /** Seconds of one analysis of the spectra. */
   readonly analysisSeconds: number;
   /** Training, evaluation and analysis of one epoch, in seconds; starts of jobs and functions shared out. */
   readonly epochSeconds: number;
@@ -146,12 +146,12 @@ export interface RunEstimate {
   readonly jobs: number;
   /** Of measuring the best and the last epoch on test data when the run ends; 0 where there are none. */
   readonly testSeconds: number;
-  /** Of all epochs, and of measuring on test data. */
+  /** Seconds of all epochs and of measuring on test data. */
   readonly seconds: number;
   readonly usd: number | null;
-  /** What `usd` is made of. */
+  /** The parts that `usd` is the sum of, in US dollars. */
   readonly parts: { readonly jobs: number; readonly functions: number; readonly requests: number } | null;
-  /** Of the weights that are kept, for a month. */
+  /** US dollars a month for storing the weights that are kept. */
   readonly storageUsdAMonth: number | null;
   /** Epochs that the budget allows, as the meter counts; and what limits them. */
   readonly epochsInBudget: number;

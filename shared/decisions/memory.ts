@@ -37,20 +37,20 @@ export function numbersKept(
   return kept.reduce((sum, each) => sum + each, 0) / totalCount(parameters);
 }
 
-/** How many numbers a model has. */
+/** The size of a model, in numbers. */
 export interface ModelSize {
   readonly trained: number;
-  /** What nothing changes: the base of an adapter. */
+  /** The number of frozen parameters: the base of an adapter. */
   readonly frozen: number;
-  /** How many of the frozen ones stay in 16 bits; absent: none. */
+  /** The number of frozen parameters that stay in 16 bits; absent: none. */
   readonly frozenHalves?: number | undefined;
-  /** What is trained, where it is known; absent: matrices. */
+  /** The trained parameters, where they are known; absent: all count as matrices. */
   readonly parameters?: readonly ParameterSpec[];
   /** Whether it is a language model; absent: one of fields. */
   readonly isOfTexts?: boolean;
 }
 
-/** All numbers of a model. */
+/** The number of all parameters of a model. */
 export const wholeSize = ({ trained, frozen }: ModelSize): number => trained + frozen;
 
 /** Whether steps are compiled where a run trains: by onnx, which `auto` takes on a processor. */

@@ -1,4 +1,4 @@
-/** What is left of a budget, in seconds of a training job. */
+/** The rest of a budget, in seconds of a training job. */
 import { z } from 'zod';
 import { type RegionPrices, resourceSchema, usdOfRequests } from '../costs/prices.ts';
 import { assumedRequests } from './assumptions.ts';
@@ -25,6 +25,12 @@ export const shortestAttemptSeconds = 60;
 
 /** What a job may run on after its time is up: 30 s until it is killed if it does not heed the signal, and the service is late. */
 export const endingSeconds = 40;
+
+/** From the end of a job until the workflow is told of it. */
+const toldSeconds = 20;
+
+/** What is kept of a budget in hours for the end of a job: it is told to end, killed where it does not heed that, and known to have ended. */
+export const closingSeconds = endingSeconds + toldSeconds;
 
 /** Seconds that a function of the workflow is reckoned with, and one that takes the spectra of a shard. */
 const functionSeconds = { task: 10, shard: 30 };
@@ -72,10 +78,16 @@ export function secondsLeft(spent: Spent, budget: Budget, price?: JobPrice): num
   return Math.min(byTime, paidSeconds(spent, budget, price));
 }
 
-/** Whether the dollars left pay for a job at all; where nothing is metered, there is no job to pay for. */
+/** Whether what is left of a budget pays for a job at all, in dollars and in hours; where nothing is metered, there is no job to pay for. */
 export function paysForJob(spent: Spent, budget: Budget, price: JobPrice | undefined): boolean {
-  return price === undefined || paidSeconds(spent, budget, price) >= shortestAttemptSeconds;
+  if (price === undefined) return true;
+  const left = budget.hours === undefined ? Number.POSITIVE_INFINITY : 3600 * budget.hours - spent.seconds;
+  return dollarsPayForJob(spent, budget, price) && left - closingSeconds >= shortestAttemptSeconds;
 }
+
+/** The same of the dollars alone. */
+export const dollarsPayForJob = (spent: Spent, budget: Budget, price: JobPrice | undefined): boolean =>
+  price === undefined || paidSeconds(spent, budget, price) >= shortestAttemptSeconds;
 
 /** What a budget must have at least for one more job, in US dollars. */
 export function leastBudgetUsd(

@@ -1,7 +1,14 @@
-/** How long a training job may run, and how many epochs it trains. */
+/** The time limit of a training job, and the number of epochs that it trains. */
 import type { ComputeConfig } from './compute.ts';
 import type { Budget } from './config.ts';
-import { type JobPrice, type Spent, secondsLeft, shortestAttemptSeconds } from './spending.ts';
+import {
+  closingSeconds,
+  endingSeconds,
+  type JobPrice,
+  type Spent,
+  secondsLeft,
+  shortestAttemptSeconds,
+} from './spending.ts';
 
 /** A job without a budget that runs longer than this hangs. */
 const longestAttemptSeconds = 86_400;
@@ -24,6 +31,18 @@ export function jobStateSeconds(
 ): number {
   const left = hours === undefined ? Number.POSITIVE_INFINITY : Math.floor(3600 * hours - seconds);
   return Math.min(waitSeconds + attempt, Math.max(left, shortestAttemptSeconds)) + aroundJobSeconds;
+}
+
+/**
+ * What a budget in hours leaves for a job that waits in a queue and runs, in whole seconds from now on: until it ends by itself, and until the
+ * workflow gives it up, which is early enough that it is killed in time.
+ */
+export function withinHours(
+  { seconds }: Pick<Spent, 'seconds'>,
+  hours: number,
+): { readonly job: number; readonly state: number } {
+  const left = Math.floor(3600 * hours - seconds);
+  return { job: Math.max(1, left - closingSeconds), state: Math.max(1, left - endingSeconds) };
 }
 
 /** Share of a container's time that its start may take. */

@@ -9,6 +9,7 @@ import type { ColumnSettings } from '../datasets/text/settings.ts';
 import { openTokenizer, type TextTokenizer } from '../datasets/text/tokenizer.ts';
 import { openWordTokenizer } from '../datasets/text/word-tokenizer.ts';
 import { type HuggingFaceConfig, labelsOf, modelOf, problemOfConfig } from '../models/hugging-face/config.ts';
+import { type GenerationSettings, readGeneration } from '../models/hugging-face/generation-config.ts';
 import { buildLanguageModel, labelsOfFolder, openModelFolder } from '../models/hugging-face/model-folder.ts';
 import { type LanguageModel, type LanguageTask, taskOfModel } from '../models/language/model.ts';
 import { taskOfClass, tasksOf } from '../models/language/registry.ts';
@@ -43,6 +44,8 @@ export interface TextModel {
   readonly maxTokens: number;
   /** Of one that writes: the longest text that it was trained to write, or writes within reason. */
   readonly maxTargetTokens: number;
+  /** Of one that writes: how its folder has texts begin and end. */
+  readonly generation?: GenerationSettings;
   /** Of a run. */
   readonly epoch?: number;
   /** Of a run: what the columns of its data are called, where its settings name them. */
@@ -55,6 +58,9 @@ export interface TextModel {
   readonly labelDelimiter?: string | undefined;
 }
 
+/** A model, the folder that its other settings are in, and its `config.json`. */
+type OpenedModel = TextModel & { readonly folder: string; readonly config: HuggingFaceConfig };
+
 /** What a model that was not trained here takes at most, unless more is asked for: longer texts cost much memory. */
 const usualTokens = 512;
 const usualTargetTokens = 128;
@@ -63,6 +69,7 @@ const usualTargetTokens = 128;
  * Opens the model in a folder of Hugging Face's or of an adapter, or that of a run: of the given epoch, or the best so far.
  * @param options.base of an adapter, where it does not lie where the adapter says
  * @param options.localPath where a run's base is on this machine
+ * @param options.greedy whether a folder's settings that ask for more than greedy search are passed over
  * @throws UserError when there is none, or it is another kind of model.
  */
 export async function openTextModel(
@@ -71,7 +78,13 @@ export async function openTextModel(
     epoch,
     base,
     localPath,
-  }: { epoch?: number | undefined; base?: string | undefined; localPath: TaskContext['localPath'] },
+    greedy,
+  }: {
+    epoch?: number | undefined;
+    base?: string | undefined;
+    localPath: TaskContext['localPath'];
+    greedy?: boolean | undefined;
+  },
 ): Promise<TextModel> {
   const run = await runAt(path);
   if (!run && epoch !== undefined) {
@@ -80,9 +93,13 @@ export async function openTextModel(
   if (run && base !== undefined) {
     throw new UserError('is a run, whose base is on record', { where: path, remedy: 'Leave --base out.' });
   }
-  const model = await (run ? openRun(path, run, epoch, localPath) : openFolder(path, base));
+  const { folder, config, ...model } = await (run ? openRun(path, run, epoch, localPath) : openFolder(path, base));
   checkLabels(path, model);
-  return model;
+  if (model.task !== 'seq2seq') return model;
+  const generation = await readGeneration(folder, config, { greedy });
+  // A run's own limit is that of the targets that it was trained on.
+  const maxTargetTokens = run ? model.maxTargetTokens : (generation.maxTargetTokens ?? model.maxTargetTokens);
+  return { ...model, maxTargetTokens, generation };
 }
 
 /** @throws UserError when labels can't be told apart, or are not as many as the problem type has. */
@@ -113,7 +130,7 @@ async function openRun(
   folder: RunFolder,
   wanted: number | undefined,
   localPath: TaskContext['localPath'],
-): Promise<TextModel> {
+): Promise<OpenedModel> {
   const { record, manifest, epoch } = await findEpoch(path, folder, wanted);
   const { model: settings, dataset } = record.config;
   if (settings.family !== 'huggingface') {
@@ -132,13 +149,15 @@ async function openRun(
   const bytes = (await readArtifact(folder.store, manifest, modelFileOf(manifest)))!;
   const trained = await (await openSafetensors(bufferSource(path, bytes))).readAll();
   const frozen = await frozenOf(record, described, localPath);
+  const exported = join(folder.root, folder.run, 'model');
   return {
+    ...{ folder: exported, config },
     model,
     task,
     problemType: problemOfConfig(config),
     labels,
     // It was taken with the space that words need when the run began.
-    tokenizer: await openTokenizer(join(folder.root, folder.run, 'model'), config),
+    tokenizer: await openTokenizer(exported, config),
     parameters: new Map([...frozen, ...trained]),
     maxTokens: settings.maxTokens,
     maxTargetTokens: mostTargetTokens(settings),
@@ -155,7 +174,7 @@ const namesOf = ({ label, textPair, ...others }: ColumnSettings['columns']): Col
   ...(textPair === false ? {} : { textPair }),
 });
 
-async function openFolder(path: string, base: string | undefined): Promise<TextModel> {
+async function openFolder(path: string, base: string | undefined): Promise<OpenedModel> {
   if ((await pathKind(path)) !== 'folder') {
     throw new UserError('is neither a run nor the folder of a model', {
       where: path,
@@ -183,6 +202,7 @@ async function openFolder(path: string, base: string | undefined): Promise<TextM
   const problemType = problemOfConfig(config);
   const maxTokens = Math.min(model.maxTokens, usualTokens);
   return {
+    ...{ folder: opened.base, config },
     ...{ model, task, problemType, labels, tokenizer, parameters, maxTokens },
     maxTargetTokens: usualTargetTokens,
     note: words?.note,

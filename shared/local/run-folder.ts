@@ -6,7 +6,7 @@ import { diskError } from '../checkpoints/disk-error.ts';
 import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { fileStore } from '../checkpoints/file-store.ts';
 import { encodeJson } from '../checkpoints/json.ts';
-import { acquireProcessLock, type ProcessLock } from '../checkpoints/process-lock.ts';
+import { acquireProcessLock, lockHolder, type ProcessLock } from '../checkpoints/process-lock.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
@@ -126,6 +126,10 @@ export async function beginRun(
   await store.delete(runKeys.record(run));
   await store.put(runKeys.request(run), encodeJson(request));
 }
+
+/** Whether a live process is at the run, or at the comparison of that name. */
+export const isInUse = async ({ root, run }: Pick<RunFolder, 'root' | 'run'>): Promise<boolean> =>
+  (await lockHolder(join(root, run, lockFile))) !== undefined;
 
 /**
  * Keeps other processes out of the run, or of a comparison of that name, until released.

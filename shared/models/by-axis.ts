@@ -4,7 +4,7 @@ import { UserError } from '../core/errors.ts';
 
 export type ByAxis = number | readonly number[];
 
-/** One number for all space axes, or one for each. */
+/** A setting that is one number for all space axes, or a list with one for each. */
 export const byAxis = (one: z.ZodInt) => z.union([one, z.array(one).min(1)]);
 
 /** The name of a space axis in messages: `space axis 2 (y)`. */

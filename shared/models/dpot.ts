@@ -49,7 +49,7 @@ const configSchema = z.strictObject({
 });
 export type DpotConfig = z.infer<typeof configSchema>;
 
-/** Of the group norms. */
+/** The number of groups of a group norm. */
 const groups = 8;
 
 /** The largest matrix of the Fourier transform, in numbers: what a compiled step may hold. */

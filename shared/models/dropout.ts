@@ -7,10 +7,10 @@ export interface DropoutSite {
   readonly rate: number;
 }
 
-/** What a model applies at a site. */
+/** Applies dropout at a named place of a model. */
 export type Dropout = (x: Tensor, site: string) => Tensor;
 
-/** In evaluation everything stays. */
+/** Applies no dropout, as in evaluation. */
 export const noDropout: Dropout = (x) => x;
 
 /** Dropout by masks that hold 0 where a value is dropped and 1 / (1 - rate) elsewhere, by name of the site. */

@@ -41,7 +41,7 @@ export interface FnoConfig {
   readonly projection: number;
 }
 
-/** What a configuration comes to for data of so many space axes. */
+/** The sizes of an FNO for data with a number of space axes. */
 interface FnoSizes extends FnoConfig {
   readonly modes: readonly number[];
   readonly padding: readonly number[];

@@ -31,7 +31,7 @@ export interface LoraModel extends LanguageModel {
   readonly updates: readonly Update[];
 }
 
-/** What of an adapter can be chosen. */
+/** The settings of an adapter that can be chosen. */
 export interface LoraSettings {
   readonly rank: number;
   readonly alpha: number;
@@ -44,7 +44,7 @@ export interface LoraSettings {
   readonly alsoTrained: readonly string[];
 }
 
-/** What PEFT's own configuration has where nothing is chosen. */
+/** The defaults of PEFT's configuration. */
 export const usualLora = { rank: 8, alpha: 8, dropout: 0, rankStabilised: false } as const;
 
 /** PEFT's names of tasks, by which adapters are read. */

@@ -9,7 +9,7 @@ import type { OtherNames } from './pretrained.ts';
 /** What of a model is drawn from the seed: the modules of these names, or all of it. */
 export type Drawn = 'all' | readonly string[];
 
-/** What a model has to know of the data it is built for. */
+/** The sizes of the data that a model is built for. */
 export interface TrajectoryFormat {
   readonly kind: 'trajectories';
   /** Points along each space axis, after sub-sampling. */
@@ -38,14 +38,14 @@ export type ModelState = Record<string, Tensor>;
 
 /** A model of fields: from what is given at each point to fields of one time, or that don't change. */
 export interface FieldModel {
-  /** What is trained. */
+  /** The trained parameters. */
   readonly parameters: readonly ParameterSpec[];
   /** What is kept from call to call and not trained; it is stored with the parameters. Absent: nothing. */
   readonly state?: readonly ParameterSpec[];
   readonly layers: readonly Layer[];
   /** Names of the layers whose shapes follow from channels, window and static fields, which `model.head: fresh` draws anew: lift and last layer. */
   readonly head?: readonly string[];
-  /** How other libraries name the weights of this architecture. */
+  /** The names that other libraries have for this architecture's weights. */
   readonly otherNames?: readonly OtherNames[];
   /** Tensors that files of the authors' own class hold besides and that nothing is computed with; absent: none. */
   readonly unused?: readonly string[];
@@ -88,7 +88,7 @@ export const modelSettings = {
 /** A family of models: one file, one line in the registry. */
 export interface ModelFamily<Config = unknown> {
   readonly name: string;
-  /** Its part of the run file: an object with `family: <name>`. */
+  /** The schema of its part of the run file, an object with `family: <name>`. */
   readonly configSchema: z.ZodType<Config>;
   readonly takes: TrajectoryFormat['kind'];
   /** The same in PyTorch: the source of a class `Model` for `pytorch/common.ts`. */

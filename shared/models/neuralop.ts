@@ -113,7 +113,7 @@ function sizesFor(model: string, config: NeuralopConfig, format: TrajectoryForma
   };
 }
 
-/** As Python rounds: halves to the even number. */
+/** Rounds as Python does: halves to the even number. */
 const roundHalfEven = (value: number) => (value % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
 
 const convName = (block: number) => `fno_blocks.convs.${block}`;

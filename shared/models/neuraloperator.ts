@@ -8,7 +8,7 @@ import type { ParameterSpec } from '../tensors/layer.ts';
 import { elementCount, formatShape, type WeightTensor } from '../tensors/tensor.ts';
 import type { OtherNames, StoredWeights } from './pretrained.ts';
 
-/** Where a parameter of ours comes from. */
+/** The tensors of a file that one of our parameters is made of. */
 interface Origin {
   readonly name: string;
   readonly shape: readonly number[];
@@ -134,7 +134,7 @@ function corner(name: string, shape: readonly number[], number: number): Origin 
   return { name, shape: sizes, pick: (tensor) => block(tensor, starts, sizes) };
 }
 
-/** Of one of our parameters; undefined: the file has none for it. */
+/** The origin of one of our parameters; undefined: the file has none. */
 function originOf(file: StoredWeights, { name }: ParameterSpec, { dimensions }: Sizes): Origin | undefined {
   const [, layer, number = '', part] = /^(\D+?)(\d+)\.(.+)$/.exec(name) ?? [];
   const blockNumber = Number(number);
@@ -157,7 +157,7 @@ function originOf(file: StoredWeights, { name }: ParameterSpec, { dimensions }: 
   return reshaped(dense, file.entry(dense).shape.slice(0, part === 'bias' ? 1 : 2));
 }
 
-/** What `fc0`, `fc1` and `fc2` are called. */
+/** The names of `fc0`, `fc1` and `fc2` in the file. */
 const denseNames = (number: number): readonly string[] =>
   number === 0 ? ['lifting.fcs.0', 'lifting.fc'] : [`projection.fcs.${number - 1}`, `projection.fc${number}`];
 

@@ -24,7 +24,7 @@ export interface StoredWeights
   readonly nameInFile?: (name: string) => string;
 }
 
-/** How another library names the weights of the same architecture. */
+/** The names that another library has for the weights of an architecture. */
 export interface OtherNames {
   /** Whether a file's tensors are named as that library names them. */
   isNaming(names: readonly string[]): boolean;
@@ -166,10 +166,10 @@ const inSingle = ({ shape, data }: WeightTensor): HostTensor => ({
   data: data instanceof Float32Array ? data : Float32Array.from(data),
 });
 
-/** What of a model is needed to read its weights. */
+/** The parts of a model that are needed to read its weights. */
 export interface PretrainedModel {
   readonly parameters: readonly ParameterSpec[];
-  /** What is kept from call to call and stored with the parameters. */
+  /** The state that is kept from call to call and stored with the parameters. */
   readonly state?: readonly ParameterSpec[];
   /** Tensors that a file may hold besides, and that nothing is computed with. */
   readonly unused?: readonly string[];
@@ -178,7 +178,7 @@ export interface PretrainedModel {
   readonly otherNames?: readonly OtherNames[];
 }
 
-/** How the weights of a model of fields are read. */
+/** Options for reading the weights of a model of fields. */
 export interface PretrainedOptions {
   /** Values of all parameters, of which those of the head are taken; absent: the head is the file's. */
   readonly freshHead?: (() => HostTensors) | undefined;

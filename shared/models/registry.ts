@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configSchemasOf } from '../core/families.ts';
+import { addMember, configSchemasOf, openUnion } from '../core/families.ts';
 import { deepOnet } from './deeponet.ts';
 import { dpot } from './dpot.ts';
 import { fno1d } from './fno1d.ts';
@@ -16,17 +16,21 @@ import { unet2d } from './unet2d.ts';
 /** Every model family: one line each. */
 const modelFamilies = [fno1d, fno2d, fno3d, neuralopFno, tfno, unet1d, unet2d, deepOnet, dpot] as const;
 
-/** What a model of fields is described by. */
-export const fieldModelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies));
+/** The settings of a model of fields. */
+export const fieldModelSchema = openUnion(z.discriminatedUnion('family', configSchemasOf(modelFamilies)));
 export type FieldModelConfig = z.infer<typeof fieldModelSchema>;
 
 /** The run file's `model` section. */
-export const modelSchema = z
-  .discriminatedUnion('family', [...configSchemasOf(modelFamilies), languageModelSchema])
-  .describe('What to train.');
+export const modelSchema = openUnion(
+  z.discriminatedUnion('family', [...configSchemasOf(modelFamilies), languageModelSchema]).describe('What to train.'),
+);
 export type ModelConfig = z.infer<typeof modelSchema>;
 
-/** Which setting names what a model begins with. */
+/** Adds a family from outside. @throws UserError when one has its name. */
+export const addModelFamily = (family: ModelFamily): void =>
+  addMember('model family', family, [modelFamilies], [fieldModelSchema, modelSchema]);
+
+/** The name of the setting that names a model's first weights. */
 export function weightsSetting({ family }: ModelConfig): 'folder' | 'weights' {
   return family === 'huggingface' ? 'folder' : 'weights';
 }
@@ -36,12 +40,12 @@ export function weightsOf(model: ModelConfig): string | undefined {
   return model.family === 'huggingface' ? model.folder : model.weights;
 }
 
-/** The same model with other weights. */
+/** A model's settings with other weights. */
 export function withWeights(model: ModelConfig, weights: string): ModelConfig {
   return { ...model, [weightsSetting(model)]: weights };
 }
 
-/** The same model with every path in it as `changed` gives it. */
+/** A model's settings with every path in them replaced by what `changed` gives. */
 export function withModelPaths(model: ModelConfig, changed: (path: string) => string): ModelConfig {
   const weights = weightsOf(model);
   const moved = weights === undefined ? model : withWeights(model, changed(weights));
@@ -49,7 +53,7 @@ export function withModelPaths(model: ModelConfig, changed: (path: string) => st
   return { ...moved, base: changed(moved.base) };
 }
 
-/** What kind of data a model takes. */
+/** The kind of data that a model takes. */
 export function takenBy({ family }: ModelConfig): TrajectoryFormat['kind'] | 'text' {
   return modelFamilies.find(({ name }) => name === family)?.takes ?? 'text';
 }

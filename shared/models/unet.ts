@@ -21,10 +21,10 @@ export interface UnetConfig {
   readonly initFeatures: number;
 }
 
-/** From the finest grid to the coarsest that has a way across. */
+/** The levels with a skip connection, from the finest grid to the coarsest. */
 const levels = [1, 2, 3, 4] as const;
 
-/** By how much the bottleneck is coarser than the data. */
+/** The factor by which the bottleneck's grid is coarser than the data's. */
 const coarsening = 2 ** levels.length;
 
 /** A convolution and its batch norm. */
@@ -45,7 +45,7 @@ function blockOf(module: string, prefix: string, inputs: number, outputs: number
   }));
 }
 
-/** All that has weights, in the order of PDEBench's modules. */
+/** The modules with weights, in PDEBench's order. */
 function partsOf(features: number, inputs: number) {
   const featuresOf = (level: number) => features * 2 ** (level - 1);
   return {
@@ -53,7 +53,7 @@ function partsOf(features: number, inputs: number) {
       blockOf(`encoder${level}`, `enc${level}`, level === 1 ? inputs : featuresOf(level - 1), featuresOf(level)),
     ),
     bottleneck: blockOf('bottleneck', 'bottleneck', featuresOf(levels.length), featuresOf(levels.length + 1)),
-    /** From the coarsest to the finest. */
+    /** The decoders, from the coarsest level to the finest. */
     decoders: levels.toReversed().map((level) => ({
       up: { name: `upconv${level}`, inputs: featuresOf(level + 1), outputs: featuresOf(level) },
       stages: blockOf(`decoder${level}`, `dec${level}`, featuresOf(level + 1), featuresOf(level)),

@@ -1,8 +1,9 @@
 import type { Manifest } from '../checkpoints/manifest.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import { elapsedSeconds } from '../core/elapsed.ts';
 import type { Market, Target } from '../decisions/compute.ts';
-import type { JobPrice, Spent } from '../decisions/spending.ts';
-import { attemptSeconds, jobStateSeconds } from '../decisions/task-length.ts';
+import { type JobPrice, type Spent, shortestAttemptSeconds } from '../decisions/spending.ts';
+import { attemptSeconds, jobStateSeconds, withinHours } from '../decisions/task-length.ts';
 import type { TaskContext } from './context.ts';
 import type { ComputeState, PipelineState } from './messages.ts';
 import { profileOfRun } from './run-events.ts';
@@ -12,26 +13,47 @@ export function computeState(
   ctx: TaskContext,
   config: RunConfig,
   where: { target: Target; market: Market; interruptions: number; price?: JobPrice | undefined },
-  spent: Spent,
+  spent: SpentUntil,
 ): ComputeState {
   const { target, market, interruptions, price } = where;
   const { queue, definition, waitSeconds } = ctx.computeFor({ target, market });
   const place = { target, market, queue, definition, ...(waitSeconds === undefined ? {} : { waitSeconds }) };
-  const limits = limitsOf({ waitSeconds, price }, config, spent);
+  const limits = limitsOf({ waitSeconds, price }, config, spent, ctx.now);
   return { ...place, ...limits, interruptions, ...(price ? { price } : {}) };
 }
 
 /** How long a job may wait in its queue in all where nothing says so: a day. */
 const longestWaitSeconds = 86_400;
 
-/** How long the next job may run, and how long the workflow waits for it. */
+/** What was spent, and until when that is counted. */
+export interface SpentUntil extends Spent {
+  readonly until: Date;
+}
+
+/**
+ * How long the next job may run, how long the workflow waits for it and, where it may wait in a queue, when it has to end so that the hours of
+ * the budget are not exceeded: waiting counts.
+ */
 export function limitsOf(
-  { waitSeconds = longestWaitSeconds, price }: { waitSeconds?: number | undefined; price?: JobPrice | undefined },
+  { waitSeconds, price }: { waitSeconds?: number | undefined; price?: JobPrice | undefined },
   { budget }: Pick<RunConfig, 'budget'>,
-  spent: Spent,
-): Required<Pick<ComputeState, 'attemptSeconds' | 'stateSeconds'>> {
-  const seconds = attemptSeconds(spent, budget, price);
-  return { attemptSeconds: seconds, stateSeconds: jobStateSeconds(seconds, waitSeconds, spent, budget) };
+  before: SpentUntil,
+  now: () => Date,
+): Required<Pick<ComputeState, 'attemptSeconds' | 'stateSeconds'>> & Pick<ComputeState, 'endsAt'> {
+  const limit = attemptSeconds(before, budget, price);
+  if (waitSeconds === undefined || budget.hours === undefined) {
+    const wait = waitSeconds ?? longestWaitSeconds;
+    return { attemptSeconds: limit, stateSeconds: jobStateSeconds(limit, wait, before, budget) };
+  }
+  const from = now();
+  const spent = { ...before, seconds: before.seconds + elapsedSeconds(before.until, from) };
+  const { job, state } = withinHours(spent, budget.hours);
+  const seconds = Math.max(shortestAttemptSeconds, Math.min(limit, job));
+  return {
+    attemptSeconds: seconds,
+    stateSeconds: Math.min(jobStateSeconds(seconds, waitSeconds, spent, budget), state),
+    endsAt: new Date(from.getTime() + 1000 * job).toISOString(),
+  };
 }
 
 /** The name of the job under way, as the document writes it. */

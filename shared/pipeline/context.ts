@@ -110,6 +110,14 @@ export interface Quota {
   readonly remedy: string;
 }
 
+/** A job that the workflow has given up. */
+export interface EndedJob {
+  /** What is said of why it waited; absent where nothing is. */
+  readonly reason?: string | undefined;
+  /** Which it is and for how long it will have run, in seconds; absent where it never began. */
+  readonly ran?: { readonly id: string; readonly seconds: number };
+}
+
 /** A place where training jobs run. */
 export interface ComputeChoice {
   readonly queue: string;
@@ -168,13 +176,13 @@ export interface TaskContext {
   quotaFor?(request: ComputeRequest): Promise<Quota | undefined>;
   /**
    * Ends the job of this name that an execution has in a queue, when the workflow has given it up; absent where there are no queues.
-   * @returns what is said of why it waited; undefined where nothing is.
+   * @returns undefined where there is no such job.
    */
   endJob?(job: {
     readonly queue: string;
     readonly name: string;
     readonly execution: string;
-  }): Promise<string | undefined>;
+  }): Promise<EndedJob | undefined>;
   /** Into how many tasks an analysis of so many floating-point operations is shared out, at most `mostShards`. */
   shardsFor(flops: number): number;
   /** What starting a training task costs, in seconds; 0 where it is a function call. */

@@ -3,10 +3,10 @@ import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { dearestOf, describeResource, type Machine, startSecondsOf } from '../costs/machines.ts';
 import {
+  dollarsPayForJob,
   endingSeconds,
   type JobPrice,
   leastBudgetUsd,
-  paysForJob,
   reservedUsd,
   type Spent,
 } from '../decisions/spending.ts';
@@ -47,7 +47,7 @@ export function budgetTooSmall(
   why: string,
 ): UserError {
   const { hours } = budget;
-  if (hours !== undefined && paysForJob(spent, budget, price)) {
+  if (hours !== undefined && dollarsPayForJob(spent, budget, price)) {
     return new UserError(`${hours} h do not suffice for evaluating the model even once (${why})`, {
       where: 'budget.hours',
       remedy: 'Raise it, or take a smaller model or less data.',

@@ -24,6 +24,12 @@ const computeStateSchema = z.object({
     .describe(
       'How long the workflow waits for a job: in its queue, and while it runs. Earlier versions had no such limit.',
     ),
+  endsAt: z.iso
+    .datetime()
+    .optional()
+    .describe(
+      'When a job ends by itself, so that the hours of the budget are not exceeded; absent without such a budget.',
+    ),
   price: jobPriceSchema.optional().describe('By what jobs are counted; absent where nothing is metered.'),
   interruptions: count.default(0).describe('Spot instances that were taken away, in this execution.'),
 });

@@ -12,6 +12,7 @@ import { spentUsd } from '../decisions/spending.ts';
 import type { AdapterReport } from '../reports/adapter.ts';
 import type { EpochReport, RunCost, RunReport } from '../reports/report-input.ts';
 import { beforeAndAfter } from '../reports/runs.ts';
+import { bestFitAlpha } from '../spectra/best-fit.ts';
 import type { SpectraConfig } from '../spectra/config.ts';
 import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { Layer } from '../tensors/layer.ts';
@@ -58,6 +59,7 @@ export async function readRunReport(
   const { metric, direction } = record.config.convergence;
   const report: RunReport = {
     name: record.name,
+    place: store.label,
     status: outcome?.outcome ?? 'running',
     reason: outcome?.reason ?? '',
     remark: outcome?.remark,
@@ -81,7 +83,7 @@ export async function readRunReport(
     cost: progress && (await costOf(store, run, progress, record.config.budget)),
     history: record.history,
   };
-  return withDrawnSpectra(store, run, report);
+  return withBestFits(await withDrawnSpectra(store, run, report), spectraSettings(record));
 }
 
 /** What alphas depend on besides the weights. */
@@ -167,6 +169,15 @@ async function withDrawnSpectra(store: ArtifactStore, run: string, report: RunRe
   }
   const epochs = report.epochs.map((epoch) => ({ ...epoch, spectra: whole.get(epoch.epoch) ?? epoch.spectra }));
   return { ...report, epochs };
+}
+
+/** With the best fits of the epoch that is drawn as the result. */
+function withBestFits(report: RunReport, settings: SpectraConfig): RunReport {
+  const { before, after } = beforeAndAfter(report) ?? {};
+  const shown = after ?? before;
+  if (!shown) return report;
+  const alphas = shown.spectra.layers.map((layer) => [layer.name, bestFitAlpha(layer, settings)] as const);
+  return { ...report, bestFits: { epoch: shown.epoch, alphas: Object.fromEntries(alphas) } };
 }
 
 /** What no commit has counted yet included, such as the tasks after the last one. */

@@ -4,8 +4,15 @@ import { messageOf } from '../core/errors.ts';
 import type { JobFailure } from '../decisions/compute.ts';
 import type { TaskError } from './messages.ts';
 
-/** Exit codes of the training container; `transient` for what may pass, such as a store that does not answer. */
-export const trainingExitCodes = { done: 0, failed: 1, userError: 2, transient: 74, interrupted: 75 } as const;
+/** Exit codes of the training container; `transient` for what may pass, such as a store that does not answer; `outOfTime` when it has run as long as the budget allows. */
+export const trainingExitCodes = {
+  done: 0,
+  failed: 1,
+  userError: 2,
+  transient: 74,
+  interrupted: 75,
+  outOfTime: 76,
+} as const;
 
 const codesByName: Readonly<Record<string, number>> = {
   UserError: trainingExitCodes.userError,
@@ -90,6 +97,7 @@ const kindsByCode: Readonly<Record<number, ClassifiedFailure['kind']>> = {
   [trainingExitCodes.userError]: 'final',
   [trainingExitCodes.transient]: 'passing',
   [trainingExitCodes.interrupted]: 'interruption',
+  [trainingExitCodes.outOfTime]: 'timeout',
 };
 
 /** Whether a person has ended the job: it says so, or it was told to end, and for a reason of no service. */

@@ -48,10 +48,10 @@ export async function removeStaleTest({ store }: TaskContext, run: string, head:
 }
 
 /** For how long a job may measure: a budget that is used up does not keep a run from it, and the guard against hanging is the limit. */
-export const withTimeToTest = (compute: PipelineState['compute']): PipelineState['compute'] => ({
-  ...compute,
-  ...limitsOf(compute, { budget: {} }, { seconds: 0 }),
-});
+export function withTimeToTest({ endsAt: _, ...compute }: PipelineState['compute']): PipelineState['compute'] {
+  const none = { seconds: 0, until: new Date(0) };
+  return { ...compute, ...limitsOf(compute, { budget: {} }, none, () => none.until) };
+}
 
 /**
  * The state, except that a run with test data that would end is measured on them first; how it ended stays.

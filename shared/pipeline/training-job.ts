@@ -22,13 +22,27 @@ export function environmentOf(parameters: unknown): Environment {
   return Object.fromEntries(variables.map(({ Name, Value }) => [Name, Value]));
 }
 
-const describedSchema = z.object({ run: z.string(), compute: z.object({ target: z.enum(targets) }) }).partial();
+const describedSchema = z
+  .object({ run: z.string(), compute: z.object({ target: z.enum(targets), endsAt: z.iso.datetime().optional() }) })
+  .partial();
 
-/** The run that an environment describes, and what kind of machine it asked for; empty where it describes none. */
-export function describeJob(environment: Environment): { run?: string | undefined; target?: Target | undefined } {
+/** What an environment says of a job. */
+interface DescribedJob {
+  readonly run?: string | undefined;
+  readonly target?: Target | undefined;
+  /** When it has to end. */
+  readonly endsAt?: Date | undefined;
+}
+
+/** The run that an environment describes, what kind of machine it asked for, and until when it may run; empty where it describes none. */
+export function describeJob(environment: Environment): DescribedJob {
   try {
     const { run, compute } = describedSchema.parse(JSON.parse(environment[stateVariable] ?? ''));
-    return { run, target: compute?.target };
+    return {
+      run,
+      target: compute?.target,
+      endsAt: compute?.endsAt === undefined ? undefined : new Date(compute.endsAt),
+    };
   } catch {
     return {};
   }

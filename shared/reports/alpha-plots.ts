@@ -34,8 +34,8 @@ export function alphaHistogram(layers: readonly Fitted[], groups: readonly strin
     height: 250,
     marginTop: 30,
     marginBottom: 42,
-    x: { label: 'alpha →', labelAnchor: 'right', domain: [lowest, highest], ticks: 7 },
-    y: { label: '↑ layers', grid: true, tickFormat: (count: number) => (Number.isInteger(count) ? String(count) : '') },
+    x: { label: 'alpha', labelAnchor: 'right', domain: [lowest, highest], ticks: 7 },
+    y: { label: 'layers', grid: true, tickFormat: (count: number) => (Number.isInteger(count) ? String(count) : '') },
     marks: [
       Plot.rectY(
         drawn,
@@ -65,13 +65,13 @@ export function alphaByDepth(layers: readonly AnalysedLayer[], groups: readonly 
     marginTop: 30,
     marginBottom: 42,
     x: {
-      label: 'layer, from input to output →',
+      label: 'layer, from input to output',
       labelAnchor: 'right',
       domain: [0, layers.length + 1],
       ticks: 7,
       tickFormat: 'd',
     },
-    y: { label: '↑ alpha', grid: true, domain: alphaDomain(drawn.map(({ alpha }) => alpha)) },
+    y: { label: 'alpha', grid: true, domain: alphaDomain(drawn.map(({ alpha }) => alpha)) },
     marks: [
       Plot.ruleY(usual, { stroke: 'currentColor', strokeDasharray: '3 3', strokeOpacity: 0.7 }),
       Plot.dot(drawn, {
@@ -101,8 +101,8 @@ export function alphaScatter({ layers }: Comparison): string | null {
     height: 400,
     marginTop: 30,
     marginBottom: 42,
-    x: { label: 'alpha there →', labelAnchor: 'right', domain, ticks: 6, grid: true },
-    y: { label: '↑ alpha here', domain, ticks: 6, grid: true },
+    x: { label: 'alpha there', labelAnchor: 'right', domain, ticks: 6, grid: true },
+    y: { label: 'alpha here', domain, ticks: 6, grid: true },
     marks: [
       Plot.line(
         [domain, domain].map((_, end) => ({ x: domain[end]!, y: domain[end]! })),

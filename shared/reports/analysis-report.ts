@@ -6,7 +6,7 @@ import { alphaByDepth, alphaHistogram, alphaScatter, fittedLayers, groupOf } fro
 import { comparisonRows } from './analysis-text.ts';
 import { figure, table } from './figure.ts';
 import { formatCount, formatFixed, formatNumber, shortNames } from './format.ts';
-import { html, type Markup } from './html.ts';
+import { dotted, html, type Markup } from './html.ts';
 import { type PageSection, renderPage } from './page.ts';
 import { discOf } from './palette.ts';
 import { type DrawnSpectrum, esdPlot } from './sections/esd.ts';
@@ -147,29 +147,29 @@ const layersTable: Part = ({ layers }) => {
   const farms = layers.some((layer) => layer.farms);
   const header = [
     'Layer',
-    'Matrix',
     'Alpha',
     'Best fit',
     'Flags',
     'KS distance',
-    'Eigenvalues',
     'Stable rank',
     'Largest eigenvalue',
     'Alpha-hat',
+    'Matrix',
+    'Eigenvalues',
     ...(traps ? ['Traps', 'Spikes'] : []),
     ...(farms ? ['FARMS'] : []),
   ];
   const rows = layers.map((layer) => [
-    layer.name,
-    html`<span class="whole">${layer.matrix === 'W' ? layer.kind : layer.matrix} ${formatShape(layer.shape)}</span>`,
+    dotted(layer.name),
     formatFixed(layer.alpha),
     formatFixed(layer.metrics?.alphaBestFit),
     html`${layer.flags.map((flag) => html`<div class="${flag.startsWith('no alpha') ? '' : 'whole'}">${flag}</div>`)}`,
     formatFixed(layer.ksDistance),
-    String(layer.eigenvalues?.length ?? '–'),
     formatFixed(layer.stableRank, 1),
     formatNumber(layer.spectralNorm, 3),
     formatFixed(layer.alphaHat),
+    html`<span class="whole">${layer.matrix === 'W' ? layer.kind : layer.matrix} ${formatShape(layer.shape)}</span>`,
+    String(layer.eigenvalues?.length ?? '–'),
     ...(traps ? [String(layer.randomised?.traps ?? '–'), String(layer.randomised?.spikes ?? '–')] : []),
     ...(farms ? [formatFixed(layer.farms?.alpha)] : []),
   ]);
@@ -181,7 +181,7 @@ const layersTable: Part = ({ layers }) => {
       'All layers',
       header,
       rows,
-      header.flatMap((_, index) => (index === 2 || index === 3 || index > 4 ? [index] : [])),
+      header.flatMap((name, index) => (['Layer', 'Flags', 'Matrix'].includes(name) ? [] : [index])),
     ),
   };
 };

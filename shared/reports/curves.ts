@@ -66,8 +66,9 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
   const isNumbered = curves.some((curve) => styleOf(curve).mark !== null);
   const banded = curves.some(({ points }) => points.some(({ band }) => band));
   const axis = {
-    label: `↑ ${options.axis}${log ? ' (log scale)' : ''}`,
+    label: `${options.axis}${log ? ' (log scale)' : ''}`,
     labelAnchor: 'top' as const,
+    labelArrow: 'none' as const,
     text: (value: number) => tickText(value),
   };
   return renderSvg({
@@ -79,7 +80,7 @@ export function curvePlot(curves: readonly Curve[], options: CurvePlotOptions): 
     marginRight: isNumbered ? 40 : 16,
     marginBottom: 42,
     x: {
-      label: `${along} →`,
+      label: along,
       labelAnchor: 'right',
       domain: first === last ? [first - 0.5, last + 0.5] : [first, last],
       ticks: epochTicks(first, last, options.width > 500 ? 12 : 7),

@@ -59,14 +59,31 @@ export function formatRanges(numbers: readonly number[]): string {
 }
 
 /**
- * Short forms of dotted names: what all of them begin with is left out, then the middle of those still too long.
+ * Short forms of dotted names, no two alike: what all of them begin with is left out, then the middle of those still too long.
  */
 export function shortNames(names: readonly string[], longest = 30): Map<string, string> {
   const paths = names.map((name) => name.split('.'));
   const shortest = Math.min(...paths.map((path) => path.length)) - 1;
   let shared = 0;
   while (names.length > 1 && shared < shortest && paths.every((path) => path[shared] === paths[0]![shared])) shared++;
-  return new Map(names.map((name, index) => [name, shorten(paths[index]!.slice(shared).join('.'), longest)]));
+  const short = shortenApart(
+    paths.map((path) => path.slice(shared).join('.')),
+    longest,
+  );
+  return new Map(names.map((name, index) => [name, short[index]!]));
+}
+
+/** Long names with their middles left out, as far as different ones stay different. */
+export function shortenApart(names: readonly string[], longest = 24): string[] {
+  const lengths = names.map(() => longest);
+  for (;;) {
+    const short = names.map((name, index) => shorten(name, lengths[index]));
+    const first = new Map<string, string>();
+    for (const [index, text] of short.entries()) if (!first.has(text)) first.set(text, names[index]!);
+    const alike = new Set(short.filter((text, index) => first.get(text) !== names[index]));
+    if (alike.size === 0) return short;
+    for (const [index, text] of short.entries()) if (alike.has(text)) lengths[index]! += 2;
+  }
 }
 
 /** A long name with its middle left out. */

@@ -64,7 +64,7 @@ export function heatMap(options: HeatMapOptions): string {
     marginBottom: 44,
     marginRight: 10,
     x: {
-      label: 'epoch →',
+      label: 'epoch',
       labelAnchor: 'right',
       domain: [edges[0] ?? -0.5, end],
       ticks: epochTicks(first, last, options.width > 600 ? 14 : 8),

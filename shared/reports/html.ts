@@ -29,6 +29,11 @@ function insert(value: Insert): string {
   return escapeHtml(String(value));
 }
 
+/** A dotted name that may be broken after its dots. */
+export function dotted(name: string): Markup {
+  return trusted(name.split('.').map(escapeHtml).join('.<wbr>'));
+}
+
 /** Template tag: every inserted string is escaped, markup and lists of markup are kept, null is nothing. */
 export function html(parts: TemplateStringsArray, ...values: readonly Insert[]): Markup {
   return trusted(String.raw({ raw: parts }, ...values.map(insert)));

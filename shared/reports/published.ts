@@ -28,6 +28,7 @@ export function withoutPlaces(run: RunReport): RunReport {
   const { config, dataset, adapter } = run;
   return {
     ...run,
+    place: undefined,
     config: Object.fromEntries(
       Object.entries(config).map(([name, section]) => [name, withNames(section, paths[name] ?? [])]),
     ),

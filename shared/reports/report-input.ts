@@ -70,6 +70,8 @@ export interface RunCost {
 /** Everything a report says of one run. */
 export interface RunReport {
   readonly name: string;
+  /** The folder that runs lie in, or `s3://bucket`; absent: not known. */
+  readonly place?: string | undefined;
   readonly status: RunStatus;
   /** Why it ended as it did, in a sentence; may be empty. */
   readonly reason: string;
@@ -88,6 +90,8 @@ export interface RunReport {
   readonly alphaOf?: string;
   /** How Conv1d weights were taken apart for their spectra. */
   readonly conv1d?: 'rows' | 'taps';
+  /** Exponents of the best fits, which the thresholds of alpha belong to, by layer in one epoch: the best, or the last where the best was not analysed. */
+  readonly bestFits?: { readonly epoch: number; readonly alphas: Readonly<Record<string, number | null>> } | undefined;
   /** How much of the model is balanced, and when; absent where balancing is off. */
   readonly balance?: BalanceDescription | undefined;
   /** What of a pre-trained model was drawn from the seed before training. */

@@ -51,6 +51,15 @@ export function layerNames(run: RunReport): string[] {
   return [...new Set(analysedEpochs(run).flatMap(({ spectra }) => spectra.layers.map(({ name }) => name)))];
 }
 
+/** Rows of both heat maps of layers: the analysed layers, in the model's order, and then what else ever had a factor other than 1. */
+export function mapRows(run: RunReport): string[] {
+  const analysed = layerNames(run);
+  const factored = multipliersByEpoch(run).flatMap(({ rates }) =>
+    rates.filter((rate) => factorOf(rate) !== 1).map(({ group }) => group),
+  );
+  return [...new Set([...analysed, ...factored])];
+}
+
 /** A layer's spectrum in one epoch. */
 export function layerOf(epoch: EpochReport | null | undefined, name: string): LayerSpectrum | undefined {
   return epoch?.spectra?.layers.find((layer) => layer.name === name);

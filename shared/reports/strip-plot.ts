@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { GroupSummary } from './compare.ts';
-import { formatMetric, shorten } from './format.ts';
+import { formatMetric, shortenApart } from './format.ts';
 import { type GroupStyle, groupStyle, markedLabel } from './palette.ts';
 import { renderSvg } from './svg.ts';
 
@@ -50,7 +50,7 @@ export function stripPlot(groups: readonly GroupSummary[]): string | null {
     })),
     {
       label: `Best ${metric.name} of every seed, by group`,
-      axis: `best ${metric.name} (${metric.direction} is better) →`,
+      axis: `best ${metric.name} (${metric.direction} is better)`,
       tick: (value) => formatMetric(value, unit),
     },
   );
@@ -75,7 +75,10 @@ export function meanOfRow(
 export function stripRows(rows: readonly StripRow[], options: StripOptions): string | null {
   const dots = rows.flatMap(({ values }, row) => values.map((value) => ({ row, ...value })));
   if (dots.length === 0) return null;
-  const labels = rows.map(({ label }) => shorten(label, LONGEST_LABEL));
+  const labels = shortenApart(
+    rows.map(({ label }) => label),
+    LONGEST_LABEL,
+  );
   const means = rows.flatMap(({ mean }, row) => (mean ? [{ row, ...mean }] : []));
   // A wide interval of two seeds must not squeeze the dots together: it is cut where it leaves the dots far behind.
   const shown = [...dots.map(({ value }) => value), ...(options.line === undefined ? [] : [options.line])];

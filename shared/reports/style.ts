@@ -26,6 +26,7 @@ header { padding-top: 2rem; }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 0 0 .25rem; }
 h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; overflow-wrap: anywhere; }
+li, dd, summary { overflow-wrap: anywhere; }
 p { margin: .4rem 0; max-width: 75ch; overflow-wrap: anywhere; }
 section { padding: 1.5rem 0; border-top: 1px solid var(--line); }
 section:first-child { border-top: 0; }
@@ -40,6 +41,10 @@ a { color: var(--accent); }
 .bare .disc { text-indent: 0; }
 .callout { background: var(--panel); border-left: 4px solid var(--fast); border-radius: .2rem; padding: .3rem 1rem; margin: .8rem 0; max-width: 82ch; }
 .headline { font-size: 1.15rem; font-weight: 600; }
+.answers { margin: 0; }
+.answers dt { color: var(--soft); font-weight: 600; margin-top: .9rem; }
+.answers dd { margin: 0; }
+.answers pre, #verdict pre { padding: .45rem .8rem; margin: .3rem 0 .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .legend li { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 figure { margin: .6rem 0; min-width: 0; }
@@ -66,10 +71,11 @@ svg.plot [aria-label$="grid"] { stroke: var(--line); stroke-opacity: 1; }
 .legend svg, th svg, td svg { display: inline; vertical-align: middle; }
 .ring, .disc { display: inline-block; width: .6rem; height: .6rem; border-radius: 50%; border: 2px solid var(--before); }
 .disc { background: currentColor; border-color: currentColor; }
-table { border-collapse: collapse; font-size: .875rem; margin: .6rem 0; }
+table { border-collapse: separate; border-spacing: 0; font-size: .875rem; margin: .6rem 0; }
 caption { text-align: left; padding-bottom: .25rem; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th:first-child { overflow-wrap: normal; }
+thead th:first-child, tbody th:first-child { position: sticky; left: 0; z-index: 1; background: var(--page); }
 #runs tbody th { min-width: 11rem; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -80,6 +86,13 @@ summary { cursor: pointer; margin: .4rem 0; }
 code { font-family: ui-monospace, monospace; }
 footer { padding-bottom: 2rem; }
 @media screen and (max-width: 60rem) { .scroll > svg.plot[width="1080"] { min-width: 44rem; } }
+@media screen and (max-width: 40rem) {
+  .scroll > svg.plot[width="1080"] { min-width: 54rem; }
+  tbody th:first-child { min-width: 6.5rem; max-width: 10.5rem; font-size: .8rem; overflow-wrap: anywhere; }
+  #runs tbody th { min-width: 6.5rem; }
+  td.text { min-width: 7rem; }
+  thead th, thead th.number { white-space: normal; min-width: 4.5rem; vertical-align: bottom; }
+}
 @media screen and (max-width: 30rem) { .multiples .scroll > svg.plot { min-width: 25rem; } }
 @media print {
   html { font-size: 10.5px; }

@@ -78,13 +78,14 @@ export const checkpointRatesSchema = z
   })
   .describe('The rates of the parameters of a checkpoint.');
 
+/** The rates of the parameters of a checkpoint; docs/rates.schema.json describes every key. */
 export type CheckpointRates = z.output<typeof checkpointRatesSchema>;
 
 /** The JSON Schema of the rates. */
 export const checkpointRatesJsonSchema = (): Record<string, unknown> =>
   z.toJSONSchema(checkpointRatesSchema, { io: 'input' });
 
-/** What rates follow from. */
+/** A checkpoint's layers and parameters with their measurements. */
 export interface MeasuredCheckpoint {
   readonly source: CheckpointRates['source'];
   readonly kind: ModelKind | null;

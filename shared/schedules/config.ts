@@ -7,10 +7,10 @@ import { presetNames } from './presets/registry.ts';
 import { timingSettings } from './timing.ts';
 import { balanceUnits } from './units.ts';
 
-/** What layers are compared by; each is a field of `LayerSpectrum`. */
+/** The numbers by which layers can be compared; each is a field of `LayerSpectrum`. */
 const balanceMetrics = ['alpha', 'farmsAlpha', 'alphaHat', 'stableRank', 'spectralNorm'] as const;
 
-/** What factors can multiply. */
+/** The settings that factors can multiply. */
 const balanceTargets = ['learningRate', 'weightDecay', 'rho'] as const;
 export type BalanceTarget = (typeof balanceTargets)[number];
 export const usualMinEigenvalues = 12;
@@ -81,7 +81,7 @@ export const balanceConfigSchema = z.strictObject({
 
 export type BalanceConfig = z.output<typeof balanceConfigSchema>;
 
-/** What the factors multiply, one by one. */
+/** The targets of the factors as a list. */
 export function targetsOf({ target }: Pick<BalanceConfig, 'target'>): readonly BalanceTarget[] {
   if (target === 'both') return ['learningRate', 'weightDecay'];
   return typeof target === 'string' ? [target] : target;

@@ -8,11 +8,11 @@ import type { BalanceConfig } from './config.ts';
 import { endsOf, raisedParameters } from './rate-table.ts';
 import { hasUnit, unitOf } from './units.ts';
 
-/** How much of a model is balanced, and why not the rest. */
+/** The share of a model that is balanced, and the reasons why the rest is not. */
 export interface Coverage {
   /** Names of the layers that get a factor by their spectra. */
   readonly balanced: readonly string[];
-  /** All layers of the model that have a weight of two or more axes. */
+  /** The number of layers that have a weight of two or more axes. */
   readonly layers: number;
   /** Elements of the parameters that follow a balanced layer, and of all that are trained. */
   readonly balancedParameters: number;

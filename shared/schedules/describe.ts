@@ -8,7 +8,7 @@ import { type Coverage, notAnalysed } from './coverage.ts';
 export interface BalanceDescription {
   /** What factors follow from, and what they are on: `preset llr: linearMap of alpha, a factor for each layer, on the learning rate`. */
   readonly method: string;
-  /** How much of the model is balanced. */
+  /** The share of the model that is balanced, in words. */
   readonly covered: string;
   /** When rates are set, to follow `Rates are`: `set 10 times in 100 steps, first before training`. */
   readonly timing: string;
@@ -63,7 +63,7 @@ const listed = (names: readonly string[]) =>
     ? names.join(', ')
     : `${names.slice(0, mostNames - 1).join(', ')} and ${names.length - mostNames + 1} more`;
 
-/** Where balancing has nothing to compare; empty where it has. */
+/** Why there is nothing to balance, in words; empty where there is. */
 export function nothingToCompare({ balanced, units }: Coverage, { unit }: Pick<BalanceConfig, 'unit'>): string[] {
   if (balanced.length === 0) return ['nothing is balanced by these settings: all keeps the base rate'];
   if (units > 1) return [];

@@ -5,7 +5,7 @@ import { type ControlName, controlOf } from './controls/registry.ts';
 import { overMean } from './mean.ts';
 import { groupLayers, type LayerGroup, type LayerValue } from './units.ts';
 
-/** One factor for each layer, and what could not be balanced. */
+/** One factor for each layer, and the layers that could not be balanced. */
 export interface LayerFactors {
   readonly factors: readonly number[];
   readonly warnings: readonly string[];

@@ -55,7 +55,7 @@ export function parametersByName(
   });
 }
 
-/** Of each block the largest layer that gets its factor. */
+/** The largest layer of each block that gets the block's factor. */
 function leadersOf(layers: readonly WeightLayer[], config: BalanceConfig): Map<string, string> {
   const shapes = new Map(layers.flatMap(({ weights, shape }) => weights.map((name) => [name, shape] as const)));
   const { balanced } = coverageOf({ layers, parameters: [], shapeOf: (name) => shapes.get(name) }, config);

@@ -10,7 +10,7 @@ export interface Multipliers {
 
 /** A ramp of a run, whose epochs may have another number of steps when it goes on. */
 export interface RunRamp extends Ramp {
-  /** Of the epochs by which `begins` is counted. */
+  /** Steps in an epoch of the run that `begins` counts. */
   readonly stepsPerEpoch: number;
 }
 
@@ -18,10 +18,10 @@ export interface RunRamp extends Ramp {
 export interface RateTable {
   /** By parameter name; a parameter that is absent trains at the base rate. */
   readonly parameters: Readonly<Record<string, Multipliers>>;
-  /** By layer name, for reports. */
+  /** Multipliers by layer name, for reports. */
   readonly layers: Readonly<Record<string, Multipliers>>;
   /** Absent: the multipliers hold from the next step on. */
   readonly ramp?: RunRamp;
-  /** Which layers were left at the base rate, and why. */
+  /** Sentences about layers that were left at the base rate, with the reason. */
   readonly warnings: readonly string[];
 }

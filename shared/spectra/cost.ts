@@ -24,7 +24,7 @@ export function layerFlops({ matrices, farms, ...size }: LayerSize): number {
   return matrices * matrixFlops(size) + ofWindows;
 }
 
-/** In float32, as it is read. */
+/** Bytes of a layer's weight as float32. */
 export const layerBytes = ({ rows, columns, matrices }: LayerSize): number =>
   rows * columns * matrices * Float32Array.BYTES_PER_ELEMENT;
 

@@ -21,7 +21,7 @@ export interface DescribedSpectrum {
   readonly floor: number;
 }
 
-/** What is known of a spectrum besides its eigenvalues. */
+/** Facts about a spectrum besides its eigenvalues. */
 export interface SpectrumOrigin {
   /** Longest side of the matrices. */
   readonly dimension: number;

@@ -4,10 +4,10 @@ import { elementCount } from '../tensors/tensor.ts';
 import type { SpectraConfig } from './config.ts';
 import type { Refusal } from './power-law.ts';
 
-/** Where windows start along one side of a matrix. */
+/** The places of windows along one side of a matrix. */
 export type WindowPlacement =
   | { readonly step: number }
-  /** At least 2, evenly spread from end to end. */
+  /** The number of windows, at least 2, evenly spread from end to end. */
   | { readonly count: number };
 
 /** First index of every window of length `window` along a side of length `side`. */

@@ -2,7 +2,7 @@ import type { Conv1dReading } from './config.ts';
 import type { MetricValues } from './metrics/registry.ts';
 import type { FittedSpectrum } from './spectrum.ts';
 
-/** What a flag is decided by. */
+/** The numbers of a layer by which flags are decided. */
 export interface FlagInput {
   readonly spectrum: FittedSpectrum;
   readonly metrics: MetricValues | null;
@@ -24,14 +24,33 @@ export interface FlagRule {
 /** Fewer eigenvalues than this and alpha is too uncertain for a verdict. */
 export const fewEigenvalues = 50;
 
-const isFew = ({ eigenvalues }: FittedSpectrum) => eigenvalues.length < fewEigenvalues;
-
-/** Whether the thresholds of alpha mean anything: they were found with spectra of whole matrices, not of a Conv1d's rows. */
-const hasVerdict = ({ spectrum, conv1d }: FlagInput) =>
-  !isFew(spectrum) && !(spectrum.kind === 'conv1d' && conv1d === 'rows');
+const isFew = ({ eigenvalues }: Pick<FittedSpectrum, 'eigenvalues'>) => eigenvalues.length < fewEigenvalues;
 
 /** Below this alpha a layer counts as over-trained, and above the other as under-trained (Martin and Mahoney). */
 const [overTrainedBelow, underTrainedAbove] = [2, 6];
+
+/** What is said of a layer by the thresholds of alpha. */
+export type TrainedFlag = 'over-trained' | 'under-trained';
+
+/**
+ * What the thresholds say of a layer: they belong to the best fit of the spectrum of a whole matrix with enough eigenvalues, not to the
+ * tail that balancing takes, nor to the rows of a Conv1d. Undefined: nothing.
+ */
+export function trainedFlag(
+  spectrum: Pick<FittedSpectrum, 'kind' | 'eigenvalues'>,
+  alphaBestFit: number | null | undefined,
+  conv1d: Conv1dReading,
+): TrainedFlag | undefined {
+  if (alphaBestFit == null || isFew(spectrum) || (spectrum.kind === 'conv1d' && conv1d === 'rows')) return undefined;
+  if (alphaBestFit < overTrainedBelow) return 'over-trained';
+  return alphaBestFit > underTrainedAbove ? 'under-trained' : undefined;
+}
+
+const isTrained =
+  (flag: TrainedFlag): FlagRule['applies'] =>
+  ({ spectrum, metrics, conv1d }) =>
+    trainedFlag(spectrum, metrics?.alphaBestFit, conv1d) === flag;
+
 const poorFitAbove = 0.3;
 
 /** Every flag: the order is that of the table. */
@@ -41,16 +60,14 @@ export const flagRules: readonly FlagRule[] = [
     rule: `alpha < ${overTrainedBelow} (best fit, of at least ${fewEigenvalues} eigenvalues)`,
     meaning:
       'The tail is so heavy that the layer may have memorised its data; more or noisier data, or less training, helps.',
-    applies: (input) =>
-      hasVerdict(input) && input.metrics?.alphaBestFit != null && input.metrics.alphaBestFit < overTrainedBelow,
+    applies: isTrained('over-trained'),
   },
   {
     name: 'under-trained',
     rule: `alpha > ${underTrainedAbove} (best fit, of at least ${fewEigenvalues} eigenvalues)`,
     meaning:
       'The spectrum has no heavy tail: the layer is near its random start, and could learn more or is larger than needed.',
-    applies: (input) =>
-      hasVerdict(input) && input.metrics?.alphaBestFit != null && input.metrics.alphaBestFit > underTrainedAbove,
+    applies: isTrained('under-trained'),
   },
   {
     name: 'poor fit',

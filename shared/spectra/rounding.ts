@@ -10,7 +10,7 @@ export interface StoredPrecision {
 
 type Numbers = Float32Array | Float64Array;
 
-/** Some weights, and how exactly they are stored. */
+/** Weights with the float type that they are stored in. */
 export interface StoredWeights {
   readonly data: Numbers;
   readonly precision: StoredPrecision;
@@ -40,7 +40,7 @@ function varianceOf({ bits, smallestExponent }: StoredPrecision): (value: number
 }
 
 const exponentBias = 1023;
-/** Which half of a float64 holds its exponent on this machine. */
+/** The index of the 32-bit half of a float64 that holds its exponent on this machine. */
 const highWord = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 1 : 0;
 
 /** A matrix of independent random entries, of which only the standard deviations are known. */

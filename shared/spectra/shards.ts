@@ -41,7 +41,7 @@ export function planShards(layers: readonly LayerSize[], workers: number): Shard
   return shards.map(({ cost: _, ...shard }) => shard);
 }
 
-/** What may be under way in all shards together. */
+/** The limit on layers that are analysed at once, over all shards. */
 interface ShardLimit<Size> {
   readonly workers: number;
   /** A single layer may always be under way; several only as long as together they weigh no more than this. */

@@ -2,7 +2,7 @@ import type { RowReader } from '../tensors/row-reader.ts';
 
 /** Gives the squared singular values of one dense row-major matrix, ascending; at once, or later from another thread. */
 export interface SpectrumSource {
-  /** How many matrices keep it busy; 1 where it doesn't say. */
+  /** The number of matrices that keep it busy; absent: 1. */
   readonly concurrency?: number;
   squaredSingularValues(
     rows: number,

@@ -34,7 +34,7 @@ export interface FittedSpectrum {
   readonly flags: readonly string[];
 }
 
-/** All that is measured of a layer. */
+/** All measurements of one layer. */
 export interface LayerSpectrum extends FittedSpectrum {
   /** Alpha by FARMS; null where the settings don't ask for it, or where `flags` says why. */
   readonly farmsAlpha: number | null;

@@ -88,7 +88,7 @@ export function narrowed({ shape, data }: HostTensor, dtype: HalfTensor['dtype']
 /** `word / 2 ** shift` to the nearest whole number, halfway cases to even ones. */
 const shifted = (word: number, shift: number) => (word + 2 ** (shift - 1) - 1 + ((word >>> shift) & 1)) >>> shift;
 
-/** From the bits of a float32. */
+/** The bfloat16 nearest to a float32, both as bits. */
 function brainBits(word: number): number {
   const isNotNumber = (word & 0x7fffffff) > 0x7f800000;
   return isNotNumber ? (word >>> 16) | 0x40 : shifted(word, 16);

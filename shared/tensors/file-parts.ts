@@ -6,7 +6,7 @@ export interface FileParts {
   readonly parts: Iterable<Uint8Array>;
 }
 
-/** All parts in one. */
+/** The bytes of all parts in one array. */
 export function joinedParts({ size, parts }: FileParts): Uint8Array {
   const bytes = new Uint8Array(size);
   let at = 0;

@@ -1,4 +1,4 @@
-/** How a layer's weight becomes matrices: docs/method.md. */
+/** The kinds of layers, which decide how a weight becomes matrices (docs/method.md). */
 export type LayerKind = 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'spectralConv';
 
 /**

@@ -20,12 +20,12 @@ export function productCore(a: WeightTensor, b: WeightTensor): WeightTensor<Floa
   return { shape: [left.rows, right.rows], data };
 }
 
-/** How an adapter changes a weight. */
+/** How a low-rank update, scale · B A, is added to a weight W. */
 export interface LowRankUpdate {
   readonly scale: number;
   /** Whether W is stored `[in, out]`. */
   readonly transposed: boolean;
-  /** Where only some rows of W are given: the index of the first. */
+  /** The index of the first row in W that is given; absent: all rows are given. */
   readonly firstRow?: number;
 }
 

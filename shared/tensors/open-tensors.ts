@@ -15,7 +15,7 @@ import { rowsOfTensor, type TensorFile, type TensorStore } from './tensor-store.
 const indexSuffixes = ['.safetensors.index.json', '.bin.index.json'];
 const shardName = /^(.*)-(\d{5})-of-(\d{5})\.(safetensors|bin)$/;
 
-/** How files of PyTorch's are named. */
+/** The endings of file names that PyTorch's checkpoints have. */
 const torchSuffixes = ['.bin', '.pt', '.pth', '.ckpt', '.pkl'];
 
 const isTorchFile = (name: string): boolean => torchSuffixes.includes(extname(name));
@@ -29,7 +29,7 @@ export const isWeightFile = (name: string): boolean =>
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
-/** What a path is, or undefined where there is nothing. */
+/** Whether a path is a file or a folder; undefined where nothing is there. */
 export async function pathKind(path: string): Promise<'file' | 'folder' | undefined> {
   try {
     return (await stat(path)).isDirectory() ? 'folder' : 'file';
@@ -42,13 +42,13 @@ export async function pathKind(path: string): Promise<'file' | 'folder' | undefi
 /** The tensors of a checkpoint. */
 export interface Checkpoint extends TensorStore {
   readonly sharded: boolean;
-  /** Of its files. */
+  /** The format of the checkpoint's files. */
   readonly format: 'safetensors' | 'pytorch';
   /** Paths of the files that it is in. */
   readonly files: readonly string[];
 }
 
-/** Where a checkpoint's files lie. */
+/** The folder and the file names of a checkpoint. */
 export interface Place {
   kind(path: string): Promise<'file' | 'folder' | undefined>;
   /** Names in a folder. */

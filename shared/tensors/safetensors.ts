@@ -21,7 +21,7 @@ const entrySchema = z.object({
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
 
-/** Where one tensor lies in the file. */
+/** The position of one tensor in the file. */
 export interface SafetensorsEntry {
   readonly dtype: DType;
   /** As it is read: of complex numbers, the parts are the last axis, `[..., 2]`. */
@@ -45,7 +45,7 @@ export interface SafetensorsFile {
    * @throws UserError as `read`
    */
   readAsStored(name: string): Promise<HostTensor | HalfTensor>;
-  /** As float64. */
+  /** Reads one tensor, converted to float64. */
   readFloat64(name: string): Promise<HostTensor<Float64Array>>;
   /** Elements `from` .. `to` in row-major order: float64 where they are stored so, else float32. */
   readElements(name: string, from: number, to: number): Promise<Float32Array | Float64Array>;
@@ -218,7 +218,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   };
 }
 
-/** What is freed is reused only after a collection of garbage. */
+/** Bytes that are freed until garbage is collected; freed memory can be reused only then. */
 const bytesPerCollection = 2 ** 27;
 
 /** Gives up the memory of an array that has it to itself; the array is empty then. */
@@ -228,16 +228,16 @@ function free({ buffer, byteLength }: Float32Array | Uint16Array): void {
 
 const storedTypes = { float16: 'F16', bfloat16: 'BF16' } as const;
 
-/** What is less is joined with what follows. */
+/** The fewest bytes of a part; smaller rests are joined with the next part. */
 const leastPart = 2 ** 20;
 
-/** Parts of some size: small ones are joined, in copies. */
-function* gathered(parts: Iterable<Uint8Array>): Generator<Uint8Array> {
+/** Parts of some size: small ones are joined. @param areFreed whether a part is there only until the next one is asked for */
+function* gathered(parts: Iterable<Uint8Array>, areFreed: boolean): Generator<Uint8Array> {
   let small: Uint8Array[] = [];
   let bytes = 0;
   for (const part of parts) {
     if (part.length < leastPart) {
-      small.push(part.slice());
+      small.push(areFreed ? part.slice() : part);
       bytes += part.length;
     }
     if (bytes >= leastPart || (bytes > 0 && part.length >= leastPart)) {
@@ -300,7 +300,7 @@ export function safetensorsParts(
       freed = 0;
     }
   }
-  return { size: header.length + offset, parts: gathered(parts()) };
+  return { size: header.length + offset, parts: gathered(parts(), consumes) };
 }
 
 /** The bytes of such a file. Takes and throws what `safetensorsParts` does. */

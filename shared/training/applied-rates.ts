@@ -49,10 +49,10 @@ export function multipliersAlong(
   );
 }
 
-/** What the factors multiply. */
+/** The base values that factors multiply. */
 export interface BaseRates {
   readonly weightDecay: number;
-  /** Of SAM; absent: it is off. */
+  /** The radius of SAM; absent: SAM is off. */
   readonly rho?: number | undefined;
 }
 

@@ -98,7 +98,7 @@ export const trainingSchema = z
       ),
   })
   .describe('How to train.');
-/** With what follows from the model and the optimizer filled in. */
+/** The section `training` with the defaults that depend on model and optimizer filled in. */
 export type TrainingConfig = Omit<z.infer<typeof trainingSchema>, 'learningRate'> & { learningRate: number };
 
 /**

@@ -21,7 +21,7 @@ export interface FlatParameters {
   readonly objective: Objective;
   /** Tensors of the parameters' shapes, by name, and the state. In the order of the objective's, whatever order they come in. */
   flatten(tensors: HostTensors): HostTensors;
-  /** What `flatten` was given. */
+  /** Undoes `flatten`. */
   restore(tensors: HostTensors): HostTensors;
   /** Reads single parameters, by name, of what `flatten` has made of them. @param of reads a tensor of that */
   reader(of: (name: string) => Promise<HostTensor>): (name: string) => Promise<HostTensor>;
@@ -125,7 +125,7 @@ function makeFlat(objective: Objective, optimizer: Optimizer, vectors: readonly 
     }
     return objective.parameters.map(({ name }) => [prefix + name, restored.get(name) ?? tensors.get(prefix + name)!]);
   };
-  /** Where parameters are in vectors, by name. */
+  /** The place of each parameter in the vectors, by name. */
   const places = new Map(
     vectors.flatMap(({ spec, parts }) => {
       let end = 0;

@@ -73,7 +73,7 @@ function penalty(point: Float64Array, weights: number, gradient: Float64Array): 
   return sum;
 }
 
-/** By one row of weights, and a bias after it: the logistic loss. */
+/** Logistic loss of two classes: one row of weights, then a bias. */
 function twoClasses(
   rows: Float64Array,
   labels: Int32Array,

@@ -7,7 +7,7 @@ import type { HostTensors } from '../tensors/tensor.ts';
 export interface StepScalars {
   /** 1 for the first step ever taken with this optimizer state. */
   readonly step: Scalar;
-  /** By parameter name: a number, or one for each element. */
+  /** The learning rate by parameter name: a number, or one for each element. */
   readonly learningRates: Readonly<Record<string, Tensor>>;
   readonly weightDecays: Readonly<Record<string, Tensor>>;
 }

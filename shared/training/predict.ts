@@ -56,7 +56,7 @@ export function piecesOf(rolloutSteps: number, most = mostSteps): Piece[] {
   }));
 }
 
-/** Some time steps of some trajectories that were rolled out. */
+/** A range of time steps of some trajectories that were rolled out. */
 export interface PredictedPiece extends Piece {
   /** Positions of the samples. */
   readonly samples: readonly number[];

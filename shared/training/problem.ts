@@ -5,7 +5,7 @@ import type { FixedTensors, MixedTensors } from '../tensors/tensor.ts';
 
 /** What parameters are fitted to. Hold on to it: an engine that compiles steps compiles those of one objective once. */
 export interface Objective {
-  /** What is trained. */
+  /** The trained parameters. */
   readonly parameters: readonly ParameterSpec[];
   /** What the loss replaces as it is computed, and no optimizer touches. Absent: nothing. */
   readonly state?: readonly ParameterSpec[] | undefined;
@@ -23,7 +23,7 @@ export interface Objective {
 
 /** Samples that are computed at a time. */
 export interface BatchPart {
-  /** What its loss is the mean of, counted: samples, or words. */
+  /** The number of things that the loss is the mean of: samples, or words. */
   readonly count: number;
   /** Of the objective; whoever trains on them donates them to the engine. */
   readonly inputs: MixedTensors;

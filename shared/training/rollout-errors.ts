@@ -4,14 +4,14 @@ import { mean } from './metrics/metric.ts';
 import { averaged, beginMetrics, type MetricMeter } from './metrics/registry.ts';
 import type { PredictedPiece } from './predict.ts';
 
-/** What is told by time step. */
+/** The metrics that are told by time step. */
 export const toldBySteps = ['nRMSE', 'RMSE'] as const;
 
 /** Errors of predictions, where the true fields are known. */
 export interface RolloutErrors {
   /** Every metric that applies, averaged over channels and steps, as a run's validation has them. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** By predicted step, averaged over channels. */
+  /** The errors by predicted step, averaged over channels. */
   readonly bySteps: Readonly<Record<(typeof toldBySteps)[number], readonly number[]>>;
 }
 
@@ -25,7 +25,7 @@ export function beginErrors(
   window: number,
 ): { add(piece: PredictedPiece): void; values(): RolloutErrors | undefined } {
   const truth = shape.at(-2)! - window;
-  /** By the first step of a piece. */
+  /** The meters of pieces, by the first step of a piece. */
   const meters = new Map<number, MetricMeter>();
   return {
     add({ first, steps, predicted, given }) {

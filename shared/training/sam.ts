@@ -27,7 +27,7 @@ export type SamConfig = z.infer<typeof samSchema>;
 /** Gradients that a step takes. */
 export const gradientsPerStep = (sam: SamConfig | undefined): number => (sam ? 2 : 1);
 
-/** What one step needs of SAM. */
+/** The radius and the scaling of one step of SAM. */
 interface Ascent {
   /** Rho of each parameter: a number, or one for each element. */
   readonly radii: NamedTensors;

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { collectGarbage } from '../core/collect-garbage.ts';
-import type { Engine, Loop, Step } from '../engines/engine.ts';
-import { allFinite, type HostTensor, type HostTensors, type MixedTensors } from '../tensors/tensor.ts';
+import type { Engine, Loop, RunOptions } from '../engines/engine.ts';
+import { allFinite, type HostTensor, type HostTensors, type MixedTensors, totalCount } from '../tensors/tensor.ts';
 import {
   groupRates,
   multipliersAlong,
@@ -29,7 +29,7 @@ export type { ParameterMultipliers, Ramp } from './applied-rates.ts';
 export interface RateChanges {
   /** Steps of the epoch after which they are. */
   readonly after: readonly number[];
-  /** The rates from such a step on. @param read a parameter's values at that step, by name */
+  /** The rates from such a step on. @param read a parameter's values at that step, by name, to be used before this is done */
   set(
     step: number,
     read: (name: string) => Promise<HostTensor>,
@@ -51,7 +51,7 @@ export interface EpochRequest extends GradientSettings, MovingRates {
   readonly problem: Problem;
   readonly optimizer: Optimizer;
   readonly parameters: HostTensors;
-  /** What the last epoch left; undefined for a fresh optimizer. */
+  /** The optimizer's state after the last epoch; undefined: a fresh optimizer. */
   readonly state: HostTensors | undefined;
   /** Whether both are donated to the engine, so that they are not in memory twice; then they are not handed back either. */
   readonly donates?: boolean;
@@ -72,13 +72,13 @@ export interface EpochResult {
   readonly state: HostTensors;
   /** Mean of `losses`. */
   readonly loss: number;
-  /** Of every step, before its update. */
+  /** The loss of every step, before its update. */
   readonly losses: readonly number[];
   /** Base learning rate of every step. */
   readonly baseLearningRates: readonly number[];
   /** Length of the whole gradient that steps are made by, before clipping, over the epoch's steps. */
   readonly gradientNorm: { readonly mean: number; readonly largest: number };
-  /** What multiplied them. */
+  /** The multipliers that were applied, by group. */
   readonly applied: readonly RateGroup[];
   /** Set when a loss, a gradient or a weight stopped being finite: at which step (1-based) of the epoch, and loss and gradient's norm there. */
   readonly diverged?: { readonly step: number; readonly loss: number; readonly gradientNorm: number };
@@ -138,9 +138,24 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 /** Copies that nobody needs any more are freed after so many bytes. */
 const bytesPerCollection = 2 ** 26;
 
-/** Reads what a loop carries of a model's parameters, one after the other, and notes whether all of it is finite. */
+/** Parameters of a model with no more bytes are read together: asking for each takes longer than a copy of those that are not wanted. */
+const bytesReadTogether = 2 ** 24;
+
+const areReadTogether = ({ objective }: FlatParameters) =>
+  totalCount(objective.parameters) * Float32Array.BYTES_PER_ELEMENT <= bytesReadTogether;
+
+/** Reads what a loop carries of a model's parameters, one after the other, small ones together, and notes whether all that was wanted is finite. */
 function watchedReader(flat: FlatParameters, loop: Loop) {
   const seen = { finite: true };
+  const { parameters } = flat.objective;
+  const isSmall = areReadTogether(flat);
+  const untilNextStep = true;
+  const all = isSmall
+    ? loop.read(
+        parameters.map(({ name }) => carriedName(name)),
+        { untilNextStep },
+      )
+    : undefined;
   let bytes = 0;
   const read = flat.reader(async (name) => {
     if (bytes >= bytesPerCollection) {
@@ -148,7 +163,7 @@ function watchedReader(flat: FlatParameters, loop: Loop) {
       bytes = 0;
     }
     const carried = carriedName(name);
-    const tensor = (await loop.read([carried])).get(carried)!;
+    const tensor = (await (all ?? loop.read([carried], { untilNextStep }))).get(carried)!;
     bytes += tensor.data.byteLength;
     seen.finite &&= allFinite(tensor.data);
     return tensor;
@@ -185,30 +200,49 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   });
 
   /** A step on a part of a batch, which it takes for good; on its share of the batch where batches are computed in parts. */
-  const compute = async (part: BatchPart, batchCount: number, others: readonly [string, HostTensor][], step?: Step) => {
+  const compute = async (
+    part: BatchPart,
+    batchCount: number,
+    others: readonly [string, HostTensor][],
+    { step, late }: Pick<RunOptions, 'step' | 'late'> = {},
+  ) => {
     const share = inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [];
     const inputs: MixedTensors = new Map([...part.inputs, ...share, ...others]);
-    const results = await loop.run(inputs, { step, donated: new Set(part.inputs.keys()) });
+    const results = await loop.run(inputs, { step, late, donated: new Set(part.inputs.keys()) });
     part.done?.();
     return results;
   };
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
-  const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
+  /** What the rates in force make of a step's inputs. */
+  const rateInputs = (index: number): [string, HostTensor][] => {
     const base = baseRate(firstStep + index);
-    const { groups, weightDecays, radii } = ratesAt(firstStep + index);
+    const { groups, weightDecays } = ratesAt(firstStep + index);
     const rates = groups.map(({ learningRateMultiplier }) => base * learningRateMultiplier);
+    return [...inputsByParameter(flat, groups, rates, scalarNames.learningRate), ...weightDecays];
+  };
+
+  /** @param changing whether it may be taken with the rates that are being set; then it is begun meanwhile. Undefined: it was not taken */
+  const takeStep = async (
+    parts: readonly BatchPart[],
+    index: number,
+    changing?: Promise<boolean>,
+  ): Promise<number | undefined> => {
+    const base = baseRate(firstStep + index);
+    const { radii } = ratesAt(firstStep + index);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
-      loss += numberIn(await compute(part, count, radii, steps.accumulate), 'loss');
+      loss += numberIn(await compute(part, count, radii, { step: steps.accumulate }), 'loss');
     }
-    const results = await compute(parts.at(-1)!, count, [
-      [scalarNames.step, scalar(taken + index + 1)],
-      ...inputsByParameter(flat, groups, rates, scalarNames.learningRate),
-      ...weightDecays,
-      ...radii,
-    ]);
+    const rates = rateInputs(index);
+    const late = changing && {
+      names: rates.map(([name]) => name),
+      values: async () => ((await changing) ? new Map(rateInputs(index)) : undefined),
+    };
+    const others = [[scalarNames.step, scalar(taken + index + 1)] as [string, HostTensor], ...rates, ...radii];
+    const results = await compute(parts.at(-1)!, count, others, { late });
+    if (changing && !(await changing)) return undefined;
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));
@@ -218,22 +252,34 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   /** Sets the rates anew; whether the parameters that they follow from are finite. */
   const changeRates = async ({ set }: RateChanges, step: number): Promise<boolean> => {
+    // Reading is asked for before anything else is.
     const { seen, read } = watchedReader(flat, loop);
     ratesAt = ratesBySteps(flat, { ...request, ramp: undefined, ...(await set(step, read)) });
     return seen.finite;
   };
 
+  /** Radii are taken by what is computed before the updates, and parts of a batch are steps of their own. */
+  const maySetMeanwhile = areReadTogether(flat) && !sam && !inParts;
+
   try {
     let parts = await batches[0]?.();
+    let changing: Promise<boolean> | undefined;
     for (const index of batches.keys()) {
-      const step = takeStep(parts!, index);
+      const step = takeStep(parts!, index, changing);
       // The next batch is made while an engine with a thread of its own computes.
       const ahead = setImmediate().then(() => batches[index + 1]?.());
       const [loss, next] = await Promise.all([step, ahead]);
       parts = next;
+      if (loss === undefined) break;
       if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1))) break;
       request.onStep?.({ step: index + 1, steps: batches.length, loss });
-      if (changes?.after.includes(index + 1) && !(await changeRates(changes, index + 1))) break;
+      changing = changes?.after.includes(index + 1) ? changeRates(changes, index + 1) : undefined;
+      // Who waits for it is told.
+      changing?.catch(() => {});
+      if (changing && !(maySetMeanwhile && index + 1 < batches.length)) {
+        if (!(await changing)) break;
+        changing = undefined;
+      }
       await setImmediate();
     }
     const loss = mean(losses);

@@ -13,7 +13,7 @@ export const scalarNames = {
   step: 'step',
   learningRate: (parameter: string) => `learningRate/${parameter}`,
   weightDecay: (parameter: string) => `weightDecay/${parameter}`,
-  /** With SAM. */
+  /** The name of a parameter's radius, with SAM. */
   rho: (parameter: string) => `rho/${parameter}`,
 };
 
@@ -36,7 +36,7 @@ export function gradientSums(specs: readonly ParameterSpec[]): HostTensors {
   return new Map(specs.map(({ name, shape }) => [gradientPrefix + name, zeros(shape)]));
 }
 
-/** What `joined` has put together. */
+/** Splits what `joined` has put together into parameters and state. */
 export function parted(carried: HostTensors): { parameters: HostTensors; state: HostTensors } {
   const under = (prefix: string): HostTensors =>
     new Map(
@@ -61,12 +61,12 @@ function changed(tensors: NamedTensors, before: NamedTensors): NamedTensors {
   return Object.fromEntries(Object.entries(tensors).filter(([name, tensor]) => tensor !== before[name]));
 }
 
-/** The same tensors, which outlive what they were computed in. */
+/** Keeps tensors beyond the scope that they were computed in. */
 function kept(tf: TensorLibrary, tensors: NamedTensors): NamedTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tf.keep(tensor)]));
 }
 
-/** What is done with a batch of a training step. */
+/** The functions that a training step is made of. */
 export interface TrainingSteps {
   /** Of all batches of a step but the last: adds its share to the sums of gradients. Its result is its share of the `loss`. */
   readonly accumulate: Step;
@@ -77,9 +77,9 @@ export interface TrainingSteps {
   readonly update: Step;
 }
 
-/** Which gradient an optimizer is given. */
+/** The settings of the gradient that an optimizer is given. */
 export interface GradientSettings {
-  /** Its largest norm; absent: any. */
+  /** The largest norm of the gradient; absent: no limit. */
   readonly clipNorm?: number | undefined;
   /** Absent: that at the parameters. Its radius is an input of the step, for each parameter. */
   readonly sam?: SamConfig | undefined;

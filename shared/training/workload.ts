@@ -8,7 +8,7 @@ import type { ClassTable } from './metrics/classification.ts';
 import type { PredictedFields } from './predicted/record.ts';
 import type { EpochResult, MovingRates, ParameterMultipliers } from './train-epoch.ts';
 
-/** What an optimizer step takes, about. */
+/** The work of an optimizer step, about. */
 export interface StepWork {
   /** Floating-point operations. */
   readonly stepFlops: number;
@@ -25,9 +25,9 @@ export interface StepWork {
 /** Model and data of a run, read and checked without an engine. */
 export interface WorkloadPlan extends StepWork {
   readonly parameters: readonly ParameterSpec[];
-  /** What the model has besides and nothing changes; absent: nothing. */
+  /** The parameters that are not trained; absent: there are none. */
   readonly frozen?: readonly ParameterSpec[];
-  /** How many of their numbers stay in 16 bits; absent: none. */
+  /** The number of frozen parameters that stay in 16 bits; absent: none. */
   readonly frozenHalves?: number | undefined;
   readonly layers: readonly Layer[];
   /** Optimizer steps in an epoch. */
@@ -36,7 +36,7 @@ export interface WorkloadPlan extends StepWork {
   readonly data: Readonly<Record<string, unknown>>;
   /** What is needed to build the model again besides the settings and `data`: the `config.json` of a language model. */
   readonly model?: Readonly<Record<string, unknown>>;
-  /** What a classifier learns of a text. */
+  /** The problem type of a classifier. */
   readonly problemType?: ProblemType | undefined;
   /** Of a model whose base is frozen: the configuration of its adapter, and where the base lies, as the settings name it. */
   readonly adapter?: { readonly config: AdapterConfig; readonly base: string };
@@ -44,7 +44,7 @@ export interface WorkloadPlan extends StepWork {
   readonly drawn?: Drawn | undefined;
   /** Files that go with the model wherever it goes, by name: a tokenizer. */
   readonly files?: ReadonlyMap<string, Uint8Array>;
-  /** What the user should know of the data. */
+  /** Sentences about the data for the user. */
   readonly warnings?: readonly string[];
   /**
    * The values of what is trained to begin with: pre-trained ones, or fresh ones.
@@ -58,17 +58,17 @@ export interface WorkloadPlan extends StepWork {
 export type EvaluationData = 'validation' | 'test';
 
 export interface Evaluation {
-  /** By name. */
+  /** The metrics by name. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Of a classifier, unless its numbers are not numbers. */
+  /** The scores by class of a classifier, unless its logits are not finite. */
   readonly classes?: ClassTable | undefined;
-  /** Of a model of fields. */
+  /** Predictions of a model of fields, for the report. */
   readonly predictions?: PredictedFields | undefined;
 }
 
 /** Model and data of a run, ready to train: what the pipeline needs to know of either. */
 export interface Workload extends WorkloadPlan {
-  /** What computes, e.g. `tfjs-backend-wasm 4.22.0`. */
+  /** The name and version of the engine, e.g. `tfjs-backend-wasm 4.22.0`. */
   readonly engine: string;
   /** Trains epoch `epoch` (1-based) from these parameters and optimizer state (undefined: a fresh one), which are donated to the engine. */
   train(

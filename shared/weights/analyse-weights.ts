@@ -1,6 +1,7 @@
 import { randomFor } from '../core/random.ts';
+import { bestFitOf } from '../spectra/best-fit.ts';
 import type { SpectraConfig } from '../spectra/config.ts';
-import { describeSpectrum, fitAboveNoise, unmeasurable } from '../spectra/describe.ts';
+import { describeSpectrum, unmeasurable } from '../spectra/describe.ts';
 import { type FarmsAlpha, farmsOfProduct, measureFarms, withoutFarms } from '../spectra/farms.ts';
 import { flagsOf } from '../spectra/flags.ts';
 import { measureMetrics } from '../spectra/metrics/registry.ts';
@@ -10,7 +11,7 @@ import type { AnalysedLayer } from './analysis.ts';
 import { brokenWeights, type LayerWeights, spectrumOfWeights, wholeWeights } from './layer-weights.ts';
 import type { WeightLayer } from './weight-source.ts';
 
-/** What is measured of each layer. */
+/** The measurements to take of each layer. */
 export interface AnalysisSettings extends SpectraConfig {
   /** Compare with permuted weights, drawn by this seed. */
   readonly randomise?: { readonly seed: number };
@@ -44,9 +45,8 @@ export async function analyseWeights(
     storageFloor: noise,
   });
   if (!spectrum.spectralNorm) return { ...identity, ...spectrum, metrics: null };
-  const { filterZeros } = settings;
-  const best = fitAboveNoise(kept, floor, { fit: { method: 'goodnessOfFit' }, filterZeros });
-  const metrics = measureMetrics({ eigenvalues, kept, floor, short, long, bestFit: 'refused' in best ? null : best });
+  const bestFit = bestFitOf(kept, floor, settings);
+  const metrics = measureMetrics({ eigenvalues, kept, floor, short, long, bestFit });
   const randomised = settings.randomise
     ? await compareWithRandomised(
         kind,

@@ -7,7 +7,7 @@ import type { TensorStore } from '../tensors/tensor-store.ts';
 import { headNames, isEmbedding } from './embeddings.ts';
 import { precisionOf, type SkippedTensor, type WeightLayer } from './weight-source.ts';
 
-/** What is known of a checkpoint besides its tensors. */
+/** Facts about a checkpoint that its tensors do not tell. */
 export interface ClassifyOptions {
   /** Whether its configuration says that the output head shares the token embedding. */
   readonly tied: boolean;

@@ -11,7 +11,7 @@ import { storedPrecision, type WeightLayer, type WeightSource } from './weight-s
 
 /** A model whose parameters are known to follow its layers in one way or another. */
 export interface KnownModel extends Pick<WeightSource, 'layers' | 'read' | 'openRows' | 'notes'> {
-  /** Those that the files have, under the names of the files. */
+  /** The model's parameters that the files hold, under the names in the files. */
   readonly parameters: readonly ParameterSpec[];
 }
 

@@ -62,7 +62,7 @@ export function spectrumOfWeights(
     : pooledSpectrum(kind, layer.weights, conv1d, solver);
 }
 
-/** All weights in memory, whatever their size. */
+/** Reads all weights of a layer into memory, whatever their size. */
 export async function wholeWeights(layer: LayerWeights): Promise<NamedWeights> {
   if (!('rows' in layer)) return layer.weights;
   const { rows, columns } = layer.rows;

@@ -11,9 +11,10 @@ import type { WeightSource } from './weight-source.ts';
 const modelConfigSchema = z.looseObject({
   tie_word_embeddings: z.boolean().nullish(),
   model_type: z.string().nullish(),
+  architectures: z.array(z.string()).nullish(),
 });
 
-/** How weights are to be taken apart. */
+/** Options for opening a checkpoint. */
 export interface OpenWeightsOptions {
   /** Folder or file of the model that an adapter belongs to. */
   readonly base?: string | undefined;
@@ -38,7 +39,8 @@ export async function openWeights(path: string, { base }: OpenWeightsOptions = {
   const config = (await pathKind(configPath))
     ? await readJsonFile(configPath, modelConfigSchema, 'the configuration of a model')
     : {};
-  const { layers, skipped } = classifyTensors(store, { tied: config.tie_word_embeddings ?? false });
+  const tied = (config.tie_word_embeddings ?? false) && hasTokenHead(config, store.names());
+  const { layers, skipped } = classifyTensors(store, { tied });
   if (layers.length === 0) {
     throw new UserError(`none of its ${skipped.length} tensors is a layer's weight`, {
       where: store.label,
@@ -52,11 +54,22 @@ export async function openWeights(path: string, { base }: OpenWeightsOptions = {
     skipped,
     notes: [
       ...(store.notes ?? []),
-      ...(config.tie_word_embeddings
-        ? ['the output head shares the weight of the token embedding, so it is not analysed']
-        : []),
+      ...(tied ? ['the output head shares the weight of the token embedding, so it is not analysed'] : []),
     ],
     read: store.read,
     openRows: async (name) => store.rowsOf(name),
   };
+}
+
+/**
+ * Whether a model has a head over the tokens, which may share the weight of their embedding: classifiers and bare encoders have none,
+ * whatever their configuration says of tying. Where it does not say what the model is, the names of the tensors do.
+ */
+function hasTokenHead({ architectures }: z.output<typeof modelConfigSchema>, names: readonly string[]): boolean {
+  if (architectures && architectures.length > 0) {
+    return architectures.some((name) =>
+      /(LMHead|DoubleHeads|CausalLM|MaskedLM|PreTraining|ConditionalGeneration)/.test(name),
+    );
+  }
+  return !names.some((name) => /(^|\.)(classifier|score|qa_outputs|classification_head)\./.test(name));
 }

@@ -13,7 +13,7 @@ export interface WeightLayer extends Layer {
   readonly shape: readonly number[];
   /** Number of weights, as a measure of how much there is to read. */
   readonly size: number;
-  /** How exactly its weights are stored. */
+  /** The float type that its weights are stored in. */
   readonly precision: StoredPrecision;
 }
 
@@ -30,7 +30,7 @@ const precisions: ReadonlyMap<string, StoredPrecision> = new Map([
 /** Undefined for a type that is not of floats. */
 export const precisionOf = (dtype: string): StoredPrecision | undefined => precisions.get(dtype);
 
-/** Of a tensor that is known to be of floats. */
+/** The float type of a tensor that is known to hold floats. */
 export const storedPrecision = ({ dtype }: { readonly dtype: string }): StoredPrecision => precisions.get(dtype)!;
 
 /** A tensor that is not analysed, and why. */
@@ -48,9 +48,9 @@ export interface WeightSource {
   readonly format: (typeof weightFormats)[number];
   readonly layers: readonly WeightLayer[];
   readonly skipped: readonly SkippedTensor[];
-  /** What a reader should know of how it was taken apart. */
+  /** Sentences for the reader about how layers were found in the file. */
   readonly notes: readonly string[];
-  /** One of the weights of `layers`. */
+  /** Reads the weight of one of `layers`. */
   read(name: string): Promise<WeightTensor>;
   /** The weight of a layer of one matrix, without reading it whole. */
   openRows(name: string): Promise<RowReader>;

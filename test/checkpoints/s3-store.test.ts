@@ -130,6 +130,19 @@ describe.skipIf(!s3)('s3Store', () => {
       await useEverything(store);
     });
 
+    it('a clock that is hours wrong', async () => {
+      const hours = 5;
+      const serverTime = () => Date.now() + 3_600_000 * hours;
+      const store = await newStore({ client: clientWith({}) });
+      proxy.play(({ headers }) => {
+        const signed = String(headers['x-amz-date']).replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5');
+        const isSkewed = Math.abs(Date.parse(signed) - serverTime()) > 900_000;
+        const date = new Date(serverTime()).toUTCString();
+        return isSkewed ? { kind: 'refuse', status: 403, code: 'RequestTimeTooSkewed', headers: { date } } : undefined;
+      });
+      await useEverything(store);
+    });
+
     it('a server that falls silent', async () => {
       const store = await newStore({ tryTimeoutMs: 500 });
       proxy.play(inTurn('PutObject', { kind: 'silence' }));

@@ -1,7 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { writeQuickComparison } from '../../cli/quick-comparison.ts';
 import { loadComparison } from '../../shared/config/load-comparison.ts';
+import { loadRunFile, parseOverride } from '../../shared/config/parse-run-file.ts';
+import { beginRun, newRun } from '../../shared/local/run-folder.ts';
 import { runCli } from '../support/cli.ts';
 import { counting, writeHdf5 } from '../support/hdf5.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
@@ -53,6 +56,31 @@ it('compares no control, whatever the run file balances by', async () => {
   expect(of('balanced').balance).toMatchObject({ minEigenvalues: 4 });
   expect(of('balanced').balance).not.toHaveProperty('control');
   expect(notes).toEqual([expect.stringContaining('balance.control: shuffled')]);
+});
+
+it('takes the settings that a run has on record, whatever has become of its run file', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { dataset: { samples: 12 } });
+  const config = await loadRunFile(runFile, [parseOverride('training.epochs=7')]);
+  const run = await newRun(config, { source: runFile, now: new Date() });
+  await beginRun(run, config, { source: runFile });
+  await rm(runFile);
+  const back = process.cwd();
+  process.chdir(folder);
+  try {
+    const path = await writeQuickComparison(join(folder, 'runs', 'small'), () => {});
+    expect(path).toBe('small-compare.yaml');
+    const { settings } = await loadComparison(path);
+    expect(settings.arms.map(({ name }) => name)).toEqual(['plain', 'balanced']);
+    expect(settings.arms[0]!.config).toMatchObject({
+      balance: 'off',
+      training: { epochs: 7 },
+      dataset: { path: config.dataset.path, test: { random: 8 } },
+    });
+    expect(settings.arms[1]!.config.balance).toEqual(config.balance);
+  } finally {
+    process.chdir(back);
+  }
 });
 
 it('takes as many runs at a time as a compare file does', async () => {

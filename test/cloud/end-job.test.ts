@@ -2,6 +2,11 @@ import { BatchClient } from '@aws-sdk/client-batch';
 import { expect, it } from 'vitest';
 import { endJob } from '../../shared/cloud/end-job.ts';
 
+interface Times {
+  readonly startedAt?: number;
+  readonly stoppedAt?: number;
+}
+
 const job = (jobId: string, execution: string, status = 'RUNNABLE') => ({
   jobId,
   status,
@@ -10,7 +15,7 @@ const job = (jobId: string, execution: string, status = 'RUNNABLE') => ({
 });
 
 /** A client that has these jobs, one on a page; what it was asked to end is kept. */
-function clientWith(jobs: ReturnType<typeof job>[]) {
+function clientWith(jobs: (ReturnType<typeof job> & Times)[]) {
   const ended: unknown[] = [];
   const answers: Record<string, (input: Record<string, unknown>) => unknown> = {
     ListJobsCommand: ({ nextToken }) => {
@@ -28,14 +33,28 @@ function clientWith(jobs: ReturnType<typeof job>[]) {
   return { client: Object.assign(new BatchClient({ region: 'us-east-1' }), { send }), ended };
 }
 
+const named = { queue: 'queue', name: 'fake-epoch-0-try-0', execution: 'ours' };
+
 it('ends the job of an execution, and no other of its name', async () => {
   const { client, ended } = clientWith([
     job('job-1', 'another'),
-    job('job-2', 'ours', 'FAILED'),
     job('job-3', 'ours'),
     { ...job('job-4', 'ours'), container: { environment: [] } },
   ]);
-  const said = await endJob(client, { queue: 'queue', name: 'fake-epoch-0-try-0', execution: 'ours' });
-  expect(said).toBe('reason of job-3');
+  expect(await endJob(client, named)).toEqual({ reason: 'reason of job-3' });
   expect(ended).toEqual([{ jobId: 'job-3', reason: 'the workflow has given it up' }]);
+});
+
+it('tells how long a job will have run that was given up while it ran: it gets 40 s to end', async () => {
+  const { client, ended } = clientWith([{ ...job('job-1', 'ours', 'RUNNING'), startedAt: 1_000_000 }]);
+  const { ran } = (await endJob(client, named, new Date(1_600_000)))!;
+  expect(ran).toEqual({ id: 'job-1', seconds: 640 });
+  expect(ended).toHaveLength(1);
+});
+
+it('leaves a job that is over alone, and tells how long it ran', async () => {
+  const over = { ...job('job-1', 'ours', 'FAILED'), startedAt: 1_000_000, stoppedAt: 1_300_000 };
+  const { client, ended } = clientWith([over]);
+  expect(await endJob(client, named)).toEqual({ reason: undefined, ran: { id: 'job-1', seconds: 300 } });
+  expect(ended).toEqual([]);
 });

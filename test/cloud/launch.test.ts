@@ -1,10 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { randomFor } from '../../shared/core/random.ts';
 import { noteSpend } from '../../shared/costs/ceiling.ts';
 import { weightsOf } from '../../shared/models/registry.ts';
 import { readRequest } from '../../shared/pipeline/records.ts';
 import { startDeployment } from '../support/deployment.ts';
 import { smallRun } from '../support/small-run.ts';
+
+/** Events of data sets; `.ci/prove` sends a thousand. */
+const events = Number(process.env.TEMPBALANCE_PROOF_EVENTS ?? 80);
 
 const deployment = await startDeployment();
 const profile = (changes: object = {}) => stringify({ ...smallRun, output: {}, ...changes });
@@ -53,6 +57,43 @@ describe.skipIf(!deployment)('launching', () => {
     const both = await Promise.all([deployed.invokeAtOnce('launch', event), deployed.invokeAtOnce('launch', event)]);
     expect(both).toContainEqual(expect.objectContaining({ status: 'started' }));
     expect(both).toContainEqual({ status: 'exists', reason: 'the same event is being handled' });
+  });
+
+  it('starts exactly one run of each data set, of its newest version, by events that come many times and in any order', {
+    timeout: 600_000,
+  }, async () => {
+    await deployed.upload('profiles/many.yaml', profile());
+    const random = randomFor(19, 'events');
+    const sent: { key: string; version: string }[] = [];
+    const newest = new Map<string, string>();
+    while (sent.length < events) {
+      const key = `datasets/many/${newest.size}.hdf5`;
+      const version = await deployed.upload(key, `data ${newest.size}`);
+      const versions = random.integer(3) === 0 ? [version, await deployed.upload(key, 'newer data')] : [version];
+      newest.set(key, versions.at(-1)!);
+      for (const each of versions) {
+        for (let times = 2 + random.integer(6); times > 0; times--) sent.push({ key, version: each });
+      }
+    }
+    const order = random.permutation(sent.length);
+    const answers: { status: string }[] = [];
+    const inHand = 8;
+    for (let from = 0; from < sent.length; from += inHand) {
+      const some = order.slice(from, from + inHand).map((index) => {
+        const { key, version } = sent[index]!;
+        const object = { key, 'version-id': version, sequencer: `${random.integer(1000)}` };
+        const event = { source: 'aws.s3', detail: { bucket: { name: deployed.bucket }, object } };
+        return deployed.invokeAtOnce('launch', event) as Promise<{ status: string }>;
+      });
+      answers.push(...(await Promise.all(some)));
+    }
+    for (const { status } of answers) expect(['started', 'exists', 'superseded']).toContain(status);
+    const started = (await deployed.executions()).filter(({ name }) => name.startsWith('many-'));
+    const datasets = await Promise.all(
+      started.map(async ({ input }) => (await readRequest(deployed.store, (input as { run: string }).run)).config),
+    ).then((configs) => configs.map(({ dataset }) => String(dataset.path)));
+    const addresses = [...newest].map(([key, version]) => `s3://${deployed.bucket}/${key}?versionId=${version}`);
+    expect(datasets.toSorted()).toEqual(addresses.toSorted());
   });
 
   it('starts a run of a name once, whoever asks', async () => {

@@ -1,7 +1,7 @@
 /** What every artifact store promises, for each implementation to be held to. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
+import { type ArtifactStore, sha256 } from '../../shared/checkpoints/artifact-store.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
@@ -55,6 +55,17 @@ export function describeArtifactStore(name: string, makeStore: () => Promise<Art
         written.fill(0);
         (await store.get('a'))!.bytes.fill(0);
         expect(await textAt(store, 'a')).toBe('before');
+      });
+
+      it('are told by size and digest as they are at the moment, where they can be without being kept', async () => {
+        if (!store.content) return;
+        const size = 2 ** 20 * 2 + 5;
+        for (const bytes of [filled(1, size), filled(2, size), filled(3, 2 ** 20), new Uint8Array(0)]) {
+          await store.put('run/a', bytes);
+          expect(await store.content('run/a')).toEqual({ bytes: bytes.length, sha256: sha256(bytes) });
+        }
+        expect(await store.content('run/b')).toBeUndefined();
+        expect(await store.content('run')).toBeUndefined();
       });
 
       it('may be large', async () => {

@@ -1,9 +1,9 @@
 /** Every family of PDEBench, The Well, and what else docs/science.md lists. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UserError } from '../../shared/core/errors.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { TooLargeError, UserError } from '../../shared/core/errors.ts';
 import { fieldDatasetSchema, openDataset, openHeldData } from '../../shared/datasets/registry.ts';
 import type { Trajectories } from '../../shared/datasets/trajectories.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -365,6 +365,26 @@ describe('memory', () => {
     for (const samples of [[0, 1, 2, 3, 4, 5], [4, 0, 5], [2]]) {
       expect(await read.read(samples)).toEqual(await held.read(samples));
     }
+  });
+
+  it('is refused by its size where one sample does not fit into the memory of the function', async () => {
+    const header = `${`{'descr': '<f4', 'fortran_order': False, 'shape': (2, 8000000, 8), }`.padEnd(117)}\n`;
+    const head = Buffer.concat([
+      Buffer.from('\x93NUMPY\x01\x00', 'latin1'),
+      Buffer.from([118, 0]),
+      Buffer.from(header),
+    ]);
+    const path = join(folder, 'large.npy');
+    await writeFile(path, head);
+    await truncate(path, head.length + 2 * 64e6 * 4);
+    vi.stubEnv('AWS_LAMBDA_FUNCTION_MEMORY_SIZE', '512');
+    const opened = openDataset(parsed({ axes: ['samples', 'x', 'time'] }), path, { seed: 1 });
+    const error = await opened.catch((thrown: unknown) => thrown).finally(() => vi.unstubAllEnvs());
+    expect(error).toBeInstanceOf(TooLargeError);
+    expect((error as TooLargeError).message).toContain(
+      'a sample has 256.0 MB [8000000, 8, 1], which takes 768.0 MB to read, and there are 536.9 MB of memory',
+    );
+    expect((error as TooLargeError).message).toContain('set functionMemoryMb higher');
   });
 
   it('is never taken for an array that the file can not hold', async () => {

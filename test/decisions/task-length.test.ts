@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JobPrice } from '../../shared/decisions/spending.ts';
-import { attemptSeconds, epochsPerTask, isBudgetCap, jobStateSeconds } from '../../shared/decisions/task-length.ts';
+import { closingSeconds, endingSeconds, type JobPrice } from '../../shared/decisions/spending.ts';
+import {
+  attemptSeconds,
+  epochsPerTask,
+  isBudgetCap,
+  jobStateSeconds,
+  withinHours,
+} from '../../shared/decisions/task-length.ts';
 
 const price: JobPrice = {
   resource: { kind: 'instance', instance: 'g5.xlarge' },
@@ -39,6 +45,27 @@ describe('how long the workflow waits for a job', () => {
   it('is no longer than the hours left, of which waiting takes its part', () => {
     expect(jobStateSeconds(3000, 43_200, { seconds: 600 }, { hours: 1 })).toBe(3600);
     expect(jobStateSeconds(60, 43_200, { seconds: 1e9 }, { hours: 1 })).toBe(660);
+  });
+});
+
+describe('what a budget in hours leaves for a job that waits and runs', () => {
+  it('ends in time for a job that hangs to be killed, and for the workflow to be told', () => {
+    expect(withinHours({ seconds: 600.5 }, 1)).toEqual({ job: 2999 - 60, state: 2999 - 40 });
+    expect(withinHours({ seconds: 1e9 }, 1)).toEqual({ job: 1, state: 1 });
+  });
+
+  it('is never past the budget, whenever the job leaves its queue', () => {
+    const seconds = fc.double({ min: 0, max: 7200, noNaN: true });
+    fc.assert(
+      fc.property(seconds, seconds, fc.double({ min: 0.1, max: 2, noNaN: true }), (spent, waited, hours) => {
+        const { job, state } = withinHours({ seconds: spent }, hours);
+        const ends = Math.max(waited, Math.min(job, state));
+        const killed = Math.min(state, waited + attemptSeconds({ seconds: spent }, { hours })) + endingSeconds;
+        if (3600 * hours - spent < closingSeconds + 1 || waited > job) return;
+        expect(spent + ends).toBeLessThanOrEqual(3600 * hours);
+        expect(spent + Math.min(killed, state + endingSeconds)).toBeLessThanOrEqual(3600 * hours);
+      }),
+    );
   });
 });
 

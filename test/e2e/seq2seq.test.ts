@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -74,6 +74,18 @@ it('a T5 learns to write one text of another; what does not fit is told', async 
   expect(json.texts.map(({ written }: { written: string }) => written)).toEqual(lines.map(({ written }) => written));
   expect(json).not.toHaveProperty('metrics');
   expect(json.texts[0]).not.toHaveProperty('expected');
+  // What the folder says of writing is obeyed, or refused by name.
+  const generation = join(exported, 'generation_config.json');
+  await writeFile(generation, JSON.stringify({ max_new_tokens: 2, num_beams: 1 }));
+  const short = await run('predict', 'runs/written/model', 'alone.csv');
+  expect(short.stderr).toMatch(/written texts end at 2 tokens/);
+  await writeFile(generation, JSON.stringify({ max_new_tokens: 4, num_beams: 4 }));
+  const beams = await run('predict', 'runs/written/model', 'alone.csv');
+  expect(beams.code).toBe(2);
+  expect(beams.stderr).toContain('generation_config.json: asks for more than greedy search: num_beams: 4');
+  const greedy = await run('predict', 'runs/written/model', 'alone.csv', '--greedy', '--csv', '--max-tokens', '32');
+  expect(greedy).toMatchObject({ code: 0, stdout: alone.stdout });
+  await rm(generation);
   const threshold = await run('predict', 'written', 'texts.jsonl', '--threshold', '0.5', '--column', 'label=summary');
   expect(threshold.code).toBe(2);
   expect(threshold.stderr).toContain('--threshold, --column label: does not go with this model, which writes texts');

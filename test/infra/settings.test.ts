@@ -27,7 +27,7 @@ describe('settings', () => {
     });
     expect(settings.images).toEqual({ digests: {}, tensorflow: true });
     expect(settings.retention).toEqual({ rejectedDays: 30, replacedDays: 7, accessLogDays: 90 });
-    expect(settings.network).toEqual({ cidr: '10.73.0.0/16', zones: 3, subnets: 'public' });
+    expect(settings.network).toEqual({ cidr: '10.73.0.0/16', subnets: 'public' });
     expect(parseSettings({})).toEqual(settings);
   });
 
@@ -36,7 +36,7 @@ describe('settings', () => {
     expect(settings).toEqual({
       ...everySetting,
       schedules: [everySetting.schedules[0], { ...everySetting.schedules[1], timezone: 'UTC' }],
-      network: { ...everySetting.network, cidr: '10.73.0.0/16', zones: 3, subnets: 'private' },
+      network: { ...everySetting.network, cidr: '10.73.0.0/16', subnets: 'private' },
     });
     expect(parseSettings(JSON.stringify(everySetting))).toEqual(settings);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { bufferedStore } from '../../shared/checkpoints/buffered-store.ts';
-import { readArtifact, readHead, readManifest } from '../../shared/checkpoints/manifest.ts';
+import { readHead } from '../../shared/checkpoints/manifest.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
@@ -9,6 +9,7 @@ import { randomFor } from '../../shared/core/random.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
+import { parsedJson, resultOf as wholeResult } from '../support/run-result.ts';
 
 /** A run's settings, and how many steps its epochs have. */
 interface Case {
@@ -60,43 +61,8 @@ function dyingStore(store: ArtifactStore, fatal: number, moment: Moment) {
 const execute = (store: ArtifactStore, process: string, { stepsPerEpoch, averages }: Case) =>
   runPipeline(run, fakeContext(store, fakeWorkload({ stepsPerEpoch, averages }), { process }));
 
-const json = (bytes: Uint8Array | undefined) => bytes && JSON.parse(new TextDecoder().decode(bytes));
-
-/** Everything that must not depend on interruptions: all but times, names of attempts and the history. */
-async function resultOf(store: ArtifactStore, { config: { training } }: Case) {
-  const read = async (key: string) => (await store.get(key))?.bytes;
-  const perEpoch = [];
-  for (let epoch = 0; epoch <= training.epochs; epoch++) {
-    const manifest = (await readManifest(store, run, epoch))!;
-    const file = async (name: string) => {
-      const kept = await read(runKeys.artifact(run, epoch, manifest.attempt, name));
-      return kept && readArtifact(store, manifest, name);
-    };
-    const { seconds: _, ...metrics } = json(await file('metrics.json'));
-    const { seconds: __, slowestEpochSeconds: ___, ...progress } = json(await file('progress.json'));
-    perEpoch.push({
-      metrics,
-      progress,
-      spectra: json(await file('spectra.json')),
-      rates: json(await file('rates.json')),
-      model: await file('model.safetensors'),
-      optimizer: await file('optimizer.safetensors'),
-      average: manifest.files['average.safetensors'] && (await file('average.safetensors')),
-      digests: [manifest.files['model.safetensors'], manifest.files['optimizer.safetensors']],
-    });
-  }
-  const { at: _, ...outcome } = json(await read(runKeys.outcome(run)));
-  return {
-    outcome,
-    perEpoch,
-    head: (await readHead(store, run))!.epoch,
-    best: json(await read(runKeys.best(run))),
-    exported: await read(runKeys.model(run, 'model.safetensors')),
-    exportedConfig: json(await read(runKeys.model(run, 'config.json'))),
-    reported: (await read(runKeys.report(run))) !== undefined,
-    keys: (await store.list('')).map((key) => key.replace(/(\/epochs\/\d+)\/[^/]+\//, '$1/attempt/')).sort(),
-  };
-}
+/** Everything that must not depend on interruptions. */
+const resultOf = (store: ArtifactStore, { config: { training } }: Case) => wholeResult(store, run, training.epochs);
 
 async function requestedStore({ config }: Case): Promise<ArtifactStore> {
   const store = memoryStore();
@@ -136,7 +102,7 @@ describe('a run whose process dies', () => {
         const watched: ArtifactStore = {
           ...store,
           async putIfMatch(key, bytes, etag) {
-            if (key === runKeys.head(run)) lowest = Math.min(lowest, json(bytes).epoch);
+            if (key === runKeys.head(run)) lowest = Math.min(lowest, parsedJson(bytes).epoch);
             return store.putIfMatch(key, bytes, etag);
           },
         };

@@ -439,7 +439,7 @@ describe('a job without a result', () => {
     const ended: object[] = [];
     const endJob: TaskContext['endJob'] = async (job) => {
       ended.push(job);
-      return 'UNDETERMINED - Batch job is blocked, root cause is undetermined.';
+      return { reason: 'UNDETERMINED - Batch job is blocked, root cause is undetermined.' };
     };
     const ctx = contextOf({ context: { endJob } });
     const state = await prepared(ctx);
@@ -469,6 +469,31 @@ describe('a job without a result', () => {
     ).toMatchObject({
       decision: { next: 'finalise', outcome: 'budget' },
     });
+  });
+
+  it('that may wait in a queue has an end by the clock, and ends the run with its best model when it comes to it', async () => {
+    const base = contextOf({});
+    let later = 0;
+    const began = base.now().getTime();
+    const ctx: TaskContext = {
+      ...base,
+      now: () => new Date(began + 1000 * later),
+      computeFor: (asked) => ({ ...base.computeFor(asked), waitSeconds: 43_200 }),
+    };
+    const config = fakeConfig({ budget: { hours: 1 }, compute: { spot: false, epochsPerTask: 2 } });
+    const state = await prepared(ctx, config);
+    const { startedAt, compute } = state;
+    expect(compute).toMatchObject({ attemptSeconds: 3540, stateSeconds: 3560 });
+    expect(Date.parse(compute.endsAt!) - Date.parse(startedAt)).toBe(3_540_000);
+    const reached = await trainTask(ctx, state);
+    later = 3540;
+    const outOfTime = failed({
+      JobId: 'job-1',
+      StatusReason: 'Essential container in task exited',
+      Container: { ExitCode: 76 },
+    });
+    const ended = await collect(ctx, { ...reached, job: { ...reached.job, try: 9 }, error: outOfTime });
+    expect(ended).toMatchObject({ decision: { next: 'finalise', outcome: 'budget' } });
   });
 
   it('ends the run when a person has stopped it', async () => {

@@ -14,6 +14,7 @@ import { eventsOf } from '../../shared/pipeline/history.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { failedJob, spotInterruption, waitedInVain } from '../support/batch.ts';
+import { faultsOfFunctions, faultsOfJobs, runDisturbed } from '../support/disturbed-run.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
 import { prices } from '../support/metered-run.ts';
@@ -32,6 +33,8 @@ interface Story {
   readonly beforeJob?: (job: number) => Promise<unknown>;
   /** What is answered when the workflow asks whether the model is published. */
   readonly answer?: object;
+  /** What disturbs tasks, in place of `jobs` and `beforeJob`. */
+  readonly faults?: Parameters<typeof runDisturbed>[1];
 }
 
 let moto: Moto;
@@ -56,36 +59,41 @@ async function tellLocally({
   jobs = {},
   beforeJob,
   answer,
+  faults,
 }: Story) {
   await requestRun(store, config);
   const events: ProgressEvent[] = [];
   const tasks: RanTask[] = [];
   const ctx = { ...fakeContext(store, fakeWorkload(behaviour), { process: 'p', events }), ...context };
   let job = 0;
-  const execution = await runPipeline(run, ctx, undefined, {
-    retryDelay: 0,
-    onTask: (task) => tasks.push(task),
-    async perform(name, message) {
-      const output = await runTask(name, ctx, message);
-      return name === 'AskApproval' ? answer : output;
-    },
-    async runJob(environment) {
-      job += 1;
-      await beforeJob?.(job);
-      const end = jobs[job];
-      if (end) throw end;
-      await runTrainingJob(ctx, environment);
-    },
-  });
+  const onTask = (task: RanTask) => tasks.push(task);
+  const undisturbed = () =>
+    runPipeline(run, ctx, undefined, {
+      retryDelay: 0,
+      onTask,
+      async perform(name, message) {
+        const output = await runTask(name, ctx, message);
+        return name === 'AskApproval' ? answer : output;
+      },
+      async runJob(environment) {
+        job += 1;
+        await beforeJob?.(job);
+        const end = jobs[job];
+        if (end) throw end;
+        await runTrainingJob(ctx, environment);
+      },
+    });
+  const execution = faults ? await runDisturbed(ctx, faults, onTask) : await undisturbed();
   const states = events.flatMap((event) => (event.type === 'state' ? [event.state] : []));
-  const first = <Item>(items: readonly Item[], isStart: (item: Item) => boolean) => {
-    const next = items.findIndex((item, index) => index > 0 && isStart(item));
-    return next < 0 ? items : items.slice(0, next);
+  /** Up to where the run is handed over. */
+  const first = <Item>(items: readonly Item[], nameOf: (item: Item) => string) => {
+    const last = items.findIndex((item) => nameOf(item) === 'Successor');
+    return last < 0 ? items : items.slice(0, last + 1);
   };
-  const own = first(tasks, ({ name }) => name === 'Prepare');
+  const own = first(tasks, ({ name }) => name);
   const told = toldLocally(
     statusOf[execution.status],
-    first(states, (state) => state === 'Prepare'),
+    first(states, (state) => state),
     own,
   );
   return { told, tasks: own };
@@ -257,4 +265,28 @@ describe('the local interpreter and moto agree on', () => {
     });
     expect(locally.states.at(-1)).toBe('Taken over');
   });
+
+  const everyFunction = (what: string) => {
+    const fault = faultsOfFunctions.find((each) => each.what === what)!;
+    const names = ['Prepare', 'CollectEpoch', 'PlanAnalysis', 'AnalyseShard', 'SetRates', 'Checkpoint', 'Finalise'];
+    return Object.fromEntries(names.map((name) => [name, [fault]]));
+  };
+
+  withMoto.each(['killed after its work', 'throttled five times', 'timed out before its work'])(
+    'a run of which every function is %s',
+    async (what) => {
+      const { locally } = await tell({ faults: everyFunction(what), config: fakeConfig({ training: { epochs: 1 } }) });
+      expect(locally.status).toBe('SUCCEEDED');
+      expect(locally.inputs.AnalyseShard!.length).toBeGreaterThanOrEqual(4);
+    },
+  );
+
+  withMoto.each(['killed after its work', 'throttled four times (Batch.TooManyRequestsException)'])(
+    'a run with every job %s',
+    async (what) => {
+      const fault = faultsOfJobs.find((each) => each.what === what)!;
+      const { locally } = await tell({ faults: { TrainEpoch: [fault] } });
+      expect(locally.status).toBe('SUCCEEDED');
+    },
+  );
 });

@@ -10,6 +10,7 @@ import {
   formatRanges,
   formatUsd,
   shorten,
+  shortenApart,
   shortNames,
 } from '../../shared/reports/format.ts';
 
@@ -85,6 +86,15 @@ test('formatRanges joins neighbours', () => {
 test('shorten leaves out the middle', () => {
   expect(shorten('encoder.layer.3.output', 11)).toBe('encod…utput');
   expect(shorten('fc1')).toBe('fc1');
+});
+
+test('shortenApart shortens no two different names to one', () => {
+  const names = ['a', 'b', 'c'].map((middle) => `encoder.layer.0.attention.${middle}.self.query.weight`);
+  expect(new Set(names.map((name) => shorten(name, 21))).size).toBe(1);
+  const short = shortenApart([...names, 'fc1'], 21);
+  expect(new Set(short).size).toBe(4);
+  expect(short.every((name, index) => name.length <= (names[index]?.length ?? 3))).toBe(true);
+  expect(shortenApart(['same', 'same'], 3)).toEqual(['s…e', 's…e']);
 });
 
 test('shortNames leaves out what all names begin with, and keeps a lone name whole', () => {

@@ -4,6 +4,7 @@ import type { AdapterReport } from '../../shared/reports/adapter.ts';
 import { renderModelCard } from '../../shared/reports/model-card.ts';
 import { renderReport } from '../../shared/reports/report.ts';
 import type { EpochReport, RunReport } from '../../shared/reports/report-input.ts';
+import { mapRows } from '../../shared/reports/runs.ts';
 import { SECTIONS } from '../../shared/reports/sections/registry.ts';
 import type { SpectraReport } from '../../shared/spectra/spectrum.ts';
 import { recordOf } from '../support/predicted-fields.ts';
@@ -116,6 +117,26 @@ describe('renderReport', () => {
     expect(text).not.toContain('changed while');
   });
 
+  test('has the numbers of its tables next to the names, which stay in view and break after their dots', () => {
+    const name = 'encoder.layer.0.attention.self.query';
+    const long = madeUpRun({ layers: [{ ...FNO_LAYERS[1], name }], epochs: 2 });
+    const run = { ...long, bestFits: { epoch: long.best!.epoch, alphas: { [name]: 3.25 } } };
+    const page = parse(render(run));
+    const heads = [...page.querySelectorAll('#layers thead th')].map(({ textContent }) => textContent);
+    expect(heads.slice(0, 4)).toEqual(['Layer', 'Alpha', 'Best fit', 'Multiplier']);
+    expect([...page.querySelectorAll('#runs thead th')][1]!.textContent).toBe('Best nrmse (lower is better)');
+    const [first] = page.querySelectorAll('#layers tbody th');
+    expect([first!.textContent, first!.querySelectorAll('wbr').length]).toEqual([name, 5]);
+    expect(page.querySelector('style')!.textContent).toMatch(/tbody th:first-child \{ position: sticky; left: 0;/);
+  });
+
+  test('folds a remark on many layers away', () => {
+    const layers = Array.from({ length: 9 }, (_, index) => ({ ...FNO_LAYERS[0], name: `fc${index}` }));
+    const details = parse(render(madeUpRun({ layers, epochs: 1 }))).querySelector('#remarks details');
+    expect(details!.querySelector('summary')!.textContent).toMatch(/^9 layers: too few eigenvalues for a fit/);
+    expect(details!.textContent).toContain('fc0, fc1, fc2');
+  });
+
   test('has alphas by FARMS in its tables where they were measured', () => {
     const measured = changeEpochs(balanced, (epoch) => ({
       ...epoch,
@@ -136,16 +157,20 @@ describe('renderReport', () => {
     expect(textOf(render(balanced), 'balance')).not.toContain('within epochs');
   });
 
-  test('does not hold alphas of the rows of a Conv1d against what the theory says of matrices', () => {
-    const high = changeEpochs(balanced, (epoch) => ({
-      ...epoch,
-      spectra: epoch.spectra && {
-        ...epoch.spectra,
-        layers: epoch.spectra.layers.map((layer) => ({ ...layer, kind: 'conv1d' as const, alpha: 8 })),
-      },
-    }));
-    expect(textOf(render({ ...high, conv1d: 'taps' }), 'remarks')).toContain('alpha above 6');
-    expect(textOf(render({ ...high, conv1d: 'rows' }), 'remarks')).not.toContain('alpha above 6');
+  test('holds the best fits of matrices with enough eigenvalues against the thresholds, and no other alpha', () => {
+    const wide = madeUpRun({ layers: ['w0', 'w1'].map((name) => ({ ...FNO_LAYERS[1], name, eigenvalues: 60 })) });
+    const remarksOf = (alphaBestFit: number | null, conv1d: 'rows' | 'taps', epoch = wide.best!.epoch) => {
+      const run = { ...wide, conv1d, bestFits: { epoch, alphas: { w0: alphaBestFit, w1: 3 } } };
+      return textOf(render(run), 'remarks');
+    };
+    expect(remarksOf(8, 'taps')).toMatch(
+      /w0: under-trained at epoch \d+, alpha > 6 \(best fit, of at least 50 eigenvalues\)/,
+    );
+    expect(remarksOf(1.5, 'taps')).toMatch(/w0: over-trained at epoch \d+, alpha < 2/);
+    expect(remarksOf(4, 'taps')).not.toContain('trained');
+    expect(remarksOf(8, 'rows')).not.toContain('trained');
+    const few = { ...balanced, bestFits: { epoch: balanced.best!.epoch, alphas: { fc1: 8 } } };
+    expect(textOf(render(few), 'remarks')).not.toContain('trained');
   });
 
   test('gives the same page for the same input', () => {
@@ -384,11 +409,29 @@ describe('runs that lack something', () => {
       },
     }));
     expect(textOf(render(run), 'alpha')).toContain('above 10 drawn as 10');
-    expect(textOf(render(run), 'remarks')).toMatch(/w3.*: alpha above 6 at epoch 4/);
   });
 });
 
 describe('the multipliers shown', () => {
+  test('are of the layers of the map of alphas, in the same order, and of what else has a factor', () => {
+    const rates = (group: string, learningRateMultiplier: number) => ({ group, learningRateMultiplier });
+    const run = changeEpochs(balanced, (epoch) => ({
+      ...epoch,
+      applied: [rates('embeddings', 1.5), rates('w1', 1.25), rates('norm', 1)],
+    }));
+    const rows = [...FNO_LAYERS.map(({ name }) => name), 'embeddings'];
+    expect(mapRows(run)).toEqual(rows);
+    const document = parse(render(run));
+    const drawn = ['alpha', 'rates'].map((section) =>
+      [...document.querySelectorAll(`#${section} figure [aria-label="y-axis tick label"] text`)].map(
+        ({ textContent }) => textContent,
+      ),
+    );
+    expect(drawn).toEqual([rows, rows]);
+    expect(textOf(render(run), 'rates')).toContain('w0, epoch 2: × 1.00');
+    expect(textOf(render(run), 'alpha')).toContain('embeddings, epoch 2: no fit');
+  });
+
   test('are those recorded as applied in the epoch', () => {
     const run = changeEpochs(balanced, (epoch) => ({
       ...epoch,

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../shared/core/errors.ts';
@@ -5,12 +6,19 @@ import { randomFor } from '../../shared/core/random.ts';
 import { analyseLayers } from '../../shared/spectra/analyse.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
 import { noiseFloor } from '../../shared/spectra/eigenvalues.ts';
+import { growingPool } from '../../shared/spectra/solvers/growing-pool.ts';
+import { compiledInOrder } from '../../shared/spectra/solvers/in-order.ts';
 import { openSolver, solverChoiceOf, solverFromEnvironment } from '../../shared/spectra/solvers/open-solver.ts';
 import { openPool, type SpectraPool } from '../../shared/spectra/solvers/pool.ts';
-import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
+import { portableSolver, solveInTypeScript } from '../../shared/spectra/solvers/portable.ts';
 import { openInThread } from '../../shared/spectra/solvers/registry.ts';
 import { selfTest } from '../../shared/spectra/solvers/self-test.ts';
-import { type EigenvalueSolver, type SolverName, solverNames } from '../../shared/spectra/solvers/solver.ts';
+import {
+  type EigenvalueSolver,
+  type SolverName,
+  scaleMatrix,
+  solverNames,
+} from '../../shared/spectra/solvers/solver.ts';
 import { simd } from '../../shared/spectra/solvers/wasm/kernels.ts';
 import { openWasm } from '../../shared/spectra/solvers/wasm.ts';
 import { fileSource } from '../../shared/tensors/byte-source.ts';
@@ -116,6 +124,46 @@ describe.each([...solvers, openWasm(simd)])('the solver $version', (solver: Eige
   });
 });
 
+describe('the portable solver', () => {
+  it('gives the same bits compiled as in plain TypeScript, on any shape, rank and scale', () => {
+    const side = fc.oneof(fc.integer({ min: 8, max: 20 }), fc.integer({ min: 30, max: 90 }), fc.constant(300));
+    fc.assert(
+      fc.property(
+        side,
+        side,
+        fc.integer(),
+        fc.integer({ min: 0, max: 90 }),
+        fc.integer({ min: -90, max: 90 }),
+        (rows, columns, seed, rank, exponent) => {
+          const values = randomMatrix(seed, rows, columns, Math.min(rank, rows, columns));
+          const matrix = values.map((value) => value * 2 ** exponent);
+          const scaled = scaleMatrix(rows, columns, matrix);
+          const inTypeScript = scaled ? solveInTypeScript(scaled) : new Float64Array(Math.min(rows, columns));
+          expect(portableSolver.squaredSingularValues(rows, columns, matrix)).toEqual(inTypeScript);
+        },
+      ),
+      { numRuns: 60, seed: 1 },
+    );
+  });
+
+  it('gives them for a matrix that is tridiagonal, diagonal or of one vector, too', () => {
+    const order = 40;
+    for (const width of [0, 1, order]) {
+      const matrix = Float32Array.from({ length: order * order }, (_, at) => {
+        const [row, column] = [Math.floor(at / order), at % order];
+        return Math.abs(row - column) <= width && column <= row ? 1 : 0;
+      });
+      const inTypeScript = solveInTypeScript(scaleMatrix(order, order, matrix)!);
+      expect(portableSolver.squaredSingularValues(order, order, matrix)).toEqual(inTypeScript);
+    }
+  });
+
+  it('is compiled here, and not for matrices whose memory would stay taken', () => {
+    expect(compiledInOrder(96)).toBeTypeOf('function');
+    expect(compiledInOrder(5000)).toBeUndefined();
+  });
+});
+
 describe('the self-test', () => {
   it('refuses a solver that is off in the twelfth digit', () => {
     const sloppy: EigenvalueSolver = {
@@ -205,10 +253,58 @@ describe('a pool', () => {
     expect(spectra.map((spectrum) => [...spectrum])).toEqual(sizes.map((size) => Array(size).fill(size * size)));
   });
 
+  it('answers each of several small matrices that a thread is given together, also when one of them can not be solved', async () => {
+    const pool = await pooled('portable', 1);
+    const [first, failed, last] = await Promise.allSettled([
+      pool.squaredSingularValues(1, 1, Float32Array.of(3)),
+      pool.squaredSingularValues(-1, -1, new Float32Array(1)),
+      pool.squaredSingularValues(2, 2, Float64Array.of(2, 0, 0, 1)),
+    ]);
+    expect(first).toEqual({ status: 'fulfilled', value: Float64Array.of(9) });
+    expect(last).toEqual({ status: 'fulfilled', value: Float64Array.of(1, 4) });
+    expect(failed).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringMatching(/length/) },
+    });
+  });
+
   it('refuses what is asked of it after it was closed', async () => {
     const pool = await openPool('portable', 1);
     await pool.close();
     await expect(pool.squaredSingularValues(1, 1, Float32Array.of(1))).rejects.toThrow('solver portable: is closed');
+  });
+});
+
+describe('the portable solver of a small analysis', () => {
+  const matrix = Float32Array.from(randomMatrix(4, 60, 70));
+  const wanted = portableSolver.squaredSingularValues(60, 70, matrix);
+
+  it('gets threads once it has computed for a while, and gives the same bits before, meanwhile and after', async () => {
+    const pool = growingPool({ after: 1e6, threads: 2 });
+    pools.push(pool);
+    expect(pool.concurrency).toBe(1);
+    while (pool.concurrency === 1) {
+      expect(await pool.squaredSingularValues(60, 70, matrix)).toEqual(wanted);
+      await setImmediate();
+    }
+    expect(pool).toMatchObject({ solver: 'portable', concurrency: 32 });
+    expect(await pool.squaredSingularValues(60, 70, matrix)).toEqual(wanted);
+    expect([...(await pool.squaredSingularValues(1, 1, Float32Array.of(3)))]).toEqual([9]);
+  });
+
+  it('stays in the calling thread where it may have no other', async () => {
+    const pool = growingPool({ after: 0, threads: 1 });
+    for (let times = 0; times < 3; times++) await pool.squaredSingularValues(60, 70, matrix);
+    await pool.close();
+    expect(pool.concurrency).toBe(1);
+    expect(await pool.squaredSingularValues(60, 70, matrix)).toEqual(wanted);
+  });
+
+  it('ends its threads when it is closed, also those that it was about to start', async () => {
+    const pool = growingPool({ after: 0, threads: 2 });
+    await pool.squaredSingularValues(60, 70, matrix);
+    await pool.close();
+    await expect(pool.squaredSingularValues(60, 70, matrix)).rejects.toThrow('is closed');
   });
 });
 

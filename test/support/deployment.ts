@@ -11,7 +11,8 @@ import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Cl
 import {
   CreateStateMachineCommand,
   DescribeExecutionCommand,
-  ListExecutionsCommand,
+  type ExecutionListItem,
+  paginateListExecutions,
   SFNClient,
 } from '@aws-sdk/client-sfn';
 import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
@@ -218,7 +219,10 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
       return [...requests, ...lines.map((line) => JSON.parse(line) as LoggedRequest)];
     },
     async executions(of = stateMachine) {
-      const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn: of }));
+      const executions: ExecutionListItem[] = [];
+      for await (const page of paginateListExecutions({ client: sfn }, { stateMachineArn: of })) {
+        executions.push(...(page.executions ?? []));
+      }
       return Promise.all(
         executions.map(async ({ executionArn, name }) => {
           const { input } = await sfn.send(new DescribeExecutionCommand({ executionArn }));

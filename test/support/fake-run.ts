@@ -13,12 +13,12 @@ import { fixturePath } from './fixtures.ts';
 export const run = 'runs/fake';
 
 /** Settings for a run of the fake workload; the data set is a file that only has to be there. */
-export function fakeConfig(changes: Record<string, Record<string, unknown>> = {}): RunConfig {
-  const { training, ...others } = changes;
+export function fakeConfig(changes: Record<string, Record<string, unknown> | string> = {}): RunConfig {
+  const { training = {}, ...others } = changes;
   return runFileSchema.parse({
     model: fakeModel,
     dataset: { format: 'pdebench', path: fixturePath('data', 'pde_1d.json'), window: 1 },
-    training: { epochs: 4, ...training },
+    training: { epochs: 4, ...(training as object) },
     ...others,
   });
 }

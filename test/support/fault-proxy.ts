@@ -34,6 +34,8 @@ export type Fault =
   | { readonly kind: 'flippedReply' }
   /** A bit of the request's body is wrong. */
   | { readonly kind: 'flippedRequest' }
+  /** A list as it was when the same was asked before; where it was never asked, as it is. */
+  | { readonly kind: 'stale' }
   /** There is never a reply. */
   | { readonly kind: 'silence' }
   /** Something else happens first. */
@@ -122,6 +124,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const seen: SeenRequest[] = [];
   let script: FaultScript = () => undefined;
   let lastWrite: Promise<unknown> = Promise.resolve();
+  const lists = new Map<string, Reply>();
 
   /** S3 honours If-Match when an upload is completed; moto does not look at it. */
   async function refusal(asked: SeenRequest): Promise<Reply | undefined> {
@@ -161,10 +164,14 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     if (fault?.kind === 'lostRequest') return void breakOff();
     if (fault?.kind === 'silence') return;
     if (fault?.kind === 'meanwhile') await fault.action();
+    const former = lists.get(asked.url);
     const reply =
       fault?.kind === 'refuse'
         ? errorReply(fault.status, fault.code, fault.headers)
-        : await serveInOrder(asked, fault?.kind === 'flippedRequest' ? flip(body) : body);
+        : fault?.kind === 'stale' && former
+          ? former
+          : await serveInOrder(asked, fault?.kind === 'flippedRequest' ? flip(body) : body);
+    if (asked.operation === 'ListObjectsV2' && reply.status === 200) lists.set(asked.url, reply);
     switch (fault?.kind) {
       case 'lostReply':
         return void breakOff();

@@ -9,7 +9,8 @@ import type { Machine } from '../../shared/costs/machines.ts';
 import { type MeterEntry, readMeterEntries } from '../../shared/costs/meter.ts';
 import type { RegionPrices } from '../../shared/costs/prices.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
-import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import type { EndedJob, ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import type { TaskName } from '../../shared/pipeline/messages.ts';
 import { metered } from '../../shared/pipeline/metering.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { runTrainingJob } from '../../shared/pipeline/training-job.ts';
@@ -32,13 +33,33 @@ export const prices: RegionPrices = {
 
 /** 0.224 USD an hour. */
 const machine: Machine = { kind: 'fargate', vcpus: 4, memoryGb: 16 };
+const usdPerSecond = 0.224 / 3600;
+/** Of a job, in full; what it takes less is not known to anybody. */
+const jobStartSeconds = 60;
+/** Of every task. */
+const requests = { writes: 2, reads: 5 };
+const requestsUsd = requests.writes * prices.s3Write + requests.reads * prices.s3Read;
+const functionUsd = (seconds: number) =>
+  seconds * prices.lambdaGbSecond + prices.lambdaRequest + 2 * prices.stateTransition + requestsUsd;
+
+const errorNamed = (name: string) => Object.assign(new Error(name), { name });
+/** What Step Functions says of a job that it waits for no longer. */
+const givenUp = () => Object.assign(new Error(''), { name: 'States.Timeout' });
 
 /** How a job goes: to its end, cut off after so many seconds with or without a warning, or it hangs. */
 export interface JobStory {
   readonly end: 'done' | 'told to end' | 'cut off' | 'hangs';
   /** For a job that doesn't get to its end. */
   readonly after: number;
+  /** Seconds in its queue before it begins; absent: none. */
+  readonly waits?: number;
 }
+
+/**
+ * How the call of a function goes: it is done; it is killed, which nobody meters; it runs into its time limit; it is refused
+ * for want of room, and time passes.
+ */
+export type CallStory = 'done' | 'killed' | 'timed out' | 'throttled';
 
 export interface MeteredStory {
   readonly config: RunConfig;
@@ -47,13 +68,26 @@ export interface MeteredStory {
   /** Of evaluating the model, and of every trained epoch. */
   readonly epochSeconds?: readonly number[];
   readonly jobs?: readonly JobStory[];
+  /** Of the calls of functions, in turn; absent, and after the last: done. */
+  readonly calls?: readonly CallStory[];
   readonly context?: Partial<TaskContext>;
+}
+
+/** What a call of a task costs. */
+export interface Billed {
+  readonly task: TaskName;
+  readonly usd: number;
+  readonly isMetered: boolean;
 }
 
 export interface MeteredRun {
   readonly execution: Execution;
   readonly store: ArtifactStore;
   readonly events: readonly ProgressEvent[];
+  /** What there is to be paid, metered or not, in the order in which it was used. */
+  readonly bill: readonly Billed[];
+  /** From the beginning to the end of the last job, in seconds. */
+  readonly lastJobEnded: number;
   /** In the order of their keys. */
   readonly entries: readonly MeterEntry[];
   readonly usd: number;
@@ -64,6 +98,13 @@ export interface MeteredRun {
 /** From the end of a job's time until a container is killed that does not heed the signal; the service is late by some of them. */
 export const endingSeconds = 35;
 
+/** A function's time limit, and how long one waits that is refused, in seconds. */
+const functionLimit = 900;
+const throttledSeconds = 60;
+
+/** How long a job may wait in its queue. */
+const queueSeconds = 7200;
+
 let executions = 0;
 
 const inTurn = <Item>(items: readonly Item[]) => {
@@ -73,34 +114,49 @@ const inTurn = <Item>(items: readonly Item[]) => {
 
 /** Runs the workflow; once more on a store where it has run before. */
 export async function runMetered(story: MeteredStory, store: ArtifactStore = memoryStore()): Promise<MeteredRun> {
-  const { config, functionSeconds = [1], epochSeconds = [100], jobs = [], context } = story;
+  const { config, functionSeconds = [1], epochSeconds = [100], jobs = [], calls: told = [], context } = story;
   const nextFunction = inTurn(functionSeconds);
   const nextEpoch = inTurn(epochSeconds);
   const jobsLeft = [...jobs];
+  const callsLeft = [...told];
+  const bill: Billed[] = [];
+  let lastJobEnded = 0;
   const ran: { limit: number; ran: number }[] = [];
   const events: ProgressEvent[] = [];
-  let clock = Date.UTC(2026, 10, 24);
+  const began = Date.UTC(2026, 10, 24);
+  let clock = began;
   let calls = 0;
   const execution = executions++;
-  const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 2, reads: 5 }) };
+  const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => requests };
   const computeFor: TaskContext['computeFor'] = ({ target, market }) => ({
     queue: market,
     definition: target,
     machine,
+    waitSeconds: queueSeconds,
   });
+  let givenUpJob: EndedJob = {};
   const ctx: TaskContext = {
     ...fakeContext(store, fakeWorkload(), { process: `p${execution}`, events }),
     now: () => new Date(clock),
     startSeconds: 60,
     meter,
     computeFor,
+    endJob: async () => givenUpJob,
     ...context,
   };
 
   const runJob = async (environment: Readonly<Record<string, string | undefined>>) => {
     const { compute } = JSON.parse(environment.TEMPBALANCE_STATE!);
-    const limit: number = compute.attemptSeconds;
-    const { end, after } = jobsLeft.shift() ?? { end: 'done', after: 0 };
+    const { attemptSeconds: ownLimit, stateSeconds } = compute as { attemptSeconds: number; stateSeconds: number };
+    const { end, after, waits = 0 }: JobStory = jobsLeft.shift() ?? { end: 'done', after: 0 };
+    givenUpJob = {};
+    if (waits >= stateSeconds) {
+      clock += 1000 * stateSeconds;
+      throw givenUp();
+    }
+    clock += 1000 * waits;
+    // The workflow ends a job that is not over when it gives it up.
+    const limit = Math.min(ownLimit, stateSeconds - waits);
     const from = clock;
     const id = `job-${execution}-${ran.length}`;
     const cutAt = end === 'told to end' || end === 'cut off' ? Math.min(after, limit) : limit;
@@ -132,11 +188,18 @@ export async function runMetered(story: MeteredStory, store: ArtifactStore = mem
     try {
       await runTrainingJob(inside, environment);
     } catch {
+      if (limit < ownLimit && clock >= from + 1000 * limit) {
+        givenUpJob = { ran: { id, seconds: (clock - from) / 1000 } };
+        throw givenUp();
+      }
       const status =
         clock >= from + 1000 * limit ? 'Job attempt duration exceeded timeout' : 'Host EC2 (instance i-0) terminated.';
       throw failedJob({ id, status, ran: { from, to: clock } });
     } finally {
-      ran.push({ limit, ran: (clock - from) / 1000 });
+      const seconds = (clock - from) / 1000;
+      ran.push({ limit, ran: seconds });
+      bill.push({ task: 'TrainEpoch', usd: (jobStartSeconds + seconds) * usdPerSecond + requestsUsd, isMetered: true });
+      lastJobEnded = (clock - began) / 1000;
     }
   };
 
@@ -146,20 +209,36 @@ export async function runMetered(story: MeteredStory, store: ArtifactStore = mem
     runJob,
     perform(name, message) {
       const from = clock;
+      const fault = callsLeft.shift() ?? 'done';
+      const seconds = fault === 'timed out' ? functionLimit : nextFunction();
+      const used = (isMetered: boolean) => {
+        clock += 1000 * seconds;
+        bill.push({ task: name, usd: functionUsd(seconds), isMetered });
+      };
+      if (fault === 'throttled') {
+        clock += 1000 * throttledSeconds;
+        return Promise.reject(errorNamed('Lambda.TooManyRequestsException'));
+      }
+      if (fault === 'killed') {
+        used(false);
+        return Promise.reject(errorNamed('Runtime.ExitError'));
+      }
       const use = {
         id: `${execution}-${calls++}`,
         memoryGb: 1,
         seconds: () => (clock - from) / 1000,
-        secondsLeft: 900,
+        secondsLeft: functionLimit,
       };
-      return metered(ctx, run, name, use, () => {
-        clock += 1000 * nextFunction();
+      return metered(ctx, run, name, use, async () => {
+        used(true);
+        if (fault === 'timed out') throw errorNamed('Sandbox.Timedout');
         return runTask(name, ctx, message);
       });
     },
   });
   const entries = await allEntries(store);
-  return { execution: ended, store, events, entries, usd: entries.reduce((sum, { usd }) => sum + usd!, 0), jobs: ran };
+  const usd = entries.reduce((sum, entry) => sum + entry.usd!, 0);
+  return { execution: ended, store, events, bill, lastJobEnded, entries, usd, jobs: ran };
 }
 
 /** The workload with something done before each training and before the evaluation of epoch 0. */

@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import boto3
 from moto import mock_aws
@@ -19,6 +20,7 @@ from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetai
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeSuccess
 from moto.stepfunctions.parser.asl.eval.environment import Environment
@@ -43,6 +45,8 @@ class ItemEvents(EventManager):
 
 
 distributed_iteration_component.EventManager = ItemEvents
+# What is tried again is tried at once.
+retrier_decl.time = SimpleNamespace(sleep=lambda seconds: None)
 
 
 def as_moto_reads(definition):

@@ -252,3 +252,18 @@ describe('an adapter', () => {
     );
   });
 });
+
+it('says of models with a head over the tokens alone that it shares the weight of their embedding', async () => {
+  const notesOf = async (architectures: string[] | undefined, weight: string) => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'model.safetensors'), dense(weight));
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ tie_word_embeddings: true, architectures }));
+    return (await openWeights(folder)).notes.join();
+  };
+  const tied = 'the output head shares the weight of the token embedding';
+  expect(await notesOf(['BertForMaskedLM'], 'fc.weight')).toContain(tied);
+  expect(await notesOf(['GPT2LMHeadModel'], 'fc.weight')).toContain(tied);
+  expect(await notesOf(undefined, 'fc.weight')).toContain(tied);
+  expect(await notesOf(['BertForSequenceClassification'], 'classifier.weight')).toBe('');
+  expect(await notesOf(undefined, 'classifier.weight')).toBe('');
+});

@@ -54,6 +54,8 @@ const passingNames = new Set([
   'InternalError',
   'OperationAborted',
   'RequestLimitExceeded',
+  // The client takes the time from this very answer, and signs the next try with it.
+  'RequestTimeTooSkewed',
   'RequestTimeout',
   'ServiceUnavailable',
   'SlowDown',

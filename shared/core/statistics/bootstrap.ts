@@ -24,7 +24,7 @@ export function bootstrapInterval(values: readonly number[], seed: number): Inte
   return [quantile(means, 0.025), quantile(means, 0.975)];
 }
 
-/** Of ascending values, interpolated between neighbours. */
+/** A quantile of values in ascending order, interpolated between neighbours. */
 function quantile(sorted: Float64Array, share: number): number {
   const place = share * (sorted.length - 1);
   const below = Math.floor(place);

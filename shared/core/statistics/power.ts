@@ -1,4 +1,4 @@
-/** What a number of pairs can show: the power of the paired t-test. */
+/** The power of the paired t-test: which differences a number of pairs can show. */
 import type { PairedTest } from './paired.ts';
 import { criticalT } from './student.ts';
 

@@ -7,12 +7,12 @@ export interface AxisRange {
   readonly stride: number;
 }
 
-/** One array, known by its sizes and not read yet. */
+/** An array in a file: its sizes, and a way to read it. */
 export interface StoredArray {
   /** Full name, e.g. `tensor` or `0001/data`. */
   readonly name: string;
   readonly shape: readonly number[];
-  /** How its numbers are stored, e.g. `float32`, `float16`, `int64`. */
+  /** The type of its numbers, e.g. `float32`, `float16`, `int64`. */
   readonly type: string;
   /** Names of its axes, where the file has them. */
   readonly axes?: readonly string[] | undefined;
@@ -34,7 +34,7 @@ export interface StoredArray {
 export interface ArrayFile {
   /** For messages. */
   readonly path: string;
-  /** What it is, in words, e.g. `HDF5`. */
+  /** The name of the format, e.g. `HDF5`. */
   readonly format: string;
   /** Full names of the arrays of numbers in it, in the order of the file or of their names. */
   names(): readonly string[];

@@ -17,17 +17,17 @@ export interface StoredHdf5 {
   readonly matlab: boolean;
 }
 
-/** What is at a path: an array, or what else. */
+/** The entry at a path: an array, a group or something else. */
 export type Hdf5Entry =
   | { readonly array: StoredHdf5 }
   | { readonly group: true }
   | { readonly refused: string }
   | { readonly damage: string };
 
-/** All that a file has besides its numbers. */
+/** The contents of a file besides its numbers. */
 export interface Hdf5Contents {
   readonly entries: ReadonlyMap<string, Hdf5Entry>;
-  /** By path; the file's own by the empty path. */
+  /** Attributes by path; the file's own have the empty path. */
   readonly attributes: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 

@@ -15,7 +15,7 @@ export type Hdf5Request =
   | { readonly write: Hdf5Block }
   | { readonly close: true };
 
-/** One for every request, in their order. */
+/** The reply to a request; replies come in the order of the requests. */
 export type Hdf5Reply =
   | { readonly opened: true }
   | { readonly contents: Hdf5Contents }

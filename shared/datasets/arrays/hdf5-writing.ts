@@ -21,7 +21,7 @@ export interface NewHdf5 {
   readonly attributes: Hdf5Attributes;
   /** Arrays of one axis, by name. */
   readonly lists: Readonly<Record<string, Float32Array | Int32Array>>;
-  /** By name. */
+  /** The arrays by name. */
   readonly arrays: Readonly<Record<string, LaterHdf5>>;
 }
 

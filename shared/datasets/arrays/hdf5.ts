@@ -95,7 +95,7 @@ function hdf5Array(
 ): StoredArray {
   const { type, matlab } = stored;
   const shape = matlab ? stored.shape.toReversed() : stored.shape;
-  /** By the axes as they are stored. */
+  /** Reads ranges in the order of axes that the file has. */
   const readStored = async (ranges: readonly AxisRange[]): Promise<Float32Array> => {
     const count = selectedCount(ranges);
     if (count === 0) return new Float32Array(0);

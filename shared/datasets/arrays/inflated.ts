@@ -5,11 +5,11 @@ import { createInflate, createInflateRaw } from 'node:zlib';
 import type { FileBytes, ReadBytes } from './file-bytes.ts';
 import { cutOff, damaged } from './refusals.ts';
 
-/** Where deflated bytes lie. */
+/** The position of deflated bytes in a file. */
 export interface Deflated {
   /** For messages, e.g. `member "a.npy"`. */
   readonly what: string;
-  /** With zlib's header and checksum, or without. */
+  /** The wrapping: zlib's header and checksum, or none. */
   readonly format: 'zlib' | 'raw';
   readonly start: number;
   readonly end: number;

@@ -5,14 +5,14 @@ import { checkRanges, copySpread, rowMajorOf, rowMajorStrides, selectedCount } f
 import type { ReadBytes } from './file-bytes.ts';
 import { bytesPerNumber, decodeNumbers, type NumberType } from './number-types.ts';
 
-/** How the numbers of an array lie. */
+/** The layout of an array whose numbers lie one after the other. */
 export interface LinearArray {
   readonly shape: readonly number[];
   readonly type: NumberType;
   readonly littleEndian: boolean;
   /** Whether the first axis runs fastest (Fortran's order) and not the last (C's). */
   readonly columnMajor: boolean;
-  /** Where the first number begins. */
+  /** The offset of the first number, in bytes. */
   readonly start: number;
 }
 

@@ -6,7 +6,7 @@ import { type LinearArray, linearBytes, readLinear } from './linear.ts';
 import { bytesPerNumber, type NumberType, numberType } from './number-types.ts';
 import { cutOff, damaged, noSuchArray, notNumbers } from './refusals.ts';
 
-/** How every .npy begins, before two bytes of version. */
+/** The first bytes of every .npy file, before two bytes of version. */
 export const npySignature = '\x93NUMPY';
 
 /** Longest header taken; NumPy itself refuses more than 10,000 characters of untrusted files. */

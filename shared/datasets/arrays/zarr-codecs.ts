@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip, inflate, zstdDecompress } from 'node:zlib';
 import { elementCount } from '../../tensors/tensor.ts';
 
-/** What zarrita tells a codec of its array. */
+/** The facts about an array that zarrita gives to a codec. */
 interface ChunkInfo {
   readonly shape: readonly number[];
 }

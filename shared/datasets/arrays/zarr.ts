@@ -33,7 +33,7 @@ const bytewise = ['bytes', 'transpose', 'gzip', 'zlib', 'zstd', 'blosc', 'lz4', 
 /** A group or an array. */
 interface Node {
   readonly attributes: Readonly<Record<string, unknown>>;
-  /** Of an array. */
+  /** The array at this path, where there is one. */
   readonly array?: StoredArray;
   /** Why there is no array of numbers at this place. */
   readonly refused?: string;
@@ -212,7 +212,7 @@ interface Chunk {
   readonly steps: readonly number[];
 }
 
-/** How the chunk at a position of the grid is loaded. */
+/** Makes the function that loads the chunk at a position of the grid. */
 async function chunksOf(folder: string, info: ZarrArrayInfo): Promise<(position: number[]) => Promise<Chunk>> {
   const zarrita = await loadZarrita();
   const { version, type, chunk, codecs, plain } = info;
@@ -334,7 +334,7 @@ async function readChunks(
   return result;
 }
 
-/** What a selection takes of one chunk along an axis. */
+/** The part of one chunk that a selection takes along an axis. */
 interface Piece {
   /** The chunk's place in the grid. */
   readonly position: number;

@@ -9,11 +9,11 @@ const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
 export interface ByteLine {
-  /** From 1. */
+  /** The line's number in the file, from 1. */
   readonly number: number;
   /** With its line end, if it has one; a byte order mark is left out. */
   readonly bytes: Buffer;
-  /** Of its first byte in the file, after decompression. */
+  /** The offset of its first byte in the file, in bytes after decompression. */
   readonly offset: number;
 }
 
@@ -101,7 +101,7 @@ export function firstBroken(bytes: Buffer): number | undefined {
   }
 }
 
-/** What is wrong with a line's bytes; undefined: nothing. */
+/** A sentence about bytes of a line that are not UTF-8; undefined: all are. */
 export function brokenUtf8({ bytes, offset }: ByteLine): string | undefined {
   const position = firstBroken(bytes);
   if (position === undefined) return undefined;

@@ -9,7 +9,7 @@ export interface ColumnNames {
   readonly prompt?: string | undefined;
   readonly input?: string | undefined;
   readonly completion?: string | undefined;
-  /** What is written of the text. */
+  /** The column of the text that is to be written. */
   readonly target?: string | undefined;
   /** Lists of words, and of a tag for each. */
   readonly words?: string | undefined;

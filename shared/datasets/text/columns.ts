@@ -137,7 +137,7 @@ export function chooseColumns(
     return { text: textName, textPair: pairName };
   }
 
-  /** What is named, and then what of the likely names is in the file. */
+  /** The columns that are named, and of the likely names those that the file has. */
   function withLikely(): ColumnSettings['columns'] {
     const text = named.text ?? found(likely.text);
     const target = named.target ?? found(likely.target);

@@ -52,7 +52,7 @@ export const csv = {
 } as const satisfies DatasetFormat<CsvConfig, TextData, TextContext>;
 
 interface CsvRecord {
-  /** Its first line, from 1. */
+  /** The number of the record's first line in the file, from 1. */
   readonly row: number;
   readonly cells: readonly string[];
 }

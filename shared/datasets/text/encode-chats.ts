@@ -12,7 +12,7 @@ export interface EncodedChats {
   readonly ids: readonly Int32Array[];
   /** 1 for tokens that are learnt, 0 for those that only go before. */
   readonly learnt: readonly Uint8Array[];
-  /** How many rows were too long. */
+  /** The number of rows that were cut. */
   readonly truncated: number;
   readonly warnings: readonly string[];
 }
@@ -23,15 +23,15 @@ interface Options {
   readonly template: ChatTemplate | undefined;
   /** Whether all tokens are learnt. */
   readonly learnsAll: boolean;
-  /** Of a row, in tokens; the end is cut. */
+  /** The most tokens of a row; more are cut off at its end. */
   readonly maxTokens: number;
-  /** Of the model's table of tokens. */
+  /** The number of rows in the model's table of tokens. */
   readonly vocabulary: number;
-  /** Of the data, for messages. */
+  /** The path of the data, for messages. */
   readonly path: string;
 }
 
-/** What a row is before it is tokens. */
+/** A row before it is turned into tokens. */
 interface Prepared {
   readonly text: string;
   /** The parts of it that are learnt, in UTF-16 units. */

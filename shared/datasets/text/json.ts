@@ -1,7 +1,8 @@
 /** A JSON list of objects, or an object with such a list under `data`. */
 import { z } from 'zod';
-import { BrokenInputError, UserError } from '../../core/errors.ts';
+import { BrokenInputError, TooLargeError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
+import { memoryLimit } from '../../core/memory-limit.ts';
 import type { DatasetFormat } from '../dataset.ts';
 import { firstBroken } from './byte-lines.ts';
 import { jsonInWords } from './jsonl.ts';
@@ -18,7 +19,12 @@ const configSchema = z.strictObject({
 });
 
 /** A list is parsed as a whole, so that larger files are better read line by line. V8 has no longer strings either. */
-const mostBytes = 400_000_000;
+const mostAnywhere = 400_000_000;
+
+/** Of memory: the bytes, the text and its objects are there at once. */
+const shareOfMemory = 1 / 10;
+
+const mostBytes = () => Math.floor(Math.min(mostAnywhere, memoryLimit().bytes * shareOfMemory));
 
 const source: TextSource = { unit: 'row', wanted: 'one JSON file', endings: ['json'], read: readRows };
 
@@ -47,7 +53,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 async function parsed(path: string): Promise<unknown> {
-  const bytes = await unpackedFile(path, mostBytes, tooLargeList);
+  const bytes = await unpackedFile(path, mostBytes(), tooLargeList);
   const broken = firstBroken(bytes);
   if (broken !== undefined) {
     throw new BrokenInputError(`is not UTF-8: byte ${broken} of the file`, {
@@ -72,7 +78,7 @@ async function parsed(path: string): Promise<unknown> {
 }
 
 const tooLargeList = (where: string, bytes: number, packed: number | undefined) =>
-  new UserError(`${sizeInWords(bytes, packed)}, and a JSON list of at most ${formatBytes(mostBytes)} is read`, {
+  new TooLargeError(`${sizeInWords(bytes, packed)}, and a JSON list of at most ${formatBytes(mostBytes())} is read`, {
     where,
     remedy: "Write one object in each line, e.g. with `jq -c '.[]'`, and set `dataset.format` to jsonl.",
   });

@@ -19,7 +19,7 @@ export class LabelSetReader implements TargetReader {
   readonly #rows: number[] = [];
   readonly #sets: (readonly number[])[] = [];
   readonly #repeated: number[] = [];
-  /** As long as all rows may be zeros and ones: these. */
+  /** The rows as lists of zeros and ones; undefined once a row is something else. */
   #flags: (readonly number[])[] | undefined = [];
 
   /** @param delimiter what separates the labels in a text; absent: texts are JSON lists. */

@@ -8,7 +8,7 @@ const mostClasses = 10_000;
 
 /** Labels that a file may have. */
 export interface KnownLabels {
-  /** In the order of the classes. */
+  /** The labels' names, in the order of the classes. */
   readonly names: readonly string[];
   /** Whether a number may stand for the place of a name, from 0. */
   readonly byPlace: boolean;
@@ -101,7 +101,7 @@ export class LabelCodes {
   }
 }
 
-/** Of whole numbers as they are written, however large. */
+/** Compares whole numbers as they are written, however large. */
 function byNumber(a: string, b: string): number {
   const [first, second] = [BigInt(a), BigInt(b)];
   return first < second ? -1 : Number(first > second);

@@ -22,7 +22,7 @@ import { textFilesOf } from './text-files.ts';
 import { problemOf, type RowUnit, type SkippedRows, type TextData, type TextRows } from './text-rows.ts';
 import { mostTextBytes, tooLarge } from './unpacked.ts';
 
-/** What a file gave, or several that are one data set. */
+/** The rows of one file, or of several that are one data set. */
 interface Gathered {
   readonly data: TextRows;
   readonly present: readonly string[];
@@ -97,7 +97,7 @@ export async function openPlain(
   return finish(main, config, validation, context, read);
 }
 
-/** What a file gave, with rows for testing taken out of it. */
+/** The rows of a data set, with those for testing taken out. */
 interface Parted extends Gathered {
   readonly test?: TextRows;
 }
@@ -256,6 +256,7 @@ async function gather(
   let tagged: TaggedRows | undefined;
   let problemOfChat: ChatProblem | undefined;
   let [total, before, last, held] = [0, 0, 0, 0];
+  const mostHeld = mostTextBytes();
 
   for (const file of files) {
     await checkIsFilledFile(file, source.wanted, named.setting);
@@ -344,13 +345,13 @@ async function gather(
     texts.push(text);
     rows.push(row);
     held += text.length + (pairs.at(-1)?.length ?? 0) + (written.at(-1)?.length ?? 0);
-    if (held > mostTextBytes) throw tooLarge(pathInWords(named.path), held);
+    if (held > mostHeld) throw tooLarge(pathInWords(named.path), held);
   }
 }
 
 /** Settings of how rows are read. */
 interface ReadSettings extends Pick<PlainSettings, 'skipBadRows'> {
-  /** What is learnt of rows with a completion. */
+  /** The part of the rows that has a loss, where they have a completion. */
   readonly lossOn?: ColumnSettings['lossOn'];
   readonly labelDelimiter?: string;
 }

@@ -3,7 +3,7 @@ import { isWithoutText, listRows, placesOf, rowInWords, type TextRows } from './
 
 const shownConflicts = 3;
 
-/** What makes two rows the same. */
+/** The key of a row; two rows with the same key count as the same. */
 const keyOf = ({ texts, pairs }: TextRows, index: number): string =>
   pairs ? `${texts[index]}\u0000${pairs[index]}` : texts[index]!;
 

@@ -97,6 +97,6 @@ export function placesInRows(
   return { segments, positions };
 }
 
-/** How long the texts in rows are, in order. */
+/** The lengths of the texts in rows, in order, in tokens. */
 export const lengthsIn = ({ ids, starts }: JoinedTexts): number[] =>
   starts.flatMap((inRow, row) => inRow.map((start, text) => (inRow[text + 1] ?? ids[row]!.length) - start));

@@ -93,7 +93,7 @@ function refuseTooLarge(path: string, { row_groups: groups }: FileMetaData, colu
       .flatMap(({ meta_data: part }) => (part && columns.includes(part.path_in_schema[0]!) ? [Number(part[of])] : []))
       .reduce((sum, bytes) => sum + bytes, 0);
   const unpacked = total('total_uncompressed_size');
-  if (unpacked > mostTextBytes) throw tooLarge(path, unpacked, total('total_compressed_size'));
+  if (unpacked > mostTextBytes()) throw tooLarge(path, unpacked, total('total_compressed_size'));
 }
 
 async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<SourceRow> {

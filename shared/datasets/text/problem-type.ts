@@ -10,7 +10,7 @@ export interface GivenProblem {
   readonly needed?: string;
 }
 
-/** What the data have to be for a problem type, for messages. */
+/** The values that data must have for a problem type, in words, for messages. */
 export const wantedOf = {
   single_label_classification: 'one label in each row',
   multi_label_classification: 'a list of labels in each row',

@@ -58,7 +58,7 @@ const packing = z
     'For causal-lm: whether several texts, chats or completions share a row of `model.maxTokens`, kept apart: none sees another, positions begin again at each, and the first token of none is predicted. `training.batchSize` counts such rows.',
   );
 
-/** Of formats that are nothing but text. */
+/** The settings of formats that have no columns. */
 export const plainSettings = {
   path,
   split,
@@ -70,7 +70,7 @@ export const plainSettings = {
   test: testSetSchema,
 };
 
-/** Of formats with columns. */
+/** The settings of formats that have columns. */
 export const columnSettings = {
   ...plainSettings,
   columns: z
@@ -144,4 +144,5 @@ export const columnSettings = {
 const plainSchema = z.object(plainSettings);
 const columnSchema = z.object(columnSettings);
 export type PlainSettings = z.output<typeof plainSchema>;
+/** Settings of every format of texts with columns. */
 export type ColumnSettings = z.output<typeof columnSchema>;

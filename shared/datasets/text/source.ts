@@ -28,7 +28,7 @@ export type ChooseColumns = (
 /** Why a chat can't be learnt; undefined: it can. */
 export type ChatProblem = (chat: Chat) => string | undefined;
 
-/** What decides how texts are read, besides the settings. */
+/** The context in which texts are read, besides the settings. */
 export interface TextContext {
   readonly seed: number;
   /** Whether a row without a text is kept, with an empty one, instead of refused; absent: it is refused. */
@@ -52,10 +52,10 @@ export interface TextContext {
   readonly words?: 'wanted' | 'given' | 'likely';
 }
 
-/** How a format reads a file that is there, row by row. */
+/** A reader of one format's file, row by row. */
 export interface TextSource {
   readonly unit: FileUnit;
-  /** What the file should be, e.g. `one file of JSON lines`. */
+  /** The kind of file that the format wants, e.g. `one file of JSON lines`. */
   readonly wanted: string;
   /** Ends of names that files have in a folder, without a dot. */
   readonly endings: readonly string[];

@@ -107,13 +107,13 @@ export function sampleRows(
   return { data: sample, warnings };
 }
 
-/** Both sides of a text data set; no row is on both. */
+/** A split of a text data set into training, validation and test rows; no row is in two. */
 interface TextSplit {
   readonly training: TextRows;
   readonly validation: TextRows;
-  /** As the data has it; absent: there are no test data. */
+  /** The test rows of the data; absent: there are none. */
   readonly test?: TextRows;
-  /** Those of the data, and those about the split. */
+  /** Sentences about the data and about the split. */
   readonly warnings: readonly string[];
 }
 
@@ -166,7 +166,7 @@ const testWarnings = (training: TextRows, validation: TextRows, test: TextRows):
   ...sharedTexts(validation, test, { held: 'test', others: 'validation' }),
 ];
 
-/** Of labels that only one side has rows of. */
+/** Sentences about labels that only one side of the split has rows of. */
 function oneSided(training: TextRows, validation: TextRows, kind = 'validation'): string[] {
   const [learnt, held] = [foundPlaces(training), foundPlaces(validation)];
   const namesIn = (some: ReadonlySet<number>, others: ReadonlySet<number>) =>
@@ -182,7 +182,7 @@ function oneSided(training: TextRows, validation: TextRows, kind = 'validation')
   ];
 }
 
-/** Of labels that can't be learnt. */
+/** Sentences about labels that can't be learnt. */
 function classWarnings(data: TextRows): string[] {
   const { labels, labelSets = [], labelNames } = data;
   if ((problemOf(data) === undefined && !data.tags) || !labelNames) return [];

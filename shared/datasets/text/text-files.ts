@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
 import { type DataPath, eachPath, matchingFiles } from '../data-path.ts';
 
-/** Which files are meant, besides their path. */
+/** The choice of files below a path. */
 export interface Wanted {
   /** Ends of names that files of the format have in a folder, without a dot. */
   readonly endings: readonly string[];

@@ -23,11 +23,11 @@ function pairCounts(labels: Int32Array): { similar: number; others: number } {
 
 interface PairOptions {
   readonly sampling: 'oversampling' | 'undersampling' | 'unique';
-  /** In an epoch; absent: all. */
+  /** The most pairs in an epoch; absent: all. */
   readonly maxPairs?: number | undefined;
 }
 
-/** How many pairs of each kind an epoch has. */
+/** The numbers of similar and of other pairs in an epoch. */
 function takenOf(labels: Int32Array, { sampling, maxPairs }: PairOptions): { similar: number; others: number } {
   const all = pairCounts(labels);
   const half = maxPairs === undefined ? Number.POSITIVE_INFINITY : Math.floor(maxPairs / 2);
@@ -37,7 +37,7 @@ function takenOf(labels: Int32Array, { sampling, maxPairs }: PairOptions): { sim
   return { similar: each, others: each };
 }
 
-/** How many pairs an epoch has. */
+/** The number of pairs in an epoch. */
 export function countPairs(labels: Int32Array, options: PairOptions): number {
   const { similar, others } = takenOf(labels, options);
   return similar + others;

@@ -3,16 +3,16 @@ import type { Chat } from './chats.ts';
 import type { ColumnNames } from './column-names.ts';
 import type { ProblemType } from './problem-type.ts';
 
-/** What is learnt of texts; every list has an entry for each row. */
+/** The targets of texts; every list has an entry for each row. */
 export interface TextTargets {
-  /** Of rows with one label each: places in `labelNames`. */
+  /** With one label for each row: indices into `labelNames`. */
   readonly labels?: Int32Array;
   /** Of rows with any number of labels: places in `labelNames`, ascending. */
   readonly labelSets?: readonly (readonly number[])[];
   readonly labelNames?: readonly string[];
-  /** Of rows with a number that is to be predicted. */
+  /** With a number for each row, which is to be predicted. */
   readonly numbers?: Float64Array;
-  /** Of rows of words, one for each word: places in `labelNames`. */
+  /** With a tag for each word of each row: indices into `labelNames`. */
   readonly tags?: readonly Int32Array[];
 }
 
@@ -22,7 +22,7 @@ export interface TextRows extends TextTargets {
   readonly texts: readonly string[];
   /** The second text of each pair. */
   readonly pairs?: readonly string[];
-  /** What an encoder-decoder learns to write of each text. */
+  /** With an encoder-decoder: the text to write for each row. */
   readonly targets?: readonly string[];
   /** Of rows that come in words: these; their texts are the words with spaces between. */
   readonly words?: readonly (readonly string[])[];
@@ -42,7 +42,7 @@ export type FileUnit = 'line' | 'row';
 /** Several files that are one data set. */
 export interface RowsOfFiles {
   readonly unit: FileUnit;
-  /** In order, each with the last row number before its own. */
+  /** The files in order, each with the number of the last row before it. */
   readonly files: readonly { readonly name: string; readonly before: number }[];
 }
 
@@ -50,17 +50,17 @@ export interface RowsOfFiles {
 export interface SkippedRows {
   readonly count: number;
   readonly of: number;
-  /** What is wrong with the first ones, in words. */
+  /** The first reasons for skipping rows, in words. */
   readonly rows: readonly string[];
 }
 
-/** What a text data set yields. */
+/** The rows of a text data set. */
 export interface TextData {
   readonly kind: 'text';
   readonly examples: TextRows;
-  /** From a file of their own. */
+  /** Rows to validate on, from a file of their own. */
   readonly validation?: TextRows;
-  /** That the run is measured on when it ends. */
+  /** Rows that the run is measured on when it ends. */
   readonly test?: TextRows;
   /** Names of the columns in the file; empty where it has none. */
   readonly columns: readonly string[];
@@ -72,7 +72,7 @@ export interface TextData {
   readonly skipped?: Readonly<Partial<Record<'training' | 'validation' | 'test', SkippedRows>>>;
 }
 
-/** What is learnt of rows; undefined: nothing is known of them. */
+/** The problem type that targets call for; undefined: rows have none. */
 export function problemOf({ labels, labelSets, numbers }: TextTargets): ProblemType | undefined {
   if (labels) return 'single_label_classification';
   if (labelSets) return 'multi_label_classification';

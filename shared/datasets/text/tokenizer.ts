@@ -26,7 +26,7 @@ export interface EncodedTexts {
   readonly ids: readonly Int32Array[];
   /** 0 or 1 for the text or pair that each token is of; absent: all are 0, or the model is not told. */
   readonly typeIds?: readonly Int32Array[];
-  /** How many texts were too long. */
+  /** The number of texts that were cut. */
   readonly truncated: number;
 }
 
@@ -34,7 +34,7 @@ export interface EncodedTexts {
 export interface EncodedWords extends EncodedTexts {
   /** Where the first token of each word is in its text's, -1 where it has none there. */
   readonly starts: readonly Int32Array[];
-  /** How many words were cut off as a whole. */
+  /** The number of words that were cut off whole. */
   readonly cutWords: number;
   /** How many words have no tokens, as the tokenizer strips all that they are. */
   readonly silentWords: number;
@@ -52,14 +52,14 @@ interface ReadText {
 
 /** A tokenizer that encodes as Python's `tokenizers` does, as it is the same library. */
 export class TextTokenizer {
-  /** What is in tokenizer.json when all settings are obeyed. */
+  /** The contents of tokenizer.json after all settings are obeyed. */
   readonly definition: ResolvedTokenizer['definition'];
   readonly special: SpecialIds;
   /** Ids that stand for no text; masks never hide them. */
   readonly specialIds: ReadonlySet<number>;
   /** One more than the largest id that a file gives: a model's embedding must have as many rows, or more. */
   readonly vocabularySize: number;
-  /** Where padding goes. */
+  /** The side of a text that padding is put on. */
   readonly paddingSide: 'left' | 'right';
   readonly #library: NativeTokenizer;
   #reading: Promise<unknown> = Promise.resolve();

@@ -16,7 +16,7 @@ export interface WordPieceOptions {
   readonly vocabularySize: number;
   /** Absent: yes, and without accents. */
   readonly lowercase?: boolean;
-  /** How often a pair must occur to become a piece; absent: twice. */
+  /** The fewest times that a pair must occur to become a piece; absent: 2. */
   readonly minFrequency?: number;
 }
 
@@ -39,7 +39,7 @@ export function trainWordPiece(texts: Iterable<string>, options: WordPieceOption
   return { tokenizer: tokenizerJson(normalizer, vocab), config: tokenizerConfig(lowercase) };
 }
 
-/** How often each word occurs, in an order of their own. */
+/** The number of times that each word occurs, in a fixed order. */
 function countWords(texts: Iterable<string>, lowercase: boolean): (readonly [word: string, count: number])[] {
   const { bertNormalizer, bertPreTokenizer } = nativeTokenizers();
   const [normalizer, splitter] = [bertNormalizer({ lowercase }), bertPreTokenizer()];

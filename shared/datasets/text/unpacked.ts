@@ -3,22 +3,33 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { BrokenInputError, UserError } from '../../core/errors.ts';
+import { BrokenInputError, TooLargeError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
+import { type MemoryLimit, memoryLimit } from '../../core/memory-limit.ts';
 
-/** Text is held in memory, at about a byte or two for each of these. */
-export const mostTextBytes = 2 ** 31;
+/** More text is read nowhere: a heap of the usual size, 4 GB, holds no more. */
+const mostAnywhere = 2 ** 31;
+
+/**
+ * What reading texts takes of memory: the process itself, and for each byte of text the text, its tokens and what is being made of it.
+ * Checking files of 30 and 90 MB took 3.3 bytes more for each byte of text, and one with characters beyond Latin-1 4.7.
+ */
+const readingTakes = { base: 0.3e9, perByte: 5 } as const;
+
+/** Bytes of text that this process can hold. */
+export const mostTextBytes = ({ bytes }: Pick<MemoryLimit, 'bytes'> = memoryLimit()): number =>
+  Math.floor(Math.min(mostAnywhere, Math.max(2 ** 24, (bytes - readingTakes.base) / readingTakes.perByte)));
 
 type Packing = 'gzip' | 'zstd';
 
 /** By how much content can grow at most: deflate by 1032, a block of zstd from 4 bytes to 128 KiB. */
 const mostGrowth = { gzip: 1032, zstd: 32_768 } as const;
 /** Content that does not fit is counted no further than this, to say how much it is. */
-const mostCountedBytes = 16 * mostTextBytes;
+const mostCountedBytes = 16 * mostAnywhere;
 
 const zstdMagic = 0xfd2fb528;
 
-/** How a file is packed, by its content; undefined: it is not. */
+/** The compression of a file, by its content; undefined: none. */
 async function packingOf(file: FileHandle): Promise<Packing | undefined> {
   const start = await bytesAt(file, 0, 4);
   if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
@@ -121,11 +132,18 @@ export function sizeInWords(bytes: number, packed: number | undefined): string {
 }
 
 /** Texts that are too many for memory. */
-export const tooLarge = (where: string, bytes: number, packed?: number): UserError =>
-  new UserError(`${sizeInWords(bytes, packed)}, and at most ${formatBytes(mostTextBytes)} of text are read`, {
-    where,
-    remedy: 'Use a part of it, e.g. the first rows: texts are held in memory.',
-  });
+export function tooLarge(where: string, bytes: number, packed?: number, limit = memoryLimit()): UserError {
+  const most = mostTextBytes(limit);
+  const isByMemory = most < mostAnywhere;
+  const ofMemory = isByMemory ? `in ${formatBytes(limit.bytes)} of memory ` : '';
+  return new TooLargeError(
+    `${sizeInWords(bytes, packed)}, and ${ofMemory}at most ${formatBytes(most)} of text are read`,
+    {
+      where,
+      remedy: `Use a part of it, e.g. the first rows: texts are held in memory.${isByMemory ? ` Or ${limit.more}.` : ''}`,
+    },
+  );
+}
 
 /** @throws UserError about a file that can't be read or whose packed content is damaged, from what was thrown. */
 function refuseDamaged(path: string, packing: Packing | undefined, cause: unknown): never {
@@ -156,7 +174,7 @@ async function* chunksOf(path: string, { packing, frames = [{ start: 0 }] }: Pac
   }
 }
 
-/** What is said of a file that has more than fits. */
+/** Makes the error for a file whose contents are too large. */
 type TooLarge = (path: string, bytes: number, packed: number | undefined) => UserError;
 
 /**
@@ -181,7 +199,7 @@ async function refuseTooLarge(path: string, packed: Packed, most: number, refusa
  */
 export async function* unpackedChunks(
   path: string,
-  most: number = mostTextBytes,
+  most: number = mostTextBytes(),
   refusal: TooLarge = tooLarge,
 ): AsyncGenerator<Buffer> {
   const packed = await lookAt(path);

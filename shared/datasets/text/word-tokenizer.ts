@@ -8,7 +8,7 @@ export interface WordTokenizer {
   readonly tokenizer: TextTokenizer;
   /** Its files that are others than those in the folder, by name: an exported model goes with these. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** What a user may not expect. */
+  /** A sentence about behaviour that a user may not expect. */
   readonly note?: string;
 }
 

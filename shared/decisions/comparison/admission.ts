@@ -15,7 +15,7 @@ const spentSchema = z.object({
   hours: z.number().nonnegative(),
   usd: z.number().nonnegative().nullable().describe('Null where nothing is metered.'),
 });
-/** What a run has used since it was first started. */
+/** The money and time that a run has used since it was first started. */
 export type RunSpending = z.infer<typeof spentSchema>;
 
 export const ledgerSchema = z.object({
@@ -81,7 +81,7 @@ export function settle({ spent, reserved }: Ledger, run: string, spending: RunSp
   return { spent: { ...spent, [run]: spending }, reserved: others };
 }
 
-/** What runs have spent or may spend. */
+/** The sum of what runs have spent and have reserved. */
 function used({ spent, reserved }: Ledger, kind: Kind): number {
   return [...Object.values(spent), ...Object.values(reserved)].reduce((sum, amount) => sum + (amount[kind] ?? 0), 0);
 }

@@ -20,11 +20,11 @@ export interface Contest {
   readonly size: number | null;
   readonly own: Side;
   readonly against: Side;
-  /** From the other arm to this one. */
+  /** The difference from the other arm to this one. */
   readonly difference: Difference;
 }
 
-/** All arms at a size, by name. */
+/** All arms at one size, by name. */
 export type Sides = ReadonlyMap<string, Side>;
 
 export function sidesAt(

@@ -4,7 +4,7 @@ import type { ChangeUnit } from '../../core/statistics/change.ts';
 /** Settings that are compared with others. */
 export interface Arm {
   readonly name: string;
-  /** What sets it apart from the run file, e.g. `balance: off`. */
+  /** Its changes of the run file in words, such as `balance: off`. */
   readonly changes: readonly string[];
   /** Whether its factors are those of another arm, shuffled, inverted or averaged (`balance.control`). */
   readonly isControl: boolean;
@@ -40,7 +40,7 @@ export interface ComparisonDesign {
   readonly smallestEffect: number;
 }
 
-/** Which run of a comparison. */
+/** One run of a comparison: its arm, size, seed and tuned value. */
 export interface RunPlan {
   readonly purpose: 'tuning' | 'test';
   readonly arm: string;
@@ -50,9 +50,9 @@ export interface RunPlan {
   readonly seed: number;
 }
 
-/** What a run came to. */
+/** The result of one run of a comparison. */
 export interface RunResult extends RunPlan {
-  /** Its name, as messages and folders have it. */
+  /** The run's name, as in messages and folders. */
   readonly run: string;
   /** `diverged`: it stopped at numbers that are not finite; `failed`: it ended with an error; `skipped`: the budget did not pay for it, or not to its end. */
   readonly status: 'done' | 'diverged' | 'failed' | 'skipped';

@@ -1,4 +1,4 @@
-/** How two arms differ by the seeds that both have. */
+/** The difference of two arms, by the seeds that both have. */
 import { bootstrapInterval } from '../../core/statistics/bootstrap.ts';
 import { changeOf } from '../../core/statistics/change.ts';
 import { equivalenceP } from '../../core/statistics/equivalence.ts';
@@ -17,11 +17,11 @@ const bootstrapSeed = 10_000;
 /** Why two arms can't be tested by their pairs. `same`: all pairs agree; `constant`: all differ alike, so that there is no spread to judge by. */
 export type Obstacle = 'noSeed' | 'oneSeed' | 'fewSeeds' | 'zeroReference' | 'same' | 'constant';
 
-/** From the first of two arms to the second. */
+/** The difference from the first of two arms to the second. */
 export interface Difference {
   readonly seeds: readonly number[];
   readonly means: { readonly first: number; readonly second: number } | null;
-  /** In the unit of the comparison, as all that follows. */
+  /** In the unit of the comparison, as the numbers that follow. */
   readonly change: number | null;
   /** Null where `obstacle` says why. */
   readonly test: PairedTest | null;

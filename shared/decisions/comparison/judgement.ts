@@ -1,7 +1,7 @@
-/** What a comparison has found. */
+/** The findings of a comparison. */
 import type { Tried } from './design.ts';
 
-/** How an arm was tuned at a size. */
+/** The tuning of one arm at one size. */
 export interface Tuning {
   readonly arm: string;
   readonly size: number | null;
@@ -13,7 +13,7 @@ export interface Tuning {
   readonly state: 'decided' | 'edge' | 'none';
 }
 
-/** How an arm compares with the reference at a size. */
+/** One arm compared with the reference at one size. */
 export interface ArmFinding {
   readonly arm: string;
   readonly size: number | null;
@@ -23,7 +23,7 @@ export interface ArmFinding {
   /** The seeds of which both arms have a value. */
   readonly seeds: readonly number[];
   readonly means: { readonly reference: number; readonly own: number } | null;
-  /** From the reference to this arm, in the unit. */
+  /** The change from the reference to this arm, in the unit of the comparison. */
   readonly change: number | null;
   /** 95 % interval of the change by Student's distribution. */
   readonly interval: readonly [number, number] | null;
@@ -41,10 +41,10 @@ export interface ArmFinding {
   readonly bySpectra: boolean | null;
 }
 
-/** How an arm compares with one of its controls. */
+/** One arm compared with one of its controls. */
 export interface ControlFinding {
   readonly control: string;
-  /** From the control to the arm, in the unit. */
+  /** The change from the control to the arm, in the unit of the comparison. */
   readonly change: number | null;
   readonly interval: readonly [number, number] | null;
   /** Adjusted for all controls of the comparison (Holm). */

@@ -3,7 +3,7 @@ import type { Tuning } from './judgement.ts';
 import { indexRuns } from './run-index.ts';
 import { tune } from './tuning.ts';
 
-/** What is to be done next, in the order in which runs are started. */
+/** The next runs or the judgement, in the order in which runs are started. */
 export interface Round {
   readonly round: 'tuning' | 'test' | 'judge';
   readonly runs: readonly RunPlan[];

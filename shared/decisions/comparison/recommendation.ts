@@ -8,7 +8,7 @@ import { listed } from './words.ts';
 interface Candidate {
   readonly arm: Arm;
   readonly findings: readonly ArmFinding[];
-  /** At how many sizes it helps. */
+  /** The number of sizes at which the arm helps. */
   readonly helps: number;
   /** Mean change over the sizes, for the better above 0. */
   readonly gain: number;

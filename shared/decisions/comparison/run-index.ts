@@ -8,7 +8,7 @@ export interface RunIndex {
 
 const keyOf = ({ purpose, arm, size, tried, seed }: RunPlan) => JSON.stringify([purpose, arm, size, tried, seed]);
 
-/** Of two results of one run, the later one counts. */
+/** Results by run; where a run has two, the later one. */
 export function indexRuns(results: readonly RunResult[]): RunIndex {
   const runs = new Map(results.map((result) => [keyOf(result), result]));
   return { find: (plan) => runs.get(keyOf(plan)) };

@@ -1,9 +1,9 @@
 import type { ComparisonDesign, RunPlan, RunResult } from './design.ts';
 
-/** What the test runs of an arm at a size came to. */
+/** The results of an arm's test runs at one size. */
 export interface TestValues {
   readonly bySeed: ReadonlyMap<number, number>;
-  /** How many of its runs diverged or ended at no number. */
+  /** The number of its runs that diverged or have no finite metric. */
   readonly diverged: number;
   /** Whether balancing changed no rate in any of its runs; false where it is off, or nothing is known of it. */
   readonly ratesStayed: boolean;

@@ -1,14 +1,14 @@
-/** Which value of the tuned setting is best for an arm. */
+/** Chooses the best value of the tuned setting for each arm. */
 import { mean } from '../../core/statistics/sample.ts';
 import type { ComparisonDesign, RunPlan, RunResult, Tried } from './design.ts';
 import { type End, extendGrid, isNumeric, isOpenAt, sortGrid } from './grid.ts';
 import type { Tuning } from './judgement.ts';
 import { indexRuns, type RunIndex, tuningPlans } from './run-index.ts';
 
-/** How all arms were tuned at a size, as far as runs were done. */
+/** The tuning of all arms at one size, as far as runs are done. */
 export interface SizeTuning {
   readonly size: number | null;
-  /** With the values by which it was extended. */
+  /** The values of the grid, with those that were added at its ends. */
   readonly grid: readonly Tried[];
   /** Runs of the grid that are to be done before more can be said. */
   readonly missing: readonly RunPlan[];

@@ -41,9 +41,17 @@ export type Task =
       readonly outputs: Readonly<Record<string, TensorSpec>>;
       /** Outputs that are written over what they replace. */
       readonly overwriting: readonly string[];
+      /** Whether its updates wait for inputs that come with `finishStep`; where another step comes first, they are not computed. Absent: no. */
+      readonly isFinishedLater?: boolean;
     }
-  /** Copies what is carried, or those tensors of it that are named. */
-  | { readonly do: 'read'; readonly loop: number; readonly names?: readonly string[] | undefined }
+  | { readonly do: 'finishStep'; readonly loop: number; readonly inputs: MixedTensors }
+  /** What is carried, or those tensors of it that are named: copies, or until the next step those in shared memory as they are. */
+  | {
+      readonly do: 'read';
+      readonly loop: number;
+      readonly names?: readonly string[] | undefined;
+      readonly untilNextStep: boolean;
+    }
   /** All that is carried, given away. */
   | { readonly do: 'finish'; readonly loop: number }
   | { readonly do: 'end'; readonly loop: number }

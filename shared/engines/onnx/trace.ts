@@ -5,12 +5,16 @@ import { withBarriers } from './barriers.ts';
 import { withBlockedConvolutions } from './blocked-convolutions.ts';
 import { encodeGraph, encodeStep } from './encode.ts';
 import { withFewerReshapes } from './fewer-reshapes.ts';
+import { withFusedNorms } from './fused-norms.ts';
 import { type Update, withFusedUpdates } from './fused-updates.ts';
 import { type Graph, GraphBuilder, type TensorSpec, type Value } from './graph.ts';
 import { withJoinedProducts } from './joined-products.ts';
+import { withJoinedRows } from './joined-rows.ts';
 import { type Recorders, widened } from './kernels/kernel.ts';
 import { recorders, takingHalves } from './kernels/table.ts';
 import { withLateUpdates } from './late-updates.ts';
+import { withLongSums } from './long-sums.ts';
+import { withSumsOfProducts } from './sums-of-products.ts';
 import { type Device, forDevice } from './webgpu/for-device.ts';
 import { deviceRecorders } from './webgpu/recorders.ts';
 
@@ -235,12 +239,15 @@ export function trace(
     readonly mostUpdateBytes?: number;
   } = {},
 ): TracedStep {
-  const traced = withJoinedProducts(withFewerReshapes(traceGraph(tf, step, specs, settings)));
   const { device, block = 1 } = settings;
+  const onDevice = device !== undefined;
+  const joined = withJoinedRows(withJoinedProducts(withFewerReshapes(traceGraph(tf, step, specs, settings))));
+  const traced = withFusedNorms(joined, onDevice);
   const { graph: rest, updates } = device
     ? { graph: forDevice(traced, device), updates: [] }
-    : withFusedUpdates(traced, inputOf, mostUpdateBytes);
-  const graph = device ? rest : withLateUpdates(withBlockedConvolutions(withBarriers(rest), block), inputOf);
+    : withFusedUpdates(withLongSums(traced), inputOf, mostUpdateBytes);
+  const summed = withSumsOfProducts(rest, onDevice);
+  const graph = device ? summed : withLateUpdates(withBlockedConvolutions(withBarriers(summed), block), inputOf);
   const specsOf = graph.outputs.map(({ name, shape, dtype }) => [name, { shape, dtype }] as const);
   return {
     graph,

@@ -4,7 +4,8 @@ import { collectGarbage } from '../../core/collect-garbage.ts';
 import { placesOfUpdate, type Update } from './fused-updates.ts';
 import { replacedBy, roles } from './roles.ts';
 import { type WrittenRows, writeRows } from './row-sums.ts';
-import { type KernelMemory, kernelMemory, kernelOf, vectorBytes } from './update-kernel.ts';
+import { type KernelMemory, kernelMemory, vectorBytes } from './update-kernel.ts';
+import type { KernelCall } from './update-pieces.ts';
 
 /** Tensors of several updates share a memory up to this size: as they are moved there, little is there twice. */
 const memoryBytes = 2 ** 27;
@@ -54,8 +55,9 @@ export type Places = Map<string, Place>;
 export interface PlacedUpdate {
   /** By name, carried tensors and others. */
   readonly places: ReadonlyMap<string, Place>;
-  /** Copies what it takes of what the step was given and has given, by name; what is returned computes it, and needs nothing of that any more. */
-  readonly prepare: (tensors: Readonly<Record<string, Tensor>>) => () => void;
+  readonly call: KernelCall;
+  /** Copies what the call takes of what the step was given and has given, by name; gives its scalars. Nothing else of that is needed any more. */
+  readonly prepare: (tensors: Readonly<Record<string, Tensor>>) => readonly number[];
 }
 
 /** The key of a place: carried tensors have the same for all steps of a loop, and what steps compute for one result too. */
@@ -151,15 +153,19 @@ export function placedUpdates(
   const placed = updates.map((update): PlacedUpdate => {
     const own = new Map(keysOf(update, carried).map(([name, key]) => [name, places.get(key)!]));
     const addressOf = (name: string) => own.get(name)!.address;
-    const kernel = kernelOf(update.program, own.values().next().value!.home.memory);
-    const bytes = upTo(vectorBytes, numberBytes * update.elements);
-    const addresses = [...update.tensors.map(addressOf), ...update.results.map((name) => addressOf(replacedBy(name)!))];
+    const call = {
+      program: update.program,
+      memory: own.values().next().value!.home.memory,
+      bytes: upTo(vectorBytes, numberBytes * update.elements),
+      addresses: [...update.tensors.map(addressOf), ...update.results.map((name) => addressOf(replacedBy(name)!))],
+    };
     const given = update.tensors.filter((name) => name.startsWith(roles.inputs));
     const { rowSums = [] } = update;
     const written = new Set(rowSums.map(({ name }) => name));
     const whole = [...own].flatMap(([name, place]) => (written.has(name) ? [] : [place]));
     return {
       places: own,
+      call,
       prepare(tensors) {
         for (const name of given) own.get(name)!.data.set(tensors[name]!.data as Float32Array);
         for (const place of whole) place.written = undefined;
@@ -168,8 +174,7 @@ export function placedUpdates(
           const place = own.get(name)!;
           writeRows(place.data, size, sums, at, place);
         }
-        const scalars = update.scalars.map((name) => (tensors[name]!.data as Float32Array)[0]!);
-        return () => kernel(bytes, ...addresses, ...scalars);
+        return update.scalars.map((name) => (tensors[name]!.data as Float32Array)[0]!);
       },
     };
   });

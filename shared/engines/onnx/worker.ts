@@ -22,6 +22,7 @@ import { takesSharedMemory } from './shared-memory.ts';
 import type { Task } from './task.ts';
 import { largestMemory } from './update-kernel.ts';
 import { type PlacedUpdate, type Places, placedUpdates, placesGivenWith, remember } from './update-memory.ts';
+import { type UpdateComputer, updateComputer } from './update-threads.ts';
 
 type Tensors = Record<string, Tensor>;
 
@@ -37,12 +38,23 @@ interface LoopState {
   readonly spare: Tensors;
   readonly places: Places;
   /** By session. */
-  readonly placed: Map<number, readonly PlacedUpdate[]>;
+  readonly placed: Map<number, SessionUpdates>;
+  /** What is left of the last step, where that waits for inputs. */
+  finish?: ((late: Tensors) => void) | undefined;
+}
+
+/** The updates of a session in a loop's memory. */
+interface SessionUpdates {
+  readonly all: readonly PlacedUpdate[];
+  readonly computer: UpdateComputer;
+  /** What the graph gives for them beside their places: rows of tables. Memory that is taken anew in each step costs more than to write it. */
+  readonly given: Tensors;
 }
 
 interface Session {
   readonly model: InferenceSession;
   readonly updates: readonly Update[];
+  readonly threads: number;
 }
 
 let runtime: typeof import('onnxruntime-node');
@@ -64,7 +76,11 @@ const tensorsOf = (tensors: FixedTensors, prefix: string): Tensors =>
   Object.fromEntries([...tensors].map(([name, tensor]) => [prefix + name, tensorOf(tensor)]));
 
 const inPlace = ({ dims, data }: Tensor) => ({ shape: dims, data: data as Float32Array });
-const copied = ({ dims, data }: Tensor) => ({ shape: dims, data: Float32Array.from(data as ArrayLike<number>) });
+const isShared = ({ data }: Tensor) => (data as Float32Array).buffer instanceof SharedArrayBuffer;
+const copied = ({ dims, data }: Tensor) => ({
+  shape: dims,
+  data: data instanceof Float32Array ? data.slice() : Float32Array.from(data as ArrayLike<number>),
+});
 const asFloats = (tensor: Tensor) => (tensor.type === 'float32' ? inPlace(tensor) : copied(tensor));
 
 async function compile({ session, model, updates, target: { threads, keepsMemory } }: Task & { do: 'compile' }) {
@@ -79,7 +95,7 @@ async function compile({ session, model, updates, target: { threads, keepsMemory
     logSeverityLevel: 3,
     extra: { 'session.intra_op.spin_duration_us': String(spinMicroseconds) },
   };
-  sessions.set(session, { model: await runtime.InferenceSession.create(model, options), updates });
+  sessions.set(session, { model: await runtime.InferenceSession.create(model, options), updates, threads });
 }
 
 async function forget(session: number): Promise<void> {
@@ -90,19 +106,27 @@ async function forget(session: number): Promise<void> {
 const emptyOf = ({ shape, dtype }: TensorSpec) =>
   new runtime.Tensor(dtype as 'float32', new arrays[dtype](elementCount(shape)) as never, shape);
 
-/** The updates of a session in a loop's memory. */
-function updatesIn({ carried, places, placed }: LoopState, session: number): readonly PlacedUpdate[] {
-  const ready = placed.get(session);
+function updatesIn(state: LoopState, session: number): SessionUpdates {
+  const ready = state.placed.get(session);
   if (ready) return ready;
-  const found = placedUpdates(known(sessions, session).updates, carried, places);
-  if (found.moved) placed.clear();
-  placed.set(session, found.placed);
-  return found.placed;
+  const { updates, threads } = known(sessions, session);
+  const { placed, moved } = placedUpdates(updates, state.carried, state.places);
+  if (moved) forgetUpdates(state);
+  const calls = placed.map(({ call }) => call);
+  const found = { all: placed, computer: updateComputer(calls, threads), given: {} };
+  state.placed.set(session, found);
+  return found;
+}
+
+function forgetUpdates({ placed }: LoopState): void {
+  for (const { computer } of placed.values()) computer.forget();
+  placed.clear();
 }
 
 async function step(state: LoopState, { inputs, ...task }: Task & { do: 'step' }) {
+  state.finish = undefined;
   const { model } = known(sessions, task.session);
-  const updates = updatesIn(state, task.session);
+  const { all: updates, computer, given } = updatesIn(state, task.session);
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
   const feeds = Object.fromEntries(model.inputNames.map((name) => [name, offered[name]!]));
   const overwriting = new Set(task.overwriting);
@@ -114,9 +138,12 @@ async function step(state: LoopState, { inputs, ...task }: Task & { do: 'step' }
     const replaced = replacedBy(name);
     const place = places.get(name);
     if (place) outputs[name] = new runtime.Tensor('float32', place.data, spec.shape);
-    else if (replaced === undefined) {
+    else if (name.startsWith(roles.results)) {
       outputs[name] = emptyOf(spec);
-      if (name.startsWith(roles.results)) results[name.slice(roles.results.length)] = outputs[name];
+      results[name.slice(roles.results.length)] = outputs[name];
+    } else if (replaced === undefined) {
+      given[name] ??= emptyOf(spec);
+      outputs[name] = given[name];
     } else if (overwriting.has(name)) {
       outputs[name] = state.carried[replaced]!;
     } else {
@@ -127,17 +154,21 @@ async function step(state: LoopState, { inputs, ...task }: Task & { do: 'step' }
   }
   await computeInto(model, feeds, outputs);
   const all: Tensors = { ...offered, ...outputs };
-  const prepared = updates.map((update) => update.prepare(all));
-  // The asker need not wait for it: what the step is to tell is there.
-  unfinished = () => {
-    for (const update of prepared) update();
-    for (const name of takingTurns) {
-      // What updates read or write stays in its place.
-      if (state.places.has(name))
-        (state.carried[name]!.data as Float32Array).set(state.spare[name]!.data as Float32Array);
-      else [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
-    }
+  const finish = (late: Tensors) => {
+    const scalars = updates.map((update) => update.prepare({ ...all, ...late }));
+    // The asker need not wait for it: what the step is to tell is there.
+    unfinished = () => {
+      computer.compute(scalars);
+      for (const name of takingTurns) {
+        // What updates read or write stays in its place.
+        if (state.places.has(name))
+          (state.carried[name]!.data as Float32Array).set(state.spare[name]!.data as Float32Array);
+        else [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
+      }
+    };
   };
+  if (task.isFinishedLater) state.finish = finish;
+  else finish({});
   return new Map(Object.entries(results).map(([name, tensor]) => [name, asFloats(tensor)]));
 }
 
@@ -151,6 +182,7 @@ function known<Thing>(things: ReadonlyMap<number, Thing>, number: number): Thing
 function forgetLoop(loop: number): void {
   const state = loops.get(loop);
   if (!loops.delete(loop) || !state) return;
+  forgetUpdates(state);
   const sizes = Object.values({ ...state.fixed, ...state.spare }).map(({ data }) => (data as Float32Array).byteLength);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
   // After the answer, so that nothing refers to what the loop had.
@@ -185,10 +217,17 @@ async function perform(task: Task): Promise<HostTensors> {
     }
     case 'step':
       return step(known(loops, task.loop), task);
+    case 'finishStep': {
+      const state = known(loops, task.loop);
+      state.finish?.(tensorsOf(task.inputs, roles.inputs));
+      state.finish = undefined;
+      return nothing;
+    }
     case 'read': {
       const { names: all, carried } = known(loops, task.loop);
-      const { names = all } = task;
-      return new Map(names.map((name) => [name, copied(carried[roles.carried + name]!)]));
+      const { names = all, untilNextStep } = task;
+      const given = (tensor: Tensor) => (untilNextStep && isShared(tensor) ? inPlace(tensor) : copied(tensor));
+      return new Map(names.map((name) => [name, given(carried[roles.carried + name]!)]));
     }
     case 'finish': {
       const { names, carried } = known(loops, task.loop);

@@ -5,7 +5,7 @@ import { elementCount, type HostTensor } from '../../tensors/tensor.ts';
 import type { ModelState } from '../model.ts';
 import { withGradient } from './with-gradient.ts';
 
-/** As PyTorch has them where nothing else is said. */
+/** PyTorch's default epsilon. */
 const epsilon = 1e-5;
 const momentum = 0.1;
 

@@ -2,7 +2,7 @@ import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { sumRows } from './sum-rows.ts';
 import { withGradient } from './with-gradient.ts';
 
-/** How a dense layer is stored. */
+/** The layout in which a dense layer's weight is stored. */
 export interface DenseLayout {
   /** Whether the weight is `[in, out]`, as in GPT-2, instead of `[out, in]`. */
   readonly inputsFirst?: boolean;

@@ -71,7 +71,7 @@ interface StageWave {
   readonly weight: number;
 }
 
-/** Where the parts of a frequency stand among the rows of a matrix. */
+/** The row of a matrix that holds the real or imaginary part of a frequency. */
 type RowOf = (frequency: number, part: 0 | 1) => number;
 
 /** The matrices of a stage whose frequencies are these waves. */
@@ -105,7 +105,7 @@ function stageOf(length: number, waves: readonly StageWave[], parts: 1 | 2, isLa
   return { length, frequencies: count, forward, inverse, parts };
 }
 
-/** One axis; the last one has half a spectrum. */
+/** Plans the transform of one axis; the last axis has half a spectrum. */
 function planAxis(length: number, frequencies: readonly number[], parts: 1 | 2, isLast: boolean): Stage {
   const waves = frequencies.map((frequency) => ({
     angleAt: (place: number) => (2 * Math.PI * ((frequency * place) % length)) / length,
@@ -141,7 +141,7 @@ function wavesOf(space: readonly number[], kept: KeptFrequencies): Wave[] {
   });
 }
 
-/** All axes in one product. */
+/** Plans the transform of all axes as one product. */
 function planDirect(space: readonly number[], kept: KeptFrequencies): Stage {
   const places = Array.from({ length: product(space) }, (_, index) =>
     space.map((size, axis) => Math.floor(index / product(space.slice(axis + 1))) % size),
@@ -153,7 +153,7 @@ function planDirect(space: readonly number[], kept: KeptFrequencies): Stage {
   return stageOf(places.length, waves, 1, true);
 }
 
-/** How a transform is computed: axis by axis, or in one product. */
+/** The ways to compute a transform: axis by axis, or in one product. */
 export type FourierWay = 'staged' | 'direct';
 
 /** Operations that take as long as moving a number in memory. Measured: with it both ways take as long where they cost as much. */
@@ -226,7 +226,7 @@ export function spectralFlops({ space, stages }: FourierPlan, inputs: number, ou
 export const spectrumSize = ({ stages }: FourierPlan, channels: number): number =>
   2 * channels * product(stages.map(({ frequencies }) => frequencies));
 
-/** One matrix per space axis, on the engine. */
+/** The matrices on the engine, one for each space axis. */
 type Matrices = readonly Tensor[];
 
 /**

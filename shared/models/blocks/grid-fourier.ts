@@ -38,7 +38,7 @@ export function planGridFourier(rows: number, columns: number, modes: number): G
   return { frequencies, forward, inverse };
 }
 
-/** Its matrices on the engine. */
+/** Puts the matrices of a transform on the engine. */
 export function bindGridFourier(tf: TensorLibrary, { frequencies, forward, inverse }: GridFourier) {
   const points = inverse.length / (2 * frequencies);
   return {

@@ -3,9 +3,9 @@ import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
 
 /** Which text each token of a row is of, and where it stands in it; both `[batch, tokens]`, int32. */
 export interface PackedRows {
-  /** From 1 in each row; 0 for padding. */
+  /** The number of each token's text in its row, from 1; 0 for padding. */
   readonly segments: Tensor;
-  /** From 0 in each text; 0 for padding. */
+  /** The position of each token in its text, from 0; 0 for padding. */
   readonly positions: Tensor;
 }
 

@@ -2,7 +2,7 @@
 
 interface Buckets {
   readonly buckets: number;
-  /** From this distance on, all share the last bucket. */
+  /** The distance from which on all share the last bucket. */
   readonly farthest: number;
   /** Whether what lies after a token has buckets of its own; else it shares that of the token itself. */
   readonly bothSides: boolean;

@@ -1,7 +1,7 @@
 import type { Tensor, TensorLibrary } from '../../engines/engine.ts';
 import { atPositions, type PackedRows, sameText } from './packed.ts';
 
-/** How the angles grow with the position. */
+/** The rules by which angles grow with the position. */
 export type RotaryScaling =
   | { readonly type: 'default' }
   | { readonly type: 'linear'; readonly factor: number }
@@ -37,7 +37,7 @@ export interface Rotary {
   readonly scaling: RotaryScaling;
   /** How many components of a head are turned, the first ones: an even number. */
   readonly size: number;
-  /** By which queries and keys are multiplied besides; absent: 1. */
+  /** The factor for queries and keys; absent: 1. */
   readonly magnitude?: number;
 }
 

@@ -40,7 +40,7 @@ export const adapterPrefix = 'base_model.model.';
 /** Ways to begin an adapter that change the weights of the base too: the update is then for those, which are in no file. */
 const changesBase = /^(pissa|corda|olora|loftq|lora_ga)/i;
 
-/** What it is that is no plain LoRA adapter; undefined: it is one. */
+/** The name of an adapter that is no plain LoRA adapter; undefined: it is one. */
 function otherKind(peftType: string, config: Partial<AdapterConfig>): string | undefined {
   if (peftType.toUpperCase() !== 'LORA') return `an adapter of the kind ${peftType}`;
   if (config.use_dora) return 'a DoRA adapter';

@@ -1,4 +1,4 @@
-/** Which modules an adapter's configuration means, as PEFT reads it. */
+/** Finds the modules that an adapter's configuration means, as PEFT does. */
 import { UserError } from '../../core/errors.ts';
 import type { AdapterConfig } from './adapter-config.ts';
 

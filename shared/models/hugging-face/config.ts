@@ -18,7 +18,7 @@ const fileSchema = z.looseObject({
   id2label: z.record(z.string(), z.string()).nullish(),
   num_labels: z.int().positive().nullish(),
   problem_type: z.enum(problemTypes).nullish(),
-  /** Of a classifier by pooled embeddings, as it is written here. */
+  /** The pooling of a classifier by pooled embeddings; a key of our own. */
   sentence_embedding: z.strictObject({ pooling: z.enum(poolings), normalise: z.boolean() }).nullish(),
 });
 
@@ -68,7 +68,7 @@ export function givenProblem(
 
 const isOfNumbers = (config: HuggingFaceConfig) => labelsOf(config).length === 1;
 
-/** What a classifier's configuration says that it does. */
+/** The problem type in a classifier's configuration. */
 export const problemOfConfig = (config: HuggingFaceConfig): ProblemType =>
   config.problem_type ?? (isOfNumbers(config) ? 'regression' : 'single_label_classification');
 
@@ -80,7 +80,7 @@ export interface ConfiguredModel {
   readonly loraTargets: readonly string[];
   /** Class in `transformers`. */
   readonly architecture: string;
-  /** What the `config.json` of the trained model has to say besides. */
+  /** Keys that the trained model's `config.json` has besides. */
   readonly exported?: Readonly<Record<string, unknown>>;
 }
 

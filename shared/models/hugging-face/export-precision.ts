@@ -1,4 +1,4 @@
-/** In which numbers the weights of an exported folder are. */
+/** Chooses the number type of an exported folder's weights. */
 import { UserError } from '../../core/errors.ts';
 import { narrowed } from '../../tensors/elements.ts';
 import type { SafetensorsFile } from '../../tensors/safetensors.ts';
@@ -8,7 +8,7 @@ import { type HalfTensor, type HostTensor, halvesFinite } from '../../tensors/te
 export const exportDtypes = ['float32', 'bfloat16', 'float16'] as const;
 export type ExportDtype = (typeof exportDtypes)[number];
 
-/** The same, and `auto`: as the folder's configuration has it. */
+/** The number types of an export, and `auto`: the one in the folder's configuration. */
 export const exportDtypeSettings = [...exportDtypes, 'auto'] as const;
 export type ExportDtypeSetting = (typeof exportDtypeSettings)[number];
 
@@ -31,7 +31,7 @@ export function withDtype<Config extends Described>(config: Config, dtype: Expor
 /** Numbers that are too large for the type that they were to be written in. */
 export class BeyondRangeError extends UserError {}
 
-/** What is written of tensors. */
+/** Tensors to be written, by name. */
 export type WrittenTensors = ReadonlyMap<string, HostTensor | HalfTensor>;
 
 /** Tensors, one after the other, in a type. */

@@ -26,7 +26,7 @@ import { type LoadedWeights, readHuggingFaceWeights } from './weights.ts';
 /** A model out of a folder, with what is needed to write one like it. */
 export interface HuggingFaceModel extends ConfiguredModel, LoadedWeights {
   readonly config: HuggingFaceConfig;
-  /** Of a classifier, in the order of their numbers. */
+  /** The labels of a classifier, in the order of their numbers. */
   readonly labels: readonly string[];
   /** Tokenizer files and the like, by name. */
   readonly others: ReadonlyMap<string, Uint8Array>;

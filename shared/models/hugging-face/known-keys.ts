@@ -1,7 +1,7 @@
 /** Which keys of a `config.json` may stand there unread: those that change nothing of what is computed here. */
 import { hasLabels, type LanguageTask } from '../language/model.ts';
 
-/** Of the model's own story, and of the program that wrote it. */
+/** Keys about the model's origin and the program that wrote it. */
 const about = [
   ...['model_type', 'architectures', 'transformers_version', 'name_or_path', 'auto_map', 'custom_pipelines'],
   ...['task_specific_params', 'finetuning_task', 'language', 'license', 'tokenizer_class', 'transformers.js_config'],
@@ -18,8 +18,8 @@ const computing = [
   ...['output_past', 'output_attentions', 'output_hidden_states', 'return_dict', 'use_return_dict', 'tf_legacy_loss'],
   ...['keys_to_ignore_at_inference', 'deterministic_flash_attn', 'reference_compile', 'sparse_prediction'],
 ];
-/** For writing texts, which nothing here does. */
-const generation = [
+/** For writing texts: read where texts are written (`generation-config.ts`), and of no matter for training. */
+export const generationKeys = [
   ...['max_length', 'min_length', 'do_sample', 'early_stopping', 'num_beams', 'num_beam_groups', 'diversity_penalty'],
   ...['temperature', 'top_k', 'top_p', 'typical_p', 'epsilon_cutoff', 'eta_cutoff', 'repetition_penalty'],
   ...['encoder_repetition_penalty', 'length_penalty', 'no_repeat_ngram_size', 'encoder_no_repeat_ngram_size'],
@@ -28,13 +28,13 @@ const generation = [
   ...['begin_suppress_tokens', 'num_assistant_tokens', 'num_assistant_tokens_schedule', 'prefix'],
   ...['assistant_confidence_threshold', 'assistant_lookbehind', 'target_lookbehind', 'decoder_start_token_id'],
 ];
-/** Of heads for tasks that are not trained here. */
+/** Keys of heads for tasks that are not trained here. */
 const otherHeads = [
   ...['summary_type', 'summary_use_proj', 'summary_activation', 'summary_last_dropout', 'summary_first_dropout'],
   ...['summary_proj_to_labels', 'qa_dropout', 'directionality', 'pooler_fc_size', 'pooler_num_attention_heads'],
   ...['pooler_num_fc_layers', 'pooler_size_per_head', 'pooler_type'],
 ];
-const harmless = new Set([...about, ...labels, ...tokenIds, ...computing, ...generation, ...otherHeads]);
+const harmless = new Set([...about, ...labels, ...tokenIds, ...computing, ...generationKeys, ...otherHeads]);
 
 /** Keys that do no harm with this value. */
 const harmlessValues: Readonly<Record<string, (value: unknown, task: LanguageTask) => boolean>> = {

@@ -1,6 +1,6 @@
 const described = /^[^/]+\.(json|safetensors|txt|model|jinja)$/;
 
-/** How a sentence encoder pools, in a folder below. */
+/** The file of a sentence encoder's pooling, in a folder below. */
 const pooling = /^[^/]*_Pooling\/config\.json$/;
 
 /** Weights as PyTorch writes them. */

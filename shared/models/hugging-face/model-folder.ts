@@ -26,14 +26,14 @@ import { type Reinitialised, reinitialised } from './reinitialise.ts';
 import { asTied } from './ties.ts';
 import { freshParameters, headOf, readHuggingFaceTensors, scoredLabels, scoreNames } from './weights.ts';
 
-/** What lies in a model's folder. */
+/** The files of a model's folder. */
 export interface ModelFolder {
   readonly folder: string;
   /** Where the whole weights are: the same folder, or an adapter's base. */
   readonly base: string;
   /** Of the base; of an adapter that has one beside it, that one, for its labels. */
   readonly config: HuggingFaceConfig;
-  /** Where the tokenizer is: an adapter may have its base's. */
+  /** The folder of the tokenizer: an adapter may have its base's. */
   readonly tokenizer: string;
   /** The whole weights; absent: all are to be drawn. */
   readonly weights?: TensorStore;
@@ -129,11 +129,11 @@ export const labelsOfFolder = async (opened: ModelFolder, task?: LanguageTask): 
 
 /** A model that can be trained, without its weights. */
 export interface BuiltModel extends ConfiguredModel {
-  /** The same model, where its base is frozen. */
+  /** The adapter with its frozen base, where there is one. */
   readonly adapter?: LoraModel;
   /** Parameters of heads that there are no weights of: drawn. */
   readonly fresh: readonly string[];
-  /** What is drawn in place of the folder's. */
+  /** The parts that are drawn anew in place of the folder's. */
   readonly reinitialised?: Reinitialised;
   /** The modules that are drawn, a layer that replaces the weights' own included, or all; absent: none. An update of zeros is none. */
   readonly drawn?: Drawn;
@@ -148,7 +148,7 @@ export interface BuiltModel extends ConfiguredModel {
   readTrained(random: Random, tell?: Tell): Promise<HostTensors>;
   /** The values of what is frozen; matrices in 16 bits stay so where the file holds them so. Takes and throws what `read` does. */
   readFrozen(random: Random): Promise<FixedTensors>;
-  /** How many of the frozen numbers stay in 16 bits; absent: none. */
+  /** The number of frozen parameters that stay in 16 bits; absent: none. */
   readonly frozenHalves?: number;
 }
 
@@ -266,7 +266,7 @@ function checkDrawable(parameters: BuiltModel['model']['parameters'], where: str
 const valuesOf = (specs: readonly ParameterSpec[], all: HostTensors): HostTensors =>
   new Map(specs.map(({ name }) => [name, all.get(name)!]));
 
-/** Of a whole model. */
+/** The parts of a whole model, without an adapter. */
 const partsOf = (
   { parameters, frozen }: LanguageModel,
   read: BuiltModel['read'],
@@ -300,7 +300,7 @@ function newAdapter(
   return newAdapterConfig(model, base, { ...usualLora, ...chosen, targets, alsoTrained: modules });
 }
 
-/** What only a new adapter can choose. */
+/** The settings that only a new adapter can choose. */
 const ownSettings = ['rank', 'alpha', 'targets', 'rankStabilised'] as const;
 
 function adapterGoneOnWith(

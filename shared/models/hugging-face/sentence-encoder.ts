@@ -31,7 +31,7 @@ const poolings: Readonly<Record<string, Embedding['pooling']>> = {
   cls: 'cls',
 };
 
-/** How a sentence encoder embeds texts. */
+/** A sentence encoder's way to embed texts. */
 export interface SentenceEncoder extends Embedding {
   /** Longest text that it was made for, in tokens; absent: not said. */
   readonly maxTokens?: number;

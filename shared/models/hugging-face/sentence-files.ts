@@ -1,10 +1,10 @@
 /** The files by which sentence-transformers reads a model's folder as an encoder of texts. */
 import type { Embedding } from '../language/model.ts';
 
-/** How a trained encoder embeds texts. */
+/** A trained encoder's way to embed texts. */
 export interface EmbedsTexts {
   readonly embedding: Embedding;
-  /** Of a row. */
+  /** The length of an embedding. */
   readonly size: number;
   /** Longest text that it was trained on. */
   readonly maxTokens: number;
@@ -15,7 +15,7 @@ const poolingFile = '1_Pooling/config.json';
 /** Names of those files. */
 export const sentenceFileNames = ['modules.json', 'sentence_bert_config.json', poolingFile] as const;
 
-/** Those files, by name. */
+/** The files of sentence-transformers that describe the encoder, by name. */
 export function sentenceFiles({ embedding, size, maxTokens }: EmbedsTexts): Map<string, Uint8Array> {
   const kinds = ['Transformer', 'Pooling', ...(embedding.normalise ? ['Normalize'] : [])];
   const modules = kinds.map((kind, place) => ({

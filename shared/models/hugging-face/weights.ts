@@ -6,7 +6,7 @@ import type { TensorStore } from '../../tensors/tensor-store.ts';
 import { hasLabels, type LanguageModel, type WeightNames } from '../language/model.ts';
 import { type Reading, readWeightsAs, renamed, type StoredWeights, withoutWrapper } from '../pretrained.ts';
 
-/** How old checkpoints end the names of norms. */
+/** The endings that norms' names have in old checkpoints, with today's. */
 const oldEndings: readonly (readonly [old: string, name: string])[] = [
   ['.gamma', '.weight'],
   ['.beta', '.bias'],
@@ -70,7 +70,7 @@ export interface LoadedWeights<Tensors = HostTensors> {
   readonly fresh: readonly string[];
 }
 
-/** How weights are read. */
+/** Options for reading weights. */
 interface WeightOptions {
   readonly random: Random;
   readonly freshScores?: boolean;

@@ -4,7 +4,7 @@ import type { EncoderNames, EncoderSizes } from './encoder.ts';
 
 const rate = z.number().min(0).lt(1);
 
-/** What BERT, RoBERTa and ELECTRA have in their `config.json`. */
+/** The keys that BERT, RoBERTa and ELECTRA share in their `config.json`. */
 export const bertConfig = {
   vocab_size: z.int().positive(),
   hidden_size: z.int().positive(),

@@ -72,18 +72,18 @@ export function decoderSizes(config: DecoderConfig, where: string): Omit<Decoder
 export const headSizeOf = (config: DecoderConfig): number =>
   config.head_dim ?? Math.floor(config.hidden_size / config.num_attention_heads);
 
-/** How many blocks weights are needed for. */
+/** The number of blocks that weights are needed for. */
 export const decoderDepth = ({ num_hidden_layers: stored }: { num_hidden_layers: number }) => ({
   key: 'num_hidden_layers',
   stored,
 });
 
-/** How far tokens see, by block. */
+/** The kinds of attention that a block may have. */
 export const layerTypes = ['full_attention', 'sliding_attention'] as const;
 export type LayerType = (typeof layerTypes)[number];
 export const layerTypesSchema = z.array(z.enum(layerTypes)).nullish();
 
-/** One thing for each block. */
+/** One value for each block. */
 export const perBlock = <Value>({ num_hidden_layers: count }: DecoderConfig, of: (block: number) => Value): Value[] =>
   Array.from({ length: count }, (_, number) => of(number));
 

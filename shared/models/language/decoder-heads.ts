@@ -8,10 +8,10 @@ import { denseModule, type Module } from './modules.ts';
 import { type Pass, perToken, scoreByTable, site } from './pass.ts';
 import { lastOf } from './pool.ts';
 
-/** What makes logits of a decoder's output. */
+/** The head that makes logits of a decoder's output. */
 export interface DecoderHead {
   readonly modules: readonly Module[];
-  /** As of a model. */
+  /** The names of parameters that are tied, as of a model. */
   readonly tied: readonly string[];
   sites(batch: number, tokens: number): readonly DropoutSite[];
   /** From `[batch * tokens, hidden]`. */
@@ -29,9 +29,9 @@ interface DecoderHeadOptions {
   readonly isTied: boolean;
   /** The number that stands for padding, where there is one. */
   readonly padding: number | undefined;
-  /** Of the scores of words. */
+  /** The soft cap of the scores of words. */
   readonly cap?: number | undefined;
-  /** Of the layer that scores the labels of tokens. */
+  /** The options of the layer that scores the labels of tokens. */
   readonly ofTokens: TokenScores;
 }
 
@@ -39,7 +39,7 @@ interface DecoderHeadOptions {
 export interface TokenScores {
   readonly name: string;
   readonly bias: boolean;
-  /** Of what it is given. */
+  /** The dropout rate of its input. */
   readonly dropout: number;
 }
 
@@ -49,7 +49,7 @@ export const tokenScoresConfig = {
   hidden_dropout: z.number().min(0).lt(1).nullish(),
 };
 
-/** What is dropped before that layer, as in `transformers`. */
+/** The dropout rate before that layer, as `transformers` has it. */
 export const tokenDropout = ({
   classifier_dropout: own,
   hidden_dropout: hidden,

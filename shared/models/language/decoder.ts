@@ -55,7 +55,7 @@ export const llamaNames = {
 /** Names of weights in files of all families with these names. */
 export const llamaWeights = { prefix: 'model.', ignored: ['*.rotary_emb.inv_freq', 'lm_head.*', 'score.*'] } as const;
 
-/** What differs from block to block. */
+/** The settings that differ from block to block. */
 export interface DecoderBlock {
   /** How many tokens a token sees, itself included; absent: all before it. */
   readonly window?: number | undefined;
@@ -83,7 +83,7 @@ export interface DecoderSizes {
   readonly isTied: boolean;
   /** The number that stands for padding, where there is one: its row has no gradient. */
   readonly padding: number | undefined;
-  /** By which embeddings are multiplied; absent: 1. */
+  /** The factor for embeddings; absent: 1. */
   readonly embeddingScale?: number;
   /** By which products of queries and keys are multiplied; absent: 1 / sqrt(headSize). */
   readonly attentionScale?: number;
@@ -132,9 +132,9 @@ function modulesOf(names: DecoderNames, sizes: DecoderSizes): Module[] {
   ];
 }
 
-/** What the blocks of a pass share. */
+/** Tensors that the blocks of a pass share. */
 interface Shared {
-  /** By the window. */
+  /** Masks by the length of the window. */
   readonly masks: ReadonlyMap<number | undefined, Tensor>;
   readonly turns: ReadonlyMap<Rotary, (x: Tensor) => Tensor>;
   readonly rmsNorm: (x: Tensor, name: string) => Tensor;

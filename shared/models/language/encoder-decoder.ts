@@ -30,7 +30,7 @@ export interface EncoderDecoderNames {
   readonly inBlock: (place: number) => string;
   readonly norm: string;
   readonly attention: string;
-  /** Of a decoder to the text. */
+  /** The name of the attention from the decoder to the text. */
   readonly crossAttention: string;
   readonly query: string;
   readonly key: string;
@@ -71,7 +71,7 @@ export interface EncoderDecoderSizes {
   readonly freshFactor: number;
 }
 
-/** One of the two halves. */
+/** The encoder or the decoder. */
 interface Half {
   readonly name: string;
   readonly blocks: number;
@@ -277,7 +277,7 @@ function wordScores(names: EncoderDecoderNames, sizes: EncoderDecoderSizes): Hea
   };
 }
 
-/** What of a model is the same whatever it is computed for. */
+/** The parts of a model that do not depend on what is computed. */
 const described = (task: LanguageTask, modules: readonly Module[], sizes: EncoderDecoderSizes, { tied }: Head) => ({
   task,
   parameters: parametersOf(modules),

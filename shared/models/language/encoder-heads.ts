@@ -68,7 +68,7 @@ export function classifier(options: ClassifierOptions): Head {
 interface TokenClassifierOptions {
   readonly hiddenSize: number;
   readonly labels: number;
-  /** Of what the last layer is given. */
+  /** The dropout rate of the last layer's input. */
   readonly dropout: number;
   /** Standard deviation of a fresh last layer, where it is not the model's. */
   readonly deviation?: number;

@@ -56,7 +56,7 @@ export interface EncoderSizes {
   /** Whether positions are counted from the padding's number on, and only for tokens that are no padding, as in RoBERTa. */
   readonly positionsAfterPadding: boolean;
   readonly dropout: {
-    /** Of the embeddings. */
+    /** The dropout rate of embeddings. */
     readonly hidden: number;
     /** Of the weights of attention, of its output, and of a block's output. */
     readonly attention: number;
@@ -73,7 +73,7 @@ export interface EncoderSizes {
   readonly maxTokens?: number;
 }
 
-/** What a kind adds to BERT's encoder. */
+/** The modules that a kind adds to BERT's encoder. */
 export interface EncoderAddition {
   /** Modules that all blocks share; they are listed before the blocks. */
   readonly modules: readonly Module[];
@@ -101,10 +101,10 @@ export interface EncoderAdditionPass {
   after?(number: number, hidden: Tensor, embedded: Tensor): Tensor;
 }
 
-/** What makes logits of the encoder's output. */
+/** The head that makes logits of the encoder's output. */
 export interface Head {
   readonly modules: readonly Module[];
-  /** As of a model. */
+  /** The names of parameters that are tied, as of a model. */
   readonly tied: readonly string[];
   /** Whether it reads nothing but the first token of each text, so that it may be given those rows alone; absent: no. */
   readonly readsFirst?: boolean;

@@ -14,7 +14,7 @@ import {
 import type { LanguageFamily } from './model.ts';
 import { rotaryOf } from './rope.ts';
 
-/** What all generations of Gemma have in their `config.json`. */
+/** The keys that all generations of Gemma share in their `config.json`. */
 const gemmaConfig = {
   ...decoderConfig,
   num_key_value_heads: z.int().positive().default(16),
@@ -26,11 +26,11 @@ const gemmaConfig = {
 };
 type GemmaConfig = z.infer<z.ZodObject<typeof gemmaConfig>>;
 
-/** What the second generation and later ones have. */
+/** The keys of the second generation and later ones. */
 export const gemma2Config = {
   ...gemmaConfig,
   num_key_value_heads: z.int().positive().default(4),
-  /** In files, and read nowhere: `hidden_activation` is. */
+  /** A key that is in files and is not used; `hidden_activation` is. */
   hidden_act: z.enum(activationNames).default('gelu_pytorch_tanh'),
   hidden_activation: z.enum(activationNames).default('gelu_pytorch_tanh'),
   query_pre_attn_scalar: z.number().positive().default(256),
@@ -72,7 +72,7 @@ const heads = {
 const firstSchema = z.looseObject({
   ...gemmaConfig,
   hidden_act: z.enum(activationNames).default('gelu_pytorch_tanh'),
-  /** In some files; it says what is computed in any case. */
+  /** A key in some files, whose only value is what is computed anyway. */
   hidden_activation: z.literal('gelu_pytorch_tanh').nullish(),
 });
 

@@ -26,7 +26,7 @@ const configSchema = z.looseObject({
   n_layer: z.int().positive(),
   n_head: z.int().positive(),
   n_positions: z.int().positive(),
-  /** The same number once more, in old files. */
+  /** `n_positions` again, in old files. */
   n_ctx: z.int().positive().nullish(),
   n_inner: z.int().positive().nullish(),
   activation_function: z.enum(activationNames).default('gelu_new'),
@@ -38,7 +38,7 @@ const configSchema = z.looseObject({
   tie_word_embeddings: z.boolean().default(true),
   scale_attn_weights: z.literal(true).nullish(),
   scale_attn_by_inverse_layer_idx: z.literal(false).nullish(),
-  /** The same in float32. */
+  /** Attention in float32; results are the same. */
   reorder_and_upcast_attn: z.boolean().nullish(),
   add_cross_attention: z.literal(false).nullish(),
   pad_token_id: z.int().nullish(),

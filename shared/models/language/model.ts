@@ -6,7 +6,7 @@ import type { HostTensors } from '../../tensors/tensor.ts';
 import type { PackedRows } from '../blocks/packed.ts';
 import type { Dropout, DropoutSite } from '../dropout.ts';
 
-/** What a language model is trained to do. */
+/** The tasks that a language model can be trained for. */
 export const languageTasks = ['classification', 'causal-lm', 'masked-lm', 'seq2seq', 'token-classification'] as const;
 export type LanguageTask = (typeof languageTasks)[number];
 
@@ -24,14 +24,14 @@ export const taskOfModel = (task: TrainedTask): LanguageTask =>
 /** How a text becomes one row: the mean of its tokens, or the first one. */
 export const poolings = ['mean', 'cls'] as const;
 
-/** How texts are embedded. */
+/** The way in which texts are embedded. */
 export interface Embedding {
   readonly pooling: (typeof poolings)[number];
   /** Whether rows have the length 1. */
   readonly normalise: boolean;
 }
 
-/** Some texts on the engine. */
+/** A batch of texts on the engine. */
 export interface TokenBatch {
   /** Numbers of tokens, `[batch, tokens]`. */
   readonly inputIds: Tensor;
@@ -56,14 +56,14 @@ export type DenseUpdate = (x: Tensor, module: string, again?: string) => Tensor 
 /** A further use of a weight in a forward pass. */
 export interface FurtherUse {
   readonly name: string;
-  /** As of a `DenseLayer`. */
+  /** As `perText` of a `DenseLayer`. */
   readonly perText?: boolean;
   readonly rows?: number;
 }
 
 /** A dense layer of a model, on which an adapter can be put. */
 export interface DenseLayer {
-  /** Of the module, e.g. `bert.pooler.dense`. */
+  /** The name of the module, e.g. `bert.pooler.dense`. */
   readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
@@ -71,7 +71,7 @@ export interface DenseLayer {
   readonly inputsFirst?: boolean;
   /** Whether it is applied to a row for each text instead of one for each token. */
   readonly perText?: boolean;
-  /** How many rows it is applied to, where that is always the same. */
+  /** The number of rows that it is applied to, where that is always the same. */
   readonly rows?: number;
   /** Whether it is applied to a row for each token of what an encoder-decoder writes. */
   readonly perTarget?: boolean;
@@ -90,7 +90,7 @@ export interface AttentionShape {
   readonly decoderBlocks?: number;
 }
 
-/** What an encoder-decoder writes. */
+/** The part of an encoder-decoder that writes texts. */
 export interface Writing {
   /** The numbers of the token that its decoder begins with, and of that which ends what is written. */
   readonly start: number;
@@ -99,9 +99,9 @@ export interface Writing {
 
 /** Texts of which some is written. */
 export interface WrittenSoFar {
-  /** What `encode` made of the texts. */
+  /** The output of `encode` for the texts. */
   readonly hidden: Tensor;
-  /** Of the texts. */
+  /** The attention mask of the texts. */
   readonly attentionMask: Tensor;
   /** The token that the decoder begins with and what is written, `[batch, targets]`. */
   readonly decoderIds: Tensor;
@@ -112,7 +112,7 @@ export interface WrittenSoFar {
 /** A transformer and the head of a task. */
 export interface LanguageModel {
   readonly task: LanguageTask;
-  /** What is trained. */
+  /** The trained parameters. */
   readonly parameters: readonly ParameterSpec[];
   /** What `forward` needs besides and nothing changes: the base of an adapter. */
   readonly frozen: readonly ParameterSpec[];
@@ -127,7 +127,7 @@ export interface LanguageModel {
   readonly tied: readonly string[];
   /** The number that stands for padding, where the configuration names one. */
   readonly padding: number | undefined;
-  /** Of an encoder-decoder that learns to write texts. */
+  /** The writing part of an encoder-decoder that learns to write texts. */
   readonly writing?: Writing;
   /** The number of a token that every text needs: labels are learnt from the last one; absent: there is none. */
   readonly end?: number;
@@ -169,7 +169,7 @@ export interface LanguageModel {
   ): Tensor;
 }
 
-/** What a model is built for besides its configuration. */
+/** The settings of a model besides its configuration. */
 export interface LanguageSettings {
   readonly task: LanguageTask;
   /** Labels of a classifier, of texts or of tokens. */
@@ -182,7 +182,7 @@ export interface LanguageSettings {
   readonly embedding?: Embedding;
 }
 
-/** How a family's weights are named in files. */
+/** The names that a family's weights have in files. */
 export interface WeightNames {
   /** Before the names of everything but heads; checkpoints of a model without a head lack it. */
   readonly prefix: string;
@@ -192,7 +192,7 @@ export interface WeightNames {
   readonly ignored: readonly string[];
 }
 
-/** How many blocks a configuration asks for. */
+/** The number of blocks that a configuration asks for. */
 export interface Depth {
   /** The configuration's key that says so. */
   readonly key: string;
@@ -209,7 +209,7 @@ export interface TyingByWeights {
   /** Names of the two in files. */
   readonly table: string;
   readonly scores: string;
-  /** What a configuration has to say for it to mean this. */
+  /** The keys by which a configuration says whether weights are tied. */
   described(config: Readonly<Record<string, unknown>>, isTied: boolean): Readonly<Record<string, unknown>>;
 }
 
@@ -219,7 +219,7 @@ export interface LanguageFamily<Config = unknown> {
   readonly kinds: Readonly<Record<string, string>>;
   /** The ends of the classes' names, by task. */
   readonly heads: Readonly<Partial<Record<LanguageTask, string>>>;
-  /** Of all tasks, or by the task. */
+  /** The names of weights, for all tasks or by task. */
   readonly names: WeightNames | ((task: LanguageTask) => WeightNames);
   /** Absent: the configuration says whether words are scored by the table of their embeddings. */
   readonly tiedByWeights?: TyingByWeights;

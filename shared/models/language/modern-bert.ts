@@ -93,7 +93,7 @@ function reachesOf(config: Config, where: string): Reach[] {
   });
 }
 
-/** By which the angles of positions grow. */
+/** The bases by which the angles of positions grow. */
 function thetasOf({
   rope_parameters: rope,
   global_rope_theta: all,
@@ -141,7 +141,7 @@ function sitesOf(config: Config, batch: number, tokens: number): DropoutSite[] {
   ];
 }
 
-/** What a block's attention needs besides its weights. */
+/** The inputs of a block's attention besides its weights. */
 interface Attention {
   readonly mask: Tensor;
   readonly turn: (x: Tensor) => Tensor;

@@ -5,7 +5,7 @@ import { depthsOf } from './depths.ts';
 import type { DenseLayer } from './model.ts';
 
 interface Named {
-  /** Of the module, e.g. `bert.pooler.dense`. */
+  /** The name of the module, e.g. `bert.pooler.dense`. */
   readonly name: string;
 }
 
@@ -43,7 +43,7 @@ interface Norm extends Named {
   readonly kind: 'norm';
   readonly size: number;
   readonly bias: boolean;
-  /** What fresh weights are: 0 where a norm multiplies by 1 + weight. */
+  /** The value of fresh weights: 0 where a norm multiplies by 1 + weight. */
   readonly weight: number;
 }
 
@@ -151,11 +151,11 @@ function normalWithin(random: Random, cutoff: number): number {
   return value;
 }
 
-/** How fresh values are spread. */
+/** The distribution of fresh values. */
 interface Spread {
   /** The configuration's `initializer_range`, for all that has none of its own. */
   readonly deviation: number;
-  /** In deviations; absent: none. */
+  /** The cut-off of the distribution, in standard deviations; absent: none. */
   readonly cutoff?: number;
 }
 

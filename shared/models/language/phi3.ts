@@ -13,7 +13,7 @@ const configSchema = z.looseObject({
   pad_token_id: z.int().nullable().default(32_000),
   sliding_window: z.int().positive().nullish(),
   resid_pdrop: rate.default(0),
-  /** In files, and read nowhere. */
+  /** A key that is in files and is not used. */
   embd_pdrop: rate.nullish(),
   full_attn_mod: z.literal(1).nullish(),
   interpolate_factor: z.literal(1).nullish(),

@@ -12,7 +12,7 @@ import {
 import type { LanguageFamily } from './model.ts';
 import { rotaryOf } from './rope.ts';
 
-/** What Qwen2 and Qwen3 have in their `config.json`. */
+/** The keys that Qwen2 and Qwen3 share in their `config.json`. */
 export const qwenConfig = {
   ...decoderConfig,
   num_key_value_heads: z.int().positive().nullable().default(32),

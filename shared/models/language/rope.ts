@@ -83,7 +83,7 @@ function checkKeys(type: string, given: RopeParameters, where: string): void {
 interface RopeOptions {
   readonly headSize: number;
   readonly where: string;
-  /** Of the kind, where the configuration has none. */
+  /** The base of the kind, where the configuration has none. */
   readonly theta?: number;
   /** Whether a part of a head may be turned. */
   readonly isPartial?: boolean;

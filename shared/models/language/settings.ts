@@ -3,7 +3,7 @@ import { problemTypes } from '../../datasets/text/problem-type.ts';
 import { fewShotSchema } from './few-shot.ts';
 import { trainedTasks } from './model.ts';
 
-/** What of an adapted layer is analysed. */
+/** The weights of an adapted layer that are analysed. */
 export const adapterSpectra = ['merged', 'update'] as const;
 export type AdapterSpectra = (typeof adapterSpectra)[number];
 

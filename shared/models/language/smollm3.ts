@@ -23,12 +23,12 @@ const configSchema = z.looseObject({
   mlp_bias: z.boolean().nullish(),
   /** For each block, 1 where positions are told and 0 where not. */
   no_rope_layers: z.array(z.union([z.literal(0), z.literal(1)])).nullish(),
-  /** Where they are not listed: the last one of so many is without. */
+  /** The interval of layers without rotary positions, where they are not listed: the last one of each. */
   no_rope_layer_interval: z.int().positive().default(4),
   use_sliding_window: z.boolean().default(false),
   sliding_window: z.int().positive().nullish(),
   layer_types: layerTypesSchema,
-  /** In files, and read nowhere. */
+  /** A key that is in files and is not used. */
   max_window_layers: z.int().nullish(),
 });
 type Config = z.infer<typeof configSchema>;

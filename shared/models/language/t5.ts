@@ -15,7 +15,7 @@ import { lastOf } from './pool.ts';
 const rate = z.number().min(0).lt(1);
 /** `relu`, or with a gate `gated-silu`. */
 const projection = z.templateLiteral([z.enum(['', 'gated-']), z.enum(activationNames)]);
-/** Of the longest texts of old, by which nothing is computed. */
+/** A key about the longest texts, which nothing is computed by. */
 const unread = z.unknown().optional();
 
 const configSchema = z.looseObject({
@@ -47,7 +47,7 @@ const configSchema = z.looseObject({
 });
 type Config = z.infer<typeof configSchema>;
 
-/** What differs between the kinds. */
+/** The properties in which the kinds differ. */
 interface Kind {
   readonly projection: NonNullable<Config['feed_forward_proj']>;
   /** Absent: `config.json` has to name it. */

@@ -1,8 +1,8 @@
-/** What training a language model on a text takes, by its sizes. */
+/** The work of training a language model on a text, by its sizes. */
 import { elementCount } from '../../tensors/tensor.ts';
 import { type DenseLayer, hasLabels, type LanguageModel } from './model.ts';
 
-/** What a text takes. */
+/** The work that a text takes. */
 export interface TextWork {
   /** Floating-point operations of a forward pass, the gradient of what goes into each layer, and the gradient of weights that are trained. */
   readonly flops: number;

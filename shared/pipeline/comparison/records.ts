@@ -23,6 +23,7 @@ const settingsSchema: z.ZodType<ComparisonSettings> = z.strictObject({
   source: z.string(),
   runFile: z.string().nullable(),
   changes: z.array(z.string()),
+  overrides: z.array(z.string()).default([]),
   reference: z.string(),
   arms: z.array(armSchema).min(2),
   tuned: z

@@ -63,13 +63,14 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
   const spent = await withOpenUsd(ctx, run, progress);
   const decision = await decideAfter(ctx, manifest, config, price);
   const tests = endsWithTest(config);
+  const until = sinceCommit(state, manifest);
   const next: PipelineState = {
     ...state,
     epoch: epoch + 1,
     attempt: '',
     files: {},
     decision: handedOverWhenFull(decision, state.events, ctx.historyEvents, { tests }),
-    compute: { ...state.compute, ...limitsOf(state.compute, config, spent) },
+    compute: { ...state.compute, ...limitsOf(state.compute, config, { ...spent, until }, ctx.now) },
     job: { ...state.job, try: 0, failures: 0 },
   };
   return testedFirst(ctx, next, config);

@@ -24,7 +24,7 @@ import { endsWithTest, testedFirst, withTimeToTest } from '../test-data.ts';
  */
 export async function collectEpoch(ctx: TaskContext, { error, ...before }: CollectInput): Promise<PipelineState> {
   const state = { ...before, events: before.events + eventsOfJob() };
-  await noteFailedJob(ctx, before, error);
+  await noteJobTime(ctx, before, error && jobTime(error, ctx.now()));
   const result = await readResult(ctx.store, before);
   if (result && 'state' in result) return { ...result.state, events: state.events };
   if (result) throw errorNamed(result.error);
@@ -56,7 +56,9 @@ async function endedForGood(
   if (error.Error !== 'States.Timeout' || !ctx.endJob) return failure;
   const { compute, execution } = state;
   try {
-    return withReason(failure, await ctx.endJob({ queue: compute.queue, name: trainingJobName(state), execution }));
+    const ended = await ctx.endJob({ queue: compute.queue, name: trainingJobName(state), execution });
+    await noteJobTime(ctx, state, ended?.ran);
+    return withReason(failure, ended?.reason);
   } catch (cause) {
     ctx.emit({ type: 'warning', message: `the job could not be ended: ${messageOf(cause)}` });
     return failure;
@@ -73,8 +75,7 @@ const afterCommits = (state: PipelineState, head: Manifest): PipelineState => ({
 });
 
 /** What a job used that could not say so itself; that it can't be noted fails no run. */
-async function noteFailedJob(ctx: TaskContext, state: PipelineState, error: CollectInput['error']): Promise<void> {
-  const time = error && jobTime(error, ctx.now());
+async function noteJobTime(ctx: TaskContext, state: PipelineState, time: ReturnType<typeof jobTime>): Promise<void> {
   if (!time) return;
   await noteRestOfJob(ctx, state, time).catch((failure: unknown) =>
     ctx.emit({ type: 'warning', message: `what the job used could not be noted: ${messageOf(failure)}` }),
@@ -103,7 +104,8 @@ async function tryAgain(
   const tests = state.decision.next === 'test';
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
   const config = await readConfig(ctx.store, run);
-  const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), ctx.now());
+  const until = ctx.now();
+  const lost = elapsedSeconds(sinceCommit(state, await readLastCommit(ctx.store, run)), until);
   const spent = await spentSoFar(ctx, run, lost);
   const { budget } = config;
   const isUsedUp = secondsLeft(spent, budget, compute.price) <= 0 || !paysForJob(spent, budget, compute.price);
@@ -117,7 +119,7 @@ async function tryAgain(
   const { market, interruptions, failures } = tries;
   const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });
-  const place = computeState(ctx, config, { ...compute, market, interruptions }, spent);
+  const place = computeState(ctx, config, { ...compute, market, interruptions }, { ...spent, until });
   return {
     ...state,
     attempt: '',

@@ -89,7 +89,7 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
 
   const decision = manifest && (await goOn(ctx, run, config, manifest, place.price));
   if (before && config.dataset.test) await removeStaleTest(ctx, run, manifest);
-  const compute = computeState(ctx, config, place, spent);
+  const compute = computeState(ctx, config, place, { ...spent, until: new Date(startedAt) });
   const record: RunRecord = {
     version: 1,
     name: run.split('/').at(-1)!,

@@ -44,8 +44,8 @@ async function trainSome(ctx: TaskContext, before: PipelineState): Promise<Pipel
   const config = await readConfig(ctx.store, before.run);
   const { compute } = config;
   const { startSeconds } = ctx;
-  const { attemptSeconds: secondsLeft } = before.compute;
   const began = ctx.now();
+  const secondsLeft = jobSeconds(before.compute, began);
   let longestSeconds = 0;
   /** The end of the task; where all that is left is to measure on test data, that is done too, unless the job's time may be short. */
   const endOf = async (state: PipelineState): Promise<PipelineState> => {
@@ -67,6 +67,11 @@ async function trainSome(ctx: TaskContext, before: PipelineState): Promise<Pipel
     if (state.decision.next !== 'train' || isTimeUp) return endOf(state);
     refuseWhenInterrupted(ctx);
   }
+}
+
+/** How long a job may run that begins now; waiting may have taken some of it. */
+function jobSeconds({ attemptSeconds, endsAt }: PipelineState['compute'], now: Date): number {
+  return endsAt === undefined ? attemptSeconds : Math.min(attemptSeconds, (Date.parse(endsAt) - now.getTime()) / 1000);
 }
 
 /** What the workflow does with an attempt, done in this process. */

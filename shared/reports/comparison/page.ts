@@ -1,6 +1,7 @@
 import { renderPage } from '../page.ts';
 import type { Section } from '../section.ts';
 import type { ComparisonResult } from './input.ts';
+import type { PlacedResult } from './next-steps.ts';
 import { armsTableSection } from './sections/arms-table.ts';
 import { curvesSection } from './sections/curves.ts';
 import { judgedSection } from './sections/judged.ts';
@@ -13,7 +14,7 @@ import { tuningSection } from './sections/tuning.ts';
 import { verdictSection } from './sections/verdict.ts';
 
 /** The sections of the page, in order. */
-const sections: readonly Section<ComparisonResult>[] = [
+const sections: readonly Section<PlacedResult>[] = [
   verdictSection,
   armsTableSection,
   seedsSection,
@@ -27,7 +28,8 @@ const sections: readonly Section<ComparisonResult>[] = [
 ];
 
 /** A comparison as one HTML page without scripts or outside resources. Sections that have nothing to show are left out. */
-export function renderComparisonPage(result: ComparisonResult): string {
+export function renderComparisonPage(comparison: ComparisonResult, origin?: PlacedResult['origin']): string {
+  const result: PlacedResult = { ...comparison, origin };
   return renderPage({
     title: result.name,
     madeAt: result.madeAt,

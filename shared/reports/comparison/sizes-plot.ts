@@ -50,7 +50,7 @@ export function sizesPlot(design: ComparisonDesign, summaries: readonly ArmSumma
     marginBottom: 44,
     x: {
       type: 'log',
-      label: 'training rows (log scale) →',
+      label: 'training rows (log scale)',
       labelAnchor: 'right',
       domain: [sizes[0]! / Math.min(...steps) ** 0.25, sizes.at(-1)! * Math.min(...steps) ** 0.25],
       ticks: sizes,
@@ -65,8 +65,9 @@ export function sizesPlot(design: ComparisonDesign, summaries: readonly ArmSumma
       isLogarithmic ? Plot.gridY(ticks) : Plot.gridY({ ticks: 6 }),
       Plot.axisY({
         ...(isLogarithmic ? { ticks } : { ticks: 6 }),
-        label: `↑ mean ${metric.name} on test data${isLogarithmic ? ' (log scale)' : ''}`,
+        label: `mean ${metric.name} on test data${isLogarithmic ? ' (log scale)' : ''}`,
         labelAnchor: 'top',
+        labelArrow: 'none',
         text: (value: number) => (unit === 'points' ? formatMetric(value, unit) : tickText(value)),
       }),
       ...arms.flatMap((arm) => {

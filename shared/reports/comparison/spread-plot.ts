@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { mean } from '../../core/statistics/sample.ts';
 import type { ComparisonDesign } from '../../decisions/comparison/design.ts';
-import { formatFixed, shorten } from '../format.ts';
+import { formatFixed, shortenApart } from '../format.ts';
 import { finite } from '../runs.ts';
 import { renderSvg } from '../svg.ts';
 import { styleOfArm } from './arms.ts';
@@ -31,7 +31,10 @@ export function spreadPlot(design: ComparisonDesign, summaries: readonly ArmSumm
   });
   if (rows.length === 0) return null;
   const style = styleOfArm(design);
-  const labels = rows.map(({ name }) => shorten(name, LONGEST_LABEL));
+  const labels = shortenApart(
+    rows.map(({ name }) => name),
+    LONGEST_LABEL,
+  );
   const title = ({ name, first, last }: (typeof rows)[number]) =>
     `${name}: mean spread ${formatFixed(first)} at first, ${formatFixed(last)} at last`;
   return renderSvg({
@@ -43,7 +46,7 @@ export function spreadPlot(design: ComparisonDesign, summaries: readonly ArmSumm
     marginTop: 8,
     marginBottom: 44,
     x: {
-      label: 'standard deviation of alpha over layers →',
+      label: 'standard deviation of alpha over layers',
       labelAnchor: 'right',
       grid: true,
       nice: true,

@@ -1,6 +1,6 @@
 import { formatTable } from '../../core/table.ts';
 import { wrap } from '../../core/wrap.ts';
-import { shorten } from '../format.ts';
+import { shorten, shortenApart } from '../format.ts';
 import { formatMeanAndDeviation } from '../verdict.ts';
 import type { ComparisonResult } from './input.ts';
 import { type ArmSummary, armsAt } from './summary.ts';
@@ -16,7 +16,7 @@ import {
   formatTried,
   tunedKey,
   unitSymbols,
-  withArrow,
+  withDirection,
 } from './words.ts';
 
 /** No line is longer, as long as no word is. */
@@ -43,6 +43,7 @@ export function renderComparisonText(result: ComparisonResult): string {
   const basis = more > 1 ? [...remarks.slice(0, MOST_REMARKS), `${more} more remarks, which the page has`] : remarks;
   return [
     wrap(judgement.headline, WIDTH),
+    `On test data, by ${withDirection(design.metric)}:`,
     ...tables,
     ...(findings.length > 0 ? [list(findings)] : []),
     ...(basis.length > 0 ? [`What this rests on:\n${list(basis)}`] : []),
@@ -65,21 +66,25 @@ function armRows(result: ComparisonResult, size: number | null): string {
 function rowsOf({ design }: ComparisonResult, summaries: readonly ArmSummary[], longestName: number): string[][] {
   const key = tunedKey(design);
   const unit = unitSymbols[design.unit];
+  const names = shortenApart(
+    summaries.map(({ arm }) => arm.name),
+    longestName,
+  );
   return [
     [
       'arm',
       'seeds',
-      withArrow(design.metric),
+      design.metric.name,
       ...(key ? [shorten(key, 12)] : []),
       `change (${unit})`,
       '95 % interval',
       'p',
       'verdict',
     ],
-    ...summaries.map((summary) => {
-      const { arm, mean, standardDeviation, tried, tuning, finding, isReference } = summary;
+    ...summaries.map((summary, index) => {
+      const { mean, standardDeviation, tried, tuning, finding, isReference } = summary;
       return [
-        shorten(arm.name, longestName),
+        names[index]!,
         formatSeeds(summary, design),
         formatMeanAndDeviation({ mean, standardDeviation, unit: design.unit }),
         ...(key ? [`${formatTried(tried)}${tuning?.state === 'edge' ? ' (edge)' : ''}`] : []),

@@ -31,7 +31,7 @@ export function tuningPlot(design: ComparisonDesign, tunings: readonly Tuning[],
   const key = tunedKey(design)!;
   const isLogX = numbers !== null && numbers[0]! > 0 && numbers.at(-1)! > SPAN * numbers[0]!;
   const x = {
-    label: `${key}${isLogX ? ' (log scale)' : ''} →`,
+    label: `${key}${isLogX ? ' (log scale)' : ''}`,
     labelAnchor: 'right' as const,
     tickFormat: formatTried,
   };
@@ -57,8 +57,9 @@ export function tuningPlot(design: ComparisonDesign, tunings: readonly Tuning[],
       isLogarithmic ? Plot.gridY(logTicks(low, high)) : Plot.gridY({ ticks: 5 }),
       Plot.axisY({
         ...(isLogarithmic ? { ticks: logTicks(low, high) } : { ticks: 5 }),
-        label: `↑ mean ${metric.name} on validation data${isLogarithmic ? ' (log scale)' : ''}`,
+        label: `mean ${metric.name} on validation data${isLogarithmic ? ' (log scale)' : ''}`,
         labelAnchor: 'top',
+        labelArrow: 'none',
         text: (value: number) => (unit === 'points' ? formatMetric(value, unit) : tickText(value)),
       }),
       ...tunings.flatMap(({ arm, scores, winner }) => {

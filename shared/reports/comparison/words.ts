@@ -37,9 +37,9 @@ export function formatTried(tried: Tried | null | undefined): string {
 /** `learningRate`; null where nothing is tuned. */
 export const tunedKey = ({ tuned }: ComparisonDesign): string | null => (tuned ? shortKey(tuned.key) : null);
 
-/** `nrmse ↓` */
-export const withArrow = ({ name, direction }: ComparisonDesign['metric']): string =>
-  `${name} ${direction === 'lower' ? '↓' : '↑'}`;
+/** `nrmse (lower is better)` */
+export const withDirection = ({ name, direction }: ComparisonDesign['metric']): string =>
+  `${name} (${direction} is better)`;
 
 /** `+1.2`, `−0.35`; `–` for none. */
 export function formatSignedChange(change: number | null): string {

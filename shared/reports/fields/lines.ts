@@ -87,7 +87,7 @@ function linePlot(
     marginBottom: isLast ? 32 : 8,
     x: {
       domain: [from, to],
-      label: isLast ? `${name} →` : null,
+      label: isLast ? name : null,
       labelAnchor: 'right',
       ticks: isLast ? 5 : [],
       tickFormat: tickText,

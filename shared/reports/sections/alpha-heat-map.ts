@@ -5,7 +5,7 @@ import { colorRamp, drawnColumns, heatMap } from '../heat-map.ts';
 import { html, trusted } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
 import { representatives } from '../representatives.ts';
-import { analysedEpochs, finite, layerNames } from '../runs.ts';
+import { analysedEpochs, finite, mapRows } from '../runs.ts';
 import type { Section } from '../section.ts';
 
 /** The range of alpha that the colours span, the same for all runs; null where no layer has a fit. */
@@ -24,13 +24,17 @@ function alphaDomain(runs: readonly RunReport[]): { low: number; high: number; c
 /** Alpha of every layer over the epochs of one run as an SVG string, coloured over the given range. */
 export function alphaHeatMap(run: RunReport, domain: { low: number; high: number }, width: number): string {
   const color = alphaColor(domain);
+  const rows = mapRows(run);
   const middle = (domain.low + domain.high) / 2;
   return heatMap({
     label: `Alpha by layer and epoch of ${run.name}`,
-    rows: layerNames(run),
+    rows,
     columns: analysedEpochs(run).map(({ epoch, spectra }) => ({
       epoch,
-      values: Object.fromEntries(spectra.layers.map(({ name, alpha }) => [name, finite(alpha)])),
+      values: {
+        ...Object.fromEntries(rows.map((row) => [row, null])),
+        ...Object.fromEntries(spectra.layers.map(({ name, alpha }) => [name, finite(alpha)])),
+      },
     })),
     width,
     color,
@@ -44,7 +48,7 @@ export const alphaHeatMapSection: Section = {
   name: 'alpha',
   title: 'Alpha by layer',
   howToRead:
-    'Alpha is the power-law exponent of the tail of a layer’s weight spectrum: small values (dark, about 2 to 4) are typical of well-trained layers, large ones (bright) of layers that have learnt less; grey cells have no fit.',
+    'Alpha is the power-law exponent of the tail of a layer’s weight spectrum: small values (dark, about 2 to 4) are typical of well-trained layers, large ones (bright) of layers that have learnt less; grey cells have no fit, or no spectrum is taken of them.',
   render({ runs }) {
     const { shown, note } = representatives(runs, (run) => analysedEpochs(run).length > 0);
     const domain = alphaDomain(shown.map(({ run }) => run));
@@ -79,6 +83,6 @@ function rampTicks({ low, high }: { low: number; high: number }): number[] {
 
 function thinned(run: RunReport): string {
   const analysed = analysedEpochs(run);
-  const drawn = drawnColumns(analysed, layerNames(run).length).length;
+  const drawn = drawnColumns(analysed, mapRows(run).length).length;
   return drawn < analysed.length ? ` (${drawn} of ${analysed.length} analysed epochs drawn)` : '';
 }

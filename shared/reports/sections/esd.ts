@@ -48,8 +48,8 @@ export function esdPlot(
     marginRight: 10,
     marginTop: 28,
     marginBottom: 38,
-    x: { type: 'log', label: 'eigenvalue λ →', labelAnchor: 'right', ...decades(points.map(({ lambda }) => lambda)) },
-    y: { type: 'log', label: '↑ density', ...decades(points.map(({ density }) => density)), grid: true },
+    x: { type: 'log', label: 'eigenvalue λ', labelAnchor: 'right', ...decades(points.map(({ lambda }) => lambda)) },
+    y: { type: 'log', label: 'density', ...decades(points.map(({ density }) => density)), grid: true },
     marks: parts.flatMap(({ density, fit, isAfter }) => {
       const stroke = isAfter ? color : BEFORE;
       return [

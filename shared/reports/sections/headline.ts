@@ -1,8 +1,12 @@
+import { balanceAnswer } from '../answers/balance-answer.ts';
+import { layersAnswer } from '../answers/layers-answer.ts';
+import { nextSteps } from '../answers/next-step.ts';
 import { compareRuns, type RunSummary } from '../compare.ts';
 import { formatChange, formatCount, formatMetric } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
 import type { Section } from '../section.ts';
+import { stepsList } from '../steps.ts';
 import { verdict } from '../verdict.ts';
 
 /** More sentences of a kind than these are folded away. */
@@ -12,22 +16,47 @@ const MOST_RUNS = 4;
 export const headlineSection: Section = {
   name: 'summary',
   title: 'In short',
-  howToRead:
-    'What was trained, how it ended and what it achieved. Runs that differ in nothing but the seed are one group; a group is called better or worse than the first only where the paired t-test says so at 5 %, corrected for the number of groups.',
+  howToRead: 'What came of it, and what to do next. Commands work as they stand here.',
   render({ runs }) {
-    if (runs.length === 0) return html`<p class="headline">There is no run to report on.</p>`;
+    const [only] = runs;
+    if (!only) return html`<p class="headline">There is no run to report on.</p>`;
     const comparison = compareRuns(runs);
     const { overview, findings } = verdict(comparison);
     const each = runs.map((run, index) => `${achieved(run, comparison.runs[index]!)} ${ended(run)}`);
     const [headline, ...others] = overview === null ? each : [overview, ...(runs.length > MOST_RUNS ? [] : each)];
-    return html`<p class="headline">${headline!}</p>
-${findings.length > 0 ? folded(findings, MOST_SENTENCES, 'finding') : null}${others.map(paragraph)}${comparison.caveats.map(paragraph)}${
-  runs.length > MOST_RUNS ? folded(each, 0, 'run') : null
-}`;
+    const worked = html`<p class="headline">${headline!}</p>
+${findings.length > 0 ? folded(findings, MOST_SENTENCES, 'finding') : null}${others.map(paragraph)}${
+  runs.length === 1 ? paragraph(onTestData(only, comparison.runs[0]!.unit)) : null
+}${comparison.caveats.map(paragraph)}${runs.length > MOST_RUNS ? folded(each, 0, 'run') : null}`;
+    const steps = nextSteps(runs);
+    return html`<dl class="answers">${answer('Did it work?', worked)}${answer(
+      'Did balancing matter?',
+      html`${balanceAnswer(runs, comparison).map(paragraph)}`,
+    )}${runs.length === 1 ? layersOf(only) : null}${
+      steps.length > 0 ? answer('What next?', stepsList(steps)) : null
+    }</dl>`;
   },
 };
 
-const paragraph = (sentence: string): Markup => html`<p>${sentence}</p>`;
+const answer = (question: string, content: Markup): Markup => html`<dt>${question}</dt><dd>${content}</dd>`;
+
+function layersOf(run: RunReport): Markup | null {
+  const [first, ...others] = layersAnswer(run);
+  if (first === undefined) return null;
+  const rest =
+    others.length > 0 ? html`<ul class="findings">${others.map((line) => html`<li>${line}</li>`)}</ul>` : null;
+  return answer('Which layers are trained least and most?', html`${paragraph(first)}${rest}`);
+}
+
+/** The metric on data that the model was not chosen by, where they were measured; empty where not. */
+function onTestData({ test, metric }: RunReport, unit: RunSummary['unit']): string {
+  if (!test) return '';
+  const { best, last } = test;
+  const shown = best ?? last;
+  return `On test data, epoch ${shown.epoch} has ${metric.name} ${formatMetric(shown.metrics[metric.name] ?? null, unit)}.`;
+}
+
+const paragraph = (sentence: string): Markup | null => (sentence === '' ? null : html`<p>${sentence}</p>`);
 
 /** A list, which is folded away where it is long. */
 function folded(sentences: readonly string[], most: number, what: string): Markup {
@@ -42,7 +71,10 @@ function achieved(run: RunReport, { best, baseline, epochs, changeFromBaseline, 
   if (epochs === 0) {
     const value = baseline === null ? '' : `: ${metric} ${formatMetric(baseline, unit)} as it came`;
     const drawn = run.drawn === undefined ? '' : `, with ${run.drawn} as drawn from the seed`;
-    return `“${run.name}” has not been trained yet${value}${drawn}.`;
+    const untrained = ['diverged', 'failed'].includes(run.status)
+      ? 'was not trained to the end of any epoch'
+      : 'has not been trained yet';
+    return `“${run.name}” ${untrained}${value}${drawn}.`;
   }
   if (!best) return `“${run.name}” has no trained epoch with a finite ${metric}${start}, so none is the best.`;
   if (best.epoch === 0) {

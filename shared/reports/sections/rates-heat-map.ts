@@ -5,7 +5,7 @@ import { colorRamp, drawnColumns, heatMap } from '../heat-map.ts';
 import { html, trusted } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
 import { representatives } from '../representatives.ts';
-import { balancedRates, factorOf, layerNames, multipliersByEpoch, smallestLayerDecay } from '../runs.ts';
+import { balancedRates, factorOf, mapRows, multipliersByEpoch, smallestLayerDecay } from '../runs.ts';
 import type { Section } from '../section.ts';
 
 /** The largest factor away from 1 in any of the runs; 1 where none was balanced. */
@@ -26,15 +26,17 @@ function ratesOf(run: RunReport): string {
 
 /** Multipliers by layer over the epochs of one run as an SVG string, coloured around 1. */
 export function ratesHeatMap(run: RunReport, largest: number, width: number): string {
-  const columns = multipliersByEpoch(run);
-  const seen = new Set(columns.flatMap(({ rates }) => rates.map(({ group }) => group)));
-  const inOrder = layerNames(run).filter((name) => seen.has(name));
+  const rows = mapRows(run);
   return heatMap({
     label: `Multipliers by layer and epoch of ${run.name}`,
-    rows: [...inOrder, ...[...seen].filter((name) => !inOrder.includes(name))],
-    columns: columns.map(({ epoch, rates }) => ({
+    rows,
+    columns: multipliersByEpoch(run).map(({ epoch, rates }) => ({
       epoch,
-      values: Object.fromEntries(rates.map((rate) => [rate.group, factorOf(rate)])),
+      // What no factor is on record of trained at the base.
+      values: {
+        ...Object.fromEntries(rows.map((row) => [row, 1])),
+        ...Object.fromEntries(rates.map((rate) => [rate.group, factorOf(rate)])),
+      },
     })),
     width,
     color: divergingColor(largest),
@@ -48,7 +50,7 @@ export const ratesHeatMapSection: Section = {
   name: 'rates',
   title: 'Multipliers by layer',
   howToRead:
-    'The factor that each layer trained with in each epoch, on the learning rate or whatever else is named: blue layers had less than the base, orange ones more, colourless ones about as much.',
+    'The factor that each layer trained with in each epoch, on the learning rate or whatever else is named: blue layers had less than the base, orange ones more, colourless ones about as much. The layers are those of the map above.',
   render({ runs }) {
     const isBalanced = (run: RunReport) => largestFactor([run]) > 1;
     const { shown, note } = representatives(runs, isBalanced);
@@ -69,7 +71,7 @@ export const ratesHeatMapSection: Section = {
       .map(({ label }) => `“${label}”`);
     return html`${note}<div class="ramp">${trusted(ramp)}</div><div class="multiples">${shown.map(({ run, label }) => {
       const all = multipliersByEpoch(run);
-      const drawn = drawnColumns(all, new Set(all.flatMap(({ rates }) => rates.map(({ group }) => group))).size).length;
+      const drawn = drawnColumns(all, mapRows(run).length).length;
       const thinned = drawn < all.length ? ` (${drawn} of ${all.length} epochs drawn)` : '';
       return figure(ratesHeatMap(run, largest, width), `${label}: ${ratesOf(run)}${thinned}`);
     })}</div>${plain.length > 0 ? html`<p>In ${plain.join(', ')} every layer trained at the base rate.</p>` : null}`;

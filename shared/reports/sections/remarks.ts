@@ -1,12 +1,22 @@
 import { describeReinitialised } from '../../models/hugging-face/reinitialise.ts';
+import { flagRules } from '../../spectra/flags.ts';
 import { formatRanges } from '../format.ts';
-import { html } from '../html.ts';
+import { html, type Markup } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
-import { analysedEpochs } from '../runs.ts';
 import type { Section } from '../section.ts';
+import { trainedLayers } from '../trained-layers.ts';
+
+/** More layers than these are folded away behind the first of them. */
+const MOST_NAMES = 8;
+
+/** A remark on layers: all are named, and folded away where they are many. */
+function aboutLayers(names: readonly string[], text: string): Markup {
+  if (names.length <= MOST_NAMES) return html`${names.join(', ')}: ${text}`;
+  return html`<details><summary>${names.length} layers: ${text}</summary>${names.join(', ')}</details>`;
+}
 
 /** Everything to be wary of in a run, each said once, with the epochs and layers it concerns. */
-function remarksOf(run: RunReport): string[] {
+function remarksOf(run: RunReport): (string | Markup)[] {
   const flagged = new Map<string, { layers: Set<string>; epochs: number[] }>();
   const add = (text: string, epoch: number, layer?: string) => {
     const entry = flagged.get(text) ?? { layers: new Set<string>(), epochs: [] };
@@ -22,8 +32,8 @@ function remarksOf(run: RunReport): string[] {
     ...outcome(run),
     ...(run.reinitialised ? [`Before training, ${describeReinitialised(run.reinitialised)} from the seed.`] : []),
     ...[...flagged].map(([text, { layers, epochs }]) => {
-      const who = layers.size > 0 ? `${[...layers].join(', ')}: ` : '';
-      return `${who}${text.replace(/\.$/, '')} (epoch${new Set(epochs).size > 1 ? 's' : ''} ${formatRanges(epochs)}).`;
+      const said = `${text.replace(/\.$/, '')} (epoch${new Set(epochs).size > 1 ? 's' : ''} ${formatRanges(epochs)}).`;
+      return layers.size > 0 ? aboutLayers([...layers], said) : said;
     }),
     ...unusualAlphas(run),
   ];
@@ -58,26 +68,11 @@ function outcome({ status, reason }: RunReport): string[] {
   return status === 'failed' ? [`The run failed${reason ? `: ${reason.replace(/\.$/, '')}` : ''}.`] : [];
 }
 
-/** Layers whose alpha at the last analysis lies outside the range in which the theory was found to hold. */
-function unusualAlphas(run: RunReport): string[] {
-  const last = analysedEpochs(run).at(-1);
-  if (!last) return [];
-  // The theory is about matrices: alphas of the rows of a Conv1d lie elsewhere.
-  const layers = last.spectra.layers.filter(({ kind }) => !(run.conv1d === 'rows' && kind === 'conv1d'));
-  const named = (test: (alpha: number) => boolean) =>
-    layers.filter(({ alpha }) => alpha !== null && test(alpha)).map(({ name }) => name);
-  const low = named((alpha) => alpha < 2);
-  const high = named((alpha) => alpha > 6);
-  return [
-    ...(low.length > 0
-      ? [
-          `${low.join(', ')}: alpha below 2 at epoch ${last.epoch}, which may mean over-training (or too few eigenvalues to tell).`,
-        ]
-      : []),
-    ...(high.length > 0
-      ? [
-          `${high.join(', ')}: alpha above 6 at epoch ${last.epoch}, a light tail: the layer has learnt little, or is not well described by a power law.`,
-        ]
-      : []),
-  ];
+/** Layers that the thresholds of alpha say something of. */
+function unusualAlphas(run: RunReport): Markup[] {
+  const flagged = trainedLayers(run);
+  return flagRules.flatMap(({ name: flag, rule, meaning }) => {
+    const named = flagged.layers.filter((layer) => layer.flag === flag).map(({ name }) => name);
+    return named.length > 0 ? [aboutLayers(named, `${flag} at epoch ${flagged.epoch}, ${rule}. ${meaning}`)] : [];
+  });
 }

@@ -25,7 +25,7 @@ export const runsTableSection: Section = {
   name: 'runs',
   title: 'Runs',
   howToRead:
-    'An arrow after the metric shows which way is better. Of a group: mean ± standard deviation over seeds, and the paired difference from the first group by the seeds that both have, with its 95 % interval; a group is called better or worse where the paired t-test, corrected for the number of groups (Holm), says so at 5 %. Of a run: “before training” is the metric of the model as it came (epoch 0) and “change” the best value against it; alpha is given at the first and the last analysis, as mean ± spread over layers.',
+    'Of a group: mean ± standard deviation over seeds, and the paired difference from the first group by the seeds that both have, with its 95 % interval; a group is called better or worse where the paired t-test, corrected for the number of groups (Holm), says so at 5 %. Of a run: “before training” is the metric of the model as it came (epoch 0) and “change” the best value against it; alpha is given at the first and the last analysis, as mean ± spread over layers.',
   render({ runs }) {
     if (runs.length === 0) return null;
     const comparison = compareRuns(runs);
@@ -46,11 +46,10 @@ export const runsTableSection: Section = {
   },
 };
 
-const withArrow = ({ metric }: GroupSummary | RunSummary) =>
-  `${metric.name} ${metric.direction === 'lower' ? '↓' : '↑'}`;
+const withDirection = ({ metric }: GroupSummary | RunSummary) => `${metric.name} (${metric.direction} is better)`;
 
 function groupTable({ groups, metric }: Comparison): Markup {
-  const best = metric ? [`Best ${withArrow(groups[0]!)}`] : ['Metric', 'Best'];
+  const best = metric ? [`Best ${withDirection(groups[0]!)}`] : ['Metric', 'Best'];
   const header = ['Group', 'Seeds', ...best, 'Difference from the first', '95 % interval', 'Pairs', 'Shown'];
   return table(
     'One row per group of runs',
@@ -61,7 +60,7 @@ function groupTable({ groups, metric }: Comparison): Markup {
       return [
         html`${swatch(groupStyle(index))} ${markedLabel(group.label, index)}`,
         String(group.values.length),
-        ...(metric ? [] : [withArrow(group)]),
+        ...(metric ? [] : [withDirection(group)]),
         formatMeanAndDeviation(group),
         change,
         interval,
@@ -74,34 +73,36 @@ function groupTable({ groups, metric }: Comparison): Markup {
 }
 
 function runTable(runs: readonly RunSummary[]): Markup {
+  const isSame = new Set(runs.map(withDirection)).size === 1;
+  const header = [
+    'Run',
+    isSame ? `Best ${withDirection(runs[0]!)}` : 'Best',
+    'at epoch',
+    'Before training',
+    'Change',
+    ...(isSame ? [] : ['Metric']),
+    'Outcome',
+    'Alpha first',
+    'Alpha last',
+    'Seed',
+    'Time',
+  ];
   return table(
     'One row per run',
-    [
-      'Run',
-      'Outcome',
-      'Metric',
-      'Best',
-      'at epoch',
-      'Before training',
-      'Change',
-      'Alpha first',
-      'Alpha last',
-      'Seed',
-      'Time',
-    ],
+    header,
     runs.map((run) => [
       run.name,
-      STATUS_WORDS[run.status],
-      withArrow(run),
       formatMetric(run.best?.value, run.unit),
       run.best ? `${run.best.epoch} of ${run.epochs}` : '–',
       formatMetric(run.baseline, run.unit),
       formatChange(run.changeFromBaseline, run.unit),
+      ...(isSame ? [] : [withDirection(run)]),
+      STATUS_WORDS[run.status],
       `${formatFixed(run.alphaMean.first)} ± ${formatFixed(run.alphaStd.first)}`,
       `${formatFixed(run.alphaMean.last)} ± ${formatFixed(run.alphaStd.last)}`,
       String(run.seed),
       formatDuration(run.seconds),
     ]),
-    [3, 4, 5, 6, 7, 8, 9, 10],
+    header.flatMap((name, column) => (['Run', 'Metric', 'Outcome'].includes(name) ? [] : [column])),
   );
 }

@@ -8,7 +8,7 @@ export interface Controlled {
 /** A change to the factors of a balanced run that shows whether the spectra matter: one file, one line in the registry. */
 export interface Control {
   readonly name: string;
-  /** What it does, in words that follow its name. */
+  /** A phrase that says what the control does, to follow its name. */
   readonly effect: string;
   /** The changed factors, in the order in which they are given. A pure function of its arguments. */
   apply(controlled: readonly Controlled[], seed: number): number[];

@@ -1,10 +1,10 @@
 import type { PowerLawFit } from '../spectrum.ts';
 
-/** What a number about a spectrum can be made from. */
+/** The input of a metric: one layer's spectrum and its fit. */
 export interface MetricInput {
   /** All squared singular values of the layer, ascending. */
   readonly eigenvalues: Float64Array;
-  /** Those that are left when zeros are filtered out, if they are. */
+  /** The eigenvalues without zeros, where zeros are filtered; else all of them. */
   readonly kept: Float64Array;
   /** Eigenvalues at or below this count as zero in a rank. */
   readonly floor: number;
@@ -18,7 +18,7 @@ export interface MetricInput {
 /** A number about a layer's spectrum: a line in the registry. */
 export interface SpectrumMetric<Name extends string = string> {
   readonly name: Name;
-  /** What it says, for a reader who meets it for the first time. */
+  /** A sentence about the metric for a reader who meets it for the first time. */
   readonly description: string;
   /** Null where the number would mean nothing. */
   measure(input: MetricInput): number | null;

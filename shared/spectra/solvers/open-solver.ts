@@ -1,6 +1,6 @@
 import { messageOf, UserError } from '../../core/errors.ts';
-import { callingThread, openPool, type SpectraPool } from './pool.ts';
-import { portableSolver } from './portable.ts';
+import { growingPool } from './growing-pool.ts';
+import { openPool, type SpectraPool } from './pool.ts';
 import { type SolverChoice, type SolverName, solverChoices, solverNames } from './solver.ts';
 
 /** Below this many floating-point operations an analysis takes less time than starting threads. */
@@ -18,14 +18,14 @@ export interface OpenSolverOptions {
 
 /**
  * Opens a solver that passes its self-test here. `auto` takes the first of `solverNames` that does, and for a small
- * analysis the portable one in the calling thread.
+ * analysis the portable one, in the calling thread as long as that is quicker.
  * @throws UserError when the solver asked for by name can't be had.
  */
 export async function openSolver(
   choice: SolverChoice,
   { flops = Number.POSITIVE_INFINITY, note = () => {} }: OpenSolverOptions = {},
 ): Promise<SpectraPool> {
-  if (!isWorthThreads(flops) && (choice === 'auto' || choice === 'portable')) return callingThread(portableSolver);
+  if (!isWorthThreads(flops) && (choice === 'auto' || choice === 'portable')) return growingPool();
   if (choice !== 'auto') return openNamed(choice);
   for (const name of solverNames) {
     if (name === 'accelerate' && process.platform !== 'darwin') continue;
@@ -35,7 +35,7 @@ export async function openSolver(
       note(`the solver ${name} is passed over: ${messageOf(error)}`);
     }
   }
-  return callingThread(portableSolver);
+  return growingPool();
 }
 
 async function openNamed(name: SolverName): Promise<SpectraPool> {

@@ -1,15 +1,15 @@
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { messageOf, RunError } from '../../core/errors.ts';
 import { threadsAllowed } from '../../core/threads.ts';
 import { eachBlock, type RowReader } from '../../tensors/row-reader.ts';
 import { matrixFlops } from '../cost.ts';
 import type { SpectrumSource } from '../spectrum-source.ts';
 import type { EigenvalueSolver, SolverName } from './solver.ts';
-import type { MatrixMessage, RowsAnswer, RowsOnDemand, RowsQuestion, WorkerReply } from './worker.ts';
+import type { MatricesMessage, MatrixMessage, RowsAnswer, RowsOnDemand, RowsQuestion, WorkerReply } from './worker.ts';
 
 /** A solver that is kept open. */
 export interface SpectraPool extends SpectrumSource {
-  /** Its version, for the record. */
+  /** The solver's name and version, for the run's record. */
   readonly solver: string;
   /** One more than there are threads, so that none waits while a matrix is read. */
   readonly concurrency: number;
@@ -41,10 +41,14 @@ interface Job {
 
 interface Thread {
   readonly worker: Worker;
-  /** Shared memory for its matrices, as large as the largest so far. */
+  /** Shared memory for its matrices, as large as was needed so far. */
   shared: SharedArrayBuffer;
-  job: Job | undefined;
+  /** What it is at; none: it is idle. */
+  jobs: readonly Job[];
 }
+
+/** Operations of a matrix that is handed to a thread together with others: less than a hundred times what a message takes. */
+const togetherFlops = 2e7;
 
 /** A thread keeps its arrays from matrix to matrix and makes hardly any garbage. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2 };
@@ -53,7 +57,7 @@ const here = import.meta.url;
 const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js', here);
 
 /**
- * Threads that each solve one matrix at a time with one BLAS thread, the costliest waiting matrix first. They start as they
+ * Threads that each solve one matrix after another with one BLAS thread, the costliest waiting matrix first, and small ones together. They start as they
  * are needed, stay for the next matrix, and never keep the process from ending. Matrices in shared memory are not copied;
  * others are, once, when their turn comes, and must not change before.
  * @throws Error when the solver can't be had or fails its self-test.
@@ -68,12 +72,14 @@ export async function openPool(name: SolverName, threads = threadsAllowed()): Pr
   const attend = (thread: Thread) => {
     const { worker } = thread;
     worker.on('message', (reply: WorkerReply) => {
-      if ('version' in reply) return;
-      const { job } = thread;
-      thread.job = undefined;
+      if (!('answers' in reply)) return;
+      const { jobs } = thread;
+      thread.jobs = [];
       worker.unref();
-      if ('eigenvalues' in reply) job?.resolve(reply.eigenvalues);
-      else job?.reject(new RunError(reply.error, { where: `solver ${name}` }));
+      for (const [index, answer] of reply.answers.entries()) {
+        if ('eigenvalues' in answer) jobs[index]?.resolve(answer.eigenvalues);
+        else jobs[index]?.reject(new RunError(answer.error, { where: `solver ${name}` }));
+      }
       dispatch();
     });
     worker.on('error', (cause) => lose(thread, cause));
@@ -82,13 +88,13 @@ export async function openPool(name: SolverName, threads = threadsAllowed()): Pr
   const lose = (thread: Thread, cause: Error) => {
     const index = pool.indexOf(thread);
     if (index >= 0) pool.splice(index, 1);
-    const { job } = thread;
-    thread.job = undefined;
-    job?.reject(new RunError(cause.message, { where: `solver ${name}`, cause }));
+    const { jobs } = thread;
+    thread.jobs = [];
+    for (const { reject } of jobs) reject(new RunError(cause.message, { where: `solver ${name}`, cause }));
     dispatch();
   };
   const idleThread = (): Thread | undefined => {
-    const idle = pool.find(({ job }) => job === undefined);
+    const idle = pool.find(({ jobs }) => jobs.length === 0);
     if (idle || pool.length >= threads) return idle;
     const started = startThread(name);
     pool.push(started);
@@ -99,17 +105,27 @@ export async function openPool(name: SolverName, threads = threadsAllowed()): Pr
     while (waiting.length > 0 && !closed) {
       const thread = idleThread();
       if (!thread) return;
-      const job = waiting.splice(costliest(waiting), 1)[0]!;
-      thread.job = job;
+      const idle = threads - pool.filter(({ jobs }) => jobs.length > 0).length;
+      thread.jobs = takeShare(waiting, idle);
       thread.worker.ref();
-      send(thread, job);
+      send(thread);
     }
+  };
+  let isPlanned = false;
+  /** When all that is asked for at the moment is waiting. */
+  const planDispatch = () => {
+    if (isPlanned) return;
+    isPlanned = true;
+    process.nextTick(() => {
+      isPlanned = false;
+      dispatch();
+    });
   };
   const solve = ({ rows, columns }: Job['matrix'], data: Job['data']) =>
     new Promise<Float64Array>((resolve, reject) => {
       if (closed) throw new RunError('is closed', { where: `solver ${name}` });
       waiting.push({ matrix: { rows, columns }, data, cost: matrixFlops({ rows, columns }), resolve, reject });
-      dispatch();
+      planDispatch();
     });
   attend(first);
   return {
@@ -128,7 +144,7 @@ export async function openPool(name: SolverName, threads = threadsAllowed()): Pr
 function startThread(solver: SolverName): Thread {
   const worker = new Worker(workerModule, { workerData: { solver }, resourceLimits });
   worker.unref();
-  return { worker, shared: new SharedArrayBuffer(0), job: undefined };
+  return { worker, shared: new SharedArrayBuffer(0), jobs: [] };
 }
 
 /** The solver's version, once it has passed its self-test in the thread. */
@@ -144,19 +160,63 @@ async function readiness({ worker }: Thread): Promise<string> {
   throw new Error('error' in reply ? reply.error : 'an answer came before any question');
 }
 
+/** Takes the costliest of the waiting matrices or, where it is a small one, as many as make up the share of one of the idle threads. */
+function takeShare(waiting: Job[], idle: number): Job[] {
+  // A little more, for sums that were rounded on the way.
+  const share = (1.001 * waiting.reduce((sum, { cost }) => sum + cost, 0)) / idle;
+  const first = waiting.splice(costliest(waiting), 1)[0]!;
+  const taken = [first];
+  if (!isSmall(first)) return taken;
+  let cost = first.cost;
+  for (let index = 0; index < waiting.length; ) {
+    const job = waiting[index]!;
+    if (isSmall(job) && cost + job.cost <= share) {
+      taken.push(...waiting.splice(index, 1));
+      cost += job.cost;
+    } else index += 1;
+  }
+  return taken;
+}
+
+const isSmall = ({ data, cost }: Job) => cost <= togetherFlops && !('reader' in data);
+
 function costliest(jobs: readonly Job[]): number {
   let best = 0;
   for (let index = 1; index < jobs.length; index++) if (jobs[index]!.cost > jobs[best]!.cost) best = index;
   return best;
 }
 
-function send(thread: Thread, { matrix, data, reject }: Job): void {
-  if (!('reader' in data)) {
-    thread.worker.postMessage({ ...matrix, data: inSharedMemory(thread, data) });
-    return;
+function send(thread: Thread): void {
+  const matrices: MatrixMessage[] = [];
+  const ports: MessagePort[] = [];
+  const room = roomFor(thread);
+  for (const { matrix, data, reject } of thread.jobs) {
+    if ('reader' in data) {
+      const { rows, port } = serveRows(thread, data.reader, data.largest, reject);
+      matrices.push({ ...matrix, data: rows });
+      ports.push(port);
+    } else matrices.push({ ...matrix, data: isShared(data) ? data : room(data) });
   }
-  const { rows, port } = serveRows(thread, data.reader, data.largest, reject);
-  thread.worker.postMessage({ ...matrix, data: rows } satisfies MatrixMessage, [port]);
+  thread.worker.postMessage(matrices satisfies MatricesMessage, ports);
+}
+
+const isShared = ({ buffer }: Numbers) => buffer instanceof SharedArrayBuffer;
+
+const alignedBytes = (bytes: number) =>
+  Math.ceil(bytes / Float64Array.BYTES_PER_ELEMENT) * Float64Array.BYTES_PER_ELEMENT;
+
+/** Copies matrices of a thread's jobs into its shared memory, one behind the other. */
+function roomFor(thread: Thread): (data: Numbers) => Numbers {
+  const copied = thread.jobs.flatMap(({ data }) => ('reader' in data || isShared(data) ? [] : data));
+  const bytes = copied.reduce((sum, { byteLength }) => sum + alignedBytes(byteLength), 0);
+  if (thread.shared.byteLength < bytes) thread.shared = new SharedArrayBuffer(bytes);
+  let start = 0;
+  return (data) => {
+    const copy = sharedLike(thread, data, data.length, start);
+    copy.set(data);
+    start += alignedBytes(data.byteLength);
+    return copy;
+  };
 }
 
 /** Reads rows for a thread that sleeps until it has them; the first error is given to `fail` as it is. */
@@ -180,13 +240,6 @@ function serveRows(thread: Thread, reader: RowReader, largest: number, fail: (er
   return { rows: { largest, port, signal } satisfies RowsOnDemand, port };
 }
 
-function inSharedMemory(thread: Thread, data: Numbers): Numbers {
-  if (data.buffer instanceof SharedArrayBuffer) return data;
-  const copy = sharedLike(thread, data, data.length);
-  copy.set(data);
-  return copy;
-}
-
 /** Rows of a matrix, read a block at a time, so that they are in memory once. */
 async function rowsInSharedMemory(thread: Thread, reader: RowReader, start: number, count: number): Promise<Numbers> {
   let rows: Numbers | undefined;
@@ -198,10 +251,10 @@ async function rowsInSharedMemory(thread: Thread, reader: RowReader, start: numb
 }
 
 /** Room for so many numbers of this type in the thread's shared memory. */
-function sharedLike(thread: Thread, data: Numbers, length: number): Numbers {
-  const bytes = length * data.BYTES_PER_ELEMENT;
+function sharedLike(thread: Thread, data: Numbers, length: number, start = 0): Numbers {
+  const bytes = start + length * data.BYTES_PER_ELEMENT;
   if (thread.shared.byteLength < bytes) thread.shared = new SharedArrayBuffer(bytes);
   return data instanceof Float32Array
-    ? new Float32Array(thread.shared, 0, length)
-    : new Float64Array(thread.shared, 0, length);
+    ? new Float32Array(thread.shared, start, length)
+    : new Float64Array(thread.shared, start, length);
 }

@@ -1,3 +1,4 @@
+import { compiledInOrder } from './in-order.ts';
 import {
   type EigenvalueSolver,
   type ScaledMatrix,
@@ -10,18 +11,30 @@ import { tridiagonalEigenvalues } from './tridiagonal.ts';
 /** Squares below this are as good as zero beside the entries of a Gram matrix scaled to about 1. */
 const negligible = 1e-280;
 
-/** Plain TypeScript in float64: Gram matrix of the shorter side, Householder tridiagonalisation, implicit QL. */
+/** Smaller matrices are solved before a compiled kernel has its packed. */
+const leastCompiled = 8;
+
+/**
+ * Float64 anywhere, to the same bits: Gram matrix of the shorter side, Householder tridiagonalisation, implicit QL. Compiled where the
+ * runtime has WebAssembly with SIMD, else in plain TypeScript.
+ */
 export const portableSolver: EigenvalueSolver = {
   name: 'portable',
   version: 'portable',
   squaredSingularValues(rows, columns, data) {
+    const compiled = Math.min(rows, columns) < leastCompiled ? undefined : compiledInOrder(Math.min(rows, columns));
     const matrix = scaleMatrix(rows, columns, data);
     if (!matrix) return new Float64Array(Math.min(rows, columns));
-    const { order, length, factor } = matrix;
-    const { diagonal, offDiagonal } = tridiagonalise(order, gramOfRows(order, length, copyScaled(matrix)));
-    return unscaleEigenvalues(tridiagonalEigenvalues(diagonal, offDiagonal), factor);
+    return compiled ? compiled(matrix) : solveInTypeScript(matrix);
   },
 };
+
+/** The squared singular values of a scaled matrix, ascending. */
+export function solveInTypeScript(matrix: ScaledMatrix): Float64Array {
+  const { order, length, factor } = matrix;
+  const { diagonal, offDiagonal } = tridiagonalise(order, gramOfRows(order, length, copyScaled(matrix)));
+  return unscaleEigenvalues(tridiagonalEigenvalues(diagonal, offDiagonal), factor);
+}
 
 export const portable: SolverFactory = { open: () => portableSolver };
 

@@ -1,4 +1,4 @@
-/** As a user names them, best first. */
+/** The names of the solvers, the fastest first. */
 export const solverNames = ['openblas', 'accelerate', 'wasm', 'portable'] as const;
 export type SolverName = (typeof solverNames)[number];
 

@@ -2,6 +2,9 @@ import { RunError } from '../../core/errors.ts';
 
 const mostIterations = 60;
 
+export const notConverged = (eigenvalue: number, order: number): RunError =>
+  new RunError(`eigenvalue ${eigenvalue} of ${order} did not converge in ${mostIterations} iterations`);
+
 /**
  * Eigenvalues, in no order, of a symmetric tridiagonal matrix (both arguments are overwritten): implicit QL, Wilkinson
  * shifts. `offDiagonal[i]` couples `diagonal[i - 1]` and `diagonal[i]`.
@@ -26,7 +29,7 @@ export function tridiagonalEigenvalues(diagonal: Float64Array, offDiagonal: Floa
     let end = uncoupledFrom(start);
     for (let iteration = 0; end !== start; iteration++) {
       if (iteration === mostIterations) {
-        throw new RunError(`eigenvalue ${start} of ${order} did not converge in ${mostIterations} iterations`);
+        throw notConverged(start, order);
       }
       implicitStep(diagonal, offDiagonal, start, end);
       end = uncoupledFrom(start);

@@ -2,7 +2,7 @@
 import { askChild } from '../../core/ask-child.ts';
 import type { SolverName } from './solver.ts';
 
-/** What came of a trial. */
+/** The outcome of trying a solver on this machine. */
 export type SolverTrial =
   | { readonly works: true; readonly version: string }
   | { readonly works: false; readonly reason: string };

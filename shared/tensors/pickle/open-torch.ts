@@ -34,7 +34,7 @@ interface StoredBytes {
   read(start: number, end: number): Promise<Uint8Array>;
 }
 
-/** What a file holds, and where the numbers are. */
+/** The objects in a file, and the storages of their numbers. */
 interface TorchContent {
   readonly root: PickledValue;
   readonly littleEndian: boolean;

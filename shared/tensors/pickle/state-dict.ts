@@ -1,4 +1,4 @@
-/** Which of a checkpoint's tensors are a model's weights. */
+/** Finds the state dict of a model among the contents of a checkpoint. */
 import { UserError } from '../../core/errors.ts';
 import { saveTensorsAlone } from './unpickle.ts';
 import { isKind, type PickledTensor, type PickledValue } from './values.ts';

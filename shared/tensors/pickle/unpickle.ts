@@ -8,11 +8,11 @@ import { isKind, type PickledGlobal, type PickledValue, tuple } from './values.t
 /** The bytes ended in the middle of a pickle. */
 export class PickleCutOff extends Error {}
 
-/** What a pickle may name. */
+/** The classes and functions that a pickle may name, and how they are called. */
 export interface PickleHost {
   /** Path of the file and, of an archive, the entry. */
   readonly label: string;
-  /** Where in the file the first of the bytes is, for messages. */
+  /** Offset in the file of the first byte, in bytes, for messages. */
   readonly origin: number;
   isKnown(global: string): boolean;
   /** What a known class or function gives for these arguments; undefined: it takes no such arguments, or is none. */
@@ -31,19 +31,19 @@ interface Machine {
   readonly host: PickleHost;
   /** The next byte to read. */
   at: number;
-  /** Of the current operation. */
+  /** Offset of the current operation, in bytes. */
   readonly start: number;
   take(count: number): Uint8Array;
   /** A number of so many bytes, the lowest first. */
   whole(bytes: 1 | 2 | 4 | 8): number;
   line(): string;
   push(value: PickledValue): void;
-  /** The same for what takes more memory than its byte in the pickle. */
+  /** Makes a value that takes more memory than its bytes in the pickle; counts it against the limit. */
   make(value: PickledValue, parts?: number): void;
   pop(): PickledValue;
   top(): PickledValue;
   mark(): void;
-  /** What was pushed since the last mark. */
+  /** Takes the values that were pushed since the last mark off the stack. */
   popMark(): PickledValue[];
   remember(key: number): void;
   recall(key: number): void;
@@ -57,7 +57,7 @@ function malformed({ host, start }: Pick<Machine, 'host' | 'start'>, what: strin
   });
 }
 
-/** What to do about an object that is no plain tensor or container. */
+/** The advice for an object that is no plain tensor or container. */
 export const saveTensorsAlone =
   'Save the tensors alone in Python: `torch.save(model.state_dict(), "model.pt")`, or write safetensors: `safetensors.torch.save_file(model.state_dict(), "model.safetensors")`.';
 
@@ -193,7 +193,7 @@ function quoted(machine: Machine): string {
   return match[2]!;
 }
 
-/** By the byte that stands for it. STOP is told by the loop. */
+/** The operations by their byte; STOP is handled by the loop. */
 const operations: Readonly<Record<string, (machine: Machine) => void>> = {
   '\x80': (machine) => {
     const version = machine.whole(1);

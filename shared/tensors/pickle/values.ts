@@ -36,7 +36,7 @@ export interface PickledTensor {
   readonly strides: readonly number[];
 }
 
-/** What stands in a pickle: lists are arrays, dictionaries maps. */
+/** A value in a pickle; lists are arrays, dictionaries maps. */
 export type PickledValue =
   | null
   | boolean

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-/** How long training is, in optimizer steps. */
+/** The length of training, in optimizer steps. */
 export interface TrainingLength {
   readonly stepsPerEpoch: number;
   readonly epochs: number;

@@ -4,7 +4,7 @@ import { mean, ratio, sum } from './metric.ts';
 /** How many rows of a class (first number) were given a class (second number), by the classes' places; what never happened is left out. */
 export type ConfusionCells = readonly (readonly [actual: number, given: number, rows: number])[];
 
-/** Of one class. */
+/** Precision, recall, F1 and support of one class. */
 export interface ClassScore {
   readonly name: string;
   /** Share of the rows given this class that are of it. */
@@ -17,10 +17,10 @@ export interface ClassScore {
   readonly support: number;
 }
 
-/** What the report shows of an evaluation. */
+/** The scores of an evaluation as the report shows them. */
 export interface ClassTable {
   readonly classes: readonly ClassScore[];
-  /** By class, and then by the class that was given. */
+  /** The counts by true class and by predicted class. */
   readonly confusionCells: ConfusionCells;
 }
 

@@ -1,4 +1,4 @@
-/** What an evaluation of a language model sums up, batch by batch. */
+/** The sums over batches of a language model's evaluation. */
 export interface TokenLoss {
   /** Sum over the predicted tokens of the negative logarithm of their probability. */
   readonly sum: number;

@@ -1,6 +1,6 @@
 import { elementCount } from '../../tensors/tensor.ts';
 
-/** What some metrics need besides the fields. */
+/** Inputs that some metrics need besides the fields. */
 export interface MetricOptions {
   /** Lengths of the domain along the space axes; 1 where not given. */
   readonly lengths?: readonly number[];

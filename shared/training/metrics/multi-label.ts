@@ -48,7 +48,7 @@ export const multiLabelMetrics = {
   },
 } as const satisfies Record<string, MultiLabelMetric>;
 
-/** In float64. */
+/** The sigmoid, in float64. */
 export const sigmoid = (logit: number): number =>
   logit >= 0 ? 1 / (1 + Math.exp(-logit)) : Math.exp(logit) / (1 + Math.exp(logit));
 

@@ -1,4 +1,4 @@
-/** What can be measured of which model, and which way is better. */
+/** The metrics of each kind of model, and whether more or less is better. */
 import type { ProblemType } from '../../datasets/text/problem-type.ts';
 import type { ModelConfig } from '../../models/registry.ts';
 import { classificationMetrics } from './classification.ts';

@@ -26,7 +26,7 @@ export interface MetricMeter {
   add(predictions: Float32Array, targets: Float32Array): void;
   /** Averaged over channels and times. */
   values(): Record<string, number>;
-  /** Of each channel at each time: `[channels][times]`. */
+  /** The value of each channel at each time, `[channels][times]`, by metric. */
   frames(): Record<string, number[][]>;
 }
 

@@ -1,4 +1,4 @@
-/** How well numbers are predicted, in float64. */
+/** Metrics of predicted numbers, in float64. */
 import { mean } from './metric.ts';
 
 interface RegressionMetric {

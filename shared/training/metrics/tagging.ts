@@ -1,4 +1,4 @@
-/** How well the words of texts are tagged, in float64. */
+/** Metrics of tagged words, in float64. */
 import { type ClassScore, type ClassTable, evaluateClasses, largestOf } from './classification.ts';
 import { entitiesIn, markEntities } from './entities.ts';
 import { mean, ratio } from './metric.ts';
@@ -22,7 +22,7 @@ type Name = keyof typeof taggingMetrics;
 
 /** Entities of one type, or of all. */
 interface Counts {
-  /** In the data. */
+  /** The number of such words in the data. */
   readonly support: number;
   /** Found. */
   readonly given: number;

@@ -104,7 +104,7 @@ function spacingsOf({ shape, values }: Coordinates, periodic: readonly boolean[]
   });
 }
 
-/** Which loss, and of h1 whether the fields go on at the edges. */
+/** The loss, and for h1 whether fields go on periodically at the edges. */
 export interface FieldLossSettings {
   readonly loss?: FieldLossName | undefined;
   readonly periodic?: boolean | readonly boolean[] | undefined;

@@ -16,17 +16,17 @@ export interface LabelledBatch extends TokenBatch {
   readonly labels: Tensor;
 }
 
-/** What a loss depends on besides model and batch. */
+/** The settings of a loss besides model and batch. */
 export interface LossOptions {
-  /** As `crossEntropy` has it. */
+  /** The label smoothing, as in `crossEntropy`. */
   readonly labelSmoothing?: number;
-  /** Of a classifier; absent: each text has one label. */
+  /** The problem type of a classifier; absent: each text has one label. */
   readonly problemType?: ProblemType | undefined;
   /** Of a classifier's labels, in their order; absent: all weigh alike. */
   readonly classWeights?: readonly number[] | undefined;
 }
 
-/** What is learnt, and how it is computed. */
+/** The settings of an objective: its task, and how it is computed. */
 export interface ObjectiveOptions extends LossOptions {
   /** Whether blocks are computed again for the gradient, to the same loss; absent: no. */
   readonly recomputes?: boolean;

@@ -40,7 +40,7 @@ function bindSlide(tf: TensorLibrary, steps: number, channels: number): (window:
   );
 }
 
-/** What a roll-out begins with. */
+/** The inputs with which a roll-out begins. */
 export interface RolloutStart {
   /** The first window `[batch, ...space, window, channels]`; absent: a static map, which is given static fields alone. */
   readonly past?: Tensor | undefined;
@@ -79,7 +79,7 @@ function rollOut(
   return predictions;
 }
 
-/** How what a loss is taken of is predicted. */
+/** The ways to predict the steps that have a loss. */
 export const trainingModes = ['rollout', 'singleStep', 'pushForward'] as const;
 export type TrainingMode = (typeof trainingModes)[number];
 

@@ -9,7 +9,7 @@ import { dropoutIn, textsOf } from './language.ts';
 
 /** Texts of `[2 * pairs, tokens]`, the first ones of all pairs before the second ones. */
 interface PairBatch extends TokenBatch {
-  /** What the cosine of the two embeddings should be, `[pairs]`. */
+  /** The target of the cosine of the two embeddings, `[pairs]`. */
   readonly similar: Tensor;
 }
 

@@ -2,7 +2,7 @@ import type { NamedTensors, Scalar, Tensor, TensorLibrary } from '../../engines/
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import { type HostTensors, zeros } from '../../tensors/tensor.ts';
 
-/** How the second moment of a complex parameter is kept. */
+/** The way in which the second moment of a complex parameter is kept. */
 export type ComplexMoments = 'shared' | 'separate';
 
 export interface MomentSettings {

@@ -4,7 +4,7 @@ import type { ErrorBySteps } from './record.ts';
 export const measures = ['nRMSE', 'RMSE'] as const;
 export type Measure = (typeof measures)[number];
 
-/** One value for each measure. */
+/** Makes one value for each measure. */
 export const byMeasure = <T>(of: (measure: Measure) => T): Record<Measure, T> => ({
   nRMSE: of('nRMSE'),
   RMSE: of('RMSE'),
@@ -21,7 +21,7 @@ export interface ErrorSum {
    * @returns their mean.
    */
   add(errors: Float64Array): number;
-  /** Of every sample, in order. */
+  /** The error of every sample, in order. */
   readonly ofSamples: readonly number[];
   /** At these steps, counted from 0: the mean over channels of the mean over samples, as the metrics have it. */
   bySteps(kept: readonly number[]): ErrorBySteps;

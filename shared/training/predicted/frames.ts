@@ -4,7 +4,7 @@ import { elementCount } from '../../tensors/tensor.ts';
 const linePoints = 128;
 export const mapSide = 64;
 
-/** How a field on a grid becomes a line or a map of few points. */
+/** The form in which a field on a grid becomes a line or a map of few points. */
 export interface FrameForm {
   /** Points along its one or two axes. */
   readonly drawn: readonly number[];

@@ -13,7 +13,7 @@ const frameSchema = z
   .strictObject({
     /** Place in `channels`. */
     channel: z.int().nonnegative(),
-    /** Of the roll-out, from 1 on. */
+    /** The step of the roll-out, from 1. */
     step: z.int().positive(),
     /** `drawn` values, the last axis fastest. */
     predicted: packedSchema,
@@ -26,7 +26,7 @@ const sampleChoices = ['best', 'median', 'worst', 'only', 'first'] as const;
 
 const sampleSchema = z
   .strictObject({
-    /** In the source file. */
+    /** The row in the source file, from 0. */
     row: z.int().nonnegative(),
     choice: z.enum(sampleChoices),
     /** Means over all channels and time steps. */
@@ -40,9 +40,9 @@ export type PredictedSample = z.infer<typeof sampleSchema>;
 export const predictedFieldsSchema = z
   .strictObject({
     version: z.literal(1),
-    /** How many there are in all. */
+    /** The number of samples in all. */
     samples: z.int().positive(),
-    /** Those that are shown, of so many in all. */
+    /** The channels that are shown. */
     channels: z.array(z.string()).readonly(),
     channelCount: z.int().positive(),
     /** Time steps that the model was given: none of a static map. */

@@ -30,7 +30,7 @@ export interface RecordedBatch {
 /** A record on its way: batches are added one by one. */
 export interface FieldRecorder {
   add(batch: RecordedBatch): void;
-  /** Of what was added: at least one sample. */
+  /** The record of all that was added: at least one sample. */
   record(): PredictedFields;
 }
 

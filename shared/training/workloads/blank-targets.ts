@@ -96,7 +96,7 @@ function describe({ channels, rows, others }: ZeroTargets, { channels: all }: Tr
   ];
 }
 
-/** What the user can do about them. */
+/** The advice for targets of zeros. */
 function remedyFor({ channels, rows }: ZeroTargets): string {
   return [
     ...(channels.length > 0 ? ['Leave the channel out: name the others in `dataset.channels`.'] : []),

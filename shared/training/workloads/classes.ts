@@ -3,7 +3,7 @@ import { listNames } from '../../datasets/text/labels.ts';
 
 /** A classifier's classes, and which of them each label of the data is. */
 export interface Classes {
-  /** In the order of their numbers. */
+  /** The classes' names, in the order of their numbers. */
   readonly names: readonly string[];
   /** The class of each of the data's labels. */
   readonly places: readonly number[];
@@ -95,7 +95,7 @@ function renamed(head: readonly string[], found: readonly string[], places: read
 const areNumbers = (found: readonly string[], count: number) =>
   found.every((name) => /^\d+$/.test(name) && Number(name) < count);
 
-/** Which labels were told by their place alone. */
+/** The labels that were matched by their place alone. */
 function taken(found: readonly string[], head: readonly string[], places: readonly number[]): string[] {
   const pairs = found.map((name, at) => `${name} for ${head[places[at]!]}`);
   return [`labels of the data are taken for the model's by their place: ${listNames(pairs)}`];

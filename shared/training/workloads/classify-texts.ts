@@ -20,19 +20,19 @@ import { evaluateLogits, logitsOf } from './evaluate-texts.ts';
 import { lengthMultiple } from './texts.ts';
 import { unreadWarning } from './unread-texts.ts';
 
-/** What a model says of one text; where there is no text, null. */
+/** The prediction for one text; null where there is no text. */
 export interface LabelledText {
-  /** Where the text stands in its file, from 1. */
+  /** The row of the text in its file, from 1. */
   readonly row: number;
   /** The most probable label. */
   readonly label?: string | null;
   /** Where a text may have several: those whose probability is at least the threshold. */
   readonly labels?: readonly string[] | null;
-  /** Where a number is predicted. */
+  /** The predicted number, where the model predicts one. */
   readonly value?: number | null;
-  /** By label. */
+  /** The probabilities by label. */
   readonly probabilities?: Readonly<Record<string, number>> | null;
-  /** What the file has, where it has labels or numbers. */
+  /** The file's own label or number, where it has one. */
   readonly expected?: string | readonly string[] | number;
 }
 
@@ -109,7 +109,7 @@ type Answer = Omit<LabelledText, 'row' | 'expected'>;
 const byLabel = (labels: readonly string[], values: readonly number[]) =>
   Object.fromEntries(labels.map((label, place) => [label, values[place]!]));
 
-/** What the logits of one text say. */
+/** Turns the logits of one text into its prediction, by problem type. */
 const answers: Readonly<
   Record<ProblemType, (logits: Float32Array, labels: readonly string[], threshold: number) => Answer>
 > = {
@@ -146,7 +146,7 @@ function emptyWarning(all: TextRows): string[] {
   return [`${what}${problemOf(all) ? ', and metrics are of the others' : ''}: ${listRows(all.unit, empty)}`];
 }
 
-/** In float64. */
+/** The softmax, in float64. */
 function softmax(logits: Float32Array): number[] {
   const largest = logits.reduce((a, b) => Math.max(a, b));
   const exponentials = Array.from(logits, (logit) => Math.exp(logit - largest));

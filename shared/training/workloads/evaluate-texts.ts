@@ -14,7 +14,7 @@ import type { Evaluation } from '../workload.ts';
 import { ofTargets, targetLengths } from './target-lengths.ts';
 import { type InputMaker, type TokenizedTexts, textInputs } from './text-problem.ts';
 
-/** What a model is to compute of texts. */
+/** The texts, and the functions that a model computes of them. */
 interface TextRequest extends InputMaker {
   readonly engine: Engine;
   /** Frozen ones included. */
@@ -23,6 +23,25 @@ interface TextRequest extends InputMaker {
   readonly donated?: ReadonlySet<string>;
   readonly batches: readonly BucketBatch[];
   readonly seed: number;
+}
+
+/** Tokens that are evaluated together: a step of fewer is mostly threads that wait for each other. */
+const evaluatedTokens = 2048;
+
+/**
+ * Texts that are evaluated together: those of a training step or, of a model that predicts labels, whose results don't depend on that, more of short ones,
+ * about as many in each batch.
+ * @param texts how many there are in all
+ * @param longest tokens of the longest batch
+ */
+export function textsTogether(
+  { task }: Pick<LanguageModel, 'task'>,
+  trained: number,
+  { texts, longest }: { readonly texts: number; readonly longest: number },
+): number {
+  const most = Math.floor(evaluatedTokens / longest);
+  if (!hasLabels(task) || most <= trained || texts === 0) return trained;
+  return Math.ceil(texts / Math.ceil(texts / most));
 }
 
 const steps = new WeakMap<LanguageModel, Step>();

@@ -185,7 +185,7 @@ export async function withHeadFitted(
     batchSize,
   }: {
     readonly engine: Engine;
-    /** Of the training texts, with their labels. */
+    /** Makes the inputs of the training texts, with their labels. */
     readonly maker: InputMaker;
     readonly embedding: Embedding;
     readonly lengths: readonly number[];

@@ -20,7 +20,7 @@ export function packTexts(texts: TextsInRows, maxTokens: number, seed: number | 
   return joinRows(texts, packRows(lengths, maxTokens, order));
 }
 
-/** How many texts there are, in whatever rows. */
+/** The number of texts in all rows. */
 export const textCount = ({ ids, starts }: TextsInRows): number =>
   starts ? starts.reduce((sum, inRow) => sum + inRow.length, 0) : ids.length;
 
@@ -41,13 +41,13 @@ export function packedInputs(
   ];
 }
 
-/** What has become of texts that share rows, for the run's record. */
+/** The record of texts that share rows, for run.json. */
 export interface PackingRecord {
   readonly texts: number;
   readonly rows: number;
   /** The share of the rows' tokens that is padding. */
   readonly padding: number;
-  /** The same if each text had a row. */
+  /** The share of padding, if each text had a row of its own. */
   readonly paddingApart: number;
 }
 

@@ -17,14 +17,14 @@ interface Options {
   readonly tokenizer: TextTokenizer;
   readonly settings: LanguageModelConfig;
   readonly causal?: CausalSettings | undefined;
-  /** Of what has labels. */
+  /** The classes, where texts have labels. */
   readonly classes: Classes | undefined;
   readonly seed: number;
-  /** Of the data, for messages. */
+  /** The path of the data, for messages. */
   readonly path: string;
 }
 
-/** What is read, and what is to be said of it. */
+/** The texts as tokens, and sentences about them for the user. */
 type Texts = TokenizedTexts & { readonly warnings: readonly string[] };
 
 const readers: Readonly<Record<LanguageTask, (rows: TextRows, options: Options) => Promise<Texts>>> = {

@@ -14,16 +14,16 @@ import { lengthMultiple } from './texts.ts';
 
 /** What a model says of the words of one text; every list has an entry for each word. */
 export interface TaggedText {
-  /** Where the text stands in its file, from 1. */
+  /** The row of the text in its file, from 1. */
   readonly row: number;
   readonly words: readonly string[];
   /** The most probable tags; null: the word was cut off, or has no token. */
   readonly tags: readonly (string | null)[];
-  /** Of these tags. */
+  /** The probabilities of these tags. */
   readonly probabilities: readonly (number | null)[];
   /** Where tags mark them: the words of each from `first` to `last`, counted from 0. */
   readonly entities?: readonly (Entity & { readonly text: string })[];
-  /** What the file has, where it has tags. */
+  /** The file's own tags, where it has them. */
   readonly expected?: readonly string[];
 }
 
@@ -115,7 +115,7 @@ function entitiesOf(words: readonly string[], tags: readonly (string | null)[]):
   });
 }
 
-/** That of the largest logit, in float64. */
+/** The probability of the largest logit, in float64. */
 function largestProbability(logits: Float32Array): number {
   const largest = logits.reduce((a, b) => Math.max(a, b));
   return 1 / logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);

@@ -21,7 +21,7 @@ interface Options {
   readonly maxTokens: number;
   /** The class of each of the data's tags. */
   readonly places: Classes['places'];
-  /** Of text, e.g. `training`, and of the data, for messages. */
+  /** The kind of rows, e.g. `training`, for messages. */
   readonly kind: string;
   readonly path: string;
 }
@@ -70,7 +70,7 @@ export const learntTags = ({ starts, tags }: NonNullable<TokenizedTexts['words']
 /** Whether a word begins in what is left of a text. */
 export const hasToken = (starts: Int32Array): boolean => starts.some((start) => start >= 0);
 
-/** Of words that a model is not given. */
+/** Sentences about words that the model is not given. */
 export function wordWarnings(
   { starts, cutWords, silentWords }: EncodedWords,
   what: string,

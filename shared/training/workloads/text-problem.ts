@@ -19,11 +19,11 @@ export interface TokenizedTexts extends EncodedTexts {
   readonly learnt?: readonly Uint8Array[];
   /** Where texts share rows: the places in each row at which its texts begin; absent: a row is a text. */
   readonly starts?: readonly (readonly number[])[];
-  /** What an encoder-decoder learns to write of each text. */
+  /** The tokens that an encoder-decoder learns to write for each text. */
   readonly targets?: readonly Int32Array[];
   /** For a classifier of several labels: the classes of each text, and how many classes there are. */
   readonly labelSets?: { readonly sets: readonly (readonly number[])[]; readonly classes: number };
-  /** What is to be predicted of each text. */
+  /** The number to predict for each text. */
   readonly numbers?: Float64Array;
   /** Of texts in words: where each word's first token is, -1 where it has none, and its class; absent: classes are not known. */
   readonly words?: { readonly starts: readonly Int32Array[]; readonly tags?: readonly Int32Array[] };
@@ -33,11 +33,11 @@ export interface TokenizedTexts extends EncodedTexts {
 interface Moment {
   readonly seed: number;
   readonly epoch: number;
-  /** Of the epoch, from 0. */
+  /** The step in the epoch, from 0. */
   readonly step: number;
 }
 
-/** What makes inputs of rows. */
+/** Makes the model's inputs of rows. */
 export interface InputMaker {
   readonly model: LanguageModel;
   readonly tokenizer: TextTokenizer;
@@ -135,7 +135,7 @@ function writtenTargets(
   return { ids, labels: { shape: [rows.length, length], data } };
 }
 
-/** What is learnt of some rows; undefined where it is not known. */
+/** The targets of some rows; undefined where they are not known. */
 function targetsOf(
   { labels, labelSets, numbers }: TokenizedTexts,
   rows: readonly number[],

@@ -20,11 +20,11 @@ import { buildOptimizer, optimizerWarnings } from '../optimizers/registry.ts';
 import type { EvaluationData, StartablePlan, Workload, WorkloadPlan } from '../workload.ts';
 import { classWeights } from './class-weights.ts';
 import { type Classes, freshClasses, freshNumber, keptClasses, keptNumber } from './classes.ts';
-import { evaluateTexts } from './evaluate-texts.ts';
+import { evaluateTexts, textsTogether } from './evaluate-texts.ts';
 import { drawnInBody, pairProblem, planPairs, withHeadFitted } from './few-shot.ts';
 import { packingNote, packingOf, textCount } from './packed-texts.ts';
 import { readTexts } from './read-texts.ts';
-import { pairWork, stepWork } from './step-work.ts';
+import { bytesOfTexts, bytesOfTokens, pairWork, stepWork } from './step-work.ts';
 import { learntTags, requireTags } from './tags-to-learn.ts';
 import { targetLengths } from './target-lengths.ts';
 import { type TokenizedTexts, textProblem } from './text-problem.ts';
@@ -60,7 +60,7 @@ function classesOf(
 interface TextModel {
   readonly model: LanguageModel;
   readonly adapter?: WorkloadPlan['adapter'];
-  /** What is drawn from the seed in place of the folder's. */
+  /** The parts that are drawn from the seed in place of the folder's. */
   readonly reinitialised?: Reinitialised;
   readonly drawn?: WorkloadPlan['drawn'];
   /** The values of what is trained; `tell` is told what of the files was taken, and how. */
@@ -75,15 +75,15 @@ interface TextOptions {
   readonly config: HuggingFaceConfig;
   /** The labels that the model's head scores; undefined where it has no head for labels. */
   readonly head: readonly string[] | undefined;
-  /** What is to be said of the model. */
+  /** Sentences about the model for the user. */
   readonly notes: readonly string[];
   readonly tokenizer: TextTokenizer;
   readonly data: TextData;
-  /** That go with the model wherever it goes. */
+  /** Files that go with the model wherever it is written. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** How a causal language model learns; absent: all of the texts. */
+  /** The settings of a causal language model; absent: all of the texts has a loss. */
   readonly causal?: CausalSettings;
-  /** Of the data, for messages. */
+  /** The path of the data, for messages. */
   readonly path: string;
   /** Of the file with the test data, for messages; absent: that of the data. */
   readonly testPath?: string | undefined;
@@ -154,6 +154,7 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
     layers,
     stepsPerEpoch: problem.stepsPerEpoch,
     ...stepWork(model, { lengths, training, texts: learnt }),
+    dataBytes: bytesOfTexts(data) + bytesOfTokens(all),
     ...(pairs && pairWork(model, pairs, { lengths, training, ids: learnt.ids })),
     data: {
       trainingSamples: learnt.ids.length,
@@ -224,6 +225,8 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
       const texts = on === 'test' ? tested : held;
       if (!texts) throw new RunError('there are no test data');
       const tokens = texts.ids.map(({ length }) => length);
+      const batchLengths = on === 'test' ? lengthsFor(tokens, lengths, settings.maxTokens) : lengths;
+      const trained = Math.ceil(batchSize / accumulate);
       return evaluateTexts(
         {
           engine,
@@ -233,8 +236,8 @@ export async function planTexts(options: TextOptions): Promise<StartablePlan> {
           donated: new Set(donates ? values.keys() : []),
           batches: bucketBatches(
             tokens,
-            on === 'test' ? lengthsFor(tokens, lengths, settings.maxTokens) : lengths,
-            Math.ceil(batchSize / accumulate),
+            batchLengths,
+            textsTogether(model, trained, { texts: tokens.length, longest: batchLengths.at(-1)! }),
           ),
           // Of test data the same words are hidden whatever the seed.
           seed: on === 'test' ? testSeed : seed,

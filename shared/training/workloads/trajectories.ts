@@ -35,12 +35,12 @@ export async function planTrajectories(options: {
   data: Trajectories;
   /** That models are judged by at every epoch; absent: some of the data, drawn by the seed, are held out. */
   validation?: Trajectories | undefined;
-  /** That a run is measured on when it ends; absent: there are none. */
+  /** The samples that a run is measured on when it ends; absent: there are none. */
   test?: Trajectories | undefined;
   /** Time steps that the model is given. */
   window: number;
   training: TrainingConfig;
-  /** How fields are scaled for the model; absent: not at all. */
+  /** The kind of normaliser; absent: fields are not scaled. */
   normalise?: 'none' | NormaliserKind | undefined;
   /** Where pre-trained weights are, fetched if need be; absent: fresh ones. */
   weights?: (() => Promise<string>) | undefined;

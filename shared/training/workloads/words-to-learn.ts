@@ -10,11 +10,11 @@ import type { LanguageModelConfig } from '../../models/language/settings.ts';
 import { packTexts } from './packed-texts.ts';
 import type { TokenizedTexts } from './text-problem.ts';
 
-/** How a causal language model learns. */
+/** The settings of a causal language model's texts. */
 export interface CausalSettings {
-  /** What is learnt of rows with completions; absent: those. */
+  /** The part of rows with completions that has a loss; absent: the completion. */
   readonly lossOn?: 'completion' | 'all' | undefined;
-  /** By which chats are written; absent: the folder has none. */
+  /** The template that chats are written by; absent: the folder has none. */
   readonly template?: ChatTemplate | undefined;
   /** Whether texts share rows, kept apart; absent: they don't. */
   readonly packing?: boolean;
@@ -24,7 +24,7 @@ interface Options extends CausalSettings {
   readonly model: LanguageModel;
   readonly tokenizer: TextTokenizer;
   readonly settings: LanguageModelConfig;
-  /** Of the data, for messages. */
+  /** The path of the data, for messages. */
   readonly path: string;
   /** By which texts of the same length are put into rows; absent: in their order. */
   readonly packingSeed?: number | undefined;

@@ -1,4 +1,4 @@
-/** What an encoder-decoder learns to write of texts. */
+/** The tokens that an encoder-decoder learns to write. */
 import type { TextRows } from '../../datasets/text/text-rows.ts';
 import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
@@ -24,7 +24,7 @@ export async function wordsToWrite(
     readonly model: LanguageModel;
     readonly tokenizer: TextTokenizer;
     readonly settings: LanguageModelConfig;
-    /** Of data, for messages. */
+    /** The kind of data, for messages. */
     readonly kind: string;
   },
 ): Promise<TokenizedTexts & { readonly warnings: readonly string[] }> {

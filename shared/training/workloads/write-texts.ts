@@ -4,6 +4,7 @@ import { type BucketBatch, bucketBatches, bucketsFor, padBatch } from '../../dat
 import { isWithoutText, listRows, selectRows, type TextRows } from '../../datasets/text/text-rows.ts';
 import type { TextTokenizer } from '../../datasets/text/tokenizer.ts';
 import type { Engine, Loop, Step } from '../../engines/engine.ts';
+import type { GenerationSettings } from '../../models/hugging-face/generation-config.ts';
 import type { LanguageModel } from '../../models/language/model.ts';
 import type { HostTensor, HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import { textsOf } from '../objectives/language.ts';
@@ -11,13 +12,13 @@ import type { InputMaker } from './text-problem.ts';
 import { lengthMultiple } from './texts.ts';
 import { unreadWarning } from './unread-texts.ts';
 
-/** What a model writes of one text. */
+/** The text that a model writes for one text. */
 export interface WrittenText {
-  /** Where the text stands in its file, from 1. */
+  /** The row of the text in its file, from 1. */
   readonly row: number;
   /** Null where there is no text. */
   readonly written: string | null;
-  /** What the file has, where it has targets. */
+  /** The file's own target, where it has one. */
   readonly expected?: string;
 }
 
@@ -28,6 +29,7 @@ const lengthCount = 4;
  * Writes a text of each: at every place the most probable word (greedy search), until the token that ends a text. Rows without a text stay without.
  * @param options.rows one at least has a text
  * @param options.maxTargetTokens longest text that is written, its end included
+ * @param options.generation the tokens that a text begins and ends with, where its folder names others than the model
  * @param options.onProgress told how many texts are done, of how many
  * @returns the rows in their order, and what the user should know of them
  * @throws RunError when the model gives what is not a number.
@@ -41,6 +43,7 @@ export async function writeTexts(options: {
   readonly batchSize: number;
   readonly maxTokens: number;
   readonly maxTargetTokens: number;
+  readonly generation?: GenerationSettings | undefined;
   readonly onProgress?: (done: number, total: number) => void;
 }): Promise<{ texts: WrittenText[]; warnings: string[] }> {
   const { engine, model, tokenizer, parameters, rows: all, batchSize, maxTokens, maxTargetTokens } = options;
@@ -53,14 +56,16 @@ export async function writeTexts(options: {
   const tokens = encoded.ids.map(({ length }) => length);
   const lengths = bucketsFor(tokens, { count: lengthCount, multipleOf: lengthMultiple, maxLength: maxTokens });
   const { encode, next } = stepsOf(model);
+  const { start = model.writing!.start, ends = [model.writing!.end] } = options.generation ?? {};
+  const limits: Limits = { start, ends, longest: maxTargetTokens };
   const found = new Map<number, string>();
   let unended = 0;
   const loop = await engine.loop(encode, { fixed: parameters, carried: new Map() });
   try {
     for (const batch of bucketBatches(tokens, lengths, batchSize)) {
       const maker = { model, tokenizer, texts: encoded };
-      for (const [place, ids] of (await search(loop, next, maker, batch, maxTargetTokens)).entries()) {
-        if (ids.at(-1) !== model.writing!.end) unended++;
+      for (const [place, ids] of (await search(loop, next, maker, batch, limits)).entries()) {
+        if (!ends.includes(ids.at(-1)!)) unended++;
         found.set(rows.rows[batch.rows[place]!]!, await tokenizer.decode(ids));
       }
       options.onProgress?.(found.size, rows.texts.length);
@@ -92,7 +97,7 @@ interface WritingSteps {
 
 const made = new WeakMap<LanguageModel, WritingSteps>();
 
-/** The same function objects for the same model. */
+/** The compiled functions of a model; the same objects for the same model. */
 function stepsOf(model: LanguageModel): WritingSteps {
   const before = made.get(model);
   if (before) return before;
@@ -111,24 +116,30 @@ function stepsOf(model: LanguageModel): WritingSteps {
 /** Lengths that what is written is padded to double, from this on. */
 const shortest = 8;
 
+/** The token that a text begins with, those that end it, and the most tokens of it. */
+interface Limits {
+  readonly start: number;
+  readonly ends: readonly number[];
+  readonly longest: number;
+}
+
 /** What is written of each text of a batch, with the token that ends it where it came to one. */
 async function search(
   loop: Loop,
   next: Step,
   maker: InputMaker,
   batch: BucketBatch,
-  longest: number,
+  { start, ends, longest }: Limits,
 ): Promise<readonly number[][]> {
   const { model } = maker;
-  const { start, end } = model.writing!;
   const texts = inputsOf(maker, batch);
   const { hidden } = Object.fromEntries(await loop.run(texts));
   const attentionMask = texts.get('attentionMask')!;
   const written: number[][] = batch.rows.map(() => []);
-  const isDone = (ids: readonly number[]) => ids.at(-1) === end;
+  const isDone = (ids: readonly number[]) => ends.includes(ids.at(-1)!);
   for (let count = 0; count < longest && !written.every(isDone); count++) {
     const length = Math.min(longest, Math.max(shortest, 2 ** Math.ceil(Math.log2(count + 1))));
-    const decoderIds = new Int32Array(written.length * length).fill(model.padding ?? end);
+    const decoderIds = new Int32Array(written.length * length).fill(model.padding ?? ends[0]!);
     for (const [row, ids] of written.entries()) decoderIds.set([start, ...ids], row * length);
     const at = new Float32Array(length);
     at[count] = 1;

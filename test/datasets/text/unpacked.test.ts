@@ -1,6 +1,7 @@
-import { constants, createZstdCompress, zstdCompressSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
-import { mostTextBytes, tooLarge, unpackedFile } from '../../../shared/datasets/text/unpacked.ts';
+import { constants, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { TooLargeError } from '../../../shared/core/errors.ts';
+import { mostTextBytes, tooLarge, unpackedChunks, unpackedFile } from '../../../shared/datasets/text/unpacked.ts';
 import { refusalOf, scratchFolder } from '../../support/text.ts';
 
 const file = scratchFolder();
@@ -58,11 +59,39 @@ describe('a file packed by zstd', () => {
   });
 });
 
-it('says how much is too much', () => {
-  expect(tooLarge('a.jsonl.gz', 2_700_000_000, 19_000_000).message).toBe(
-    'a.jsonl.gz: unpacks from 19.0 MB to 2.7 GB, and at most 2.1 GB of text are read\n  Use a part of it, e.g. the first rows: texts are held in memory.',
-  );
-  expect(tooLarge('a.jsonl', mostTextBytes + 1e9).message).toContain('a.jsonl: has 3.1 GB, and at most 2.1 GB');
+describe('the most text that is read', () => {
+  const large = { bytes: 32e9, more: 'take a machine with more memory' };
+  const small = { bytes: 3008 * 2 ** 20, more: 'set functionMemoryMb higher, and deploy again' };
+
+  it('is what any process can hold, and less where memory is small', () => {
+    expect(mostTextBytes(large)).toBe(2 ** 31);
+    expect(mostTextBytes(small)).toBe(570_823_321);
+    expect(mostTextBytes({ bytes: 1 })).toBe(2 ** 24);
+  });
+
+  it('is said, with the size, the memory and the setting to mend it by', () => {
+    expect(tooLarge('a.jsonl.gz', 2_700_000_000, 19_000_000, large).message).toBe(
+      'a.jsonl.gz: unpacks from 19.0 MB to 2.7 GB, and at most 2.1 GB of text are read\n  Use a part of it, e.g. the first rows: texts are held in memory.',
+    );
+    expect(tooLarge('a.jsonl', 700_000_000, undefined, small).message).toBe(
+      'a.jsonl: has 700.0 MB, and in 3.2 GB of memory at most 570.8 MB of text are read\n  Use a part of it, e.g. the first rows: texts are held in memory. Or set functionMemoryMb higher, and deploy again.',
+    );
+  });
+
+  it('is that of the function which reads it, before anything of it is held', async () => {
+    vi.stubEnv('AWS_LAMBDA_FUNCTION_MEMORY_SIZE', '512');
+    const line = `${JSON.stringify({ text: 'a '.repeat(500_000) })}\n`;
+    const packed = gzipSync(line.repeat(64), { level: 1 });
+    const chunks = unpackedChunks(await file('bomb.jsonl.gz', packed));
+    const error = await refusalOf(chunks.next());
+    expect(error).toBeInstanceOf(TooLargeError);
+    expect(error.message).toMatch(
+      /unpacks from \d+\.\d kB to 64\.0 MB, and in 536\.9 MB of memory at most 47\.4 MB of text are read/,
+    );
+    expect(error.message).toContain('set functionMemoryMb higher');
+  });
+
+  afterEach(() => vi.unstubAllEnvs());
 });
 
 /** Packed as a stream, whose length is not known when it begins. */

@@ -1,5 +1,6 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
+import { stepsAfterComparison } from '../../../shared/reports/comparison/next-steps.ts';
 import { renderComparisonPage } from '../../../shared/reports/comparison/page.ts';
 import { madeUpComparison, nothingDone } from '../../support/comparison.ts';
 
@@ -35,6 +36,33 @@ describe('the page of a comparison', () => {
     ]);
     expect(verdict.querySelector('.callout')).toBeNull();
     expect(verdict.querySelectorAll('.findings li')).toHaveLength(made.judgement.findings.length);
+  });
+
+  test('says what to do next, by commands that name the files', () => {
+    const next = (page: Made, place = '/data') =>
+      stepsAfterComparison({ ...page, origin: { place, file: '/data/c.yaml', overrides: ['training.epochs=2'] } });
+    const commands = (page: Made, place?: string) => next(page, place).map(({ command }) => command);
+    const again = 'compare /data/c.yaml --set training.epochs=2';
+    const train = 'npx tempbalance train /data/';
+    expect(commands(made)[0]).toBe(`${train}${made.name}/winner-8.yaml`);
+    const undecided = {
+      ...made,
+      judgement: {
+        ...made.judgement,
+        findings: made.judgement.findings.map((found) => ({ ...found, finding: 'undecided' as const, moreSeeds: 4 })),
+      },
+    };
+    expect(next(undecided).at(-1)).toMatchObject({
+      why: expect.stringContaining('add 4 seeds or more to seeds.test'),
+      command: `npx tempbalance ${again}`,
+    });
+    expect(commands(undecided, 's3://bucket')).toEqual([
+      `npx tempbalance cloud fetch ${made.name} && npx tempbalance train comparisons/${made.name}/winner-8.yaml`,
+      `npx tempbalance cloud ${again}`,
+    ]);
+    expect(stepsAfterComparison(undecided)).toEqual([]);
+    const page = parseHTML(renderComparisonPage(undecided, { place: '/data', file: 'c.yaml', overrides: [] })).document;
+    expect(textOf(page, '#verdict')).toContain('npx tempbalance compare c.yaml');
   });
 
   test('of 7 arms, 10 test seeds, 5 values with 3 tuning seeds and 2 sizes is below 2 MB', () => {

@@ -12,7 +12,8 @@ describe('the text of a comparison', () => {
     expect(text).toMatch(
       /\nSettings to take: “published” with learningRate 0\.003\.\s[\s\S]*\sRun\sfile:\swinner\.yaml$/,
     );
-    expect(text).toMatch(/^arm {8}seeds {2}nrmse ↓ +learningRate {2}change \(%\) {2}95 % interval +p +verdict$/m);
+    expect(text).toMatch(/^arm {8}seeds {2}nrmse +learningRate {2}change \(%\) {2}95 % interval +p +verdict$/m);
+    expect(text).toContain('On test data, by nrmse (lower is better):');
     expect(text).toMatch(/^plain {6}10 .* reference$/m);
     expect(text).toMatch(/^published {2}10 .* −\d\.\d to −\d\.\d +< 0\.001 {2}helps$/m);
     expect(text).not.toContain('rests on');

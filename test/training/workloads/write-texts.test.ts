@@ -71,6 +71,10 @@ describe('greedy search', () => {
       { row: 2, written: null, expected: 'nothing' },
       { row: 3, written: '23 13 23 22 3 9', expected: 'x' },
     ]);
+    const byFolder = await writeTexts({ ...options, generation: { ends: [15, 99] } });
+    expect(byFolder.texts).toEqual(ended.texts);
+    const begun = await writeTexts({ ...options, generation: { start: 5 } });
+    expect(begun.texts[0]!.written).not.toBe(ended.texts[0]!.written);
     expect(ended.warnings).toEqual([
       'nothing is written of rows without a text: line 2',
       '1 of 2 written texts end at 6 tokens',

@@ -84,7 +84,7 @@ export class AddedTokens {
     return largest >= size ? largest + 1 : size;
   }
 
-  /** In the order of their ids, as tokenizer.json has them. */
+  /** The added tokens, in the order of their ids. */
   list(): (AddedToken & { id: number })[] {
     return [...this.#tokens].toSorted(([a], [b]) => a - b).map(([id, token]) => ({ id, ...token }));
   }

@@ -17,11 +17,11 @@ export interface NativeEncoding {
   getLength(): number;
   /** The token that a character is in; characters are code points. */
   charToToken(character: number): number | null;
-  /** What was cut, in parts. */
+  /** The parts that were cut off. */
   getOverflowing(): NativeEncoding[];
 }
 
-/** What is used of the library. */
+/** The part of the library's interface that is used here. */
 export interface NativeLibrary {
   readonly Tokenizer: { fromString(definition: string): NativeTokenizer };
   bertNormalizer(options: { lowercase: boolean }): { normalizeString(text: string): string };

@@ -27,11 +27,11 @@ export interface TokenizerFiles {
   readonly addedTokens?: unknown;
   /** What stands in for tokenizer.json, by the class of the tokenizer. */
   readonly pieces?: Pieces;
-  /** Of config.json. */
+  /** The settings in config.json that bear on the tokenizer. */
   readonly model?: ModelHints | undefined;
 }
 
-/** What config.json says of the tokenizer. */
+/** The settings of config.json that bear on the tokenizer. */
 export interface ModelHints {
   readonly model_type?: string | undefined;
   readonly tokenizer_class?: unknown;
@@ -42,7 +42,7 @@ export interface Pieces {
   readonly vocab: Vocabulary;
   readonly merges: readonly unknown[];
   readonly charactersMap?: string | undefined;
-  /** Of a SentencePiece model. */
+  /** The pieces of a SentencePiece model. */
   readonly sentencePiece?: {
     /** Tokens that are found in a text before it is split. */
     readonly added: readonly AddedToken[];

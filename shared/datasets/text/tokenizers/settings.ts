@@ -5,7 +5,7 @@ import { asObject, type Json } from './definition.ts';
 const isSet = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== false;
 
-/** By setting: whether it is asked for, and what it would do. */
+/** Settings that are not obeyed: whether one is asked for, and its effect. */
 const notObeyed: Readonly<Record<string, readonly [isAsked: (value: unknown) => boolean, what: string]>> = {
   split_special_tokens: [isSet, 'splits special tokens that stand in a text'],
   fix_mistral_regex: [isSet, 'changes how tokenizer.json splits texts'],

@@ -11,7 +11,7 @@ export interface Template {
 
 type Part = Template['parts'][number];
 
-/** One text after the other. */
+/** The template that puts two texts one after the other. */
 const plain: readonly Part[] = [
   { id: 'text', typeId: 0 },
   { id: 'pair', typeId: 1 },

@@ -25,7 +25,9 @@ export async function judgeRuns(
   for (const [file, content] of winnerRunFiles(request.settings, judgement.recommendation)) {
     await store.put(comparisonKeys.winner(comparison, file), text(content));
   }
-  await store.put(comparisonKeys.report(comparison), text(renderComparisonPage(result)));
+  const { source: file, overrides } = request.settings;
+  const origin = { place: store.label, file, overrides };
+  await store.put(comparisonKeys.report(comparison), text(renderComparisonPage(result, origin)));
   await writeComparisonResult(store, comparison, result);
   const outcome: ComparisonOutcome = { outcome: 'judged', reason: judgement.headline, at: madeAt };
   await store.put(comparisonKeys.outcome(comparison), encodeJson(outcome));

@@ -17,14 +17,14 @@ import {
   tunedKey,
   unitSymbols,
   unitWords,
-  withArrow,
+  withDirection,
 } from '../words.ts';
 
 export const armsTableSection: Section<ComparisonResult> = {
   name: 'arms',
   title: 'Arms',
   howToRead:
-    'On test data, by the test seeds: mean ± standard deviation, and the change from the reference by the seeds that both have (the arrow shows which way is better). Both 95 % intervals are of the mean change: “t” by Student’s distribution, “bootstrap” by resampling pairs of seeds. p is of the paired t-test, adjusted for all arms and sizes (Holm). “By its spectra”: whether the arm helps and beats its controls, which have its factors shuffled, inverted or averaged.',
+    'On test data, by the test seeds: mean ± standard deviation, and the change from the reference by the seeds that both have. Both 95 % intervals are of the mean change: “t” by Student’s distribution, “bootstrap” by resampling pairs of seeds. p is of the paired t-test, adjusted for all arms and sizes (Holm). “By its spectra”: whether the arm helps and beats its controls, which have its factors shuffled, inverted or averaged.',
   render(result) {
     return bySize(
       result.design,
@@ -44,7 +44,7 @@ function armTable(result: ComparisonResult, size: number | null): Markup {
   const header = [
     'Arm',
     'Seeds',
-    withArrow(design.metric),
+    withDirection(design.metric),
     ...(key ? [key] : []),
     `Change (${unit})`,
     '95 % (t)',

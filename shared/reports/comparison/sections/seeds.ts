@@ -49,7 +49,7 @@ function valuesPlot(
     })),
     {
       label: `${metric.name} on test data of every test seed, by arm, ${formatSize(size)}`,
-      axis: `${metric.name} on test data (${metric.direction} is better) →`,
+      axis: `${metric.name} on test data (${metric.direction} is better)`,
       tick: unit === 'points' ? format : tickText,
     },
   );
@@ -88,7 +88,7 @@ function changesPlot(
     }),
     {
       label: `Change of ${metric.name} from ${design.reference} with the same seed, by arm, ${formatSize(size)}`,
-      axis: `change from ${design.reference} in ${unitWords[unit]} (${metric.direction} is better) →`,
+      axis: `change from ${design.reference} in ${unitWords[unit]} (${metric.direction} is better)`,
       tick: (change) => `${change > 0 ? '+' : ''}${tickText(change)}`,
       line: 0,
       ...(smallestEffect > 0 ? { shade: [-smallestEffect, smallestEffect] as const } : {}),

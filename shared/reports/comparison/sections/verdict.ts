@@ -2,8 +2,10 @@ import type { ArmFinding } from '../../../decisions/comparison/judgement.ts';
 import { formatCount } from '../../format.ts';
 import { html, type Markup } from '../../html.ts';
 import type { Section } from '../../section.ts';
+import { stepsList } from '../../steps.ts';
 import { discOfArm } from '../arms.ts';
 import type { ComparisonResult } from '../input.ts';
+import { type PlacedResult, stepsAfterComparison } from '../next-steps.ts';
 import { asSentence, formatSize, formatTaken } from '../words.ts';
 
 /** More sentences than these are folded away, those that decide nothing first. */
@@ -11,7 +13,7 @@ const MOST_FINDINGS = 12;
 const MOST_REASONS = 4;
 const LONGEST_REMARK = 240;
 
-export const verdictSection: Section<ComparisonResult> = {
+export const verdictSection: Section<PlacedResult> = {
   name: 'verdict',
   title: 'Verdict',
   howToRead:
@@ -19,6 +21,7 @@ export const verdictSection: Section<ComparisonResult> = {
   render(result) {
     const { judgement, winners, stopped, design } = result;
     const reasons = [...(stopped === null ? [] : [asSentence(stopped)]), ...judgement.basis];
+    const steps = stepsAfterComparison(result);
     const files = winners.map(
       ({ size, file }) => html`<code class="whole">${file}</code>${winners.length > 1 ? ` (${formatSize(size)})` : ''}`,
     );
@@ -26,7 +29,7 @@ export const verdictSection: Section<ComparisonResult> = {
 <p><strong>Settings to take: ${formatTaken(result)}.</strong> ${judgement.recommendation.reason}${
       files.length === 0 ? null : html` Run file: ${files.map((file, index) => html`${index > 0 ? ', ' : ''}${file}`)}.`
     }</p>
-${reasons.length > 0 ? callout(reasons) : null}${findingsList(judgement.findings, design.sizes.length > 1, result)}`;
+${findingsList(judgement.findings, design.sizes.length > 1, result)}${steps.length > 0 ? html`<h3>What next?</h3>${stepsList(steps)}` : null}${reasons.length > 0 ? callout(reasons) : null}`;
   },
 };
 

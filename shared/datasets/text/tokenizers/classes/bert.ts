@@ -34,7 +34,7 @@ export const bert: TokenizerClass = {
   },
 };
 
-/** The same, whose models have no types of tokens. */
+/** BERT's tokenizer for models without types of tokens. */
 export const distilBert: TokenizerClass = {
   ...bert,
   names: ['DistilBertTokenizer'],

@@ -22,10 +22,10 @@ export function textOf(token: unknown): string {
   return content ?? 'None';
 }
 
-/** What a class makes its tokenizer of. */
+/** The vocabulary and settings that a tokenizer is built from. */
 export interface Source {
   readonly vocab: Vocabulary;
-  /** Of BPE. */
+  /** The merges of BPE. */
   readonly merges: readonly unknown[];
   /** The character map of SentencePiece, in base64. */
   readonly charactersMap?: string | undefined;
@@ -33,17 +33,17 @@ export interface Source {
 
 /** A class of tokenizers in `transformers`, which makes its parts anew by its settings, whatever tokenizer.json says. */
 export interface TokenizerClass {
-  /** In tokenizer_config.json. */
+  /** The names that tokenizer_config.json has for the class. */
   readonly names: readonly string[];
   readonly kind: 'WordPiece' | 'BPE' | 'Unigram';
   /** Files of which it can be made where there is no tokenizer.json: a vocabulary, and BPE's merges. */
   readonly files?: readonly string[];
-  /** What its models are given. */
+  /** The names of the inputs that the class's models are given. */
   readonly inputNames?: readonly string[];
   readonly paddingSide?: 'left' | 'right';
-  /** Its own values of settings. */
+  /** The class's own defaults of settings. */
   readonly defaults: Settings;
-  /** Its parts, but for what is put around texts. */
+  /** Builds the tokenizer's parts, except for the tokens that are put around texts. */
   build(
     source: Source,
     settings: Settings,

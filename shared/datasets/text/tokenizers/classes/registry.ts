@@ -80,7 +80,7 @@ const otherClasses = new Set(
 
 const withoutFast = (name: string) => name.replace(/Fast$/, '');
 
-/** What a folder says of its tokenizer's class. */
+/** The values in a folder that tell its tokenizer's class. */
 export interface ClassHints {
   /** `tokenizer_class` of tokenizer_config.json. */
   readonly named?: string | undefined;

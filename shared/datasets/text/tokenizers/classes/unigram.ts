@@ -76,7 +76,7 @@ export const xlmRoberta: TokenizerClass = {
   ],
 };
 
-/** What the settings call a token, or RoBERTa's name of it. */
+/** The name that settings have for a token, or RoBERTa's. */
 const named = (settings: Settings, key: string): string =>
   textOf(key in settings ? settings[key] : robertaTokens[key as keyof typeof robertaTokens]);
 

@@ -1,0 +1,114 @@
+/** What a region has of the machines with a GPU that a deployment may use, zone by zone. */
+import {
+  DescribeAvailabilityZonesCommand,
+  DescribeSubnetsCommand,
+  EC2Client,
+  paginateDescribeInstanceTypeOfferings,
+} from '@aws-sdk/client-ec2';
+import { explaining } from './explain.ts';
+import { inRegion } from './find-deployment.ts';
+import { type Answer, ok, problem } from './finding-answer.ts';
+
+const gpuClasses = ['g4dn', 'g5', 'g6', 'g6e'] as const;
+const gpuSizes = ['xlarge', '2xlarge'] as const;
+
+/** The types that the settings of a deployment can name. */
+export const gpuTypes: readonly string[] = gpuClasses.flatMap((name) => gpuSizes.map((size) => `${name}.${size}`));
+
+/** What a deployment is told of its region. */
+export interface RegionOffer {
+  readonly region: string;
+  /** Names of the zones that can be used, in order. */
+  readonly zones: readonly string[];
+  /** The zones that have a type, by its name; types that no zone has are absent. */
+  readonly types: Readonly<Record<string, readonly string[]>>;
+  /** The zones of subnets that were asked for, by their ids. */
+  readonly subnets: Readonly<Record<string, string>>;
+}
+
+/**
+ * Asks a region.
+ * @param region absent: the SDK's own choice.
+ * @param subnetIds of a network that is there already.
+ * @throws UserError when it may not be asked, or a subnet is not there.
+ */
+export async function askRegion(region: string | undefined, subnetIds: readonly string[] = []): Promise<RegionOffer> {
+  const client = explaining(new EC2Client(inRegion(region)));
+  try {
+    const [zones, types, subnets] = await Promise.all([
+      zonesOf(client),
+      zonesByType(client, gpuTypes),
+      subnetIds.length === 0 ? {} : zonesOfSubnets(client, subnetIds),
+    ]);
+    return { region: await client.config.region(), zones, types, subnets };
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Zones proper, not those of a city or a carrier, that the account may use. */
+async function zonesOf(client: EC2Client): Promise<string[]> {
+  const { AvailabilityZones = [] } = await client.send(
+    new DescribeAvailabilityZonesCommand({ Filters: [{ Name: 'zone-type', Values: ['availability-zone'] }] }),
+  );
+  const usable = AvailabilityZones.filter(({ State }) => State === undefined || State === 'available');
+  return usable.flatMap(({ ZoneName }) => ZoneName ?? []).toSorted();
+}
+
+async function zonesByType(client: EC2Client, types: readonly string[]): Promise<Record<string, string[]>> {
+  const found: Record<string, string[]> = {};
+  for await (const { InstanceTypeOfferings = [] } of paginateDescribeInstanceTypeOfferings(
+    { client },
+    { LocationType: 'availability-zone', Filters: [{ Name: 'instance-type', Values: [...types] }] },
+  )) {
+    for (const { InstanceType: type, Location: zone } of InstanceTypeOfferings) {
+      if (type && zone) found[type] = [...(found[type] ?? []), zone];
+    }
+  }
+  for (const zones of Object.values(found)) zones.sort();
+  return found;
+}
+
+async function zonesOfSubnets(client: EC2Client, ids: readonly string[]): Promise<Record<string, string>> {
+  const { Subnets = [] } = await client.send(new DescribeSubnetsCommand({ SubnetIds: [...ids] }));
+  return Object.fromEntries(Subnets.map(({ SubnetId, AvailabilityZone }) => [SubnetId!, AvailabilityZone!]));
+}
+
+/** A fleet of GPU machines as AWS Batch has it. */
+export interface Fleet {
+  readonly types: readonly string[];
+  readonly subnetIds: readonly string[];
+}
+
+/** Whether the zones of a deployment have the types that its fleets may use. */
+export function offerAnswer(offer: RegionOffer, fleets: readonly Fleet[]): Answer {
+  const types = [...new Set(fleets.flatMap((fleet) => fleet.types))];
+  if (types.length === 0) return problem('no compute environment has machines with a GPU', 'Deploy again.');
+  const zones = new Set(fleets.flatMap(({ subnetIds }) => subnetIds).flatMap((id) => offer.subnets[id] ?? []));
+  const zonesFor = (type: string) => (offer.types[type] ?? []).filter((zone) => zones.has(zone));
+  const had = types.filter((type) => zonesFor(type).length > 0);
+  const missing = types.filter((type) => zonesFor(type).length === 0);
+  const where = `${zones.size === 1 ? 'zone' : 'zones'} ${[...zones].toSorted().join(', ')}`;
+  const remedy = `Other zones have ${elsewhere(offer, zones)}: change gpuClasses or network, and deploy again.`;
+  if (had.length === 0) return problem(`none of ${types.join(', ')} is to be had in ${where}`, remedy);
+  const told = had.map((type) => `${type} in ${zonesFor(type).length}`).join(', ');
+  const found = `${told} of ${where}`;
+  if (missing.length === 0) return ok(found);
+  return { result: 'note', found: `${found}; no ${missing.join(', ')}`, remedy };
+}
+
+function elsewhere({ types }: RegionOffer, zones: ReadonlySet<string>): string {
+  const found = Object.entries(types).filter(([, has]) => has.some((zone) => !zones.has(zone)));
+  return found.map(([type]) => type).join(', ') || 'none of the types that can be set';
+}
+
+/** The subnets that settings in cdk.json name; whether the settings are right is for the deployment to say. */
+export function subnetsIn(cdkJson: string): readonly string[] {
+  try {
+    const { context } = JSON.parse(cdkJson) as { context?: { tempbalance?: { network?: { subnetIds?: unknown } } } };
+    const ids = context?.tempbalance?.network?.subnetIds;
+    return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string') : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,142 @@
+/** The runs and comparisons in a folder, and in the folders below it. */
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileStore } from '../checkpoints/file-store.ts';
+import { UserError } from '../core/errors.ts';
+import { mapInFlight } from '../core/in-flight.ts';
+import { isInUse } from '../local/run-folder.ts';
+import { comparisonLine, runLine } from './lines.ts';
+import type { ComparisonLine, Listing, RunLine, RunSource } from './listing.ts';
+
+/** Deeper folders are not looked into: runs lie a few levels below where one works. */
+const deepest = 8;
+
+/** As many folders are looked into: a home folder has hundreds of thousands. */
+const mostFolders = 5000;
+
+const readAtATime = 16;
+
+/** Files that tell whether anything about a run or a comparison has changed. */
+const told = [
+  'request.json',
+  'run.json',
+  'head.json',
+  'best.json',
+  'outcome.json',
+  'lock.json',
+  'compare.json',
+  'plans.json',
+  'results',
+];
+
+interface Found {
+  readonly runs: string[];
+  readonly comparisons: string[];
+  readonly notes: string[];
+}
+
+/** Key prefixes of what is below a folder of the root. */
+async function search(root: string, from: readonly string[]): Promise<Found> {
+  const found: Found = { runs: [], comparisons: [], notes: [] };
+  let looked = 0;
+  let level = [...from];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > deepest || looked > mostFolders) {
+      const limit = depth > deepest ? `more than ${deepest} levels deep` : `after the first ${mostFolders}`;
+      found.notes.push(`Folders ${limit} were not looked into: name one nearer to the runs.`);
+      break;
+    }
+    looked += level.length;
+    const below = await mapInFlight(level, { count: readAtATime }, (id) => look(root, id, found));
+    level = below.flat();
+  }
+  found.runs.sort();
+  found.comparisons.sort();
+  return found;
+}
+
+/** Notes what a folder is, and gives the folders in it that are to be looked into. */
+async function look(root: string, id: string, found: Found): Promise<string[]> {
+  const entries = await readdir(join(root, id), { withFileTypes: true }).catch(() => []);
+  const has = (name: string) => entries.some((entry) => entry.name === name && entry.isFile());
+  const inside = (name: string) => (id === '' ? name : `${id}/${name}`);
+  if (id !== '' && has('request.json')) {
+    found.runs.push(id);
+    return [];
+  }
+  if (id !== '' && has('compare.json')) {
+    found.comparisons.push(id);
+    return [inside('runs')];
+  }
+  const isPlain = (name: string) => !name.startsWith('.') && name !== 'node_modules' && !/[\\\0]/.test(name);
+  return entries.filter((entry) => entry.isDirectory() && isPlain(entry.name)).map(({ name }) => inside(name));
+}
+
+/** Changes whenever a run or a comparison does, as far as a line tells of it. */
+async function fingerprint(folder: string): Promise<string> {
+  const at = async (name: string) => {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    return found ? `${found.mtimeMs}:${found.size}` : '-';
+  };
+  return (await Promise.all(told.map(at))).join(' ');
+}
+
+interface Known<Line> {
+  readonly print: string;
+  readonly line: Line;
+}
+
+/**
+ * A folder of this machine as a source. A run's own folder shows that run alone.
+ * @param options.refreshMs milliseconds between two looks
+ * @throws UserError when there is no such folder.
+ */
+export async function folderSource(given: string, { refreshMs = 1000 } = {}): Promise<RunSource> {
+  const folder = resolve(given);
+  if (!(await stat(folder).catch(() => undefined))?.isDirectory()) {
+    throw new UserError('there is no such folder', {
+      where: given,
+      remedy: 'Give the folder of your runs: `output.folder` of their run files, by default runs.',
+    });
+  }
+  const isIn = async (name: string) =>
+    stat(join(folder, name)).then(
+      (found) => found.isFile(),
+      () => false,
+    );
+  const isOne = (await isIn('request.json')) || (await isIn('compare.json'));
+  const [root, from] = isOne ? [dirname(folder), [basename(folder)]] : [folder, ['']];
+  const store = fileStore(root);
+  const runs = new Map<string, Known<RunLine>>();
+  const comparisons = new Map<string, Known<ComparisonLine>>();
+
+  /** A line, read anew only where something has changed. */
+  const lines = <Line>(
+    ids: readonly string[],
+    known: Map<string, Known<Line>>,
+    read: (id: string, isActive: boolean) => Promise<Line>,
+  ): Promise<Line[]> =>
+    mapInFlight(ids, { count: readAtATime }, async (id) => {
+      const isActive = await isInUse({ root, run: id });
+      const print = `${isActive} ${await fingerprint(join(root, id))}`;
+      const before = known.get(id);
+      if (before?.print === print) return before.line;
+      const line = await read(id, isActive);
+      known.set(id, { print, line });
+      return line;
+    });
+
+  return {
+    label: given === '.' ? folder : given,
+    store,
+    refreshMs,
+    async list(): Promise<Listing> {
+      const found = await search(root, from);
+      return {
+        runs: await lines(found.runs, runs, (id, isActive) => runLine(store, id, isActive)),
+        comparisons: await lines(found.comparisons, comparisons, (id, isActive) => comparisonLine(store, id, isActive)),
+        notes: found.notes,
+      };
+    },
+  };
+}

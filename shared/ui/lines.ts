@@ -1,0 +1,105 @@
+/** Runs and comparisons in a line each, from their small files: no weights are read. */
+import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { comparisonKeys } from '../checkpoints/comparison-keys.ts';
+import { readJson } from '../checkpoints/json.ts';
+import { runKeys } from '../checkpoints/run-keys.ts';
+import type { RunConfig } from '../config/run-file.ts';
+import { messageOf } from '../core/errors.ts';
+import { countRuns } from '../pipeline/comparison/check-comparison.ts';
+import { comparisonOutcomeSchema, readComparison, readPlans, readResults } from '../pipeline/comparison/records.ts';
+import { readRequest, runRecordSchema } from '../pipeline/records.ts';
+import { summariseRun } from '../pipeline/run-summary.ts';
+import { type ComparisonLine, type LineState, placeOf, type RunLine } from './listing.ts';
+
+/** A state by what is on record, unless somebody is at it again, or nobody is any more. */
+const stateOf = <State extends LineState>(recorded: State, isActive: boolean): State | 'running' | 'stopped' => {
+  if (isActive) return 'running';
+  return recorded === 'running' ? 'stopped' : recorded;
+};
+
+/** How a run is balanced, in a word. */
+const presetOf = ({ balance }: RunConfig): string =>
+  balance === 'off' ? 'off' : (balance.preset ?? 'own settings') + (balance.control === undefined ? '' : ' (control)');
+
+const firstLine = (error: unknown) => messageOf(error).split('\n')[0]!;
+
+/** A run in a line; one that can't be read says why. @param isActive whether somebody is at it */
+export async function runLine(store: ArtifactStore, id: string, isActive: boolean): Promise<RunLine> {
+  try {
+    const [summary, { config }, record] = await Promise.all([
+      summariseRun(store, id),
+      readRequest(store, id),
+      readJson(store, runKeys.record(id), runRecordSchema),
+    ]);
+    const { outcome, reason, epoch, epochs, metric, best, seconds, usd } = summary;
+    const inForce = record?.config ?? config;
+    return {
+      id,
+      ...placeOf(id),
+      state: stateOf(outcome, isActive),
+      reason: isActive ? '' : reason,
+      epoch,
+      epochs,
+      metric,
+      direction: inForce.convergence.direction,
+      best: best?.value ?? null,
+      bestEpoch: best?.epoch ?? null,
+      preset: presetOf(inForce),
+      seed: record?.seed ?? config.training.seed,
+      learningRate: inForce.training.learningRate,
+      seconds,
+      usd,
+      begunAt: record?.history[0]?.at ?? null,
+    };
+  } catch (error) {
+    return unreadableRun(id, error);
+  }
+}
+
+const unreadableRun = (id: string, error: unknown): RunLine => ({
+  id,
+  ...placeOf(id),
+  state: 'unreadable',
+  reason: firstLine(error),
+  epoch: null,
+  epochs: null,
+  metric: null,
+  direction: 'lower',
+  best: null,
+  bestEpoch: null,
+  preset: null,
+  seed: null,
+  learningRate: null,
+  seconds: 0,
+  usd: null,
+  begunAt: null,
+});
+
+/** A comparison in a line; one that can't be read says why. @param isActive whether somebody is at it */
+export async function comparisonLine(store: ArtifactStore, id: string, isActive: boolean): Promise<ComparisonLine> {
+  try {
+    const [{ settings }, plans, results, outcome] = await Promise.all([
+      readComparison(store, id),
+      readPlans(store, id),
+      readResults(store, id),
+      readJson(store, comparisonKeys.outcome(id), comparisonOutcomeSchema),
+    ]);
+    const { tuning, test } = countRuns(settings);
+    const metered = results.flatMap(({ usd }) => usd ?? []);
+    return {
+      id,
+      ...placeOf(id),
+      state: stateOf(outcome?.outcome ?? 'running', isActive),
+      reason: isActive ? '' : (outcome?.reason ?? ''),
+      done: results.length,
+      runs: Math.max(tuning + test, Object.keys(plans).length),
+      arms: settings.arms.length,
+      metric: settings.arms[0]!.config.convergence.metric,
+      seconds: results.reduce((sum, { seconds }) => sum + seconds, 0),
+      usd: metered.length > 0 ? metered.reduce((sum, usd) => sum + usd, 0) : null,
+    };
+  } catch (error) {
+    const nothing = { done: 0, runs: 0, arms: 0, metric: null, seconds: 0, usd: null };
+    return { id, ...placeOf(id), state: 'unreadable', reason: firstLine(error), ...nothing };
+  }
+}

@@ -1,0 +1,165 @@
+/** Runs with made-up time: hangs, waits, lost machines, storms of tries. What may be exceeded, and by how much. */
+import { describe, expect, it } from 'vitest';
+import { readJson } from '../../shared/checkpoints/json.ts';
+import { readHead } from '../../shared/checkpoints/manifest.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import { type Random, randomFor } from '../../shared/core/random.ts';
+import { outcomeSchema } from '../../shared/pipeline/records.ts';
+import { fakeConfig, run } from '../support/fake-run.ts';
+import {
+  type Billed,
+  type CallStory,
+  isExported,
+  type JobStory,
+  type MeteredRun,
+  prices,
+  runMetered,
+} from '../support/metered-run.ts';
+
+/** So many of each kind; `.ci/prove` has a thousand. */
+const runs = Number(process.env.TEMPBALANCE_PROOF_RUNS ?? 15);
+/** Kept of a budget for functions and requests: six functions of ten seconds and a shard of thirty, in a GB. */
+const reserve = 90 * prices.lambdaGbSecond + 25 * prices.s3Write + 60 * prices.s3Read + 14 * prices.stateTransition;
+
+const oneOf = <Item>(random: Random, items: readonly Item[]): Item => items[random.integer(items.length)]!;
+/** Short ones are as likely as long ones. */
+const between = (random: Random, least: number, most: number) => least * (most / least) ** random.uniform();
+const listOf = <Item>(random: Random, most: number, item: () => Item): Item[] =>
+  Array.from({ length: 1 + random.integer(most) }, item);
+
+interface Weather {
+  /** Seconds of a function at most. */
+  readonly functionSeconds: number;
+  readonly calls: readonly CallStory[];
+}
+const fair: Weather = { functionSeconds: 10, calls: ['done'] };
+const storm: Weather = { functionSeconds: 120, calls: ['done', 'done', 'throttled', 'killed', 'timed out'] };
+
+/** A run by chance. */
+function storyOf(seed: number, { functionSeconds, calls }: Weather, limits: 'usd' | 'hours' | 'both') {
+  const random = randomFor(seed, 'simulated runs', limits);
+  const job = (): JobStory => ({
+    end: oneOf(random, ['done', 'done', 'done', 'told to end', 'cut off', 'hangs']),
+    after: Math.ceil(between(random, 1, 4000)),
+    waits: oneOf(random, [0, 0, 0, Math.ceil(between(random, 1, 30_000))]),
+  });
+  const budget = {
+    ...(limits === 'hours' ? {} : { usd: between(random, 0.02, 1) }),
+    ...(limits === 'usd' ? {} : { hours: between(random, 0.3, 20) }),
+  };
+  return {
+    config: fakeConfig({
+      training: { epochs: 3 },
+      balance: 'off',
+      compute: { epochsPerTask: oneOf(random, [1, 2, 'auto']) },
+      budget,
+    }),
+    budget,
+    jobs: listOf(random, 8, job),
+    epochSeconds: listOf(random, 6, () => Math.ceil(between(random, 1, 3000))),
+    functionSeconds: listOf(random, 8, () => functionSeconds * random.uniform()),
+    calls: listOf(random, 40, () => oneOf(random, calls)),
+  };
+}
+
+const sum = (billed: readonly Billed[]) => billed.reduce((usd, each) => usd + each.usd, 0);
+
+/**
+ * What functions may have cost beyond what is kept for them: nobody can say no to those that follow the decision for the last job,
+ * nor know of those that were killed before.
+ */
+function excusedUsd(bill: readonly Billed[]): number {
+  const lastJob = bill.findLastIndex(({ task }) => task === 'TrainEpoch');
+  const decided = bill.findLastIndex(
+    ({ task, isMetered }, index) =>
+      index < lastJob && isMetered && ['Prepare', 'CollectEpoch', 'Checkpoint'].includes(task),
+  );
+  const from = Math.max(0, decided);
+  const after = bill.slice(from).filter(({ task }) => task !== 'TrainEpoch');
+  const unknown = bill.slice(0, from).filter(({ isMetered }) => !isMetered);
+  return Math.max(0, sum(after) - reserve) + sum(unknown);
+}
+
+/** A run that has a model ends with it, as one whose budget is used up or whose epochs are trained. */
+async function endsWell({ execution, store }: MeteredRun): Promise<string> {
+  const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
+  if (execution.status === 'done') return (await isExported(store)) ? outcome!.outcome : 'no model';
+  return (await readHead(store, run)) ? 'failed with a commit' : 'failed before the first commit';
+}
+
+/** A proof's result is written down, and not only passed. */
+const report = (...what: unknown[]) => {
+  if (process.env.TEMPBALANCE_PROOF_RUNS) console.log(JSON.stringify(what));
+};
+
+interface Simulated extends MeteredRun {
+  readonly over: { readonly usd: number; readonly seconds: number };
+  readonly how: string;
+}
+
+/** Runs them one after the other, each with a seed of its own; tells how they ended. */
+async function simulate(
+  weather: Weather,
+  limits: 'usd' | 'hours' | 'both',
+  look: (ran: Simulated, seed: number) => void,
+): Promise<Record<string, number>> {
+  const ends: Record<string, number> = {};
+  for (let seed = 0; seed < runs; seed++) {
+    const { budget, ...story } = storyOf(seed, weather, limits);
+    const ran = await runMetered(story);
+    const { usd = Number.POSITIVE_INFINITY, hours = Number.POSITIVE_INFINITY } = budget;
+    const how = await endsWell(ran);
+    ends[how] = (ends[how] ?? 0) + 1;
+    look({ ...ran, how, over: { usd: sum(ran.bill) - usd, seconds: ran.lastJobEnded - 3600 * hours } }, seed);
+  }
+  return ends;
+}
+
+/**
+ * By how much hours may be exceeded, in seconds: the workflow waits ten minutes longer for a job than there is time left, for what is
+ * around the job, a minute where less is left, and 35 s until a container is killed that does not heed the signal; and the functions
+ * between the decision for a job and its start take their time.
+ */
+const latest = 600 + 60 + 35 + 60;
+
+describe('of simulated runs with hangs, waits and lost machines', () => {
+  it.each(['usd', 'both'] as const)(
+    'none costs more than its budget (%s), and each that has a commit ends with a model',
+    { timeout: 600_000 },
+    async (limits) => {
+      const ends = await simulate(fair, limits, ({ over, how }, seed) => {
+        expect(over.usd, `seed ${seed}`).toBeLessThanOrEqual(0);
+        expect(how, `seed ${seed}`).not.toMatch(/with a commit|no model/);
+      });
+      expect(ends.budget).toBeGreaterThan(runs / 10);
+      expect(ends.completed).toBeGreaterThan(runs / 10);
+    },
+  );
+
+  it.each(['usd', 'both'] as const)(
+    'none costs more than its budget (%s) and what functions took beyond their reserve, in storms of tries',
+    { timeout: 600_000 },
+    async (limits) => {
+      let largest = 0;
+      const ends = await simulate(storm, limits, ({ over, bill }, seed) => {
+        expect(over.usd, `seed ${seed}`).toBeLessThanOrEqual(excusedUsd(bill));
+        largest = Math.max(largest, over.usd);
+      });
+      expect(ends.budget).toBeGreaterThan(0);
+      report('storm', limits, ends, { largestOverrunUsd: largest });
+    },
+  );
+
+  it.each(['hours', 'both'] as const)(
+    'none has a job after its hours (%s), but for what is around the last one',
+    { timeout: 600_000 },
+    async (limits) => {
+      let largest = 0;
+      const ends = await simulate(fair, limits, ({ over }, seed) => {
+        expect(over.seconds, `seed ${seed}`).toBeLessThanOrEqual(latest);
+        largest = Math.max(largest, over.seconds);
+      });
+      report('hours', limits, ends, { largestOverrunSeconds: largest });
+    },
+  );
+});

@@ -1,0 +1,66 @@
+/** A folder of runs and a comparison for the page: made by the real workflow over a workload that costs nothing. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileStore } from '../../shared/checkpoints/file-store.ts';
+import { encodeJson } from '../../shared/checkpoints/json.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
+import type { RunConfig } from '../../shared/config/run-file.ts';
+import { lockRun } from '../../shared/local/run-folder.ts';
+import { runPipeline } from '../../shared/local/run-pipeline.ts';
+import type { Workload } from '../../shared/training/workload.ts';
+import { beginFake, doFake, fakeSettings } from './fake-comparison.ts';
+import { fakeContext } from './fake-run.ts';
+import { fakeWorkload } from './fake-workload.ts';
+import { recordOf } from './predicted-fields.ts';
+
+/** Waves, and the same waves a tenth too small. */
+const predictions = recordOf([3, 16, 4, 1], {
+  target: ({ sample, point, step }) => Math.sin(point / 3 + step + sample),
+  predicted: ({ sample, point, step }) => 0.9 * Math.sin(point / 3 + step + sample),
+});
+
+/** A workload that also records what it predicted. */
+const withFields = (workload: Workload): Workload => ({
+  ...workload,
+  evaluate: async (...given) => ({ ...(await workload.evaluate(...given)), predictions }),
+});
+
+/** Such a folder, and what can be done with it. */
+export interface PageFolder {
+  readonly root: string;
+  /** Trains a run to its end, or only by the epochs of one task. */
+  train(run: string, config: RunConfig, options?: { readonly stops?: boolean }): Promise<void>;
+  /** Asks for runs that nobody trains. */
+  ask(names: readonly string[], config: RunConfig): Promise<void>;
+  /** Marks a run as under way by this process, until the returned function is called. */
+  hold(run: string): Promise<() => Promise<void>>;
+  compare(): Promise<void>;
+}
+
+export function pageFolder(root: string): PageFolder {
+  const store = fileStore(root);
+  let processes = 0;
+  return {
+    root,
+    async train(run, config, { stops = false } = {}) {
+      await store.put(runKeys.request(run), encodeJson({ version: 1, config }));
+      const context = fakeContext(store, withFields(fakeWorkload()), { process: `p${processes++}` });
+      await runPipeline(run, context, () => stops, { retryDelay: 0 });
+    },
+    async ask(names, config) {
+      const request = encodeJson({ version: 1, config });
+      for (const name of names) {
+        await mkdir(join(root, name), { recursive: true });
+        await writeFile(join(root, name, 'request.json'), request);
+      }
+    },
+    async hold(run) {
+      const lock = await lockRun({ root, run, store }, () => new Date());
+      return () => lock.release();
+    },
+    async compare() {
+      await beginFake(store, await fakeSettings({ seeds: { tuning: [101], test: [1, 2] } }));
+      await doFake(store);
+    },
+  };
+}

@@ -1,0 +1,236 @@
+/** The page in a browser; skipped where this machine has no Chromium (TEMPBALANCE_CHROMIUM names one elsewhere). */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { folderSource } from '../../shared/ui/folder-source.ts';
+import { type ServedPage, servePage } from '../../shared/ui/serve.ts';
+import { chromiumPath, startChromium } from '../support/chromium.ts';
+import { fakeConfig } from '../support/fake-run.ts';
+import { type PageFolder, pageFolder } from '../support/page-folder.ts';
+
+const many = Array.from({ length: 104 }, (_, index) => `many/run-${String(index).padStart(3, '0')}`);
+
+describe.skipIf(!chromiumPath)('the page in Chromium', () => {
+  let folder: PageFolder;
+  let served: ServedPage;
+  let browser: Browser;
+  let page: Page;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    folder = pageFolder(await mkdtemp(join(tmpdir(), 'tempbalance-page-')));
+    await folder.train('sweep/plain', fakeConfig({ training: { epochs: 3, seed: 1 }, balance: 'off' as never }));
+    await folder.train('sweep/balanced', fakeConfig({ training: { epochs: 3, seed: 2 } }));
+    await folder.train('live', fakeConfig({ training: { epochs: 4, seed: 3 } }), { stops: true });
+    await folder.ask(many, fakeConfig({ training: { seed: 9 } }));
+    await folder.compare();
+    served = await servePage(await folderSource(folder.root, { refreshMs: 200 }));
+    browser = await startChromium();
+    page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+    page.setDefaultTimeout(30_000);
+    page.on('console', (message) => complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(error.message));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await served?.close();
+    await rm(folder.root, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    complaints.length = 0;
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize({ width: 1400, height: 900 });
+    await page.goto('about:blank');
+  });
+
+  const open = async (hash: string) => {
+    await page.goto(served.url + hash);
+    await page.locator('main section').first().waitFor();
+  };
+  const runs = () => page.getByRole('table', { name: 'Runs' });
+  const names = () => runs().locator('tbody th a').allTextContents();
+  const choice = (name: string) => page.locator(`select[name=${name}]`);
+  const status = (text: string) => page.getByRole('status').filter({ hasText: text }).waitFor();
+
+  it('lists runs and comparisons in pages, filters and sorts them', async () => {
+    await open('');
+    // The comparison's own runs are not among them.
+    await status('107 of 117 runs');
+    expect((await names()).length).toBe(100);
+    await page.getByRole('button', { name: 'Next' }).click();
+    await page.getByText('Page 2 of 2').waitFor();
+    expect((await names()).length).toBe(7);
+
+    await page.getByLabel('Name').fill('sweep');
+    await status('2 of 117 runs');
+    const head = (name: string) => runs().getByRole('columnheader', { name });
+    await head('Seed').getByRole('button').click();
+    expect(await head('Seed').getAttribute('aria-sort')).toBe('ascending');
+    expect(await names()).toEqual(['plain', 'balanced']);
+    await head('Seed').getByRole('button').click();
+    expect(await head('Seed').getAttribute('aria-sort')).toBe('descending');
+    expect(await names()).toEqual(['balanced', 'plain']);
+
+    await choice('preset').selectOption('off');
+    expect(await names()).toEqual(['plain']);
+    await choice('preset').selectOption('');
+    await page.getByLabel('Name').fill('');
+    await choice('state').selectOption('completed');
+    expect((await names()).sort()).toEqual(['balanced', 'plain']);
+    await page.getByLabel('with 10 runs of comparisons').check();
+    expect((await names()).length).toBe(12);
+    await choice('seed').selectOption('101');
+    expect((await names()).length).toBe(6);
+
+    const comparison = page.getByRole('table', { name: 'Comparisons' }).locator('tbody tr');
+    expect(await comparison.innerText()).toMatch(/fake\s+judged\s+10\/10/);
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows curves, alphas, rates, layers and fields of a run, and its report in a tab that may run nothing', async () => {
+    await open('');
+    await page.getByLabel('Name').fill('sweep');
+    await page.getByRole('link', { name: 'balanced' }).click();
+    await page.getByRole('heading', { level: 1, name: 'balanced' }).waitFor();
+    await page.getByRole('img', { name: /^nRMSE, validation over epochs 0 to 3: nRMSE from \d/ }).waitFor();
+    await page.getByRole('img', { name: /^Loss over epochs 1 to 3/ }).waitFor();
+    await page.getByRole('img', { name: /^Alpha by layer and epoch: \d+ layers, epochs 0 to 3/ }).waitFor();
+    await page.getByRole('img', { name: /^Factor by layer and epoch: \d+ layers, epochs 1 to 3/ }).waitFor();
+    const layers = page.getByRole('table', { name: 'Layers' }).locator('tbody tr');
+    expect(await layers.count()).toBeGreaterThan(3);
+    await page
+      .getByRole('img', { name: /c0, row 1\d, .*predicted/ })
+      .first()
+      .waitFor();
+    await page.getByText('All settings').click();
+    await page.getByText('family: fno1d').waitFor();
+
+    const [tab] = await Promise.all([
+      page.context().waitForEvent('page'),
+      page.getByRole('link', { name: 'Report' }).click(),
+    ]);
+    await tab.getByRole('heading', { level: 1 }).waitFor();
+    expect(await tab.evaluate('self.origin')).toBe('null');
+    await tab.close();
+    expect(complaints).toEqual([]);
+  });
+
+  it('draws the curves of chosen runs together', async () => {
+    await open('');
+    await page.getByLabel('Name').fill('sweep');
+    await page.getByLabel('draw the curves of sweep/plain').check();
+    await page.getByLabel('draw the curves of sweep/balanced').check();
+    await page.getByRole('link', { name: 'Curves of 2 runs' }).click();
+    await page
+      .getByRole('img', { name: /^nRMSE, validation .*(plain|balanced) from .*; (plain|balanced) from/ })
+      .waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows what a comparison found, its arms and runs', async () => {
+    await open('#comparison=fake');
+    await page.getByText('Take balanced: it helps').waitFor();
+    await page.getByRole('img', { name: /plain from .*; balanced from/ }).waitFor();
+    expect(await page.getByRole('table', { name: 'Runs of the comparison' }).locator('tbody tr').count()).toBe(10);
+    await page.getByRole('link', { name: 'test-plain' }).first().click();
+    await page.getByRole('img', { name: /^nRMSE, validation/ }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('follows a run that commits another epoch, in the list and on its own page', async () => {
+    await open('');
+    await page.getByLabel('Name').fill('live');
+    await runs().getByText('stopped').waitFor();
+    const release = await folder.hold('live');
+    await runs().getByText('running').waitFor();
+    await page.getByText('1 running, followed live').waitFor();
+    await page.getByRole('link', { name: 'live' }).click();
+    const curve = (last: number) =>
+      page.getByRole('img', { name: new RegExp(`^nRMSE, validation over epochs 0 to ${last}:`) });
+    await page.getByText('epoch 0/4').waitFor();
+    const training = fakeConfig({ training: { epochs: 4, seed: 3 } });
+    await folder.train('live', training, { stops: true });
+    await page.getByText('epoch 1/4').waitFor();
+    await curve(1).waitFor();
+    await folder.train('live', training, { stops: true });
+    await curve(2).waitFor();
+    expect(await page.getByRole('progressbar').getAttribute('value')).toBe('2');
+    await release();
+    await page.locator('.facts-line').getByText('stopped').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('is walked through by keyboard', async () => {
+    await open('');
+    const focused = () =>
+      page.evaluate<string>(
+        "document.activeElement.textContent.trim() || document.activeElement.getAttribute('name') || ''",
+      );
+    const tabTo = async (wanted: string) => {
+      for (let pressed = 0; pressed < 60; pressed++) {
+        await page.keyboard.press('Tab');
+        if ((await focused()).startsWith(wanted)) return;
+      }
+      throw new Error(`Tab does not reach ${wanted}`);
+    };
+    await tabTo('name');
+    await page.keyboard.type('sweep');
+    await status('2 of');
+    await tabTo('Seed');
+    const outline = () => page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
+    expect(await outline()).toBe('solid');
+    // The filter comes before the column of that name.
+    await tabTo('Seed');
+    await page.keyboard.press('Enter');
+    expect(await names()).toEqual(['plain', 'balanced']);
+    await tabTo('plain');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'plain' }).waitFor();
+    expect(await focused()).toBe('plain');
+    await page.keyboard.press('Shift+Tab');
+    expect(await focused()).toMatch(/All runs/);
+    await page.keyboard.press('Enter');
+    // The list is as it was left.
+    await status('2 of');
+  });
+
+  const looks = [
+    { width: 1400, colorScheme: 'light' },
+    { width: 800, colorScheme: 'dark' },
+    { width: 390, colorScheme: 'light' },
+  ] as const;
+  const pages = {
+    'the list': '',
+    'a run': '#run=sweep%2Fbalanced',
+    'a comparison': '#comparison=fake',
+    'curves of runs': '#curves=sweep%2Fbalanced,sweep%2Fplain',
+  };
+
+  it.each(Object.entries(pages))(
+    '%s has no fault that axe finds and no sideways scroll, in any look',
+    async (_, hash) => {
+      await open(hash);
+      if (hash === '') await page.getByLabel('Name').fill('run-00');
+      if (hash.startsWith('#run')) await page.locator('.fields figure').first().waitFor();
+      if (hash.startsWith('#c')) await page.locator('svg.lines').first().waitFor();
+      await page.evaluate(axe.source);
+      const backgrounds = new Set<string>();
+      for (const { width, colorScheme } of looks) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.emulateMedia({ colorScheme });
+        const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
+        const found = {
+          violations: violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
+          beyond: await page.evaluate('document.documentElement.scrollWidth - innerWidth'),
+        };
+        expect({ width, colorScheme, ...found }).toEqual({ width, colorScheme, violations: [], beyond: 0 });
+        backgrounds.add(`${colorScheme} ${await page.evaluate('getComputedStyle(document.body).backgroundColor')}`);
+      }
+      expect([...backgrounds].sort()).toEqual(['dark rgb(20, 23, 26)', 'light rgb(255, 255, 255)']);
+      expect(complaints).toEqual([]);
+    },
+  );
+});
