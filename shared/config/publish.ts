@@ -18,7 +18,7 @@ export const publishSchema = z
     approval: z
       .boolean()
       .default(true)
-      .describe('Whether a person is asked before, by mail, and answers by `tempbalance cloud approve <run>`.'),
+      .describe('Whether a person is asked before, by mail, and answers by `npx tempbalance cloud approve <run>`.'),
   })
   .describe(
     'Publishes the best model when a deployed run has ended well, once. Absent: it stays in the bucket. Without effect on a run on this machine, and on runs of comparisons.',
