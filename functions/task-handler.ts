@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
+import type { ArtifactStore } from '../shared/checkpoints/artifact-store.ts';
 import { countedStore } from '../shared/checkpoints/counted-store.ts';
 import { s3Store } from '../shared/checkpoints/s3-store.ts';
 import { cloudContext } from '../shared/cloud/cloud-context.ts';
@@ -10,8 +11,9 @@ import { type ComputeChoices, computeChoices, required } from '../shared/cloud/e
 import { type Inputs, s3Inputs } from '../shared/cloud/inputs.ts';
 import { cloudMeter } from '../shared/cloud/meter.ts';
 import { type Notification, notificationOf } from '../shared/cloud/notifications.ts';
-import { explained } from '../shared/core/errors.ts';
-import type { ProgressEvent, TaskContext } from '../shared/pipeline/context.ts';
+import { type Publishing, publishingIn, targetsOf } from '../shared/cloud/publishing.ts';
+import { explained, RunError } from '../shared/core/errors.ts';
+import type { ProgressEvent, Publisher, TaskContext } from '../shared/pipeline/context.ts';
 import type { TaskName } from '../shared/pipeline/messages.ts';
 import { type FunctionUse, metered } from '../shared/pipeline/metering.ts';
 import type { ResourceOptions, Resources } from '../shared/pipeline/resources.ts';
@@ -24,10 +26,16 @@ let startSeconds = Math.min(10, process.uptime());
 
 const scratchOf = (name: TaskName) => join(process.env.TMPDIR ?? tmpdir(), `inputs-${name}`);
 
+const cannotPublish = (): Publisher['publish'] => () => {
+  throw new RunError("this task can't publish models", { remedy: 'That is a fault in the deployment: report it.' });
+};
+
 /** What some tasks need besides. */
 interface TaskOptions {
   readonly forget?: boolean;
   readonly endJob?: TaskContext['endJob'];
+  /** How models are published, in the task that does. */
+  readonly publish?: (store: ArtifactStore, publishing: Publishing) => Publisher['publish'];
   /** Of the account, for the machines of the deployment. */
   readonly quotas?: (choices: ComputeChoices) => TaskContext['quotaFor'];
 }
@@ -36,6 +44,36 @@ interface TaskOptions {
 interface Kept {
   readonly context: TaskContext;
   readonly inputs: Inputs;
+}
+
+/** Performs a task of the workflow, meters it, and tells people what is worth a message. */
+function performer<Name extends TaskName>(
+  name: Name,
+  task: Task<Name>,
+  open: ((options: ResourceOptions) => Resources) | undefined,
+  options: TaskOptions,
+) {
+  const messages: Notification[] = [];
+  let kept: Kept | undefined;
+  const keep = (): Kept => {
+    kept ??= keepOpen(name, open, options, (event) => {
+      emitEvent(logger, event);
+      const message = notificationOf(event, required(process.env, 'TEMPBALANCE_BUCKET'));
+      if (message) messages.push(message);
+    });
+    return kept;
+  };
+  const handle = async (run: string, message: object, call: Context) => {
+    logger.appendKeys({ run });
+    messages.length = 0;
+    if (options.forget) kept = undefined;
+    const { context } = keep();
+    const output = await metered(context, run, name, useOf(call), () => performTask(name, task, context, message));
+    for (const notification of messages) await notify(notification);
+    return output;
+  };
+  const explain = (error: Error) => (kept ? explained(error, kept.inputs.withAddresses) : error);
+  return { handle, explain };
 }
 
 /**
@@ -49,29 +87,19 @@ export function taskHandler<Name extends TaskName>(
   open?: (options: ResourceOptions) => Resources,
   options: TaskOptions = {},
 ) {
-  const messages: Notification[] = [];
-  let kept: Kept | undefined;
-  const keep = (): Kept => {
-    kept ??= keepOpen(name, open, options, (event) => {
-      emitEvent(logger, event);
-      const message = notificationOf(event, required(process.env, 'TEMPBALANCE_BUCKET'));
-      if (message) messages.push(message);
-    });
-    return kept;
-  };
-  const handle = async (message: { run: string }, call: Context) => {
-    logger.appendKeys({ run: message.run });
-    messages.length = 0;
-    if (options.forget) kept = undefined;
-    const { context } = keep();
-    const output = await metered(context, message.run, name, useOf(call), () =>
-      performTask(name, task, context, message),
-    );
-    for (const notification of messages) await notify(notification);
-    return output;
-  };
-  return lambda(z.looseObject({ run: z.string() }), handle, (error) =>
-    kept ? explained(error, kept.inputs.withAddresses) : error,
+  const { handle, explain } = performer(name, task, open, options);
+  const input = z.looseObject({ run: z.string() });
+  return lambda(input, (message: { run: string }, call: Context) => handle(message.run, message, call), explain);
+}
+
+/** The handler of the task whose answer the workflow waits for: it is given the state, and by what the answer is told. */
+export function approvalHandler(task: Task<'AskApproval'>) {
+  const { handle, explain } = performer('AskApproval', task, undefined, {});
+  const input = z.looseObject({ state: z.looseObject({ run: z.string() }) });
+  return lambda(
+    input,
+    (message: { state: { run: string } }, call: Context) => handle(message.state.run, message, call),
+    explain,
   );
 }
 
@@ -93,7 +121,7 @@ const memoryGb = () => Number(required(process.env, 'AWS_LAMBDA_FUNCTION_MEMORY_
 function keepOpen(
   name: TaskName,
   open: ((options: ResourceOptions) => Resources) | undefined,
-  { endJob, quotas }: TaskOptions,
+  { endJob, quotas, publish = cannotPublish }: TaskOptions,
   emit: (event: ProgressEvent) => void,
 ): Kept {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
@@ -105,6 +133,7 @@ function keepOpen(
   const { store, take } = countedStore(s3Store({ client: s3, bucket, tryTimeoutMs: hungRequestMs }));
   const region = required(process.env, 'AWS_REGION');
   const compute = computeChoices(process.env);
+  const publishing = publishingIn(process.env.TEMPBALANCE_PUBLISHING);
   const context = cloudContext({
     store,
     emit,
@@ -113,6 +142,7 @@ function keepOpen(
     inputs,
     ...(open ? { resources: open({ localPath, warn }) } : {}),
     compute,
+    publisher: { targets: targetsOf(publishing), publish: publish(store, publishing) },
     ...(endJob ? { endJob } : {}),
     ...(quotas && compute ? { quotaFor: quotas(compute) } : {}),
   });

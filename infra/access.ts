@@ -90,6 +90,12 @@ export const access = {
     tag: run,
   },
   'record-failure': { read: [prices, ...run], write: [...outcome, ...meter, ...events, ...trackers] },
+  'ask-approval': { read: [prices, ...run], write: [...ofRuns('approval.json'), ...meter] },
+  publish: {
+    read: [prices, ...run],
+    write: [...ofRuns('publication.json'), ...meter],
+    delete: ofRuns('approval.json'),
+  },
   'publish-event': { read: events, write: [] },
   // It settles runs of the round before that could not be settled when they ended.
   'plan-round': {

@@ -20,6 +20,44 @@ export const ceilingSchema = z
     'What all runs of the service may spend: above it no new run begins, and those under way go on ([how](costs.md#a-ceiling-for-the-whole-service)). Absent: no limit.',
   );
 
+export const publishingSchema = z
+  .strictObject({
+    s3: z
+      .string()
+      .regex(
+        /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/(?:[^/]+\/)*$/,
+        'must be a bucket or a folder in one, with a slash at the end, as in s3://models/tempbalance/',
+      )
+      .optional()
+      .describe('Where in S3: files below it, in `<name>/<run>/`.'),
+    huggingface: z
+      .strictObject({
+        namespace: z
+          .string()
+          .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,41}$/, 'must be the name of a user or an organization')
+          .describe('User or organization whose repositories they are.'),
+        tokenArn: secretArn().describe('The secret in Secrets Manager that holds a token which may write there.'),
+        visibility: z.enum(['private', 'public']).default('private').describe('Of repositories that are made.'),
+      })
+      .optional()
+      .describe('On the Hugging Face Hub: a repository for each name.'),
+    sagemaker: z
+      .strictObject({
+        group: z
+          .string()
+          .regex(/^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/, 'must be the name of a model package group')
+          .describe('The model package group, which is there already.'),
+        image: z
+          .string()
+          .regex(/^\d{12}\.dkr\.ecr\.[^/]+\/.+$/, 'must be an image in ECR')
+          .describe('The container that serves the models.'),
+      })
+      .optional()
+      .describe('In the SageMaker Model Registry: a version for each model.'),
+  })
+  .prefault({})
+  .describe('Where models may be published whose run files have `publish` ([how](publish.md)).');
+
 export const webhookSchema = z
   .strictObject({
     url: z

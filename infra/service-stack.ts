@@ -14,6 +14,7 @@ import { Launching } from './constructs/launching.ts';
 import { Monitoring } from './constructs/monitoring.ts';
 import { Network } from './constructs/network.ts';
 import { Notifications } from './constructs/notifications.ts';
+import { Publishing } from './constructs/publishing.ts';
 import { RunEvents } from './constructs/run-events.ts';
 import { TrainingJobs } from './constructs/training-jobs.ts';
 import { Workflow } from './constructs/workflow.ts';
@@ -56,6 +57,7 @@ export class ServiceStack extends Stack {
     const launch = functions.get('launch');
     const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });
     new RunEvents(this, 'Events', { bucket, functions, deadLetters, topic, customerKey: key, settings });
+    new Publishing(this, 'Publishing', { publish: functions.get('publish'), customerKey: key, settings });
     const { stateMachine } = new Workflow(this, 'Workflow', {
       document: documents.run,
       functions,

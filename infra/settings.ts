@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type JsonSchema, keysAt } from '../shared/config/schema-walk.ts';
 import { messageOf, UserError } from '../shared/core/errors.ts';
 import { explainIssues, formatPath } from '../shared/core/problems.ts';
-import { ceilingSchema, webhookSchema } from './outside-settings.ts';
+import { ceilingSchema, publishingSchema, webhookSchema } from './outside-settings.ts';
 
 export const contextKey = 'tempbalance';
 
@@ -290,6 +290,7 @@ const settingsSchema = z
         'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts by its own keys, and the topic has a key that the stack makes.',
       ),
     webhook: webhookSchema,
+    publishing: publishingSchema,
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')

@@ -42,6 +42,8 @@ interface FunctionPlan {
   readonly endsJobs?: true;
   /** Begins no run above the ceiling of the service. */
   readonly heedsCeiling?: true;
+  /** Told where models can be published. */
+  readonly publishes?: true;
   /** Is there only where the settings ask for it. */
   readonly onlyWith?: 'webhook';
 }
@@ -55,6 +57,7 @@ const plans = {
     memory: 'large',
     scratch: 10,
     choosesCompute: true,
+    publishes: true,
     asksQuotas: true,
   },
   'collect-epoch': {
@@ -86,13 +89,29 @@ const plans = {
     minutes: 15,
     memory: 'large',
     notifies: true,
+    publishes: true,
   },
   'record-failure': { does: 'Notes why a run failed', package: 'zip', minutes: 2, memory: 512, notifies: true },
-  'publish-event': { does: 'Publishes an event of a run', package: 'zip', minutes: 1, memory: 512 },
+  'ask-approval': {
+    does: 'Asks whether a model is published',
+    package: 'zip',
+    minutes: 2,
+    memory: 512,
+    notifies: true,
+  },
+  publish: {
+    does: 'Publishes the model of a run',
+    package: 'zip',
+    minutes: 15,
+    memory: 'large',
+    notifies: true,
+    publishes: true,
+  },
+  'publish-event': { does: 'Publishes an event of a run', package: 'zip', minutes: 2, memory: 512 },
   'send-webhook': {
     does: 'Sends events of runs to an address of the customer',
     package: 'zip',
-    minutes: 1,
+    minutes: 2,
     memory: 512,
     onlyWith: 'webhook',
   },
@@ -128,7 +147,7 @@ interface FunctionsProps {
   readonly compute: ComputeChoices;
   readonly images: Images;
   readonly notifications: Notifications;
-  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb' | 'webhook' | 'ceiling'>;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb' | 'webhook' | 'ceiling' | 'publishing'>;
 }
 
 const constructId = (name: string) =>
@@ -220,12 +239,15 @@ export class Functions extends Construct {
     return made;
   }
 
-  private environmentOf({ choosesCompute, notifies, heedsCeiling }: FunctionPlan): Record<string, string> {
+  private environmentOf({ choosesCompute, notifies, heedsCeiling, publishes }: FunctionPlan): Record<string, string> {
     const { bucket, compute, notifications, settings } = this.props;
     return {
       TEMPBALANCE_BUCKET: bucket.bucketName,
       ...(choosesCompute ? { TEMPBALANCE_COMPUTE: Stack.of(this).toJsonString(compute) } : {}),
       ...(notifies ? { TEMPBALANCE_TOPIC: notifications.topic.topicArn } : {}),
+      ...(publishes && Object.keys(settings.publishing).length > 0
+        ? { TEMPBALANCE_PUBLISHING: JSON.stringify(settings.publishing) }
+        : {}),
       ...(heedsCeiling && settings.ceiling ? { TEMPBALANCE_CEILING: JSON.stringify(settings.ceiling) } : {}),
       POWERTOOLS_SERVICE_NAME: settings.name,
       POWERTOOLS_METRICS_NAMESPACE: 'TempBalance',

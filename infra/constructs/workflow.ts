@@ -24,6 +24,8 @@ const taskFunctions = {
   SetRatesArn: 'set-rates',
   CheckpointArn: 'checkpoint',
   FinaliseArn: 'finalise',
+  AskApprovalArn: 'ask-approval',
+  PublishArn: 'publish',
   RecordFailureArn: 'record-failure',
 } as const satisfies Record<string, FunctionName>;
 
@@ -46,6 +48,7 @@ export class Workflow extends Construct {
     const values = {
       ...arns,
       TrainEpochResource: serviceArn(this, 'batch:submitJob.sync'),
+      AskApprovalResource: serviceArn(this, 'lambda:invoke.waitForTaskToken'),
       SuccessorResource: serviceArn(this, 'states:startExecution'),
     };
     const role = this.role(props, Object.values(arns));

@@ -12,8 +12,8 @@ export interface RunPlace {
   readonly run: string;
 }
 
-/** Files of the place and not of the run: results on their way, what was told of it there, inputs, locks, drafts. */
-const isOfPlace = (file: string) => /^(results\/|events\/|inputs\/|lock|draft-)/.test(file);
+/** Files of the place and not of the run: results on their way, what was told of it there, who is waited for there, inputs, locks, drafts. */
+const isOfPlace = (file: string) => /^(results\/|events\/|approval\.json|inputs\/|lock|draft-)/.test(file);
 
 /** Files are written in this order: what is named comes before what names it. */
 const ranks = ['content', 'manifest', 'record', 'head'] as const;

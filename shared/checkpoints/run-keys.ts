@@ -9,6 +9,9 @@ export const runKeys = {
   outcome: (run: string) => `${run}/outcome.json`,
   /** How the exported and the last model do on test data. */
   test: (run: string) => `${run}/test.json`,
+  /** Who is waited for before the model is published, and what became of it. */
+  approval: (run: string) => `${run}/approval.json`,
+  publication: (run: string) => `${run}/publication.json`,
   report: (run: string) => `${run}/report.html`,
   model: (run: string, file: string) => `${run}/model/${file}`,
   /** The folder of a program that shows the run's numbers. */

@@ -25,6 +25,8 @@ export interface CloudOptions {
   readonly endJob?: TaskContext['endJob'];
   /** Absent where nothing is metered. */
   readonly meter?: Meter;
+  /** Absent in tasks that neither publish models nor ask whether they can be. */
+  readonly publisher?: TaskContext['publisher'];
   /** By which events of runs are noted; absent where nobody is told. */
   readonly service?: string | undefined;
   readonly interrupted?: () => boolean;
@@ -70,6 +72,7 @@ export function cloudContext(options: CloudOptions): TaskContext {
       return { ...choice, engines: engines[target].filter((name) => name !== lacks) };
     },
     ...(options.quotaFor ? { quotaFor: options.quotaFor } : {}),
+    ...(options.publisher ? { publisher: options.publisher } : {}),
     ...(options.endJob ? { endJob: options.endJob } : {}),
     shardsFor: (flops) => Math.min(mostShards, Math.max(1, Math.ceil(flops / flopsPerShard))),
     startSeconds,

@@ -1,4 +1,4 @@
-/** Copying within a bucket, without the bytes coming here. */
+/** Copying within S3, without the bytes coming here. */
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -16,16 +16,21 @@ const largestPart = 256 * 1024 * 1024;
 const partsAtATime = 8;
 
 /**
- * Copies an object, or a version of it, to another key: larger ones in parts, after which all are there or nothing is.
+ * Copies an object, or a version of it, to another key, in its own bucket or another: larger ones in parts, after which all are there or nothing is.
  * @param size in bytes.
  */
 export async function copyObject(
   s3: S3Client,
-  { bucket: Bucket, key, versionId }: S3Location,
-  { target: Key, size, partBytes = largestPart }: { target: string; size: number; partBytes?: number },
+  { bucket: source, key, versionId }: S3Location,
+  {
+    bucket: Bucket = source,
+    target: Key,
+    size,
+    partBytes = largestPart,
+  }: { bucket?: string; target: string; size: number; partBytes?: number },
 ): Promise<void> {
   const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
-  const CopySource = `${Bucket}/${key.split('/').map(encodeURIComponent).join('/')}${version}`;
+  const CopySource = `${source}/${key.split('/').map(encodeURIComponent).join('/')}${version}`;
   if (size <= partBytes) {
     await s3.send(new CopyObjectCommand({ Bucket, Key, CopySource, TaggingDirective: 'REPLACE' }));
     return;

@@ -14,6 +14,14 @@ export interface Notification {
 export function notificationOf(event: ProgressEvent, bucket: string): Notification | undefined {
   if ('run' in event && comparisonOfRun(event.run) !== undefined) return undefined;
   if (event.type === 'refused') return refusal(event);
+  if (event.type === 'approval') return question(event);
+  if (event.type === 'published') {
+    const { run, to, address } = event;
+    return {
+      subject: subjectOf(run, 'is published'),
+      message: `The model of ${run} is published to ${to}:\n${address}`,
+    };
+  }
   if (event.type !== 'finished' || event.outcome === 'running') return undefined;
   const { run, outcome, reason, usd } = event;
   const place = `s3://${bucket}/${run}`;
@@ -34,6 +42,21 @@ export function notificationOf(event: ProgressEvent, bucket: string): Notificati
           ...(usd === undefined ? [] : [`cost    ${formatUsd(usd)}`]),
         ];
   return { subject: subjectOf(run, outcome), message: lines.join('\n') };
+}
+
+/** What people are asked before a model is published. */
+function question({ run, to, days }: Extract<ProgressEvent, { type: 'approval' }>): Notification {
+  const lines = [
+    `${run} has ended. Its model is published to ${to} when somebody approves of it within ${days} days:`,
+    `npx tempbalance cloud approve ${nameOf(run)}`,
+    '',
+    'Or not:',
+    `npx tempbalance cloud approve ${nameOf(run)} --reject`,
+    '',
+    'Model and report:',
+    `npx tempbalance cloud fetch ${nameOf(run)}`,
+  ];
+  return { subject: subjectOf(run, 'waits for your approval'), message: lines.join('\n') };
 }
 
 function refusal({ run, reason }: { readonly run: string; readonly reason: string }): Notification {

@@ -6,6 +6,7 @@ import { messageOf } from '../core/errors.ts';
 import { mapInFlight } from '../core/in-flight.ts';
 import { secondsLeft } from '../decisions/spending.ts';
 import type { ComputeState } from '../pipeline/messages.ts';
+import { approvalSchema, readPublication } from '../pipeline/publication.ts';
 import { outcomeSchema, readRequest } from '../pipeline/records.ts';
 import { type RunSummary, summariseRun } from '../pipeline/run-summary.ts';
 import { activeRuns, consoleAddress, currentOf, type Execution, executionsOf } from './executions.ts';
@@ -52,6 +53,8 @@ export interface CloudRunStatus extends RunSummary {
   } | null;
   readonly machine: Pick<ComputeState, 'target' | 'market' | 'interruptions'> | null;
   readonly budget: { readonly hours: number | null; readonly usd: number | null; readonly secondsLeft: number | null };
+  /** What became of the model, or until when somebody is waited for; null where it is not to be published. */
+  readonly publication: string | null;
   readonly error: string | null;
   readonly address: string;
 }
@@ -59,10 +62,12 @@ export interface CloudRunStatus extends RunSummary {
 /** Everything about one run; how it ended before is not told of one that an execution is at again. */
 export async function cloudRunStatus(cloud: Cloud, run: string): Promise<CloudRunStatus> {
   const { store, sfn } = cloud;
-  const [summary, { config }, outcome, executions] = await Promise.all([
+  const [summary, { config }, outcome, publication, approval, executions] = await Promise.all([
     summariseRun(store, run),
     readRequest(store, run),
     readJson(store, runKeys.outcome(run), outcomeSchema),
+    readPublication({ store }, run),
+    readJson(store, runKeys.approval(run), approvalSchema),
     executionsOf(cloud, run),
   ]);
   const execution = currentOf(executions);
@@ -83,6 +88,11 @@ export async function cloudRunStatus(cloud: Cloud, run: string): Promise<CloudRu
       usd: config.budget.usd ?? null,
       secondsLeft: Number.isFinite(left) ? left : null,
     },
+    publication: approval
+      ? `waits for approval until ${approval.until}: npx tempbalance cloud approve ${nameOf(run)}`
+      : publication
+        ? [publication.status, publication.address].filter(Boolean).join(', ')
+        : null,
     error: (isActive ? undefined : outcome?.error?.message) ?? null,
     address: `${store.label}/${run}/`,
   };

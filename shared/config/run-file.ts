@@ -16,6 +16,7 @@ import { type TrainingConfig, trainingSchema, usualLearningRate } from '../train
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import { fewShotProblems } from './few-shot.ts';
 import { pluginsSchema } from './plugins.ts';
+import { publishSchema } from './publish.ts';
 import type { JsonSchema } from './schema-walk.ts';
 import { taggingProblems } from './tagging-problems.ts';
 
@@ -76,6 +77,7 @@ export const resolvedRunFileSchema = z
     budget: budgetSchema.prefault({}),
     compute: computeSchema.prefault({}),
     output: outputSchema.prefault({}),
+    publish: publishSchema.optional(),
   })
   .superRefine(({ model, dataset, training, balance, convergence, output }, context) => {
     const tooFew = tooFewOfUpdates(model, balance);

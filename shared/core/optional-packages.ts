@@ -9,7 +9,7 @@ const ranges: Readonly<Record<string, string>> = packageJson.peerDependencies;
 
 /** What builds and deploys the service, and what its functions are made of; the others are the clients that the command itself uses. */
 const deploys =
-  /^(aws-cdk|aws-cdk-lib|cdk-nag|constructs|esbuild|@middy\/|@aws-lambda-powertools\/|@aws-sdk\/((client|lib)-dynamodb|client-secrets-manager)$)/;
+  /^(aws-cdk|aws-cdk-lib|cdk-nag|constructs|esbuild|@huggingface\/|@middy\/|@aws-lambda-powertools\/|@aws-sdk\/((client|lib)-dynamodb|client-sagemaker|client-secrets-manager)$)/;
 
 const groups = {
   clients: { what: 'the clients of AWS', names: Object.keys(ranges).filter((name) => !deploys.test(name)) },

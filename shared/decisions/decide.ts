@@ -28,8 +28,8 @@ export const outcomes = ['running', 'completed', 'converged', 'budget', 'diverge
 export type Outcome = (typeof outcomes)[number];
 
 export const decisionSchema = z.object({
-  /** `test`: measured on test data before it ends; `handOver`: to a new execution, which goes on with the run; `leave`: another execution has the run. */
-  next: z.enum(['train', 'analyse', 'test', 'finalise', 'handOver', 'leave']),
+  /** `test`: measured on test data before it ends; `handOver`: to a new execution, which goes on with the run; `leave`: another execution has the run; `approve` and `publish`: its model is published, when somebody has approved of it or at once. */
+  next: z.enum(['train', 'analyse', 'test', 'finalise', 'handOver', 'leave', 'approve', 'publish']),
   outcome: z.enum(outcomes),
   /** The reason in plain words. */
   reason: z.string(),

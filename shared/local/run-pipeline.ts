@@ -24,6 +24,7 @@ type Handlers = NonNullable<Overrides['taskResourceLocalHandlers']>;
 const services: Readonly<Record<string, string>> = {
   TrainEpochResource: 'arn:aws:states:::batch:submitJob.sync',
   SuccessorResource: 'arn:aws:states:::states:startExecution',
+  AskApprovalResource: 'arn:aws:states:::lambda:invoke.waitForTaskToken',
 };
 /** Two weeks: a job of this process waits in no queue, and its own limits end it. */
 const jobTimeoutSeconds = 1_209_600;
@@ -96,7 +97,8 @@ async function execute(
       await runJob(environmentOf(message));
       return {};
     }
-    const result = await performTask(name as TaskName, message);
+    const given = name === 'AskApproval' ? (message as { Payload: unknown }).Payload : message;
+    const result = await performTask(name as TaskName, given);
     if ((name === 'Checkpoint' && ctx.stopRequested?.()) || ctx.interrupted()) execution.abort();
     return result;
   };
@@ -123,7 +125,10 @@ async function execute(
     taskResourceLocalHandlers: each(handler) as Handlers,
     ...(retryDelay === undefined ? {} : { retryIntervalOverrides: each(() => retryDelay) }),
   };
-  const execution = machine.run(input, { overrides, context: { StateMachine: { Id: 'local' } } });
+  const execution = machine.run(input, {
+    overrides,
+    context: { StateMachine: { Id: 'local' }, Task: { Token: 'local' } },
+  });
   const watched = watch(execution.eventLogs, ctx);
   try {
     const output = (await execution.result) as { decision?: { next?: string } };

@@ -1,4 +1,5 @@
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import type { PublishSettings } from '../config/publish.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import type { Machine } from '../costs/machines.ts';
 import type { RegionPrices } from '../costs/prices.ts';
@@ -57,6 +58,9 @@ export type ProgressEvent =
     }
   /** What a task has just been metered with, in US dollars. */
   | { readonly type: 'spend'; readonly run: string; readonly task: string; readonly usd: number }
+  /** Somebody has to say whether the model is published. */
+  | { readonly type: 'approval'; readonly run: string; readonly to: PublishTarget; readonly days: number }
+  | { readonly type: 'published'; readonly run: string; readonly to: PublishTarget; readonly address: string }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'interrupted'; readonly run: string; readonly resume: string }
   /** An execution has failed that leaves the run as it is: another may be at it, or it had ended before. */
@@ -69,6 +73,28 @@ export type ProgressEvent =
       /** What the run has cost, in US dollars; absent where that is not counted. */
       readonly usd?: number;
     };
+
+export type PublishTarget = PublishSettings['to'];
+
+/** A model that is published. */
+export interface PublishedModel {
+  readonly run: string;
+  /** Of the folder, repository or package. */
+  readonly name: string;
+  /** By their names: SHA-256 and size. */
+  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+  /** Of names and contents of its files: the same model has the same. */
+  readonly digest: string;
+  /** Whether a person has approved of it already. */
+  readonly isApproved: boolean;
+}
+
+/** Where models can be published. */
+export interface Publisher {
+  readonly targets: readonly PublishTarget[];
+  /** Publishes a model, once: what is published already is left as it is. @returns where it is. */
+  publish(to: PublishTarget, model: PublishedModel): Promise<string>;
+}
 
 /** A kind of machine that the settings ask for. */
 export interface ComputeRequest {
@@ -163,6 +189,8 @@ export interface TaskContext {
   readonly startSeconds: number;
   /** Name of the deployment, by which events of runs are noted for other systems; absent where nobody is told. */
   readonly service?: string | undefined;
+  /** Where models can be published; absent where they can't: on a machine of one's own. */
+  readonly publisher?: Publisher | undefined;
   /** Absent where nothing is metered: on a machine of one's own. */
   readonly meter?: Meter | undefined;
   /** Events that the history of an execution may have; the run is then handed over to the next execution. */

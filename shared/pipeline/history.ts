@@ -60,7 +60,9 @@ export const eventsOfCommit = (shards: number): number =>
 export function isHistoryFull(events: number, limit: number, { tests = false } = {}): boolean {
   const epoch = mostTries * eventsOfJob() + eventsOfCommit(mostShards);
   const test = tests ? mostTries * eventsOfJob() : 0;
-  const end = eventsOf(['Finalise', 'Successor', 'RecordFailure', 'Failed?', 'Outcome?']) + 4;
+  const end =
+    eventsOf(['Finalise', 'Publish?', 'AskApproval', 'Publish', 'Successor', 'RecordFailure', 'Failed?', 'Outcome?']) +
+    4;
   return events + epoch + test + end > limit;
 }
 

@@ -90,6 +90,15 @@ const failureInput = z.object({
 });
 export type FailureInput = z.infer<typeof failureInput>;
 
+/** What a person has answered, or why nobody has: the result of the state that waits for it. */
+const publishInput = stateSchema.extend({
+  approval: z.looseObject({ approved: z.boolean().default(false), by: z.string().optional() }).optional(),
+  error: errorSchema.optional(),
+});
+export type PublishInput = z.infer<typeof publishInput>;
+
+const approvalInput = z.object({ state: stateSchema, token: z.string().min(1) });
+
 /** The tasks in the order in which data flows through them. */
 export const taskMessages = {
   Prepare: { input: prepareInput, output: stateSchema },
@@ -100,6 +109,8 @@ export const taskMessages = {
   SetRates: { input: plannedSchema, output: stateSchema },
   Checkpoint: { input: stateSchema, output: stateSchema },
   Finalise: { input: stateSchema, output: stateSchema },
+  AskApproval: { input: approvalInput, output: z.object({ asked: z.boolean() }) },
+  Publish: { input: publishInput, output: stateSchema },
   RecordFailure: { input: failureInput, output: z.object({ run: runField, decision: decisionSchema }) },
 } as const;
 export type TaskName = keyof typeof taskMessages;

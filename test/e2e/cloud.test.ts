@@ -13,6 +13,7 @@ import { loadRunFile } from '../../shared/config/parse-run-file.ts';
 import { localContext } from '../../shared/local/local-context.ts';
 import { beginRun, newRun } from '../../shared/local/run-folder.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
+import { readPublication } from '../../shared/pipeline/publication.ts';
 import { outcomeSchema, readTest } from '../../shared/pipeline/records.ts';
 import type { Environment } from '../../shared/pipeline/training-job.ts';
 import { notAllowed, rolesOfComparisons } from '../support/allowed-requests.ts';
@@ -75,7 +76,7 @@ describe.skipIf(!deployment)('a deployed run', () => {
   const deployed = deployment!;
 
   it('is started by its data set, once, and gives the bits of a local run', { timeout: 240_000 }, async () => {
-    await deployed.upload('profiles/waves.yaml', profile);
+    await deployed.upload('profiles/waves.yaml', `${profile}\npublish: { to: s3 }\n`);
     const key = 'datasets/waves/pde_1d.hdf5';
     const before = await deployed.upload(key, 'an older version');
     const version = await deployed.upload(key, dataset);
@@ -96,6 +97,9 @@ describe.skipIf(!deployment)('a deployed run', () => {
       model.map((name) => `${run}/model/${name}`),
     );
     expect(await deployed.store.get(runKeys.report(run))).toBeDefined();
+
+    // Nobody approves: the model stays where it is.
+    expect(await readPublication(deployed, run)).toMatchObject({ to: 's3', status: 'declined' });
 
     const told = await deployed.store.list(runKeys.events(run));
     const names = told.map((name) => name.slice(runKeys.events(run).length, -'-0000.json'.length));

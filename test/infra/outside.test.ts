@@ -1,6 +1,7 @@
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ceilingIn } from '../../shared/cloud/environment.ts';
+import { publishingIn } from '../../shared/cloud/publishing.ts';
 import document from '../../shared/pipeline/pipeline.asl.json' with { type: 'json' };
 import { eventSource } from '../../shared/pipeline/run-events.ts';
 import { asText, type Properties, propertiesOf, statementsByRole } from './policies.ts';
@@ -90,6 +91,39 @@ describe('the dashboard', () => {
     for (const name of ['ValidationMetric', 'TrainLoss', 'AlphaMean', 'EpochSeconds', 'EpochUsd']) {
       expect(body).toContain(`SEARCH('{TempBalance,service,profile} MetricName=\\"${name}\\" service=\\"team-a\\"'`);
     }
+  });
+});
+
+describe('models are published', () => {
+  it('by a function that reaches the places in the settings and no others', () => {
+    const beyond = (template: Template) => {
+      const [, statements] = [...statementsByRole(template)].find(([id]) => /^FunctionsPublishRole/.test(id))!;
+      const usualActions = ['s3:ListBucket', 'logs:PutLogEvents', 'sns:Publish', 'xray:PutTraceSegments'];
+      return statements
+        .filter(({ actions }) =>
+          ['Create', 'GetSecret'].some((verb) => actions.some((each) => each.includes(`:${verb}`))),
+        )
+        .filter(({ actions }) => !actions.some((each) => usualActions.includes(each) || each.startsWith('logs:')))
+        .map(({ resources }) => resources);
+    };
+    expect(beyond(usual)).toEqual([]);
+    const { huggingface, sagemaker } = everySetting.publishing;
+    const account = 'arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>';
+    expect(beyond(full)).toEqual([
+      [huggingface.tokenArn],
+      [`${account}:model-package-group/${sagemaker.group}`, `${account}:model-package/${sagemaker.group}/*`],
+    ]);
+    const [, statements] = [...statementsByRole(full)].find(([id]) => /^FunctionsPublishRole/.test(id))!;
+    expect(statements.flatMap(({ resources }) => resources)).toContain(
+      'arn:<AWS::Partition>:s3:::models-of-team-a/tempbalance/*',
+    );
+  });
+
+  it('where functions are told, without a secret', () => {
+    const told = propertiesOf(full, 'AWS::Lambda::Function').flatMap(
+      ({ Environment }) => Environment.Variables.TEMPBALANCE_PUBLISHING ?? [],
+    );
+    expect(told.map((text) => publishingIn(text))).toEqual(Array(3).fill(everySetting.publishing));
   });
 });
 

@@ -191,11 +191,13 @@ describe('roles', () => {
     const functions = resourcesFor('lambda:InvokeFunction');
     expect(functions.map((arn) => /<Functions(\D+?)[0-9A-F]{8}\.Arn>/.exec(arn)?.[1]).toSorted()).toEqual([
       'AnalyseShard',
+      'AskApproval',
       'Checkpoint',
       'CollectEpoch',
       'Finalise',
       'PlanAnalysis',
       'Prepare',
+      'Publish',
       'RecordFailure',
       'SetRates',
     ]);
@@ -284,7 +286,7 @@ describe('roles', () => {
 describe('functions', () => {
   const functions = () => propertiesOf(usual.template, 'AWS::Lambda::Function');
 
-  it('are those of the design: fifteen, and none that CDK adds for itself', () => {
+  it('are those of the design: seventeen, and none that CDK adds for itself', () => {
     expect(
       functions()
         .map(({ PackageType, ImageConfig }) => (PackageType === 'Image' ? ImageConfig.Command[0] : 'zip'))
@@ -292,9 +294,9 @@ describe('functions', () => {
     ).toEqual([
       'dist/functions/analyse-shard/handler.handler',
       'dist/functions/prepare/handler.handler',
-      ...Array.from({ length: 13 }, () => 'zip'),
+      ...Array.from({ length: 15 }, () => 'zip'),
     ]);
-    expect(functions().flatMap(({ Runtime }) => Runtime ?? [])).toEqual(Array.from({ length: 13 }, () => 'nodejs22.x'));
+    expect(functions().flatMap(({ Runtime }) => Runtime ?? [])).toEqual(Array.from({ length: 15 }, () => 'nodejs22.x'));
   });
 
   it('trace, log as JSON for a limited time, run on x86-64 and end', () => {
@@ -318,7 +320,7 @@ describe('functions', () => {
       ...compareDocument.States.Runs.ItemProcessor.States,
     };
     const functionTasks = Object.values(tasks).filter(({ Resource }) => Resource?.endsWith('Arn}'));
-    expect(functionTasks).toHaveLength(13);
+    expect(functionTasks).toHaveLength(14);
     const byId = Object.entries(usual.template.findResources('AWS::Lambda::Function'));
     for (const { Resource, TimeoutSeconds } of functionTasks) {
       const name = Resource!.slice(2, -4);
@@ -344,7 +346,15 @@ describe('functions', () => {
       const waits = Array.from({ length: MaxAttempts }, (_, tried) => IntervalSeconds * BackoffRate ** tried);
       expect(waits.at(-1)).toBeGreaterThanOrEqual(60);
     }
-    for (const task of ['CollectEpoch', 'PlanAnalysis', 'SetRates', 'Checkpoint', 'Finalise', 'RecordFailure'] as const)
+    for (const task of [
+      'CollectEpoch',
+      'PlanAnalysis',
+      'SetRates',
+      'Checkpoint',
+      'Finalise',
+      'Publish',
+      'RecordFailure',
+    ] as const)
       expect(document.States[task].Retry).toEqual(Retry);
     expect(document.States.AnalyseShards.ItemProcessor.States.AnalyseShard.Retry).toEqual(Retry);
     const { PlanRound, JudgeRuns, RecordComparisonFailure, Runs } = compareDocument.States;
@@ -373,6 +383,8 @@ describe('functions', () => {
       'TEMPBALANCE_BUCKET',
       'TEMPBALANCE_COMPUTE',
       'TEMPBALANCE_IDEMPOTENCY_TABLE',
+      'TEMPBALANCE_INPUT_CACHE',
+      'TEMPBALANCE_INPUT_CACHE_GB',
       'TEMPBALANCE_STATE_MACHINE',
       'TEMPBALANCE_TOPIC',
     ]);
@@ -744,6 +756,7 @@ describe('people are told', () => {
       Threshold,
     }));
     expect(measured).toEqual([
+      { what: 'ApproximateNumberOfMessagesVisible', Threshold: 0 },
       { what: 'SUM([failed, timedOut])', Threshold: 0 },
       { what: 'SUM([failed, timedOut])', Threshold: 0 },
       { what: 'TriggeredRules', Threshold: 0 },

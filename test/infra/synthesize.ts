@@ -17,6 +17,9 @@ export const fullDocument = JSON.stringify({
       'SetRatesArn',
       'CheckpointArn',
       'FinaliseArn',
+      'AskApprovalArn',
+      'AskApprovalResource',
+      'PublishArn',
       'RecordFailureArn',
       'SuccessorResource',
     ].map((name, index, names) => [
@@ -71,6 +74,15 @@ export const everySetting = {
   webhook: {
     url: 'https://hooks.example.com/tempbalance',
     secretArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbCdEf',
+  },
+  publishing: {
+    s3: 's3://models-of-team-a/tempbalance/',
+    huggingface: {
+      namespace: 'team-a',
+      tokenArn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:hub-AbCdEf',
+      visibility: 'private',
+    },
+    sagemaker: { group: 'operators', image: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/serve:1' },
   },
   permissionsBoundary: 'arn:aws:iam::123456789012:policy/bounds',
 };

@@ -69,12 +69,13 @@ describe('a run with test data', () => {
     const { execution, tested, states } = await execute(settings(), { behaviour: isBetterFirst });
     expect(execution).toEqual({ status: 'done' });
     expect(tested).toBe(2);
-    expect(states.slice(-7)).toEqual([
+    expect(states.slice(-8)).toEqual([
       'Continue?',
       'TrainEpoch',
       'CollectEpoch',
       'Trained?',
       'Finalise',
+      'Publish?',
       'Outcome?',
       'Done',
     ]);

@@ -9,8 +9,9 @@ import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import { TransientError, UserError } from '../../shared/core/errors.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
-import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import type { ProgressEvent, Publisher, TaskContext } from '../../shared/pipeline/context.ts';
 import { eventsOf } from '../../shared/pipeline/history.ts';
+import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { failedJob, spotInterruption, waitedInVain } from '../support/batch.ts';
 import { faultsOfFunctions, faultsOfJobs, runDisturbed } from '../support/disturbed-run.ts';
@@ -30,6 +31,8 @@ interface Story {
   /** Jobs that end like this, by their number from 1 on. */
   readonly jobs?: Readonly<Record<number, Error>>;
   readonly beforeJob?: (job: number) => Promise<unknown>;
+  /** What is answered when the workflow asks whether the model is published. */
+  readonly answer?: object;
   /** What disturbs tasks, in place of `jobs` and `beforeJob`. */
   readonly faults?: Parameters<typeof runDisturbed>[1];
 }
@@ -55,6 +58,7 @@ async function tellLocally({
   context,
   jobs = {},
   beforeJob,
+  answer,
   faults,
 }: Story) {
   await requestRun(store, config);
@@ -67,6 +71,10 @@ async function tellLocally({
     runPipeline(run, ctx, undefined, {
       retryDelay: 0,
       onTask,
+      async perform(name, message) {
+        const output = await runTask(name, ctx, message);
+        return name === 'AskApproval' ? answer : output;
+      },
       async runJob(environment) {
         job += 1;
         await beforeJob?.(job);
@@ -102,7 +110,7 @@ async function tell(story: Story): Promise<{ locally: Told; events: number }> {
 const train = ['TrainEpoch', 'CollectEpoch', 'Trained?'];
 const commit = ['PlanAnalysis', 'AnalyseShards', 'SetRates', 'Checkpoint', 'Continue?'];
 const begin = ['Prepare', 'Where to begin?'];
-const end = ['Finalise', 'Outcome?', 'Done'];
+const end = ['Finalise', 'Publish?', 'Outcome?', 'Done'];
 const failure = ['RecordFailure', 'Failed?', 'Failed'];
 
 describe('the local interpreter and moto agree on', () => {
@@ -113,7 +121,7 @@ describe('the local interpreter and moto agree on', () => {
     expect(locally.inputs.AnalyseShard).toHaveLength(9);
     const counted =
       2 +
-      eventsOf(['Prepare', 'Where to begin?', 'Finalise', 'Outcome?', 'Done'], { retries: false }) +
+      eventsOf(['Prepare', 'Where to begin?', 'Finalise', 'Publish?', 'Outcome?', 'Done'], { retries: false }) +
       3 * eventsOf(['TrainEpoch', 'CollectEpoch', 'Trained?'], { retries: false }) +
       3 *
         eventsOf(['PlanAnalysis', 'AnalyseShards', 'SetRates', 'Checkpoint', 'Continue?'], {
@@ -172,7 +180,7 @@ describe('the local interpreter and moto agree on', () => {
   withMoto('a run that diverges', async () => {
     const { locally } = await tell({ behaviour: { diverges: (epoch) => epoch === 1 } });
     expect(locally.status).toBe('FAILED');
-    expect(locally.states.slice(-6)).toEqual([...train, 'Finalise', 'Outcome?', 'Diverged']);
+    expect(locally.states.slice(-7)).toEqual([...train, 'Finalise', 'Publish?', 'Outcome?', 'Diverged']);
   });
 
   withMoto('a run that is measured on test data when it ends, after a machine was lost', async () => {
@@ -180,6 +188,19 @@ describe('the local interpreter and moto agree on', () => {
     const config = fakeConfig({ training: { epochs: 2 }, dataset: { ...dataset, test: { last: 2 } } });
     const { locally } = await tell({ config, jobs: { 4: spotInterruption() } });
     expect(locally.states.slice(-10)).toEqual(['Continue?', ...train, ...train, ...end]);
+  });
+
+  withMoto('a model that is published when somebody has approved of it', async () => {
+    const config = fakeConfig({ training: { epochs: 1 }, publish: { to: 's3', name: 'waves' } });
+    const published: string[] = [];
+    const publisher: Publisher = {
+      targets: ['s3'],
+      publish: async (_to, { name, isApproved }) => `s3://models/${published.push(`${name} ${isApproved}`)}/`,
+    };
+    const { locally } = await tell({ config, context: { publisher }, answer: { approved: true, by: 'ada' } });
+    expect(locally.states.slice(-6)).toEqual(['Finalise', 'Publish?', 'AskApproval', 'Publish', 'Outcome?', 'Done']);
+    expect(locally.inputs.Publish).toMatchObject([{ approval: { approved: true, by: 'ada' } }]);
+    expect(published).toEqual(['waves true']);
   });
 
   withMoto("a failure for good: the user's input", async () => {

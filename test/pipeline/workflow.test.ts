@@ -56,7 +56,7 @@ const headEpoch = async () => (await readHead(store, run))?.epoch;
 const trainStates = ['TrainEpoch', 'CollectEpoch', 'Trained?'];
 const epochStates = [...trainStates, 'PlanAnalysis', 'AnalyseShards', 'SetRates', 'Checkpoint', 'Continue?'];
 const beginning = ['Prepare', 'Where to begin?'];
-const ending = ['Finalise', 'Outcome?', 'Done'];
+const ending = ['Finalise', 'Publish?', 'Outcome?', 'Done'];
 
 it('is a valid Amazon States Language document', () => {
   expect(() => new StateMachine(workflowDefinition())).not.toThrow();
@@ -202,7 +202,9 @@ describe('a run that goes well', () => {
     expect(await execute({ config: fakeConfig(), behaviour })).toEqual({ status: 'done' });
     const remark = 'training did not help: the model before training is the best by nRMSE, and is what is exported';
     expect(await outcomeOf()).toMatchObject({ reason: 'all 4 epochs are trained', remark });
-    expect(events.at(-3)).toMatchObject({ type: 'finished', reason: `all 4 epochs are trained; ${remark}` });
+    expect(events.findLast(({ type }) => type === 'finished')).toMatchObject({
+      reason: `all 4 epochs are trained; ${remark}`,
+    });
     const text = async (key: string) => new TextDecoder().decode((await store.get(key))!.bytes);
     expect(await text(runKeys.model(run, 'README.md'))).toContain('Training did not help: the model before training');
     expect(await text(runKeys.report(run))).toContain('Training did not help “fake”: in 4 epochs no nRMSE was better');
@@ -323,7 +325,7 @@ describe('a run that diverges', () => {
   it('ends in Diverged, with the best epoch before that exported', async () => {
     const diverges = (epoch: number) => epoch === 3;
     expect(await execute({ config: fakeConfig(), behaviour: { diverges } })).toEqual({ status: 'diverged' });
-    expect(states().slice(-6)).toEqual([...trainStates, 'Finalise', 'Outcome?', 'Diverged']);
+    expect(states().slice(-7)).toEqual([...trainStates, 'Finalise', 'Publish?', 'Outcome?', 'Diverged']);
     expect(await headEpoch()).toBe(2);
     expect(await outcomeOf()).toMatchObject({
       outcome: 'diverged',

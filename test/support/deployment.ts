@@ -40,6 +40,8 @@ const folders: Readonly<Record<FunctionTask, string>> = {
   SetRates: 'set-rates',
   Checkpoint: 'checkpoint',
   Finalise: 'finalise',
+  AskApproval: 'ask-approval',
+  Publish: 'publish',
   RecordFailure: 'record-failure',
   PlanRound: 'plan-round',
   AdmitRun: 'admit-run',
@@ -94,6 +96,7 @@ export async function startDeployment(): Promise<TestDeployment | undefined> {
     TMPDIR: scratch,
     TEMPBALANCE_BUCKET: `tempbalance-${randomUUID()}`,
     TEMPBALANCE_IDEMPOTENCY_TABLE: 'started',
+    TEMPBALANCE_PUBLISHING: JSON.stringify({ s3: 's3://models/' }),
   };
   const options = {
     endpoint: moto.url,

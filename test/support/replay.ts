@@ -42,7 +42,7 @@ export interface ReplayedDocument {
 /** The workflow of a run. */
 const runDocument: ReplayedDocument = {
   definition: workflowDefinition(),
-  services: { batch: 'TrainEpoch', states: 'Successor' },
+  services: { batch: 'TrainEpoch', states: 'Successor', lambda: 'AskApproval' },
   ofItems: ['AnalyseShard'],
 };
 
@@ -72,6 +72,7 @@ function comparable(input: unknown): unknown {
   return JSON.parse(JSON.stringify(input), (key, value) => {
     if (key === 'Value') return JSON.parse(value);
     if (key === 'StateMachineArn') return 'the machine';
+    if (key === 'token') return 'the token';
     return Array.isArray(value) ? value.filter((item) => !addedByService(item)) : value;
   });
 }

@@ -22,6 +22,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
+from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeSuccess
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
@@ -62,9 +63,18 @@ def take(name, env):
         return visits.pop(0)
 
 
+def answer(env, output):
+    """Tells a state that waits for its token what it waits for."""
+    token = env.states.context_object.context_object_data["Task"]["Token"]
+    outcome = CallbackOutcomeSuccess(callback_id=token, output=json.dumps(output))
+    threading.Timer(0.05, lambda: env.callback_pool_manager.notify(callback_id=token, outcome=outcome)).start()
+
+
 def next_result(env):
     name = env.next_state_name
     result = take(name, env)
+    if name == "AskApproval" and "output" in result:
+        answer(env, result["output"])
     if "output" in result:
         is_function = name not in story["services"]
         payload = {"StatusCode": 200, "Payload": result["output"]} if is_function else result["output"]

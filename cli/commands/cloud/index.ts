@@ -1,3 +1,4 @@
+import { approveCommand } from './approve.ts';
 import { compareInCloudCommand } from './compare.ts';
 import { deployCommand } from './deploy.ts';
 import { doctorCommand } from './doctor.ts';
@@ -23,4 +24,5 @@ export const cloudCommands = [
   stopCommand,
   resumeCommand,
   fetchCommand,
+  approveCommand,
 ];

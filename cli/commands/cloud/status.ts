@@ -80,6 +80,7 @@ function rowsOf(status: CloudRunStatus): string[][] {
     ],
     ...(execution ? [['console', execution.console]] : []),
     ['files', status.address],
+    ...(status.publication ? [['model', status.publication]] : []),
     ...(error ? [['error', error]] : []),
   ];
 }

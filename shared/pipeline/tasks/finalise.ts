@@ -10,6 +10,7 @@ import { renderModelCard } from '../../reports/model-card.ts';
 import { renderReport } from '../../reports/report.ts';
 import type { TaskContext } from '../context.ts';
 import type { PipelineState } from '../messages.ts';
+import { publishedNext } from '../publication.ts';
 import {
   describeDrawn,
   explainOutcome,
@@ -54,7 +55,7 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   ctx.emit({ type: 'finished', run, outcome, reason: explainOutcome(record), ...(usd === undefined ? {} : { usd }) });
   const { config } = recorded;
   await announceEnd(ctx, run, config, { epoch: progress?.epoch ?? exported, record, progress, usd });
-  return state;
+  return publishedNext(ctx, state, config);
 }
 
 /** The model's files in the type that the settings ask for; in float32 where it has no place in that, so that there is always a model. */

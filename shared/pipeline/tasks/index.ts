@@ -3,12 +3,14 @@
 import type { TaskContext } from '../context.ts';
 import type { TaskName } from '../messages.ts';
 import { analyseShard } from './analyse-shard.ts';
+import { askApproval } from './ask-approval.ts';
 import { checkpoint } from './checkpoint.ts';
 import { collectEpoch } from './collect-epoch.ts';
 import { finalise } from './finalise.ts';
 import { performTask, type Task } from './perform.ts';
 import { planAnalysis } from './plan-analysis.ts';
 import { prepare } from './prepare.ts';
+import { publish } from './publish.ts';
 import { recordFailure } from './record-failure.ts';
 import { setRates } from './set-rates.ts';
 import { trainEpoch } from './train-epoch.ts';
@@ -22,6 +24,8 @@ const tasks = {
   SetRates: setRates,
   Checkpoint: checkpoint,
   Finalise: finalise,
+  AskApproval: askApproval,
+  Publish: publish,
   RecordFailure: recordFailure,
 } as const;
 

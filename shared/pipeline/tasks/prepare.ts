@@ -26,6 +26,7 @@ import { eventsOfStart } from '../history.ts';
 import { budgetTooSmall, jobPrice } from '../job-price.ts';
 import type { PipelineState } from '../messages.ts';
 import { spentSoFar } from '../metering.ts';
+import { refuseUnpublishable } from '../publication.ts';
 import { isSameData, progressOf, type RunRecord, readRequest, runRecordSchema } from '../records.ts';
 import { fingerprintBase, refuseOtherBase } from '../run-base.ts';
 import { announce, forgetEnd } from '../run-events.ts';
@@ -41,6 +42,7 @@ import { removeStaleTest, testedFirst } from '../test-data.ts';
 export async function prepare(ctx: TaskContext, { run }: { run: string }): Promise<PipelineState> {
   const { config: asked } = await readRequest(ctx.store, run);
   refuseUnpriced(ctx, asked);
+  refuseUnpublishable(ctx, asked);
   const startedAt = ctx.now().toISOString();
   const stored = await ctx.store.get(runKeys.record(run));
   const before = stored && decodeJson(runKeys.record(run), stored.bytes, runRecordSchema);
