@@ -28,6 +28,7 @@ const scratchOf = (name: TaskName) => join(process.env.TMPDIR ?? tmpdir(), `inpu
 interface TaskOptions {
   readonly forget?: boolean;
   readonly endJob?: TaskContext['endJob'];
+  readonly handOver?: TaskContext['handOver'];
   /** Of the account, for the machines of the deployment. */
   readonly quotas?: (choices: ComputeChoices) => TaskContext['quotaFor'];
 }
@@ -93,7 +94,7 @@ const memoryGb = () => Number(required(process.env, 'AWS_LAMBDA_FUNCTION_MEMORY_
 function keepOpen(
   name: TaskName,
   open: ((options: ResourceOptions) => Resources) | undefined,
-  { endJob, quotas }: TaskOptions,
+  { endJob, handOver, quotas }: TaskOptions,
   emit: (event: ProgressEvent) => void,
 ): Kept {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
@@ -114,6 +115,7 @@ function keepOpen(
     ...(open ? { resources: open({ localPath, warn }) } : {}),
     compute,
     ...(endJob ? { endJob } : {}),
+    ...(handOver ? { handOver } : {}),
     ...(quotas && compute ? { quotaFor: quotas(compute) } : {}),
   });
   return { context, inputs };

@@ -7,6 +7,7 @@ import { Budget } from './constructs/budget.ts';
 import { Comparisons } from './constructs/comparisons.ts';
 import { Compute } from './constructs/compute.ts';
 import type { WorkflowDocument } from './constructs/document-machine.ts';
+import { Fallback } from './constructs/fallback.ts';
 import { Functions } from './constructs/functions.ts';
 import { Launching } from './constructs/launching.ts';
 import { Monitoring } from './constructs/monitoring.ts';
@@ -42,6 +43,10 @@ export class ServiceStack extends Stack {
     const compute = new Compute(this, 'Compute', { network, jobs, settings });
     const functions = new Functions(this, 'Functions', { bucket, compute: compute.choices, notifications, settings });
     const launch = functions.get('launch');
+    const { fallbackRegion: region } = settings;
+    if (region !== undefined) {
+      new Fallback(this, 'Fallback', { bucket, collectEpoch: functions.get('collect-epoch'), region, settings });
+    }
     const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });
     new RunEvents(this, 'Events', { bucket, functions, deadLetters, topic, customerKey: key, settings });
     const { stateMachine } = new Workflow(this, 'Workflow', {
