@@ -1,26 +1,8 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-
-/** What was fetched out of S3 for runs on this machine. */
-const inputsFolder = () => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tempbalance', 'inputs');
-
-const found = new Map<string, Promise<string>>();
+import { localPathOf } from '../library/local-path.ts';
 
 /**
- * Where a data set, weights or a model's folder is on this machine. What lies in S3 is fetched, once for this process.
+ * Where a data set, weights or a model's folder is on this machine; a note on standard error tells of what is fetched out of S3.
  * @throws UserError when there is no such object, or it may not be read.
  */
-export async function localPath(address: string): Promise<string> {
-  if (!address.startsWith('s3://')) return address;
-  const known = found.get(address) ?? fetched(address);
-  found.set(address, known);
-  return known;
-}
-
-async function fetched(address: string): Promise<string> {
-  const { openS3 } = await import('../shared/cloud/open-cloud.ts');
-  const { cachedInput } = await import('../shared/cloud/cached-input.ts');
-  return cachedInput(openS3(), address, inputsFolder(), (path) =>
-    process.stderr.write(`note: fetching ${address} to ${path}\n`),
-  );
-}
+export const localPath = (address: string): Promise<string> =>
+  localPathOf(address, (line) => process.stderr.write(`note: ${line}\n`));

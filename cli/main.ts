@@ -2,10 +2,17 @@
 import './node-version.ts';
 import { exitCodes } from './exit-codes.ts';
 
-/** A reader that went away (`| head`) ends the command like Ctrl-C twice: everything committed is kept. */
+let isDeserted = false;
+
+/** A reader that went away (`| head`) ends the command like Ctrl-C twice: everything committed is kept, and native threads are let finish. */
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? exitCodes.interrupted : exitCodes.failed);
+    if (isDeserted) return;
+    isDeserted = true;
+    if (error.code !== 'EPIPE') process.exit(exitCodes.failed);
+    if (process.listenerCount('SIGINT') === 0) process.exit(exitCodes.interrupted);
+    process.emit('SIGINT');
+    process.emit('SIGINT');
   });
 }
 

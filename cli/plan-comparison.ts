@@ -1,3 +1,4 @@
+import { usualParallel } from '../library/compare.ts';
 import { type ComparisonSettings, mostValues, runConfigOf } from '../shared/config/comparison.ts';
 import { loadComparison } from '../shared/config/load-comparison.ts';
 import { parseOverride } from '../shared/config/parse-run-file.ts';
@@ -10,7 +11,6 @@ import { usualParallelDeployed } from '../shared/pipeline/comparison/context.ts'
 import { openedOnce } from '../shared/pipeline/resources.ts';
 import { formatDuration, formatUsd } from '../shared/reports/format.ts';
 import { print } from './command.ts';
-import { usualParallel } from './compare-and-watch.ts';
 import { localPath } from './local-path.ts';
 import { measuredStep, placesOf, plannedRun } from './planned-run.ts';
 

@@ -1,10 +1,9 @@
 import { join, relative } from 'node:path';
-import { sweepScratch } from '../shared/checkpoints/file-store.ts';
+import { executeRun } from '../library/run-pipeline.ts';
 import { readJson } from '../shared/checkpoints/json.ts';
 import { runKeys } from '../shared/checkpoints/run-keys.ts';
-import { localContext } from '../shared/local/local-context.ts';
-import { lockRun, type RunFolder } from '../shared/local/run-folder.ts';
-import { type Execution, runPipeline } from '../shared/local/run-pipeline.ts';
+import type { RunFolder } from '../shared/local/run-folder.ts';
+import type { Execution } from '../shared/local/run-pipeline.ts';
 import { explainOutcome, outcomeSchema, readConfig } from '../shared/pipeline/records.ts';
 import { solverFromEnvironment } from '../shared/spectra/solvers/open-solver.ts';
 import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
@@ -23,55 +22,55 @@ export async function runAndWatch(
   { json = false, solver }: { json?: boolean | undefined; solver?: SolverChoice | undefined },
   settle: () => Promise<void>,
 ): Promise<number> {
-  const lock = await lockRun(folder, () => new Date());
-  try {
-    await settle();
-    return await watch(folder, json, solver ?? solverFromEnvironment(process.env));
-  } finally {
-    await lock.release();
-  }
-}
-
-async function watch(folder: RunFolder, json: boolean, solver: SolverChoice): Promise<number> {
   const view = chooseView({ json, terminal: process.stdout.isTTY === true });
   const path = relative(process.cwd(), join(folder.root, folder.run)) || '.';
   const resume = `npx tempbalance resume ${path}`;
-  let stopping = false;
+  let signals = 0;
   const onSignal = () => {
-    if (stopping) {
-      view.close();
-      process.stderr.write(`stopped; everything committed is kept. Go on with: ${resume}\n`);
-      process.exit(exitCodes.interrupted);
+    signals += 1;
+    if (signals === 1) {
+      view.show({ type: 'warning', message: 'stopping after this epoch is committed (again to stop after this step)' });
+    } else if (signals === 2) {
+      view.show({ type: 'warning', message: 'stopping after this step (again to end the process by force)' });
+    } else {
+      // Nothing is ever half done in the store. Exiting while native code computes may abort instead.
+      process.kill(process.pid, 'SIGKILL');
     }
-    stopping = true;
-    view.show({ type: 'warning', message: `stopping after this epoch is committed (again to stop at once)` });
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
   let execution: Execution;
-  const context = localContext(folder.store, view.show, { solver, localPath });
   try {
-    await sweepScratch(folder.root);
-    execution = await runPipeline(folder.run, context, () => stopping);
+    execution = await executeRun(
+      folder,
+      async () => {
+        await settle();
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+      },
+      {
+        solver: solver ?? solverFromEnvironment(process.env),
+        localPath,
+        onEvent: view.show,
+        stopRequested: () => signals > 0,
+        interrupted: () => signals > 1,
+      },
+    );
     if (execution.status === 'interrupted') view.show({ type: 'interrupted', run: folder.run, resume });
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-    await context.close();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
     view.close();
   }
-  return conclude(execution, folder, { json, path, resume });
+  return conclude(execution, folder, { json, path, resume, isAtOnce: signals > 1 });
 }
 
 async function conclude(
   execution: Execution,
   { store, run }: RunFolder,
-  { json, path, resume }: { json: boolean; path: string; resume: string },
+  { json, path, resume, isAtOnce }: { json: boolean; path: string; resume: string; isAtOnce: boolean },
 ): Promise<number> {
   if (execution.status === 'failed') throw execution.error;
   const say = (line: string) => (json ? undefined : print(line));
   if (execution.status === 'interrupted') {
-    process.stderr.write(`interrupted after a commit; nothing is lost. Go on with: ${resume}\n`);
+    const kept = isAtOnce ? 'stopped; everything committed is kept' : 'interrupted after a commit; nothing is lost';
+    process.stderr.write(`${kept}. Go on with: ${resume}\n`);
     return exitCodes.interrupted;
   }
   if (execution.status === 'takenOver') {

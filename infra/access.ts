@@ -24,6 +24,8 @@ const results = ofRuns('results/*');
 const model = ofRuns('model/*');
 /** What a commit writes beside the epochs. */
 const heads = [...ofRuns('head.json'), ...ofRuns('best.json')];
+/** What other programs show of a run: written behind its commits, and at its end. */
+const trackers = ofRuns('trackers/*');
 /** What other systems are told of runs. */
 const events = ofRuns('events/*');
 /** What every task has used: noted at the epoch after the head, at the prices in force, and added up by the day for the service. */
@@ -64,8 +66,8 @@ export const access = {
   },
   'train-epoch': {
     read: [...inputs, prices, ...run],
-    write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter, ...events],
-    delete: [...epochs, ...results],
+    write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter, ...events, ...trackers],
+    delete: [...epochs, ...results, ...trackers],
   },
   'collect-epoch': { read: [prices, ...run], write: meter },
   'plan-analysis': { read: [prices, ...run], write: meter },
@@ -77,17 +79,17 @@ export const access = {
   'set-rates': { read: [prices, ...run], write: [...epochs, ...meter] },
   checkpoint: {
     read: [prices, ...run],
-    write: [...heads, ...epochs, ...meter, ...events],
-    delete: [...epochs, ...results],
+    write: [...heads, ...epochs, ...meter, ...events, ...trackers],
+    delete: [...epochs, ...results, ...trackers],
   },
   finalise: {
     read: [prices, ...run],
-    write: [...model, ...ofRuns('report.html'), ...outcome, ...meter, ...events],
+    write: [...model, ...ofRuns('report.html'), ...outcome, ...meter, ...events, ...trackers],
     delete: results,
     // What may be deleted when it is old.
     tag: run,
   },
-  'record-failure': { read: [prices, ...run], write: [...outcome, ...meter, ...events] },
+  'record-failure': { read: [prices, ...run], write: [...outcome, ...meter, ...events, ...trackers] },
   'publish-event': { read: events, write: [] },
   // It settles runs of the round before that could not be settled when they ended.
   'plan-round': {

@@ -4,11 +4,13 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { Artifacts } from './constructs/artifacts.ts';
 import { Budget } from './constructs/budget.ts';
+import { ImagesBuiltInAccount } from './constructs/built-images.ts';
 import { Comparisons } from './constructs/comparisons.ts';
 import { Compute } from './constructs/compute.ts';
 import type { WorkflowDocument } from './constructs/document-machine.ts';
 import { Fallback } from './constructs/fallback.ts';
 import { Functions } from './constructs/functions.ts';
+import { builtByDocker } from './constructs/images.ts';
 import { Launching } from './constructs/launching.ts';
 import { Monitoring } from './constructs/monitoring.ts';
 import { Network } from './constructs/network.ts';
@@ -39,9 +41,19 @@ export class ServiceStack extends Stack {
     const notifications = new Notifications(this, 'Notifications', { customerKey: key, settings });
     const { topic } = notifications;
     const network = new Network(this, 'Network', { network: settings.network, zones });
-    const jobs = new TrainingJobs(this, 'Jobs', { bucket, isPublic: network.isPublic, settings });
+    const images =
+      settings.images.build === 'codebuild'
+        ? new ImagesBuiltInAccount(this, 'Images', settings)
+        : builtByDocker(settings.images);
+    const jobs = new TrainingJobs(this, 'Jobs', { bucket, images, isPublic: network.isPublic, settings });
     const compute = new Compute(this, 'Compute', { network, jobs, settings });
-    const functions = new Functions(this, 'Functions', { bucket, compute: compute.choices, notifications, settings });
+    const functions = new Functions(this, 'Functions', {
+      bucket,
+      compute: compute.choices,
+      images,
+      notifications,
+      settings,
+    });
     const launch = functions.get('launch');
     const { fallbackRegion: region } = settings;
     if (region !== undefined) {

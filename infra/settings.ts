@@ -239,6 +239,12 @@ const settingsSchema = z
       .describe('What happens to the bucket when the stack is deleted; only an empty one can be destroyed.'),
     images: z
       .strictObject({
+        build: z
+          .enum(['docker', 'codebuild'])
+          .default('docker')
+          .describe(
+            'Where images are built: by Docker on the machine that deploys, or by AWS CodeBuild in the account, so that a laptop needs no Docker ([what that takes](deploy.md#images-built-in-the-account)).',
+          ),
         mirror: z
           .string()
           .regex(

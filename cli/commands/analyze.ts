@@ -76,39 +76,33 @@ export const analyzeCommand: CliCommand<AnalyzeOptions> = {
     new Option('--no-eigenvalues', 'leave the eigenvalues out of the JSON'),
   ],
   async run([path], options) {
-    const { openCheckpoint } = await import('../../shared/local/open-checkpoint.ts');
-    const { analyseCheckpoint, checkpointFlops } = await import('../../shared/weights/analyse-checkpoint.ts');
-    const { openSolver, solverFromEnvironment } = await import('../../shared/spectra/solvers/open-solver.ts');
-    const { localPath } = await import('../local-path.ts');
-    const opened = await openCheckpoint(path!, { epoch: options.epoch, base: options.base, localPath });
-    const compare = options.compare === undefined ? undefined : await openCheckpoint(options.compare, { localPath });
-    const settings = await settingsOf(options, opened.spectra);
-    const solver = await openSolver(options.solver ?? solverFromEnvironment(process.env), {
-      flops: checkpointFlops(opened.weights, settings),
-    });
+    const { analyse } = await import('../../library/analyse.ts');
+    const { layers, compare, base, epoch, randomise, seed, solver } = options;
     const bar = progressBar();
     let analysis: Analysis;
     try {
-      analysis = await analyseCheckpoint(opened.weights, solver, {
-        settings,
-        only: options.layers,
-        compare: compare?.weights,
-        onProgress: ({ layer, index, layers, done, total }) =>
-          bar.show(done / total, `layer ${index + 1} of ${layers}  ${layer}`),
+      analysis = await analyse(path!, {
+        spectraFrom: (ofRun) => settingsOf(options, ofRun),
+        ...(randomise ? { randomise: { seed } } : {}),
+        layers,
+        compare,
+        base,
+        epoch,
+        solver,
+        onProgress: ({ layer, index, layers: all, done, total }) =>
+          bar.show(done / total, `layer ${index + 1} of ${all}  ${layer}`),
+        onNote: (line) => process.stderr.write(`note: ${line}\n`),
       });
     } finally {
       bar.close();
-      await solver.close();
     }
-    if (opened.epoch !== undefined) analysis = { ...analysis, source: { ...analysis.source, epoch: opened.epoch } };
     await show(analysis, options);
     return 0;
   },
 };
 
 /** The run's own settings where there are some, changed by what was asked for. */
-async function settingsOf(options: AnalyzeOptions, ofRun: SpectraConfig | undefined) {
-  const { spectraConfigSchema } = await import('../../shared/spectra/config.ts');
+function settingsOf(options: AnalyzeOptions, ofRun: SpectraConfig | undefined): Partial<SpectraConfig> {
   const runFit = ofRun?.fit;
   const method = options.fit ?? (options.xminPos === undefined ? runFit?.method : 'median') ?? 'median';
   if (options.xminPos !== undefined && method !== 'median') {
@@ -124,7 +118,7 @@ async function settingsOf(options: AnalyzeOptions, ofRun: SpectraConfig | undefi
           ...(runFit?.method === 'median' ? runFit : {}),
           ...(options.xminPos ? { xminPosition: options.xminPos } : {}),
         };
-  const spectra = spectraConfigSchema.parse({
+  return {
     ...ofRun,
     fit,
     ...(options.filterZeros === undefined ? {} : { filterZeros: options.filterZeros }),
@@ -140,8 +134,7 @@ async function settingsOf(options: AnalyzeOptions, ofRun: SpectraConfig | undefi
           },
         }
       : {}),
-  });
-  return { ...spectra, ...(options.randomise ? { randomise: { seed: options.seed } } : {}) };
+  } as Partial<SpectraConfig>;
 }
 
 async function show(analysis: Analysis, options: AnalyzeOptions): Promise<void> {

@@ -2,51 +2,82 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf, UserError } from '../../shared/core/errors.ts';
 import { formatTable } from '../../shared/core/table.ts';
+import type { Unfinished } from '../../shared/local/run-folder.ts';
 import type { RunSummary } from '../../shared/pipeline/run-summary.ts';
 import { formatDuration, formatNumber, formatUsd } from '../../shared/reports/format.ts';
 import { type CliCommand, jsonOption, print } from '../command.ts';
 
+/** A run in a line; `state` tells what has become of one that has no outcome. */
+type RunLine =
+  | (RunSummary & { readonly state: RunSummary['outcome'] | Unfinished })
+  | { readonly run: string; readonly unreadable: string };
+
+const usual = 'runs';
+
 export const runsCommand: CliCommand<{ json?: boolean }> = {
   usage: 'runs [folder]',
-  description: 'list the runs in a folder (default: runs)',
+  description: 'list the runs in a folder (default: runs): how they stand, what they reached, and by which settings',
   examples: ['npx tempbalance runs', 'npx tempbalance runs experiments/runs --json'],
   options: [jsonOption('print a list of objects')],
-  async run([folder = 'runs'], { json }) {
-    const { fileStore } = await import('../../shared/checkpoints/file-store.ts');
-    const { listRuns } = await import('../../shared/local/run-folder.ts');
-    const { summariseRun } = await import('../../shared/pipeline/run-summary.ts');
-    if (!(await stat(folder).catch(() => undefined))?.isDirectory()) {
-      throw new UserError('there is no such folder', { where: folder, remedy: 'Give the output.folder of your runs.' });
-    }
-    const store = fileStore(resolve(folder));
-    const summaries: (RunSummary | { run: string; unreadable: string })[] = [];
-    for (const run of await listRuns(resolve(folder))) {
-      const unreadable = (error: unknown) => ({ run, unreadable: messageOf(error) });
-      summaries.push(await summariseRun(store, run).catch(unreadable));
-    }
-    if (json) print(JSON.stringify(summaries, null, 2));
-    else if (summaries.length === 0) print(`no runs in ${join(folder, '')}`);
+  async run([given], { json }) {
+    const folder = given ?? usual;
+    const lines = await linesOf(folder, given !== undefined);
+    if (json) print(JSON.stringify(lines, null, 2));
+    else if (lines.length === 0) print(`no runs in ${join(folder, '')} yet; \`npx tempbalance train\` makes one`);
     else
       print(
         formatTable([
-          ['run', 'outcome', 'epoch', 'metric', 'best', 'at epoch', 'time', 'cost'],
-          ...summaries.map(rowOf),
+          ['run', 'state', 'epoch', 'metric', 'best', 'at epoch', 'balance', 'rate', 'seed', 'time', 'cost'],
+          ...lines.map(rowOf),
         ]),
       );
     return 0;
   },
 };
 
-function rowOf(summary: RunSummary | { run: string; unreadable: string }): string[] {
-  if ('unreadable' in summary) return [summary.run, 'unreadable', '', summary.unreadable.split('\n')[0]!];
-  const { run, outcome, epoch, epochs, metric, best, seconds, usd } = summary;
+/** @throws UserError when a folder that is asked for is none; that there are no runs yet is no mistake. */
+async function linesOf(folder: string, isAskedFor: boolean): Promise<RunLine[]> {
+  const { fileStore } = await import('../../shared/checkpoints/file-store.ts');
+  const { listRuns, unfinishedState } = await import('../../shared/local/run-folder.ts');
+  const { summariseRun } = await import('../../shared/pipeline/run-summary.ts');
+  const found = await stat(folder).catch(() => undefined);
+  if (!found && !isAskedFor) return [];
+  if (!found?.isDirectory()) {
+    throw new UserError(found ? 'is a file, not a folder' : 'there is no such folder', {
+      where: folder,
+      remedy: 'Give the output.folder of your runs.',
+    });
+  }
+  const root = resolve(folder);
+  const store = fileStore(root);
+  const lines: RunLine[] = [];
+  for (const run of await listRuns(root)) {
+    try {
+      const summary = await summariseRun(store, run);
+      const now = await unfinishedState({ root, run });
+      // A process that is at a run which has ended goes on with it.
+      const state = summary.outcome === 'running' || now === 'running' ? now : summary.outcome;
+      lines.push({ ...summary, state });
+    } catch (error) {
+      lines.push({ run, unreadable: messageOf(error) });
+    }
+  }
+  return lines;
+}
+
+function rowOf(line: RunLine): string[] {
+  if ('unreadable' in line) return [line.run, 'unreadable', '', line.unreadable.split('\n')[0]!];
+  const { run, state, epoch, epochs, metric, best, balance, learningRate, seed, seconds, usd } = line;
   return [
     run,
-    outcome,
+    state,
     `${epoch ?? '-'}/${epochs}`,
     metric,
     formatNumber(best?.value ?? null),
     String(best?.epoch ?? '-'),
+    balance,
+    String(learningRate),
+    String(seed),
     formatDuration(seconds),
     formatUsd(usd),
   ];

@@ -3,7 +3,6 @@ import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
-  DockerImageCode,
   DockerImageFunction,
   type FunctionOptions,
   LoggingFormat,
@@ -18,7 +17,7 @@ import { access, grantAccess, type RoleName } from '../access.ts';
 import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 import type { ComputeChoices } from './compute.ts';
-import { imageOf, projectRoot } from './images.ts';
+import { type Images, projectRoot } from './images.ts';
 import type { Notifications } from './notifications.ts';
 
 /** Of machines with a GPU, on Spot and on-demand, in Service Quotas. */
@@ -127,8 +126,9 @@ export type FunctionName = keyof typeof plans;
 interface FunctionsProps {
   readonly bucket: IBucket;
   readonly compute: ComputeChoices;
+  readonly images: Images;
   readonly notifications: Notifications;
-  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb' | 'images' | 'webhook' | 'ceiling'>;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'functionMemoryMb' | 'webhook' | 'ceiling'>;
 }
 
 const constructId = (name: string) =>
@@ -213,11 +213,11 @@ export class Functions extends Construct {
   }
 
   private inImage(id: string, name: FunctionName, options: FunctionOptions): DockerImageFunction {
-    const { directory, ...image } = imageOf('functions/image/Dockerfile', this.props.settings.images);
-    return new DockerImageFunction(this, id, {
-      ...options,
-      code: DockerImageCode.fromImageAsset(directory, { ...image, cmd: [`dist/functions/${name}/handler.handler`] }),
-    });
+    const { images } = this.props;
+    const code = images.forFunctions('functions/image/Dockerfile', [`dist/functions/${name}/handler.handler`]);
+    const made = new DockerImageFunction(this, id, { ...options, code });
+    images.before(made);
+    return made;
   }
 
   private environmentOf({ choosesCompute, notifies, heedsCeiling }: FunctionPlan): Record<string, string> {

@@ -8,8 +8,7 @@ import {
   LinuxParameters,
   TmpfsMountOption,
 } from 'aws-cdk-lib/aws-batch';
-import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
-import { ContainerImage, LogDriver } from 'aws-cdk-lib/aws-ecs';
+import { LogDriver } from 'aws-cdk-lib/aws-ecs';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
@@ -17,7 +16,7 @@ import { Construct } from 'constructs';
 import { grantAccess } from '../access.ts';
 import { acknowledge } from '../acknowledge.ts';
 import { fargateVcpus, type Settings } from '../settings.ts';
-import { imageOf } from './images.ts';
+import type { Images } from './images.ts';
 
 /** vCPUs, and GiB of memory, of the sizes with one GPU. */
 const gpuMachines = { xlarge: { vcpus: 4, memoryGb: 16 }, '2xlarge': { vcpus: 8, memoryGb: 32 } } as const;
@@ -50,9 +49,10 @@ const inputCacheGb = 30;
 
 interface TrainingJobsProps {
   readonly bucket: IBucket;
+  readonly images: Images;
   /** Whether jobs on Fargate need a public address. */
   readonly isPublic: boolean;
-  readonly settings: Pick<Settings, 'name' | 'logDays' | 'gpuSize' | 'gpuClasses' | 'cpuMemoryGb' | 'images'>;
+  readonly settings: Pick<Settings, 'name' | 'logDays' | 'gpuSize' | 'gpuClasses' | 'cpuMemoryGb'>;
 }
 
 /** What AWS Batch runs for an epoch: the same program in two images, one for a GPU and one without. */
@@ -73,7 +73,7 @@ export class TrainingJobs extends Construct {
   /** What a job without a GPU is billed for. */
   readonly cpuMachine: { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };
 
-  constructor(scope: Construct, id: string, { bucket, isPublic, settings }: TrainingJobsProps) {
+  constructor(scope: Construct, id: string, { bucket, images, isPublic, settings }: TrainingJobsProps) {
     super(scope, id);
     const { cpuMemoryGb } = settings;
     this.cpuMachine = { kind: 'fargate', vcpus: fargateVcpus[cpuMemoryGb], memoryGb: cpuMemoryGb };
@@ -109,11 +109,8 @@ export class TrainingJobs extends Construct {
         LOG_LEVEL: 'INFO',
       },
     };
-    const image = (name: string, dockerfile: Parameters<typeof imageOf>[0]) =>
-      ContainerImage.fromDockerImageAsset(new DockerImageAsset(this, name, imageOf(dockerfile, settings.images)));
-
     const gpu = gpuJobOf(settings);
-    this.gpu = this.define('Gpu', `${settings.name}-gpu`, (job) => {
+    this.gpu = this.define('Gpu', `${settings.name}-gpu`, images, (job) => {
       const linuxParameters = new LinuxParameters(job, 'Linux', {
         initProcessEnabled: true,
         sharedMemorySize: Size.gibibytes(2),
@@ -133,7 +130,7 @@ export class TrainingJobs extends Construct {
         cpu: gpu.vcpus,
         memory: Size.gibibytes(gpu.memoryGb),
         gpu: 1,
-        image: image('GpuImage', 'functions/train-epoch/Dockerfile'),
+        image: images.forJobs(this, 'GpuImage', 'functions/train-epoch/Dockerfile'),
         // What Nvidia's container runtime puts into a container (libraries, links, /etc/ld.so.cache) it does by mounts and by hooks that
         // run before the root is changed; the root becomes read-only after that (ADR 0019).
         readonlyRootFilesystem: true,
@@ -150,13 +147,14 @@ export class TrainingJobs extends Construct {
     this.cpu = this.define(
       'Cpu',
       `${settings.name}-cpu`,
+      images,
       (job) =>
         new EcsFargateContainerDefinition(job, 'Container', {
           ...shared,
           cpu: this.cpuMachine.vcpus,
           memory: Size.gibibytes(cpuMemoryGb),
           ephemeralStorageSize: Size.gibibytes(50),
-          image: image('CpuImage', 'functions/train-epoch/Dockerfile.cpu'),
+          image: images.forJobs(this, 'CpuImage', 'functions/train-epoch/Dockerfile.cpu'),
           assignPublicIp: isPublic,
         }),
     );
@@ -166,14 +164,16 @@ export class TrainingJobs extends Construct {
   private define(
     id: string,
     jobDefinitionName: string,
+    images: Images,
     container: (scope: Construct) => IEcsContainerDefinition,
   ): string {
-    new EcsJobDefinition(this, id, {
+    const definition = new EcsJobDefinition(this, id, {
       jobDefinitionName,
       container: container(new Construct(this, `${id}Job`)),
       retryAttempts: 1,
       propagateTags: true,
     });
+    images.before(definition);
     return jobDefinitionName;
   }
 }

@@ -44,11 +44,11 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
-/** The live process that holds the lock file `path`; undefined where none does. One on another host is believed. */
-export async function lockHolder(path: string): Promise<LockHolder | undefined> {
+/** Who holds a lock, and whether that process lives; undefined where nobody does. A process on another host is believed to live. */
+export async function lockHolder(path: string): Promise<{ holder: LockHolder; isAlive: boolean } | undefined> {
   const found = await readLock(path);
   const holder = found === undefined ? undefined : parseHolder(found);
-  return holder && (await isAlive(holder)) ? holder : undefined;
+  return holder && { holder, isAlive: await isAlive(holder) };
 }
 
 /** A lock that this process holds. */

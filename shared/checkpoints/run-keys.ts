@@ -11,6 +11,8 @@ export const runKeys = {
   test: (run: string) => `${run}/test.json`,
   report: (run: string) => `${run}/report.html`,
   model: (run: string, file: string) => `${run}/model/${file}`,
+  /** The folder of a program that shows the run's numbers. */
+  tracker: (run: string, tracker: string) => `${run}/trackers/${trackerFolders[tracker] ?? tracker}`,
   manifest: (run: string, epoch: number) => `${epochFolder(run, epoch)}/manifest.json`,
   damagedManifest: (run: string, epoch: number, digest: string) => `${epochFolder(run, epoch)}/damaged-${digest}.json`,
   artifact: (run: string, epoch: number, attempt: string, file: string) =>
@@ -29,6 +31,9 @@ export const runKeys = {
   epochs: (run: string) => `${run}/epochs/`,
   epoch: epochFolder,
 };
+
+/** MLflow looks for a folder of this name. */
+const trackerFolders: Readonly<Record<string, string>> = { mlflow: 'mlruns' };
 
 function epochFolder(run: string, epoch: number): string {
   return `${run}/epochs/${numbered(epoch)}`;

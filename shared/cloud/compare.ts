@@ -1,8 +1,10 @@
 /** Starts comparisons in a deployment, and goes on with them. */
+
 import { ExecutionAlreadyExists, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { ComparisonSettings } from '../config/comparison.ts';
 import { loadComparison } from '../config/load-comparison.ts';
 import type { Override } from '../config/parse-run-file.ts';
+import { refusePlugins } from '../config/plugins.ts';
 import { RunError, UserError } from '../core/errors.ts';
 import { refuseAboveCeiling } from '../costs/ceiling.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
@@ -52,6 +54,7 @@ interface Teller {
 export async function compare(cloud: Cloud, asked: AskedComparison, tell: Teller): Promise<StartedComparison> {
   compareMachine(cloud);
   const { settings: loaded } = await loadComparison(asked.file, asked.overrides);
+  for (const { config } of loaded.arms) refusePlugins(config.plugins, asked.file);
   const { name = loaded.name, parallel = loaded.parallel } = asked;
   refuseName(name);
   const settings: ComparisonSettings = { ...loaded, name, parallel };

@@ -2,22 +2,64 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { messageOf, UserError } from '../core/errors.ts';
-import { callerIdentity } from './identity.ts';
-import { askRegion, subnetsIn } from './region-offer.ts';
+import { requirePackages } from '../core/optional-packages.ts';
 
-/** The folder with cdk.json, from this file upwards. @throws UserError when there is none: what is installed has no `infra/`. */
-function projectFolder(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'cdk.json')) && existsSync(join(folder, 'infra', 'app.ts'))) return folder;
-    if (folder === dirname(folder)) break;
-  }
-  throw new UserError('the package has no infrastructure to deploy', {
-    remedy:
-      "Clone the project, and run `npx tempbalance cloud deploy` in the clone, where cdk.json has the service's settings.",
+const here = import.meta.url;
+
+/** How the CDK's own command line is called, in which folder. */
+interface Cdk {
+  readonly folder: string;
+  readonly args: readonly string[];
+}
+
+/** A clone has cdk.json. What is installed brings its app, and takes settings from a cdk.json of the folder that it is called in. */
+function cdkHere(): Cdk {
+  const root = (path: string) => fileURLToPath(new URL(`../../${path}`, here));
+  if (here.endsWith('.ts')) return { folder: root('.'), args: [] };
+  // The CDK's command line takes away quotes that stand at both ends.
+  const app = `"${process.execPath}" "${root('infra/app.js')}" --`;
+  return { folder: process.cwd(), args: ['--app', app, '--no-notices', '--no-version-reporting'] };
+}
+
+/**
+ * Runs the CDK's command line.
+ * @throws UserError when a package that it needs is not installed.
+ */
+async function cdk(command: string, args: readonly string[], region: string | undefined): Promise<number> {
+  const { folder, args: own } = cdkHere();
+  const program = join(dirname(createRequire(here).resolve('aws-cdk/package.json')), 'bin', 'cdk');
+  const running = spawn(process.execPath, [program, command, ...own, ...args], {
+    cwd: folder,
+    stdio: 'inherit',
+    env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },
   });
+  const [code] = await once(running, 'close');
+  return (code as number | null) ?? 1;
+}
+
+const settingsSchema = z.looseObject({ images: z.looseObject({ build: z.string().optional() }).optional() });
+
+/**
+ * Whether images are built on this machine, by the settings that are given, or else those in cdk.json; what is wrong with them
+ * the CDK's app says.
+ */
+export function needsDocker(args: readonly string[], cdkJson: string): boolean {
+  const given = args
+    .map((arg) => arg.replace(/^(-c|--context=)/, ''))
+    .findLast((arg) => arg.startsWith('tempbalance='));
+  try {
+    const settings: unknown = given
+      ? JSON.parse(given.slice('tempbalance='.length))
+      : (JSON.parse(cdkJson) as { context?: { tempbalance?: unknown } }).context?.tempbalance;
+    return settingsSchema.parse(settings).images?.build !== 'codebuild';
+  } catch {
+    return true;
+  }
 }
 
 /** @throws UserError when images can't be built. */
@@ -26,20 +68,28 @@ function refuseWithoutDocker(): void {
   if (error) {
     throw new UserError('is not installed', {
       where: 'docker',
-      remedy: 'Deploying builds images on this machine: install Docker, or deploy from one that has it.',
+      remedy:
+        'Deploying builds images on this machine: install Docker, or have them built in the account by the setting images.build: codebuild.',
     });
   }
   if (status !== 0) {
     throw new UserError(`does not run (${stderr.trim().split('\n').at(-1)})`, {
       where: 'docker',
-      remedy: 'Start it: deploying builds images on this machine.',
+      remedy: 'Start it: deploying builds images on this machine, unless the setting images.build is codebuild.',
     });
   }
+}
+
+/** The text of the cdk.json that has the settings; without one, what stands for it. */
+function settingsFile(): string {
+  const path = join(cdkHere().folder, 'cdk.json');
+  return existsSync(path) ? readFileSync(path, 'utf8') : '{ "context": {} }';
 }
 
 /** What the region offers, as an argument of cdk; none where it may not be asked, which is told. */
 async function offerContext(region: string | undefined, cdkJson: string): Promise<string[]> {
   try {
+    const { askRegion, subnetsIn } = await import('./region-offer.ts');
     return ['--context', `tempbalance-offer=${JSON.stringify(await askRegion(region, subnetsIn(cdkJson)))}`];
   } catch (error) {
     process.stderr.write(`not checked what the region offers: ${messageOf(error)}\n`);
@@ -52,21 +102,25 @@ async function offerContext(region: string | undefined, cdkJson: string): Promis
  * @param args go to `cdk deploy` as they are.
  * @param region absent: the SDK's own choice.
  * @returns the exit code of cdk.
- * @throws UserError when Docker or credentials are missing.
+ * @throws UserError when packages, Docker or credentials are missing.
  */
 export async function deploy(args: readonly string[], region: string | undefined): Promise<number> {
-  const folder = projectFolder();
-  const command = join(folder, 'node_modules', '.bin', 'cdk');
-  if (!existsSync(command)) throw new UserError('is not installed', { where: command, remedy: 'Run npm ci there.' });
-  refuseWithoutDocker();
+  requirePackages('deployment');
+  if (needsDocker(args, settingsFile())) refuseWithoutDocker();
+  const { callerIdentity } = await import('./identity.ts');
   const { account } = await callerIdentity(region);
   process.stderr.write(`deploying to account ${account}\n`);
-  const offer = await offerContext(region, readFileSync(join(folder, 'cdk.json'), 'utf8'));
-  const cdk = spawn(command, ['deploy', ...offer, ...args], {
-    cwd: folder,
-    stdio: 'inherit',
-    env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },
-  });
-  const [code] = await once(cdk, 'close');
-  return (code as number | null) ?? 1;
+  const offer = await offerContext(region, settingsFile());
+  return await cdk('deploy', [...offer, ...args], region);
+}
+
+/**
+ * Writes the templates of what `deploy` would make to `cdk.out`, without an account, a network or Docker.
+ * @param args go to `cdk synth` as they are.
+ * @returns the exit code of cdk.
+ * @throws UserError when packages are missing.
+ */
+export async function synthesize(args: readonly string[]): Promise<number> {
+  requirePackages('deployment');
+  return await cdk('synth', ['--quiet', ...args], undefined);
 }

@@ -6,39 +6,27 @@ import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbri
 import { GetBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { DescribeStateMachineCommand, ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { ListSubscriptionsByTopicCommand, SNSClient, type Subscription } from '@aws-sdk/client-sns';
-import { messageOf } from '../core/errors.ts';
 import type { Finding } from '../core/finding.ts';
 import { ceilingStanding, describeCeiling } from '../costs/ceiling.ts';
 import { askConcurrency, askEnvironments, askFargate, askGpu, askOffer, askQueues } from './examine-compute.ts';
 import { explaining } from './explain.ts';
 import type { DeploymentName } from './find-deployment.ts';
-import { type Answer, ok, problem } from './finding-answer.ts';
+import { type Answer, answered, ok, problem } from './finding-answer.ts';
 import { callerIdentity } from './identity.ts';
 import { type Cloud, openCloud } from './open-cloud.ts';
 import { type StackResource, stackResources } from './stack-resources.ts';
 
-/** The answer of a check; that it could not be made is a problem too. */
-async function answer(check: string, ask: () => Promise<Answer>): Promise<Finding> {
-  try {
-    return { check, ...(await ask()) };
-  } catch (error) {
-    const [found, ...rest] = messageOf(error).split('\n');
-    const remedy = rest.join(' ').trim();
-    return { check, result: 'problem', found: found!, ...(remedy ? { remedy } : {}) };
-  }
-}
-
 /** All checks, in the order in which one needs the other; without a stack, only those that come before it. */
 export async function examine(name: DeploymentName): Promise<Finding[]> {
   let account = '';
-  const identity = await answer('identity', async () => {
+  const identity = await answered('identity', async () => {
     const caller = await callerIdentity(name.region);
     account = caller.account;
     return ok(caller.arn);
   });
   if (identity.result !== 'ok') return [identity];
   let cloud: Cloud | undefined;
-  const stack = await answer('stack', async () => {
+  const stack = await answered('stack', async () => {
     cloud = await openCloud(name);
     return stackAnswer(cloud);
   });
@@ -49,23 +37,23 @@ export async function examine(name: DeploymentName): Promise<Finding[]> {
   const resources = async (type: string) => (await listed)(type);
   const definitions = resources('AWS::Batch::JobDefinition').then((found) => jobDefinitions(region, found));
   const rest = await Promise.all([
-    answer('bucket', () => askBucket(deployed)),
-    answer('rule', async () => askRule(region, await resources('AWS::Events::Rule'))),
-    answer('state machine', () => askStateMachine(deployed)),
-    answer('comparisons', () => askComparisons(deployed)),
-    answer('compute', async () => askEnvironments(region, await resources('AWS::Batch::ComputeEnvironment'))),
-    answer('instance types', async () => askOffer(region, await resources('AWS::Batch::ComputeEnvironment'))),
-    answer('queues', async () => askQueues(region, await resources('AWS::Batch::JobQueue'))),
-    answer('Spot GPU quota', async () => askGpu(region, 'spot', await definitions)),
-    answer('on-demand GPU quota', async () => askGpu(region, 'onDemand', await definitions)),
-    answer('Fargate Spot quota', async () => askFargate(region, 'spot', await definitions)),
-    answer('Fargate quota', async () => askFargate(region, 'onDemand', await definitions)),
-    answer('functions', () => askConcurrency(region)),
-    answer('notifications', async () => askSubscriptions(region, await resources('AWS::SNS::Topic'))),
-    answer('images', async () => askImages(await definitions)),
-    answer('budget', async () => askBudget(account, await resources('AWS::Budgets::Budget'))),
-    answer('ceiling', () => askCeiling(deployed)),
-    answer('failed runs', () => askFailures(deployed)),
+    answered('bucket', () => askBucket(deployed)),
+    answered('rule', async () => askRule(region, await resources('AWS::Events::Rule'))),
+    answered('state machine', () => askStateMachine(deployed)),
+    answered('comparisons', () => askComparisons(deployed)),
+    answered('compute', async () => askEnvironments(region, await resources('AWS::Batch::ComputeEnvironment'))),
+    answered('instance types', async () => askOffer(region, await resources('AWS::Batch::ComputeEnvironment'))),
+    answered('queues', async () => askQueues(region, await resources('AWS::Batch::JobQueue'))),
+    answered('Spot GPU quota', async () => askGpu(region, 'spot', await definitions)),
+    answered('on-demand GPU quota', async () => askGpu(region, 'onDemand', await definitions)),
+    answered('Fargate Spot quota', async () => askFargate(region, 'spot', await definitions)),
+    answered('Fargate quota', async () => askFargate(region, 'onDemand', await definitions)),
+    answered('functions', () => askConcurrency(region)),
+    answered('notifications', async () => askSubscriptions(region, await resources('AWS::SNS::Topic'))),
+    answered('images', async () => askImages(await definitions)),
+    answered('budget', async () => askBudget(account, await resources('AWS::Budgets::Budget'))),
+    answered('ceiling', () => askCeiling(deployed)),
+    answered('failed runs', () => askFailures(deployed)),
   ]);
   return [identity, { check: 'region', ...ok(region) }, stack, ...rest];
 }

@@ -1,4 +1,5 @@
 /** Runs that come from this machine, and go back to it. */
+
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type RunPlace, refuseOtherHistory } from '../checkpoints/copy-run.ts';
@@ -6,6 +7,7 @@ import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { refusePlugins } from '../config/plugins.ts';
 import { UserError } from '../core/errors.ts';
 import { onePath } from '../datasets/data-path.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
@@ -69,6 +71,7 @@ export async function pushRun(cloud: Cloud, local: RunPlace, now: Date): Promise
   await refuseRunning(cloud, run);
   await refuseOtherRun(local, there);
   const { config } = await readRequest(local.store, local.run);
+  refusePlugins(config.plugins, name);
   const path = onePath(config.dataset.path, 'a deployed run');
   const weights = weightsOf(config.model);
   const others = otherFilesOf(config.dataset);

@@ -1,8 +1,11 @@
 /** Sends a run file with its data and weights to a deployment, and starts a run of them. */
+
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseS3Uri } from '../checkpoints/s3-uri.ts';
+import { nameFrom } from '../config/default-name.ts';
 import { loadRunFile, parseOverride } from '../config/parse-run-file.ts';
+import { refusePlugins } from '../config/plugins.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { RunError, UserError } from '../core/errors.ts';
 import { onePath } from '../datasets/data-path.ts';
@@ -48,12 +51,13 @@ export interface Submitted {
  */
 export async function submit(
   cloud: Cloud,
-  { file, overrides, profile = basename(file).replace(/\.[^.]+$/, ''), name }: Submission,
+  { file, overrides, profile = nameFrom(basename(file).replace(/\.[^.]+$/, ''), 'run'), name }: Submission,
   told: (what: string, uploaded: Uploaded) => void,
 ): Promise<Submitted> {
   refuseNames(profile, name);
   const given = overrides.map(parseOverride);
   const config = await loadRunFile(file, given);
+  refusePlugins(config.plugins, file);
   const weights = weightsOf(config.model);
   const path = onePath(config.dataset.path, 'a deployed run');
   const others = otherFilesOf(config.dataset);

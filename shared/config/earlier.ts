@@ -1,4 +1,5 @@
-/** Settings as an earlier version stored them. */
+/** Settings as they are stored, by this version or an earlier one. */
+import { loadPlugins } from './plugins.ts';
 
 /** The only reading of Conv1d weights before the setting `balance.conv1d`. */
 const earlierConv1d = 'taps';
@@ -15,9 +16,10 @@ function asRecordedModel(model: unknown): unknown {
   return 'family' in model && model.family === 'huggingface' ? { ...model, pooling: 'own' } : model;
 }
 
-/** A stored run file that goes on as it was recorded, whatever the defaults are now. */
+/** A stored run file that goes on as it was recorded, whatever the defaults are now; with the plugins that it names. @throws UserError when one is missing or has changed. */
 export function asRecorded(config: unknown): unknown {
   if (typeof config !== 'object' || config === null || Array.isArray(config)) return config;
+  if ('plugins' in config) loadPlugins(config.plugins, '.');
   return {
     ...config,
     ...('balance' in config ? { balance: asRecordedBalance(config.balance) } : {}),

@@ -7,6 +7,7 @@ import { mapPath } from '../datasets/data-path.ts';
 import { otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { withModelPaths } from '../models/registry.ts';
+import { loadPlugins, refusePlugins } from './plugins.ts';
 import { fillPreset, type RunConfig, runFileJsonSchema, runFileSchema, shorthands } from './run-file.ts';
 import { isDiscriminator, keysAt } from './schema-walk.ts';
 import { positionOf, readYaml, refuse, type YamlSource } from './yaml-source.ts';
@@ -82,13 +83,19 @@ export function checkRunFile(
     file,
     'the run file must be a mapping of sections: model, dataset, training, ...',
   );
-  const input = applyOverrides(original, overrides);
+  const given = applyOverrides(original, overrides);
+  const input = given.plugins === undefined ? given : { ...given, plugins: pluginsIn(given.plugins, file) };
   const parsed = runFileSchema.safeParse(input);
   if (parsed.success) return { config: parsed.data };
   const schema = runFileJsonSchema();
   const filled = fillPreset(input);
   const problems = explainIssues(parsed.error.issues, filled, (path) => keysAt(schema, filled, path));
   return { problems: formatProblems(problems, source, overrides) };
+}
+
+function pluginsIn(plugins: unknown, file: string): unknown {
+  if (file.startsWith('s3://') && Array.isArray(plugins)) refusePlugins(plugins, file);
+  return loadPlugins(plugins, dirname(resolve(file)));
 }
 
 /** Settings with others on top, as they were given. @throws UserError when one is of a section that is switched off. */

@@ -7,6 +7,7 @@ import { exportDtypeSettings } from '../models/hugging-face/export-precision.ts'
 import { fewShotSchema } from '../models/language/few-shot.ts';
 import { hasLabels, taskOfModel } from '../models/language/model.ts';
 import { type ModelConfig, modelSchema, takenBy } from '../models/registry.ts';
+import { trackersSchema } from '../reports/trackers/registry.ts';
 import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues } from '../schedules/config.ts';
 import { excludedByPreset, kindOfModel, withPreset } from '../schedules/presets/registry.ts';
 import { endsTooEarly } from '../schedules/timing.ts';
@@ -14,6 +15,7 @@ import { smallestTail } from '../spectra/describe.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import { fewShotProblems } from './few-shot.ts';
+import { pluginsSchema } from './plugins.ts';
 import type { JsonSchema } from './schema-walk.ts';
 import { taggingProblems } from './tagging-problems.ts';
 
@@ -54,12 +56,18 @@ const outputSchema = z
       .describe(
         "Of the weights that a language model is exported in; auto: as the folder's config.json has it (`dtype`), float32 where it names none of these. Training, and an epoch's files, are in float32.",
       ),
+    trackers: trackersSchema
+      .optional()
+      .describe(
+        "Programs that the run's numbers are written for, below `trackers/` in its folder: TensorBoard's event files, MLflow's file store; absent: none. [What is written](trackers.md).",
+      ),
   })
   .describe('Where the results go.');
 
 /** The run file's sections, as they are after presets are filled in, and as they are stored. */
 export const resolvedRunFileSchema = z
   .strictObject({
+    plugins: pluginsSchema,
     model: modelSchema,
     dataset: datasetSchema,
     training: trainingSchema.prefault({}),
@@ -321,6 +329,12 @@ export const shorthands: Readonly<Record<string, string>> = { compute: 'target' 
 
 /** A run's settings with every default filled in. */
 export type RunConfig = z.output<typeof resolvedRunFileSchema>;
+
+/** How a run is balanced, in a word: a preset's name, `own settings` or `off`; a control says that it is one. */
+export function balanceInAWord({ balance }: Pick<RunConfig, 'balance'>): string {
+  if (balance === 'off') return balance;
+  return `${balance.preset ?? 'own settings'}${balance.control === undefined ? '' : ` (${balance.control})`}`;
+}
 
 /** The run file's schema for editors. */
 export function runFileJsonSchema(): JsonSchema {

@@ -9,7 +9,7 @@ const ranges: Readonly<Record<string, string>> = packageJson.peerDependencies;
 
 /** What builds and deploys the service, and what its functions are made of; the others are the clients that the command itself uses. */
 const deploys =
-  /^(aws-cdk|aws-cdk-lib|cdk-nag|constructs|esbuild|@middy\/|@aws-lambda-powertools\/|@aws-sdk\/(client|lib)-dynamodb$)/;
+  /^(aws-cdk|aws-cdk-lib|cdk-nag|constructs|esbuild|@middy\/|@aws-lambda-powertools\/|@aws-sdk\/((client|lib)-dynamodb|client-secrets-manager)$)/;
 
 const groups = {
   clients: { what: 'the clients of AWS', names: Object.keys(ranges).filter((name) => !deploys.test(name)) },
@@ -48,4 +48,13 @@ export function missingPackage(error: unknown): UserError | undefined {
     groups[group].names.filter((each) => each === name || !isInstalled(each)),
     error,
   );
+}
+
+/** What `work` gives; where an optional package is missing, the error says what to install. */
+export async function withOptionalPackages<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw missingPackage(error) ?? error;
+  }
 }

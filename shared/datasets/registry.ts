@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { configSchemasOf } from '../core/families.ts';
+import { addMember, configSchemasOf, openUnion } from '../core/families.ts';
 import type { DataPath } from './data-path.ts';
-import type { FieldContext, FieldFormat } from './dataset.ts';
+import type { DatasetFormat, FieldContext, FieldFormat } from './dataset.ts';
 import { fields, pdebench } from './fields.ts';
-import { textFormats } from './text/registry.ts';
+import { textDatasetSchema, textFormats } from './text/registry.ts';
+import type { TextContext } from './text/source.ts';
 import type { TextData } from './text/text-rows.ts';
 import type { Trajectories } from './trajectories.ts';
 
@@ -14,14 +15,30 @@ const fieldFormats = [pdebench, fields] as const;
 export const datasetFormats = [...fieldFormats, ...textFormats] as const;
 
 /** The settings of a data set of fields. */
-export const fieldDatasetSchema = z.discriminatedUnion('format', configSchemasOf(fieldFormats));
+export const fieldDatasetSchema = openUnion(z.discriminatedUnion('format', configSchemasOf(fieldFormats)));
 export type FieldDatasetConfig = z.infer<typeof fieldDatasetSchema>;
 
 /** The run file's `dataset` section. */
-export const datasetSchema = z
-  .discriminatedUnion('format', [...configSchemasOf(fieldFormats), ...configSchemasOf(textFormats)])
-  .describe('What to train on.');
+export const datasetSchema = openUnion(
+  z
+    .discriminatedUnion('format', [...configSchemasOf(fieldFormats), ...configSchemasOf(textFormats)])
+    .describe('What to train on.'),
+);
 export type DatasetConfig = z.infer<typeof datasetSchema>;
+
+// biome-ignore lint/suspicious/noExplicitAny: each format has settings of its own, which its schema describes.
+type Settings = any;
+
+/** A format of texts. */
+export type TextFormat = DatasetFormat<Settings, TextData, TextContext>;
+
+/** Adds a format of fields from outside. @throws UserError when one has its name. */
+export const addFieldFormat = (format: FieldFormat<Settings>): void =>
+  addMember('data set format', format, [fieldFormats, datasetFormats], [fieldDatasetSchema, datasetSchema]);
+
+/** Adds a format of texts from outside. @throws UserError when one has its name. */
+export const addTextFormat = (format: TextFormat): void =>
+  addMember('data set format', format, [textFormats, datasetFormats], [textDatasetSchema, datasetSchema]);
 
 /** What is told of the files that a data set has besides its own: one to validate on, one to test on. */
 export interface OtherFiles<Told = string> {

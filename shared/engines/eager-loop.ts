@@ -1,6 +1,6 @@
 import type { TensorContainer } from '@tensorflow/tfjs-core';
 import type { FixedTensors, HostTensors } from '../tensors/tensor.ts';
-import type { Loop, Step, TensorLibrary } from './engine.ts';
+import { knownInputs, type Loop, type Step, type TensorLibrary } from './engine.ts';
 import { toEngine, toHost } from './transfer.ts';
 
 /** Runs a step operation by operation; nothing but what is fixed and carried stays in memory between steps. */
@@ -12,7 +12,9 @@ export function eagerLoop(tf: TensorLibrary, step: Step, given: { fixed: FixedTe
   const close = async () => void tf.dispose([fixed, carried] as never);
   return {
     async run(host, options) {
-      const inputs = toEngine(tf, host);
+      const known = await knownInputs(host, options?.late);
+      if (!known) return new Map();
+      const inputs = toEngine(tf, known);
       const other = options?.step ?? step;
       const take = () => other(tf, { fixed, carried, inputs });
       const next = tf.tidy(take as unknown as () => TensorContainer) as unknown as ReturnType<Step>;

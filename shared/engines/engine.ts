@@ -38,7 +38,7 @@ export interface Loop {
   run(inputs: MixedTensors, options?: RunOptions): Promise<HostTensors>;
   /**
    * Copies what is carried, or those tensors of it that are named, to host memory, in the order in which it came or is named.
-   * @param options.untilNextStep whether the tensors are not needed after that, so that those in memory that threads share need not be copied
+   * @param options.untilNextStep whether the tensors are not needed any more when all inputs of the next step are known, so that those in memory that threads share need not be copied
    */
   read(names?: readonly string[], options?: { readonly untilNextStep?: boolean }): Promise<HostTensors>;
   /** What is carried, as `read` gives it, at the end: not copied where the engine has it in host memory. */
@@ -52,6 +52,26 @@ export interface RunOptions {
   readonly step?: Step | undefined;
   /** Names of inputs whose memory, with all that is in it, is the engine's from then on, so that it need not copy them; absent: none. */
   readonly donated?: ReadonlySet<string>;
+  /** What some inputs are to be, which is not known yet; absent: they are what is given. */
+  readonly late?: LateInputs | undefined;
+}
+
+/** Inputs that a step is not begun with: what is computed without them may be computed meanwhile. */
+export interface LateInputs {
+  /** Of inputs, which have other values of the same shapes until then. */
+  readonly names: readonly string[];
+  /** Asked once, when the step is run; undefined: what is carried stays as it was, whatever the results are. */
+  values(): Promise<MixedTensors | undefined>;
+}
+
+/** All inputs of a step, once they are known; undefined: it is not to be taken. */
+export async function knownInputs(
+  inputs: MixedTensors,
+  late: LateInputs | undefined,
+): Promise<MixedTensors | undefined> {
+  if (!late) return inputs;
+  const values = await late.values();
+  return values && new Map([...inputs, ...values]);
 }
 
 /** A tensor library with a working backend. */

@@ -8,6 +8,7 @@ import { fileStore } from '../checkpoints/file-store.ts';
 import { encodeJson } from '../checkpoints/json.ts';
 import { acquireProcessLock, lockHolder, type ProcessLock } from '../checkpoints/process-lock.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
+import { nameFrom } from '../config/default-name.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
@@ -79,6 +80,16 @@ async function refuseComparison(given: string): Promise<void> {
   }
 }
 
+/** What has become of a run on this machine that has no outcome. */
+export type Unfinished = 'running' | 'stopped' | 'crashed';
+
+/** Whether a process is at a run now, or else whether the last one let go of it, or died. */
+export async function unfinishedState({ root, run }: Pick<RunFolder, 'root' | 'run'>): Promise<Unfinished> {
+  const held = await lockHolder(join(root, run, lockFile));
+  if (!held) return 'stopped';
+  return held.isAlive ? 'running' : 'crashed';
+}
+
 const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
 /**
@@ -87,7 +98,7 @@ const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replac
  */
 export async function newRun(config: RunConfig, options: { source?: string; now: Date }): Promise<RunFolder> {
   const { folder: root, name } = config.output;
-  const stem = options.source ? basename(options.source).replace(/\.[^.]+$/, '') : 'run';
+  const stem = nameFrom(basename(options.source ?? '').replace(/\.[^.]+$/, ''), 'run');
   return { root, run: name ?? (await claimed(root, `${stem}-${timestamp(options.now)}`)), store: fileStore(root) };
 }
 
@@ -129,7 +140,7 @@ export async function beginRun(
 
 /** Whether a live process is at the run, or at the comparison of that name. */
 export const isInUse = async ({ root, run }: Pick<RunFolder, 'root' | 'run'>): Promise<boolean> =>
-  (await lockHolder(join(root, run, lockFile))) !== undefined;
+  (await lockHolder(join(root, run, lockFile)))?.isAlive ?? false;
 
 /**
  * Keeps other processes out of the run, or of a comparison of that name, until released.

@@ -51,7 +51,7 @@ interface LocalOptions {
 }
 
 /**
- * Runs the workflow on the run's folder until it ends, or until `stopRequested` is true after a commit. Where an execution
+ * Runs the workflow on the run's folder until it ends, or until `stopRequested` is true after a commit, or the context is interrupted. Where an execution
  * hands the run over, the next one follows.
  */
 export async function runPipeline(
@@ -97,7 +97,7 @@ async function execute(
       return {};
     }
     const result = await performTask(name as TaskName, message);
-    if (name === 'Checkpoint' && ctx.stopRequested?.()) execution.abort();
+    if ((name === 'Checkpoint' && ctx.stopRequested?.()) || ctx.interrupted()) execution.abort();
     return result;
   };
   /** The error that is reported is the first one, not what CollectEpoch or RecordFailure say of it. */
@@ -109,6 +109,8 @@ async function execute(
       return output as never;
     } catch (error) {
       onTask?.({ name, input: message, error });
+      // Not tried again: the process is to end.
+      if (ctx.interrupted()) execution.abort();
       if (name === 'CollectEpoch') thrown ??= error;
       else if (name !== 'RecordFailure') thrown = error;
       throw error;

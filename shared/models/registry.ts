@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configSchemasOf } from '../core/families.ts';
+import { addMember, configSchemasOf, openUnion } from '../core/families.ts';
 import { deepOnet } from './deeponet.ts';
 import { dpot } from './dpot.ts';
 import { fno1d } from './fno1d.ts';
@@ -17,14 +17,18 @@ import { unet2d } from './unet2d.ts';
 const modelFamilies = [fno1d, fno2d, fno3d, neuralopFno, tfno, unet1d, unet2d, deepOnet, dpot] as const;
 
 /** The settings of a model of fields. */
-export const fieldModelSchema = z.discriminatedUnion('family', configSchemasOf(modelFamilies));
+export const fieldModelSchema = openUnion(z.discriminatedUnion('family', configSchemasOf(modelFamilies)));
 export type FieldModelConfig = z.infer<typeof fieldModelSchema>;
 
 /** The run file's `model` section. */
-export const modelSchema = z
-  .discriminatedUnion('family', [...configSchemasOf(modelFamilies), languageModelSchema])
-  .describe('What to train.');
+export const modelSchema = openUnion(
+  z.discriminatedUnion('family', [...configSchemasOf(modelFamilies), languageModelSchema]).describe('What to train.'),
+);
 export type ModelConfig = z.infer<typeof modelSchema>;
+
+/** Adds a family from outside. @throws UserError when one has its name. */
+export const addModelFamily = (family: ModelFamily): void =>
+  addMember('model family', family, [modelFamilies], [fieldModelSchema, modelSchema]);
 
 /** The name of the setting that names a model's first weights. */
 export function weightsSetting({ family }: ModelConfig): 'folder' | 'weights' {

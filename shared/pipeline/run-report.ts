@@ -80,6 +80,7 @@ export async function readRunReport(
     epochs: found.flatMap(({ report: epoch = [] }) => epoch),
     predictions: shown === undefined ? undefined : await predictionsOf(store, run, shown, warn),
     best: progress?.best ?? null,
+    seconds: progress?.seconds,
     cost: progress && (await costOf(store, run, progress, record.config.budget)),
     history: record.history,
   };

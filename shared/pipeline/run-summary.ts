@@ -2,6 +2,7 @@ import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { readHead, readHeadManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
+import type { RunConfig } from '../config/run-file.ts';
 import type { Outcome, Progress } from '../decisions/decide.ts';
 import { spentUsd } from '../decisions/spending.ts';
 import { explainOutcome, outcomeSchema, readConfig, readProgress, readRequest } from './records.ts';
@@ -16,6 +17,10 @@ export interface RunSummary {
   readonly epochs: number;
   readonly metric: string;
   readonly best: Progress['best'];
+  /** `off`, or the preset, or the map from exponents to rates, with the control. */
+  readonly balance: string;
+  readonly learningRate: number;
+  readonly seed: number;
   readonly seconds: number;
   /** What its commits have counted, in US dollars; null where nothing is metered. */
   readonly usd: number | null;
@@ -27,16 +32,27 @@ export async function summariseRun(store: ArtifactStore, run: string): Promise<R
   const outcome = await readJson(store, runKeys.outcome(run), outcomeSchema);
   const head = await readHead(store, run);
   const progress = head && (await readProgress(store, await readHeadManifest(store, run)));
+  // Settings may leave some open until the data have been read.
+  const settled = head ? await readConfig(store, run) : config;
   return {
     run,
     outcome: outcome?.outcome ?? 'running',
     reason: outcome ? explainOutcome(outcome) : '',
     epoch: progress?.epoch ?? null,
     epochs: config.training.epochs,
-    // Settings may leave it open until the data have been read.
-    metric: (head ? await readConfig(store, run) : config).convergence.metric,
+    metric: settled.convergence.metric,
     best: progress?.best ?? null,
+    balance: inAWord(settled.balance),
+    learningRate: settled.training.learningRate,
+    seed: settled.training.seed,
     seconds: progress?.seconds ?? 0,
     usd: (progress && spentUsd(progress, config.budget)) ?? null,
   };
+}
+
+/** Balancing in a word or two: `modelBalancing`, `sigmoid, shuffled`. */
+function inAWord(balance: RunConfig['balance']): string {
+  if (balance === 'off') return 'off';
+  const { preset, assignment, control } = balance;
+  return [preset ?? assignment.function, ...(control === undefined ? [] : [control])].join(', ');
 }

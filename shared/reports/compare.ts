@@ -182,7 +182,7 @@ function summarise(run: RunReport, unit: ChangeUnit): RunSummary {
     metric: run.metric,
     unit,
     epochs: lastEpoch(run),
-    seconds: run.epochs.reduce((sum, { seconds }) => sum + seconds, 0),
+    seconds: run.seconds ?? run.epochs.reduce((sum, { seconds }) => sum + seconds, 0),
     baseline,
     best: run.best,
     changeFromBaseline: run.best && baseline !== null ? changeOf(run.best.value - baseline, baseline, unit) : null,

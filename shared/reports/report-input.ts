@@ -109,6 +109,8 @@ export interface RunReport {
   /** What an epoch, the best where there is one and the last otherwise, predicted of the validation data; absent: not kept, or not of fields. */
   readonly predictions?: { readonly epoch: number; readonly fields: PredictedFields } | undefined;
   readonly best: { readonly epoch: number; readonly value: number } | null;
+  /** Wall time so far, with analyses and what came before an interruption; absent: that of the epochs' training and evaluation. */
+  readonly seconds?: number | undefined;
   readonly history: readonly { readonly at: string; readonly what: string }[];
   /** Absent where nothing is metered. */
   readonly cost?: RunCost | undefined;

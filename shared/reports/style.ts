@@ -77,7 +77,7 @@ th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); tex
 th:first-child { overflow-wrap: normal; }
 thead th:first-child, tbody th:first-child { position: sticky; left: 0; z-index: 1; background: var(--page); }
 #runs tbody th { min-width: 11rem; }
-thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
+thead th { color: var(--soft); font-weight: 600; white-space: nowrap; overflow-wrap: normal; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .whole { white-space: nowrap; }
 .whole svg { max-width: none; }

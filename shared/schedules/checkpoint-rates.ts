@@ -78,6 +78,7 @@ export const checkpointRatesSchema = z
   })
   .describe('The rates of the parameters of a checkpoint.');
 
+/** The rates of the parameters of a checkpoint; docs/rates.schema.json describes every key. */
 export type CheckpointRates = z.output<typeof checkpointRatesSchema>;
 
 /** The JSON Schema of the rates. */

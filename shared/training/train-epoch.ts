@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { collectGarbage } from '../core/collect-garbage.ts';
-import type { Engine, Loop, Step } from '../engines/engine.ts';
+import type { Engine, Loop, RunOptions } from '../engines/engine.ts';
 import { allFinite, type HostTensor, type HostTensors, type MixedTensors, totalCount } from '../tensors/tensor.ts';
 import {
   groupRates,
@@ -141,11 +141,14 @@ const bytesPerCollection = 2 ** 26;
 /** Parameters of a model with no more bytes are read together: asking for each takes longer than a copy of those that are not wanted. */
 const bytesReadTogether = 2 ** 24;
 
+const areReadTogether = ({ objective }: FlatParameters) =>
+  totalCount(objective.parameters) * Float32Array.BYTES_PER_ELEMENT <= bytesReadTogether;
+
 /** Reads what a loop carries of a model's parameters, one after the other, small ones together, and notes whether all that was wanted is finite. */
 function watchedReader(flat: FlatParameters, loop: Loop) {
   const seen = { finite: true };
   const { parameters } = flat.objective;
-  const isSmall = totalCount(parameters) * Float32Array.BYTES_PER_ELEMENT <= bytesReadTogether;
+  const isSmall = areReadTogether(flat);
   const untilNextStep = true;
   const all = isSmall
     ? loop.read(
@@ -197,30 +200,49 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
   });
 
   /** A step on a part of a batch, which it takes for good; on its share of the batch where batches are computed in parts. */
-  const compute = async (part: BatchPart, batchCount: number, others: readonly [string, HostTensor][], step?: Step) => {
+  const compute = async (
+    part: BatchPart,
+    batchCount: number,
+    others: readonly [string, HostTensor][],
+    { step, late }: Pick<RunOptions, 'step' | 'late'> = {},
+  ) => {
     const share = inParts ? [[scalarNames.share, scalar(part.count / batchCount)] as const] : [];
     const inputs: MixedTensors = new Map([...part.inputs, ...share, ...others]);
-    const results = await loop.run(inputs, { step, donated: new Set(part.inputs.keys()) });
+    const results = await loop.run(inputs, { step, late, donated: new Set(part.inputs.keys()) });
     part.done?.();
     return results;
   };
   const numberIn = (results: HostTensors, name: string) => results.get(name)!.data[0]!;
 
-  const takeStep = async (parts: readonly BatchPart[], index: number): Promise<number> => {
+  /** What the rates in force make of a step's inputs. */
+  const rateInputs = (index: number): [string, HostTensor][] => {
     const base = baseRate(firstStep + index);
-    const { groups, weightDecays, radii } = ratesAt(firstStep + index);
+    const { groups, weightDecays } = ratesAt(firstStep + index);
     const rates = groups.map(({ learningRateMultiplier }) => base * learningRateMultiplier);
+    return [...inputsByParameter(flat, groups, rates, scalarNames.learningRate), ...weightDecays];
+  };
+
+  /** @param changing whether it may be taken with the rates that are being set; then it is begun meanwhile. Undefined: it was not taken */
+  const takeStep = async (
+    parts: readonly BatchPart[],
+    index: number,
+    changing?: Promise<boolean>,
+  ): Promise<number | undefined> => {
+    const base = baseRate(firstStep + index);
+    const { radii } = ratesAt(firstStep + index);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     let loss = 0;
     for (const part of parts.slice(0, -1)) {
-      loss += numberIn(await compute(part, count, radii, steps.accumulate), 'loss');
+      loss += numberIn(await compute(part, count, radii, { step: steps.accumulate }), 'loss');
     }
-    const results = await compute(parts.at(-1)!, count, [
-      [scalarNames.step, scalar(taken + index + 1)],
-      ...inputsByParameter(flat, groups, rates, scalarNames.learningRate),
-      ...weightDecays,
-      ...radii,
-    ]);
+    const rates = rateInputs(index);
+    const late = changing && {
+      names: rates.map(([name]) => name),
+      values: async () => ((await changing) ? new Map(rateInputs(index)) : undefined),
+    };
+    const others = [[scalarNames.step, scalar(taken + index + 1)] as [string, HostTensor], ...rates, ...radii];
+    const results = await compute(parts.at(-1)!, count, others, { late });
+    if (changing && !(await changing)) return undefined;
     loss += numberIn(results, 'loss');
     losses.push(loss);
     norms.push(numberIn(results, 'gradientNorm'));
@@ -230,22 +252,34 @@ export async function trainEpoch(request: EpochRequest): Promise<EpochResult> {
 
   /** Sets the rates anew; whether the parameters that they follow from are finite. */
   const changeRates = async ({ set }: RateChanges, step: number): Promise<boolean> => {
+    // Reading is asked for before anything else is.
     const { seen, read } = watchedReader(flat, loop);
     ratesAt = ratesBySteps(flat, { ...request, ramp: undefined, ...(await set(step, read)) });
     return seen.finite;
   };
 
+  /** Radii are taken by what is computed before the updates, and parts of a batch are steps of their own. */
+  const maySetMeanwhile = areReadTogether(flat) && !sam && !inParts;
+
   try {
     let parts = await batches[0]?.();
+    let changing: Promise<boolean> | undefined;
     for (const index of batches.keys()) {
-      const step = takeStep(parts!, index);
+      const step = takeStep(parts!, index, changing);
       // The next batch is made while an engine with a thread of its own computes.
       const ahead = setImmediate().then(() => batches[index + 1]?.());
       const [loss, next] = await Promise.all([step, ahead]);
       parts = next;
+      if (loss === undefined) break;
       if (!Number.isFinite(loss) || !Number.isFinite(norms.at(-1))) break;
       request.onStep?.({ step: index + 1, steps: batches.length, loss });
-      if (changes?.after.includes(index + 1) && !(await changeRates(changes, index + 1))) break;
+      changing = changes?.after.includes(index + 1) ? changeRates(changes, index + 1) : undefined;
+      // Who waits for it is told.
+      changing?.catch(() => {});
+      if (changing && !(maySetMeanwhile && index + 1 < batches.length)) {
+        if (!(await changing)) break;
+        changing = undefined;
+      }
       await setImmediate();
     }
     const loss = mean(losses);

@@ -3,7 +3,7 @@ import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { comparisonKeys } from '../checkpoints/comparison-keys.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
-import type { RunConfig } from '../config/run-file.ts';
+import { balanceInAWord } from '../config/run-file.ts';
 import { messageOf } from '../core/errors.ts';
 import { countRuns } from '../pipeline/comparison/check-comparison.ts';
 import { comparisonOutcomeSchema, readComparison, readPlans, readResults } from '../pipeline/comparison/records.ts';
@@ -16,10 +16,6 @@ const stateOf = <State extends LineState>(recorded: State, isActive: boolean): S
   if (isActive) return 'running';
   return recorded === 'running' ? 'stopped' : recorded;
 };
-
-/** How a run is balanced, in a word. */
-const presetOf = ({ balance }: RunConfig): string =>
-  balance === 'off' ? 'off' : (balance.preset ?? 'own settings') + (balance.control === undefined ? '' : ' (control)');
 
 const firstLine = (error: unknown) => messageOf(error).split('\n')[0]!;
 
@@ -44,7 +40,7 @@ export async function runLine(store: ArtifactStore, id: string, isActive: boolea
       direction: inForce.convergence.direction,
       best: best?.value ?? null,
       bestEpoch: best?.epoch ?? null,
-      preset: presetOf(inForce),
+      preset: balanceInAWord(inForce),
       seed: record?.seed ?? config.training.seed,
       learningRate: inForce.training.learningRate,
       seconds,

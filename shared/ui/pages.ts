@@ -102,7 +102,7 @@ export async function runPage(store: ArtifactStore, id: string, { after = -1 } =
     settings: stringify(config),
     history: record?.history ?? [],
     layers: layers.map((name) => ({ name, label: labels.get(name)! })),
-    epochs: points.map(({ alphas, factors, committedAt: _, ...numbers }) => ({
+    epochs: points.map(({ alphas, factors, committedAt: _, losses: __, ...numbers }) => ({
       ...numbers,
       alphas: inOrder(alphas, numbers.epoch),
       factors: inOrder(factors, numbers.epoch),

@@ -131,7 +131,9 @@ export const analysisSchema = z
   })
   .describe('The spectra of a checkpoint.');
 
+/** What was measured of a checkpoint; docs/analysis.schema.json describes every key. */
 export type Analysis = z.output<typeof analysisSchema>;
+/** What was measured of one layer. */
 export type AnalysedLayer = z.output<typeof layerSchema>;
 export type Comparison = z.output<typeof comparisonSchema>;
 

@@ -59,7 +59,7 @@ function counted(store: ArtifactStore) {
 
 describe.skipIf(!s3)('whole runs in a bucket, through faults, by processes that die', () => {
   it(`lose no commit and end with the bits of an undisturbed run: ${operations} operations, ${kills} deaths`, {
-    timeout: 900_000,
+    timeout: 3_600_000,
   }, async () => {
     const { proxy, options } = s3!;
     const undisturbed = memoryStore();

@@ -40,6 +40,7 @@ function commandsIn({ where, text }: Line): { where: string; words: string[] }[]
   return [...text.matchAll(/(?:npx |npm run (?:-s )?)tempbalance ?(?:-- )?([^|#`'"&;\\,()]*)/g)].map(([, rest]) => ({
     where,
     words: rest!
+      .replace(/\.?<\/.*$/, '')
       .replaceAll(/\$\{[^}]*\}/g, 'x')
       .split(/\s+/)
       .filter(Boolean),
@@ -68,7 +69,7 @@ function faultOf(command: Command, words: readonly string[]): string | undefined
 /** What would not work of a command. */
 function fault(words: readonly string[]): string | undefined {
   const [name, ...rest] = words;
-  if (name === undefined || /^[^a-z-]/.test(name) || name === 'x') return undefined;
+  if (name === undefined || /^[^a-z-]|^x/.test(name)) return undefined;
   if (name === '--version' || name === '--help') return undefined;
   const command = program.commands.find((each) => each.name() === name);
   if (!command) return `no command ${name}`;

@@ -1,6 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { loadRunFile, parseOverride } from '../../shared/config/parse-run-file.ts';
+import { beginRun, lockRun, newRun } from '../../shared/local/run-folder.ts';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import { runCli, runCliProcess, startCli } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -98,6 +100,112 @@ it('stops after the commit on Ctrl-C, says how to resume, and ends as if nothing
   expect(await model('stopped')).toEqual(await model('whole'));
 });
 
+it('ends with 130 after the step under way on a second Ctrl-C, lets go of the run, and goes on with it', {
+  timeout: 60_000,
+}, async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 400, engine: 'onnx', batchSize: 1 } });
+  const { child, finished } = startCli(['train', runFile, '--json']);
+  let steps = 0;
+  child.stdout!.on('data', (chunk) => {
+    const before = steps;
+    steps += String(chunk).split('"type":"step"').length - 1;
+    if (before === 0 && steps > 0) {
+      child.kill('SIGINT');
+      setTimeout(() => child.kill('SIGINT'), 20);
+    }
+  });
+  const stopped = await finished;
+  expect([stopped.signal, stopped.code]).toEqual([null, 130]);
+  expect(stopped.stderr).toContain('Go on with: npx tempbalance resume');
+  expect(stopped.stdout).not.toContain('"type":"finished"');
+  const [line] = JSON.parse((await runCli(['runs', join(folder, 'runs'), '--json'])).stdout);
+  expect(line).toMatchObject({ run: 'small', outcome: 'running', state: 'stopped' });
+});
+
+it('ends as after two Ctrl-C when its reader goes away', { timeout: 60_000 }, async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 400, engine: 'onnx' } });
+  const { child, finished } = startCli(['train', runFile, '--json']);
+  child.stdout!.once('data', () => child.stdout!.destroy());
+  const { code, signal } = await finished;
+  expect([signal, code]).toEqual([null, 130]);
+});
+
+it('tells stopped, crashed and running runs apart, with the settings that tell runs apart', async () => {
+  const cwd = await temporaryFolder();
+  const begin = async (name: string, changes: Parameters<typeof writeRunFile>[1] = {}) => {
+    const source = await writeRunFile(cwd, { ...changes, output: { name } });
+    const config = await loadRunFile(source);
+    const run = await newRun(config, { source, now: new Date() });
+    await beginRun(run, config, { source });
+    return run;
+  };
+  await begin('stopped', { balance: { control: 'inverse' } });
+  const lock = await lockRun(await begin('running'), () => new Date());
+  const { pid, ...gone } = await readJson(cwd, 'runs', 'running', 'lock.json');
+  await begin('crashed', { balance: 'off', training: { learningRate: 0.5, seed: 8 } });
+  const dead = { ...gone, pid, started: `${gone.started}0` };
+  await writeFile(join(cwd, 'runs', 'crashed', 'lock.json'), JSON.stringify(dead));
+
+  const lines = JSON.parse((await runCli(['runs', '--json'], { cwd })).stdout);
+  expect(lines.map(({ run, state }: { run: string; state: string }) => [run, state])).toEqual([
+    ['crashed', 'crashed'],
+    ['running', 'running'],
+    ['stopped', 'stopped'],
+  ]);
+  const table = (await runCli(['runs'], { cwd })).stdout;
+  expect(table).toMatch(/^run +state +epoch +metric +best +at epoch +balance +rate +seed +time +cost$/m);
+  expect(table).toMatch(/^crashed +crashed .* off +0\.5 +8 /m);
+  expect(table).toMatch(/^stopped +stopped .* \w+, inverse +0\.\d+ +7 /m);
+  await lock.release();
+});
+
+it('finds no mistake in having no runs yet', async () => {
+  const cwd = await temporaryFolder();
+  expect(await runCli(['runs'], { cwd })).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('no runs in runs yet'),
+  });
+  expect(await runCli(['runs', '--json'], { cwd })).toMatchObject({ code: 0, stdout: '[]\n' });
+  expect(await runCli(['runs', '.'], { cwd })).toMatchObject({ code: 0 });
+  expect(await runCli(['runs', 'nowhere'], { cwd })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('there is no such folder'),
+  });
+});
+
+it('changes nothing on record of a run that has ended where nothing would be trained', async () => {
+  const folder = await temporaryFolder();
+  const runFile = await writeRunFile(folder, { training: { epochs: 1 } });
+  expect((await runCli(['train', runFile])).code).toBe(0);
+  const run = join(folder, 'runs', 'small');
+  const onRecord = () =>
+    Promise.all(['request.json', 'run.json', 'outcome.json'].map((file) => readFile(join(run, file), 'utf8')));
+  const before = await onRecord();
+  const refused = await runCli(['resume', run, '--set', 'training.learningRate=0.5']);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain(
+    'has ended, and would not be trained on by these settings (all 1 epochs are trained)',
+  );
+  expect(refused.stderr).toContain('training.learningRate: ');
+  expect(refused.stderr).toContain('--set training.epochs=2');
+  expect(await onRecord()).toEqual(before);
+  const both = ['--set', 'training.learningRate=0.005', '--set', 'training.epochs=2'];
+  expect((await runCli(['resume', run, ...both])).code).toBe(0);
+});
+
+it('names runs by the rules for names, whatever the run file is called', async () => {
+  const cwd = await temporaryFolder();
+  const runFile = await writeRunFile(cwd, { output: { name: undefined } });
+  const source = join(cwd, 'Größe (zwei) – neu.yaml');
+  await rename(runFile, source);
+  const config = await loadRunFile(source);
+  const { run } = await newRun(config, { source, now: new Date('2026-11-23T10:15:00Z') });
+  expect(run).toBe('Gro-e-zwei-neu-20261123-101500');
+  expect((await loadRunFile(source, [parseOverride(`output.name=${run}`)])).output.name).toBe(run);
+});
+
 it('refuses a run that another live process has', async () => {
   const folder = await temporaryFolder();
   const runFile = await writeRunFile(folder, { training: { epochs: 500 } });
@@ -171,7 +279,8 @@ it('refuses to resume with another seed or another data set', async () => {
   expect(seed.stderr).toContain('training.seed: 7 -> 8');
   const data = join(folder, 'other.hdf5');
   await writeFile(data, 'other');
-  const other = await runCli(['resume', run, '--set', `dataset.path=${data}`]);
+  const more = ['--set', 'training.epochs=2'];
+  const other = await runCli(['resume', run, '--set', `dataset.path=${data}`, ...more]);
   expect(other.code).toBe(2);
   expect(other.stderr).toContain('is not the one that the run began with');
 });

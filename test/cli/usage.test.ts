@@ -24,7 +24,7 @@ describe('tempbalance', () => {
     },
   );
 
-  it.each(['deploy', 'doctor', 'submit', 'status', 'watch', 'logs', 'stop', 'resume', 'fetch'])(
+  it.each(['deploy', 'synth', 'doctor', 'submit', 'status', 'watch', 'logs', 'stop', 'resume', 'fetch'])(
     'explains cloud %s with examples',
     async (command) => {
       const { code, stdout } = await runCli(['cloud', command, '--help']);

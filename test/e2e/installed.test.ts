@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
-import { cp, readFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { installedSize, sizeTable } from '../../docs/installed-size.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { removeOutput, synthesize } from '../infra/synthesize.ts';
 import { fixturePath } from '../support/fixtures.ts';
-import { installed } from '../support/installed.ts';
+import { addOptionalPackages, installed } from '../support/installed.ts';
 
 const run = promisify(execFile);
 const main = join('node_modules', 'tempbalance', packageJson.bin.tempbalance);
@@ -56,4 +57,19 @@ it('says what to install where clients of AWS are needed, which an installation 
     );
     expect(code).toBe(2);
   }
+});
+
+it('makes the same stack as a clone, once what deploying needs is added', { timeout: 600_000 }, async () => {
+  const { code, said } = await refusal('cloud', 'synth');
+  expect(said).toMatch(/^error: what deploying needs is not installed\n +Run: npm install .*aws-cdk-lib@2\.276\.0/m);
+  expect(code).toBe(2);
+  await addOptionalPackages(cwd);
+  await writeFile(join(cwd, 'cdk.json'), JSON.stringify({ context: { tempbalance: { maxGpus: 3 } } }));
+  await tempbalance('cloud', 'synth', '--', '--no-path-metadata', '--no-asset-metadata');
+  const made = await readFile(join(cwd, 'cdk.out', 'tempbalance.template.json'), 'utf8');
+  // Bundles have paths of the folder in them, in comments and maps, so that their names differ.
+  const withoutHashes = (template: string) => JSON.parse(template.replaceAll(/[0-9a-f]{64}\.zip/g, 'bundle.zip'));
+  const { template } = synthesize({ maxGpus: 3 }, { document: undefined });
+  removeOutput();
+  expect(withoutHashes(made)).toEqual(withoutHashes(JSON.stringify(template.toJSON())));
 });

@@ -25,7 +25,7 @@ describe('settings', () => {
       removal: 'retain',
       onDemandWaitingLimitHours: 6,
     });
-    expect(settings.images).toEqual({ digests: {}, tensorflow: true });
+    expect(settings.images).toEqual({ build: 'docker', digests: {}, tensorflow: true });
     expect(settings.retention).toEqual({ rejectedDays: 30, replacedDays: 7, accessLogDays: 90 });
     expect(settings.network).toEqual({ cidr: '10.73.0.0/16', subnets: 'public' });
     expect(parseSettings({})).toEqual(settings);

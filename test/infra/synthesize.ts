@@ -57,6 +57,7 @@ export const everySetting = {
   logDays: 7,
   removal: 'destroy',
   images: {
+    build: 'docker',
     mirror: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub',
     digests: { nodeSlim: `sha256:${'1'.repeat(64)}` },
     tensorflow: false,

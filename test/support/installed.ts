@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll } from 'vitest';
 import { isPacked, packedDescription } from '../../.ci/bundled.ts';
+import { copySources } from '../../.ci/copy-sources.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 const run = promisify(execFile);
@@ -42,6 +43,7 @@ export async function installed(): Promise<string> {
     '--outDir',
     join(own, 'dist'),
   ]);
+  await copySources(join(own, 'dist', 'sources'));
   for (const name of ['package.json', ...packageJson.files.filter((each) => each !== 'dist')]) {
     await cp(name, join(own, name), { recursive: true });
   }
@@ -62,4 +64,16 @@ export async function installed(): Promise<string> {
     await symlink(resolve(path), at);
   }
   return folder;
+}
+
+/** Adds to such a folder what a person adds who deploys from it. */
+export async function addOptionalPackages(folder: string): Promise<void> {
+  for (const name of Object.keys(packageJson.peerDependencies)) {
+    const at = join(folder, 'node_modules', name);
+    await mkdir(dirname(at), { recursive: true });
+    await symlink(resolve('node_modules', name), at).catch(() => {});
+  }
+  const bin = join('node_modules', '.bin', 'esbuild');
+  await mkdir(join(folder, dirname(bin)), { recursive: true });
+  await symlink(resolve(bin), join(folder, bin));
 }

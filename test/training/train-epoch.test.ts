@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
 import { inMemory, type Trajectories } from '../../shared/datasets/trajectories.ts';
-import type { Engine } from '../../shared/engines/engine.ts';
+import { type Engine, knownInputs } from '../../shared/engines/engine.ts';
 import { openEngine } from '../../shared/engines/open-engine.ts';
 import { buildModel, fieldModelSchema } from '../../shared/models/registry.ts';
 import { elementCount, type HostTensor, type HostTensors } from '../../shared/tensors/tensor.ts';
@@ -224,6 +224,54 @@ describe('trainEpoch', () => {
     expect(applied.find(({ group }) => group === 'fc0')!.learningRateMultiplier).toBe(3);
     const upTo = await trainEpoch(request({ baseRate: (step) => (step < 2 ? 1e-2 : 0) }));
     expect(read).toEqual(upTo.parameters);
+  });
+
+  it('begins a step while its rates are being set, to the bits of one that is begun afterwards', async () => {
+    const onnx = await openEngine('onnx');
+    const afterwards: Engine = {
+      ...onnx,
+      async loop(...given) {
+        const loop = await onnx.loop(...given);
+        return {
+          ...loop,
+          async run(inputs, { late, ...options } = {}) {
+            const known = await knownInputs(inputs, late);
+            return known ? loop.run(known, options) : new Map();
+          },
+        };
+      },
+    };
+    const trainedOn = async (engine: Engine) => {
+      const order: string[] = [];
+      const { parameters, state, losses, applied } = await trainEpoch(
+        request({
+          engine,
+          onStep: ({ step }) => order.push(`step ${step}`),
+          changes: {
+            after: [1, 2, 3],
+            async set(step, parameter) {
+              const { data } = await parameter('fc0.weight');
+              order.push(`rates ${step}`);
+              return { rates: { 'fc0.weight': { learningRate: 1 + Math.abs(data[0]!), weightDecay: 1 } } };
+            },
+          },
+        }),
+      );
+      return { parameters, state, losses, applied, order };
+    };
+    const found = await trainedOn(onnx);
+    expect(found).toEqual(await trainedOn(afterwards));
+    expect(found.order).toEqual(['step 1', 'rates 1', 'step 2', 'rates 2', 'step 3', 'rates 3']);
+  });
+
+  it('takes no step whose rates can not be set', async () => {
+    const steps: number[] = [];
+    const changes: RateChanges = { after: [2], set: () => Promise.reject(new Error('no spectra')) };
+    const epoch = trainEpoch(
+      request({ engine: await openEngine('onnx'), changes, onStep: ({ step }) => steps.push(step) }),
+    );
+    await expect(epoch).rejects.toThrow('no spectra');
+    expect(steps).toEqual([1, 2]);
   });
 
   it('ends as diverged where rates would follow from parameters that are not finite', async () => {

@@ -47,14 +47,16 @@ export const statusCommand: CliCommand<DeploymentOptions & { json?: boolean }> =
   },
 };
 
-const heading = ['run', 'state', 'epoch', 'metric', 'best', 'at epoch', 'time', 'cost'];
+const heading = ['run', 'state', 'epoch', 'metric', 'best', 'at epoch', 'balance', 'rate', 'seed', 'time', 'cost'];
 
 function rowOf(line: CloudRunLine): string[] {
   if ('unreadable' in line) return [line.run, 'unreadable', '', line.unreadable.split('\n')[0]!];
-  const { run, state, epoch, epochs, metric, best, seconds, usd } = line;
+  const { run, state, epoch, epochs, metric, best, balance, learningRate, seed, seconds, usd } = line;
   const progress = `${epoch ?? '-'}/${epochs}`;
   const value = formatNumber(best?.value ?? null);
-  return [run, state, progress, metric, value, String(best?.epoch ?? '-'), formatDuration(seconds), formatUsd(usd)];
+  const settings = [balance, String(learningRate), String(seed)];
+  const at = String(best?.epoch ?? '-');
+  return [run, state, progress, metric, value, at, ...settings, formatDuration(seconds), formatUsd(usd)];
 }
 
 function rowsOf(status: CloudRunStatus): string[][] {

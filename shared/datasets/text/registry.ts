@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { z } from 'zod';
-import { configSchemasOf } from '../../core/families.ts';
+import { configSchemasOf, openUnion } from '../../core/families.ts';
 import type { DataPath } from '../data-path.ts';
 import type { DatasetFormat } from '../dataset.ts';
 import { arrow, savedParts } from './arrow.ts';
@@ -17,7 +17,7 @@ import type { TextData } from './text-rows.ts';
 export const textFormats = [jsonl, json, csv, parquet, arrow, lines] as const;
 
 /** The run file's `dataset` section for models that take text. */
-export const textDatasetSchema = z.discriminatedUnion('format', configSchemasOf(textFormats));
+export const textDatasetSchema = openUnion(z.discriminatedUnion('format', configSchemasOf(textFormats)));
 export type TextDatasetConfig = z.infer<typeof textDatasetSchema>;
 
 const endings: Readonly<Record<string, TextDatasetConfig['format']>> = {

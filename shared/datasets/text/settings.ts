@@ -144,4 +144,5 @@ export const columnSettings = {
 const plainSchema = z.object(plainSettings);
 const columnSchema = z.object(columnSettings);
 export type PlainSettings = z.output<typeof plainSchema>;
+/** Settings of every format of texts with columns. */
 export type ColumnSettings = z.output<typeof columnSchema>;

@@ -22,6 +22,8 @@ export interface CompiledStep {
   readonly outputs: TracedStep['outputs'];
   /** Outputs that are written over what they replace. */
   readonly overwriting: readonly string[];
+  /** What the graph is computed from. Its updates may take more. */
+  readonly computedFrom: TracedStep['inputs'];
 }
 
 /** Names in a graph, with what stands for them. */
@@ -143,7 +145,13 @@ export function compiledSteps(tf: TensorLibrary, thread: Pick<ComputeThread, 'as
   const compile = (step: Step, specs: NamedSpecs): KeptStep => {
     const start = performance.now();
     const taken = target.device ? specs.map(([name, spec]) => [name, widenedSpec(spec)] as const) : specs;
-    const { model, updates, graph: whole, outputs } = traceStep(tf, step, Object.fromEntries(taken), target);
+    const {
+      model,
+      updates,
+      graph: whole,
+      inputs: computedFrom,
+      outputs,
+    } = traceStep(tf, step, Object.fromEntries(taken), target);
     const digest = createHash('sha256').update(model).update(JSON.stringify(updates)).digest('hex');
     // Matrices that are widened for each product are large, and there is a session for each length of texts.
     const keepsMemory = !whole.inputs.some(({ dtype }) => dtype === 'float16' || dtype === 'bfloat16');
@@ -162,7 +170,7 @@ export function compiledSteps(tf: TensorLibrary, thread: Pick<ComputeThread, 'as
       () => performance.measure(compileMeasure, { start }),
       () => {},
     );
-    return { graph, outputs, overwriting: target.device ? [] : writtenOver(whole, replacedBy) };
+    return { graph, computedFrom, outputs, overwriting: target.device ? [] : writtenOver(whole, replacedBy) };
   };
   const sessionOf = (graph: KeptGraph): Promise<number> => {
     graph.session ??= create(graph);
@@ -196,14 +204,14 @@ export function compiledSteps(tf: TensorLibrary, thread: Pick<ComputeThread, 'as
       async compiled(step, specs) {
         const key = `${numberOf(step)} ${JSON.stringify(specs)}`;
         const kept = compiled.get(key) ?? compile(step, specs);
-        const { graph, outputs, overwriting } = kept;
+        const { graph, computedFrom, outputs, overwriting } = kept;
         touch(compiled, key, kept);
         if (!used.has(graph)) users.set(graph, (users.get(graph) ?? 0) + 1);
         used.add(graph);
         const session = sessionOf(graph);
         session.catch(() => compiled.delete(key));
         await forgetOldest();
-        return { session: await session, outputs, overwriting };
+        return { session: await session, computedFrom, outputs, overwriting };
       },
       async release(givesUp) {
         const ended = [...used];

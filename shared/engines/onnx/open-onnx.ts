@@ -3,7 +3,15 @@ import { collectGarbage } from '../../core/collect-garbage.ts';
 import { messageOf, UserError } from '../../core/errors.ts';
 import { threadsAllowed } from '../../core/threads.ts';
 import { type MixedTensors, totalBytes } from '../../tensors/tensor.ts';
-import type { Engine, Loop, LoopTensors, Step, TensorLibrary } from '../engine.ts';
+import {
+  type Engine,
+  knownInputs,
+  type LateInputs,
+  type Loop,
+  type LoopTensors,
+  type Step,
+  type TensorLibrary,
+} from '../engine.ts';
 import { compiledSteps, type LoopSteps, type NamedSpecs, specsOf } from './compiled-steps.ts';
 import { blockName, roles, sharingName, updatingName } from './roles.ts';
 import { ownBuffers } from './task.ts';
@@ -121,6 +129,16 @@ export async function beginLoop(
 /** Of loops with as much as this, what their steps were compiled to is given up at their end: compiling anew takes less than a step or two. */
 const leastReleased = 2 ** 29;
 
+/** Whether late inputs are taken by nothing but updates behind the graph. */
+const canWait = (computedFrom: readonly string[], { names }: LateInputs) =>
+  !names.some((name) => computedFrom.includes(roles.inputs + name));
+
+function without(inputs: MixedTensors, names: readonly string[]): MixedTensors {
+  const left = new Map(inputs);
+  for (const name of names) left.delete(name);
+  return left;
+}
+
 interface BegunLoop {
   readonly thread: ComputeThread;
   readonly loop: number;
@@ -134,16 +152,30 @@ interface BegunLoop {
 
 function loopOf({ thread, loop, steps, step, specs, sharesMemory, isLarge }: BegunLoop): Loop {
   return {
-    async run(inputs, { step: other = step, donated = nothing } = {}) {
-      const compiledStep = await steps.compiled(other, [...specs, ...specsOf(inputs, roles.inputs)]);
+    async run(given, { step: other = step, donated = nothing, late } = {}) {
+      const { computedFrom, ...compiled } = await steps.compiled(other, [...specs, ...specsOf(given, roles.inputs)]);
+      const waits = late && compiled.overwriting.length === 0 && canWait(computedFrom, late);
+      const inputs = waits ? without(given, late.names) : await knownInputs(given, late);
+      if (!inputs) return new Map();
       const whole = [...inputs].filter(([name, { data }]) => donated.has(name) && isWhole(data));
-      const taken = new Map(
+      const readable = new Map(
         [...inputs].map(([name, tensor]) => [
           name,
           sharesMemory || !isShared(tensor.data) ? tensor : { ...tensor, data: tensor.data.slice() },
         ]),
       ) as MixedTensors;
-      return thread.ask({ do: 'step', loop, inputs: taken, ...compiledStep }, [...new Set(ownBuffers(new Map(whole)))]);
+      const task = {
+        do: 'step',
+        loop,
+        inputs: readable,
+        ...compiled,
+        ...(waits ? { isFinishedLater: true } : {}),
+      } as const;
+      const results = thread.ask(task, [...new Set(ownBuffers(new Map(whole)))]);
+      if (!waits) return results;
+      const [computed, values] = await Promise.all([results, late.values()]);
+      if (values) await thread.ask({ do: 'finishStep', loop, inputs: values });
+      return computed;
     },
     read: (names, { untilNextStep = false } = {}) => thread.ask({ do: 'read', loop, names, untilNextStep }),
     async finish() {

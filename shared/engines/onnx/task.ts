@@ -41,7 +41,10 @@ export type Task =
       readonly outputs: Readonly<Record<string, TensorSpec>>;
       /** Outputs that are written over what they replace. */
       readonly overwriting: readonly string[];
+      /** Whether its updates wait for inputs that come with `finishStep`; where another step comes first, they are not computed. Absent: no. */
+      readonly isFinishedLater?: boolean;
     }
+  | { readonly do: 'finishStep'; readonly loop: number; readonly inputs: MixedTensors }
   /** What is carried, or those tensors of it that are named: copies, or until the next step those in shared memory as they are. */
   | {
       readonly do: 'read';

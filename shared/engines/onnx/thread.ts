@@ -34,6 +34,21 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** What waits for the threads of this process to be through with all that was asked of them. */
+const busy = new Set<Map<number, Waiting>>();
+const whenIdle: (() => void)[] = [];
+
+/** Waits until no thread of this process computes any more: one that is in the midst of native code may abort a process that exits. */
+export async function threadsAtRest(): Promise<void> {
+  while (busy.size > 0) await new Promise<void>((resolve) => whenIdle.push(resolve));
+}
+
+function noteRest(waiting: Map<number, Waiting>): void {
+  if (waiting.size > 0) return;
+  busy.delete(waiting);
+  if (busy.size === 0) for (const tell of whenIdle.splice(0)) tell();
+}
+
 /** Starts the thread. It keeps the process from ending only while something is asked of it. */
 export function startThread({ module, explain }: ThreadSettings = ofOnnx): ComputeThread {
   const worker = new Worker(module);
@@ -47,6 +62,7 @@ export function startThread({ module, explain }: ThreadSettings = ofOnnx): Compu
     ended ??= explain(`the computing thread has ended${why}`, cause);
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
+    noteRest(waiting);
   };
   worker.on('error', end);
   worker.on('exit', end);
@@ -54,6 +70,7 @@ export function startThread({ module, explain }: ThreadSettings = ofOnnx): Compu
     const request = waiting.get(reply.id)!;
     waiting.delete(reply.id);
     if (waiting.size === 0) worker.unref();
+    noteRest(waiting);
     if ('error' in reply) return request.reject(explain(reply.error));
     remember(reply.memories);
     request.resolve(reply.tensors);
@@ -66,6 +83,7 @@ export function startThread({ module, explain }: ThreadSettings = ofOnnx): Compu
         if (ended) return reject(ended);
         asked += 1;
         waiting.set(asked, { resolve, reject });
+        busy.add(waiting);
         worker.ref();
         worker.postMessage({ id: asked, task } satisfies Request, transfer);
       }),

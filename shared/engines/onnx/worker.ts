@@ -39,6 +39,8 @@ interface LoopState {
   readonly places: Places;
   /** By session. */
   readonly placed: Map<number, SessionUpdates>;
+  /** What is left of the last step, where that waits for inputs. */
+  finish?: ((late: Tensors) => void) | undefined;
 }
 
 /** The updates of a session in a loop's memory. */
@@ -122,6 +124,7 @@ function forgetUpdates({ placed }: LoopState): void {
 }
 
 async function step(state: LoopState, { inputs, ...task }: Task & { do: 'step' }) {
+  state.finish = undefined;
   const { model } = known(sessions, task.session);
   const { all: updates, computer, given } = updatesIn(state, task.session);
   const offered: Tensors = { ...state.fixed, ...state.carried, ...tensorsOf(inputs, roles.inputs) };
@@ -151,17 +154,21 @@ async function step(state: LoopState, { inputs, ...task }: Task & { do: 'step' }
   }
   await computeInto(model, feeds, outputs);
   const all: Tensors = { ...offered, ...outputs };
-  const scalars = updates.map((update) => update.prepare(all));
-  // The asker need not wait for it: what the step is to tell is there.
-  unfinished = () => {
-    computer.compute(scalars);
-    for (const name of takingTurns) {
-      // What updates read or write stays in its place.
-      if (state.places.has(name))
-        (state.carried[name]!.data as Float32Array).set(state.spare[name]!.data as Float32Array);
-      else [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
-    }
+  const finish = (late: Tensors) => {
+    const scalars = updates.map((update) => update.prepare({ ...all, ...late }));
+    // The asker need not wait for it: what the step is to tell is there.
+    unfinished = () => {
+      computer.compute(scalars);
+      for (const name of takingTurns) {
+        // What updates read or write stays in its place.
+        if (state.places.has(name))
+          (state.carried[name]!.data as Float32Array).set(state.spare[name]!.data as Float32Array);
+        else [state.carried[name], state.spare[name]] = [state.spare[name]!, state.carried[name]!];
+      }
+    };
   };
+  if (task.isFinishedLater) state.finish = finish;
+  else finish({});
   return new Map(Object.entries(results).map(([name, tensor]) => [name, asFloats(tensor)]));
 }
 
@@ -210,6 +217,12 @@ async function perform(task: Task): Promise<HostTensors> {
     }
     case 'step':
       return step(known(loops, task.loop), task);
+    case 'finishStep': {
+      const state = known(loops, task.loop);
+      state.finish?.(tensorsOf(task.inputs, roles.inputs));
+      state.finish = undefined;
+      return nothing;
+    }
     case 'read': {
       const { names: all, carried } = known(loops, task.loop);
       const { names = all, untilNextStep } = task;

@@ -31,6 +31,7 @@ import {
 } from '../records.ts';
 import { announceEpoch, warnOfBudget } from '../run-events.ts';
 import { endsWithTest, testedFirst } from '../test-data.ts';
+import { trackEpoch } from '../trackers.ts';
 
 /**
  * Commits the attempt, frees what old epochs no longer need, and decides whether to go on. Where another execution has
@@ -38,11 +39,13 @@ import { endsWithTest, testedFirst } from '../test-data.ts';
  */
 export async function checkpoint(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
   const { run, epoch } = state;
-  const { config, drawn } = await readRunRecord(ctx.store, run);
+  const record = await readRunRecord(ctx.store, run);
+  const { config, drawn } = record;
   const before = await readLastCommit(ctx.store, run);
   if (isTakenOver(before, state)) return leave(ctx, state);
   const manifest = before?.epoch === epoch ? before : await commitAttempt(ctx, state, { config, drawn }, before);
   if (!manifest || !isOwn(manifest.attempt, state)) return leave(ctx, state);
+  await trackEpoch(ctx, run, record, epoch);
   const progress = await progressOf(ctx.store, manifest);
   const measured = await readMetrics(ctx.store, manifest);
 

@@ -22,6 +22,7 @@ import {
 import { announceEnd } from '../run-events.ts';
 import { dtypeOfRun, exportedFiles, modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
+import { trackEnd } from '../trackers.ts';
 
 /**
  * Exports the best epoch's model, notes how the run ended, and writes the model's card and the report: the report of a long
@@ -42,6 +43,7 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const remark = progress && exportRemark(progress, { exported, metric, drawn: describeDrawn(recorded) });
   const record: OutcomeRecord = { outcome, reason, ...(remark === undefined ? {} : { remark }), at };
   await store.put(runKeys.outcome(run), encodeJson(record));
+  await trackEnd(ctx, run, recorded, record);
 
   const report = await readRunReport(store, run, warn);
   await store.put(runKeys.model(run, 'README.md'), text(renderModelCard(report, undefined, { dtype })));

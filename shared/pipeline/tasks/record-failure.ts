@@ -5,9 +5,17 @@ import type { TaskContext } from '../context.ts';
 import { isTakenOver } from '../execution.ts';
 import type { FailureInput } from '../messages.ts';
 import { isRequested } from '../metering.ts';
-import { type OutcomeRecord, outcomeSchema, progressOf, readLastCommit, readRequest } from '../records.ts';
+import {
+  type OutcomeRecord,
+  outcomeSchema,
+  progressOf,
+  readLastCommit,
+  readRequest,
+  runRecordSchema,
+} from '../records.ts';
 import { announceFailure } from '../run-events.ts';
 import { plainMessage } from '../task-failure.ts';
+import { trackEnd } from '../trackers.ts';
 
 /**
  * Notes beside the run which error ended it. Prepare takes an old outcome away once it has checked everything; where one is
@@ -30,6 +38,8 @@ export async function recordFailure(
     const at = ctx.now().toISOString();
     const record: OutcomeRecord = { outcome, reason, at, error: { name: error.Error, message: reason } };
     await ctx.store.put(runKeys.outcome(run), encodeJson(record));
+    const begun = await readJson(ctx.store, runKeys.record(run), runRecordSchema).catch(() => undefined);
+    if (begun) await trackEnd(ctx, run, begun, record);
     ctx.emit({ type: 'finished', run, outcome, reason });
     await tellFailure(ctx, failure, reason);
   } else ctx.emit({ type: 'refused', run, reason });

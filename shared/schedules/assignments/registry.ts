@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configSchemasOf } from '../../core/families.ts';
+import { addMember, configSchemasOf, type Member, openUnion } from '../../core/families.ts';
 import type { AssignmentFunction } from './assignment.ts';
 import { linearMap } from './linear-map.ts';
 import { log2 } from './log2.ts';
@@ -10,8 +10,12 @@ import { sqrt } from './sqrt.ts';
 /** Every way to turn values of a metric into factors. */
 const assignmentFunctions = [sigmoid, linearMap, sqrt, log2, rank] as const;
 
-export const assignmentSchema = z.discriminatedUnion('function', configSchemasOf(assignmentFunctions));
+export const assignmentSchema = openUnion(z.discriminatedUnion('function', configSchemasOf(assignmentFunctions)));
 export type AssignmentConfig = z.output<typeof assignmentSchema>;
+
+/** Adds a way from outside. @throws UserError when one has its name. */
+export const addAssignmentFunction = (way: Member): void =>
+  addMember('assignment function', way, [assignmentFunctions], [assignmentSchema]);
 
 /** The configured way. */
 export function assignmentFunction(config: AssignmentConfig): AssignmentFunction<AssignmentConfig> {

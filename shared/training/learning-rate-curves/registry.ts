@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configSchemasOf } from '../../core/families.ts';
+import { addMember, configSchemasOf, type Member, openUnion } from '../../core/families.ts';
 import { constant } from './constant.ts';
 import { cosine } from './cosine.ts';
 import type { LearningRateCurve, LearningRateCurveFamily, TrainingLength } from './curve.ts';
@@ -9,8 +9,12 @@ import { step } from './step.ts';
 /** Every base learning-rate schedule. */
 export const learningRateCurves = [constant, linear, cosine, step] as const;
 
-export const learningRateCurveSchema = z.discriminatedUnion('name', configSchemasOf(learningRateCurves));
+export const learningRateCurveSchema = openUnion(z.discriminatedUnion('name', configSchemasOf(learningRateCurves)));
 export type LearningRateCurveConfig = z.output<typeof learningRateCurveSchema>;
+
+/** Adds a schedule from outside. @throws UserError when one has its name. */
+export const addLearningRateCurve = (curve: Member): void =>
+  addMember('schedule', curve, [learningRateCurves], [learningRateCurveSchema]);
 
 /**
  * The configured schedule for a training of this length: step -> factor on the base learning rate.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configSchemasOf } from '../../core/families.ts';
+import { addMember, configSchemasOf, type Member, openUnion } from '../../core/families.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { Optimizer, OptimizerFamily } from '../optimizer.ts';
 import { adafactor } from './adafactor.ts';
@@ -14,10 +14,14 @@ import { sgd } from './sgd.ts';
 export const optimizerFamilies = [adam, adamw, sgd, adafactor, lars, lamb, muon] as const;
 
 /** The run file's `training.optimizer`. */
-export const optimizerSchema = z
-  .discriminatedUnion('name', configSchemasOf(optimizerFamilies))
-  .describe('How gradients become steps.');
+export const optimizerSchema = openUnion(
+  z.discriminatedUnion('name', configSchemasOf(optimizerFamilies)).describe('How gradients become steps.'),
+);
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
+
+/** Adds an optimizer from outside. @throws UserError when one has its name. */
+export const addOptimizer = (family: Member): void =>
+  addMember('optimizer', family, [optimizerFamilies], [optimizerSchema]);
 
 const familyOf = ({ name }: OptimizerConfig) =>
   optimizerFamilies.find((family) => family.name === name) as OptimizerFamily<OptimizerConfig>;

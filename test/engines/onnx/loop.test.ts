@@ -118,6 +118,32 @@ describe.each(['onnx', 'wasm'] as const)('a loop on %s', (name) => {
     await loop.close();
   });
 
+  it('takes inputs that are known late, and no step where they never are', async () => {
+    const loop = await begin();
+    const late = (values: () => Promise<HostTensors | undefined>) => ({ late: { names: ['x'], values } });
+    expect(
+      numbers(
+        await loop.run(
+          x(0, 0),
+          late(async () => x(1, 2)),
+        ),
+      ),
+    ).toEqual({ before: [1] });
+    expect(numbers(await loop.read())).toEqual({ total: [31], other: [-3, -4] });
+    await loop.run(
+      x(5, 5),
+      late(async () => undefined),
+    );
+    expect(numbers(await loop.read())).toEqual({ total: [31], other: [-3, -4] });
+    const failing = loop.run(
+      x(5, 5),
+      late(() => Promise.reject(new Error('not to be known'))),
+    );
+    await expect(failing).rejects.toThrow('not to be known');
+    await loop.run(x(3));
+    expect(numbers(await loop.finish())).toEqual({ total: [61], other: [3, 4] });
+  });
+
   it('gives what it computes under several names, and what it is given, and constants', async () => {
     const step: Step = (tf, { inputs }) => {
       const twice = tf.mul(inputs.x!, 2);

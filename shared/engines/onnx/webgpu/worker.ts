@@ -184,6 +184,8 @@ async function perform(task: Task): Promise<HostTensors> {
     }
     case 'step':
       return step(known(loops, task.loop), known(sessions, task.session), task.inputs);
+    case 'finishStep':
+      throw new RunError('no step waits for inputs', { where: 'engine onnx-webgpu' });
     case 'read':
       return read(known(loops, task.loop), task.names);
     case 'finish': {

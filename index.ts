@@ -1,0 +1,27 @@
+/** The library: what `import ... from 'tempbalance'` gives. Documented in docs/api.md. */
+export { type AnalyseOptions, analyse } from './library/analyse.ts';
+export { type CompareOptions, compare, type FinishedComparison } from './library/compare.ts';
+export { openStore } from './library/open-store.ts';
+export { type RatesOptions, rates } from './library/rates.ts';
+export { type FinishedRun, type RunOptions, runPipeline } from './library/run-pipeline.ts';
+export type { RunFile, Settings } from './library/settings.ts';
+export type { ArtifactStore, StoredObject } from './shared/checkpoints/artifact-store.ts';
+export type { LoadedPlugin, Plugin, PluginKit, PluginModule } from './shared/config/plugins.ts';
+export { RunError, UserError } from './shared/core/errors.ts';
+export type { FieldFormat } from './shared/datasets/dataset.ts';
+export type { TextFormat } from './shared/datasets/registry.ts';
+export type { ColumnSettings } from './shared/datasets/text/settings.ts';
+export type { SourceRow, TextSource } from './shared/datasets/text/source.ts';
+export type { NamedTensors } from './shared/engines/engine.ts';
+export type { FieldModel, ModelFamily } from './shared/models/model.ts';
+export type { ComparisonEvent } from './shared/pipeline/comparison/context.ts';
+export type { ProgressEvent } from './shared/pipeline/context.ts';
+export type { RunSummary } from './shared/pipeline/run-summary.ts';
+export type { ComparisonResult } from './shared/reports/comparison/input.ts';
+export type { AssignmentFunction } from './shared/schedules/assignments/assignment.ts';
+export type { CheckpointRates } from './shared/schedules/checkpoint-rates.ts';
+export type { Layer, ParameterSpec } from './shared/tensors/layer.ts';
+export type { LearningRateCurveFamily } from './shared/training/learning-rate-curves/curve.ts';
+export type { Optimizer, OptimizerFamily } from './shared/training/optimizer.ts';
+export type { AnalysisProgress } from './shared/weights/analyse-checkpoint.ts';
+export type { AnalysedLayer, Analysis } from './shared/weights/analysis.ts';

@@ -1,0 +1,68 @@
+import { withOptionalPackages } from '../shared/core/optional-packages.ts';
+import { rateCheckpoint } from '../shared/local/rate-checkpoint.ts';
+import type { CheckpointRates } from '../shared/schedules/checkpoint-rates.ts';
+import { solverFromEnvironment } from '../shared/spectra/solvers/open-solver.ts';
+import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
+import type { MeasureOptions } from '../shared/weights/measure-weights.ts';
+import { localPathOf } from './local-path.ts';
+import { overridesOf, type Settings } from './settings.ts';
+
+/** How rates are made of a checkpoint. */
+export interface RatesOptions extends MeasureOptions {
+  /** Published method, as `balance.preset`; absent: `modelBalancing`, or the settings of the run. */
+  readonly preset?: string | undefined;
+  /** Settings of the `balance` section by dotted keys, such as `{ 'balance.assignment.s': 0.5 }`. */
+  readonly set?: Settings;
+  /** Kind of the model, for which presets differ; absent: the checkpoint tells. */
+  readonly kind?: 'language' | 'fields' | undefined;
+  /** Base learning rate; absent: factors alone. */
+  readonly learningRate?: number | undefined;
+  /** Base weight decay; absent: factors alone. */
+  readonly weightDecay?: number | undefined;
+  /** Of what `balance.control` draws; absent: 0, or that of the run. */
+  readonly seed?: number | undefined;
+  /** Of a run: the epoch; absent: the best. */
+  readonly epoch?: number | undefined;
+  /** The model an adapter belongs to. */
+  readonly base?: string | undefined;
+  /** What computes eigenvalues; absent: the fastest here. */
+  readonly solver?: SolverChoice | undefined;
+  /** Told of what is fetched out of S3. */
+  readonly onNote?: (line: string) => void;
+}
+
+/**
+ * Says which learning rate each parameter of a checkpoint should have next, as a run would set it after an analysis of the same weights.
+ * @param checkpoint as of `analyse`.
+ * @throws UserError when it is no checkpoint, when the settings are wrong, or when the kind of the model has to be given.
+ */
+export async function rates(checkpoint: string, options: RatesOptions = {}): Promise<CheckpointRates> {
+  const {
+    preset,
+    set,
+    kind,
+    learningRate,
+    weightDecay,
+    seed,
+    epoch,
+    base,
+    solver,
+    onNote = () => {},
+    ...measuring
+  } = options;
+  return withOptionalPackages(() =>
+    rateCheckpoint(checkpoint, {
+      ...measuring,
+      preset,
+      overrides: overridesOf(set),
+      kind,
+      base: {
+        ...(learningRate === undefined ? {} : { learningRate }),
+        ...(weightDecay === undefined ? {} : { weightDecay }),
+      },
+      seed,
+      solver: solver ?? solverFromEnvironment(process.env),
+      open: { epoch, base, localPath: (address) => localPathOf(address, onNote) },
+    }),
+  );
+}

@@ -1,0 +1,188 @@
+/** Plugins: modules of the user's own that add members to registries, before settings that name these are checked. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { messageOf, UserError } from '../core/errors.ts';
+import type { FieldFormat } from '../datasets/dataset.ts';
+import { addFieldFormat, addTextFormat, type TextFormat } from '../datasets/registry.ts';
+import { openColumns } from '../datasets/text/open-text.ts';
+import { columnSettings } from '../datasets/text/settings.ts';
+import { linearNamed } from '../models/blocks/linear.ts';
+import { inputsOf, type ModelFamily, modelSettings } from '../models/model.ts';
+import { addModelFamily } from '../models/registry.ts';
+import type { AssignmentFunction } from '../schedules/assignments/assignment.ts';
+import { addAssignmentFunction } from '../schedules/assignments/registry.ts';
+import { elementCount, zeros } from '../tensors/tensor.ts';
+import type { LearningRateCurveFamily } from '../training/learning-rate-curves/curve.ts';
+import { addLearningRateCurve } from '../training/learning-rate-curves/registry.ts';
+import type { OptimizerFamily } from '../training/optimizer.ts';
+import { addOptimizer } from '../training/optimizers/registry.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: each member has settings of its own, which its schema describes.
+type Settings = any;
+
+/** What a plugin adds, each by the interface of the members that are there; a name may be there once. */
+export interface Plugin {
+  /** For `model.family`. */
+  readonly models?: readonly ModelFamily<Settings>[];
+  /** For `dataset.format`: of fields. */
+  readonly fieldFormats?: readonly FieldFormat<Settings>[];
+  /** For `dataset.format`: of texts. */
+  readonly textFormats?: readonly TextFormat[];
+  /** For `balance.assignment.function`: how values of layers become factors on the rate. */
+  readonly assignments?: readonly AssignmentFunction<Settings>[];
+  /** For `training.schedule.name`: how the base rate changes over a run. */
+  readonly schedules?: readonly LearningRateCurveFamily<Settings>[];
+  /** For `training.optimizer.name`. */
+  readonly optimizers?: readonly OptimizerFamily<Settings>[];
+}
+
+const kit = {
+  z,
+  UserError,
+  zeros,
+  elementCount,
+  modelSettings,
+  inputsOf,
+  dense: linearNamed,
+  columnSettings,
+  openColumns,
+};
+
+/** What a plugin is made with, so that it imports nothing of this package but types. */
+export type PluginKit = Readonly<typeof kit>;
+
+/** What a module of a plugin has as its default export. */
+export type PluginModule = (kit: PluginKit) => Plugin;
+
+/** A plugin that is loaded: the module's file, and the SHA-256 of its content. */
+export interface LoadedPlugin {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+export const pluginsSchema = z
+  .array(
+    z.union([
+      z.string().min(1),
+      z.strictObject({
+        path: z.string().describe('File of the module.'),
+        sha256: z.string().describe('Of its content, as it was when the run began.'),
+      }),
+    ]),
+  )
+  .optional()
+  .describe(
+    'Modules that add model families, data set formats, schedules and optimizers (docs/plugins.md): paths, which count from the run file, or packages. They are run with your rights. Deployed runs take none.',
+  );
+
+/** The modules that are loaded in this process, by path. */
+const loaded = new Map<string, LoadedPlugin>();
+
+function pathOf(given: string, folder: string): string {
+  const path = resolve(folder, given);
+  if (/^[./\\]|^[A-Za-z]:/.test(given) || existsSync(path)) return path;
+  try {
+    return createRequire(join(resolve(folder), 'package.json')).resolve(given);
+  } catch (cause) {
+    throw new UserError('there is no such file, nor a package of this name', {
+      where: `plugins: ${given}`,
+      remedy: `Paths count from ${resolve(folder)}; a package is installed there by npm install.`,
+      cause,
+    });
+  }
+}
+
+function contentOf(path: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(path)).digest('hex');
+  } catch (cause) {
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UserError(isMissing ? 'is not there' : `can't be read (${messageOf(cause)})`, {
+      where: `plugin ${path}`,
+      remedy: 'What a run was begun with has to be where it was.',
+      cause,
+    });
+  }
+}
+
+function register({ models, fieldFormats, textFormats, assignments, schedules, optimizers }: Plugin): void {
+  for (const each of models ?? []) addModelFamily(each);
+  for (const each of fieldFormats ?? []) addFieldFormat(each);
+  for (const each of textFormats ?? []) addTextFormat(each);
+  for (const each of assignments ?? []) addAssignmentFunction(each);
+  for (const each of schedules ?? []) addLearningRateCurve(each);
+  for (const each of optimizers ?? []) addOptimizer(each);
+}
+
+function load(path: string): LoadedPlugin {
+  const sha256 = contentOf(path);
+  const known = loaded.get(path);
+  if (known) return known;
+  const plugin = { path, sha256 };
+  const isSame = [...loaded.values()].some((other) => other.sha256 === sha256);
+  loaded.set(path, plugin);
+  if (isSame) return plugin;
+  try {
+    register(made(path));
+    return plugin;
+  } catch (error) {
+    loaded.delete(path);
+    throw error;
+  }
+}
+
+function made(path: string): Plugin {
+  let make: unknown;
+  try {
+    const required = createRequire(path)(path) as { default?: unknown };
+    make = typeof required === 'function' ? required : required.default;
+  } catch (cause) {
+    throw new UserError(`can't be loaded: ${messageOf(cause)}`, {
+      where: `plugin ${path}`,
+      remedy: 'Try it by itself: node, and the path.',
+      cause,
+    });
+  }
+  if (typeof make !== 'function') {
+    throw new UserError('has no function as its default export', {
+      where: `plugin ${path}`,
+      remedy: 'Write export default (kit) => ({ optimizers: [...] }); docs/plugins.md has examples.',
+    });
+  }
+  return (make as PluginModule)(kit);
+}
+
+/**
+ * Loads what a run file, or the record of a run, names under `plugins`; each module once in a process.
+ * @param plugins as they are written; what is malformed is left to the schema.
+ * @param folder that relative paths count from.
+ * @returns them as they are recorded.
+ * @throws UserError when one is missing or can't be loaded, or is not as it was recorded.
+ */
+export function loadPlugins(plugins: unknown, folder: string): unknown {
+  if (!Array.isArray(plugins) || !pluginsSchema.safeParse(plugins).success) return plugins;
+  return plugins.map((plugin: string | LoadedPlugin) => {
+    if (typeof plugin === 'string') return load(pathOf(plugin, folder));
+    const now = load(plugin.path);
+    if (now.sha256 !== plugin.sha256 || contentOf(plugin.path) !== plugin.sha256) {
+      throw new UserError('has changed since the run began', {
+        where: `plugin ${plugin.path}`,
+        remedy: 'Put it back as it was, so that the run goes on to the same bits, or begin a new run.',
+      });
+    }
+    return now;
+  });
+}
+
+/** @throws UserError for settings of a deployed run that name plugins: its functions and jobs have none. */
+export function refusePlugins(plugins: readonly unknown[] | undefined, where: string): void {
+  if (plugins === undefined || plugins.length === 0) return;
+  throw new UserError('plugins: deployed runs take none', {
+    where,
+    remedy:
+      'Train it on this machine with `npx tempbalance train`, or add what the plugin does to the package that is deployed.',
+  });
+}
