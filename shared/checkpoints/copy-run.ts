@@ -43,8 +43,11 @@ export async function copyRun(
   const all = (await from.store.list(prefix)).map((key) => key.slice(prefix.length));
   const isAhead = (file: string) => Number(/^epochs\/(\d+)\//.exec(file)?.[1] ?? -1) > (head?.epoch ?? -1);
   const files = all.filter((file) => !isOfPlace(file) && !isAhead(file));
-  const copy = async (file: string) => {
-    if (copyFile && !replace[file]) return copyFile(file);
+  const copy = async (file: string): Promise<void> => {
+    if (copyFile && !replace[file]) {
+      await copyFile(file);
+      return;
+    }
     const bytes = replace[file] ?? (await from.store.get(`${prefix}${file}`))?.bytes;
     if (bytes) await to.store.put(`${to.run}/${file}`, bytes);
   };
