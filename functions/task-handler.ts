@@ -36,6 +36,7 @@ interface TaskOptions {
   readonly endJob?: TaskContext['endJob'];
   /** How models are published, in the task that does. */
   readonly publish?: (store: ArtifactStore, publishing: Publishing) => Publisher['publish'];
+  readonly handOver?: TaskContext['handOver'];
   /** Of the account, for the machines of the deployment. */
   readonly quotas?: (choices: ComputeChoices) => TaskContext['quotaFor'];
 }
@@ -121,7 +122,7 @@ const memoryGb = () => Number(required(process.env, 'AWS_LAMBDA_FUNCTION_MEMORY_
 function keepOpen(
   name: TaskName,
   open: ((options: ResourceOptions) => Resources) | undefined,
-  { endJob, quotas, publish = cannotPublish }: TaskOptions,
+  { endJob, handOver, quotas, publish = cannotPublish }: TaskOptions,
   emit: (event: ProgressEvent) => void,
 ): Kept {
   const bucket = required(process.env, 'TEMPBALANCE_BUCKET');
@@ -144,6 +145,7 @@ function keepOpen(
     compute,
     publisher: { targets: targetsOf(publishing), publish: publish(store, publishing) },
     ...(endJob ? { endJob } : {}),
+    ...(handOver ? { handOver } : {}),
     ...(quotas && compute ? { quotaFor: quotas(compute) } : {}),
   });
   return { context, inputs };

@@ -8,6 +8,7 @@ import { ImagesBuiltInAccount } from './constructs/built-images.ts';
 import { Comparisons } from './constructs/comparisons.ts';
 import { Compute } from './constructs/compute.ts';
 import type { WorkflowDocument } from './constructs/document-machine.ts';
+import { Fallback } from './constructs/fallback.ts';
 import { Functions } from './constructs/functions.ts';
 import { builtByDocker } from './constructs/images.ts';
 import { Launching } from './constructs/launching.ts';
@@ -55,6 +56,10 @@ export class ServiceStack extends Stack {
       settings,
     });
     const launch = functions.get('launch');
+    const { fallbackRegion: region } = settings;
+    if (region !== undefined) {
+      new Fallback(this, 'Fallback', { bucket, collectEpoch: functions.get('collect-epoch'), region, settings });
+    }
     const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });
     new RunEvents(this, 'Events', { bucket, functions, deadLetters, topic, customerKey: key, settings });
     new Publishing(this, 'Publishing', { publish: functions.get('publish'), customerKey: key, settings });

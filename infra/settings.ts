@@ -291,13 +291,25 @@ const settingsSchema = z
       ),
     webhook: webhookSchema,
     publishing: publishingSchema,
+    fallbackRegion: z
+      .string()
+      .regex(/^[a-z]{2,3}(-[a-z]+)+-\d$/, 'must be the code of a region, as in eu-west-1')
+      .optional()
+      .describe(
+        'Another region with a deployment of the same name, which takes over a run that waited in vain for a machine here ([how](deploy.md#a-second-region)).',
+      ),
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')
       .optional()
       .describe('Managed policy that bounds every role, where the account asks for one.'),
   })
-  .superRefine(({ cpuMemoryGb, maxVcpus, images }, context) => {
+  .superRefine(({ cpuMemoryGb, maxVcpus, images, fallbackRegion, kmsKeyArn }, context) => {
+    if (fallbackRegion !== undefined && kmsKeyArn !== undefined) {
+      const message =
+        'can not be set beside kmsKeyArn: a key is of one region, and what it encrypts is not copied to another';
+      context.addIssue({ code: 'custom', path: ['fallbackRegion'], message });
+    }
     if (!images.tensorflow && images.tensorflowSha256 !== undefined) {
       const message = 'nothing is downloaded where images.tensorflow is false';
       context.addIssue({ code: 'custom', path: ['images', 'tensorflowSha256'], message });

@@ -28,12 +28,14 @@ const filesAtATime = 8;
 /**
  * Copies what is committed, and the files beside it. A copy that is cut off is mended by copying again.
  * @param replace contents that are to be others there, by file, e.g. `request.json`.
+ * @param copyFile copies a file of this name where the bytes need not come here; absent: they do.
  * @throws UserError when the target has epochs that the run does not have.
  */
 export async function copyRun(
   from: RunPlace,
   to: RunPlace,
   replace: Readonly<Record<string, Uint8Array>> = {},
+  copyFile?: (file: string) => Promise<void>,
 ): Promise<void> {
   const head = await readHead(from.store, from.run);
   await refuseOtherHistory(from, to);
@@ -41,7 +43,11 @@ export async function copyRun(
   const all = (await from.store.list(prefix)).map((key) => key.slice(prefix.length));
   const isAhead = (file: string) => Number(/^epochs\/(\d+)\//.exec(file)?.[1] ?? -1) > (head?.epoch ?? -1);
   const files = all.filter((file) => !isOfPlace(file) && !isAhead(file));
-  const copy = async (file: string) => {
+  const copy = async (file: string): Promise<void> => {
+    if (copyFile && !replace[file]) {
+      await copyFile(file);
+      return;
+    }
     const bytes = replace[file] ?? (await from.store.get(`${prefix}${file}`))?.bytes;
     if (bytes) await to.store.put(`${to.run}/${file}`, bytes);
   };

@@ -23,6 +23,8 @@ export interface CloudOptions {
   readonly quotaFor?: TaskContext['quotaFor'];
   /** Absent in tasks that end no jobs. */
   readonly endJob?: TaskContext['endJob'];
+  /** Absent where there is no deployment in another region. */
+  readonly handOver?: TaskContext['handOver'];
   /** Absent where nothing is metered. */
   readonly meter?: Meter;
   /** Absent in tasks that neither publish models nor ask whether they can be. */
@@ -74,6 +76,7 @@ export function cloudContext(options: CloudOptions): TaskContext {
     ...(options.quotaFor ? { quotaFor: options.quotaFor } : {}),
     ...(options.publisher ? { publisher: options.publisher } : {}),
     ...(options.endJob ? { endJob: options.endJob } : {}),
+    ...(options.handOver ? { handOver: options.handOver } : {}),
     shardsFor: (flops) => Math.min(mostShards, Math.max(1, Math.ceil(flops / flopsPerShard))),
     startSeconds,
     meter,

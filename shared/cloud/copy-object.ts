@@ -17,25 +17,33 @@ const partsAtATime = 8;
 
 /**
  * Copies an object, or a version of it, to another key, in its own bucket or another: larger ones in parts, after which all are there or nothing is.
+ * @param s3 a client for the region of the target.
  * @param size in bytes.
+ * @returns the version of the copy; undefined where the bucket keeps none.
  */
 export async function copyObject(
   s3: S3Client,
-  { bucket: source, key, versionId }: S3Location,
-  {
-    bucket: Bucket = source,
-    target: Key,
-    size,
-    partBytes = largestPart,
-  }: { bucket?: string; target: string; size: number; partBytes?: number },
-): Promise<void> {
+  { bucket, key, versionId }: S3Location,
+  options: {
+    readonly target: string;
+    readonly size: number;
+    readonly partBytes?: number;
+    /** Absent: the same. */
+    readonly targetBucket?: string;
+    readonly metadata?: Readonly<Record<string, string>>;
+  },
+): Promise<string | undefined> {
+  const { target: Key, size, partBytes = largestPart, targetBucket: Bucket = bucket, metadata: Metadata } = options;
   const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
-  const CopySource = `${source}/${key.split('/').map(encodeURIComponent).join('/')}${version}`;
+  const CopySource = `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}${version}`;
   if (size <= partBytes) {
-    await s3.send(new CopyObjectCommand({ Bucket, Key, CopySource, TaggingDirective: 'REPLACE' }));
-    return;
+    const replaced = Metadata ? ({ Metadata, MetadataDirective: 'REPLACE' } as const) : {};
+    const copy = { Bucket, Key, CopySource, TaggingDirective: 'REPLACE', ...replaced } as const;
+    return (await s3.send(new CopyObjectCommand(copy))).VersionId;
   }
-  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const { UploadId } = await s3.send(
+    new CreateMultipartUploadCommand({ Bucket, Key, ...(Metadata ? { Metadata } : {}) }),
+  );
   const upload = { Bucket, Key, UploadId };
   try {
     const starts = Array.from({ length: Math.ceil(size / partBytes) }, (_, part) => part * partBytes);
@@ -47,7 +55,8 @@ export async function copyObject(
       );
       return { PartNumber, ETag: CopyPartResult!.ETag };
     });
-    await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }));
+    const done = await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }));
+    return done.VersionId;
   } catch (error) {
     await s3.send(new AbortMultipartUploadCommand(upload)).catch(() => undefined);
     throw error;

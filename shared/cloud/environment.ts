@@ -54,3 +54,15 @@ export function computeChoices(environment: Environment): ComputeChoices | undef
     });
   }
 }
+
+const fallbackSchema = z.object({ stack: z.string(), region: z.string() });
+
+/** The deployment in another region that takes over runs; undefined where there is none. @throws RunError when it is not what a deployment writes. */
+export function fallbackOf({ TEMPBALANCE_FALLBACK: text }: Environment): z.output<typeof fallbackSchema> | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return fallbackSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new RunError('does not name a deployment', { where: 'TEMPBALANCE_FALLBACK', cause });
+  }
+}

@@ -52,7 +52,7 @@ async function toS3({ store, s3 }: Clients, prefix: string, model: PublishedMode
     const source = store.label.replace('s3://', '');
     for (const [file, { bytes }] of Object.entries(model.files)) {
       const from = { bucket: source, key: runKeys.model(model.run, file) };
-      await copyObject(s3, from, { bucket: Bucket!, target: `${place}${file}`, size: bytes });
+      await copyObject(s3, from, { targetBucket: Bucket!, target: `${place}${file}`, size: bytes });
     }
     await s3.send(new PutObjectCommand({ Bucket, Key, Body: manifestOf(model), ContentType: 'application/json' }));
   }

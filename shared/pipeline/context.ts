@@ -183,6 +183,11 @@ export interface TaskContext {
     readonly name: string;
     readonly execution: string;
   }): Promise<EndedJob | undefined>;
+  /**
+   * Hands the run over to a deployment in another region, where this one has no machines; absent where there is none.
+   * @returns what became of it, in words.
+   */
+  handOver?(run: string, execution: string): Promise<string>;
   /** Into how many tasks an analysis of so many floating-point operations is shared out, at most `mostShards`. */
   shardsFor(flops: number): number;
   /** What starting a training task costs, in seconds; 0 where it is a function call. */

@@ -91,9 +91,16 @@ export async function refuseOtherRun(from: RunPlace, to: RunPlace): Promise<void
 /**
  * Copies a run, rewriting where its inputs and outputs are: in what is asked for, and in what is on record, so that the run
  * goes on as the same one. The fingerprint on record stays, and Prepare holds the data at the new place to it.
+ * @param copyFile as for `copyRun`.
  * @throws UserError when the target has a run of the same name that is another, or is farther.
  */
-export async function moveRun(from: RunPlace, to: RunPlace, addresses: Addresses, at: Date): Promise<void> {
+export async function moveRun(
+  from: RunPlace,
+  to: RunPlace,
+  addresses: Addresses,
+  at: Date,
+  copyFile?: (file: string) => Promise<void>,
+): Promise<void> {
   await refuseOtherRun(from, to);
   const { source: _, ...request } = await readRequest(from.store, from.run);
   const record = await readJson(from.store, runKeys.record(from.run), runRecordSchema);
@@ -115,5 +122,5 @@ export async function moveRun(from: RunPlace, to: RunPlace, addresses: Addresses
       history: [...record.history, ...moved.map((what) => ({ at: at.toISOString(), what }))],
     });
   }
-  await copyRun(from, to, replaced);
+  await copyRun(from, to, replaced, copyFile);
 }

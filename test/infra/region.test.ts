@@ -7,7 +7,7 @@ import { buildApp } from '../../infra/build-app.ts';
 import { type Offer, parseOffer, withinOffer } from '../../infra/region.ts';
 import { parseSettings } from '../../infra/settings.ts';
 import { gpuTypes } from '../../shared/cloud/region-offer.ts';
-import { asText, type Properties, propertiesOf } from './policies.ts';
+import { asText, type Properties, propertiesOf, statementsByRole } from './policies.ts';
 import { everySetting, fullDocument } from './synthesize.ts';
 
 const outdir = mkdtempSync(join(tmpdir(), 'tempbalance-region-'));
@@ -95,6 +95,36 @@ describe('data and models of a GPU machine', () => {
     );
     // No machine of Fargate is there for a second job.
     expect(cpu.Environment.map(({ Name }: Properties) => Name)).not.toContain('TEMPBALANCE_INPUT_CACHE');
+  });
+});
+
+describe('a second region', () => {
+  it('is told to the one function that hands runs over, which may copy them there and start them, and nothing else', () => {
+    const { template } = deployed({ fallbackRegion: 'eu-west-1' }, undefined);
+    const told = propertiesOf(template, 'AWS::Lambda::Function').flatMap(
+      ({ Environment }) => Environment?.Variables?.TEMPBALANCE_FALLBACK ?? [],
+    );
+    expect(told).toEqual([JSON.stringify({ stack: 'tempbalance', region: 'eu-west-1' })]);
+    const there = [...statementsByRole(template)].flatMap(([role, statements]) =>
+      statements
+        .filter(({ resources }) => /eu-west-1|artifactsbucket/.test(JSON.stringify(resources)))
+        .map(({ actions }) => [role.replace(/[0-9A-F]{8}$/, ''), ...actions.toSorted()]),
+    );
+    expect(there).toEqual([
+      ['FunctionsCollectEpochRole', 'cloudformation:DescribeStacks'],
+      ['FunctionsCollectEpochRole', 'states:StartExecution'],
+      ['FunctionsCollectEpochRole', 's3:ListBucket'],
+      ['FunctionsCollectEpochRole', 's3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject'],
+    ]);
+  });
+
+  it('is none by default, and does not go with a key of one region', () => {
+    expect(parseSettings({}).fallbackRegion).toBeUndefined();
+    const { kmsKeyArn } = everySetting;
+    expect(() => parseSettings({ fallbackRegion: 'eu-west-1', kmsKeyArn })).toThrow(
+      /fallbackRegion: can not be set beside/,
+    );
+    expect(() => parseSettings({ fallbackRegion: 'Ireland' })).toThrow(/must be the code of a region/);
   });
 });
 

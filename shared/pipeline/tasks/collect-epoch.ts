@@ -112,6 +112,8 @@ async function tryAgain(
   // Waiting counts, and may have used up the hours: that ends a run as training would.
   if (failure === 'waiting' && isUsedUp && !tests) return outOfBudget(ctx, state, classified);
   if (!tries && failure === 'waiting') {
+    const elsewhere = await handedOver(ctx, state);
+    if (elsewhere) return elsewhere;
     throw new RunError(`no machine was to be had: ${message}`, remedy ? { remedy } : {});
   }
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
@@ -128,6 +130,21 @@ async function tryAgain(
     compute: tests ? withTimeToTest(place) : place,
     job: { ...job, try: job.try + 1, failures },
   };
+}
+
+/** The end of this execution where a deployment in another region goes on with the run; undefined where there is none, or it could not be handed over. */
+async function handedOver(ctx: TaskContext, state: PipelineState): Promise<PipelineState | undefined> {
+  if (!ctx.handOver) return undefined;
+  const { run, execution } = state;
+  try {
+    const reason = await ctx.handOver(run, execution);
+    ctx.emit({ type: 'warning', message: reason });
+    ctx.emit({ type: 'finished', run, outcome: 'running', reason });
+    return { ...state, attempt: '', files: {}, decision: { next: 'leave', outcome: 'running', reason } };
+  } catch (cause) {
+    ctx.emit({ type: 'warning', message: `the run could not be handed over to another region: ${messageOf(cause)}` });
+    return undefined;
+  }
 }
 
 /** Ends a run that has a model; the epoch that the budget did not pay for is not kept. */

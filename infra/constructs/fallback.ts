@@ -1,0 +1,75 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { acknowledge, prefixFindings } from '../acknowledge.ts';
+import type { Settings } from '../settings.ts';
+
+/** What goes over with a run, and the run. */
+const inputs = ['datasets/*', 'validation/*', 'weights/*'];
+
+interface FallbackProps {
+  readonly bucket: IBucket;
+  /** The function that finds out that no machine is to be had. */
+  readonly collectEpoch: Lambda;
+  readonly region: string;
+  readonly settings: Pick<Settings, 'name'>;
+}
+
+/** The right to hand a run over to the deployment of the same name in another region, which is found when it is needed. */
+export class Fallback extends Construct {
+  constructor(scope: Construct, id: string, { bucket, collectEpoch, region, settings: { name } }: FallbackProps) {
+    super(scope, id);
+    const stack = Stack.of(this);
+    const there = (service: string, resource: string, resourceName: string, arnFormat?: ArnFormat) =>
+      stack.formatArn({ service, region, resource, resourceName, ...(arnFormat ? { arnFormat } : {}) });
+    collectEpoch.addEnvironment('TEMPBALANCE_FALLBACK', JSON.stringify({ stack: name, region }));
+    // CloudFormation names the bucket after the stack, and adds what nobody knows beforehand.
+    const bucketThere = `arn:${stack.partition}:s3:::${name}-artifactsbucket*`;
+    const prefixes = ['runs/*', ...inputs];
+    const objectsThere = prefixes.map((prefix) => `${bucketThere}/${prefix}`);
+    const ofAccount = { StringEquals: { 'aws:ResourceAccount': stack.account } };
+    const role = collectEpoch.role as IRole;
+    const statements = [
+      new PolicyStatement({
+        sid: 'FindFallback',
+        actions: ['cloudformation:DescribeStacks'],
+        resources: [there('cloudformation', 'stack', `${name}/*`)],
+      }),
+      new PolicyStatement({
+        sid: 'StartThere',
+        actions: ['states:StartExecution'],
+        resources: [there('states', 'stateMachine', name, ArnFormat.COLON_RESOURCE_NAME)],
+      }),
+      new PolicyStatement({
+        sid: 'ListThere',
+        actions: ['s3:ListBucket'],
+        resources: [bucketThere],
+        conditions: ofAccount,
+      }),
+      new PolicyStatement({
+        sid: 'CopyThere',
+        actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+        resources: objectsThere,
+        conditions: ofAccount,
+      }),
+      new PolicyStatement({
+        sid: 'ReadInputs',
+        actions: ['s3:GetObject', 's3:GetObjectVersion'],
+        resources: inputs.map((prefix) => bucket.arnForObjects(prefix)),
+      }),
+    ];
+    for (const statement of statements) role.addToPrincipalPolicy(statement);
+    acknowledge(
+      role,
+      'AwsSolutions-IAM5',
+      'The bucket and the stack in the other region are named by CloudFormation; runs and data sets have no name beforehand.',
+      [
+        `Resource::arn:<AWS::Partition>:cloudformation:${region}:<AWS::AccountId>:stack/${name}/*`,
+        ...[bucketThere, ...objectsThere].map((arn) => `Resource::${arn.replace(stack.partition, '<AWS::Partition>')}`),
+        ...prefixFindings(bucket, inputs),
+      ],
+    );
+  }
+}
