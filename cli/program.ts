@@ -20,6 +20,7 @@ import { runsCommand } from './commands/runs.ts';
 import { trainCommand } from './commands/train.ts';
 import { uiCommand } from './commands/ui.ts';
 import { validateCommand } from './commands/validate.ts';
+import { addCompletion } from './completion.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 
 const commands = [
@@ -57,6 +58,7 @@ export function buildProgram(settle: (code: number) => void): Command {
     .showSuggestionAfterError()
     .exitOverride();
   for (const command of cloudCommands) addCommand(cloud, command, settle);
+  addCompletion(program);
   return program;
 }
 
