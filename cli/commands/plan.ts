@@ -1,9 +1,7 @@
 import { Option } from 'commander';
-import type { RunConfig } from '../../shared/config/run-file.ts';
 import type { PriceTable } from '../../shared/costs/prices.ts';
 import type { RunEstimate } from '../../shared/decisions/estimate.ts';
 import type { BalanceDescription } from '../../shared/schedules/describe.ts';
-import type { StartablePlan } from '../../shared/training/workload.ts';
 import { type CliCommand, jsonOption, print, setOption } from '../command.ts';
 
 interface PlanOptions {
@@ -45,16 +43,17 @@ export const planCommand: CliCommand<PlanOptions> = {
 
 async function planRun(file: string, { set, region, target, prices, measure, json }: PlanOptions): Promise<number> {
   const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
-  const { planWorkload } = await import('../../shared/pipeline/open-workload.ts');
+  const { checkRun } = await import('../../shared/pipeline/check-run.ts');
   const { usualMachines } = await import('../../shared/decisions/assumptions.ts');
   const { chooseTarget } = await import('../../shared/decisions/compute.ts');
   const { jobMemory, wholeSize } = await import('../../shared/decisions/memory.ts');
   const { estimateRun } = await import('../../shared/decisions/estimate.ts');
   const { localPath } = await import('../local-path.ts');
   const { measuredStep, placesOf, plannedRun } = await import('../planned-run.ts');
-  const config = await loadRunFile(file, set.map(parseOverride));
+  const given = await loadRunFile(file, set.map(parseOverride));
   const table = await readPrices(prices);
-  const workload = await planWorkload(config, localPath);
+  const note = (message: string) => process.stderr.write(`note: ${message}\n`);
+  const { config, plan: workload, balance } = await checkRun(given, { localPath, note });
   const run = plannedRun(config, workload);
   const stepSeconds = measure ? await measuredStep(config) : undefined;
   const { places, assumptions } = placesOf(run, config.training.engine, { region, table, target, stepSeconds });
@@ -73,7 +72,7 @@ async function planRun(file: string, { set, region, target, prices, measure, jso
     steps: run.size.stepsPerEpoch,
     epochs: run.training.epochs,
     ...run.size,
-    balance: await plannedBalance(config, workload),
+    balance,
     target: chosen,
     memory: {
       hereGb: jobMemory(size, config.training, 'cpu', workload).gb,
@@ -90,15 +89,6 @@ async function planRun(file: string, { set, region, target, prices, measure, jso
 async function readPrices(path: string | undefined): Promise<PriceTable> {
   const { readPriceTable, packagedPrices } = await import('../price-table.ts');
   return path === undefined ? packagedPrices() : readPriceTable(path);
-}
-
-/** What is balanced of the model, and when its rates are set; null where balancing is off. */
-async function plannedBalance(config: RunConfig, workload: StartablePlan): Promise<BalanceDescription | null> {
-  const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balance-description.ts');
-  const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
-  const timed = { config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } };
-  refuseUnchangingRates(timed);
-  return describeBalance(modelOfPlan(config, workload), timed) ?? null;
 }
 
 interface Plan {

@@ -8,20 +8,13 @@ export const validateCommand: CliCommand<{ set: string[]; json?: boolean }> = {
   options: [setOption(), jsonOption('print the settings with all defaults, and the sizes of the data, as JSON')],
   async run([file = 'tempbalance.yaml'], { set, json }) {
     const { loadRunFile, parseOverride } = await import('../../shared/config/parse-run-file.ts');
-    const { openWorkload } = await import('../../shared/pipeline/open-workload.ts');
-    const given = await loadRunFile(file, set.map(parseOverride));
+    const { checkRun } = await import('../../shared/pipeline/check-run.ts');
+    const { openEngine } = await import('../../shared/engines/open-engine.ts');
     const { localPath } = await import('../local-path.ts');
     const note = (message: string) => process.stderr.write(`note: ${message}\n`);
-    const workload = await openWorkload(given, note, localPath);
-    const { settleProblem } = await import('../../shared/config/settle-problem.ts');
-    const config = settleProblem(given, workload.problemType);
-    await workload.initial(note);
-    const { describeBalance, refuseUnchangingRates } = await import('../../shared/pipeline/balance-description.ts');
-    const { modelOfPlan } = await import('../../shared/pipeline/run-model.ts');
-    const timed = { config, dataset: { ...workload.data, stepsPerEpoch: workload.stepsPerEpoch } };
-    refuseUnchangingRates(timed);
-    const balance = describeBalance(modelOfPlan(config, workload), timed) ?? null;
-    for (const warning of [...(workload.warnings ?? []), ...(balance?.notes ?? [])]) note(warning);
+    const given = await loadRunFile(file, set.map(parseOverride));
+    const { config, plan, balance } = await checkRun(given, { localPath, note });
+    const workload = plan.on(await openEngine(config.training.engine, note));
     const { totalCount } = await import('../../shared/tensors/tensor.ts');
     const trained = totalCount(workload.parameters);
     const all = trained + totalCount(workload.frozen ?? []);

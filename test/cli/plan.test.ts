@@ -54,6 +54,19 @@ describe('plan', () => {
     expect(stdout).toMatch(/a job there takes about \d+ GiB, and usually has 16: it is refused unless the deployment/);
   });
 
+  it('checks what validate checks', async () => {
+    const folder = await temporaryFolder();
+    const file = await writeRunFile(folder);
+    await writeFile(join(folder, 'damaged.safetensors'), 'no weights');
+    const damaged = ['--set', `model.weights=${join(folder, 'damaged.safetensors')}`];
+    const never = ['--set', 'balance.every=100'];
+    for (const set of [damaged, never, ['--set', 'model.modes=1000']]) {
+      const [validated, planned] = [await runCli(['validate', file, ...set]), await runCli(['plan', file, ...set])];
+      expect(planned).toMatchObject({ code: validated.code, stderr: validated.stderr });
+    }
+    expect((await runCli(['plan', file, ...damaged])).code).toBe(2);
+  });
+
   it('counts a step with SAM as two', async () => {
     const file = await writeRunFile(await temporaryFolder());
     const operations = async (...set: string[]) =>
