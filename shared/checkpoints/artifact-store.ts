@@ -46,7 +46,7 @@ export interface DeferredWrites {
   settle(): Promise<void>;
 }
 
-/** What is stored: its size, and the SHA-256 of its content. */
+/** The size of a stored object and the SHA-256 of its content. */
 export interface WrittenObject {
   readonly bytes: number;
   readonly sha256: string;

@@ -18,7 +18,7 @@ export interface BufferedOptions {
   readonly now?: () => number;
 }
 
-/** What is to become of a key: its new content, or its deletion. */
+/** A write or a deletion that waits: the new content of a key, or none. */
 interface Change {
   readonly content: { readonly bytes: Uint8Array; readonly etag: string } | undefined;
   /** What the store beneath is to have until then: the version with this tag, nothing (null), or anything (undefined). */
@@ -43,7 +43,7 @@ export function bufferedStore(
   { longestWaitMs = 60_000, mostBytes = 256 * 2 ** 20, now = () => performance.now() }: BufferedOptions = {},
 ): BufferedStore {
   const head = runKeys.head(run);
-  /** In the order in which they were made. */
+  /** The changes by key, in the order in which they were made. */
   const changes = new Map<string, Change>();
   const isOfRun = (key: string) => key.startsWith(`${run}/`);
   /** The run's keys in the store beneath, looked up once. */

@@ -110,7 +110,7 @@ export async function commit(store: ArtifactStore, attempt: Attempt, committedAt
   });
 }
 
-/** What was wrong with a committed epoch. */
+/** A fault in the files of a committed epoch. */
 export interface Damage {
   readonly epoch: number;
   readonly key: string;
@@ -147,7 +147,7 @@ async function newestEpoch(store: ArtifactStore, run: string): Promise<number | 
   return newest < 0 ? undefined : newest;
 }
 
-/** What a run can go on from. */
+/** The epoch that a run can go on from, and what was found damaged. */
 export interface Recovery {
   /** The epoch to go on from; undefined when nothing was ever committed. */
   readonly manifest: Manifest | undefined;

@@ -1,19 +1,19 @@
 /** Where a comparison's files are. `comparison` is its key prefix, e.g. `burgers`; its runs lie below it. */
 export const comparisonKeys = {
-  /** What is compared, whole. */
+  /** The settings of the comparison, whole. */
   request: (comparison: string) => `${comparison}/compare.json`,
-  /** Which run is which, of every round so far. */
+  /** The plan of each run, of every round so far. */
   plans: (comparison: string) => `${comparison}/plans.json`,
   /** Key prefix of a run. */
   run: (comparison: string, name: string) => `${comparison}/runs/${name}`,
-  /** What a run came to. */
+  /** The result of one run. */
   result: (comparison: string, name: string) => `${comparison}/results/${name}.json`,
   results: (comparison: string) => `${comparison}/results/`,
   /** What of the budget is spent, and what is set aside for runs under way. */
   ledger: (comparison: string) => `${comparison}/budget.json`,
   /** All results with the judgement: what another execution of the same comparison gives to the bit. */
   judged: (comparison: string) => `${comparison}/result.json`,
-  /** What every run took, and when it was judged. */
+  /** The costs and the time of every run, and the time of the judgement. */
   costs: (comparison: string) => `${comparison}/costs.json`,
   report: (comparison: string) => `${comparison}/report.html`,
   /** A run file of the settings that are recommended. */

@@ -5,7 +5,7 @@ import { type ArtifactStore, sha256 } from './artifact-store.ts';
 import { readHead } from './manifest.ts';
 import { runKeys } from './run-keys.ts';
 
-/** Where a run is. */
+/** The store and the key of a run. */
 export interface RunPlace {
   readonly store: ArtifactStore;
   /** Key prefix. */

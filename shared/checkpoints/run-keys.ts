@@ -7,7 +7,7 @@ export const runKeys = {
   head: (run: string) => `${run}/head.json`,
   best: (run: string) => `${run}/best.json`,
   outcome: (run: string) => `${run}/outcome.json`,
-  /** How the exported and the last model do on test data. */
+  /** The metrics of the exported and of the last model on test data. */
   test: (run: string) => `${run}/test.json`,
   /** Who is waited for before the model is published, and what became of it. */
   approval: (run: string) => `${run}/approval.json`,
@@ -24,10 +24,10 @@ export const runKeys = {
   result: (run: string, epoch: number, execution: string, tried: number) =>
     `${run}/results/${numbered(epoch)}-${execution}-${tried}.json`,
   results: (run: string) => `${run}/results/`,
-  /** What a task used while an epoch was under way. */
+  /** The resources that a task used while an epoch was under way. */
   meterEntry: (run: string, epoch: number, id: string) => `${meterFolder(run, epoch)}${id}.json`,
   meter: meterFolder,
-  /** What other systems are told of the run, an event each. */
+  /** The events that other systems are told of, one object each. */
   events: (run: string) => `${run}/events/`,
   event: (run: string, kind: string, occasion: string | number) =>
     `${run}/events/${kind}-${typeof occasion === 'number' ? numbered(occasion) : occasion}.json`,

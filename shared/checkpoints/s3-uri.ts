@@ -1,9 +1,9 @@
 import { UserError } from '../core/errors.ts';
 
-/** Where an object is. */
+/** The bucket, the key and the version of an object. */
 export interface S3Location {
   readonly bucket: string;
-  /** As it is, never percent-decoded. */
+  /** The key as it is, never percent-decoded. */
   readonly key: string;
   /** Of a bucket that keeps versions: which one. Absent: the newest. */
   readonly versionId?: string;

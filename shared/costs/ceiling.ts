@@ -21,13 +21,13 @@ export async function noteSpend(
   await store.put(`${folder}${dayOf(at)}/${usd.toFixed(9)}-${digest}`, new Uint8Array());
 }
 
-/** How a deployment stands with its ceiling. */
+/** The money that a deployment has spent of its ceiling. */
 export interface CeilingStanding {
   /** The first day that counts, and the day on which it begins anew. */
   readonly since: string;
   readonly until: string;
   readonly spentUsd: number;
-  /** Not below 0; null without a ceiling. */
+  /** The rest in US dollars, not below 0; null without a ceiling. */
   readonly leftUsd: number | null;
 }
 

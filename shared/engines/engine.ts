@@ -1,7 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { FixedTensors, HostTensors, MixedTensors } from '../tensors/tensor.ts';
 
-/** What may stand behind the tensor library, best first. */
+/** The names of the engines, the best first. */
 export const engineNames = ['tfjs-node-gpu', 'onnx-webgpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
@@ -18,9 +18,9 @@ export type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /** What a step is given: float32 and int32 tensors, as they are in host memory. */
 export interface StepTensors {
-  /** The same in every step. */
+  /** Tensors that are the same in every step. */
   readonly fixed: NamedTensors;
-  /** What the last step left. */
+  /** Tensors that the last step left. */
   readonly carried: NamedTensors;
   /** New in every step. */
   readonly inputs: NamedTensors;
@@ -88,7 +88,7 @@ export interface Engine {
   close?(): Promise<void>;
 }
 
-/** What a loop is begun with. */
+/** The tensors that a loop begins with. */
 export interface LoopTensors {
   /** In a step, 16-bit floats are float32 tensors. What lies in shared memory is not copied where the engine can do without. */
   readonly fixed: FixedTensors;
@@ -97,7 +97,7 @@ export interface LoopTensors {
   readonly donated?: ReadonlySet<string>;
 }
 
-/** One step by itself. */
+/** Runs one step by itself. */
 export async function runOnce(engine: Engine, step: Step, inputs: MixedTensors): Promise<HostTensors> {
   const loop = await engine.loop(step, { fixed: new Map(), carried: new Map() });
   try {

@@ -21,7 +21,7 @@ const thisMachine = (): Machine => ({
   platform: process.platform,
 });
 
-/** What `auto` tries on a GPU here. No engine is opened for it. */
+/** The engines that `auto` tries on a GPU of this machine; none is opened for it. */
 export function gpuCandidates({ installed, adapters, platform }: Machine = thisMachine()): GpuCandidates {
   const native = installed.filter((name) => name === 'tfjs-node-gpu');
   // Metal has no software GPUs.

@@ -11,20 +11,20 @@ export type GpuEngine = (typeof gpuEngines)[number];
 export interface GpuWish {
   /** Absent, or `auto`: the first that works. */
   readonly choice?: GpuEngine | 'auto';
-  /** What `auto` has taken for the run before: it is tried first. */
+  /** The engine that `auto` took for the run before; it is tried first. */
   readonly recorded?: EngineName | undefined;
   /** Told of an engine that was tried in vain, when another one serves. */
   readonly warn?: (message: string) => void;
 }
 
-/** What a choice among engines is made by. */
+/** The facts and functions by which an engine is chosen on a machine with a GPU. */
 export interface GpuMachine {
   adapters(): Adapters;
   /** Whether the package of tfjs-node-gpu is there. */
   hasTensorflow(): boolean;
   /** Makes an engine the active one. @throws Error when it does not start. */
   open(name: GpuEngine): Promise<Engine>;
-  /** What else to tell of the machine where no engine serves. */
+  /** Sentences about the machine for the case that no engine works. */
   look(): readonly string[];
 }
 
@@ -78,7 +78,7 @@ export async function openOnGpu({ choice = 'auto', recorded, warn }: GpuWish, ma
 /** By which Nvidia's container runtime gives a container its GPU, and Vulkan's loader finds drivers. */
 const variables = ['NVIDIA_VISIBLE_DEVICES', 'NVIDIA_DRIVER_CAPABILITIES', 'VK_ICD_FILENAMES', 'VK_DRIVER_FILES'];
 
-/** Where files lie that tell Vulkan's loader of drivers. */
+/** The folders of the files that tell Vulkan's loader of drivers. */
 const driverFolders = ['/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/usr/share/vulkan/icd.d'];
 
 /** Names in a folder; none where it can't be read. */

@@ -129,7 +129,7 @@ const openers: Readonly<Record<EngineName, () => Engine | Promise<Engine>>> = {
   'tfjs-node-gpu': () => openNative('tfjs-node-gpu'),
 };
 
-/** What each engine is called inside the tensor library. */
+/** The name of each engine inside the tensor library. */
 const backendNames: Readonly<Record<EngineName, string>> = {
   onnx: 'cpu',
   'onnx-webgpu': 'cpu',

@@ -1,7 +1,7 @@
 /** Gradient checkpointing: what is not kept for the gradient but computed again for it. Source: Chen et al. (2016), arXiv 1604.06174. */
 import type { Tensor, TensorLibrary } from './engine.ts';
 
-/** What the library notes of an operation, for the gradient. */
+/** The tensor library's record of an operation, for the gradient. */
 type Noted = ReturnType<TensorLibrary['engine']>['state']['activeTape'][number];
 
 /**

@@ -4,12 +4,12 @@ import { messageOf, UserError } from '../core/errors.ts';
 import type { EngineName } from './engine.ts';
 import type { SelfTest } from './self-test.ts';
 
-/** What came of a trial. */
+/** The outcome of trying an engine on this machine. */
 export type Trial =
   | ({ readonly works: true } & SelfTest)
   | { readonly works: false; readonly reason: string; readonly remedy?: string };
 
-/** What an error says, on one line, and what it says to do. */
+/** The trial that ended with an error: its message on one line, and the remedy. */
 export function trialOfError(error: unknown): Trial {
   // Who asks knows which engine it is.
   const [reason] = messageOf(error)

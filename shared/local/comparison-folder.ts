@@ -2,7 +2,7 @@
 import { fileStore } from '../checkpoints/file-store.ts';
 import type { RunFolder } from './run-folder.ts';
 
-/** Where a comparison is. */
+/** The folder of a comparison. */
 export interface ComparisonFolder extends Pick<RunFolder, 'root' | 'store'> {
   /** The comparison's name: its key prefix. */
   readonly comparison: string;

@@ -45,7 +45,7 @@ export interface MachineReport {
   readonly memory: {
     readonly totalBytes: number;
     readonly availableBytes: number;
-    /** Of the container or control group. */
+    /** The limit of the container or control group, in bytes; null: none. */
     readonly limitBytes: number | null;
   };
   readonly processor: { readonly model: string | null; readonly processors: number; readonly threads: number };

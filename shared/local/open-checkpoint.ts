@@ -24,7 +24,7 @@ export interface OpenedCheckpoint {
   readonly weights: WeightSource;
   readonly epoch?: number;
   readonly spectra?: SpectraConfig;
-  /** Of a run. */
+  /** The record, where the checkpoint is of a run. */
   readonly record?: RunRecord;
 }
 

@@ -16,7 +16,7 @@ import type { RunFolder } from './run-folder.ts';
 export interface Operator {
   readonly record: RunRecord;
   readonly dataset: FieldDatasetConfig;
-  /** What it was trained on. */
+  /** The fields that it was trained on. */
   readonly fields: RecordedFields;
   readonly epoch: number;
   readonly isBest: boolean;

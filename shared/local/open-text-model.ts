@@ -34,9 +34,9 @@ export interface TextModel {
   readonly model: LanguageModel;
   /** Whether it labels texts or their words, or writes. */
   readonly task: PredictedTask;
-  /** Of one that labels texts. */
+  /** The problem type of one that labels texts. */
   readonly problemType: ProblemType;
-  /** In the order of their numbers; of one that writes none. */
+  /** The labels in the order of their numbers; empty for one that writes. */
   readonly labels: readonly string[];
   readonly tokenizer: TextTokenizer;
   readonly parameters: HostTensors;
@@ -44,17 +44,17 @@ export interface TextModel {
   readonly maxTokens: number;
   /** Of one that writes: the longest text that it was trained to write, or writes within reason. */
   readonly maxTargetTokens: number;
-  /** Of one that writes: how its folder has texts begin and end. */
+  /** The tokens that begin and end a text, by the folder of one that writes. */
   readonly generation?: GenerationSettings;
-  /** Of a run. */
+  /** The epoch, where the model is of a run. */
   readonly epoch?: number;
   /** Of a run: what the columns of its data are called, where its settings name them. */
   readonly columns?: ColumnNames;
   /** Of a run: whether its texts were single ones whatever second texts a file has; absent: no. */
   readonly takesSingle?: boolean;
-  /** What a user may not expect of its tokenizer. */
+  /** A sentence about its tokenizer that a user may not expect. */
   readonly note?: string | undefined;
-  /** Of a run: what separates the labels of a row in its data. */
+  /** The text that separates the labels of a row, where the model is of a run. */
   readonly labelDelimiter?: string | undefined;
 }
 
@@ -220,7 +220,7 @@ const learntWith: Readonly<Record<PredictedTask, string>> = {
   seq2seq: 'model.task: seq2seq and targets of texts',
 };
 
-/** With the tasks by which a model of its kind becomes one. */
+/** The error for a model that does not predict, with the tasks by which one of its kind becomes one that does. */
 function notPredicted(path: string, what: string, { model_type: kind }: HuggingFaceConfig): UserError {
   const tasks = tasksOf(kind).flatMap((task) => predictedTask(task) ?? []);
   return new UserError(`${what}, which gives no labels and writes nothing of texts`, {

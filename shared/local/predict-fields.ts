@@ -21,7 +21,7 @@ import { checkPredictionFormat, openPredictionFile, refuseReplacing } from './pr
 export const ownRows = ['validation', 'test', 'training'] as const;
 export type OwnRows = (typeof ownRows)[number];
 
-/** What is to be predicted. */
+/** The request for a prediction of fields. */
 export interface FieldsRequest {
   /** The file; absent: the run's own. */
   readonly file?: string | undefined;
@@ -32,9 +32,9 @@ export interface FieldsRequest {
   /** Time steps; absent: as many as there are true ones, or else as the run was trained on. */
   readonly steps?: number | undefined;
   readonly batchSize?: number | undefined;
-  /** Where the predictions go; absent: they are only compared. */
+  /** The file for the predictions; absent: they are only compared. */
   readonly out?: string | undefined;
-  /** Where a page with a few samples goes; absent: none are drawn. */
+  /** The file for a page with a few samples; absent: none is drawn. */
   readonly plot?: string | undefined;
   readonly localPath: TaskContext['localPath'];
 }
@@ -61,16 +61,16 @@ export interface BrokenSample {
   readonly given: boolean;
 }
 
-/** What came of a prediction. */
+/** The outcome of a prediction. */
 export interface FieldsPrediction {
-  /** Where the true fields are known. */
+  /** The errors, where the true fields are known. */
   readonly errors?: RolloutErrors | undefined;
   /** Samples whose true fields are not all numbers. */
   readonly brokenTruth: readonly number[];
   readonly broken: readonly BrokenSample[];
   /** A few samples to be drawn. */
   readonly drawn?: PredictedFields | undefined;
-  /** Of the file that was written. */
+  /** Bytes of the file that was written. */
   readonly bytes?: number | undefined;
 }
 

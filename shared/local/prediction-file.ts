@@ -13,7 +13,7 @@ import { spaceNames } from '../datasets/field-axes.ts';
 import { elementCount, type HostTensor } from '../tensors/tensor.ts';
 import type { Piece } from '../training/predict.ts';
 
-/** What is written. */
+/** The fields to write, and their axes. */
 export interface FieldsToWrite {
   /** `[samples, steps, ...space, channels]` */
   readonly shape: readonly number[];
@@ -24,7 +24,7 @@ export interface FieldsToWrite {
   readonly rows: readonly number[];
   /** The time step of that file that each predicted step stands for. */
   readonly steps: readonly number[];
-  /** What they were predicted by. */
+  /** The attributes that say what they were predicted by. */
   readonly attributes: Hdf5Attributes;
 }
 
@@ -53,7 +53,7 @@ interface Sink {
   close(): Promise<void>;
 }
 
-/** How a format is written. */
+/** A file format of predictions. */
 interface Format {
   bytesAtMost(fields: FieldsToWrite): number;
   /** Writes to an empty file. */

@@ -27,7 +27,7 @@ import { type MeasureOptions, measureWeights, measuringFlops } from '../weights/
 import type { WeightLayer, WeightSource } from '../weights/weight-source.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
 
-/** How rates are made of a checkpoint. */
+/** The options by which rates are made of a checkpoint. */
 export interface RateOptions extends MeasureOptions {
   readonly preset?: string | undefined;
   readonly overrides: readonly Override[];
@@ -36,7 +36,7 @@ export interface RateOptions extends MeasureOptions {
   readonly base: CheckpointRates['base'];
   readonly seed?: number | undefined;
   readonly solver: SolverChoice;
-  /** As of `openCheckpoint`. */
+  /** The options of `openCheckpoint`. */
   readonly open: {
     readonly epoch?: number | undefined;
     readonly base?: string | undefined;
@@ -186,7 +186,7 @@ async function findKnown(
   }
 }
 
-/** What the tensors themselves tell. */
+/** The kind of a model as its tensors tell it; undefined: they do not. */
 function kindByTensors(layers: readonly WeightLayer[], tensors: readonly StoredTensor[]): Kind | undefined {
   const table = tensors.find(({ name }) => isTokenTable(name));
   if (table) return { name: 'language', from: `a table of token embeddings, ${table.name}` };

@@ -7,7 +7,7 @@ import { runComparisonTask } from '../pipeline/comparison/tasks/index.ts';
 import type { PooledEnd } from './run-messages.ts';
 import { filledIn } from './workflow-definition.ts';
 
-/** How an execution ended. `error` is what the failed task threw. */
+/** The end of an execution; `error` is what the failed task threw. */
 export type ComparisonExecution =
   | { readonly status: 'done' | 'interrupted' }
   | { readonly status: 'failed'; readonly error: unknown };
@@ -27,7 +27,7 @@ interface ComparisonOptions {
   readonly trainRun: (child: string) => Promise<PooledEnd>;
   /** Milliseconds before a failed task is tried again, instead of what the document says. */
   readonly retryDelay?: number;
-  /** How the other tasks are done; by default in this process. */
+  /** Performs the other tasks; by default in this process. */
   readonly perform?: (name: ComparisonTaskName, message: unknown) => Promise<unknown>;
   /** Told of every task with what it was given, and what it gave or threw. */
   readonly onTask?: (task: { name: string; input: unknown; output?: unknown; error?: unknown }) => void;

@@ -13,7 +13,7 @@ import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
 
-/** Where a run is. */
+/** The folder of a run, and its store. */
 export interface RunFolder {
   /** The folder that holds the runs: the store's root. */
   readonly root: string;
@@ -80,7 +80,7 @@ async function refuseComparison(given: string): Promise<void> {
   }
 }
 
-/** What has become of a run on this machine that has no outcome. */
+/** The state of a run on this machine that has no outcome. */
 export type Unfinished = 'running' | 'stopped' | 'crashed';
 
 /** Whether a process is at a run now, or else whether the last one let go of it, or died. */

@@ -1,4 +1,4 @@
-/** What a pool and its processes say to each other. */
+/** The messages between a pool and its processes. */
 import type { ProgressEvent } from '../pipeline/context.ts';
 
 /** A run whose `request.json` is written. */
@@ -19,5 +19,5 @@ export type PooledEnd =
 /** What a worker is told. `stop` ends the run under way after its next commit; `end` ends the process after the run. */
 export type ToWorker = ({ readonly do: 'run' } & PooledRun) | { readonly do: 'stop' } | { readonly do: 'end' };
 
-/** What a worker says. */
+/** A message of a worker. */
 export type FromWorker = { readonly event: ProgressEvent } | { readonly end: PooledEnd };

@@ -45,7 +45,7 @@ interface LocalOptions {
   readonly retryDelay?: number;
   /** How a training job with this environment is run; by default in this process. */
   readonly runJob?: (environment: Environment) => Promise<unknown>;
-  /** How the other tasks are done; by default in this process too. */
+  /** Performs the other tasks; by default in this process too. */
   readonly perform?: (name: TaskName, message: unknown) => Promise<unknown>;
   /** Told of every task with what it was given, and what it gave or threw. */
   readonly onTask?: (task: { name: string; input: unknown; output?: unknown; error?: unknown }) => void;
@@ -75,7 +75,7 @@ export async function runPipeline(
   return execution;
 }
 
-/** One execution of the document. */
+/** Does one execution of the document. */
 async function execute(
   input: { run: string },
   ctx: TaskContext,

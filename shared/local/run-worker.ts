@@ -9,7 +9,7 @@ import { lockRun } from './run-folder.ts';
 import type { FromWorker, PooledEnd, PooledRun, ToWorker } from './run-messages.ts';
 import { runPipeline } from './run-pipeline.ts';
 
-/** How often at most a step is told of. */
+/** The least time between two messages about steps, in ms. */
 const stepMilliseconds = 250;
 
 const say = (message: FromWorker) => process.send?.(message);

@@ -9,7 +9,7 @@ import { isWeightFile, pathKind } from '../tensors/open-tensors.ts';
 /** A file or folder with the weights of one checkpoint. */
 export interface FoundCheckpoint {
   readonly path: string;
-  /** Where its rates belong. */
+  /** The path of its rates. */
   readonly rates: string;
 }
 
@@ -104,7 +104,7 @@ async function checkpointsIn(folder: string): Promise<(FoundCheckpoint & { state
   return found;
 }
 
-/** What is in a folder; nothing where it has been removed. */
+/** The entries of a folder; none where it has been removed. */
 const list = (folder: string): Promise<Dirent[]> => readdir(folder, { withFileTypes: true }).catch(() => []);
 
 async function stateOf(paths: readonly string[]): Promise<string> {

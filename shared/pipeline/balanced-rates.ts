@@ -1,4 +1,4 @@
-/** From a model's layers to the rates of the next epoch. */
+/** Makes the rates of the next epoch of a model's layers. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Manifest } from '../checkpoints/manifest.ts';
 import { spectraReader, spectraShapes } from '../models/lora.ts';
@@ -41,7 +41,7 @@ export function shardsOf(settings: Settings, count: number): Layer[][] {
   return shards.map((shard) => shard.layers.map((wanted) => layers.find(({ name }) => name === wanted)!));
 }
 
-/** How many shards the context wants the run's analysis in. */
+/** The number of shards in which the run is analysed. */
 export function shardCount(ctx: TaskContext, settings: Settings): number {
   const { layers, shapeOf } = modelOfRun(settings);
   const flops = analysisFlops(layers, spectraSettings(settings), shapeOf);
@@ -103,7 +103,7 @@ export async function measure(
   return spectra.map((spectrum) => ({ ...spectrum, solver: solver.solver }));
 }
 
-/** Where in a run new rates are set. */
+/** The place in a run where new rates are set. */
 interface RateChange {
   /** Steps of the run that were taken before. */
   readonly steps: number;

@@ -22,14 +22,14 @@ export const engineChoiceSchema = z.strictObject({
     .optional(),
 });
 
-/** What `auto` took, for the run's record. */
+/** The engine that `auto` took, for the run's record. */
 export type EngineChoiceRecord = z.infer<typeof engineChoiceSchema>;
 type Measured = NonNullable<EngineChoiceRecord['measured']>[number];
 
 /** Engines of a machine. */
 export interface EngineSource {
   candidates(): GpuCandidates;
-  /** In a process of its own: a driver may end it. */
+  /** Tries an engine in a process of its own, since a driver may end it. */
   tryOut(name: EngineName): Promise<Trial>;
   open(name: EngineName): Promise<Engine>;
   openOnProcessor(warn: (message: string) => void): Promise<Engine>;
@@ -68,7 +68,7 @@ function estimatedStep(plan: StartablePlan, training: TrainingConfig): number {
 const inWords = (seconds: number) =>
   seconds < 1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : `${Number(seconds.toPrecision(2))} s`;
 
-/** What was measured, and what follows. */
+/** The measurements and the choice, in words. */
 export function choiceInWords({ engine, measured = [] }: EngineChoiceRecord): string {
   const times = measured.map(({ version, ...each }) => `${inWords(each.stepSeconds)} on ${each.engine} (${version})`);
   return `a step takes ${times.join(', ')}: ${engine} trains, as training.engine is auto`;
@@ -80,7 +80,7 @@ const firstLine = (text: string) => text.split('\n')[0]!;
 
 interface ChooseOptions {
   readonly warn: (message: string) => void;
-  /** What the run has on record; absent: nothing yet. */
+  /** The engine on the run's record; absent: none yet. */
   readonly recorded?: EngineName | undefined;
   readonly source?: EngineSource;
 }

@@ -25,7 +25,7 @@ export function computeState(
 /** How long a job may wait in its queue in all where nothing says so: a day. */
 const longestWaitSeconds = 86_400;
 
-/** What was spent, and until when that is counted. */
+/** The sums spent, and the time until which they are counted. */
 export interface SpentUntil extends Spent {
   readonly until: Date;
 }

@@ -10,7 +10,7 @@ import type { TensorStore } from '../tensors/tensor-store.ts';
 import type { WorkloadPlan } from '../training/workload.ts';
 import type { StartedWorkload } from './open-workload.ts';
 
-/** What happens in a run, for views and logs. */
+/** An event of a run, for views and logs. */
 export type ProgressEvent =
   | { readonly type: 'state'; readonly state: string }
   | { readonly type: 'retry'; readonly state: string }
@@ -32,7 +32,7 @@ export type ProgressEvent =
   | {
       readonly type: 'epoch';
       readonly run: string;
-      /** Of a deployed run that a data set of a profile has started. */
+      /** The profile of the data set that started a deployed run. */
       readonly profile?: string;
       readonly epoch: number;
       readonly epochs: number;
@@ -44,7 +44,7 @@ export type ProgressEvent =
       /** Wall time of the run so far, and what is left of it at this pace. */
       readonly seconds: number;
       readonly secondsLeft: number | null;
-      /** Of training and evaluation of this epoch. */
+      /** Seconds of training and evaluating this epoch. */
       readonly epochSeconds: number | null;
       /** What was metered since the epoch before, in US dollars; null where that is not known. */
       readonly epochUsd: number | null;
@@ -56,7 +56,7 @@ export type ProgressEvent =
       readonly epoch: number;
       readonly metric: { readonly name: string; readonly value: number | null };
     }
-  /** What a task has just been metered with, in US dollars. */
+  /** The US dollars that a task has just been metered with. */
   | { readonly type: 'spend'; readonly run: string; readonly task: string; readonly usd: number }
   /** Somebody has to say whether the model is published. */
   | { readonly type: 'approval'; readonly run: string; readonly to: PublishTarget; readonly days: number }
@@ -79,9 +79,9 @@ export type PublishTarget = PublishSettings['to'];
 /** A model that is published. */
 export interface PublishedModel {
   readonly run: string;
-  /** Of the folder, repository or package. */
+  /** The name of the folder, repository or package. */
   readonly name: string;
-  /** By their names: SHA-256 and size. */
+  /** SHA-256 and size in bytes, by file name. */
   readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
   /** Of names and contents of its files: the same model has the same. */
   readonly digest: string;
@@ -89,7 +89,7 @@ export interface PublishedModel {
   readonly isApproved: boolean;
 }
 
-/** Where models can be published. */
+/** Publishes models, and knows where that can be done. */
 export interface Publisher {
   readonly targets: readonly PublishTarget[];
   /** Publishes a model, once: what is published already is left as it is. @returns where it is. */
@@ -102,7 +102,7 @@ export interface ComputeRequest {
   readonly market: Market;
 }
 
-/** What an account may have at a time of a kind of machine. */
+/** The number of machines of a kind that an account may have at a time. */
 export interface Quota {
   /** Jobs at a time; with 0 one would wait in vain. */
   readonly jobs: number;
@@ -112,7 +112,7 @@ export interface Quota {
 
 /** A job that the workflow has given up. */
 export interface EndedJob {
-  /** What is said of why it waited; absent where nothing is. */
+  /** The reason why it waited; absent where none is known. */
   readonly reason?: string | undefined;
   /** Which it is and for how long it will have run, in seconds; absent where it never began. */
   readonly ran?: { readonly id: string; readonly seconds: number };
@@ -124,13 +124,13 @@ export interface ComputeChoice {
   readonly definition: string;
   /** How long a job may wait in its queue in all, in seconds; absent where nothing waits. */
   readonly waitSeconds?: number | undefined;
-  /** By which its jobs are counted; absent where they cost nothing. */
+  /** The machine by which its jobs are counted; absent where they cost nothing. */
   readonly machine?: Machine | undefined;
   /** What its jobs can be told to train with; absent where that is found out when they try. */
   readonly engines?: readonly EngineChoice[];
 }
 
-/** How what tasks use of the cloud is metered. */
+/** Meters what tasks use of the cloud. */
 export interface Meter {
   /** In force in this region. @throws UserError when the price table does not have it. */
   prices(): Promise<RegionPrices>;
@@ -138,7 +138,7 @@ export interface Meter {
   readonly functionGb: number;
   /** Requests to the store since it was asked last. */
   takeRequests(): { readonly writes: number; readonly reads: number };
-  /** In a training job. */
+  /** The training job that the task runs in. */
   readonly job?: {
     readonly id: string;
     /** The seconds of this process since the last lap, the first of which has number 0 and begins with the process. */
@@ -146,7 +146,7 @@ export interface Meter {
   };
 }
 
-/** What a task needs of the outside world. */
+/** Everything that a task needs of the outside world. */
 export interface TaskContext {
   readonly store: ArtifactStore;
   now(): Date;

@@ -13,7 +13,7 @@ interface Committed {
   readonly spectra: SpectraReport | undefined;
 }
 
-/** What is told of a committed epoch. */
+/** Makes the event of a committed epoch. */
 export function epochEvent(
   run: string,
   config: RunConfig,

@@ -1,7 +1,7 @@
 /** Names of executions, which follow from what they are at, so that nothing is started twice. */
 import { createHash } from 'node:crypto';
 
-/** What Step Functions allows for the name of an execution. */
+/** The longest name that Step Functions allows for an execution. */
 const longestName = 80;
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);

@@ -46,10 +46,10 @@ export function eventsOf(names: readonly StateName[], { items = 0, retries = tru
 /** Until the first training task. */
 export const eventsOfStart = (): number => 1 + eventsOf(['Prepare', 'Where to begin?']);
 
-/** Of one training job. */
+/** The events of one training job. */
 export const eventsOfJob = (): number => eventsOf(['TrainEpoch', 'CollectEpoch', 'Trained?']);
 
-/** From an attempt to the decision after its commit. */
+/** The events from an attempt to the decision after its commit. */
 export const eventsOfCommit = (shards: number): number =>
   eventsOf(['PlanAnalysis', 'AnalyseShards', 'SetRates', 'Checkpoint', 'Continue?'], { items: shards });
 

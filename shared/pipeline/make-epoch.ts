@@ -192,7 +192,7 @@ function ratesLeft(record: RunRecord, epoch: number, rates: RateRecord): Pick<Ma
   return movesRates(record) ? { before: rates } : {};
 }
 
-/** Where an attempt's files go. */
+/** The run, the epoch and the attempt that files belong to. */
 type At = Pick<PipelineState, 'run' | 'epoch' | 'attempt'>;
 
 const attemptAt = (ctx: TaskContext, state: PipelineState, epoch: number): At => ({
@@ -223,7 +223,7 @@ async function writeWeights(
   return { at, files: written };
 }
 
-/** What an attempt has before the analysis. */
+/** The results of an attempt before the analysis. */
 interface Made {
   readonly measured: EpochMetrics;
   readonly predictions: Evaluation['predictions'];

@@ -61,7 +61,7 @@ export const stateSchema = z.object({
 export type PipelineState = z.infer<typeof stateSchema>;
 
 const errorSchema = z.object({ Error: z.string(), Cause: z.string().optional() });
-/** What a state machine says of a failed task. */
+/** The error of a failed task, as a state machine describes it. */
 export type TaskError = z.infer<typeof errorSchema>;
 
 const collectInput = stateSchema.extend({ error: errorSchema.optional() });

@@ -16,7 +16,7 @@ async function epochUnderWay({ store }: TaskContext, run: string): Promise<numbe
   return head ? head.epoch + 1 : 0;
 }
 
-/** What was used, before it is known where it belongs. */
+/** A meter entry before its run and epoch are known. */
 type Used = Omit<MeterEntry, 'version' | 'run' | 'epoch' | 'at'>;
 
 /** Whether anybody has asked for this run: nothing is written of one that an execution was started with by mistake. */
@@ -42,7 +42,7 @@ async function note(ctx: TaskContext, run: string, id: string, used: Used): Prom
 export interface FunctionUse {
   readonly id: string;
   readonly memoryGb: number;
-  /** So far. */
+  /** Billable seconds so far. */
   seconds(): number;
   /** Until it is ended for want of time. */
   readonly secondsLeft: number;

@@ -11,13 +11,13 @@ import { type OtherFiles, otherFilesOf, withDataPaths } from '../datasets/regist
 import { weightsOf, withWeights } from '../models/registry.ts';
 import { isSameData, type RunRecord, type RunRequest, readRequest, runRecordSchema } from './records.ts';
 
-/** Where things are at the new place. */
+/** The paths of things at the new place. */
 export interface Addresses {
   readonly dataset: string;
   /** Of files to validate and to test on; absent: as before, as for weights. */
   readonly others?: OtherFiles;
   readonly weights?: string | undefined;
-  /** Of the runs: `output.folder`. */
+  /** The folder of the runs: `output.folder`. */
   readonly folder: string;
   /** The run file; absent: there is none. */
   readonly source?: string | undefined;

@@ -31,7 +31,7 @@ import { planTexts } from '../training/workloads/texts.ts';
 import { planTrajectories } from '../training/workloads/trajectories.ts';
 import { chooseEngine, type EngineChoiceRecord } from './choose-engine.ts';
 
-/** Where a file of the settings is on this machine. */
+/** Finds the local path of a file that the settings name. */
 type LocalPath = (path: string) => Promise<string>;
 const asGiven: LocalPath = async (path) => path;
 
@@ -195,7 +195,7 @@ export interface StartOptions {
   readonly warn: (message: string) => void;
   /** Whether `auto` measures a step on the GPU and on the processor; otherwise it takes the processor. Absent: true. */
   readonly measures?: boolean | undefined;
-  /** What `auto` has taken for the run before. */
+  /** The engine that `auto` took for the run before. */
   readonly recorded?: EngineName | undefined;
 }
 

@@ -12,27 +12,27 @@ import type { PublishedModel, TaskContext } from './context.ts';
 import type { PipelineState } from './messages.ts';
 import { profileOfRun } from './run-events.ts';
 
-/** How long an answer is waited for: as in the workflow document. */
+/** Days that an answer is waited for, as in the workflow document. */
 export const approvalDays = 7;
 
 /** Who is waited for. */
 export const approvalSchema = z.strictObject({
   version: z.literal(1),
   to: z.enum(publishTargets),
-  /** By which the workflow is told the answer. */
+  /** The token by which the workflow is told the answer. */
   token: z.string(),
   askedAt: z.iso.datetime(),
   until: z.iso.datetime(),
 });
 
-/** What became of a model. */
+/** The record of a model's publication. */
 export const publicationSchema = z.strictObject({
   version: z.literal(1),
   to: z.enum(publishTargets),
   status: z.enum(['published', 'declined', 'unanswered']),
-  /** Where it is; absent where it is not published. */
+  /** The address of the published model; absent where it is not published. */
   address: z.string().optional(),
-  /** Of the model that it is of. */
+  /** The digest of the model that it is about. */
   digest: z.string(),
   /** Who has answered; absent where nobody was asked, or nobody did. */
   by: z.string().optional(),

@@ -10,7 +10,7 @@ export interface RatesWithin {
   readonly changes: RateChanges;
   /** The rates in force now. */
   inForce(): RateRecord;
-  /** What was measured so far. */
+  /** The measurements so far. */
   readonly measurements: readonly Measurement[];
 }
 

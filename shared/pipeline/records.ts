@@ -24,7 +24,7 @@ export const files = {
   /** The average of the weights, with `training.ema`. */
   average: 'average.safetensors',
   metrics: 'metrics.json',
-  /** What a model of fields predicted of some validation samples. */
+  /** The predictions of a model of fields for some validation samples. */
   predictions: 'predictions.json',
   spectra: 'spectra.json',
   rates: 'rates.json',
@@ -67,9 +67,9 @@ export const runRecordSchema = z.strictObject({
     path: z.union([z.string(), z.array(z.string())]),
     sha256: z.string(),
     bytes: z.int(),
-    /** Of a validation file of its own. */
+    /** The fingerprint of a validation file. */
     validation: fingerprintSchema.optional(),
-    /** Of a file of test data. */
+    /** The fingerprint of a file of test data. */
     test: fingerprintSchema.optional(),
   }),
   /** The `config.json` that a language model was made by. */
@@ -96,13 +96,13 @@ type DataRecord = Pick<RunRecord['dataset'], 'sha256' | 'validation' | 'test'>;
 export const isSameData = (a: DataRecord, b: DataRecord): boolean =>
   a.sha256 === b.sha256 && a.validation?.sha256 === b.validation?.sha256 && a.test?.sha256 === b.test?.sha256;
 
-/** What of a confusion matrix is not 0. */
+/** The cells of a confusion matrix that are not 0. */
 const cellsOf = (matrix: readonly (readonly number[])[]): ConfusionCells =>
   matrix.flatMap((row, actual) => row.flatMap((rows, given) => (rows === 0 ? [] : [[actual, given, rows] as const])));
 
 const finiteOrNull = z.number().nullable();
 
-/** How a classifier does on each class. */
+/** The scores of a classifier by class. */
 const classTableSchema = z
   .strictObject({
     classes: z
@@ -135,12 +135,12 @@ export const epochMetricsSchema = z.strictObject({
   /** Mean over the steps; null for epoch 0. */
   trainLoss: finiteOrNull,
   losses: z.array(finiteOrNull).readonly(),
-  /** On the validation data. */
+  /** Metrics on the validation data. */
   metrics: z.record(z.string(), finiteOrNull),
   classes: classTableSchema.optional(),
   /** Wall time of training and evaluation. */
   seconds: z.number().nonnegative(),
-  /** Of the epoch's first step; null for epoch 0. */
+  /** The base rate of the epoch's first step; null for epoch 0. */
   baseLearningRate: finiteOrNull,
   /** Of every step; what a group of parameters was trained with is this times its multiplier. Earlier versions noted that itself. */
   baseLearningRates: z.array(z.number()).readonly().default([]),
@@ -154,7 +154,7 @@ export const epochMetricsSchema = z.strictObject({
         weightDecay: z.number(),
         /** The part of the learning rate's multiplier that is due to the layer's depth. */
         layerDecay: z.number().optional(),
-        /** With SAM: of its radius. */
+        /** With SAM: the multiplier of its radius. */
         rhoMultiplier: z.number().optional(),
         rho: z.number().optional(),
       }),
@@ -218,7 +218,7 @@ export function describeDrawn({ drawn }: Pick<RunRecord, 'drawn'>): string | und
 
 const testedEpochSchema = z.strictObject({
   epoch: z.int().nonnegative(),
-  /** On the test data. */
+  /** Metrics on the test data. */
   metrics: z.record(z.string(), finiteOrNull),
   classes: classTableSchema.optional(),
 });

@@ -14,7 +14,7 @@ import { planWorkload, type StartedWorkload, startWorkload } from './open-worklo
 export type Resources = Pick<TaskContext, 'planWorkload' | 'openWorkload' | 'openSolver'>;
 
 export interface ResourceOptions {
-  /** Where a data set is on this machine. */
+  /** Finds the local path of a data set. */
   readonly localPath: TaskContext['localPath'];
   readonly warn: (message: string) => void;
   /** Other than `auto`: instead of what the run has on record. */

@@ -13,7 +13,7 @@ import type { SpectraReport } from '../spectra/spectrum.ts';
 import type { TaskContext } from './context.ts';
 import { type EpochMetrics, explainOutcome, type OutcomeRecord } from './records.ts';
 
-/** In EventBridge; rules look for it. */
+/** The source of events in EventBridge, which rules look for. */
 export const eventSource = 'tempbalance';
 
 const number = z.number().nullable();
@@ -44,7 +44,7 @@ const ended = {
   report: z.string().nullable().describe('Address of the report; null where there is none.'),
 };
 
-/** What an event says, by its kind. */
+/** The contents of an event, by its kind. */
 export const runEventSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('started'),
@@ -87,7 +87,7 @@ export const runEventSchema = z.discriminatedUnion('kind', [
 export type RunEvent = z.infer<typeof runEventSchema>;
 type Kind = RunEvent['kind'];
 
-/** What EventBridge calls an event of a kind: `detail-type`. */
+/** EventBridge's `detail-type` of each kind of event. */
 export const detailTypes: Readonly<Record<Kind, string>> = {
   started: 'Run started',
   epoch: 'Run epoch',
@@ -153,7 +153,7 @@ export async function forgetEnd({ store, service }: TaskContext, run: string): P
   }
 }
 
-/** What is told of a committed epoch. */
+/** Notes the event of a committed epoch. */
 export async function announceEpoch(
   ctx: TaskContext,
   run: string,
@@ -183,7 +183,7 @@ export async function announceEpoch(
   });
 }
 
-/** What of a budget is used when its owner is warned. */
+/** The share of a budget at which its owner is warned. */
 const warningShare = 0.8;
 
 /** Warns once of each limit of a budget, at the first commit after which most of it is used. */
@@ -207,7 +207,7 @@ export async function warnOfBudget(
 
 const bestOf = ({ best }: Progress) => best && { epoch: best.epoch, value: best.value };
 
-/** What is told of a run that has a model and has ended. */
+/** Notes the event of a run that has a model and has ended. */
 export async function announceEnd(
   ctx: TaskContext,
   run: string,
@@ -239,10 +239,10 @@ interface EndOfRun {
   readonly usd: number | undefined;
 }
 
-/** As much of an error as an event holds. */
+/** The most characters of an error in an event. */
 const longestReason = 4000;
 
-/** What is told of a run that an error has ended. */
+/** Notes the event of a run that an error has ended. */
 export async function announceFailure(
   ctx: TaskContext,
   run: string,

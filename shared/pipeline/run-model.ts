@@ -38,9 +38,9 @@ import { files, type RunRecord } from './records.ts';
 /** An adapter on a frozen base, without weights. */
 interface RunAdapter {
   readonly model: LoraModel;
-  /** Of the base. */
+  /** The names of the base's weights. */
   readonly names: WeightNames;
-  /** Where the base lies, as the settings name it. */
+  /** The path of the base, as the settings name it. */
   readonly base: string;
   readonly spectra: AdapterSpectra;
 }
@@ -58,24 +58,24 @@ export interface RunFields {
 /** A run's model without its weights. */
 export interface RunModel {
   readonly layers: readonly Layer[];
-  /** What is trained, and is in an epoch's weights. */
+  /** The parameters that are trained, and are in an epoch's weights. */
   readonly parameters: readonly ParameterSpec[];
-  /** What nothing changes. */
+  /** The parameters that are not trained. */
   readonly frozen: readonly ParameterSpec[];
   /** Of the matrices that spectra are taken of, by the names of the layers' weights. */
   readonly shapeOf: ShapeOf;
   /** What, besides the weights, is needed to build it again: the exported `config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly adapter?: RunAdapter;
-  /** Of a model of fields: what its export is made of besides. */
+  /** The facts about a model of fields that its export needs. */
   readonly fields?: RunFields;
-  /** What was drawn from the seed in place of the folder's. */
+  /** The parts that were drawn from the seed in place of the folder's. */
   readonly reinitialised?: Reinitialised;
   /** Of a model that learnt to embed texts, as sentence-transformers is to do it. */
   readonly embeds?: EmbedsTexts;
 }
 
-/** What a run's model follows from. */
+/** The record that a run's model follows from. */
 export interface ModelRecord extends Pick<RunRecord, 'config' | 'model'> {
   readonly dataset: Readonly<Record<string, unknown>>;
   readonly adapter?: { readonly config: AdapterConfig; readonly base: { readonly path: string } } | undefined;
@@ -91,7 +91,7 @@ export function modelOfPlan(config: RunConfig, { data, model, adapter }: Workloa
   });
 }
 
-/** Of records that are still in use. */
+/** The models of records that are still in use. */
 const described = new WeakMap<ModelRecord, RunModel>();
 
 /** The model that a run trains, from the run's record alone: neither data nor engine are opened. */
@@ -124,7 +124,7 @@ function describeModel(record: ModelRecord): RunModel {
   return { layers, parameters, frozen: [], shapeOf: shapesIn(parameters), config: settings, fields };
 }
 
-/** What a run has on record of its fields. */
+/** The record of a run's fields. */
 export interface RecordedFields extends RecordedGrid {
   /** Points along each space axis. */
   readonly space: readonly number[];
@@ -135,7 +135,7 @@ export interface RecordedFields extends RecordedGrid {
   /** Time steps that the model is given. */
   readonly window: number;
   readonly rolloutSteps: number;
-  /** In words, as in `0-99`. */
+  /** The rows in words, as in `0-99`. */
   readonly trainingRows?: string;
   readonly validationRows?: string;
   /** Absent: there are no test data. */
@@ -151,7 +151,7 @@ export function fieldsOfRecord({ config, dataset }: Pick<ModelRecord, 'config' |
   return { statics: [], window, ...(dataset as unknown as Omit<RecordedFields, 'statics' | 'window'>) };
 }
 
-/** What a model of such fields is built for. */
+/** The data format that a model of such fields is built for. */
 export const formatOf = ({ space, channels, window, statics, normaliser }: RecordedFields) => ({
   kind: 'trajectories' as const,
   space,

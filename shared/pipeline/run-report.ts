@@ -87,7 +87,7 @@ export async function readRunReport(
   return withBestFits(await withDrawnSpectra(store, run, report), spectraSettings(record));
 }
 
-/** What alphas depend on besides the weights. */
+/** The settings that alphas depend on, in words. */
 function describeSpectra({ fit, filterZeros, conv1d }: SpectraConfig, layers: readonly Layer[]): string {
   const start =
     fit.method === 'median'
@@ -110,7 +110,7 @@ function reinitialisedOf(record: RunRecord): RunReport['reinitialised'] {
   return isAnew ? modelOfRun(record).reinitialised : undefined;
 }
 
-/** What an epoch predicted, where that is kept. */
+/** The predictions of an epoch, where they are kept. */
 async function predictionsOf(
   store: ArtifactStore,
   run: string,
@@ -131,13 +131,13 @@ async function predictionsOf(
 interface FoundEpoch {
   /** Absent where the epoch was not measured, or is damaged. */
   readonly report?: EpochReport;
-  /** Of the last epoch. */
+  /** The progress of the last epoch. */
   readonly progress?: Progress | undefined;
-  /** What is to be said of it. */
+  /** A sentence about the epoch's damage. */
   readonly damage?: string;
 }
 
-/** What is committed of an epoch, without eigenvalues. */
+/** The committed files of an epoch, without eigenvalues. */
 async function readEpoch(store: ArtifactStore, run: string, epoch: number, isLast: boolean): Promise<FoundEpoch> {
   try {
     const manifest = await readManifest(store, run, epoch);
@@ -159,7 +159,7 @@ async function readEpoch(store: ArtifactStore, run: string, epoch: number, isLas
 const withoutEigenvalues = (spectra: SpectraReport | undefined): SpectraReport | null =>
   spectra ? { ...spectra, layers: spectra.layers.map((layer) => ({ ...layer, eigenvalues: [] })) } : null;
 
-/** With the eigenvalues of the epochs whose spectra are drawn. */
+/** The report with the eigenvalues of the epochs whose spectra are drawn. */
 async function withDrawnSpectra(store: ArtifactStore, run: string, report: RunReport): Promise<RunReport> {
   const { before, after } = beforeAndAfter(report) ?? {};
   const whole = new Map<number, SpectraReport>();
@@ -172,7 +172,7 @@ async function withDrawnSpectra(store: ArtifactStore, run: string, report: RunRe
   return { ...report, epochs };
 }
 
-/** With the best fits of the epoch that is drawn as the result. */
+/** The report with the best fits of the epoch that is drawn as the result. */
 function withBestFits(report: RunReport, settings: SpectraConfig): RunReport {
   const { before, after } = beforeAndAfter(report) ?? {};
   const shown = after ?? before;

@@ -35,7 +35,7 @@ export interface ClassifiedFailure {
   /** `UserError` where the user has to mend something. */
   readonly name: string;
   readonly message: string;
-  /** Of a wait: what mends its reason. */
+  /** The remedy for the reason of a wait. */
   readonly remedy?: string | undefined;
 }
 
@@ -89,7 +89,7 @@ export function plainMessage({ Error: name, Cause: cause }: TaskError): string {
 /** What is said of a job whose machine is taken away: of an instance, of a task on Fargate, for maintenance. */
 const interruption = /^Host EC2|Spot Task was interrupted|SpotInterruption|performing maintenance/;
 
-/** What Batch says of a container that ended by itself, or nothing. */
+/** AWS Batch's words for a container that ended by itself, or none. */
 const endedByItself = /^(Essential container in task exited.*)?$/;
 
 const kindsByCode: Readonly<Record<number, ClassifiedFailure['kind']>> = {

@@ -26,7 +26,7 @@ const describedSchema = z
   .object({ run: z.string(), compute: z.object({ target: z.enum(targets), endsAt: z.iso.datetime().optional() }) })
   .partial();
 
-/** What an environment says of a job. */
+/** The job that an environment describes. */
 interface DescribedJob {
   readonly run?: string | undefined;
   readonly target?: Target | undefined;

@@ -3,7 +3,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { type RetrySettings, withRetries } from '../../core/retry.ts';
 import { BrokenReply, explain, mayPass } from './failures.ts';
 
-/** How a bucket is reached. */
+/** Options of the connection to a bucket. */
 export interface S3Options {
   /** The store retries by itself; a client with `maxAttempts: 1` leaves it to that. */
   readonly client: S3Client;
@@ -27,7 +27,7 @@ const retryDefaults: RetrySettings = {
   random: Math.random,
 };
 
-/** What the client's `send` takes beside the command. */
+/** The options of the client's `send` besides the command. */
 interface SendOptions {
   readonly abortSignal: AbortSignal;
 }

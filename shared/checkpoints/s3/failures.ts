@@ -10,7 +10,7 @@ export interface Request {
   readonly operation: string;
   /** `s3://bucket/key`. */
   readonly where: string;
-  /** The same as an Amazon resource name. */
+  /** The resource as an Amazon resource name. */
   readonly resource: string;
   readonly expectedOwner: string | undefined;
 }
@@ -21,7 +21,7 @@ interface SdkError {
   readonly code?: string;
   readonly $fault?: string;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly attempts?: number };
-  /** Of the bucket, where the request went to another. */
+  /** The region of the bucket, where the request went to another one. */
   readonly Region?: string;
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
@@ -31,7 +31,7 @@ const statusOf = (error: unknown) => asSdkError(error).$metadata?.httpStatusCode
 /** S3's name of the error, e.g. `SlowDown`. */
 const nameOf = (error: unknown) => asSdkError(error).name ?? '';
 
-/** How often the client itself tried before it gave this error. */
+/** The number of tries that the client made before it gave this error. */
 export const clientTriesOf = (error: unknown): number => asSdkError(error).$metadata?.attempts ?? 1;
 
 /** There is no such object; a bucket that isn't there is another matter. */
@@ -112,7 +112,7 @@ function deniedRemedy({ operation, resource, expectedOwner }: Request): string {
   return `Allow ${permission} on ${resource} to the role or user (and in the policies of the bucket and its KMS key).${hidden}${owner}`;
 }
 
-/** What the user has to mend: [what happened, remedy]. */
+/** The fault that the user has to mend, and the remedy. */
 function usersFault(error: unknown, request: Request): [what: string, remedy: string] | undefined {
   const { Region, $response } = asSdkError(error);
   const region = Region ?? $response?.headers?.['x-amz-bucket-region'] ?? "the bucket's region";

@@ -9,7 +9,7 @@ import { hasChecksum, type ObjectChecksum, objectChecksum } from './checksums.ts
 import { BrokenReply, isAbsence, isUnmet } from './failures.ts';
 import { type Writes, writesInMetadata } from './versions.ts';
 
-/** One version of an object. */
+/** One version of an object: its size, tag, checksum and the writes that led to it. */
 export interface ObjectVersion {
   readonly size: number;
   readonly etag: string;

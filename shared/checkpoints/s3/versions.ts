@@ -21,7 +21,7 @@ export const followedBy = (earlier: Writes): Writes =>
 
 export const writesAsMetadata = (writes: Writes) => ({ [metadataName]: writes.join(' ') });
 
-/** None for an object that another program wrote. */
+/** The writes that led to an object; none for one that another program wrote. */
 export function writesInMetadata(metadata: Readonly<Record<string, string>> | undefined): Writes {
   const text = metadata?.[metadataName];
   return text ? text.split(' ') : [];

@@ -15,7 +15,7 @@ import { clientTriesOf, isAbsence, isConflict, isUnmet, isUploadGone } from './f
 import { currentVersion, partsOf } from './read.ts';
 import { followedBy, goneEtag, judge, versionTag, type Writes, writesAsMetadata } from './versions.ts';
 
-/** What must hold for a write to be done, in S3's terms. */
+/** The condition of a write, in S3's terms. */
 type Condition = { readonly IfNoneMatch?: '*'; readonly IfMatch?: string };
 
 interface ObjectWrite {

@@ -7,7 +7,7 @@ const known = new Set([8, 16]);
 
 const [given, result] = ['given', 'result'];
 
-/** As few channels as can be put in blocks. */
+/** The smallest number of channels that can be put into blocks. */
 const channels = 4;
 
 /**

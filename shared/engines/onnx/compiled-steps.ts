@@ -22,7 +22,7 @@ export interface CompiledStep {
   readonly outputs: TracedStep['outputs'];
   /** Outputs that are written over what they replace. */
   readonly overwriting: readonly string[];
-  /** What the graph is computed from. Its updates may take more. */
+  /** The inputs of the graph; its updates may take more. */
   readonly computedFrom: TracedStep['inputs'];
 }
 
@@ -86,7 +86,7 @@ interface KeptGraph {
   readonly traced: Pick<TracedStep, 'model' | 'updates'> & { readonly carried: readonly string[] };
   /** Whether its session keeps memory for its next run. */
   readonly keepsMemory: boolean;
-  /** What it was compiled to; undefined where that was given up. */
+  /** The session that it was compiled to; undefined where compiling was given up. */
   session: Promise<number> | undefined;
   steps: number;
 }
@@ -108,7 +108,7 @@ function touch<Value>(kept: Map<string, Value>, key: string, value: Value): void
   kept.set(key, value);
 }
 
-/** What steps are compiled for, besides their shapes. */
+/** The settings that steps are compiled for, besides their shapes. */
 export interface Target {
   readonly threads: number;
   /** Channels in a block of the kernels for convolutions; 1 where there are none. */
@@ -195,7 +195,7 @@ export function compiledSteps(tf: TensorLibrary, thread: Pick<ComputeThread, 'as
       return;
     }
   };
-  /** By how many loops a graph is used. */
+  /** The number of loops that use a graph. */
   const users = new Map<KeptGraph, number>();
 
   return (): LoopSteps => {

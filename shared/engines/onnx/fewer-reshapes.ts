@@ -67,7 +67,7 @@ export function withFewerReshapes(graph: Graph): Graph {
     elementCount(shapeOf(outputs[0]!)) > 1;
   const isWhole = (operand: string, result: string) => elementCount(shapeOf(operand)) === elementCount(shapeOf(result));
 
-  /** By name, the shapes in which a value is read. */
+  /** The shapes in which each value is read, by name. */
   const wanted = new Map<string, ReadonlySet<string>>();
   const want = (name: string, shapes: ReadonlySet<string>): void => {
     const known = wanted.get(name);

@@ -89,7 +89,7 @@ export function withFusedNorms(graph: Graph, onDevice: boolean): Graph {
     return { factors: [scaled.list, ...(moved ? [moved.list] : [])], outputs, place: makers.get(outputs[0]!)! };
   };
 
-  /** By the place of a node the one that comes in its place. */
+  /** The new node by the index of the node that it replaces. */
   const placed = new Map<number, Node>();
   const gone = new Set<number>();
   for (const [place, node] of graph.nodes.entries()) {

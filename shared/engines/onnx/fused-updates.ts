@@ -21,12 +21,12 @@ interface Instruction {
   readonly operands: readonly Term[];
 }
 
-/** What is computed of each element. */
+/** A program that is computed for each element: its instructions, and the terms that it writes. */
 export interface UpdateProgram {
   readonly tensors: number;
   readonly scalars: number;
   readonly instructions: readonly Instruction[];
-  /** What is written. */
+  /** The terms that are written. */
   readonly results: readonly Term[];
 }
 
@@ -49,11 +49,11 @@ export interface FusedUpdates {
   readonly updates: readonly Update[];
 }
 
-/** What a name stands for. */
+/** The origin of a name: a node, an input or an initializer. */
 interface Source {
   readonly value: Pick<Value, 'shape' | 'dtype'>;
   readonly node?: Node;
-  /** Of an initializer of one number. */
+  /** The value of an initializer of one number. */
   readonly constant?: number;
   readonly kind: 'node' | 'input' | 'initializer';
 }

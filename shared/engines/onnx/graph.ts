@@ -40,13 +40,13 @@ export interface Graph {
   readonly initializers: readonly Initializer[];
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  /** Of what nodes give, by name. */
+  /** The type and shape of each node's results, by name. */
   readonly specs: ReadonlyMap<string, TensorSpec>;
   /** Filters `[in, out, ...taps]` with their taps backwards, and what they were made of, `[out, in, ...taps]`. */
   readonly backwards: ReadonlyMap<string, string>;
 }
 
-/** Of all that has a name in a graph. */
+/** The type and shape of everything that has a name in a graph. */
 export function specsIn(graph: Graph): Map<string, TensorSpec> {
   const specs = new Map(graph.specs);
   for (const value of [...graph.inputs, ...graph.initializers]) specs.set(value.name, value);
@@ -74,7 +74,7 @@ export function neededNodes(nodes: readonly Node[], results: readonly string[]):
     .toReversed();
 }
 
-/** By data type, what holds its numbers; a bool is a byte. */
+/** The typed array of each data type; a bool is a byte. */
 export const arrays = {
   float32: Float32Array,
   int32: Int32Array,
@@ -192,12 +192,12 @@ export class GraphBuilder {
     return values;
   }
 
-  /** What both inputs of a product are, where it is a square. */
+  /** The factor of a product of a value with itself; undefined for other values. */
   squared(value: Value): Value | undefined {
     return this.#squares.get(value.name);
   }
 
-  /** What a value with another shape was before. */
+  /** The value before it was given another shape; undefined for other values. */
   reshaped(value: Value): Value | undefined {
     return this.#reshaped.get(value.name);
   }

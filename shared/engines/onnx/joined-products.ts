@@ -11,18 +11,18 @@ import {
 } from './graph.ts';
 import { placesOf } from './overwriting.ts';
 
-/** With fewer terms, joining operands costs as much as it spares. */
+/** The fewest terms; with fewer, joining operands costs as much as it spares. */
 const leastTerms = 4;
 
 /** What an operand of a term may take at most: it is copied, and kept until all terms are there. */
 const mostBytes = 2 ** 18;
 
-/** What all of them may take together. */
+/** The most bytes of all joined operands together. */
 const mostJoined = 2 ** 26;
 
 /** A product that sums over an axis of its operands. Those of a sum are joined along it. */
 interface Product {
-  /** What makes two products alike, but for the length of that axis. */
+  /** The key of a product; products with the same key are alike but for the length of that axis. */
   readonly kind: string;
   readonly operands: readonly string[];
   /** Counted from the back. */

@@ -14,7 +14,7 @@ export function withJoinedRows(graph: Graph): Graph {
     initializers.set(name, integerList(name, shape));
     return name;
   };
-  /** What a list was before it was given its shape. */
+  /** The value of a list before it was given its shape. */
   const before = (list: string): string | undefined => {
     const maker = graph.nodes[makers.get(list) ?? -1];
     return maker?.operator === 'Reshape' && constants.has(maker.inputs[1]!) ? maker.inputs[0]! : undefined;

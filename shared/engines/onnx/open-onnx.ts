@@ -97,7 +97,7 @@ const givable = <Given extends { readonly data: Data }>(
     ]),
   );
 
-/** What steps are run by. */
+/** The thread and the settings by which steps are run. */
 export interface Machinery {
   readonly thread: ComputeThread;
   readonly compiled: ReturnType<typeof compiledSteps>;

@@ -15,7 +15,7 @@ export function reached(from: readonly number[], next: (place: number) => readon
   return found;
 }
 
-/** Where in a graph values are made and read. */
+/** The indices of the nodes that make and read each value of a graph. */
 export function placesOf(graph: Graph) {
   const makers = new Map(graph.nodes.flatMap((node, place) => node.outputs.map((name) => [name, place] as const)));
   const readers = new Map<string, number[]>();

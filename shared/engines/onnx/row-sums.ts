@@ -4,7 +4,7 @@ import { placesOf } from './overwriting.ts';
 
 /** A tensor `[all, size]` of zeros but for some rows, which a graph gives instead of it. */
 export interface RowSums {
-  /** Of the tensor. */
+  /** The name of the tensor. */
   readonly name: string;
   readonly size: number;
   /** The output with the rows, `[count, size]`. */
@@ -136,7 +136,7 @@ export function withRowSums(
   };
 }
 
-/** Which rows of a place in memory may be other than 0; absent: all. */
+/** The rows of a place in memory that may be other than 0; absent: all. */
 export interface WrittenRows {
   written?: readonly number[] | undefined;
 }

@@ -26,7 +26,7 @@ export function withSumsOfProducts(graph: Graph, onDevice: boolean): Graph {
   const constants = new Map(graph.initializers.map((each) => [each.name, each]));
   const shapeOf = (name: string) => specs.get(name)!.shape;
   const isMatrix = (name: string) => shapeOf(name).length === 2;
-  /** By what they make, the nodes so far. */
+  /** The nodes so far, by the value that they make. */
   const nodes = new Map<string, Node>();
 
   /** The product that a name stands for, where nothing else reads it. */

@@ -1,10 +1,10 @@
-/** What a thread that computes is asked, and what it answers. */
+/** The requests to a computing thread, and its answers. */
 import type { FixedTensors, HostTensors, MixedTensors } from '../../tensors/tensor.ts';
 import type { Update } from './fused-updates.ts';
 import type { TensorSpec } from './graph.ts';
 import type { UpdateMemory } from './update-memory.ts';
 
-/** How a session computes. */
+/** The settings by which a session computes. */
 export interface Target {
   readonly threads: number;
   /** Whether what it has computed with is kept for its next run, which is quicker, rather than given back. */
@@ -18,7 +18,7 @@ export type Task =
       readonly do: 'compile';
       readonly session: number;
       readonly model: Uint8Array;
-      /** What is computed behind it. */
+      /** The updates that are computed behind the graph. */
       readonly updates: readonly Update[];
       readonly target: Target;
       /** Outputs that the next step takes. */
@@ -30,7 +30,7 @@ export type Task =
       readonly loop: number;
       readonly fixed: FixedTensors;
       readonly carried: HostTensors;
-      /** Those that carried tensors lie in. */
+      /** The memories that carried tensors lie in. */
       readonly memories: readonly UpdateMemory[];
     }
   | {
@@ -52,7 +52,7 @@ export type Task =
       readonly names?: readonly string[] | undefined;
       readonly untilNextStep: boolean;
     }
-  /** All that is carried, given away. */
+  /** Gives all carried tensors away, and ends the loop. */
   | { readonly do: 'finish'; readonly loop: number }
   | { readonly do: 'end'; readonly loop: number }
   /** Gives everything back, and sets the first number of `done`: the process is about to end. */

@@ -33,7 +33,7 @@ export interface TracedStep {
   readonly inputs: readonly string[];
   /** Of the model: what updates take as well as the step's own, but for what they give. */
   readonly outputs: Readonly<Record<string, TensorSpec>>;
-  /** What is computed behind the model. */
+  /** The updates that are computed behind the model. */
   readonly updates: readonly Update[];
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Term, UpdateOperator, UpdateProgram } from './fused-updates.ts';
 
-/** What is used of the runtime's WebAssembly. */
+/** The part of the runtime's WebAssembly interface that is used here. */
 interface WebAssemblyApi {
   readonly Memory: new (size: {
     readonly initial: number;

@@ -20,7 +20,7 @@ const upTo = (multiple: number, size: number) => Math.ceil(size / multiple) * mu
 /** A memory, which a loop's tensors stay in when they are given away: a loop that takes them again finds their places. */
 export interface UpdateMemory {
   readonly memory: KernelMemory;
-  /** By the key of a place where it begins, in bytes. */
+  /** The address of each place in bytes, by its key. */
   readonly ranges: Map<string, { readonly address: number; readonly elements: number }>;
 }
 
@@ -53,7 +53,7 @@ export type Places = Map<string, Place>;
 
 /** An update in a loop's memory. */
 export interface PlacedUpdate {
-  /** By name, carried tensors and others. */
+  /** The places of carried tensors and others, by name. */
   readonly places: ReadonlyMap<string, Place>;
   readonly call: KernelCall;
   /** Copies what the call takes of what the step was given and has given, by name; gives its scalars. Nothing else of that is needed any more. */

@@ -7,22 +7,22 @@ import { type KernelMemory, kernelOf } from './update-kernel.ts';
 export interface KernelCall {
   readonly program: UpdateProgram;
   readonly memory: KernelMemory;
-  /** Of a tensor. */
+  /** Bytes of one tensor. */
   readonly bytes: number;
-  /** Of what is read, then of what is written. */
+  /** The addresses of what is read, then of what is written, in bytes. */
   readonly addresses: readonly number[];
 }
 
-/** By call, the numbers that its program takes for all elements. */
+/** The numbers that hold for all elements, for each call. */
 export type CallScalars = readonly (readonly number[])[];
 
 /** Bytes of a tensor in one piece: some tens of microseconds. */
 const pieceBytes = 2 ** 18;
 
-/** How many pieces were taken, and how many are computed. */
+/** Indices of the counters: of pieces that were taken, and of those that are computed. */
 const [taken, computed] = [0, 1];
 
-/** What threads count with that compute the same pieces. */
+/** Makes the counters that threads share which compute the same pieces. */
 export const pieceCounters = (): Int32Array<SharedArrayBuffer> =>
   new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
 

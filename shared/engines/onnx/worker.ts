@@ -37,9 +37,9 @@ interface LoopState {
   /** Under the names of the inputs that they take turns with. */
   readonly spare: Tensors;
   readonly places: Places;
-  /** By session. */
+  /** The updates of each session. */
   readonly placed: Map<number, SessionUpdates>;
-  /** What is left of the last step, where that waits for inputs. */
+  /** Finishes the last step, where it waits for late inputs. */
   finish?: ((late: Tensors) => void) | undefined;
 }
 
@@ -61,7 +61,7 @@ let runtime: typeof import('onnxruntime-node');
 const sessions = new Map<number, Session>();
 const loops = new Map<number, LoopState>();
 
-/** What is left to be done of a step. */
+/** The rest of a step that is not done yet. */
 let unfinished: (() => void) | undefined;
 
 /** A brain float is given by its bits. */

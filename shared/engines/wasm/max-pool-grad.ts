@@ -24,7 +24,7 @@ export function maxPoolGrad(tf: TensorLibrary, backend: () => WasmBackend): Kern
       const gradient = backend().typedArrayFromHeap(out).fill(0);
       const [values, reaching] = [backend().typedArrayFromHeap(input), backend().typedArrayFromHeap(dy)];
 
-      /** Of the window's first place on an axis: what is inside of it. */
+      /** The range of a window inside the input, along one axis. */
       const span = (first: number, length: number, size: number) => [
         Math.max(first, 0),
         Math.min(first + length, size),

@@ -74,7 +74,7 @@ async function replace(
 
 type Begun = Pick<ComparisonRequest, 'settings' | 'data' | 'former'>;
 
-/** With those that were taken out. */
+/** The arms, with those that were taken out. */
 const armsOf = ({ settings, former = [] }: Pick<Begun, 'settings' | 'former'>) => [...settings.arms, ...former];
 
 /** The settings of an arm with the content of files in place of their paths: a file may move. */

@@ -2,7 +2,7 @@ import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import type { Ceiling } from '../../costs/ceiling.ts';
 import type { RunResult } from '../../decisions/comparison/design.ts';
 
-/** What happens in a comparison, for views and logs. */
+/** An event of a comparison, for views and logs. */
 export type ComparisonEvent =
   | {
       readonly type: 'round';
@@ -26,7 +26,7 @@ export type ComparisonEvent =
   | { readonly type: 'comparisonFailed'; readonly comparison: string; readonly reason: string }
   | { readonly type: 'warning'; readonly message: string };
 
-/** What a comparison's tasks need of the outside world. */
+/** Everything that a comparison's tasks need of the outside world. */
 export interface ComparisonContext {
   readonly store: ArtifactStore;
   now(): Date;

@@ -17,7 +17,7 @@ export interface ComparedInput {
   readonly setting: string;
 }
 
-/** What the arms read, each path once. */
+/** The files and folders that the arms read, each path once. */
 export function inputsOf({ arms }: Pick<ComparisonSettings, 'arms'>): ComparedInput[] {
   const found = new Map<string, ComparedInput>();
   const add = (kind: ComparedInput['kind'], setting: string, path: string | undefined) => {

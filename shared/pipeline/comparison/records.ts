@@ -55,7 +55,7 @@ export const comparisonRequestSchema = z.strictObject({
   addresses: z.record(z.string(), z.string()).optional(),
   /** Rows of the data that may be trained on, and that are tested on; null where they are not known. */
   rows: z.strictObject({ training: z.int().nullable(), test: z.int().nullable() }),
-  /** How often it was begun or gone on with. */
+  /** The number of times that it was begun or gone on with. */
   executions: z.int().positive(),
 });
 export type ComparisonRequest = z.infer<typeof comparisonRequestSchema>;
@@ -96,7 +96,7 @@ export const comparisonOutcomeSchema = z.strictObject({
 });
 export type ComparisonOutcome = z.infer<typeof comparisonOutcomeSchema>;
 
-/** What is stored of a comparison, and the version of it. */
+/** The stored settings of a comparison, and their version in the store. */
 export interface StoredRequest {
   readonly request: ComparisonRequest;
   readonly etag: string;

@@ -25,7 +25,7 @@ const costsSchema = z.strictObject({
   runs: z.record(z.string(), z.strictObject({ seconds: z.number(), usd: z.number().nullable() })),
 });
 
-/** All that is known of a comparison. */
+/** Makes the result of a comparison from all that is known of it. */
 export function comparisonResult(
   { settings, rows }: Pick<ComparisonRequest, 'settings' | 'rows'>,
   results: readonly RunResult[],

@@ -1,4 +1,4 @@
-/** What is deleted of the runs of a comparison. */
+/** Deletes files of the runs of a comparison. */
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { runKeys } from '../../checkpoints/run-keys.ts';
 import type { RunPlan } from '../../decisions/comparison/design.ts';

@@ -1,4 +1,4 @@
-/** What a run of a comparison came to, from its files. */
+/** Reads the result of a comparison's run from its files. */
 import type { ArtifactStore } from '../../checkpoints/artifact-store.ts';
 import { codeOf } from '../../checkpoints/disk-error.ts';
 import { readJson } from '../../checkpoints/json.ts';
@@ -24,7 +24,7 @@ import {
 import { readRunReport } from '../run-report.ts';
 import type { ComparisonRequest } from './records.ts';
 
-/** What is said of a run that left nothing. */
+/** The reason given for a run that left nothing. */
 export const unfinished = 'it left no result';
 
 /**

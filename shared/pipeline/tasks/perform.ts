@@ -4,7 +4,7 @@ import { type TaskName, taskMessages } from '../messages.ts';
 
 type Messages = typeof taskMessages;
 
-/** What a task of this name does with a message. */
+/** The function of the task with this name. */
 export type Task<Name extends TaskName> = (
   ctx: TaskContext,
   message: z.output<Messages[Name]['input']>,

@@ -146,7 +146,7 @@ function chosenBefore(before: RunRecord | undefined, { training }: RunConfig): R
   return before.engineChoice ?? (isOnOnnx ? { engine: 'onnx' } : undefined);
 }
 
-/** What is kept on record to build the model again. */
+/** The parts of the record by which the model is built again. */
 async function recordOf(
   ctx: TaskContext,
   { model, adapter }: WorkloadPlan,

@@ -74,7 +74,7 @@ function jobSeconds({ attemptSeconds, endsAt }: PipelineState['compute'], now: D
   return endsAt === undefined ? attemptSeconds : Math.min(attemptSeconds, (Date.parse(endsAt) - now.getTime()) / 1000);
 }
 
-/** What the workflow does with an attempt, done in this process. */
+/** Does with an attempt what the workflow would do, in this process. */
 async function commitHere(ctx: TaskContext, attempt: PipelineState): Promise<PipelineState> {
   const { shards } = await planAnalysis(ctx, attempt);
   for (const shard of shards) await analyseShard(ctx, { ...attempt, shard, shards: shards.length });

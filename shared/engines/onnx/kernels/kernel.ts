@@ -15,7 +15,7 @@ export interface KernelCall<Attributes = Readonly<Record<string, unknown>>> {
 // biome-ignore lint/suspicious/noExplicitAny: each recorder knows the attributes of its own kernel
 export type Recorder = (call: KernelCall<any>) => Value | Value[];
 
-/** By tfjs's name of the kernel. */
+/** The recorders by tfjs's name of the kernel. */
 export type Recorders = Readonly<Record<string, Recorder>>;
 
 /** An axis counted from the front. */
@@ -24,7 +24,7 @@ export const fromFront = (axis: number, rank: number): number => (axis < 0 ? axi
 /** Between tfjs's order of axes, channels last, and that of ONNX. */
 export const channelsFirst = [0, 3, 1, 2];
 export const channelsLast = [0, 2, 3, 1];
-/** Of a filter, from tfjs's `[height, width, in, out]`. */
+/** The permutation of a filter's axes from tfjs's `[height, width, in, out]` to `[out, in, height, width]`. */
 export const outputsFirst = [3, 2, 0, 1];
 
 /** Of images `[batch, height, width, channels]` and filters `[height, width, in, out]`. */
@@ -43,7 +43,7 @@ export function sliceOf(
   return graph.node('Slice', [x, ...bounds], { shape, dtype: x.dtype });
 }
 
-/** What was reshaped before is reshaped from what it was at first. */
+/** Gives a value another shape; a value that was reshaped is reshaped from its first form. */
 export function reshape(graph: GraphBuilder, value: Value, shape: readonly number[]): Value {
   const x = graph.reshaped(value) ?? value;
   if (sameShape(x.shape, shape)) return x;

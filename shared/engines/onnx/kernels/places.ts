@@ -62,7 +62,7 @@ export function sumOfRows(graph: GraphBuilder, matrix: Value): Value {
   return reshape(graph, sum, [columns]);
 }
 
-/** One behind the other. */
+/** Joins values along an axis, one behind the other. */
 export function joined(graph: GraphBuilder, parts: readonly Value[], axis: number): Value {
   const { shape, dtype } = parts[0]!;
   if (parts.length === 1) return parts[0]!;
@@ -82,7 +82,7 @@ export function movedAhead(graph: GraphBuilder, x: Value): Value {
   return reshape(graph, turned(graph, matrix), [height, width, batch * channels]);
 }
 
-/** What `movedAhead` was given. */
+/** Undoes `movedAhead`. */
 export function movedBack(graph: GraphBuilder, x: Value, batch: number): Value {
   const [height, width, rest] = x.shape as [number, number, number];
   const matrix = turned(graph, reshape(graph, x, [height * width, rest]));

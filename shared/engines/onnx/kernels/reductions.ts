@@ -27,7 +27,7 @@ function place(operator: string): Recorder {
   };
 }
 
-/** Of truth values, which ONNX reduces as numbers. */
+/** Makes the recorder of a reduction of truth values, which ONNX reduces as numbers. */
 function logical(operator: string): Recorder {
   return (call: KernelCall) => {
     const numbers = { x: cast(call.graph, call.inputs.x!, 'int32') };

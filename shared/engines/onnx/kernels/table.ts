@@ -13,7 +13,7 @@ import { resizing } from './resizing.ts';
 /** Kernels that take 16-bit values; others are given them widened. */
 export const takingHalves: ReadonlySet<string> = new Set(['Identity', 'BatchMatMul', '_FusedMatMul', 'GatherV2']);
 
-/** How each kernel of tfjs is recorded, by its name there. */
+/** The recorder of each kernel of tfjs, by its name. */
 export const recorders: Recorders = {
   ...elementwise,
   ...reductions,

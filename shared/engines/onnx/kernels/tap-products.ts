@@ -4,7 +4,7 @@ import type { GraphBuilder, Value } from '../graph.ts';
 import { outputsFirst, reshape, type Shape4, transpose } from './kernel.ts';
 import { inHalves, joined, movedAhead, movedBack, placesBehind, regionOf, sumOfRows, turned, upTo } from './places.ts';
 
-/** Where the filter is put. */
+/** The place of a filter over its input. */
 interface Placed {
   /** Top, left, bottom, right. */
   readonly pads: readonly number[];

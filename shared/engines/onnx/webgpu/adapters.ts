@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { messageOf } from '../../../core/errors.ts';
 
-/** What Vulkan calls kinds of devices, by their numbers. */
+/** Vulkan's kinds of devices, by their numbers. */
 const kinds = ['other', 'integrated', 'discrete', 'virtual', 'software'] as const;
 
 export interface Adapter {
@@ -11,7 +11,7 @@ export interface Adapter {
   readonly kind: (typeof kinds)[number];
 }
 
-/** What was found, the one first that WebGPU takes. */
+/** The adapters that were found; WebGPU takes the first one. */
 export interface Adapters {
   /** Absent: nothing could be looked for. */
   readonly adapters?: readonly Adapter[];
@@ -26,18 +26,18 @@ const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
 export const isSoftware = ({ name, kind }: { readonly name: string; readonly kind: string }): boolean =>
   kind === 'software' || softwareNames.test(name);
 
-/** What was found, in words. */
+/** The adapters in words. */
 export const describeAdapters = ({ adapters = [], reason }: Adapters): string =>
   reason ?? `Vulkan names ${adapters.map(({ name, kind }) => `${name}, ${kind}`).join('; ')}`;
 
-/** Where Vulkan's loader is looked for. */
+/** The file names of Vulkan's loader. */
 const loaders: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ['libvulkan.so.1', 'libvulkan.so'],
 };
 
 type Library = import('koffi').LibraryHandle;
 
-/** Which kinds WebGPU prefers. */
+/** The kinds of devices in the order in which WebGPU prefers them. */
 const preference = ['discrete', 'integrated', 'virtual', 'other', 'software'] as const;
 
 /** The GPUs that Vulkan finds. Looks on Linux alone, where WebGPU has nothing but Vulkan. */
@@ -70,10 +70,10 @@ const rank = ({ kind }: Adapter) => preference.indexOf(kind);
 /** Bytes that are more than `VkPhysicalDeviceProperties` has (824). */
 const propertiesBytes = 2048;
 
-/** Where in it the kind and the name are. */
+/** The offsets of kind and name in it, and the length of the name, in bytes. */
 const [kindAt, nameAt, nameBytes] = [16, 20, 256];
 
-/** Of `VkInstanceCreateInfo`, on 64-bit machines. */
+/** The size and the type number of `VkInstanceCreateInfo` on 64-bit machines. */
 const [createInfoBytes, createInfoType] = [64, 1];
 
 function devicesOf(koffi: typeof import('koffi'), library: Library): Adapter[] {

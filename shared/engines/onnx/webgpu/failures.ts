@@ -3,11 +3,11 @@ import { RunError, UserError } from '../../../core/errors.ts';
 
 const engine = 'engine onnx-webgpu';
 
-/** How to go on without a GPU. */
+/** The advice for going on without a GPU. */
 const onProcessor = 'go on on the processor: --set training.engine=onnx';
 
 interface Failure {
-  /** How ONNX Runtime's message is known. */
+  /** The pattern of ONNX Runtime's message. */
   readonly says: RegExp;
   readonly what: string;
   readonly remedy: string;
@@ -55,7 +55,7 @@ export function explainFailure(message: string, cause?: unknown): Error {
   return new RunError(message, { where: engine, cause });
 }
 
-/** What to install where a system's Vulkan finds no GPU. */
+/** The packages to install where a system's Vulkan finds no GPU. */
 const installation: Partial<Record<NodeJS.Platform, string>> = {
   linux: "Install Vulkan's loader (Debian: libvulkan1) and the GPU's driver",
 };

@@ -2,13 +2,13 @@
 import { arrays, type DataType, type Graph, type Initializer, type Node, type TensorSpec } from '../graph.ts';
 import { elementTypes } from '../kernels/kernel.ts';
 
-/** What a GPU can do. */
+/** The limits of a GPU. */
 export interface Device {
   /** Buffers that a kernel may read and write. */
   readonly storageBuffers: number;
 }
 
-/** What WebGPU grants everywhere. */
+/** The limits that WebGPU grants everywhere. */
 export const leastDevice: Device = { storageBuffers: 8 };
 
 /** Places along an axis of so many elements that a slice takes. */
@@ -113,7 +113,7 @@ class Rewriter {
     ];
   }
 
-  /** What moves truth values, by whole numbers. */
+  /** Moves truth values by way of whole numbers. */
   #throughIntegers(node: Node): Node[] {
     const [x, result] = [node.inputs[0]!, node.outputs[0]!];
     const [given, moved] = [`${result} given`, `${result} moved`];

@@ -10,7 +10,7 @@ import { leastDevice } from './for-device.ts';
 const here = import.meta.url;
 const workerModule = new URL(here.endsWith('.ts') ? './worker.ts' : './worker.js', here);
 
-/** What a run's record says of the GPU. */
+/** The GPU's name for the run's record. */
 const nameOf = ({ adapters: [first] = [] }: Adapters) => (first ? `, ${first.name}` : '');
 
 /**

@@ -115,7 +115,7 @@ const sign: Recorder = ({ graph, inputs }) => {
   return graph.node('Sub', [side('Greater'), side('Less')], x);
 };
 
-/** By the rules of de Morgan: there is no `Or`. */
+/** `Or` by the rules of de Morgan, since the provider has none. */
 const logicalOr: Recorder = ({ tf, graph, inputs }) => {
   const not = (value: Value) => graph.node('Not', [value], value);
   const both = recorders.LogicalAnd!({ tf, graph, inputs: { a: not(inputs.a!), b: not(inputs.b!) }, attributes: {} });
@@ -164,7 +164,7 @@ const maxPoolGrad: Recorder = ({ tf, graph, inputs, attributes }) => {
   return graph.node('Pad', [gradient, unseen], { shape: input.shape, dtype: dy.dtype });
 };
 
-/** How each kernel of tfjs is recorded for a GPU. */
+/** The recorder of each kernel of tfjs for a GPU. */
 export const deviceRecorders: Recorders = {
   ...recorders,
   ArgMax: place(1),

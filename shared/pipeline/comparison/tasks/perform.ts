@@ -4,7 +4,7 @@ import { type ComparisonTaskName, comparisonMessages } from '../messages.ts';
 
 type Messages = typeof comparisonMessages;
 
-/** What a task of this name does with a message. */
+/** The function of the task with this name. */
 export type ComparisonTask<Name extends ComparisonTaskName> = (
   ctx: ComparisonContext,
   message: z.output<Messages[Name]['input']>,

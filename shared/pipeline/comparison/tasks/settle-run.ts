@@ -19,7 +19,7 @@ export async function settleRun(
   return { run, status };
 }
 
-/** How Step Functions describes an execution that it waited for. */
+/** Step Functions' description of an execution that it waited for. */
 const describedSchema = z.looseObject({ ExecutionArn: z.string(), Status: z.string(), Cause: z.string().optional() });
 
 /** Why a run's execution did not succeed. */
