@@ -1,6 +1,6 @@
 import { divergedDivisor } from '../shared/reports/answers/next-step.ts';
 
-/** What to do about a run that diverged. */
+/** The message about a run that diverged, with what to do. */
 export const divergedMessage = (reason: string | undefined, learningRate: number, resume: string): string =>
   [
     `error: the run diverged: ${reason}. The best model before that is kept and exported.`,

@@ -1,4 +1,4 @@
-/** What the command's exit status means. */
+/** The exit codes of the command. */
 export const exitCodes = { done: 0, failed: 1, userError: 2, interrupted: 130 } as const;
 
 export const exitCodesHelp = `

@@ -19,18 +19,18 @@ interface RunKind extends Pick<RunPlan, 'purpose' | 'arm' | 'size'> {
   readonly runs: number;
   /** Runs that come besides where every extension of the values is tried. */
   readonly extra: number;
-  /** Of one run, in each place. */
+  /** The estimates of one run, by place. */
   readonly estimates: readonly RunEstimate[];
 }
 
-/** What all runs come to in a place, added up. */
+/** The sums over all runs in a place. */
 interface Total {
   readonly place: string;
   /** Runs at a time. */
   readonly parallel: number;
   readonly seconds: number;
   readonly usd: number | null;
-  /** With every extension of the values. */
+  /** The sums with every extension of the values. */
   readonly most: { readonly seconds: number; readonly usd: number | null };
   /** Of the budget that applies there, how many times the runs without extensions fit in; null: there is none. */
   readonly budget: number | null;

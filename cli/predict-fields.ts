@@ -14,7 +14,7 @@ import { localPath } from './local-path.ts';
 import { progressBar } from './views/progress-bar.ts';
 import { checkWritable, writeText } from './write-text.ts';
 
-/** What `predict` takes for fields alone. */
+/** The options of `predict` for fields alone. */
 export interface FieldOptions {
   rows?: string;
   of?: OwnRows;

@@ -2,7 +2,7 @@
 import { UserError } from '../shared/core/errors.ts';
 import type { TextModel } from '../shared/local/open-text-model.ts';
 
-/** What models of a task do, and the columns that they take. */
+/** The verb and the columns of models, by task. */
 const tasks: Readonly<Record<TextModel['task'], { readonly does: string; readonly columns: readonly string[] }>> = {
   classification: { does: 'labels texts', columns: ['text', 'textPair', 'label', 'labels'] },
   'token-classification': { does: 'tags words', columns: ['text', 'words', 'tags'] },

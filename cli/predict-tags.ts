@@ -7,7 +7,7 @@ import type { TaggedText } from '../shared/training/workloads/tag-texts.ts';
 import { progressBar } from './views/progress-bar.ts';
 import { writeText } from './write-text.ts';
 
-/** Where predictions of texts go, and as what. */
+/** The file and the format for predictions of texts. */
 export interface PredictionOutput {
   readonly out?: string;
   readonly csv?: boolean;

@@ -85,11 +85,11 @@ async function ofRun(given: string): Promise<Compared | undefined> {
   return { config, run, path: `${found.run}-compare.yaml` };
 }
 
-/** How the rows are divided. */
+/** The division of the rows. */
 interface Rows {
   /** Held back for the test; 0 where the run file names test data. */
   readonly test: number;
-  /** What `dataset.samples` has to be then; absent: what it is. */
+  /** The value of `dataset.samples` for it; absent: the present one. */
   readonly samples?: RunConfig['dataset']['samples'];
 }
 

@@ -1,4 +1,4 @@
-/** What happens in a run, as structured logs and as metrics. */
+/** Writes events of runs as structured logs and as metrics. */
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { comparisonOfRun } from '../shared/checkpoints/comparison-keys.ts';

@@ -30,18 +30,18 @@ const cannotPublish = (): Publisher['publish'] => () => {
   throw new RunError("this task can't publish models", { remedy: 'That is a fault in the deployment: report it.' });
 };
 
-/** What some tasks need besides. */
+/** Parts that only some tasks need. */
 interface TaskOptions {
   readonly forget?: boolean;
   readonly endJob?: TaskContext['endJob'];
-  /** How models are published, in the task that does. */
+  /** Publishes models; absent: the task does not. */
   readonly publish?: (store: ArtifactStore, publishing: Publishing) => Publisher['publish'];
   readonly handOver?: TaskContext['handOver'];
-  /** Of the account, for the machines of the deployment. */
+  /** Finds the account's quotas for the machines of the deployment. */
   readonly quotas?: (choices: ComputeChoices) => TaskContext['quotaFor'];
 }
 
-/** What a function keeps from one invocation to the next. */
+/** The objects that a function keeps from one invocation to the next. */
 interface Kept {
   readonly context: TaskContext;
   readonly inputs: Inputs;

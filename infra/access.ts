@@ -7,7 +7,7 @@ export interface Access {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly delete?: readonly string[];
-  /** Whose tags are set and taken away. */
+  /** The keys whose tags are set and taken away. */
   readonly tag?: readonly string[];
 }
 
@@ -17,27 +17,27 @@ const ofRuns = (rest: string) => [`runs/*/${rest}`, `comparisons/*/runs/*/${rest
 const run = ofRuns('*');
 const record = ofRuns('run.json');
 const outcome = ofRuns('outcome.json');
-/** What a run's models do on its test data. */
+/** The results on test data. */
 const tested = ofRuns('test.json');
 const epochs = ofRuns('epochs/*');
 const results = ofRuns('results/*');
 const model = ofRuns('model/*');
-/** What a commit writes beside the epochs. */
+/** The files that a commit writes beside the epochs. */
 const heads = [...ofRuns('head.json'), ...ofRuns('best.json')];
 /** What other programs show of a run: written behind its commits, and at its end. */
 const trackers = ofRuns('trackers/*');
-/** What other systems are told of runs. */
+/** The events that other systems are told. */
 const events = ofRuns('events/*');
 /** What every task has used: noted at the epoch after the head, at the prices in force, and added up by the day for the service. */
 const meter = [...ofRuns('meter/*'), 'spend/*'] as const;
 const prices = 'prices/*';
-/** What runs begin with. */
+/** The inputs of runs. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
-/** Which versions of data sets no run can be made of. */
+/** The notes of data sets that no run can be made of. */
 const refusals = 'rejected/*/versions/*';
 
-/** What a comparison holds besides its runs. */
+/** The settings of comparisons. */
 const compared = 'comparisons/*/compare.json';
 const plans = 'comparisons/*/plans.json';
 const ledger = 'comparisons/*/budget.json';

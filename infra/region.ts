@@ -33,14 +33,14 @@ interface Fitted {
   readonly settings: Settings;
   /** Of the network that the stack makes, by name; undefined: so many as the settings say, whichever they are. */
   readonly zones?: readonly string[];
-  /** What was left out, and what is to be had where. */
+  /** Sentences about what was left out, and where it is offered. */
   readonly notes: readonly string[];
 }
 
 /** Subnets in a VPC of the stack's own, at most. */
 const mostZones = 6;
 
-/** Where private subnets have endpoints, each zone costs. */
+/** The number of zones where private subnets have endpoints, which cost by zone. */
 const zonesWithEndpoints = 3;
 
 /**

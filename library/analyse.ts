@@ -7,7 +7,7 @@ import { type AnalysisProgress, analyseCheckpoint, checkpointFlops } from '../sh
 import type { Analysis } from '../shared/weights/analysis.ts';
 import { localPathOf } from './local-path.ts';
 
-/** What is measured, and how. */
+/** Options of an analysis. */
 export interface AnalyseOptions {
   /** Settings of the spectra, as in a run file's `balance` section; absent: those of the run, or the defaults. */
   readonly spectra?: Partial<SpectraConfig>;
@@ -19,9 +19,9 @@ export interface AnalyseOptions {
   readonly compare?: string | undefined;
   /** The model an adapter belongs to. */
   readonly base?: string | undefined;
-  /** Of a run: the epoch; absent: the best. */
+  /** The epoch of a run; absent: the best. */
   readonly epoch?: number | undefined;
-  /** What computes eigenvalues; absent: the fastest here. */
+  /** The solver of eigenvalues; absent: the fastest here. */
   readonly solver?: SolverChoice | undefined;
   readonly onProgress?: (progress: AnalysisProgress) => void;
   /** Told of what is fetched out of S3. */

@@ -20,7 +20,7 @@ import type { ComparisonResult } from '../shared/reports/comparison/input.ts';
 import { localPathOf } from './local-path.ts';
 import { overridesOf, type Settings } from './settings.ts';
 
-/** How a comparison is done. */
+/** Options of a comparison. */
 export interface CompareOptions {
   /** Settings of every run, by dotted keys, such as `{ 'training.epochs': 3 }`. */
   readonly set?: Settings;
@@ -37,11 +37,11 @@ export interface FinishedComparison {
   /** Absolute path of its folder: the report, the result, the winners' run files, the runs. */
   readonly folder: string;
   readonly status: 'done' | 'interrupted';
-  /** What it shows; absent where it was interrupted. */
+  /** The result; absent where it was interrupted. */
   readonly result?: ComparisonResult;
 }
 
-/** As many runs at a time as there are threads for. */
+/** The number of runs at a time for which there are threads. */
 export const usualParallel = (threads: number): number => Math.max(1, Math.floor(threadsAllowed() / threads));
 
 /** @throws UserError when dollars are to be counted by a price that is not known. */

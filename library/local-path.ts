@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** What was fetched out of S3 for runs on this machine. */
+/** The folder of inputs that were fetched from S3 for runs on this machine. */
 const inputsFolder = () => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tempbalance', 'inputs');
 
 const found = new Map<string, Promise<string>>();

@@ -7,7 +7,7 @@ import type { MeasureOptions } from '../shared/weights/measure-weights.ts';
 import { localPathOf } from './local-path.ts';
 import { overridesOf, type Settings } from './settings.ts';
 
-/** How rates are made of a checkpoint. */
+/** Options of the rates of a checkpoint. */
 export interface RatesOptions extends MeasureOptions {
   /** Published method, as `balance.preset`; absent: `modelBalancing`, or the settings of the run. */
   readonly preset?: string | undefined;
@@ -21,11 +21,11 @@ export interface RatesOptions extends MeasureOptions {
   readonly weightDecay?: number | undefined;
   /** Of what `balance.control` draws; absent: 0, or that of the run. */
   readonly seed?: number | undefined;
-  /** Of a run: the epoch; absent: the best. */
+  /** The epoch of a run; absent: the best. */
   readonly epoch?: number | undefined;
   /** The model an adapter belongs to. */
   readonly base?: string | undefined;
-  /** What computes eigenvalues; absent: the fastest here. */
+  /** The solver of eigenvalues; absent: the fastest here. */
   readonly solver?: SolverChoice | undefined;
   /** Told of what is fetched out of S3. */
   readonly onNote?: (line: string) => void;

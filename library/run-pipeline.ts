@@ -12,7 +12,7 @@ import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
 import { localPathOf } from './local-path.ts';
 import { overridesOf, type RunFile, runSettings, type Settings } from './settings.ts';
 
-/** How a run is done. */
+/** Options of a run. */
 export interface RunOptions {
   /** Settings on top of the run file's, by dotted keys, such as `{ 'training.epochs': 3 }`. */
   readonly set?: Settings;
@@ -31,9 +31,9 @@ export interface FinishedRun {
   readonly folder: string;
   /** `interrupted`: by the signal; `takenOver`: by another process. */
   readonly status: 'done' | 'diverged' | 'interrupted' | 'takenOver';
-  /** Its best epoch, why it ended, what it took. */
+  /** The best epoch, the reason of its end, its time and cost. */
   readonly summary: RunSummary;
-  /** Its files, under keys that begin with its name. */
+  /** The store of its files; keys begin with its name. */
   readonly store: ArtifactStore;
 }
 

@@ -101,7 +101,7 @@ async function starterOf(
   return starterTextRunFile({ schema, folder: named(folder), ...data, ...found, model });
 }
 
-/** What rows have, besides texts, that a task learns from. */
+/** The targets that rows need for a task, besides texts. */
 const learntFrom: Readonly<Partial<Record<LanguageTask, string>>> = {
   classification: 'a label (column label)',
   seq2seq: 'a text to write (column target)',
@@ -133,7 +133,7 @@ async function fieldsIn(path: string): Promise<Pick<Parameters<typeof starterRun
 /** Larger files are not read to count their texts: they have many. */
 const mostCountedBytes = 2 ** 24;
 
-/** Of a data set in parts, those to train and to validate on. */
+/** The parts of a data set to train and to validate on. */
 function partsToUse(parts: readonly string[]): { split?: string; validationSplit?: string } {
   const [split, validationSplit] = [/^train/, /^(val|dev)/].map((usual) => parts.find((part) => usual.test(part)));
   if (split === undefined) return {};

@@ -96,7 +96,7 @@ interface Plan {
   readonly region: string;
   readonly steps: number;
   readonly epochs: number;
-  /** That are trained, and those of an adapter's base. */
+  /** The numbers of trained parameters and of an adapter's base. */
   readonly parameters: number;
   readonly frozen: number;
   readonly stepFlops: number;

@@ -51,7 +51,7 @@ const usualTexts = 16;
 
 const delimiterNames = ['comma', 'tab', 'semicolon'] as const;
 
-/** What separates the labels of a text in CSV. */
+/** The text that separates several labels in CSV. */
 const labelSeparator = ';';
 
 const columnOption = () =>
@@ -352,7 +352,7 @@ function csvOf(texts: readonly LabelledText[], labels: readonly string[]): strin
   ]);
 }
 
-/** How good the answers are, in a line. */
+/** The line about the quality of the answers, by problem type. */
 const summaryOf: Readonly<
   Record<TextModel['problemType'], (evaluation: Evaluation, texts: readonly LabelledText[]) => string>
 > = {

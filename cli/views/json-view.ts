@@ -1,6 +1,6 @@
 import type { View } from './view.ts';
 
-/** One JSON event a line. */
+/** A view that prints one JSON event a line. */
 export function jsonView(): View {
   return {
     show: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`),

@@ -8,7 +8,7 @@ import type { View } from './view.ts';
 type EpochEvent = Extract<ProgressEvent, { type: 'epoch' }>;
 type StepEvent = Extract<ProgressEvent, { type: 'step' }>;
 
-/** What the picture is drawn from. */
+/** The state that the live view is drawn from. */
 export interface LiveState {
   readonly state: string;
   readonly step: StepEvent | undefined;

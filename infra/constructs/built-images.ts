@@ -16,7 +16,7 @@ import type { Settings } from '../settings.ts';
 import { type Dockerfile, type Images, imageOf, projectRoot } from './images.ts';
 import { startBuildCode } from './start-build.ts';
 
-/** By the beginning of their tags. */
+/** The images that are built, by the beginning of their tags. */
 const built = {
   functions: 'functions/image/Dockerfile',
   cpu: 'functions/train-epoch/Dockerfile.cpu',

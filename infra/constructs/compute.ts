@@ -39,7 +39,7 @@ type Machine =
   | { readonly kind: 'instance'; readonly instances: readonly string[]; readonly memoryGb: number }
   | { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };
 
-/** Where a job can be submitted to. */
+/** A queue and a job definition that a job can be submitted to. */
 interface Choice {
   readonly queue: string;
   readonly definition: string;
@@ -112,7 +112,7 @@ export class Compute extends Construct {
     };
   }
 
-  /** What both GPU fleets' instances are given. */
+  /** The launch template and the role of both GPU fleets' instances. */
   private machines(setup: readonly string[]): { launchTemplate: LaunchTemplate; instanceRole: Role } {
     const instanceRole = new Role(this, 'InstanceRole', {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),

@@ -23,14 +23,14 @@ export const serviceArn = (scope: Construct, resource: string) =>
 export interface WorkflowDocument {
   /** Amazon States Language with `${Name}` for what differs between deployments. */
   readonly text: string;
-  /** Its file, for messages. */
+  /** The document's file, for messages. */
   readonly path: string;
 }
 
 interface DocumentMachineProps {
   readonly document: WorkflowDocument;
   readonly name: string;
-  /** What takes the place of the document's names. */
+  /** The values of the document's placeholders. */
   readonly values: Readonly<Record<string, string>>;
   readonly role: Role;
   readonly settings: Pick<Settings, 'logDays'>;
@@ -60,7 +60,7 @@ export function documentMachine(
   });
 }
 
-/** What a role may do: a name, actions and resources. */
+/** A permission of a role: a name, actions and resources. */
 export type Allowed = readonly [sid: string, actions: string[], resources: string[]];
 
 /** The role of a workflow, which Step Functions of this account alone may take on. */

@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import { acknowledge, prefixFindings } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 
-/** What goes over with a run, and the run. */
+/** The inputs that go to the other region with a run. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
 interface FallbackProps {

@@ -18,7 +18,7 @@ const dockerfiles = {
   'functions/train-epoch/Dockerfile': ['nodeSlim', 'node', 'cuda'],
 } as const;
 
-/** What the GPU image alone is told. */
+/** The build arguments of the GPU image alone. */
 const gpuArguments = ({ tensorflow, tensorflowSha256 }: Settings['images']) => ({
   ...(tensorflow ? {} : { WITH_TFJS: '0' }),
   ...(tensorflowSha256 === undefined ? {} : { TFJS_SHA256: tensorflowSha256 }),
@@ -42,12 +42,12 @@ export function imageOf(
 /** The Dockerfiles of a deployment. */
 export type Dockerfile = keyof typeof dockerfiles;
 
-/** Where images come from. */
+/** The source of the stack's images. */
 export interface Images {
   /** For a training job; `id` is the construct's. */
   forJobs(scope: Construct, id: string, dockerfile: Dockerfile): ContainerImage;
   forFunctions(dockerfile: Dockerfile, cmd: string[]): DockerImageCode;
-  /** What uses images is made after them. */
+  /** Has a construct that uses images made after them. */
   before(user: Construct): void;
 }
 

@@ -150,7 +150,7 @@ export class Monitoring extends Construct {
   }
 }
 
-/** What epochs come to, a line for each profile. */
+/** The graphs of epochs, with a line for each profile. */
 function epochGraphs(service: string, graph: (title: string, left: IMetric[]) => GraphWidget): GraphWidget[][] {
   const byProfile = (metricName: string) =>
     new SearchExpression({

@@ -30,7 +30,7 @@ const endpoints = {
   EcsTelemetry: InterfaceVpcEndpointAwsService.ECS_TELEMETRY,
 } as const;
 
-/** Where nobody has asked the region. */
+/** The number of zones where nobody has asked the region. */
 const usualZones = 3;
 
 interface NetworkProps extends Pick<Settings, 'network'> {
@@ -60,7 +60,7 @@ export class Network extends Construct {
     ) ?? [this.ownSecurityGroup()];
   }
 
-  /** By its ids, so that synthesising asks nobody. */
+  /** The VPC and subnets by their ids, so that synthesising asks nobody. */
   private existing({ vpcId, subnetIds = [] }: Settings['network']): { vpc: IVpc; subnets: ISubnet[] } | undefined {
     if (vpcId === undefined) return undefined;
     // Its zones are not known and not needed: jobs run in the subnets that are named.

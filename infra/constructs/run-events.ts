@@ -16,7 +16,7 @@ import { acknowledge } from '../acknowledge.ts';
 import type { Settings } from '../settings.ts';
 import type { Functions } from './functions.ts';
 
-/** As in what is published. */
+/** The source of the events that are published. */
 const source = 'tempbalance';
 
 const delivery = { retryAttempts: 24, maxEventAge: Duration.hours(6) };
@@ -27,7 +27,7 @@ const webhookDelivery = { receives: 20, again: Duration.minutes(6) };
 interface RunEventsProps {
   readonly bucket: IBucket;
   readonly functions: Functions;
-  /** Where events end that could not be published. */
+  /** The queue for events that could not be published. */
   readonly deadLetters: Queue;
   readonly topic: ITopic;
   readonly customerKey: IKey | undefined;

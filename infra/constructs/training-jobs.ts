@@ -21,7 +21,7 @@ import type { Images } from './images.ts';
 /** vCPUs, and GiB of memory, of the sizes with one GPU. */
 const gpuMachines = { xlarge: { vcpus: 4, memoryGb: 16 }, '2xlarge': { vcpus: 8, memoryGb: 32 } } as const;
 
-/** What the system and the agent of a machine need, in GiB. */
+/** Memory for the system and the agent of a machine, in GiB. */
 const systemGb = 4;
 
 /** What a job with a GPU gets: a machine of any class in the settings, less what the system needs. */
@@ -70,7 +70,7 @@ export class TrainingJobs extends Construct {
     ),
     'echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config',
   ];
-  /** What a job without a GPU is billed for. */
+  /** The resources that a job without a GPU is billed for. */
   readonly cpuMachine: { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };
 
   constructor(scope: Construct, id: string, { bucket, images, isPublic, settings }: TrainingJobsProps) {

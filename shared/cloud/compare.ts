@@ -25,7 +25,7 @@ export interface AskedComparison {
   /** The compare file. */
   readonly file: string;
   readonly overrides: readonly Override[];
-  /** In place of the compare file's name. */
+  /** The name; absent: that of the compare file. */
   readonly name?: string | undefined;
   /** Runs at a time, in place of what the compare file says. */
   readonly parallel?: number | undefined;
@@ -35,7 +35,7 @@ export interface StartedComparison {
   /** Key prefix. */
   readonly comparison: string;
   readonly execution: string;
-  /** Which execution of the comparison it is, from 1 on. */
+  /** The number of this execution of the comparison, from 1. */
   readonly number: number;
   /** Runs that it has in all, unless values are extended. */
   readonly runs: number;
@@ -142,7 +142,7 @@ async function pinnedInputs(cloud: Cloud, settings: ComparisonSettings): Promise
   return pins;
 }
 
-/** Where data and weights may lie in the bucket. */
+/** The folders of the bucket that data and weights may be in. */
 const folders = { data: ['datasets/', 'validation/'], weights: ['weights/'] } as const;
 
 function refuseUnreadable(

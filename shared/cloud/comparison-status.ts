@@ -24,11 +24,11 @@ type ComparisonState = ComparisonOutcome['outcome'] | 'running' | 'stopped';
 export interface ComparisonStatus {
   readonly comparison: string;
   readonly state: ComparisonState;
-  /** What was found, or why it failed; empty before its end. */
+  /** The findings, or the reason of a failure; empty before its end. */
   readonly reason: string;
   /** Runs by what became of them, and those that are known to come. */
   readonly runs: Readonly<Record<RunResult['status'] | 'expected', number>>;
-  /** Of all finished runs. */
+  /** Seconds of all finished runs. */
   readonly seconds: number;
   readonly usd: number | null;
   readonly budget: { readonly hours: number | null; readonly usd: number | null };

@@ -17,7 +17,7 @@ const folder = 'comparisons/';
 /** Key prefix of a comparison by its name. */
 export const comparisonOf = (name: string): string => `${folder}${name}`;
 
-/** What a command is about. */
+/** The run or comparison that a command is about. */
 export type Target =
   | {
       readonly kind: 'run';

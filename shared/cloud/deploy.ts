@@ -11,7 +11,7 @@ import { requirePackages } from '../core/optional-packages.ts';
 
 const here = import.meta.url;
 
-/** How the CDK's own command line is called, in which folder. */
+/** The way to call the CDK's command line, and the folder to call it in. */
 interface Cdk {
   readonly folder: string;
   readonly args: readonly string[];

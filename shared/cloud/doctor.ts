@@ -142,7 +142,7 @@ export async function askBudget(AccountId: string, budgets: readonly StackResour
   return ok(`${Amount} ${Unit} a month${spent === undefined ? '' : `, ${spent} spent`}`);
 }
 
-/** What runs may still spend, as the meter counts it. */
+/** The rest of the ceiling, as the meter counts it. */
 async function askCeiling({ store, ceiling }: Pick<Cloud, 'store' | 'ceiling'>): Promise<Answer> {
   const standing = await ceilingStanding(store, ceiling, new Date());
   if (!ceiling) {
@@ -167,7 +167,7 @@ async function askSubscriptions(region: string, topics: readonly StackResource[]
   return subscriptionsAnswer(Subscriptions);
 }
 
-/** What the subscriptions of the topic mean for who is told. */
+/** The finding about a topic's subscriptions. */
 export function subscriptionsAnswer(
   subscriptions: readonly Pick<Subscription, 'SubscriptionArn' | 'Endpoint'>[],
 ): Answer {

@@ -12,7 +12,7 @@ import { endingSeconds } from '../decisions/spending.ts';
 import type { EndedJob } from '../pipeline/context.ts';
 import { stateVariable } from '../pipeline/execution.ts';
 
-/** As many as are described at a time. */
+/** The most jobs that are described at a time. */
 const describedAtOnce = 100;
 
 const isOver = ({ status }: JobDetail) => status === 'SUCCEEDED' || status === 'FAILED';

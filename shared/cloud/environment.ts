@@ -8,7 +8,7 @@ const choiceSchema = z.object({
   queue: z.string(),
   definition: z.string(),
   machine: machineSchema,
-  /** How long a job may wait in its queue in all, in seconds. */
+  /** The longest time that a job may wait in its queue, in seconds. */
   waitSeconds: z.number().positive().optional(),
   /** vCPUs that a job takes of the account's quota of machines with a GPU. */
   gpuVcpus: z.number().positive().optional(),

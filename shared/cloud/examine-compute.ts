@@ -15,7 +15,7 @@ import { askGpuQuota } from './gpu-quota.ts';
 import { askRegion, offerAnswer } from './region-offer.ts';
 import type { StackResource } from './stack-resources.ts';
 
-/** How AWS Batch says that one of its parts can or can't be used. */
+/** AWS Batch's words on whether a part of it can be used. */
 interface Usable {
   readonly name: string;
   readonly state: string | undefined;
@@ -98,7 +98,7 @@ export async function askGpu(region: string, market: Market, definitions: readon
   return jobs > 0 ? ok(found) : problem(`${found}: ${withoutGpu[market]}`, others);
 }
 
-/** Of Fargate, in vCPUs, by their codes in Service Quotas. */
+/** The quotas of Fargate in vCPUs, with their codes in Service Quotas. */
 const fargateQuotas: Readonly<Record<Market, { readonly code: string; readonly label: string }>> = {
   spot: { code: 'L-36FBB829', label: 'Fargate Spot vCPU resource count' },
   onDemand: { code: 'L-3032A538', label: 'Fargate On-Demand vCPU resource count' },

@@ -1,4 +1,4 @@
-/** Which executions of the workflow are at which run. */
+/** Finds the executions of the workflow that are at a run. */
 import {
   DescribeExecutionCommand,
   type DescribeExecutionOutput,
@@ -23,7 +23,7 @@ export interface Execution {
   readonly redrivable: boolean;
 }
 
-/** As many as a page can have. */
+/** The most executions on a page. */
 const pageSize = 1000;
 
 type Executions = Pick<Cloud, 'sfn' | 'stateMachine'>;
@@ -102,7 +102,7 @@ export async function activeRuns(cloud: Executions): Promise<Set<string>> {
 export const executionArn = ({ stateMachine }: Pick<Cloud, 'stateMachine'>, name: string): string =>
   `${stateMachine.replace(':stateMachine:', ':execution:')}:${name}`;
 
-/** Where the console shows an execution. */
+/** The address of an execution in the console. */
 export function consoleAddress({ arn }: Pick<Execution, 'arn'>): string {
   const [, partition, , region] = arn.split(':');
   const host = partition === 'aws-cn' ? 'console.amazonaws.cn' : 'console.aws.amazon.com';

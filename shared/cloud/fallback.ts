@@ -28,7 +28,7 @@ export interface Place {
   readonly stateMachine: string;
 }
 
-/** Where a run is, and the store it is in. */
+/** The run, and the store that it is in. */
 interface Here {
   readonly s3: S3Client;
   readonly store: ArtifactStore;

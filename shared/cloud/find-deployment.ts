@@ -12,11 +12,11 @@ export interface DeploymentName {
   readonly region?: string | undefined;
 }
 
-/** What the stack's outputs say, by their names there. */
+/** The outputs of the stack, by their names. */
 const outputsSchema = z.object({
   Bucket: z.string(),
   StateMachine: z.string(),
-  /** What was deployed by an earlier version has none. */
+  /** Absent in a stack that an earlier version deployed. */
   CompareStateMachine: z.string().optional(),
   Launch: z.string(),
   Topic: z.string(),
@@ -40,7 +40,7 @@ export interface Deployment {
   readonly launch: string;
   /** ARN. */
   readonly topic: string;
-  /** What all runs may spend; undefined: no limit. */
+  /** The ceiling of all runs; undefined: there is none. */
   readonly ceiling: Ceiling | undefined;
 }
 

@@ -32,10 +32,10 @@ export async function historyAfter(
 const stateEntered = ({ stateEnteredEventDetails: details }: HistoryEvent): string | undefined =>
   details?.name !== undefined && details.name in document.States ? details.name : undefined;
 
-/** Where an execution is, or ended. */
+/** The state that an execution is in, or ended in. */
 export interface Standing {
   readonly state: string | undefined;
-  /** Where it trains; undefined before that is decided. */
+  /** The machine that it trains on; undefined before that is decided. */
   readonly compute: ComputeState | undefined;
 }
 

@@ -41,15 +41,15 @@ const askedSchema = z.strictObject({
 export const launchInputSchema = z.union([arrivalSchema, scheduledSchema, askedSchema]);
 export type LaunchInput = z.output<typeof launchInputSchema>;
 
-/** What a launch needs of AWS. */
+/** The clients and names that a launch needs. */
 export interface LaunchContext {
   readonly s3: S3Client;
   readonly sfn: SFNClient;
   readonly bucket: string;
   readonly stateMachine: string;
-  /** Of a try of a request of the store; absent: its own. */
+  /** The timeout of one try of a request to the store, in ms; absent: the store's own. */
   readonly tryTimeoutMs?: number;
-  /** What the deployment may spend; no new run begins above it. */
+  /** The ceiling of the deployment; no new run begins above it. */
   readonly ceiling?: Ceiling | undefined;
 }
 

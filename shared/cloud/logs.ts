@@ -16,7 +16,7 @@ export interface LogLine {
   readonly at: Date;
   /** The function, or `train-epoch`. */
   readonly source: string;
-  /** As it was written. */
+  /** The line as it was written. */
   readonly text: string;
 }
 

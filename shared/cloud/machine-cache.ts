@@ -7,7 +7,7 @@ import { messageOf } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
 import { fingerprintFile } from '../datasets/fingerprint.ts';
 
-/** What is to be had: a name that says what is in it, and its size. */
+/** A content to be had: a name that identifies it, and its size. */
 export interface CachedContent {
   /** A digest of where it is from and of its version. */
   readonly id: string;

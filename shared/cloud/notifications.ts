@@ -44,7 +44,7 @@ export function notificationOf(event: ProgressEvent, bucket: string): Notificati
   return { subject: subjectOf(run, outcome), message: lines.join('\n') };
 }
 
-/** What people are asked before a model is published. */
+/** The question to people before a model is published. */
 function question({ run, to, days }: Extract<ProgressEvent, { type: 'approval' }>): Notification {
   const lines = [
     `${run} has ended. Its model is published to ${to} when somebody approves of it within ${days} days:`,
@@ -70,7 +70,7 @@ function refusal({ run, reason }: { readonly run: string; readonly reason: strin
   return { subject: subjectOf(run, 'was not gone on with'), message: lines.join('\n') };
 }
 
-/** What people are told of a comparison: how it ended. */
+/** The message to people about the end of a comparison. */
 export function comparisonNotification(event: ComparisonEvent, bucket: string): Notification | undefined {
   if (event.type !== 'judged' && event.type !== 'comparisonFailed') return undefined;
   const { comparison } = event;
@@ -89,7 +89,7 @@ export function comparisonNotification(event: ComparisonEvent, bucket: string): 
   return { subject: subjectOf(comparison, what), message: lines.join('\n') };
 }
 
-/** As long as a subject may be. */
+/** The subject of a message, cut to the longest that is allowed. */
 const subjectOf = (run: string, what: string) => `tempbalance: ${nameOf(run)} ${what}`.slice(0, 100);
 
 const nameOf = (run: string) => run.split('/').at(-1)!;

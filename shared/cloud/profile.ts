@@ -54,7 +54,7 @@ export function refuseAdapterFolder(model: ModelConfig, where: string, isAdapter
   });
 }
 
-/** With the slash by which an address is that of a folder. */
+/** The address of a folder, with the slash that marks it as one. */
 const inFolder = (address: string) => address.replace(/\/*$/, '/');
 
 /**
@@ -71,7 +71,7 @@ const addressBelow = (folder: string) => (path: string, bucket: string, label: s
   });
 };
 
-/** Of the weights that a run begins from. */
+/** The address of the weights that a run begins from. */
 export const weightsAddress = addressBelow('weights/');
 /** Of a file to validate or to test on: its arrival starts no run, as that of a data set does. */
 export const otherFileAddress = addressBelow('validation/');

@@ -105,13 +105,13 @@ async function toHub(
   return `${hubUrl}/${repo.name}`;
 }
 
-/** What is answered where there is no such repository or file. */
+/** Null for an answer that says there is no such repository or file; other errors are thrown. */
 function unlessMissing(error: unknown): null {
   if (error instanceof HubApiError && error.statusCode === 404) return null;
   throw error;
 }
 
-/** What is answered where the repository is there. */
+/** Passes over an answer that says the repository is there; other errors are thrown. */
 function unlessThere(error: unknown): void {
   if (!(error instanceof HubApiError && error.statusCode === 409)) throw error;
 }

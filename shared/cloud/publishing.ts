@@ -1,4 +1,4 @@
-/** Where a deployment publishes models, as it tells its functions. */
+/** The places that a deployment publishes models to, as it tells its functions. */
 import { z } from 'zod';
 import type { PublishTarget } from '../pipeline/context.ts';
 
@@ -16,7 +16,7 @@ export const publishingSchema = z.strictObject({
 });
 export type Publishing = z.output<typeof publishingSchema>;
 
-/** What an environment says; nothing where it says nothing. */
+/** The publishing settings of an environment; none where it has none. */
 export const publishingIn = (text: string | undefined): Publishing => publishingSchema.parse(JSON.parse(text ?? '{}'));
 
 export const targetsOf = (publishing: Publishing): PublishTarget[] =>

@@ -15,7 +15,7 @@ const gpuSizes = ['xlarge', '2xlarge'] as const;
 /** The types that the settings of a deployment can name. */
 export const gpuTypes: readonly string[] = gpuClasses.flatMap((name) => gpuSizes.map((size) => `${name}.${size}`));
 
-/** What a deployment is told of its region. */
+/** The zones of a region and the machines that they offer. */
 export interface RegionOffer {
   readonly region: string;
   /** Names of the zones that can be used, in order. */

@@ -11,7 +11,7 @@ import { headObject } from './head-object.ts';
 import { profileOfDataset } from './profile.ts';
 import { type DatasetVersion, forgetRefusal, noteRefusal } from './refused-data.ts';
 
-/** Of one whose file stays where it is. */
+/** The sentence about a data set whose file stays where it is. */
 const notTriedAgain =
   'No schedule tries this version of the file again. One that is uploaded anew begins a run of its own.';
 

@@ -29,7 +29,7 @@ import { cloudContext } from './cloud-context.ts';
 import type { ComputeChoices } from './environment.ts';
 import { type Answer, ok, problem, problemOf } from './finding-answer.ts';
 
-/** What is asked of AWS, and how long. */
+/** The clients and limits of a smoke test. */
 export interface SmokeOptions {
   readonly batch: Pick<BatchClient, 'send'>;
   /** The whole bucket, by its name. */
@@ -46,7 +46,7 @@ export interface SmokeOptions {
   sleep(milliseconds: number): Promise<unknown>;
 }
 
-/** How long a job may run. */
+/** The longest time of a job, in seconds. */
 const jobSeconds = 600;
 const lookEveryMs = 10_000;
 

@@ -29,7 +29,7 @@ import { addressOf, type Uploaded, uploadDataset, uploadProfile, uploadValidatio
 
 export interface Submission {
   readonly file: string;
-  /** As given: `training.epochs=10`. */
+  /** The overrides as given, e.g. `training.epochs=10`. */
   readonly overrides: readonly string[];
   /** Absent: the run file's name. */
   readonly profile?: string | undefined;

@@ -24,10 +24,10 @@ export interface Uploaded {
 /** Of an object that is sent in parts S3 would otherwise keep only a checksum of its parts' checksums, which no reader can compare. */
 const wholeChecksum = { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' } as const;
 
-/** What an object of this content is recognised by. */
+/** The name of the metadata by which an object's content is recognised. */
 const digestName = 'tempbalance-sha256';
 
-/** Of an object, of a version where the bucket keeps versions. */
+/** The address of an object, with its version where the bucket keeps versions. */
 export const addressOf = (bucket: string, key: string, version: string | undefined): string =>
   `s3://${bucket}/${key}${version === undefined || version === 'null' ? '' : `?versionId=${version}`}`;
 

@@ -22,7 +22,7 @@ export interface WatchedComparison {
   readonly outcome: ComparisonOutcome | undefined;
 }
 
-/** How often an execution that was just started is looked for. */
+/** The number of times that an execution which was just started is looked for. */
 const mostIdleLooks = 5;
 
 type Watched = Pick<Cloud, 'store' | 'sfn' | 'compareStateMachine' | 'stack'>;

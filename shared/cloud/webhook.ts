@@ -39,11 +39,11 @@ export interface WebhookSettings {
   readonly key: Buffer;
   readonly now: () => Date;
   readonly retries: RetrySettings;
-  /** In place of Node's own. */
+  /** The function that sends requests; absent: Node's own. */
   readonly request?: typeof httpsRequest;
 }
 
-/** How long a receiver may take. */
+/** The longest time of a receiver's answer, in ms. */
 const timeoutMs = 10_000;
 
 /**

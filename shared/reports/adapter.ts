@@ -6,7 +6,7 @@ export interface AdapterReport {
   readonly config: AdapterConfig;
   /** The weights that it belongs to. */
   readonly base: { readonly path: string; readonly sha256: string };
-  /** What of an adapted layer was analysed. */
+  /** The weights of an adapted layer that were analysed. */
   readonly spectra: AdapterSpectra;
   /** Numbers that are trained, and those of the whole model. */
   readonly trained: number;

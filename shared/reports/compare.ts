@@ -13,7 +13,7 @@ export interface RunSummary {
   readonly seed: number;
   readonly status: RunStatus;
   readonly metric: ReportMetric;
-  /** What changes of the metric are told in. */
+  /** The unit in which changes of the metric are told. */
   readonly unit: ChangeUnit;
   /** Epochs trained. */
   readonly epochs: number;
@@ -21,7 +21,7 @@ export interface RunSummary {
   /** The metric before any training (zero-shot). */
   readonly baseline: number | null;
   readonly best: { readonly epoch: number; readonly value: number } | null;
-  /** From the baseline to the best value, in the unit. */
+  /** The change from the baseline to the best value, in the unit. */
   readonly changeFromBaseline: number | null;
   /** Mean and population standard deviation of alpha over layers at the first and the last analysis. */
   readonly alphaMean: { readonly first: number | null; readonly last: number | null };
@@ -59,7 +59,7 @@ export interface GroupSummary {
   readonly values: readonly { readonly seed: number; readonly value: number }[];
   /** Over the values; null where there are none. */
   readonly mean: number | null;
-  /** Of a sample; null for fewer than two values. */
+  /** The sample's standard deviation; null for fewer than two values. */
   readonly standardDeviation: number | null;
   /** The 95 % interval of the mean by Student's distribution; null for fewer than two values. */
   readonly interval: readonly [number, number] | null;
@@ -73,7 +73,7 @@ export interface Comparison {
   readonly metric: ReportMetric | null;
   readonly groups: readonly GroupSummary[];
   readonly runs: readonly RunSummary[];
-  /** What a fair reader has to know before believing a difference. */
+  /** Sentences that a fair reader has to know before believing a difference. */
   readonly caveats: readonly string[];
 }
 

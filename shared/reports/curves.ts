@@ -9,9 +9,9 @@ import { renderSvg } from './svg.ts';
 export interface CurvePoint {
   readonly x: number;
   readonly y: number | null;
-  /** From where to where a band around the curve reaches. */
+  /** The ends of a band around the curve. */
   readonly band?: readonly [number, number] | null;
-  /** What the value is, e.g. of how many runs it is the mean. */
+  /** A remark about the value, e.g. of how many runs it is the mean. */
   readonly remark?: string;
 }
 
@@ -28,13 +28,13 @@ export interface Curve {
   readonly marked?: { readonly x: number; readonly y: number } | null;
 }
 
-/** How the plot of curves over epochs looks. */
+/** Options of a plot of curves over epochs. */
 export interface CurvePlotOptions {
   readonly label: string;
   readonly axis: string;
   readonly width: number;
   readonly height: number;
-  /** What is counted from left to right; absent: epochs. */
+  /** The name of the horizontal axis; absent: epochs. */
   readonly along?: string;
   /** A logarithmic axis where all values are positive and span more than a factor of ten. */
   readonly logarithmic?: boolean;

@@ -5,7 +5,7 @@ import { type EpochPoint, scalarsOf } from './trackers/tracker.ts';
 export interface WrittenRun {
   readonly run: string;
   readonly seed: number;
-  /** How it is balanced, in a word. */
+  /** The kind of balancing, in a word. */
   readonly balance: string;
   readonly epochs: readonly EpochPoint[];
 }

@@ -4,19 +4,19 @@ import { formatNumber } from './format.ts';
 import { fenced, inline, markdownTable } from './markdown.ts';
 import type { RunReport } from './report-input.ts';
 
-/** What is beside a card. */
+/** The files beside a card. */
 export interface ExportedWith {
   /** Whether `model.onnx` is. */
   readonly onnx: boolean;
-  /** Of the weights. */
+  /** The number type of the weights. */
   readonly dtype: ExportDtype;
 }
 
-/** What the card of a kind of model says of its own. */
+/** The parts of a card that depend on the kind of model. */
 export interface CardOfKind {
-  /** As Hugging Face's hub reads it. */
+  /** The front matter, as Hugging Face's hub reads it. */
   frontMatter(run: RunReport): Readonly<Record<string, unknown>>;
-  /** What the model takes and gives; absent: that is said elsewhere. */
+  /** The inputs and outputs of the model; absent: they are described elsewhere. */
   tensors?(run: RunReport): string;
   loading(run: RunReport, files: ExportedWith): string;
   limits(run: RunReport): string;
@@ -48,7 +48,7 @@ interface CardFields {
   readonly statics?: readonly string[];
   readonly window?: number;
   readonly rolloutSteps?: number;
-  /** In words. */
+  /** The coordinates in words. */
   readonly coordinates?: string;
   readonly times?: string;
   readonly normaliser?: Normaliser;
@@ -160,7 +160,7 @@ for _ in range(config["rolloutSteps"]):
 np.save("predicted.npy", np.stack(predicted, axis=-2))  # [samples, ${along}, steps, channels]`;
 }
 
-/** The same in PyTorch. */
+/** The code that predicts in PyTorch. */
 function torchCode(run: RunReport): string {
   const { statics = [], window = 0 } = fieldsOf(run);
   const load = (name: string) => `torch.from_numpy(np.load("${name}.npy")).float()`;
@@ -203,7 +203,7 @@ ${fenced('js', readTensors)}`;
 
 const LIMITS = `It was trained with little data: expect it to hold for fields, grids and parameters like those it was trained on, and measure before relying on it elsewhere.`;
 
-/** Of models of fields. */
+/** The parts of the card of a model of fields. */
 export const fieldCard: CardOfKind = {
   frontMatter({ config }) {
     const family = (config.model as { family?: unknown } | undefined)?.family;

@@ -8,7 +8,7 @@ import type { RunReport } from './report-input.ts';
 export interface RunGroup {
   /** In what it differs from the other groups, e.g. `balance.control: byShape`. */
   readonly label: string;
-  /** In the order given. */
+  /** The runs in the order given. */
   readonly runs: readonly RunReport[];
 }
 
@@ -102,7 +102,7 @@ function settingOf(settings: Settings, key: string): string | undefined {
   return settings.get(key) ?? (isSection() ? (settings.get(`${key}.preset`) ?? 'on') : undefined);
 }
 
-/** As few keys as tell all groups apart, the most telling first. */
+/** The fewest keys that tell all groups apart, the most telling first. */
 function distinguishingKeys(all: readonly Settings[], candidates: readonly string[]): string[] {
   const rank = (key: string) => (tellingKeys.includes(key) ? tellingKeys.indexOf(key) : tellingKeys.length);
   const chosen: string[] = [];
@@ -141,5 +141,5 @@ function describe(settings: Settings, keys: readonly string[], withAbsent: boole
     .join(', ');
 }
 
-/** Of a path its last part. */
+/** The last part of a path; other values as they are. */
 const nameOf = (value: string): string => (/^[/\w.-]*\/[\w.-]+$/.test(value) ? basename(value) : value);

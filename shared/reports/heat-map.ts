@@ -7,11 +7,11 @@ import { renderSvg } from './svg.ts';
 /** One column of a heat map. */
 interface HeatMapColumn {
   readonly epoch: number;
-  /** By row name; null is drawn as an empty cell. */
+  /** The values by row name; null is drawn as an empty cell. */
   readonly values: Readonly<Record<string, number | null>>;
 }
 
-/** What a heat map of layers over epochs shows. */
+/** The options of a heat map of layers over epochs. */
 export interface HeatMapOptions {
   readonly label: string;
   readonly rows: readonly string[];

@@ -23,7 +23,7 @@ function withNames(section: unknown, keys: readonly string[], within = ''): unkn
   );
 }
 
-/** The same run with the names of files and folders for their paths. */
+/** The report of a run with the names of files and folders in place of their paths. */
 export function withoutPlaces(run: RunReport): RunReport {
   const { config, dataset, adapter } = run;
   return {

@@ -24,7 +24,7 @@ export interface AppliedRate {
   /** The part of it that is due to the layer's depth (`training.layerDecay`), not to balancing. */
   readonly layerDecay?: number | undefined;
   readonly weightDecayMultiplier?: number;
-  /** On the radius of SAM. */
+  /** The multiplier of SAM's radius. */
   readonly rhoMultiplier?: number | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface EpochReport {
   readonly metrics: Readonly<Record<string, number | null>>;
   /** Wall-clock time of training and evaluation. */
   readonly seconds: number;
-  /** How a classifier does on each class. */
+  /** The scores of a classifier by class. */
   readonly classes?: ClassTable | undefined;
   /** Spectra of the weights as they stood after the epoch; eigenvalues may be absent where they are not drawn. */
   readonly spectra: SpectraReport | null;
@@ -60,7 +60,7 @@ export interface TestedReport {
   readonly metrics: Readonly<Record<string, number | null>>;
 }
 
-/** What a run has cost so far, in US dollars. */
+/** The cost of a run so far, in US dollars. */
 export interface RunCost {
   readonly usd: number;
   /** `meter`: what tasks used, at list prices; `usdPerHour`: time on a machine of that price. */
@@ -88,7 +88,7 @@ export interface RunReport {
   readonly adapter?: AdapterReport | undefined;
   /** How spectra were taken and fitted, in words: alphas of runs in which it differs are not comparable. */
   readonly alphaOf?: string;
-  /** How Conv1d weights were taken apart for their spectra. */
+  /** The way in which Conv1d weights were taken apart for their spectra. */
   readonly conv1d?: 'rows' | 'taps';
   /** Exponents of the best fits, which the thresholds of alpha belong to, by layer in one epoch: the best, or the last where the best was not analysed. */
   readonly bestFits?: { readonly epoch: number; readonly alphas: Readonly<Record<string, number | null>> } | undefined;

@@ -69,7 +69,7 @@ export function layerOf(epoch: EpochReport | null | undefined, name: string): La
 export const hasFarmsAlpha = (run: RunReport): boolean =>
   analysedEpochs(run).some(({ spectra }) => spectra.layers.some(({ farmsAlpha }) => farmsAlpha != null));
 
-/** What factors are on, in words. */
+/** The targets of factors, in words. */
 const factorsByName = {
   'learning rate': ({ learningRateMultiplier }: AppliedRate) => learningRateMultiplier,
   'weight decay': ({ weightDecayMultiplier }: AppliedRate) => weightDecayMultiplier ?? 1,

@@ -22,7 +22,7 @@ export interface StripRow {
   } | null;
 }
 
-/** How a strip plot looks. */
+/** Options of a strip plot. */
 export interface StripOptions {
   readonly label: string;
   readonly axis: string;

@@ -1,9 +1,9 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 
-/** What a figure needs besides Plot's own options. */
+/** Options of a figure besides Plot's own. */
 export interface FigureOptions extends Plot.PlotOptions {
-  /** What the figure shows, for readers who can't see it. */
+  /** A description of the figure for readers who can't see it. */
   readonly ariaLabel: string;
 }
 

@@ -10,7 +10,7 @@ import type { RunReport } from './report-input.ts';
 interface LanguageSettings {
   readonly family?: unknown;
   readonly task: TrainedTask;
-  /** Of a classifier; absent: a text has one label. */
+  /** The problem type of a classifier; absent: a text has one label. */
   readonly problemType?: ProblemType | undefined;
   readonly maxTokens: number;
   /** Whether it began without weights. */
@@ -36,7 +36,7 @@ const pipelineTags = {
   'token-classification': 'token-classification',
 } as const satisfies Record<LanguageTask, string>;
 
-/** What Hugging Face calls our metrics. */
+/** Hugging Face's names for our metrics. */
 const hubMetrics: Readonly<Record<string, string>> = {
   accuracy: 'accuracy',
   macroF1: 'f1',
@@ -83,7 +83,7 @@ model = ${auto}.from_pretrained(base, config=config${exact})
 model = PeftModel.from_pretrained(model, folder).eval()`;
 }
 
-/** What is made of a classifier's logits. */
+/** The Python that turns a classifier's logits into predictions. */
 const pythonOfProblem: Readonly<Record<ProblemType, string>> = {
   single_label_classification: `probabilities = model(**inputs).logits.softmax(-1)
 print([model.config.id2label[int(place)] for place in probabilities.argmax(-1)], probabilities)`,
@@ -113,13 +113,13 @@ first = [found.index(word) if word in found else None for word in range(len(word
 print([(word, None if at is None else model.config.id2label[int(places[at])]) for word, at in zip(words, first)])`,
 };
 
-/** Of a model that learnt chats. */
+/** The Python that writes with a model that learnt chats. */
 const pythonOfChats = `chat = [{"role": "user", "content": "A question"}]
 inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True, return_tensors="pt")
 answer = model.generate(**inputs, max_new_tokens=40)[0, inputs["input_ids"].shape[1]:]
 print(tokenizer.decode(answer, skip_special_tokens=True))`;
 
-/** Of a classifier whose tokenizer has no token for padding. */
+/** The Python for a classifier whose tokenizer has no padding token. */
 const pythonByText = (maxTokens: number, problem: ProblemType) => `# One text at a time: there is no token for padding.
 inputs = tokenizer("a text", truncation=True, max_length=${maxTokens}, return_tensors="pt")
 ${pythonOfProblem[problem]}`;
@@ -131,7 +131,7 @@ function usingIn(run: RunReport): string {
   return (run.dataset.padding === null ? pythonByText : pythonOf[task])(maxTokens, problemType);
 }
 
-/** How JavaScript has the numbers of a tensor, of their bytes. */
+/** The JavaScript that reads a tensor's numbers, by number type. */
 const numbersInJavaScript: Readonly<Record<ExportDtype, string>> = {
   float32: 'new Float32Array(bytes.buffer) }]; // for dtype F32',
   bfloat16:
@@ -156,7 +156,7 @@ const limitsOfProblem: Readonly<Record<ProblemType, (labels: number | string) =>
   regression: () => 'Every text gets a number, also one that has nothing to do with those it was trained on.',
 };
 
-/** Of an encoder that learnt from pairs. */
+/** The Python that embeds texts with an encoder that learnt from pairs. */
 const embeddingTexts = `The encoder alone, as embeddings of texts, with the \`sentence-transformers\` package:
 
 ${fenced('python', 'from sentence_transformers import SentenceTransformer\n\nprint(SentenceTransformer(".").encode(["a text", "another"]))')}
@@ -167,7 +167,7 @@ const howFewShot = ({ dataset: { pairs, trainingSamples } }: RunReport) =>
   `The encoder learnt from ${pairs} pairs an epoch of ${trainingSamples} texts which of them have the same label (as in SetFit), and logistic regression on its embeddings of
 these texts gives the labels.`;
 
-/** Of language models. */
+/** The parts of the card of a language model. */
 export const textCard: CardOfKind = {
   frontMatter(run) {
     const { task, fresh, isFewShot } = settingsOf(run);

@@ -38,7 +38,7 @@ interface RankedLayer {
 export interface RankedLayers {
   /** What they have in common: `[96, 96]`; null where alpha does not depend on the shape. */
   readonly shape: string | null;
-  /** From the smallest exponent, the most trained, to the largest. */
+  /** The layers from the smallest exponent, the most trained, to the largest. */
   readonly layers: readonly RankedLayer[];
 }
 

@@ -14,7 +14,7 @@ import {
 /** More groups than these are told by the overview and the table alone in a terminal. */
 const MOST_SENTENCES = 8;
 
-/** What came out of comparing groups with the first one. */
+/** The outcome of comparing groups with the first one. */
 export interface Verdict {
   /** The whole in one sentence; null for a single run. */
   readonly overview: string | null;
@@ -74,7 +74,7 @@ export function formatDifference({ difference, unit }: GroupSummary): { change: 
   return { change: formatChange(change, unit), interval: interval ? formatInterval(interval, unit) : '–' };
 }
 
-/** What is said of a group in a cell of a table. */
+/** The words for a finding in a cell of a table. */
 export const findingWords = {
   better: 'better',
   worse: 'worse',

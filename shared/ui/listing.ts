@@ -1,4 +1,4 @@
-/** What the page lists, and where it comes from. */
+/** The lists of runs and comparisons on the page, and their source. */
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { Outcome } from '../decisions/decide.ts';
 
@@ -7,7 +7,7 @@ export type LineState = Outcome | 'judged' | 'stopped' | 'unreadable';
 
 /** A run in a line of the list. */
 export interface RunLine {
-  /** Its key prefix in the store. */
+  /** The key prefix of the run in the store. */
   readonly id: string;
   readonly name: string;
   /** The folder that it lies in, below the one that is listed; empty: in that one. */
@@ -17,19 +17,19 @@ export interface RunLine {
   readonly reason: string;
   /** The last committed epoch; null before the first commit. */
   readonly epoch: number | null;
-  /** That are asked for. */
+  /** The number of epochs that are asked for. */
   readonly epochs: number | null;
   readonly metric: string | null;
   readonly direction: 'lower' | 'higher';
   readonly best: number | null;
   readonly bestEpoch: number | null;
-  /** Of balancing: a preset's name, `own settings`, or `off`. */
+  /** The kind of balancing: a preset's name, `own settings`, or `off`. */
   readonly preset: string | null;
   readonly seed: number | null;
   readonly learningRate: number | null;
   readonly seconds: number;
   readonly usd: number | null;
-  /** In ISO 8601; null where it is not on record. */
+  /** The time of its start in ISO 8601; null where it is not on record. */
   readonly begunAt: string | null;
 }
 
@@ -39,7 +39,7 @@ export interface ComparisonLine {
   readonly name: string;
   readonly folder: string;
   readonly state: LineState;
-  /** What was found, or why it failed; empty before its end. */
+  /** The findings, or the reason of a failure; empty before its end. */
   readonly reason: string;
   /** Runs that have a result, and all that are known to come. */
   readonly done: number;
@@ -50,7 +50,7 @@ export interface ComparisonLine {
   readonly usd: number | null;
 }
 
-/** All runs and comparisons as they stand. */
+/** All runs and comparisons at one moment. */
 export interface Listing {
   readonly runs: readonly RunLine[];
   readonly comparisons: readonly ComparisonLine[];
@@ -68,7 +68,7 @@ export interface RunSource {
   list(): Promise<Listing>;
 }
 
-/** What has changed from one listing to the next. */
+/** The difference between one listing and the next. */
 export interface ListingChange extends Listing {
   /** Ids of runs and comparisons that are no longer there. */
   readonly gone: readonly string[];

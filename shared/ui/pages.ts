@@ -51,11 +51,11 @@ export interface RunPage {
   readonly history: readonly { readonly at: string; readonly what: string }[];
   readonly layers: readonly { readonly name: string; readonly label: string }[];
   readonly epochs: readonly EpochRow[];
-  /** On test data, by metric; null where nothing was measured. */
+  /** Metrics on test data; null where none were measured. */
   readonly test: Readonly<Record<string, number | null>> | null;
   /** Whether fields that it predicted are kept. */
   readonly hasFields: boolean;
-  /** What could not be read. */
+  /** Sentences about files that could not be read. */
   readonly notes: readonly string[];
 }
 
@@ -162,7 +162,7 @@ export interface ComparisonPage {
     readonly values: readonly (number | null)[];
     readonly runs: number;
   }[];
-  /** What was found; empty before it was judged. */
+  /** The findings; empty before it was judged. */
   readonly findings: readonly string[];
   readonly recommendation: string;
   readonly hasReport: boolean;
@@ -204,7 +204,7 @@ export async function comparisonPage(store: ArtifactStore, id: string): Promise<
   };
 }
 
-/** What was judged; undefined before that. */
+/** The judgement; undefined before there is one. */
 const judgedIn = async (store: ArtifactStore, id: string) =>
   (await store.open(comparisonKeys.judged(id))) && readComparisonResult(store, id);
 

@@ -10,7 +10,7 @@ import { type WatchedListing, watchListing } from './watch-listing.ts';
 
 /** A page that is served. */
 export interface ServedPage {
-  /** With the token, without which nothing is answered. */
+  /** The address with the token, without which nothing is answered. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -46,7 +46,7 @@ const json = (value: unknown): Answer => ({ type: 'application/json', body: JSON
 const refusal = (status: number, message: string): Answer => ({ status, type: 'text/plain', body: `${message}\n` });
 const notFound = refusal(404, 'There is no such page.');
 
-/** What a page serves. */
+/** Options of the served page. */
 export interface PageOptions {
   /** 0: any free one. */
   readonly port?: number;

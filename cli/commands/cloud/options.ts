@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 
-/** How every command says which deployment it means. */
+/** The options by which every command names a deployment. */
 export interface DeploymentOptions {
   readonly stack: string;
   readonly region?: string;

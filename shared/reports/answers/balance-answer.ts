@@ -30,7 +30,7 @@ function ofOne(run: RunReport): string[] {
   ];
 }
 
-/** How the spread of alpha changed. */
+/** A sentence about the change of alpha's spread. */
 function spread(run: RunReport): string {
   const analysed = analysedEpochs(run).map(({ spectra }) => spectra.summary.alphaStd);
   const [first, last] = [analysed[0], analysed.at(-1)];

@@ -1,4 +1,4 @@
-/** Which layers of a run are trained most and least. */
+/** Answers which layers of a run are trained most and least. */
 import { formatCount, formatFixed } from '../format.ts';
 import type { RunReport } from '../report-input.ts';
 import { rankedLayers, trainedLayers } from '../trained-layers.ts';

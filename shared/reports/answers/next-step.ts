@@ -10,7 +10,7 @@ export interface NextStep {
   readonly command: string;
 }
 
-/** What a learning rate at which a run diverged is divided by. */
+/** The divisor for a learning rate at which a run diverged. */
 export const divergedDivisor = 4;
 
 /** What to do next, the most useful first; empty where no run has a place. */

@@ -1,4 +1,4 @@
-/** How arms are drawn and named on the page. */
+/** Names and colours of arms on the page. */
 import type { ComparisonDesign } from '../../decisions/comparison/design.ts';
 import { html, type Markup, trusted } from '../html.ts';
 import { armStyles, type GroupStyle, swatch } from '../palette.ts';

@@ -13,7 +13,7 @@ export interface PlacedResult extends ComparisonResult {
         readonly place: string;
         /** The compare file. */
         readonly file: string;
-        /** What was set beside it on the command line. */
+        /** The settings that were given beside it on the command line. */
         readonly overrides: readonly string[];
       }
     | undefined;

@@ -14,15 +14,15 @@ export interface ArmSummary {
   readonly arm: Arm;
   readonly size: number | null;
   readonly isReference: boolean;
-  /** Its test runs, whatever became of them. */
+  /** The test runs of the arm, whatever became of them. */
   readonly runs: readonly RunResult[];
   /** The metric on test data of every seed that has one, by seed, as it was judged: a run that diverged may count as the worst of its size. */
   readonly values: readonly { readonly seed: number; readonly value: number; readonly hasDiverged: boolean }[];
-  /** How many of its runs diverged. */
+  /** The number of its runs that diverged. */
   readonly diverged: number;
   /** Over the values; null where there are none. */
   readonly mean: number | null;
-  /** Of a sample; null for fewer than two values. */
+  /** The sample's standard deviation; null for fewer than two values. */
   readonly standardDeviation: number | null;
   /** The 95 % interval of the mean by Student's distribution; null for fewer than two values. */
   readonly interval: readonly [number, number] | null;

@@ -89,7 +89,7 @@ export function tuningPlot(design: ComparisonDesign, tunings: readonly Tuning[],
   });
 }
 
-/** From the first to the last value with a little room beside them. */
+/** The range from the first to the last value, with a little room on both sides. */
 function withRoom(first: number, last: number, isLogarithmic: boolean): [number, number] {
   if (isLogarithmic) {
     const factor = (last / first) ** 0.04;

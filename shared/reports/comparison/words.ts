@@ -72,7 +72,7 @@ export function formatMeanAndInterval({ mean, interval }: ArmSummary, unit: Comp
   return `${value}, 95 % interval ${formatMetric(interval[0], unit)} to ${formatMetric(interval[1], unit)}`;
 }
 
-/** What an arm changes in the run file, in words. */
+/** The changes of an arm in words. */
 export const formatChanges = ({ changes }: Arm): string =>
   changes.length === 0 ? 'the run file as it is' : changes.join(', ');
 
@@ -83,7 +83,7 @@ export function formatBudget({ spent, budget }: ComparisonResult): string {
   return [...hours, ...usd].join(', ') || 'no limit';
 }
 
-/** What a run was for, in words. */
+/** The purpose of a run in words. */
 export const purposeWords = { tuning: 'tuning', test: 'test' } as const satisfies Record<RunPlan['purpose'], string>;
 
 /** The recommended settings, e.g. `shuffled with learningRate 0.001`, by size where they differ. */

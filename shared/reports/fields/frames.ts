@@ -3,7 +3,7 @@ import type { PredictedFields, PredictedSample } from '../../training/predicted/
 
 /** A channel of a sample at a time step, as it is drawn; NaN where a value is not finite. */
 export interface DrawnFrame {
-  /** Of the roll-out, from 1 on. */
+  /** The step of the roll-out, from 1. */
   readonly step: number;
   readonly predicted: Float64Array;
   /** Absent where it is not known, and then so is the error. */

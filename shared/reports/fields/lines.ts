@@ -11,7 +11,7 @@ const width = 360;
 /** How far predictions widen the axis beyond the true values, on either side, as a part of its length. */
 const mostBeyond = 1;
 
-/** How the lines are drawn, and what the legend shows. */
+/** The styles of lines, also for the legend. */
 export const lineStyles = {
   true: { stroke: 'var(--ink)', dash: 'none' },
   predicted: { stroke: 'var(--series-2)', dash: '5 3' },

@@ -12,7 +12,7 @@ const mostStretched = 3;
 /** How far predictions widen the scale of colours beyond the true values, on either side, as a part of its width. */
 const mostBeyond = 0.25;
 
-/** What is drawn of every frame. */
+/** A map of each frame: true, predicted or error. */
 interface Kind {
   readonly name: string;
   readonly of: (frame: DrawnFrame) => Float64Array | undefined;

@@ -38,7 +38,7 @@ function lineLegend({ errors }: PredictedFields): Markup {
   return html`<ul class="legend">${names.map((name) => html`<li>${lineSwatch(lineStyles[name])} ${name}</li>`)}</ul>`;
 }
 
-/** What is to be known of the figures. */
+/** Sentences that a reader of the figures should know. */
 function notesOn({ axes, block, drawn, slice, channels, channelCount, errors }: PredictedFields): string[] {
   const directions = axes
     .slice(0, drawn.length)

@@ -4,7 +4,7 @@ import { html } from '../html.ts';
 import type { RunCost } from '../report-input.ts';
 import type { Section } from '../section.ts';
 
-/** How a cost was counted. */
+/** The words for the ways in which a cost is counted. */
 const bases: Readonly<Record<RunCost['basis'], string>> = {
   meter: 'metered: what every task used, failed ones too, at list prices on demand',
   usdPerHour: 'the time it took, at budget.usdPerHour',

@@ -41,7 +41,7 @@ export const predictionsSection: Section = {
 const meanPoints = (fields: PredictedFields, measure: Measure) =>
   errorPoints(fields, measure).map(({ x, y }) => ({ x, y }));
 
-/** Of several runs one sample each. */
+/** One sample of each run, where there are several. */
 function ordinary({ predictions }: RunReport): PredictedFields['shown'] {
   const shown = predictions?.fields.shown ?? [];
   return shown.filter(({ choice }, index) => choice === 'median' || (shown.length < 3 && index === 0));

@@ -7,13 +7,13 @@ import { type EpochPoint, scalarsOf, type TrackedRun, type Tracker, type Tracker
 /** The same in every store, so that runs of several lie in one experiment when they are copied together. */
 const experiment = { id: '739205184620158137', name: 'tempbalance' } as const;
 
-/** What MLflow takes as the length of a parameter. */
+/** The most characters of a parameter in MLflow. */
 const longestParameter = 6000;
 
 /** MLflow's `RunStatus`. */
 const statuses = { running: 1, finished: 3, failed: 4 } as const;
 
-/** The same when the run goes on, here or elsewhere. */
+/** The id of a run, which stays when the run goes on here or elsewhere. */
 const runIdOf = ({ name, begunAt }: TrackedRun): string =>
   createHash('sha256').update(`${name} ${begunAt}`).digest('hex').slice(0, 32);
 

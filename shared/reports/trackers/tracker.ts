@@ -8,9 +8,9 @@ export interface EpochPoint {
   readonly committedAt: string;
   /** Mean over the steps; null at epoch 0 and where it was not a finite number. */
   readonly trainLoss: number | null;
-  /** Of every step. */
+  /** The loss of every step. */
   readonly losses: readonly (number | null)[];
-  /** On the validation data. */
+  /** Metrics on the validation data. */
   readonly metrics: Readonly<Record<string, number | null>>;
   readonly baseLearningRate: number | null;
   /** Mean over the steps. */
@@ -25,18 +25,18 @@ export interface EpochPoint {
   readonly factors: Readonly<Record<string, number>>;
 }
 
-/** What is told of a run besides its epochs. */
+/** The facts about a run besides its epochs. */
 export interface TrackedRun {
   readonly name: string;
-  /** In ISO 8601. */
+  /** The time of its start, in ISO 8601. */
   readonly begunAt: string;
   /** The resolved settings. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Where its model is, as a path or an address. */
+  /** The path or address of its model. */
   readonly modelAddress: string;
 }
 
-/** Where a tracker writes: its folder has a key prefix of its own. */
+/** The place that a tracker writes to, which has a key prefix of its own. */
 export interface TrackerPlace {
   readonly store: ArtifactStore;
   readonly folder: string;
