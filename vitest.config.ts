@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const apart = [
   'test/cli/cloud.test.ts',
   'test/cloud/**/*.test.ts',
+  'test/config/plugins.test.ts',
   'test/datasets/arrays/damaged.test.ts',
   'test/e2e/cloud.test.ts',
   'test/e2e/compare-in-cloud.test.ts',

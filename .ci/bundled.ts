@@ -28,6 +28,10 @@ const leftOut: readonly { readonly paths: RegExp; readonly why: string }[] = [
       /^@tensorflow\/[^/]+\/(?!LICENSE$|package\.json$|node_modules\/|dist\/.*\.(d\.ts|node\.js)$|dist\/[^/]+\.wasm$)/,
     why: 'builds for browsers and bundlers with their source maps: Node reads the file that ends in .node.js',
   },
+  {
+    paths: /^core-js\/(?!LICENSE$|package\.json$)/,
+    why: 'features of JavaScript that Node has; nothing of TensorFlow.js for Node reads it',
+  },
   { paths: /^h5wasm\/(dist\/(esm|iife)|src\/.*\.cc$|test)\//, why: 'builds for browsers' },
 ];
 
@@ -64,7 +68,7 @@ async function putBack(): Promise<void> {
 
 async function setAside(): Promise<void> {
   await putBack();
-  for (const name of ['onnxruntime-node', 'tokenizers', '@tensorflow', 'h5wasm']) {
+  for (const name of ['onnxruntime-node', 'tokenizers', '@tensorflow', 'core-js', 'h5wasm']) {
     for (const file of await filesOf(join(modules, name))) {
       const path = relative(modules, file);
       if (!isPacked(path.replaceAll('\\', '/'))) await move(file, join(aside, path));

@@ -6,7 +6,6 @@ import { recogniseBuffers } from './buffers-of-any-copy.ts';
 import { eagerLoop } from './eager-loop.ts';
 import { type Engine, type EngineChoice, type EngineName, engineNames, type TensorLibrary } from './engine.ts';
 import { type GpuWish, lookForGpu, openOnGpu } from './gpu-machine.ts';
-import { registerGradients } from './gradients.ts';
 import { openOnnx } from './onnx/open-onnx.ts';
 import { vulkanAdapters } from './onnx/webgpu/adapters.ts';
 import { openWebgpu } from './onnx/webgpu/open-webgpu.ts';
@@ -89,17 +88,10 @@ function mended(tf: TensorLibrary): void {
   alreadyMended.add(tf);
 }
 
-let portable: TensorLibrary | undefined;
-
-/** TensorFlow.js' core with its plain backend. The core's file for Node has no gradients. */
-function loadPortable(): TensorLibrary {
-  if (portable) return portable;
-  const tf = ownRequire('@tensorflow/tfjs-core') as TensorLibrary;
+function loadPortable(): PackageLibrary {
+  const tf = ownRequire('@tensorflow/tfjs') as PackageLibrary;
   tf.enableProdMode();
-  ownRequire('@tensorflow/tfjs-backend-cpu');
-  registerGradients(tf);
   mended(tf);
-  portable = tf;
   return tf;
 }
 
@@ -116,8 +108,7 @@ function openWasm(): Engine {
 
 function openCpu(): Engine {
   const tf = loadPortable();
-  const { version_cpu: version } = ownRequire('@tensorflow/tfjs-backend-cpu') as { version_cpu: string };
-  return eager('cpu', `tfjs-backend-cpu ${version}`, tf);
+  return eager('cpu', `tfjs-backend-cpu ${tf.version['tfjs-backend-cpu']}`, tf);
 }
 
 const openers: Readonly<Record<EngineName, () => Engine | Promise<Engine>>> = {

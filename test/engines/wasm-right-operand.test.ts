@@ -14,7 +14,7 @@ function products(tf: TensorLibrary): unknown[] {
 }
 
 it('guards against a fault of the bare backend: a reshaped right operand is multiplied in its old packing', async () => {
-  const bare = plainRequire('@tensorflow/tfjs-core') as TensorLibrary;
+  const bare = plainRequire('@tensorflow/tfjs') as TensorLibrary;
   plainRequire('@tensorflow/tfjs-backend-wasm');
   bare.enableProdMode();
   await bare.setBackend('wasm');

@@ -165,7 +165,7 @@ describe('the local interpreter and moto agree on', () => {
   withMoto('a stop for want of budget', async () => {
     const config = fakeConfig({ training: { epochs: 500 }, budget: { hours: 0.01 } });
     const { locally } = await tell({ config });
-    expect(locally.states.slice(-4)).toEqual(['Continue?', ...end]);
+    expect(locally.states.slice(-5)).toEqual(['Continue?', ...end]);
   });
 
   withMoto('a job that ran into the budget', async () => {
@@ -174,7 +174,7 @@ describe('the local interpreter and moto agree on', () => {
       config,
       jobs: { 2: failedJob({ status: 'Job attempt duration exceeded timeout' }) },
     });
-    expect(locally.states.slice(-6)).toEqual([...train, ...end]);
+    expect(locally.states.slice(-7)).toEqual([...train, ...end]);
   });
 
   withMoto('a run that diverges', async () => {
@@ -187,7 +187,7 @@ describe('the local interpreter and moto agree on', () => {
     const { dataset } = fakeConfig();
     const config = fakeConfig({ training: { epochs: 2 }, dataset: { ...dataset, test: { last: 2 } } });
     const { locally } = await tell({ config, jobs: { 4: spotInterruption() } });
-    expect(locally.states.slice(-10)).toEqual(['Continue?', ...train, ...train, ...end]);
+    expect(locally.states.slice(-11)).toEqual(['Continue?', ...train, ...train, ...end]);
   });
 
   withMoto('a model that is published when somebody has approved of it', async () => {
