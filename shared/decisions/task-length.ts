@@ -33,6 +33,9 @@ export function jobStateSeconds(
   return Math.min(waitSeconds + attempt, Math.max(left, shortestAttemptSeconds)) + aroundJobSeconds;
 }
 
+/** Seconds of the functions between the decision for a job and its start. */
+const betweenSeconds = 15;
+
 /**
  * What a budget in hours leaves for a job that waits in a queue and runs, in whole seconds from now on: until it ends by itself, and until the
  * workflow gives it up, which is early enough that it is killed in time.
@@ -41,7 +44,7 @@ export function withinHours(
   { seconds }: Pick<Spent, 'seconds'>,
   hours: number,
 ): { readonly job: number; readonly state: number } {
-  const left = Math.floor(3600 * hours - seconds);
+  const left = Math.floor(3600 * hours - seconds) - betweenSeconds;
   return { job: Math.max(1, left - closingSeconds), state: Math.max(1, left - endingSeconds) };
 }
 

@@ -50,7 +50,7 @@ describe('how long the workflow waits for a job', () => {
 
 describe('what a budget in hours leaves for a job that waits and runs', () => {
   it('ends in time for a job that hangs to be killed, and for the workflow to be told', () => {
-    expect(withinHours({ seconds: 600.5 }, 1)).toEqual({ job: 2999 - 60, state: 2999 - 40 });
+    expect(withinHours({ seconds: 600.5 }, 1)).toEqual({ job: 2999 - 75, state: 2999 - 55 });
     expect(withinHours({ seconds: 1e9 }, 1)).toEqual({ job: 1, state: 1 });
   });
 

@@ -1,4 +1,4 @@
-/** Runs with made-up time: hangs, waits, lost machines, storms of tries. What may be exceeded, and by how much. */
+/** Runs with made-up time: hangs, waits, lost machines, storms of tries. */
 import { describe, expect, it } from 'vitest';
 import { readJson } from '../../shared/checkpoints/json.ts';
 import { readHead } from '../../shared/checkpoints/manifest.ts';
@@ -115,13 +115,6 @@ async function simulate(
   return ends;
 }
 
-/**
- * By how much hours may be exceeded, in seconds: the workflow waits ten minutes longer for a job than there is time left, for what is
- * around the job, a minute where less is left, and 35 s until a container is killed that does not heed the signal; and the functions
- * between the decision for a job and its start take their time.
- */
-const latest = 600 + 60 + 35 + 60;
-
 describe('of simulated runs with hangs, waits and lost machines', () => {
   it.each(['usd', 'both'] as const)(
     'none costs more than its budget (%s), and each that has a commit ends with a model',
@@ -140,7 +133,7 @@ describe('of simulated runs with hangs, waits and lost machines', () => {
     'none costs more than its budget (%s) and what functions took beyond their reserve, in storms of tries',
     { timeout: 600_000 },
     async (limits) => {
-      let largest = 0;
+      let largest = Number.NEGATIVE_INFINITY;
       const ends = await simulate(storm, limits, ({ over, bill }, seed) => {
         expect(over.usd, `seed ${seed}`).toBeLessThanOrEqual(excusedUsd(bill));
         largest = Math.max(largest, over.usd);
@@ -150,16 +143,12 @@ describe('of simulated runs with hangs, waits and lost machines', () => {
     },
   );
 
-  it.each(['hours', 'both'] as const)(
-    'none has a job after its hours (%s), but for what is around the last one',
-    { timeout: 600_000 },
-    async (limits) => {
-      let largest = 0;
-      const ends = await simulate(fair, limits, ({ over }, seed) => {
-        expect(over.seconds, `seed ${seed}`).toBeLessThanOrEqual(latest);
-        largest = Math.max(largest, over.seconds);
-      });
-      report('hours', limits, ends, { largestOverrunSeconds: largest });
-    },
-  );
+  it.each(['hours', 'both'] as const)('none has a job after its hours (%s)', { timeout: 600_000 }, async (limits) => {
+    let largest = Number.NEGATIVE_INFINITY;
+    const ends = await simulate(fair, limits, ({ over }, seed) => {
+      expect(over.seconds, `seed ${seed}`).toBeLessThanOrEqual(0);
+      largest = Math.max(largest, over.seconds);
+    });
+    report('hours', limits, ends, { largestOverrunSeconds: largest });
+  });
 });
