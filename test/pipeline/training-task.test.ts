@@ -483,10 +483,10 @@ describe('a job without a result', () => {
     const config = fakeConfig({ budget: { hours: 1 }, compute: { spot: false, epochsPerTask: 2 } });
     const state = await prepared(ctx, config);
     const { startedAt, compute } = state;
-    expect(compute).toMatchObject({ attemptSeconds: 3540, stateSeconds: 3560 });
-    expect(Date.parse(compute.endsAt!) - Date.parse(startedAt)).toBe(3_540_000);
+    expect(compute).toMatchObject({ attemptSeconds: 3525, stateSeconds: 3545 });
+    expect(Date.parse(compute.endsAt!) - Date.parse(startedAt)).toBe(3_525_000);
     const reached = await trainTask(ctx, state);
-    later = 3540;
+    later = 3525;
     const outOfTime = failed({
       JobId: 'job-1',
       StatusReason: 'Essential container in task exited',

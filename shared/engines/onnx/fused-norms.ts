@@ -1,5 +1,5 @@
 /** Layer norms and root-mean-square norms as one operator each, which goes over the rows once. */
-import { type Graph, type Initializer, type Node, neededNodes, specsIn } from './graph.ts';
+import { type Graph, type Initializer, type Node, specsIn, withNodes } from './graph.ts';
 import { placesOf } from './overwriting.ts';
 
 /** What is found of a norm: rows, what they are divided by, and what comes of it. */
@@ -112,12 +112,5 @@ export function withFusedNorms(graph: Graph, onDevice: boolean): Graph {
   }
   if (placed.size === 0) return graph;
   const nodes = graph.nodes.flatMap((node, place) => placed.get(place) ?? (gone.has(place) ? [] : [node]));
-  const needed = neededNodes(nodes, [...results]);
-  const read = new Set(needed.flatMap(({ inputs }) => inputs));
-  return {
-    ...graph,
-    nodes: needed,
-    specs,
-    initializers: [...graph.initializers, ...initializers.values()].filter(({ name }) => read.has(name)),
-  };
+  return withNodes(graph, nodes, { specs, initializers: initializers.values() });
 }

@@ -74,6 +74,21 @@ export function neededNodes(nodes: readonly Node[], results: readonly string[]):
     .toReversed();
 }
 
+/** A graph with other nodes, of which those are kept that its results need, and with more constants, of which those are kept that are read. */
+export function withNodes(
+  graph: Graph,
+  nodes: readonly Node[],
+  { specs, initializers }: { readonly specs: Graph['specs']; readonly initializers: Iterable<Initializer> },
+): Graph {
+  const needed = neededNodes(
+    nodes,
+    graph.outputs.map(({ name }) => name),
+  );
+  const read = new Set(needed.flatMap(({ inputs }) => inputs));
+  const kept = [...graph.initializers, ...initializers].filter(({ name }) => read.has(name));
+  return { ...graph, nodes: needed, specs, initializers: kept };
+}
+
 /** The typed array of each data type; a bool is a byte. */
 export const arrays = {
   float32: Float32Array,

@@ -1,14 +1,6 @@
 /** Sums of many small products, such as a weight's gradient over the steps of a roll-out, as one product. */
 import { elementCount, sameShape } from '../../tensors/tensor.ts';
-import {
-  type Graph,
-  type Initializer,
-  integerList,
-  type Node,
-  neededNodes,
-  specsIn,
-  type TensorSpec,
-} from './graph.ts';
+import { type Graph, type Initializer, integerList, type Node, specsIn, type TensorSpec, withNodes } from './graph.ts';
 import { placesOf } from './overwriting.ts';
 
 /** The fewest terms; with fewer, joining operands costs as much as it spares. */
@@ -220,12 +212,5 @@ export function withJoinedProducts(graph: Graph): Graph {
     isReadOnce(node.outputs[0]!) && readersOf(node.outputs[0]!).every((place) => isSum(graph.nodes[place]!));
   const nodes = graph.nodes.flatMap((node) => (isSum(node) && !isPart(node) ? (inOne(node) ?? [node]) : [node]));
   if (joins.size === 0) return graph;
-  const needed = neededNodes(nodes, [...results]);
-  const read = new Set(needed.flatMap(({ inputs }) => inputs));
-  return {
-    ...graph,
-    nodes: needed,
-    specs,
-    initializers: [...graph.initializers, ...initializers.values()].filter(({ name }) => read.has(name)),
-  };
+  return withNodes(graph, nodes, { specs, initializers: initializers.values() });
 }

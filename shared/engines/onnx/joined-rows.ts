@@ -1,12 +1,11 @@
 /** Lists that are put one behind the other, as the gradients of small parameters are, without a node `Reshape` for each that was a matrix of one row. */
-import { type Graph, type Initializer, integerList, type Node, neededNodes, specsIn } from './graph.ts';
+import { type Graph, type Initializer, integerList, type Node, specsIn, withNodes } from './graph.ts';
 import { placesOf } from './overwriting.ts';
 
 /** The same graph in which rows are put side by side and then made a list, instead of each being made one first. */
 export function withJoinedRows(graph: Graph): Graph {
   const specs = specsIn(graph);
   const { makers } = placesOf(graph);
-  const results = new Set(graph.outputs.map(({ name }) => name));
   const constants = new Set(graph.initializers.map(({ name }) => name));
   const initializers = new Map<string, Initializer>();
   const sizes = (shape: readonly number[]): string => {
@@ -47,12 +46,5 @@ export function withJoinedRows(graph: Graph): Graph {
     return spared > taken ? joined(node) : [node];
   });
   if (initializers.size === 0) return graph;
-  const needed = neededNodes(nodes, [...results]);
-  const read = new Set(needed.flatMap(({ inputs }) => inputs));
-  return {
-    ...graph,
-    nodes: needed,
-    specs,
-    initializers: [...graph.initializers, ...initializers.values()].filter(({ name }) => read.has(name)),
-  };
+  return withNodes(graph, nodes, { specs, initializers: initializers.values() });
 }
