@@ -38,7 +38,7 @@ export const runsCommand: CliCommand<{ json?: boolean }> = {
 /** @throws UserError when a folder that is asked for is none; that there are no runs yet is no mistake. */
 async function linesOf(folder: string, isAskedFor: boolean): Promise<RunLine[]> {
   const { fileStore } = await import('../../shared/checkpoints/file-store.ts');
-  const { listRuns, unfinishedState } = await import('../../shared/local/run-folder.ts');
+  const { listRuns, stateNow, unfinishedState } = await import('../../shared/local/run-folder.ts');
   const { summariseRun } = await import('../../shared/pipeline/run-summary.ts');
   const found = await stat(folder).catch(() => undefined);
   if (!found && !isAskedFor) return [];
@@ -54,10 +54,7 @@ async function linesOf(folder: string, isAskedFor: boolean): Promise<RunLine[]> 
   for (const run of await listRuns(root)) {
     try {
       const summary = await summariseRun(store, run);
-      const now = await unfinishedState({ root, run });
-      // A process that is at a run which has ended goes on with it.
-      const state = summary.outcome === 'running' || now === 'running' ? now : summary.outcome;
-      lines.push({ ...summary, state });
+      lines.push({ ...summary, state: stateNow(summary.outcome, await unfinishedState({ root, run })) });
     } catch (error) {
       lines.push({ run, unreadable: messageOf(error) });
     }

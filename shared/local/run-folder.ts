@@ -90,6 +90,10 @@ export async function unfinishedState({ root, run }: Pick<RunFolder, 'root' | 'r
   return held.isAlive ? 'running' : 'crashed';
 }
 
+/** The state of a run or comparison: what is on record, unless somebody is at it again, or it has not ended. */
+export const stateNow = <State extends string, Now extends Unfinished>(recorded: State, now: Now): State | Now =>
+  recorded === 'running' || now === 'running' ? now : recorded;
+
 const timestamp = (date: Date) => date.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
 /**

@@ -5,17 +5,14 @@ import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { balanceInAWord } from '../config/run-file.ts';
 import { messageOf } from '../core/errors.ts';
+import { stateNow } from '../local/run-folder.ts';
 import { countRuns } from '../pipeline/comparison/check-comparison.ts';
 import { comparisonOutcomeSchema, readComparison, readPlans, readResults } from '../pipeline/comparison/records.ts';
 import { readRequest, runRecordSchema } from '../pipeline/records.ts';
 import { summariseRun } from '../pipeline/run-summary.ts';
-import { type ComparisonLine, type LineState, placeOf, type RunLine } from './listing.ts';
+import { type ComparisonLine, placeOf, type RunLine } from './listing.ts';
 
-/** A state by what is on record, unless somebody is at it again, or nobody is any more. */
-const stateOf = <State extends LineState>(recorded: State, isActive: boolean): State | 'running' | 'stopped' => {
-  if (isActive) return 'running';
-  return recorded === 'running' ? 'stopped' : recorded;
-};
+const nowOf = (isActive: boolean) => (isActive ? 'running' : 'stopped');
 
 const firstLine = (error: unknown) => messageOf(error).split('\n')[0]!;
 
@@ -32,7 +29,7 @@ export async function runLine(store: ArtifactStore, id: string, isActive: boolea
     return {
       id,
       ...placeOf(id),
-      state: stateOf(outcome, isActive),
+      state: stateNow(outcome, nowOf(isActive)),
       reason: isActive ? '' : reason,
       epoch,
       epochs,
@@ -85,7 +82,7 @@ export async function comparisonLine(store: ArtifactStore, id: string, isActive:
     return {
       id,
       ...placeOf(id),
-      state: stateOf(outcome?.outcome ?? 'running', isActive),
+      state: stateNow(outcome?.outcome ?? 'running', nowOf(isActive)),
       reason: isActive ? '' : (outcome?.reason ?? ''),
       done: results.length,
       runs: Math.max(tuning + test, Object.keys(plans).length),
