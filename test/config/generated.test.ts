@@ -30,6 +30,15 @@ it('has a reference page that is up to date and names every setting', async () =
   }
 });
 
+it('names a setting once for all values that have it', () => {
+  const page = runFileReference(runFileJsonSchema());
+  const rowsWith = (key: string) => page.split('\n').filter((line) => line.startsWith(`| \`${key}\` |`));
+  expect(rowsWith('model.initFeatures')).toEqual([expect.stringContaining('(`unet1d`, `unet2d`) ')]);
+  expect(rowsWith('model.weights')).toEqual([expect.stringContaining('(all but `huggingface`) ')]);
+  expect(rowsWith('dataset.test')).toEqual([expect.stringContaining('| Test data')]);
+  expect(rowsWith('model.family: dpot')).toHaveLength(1);
+});
+
 it('has a schema of the analysis that is up to date', async () => {
   const { $comment: _, ...schema } = JSON.parse(await readFile('docs/analysis.schema.json', 'utf8'));
   expect(schema).toEqual(JSON.parse(JSON.stringify(analysisJsonSchema())));
