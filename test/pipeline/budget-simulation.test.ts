@@ -143,12 +143,17 @@ describe('of simulated runs with hangs, waits and lost machines', () => {
     },
   );
 
-  it.each(['hours', 'both'] as const)('none has a job after its hours (%s)', { timeout: 600_000 }, async (limits) => {
+  it.each([
+    ['hours', 'fair weather', fair],
+    ['both', 'fair weather', fair],
+    ['hours', 'storms', storm],
+    ['both', 'storms', storm],
+  ] as const)('none has a job after its hours (%s, in %s)', { timeout: 600_000 }, async (limits, name, weather) => {
     let largest = Number.NEGATIVE_INFINITY;
-    const ends = await simulate(fair, limits, ({ over }, seed) => {
+    const ends = await simulate(weather, limits, ({ over }, seed) => {
       expect(over.seconds, `seed ${seed}`).toBeLessThanOrEqual(0);
       largest = Math.max(largest, over.seconds);
     });
-    report('hours', limits, ends, { largestOverrunSeconds: largest });
+    report('hours', name, limits, ends, { largestOverrunSeconds: largest });
   });
 });

@@ -38,7 +38,7 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   const kind = failure.kind === 'timeout' ? 'hang' : failure.kind;
   if (!head || head.epoch < state.epoch) return tryAgain(ctx, state, failure, kind);
   const config = await readConfig(ctx.store, state.run);
-  const decision = await decideAfter(ctx, head, config, state.compute.price);
+  const decision = await decideAfter(ctx, head, config, state.compute.price, sinceCommit(state, head));
   const reached = await testedFirst(ctx, { ...afterCommits(state, head), decision }, config);
   if (reached.decision.next === 'finalise') return reached;
   const again = await tryAgain(ctx, reached, failure, kind);
