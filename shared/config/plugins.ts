@@ -69,13 +69,13 @@ export const pluginsSchema = z
       z.string().min(1),
       z.strictObject({
         path: z.string().describe('File of the module.'),
-        sha256: z.string().describe('Of its content, as it was when the run began.'),
+        sha256: z.string().describe("SHA-256 of the module's content when the run began."),
       }),
     ]),
   )
   .optional()
   .describe(
-    'Modules that add model families, data set formats, schedules and optimizers (docs/plugins.md): paths, which count from the run file, or packages. They are run with your rights. Deployed runs take none.',
+    'Modules that add model families, data set formats, schedules and optimizers (docs/plugins.md): packages, or paths that start at the folder of the run file. They run with your rights. Deployed runs refuse them.',
   );
 
 /** The modules that are loaded in this process, by path. */

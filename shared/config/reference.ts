@@ -49,22 +49,66 @@ function rowsOf(schema: JsonSchema, prefix: string): Row[] {
     const required = schema.required?.includes(name) ?? false;
     const fallback = property.default === undefined ? (required ? 'required' : '') : code(property.default);
     const row = { key, type: typeOf(property), fallback, description: property.description ?? '' };
-    const sections = branchesOf(property).filter((branch) => branch.properties);
     const listed = property.items?.properties ? rowsOf(property.items, `${key}[].`) : [];
-    return [row, ...sections.flatMap((section) => variantRows(section, key, sections.length > 1)), ...listed];
+    return [row, ...sectionRows(property, key), ...listed];
   });
 }
 
-/** Of one branch of a union, the rows under its discriminator's value: `optimizer (adam).beta1`. */
-function variantRows(section: JsonSchema, key: string, isVariant: boolean): Row[] {
-  if (!isVariant) return rowsOf(section, `${key}.`);
+/** The settings of a section: of a union of sections, first what its variants are, then the settings of each. */
+function sectionRows(schema: JsonSchema, key: string): Row[] {
+  const sections = branchesOf(schema).filter((branch) => branch.properties);
+  const variants = sections.map((section) => variantOf(section, key));
+  if (variants.length === 1) return rowsOf(sections[0]!, `${key}.`);
+  return [...variants.flatMap(({ own }) => own), ...sharedRows(variants)];
+}
+
+interface Variant {
+  /** The value of the discriminator; undefined without one. */
+  readonly name: string | undefined;
+  readonly own: readonly Row[];
+  readonly rows: readonly Row[];
+}
+
+/** A branch of a union. Its own row has the key and value that choose it: `training.optimizer.name: adam`. */
+function variantOf(section: JsonSchema, key: string): Variant {
   const [discriminator, property] =
     Object.entries(section.properties ?? {}).find(([, { const: value }]) => value !== undefined) ?? [];
-  if (discriminator === undefined || !property) return rowsOf(section, `${key}.`);
-  const variant = `${key} (${String(property.const)})`;
-  const own: Row = { key: variant, type: '', fallback: '', description: property.description ?? '' };
-  const rest = Object.fromEntries(Object.entries(section.properties ?? {}).filter(([name]) => name !== discriminator));
-  return [own, ...rowsOf({ ...section, properties: rest }, `${variant}.`)];
+  if (discriminator === undefined || !property) return { name: undefined, own: [], rows: rowsOf(section, `${key}.`) };
+  const name = String(property.const);
+  const own = {
+    key: `${key}.${discriminator}: ${name}`,
+    type: '',
+    fallback: '',
+    description: property.description ?? '',
+  };
+  const rest = Object.fromEntries(Object.entries(section.properties ?? {}).filter(([each]) => each !== discriminator));
+  return { name, own: [own], rows: rowsOf({ ...section, properties: rest }, `${key}.`) };
+}
+
+/** The settings of all variants, each once with the variants that have it. */
+function sharedRows(variants: readonly Variant[]): Row[] {
+  const names = variants.flatMap(({ name }) => name ?? []);
+  const shared = new Map<string, { readonly row: Row; readonly of: Set<string> }>();
+  for (const { name, rows } of variants) {
+    for (const row of rows) {
+      const same = JSON.stringify(row);
+      const entry = shared.get(same) ?? { row, of: new Set() };
+      shared.set(same, entry);
+      if (name !== undefined) entry.of.add(name);
+    }
+  }
+  return [...shared.values()].map(({ row, of }) => {
+    const whose = whoseInWords([...of], names);
+    return whose === '' ? row : { ...row, description: `${whose} ${row.description}` };
+  });
+}
+
+/** The variants that have a setting, as the beginning of its description; nothing where all do. */
+function whoseInWords(of: readonly string[], all: readonly string[]): string {
+  const others = all.filter((name) => !of.includes(name));
+  if (of.length === 0 || others.length === 0) return '';
+  const list = (names: readonly string[]) => names.map(code).join(', ');
+  return 2 * others.length <= of.length ? `(all but ${list(others)})` : `(${list(of)})`;
 }
 
 function tableOf(rows: readonly Row[]): string {
@@ -76,10 +120,9 @@ function tableOf(rows: readonly Row[]): string {
 }
 
 function sectionPage(name: string, schema: JsonSchema): string {
-  const rows = branchesOf(schema)
-    .filter((branch) => branch.properties)
-    .flatMap((branch, _, branches) => variantRows(branch, name, branches.length > 1));
-  return [`## ${name}`, '', schema.description ?? '', '', tableOf(rows)].join('\n');
+  const rows = sectionRows(schema, name);
+  const table = rows.length === 0 ? [] : ['', tableOf(rows)];
+  return [`## ${name}`, '', schema.description ?? '', ...table].join('\n');
 }
 
 /** docs/deploy-settings.md */
@@ -103,30 +146,49 @@ function presetsPage(): string {
     const isSame = JSON.stringify(language) === JSON.stringify(fields);
     const settings = isSame
       ? [code(fields)]
-      : ['Of language models:', code(language), 'Of models of fields:', code(fields)];
-    const fixed = preset.essential.map((key) => `\`${key}\``).join(', ');
-    return [`### ${preset.name}`, preset.description, `It can't be combined with another ${fixed}.`, ...settings].join(
+      : ['For language models:', code(language), 'For models of fields:', code(fields)];
+    const fixed = preset.essential.map((key) => `\`${key}\``).join(' or ');
+    return [`### ${preset.name}`, preset.description, `Another ${fixed} is refused beside it.`, ...settings].join(
       '\n\n',
     );
   });
   return [
     '## Presets',
-    'What `balance.preset` stands for. Settings that are written beside it override it, one by one. [method.md](method.md) says where they come from.',
+    'The settings of each value of `balance.preset`. Settings that you write beside it override them, one by one. [method.md](method.md) says where they come from.',
     ...parts,
   ].join('\n\n');
 }
 
 /** docs/run-file.md */
 export function runFileReference(schema: JsonSchema): string {
-  const sections = Object.entries(schema.properties ?? {}).map(([name, section]) => sectionPage(name, section));
+  const named = Object.entries(schema.properties ?? {});
+  const sections = named.map(([name, section]) => sectionPage(name, section));
+  const links = [...named.map(([name]) => `[${name}](#${name})`), '[presets](#presets)'];
   return `<!-- Generated by \`npm run generate\` from the schema in shared/config/run-file.ts; do not edit. -->
 # The run file
 
-A YAML file that says what to train, on what, and how: by default \`tempbalance.yaml\`. \`npx tempbalance init\` writes one to
-start from, \`npx tempbalance validate\` checks one. Unknown keys are errors. Relative paths count from the file's folder, and
-\`--set section.key=value\` overrides a setting on the command line.
+This page lists all settings of a run file, for people who write one. A run file is a YAML file that says what to train, on which data, and how. Its usual name is \`tempbalance.yaml\`.
 
-An editor that knows YAML schemas completes and checks the file when its first line names the schema:
+- \`npx tempbalance init\` writes one to start from, and \`npx tempbalance validate\` checks one.
+- \`--set section.key=value\` changes a setting on the command line.
+- Unknown keys are errors. Relative paths start at the folder of the run file.
+
+A run file of an operator, in which all other settings have their defaults:
+
+\`\`\`yaml
+model: { family: fno1d, weights: pretrained.safetensors }
+dataset: { format: pdebench, path: data.hdf5, window: 10, rolloutSteps: 20 }
+training: { epochs: 40, batchSize: 4, learningRate: 0.001 }
+balance: { preset: modelBalancing }
+\`\`\`
+
+Run files for texts are in [language-models.md](language-models.md), and those for other files of fields in [science.md](science.md).
+
+Sections of this page: ${links.join(', ')}.
+
+How to read the tables: a row such as \`model.family: fno1d\` explains one value of a setting. Names in brackets before a description say for which of these values the setting exists. "Absent" says what happens without the setting.
+
+If the first line of the file names the schema, editors that know YAML schemas complete and check the file:
 
 \`\`\`yaml
 # yaml-language-server: $schema=node_modules/tempbalance/docs/run-file.schema.json

@@ -39,7 +39,7 @@ function formatNamed<Name extends string>(name: Name, description: string) {
 }
 
 /** The name under which earlier versions knew PDEBench's files; the same settings. */
-export const pdebench = formatNamed('pdebench', "PDEBench's files, in HDF5.");
+export const pdebench = formatNamed('pdebench', "PDEBench's HDF5 files.");
 
 export const fields = formatNamed(
   'fields',

@@ -8,7 +8,7 @@ import type { SourceRow, TextContext, TextSource } from './source.ts';
 import type { TextData } from './text-rows.ts';
 
 const configSchema = z.strictObject({
-  format: z.literal('lines').describe('Plain text, a document in each line.'),
+  format: z.literal('lines').describe('Plain text, one document in each line.'),
   ...plainSettings,
 });
 
