@@ -6,6 +6,7 @@ import type { JobPrice } from '../decisions/spending.ts';
 import type { TaskContext } from './context.ts';
 import { withOpenUsd } from './metering.ts';
 import { metricValue, progressOf, readMetrics } from './records.ts';
+import { endsWithTest } from './test-data.ts';
 
 /** Whether to train one more epoch after a commit, by what is on record and was spent since, in time since `since`. */
 export async function decideAfter(
@@ -20,5 +21,11 @@ export async function decideAfter(
   const spent = { ...committed, seconds: committed.seconds + elapsedSeconds(since, ctx.now()) };
   const value = metricValue(await readMetrics(ctx.store, manifest), config, run);
   const { convergence, budget } = config;
-  return decide(spent, value, { epochs: config.training.epochs, convergence, budget, price });
+  return decide(spent, value, {
+    epochs: config.training.epochs,
+    convergence,
+    budget,
+    price,
+    tests: endsWithTest(config),
+  });
 }

@@ -47,8 +47,10 @@ function storyOf(seed: number, { functionSeconds, calls }: Weather, limits: 'usd
     ...(limits === 'hours' ? {} : { usd: between(random, 0.02, 1) }),
     ...(limits === 'usd' ? {} : { hours: between(random, 0.3, 20) }),
   };
+  const { dataset } = fakeConfig();
   return {
     config: fakeConfig({
+      dataset: oneOf(randomFor(seed, 'test data'), [dataset, { ...dataset, test: { last: 2 } }]),
       training: { epochs: 3 },
       balance: 'off',
       compute: { epochsPerTask: oneOf(random, [1, 2, 'auto']) },
