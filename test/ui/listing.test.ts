@@ -54,7 +54,7 @@ it('finds runs and comparisons at any depth, and reads a line anew only when its
       epoch: 1,
       seed: 5,
       metric: 'nRMSE',
-      preset: 'own settings',
+      preset: 'sigmoid',
     },
   ]);
   const again = await source.list();
@@ -67,8 +67,23 @@ it('finds runs and comparisons at any depth, and reads a line anew only when its
   const release = await folder.hold('asked');
   expect(changeOf(listing, await source.list())?.runs).toMatchObject([{ id: 'asked', state: 'running' }]);
   await release();
+  await folder.crash('asked');
+  expect(changeOf(listing, await source.list())?.runs).toMatchObject([{ id: 'asked', state: 'crashed' }]);
   await rm(join(root, 'asked'), { recursive: true });
   expect(changeOf(listing, await source.list())).toMatchObject({ runs: [], gone: ['asked'] });
+});
+
+it('tells of comparisons whose process is alive, has died or has let go', async () => {
+  const folder = pageFolder(await temporaryFolder());
+  await folder.compare({ stops: true });
+  const source = await folderSource(folder.root);
+  const state = async () => (await source.list()).comparisons.map(({ state }) => state);
+  expect(await state()).toEqual(['stopped']);
+  const release = await folder.hold('fake');
+  expect(await state()).toEqual(['running']);
+  await release();
+  await folder.crash('fake');
+  expect(await state()).toEqual(['crashed']);
 });
 
 it('lists a run alone when its own folder is given, and refuses a folder that is not there', async () => {

@@ -163,6 +163,31 @@ describe.skipIf(!chromiumPath)('the page in Chromium', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('tells a crashed run and a crashed comparison from a stopped one', async () => {
+    await folder.ask(['dead'], fakeConfig());
+    await folder.crash('dead');
+    await open('');
+    await choice('state').locator('option[value=crashed]').waitFor({ state: 'attached' });
+    await choice('state').selectOption('crashed');
+    expect(await names()).toEqual(['dead']);
+    await page.getByRole('link', { name: 'dead' }).click();
+    await page.locator('.facts-line').getByText('crashed').waitFor();
+    await open('#curves=dead,live');
+    expect(await page.locator('.chosen .state').allTextContents()).toEqual(['crashed', 'stopped']);
+
+    const release = await folder.interrupt('test-plain-0.003-2');
+    await open('#comparison=fake');
+    await page.locator('.facts-line').getByText('crashed').waitFor();
+    const child = page
+      .getByRole('table', { name: 'Runs of the comparison' })
+      .getByRole('row', { name: 'test-plain-0.003-2' });
+    await child.getByText('crashed').waitFor();
+    await release();
+    await page.locator('.facts-line').getByText('judged').waitFor();
+    await rm(join(folder.root, 'dead'), { recursive: true });
+    expect(complaints).toEqual([]);
+  });
+
   it('is walked through by keyboard', async () => {
     await open('');
     const focused = () =>
