@@ -285,7 +285,7 @@ describe('the classes', () => {
     const rows = [...parse(both).querySelectorAll('#classes table:last-of-type tr')];
     const cells = rows.slice(-3).map((row) => [...row.children].map(({ textContent }) => textContent));
     expect(cells).toEqual([
-      ['', 'left', 'right'],
+      ['True class', 'left', 'right'],
       ['left', '2', '0'],
       ['right', '1', '1'],
     ]);

@@ -124,6 +124,9 @@ it('tells who looks the whole list, then changes, and of trouble', async () => {
   expect(await next('change')).toMatchObject({ change: { runs: [{ id: 'runs/a', epoch: 5 }], gone: [] } });
   fails = true;
   expect(await next('trouble')).toEqual({ type: 'trouble', message: 'the disk is gone' });
+  told.length = 0;
+  fails = false;
+  expect(await next('listing')).toEqual({ type: 'listing', listing: listings[1] });
   stop();
 });
 
@@ -158,7 +161,8 @@ it('narrows, sorts and pages rows', () => {
 
 it('puts values on axes with round ticks, on a log scale where they span much', () => {
   expect(ticksOf(0, 10, 5)).toEqual([0, 2, 4, 6, 8, 10]);
-  expect(ticksOf(0.11, 0.34, 4)).toEqual([0.2, 0.3]);
+  expect(ticksOf(0.11, 0.34, 4)).toEqual([0.15, 0.2, 0.25, 0.3]);
+  expect(ticksOf(0.17, 0.99, 4)).toEqual([0.2, 0.4, 0.6, 0.8]);
   const linear = axisOf([1, 3], { from: 100, to: 0, ticks: 4 });
   expect(linear.isLog).toBe(false);
   expect(linear.at(2)).toBeCloseTo(50);
