@@ -126,9 +126,9 @@ describe('renderReport', () => {
     expect(heads.slice(0, 4)).toEqual(['Layer', 'Alpha', 'Best fit', 'Multiplier']);
     expect([...page.querySelectorAll('#runs thead th')][1]!.textContent).toBe('Best nrmse (lower is better)');
     const [first] = page.querySelectorAll('#layers tbody th');
-    const [long, short] = first!.children;
+    const [whole, short] = first!.children;
     expect(short!.textContent).toBe('0.attention.self.query');
-    expect([long!.textContent, long!.querySelectorAll('wbr').length]).toEqual([name, 5]);
+    expect([whole!.textContent, whole!.querySelectorAll('wbr').length]).toEqual([name, 5]);
     expect(page.querySelector('style')!.textContent).toMatch(/tbody th:first-child \{ position: sticky; left: 0;/);
   });
 
