@@ -29,8 +29,12 @@ const withFields = (workload: Workload): Workload => ({
 /** Such a folder, and what can be done with it. */
 export interface PageFolder {
   readonly root: string;
-  /** Trains a run to its end, or only by the epochs of one task. */
-  train(run: string, config: RunConfig, options?: { readonly stops?: boolean }): Promise<void>;
+  /** Trains a run to its end, or only by the epochs of one task; it predicts fields, or something else. */
+  train(
+    run: string,
+    config: RunConfig,
+    options?: { readonly stops?: boolean; readonly fields?: boolean },
+  ): Promise<void>;
   /** Asks for runs that nobody trains. */
   ask(names: readonly string[], config: RunConfig): Promise<void>;
   /** Marks a run as under way by this process, until the returned function is called. */
@@ -58,9 +62,10 @@ export function pageFolder(root: string): PageFolder {
   return {
     root,
     crash,
-    async train(run, config, { stops = false } = {}) {
+    async train(run, config, { stops = false, fields = true } = {}) {
       await store.put(runKeys.request(run), encodeJson({ version: 1, config }));
-      const context = fakeContext(store, withFields(fakeWorkload()), { process: `p${processes++}` });
+      const workload = fakeWorkload();
+      const context = fakeContext(store, fields ? withFields(workload) : workload, { process: `p${processes++}` });
       await runPipeline(run, context, () => stops, { retryDelay: 0 });
     },
     async ask(names, config) {
