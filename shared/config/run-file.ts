@@ -334,10 +334,11 @@ export const shorthands: Readonly<Record<string, string>> = { compute: 'target' 
 /** A run's settings with every default filled in. */
 export type RunConfig = z.output<typeof resolvedRunFileSchema>;
 
-/** How a run is balanced, in a word: a preset's name, `own settings` or `off`; a control says that it is one. */
+/** How a run is balanced, in a word: `off`, a preset, or else the map from values of layers to factors; a control follows in brackets. */
 export function balanceInAWord({ balance }: Pick<RunConfig, 'balance'>): string {
   if (balance === 'off') return balance;
-  return `${balance.preset ?? 'own settings'}${balance.control === undefined ? '' : ` (${balance.control})`}`;
+  const { preset, assignment, control } = balance;
+  return `${preset ?? assignment.function}${control === undefined ? '' : ` (${control})`}`;
 }
 
 /** The run file's schema for editors. */
