@@ -123,7 +123,8 @@ export function runFileReference(schema: JsonSchema): string {
 
 A YAML file that says what to train, on what, and how: by default \`tempbalance.yaml\`. \`npx tempbalance init\` writes one to
 start from, \`npx tempbalance validate\` checks one. Unknown keys are errors. Relative paths count from the file's folder, and
-\`--set section.key=value\` overrides a setting on the command line.
+\`--set section.key=value\` overrides a setting on the command line. Values that are names, such as \`modelBalancing\`, may be written in
+kebab case, too: \`model-balancing\`.
 
 An editor that knows YAML schemas completes and checks the file when its first line names the schema:
 
@@ -141,7 +142,8 @@ export function compareFileReference(schema: JsonSchema): string {
 # The compare file
 
 A YAML file that says which settings are compared, and how: by default \`compare.yaml\`. [comparison.md](comparison.md) tells what
-becomes of it. Unknown keys are errors. Relative paths count from the file's folder.
+becomes of it. Unknown keys are errors. Relative paths count from the file's folder. Values that are names may be written in kebab case, as in
+[the run file](run-file.md).
 
 \`\`\`yaml
 # yaml-language-server: $schema=node_modules/tempbalance/docs/compare-file.schema.json
