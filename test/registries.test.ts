@@ -2,34 +2,33 @@ import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { datasetFormats } from '../shared/datasets/registry.ts';
+import { fieldFormats } from '../shared/datasets/registry.ts';
+import { textFormats } from '../shared/datasets/text/registry.ts';
 import { languageFamilies } from '../shared/models/language/registry.ts';
-import { fieldModelSchema } from '../shared/models/registry.ts';
-import { assignmentSchema } from '../shared/schedules/assignments/registry.ts';
+import { modelFamilies } from '../shared/models/registry.ts';
+import { assignmentFunctions } from '../shared/schedules/assignments/registry.ts';
 import { controlNames } from '../shared/schedules/controls/registry.ts';
 import { presetNames } from '../shared/schedules/presets/registry.ts';
-import { fitSchema } from '../shared/spectra/fits/registry.ts';
+import { fitMethods } from '../shared/spectra/fits/registry.ts';
 import { learningRateCurves } from '../shared/training/learning-rate-curves/registry.ts';
 import { optimizerFamilies } from '../shared/training/optimizers/registry.ts';
 
-/** The names that a union of settings tells its kinds by. */
-const namesIn = ({ def }: { readonly def: { readonly options: readonly unknown[]; readonly discriminator: string } }) =>
-  (def.options as { shape: Record<string, { value: string }> }[]).map(({ shape }) => shape[def.discriminator]!.value);
+const namesOf = (members: readonly { readonly name: string }[]) => members.map(({ name }) => name);
 
 const isMember = (value: unknown): value is { readonly name: string } =>
   typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string';
 
 /** Folders whose files are the members of a registry: what they export, and the names that the registry has. */
 const folders: Readonly<Record<string, { readonly key: string; readonly names: readonly string[] }>> = {
-  'shared/datasets': { key: 'configSchema', names: datasetFormats.map(({ name }) => name) },
-  'shared/datasets/text': { key: 'configSchema', names: datasetFormats.map(({ name }) => name) },
-  'shared/models': { key: 'configSchema', names: namesIn(fieldModelSchema) },
-  'shared/schedules/assignments': { key: 'configSchema', names: namesIn(assignmentSchema) },
+  'shared/datasets': { key: 'configSchema', names: namesOf(fieldFormats) },
+  'shared/datasets/text': { key: 'configSchema', names: namesOf(textFormats) },
+  'shared/models': { key: 'configSchema', names: namesOf(modelFamilies) },
+  'shared/schedules/assignments': { key: 'configSchema', names: namesOf(assignmentFunctions) },
   'shared/schedules/controls': { key: 'apply', names: controlNames },
   'shared/schedules/presets': { key: 'settings', names: presetNames },
-  'shared/spectra/fits': { key: 'configSchema', names: namesIn(fitSchema) },
-  'shared/training/learning-rate-curves': { key: 'configSchema', names: learningRateCurves.map(({ name }) => name) },
-  'shared/training/optimizers': { key: 'configSchema', names: optimizerFamilies.map(({ name }) => name) },
+  'shared/spectra/fits': { key: 'configSchema', names: namesOf(fitMethods) },
+  'shared/training/learning-rate-curves': { key: 'configSchema', names: namesOf(learningRateCurves) },
+  'shared/training/optimizers': { key: 'configSchema', names: namesOf(optimizerFamilies) },
 };
 
 async function exportsIn(folder: string) {

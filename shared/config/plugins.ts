@@ -5,10 +5,15 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { messageOf, UserError } from '../core/errors.ts';
+import type { OwnSettings } from '../core/families.ts';
+import { withFileBytes } from '../datasets/arrays/file-bytes.ts';
+import { fileOfArrays } from '../datasets/arrays/file-of-arrays.ts';
+import { linearArray } from '../datasets/arrays/linear.ts';
 import type { FieldFormat } from '../datasets/dataset.ts';
-import { addFieldFormat, addTextFormat, type TextFormat } from '../datasets/registry.ts';
-import { openColumns } from '../datasets/text/open-text.ts';
-import { columnSettings } from '../datasets/text/settings.ts';
+import { fieldSettings } from '../datasets/field-settings.ts';
+import { addFieldFormat, addTextFormat } from '../datasets/registry.ts';
+import { columnSettings, plainSettings } from '../datasets/text/settings.ts';
+import type { TextFormat } from '../datasets/text/text-format.ts';
 import { linearNamed } from '../models/blocks/linear.ts';
 import { inputsOf, type ModelFamily, modelSettings } from '../models/model.ts';
 import { addModelFamily } from '../models/registry.ts';
@@ -20,23 +25,20 @@ import { addLearningRateCurve } from '../training/learning-rate-curves/registry.
 import type { OptimizerFamily } from '../training/optimizer.ts';
 import { addOptimizer } from '../training/optimizers/registry.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: each member has settings of its own, which its schema describes.
-type Settings = any;
-
 /** What a plugin adds, each by the interface of the members that are there; a name may be there once. */
 export interface Plugin {
   /** For `model.family`. */
-  readonly models?: readonly ModelFamily<Settings>[];
+  readonly models?: readonly ModelFamily<OwnSettings>[];
   /** For `dataset.format`: of fields. */
-  readonly fieldFormats?: readonly FieldFormat<Settings>[];
+  readonly fieldFormats?: readonly FieldFormat<OwnSettings>[];
   /** For `dataset.format`: of texts. */
-  readonly textFormats?: readonly TextFormat[];
+  readonly textFormats?: readonly TextFormat<OwnSettings>[];
   /** For `balance.assignment.function`: how values of layers become factors on the rate. */
-  readonly assignments?: readonly AssignmentFunction<Settings>[];
+  readonly assignments?: readonly AssignmentFunction<OwnSettings>[];
   /** For `training.schedule.name`: how the base rate changes over a run. */
-  readonly schedules?: readonly LearningRateCurveFamily<Settings>[];
+  readonly schedules?: readonly LearningRateCurveFamily<OwnSettings>[];
   /** For `training.optimizer.name`. */
-  readonly optimizers?: readonly OptimizerFamily<Settings>[];
+  readonly optimizers?: readonly OptimizerFamily<OwnSettings>[];
 }
 
 const kit = {
@@ -47,8 +49,12 @@ const kit = {
   modelSettings,
   inputsOf,
   dense: linearNamed,
+  fieldSettings,
+  withFileBytes,
+  linearArray,
+  fileOfArrays,
   columnSettings,
-  openColumns,
+  plainSettings,
 };
 
 /** What a plugin is made with, so that it imports nothing of this package but types. */

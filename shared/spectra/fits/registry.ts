@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configSchemasOf } from '../../core/families.ts';
+import { configSchemasOf, memberNamed, type OwnSettings } from '../../core/families.ts';
 import type { ChooseTail } from '../power-law.ts';
 import type { FitMethod } from './fit-method.ts';
 import { fixFinger } from './fix-finger.ts';
@@ -7,13 +7,15 @@ import { goodnessOfFit } from './goodness-of-fit.ts';
 import { median } from './median.ts';
 
 /** Every way to choose the tail of a spectrum. */
-const fitMethods = [median, goodnessOfFit, fixFinger] as const;
+export const fitMethods = [median, goodnessOfFit, fixFinger] as const;
 
 export const fitSchema = z.discriminatedUnion('method', configSchemasOf(fitMethods));
 export type FitConfig = z.output<typeof fitSchema>;
 
+const methodOf = ({ method }: FitConfig): FitMethod<FitConfig> =>
+  memberNamed<FitMethod<OwnSettings>>(fitMethods, method);
+
 /** The configured way to choose the tail. */
 export function tailChooser(config: FitConfig): ChooseTail {
-  const method = fitMethods.find(({ name }) => name === config.method) as unknown as FitMethod<FitConfig>;
-  return method.chooseTail(config);
+  return methodOf(config).chooseTail(config);
 }
