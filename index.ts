@@ -6,6 +6,7 @@ export { type RatesOptions, rates } from './library/rates.ts';
 export { type FinishedRun, type RunOptions, runPipeline } from './library/run-pipeline.ts';
 export type { RunFile, Settings } from './library/settings.ts';
 export type { ArtifactStore, StoredObject } from './shared/checkpoints/artifact-store.ts';
+export type { ImportedModule, PluginContent } from './shared/config/plugin-content.ts';
 export type { LoadedPlugin, Plugin, PluginKit, PluginModule } from './shared/config/plugins.ts';
 export { RunError, UserError } from './shared/core/errors.ts';
 export type { ArrayFile, StoredArray } from './shared/datasets/arrays/array-file.ts';

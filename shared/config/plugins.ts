@@ -1,8 +1,8 @@
 /** Plugins: modules of the user's own that add members to registries, before settings that name these are checked. */
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { OwnSettings } from '../core/families.ts';
@@ -24,6 +24,7 @@ import type { LearningRateCurveFamily } from '../training/learning-rate-curves/c
 import { addLearningRateCurve } from '../training/learning-rate-curves/registry.ts';
 import type { OptimizerFamily } from '../training/optimizer.ts';
 import { addOptimizer } from '../training/optimizers/registry.ts';
+import { changeOf, contentOf, type PluginContent } from './plugin-content.ts';
 
 /** What a plugin adds, each by the interface of the members that are there; a name may be there once. */
 export interface Plugin {
@@ -63,10 +64,9 @@ export type PluginKit = Readonly<typeof kit>;
 /** What a module of a plugin has as its default export. */
 export type PluginModule = (kit: PluginKit) => Plugin;
 
-/** A plugin that is loaded: the module's file, and the SHA-256 of its content. */
-export interface LoadedPlugin {
+/** A plugin that is loaded: the module's file, and what it consists of. */
+export interface LoadedPlugin extends PluginContent {
   readonly path: string;
-  readonly sha256: string;
 }
 
 export const pluginsSchema = z
@@ -76,6 +76,16 @@ export const pluginsSchema = z
       z.strictObject({
         path: z.string().describe('File of the module.'),
         sha256: z.string().describe('Of its content, as it was when the run began.'),
+        modules: z
+          .array(
+            z.strictObject({
+              path: z.string().describe('Counts from the folder of the file.'),
+              sha256: z.string().describe('Of its content.'),
+            }),
+          )
+          .optional()
+          .describe('Modules that it imports by relative paths, and those that these import.'),
+        packages: z.array(z.string()).optional().describe('Packages that all of them import, with their versions.'),
       }),
     ]),
   )
@@ -101,19 +111,6 @@ function pathOf(given: string, folder: string): string {
   }
 }
 
-function contentOf(path: string): string {
-  try {
-    return createHash('sha256').update(readFileSync(path)).digest('hex');
-  } catch (cause) {
-    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(isMissing ? 'is not there' : `can't be read (${messageOf(cause)})`, {
-      where: `plugin ${path}`,
-      remedy: 'What a run was begun with has to be where it was.',
-      cause,
-    });
-  }
-}
-
 function register({ models, fieldFormats, textFormats, assignments, schedules, optimizers }: Plugin): void {
   for (const each of models ?? []) addModelFamily(each);
   for (const each of fieldFormats ?? []) addFieldFormat(each);
@@ -124,11 +121,11 @@ function register({ models, fieldFormats, textFormats, assignments, schedules, o
 }
 
 function load(path: string): LoadedPlugin {
-  const sha256 = contentOf(path);
+  const content = contentOf(path);
   const known = loaded.get(path);
   if (known) return known;
-  const plugin = { path, sha256 };
-  const isSame = [...loaded.values()].some((other) => other.sha256 === sha256);
+  const plugin = { path, ...content };
+  const isSame = [...loaded.values()].some(({ path: _, ...other }) => isDeepStrictEqual(other, content));
   loaded.set(path, plugin);
   if (isSame) return plugin;
   try {
@@ -173,8 +170,9 @@ export function loadPlugins(plugins: unknown, folder: string): unknown {
   return plugins.map((plugin: string | LoadedPlugin) => {
     if (typeof plugin === 'string') return load(pathOf(plugin, folder));
     const now = load(plugin.path);
-    if (now.sha256 !== plugin.sha256 || contentOf(plugin.path) !== plugin.sha256) {
-      throw new UserError('has changed since the run began', {
+    const change = changeOf(plugin, now) ?? changeOf(plugin, contentOf(plugin.path));
+    if (change !== undefined) {
+      throw new UserError(change, {
         where: `plugin ${plugin.path}`,
         remedy: 'Put it back as it was, so that the run goes on to the same bits, or begin a new run.',
       });

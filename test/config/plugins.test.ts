@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { parseRunFile } from '../../shared/config/parse-run-file.ts';
-import { refusePlugins } from '../../shared/config/plugins.ts';
+import { loadPlugins, refusePlugins } from '../../shared/config/plugins.ts';
 import { runCli } from '../support/cli.ts';
 import { smallRun, temporaryFolder } from '../support/small-run.ts';
 
@@ -89,6 +89,31 @@ it('trains on fields in a format that is not of this package, and predicts from 
   await writeFile(join(cwd, 'short.bin'), Float32Array.from(values).subarray(0, 100));
   const short = await runCli(['validate', 'run.yaml', '--set', 'dataset.path=short.bin'], { cwd });
   expect(short.stderr).toContain('has 400 bytes, which is no whole number of samples of 896');
+});
+
+it('knows a plugin again by the modules that it imports, too', async () => {
+  const cwd = await temporaryFolder();
+  const helper = join(cwd, 'helper.mjs');
+  await writeFile(helper, "export const description = 'Half the rate.';\n");
+  await writeFile(
+    join(cwd, 'half.mjs'),
+    `import { description } from './helper.mjs';
+export default ({ z }) => ({
+  schedules: [
+    { name: 'half', configSchema: z.strictObject({ name: z.literal('half').describe(description) }), build: () => () => 0.5 },
+  ],
+});
+`,
+  );
+  const text = stringify({ ...smallRun, plugins: ['./half.mjs'], training: { schedule: { name: 'half' } } });
+  const { plugins } = parseRunFile(text, join(cwd, 'run.yaml'));
+  const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/);
+  expect(plugins).toEqual([{ path: join(cwd, 'half.mjs'), sha256, modules: [{ path: './helper.mjs', sha256 }] }]);
+  expect(loadPlugins(plugins, '.')).toEqual(plugins);
+  await writeFile(helper, "export const description = 'Half of it.';\n");
+  expect(() => loadPlugins(plugins, '.')).toThrow(
+    `plugin ${join(cwd, 'half.mjs')}: imports ./helper.mjs, which has changed since the run began`,
+  );
 });
 
 it('checks the settings of what a plugin adds as all others', () => {
