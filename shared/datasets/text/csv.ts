@@ -38,6 +38,7 @@ export const csv = {
   wanted: 'one CSV file',
   endings: ['csv', 'tsv'],
   hasSchema: true,
+  textsOnly: true,
   read: (path, choose, config) => readCsv(path, config, choose),
 } as const satisfies TextFormat<CsvConfig>;
 

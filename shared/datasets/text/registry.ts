@@ -27,6 +27,17 @@ export function textFormatOf(path: string): TextDatasetConfig['format'] | undefi
   return textFormats.find(({ endings }) => endings.some((each) => each === ending))?.name;
 }
 
+const hasColumns = ({ configSchema }: TextFormat<OwnSettings>): boolean =>
+  configSchema instanceof z.ZodObject && 'columns' in configSchema.shape;
+
+/** Whether files of a format have columns: a text, its label and others. */
+export const formatHasColumns = (format: string): boolean =>
+  textFormats.some((each) => each.name === format && hasColumns(each));
+
+/** The formats whose rows may have lists, as of words and their tags. */
+export const formatsWithLists = (): string[] =>
+  textFormats.filter((each: TextFormat<OwnSettings>) => hasColumns(each) && !each.textsOnly).map(({ name }) => name);
+
 /** The files of a folder of texts, as far as their names tell. */
 export interface TextFolder {
   readonly format: TextDatasetConfig['format'];

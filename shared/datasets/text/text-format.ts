@@ -11,6 +11,8 @@ export interface TextFormat<Config extends PlainSettings = PlainSettings> extend
   readonly kind: 'text';
   /** The schema of its part of the run file: `format`, and `columnSettings`, or `plainSettings` for files that have no columns. */
   readonly configSchema: z.ZodType<Config>;
+  /** Whether every value is a text, so that no row has a list; absent: values may be others. */
+  readonly textsOnly?: boolean;
   /**
    * Goes through the file once; a row that can't be read is a problem and no error, so that all of them are found.
    * @param choose says which of the columns that the file has are wanted; called once, before the first row. Without columns a row is its text.

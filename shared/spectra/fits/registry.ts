@@ -7,10 +7,13 @@ import { goodnessOfFit } from './goodness-of-fit.ts';
 import { median } from './median.ts';
 
 /** Every way to choose the tail of a spectrum. */
-export const fitMethods = [median, goodnessOfFit, fixFinger] as const;
+const fitMethods = [median, goodnessOfFit, fixFinger] as const;
 
 export const fitSchema = z.discriminatedUnion('method', configSchemasOf(fitMethods));
 export type FitConfig = z.output<typeof fitSchema>;
+
+/** Their names. */
+export const fitNames = fitMethods.map(({ name }) => name) as FitConfig['method'][];
 
 const methodOf = ({ method }: FitConfig): FitMethod<FitConfig> =>
   memberNamed<FitMethod<OwnSettings>>(fitMethods, method);
@@ -19,3 +22,7 @@ const methodOf = ({ method }: FitConfig): FitMethod<FitConfig> =>
 export function tailChooser(config: FitConfig): ChooseTail {
   return methodOf(config).chooseTail(config);
 }
+
+/** Eigenvalues in the tail of `count` of them, where their values have no part in it; undefined: they have. */
+export const fixedTail = (config: FitConfig, count: number): number | undefined =>
+  methodOf(config).fixedTail?.(config, count);
