@@ -300,15 +300,26 @@ function requireFormat(file: string, format: Format | undefined): Format {
 
 /** Standard input as a file, which is read more than once. */
 async function standardInput(): Promise<{ path: string; done: () => Promise<void> }> {
-  const { createWriteStream } = await import('node:fs');
+  const { createWriteStream, rmSync } = await import('node:fs');
   const { mkdtemp, rm } = await import('node:fs/promises');
   const { tmpdir } = await import('node:os');
   const { join } = await import('node:path');
   const { pipeline } = await import('node:stream/promises');
   const folder = await mkdtemp(join(tmpdir(), 'tempbalance-'));
   const path = join(folder, 'stdin');
+  const onSignal = (signal: NodeJS.Signals) => {
+    rmSync(folder, { recursive: true, force: true });
+    process.kill(process.pid, signal);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   await pipeline(process.stdin, createWriteStream(path));
-  return { path, done: () => rm(folder, { recursive: true, force: true }) };
+  return {
+    path,
+    done: async () => {
+      await rm(folder, { recursive: true, force: true });
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+    },
+  };
 }
 
 /**

@@ -75,12 +75,12 @@ export const pluginsSchema = z
       z.string().min(1),
       z.strictObject({
         path: z.string().describe('File of the module.'),
-        sha256: z.string().describe('Of its content, as it was when the run began.'),
+        sha256: z.string().describe("SHA-256 of the module's content when the run began."),
         modules: z
           .array(
             z.strictObject({
-              path: z.string().describe('Counts from the folder of the file.'),
-              sha256: z.string().describe('Of its content.'),
+              path: z.string().describe('Relative to the folder of the file.'),
+              sha256: z.string().describe('SHA-256 of its content.'),
             }),
           )
           .optional()
@@ -91,7 +91,7 @@ export const pluginsSchema = z
   )
   .optional()
   .describe(
-    'Modules that add model families, data set formats, schedules and optimizers (docs/plugins.md): paths, which count from the run file, or packages. They are run with your rights. Deployed runs take none.',
+    'Modules that add model families, data set formats, schedules and optimizers (docs/plugins.md): packages, or paths that start at the folder of the run file. They run with your rights. Deployed runs refuse them.',
   );
 
 /** The modules that are loaded in this process, by path. */

@@ -13,7 +13,7 @@ const formatNamed = <Name extends string>(name: Name, description: string) =>
   }) as const satisfies FieldFormat<FieldSettings & { readonly format: Name }>;
 
 /** The name under which earlier versions knew PDEBench's files; the same settings. */
-export const pdebench = formatNamed('pdebench', "PDEBench's files, in HDF5.");
+export const pdebench = formatNamed('pdebench', "PDEBench's HDF5 files.");
 
 export const fields = formatNamed(
   'fields',

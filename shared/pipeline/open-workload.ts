@@ -228,8 +228,3 @@ export async function openWorkload(
   const plan = await planWorkload(config, localPath);
   return plan.on(await openEngine(config.training.engine, warn));
 }
-
-/** Checks data, model and weights of settings, without an engine. @throws UserError when they don't fit. */
-export async function checkInputs(config: RunConfig): Promise<void> {
-  await (await planWorkload(config)).initial();
-}

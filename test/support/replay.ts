@@ -73,6 +73,7 @@ function comparable(input: unknown): unknown {
     if (key === 'Value') return JSON.parse(value);
     if (key === 'StateMachineArn') return 'the machine';
     if (key === 'token') return 'the token';
+    if (key === 'startedAt') return 'when the execution began';
     return Array.isArray(value) ? value.filter((item) => !addedByService(item)) : value;
   });
 }

@@ -10,17 +10,17 @@ import type { TextFormat } from './text-format.ts';
 const delimiters = { comma: ',', tab: '\t', semicolon: ';' } as const;
 
 const configSchema = z.strictObject({
-  format: z.literal('csv').describe('Comma- or tab-separated values with a line of column names.'),
+  format: z.literal('csv').describe('Comma- or tab-separated values. The first line has the names of the columns.'),
   ...columnSettings,
   delimiter: z
     .enum(['comma', 'tab', 'semicolon'])
     .optional()
-    .describe('What separates columns; absent: tabs where the name ends in .tsv (also packed), else commas.'),
+    .describe('The separator of columns. Absent: a tab if the name ends in .tsv (also compressed), else a comma.'),
   quotes: z
     .boolean()
     .optional()
     .describe(
-      'Whether double quotes enclose values; absent: unless tabs separate them, as in the files of GLUE, where quotes are part of the text.',
+      'Whether double quotes enclose values. Absent: yes, but not if tabs separate the columns: in the files of GLUE, quotes are part of the text.',
     ),
 });
 

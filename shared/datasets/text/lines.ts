@@ -6,7 +6,7 @@ import type { SourceRow } from './source.ts';
 import type { TextFormat } from './text-format.ts';
 
 const configSchema = z.strictObject({
-  format: z.literal('lines').describe('Plain text, a document in each line.'),
+  format: z.literal('lines').describe('Plain text, one document in each line.'),
   ...plainSettings,
 });
 

@@ -6,6 +6,7 @@ import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { settledBefore, settleProblem } from '../../config/settle-problem.ts';
+import { elapsedSeconds } from '../../core/elapsed.ts';
 import { messageOf, TransientError, UserError } from '../../core/errors.ts';
 import { type DataPath, eachPath, mapPathAsync, pathInWords } from '../../datasets/data-path.ts';
 import { type Fingerprint, fingerprintFiles } from '../../datasets/fingerprint.ts';
@@ -24,7 +25,7 @@ import type { ComputeChoice, ComputeRequest, Quota, TaskContext } from '../conte
 import { decideAfter } from '../decide-next.ts';
 import { eventsOfStart } from '../history.ts';
 import { budgetTooSmall, jobPrice } from '../job-price.ts';
-import type { PipelineState } from '../messages.ts';
+import type { PipelineState, PrepareInput } from '../messages.ts';
 import { spentSoFar } from '../metering.ts';
 import { refuseUnpublishable } from '../publication.ts';
 import { isSameData, progressOf, type RunRecord, readRequest, runRecordSchema } from '../records.ts';
@@ -39,11 +40,14 @@ import { removeStaleTest, testedFirst } from '../test-data.ts';
  * Checks settings, data and weights, and begins a run or goes on with it from its last intact epoch. Needs no engine: what
  * has to be computed, the training task computes.
  */
-export async function prepare(ctx: TaskContext, { run }: { run: string }): Promise<PipelineState> {
+export async function prepare(
+  ctx: TaskContext,
+  { run, startedAt: executionStart }: PrepareInput,
+): Promise<PipelineState> {
   const { config: asked } = await readRequest(ctx.store, run);
   refuseUnpriced(ctx, asked);
   refuseUnpublishable(ctx, asked);
-  const startedAt = ctx.now().toISOString();
+  const startedAt = (executionStart === undefined ? ctx.now() : new Date(executionStart)).toISOString();
   const stored = await ctx.store.get(runKeys.record(run));
   const before = stored && decodeJson(runKeys.record(run), stored.bytes, runRecordSchema);
   const open = settledBefore(asked, before?.config);
@@ -76,7 +80,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const weightNotes: string[] = [];
   if (!manifest) await plan.initial((note) => weightNotes.push(note));
   for (const message of weightNotes) ctx.emit({ type: 'warning', message });
-  const spent = await spentSoFar(ctx, run);
+  const until = ctx.now();
+  const spent = await spentSoFar(ctx, run, elapsedSeconds(new Date(startedAt), until));
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {
     throw budgetTooSmall(config, spent, place.price, 'no job was started');
   }
@@ -87,9 +92,9 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
-  const decision = manifest && (await goOn(ctx, run, config, manifest, place.price));
+  const decision = manifest && (await goOn(ctx, run, config, manifest, place.price, new Date(startedAt)));
   if (before && config.dataset.test) await removeStaleTest(ctx, run, manifest);
-  const compute = computeState(ctx, config, place, { ...spent, until: new Date(startedAt) });
+  const compute = computeState(ctx, config, place, { ...spent, until });
   const record: RunRecord = {
     version: 1,
     name: run.split('/').at(-1)!,
@@ -278,6 +283,7 @@ async function goOn(
   config: RunConfig,
   manifest: Manifest,
   price: JobPrice | undefined,
+  startedAt: Date,
 ): Promise<Decision> {
   const progress = await progressOf(ctx.store, manifest);
   await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
@@ -286,5 +292,5 @@ async function goOn(
     best: progress.best?.epoch,
     epochs: Array.from({ length: manifest.epoch + 1 }, (_, epoch) => epoch),
   });
-  return decideAfter(ctx, manifest, config, price);
+  return decideAfter(ctx, manifest, config, price, startedAt);
 }

@@ -22,7 +22,7 @@ export const optimizerFamilies = [adam, adamw, sgd, adafactor, lars, lamb, muon]
 
 /** The run file's `training.optimizer`. */
 export const optimizerSchema = openUnion(
-  z.discriminatedUnion('name', configSchemasOf(optimizerFamilies)).describe('How gradients become steps.'),
+  z.discriminatedUnion('name', configSchemasOf(optimizerFamilies)).describe('The optimizer.'),
 );
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
 
