@@ -296,7 +296,7 @@ const settingsSchema = z
       .regex(/^[a-z]{2,3}(-[a-z]+)+-\d$/, 'must be the code of a region, as in eu-west-1')
       .optional()
       .describe(
-        'Another region with a deployment of the same name, which takes over a run that waited in vain for a machine here ([how](deploy.md#a-second-region)).',
+        'Another region with a deployment of the same name, which takes over a run for which there is no machine here: it waited in vain, or the quotas of GPU machines are 0 ([how](deploy.md#a-second-region)).',
       ),
     permissionsBoundary: z
       .string()

@@ -8,7 +8,16 @@ import { jobPriceSchema } from '../decisions/spending.ts';
 const count = z.int().nonnegative();
 const runField = z.string().min(1).describe('Key prefix of the run.');
 
-const prepareInput = z.object({ run: runField });
+const prepareInput = z.object({
+  run: runField,
+  executionName: z
+    .string()
+    .optional()
+    .describe(
+      'Name of the execution in the service, the same however often Prepare is tried. Earlier versions gave none.',
+    ),
+});
+export type PrepareInput = z.infer<typeof prepareInput>;
 
 const computeStateSchema = z.object({
   target: z.enum(targets),

@@ -99,23 +99,25 @@ describe('data and models of a GPU machine', () => {
 });
 
 describe('a second region', () => {
-  it('is told to the one function that hands runs over, which may copy them there and start them, and nothing else', () => {
+  it('is told to the two functions that hand runs over, which may copy them there and start them, and nothing else', () => {
     const { template } = deployed({ fallbackRegion: 'eu-west-1' }, undefined);
     const told = propertiesOf(template, 'AWS::Lambda::Function').flatMap(
       ({ Environment }) => Environment?.Variables?.TEMPBALANCE_FALLBACK ?? [],
     );
-    expect(told).toEqual([JSON.stringify({ stack: 'tempbalance', region: 'eu-west-1' })]);
+    expect(told).toEqual(Array(2).fill(JSON.stringify({ stack: 'tempbalance', region: 'eu-west-1' })));
     const there = [...statementsByRole(template)].flatMap(([role, statements]) =>
       statements
         .filter(({ resources }) => /eu-west-1|artifactsbucket/.test(JSON.stringify(resources)))
         .map(({ actions }) => [role.replace(/[0-9A-F]{8}$/, ''), ...actions.toSorted()]),
     );
-    expect(there).toEqual([
-      ['FunctionsCollectEpochRole', 'cloudformation:DescribeStacks'],
-      ['FunctionsCollectEpochRole', 'states:StartExecution'],
-      ['FunctionsCollectEpochRole', 's3:ListBucket'],
-      ['FunctionsCollectEpochRole', 's3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject'],
-    ]);
+    const allowed = [
+      ['cloudformation:DescribeStacks'],
+      ['states:StartExecution'],
+      ['s3:ListBucket'],
+      ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject'],
+    ];
+    const roles = ['FunctionsPrepareRole', 'FunctionsCollectEpochRole'];
+    expect(there).toEqual(roles.flatMap((role) => allowed.map((actions) => [role, ...actions])));
   });
 
   it('is none by default, and does not go with a key of one region', () => {
