@@ -128,6 +128,37 @@ const networkSchema = z
     return { ...network, cidr: network.cidr ?? ownCidr, subnets } as const;
   });
 
+const keyArn = () =>
+  z
+    .string()
+    .regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, 'must be the ARN of a key, not of an alias')
+    .optional();
+
+/** A key is of one region: what goes to another is encrypted by one of that. */
+function refuseKeys(
+  {
+    fallbackRegion,
+    kmsKeyArn,
+    fallbackKmsKeyArn,
+  }: { fallbackRegion?: string | undefined; kmsKeyArn?: string | undefined; fallbackKmsKeyArn?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
+  if (fallbackRegion === undefined) {
+    if (fallbackKmsKeyArn !== undefined) refuse('fallbackKmsKeyArn', 'is for fallbackRegion: set that too');
+    return;
+  }
+  if (fallbackKmsKeyArn !== undefined) {
+    const region = fallbackKmsKeyArn.split(':')[3];
+    if (region !== fallbackRegion)
+      refuse('fallbackKmsKeyArn', `is a key of ${region}, and fallbackRegion is ${fallbackRegion}`);
+  } else if (kmsKeyArn !== undefined) {
+    const message =
+      'needs fallbackKmsKeyArn beside kmsKeyArn: a key is of one region, and the other region has its own';
+    refuse('fallbackRegion', message);
+  }
+}
+
 /** The vCPUs that Fargate sells with so much memory, in GB. */
 export const fargateVcpus = { 16: 4, 30: 4, 60: 8, 120: 16 } as const;
 
@@ -282,13 +313,9 @@ const settingsSchema = z
     network: networkSchema
       .prefault({})
       .describe('The network that training jobs run in ([how](deploy.md#in-a-companys-network)).'),
-    kmsKeyArn: z
-      .string()
-      .regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, 'must be the ARN of a key, not of an alias')
-      .optional()
-      .describe(
-        'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts by its own keys, and the topic has a key that the stack makes.',
-      ),
+    kmsKeyArn: keyArn().describe(
+      'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts by its own keys, and the topic has a key that the stack makes.',
+    ),
     webhook: webhookSchema,
     publishing: publishingSchema,
     fallbackRegion: z
@@ -298,18 +325,17 @@ const settingsSchema = z
       .describe(
         'Another region with a deployment of the same name, which takes over a run for which there is no machine here: it waited in vain, or the quotas of GPU machines are 0 ([how](deploy.md#a-second-region)).',
       ),
+    fallbackKmsKeyArn: keyArn().describe(
+      'The KMS key that the deployment in `fallbackRegion` has as its `kmsKeyArn`, by which runs that go there are encrypted. Needed beside `kmsKeyArn`.',
+    ),
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')
       .optional()
       .describe('Managed policy that bounds every role, where the account asks for one.'),
   })
-  .superRefine(({ cpuMemoryGb, maxVcpus, images, fallbackRegion, kmsKeyArn }, context) => {
-    if (fallbackRegion !== undefined && kmsKeyArn !== undefined) {
-      const message =
-        'can not be set beside kmsKeyArn: a key is of one region, and what it encrypts is not copied to another';
-      context.addIssue({ code: 'custom', path: ['fallbackRegion'], message });
-    }
+  .superRefine(({ cpuMemoryGb, maxVcpus, images, ...settings }, context) => {
+    refuseKeys(settings, context);
     if (!images.tensorflow && images.tensorflowSha256 !== undefined) {
       const message = 'nothing is downloaded where images.tensorflow is false';
       context.addIssue({ code: 'custom', path: ['images', 'tensorflowSha256'], message });

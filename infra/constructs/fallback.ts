@@ -17,7 +17,7 @@ interface FallbackProps {
   /** The functions that find out that no machine is to be had. */
   readonly functions: readonly Lambda[];
   readonly region: string;
-  readonly settings: Pick<Settings, 'name'>;
+  readonly settings: Pick<Settings, 'name' | 'fallbackKmsKeyArn'>;
 }
 
 /** The right to hand a run over to the deployment of the same name in another region, which is found when it is needed. */
@@ -35,7 +35,7 @@ export class Fallback extends Construct {
 
   private letHandOver(role: IRole): void {
     const { bucket, region } = this.props;
-    const { name } = this.props.settings;
+    const { name, fallbackKmsKeyArn } = this.props.settings;
     const stack = Stack.of(this);
     const there = (service: string, resource: string, resourceName: string, arnFormat?: ArnFormat) =>
       stack.formatArn({ service, region, resource, resourceName, ...(arnFormat ? { arnFormat } : {}) });
@@ -79,6 +79,11 @@ export class Fallback extends Construct {
       }),
     ];
     for (const statement of statements) role.addToPrincipalPolicy(statement);
+    if (fallbackKmsKeyArn !== undefined) {
+      // The parts of an upload are read, too.
+      const actions = ['kms:Decrypt', 'kms:GenerateDataKey'];
+      role.addToPrincipalPolicy(new PolicyStatement({ sid: 'KeyThere', actions, resources: [fallbackKmsKeyArn] }));
+    }
     acknowledge(
       role,
       'AwsSolutions-IAM5',

@@ -110,6 +110,12 @@ describe('a second region', () => {
         .filter(({ resources }) => /eu-west-1|artifactsbucket/.test(JSON.stringify(resources)))
         .map(({ actions }) => [role.replace(/[0-9A-F]{8}$/, ''), ...actions.toSorted()]),
     );
+    const notesHere = [...statementsByRole(template)].filter(([, statements]) =>
+      statements.some(({ resources }) => /\.Arn>\/runs\/\*\/outcome\.json$/.test(resources.join())),
+    );
+    expect(notesHere.map(([role]) => role.replace(/[0-9A-F]{8}$/, ''))).toEqual(
+      expect.arrayContaining(['FunctionsPrepareRole', 'FunctionsCollectEpochRole']),
+    );
     const allowed = [
       ['cloudformation:DescribeStacks'],
       ['states:StartExecution'],
@@ -120,12 +126,36 @@ describe('a second region', () => {
     expect(there).toEqual(roles.flatMap((role) => allowed.map((actions) => [role, ...actions])));
   });
 
-  it('is none by default, and does not go with a key of one region', () => {
+  it('gets what a key of its own encrypts, and what is encrypted there by another', () => {
+    const { kmsKeyArn, fallbackRegion, fallbackKmsKeyArn } = everySetting;
+    const { template } = deployed({ kmsKeyArn, fallbackRegion, fallbackKmsKeyArn }, undefined);
+    const keysOf = (role: string) =>
+      [...statementsByRole(template)]
+        .filter(([id]) => id.startsWith(role))
+        .flatMap(([, statements]) =>
+          statements.filter(({ actions }) => actions.some((name) => name.startsWith('kms:'))),
+        )
+        .map(({ actions, resources }) => [...resources, ...actions]);
+    const both = ['kms:Decrypt', 'kms:GenerateDataKey'];
+    for (const role of ['FunctionsPrepareRole', 'FunctionsCollectEpochRole']) {
+      expect(keysOf(role)).toEqual([
+        [kmsKeyArn, ...both],
+        [fallbackKmsKeyArn, ...both],
+      ]);
+    }
+    expect(keysOf('FunctionsCheckpointRole')).toEqual([[kmsKeyArn, ...both]]);
+  });
+
+  it('is none by default, and has a key of its own where this one has', () => {
     expect(parseSettings({}).fallbackRegion).toBeUndefined();
-    const { kmsKeyArn } = everySetting;
-    expect(() => parseSettings({ fallbackRegion: 'eu-west-1', kmsKeyArn })).toThrow(
-      /fallbackRegion: can not be set beside/,
+    const { kmsKeyArn, fallbackKmsKeyArn } = everySetting;
+    expect(() => parseSettings({ fallbackRegion: 'eu-central-1', kmsKeyArn })).toThrow(
+      /fallbackRegion: needs fallbackKmsKeyArn beside kmsKeyArn/,
     );
+    expect(() => parseSettings({ fallbackRegion: 'eu-north-1', fallbackKmsKeyArn })).toThrow(
+      /fallbackKmsKeyArn: is a key of eu-central-1, and fallbackRegion is eu-north-1/,
+    );
+    expect(() => parseSettings({ fallbackKmsKeyArn })).toThrow(/fallbackKmsKeyArn: is for fallbackRegion/);
     expect(() => parseSettings({ fallbackRegion: 'Ireland' })).toThrow(/must be the code of a region/);
   });
 });
