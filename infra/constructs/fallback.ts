@@ -12,6 +12,9 @@ const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 /** What says here where a run goes on. */
 const noted = 'runs/*/outcome.json';
 
+/** What names the command by which a comparison is done in the other region. */
+const compared = 'comparisons/*/compare.json';
+
 interface FallbackProps {
   readonly bucket: IBucket;
   /** The functions that find out that no machine is to be had. */
@@ -75,7 +78,7 @@ export class Fallback extends Construct {
       new PolicyStatement({
         sid: 'ReadInputs',
         actions: ['s3:GetObject', 's3:GetObjectVersion'],
-        resources: inputs.map((prefix) => bucket.arnForObjects(prefix)),
+        resources: [...inputs, compared].map((prefix) => bucket.arnForObjects(prefix)),
       }),
     ];
     for (const statement of statements) role.addToPrincipalPolicy(statement);
@@ -91,7 +94,7 @@ export class Fallback extends Construct {
       [
         `Resource::arn:<AWS::Partition>:cloudformation:${region}:<AWS::AccountId>:stack/${name}/*`,
         ...[bucketThere, ...objectsThere].map((arn) => `Resource::${arn.replace(stack.partition, '<AWS::Partition>')}`),
-        ...prefixFindings(bucket, [...inputs, noted]),
+        ...prefixFindings(bucket, [...inputs, compared, noted]),
       ],
     );
   }

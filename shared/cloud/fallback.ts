@@ -2,12 +2,15 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SFNClient } from '@aws-sdk/client-sfn';
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { comparisonOfRun } from '../checkpoints/comparison-keys.ts';
 import { s3Store } from '../checkpoints/s3-store.ts';
 import { parseS3Uri, type S3Location } from '../checkpoints/s3-uri.ts';
 import { UserError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { onePath } from '../datasets/data-path.ts';
 import { ofOtherFiles, otherFilesOf } from '../datasets/registry.ts';
 import { weightsOf } from '../models/registry.ts';
+import { readComparison } from '../pipeline/comparison/records.ts';
 import type { LeavingRun } from '../pipeline/context.ts';
 import { nameAfterHandover } from '../pipeline/execution-name.ts';
 import { moveRun } from '../pipeline/move-run.ts';
@@ -16,6 +19,7 @@ import { copyObject, largestPart } from './copy-object.ts';
 import { isFolderAddress, parseFolder } from './download-input.ts';
 import { headObject } from './head-object.ts';
 import { startExecution, startedByUploader } from './launch.ts';
+import { nameOf } from './runs.ts';
 import { addressOf } from './upload.ts';
 
 /** A deployment, with clients for its region. */
@@ -42,9 +46,8 @@ interface Here extends LeavingRun {
  */
 export async function handOver(here: Here, there: Place, now: Date): Promise<string> {
   const { store, run } = here;
-  if (!run.startsWith('runs/')) {
-    throw new UserError('a run of a comparison stays where the comparison is', { where: run });
-  }
+  const comparison = comparisonOfRun(run);
+  if (comparison !== undefined) throw await stayingWith(store, comparison, there);
   const { config, handedOver } = await readRequest(store, run);
   if (handedOver) {
     throw new UserError(`has been handed over once already, from ${handedOver.from}`, { where: run });
@@ -69,6 +72,17 @@ export async function handOver(here: Here, there: Place, now: Date): Promise<str
   await startExecution(there, run, nameAfterHandover(name, here.execution));
   const watched = `npx tempbalance cloud watch ${name} --region ${there.region}`;
   return `the run goes on in ${there.region} (s3://${there.bucket}/${run}/): ${watched}`;
+}
+
+/** What is said of a run that stays with its comparison, whose results would not be there: how all of it is done elsewhere. */
+async function stayingWith(store: ArtifactStore, comparison: string, { region }: Place): Promise<UserError> {
+  const { settings } = await readComparison(store, comparison);
+  const { source, overrides } = settings;
+  const words = [source, ...overrides.flatMap((override) => ['--set', override]), '--name', nameOf(comparison)];
+  const command = `npx tempbalance cloud compare ${words.map(shellWord).join(' ')} --region ${region}`;
+  return new UserError('the run is part of a comparison, which stays as a whole where it is', {
+    remedy: `Where ${region} has machines, do all of it there: ${command}`,
+  });
 }
 
 /** Copies an input to the same key there, and gives its address, of the version that it has there. */

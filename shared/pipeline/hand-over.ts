@@ -10,20 +10,25 @@ import type { Handover, OutcomeRecord } from './records.ts';
 /**
  * Hands a run over to the deployment in another region, and notes here where it goes on.
  * @param why there is no machine here, in words.
- * @returns the decision that ends this execution; undefined where there is no such deployment, or it can't have the run, which is told.
+ * @returns the decision that ends this execution, or why the other region can't have the run; neither where there is no such deployment.
  */
-export async function handedOver(ctx: TaskContext, leaving: LeavingRun, why: string): Promise<Decision | undefined> {
-  if (!ctx.handOver) return undefined;
+export async function handedOver(
+  ctx: TaskContext,
+  leaving: LeavingRun,
+  why: string,
+): Promise<{ readonly decision?: Decision; readonly refusal?: string }> {
+  if (!ctx.handOver) return {};
   const { run } = leaving;
   try {
     const reason = `${why}: ${await ctx.handOver(leaving)}`;
     ctx.emit({ type: 'warning', message: reason });
     await noteWhere(ctx, run, reason);
     ctx.emit({ type: 'finished', run, outcome: 'running', reason });
-    return { next: 'leave', outcome: 'running', reason };
+    return { decision: { next: 'leave', outcome: 'running', reason } };
   } catch (cause) {
-    ctx.emit({ type: 'warning', message: `the run could not be handed over to another region: ${messageOf(cause)}` });
-    return undefined;
+    const refusal = `It was not handed over to another region: ${messageOf(cause)}`;
+    ctx.emit({ type: 'warning', message: refusal });
+    return { refusal };
   }
 }
 

@@ -20,6 +20,7 @@ import { runPipeline, workflowDefinition } from '../../shared/local/run-pipeline
 import { outcomeSchema, readRequest } from '../../shared/pipeline/records.ts';
 import { waitedInVain } from '../support/batch.ts';
 import { startDeployment } from '../support/deployment.ts';
+import { fakeSettings } from '../support/fake-comparison.ts';
 import { fakeConfig } from '../support/fake-run.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { mebibyte } from '../support/s3.ts';
@@ -125,9 +126,17 @@ describe.skipIf(!deployment)('a run without machines', () => {
     expect(await executions()).toHaveLength(1);
   });
 
-  it('stays where it is part of a comparison', async () => {
+  it('stays where it is part of a comparison, with the command that does all of it elsewhere', async () => {
+    const settings = await fakeSettings();
+    const request = {
+      settings: { ...settings, source: 'fake.yaml', overrides: ['training.epochs=3', 'output.name=a b'] },
+    };
+    const rest = { version: 1, data: {}, rows: { training: 3, test: 2 }, executions: 1 };
+    await deployed.store.put('comparisons/c/compare.json', encodeJson({ ...request, ...rest }));
     const run = 'comparisons/c/runs/a';
     const here = { s3: deployed.s3, store: deployed.store, run, execution: 'abc', seconds: 0 };
-    await expect(handOver(here, {} as never, new Date())).rejects.toThrow('stays where the comparison is');
+    await expect(handOver(here, { region: 'eu-west-1' } as never, new Date())).rejects.toThrow(
+      "the run is part of a comparison, which stays as a whole where it is\n  Where eu-west-1 has machines, do all of it there: npx tempbalance cloud compare fake.yaml --set training.epochs=3 --set 'output.name=a b' --name c --region eu-west-1",
+    );
   });
 });

@@ -91,8 +91,10 @@ describe('the account may have no machine with a GPU', () => {
   it('and a run that another region can not have is refused, with both reasons', async () => {
     const events: ProgressEvent[] = [];
     const handOver = () => Promise.reject(new Error('it has come from there'));
-    await expect(prepared({ spot: 0, onDemand: 0 }, 'gpu', { handOver }, events)).rejects.toThrow('wait in vain');
-    const message = 'the run could not be handed over to another region: it has come from there';
+    await expect(prepared({ spot: 0, onDemand: 0 }, 'gpu', { handOver }, events)).rejects.toThrow(
+      'Or train without a GPU: --set compute.target=cpu.\n  It was not handed over to another region: it has come from there',
+    );
+    const message = 'It was not handed over to another region: it has come from there';
     expect(events).toContainEqual({ type: 'warning', message });
   });
 

@@ -114,9 +114,10 @@ async function tryAgain(
   if (failure === 'waiting' && isUsedUp && !tests) return outOfBudget(ctx, state, classified);
   if (!tries && failure === 'waiting') {
     const leaving = { run, execution: state.execution, seconds: lost };
-    const decision = await handedOver(ctx, leaving, 'no machine was to be had');
+    const { decision, refusal } = await handedOver(ctx, leaving, 'no machine was to be had');
     if (decision) return { ...state, attempt: '', files: {}, decision };
-    throw new RunError(`no machine was to be had: ${message}`, remedy ? { remedy } : {});
+    const details = [remedy, refusal].filter((line) => line !== undefined).join('\n  ');
+    throw new RunError(`no machine was to be had: ${message}`, details === '' ? {} : { remedy: details });
   }
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
   if (isUsedUp && !tests) return outOfBudget(ctx, state, classified);

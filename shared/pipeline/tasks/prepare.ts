@@ -93,8 +93,9 @@ export async function prepare(ctx: TaskContext, { run, executionName }: PrepareI
   if (vain) {
     const leaving = { run, execution: executionName ?? execution, seconds: elapsedSeconds(since, ctx.now()) };
     const elsewhere = await handedOver(ctx, leaving, vain.what);
-    if (!elsewhere) throw new UserError(vain.what, { where: 'compute.target', remedy: vain.remedy });
-    return stateWith(elsewhere);
+    if (elsewhere.decision) return stateWith(elsewhere.decision);
+    const remedy = elsewhere.refusal === undefined ? vain.remedy : `${vain.remedy}\n  ${elsewhere.refusal}`;
+    throw new UserError(vain.what, { where: 'compute.target', remedy });
   }
   const weightNotes: string[] = [];
   if (!manifest) await plan.initial((note) => weightNotes.push(note));
