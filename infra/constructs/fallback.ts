@@ -9,7 +9,7 @@ import type { Settings } from '../settings.ts';
 /** The inputs that go to the other region with a run. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
-/** What says here where a run goes on. */
+/** What says here where a run goes on, and there how it ended before. */
 const noted = 'runs/*/outcome.json';
 
 /** What names the command by which a comparison is done in the other region. */
@@ -46,6 +46,7 @@ export class Fallback extends Construct {
     const bucketThere = `arn:${stack.partition}:s3:::${name}-artifactsbucket*`;
     const prefixes = ['runs/*', ...inputs];
     const objectsThere = prefixes.map((prefix) => `${bucketThere}/${prefix}`);
+    const outcomesThere = `${bucketThere}/${noted}`;
     const ofAccount = { StringEquals: { 'aws:ResourceAccount': stack.account } };
     const statements = [
       new PolicyStatement({
@@ -66,8 +67,14 @@ export class Fallback extends Construct {
       }),
       new PolicyStatement({
         sid: 'CopyThere',
-        actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+        actions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
         resources: objectsThere,
+        conditions: ofAccount,
+      }),
+      new PolicyStatement({
+        sid: 'ForgetEndThere',
+        actions: ['s3:DeleteObject'],
+        resources: [outcomesThere],
         conditions: ofAccount,
       }),
       new PolicyStatement({
@@ -93,7 +100,9 @@ export class Fallback extends Construct {
       'The bucket and the stack in the other region are named by CloudFormation; runs and data sets have no name beforehand.',
       [
         `Resource::arn:<AWS::Partition>:cloudformation:${region}:<AWS::AccountId>:stack/${name}/*`,
-        ...[bucketThere, ...objectsThere].map((arn) => `Resource::${arn.replace(stack.partition, '<AWS::Partition>')}`),
+        ...[bucketThere, ...objectsThere, outcomesThere].map(
+          (arn) => `Resource::${arn.replace(stack.partition, '<AWS::Partition>')}`,
+        ),
         ...prefixFindings(bucket, [...inputs, compared, noted]),
       ],
     );

@@ -120,7 +120,8 @@ describe('a second region', () => {
       ['cloudformation:DescribeStacks'],
       ['states:StartExecution'],
       ['s3:ListBucket'],
-      ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject'],
+      ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject'],
+      ['s3:DeleteObject'],
     ];
     const roles = ['FunctionsPrepareRole', 'FunctionsCollectEpochRole'];
     expect(there).toEqual(roles.flatMap((role) => allowed.map((actions) => [role, ...actions])));
