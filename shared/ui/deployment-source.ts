@@ -23,7 +23,7 @@ export function deploymentSource(cloud: Cloud, { refreshMs = usualRefreshMs } = 
   async function runOfId(id: string, isActive: boolean): Promise<RunLine> {
     const known = runs.get(id);
     if (known && !isActive && !known.wasActive) return known.line;
-    const line = await runLine(store, id, isActive);
+    const line = await runLine(store, id, stateOf(isActive));
     runs.set(id, { line, wasActive: isActive });
     return line;
   }
@@ -32,7 +32,7 @@ export function deploymentSource(cloud: Cloud, { refreshMs = usualRefreshMs } = 
     const isActive = await isComparing(cloud, id);
     const known = comparisons.get(id);
     if (known && !isActive && !known.wasActive) return known.line;
-    const line = await comparisonLine(store, id, isActive);
+    const line = await comparisonLine(store, id, stateOf(isActive));
     comparisons.set(id, { line, wasActive: isActive });
     return line;
   }
@@ -55,6 +55,8 @@ export function deploymentSource(cloud: Cloud, { refreshMs = usualRefreshMs } = 
     },
   };
 }
+
+const stateOf = (isActive: boolean) => (isActive ? 'running' : 'stopped');
 
 /** Whether an execution is at a comparison; of one that can't be read, no. */
 async function isComparing(cloud: Cloud, id: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileStore } from '../checkpoints/file-store.ts';
 import { UserError } from '../core/errors.ts';
 import { mapInFlight } from '../core/in-flight.ts';
-import { isInUse } from '../local/run-folder.ts';
+import { type Unfinished, unfinishedState } from '../local/run-folder.ts';
 import { comparisonLine, runLine } from './lines.ts';
 import type { ComparisonLine, Listing, RunLine, RunSource } from './listing.ts';
 
@@ -114,14 +114,14 @@ export async function folderSource(given: string, { refreshMs = 1000 } = {}): Pr
   const lines = <Line>(
     ids: readonly string[],
     known: Map<string, Known<Line>>,
-    read: (id: string, isActive: boolean) => Promise<Line>,
+    read: (id: string, now: Unfinished) => Promise<Line>,
   ): Promise<Line[]> =>
     mapInFlight(ids, { count: readAtATime }, async (id) => {
-      const isActive = await isInUse({ root, run: id });
-      const print = `${isActive} ${await fingerprint(join(root, id))}`;
+      const now = await unfinishedState({ root, run: id });
+      const print = `${now} ${await fingerprint(join(root, id))}`;
       const before = known.get(id);
       if (before?.print === print) return before.line;
-      const line = await read(id, isActive);
+      const line = await read(id, now);
       known.set(id, { print, line });
       return line;
     });
@@ -133,8 +133,8 @@ export async function folderSource(given: string, { refreshMs = 1000 } = {}): Pr
     async list(): Promise<Listing> {
       const found = await search(root, from);
       return {
-        runs: await lines(found.runs, runs, (id, isActive) => runLine(store, id, isActive)),
-        comparisons: await lines(found.comparisons, comparisons, (id, isActive) => comparisonLine(store, id, isActive)),
+        runs: await lines(found.runs, runs, (id, now) => runLine(store, id, now)),
+        comparisons: await lines(found.comparisons, comparisons, (id, now) => comparisonLine(store, id, now)),
         notes: found.notes,
       };
     },

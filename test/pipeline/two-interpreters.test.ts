@@ -281,7 +281,7 @@ describe('the local interpreter and moto agree on', () => {
     const { locally } = await tell({ context: { handOver, quotaFor } });
     expect(locally.states).toEqual([...begin, 'Taken over']);
     expect(locally.status).toBe('SUCCEEDED');
-    expect(locally.inputs.Prepare).toEqual([{ run, executionName: 'the execution' }]);
+    expect(locally.inputs.Prepare).toMatchObject([{ run, executionName: 'the execution' }]);
   });
 
   const everyFunction = (what: string) => {

@@ -74,6 +74,7 @@ function comparable(input: unknown): unknown {
     if (key === 'StateMachineArn') return 'the machine';
     if (key === 'token') return 'the token';
     if (key === 'executionName') return 'the execution';
+    if (key === 'startedAt') return 'when the execution began';
     return Array.isArray(value) ? value.filter((item) => !addedByService(item)) : value;
   });
 }

@@ -20,7 +20,7 @@ import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { StepWork, WorkloadPlan } from '../../training/workload.ts';
 import { describeBalance, inOneLine, refuseUnchangingRates } from '../balance-description.ts';
-import { computeState, costTags, jobName } from '../compute.ts';
+import { computeState, costTags, jobName, type SpentUntil } from '../compute.ts';
 import type { ComputeChoice, ComputeRequest, Quota, TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
 import { countedFrom, handedOver } from '../hand-over.ts';
@@ -41,11 +41,14 @@ import { removeStaleTest, testedFirst } from '../test-data.ts';
  * Checks settings, data and weights, and begins a run or goes on with it from its last intact epoch. Needs no engine: what
  * has to be computed, the training task computes.
  */
-export async function prepare(ctx: TaskContext, { run, executionName }: PrepareInput): Promise<PipelineState> {
+export async function prepare(
+  ctx: TaskContext,
+  { run, startedAt: executionStart, executionName }: PrepareInput,
+): Promise<PipelineState> {
   const { config: asked, handedOver: handover } = await readRequest(ctx.store, run);
   refuseUnpriced(ctx, asked);
   refuseUnpublishable(ctx, asked);
-  const startedAt = ctx.now().toISOString();
+  const startedAt = (executionStart === undefined ? ctx.now() : new Date(executionStart)).toISOString();
   const stored = await ctx.store.get(runKeys.record(run));
   const before = stored && decodeJson(runKeys.record(run), stored.bytes, runRecordSchema);
   const open = settledBefore(asked, before?.config);
@@ -75,10 +78,13 @@ export async function prepare(ctx: TaskContext, { run, executionName }: PrepareI
   const { manifest, damage } = await recover(ctx.store, run);
   const conv1d = conv1dOf(config, before?.conv1d);
   const { vain, ...place } = await firstPlace(ctx, { config, conv1d }, model, plan);
-  const spent = await spentSoFar(ctx, run);
   const since = countedFrom(new Date(startedAt), handover, manifest?.committedAt);
+  const spentNow = async () => {
+    const until = ctx.now();
+    return { ...(await spentSoFar(ctx, run, elapsedSeconds(since, until))), until };
+  };
   const execution = ctx.newAttempt();
-  const stateWith = (decision: Decision): PipelineState => ({
+  const stateWith = (decision: Decision, spent: SpentUntil): PipelineState => ({
     run,
     execution,
     startedAt: since.toISOString(),
@@ -86,20 +92,21 @@ export async function prepare(ctx: TaskContext, { run, executionName }: PrepareI
     attempt: '',
     files: {},
     decision,
-    compute: computeState(ctx, config, place, { ...spent, until: since }),
+    compute: computeState(ctx, config, place, spent),
     job: { name: jobName(run), try: 0, failures: 0, ...costTags(run, config) },
     events: eventsOfStart(),
   });
   if (vain) {
     const leaving = { run, execution: executionName ?? execution, seconds: elapsedSeconds(since, ctx.now()) };
     const elsewhere = await handedOver(ctx, leaving, vain.what);
-    if (elsewhere.decision) return stateWith(elsewhere.decision);
+    if (elsewhere.decision) return stateWith(elsewhere.decision, await spentNow());
     const remedy = elsewhere.refusal === undefined ? vain.remedy : `${vain.remedy}\n  ${elsewhere.refusal}`;
     throw new UserError(vain.what, { where: 'compute.target', remedy });
   }
   const weightNotes: string[] = [];
   if (!manifest) await plan.initial((note) => weightNotes.push(note));
   for (const message of weightNotes) ctx.emit({ type: 'warning', message });
+  const spent = await spentNow();
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {
     throw budgetTooSmall(config, spent, place.price, 'no job was started');
   }
@@ -110,7 +117,7 @@ export async function prepare(ctx: TaskContext, { run, executionName }: PrepareI
   const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
-  const decision = manifest && (await goOn(ctx, run, config, manifest, place.price));
+  const decision = manifest && (await goOn(ctx, run, config, manifest, place.price, since));
   if (before && config.dataset.test) await removeStaleTest(ctx, run, manifest);
   const record: RunRecord = {
     version: 1,
@@ -133,7 +140,7 @@ export async function prepare(ctx: TaskContext, { run, executionName }: PrepareI
   const balanced = balance ? { balanced: inOneLine(balance) } : {};
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs, ...balanced });
   const first: Decision = { next: 'train', outcome: 'running', reason: 'the model is measured before training' };
-  const state = stateWith(decision ?? first);
+  const state = stateWith(decision ?? first, spent);
   await announce(ctx, config, {
     kind: 'started',
     run,
@@ -292,6 +299,7 @@ async function goOn(
   config: RunConfig,
   manifest: Manifest,
   price: JobPrice | undefined,
+  startedAt: Date,
 ): Promise<Decision> {
   const progress = await progressOf(ctx.store, manifest);
   await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
@@ -300,5 +308,5 @@ async function goOn(
     best: progress.best?.epoch,
     epochs: Array.from({ length: manifest.epoch + 1 }, (_, epoch) => epoch),
   });
-  return decideAfter(ctx, manifest, config, price);
+  return decideAfter(ctx, manifest, config, price, startedAt);
 }
