@@ -15,15 +15,16 @@ async function pluginFolder() {
   };
   const plugin = await write(
     'plugin.ts',
-    `import type { Plugin } from 'tempbalance';
-import type { Shape } from './shape.ts';
-// import { old } from './was-here.ts';
-import { readFile } from 'node:fs';
-import { factor } from './parts/factor.ts';
-export { other } from "./parts/other.mjs";
-const later = () => import('./later.cjs');
-export default () => ({});
-`,
+    [
+      "import type { Plugin } from 'tempbalance';",
+      "import type { Shape } from './shape.ts';",
+      "// import { old } from './was-here.ts';",
+      "import { readFile } from 'node:fs';",
+      "import { factor } from './parts/factor.ts';",
+      'export { other } from "./parts/other.mjs";',
+      'const later = () => import("./later.cjs");',
+      'export default () => ({});',
+    ].join('\n'),
   );
   await write('shape.ts', 'export type Shape = number[];\n');
   await write('parts/factor.ts', "import '../plugin.ts';\nimport {\n  a,\n  b,\n} from './constants.json';\n");
