@@ -15,6 +15,7 @@ const apart = [
   'test/functions/**/*.test.ts',
   'test/plugin-members.test.ts',
   'test/training/webgpu-conformance.test.ts',
+  'test/ui/deployment.test.ts',
 ];
 
 /** What takes longest, to begin with, so that no process waits for another in the end. */
