@@ -18,7 +18,11 @@ export function number(value, digits = 4) {
 }
 
 /** A rate as one writes it: no digits that say nothing. @param {number | null | undefined} value */
-export const rate = (value) => (value == null ? '–' : String(Number(value.toPrecision(3))).replaceAll('-', '−'));
+export function rate(value) {
+  if (value === null || value === undefined) return '–';
+  const short = Number(value.toPrecision(3));
+  return (value < 1e-3 && value > 0 ? short.toExponential() : String(short)).replaceAll('-', '−');
+}
 
 /** A number as a tick of an axis: no digits that say nothing. @param {number} value */
 export const tick = (value) => {
