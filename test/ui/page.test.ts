@@ -329,6 +329,18 @@ describe.skipIf(!chromiumPath)('the page in Chromium', () => {
     },
   );
 
+  it.each(['sweep/balanced', 'fake'])(
+    'opens a report of %s without a fault that axe finds, in any look',
+    async (id) => {
+      const report = await fetch(`${served.url}report?id=${encodeURIComponent(id)}`);
+      // As it is served, it runs no script: not even that of axe.
+      await page.setContent(await report.text());
+      await page.locator('main section').first().waitFor();
+      await expectNoFaults();
+      expect(complaints).toEqual([]);
+    },
+  );
+
   it('tells of an empty folder, without a fault that axe finds', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'tempbalance-empty-'));
     const other = await servePage(await folderSource(empty));

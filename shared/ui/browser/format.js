@@ -27,7 +27,7 @@ export function rate(value) {
 /** A number as a tick of an axis: no digits that say nothing. @param {number} value */
 export const tick = (value) => {
   const text =
-    Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
+    Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-4)
       ? value.toExponential(1)
       : String(Number(value.toPrecision(6)));
   return text.replace('.0e', 'e').replaceAll('-', '−');
