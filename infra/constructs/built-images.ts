@@ -2,9 +2,19 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Aws, type CfnElement, CustomResource, Duration, Fn, IgnoreMode, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import {
+  ArnFormat,
+  Aws,
+  type CfnElement,
+  CustomResource,
+  Duration,
+  Fn,
+  IgnoreMode,
+  RemovalPolicy,
+  Stack,
+} from 'aws-cdk-lib';
 import { BuildSpec, ComputeType, LinuxBuildImage, Project, Source } from 'aws-cdk-lib/aws-codebuild';
-import { Repository, TagMutability } from 'aws-cdk-lib/aws-ecr';
+import { type CfnRepository, Repository, TagMutability } from 'aws-cdk-lib/aws-ecr';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Code, DockerImageCode, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -84,6 +94,20 @@ export class ImagesBuiltInAccount extends Construct implements Images {
       removalPolicy: RemovalPolicy.DESTROY,
       emptyOnDelete: true,
     });
+    // CDK lets Lambda pull, of any account that names this repository.
+    (this.repository.node.defaultChild as CfnRepository).addPropertyOverride(
+      'RepositoryPolicyText.Statement.0.Condition',
+      {
+        ArnLike: {
+          'aws:SourceArn': Stack.of(this).formatArn({
+            service: 'lambda',
+            resource: 'function',
+            resourceName: '*',
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        },
+      },
+    );
     const context = new Asset(this, 'Context', {
       path: projectRoot,
       exclude: readFileSync(join(projectRoot, '.dockerignore'), 'utf8')

@@ -151,6 +151,15 @@ describe('images that are built in the account', () => {
     expect(open).toEqual(['ec2.amazonaws.com']);
   });
 
+  it('are pulled by functions of this account and region alone', () => {
+    const [repository] = propertiesOf(ours.template, 'AWS::ECR::Repository');
+    expect(repository!.RepositoryPolicyText.Statement).toHaveLength(1);
+    const [{ Principal, Condition }] = repository!.RepositoryPolicyText.Statement;
+    expect(Principal).toEqual({ Service: 'lambda.amazonaws.com' });
+    const functions = 'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:*';
+    expect(asText(Condition.ArnLike['aws:SourceArn'])).toBe(functions);
+  });
+
   it('by cfn-lint have nothing wrong, where it is installed', (context) => {
     const found = spawnSync('cfn-lint', ['--ignore-checks', 'W3005', '--', ours.templateFile], { encoding: 'utf8' });
     if (found.error) return context.skip('cfn-lint is not installed here (pip install cfn-lint)');
