@@ -38,8 +38,12 @@ async function cdk(command: string, args: readonly string[], region: string | un
     stdio: 'inherit',
     env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },
   });
+  // Ctrl-C reaches both processes: the CDK's ends first.
+  const wait = () => undefined;
+  process.on('SIGINT', wait);
   const [code] = await once(running, 'close');
-  return (code as number | null) ?? 1;
+  process.off('SIGINT', wait);
+  return (code as number | null) ?? (running.signalCode === 'SIGINT' ? 130 : 1);
 }
 
 const settingsSchema = z.looseObject({ images: z.looseObject({ build: z.string().optional() }).optional() });

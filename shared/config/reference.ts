@@ -172,6 +172,7 @@ This page lists all settings of a run file, for people who write one. A run file
 - \`npx tempbalance init\` writes one to start from, and \`npx tempbalance validate\` checks one.
 - \`--set section.key=value\` changes a setting on the command line.
 - Unknown keys are errors. Relative paths start at the folder of the run file.
+- Values that are names, such as \`modelBalancing\`, may also be written in kebab case: \`model-balancing\`.
 
 A run file of an operator, in which all other settings have their defaults:
 
@@ -206,7 +207,8 @@ export function compareFileReference(schema: JsonSchema): string {
 The settings of \`npx tempbalance compare\`, for those who write or edit a compare file. It is a YAML file, by default \`compare.yaml\`. It says which
 settings are compared, and how. [comparison.md](comparison.md) explains what the command does with it. \`npx tempbalance compare --quick run.yaml\` writes one.
 
-Unknown keys are errors. Relative paths count from the folder of the file.
+Unknown keys are errors. Relative paths count from the folder of the file. Values that are names may also be written in kebab case, as in
+[the run file](run-file.md).
 
 \`\`\`yaml
 # yaml-language-server: $schema=node_modules/tempbalance/docs/compare-file.schema.json

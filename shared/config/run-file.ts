@@ -1,6 +1,7 @@
 /** The run file: its schema is put together from the features' own, and is the single source of types, checks and docs. */
 import { z } from 'zod';
-import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
+import { type DatasetConfig, datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
+import { formatHasColumns } from '../datasets/text/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { exportDtypeSettings } from '../models/hugging-face/export-precision.ts';
@@ -12,6 +13,7 @@ import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues
 import { excludedByPreset, kindOfModel, withPreset } from '../schedules/presets/registry.ts';
 import { endsTooEarly } from '../schedules/timing.ts';
 import { smallestTail } from '../spectra/describe.ts';
+import { fixedTail } from '../spectra/fits/registry.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import { fewShotProblems } from './few-shot.ts';
@@ -262,10 +264,8 @@ function learningProblems(
 function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSchema>): string | undefined {
   if (model.family !== 'huggingface' || model.lora?.spectra !== 'update' || balance === 'off') return undefined;
   const { rank } = model.lora;
-  const { fit } = balance;
-  if (rank === undefined || fit.method !== 'median') return undefined;
-  const tail = rank - Math.min(rank - 1, Math.floor(rank / fit.xminPosition));
-  if (tail >= smallestTail) return undefined;
+  const tail = rank === undefined ? undefined : fixedTail(balance.fit, rank);
+  if (tail === undefined || tail >= smallestTail) return undefined;
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
 }
 
@@ -286,13 +286,13 @@ function unlabelledProblems(model: ModelConfig): { readonly path: string[]; read
 /** What contradicts that only `seq2seq` writes targets, and that each of its texts has one. */
 function targetProblems(
   model: ModelConfig,
-  dataset: { readonly format: string },
+  dataset: DatasetConfig,
 ): { readonly path: string[]; readonly message: string }[] {
   if (model.family !== 'huggingface') return [];
   if (model.task === 'seq2seq') {
-    const message =
-      'lines has a text in each line, and seq2seq learns to write the target of each text: take a format with columns';
-    return dataset.format === 'lines' ? [{ path: ['dataset', 'format'], message }] : [];
+    const message = `${dataset.format} has texts alone, and seq2seq learns to write the target of each text: take a format with columns`;
+    const isPlain = kindOf(dataset) === 'text' && !formatHasColumns(dataset.format);
+    return isPlain ? [{ path: ['dataset', 'format'], message }] : [];
   }
   if (model.maxTargetTokens === undefined) return [];
   const message = `goes with model.task seq2seq, which writes targets, and this is ${model.task}; leave it out`;
@@ -334,10 +334,11 @@ export const shorthands: Readonly<Record<string, string>> = { compute: 'target' 
 /** A run's settings with every default filled in. */
 export type RunConfig = z.output<typeof resolvedRunFileSchema>;
 
-/** How a run is balanced, in a word: a preset's name, `own settings` or `off`; a control says that it is one. */
+/** How a run is balanced, in a word: `off`, a preset, or else the map from values of layers to factors; a control follows in brackets. */
 export function balanceInAWord({ balance }: Pick<RunConfig, 'balance'>): string {
   if (balance === 'off') return balance;
-  return `${balance.preset ?? 'own settings'}${balance.control === undefined ? '' : ` (${balance.control})`}`;
+  const { preset, assignment, control } = balance;
+  return `${preset ?? assignment.function}${control === undefined ? '' : ` (${control})`}`;
 }
 
 /** The run file's schema for editors. */

@@ -113,4 +113,5 @@ export const fieldSettings = <Name extends string>(name: Name, description: stri
       error: 'give either `validation` or `validationPath`, not both',
     });
 
+/** Settings that every format of fields has. */
 export type FieldSettings = z.output<ReturnType<typeof fieldSettings<string>>>;

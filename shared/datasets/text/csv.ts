@@ -2,12 +2,10 @@
 import { parse } from 'csv-parse';
 import { z } from 'zod';
 import { BrokenInputError, UserError } from '../../core/errors.ts';
-import type { DatasetFormat } from '../dataset.ts';
 import { brokenUtf8, byteLines } from './byte-lines.ts';
-import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
-import type { ChooseColumns, SourceRow, TextContext } from './source.ts';
-import type { TextData } from './text-rows.ts';
+import type { ChooseColumns, SourceRow } from './source.ts';
+import type { TextFormat } from './text-format.ts';
 
 const delimiters = { comma: ',', tab: '\t', semicolon: ';' } as const;
 
@@ -36,20 +34,13 @@ export const csv = {
   name: 'csv',
   kind: 'text',
   configSchema,
-  open: (config, path, context) =>
-    openColumns(
-      {
-        unit: 'line',
-        wanted: 'one CSV file',
-        endings: ['csv', 'tsv'],
-        hasSchema: true,
-        read: (file, choose) => readCsv(file, config, choose),
-      },
-      config,
-      path,
-      context,
-    ),
-} as const satisfies DatasetFormat<CsvConfig, TextData, TextContext>;
+  unit: 'line',
+  wanted: 'one CSV file',
+  endings: ['csv', 'tsv'],
+  hasSchema: true,
+  textsOnly: true,
+  read: (path, choose, config) => readCsv(path, config, choose),
+} as const satisfies TextFormat<CsvConfig>;
 
 interface CsvRecord {
   /** The number of the record's first line in the file, from 1. */

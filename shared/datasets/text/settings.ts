@@ -141,6 +141,7 @@ export const columnSettings = {
 
 const plainSchema = z.object(plainSettings);
 const columnSchema = z.object(columnSettings);
+/** Settings that every format of texts has. */
 export type PlainSettings = z.output<typeof plainSchema>;
 /** Settings of every format of texts with columns. */
 export type ColumnSettings = z.output<typeof columnSchema>;
