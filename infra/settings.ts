@@ -130,6 +130,37 @@ const networkSchema = z
     return { ...network, cidr: network.cidr ?? ownCidr, subnets } as const;
   });
 
+const keyArn = () =>
+  z
+    .string()
+    .regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, 'must be the ARN of a key, not of an alias')
+    .optional();
+
+/** A key is of one region: what goes to another is encrypted by one of that. */
+function refuseKeys(
+  {
+    fallbackRegion,
+    kmsKeyArn,
+    fallbackKmsKeyArn,
+  }: { fallbackRegion?: string | undefined; kmsKeyArn?: string | undefined; fallbackKmsKeyArn?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
+  if (fallbackRegion === undefined) {
+    if (fallbackKmsKeyArn !== undefined) refuse('fallbackKmsKeyArn', 'is for fallbackRegion: set that too');
+    return;
+  }
+  if (fallbackKmsKeyArn !== undefined) {
+    const region = fallbackKmsKeyArn.split(':')[3];
+    if (region !== fallbackRegion)
+      refuse('fallbackKmsKeyArn', `is a key of ${region}, and fallbackRegion is ${fallbackRegion}`);
+  } else if (kmsKeyArn !== undefined) {
+    const message =
+      'needs fallbackKmsKeyArn beside kmsKeyArn: a key is of one region, and the other region has its own';
+    refuse('fallbackRegion', message);
+  }
+}
+
 /** The vCPUs that Fargate sells with so much memory, in GB. */
 export const fargateVcpus = { 16: 4, 30: 4, 60: 8, 120: 16 } as const;
 
@@ -227,7 +258,7 @@ const settingsSchema = z
         runFilesDays: days()
           .optional()
           .describe(
-            'Files larger than 1 MiB (weights, exported models) of runs that have ended are deleted so many days after they were written. A run that failed or that goes on keeps its files. Absent: they are kept.',
+            'Files larger than 1 MiB (weights, exported models) of runs that have ended are deleted so many days after they were written. A run that failed, that goes on, or whose model waits for approval keeps its files. Absent: they are kept.',
           ),
       })
       .prefault({})
@@ -286,13 +317,9 @@ const settingsSchema = z
     network: networkSchema
       .prefault({})
       .describe('The network in which training jobs run ([how](deploy.md#in-a-companys-network)).'),
-    kmsKeyArn: z
-      .string()
-      .regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, 'must be the ARN of a key, not of an alias')
-      .optional()
-      .describe(
-        'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts with its own keys, and the stack makes a key for the topic.',
-      ),
+    kmsKeyArn: keyArn().describe(
+      'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts with its own keys, and the stack makes a key for the topic.',
+    ),
     webhook: webhookSchema,
     publishing: publishingSchema,
     fallbackRegion: z
@@ -300,20 +327,19 @@ const settingsSchema = z
       .regex(/^[a-z]{2,3}(-[a-z]+)+-\d$/, 'must be the code of a region, as in eu-west-1')
       .optional()
       .describe(
-        'Another region with a deployment of the same name, which takes over a run that waited in vain for a machine here ([how](deploy.md#a-second-region)).',
+        'Another region with a deployment of the same name, which takes over a run if no machine is available for it here, or the quotas of GPU machines are 0 ([how](deploy.md#a-second-region)).',
       ),
+    fallbackKmsKeyArn: keyArn().describe(
+      'The KMS key of the deployment in `fallbackRegion` (its `kmsKeyArn`). It encrypts runs that go there. Required with `kmsKeyArn`.',
+    ),
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')
       .optional()
       .describe('A managed policy that bounds every role, if the account requires one.'),
   })
-  .superRefine(({ cpuMemoryGb, maxVcpus, images, fallbackRegion, kmsKeyArn }, context) => {
-    if (fallbackRegion !== undefined && kmsKeyArn !== undefined) {
-      const message =
-        'can not be set beside kmsKeyArn: a key is of one region, and what it encrypts is not copied to another';
-      context.addIssue({ code: 'custom', path: ['fallbackRegion'], message });
-    }
+  .superRefine(({ cpuMemoryGb, maxVcpus, images, ...settings }, context) => {
+    refuseKeys(settings, context);
     if (!images.tensorflow && images.tensorflowSha256 !== undefined) {
       const message = 'nothing is downloaded where images.tensorflow is false';
       context.addIssue({ code: 'custom', path: ['images', 'tensorflowSha256'], message });

@@ -10,9 +10,9 @@ import { runCli } from '../cli.ts';
 import { benchFile } from '../peer.ts';
 import { median, type Result, type Suite } from '../suite.ts';
 
-const counts = [30, 300, 1000];
+const counts = [30, 300];
 const repeats = 5;
-const idleSeconds = 5;
+const idleSeconds = 4;
 
 const chromiumPath = process.env.TEMPBALANCE_CHROMIUM ?? '/usr/bin/chromium';
 

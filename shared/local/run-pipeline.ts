@@ -132,7 +132,7 @@ async function execute(
   };
   const execution = machine.run(input, {
     overrides,
-    context: { StateMachine: { Id: 'local' }, Task: { Token: 'local' } },
+    context: { StateMachine: { Id: 'local' }, Execution: { Name: 'local' }, Task: { Token: 'local' } },
   });
   const watched = watch(execution.eventLogs, ctx);
   try {

@@ -16,6 +16,12 @@ const prepareInput = z.object({
     .describe(
       'When the execution began: its budget counts from then on, tries of Prepare that were lost included. Absent: now.',
     ),
+  executionName: z
+    .string()
+    .optional()
+    .describe(
+      'Name of the execution in the service, the same however often Prepare is tried. Earlier versions gave none.',
+    ),
 });
 
 const computeStateSchema = z.object({

@@ -23,7 +23,7 @@ it('describes every setting', () => {
 
 it('has a reference page that is up to date and names every setting', async () => {
   const page = await readFile('docs/run-file.md', 'utf8');
-  expect(page).toBe(runFileReference(runFileJsonSchema()));
+  expect(page, 'docs/run-file.md is not up to date: npm run generate').toBe(runFileReference(runFileJsonSchema()));
   const inSections = settings(runFileJsonSchema()).filter(({ key }) => key.includes('.'));
   for (const { key, schema } of inSections) {
     const name = schema.const === undefined ? `.${key.split('.').at(-1)}\`` : `${schema.const}`;

@@ -8,6 +8,7 @@ import { computeState, sinceCommit, trainingJobName } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
 import { isTakenOver, leave } from '../execution.ts';
+import { handedOver } from '../hand-over.ts';
 import { eventsOfJob, handedOverWhenFull } from '../history.ts';
 import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
@@ -111,9 +112,11 @@ async function tryAgain(
   // Waiting counts, and may have used up the hours: that ends a run as training would.
   if (failure === 'waiting' && isUsedUp) return outOfBudget(ctx, state, classified);
   if (!tries && failure === 'waiting') {
-    const elsewhere = await handedOver(ctx, state);
-    if (elsewhere) return elsewhere;
-    throw new RunError(`no machine was to be had: ${message}`, remedy ? { remedy } : {});
+    const leaving = { run, execution: state.execution, seconds: lost };
+    const { decision, refusal } = await handedOver(ctx, leaving, 'no machine was to be had');
+    if (decision) return { ...state, attempt: '', files: {}, decision };
+    const details = [remedy, refusal].filter((line) => line !== undefined).join('\n  ');
+    throw new RunError(`no machine was to be had: ${message}`, details === '' ? {} : { remedy: details });
   }
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
   if (isUsedUp) return outOfBudget(ctx, state, classified);
@@ -129,21 +132,6 @@ async function tryAgain(
     compute: place,
     job: { ...job, try: job.try + 1, failures },
   };
-}
-
-/** The end of this execution where a deployment in another region goes on with the run; undefined where there is none, or it could not be handed over. */
-async function handedOver(ctx: TaskContext, state: PipelineState): Promise<PipelineState | undefined> {
-  if (!ctx.handOver) return undefined;
-  const { run, execution } = state;
-  try {
-    const reason = await ctx.handOver(run, execution);
-    ctx.emit({ type: 'warning', message: reason });
-    ctx.emit({ type: 'finished', run, outcome: 'running', reason });
-    return { ...state, attempt: '', files: {}, decision: { next: 'leave', outcome: 'running', reason } };
-  } catch (cause) {
-    ctx.emit({ type: 'warning', message: `the run could not be handed over to another region: ${messageOf(cause)}` });
-    return undefined;
-  }
 }
 
 /** Ends a run that has a model; the epoch, or the measurement on test data, that the budget did not pay for is not kept. */
