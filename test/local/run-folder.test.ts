@@ -6,7 +6,7 @@ import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { localContext } from '../../shared/local/local-context.ts';
-import { beginRun, findRun, listRuns, lockRun, newRun } from '../../shared/local/run-folder.ts';
+import { beginRun, findRun, listRuns, lockRun, newRun, runInComparison } from '../../shared/local/run-folder.ts';
 import { requestSchema } from '../../shared/pipeline/records.ts';
 import { firstOutputOf, moduleOf, outputOf, startProgram } from '../support/child.ts';
 import { fakeConfig } from '../support/fake-run.ts';
@@ -119,4 +119,15 @@ it('opens a workload again after it could not be opened', async () => {
   await expect(context.openWorkload(config)).rejects.toThrow('there is no such file');
   await writeFile(path, 'not HDF5');
   await expect(context.openWorkload(config)).rejects.toThrow('HDF5');
+});
+
+it('gives a run of a comparison the store that has the comparison, too', async () => {
+  const root = await temporaryFolder();
+  const { run } = await createRun(configIn(join(root, 'some', 'runs'), 'test-plain-1'), { now });
+  const found = await findRun(join(root, 'some', 'runs', run));
+  expect(await runInComparison(found)).toMatchObject({ run, store: found.store });
+  await writeFile(join(root, 'some', 'compare.json'), '{}');
+  const { run: key, store } = await runInComparison(found);
+  expect({ key, label: store.label }).toEqual({ key: 'some/runs/test-plain-1', label: root });
+  expect(await store.get(runKeys.request(key))).toBeDefined();
 });
