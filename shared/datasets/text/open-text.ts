@@ -20,7 +20,7 @@ import { TaggedRows } from './tagged-rows.ts';
 import { takeTestRows } from './test-rows.ts';
 import { textFilesOf } from './text-files.ts';
 import { problemOf, type RowUnit, type SkippedRows, type TextData, type TextRows } from './text-rows.ts';
-import { mostTextBytes, tooLarge } from './unpacked.ts';
+import { textFits, tooMuch } from './unpacked.ts';
 
 /** The rows of one file, or of several that are one data set. */
 interface Gathered {
@@ -256,7 +256,7 @@ async function gather(
   let tagged: TaggedRows | undefined;
   let problemOfChat: ChatProblem | undefined;
   let [total, before, last, held] = [0, 0, 0, 0];
-  const mostHeld = mostTextBytes();
+  const fits = textFits();
 
   for (const file of files) {
     await checkIsFilledFile(file, source.wanted, named.setting);
@@ -345,7 +345,8 @@ async function gather(
     texts.push(text);
     rows.push(row);
     held += text.length + (pairs.at(-1)?.length ?? 0) + (written.at(-1)?.length ?? 0);
-    if (held > mostHeld) throw tooLarge(pathInWords(named.path), held);
+    const now = { rows: rows.length, bytes: held };
+    if (!fits(now)) throw tooMuch(pathInWords(named.path), now);
   }
 }
 
