@@ -1,7 +1,7 @@
 /** A data set format: a label in brackets and a text in each line, such as `[weather] It will rain.` */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { ColumnSettings, Plugin, PluginKit, SourceRow, TextFormat, TextSource } from 'tempbalance';
+import type { ColumnSettings, Plugin, PluginKit, SourceRow, TextFormat } from 'tempbalance';
 
 async function* readRows(path: string, names: readonly string[]): AsyncGenerator<SourceRow> {
   let row = 0;
@@ -15,21 +15,18 @@ async function* readRows(path: string, names: readonly string[]): AsyncGenerator
   }
 }
 
-export default ({ z, columnSettings, openColumns }: PluginKit): Plugin => {
-  const source: TextSource = {
-    unit: 'line',
-    wanted: 'one file of lines with labels',
-    endings: ['tagged'],
-    read: (path, choose) => readRows(path, choose(['text', 'label'])),
-  };
-  const taggedLines = {
+export default ({ z, columnSettings }: PluginKit): Plugin => {
+  const taggedLines: TextFormat<ColumnSettings> = {
     name: 'taggedLines',
     kind: 'text',
     configSchema: z.strictObject({
       format: z.literal('taggedLines').describe('A label in brackets and a text in each line.'),
       ...columnSettings,
     }),
-    open: (config: ColumnSettings, path, context) => openColumns(source, config, path, context),
-  } satisfies TextFormat;
+    unit: 'line',
+    wanted: 'one file of lines with labels',
+    endings: ['tagged'],
+    read: (path, choose) => readRows(path, choose(['text', 'label'])),
+  };
   return { textFormats: [taggedLines] };
 };

@@ -142,10 +142,6 @@ export async function beginRun(
   await store.put(runKeys.request(run), encodeJson(request));
 }
 
-/** Whether a live process is at the run, or at the comparison of that name. */
-export const isInUse = async ({ root, run }: Pick<RunFolder, 'root' | 'run'>): Promise<boolean> =>
-  (await lockHolder(join(root, run, lockFile)))?.isAlive ?? false;
-
 /**
  * Keeps other processes out of the run, or of a comparison of that name, until released.
  * @throws UserError naming the process that has it.

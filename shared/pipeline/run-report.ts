@@ -89,10 +89,9 @@ export async function readRunReport(
 
 /** The settings that alphas depend on, in words. */
 function describeSpectra({ fit, filterZeros, conv1d }: SpectraConfig, layers: readonly Layer[]): string {
-  const start =
-    fit.method === 'median'
-      ? `tails from ${fit.method} with xminPosition ${fit.xminPosition}`
-      : `tails by ${fit.method}`;
+  const { method, ...settings } = fit;
+  const told = Object.entries(settings).map(([key, value]) => `${key} ${value}`);
+  const start = told.length > 0 ? `tails from ${method} with ${told.join(', ')}` : `tails by ${method}`;
   const reading = layers.some(({ kind }) => kind === 'conv1d') ? [`Conv1d by ${conv1d}`] : [];
   return [start, filterZeros ? 'zeros left out' : 'zeros kept', ...reading].join(', ');
 }

@@ -80,6 +80,7 @@ thead th:first-child, tbody th:first-child { position: sticky; left: 0; z-index:
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; overflow-wrap: normal; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .whole { white-space: nowrap; }
+.short { display: none; }
 .whole svg { max-width: none; }
 pre { background: var(--panel); border-radius: .4rem; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; line-height: 1.45; }
 summary { cursor: pointer; margin: .4rem 0; }
@@ -91,9 +92,12 @@ footer { padding-bottom: 2rem; }
   tbody th:first-child { min-width: 6.5rem; max-width: 10.5rem; font-size: .8rem; overflow-wrap: anywhere; }
   #runs tbody th { min-width: 6.5rem; }
   td.text { min-width: 7rem; }
-  thead th, thead th.number { white-space: normal; min-width: 4.5rem; vertical-align: bottom; }
+  th, td { padding-right: .6rem; }
+  .long { display: none; }
+  .short { display: inline; }
+  thead th, thead th.number { white-space: normal; min-width: 3.75rem; vertical-align: bottom; }
 }
-@media screen and (max-width: 30rem) { .multiples .scroll > svg.plot { min-width: 25rem; } }
+@media screen and (max-width: 30rem) { .multiples .scroll > svg.plot:not([width="1080"]) { min-width: 25rem; } }
 @media print {
   html { font-size: 10.5px; }
   body { font-size: 1rem; }

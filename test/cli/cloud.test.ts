@@ -166,8 +166,17 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const watched = await cloud(['watch', name]);
     expect(watched.code).toBe(130);
     expect(watched.stderr).toContain('no execution is at it (the last: ABORTED)');
+    const at = new Date(0).toISOString();
+    const goesOn = { outcome: 'running', reason: 'no machine was to be had: the run goes on in eu-west-1', at };
+    await deployment!.store.put(runKeys.outcome(`runs/${name}`), encodeJson(goesOn));
+    const left = await cloud(['watch', name]);
+    expect([left.code, left.stdout, left.stderr]).toEqual([130, expect.stringContaining(goesOn.reason), '']);
+    expect(JSON.parse((await cloud(['status', name, '--json'])).stdout)).toMatchObject({
+      state: 'stopped',
+      reason: goesOn.reason,
+    });
     const error = { name: 'UserError', message: 'the data set is odd' };
-    const outcome = { outcome: 'failed', reason: error.message, at: new Date(0).toISOString(), error };
+    const outcome = { outcome: 'failed', reason: error.message, at, error };
     await deployment!.store.put(runKeys.outcome(`runs/${name}`), encodeJson(outcome));
     const failed = await cloud(['watch', name]);
     expect(failed.code).toBe(2);

@@ -47,8 +47,10 @@ function storyOf(seed: number, { functionSeconds, calls }: Weather, limits: 'usd
     ...(limits === 'hours' ? {} : { usd: between(random, 0.02, 1) }),
     ...(limits === 'usd' ? {} : { hours: between(random, 0.3, 20) }),
   };
+  const { dataset } = fakeConfig();
   return {
     config: fakeConfig({
+      dataset: oneOf(randomFor(seed, 'test data'), [dataset, { ...dataset, test: { last: 2 } }]),
       training: { epochs: 3 },
       balance: 'off',
       compute: { epochsPerTask: oneOf(random, [1, 2, 'auto']) },
@@ -143,12 +145,17 @@ describe('of simulated runs with hangs, waits and lost machines', () => {
     },
   );
 
-  it.each(['hours', 'both'] as const)('none has a job after its hours (%s)', { timeout: 600_000 }, async (limits) => {
+  it.each([
+    ['hours', 'fair weather', fair],
+    ['both', 'fair weather', fair],
+    ['hours', 'storms', storm],
+    ['both', 'storms', storm],
+  ] as const)('none has a job after its hours (%s, in %s)', { timeout: 600_000 }, async (limits, name, weather) => {
     let largest = Number.NEGATIVE_INFINITY;
-    const ends = await simulate(fair, limits, ({ over }, seed) => {
+    const ends = await simulate(weather, limits, ({ over }, seed) => {
       expect(over.seconds, `seed ${seed}`).toBeLessThanOrEqual(0);
       largest = Math.max(largest, over.seconds);
     });
-    report('hours', limits, ends, { largestOverrunSeconds: largest });
+    report('hours', name, limits, ends, { largestOverrunSeconds: largest });
   });
 });

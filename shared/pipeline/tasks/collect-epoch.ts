@@ -8,6 +8,7 @@ import { computeState, sinceCommit, trainingJobName } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
 import { isTakenOver, leave } from '../execution.ts';
+import { handedOver } from '../hand-over.ts';
 import { eventsOfJob, handedOverWhenFull } from '../history.ts';
 import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
@@ -15,7 +16,7 @@ import { noteRestOfJob, spentSoFar } from '../metering.ts';
 import { readConfig, readLastCommit } from '../records.ts';
 import { type ClassifiedFailure, classifyFailure, jobTime, withReason } from '../task-failure.ts';
 import { readResult } from '../task-result.ts';
-import { endsWithTest, testedFirst, withTimeToTest } from '../test-data.ts';
+import { endsWithTest, endUntested, testedFirst } from '../test-data.ts';
 
 /**
  * Takes up the result that the training task left in the store, whatever became of its job afterwards. Without one it
@@ -38,7 +39,7 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   const kind = failure.kind === 'timeout' ? 'hang' : failure.kind;
   if (!head || head.epoch < state.epoch) return tryAgain(ctx, state, failure, kind);
   const config = await readConfig(ctx.store, state.run);
-  const decision = await decideAfter(ctx, head, config, state.compute.price);
+  const decision = await decideAfter(ctx, head, config, state.compute.price, sinceCommit(state, head));
   const reached = await testedFirst(ctx, { ...afterCommits(state, head), decision }, config);
   if (reached.decision.next === 'finalise') return reached;
   const again = await tryAgain(ctx, reached, failure, kind);
@@ -100,7 +101,6 @@ async function tryAgain(
 ): Promise<PipelineState> {
   const { run, compute, job } = state;
   const { message, remedy } = classified;
-  // What is left of a run that has ended is done, whatever the budget.
   const tests = state.decision.next === 'test';
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
   const config = await readConfig(ctx.store, run);
@@ -110,14 +110,16 @@ async function tryAgain(
   const { budget } = config;
   const isUsedUp = secondsLeft(spent, budget, compute.price) <= 0 || !paysForJob(spent, budget, compute.price);
   // Waiting counts, and may have used up the hours: that ends a run as training would.
-  if (failure === 'waiting' && isUsedUp && !tests) return outOfBudget(ctx, state, classified);
+  if (failure === 'waiting' && isUsedUp) return outOfBudget(ctx, state, classified);
   if (!tries && failure === 'waiting') {
-    const elsewhere = await handedOver(ctx, state);
-    if (elsewhere) return elsewhere;
-    throw new RunError(`no machine was to be had: ${message}`, remedy ? { remedy } : {});
+    const leaving = { run, execution: state.execution, seconds: lost };
+    const { decision, refusal } = await handedOver(ctx, leaving, 'no machine was to be had');
+    if (decision) return { ...state, attempt: '', files: {}, decision };
+    const details = [remedy, refusal].filter((line) => line !== undefined).join('\n  ');
+    throw new RunError(`no machine was to be had: ${message}`, details === '' ? {} : { remedy: details });
   }
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
-  if (isUsedUp && !tests) return outOfBudget(ctx, state, classified);
+  if (isUsedUp) return outOfBudget(ctx, state, classified);
   const { market, interruptions, failures } = tries;
   const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });
@@ -127,33 +129,19 @@ async function tryAgain(
     attempt: '',
     files: {},
     decision: tests ? state.decision : { next: 'train', outcome: 'running', reason },
-    compute: tests ? withTimeToTest(place) : place,
+    compute: place,
     job: { ...job, try: job.try + 1, failures },
   };
 }
 
-/** The end of this execution where a deployment in another region goes on with the run; undefined where there is none, or it could not be handed over. */
-async function handedOver(ctx: TaskContext, state: PipelineState): Promise<PipelineState | undefined> {
-  if (!ctx.handOver) return undefined;
-  const { run, execution } = state;
-  try {
-    const reason = await ctx.handOver(run, execution);
-    ctx.emit({ type: 'warning', message: reason });
-    ctx.emit({ type: 'finished', run, outcome: 'running', reason });
-    return { ...state, attempt: '', files: {}, decision: { next: 'leave', outcome: 'running', reason } };
-  } catch (cause) {
-    ctx.emit({ type: 'warning', message: `the run could not be handed over to another region: ${messageOf(cause)}` });
-    return undefined;
-  }
-}
-
-/** Ends a run that has a model; the epoch that the budget did not pay for is not kept. */
+/** Ends a run that has a model; the epoch, or the measurement on test data, that the budget did not pay for is not kept. */
 async function outOfBudget(
   ctx: TaskContext,
   state: PipelineState,
   { message }: ClassifiedFailure,
 ): Promise<PipelineState> {
   const { run, compute } = state;
+  if (state.decision.next === 'test') return endUntested(ctx, { ...state, attempt: '', files: {} });
   const head = await readLastCommit(ctx.store, run);
   if (!head) {
     throw budgetTooSmall(await readConfig(ctx.store, run), await spentSoFar(ctx, run), compute.price, message);

@@ -17,6 +17,9 @@ export function number(value, digits = 4) {
   return text.replaceAll('-', '−');
 }
 
+/** A rate as one writes it: no digits that say nothing. @param {number | null | undefined} value */
+export const rate = (value) => (value == null ? '–' : String(Number(value.toPrecision(3))).replaceAll('-', '−'));
+
 /** A number as a tick of an axis: no digits that say nothing. @param {number} value */
 export const tick = (value) => {
   const text =
