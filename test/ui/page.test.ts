@@ -239,7 +239,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium', () => {
     // The filter comes before the column of that name.
     await tabTo('Seed');
     await page.keyboard.press('Enter');
-    expect(await names()).toEqual(['plain', 'balanced']);
+    await expect.poll(names).toEqual(['plain', 'balanced']);
     await tabTo('draw the curves of sweep/plain');
     await page.keyboard.press('Space');
     await page.getByRole('button', { name: 'Choose none' }).waitFor();
@@ -248,22 +248,22 @@ describe.skipIf(!chromiumPath)('the page in Chromium', () => {
     await tabTo('balanced');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'balanced' }).waitFor();
-    expect(await focused()).toBe('balanced');
+    await expect.poll(focused).toBe('balanced');
     await tabTo('Numbers by epoch');
     await page.keyboard.press('Enter');
     await page.getByRole('table', { name: 'Numbers by epoch' }).waitFor();
     const readout = page.locator('.heat .readout').first();
     await tabTo('Alpha by layer and epoch');
     await page.keyboard.press('ArrowRight');
-    expect(await readout.textContent()).toMatch(/^\S+, epoch 3: \d/);
+    await expect.poll(() => readout.textContent()).toMatch(/^\S+, epoch 3: \d/);
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowDown');
-    expect(await readout.textContent()).toMatch(/^\S+, epoch 2: \d/);
+    await expect.poll(() => readout.textContent()).toMatch(/^\S+, epoch 2: \d/);
     await page.keyboard.press('Escape');
-    expect(await readout.textContent()).toMatch(/^Point at a cell/);
+    await expect.poll(() => readout.textContent()).toMatch(/^Point at a cell/);
     await page.evaluate("document.querySelector('h1').focus()");
     await page.keyboard.press('Shift+Tab');
-    expect(await focused()).toMatch(/All runs/);
+    await expect.poll(focused).toMatch(/All runs/);
     await page.keyboard.press('Enter');
     // The list is as it was left.
     await status('2 of');
