@@ -258,7 +258,7 @@ const settingsSchema = z
         runFilesDays: days()
           .optional()
           .describe(
-            'Files larger than 1 MiB (weights, exported models) of runs that have ended are deleted so many days after they were written. A run that failed or that goes on keeps its files. Absent: they are kept.',
+            'Files larger than 1 MiB (weights, exported models) of runs that have ended are deleted so many days after they were written. A run that failed, that goes on, or whose model waits for approval keeps its files. Absent: they are kept.',
           ),
       })
       .prefault({})

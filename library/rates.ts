@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Override } from '../shared/config/parse-run-file.ts';
 import { withOptionalPackages } from '../shared/core/optional-packages.ts';
 import { rateCheckpoint } from '../shared/local/rate-checkpoint.ts';
@@ -6,6 +7,7 @@ import { solverFromEnvironment } from '../shared/spectra/solvers/open-solver.ts'
 import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
 import type { MeasureOptions } from '../shared/weights/measure-weights.ts';
 import { localPathOf } from './local-path.ts';
+import { checkedOption } from './options.ts';
 import { overridesOf, type Settings } from './settings.ts';
 
 /** Options of the rates of a checkpoint. */
@@ -34,6 +36,15 @@ export interface RatesOptions extends MeasureOptions {
   readonly onNote?: (line: string) => void;
 }
 
+/** Options that the command checks as it reads them. */
+const checks = {
+  learningRate: z.number().positive().optional(),
+  weightDecay: z.number().min(0).optional(),
+  seed: z.int().min(0).optional(),
+  epoch: z.int().min(0).optional(),
+  kind: z.enum(['language', 'fields']).optional(),
+};
+
 /** As `rates`, with settings that are overrides already: each tells the place it is from. */
 export function ratesWith(
   checkpoint: string,
@@ -61,5 +72,6 @@ export function ratesWith(
  */
 export async function rates(checkpoint: string, options: RatesOptions = {}): Promise<CheckpointRates> {
   const { set, ...others } = options;
+  for (const [name, schema] of Object.entries(checks)) checkedOption(schema, others[name as keyof typeof checks], name);
   return ratesWith(checkpoint, overridesOf(set), others);
 }

@@ -65,7 +65,7 @@ it('shared/models/language has a line in its registry for every family', async (
   const families = (await exportsIn('shared/models/language')).filter(
     ({ value }) => typeof value === 'object' && value !== null && 'kinds' in value && 'heads' in value,
   );
-  const missing = families.filter(({ value }) => !languageFamilies.includes(value as never));
+  const missing = families.filter(({ value }) => !languageFamilies.some((family) => family === value));
   expect(families.length).toBeGreaterThan(10);
   expect(missing.map(({ file }) => `shared/models/language/registry.ts lacks what ${file} exports`)).toEqual([]);
 });
@@ -90,7 +90,7 @@ const isNamedIn = (place: string, pattern = (name: string) => `'${name}'`) => {
 };
 
 const schedules = Object.values(await readPublishedSchedules());
-const published = new Set(
+const published = new Set<string>(
   schedules.flatMap((each) => Object.keys(each.expected).map((key) => settingsOf(key, each).assignment.function)),
 );
 const { curves } = await readJsonFixture<{ curves: { settings: { name: string } }[] }>('schedule', 'schedulers.json');
@@ -121,7 +121,7 @@ const needs: readonly (readonly [
     'test/fixtures/schedule/assignments.json',
     'factors by the assignment function',
     namesOf(assignmentFunctions),
-    (name) => published.has(name as never),
+    (name) => published.has(name),
   ],
   ['docs/method.md', 'a row for the fit', fitNames, hasRow('docs/method.md')],
   [

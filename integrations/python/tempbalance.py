@@ -1,34 +1,35 @@
 """Rates of TempBalance for a trainer of your own; needs PyTorch and the command `tempbalance` (docs/own-trainer.md)."""
-import importlib.util, json, subprocess, tempfile, warnings
-import torch
-COMMAND = ["npx", "tempbalance"]  # what starts the command here
+import importlib.util, json, subprocess, tempfile, torch, warnings
+COMMAND = ["npx", "--no", "--", "tempbalance"]  # what starts the command; --no: npx must not download another package
 WRAPPERS = ("DistributedDataParallel", "DataParallel", "OptimizedModule")
 
 def rates_of(model, *options, path=None):
     """Rates of what is trained of a model: of the model as it is now, or of a checkpoint or `rates.json` at a path."""
     trained = {name: list(each.shape) for name, each in model.named_parameters() if each.requires_grad}
     inner = next(each for each in model.modules() if type(each).__name__ not in WRAPPERS)
+    save = getattr(inner, "save_pretrained", lambda at: torch.save(inner.state_dict(), f"{at}/model.pt"))
     with tempfile.TemporaryDirectory() as folder:
-        if path is None and hasattr(inner, "save_pretrained"):  # its config.json tells which layer each norm follows
-            inner.save_pretrained(folder)
-        elif path is None:
-            torch.save(inner.state_dict(), f"{folder}/model.pt")
+        if path is None:  # save_pretrained writes a config.json, which tells which layer each norm follows
+            save(folder)
         command = [*COMMAND, "rates", str(path or folder), "--json", "--parameters", "-", *options]
         done = subprocess.run(command, input=json.dumps(trained), capture_output=True, encoding="utf-8")
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
-    return json.loads(done.stdout)
+    rates = json.loads(done.stdout)
+    for each in rates["warnings"]:
+        warnings.warn(each, stacklevel=2)
+    return rates
 
 def param_groups(model, rates, base_lr, weight_decay=0.0):
     """Groups for an optimizer: of each layer its matrices, its biases and norms; each parameter that has no layer."""
-    if rates["unmatched"]:
-        warnings.warn(f"not in the rates, so at the base rate: {', '.join(rates['unmatched'])}", stacklevel=2)
-    groups = [{"params": [model.get_parameter(name) for name in row["parameters"]], "lr": base_lr, "factor": 1.0,
-               "names": row["parameters"], "base_decay": weight_decay * row["decays"]} for row in rates["groups"]]
-    return set_rates(groups, rates)
+    return set_rates([{"params": [model.get_parameter(name) for name in row["parameters"]], "lr": base_lr,
+                       "factor": 1.0, "names": row["parameters"], "base_decay": weight_decay * row["decays"]}
+                      for row in rates["groups"]], rates)
 
 def set_rates(groups, rates, scheduler=None):
     """For the end of an epoch: gives groups new rates, and returns them; the LR scheduler multiplies them as before."""
+    if any("base_decay" not in group for group in groups):
+        raise ValueError("the optimizer has other groups: make it of those that tempbalance.param_groups returns")
     scheduler = getattr(scheduler, "scheduler", scheduler)  # accelerate's is around that of PyTorch
     schedulers = [each for each in getattr(scheduler, "_schedulers", [scheduler]) if hasattr(each, "base_lrs")]
     for index, group in enumerate(groups):
@@ -43,8 +44,7 @@ def set_rates(groups, rates, scheduler=None):
 
 def trainer_callback(*options):
     """For `transformers.Trainer(callbacks=[...])`: new rates after every epoch but the last."""
-    from transformers import TrainerCallback
-    class Rebalance(TrainerCallback):
+    class Rebalance(importlib.import_module("transformers").TrainerCallback):
         def on_epoch_end(self, args, state, control, model=None, optimizer=None, lr_scheduler=None, **_):
             if state.global_step < state.max_steps:
                 set_rates(optimizer.param_groups, rates_of(model, *options), lr_scheduler)

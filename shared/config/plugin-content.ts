@@ -7,7 +7,7 @@ import { messageOf, UserError } from '../core/errors.ts';
 
 /** The content of a plugin, by which a run knows it again. */
 export interface PluginContent {
-  /** Of its module. */
+  /** The digest of the file that the run file names. */
   readonly sha256: string;
   /** The modules that it imports by relative paths, and those that these import; absent: none, or it was recorded by an earlier version. */
   readonly modules?: readonly ImportedModule[] | undefined;

@@ -12,6 +12,7 @@ import { linearArray } from '../datasets/arrays/linear.ts';
 import type { FieldFormat } from '../datasets/dataset.ts';
 import { fieldSettings } from '../datasets/field-settings.ts';
 import { addFieldFormat, addTextFormat } from '../datasets/registry.ts';
+import { brokenUtf8, byteLines } from '../datasets/text/byte-lines.ts';
 import { columnSettings, plainSettings } from '../datasets/text/settings.ts';
 import type { TextFormat } from '../datasets/text/text-format.ts';
 import { linearNamed } from '../models/blocks/linear.ts';
@@ -56,6 +57,8 @@ const kit = {
   fileOfArrays,
   columnSettings,
   plainSettings,
+  byteLines,
+  brokenUtf8,
 };
 
 /** What a plugin is made with, so that it imports nothing of this package but types. */

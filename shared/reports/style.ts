@@ -76,7 +76,8 @@ caption { text-align: left; padding-bottom: .25rem; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th:first-child { overflow-wrap: normal; }
 thead th:first-child, tbody th:first-child { position: sticky; left: 0; z-index: 1; background: var(--page); }
-#runs tbody th { min-width: 11rem; }
+#runs tbody th { min-width: 9rem; }
+#runs thead th { white-space: normal; vertical-align: bottom; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; overflow-wrap: normal; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .whole { white-space: nowrap; }

@@ -93,7 +93,10 @@ export const checkpointRatesSchema = z
       .optional()
       .describe('With `--parameters`: those that the checkpoint does not have, which keep the base rate.'),
     layers: z.array(layerSchema).readonly().describe('The measured layers, in their order.'),
-    warnings: z.array(z.string()).readonly().describe('Which layers keep the base rate, and why.'),
+    warnings: z
+      .array(z.string())
+      .readonly()
+      .describe('Which layers and parameters keep the base rate, and why; shapes that differ.'),
     notes: z.array(z.string()).readonly(),
   })
   .describe('The rates of the parameters of a checkpoint.');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { spectraConfigSchema } from '../spectra/config.ts';
 import { factorRange } from './assignments/factor-range.ts';
 import { assignmentSchema } from './assignments/registry.ts';
-import { controlNames } from './controls/registry.ts';
+import { controlNames, controlsInWords } from './controls/registry.ts';
 import { presetNames } from './presets/registry.ts';
 import { timingSettings } from './timing.ts';
 import { balanceUnits } from './units.ts';
@@ -82,7 +82,7 @@ export const balanceConfigSchema = z.strictObject({
     .enum(controlNames)
     .optional()
     .describe(
-      'Turns the run into a control, which shows whether the spectra matter. shuffled: the same factors, but shuffled among layers by training.seed. inverse: 1 / factor. byShape: each layer gets the mean factor of the layers of its shape. Absent: no control.',
+      `Turns the run into a control, which shows whether the spectra matter. ${controlsInWords} Absent: no control.`,
     ),
 });
 

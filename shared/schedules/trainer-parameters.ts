@@ -34,7 +34,13 @@ export function ratesFor(rates: CheckpointRates, wanted: TrainerParameters): Che
   const parameters = Object.fromEntries(
     found.map(({ name, shape, row }) => [name, row ? { ...row, shape } : atBaseRate(shape, rates.base)]),
   );
-  return { ...rates, parameters, groups: groupsOf(parameters), unmatched };
+  const reshaped = found.filter(({ shape, row }) => row && String(shape) !== String(row.shape)).map(({ name }) => name);
+  const warnings = [
+    ...rates.warnings,
+    ...(unmatched.length > 0 ? [`${unmatched.join(', ')}: not in the rates, so at the base rate`] : []),
+    ...(reshaped.length > 0 ? [`${reshaped.join(', ')}: has another shape than in ${rates.source.path}`] : []),
+  ];
+  return { ...rates, parameters, groups: groupsOf(parameters), unmatched, warnings };
 }
 
 /** A name without what wrappers put before it, and without PEFT's name of an adapter. */

@@ -57,6 +57,20 @@ describe('a deployment whose region was asked', () => {
     expect(() => fitted({ zones: 6 })).toThrow(/network.zones: are 6, and eu-south-9 has 5: eu-south-9a/);
   });
 
+  it('has private subnets only in zones that have their endpoints', () => {
+    const within = (endpoints: readonly string[], network: object) =>
+      withinOffer(parseSettings({ network }), { ...offer, endpoints: [...endpoints] }).zones;
+    const without = zones.filter((zone) => !zone.endsWith('b'));
+    expect(within(without, { subnets: 'private' })).toEqual(without.slice(0, 3));
+    expect(within(without, { zones: 2 })).toEqual(zones.slice(0, 2));
+    expect(() => within(without, { subnets: 'private', zones: 5 })).toThrow(
+      /are 5, and eu-south-9 has 4 with the endpoints of private subnets: eu-south-9a, eu-south-9c/,
+    );
+    expect(() => within([], { subnets: 'private' })).toThrow(
+      'network.subnets: eu-south-9 has no zone with the endpoints of private subnets',
+    );
+  });
+
   it('goes by the zones of subnets that are there already', () => {
     const [one, two] = everySetting.network.subnetIds as [string, string];
     const within = (subnets: Record<string, string>) =>

@@ -62,6 +62,10 @@ describe('rates for the parameters of a trainer', () => {
       { parameters: ['head.bias'], decays: false },
     ]);
     expect(found.unmatched).toEqual(['head', 'head.bias']);
+    expect(found.warnings).toEqual(['head, head.bias: not in the rates, so at the base rate']);
+    expect(ratesFor(rates(parameters), { a: [4, 5], b: [4, 4] }).warnings).toEqual([
+      expect.stringMatching(/^a: has another shape than in /),
+    ]);
     expect(found.parameters['head.bias']).toMatchObject({ learningRateFactor: 1, learningRate: 0.1, weightDecay: 0 });
   });
 

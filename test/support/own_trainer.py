@@ -111,6 +111,10 @@ for model, path, more in ((torch.nn.Linear(2, 2), few, ()), (net, few, options),
         tempbalance.rates_of(model, *more, path=path)
     except RuntimeError as error:
         facts["refused"].append(str(error))
+try:
+    tempbalance.set_rates(torch.optim.SGD(net.parameters(), lr=0.1).param_groups, before)
+except ValueError as error:
+    facts["refused"].append(str(error))
 
 # Lightning is stood in for by the class that callbacks derive from, and by what its trainer holds when it calls the hook.
 lightning, pytorch = types.ModuleType("lightning"), types.ModuleType("lightning.pytorch")

@@ -33,7 +33,7 @@ describe.skipIf(!chromiumPath)('the page in Chromium', () => {
     await writeFile(join(folder.root, 'broken', 'request.json'), '{');
     served = await servePage(await folderSource(folder.root, { refreshMs: 200 }));
     browser = await startChromium();
-    page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+    page = await (await browser.newContext({ viewport: { width: 1400, height: 900 } })).newPage();
     page.setDefaultTimeout(30_000);
     page.on('console', (message) => complaints.push(message.text()));
     page.on('pageerror', (error) => complaints.push(error.message));
@@ -192,6 +192,32 @@ describe.skipIf(!chromiumPath)('the page in Chromium', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('leaves the streams of tabs that are out of view to others, and is current as soon as it is seen again', async () => {
+    const hide = (tab: Page, isHidden: boolean) =>
+      tab.evaluate(
+        `Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${isHidden} }); document.dispatchEvent(new Event('visibilitychange'));`,
+      );
+    const tabs: Page[] = [];
+    // A browser has six connections to a server.
+    for (let count = 0; count < 7; count++) {
+      const tab = await page.context().newPage();
+      await tab.goto(`${served.url}#run=${count === 0 ? 'live' : 'gone'}`);
+      await tab.locator(count === 0 ? '.facts-line' : 'main code').waitFor();
+      await hide(tab, true);
+      tabs.push(tab);
+    }
+    const first = tabs[0]!;
+    const release = await folder.hold('live');
+    await open('#run=live');
+    await page.locator('.facts-line').getByText('running').waitFor();
+    expect(await first.locator('.facts-line .state').textContent()).toBe('stopped');
+    await hide(first, false);
+    await first.locator('.facts-line').getByText('running').waitFor();
+    await release();
+    for (const tab of tabs) await tab.close();
+    expect(complaints).toEqual([]);
+  });
+
   const focused = () =>
     page.evaluate<string>(
       "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim() || document.activeElement.getAttribute('name') || ''",
@@ -300,6 +326,18 @@ describe.skipIf(!chromiumPath)('the page in Chromium', () => {
       await expectNoFaults();
       const isRefused = (text: string) => /the server responded with a status of (404|502)/.test(text);
       expect(complaints.filter((text) => !isRefused(text))).toEqual([]);
+    },
+  );
+
+  it.each(['sweep/balanced', 'fake'])(
+    'opens a report of %s without a fault that axe finds, in any look',
+    async (id) => {
+      const report = await fetch(`${served.url}report?id=${encodeURIComponent(id)}`);
+      // As it is served, it runs no script: not even that of axe.
+      await page.setContent(await report.text());
+      await page.locator('main section').first().waitFor();
+      await expectNoFaults();
+      expect(complaints).toEqual([]);
     },
   );
 

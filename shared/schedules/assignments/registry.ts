@@ -24,7 +24,7 @@ export type AssignmentConfig = z.output<typeof assignmentSchema>;
 export const addAssignmentFunction = (way: Member): void =>
   addMember('assignment function', way, [assignmentFunctions], [assignmentSchema]);
 
-/** The configured way. */
+/** The assignment function that the settings name. */
 export function assignmentFunction(config: AssignmentConfig): AssignmentFunction<AssignmentConfig> {
   return memberNamed<AssignmentFunction<OwnSettings>>(assignmentFunctions, config.function);
 }

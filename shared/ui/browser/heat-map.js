@@ -149,7 +149,7 @@ export function HeatMap({ title, kind, layers, columns }) {
       <span>${number(range.low, 3)}</span><span class="colors ${kind === 'alpha' ? 'viridis' : 'factors'}"></span><span>${number(range.high, 3)}${extent.high > range.high * 1.0001 && ' or more'}</span>
     </div>
     <div class="cells" style=${{ '--row': `${rowHeight}px` }}>
-      <ol aria-hidden="true">${rows.map(({ name, label: short }) => html`<li key=${name} title=${name}>${short}</li>`)}</ol>
+      <ol aria-hidden="true">${rows.map(({ name, label: short }) => html`<li key=${name} title=${name}><bdi>${short}</bdi></li>`)}</ol>
       <div class="field"><canvas
         ref=${canvas}
         role="img"

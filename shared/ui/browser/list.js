@@ -144,6 +144,7 @@ function columnsOf(runs, view, onView) {
       label: 'Curves',
       value: ({ id }) => (chosen.includes(id) ? 0 : 1),
       cell: (run) =>
+        run.state !== 'unreadable' &&
         html`<input type="checkbox" aria-label=${`draw the curves of ${run.id}`} checked=${chosen.includes(run.id)} onChange=${() => choose(run)} />`,
       shownFrom: 'tablet',
     },
@@ -161,9 +162,9 @@ const RunName = ({ run, isChosen, onChoose }) => html`
     run.state === 'unreadable'
       ? html`<span class="folder"><${Breakable} text=${run.reason} /></span>`
       : html`<span class="folder below-tablet">epoch ${epochOf(run)}, balance ${run.preset}, seed ${run.seed}, ${duration(run.seconds)}</span>
-    <span class="folder below-desk">metric ${run.metric}, rate ${rate(run.learningRate)}, begun ${moment(run.begunAt)}</span>`
-  }
-  <label class="folder below-tablet check"><input type="checkbox" checked=${isChosen} onChange=${onChoose} aria-label=${`curves of ${run.id}`} /> curves</label>`;
+    <span class="folder below-desk">metric ${run.metric}, rate ${rate(run.learningRate)}, <span class="whole">begun ${moment(run.begunAt)}</span></span>
+    <label class="folder below-tablet check"><input type="checkbox" checked=${isChosen} onChange=${onChoose} aria-label=${`curves of ${run.id}`} /> curves</label>`
+  }`;
 
 /** @param {{ comparisons: readonly ComparisonLine[] }} props */
 function Comparisons({ comparisons }) {

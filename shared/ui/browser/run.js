@@ -188,11 +188,12 @@ function Numbers({ epochs, names }) {
 function Layers({ epochs, layers }) {
   const measured = epochs.findLast(({ alphas }) => alphas !== null);
   const trained = epochs.findLast(({ factors }) => factors !== null);
-  const rows = layers.map(({ name }) => {
+  const rows = layers.map(({ name, label }) => {
     const factor = trained?.factors?.[name] ?? null;
     const base = trained?.baseLearningRate ?? null;
     return {
       name,
+      label,
       alpha: measured?.alphas?.[name] ?? null,
       factor,
       rate: factor === null || base === null ? null : factor * base,
@@ -200,7 +201,12 @@ function Layers({ epochs, layers }) {
   });
   /** @type {Column<(typeof rows)[number]>[]} */
   const columns = [
-    { key: 'name', label: 'Layer', value: ({ name }) => name, cell: ({ name }) => html`<${Breakable} text=${name} />` },
+    {
+      key: 'name',
+      label: 'Layer',
+      value: ({ name }) => name,
+      cell: ({ name, label }) => html`<${LayerName} name=${name} label=${label} />`,
+    },
     {
       key: 'alpha',
       label: 'Alpha',
@@ -230,6 +236,10 @@ function Layers({ epochs, layers }) {
   return html`${told && html`<p class="how">Each layer’s ${told}.</p>`}
     <${SortableTable} caption="Layers" columns=${columns} rows=${rows} keyOf=${(/** @type {{ name: string }} */ { name }) => name} />`;
 }
+
+/** A layer's name, by its short form on narrow screens. @param {{ name: string, label: string }} props */
+const LayerName = ({ name, label }) =>
+  html`<span class="long"><${Breakable} text=${name} /></span><span class="short" title=${name}><${Breakable} text=${label} /></span>`;
 
 /** Fields predicted and true, drawn by the server as in reports. @param {{ id: string, version: string }} props */
 function Fields({ id, version }) {
