@@ -18,10 +18,10 @@ export const resumeCommand: CliCommand<{ set: string[]; reload?: boolean; json?:
   ],
   async run([given], { set, reload, json, solver }) {
     const { parseOverride } = await import('../../shared/config/parse-run-file.ts');
-    const { findRun } = await import('../../shared/local/run-folder.ts');
+    const { findRunToResume } = await import('../../shared/local/run-folder.ts');
     const { changeSettings } = await import('../../shared/local/change-settings.ts');
     const { runAndWatch } = await import('../run-and-watch.ts');
-    const folder = await findRun(given!);
+    const folder = await findRunToResume(given!);
     const overrides = set.map(parseOverride);
     return runAndWatch(folder, { json, solver }, async () => {
       const notes = await changeSettings(folder, overrides, reload ?? false);

@@ -13,6 +13,7 @@ import { nameFrom } from '../config/default-name.ts';
 import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { didYouMean } from '../core/suggest.ts';
+import { isFreed } from '../pipeline/comparison/run-files.ts';
 
 /** The folder of a run, and its store. */
 export interface RunFolder {
@@ -64,6 +65,18 @@ export async function findRun(given: string): Promise<RunFolder> {
       (known.length > 0
         ? `In runs/ there are: ${known.join(', ')}.`
         : 'Give the folder of a run; `npx tempbalance runs` lists them.'),
+  });
+}
+
+/** The run that is meant, as by `findRun`, to go on with it. @throws UserError when a comparison has deleted what it would go on from. */
+export async function findRunToResume(given: string): Promise<RunFolder> {
+  const folder = await findRun(given);
+  const { run } = await runInComparison(folder);
+  if (run === folder.run || !(await isFreed(folder.store, folder.run))) return folder;
+  throw new UserError('is a run of a comparison, which has deleted its models', {
+    where: given,
+    remedy:
+      'To train with its settings, begin a new run. A comparison whose file has `keep: models` keeps the models of its runs.',
   });
 }
 

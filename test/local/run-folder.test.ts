@@ -6,7 +6,15 @@ import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { localContext } from '../../shared/local/local-context.ts';
-import { beginRun, findRun, listRuns, lockRun, newRun, runInComparison } from '../../shared/local/run-folder.ts';
+import {
+  beginRun,
+  findRun,
+  findRunToResume,
+  listRuns,
+  lockRun,
+  newRun,
+  runInComparison,
+} from '../../shared/local/run-folder.ts';
 import { requestSchema } from '../../shared/pipeline/records.ts';
 import { firstOutputOf, moduleOf, outputOf, startProgram } from '../support/child.ts';
 import { fakeConfig } from '../support/fake-run.ts';
@@ -130,4 +138,11 @@ it('gives a run of a comparison the store that has the comparison, too', async (
   const { run: key, store } = await runInComparison(found);
   expect({ key, label: store.label }).toEqual({ key: 'some/runs/test-plain-1', label: root });
   expect(await store.get(runKeys.request(key))).toBeDefined();
+
+  const given = join(root, key);
+  await store.put(runKeys.artifact(key, 1, 'a', 'model.safetensors'), new Uint8Array(1));
+  await store.put(runKeys.artifact(key, 1, 'a', 'metrics.json'), new Uint8Array(1));
+  expect(await findRunToResume(given)).toMatchObject({ run });
+  await store.delete(runKeys.artifact(key, 1, 'a', 'model.safetensors'));
+  await expect(findRunToResume(given)).rejects.toThrow('is a run of a comparison, which has deleted its models');
 });

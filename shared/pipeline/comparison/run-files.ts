@@ -18,6 +18,12 @@ export async function freeModels(store: ArtifactStore, child: string): Promise<v
   }
 }
 
+/** Whether a run has epochs, and `freeModels` has deleted what training would go on from. */
+export async function isFreed(store: ArtifactStore, child: string): Promise<boolean> {
+  const epochs = await store.list(runKeys.epochs(child));
+  return epochs.length > 0 && !epochs.some(isHeavy);
+}
+
 /**
  * Deletes what is left of a run that had ended and whose result was lost, where its files don't tell it any more and, without weights, can't be gone on
  * from. The run then begins anew.
@@ -28,8 +34,7 @@ export async function clearSpoilt(
   request: Pick<ComparisonRequest, 'settings' | 'data'>,
   plan: RunPlan,
 ): Promise<void> {
-  const epochs = await store.list(runKeys.epochs(child));
-  if (epochs.length === 0 || epochs.some(isHeavy)) return;
+  if (!(await isFreed(store, child))) return;
   if ((await resultOfRun(store, child, request, plan, undefined)).status !== 'failed') return;
   for (const key of await store.list(`${child}/`)) await store.delete(key);
 }
