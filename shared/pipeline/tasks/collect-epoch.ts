@@ -4,16 +4,17 @@ import { messageOf, RunError, UserError } from '../../core/errors.ts';
 import { type JobFailure, triesAfter } from '../../decisions/compute.ts';
 import { paysForJob, secondsLeft } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
-import { computeState, sinceCommit, trainingJobName } from '../compute.ts';
+import { computeState, limitsOf, sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
+import { endGivenUpJob, noteJobTime } from '../ended-job.ts';
 import { isTakenOver, leave } from '../execution.ts';
 import { eventsOfJob, handedOverWhenFull } from '../history.ts';
 import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
-import { noteRestOfJob, spentSoFar } from '../metering.ts';
+import { spentSoFar } from '../metering.ts';
 import { readConfig, readLastCommit } from '../records.ts';
-import { type ClassifiedFailure, classifyFailure, jobTime, withReason } from '../task-failure.ts';
+import { type ClassifiedFailure, classifyFailure, withReason } from '../task-failure.ts';
 import { readResult } from '../task-result.ts';
 import { endsWithTest, testedFirst, withTimeToTest } from '../test-data.ts';
 
@@ -22,15 +23,17 @@ import { endsWithTest, testedFirst, withTimeToTest } from '../test-data.ts';
  * decides by what is said of the job: try again, elsewhere if need be; finalise when the job ran into the budget.
  * @throws UserError or the task's own error when there is no use in trying again.
  */
-export async function collectEpoch(ctx: TaskContext, { error, ...before }: CollectInput): Promise<PipelineState> {
+export async function collectEpoch(ctx: TaskContext, given: CollectInput): Promise<PipelineState> {
+  const { error, ...before } = given;
   const state = { ...before, events: before.events + eventsOfJob() };
-  await noteJobTime(ctx, before, error && jobTime(error, ctx.now()));
+  await noteJobTime(ctx, given);
   const result = await readResult(ctx.store, before);
-  if (result && 'state' in result) return { ...result.state, events: state.events };
+  if (result && 'state' in result) return withinBudget(ctx, { ...result.state, events: state.events });
   if (result) throw errorNamed(result.error);
   if (!error)
     throw new RunError('the training task ended without a result', { where: `${ctx.store.label}/${before.run}` });
-  const failure = await endedForGood(ctx, before, error);
+  const ended = await endGivenUpJob(ctx, given);
+  const failure = withReason(classifyFailure(error), ended?.reason);
   if (failure.kind === 'final' || failure.kind === 'stopped') throw errorNamed(failure);
   if (failure.kind === 'timeout' && isBudgetCap(state.compute.attemptSeconds)) return outOfBudget(ctx, state, failure);
   const head = await readLastCommit(ctx.store, state.run);
@@ -46,23 +49,17 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents, { tests }) };
 }
 
-/** Why the job left no result; one that the workflow has given up is ended first, so that it does not begin when nobody waits for it. */
-async function endedForGood(
-  ctx: TaskContext,
-  state: PipelineState,
-  error: NonNullable<CollectInput['error']>,
-): Promise<ClassifiedFailure> {
-  const failure = classifyFailure(error);
-  if (error.Error !== 'States.Timeout' || !ctx.endJob) return failure;
-  const { compute, execution } = state;
-  try {
-    const ended = await ctx.endJob({ queue: compute.queue, name: trainingJobName(state), execution });
-    await noteJobTime(ctx, state, ended?.ran);
-    return withReason(failure, ended?.reason);
-  } catch (cause) {
-    ctx.emit({ type: 'warning', message: `the job could not be ended: ${messageOf(cause)}` });
-    return failure;
-  }
+/** The state that a job left which ended between two epochs: what it decided on the next job holds for the dollars that were left then. */
+async function withinBudget(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
+  const { run, compute } = state;
+  if (!ctx.meter || state.decision.next !== 'train') return state;
+  const config = await readConfig(ctx.store, run);
+  const head = await readLastCommit(ctx.store, run);
+  if (config.budget.usd === undefined || !head || isTakenOver(head, state)) return state;
+  const decision = await decideAfter(ctx, head, config, compute.price);
+  if (decision.next === 'finalise') return testedFirst(ctx, { ...state, decision }, config, { isTried: true });
+  const spent = { ...(await spentSoFar(ctx, run)), until: sinceCommit(state, head) };
+  return { ...state, compute: { ...compute, ...limitsOf(compute, config, spent, ctx.now) } };
 }
 
 /** The state after epochs that the job has committed before it failed: tries and failures are counted for each epoch. */
@@ -73,14 +70,6 @@ const afterCommits = (state: PipelineState, head: Manifest): PipelineState => ({
   files: {},
   job: { ...state.job, try: 0, failures: 0 },
 });
-
-/** What a job used that could not say so itself; that it can't be noted fails no run. */
-async function noteJobTime(ctx: TaskContext, state: PipelineState, time: ReturnType<typeof jobTime>): Promise<void> {
-  if (!time) return;
-  await noteRestOfJob(ctx, state, time).catch((failure: unknown) =>
-    ctx.emit({ type: 'warning', message: `what the job used could not be noted: ${messageOf(failure)}` }),
-  );
-}
 
 /** An error as the task threw it, as far as the workflow needs to tell errors apart. */
 function errorNamed({ name, message }: { name: string; message: string }): Error {
