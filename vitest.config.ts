@@ -13,7 +13,9 @@ const apart = [
   'test/e2e/moved-run.test.ts',
   'test/engines/**/*.test.ts',
   'test/functions/**/*.test.ts',
+  'test/plugin-members.test.ts',
   'test/training/webgpu-conformance.test.ts',
+  'test/ui/deployment.test.ts',
 ];
 
 /** What takes longest, to begin with, so that no process waits for another in the end. */

@@ -9,6 +9,7 @@ import { comparisonOverhead } from './suites/comparison-overhead.ts';
 import { epochOverhead } from './suites/epoch-overhead.ts';
 import { estimate } from './suites/estimate.ts';
 import { huggingFace } from './suites/hugging-face.ts';
+import { page } from './suites/page.ts';
 import { runMemory } from './suites/run-memory.ts';
 import { spectra } from './suites/spectra.ts';
 import { trainStep } from './suites/train-step.ts';
@@ -27,6 +28,7 @@ const suites = [
   huggingFace,
   transformer,
   wholeRun,
+  page,
 ];
 
 const { values: options } = parseArgs({

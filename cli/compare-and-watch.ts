@@ -22,25 +22,35 @@ export async function compareAndWatch(
   const { settings: loaded, folder: root } = await loadComparison(file, overrides);
   const settings = parallel === undefined ? loaded : { ...loaded, parallel };
   const view = comparisonView({ json, settings, counts: countRuns(settings) });
-  const stop = new AbortController();
+  const [stop, interrupt] = [new AbortController(), new AbortController()];
   const onSignal = () => {
-    if (stop.signal.aborted) {
-      process.stderr.write('stopped; finished runs are kept. The same command goes on with the others.\n');
-      process.exit(exitCodes.interrupted);
+    if (!stop.signal.aborted) {
+      view.show({
+        type: 'warning',
+        message: 'stopping once the runs under way have committed an epoch (again to stop after their step)',
+      });
+      stop.abort();
+    } else if (!interrupt.signal.aborted) {
+      view.show({
+        type: 'warning',
+        message: 'stopping once the runs under way have done their step (again to end the processes by force)',
+      });
+      interrupt.abort();
+    } else {
+      // The processes of the runs end with this one. Exiting while native code computes may abort instead.
+      process.kill(process.pid, 'SIGKILL');
     }
-    view.show({
-      type: 'warning',
-      message: 'stopping once the runs under way have committed an epoch (again to stop at once)',
-    });
-    stop.abort();
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
   try {
     const comparison = { settings, folder: root };
     const { execution, folder } = await executeComparison(comparison, file, {
       onEvent: view.show,
       onNote: (line) => process.stderr.write(`note: ${line}\n`),
+      onBegin: () => {
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+      },
       signal: stop.signal,
+      interrupt: interrupt.signal,
     });
     return await conclude(execution, folder, {
       json,

@@ -85,6 +85,7 @@ function addCommand(parent: Command, command: CliCommand, settle: (code: number)
     .command(command.usage)
     .description(command.description)
     .addHelpText('after', `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join('\n')}\n${exitCodesHelp}`)
+    .addHelpText('after', command.options.some(takesNames) ? namesHelp : '')
     .addOption(new Option('--debug', 'show the stack trace of an error'))
     .exitOverride();
   for (const option of command.options) sub.addOption(inEitherCase(option));
@@ -107,6 +108,12 @@ async function hintAtSetting(program: Command, message: string, args: readonly s
   const isTaken = command.name() !== 'rates' || hint?.includes('balance.');
   if (hint !== undefined && isTaken) process.stderr.write(`  ${hint}\n`);
 }
+
+/** Whether an option takes settings or names in camel case. */
+const takesNames = ({ long, argChoices = [] }: Option): boolean =>
+  long === '--set' || argChoices.some((choice) => /[a-z][A-Z]/.test(choice));
+
+const namesHelp = 'Values that are names may be in kebab case, too: model-balancing for modelBalancing.';
 
 /** An option whose choices may be given in kebab case, too. */
 function inEitherCase(option: Option): Option {

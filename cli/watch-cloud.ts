@@ -54,6 +54,8 @@ async function conclude({ execution, outcome }: WatchedEnd, cloud: Cloud, run: s
     process.stderr.write(`error: ${reason}\n  What is committed is kept. Once it is mended: ${resume}\n`);
     return error?.name === 'UserError' ? exitCodes.userError : exitCodes.failed;
   }
+  // It goes on in another region: the reason says where.
+  if (outcome.outcome === 'running') return exitCodes.interrupted;
   if (!json) print(`model and report: npx tempbalance cloud fetch ${name}`);
   if (outcome.outcome !== 'diverged') return exitCodes.done;
   const { training } = await readConfig(cloud.store, run);

@@ -102,6 +102,8 @@ export const access = {
     read: [prices, ...run],
     write: [...ofRuns('publication.json'), ...meter],
     delete: [...ofRuns('approval.json'), ...begun],
+    // As Finalise, where a model is published after it.
+    tag: run,
   },
   'publish-event': { read: events, write: [] },
   // It settles runs of the round before that could not be settled when they ended.

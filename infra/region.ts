@@ -11,8 +11,9 @@ const offerSchema = z.strictObject({
   zones: z.array(zone).min(1),
   types: z.record(z.string(), z.array(zone)),
   subnets: z.record(z.string(), zone),
+  endpoints: z.array(zone).optional(),
 });
-/** The zones of a region, those that have a type of machine, and those of subnets. */
+/** The zones of a region, those that have a type of machine, those of subnets, and those that have the endpoints of private subnets. */
 export type Offer = z.output<typeof offerSchema>;
 
 /** What the context says; undefined where it says nothing. @throws UserError when it is something else. */
@@ -64,13 +65,23 @@ export function withinOffer(settings: Settings, offer: Offer | undefined): Fitte
   return { settings: { ...settings, gpuClasses }, ...(network.vpcId === undefined ? { zones } : {}), notes };
 }
 
-function zonesToUse({ zones: asked, subnets }: Settings['network'], { region, zones: all }: Offer): readonly string[] {
-  const usual = subnets === 'private' ? zonesWithEndpoints : mostZones;
-  if (asked === undefined) return all.slice(0, usual);
-  if (asked <= all.length) return all.slice(0, asked);
-  throw new UserError(`are ${asked}, and ${region} has ${all.length}: ${all.join(', ')}`, {
+function zonesToUse({ zones: asked, subnets }: Settings['network'], offer: Offer): readonly string[] {
+  const isPrivate = subnets === 'private';
+  const { region, zones, endpoints } = offer;
+  // An endpoint that a zone does not have would roll the whole stack back.
+  const usable = isPrivate && endpoints ? zones.filter((each) => endpoints.includes(each)) : zones;
+  const wanted = asked ?? Math.min(usable.length, isPrivate ? zonesWithEndpoints : mostZones);
+  if (wanted >= 1 && wanted <= usable.length) return usable.slice(0, wanted);
+  const which = isPrivate ? ' with the endpoints of private subnets' : '';
+  if (usable.length === 0) {
+    throw new UserError(`${region} has no zone${which}`, {
+      where: 'network.subnets',
+      remedy: 'Set it to public, or name a VPC of your own.',
+    });
+  }
+  throw new UserError(`are ${wanted}, and ${region} has ${usable.length}${which}: ${usable.join(', ')}`, {
     where: 'network.zones',
-    remedy: `Set it to ${all.length} at most, or leave it out to use all.`,
+    remedy: `Set it to ${usable.length} at most, or leave it out to use all.`,
   });
 }
 

@@ -58,7 +58,8 @@ export class ServiceStack extends Stack {
     const launch = functions.get('launch');
     const { fallbackRegion: region } = settings;
     if (region !== undefined) {
-      new Fallback(this, 'Fallback', { bucket, collectEpoch: functions.get('collect-epoch'), region, settings });
+      const askedForMachines = [functions.get('prepare'), functions.get('collect-epoch')];
+      new Fallback(this, 'Fallback', { bucket, functions: askedForMachines, region, settings });
     }
     const { deadLetters } = new Launching(this, 'Launching', { bucket, launch, settings });
     new RunEvents(this, 'Events', { bucket, functions, deadLetters, topic, customerKey: key, settings });

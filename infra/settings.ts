@@ -43,16 +43,16 @@ const scheduleSchema = z.strictObject({
   profile: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be the name of a file in profiles/, without .yaml')
-    .describe('Which profile is trained again, on its newest data set: `profiles/<profile>.yaml`.'),
+    .describe('The profile that is trained again, on its newest data set: `profiles/<profile>.yaml`.'),
   cron: z
     .string()
     .refine(isCron, 'must have six fields (minutes, hours, day of month, month, day of week, year), one day being ?')
-    .describe('When, in six fields: `0 3 ? * MON *` is every Monday at 3.'),
+    .describe('When, in six fields of cron: `0 3 ? * MON *` is every Monday at 3:00.'),
   timezone: z
     .string()
     .refine(isTimezone, 'is not a time zone; write it as in Europe/Berlin')
     .default('UTC')
-    .describe('The time zone that `cron` counts in.'),
+    .describe('The time zone of `cron`.'),
 });
 
 const ids = (prefix: string, what: string) =>
@@ -86,27 +86,29 @@ const networkSchema = z
       .max(6)
       .optional()
       .describe(
-        'In how many availability zones the VPC that the stack makes has a subnet: with more, a machine is to be had more often. No more than the region has (us-west-1: 2). Absent: all of the region where `cloud deploy` could ask it (three with private subnets, whose endpoints cost by zone), else 3.',
+        'The number of availability zones with a subnet, in the VPC that the stack makes. With more zones, a machine is available more often. The region must have as many (us-west-1: 2). Absent: all zones of the region if `cloud deploy` could ask AWS for them (three with private subnets, whose endpoints cost by zone), else 3.',
       ),
     subnets: z
       .enum(['public', 'private'])
       .optional()
       .describe(
-        'public: jobs have public addresses while they run, and no endpoints are needed. private: they have none, and reach AWS through endpoints. Absent: public in the VPC that the stack makes, private in one that is there already.',
+        'public: jobs have public addresses while they run, and no endpoints are needed. private: jobs have no public address, and reach AWS through endpoints. Absent: public in the VPC that the stack makes, private in a VPC that exists already.',
       ),
     vpcId: z
       .string()
       .regex(/^vpc-[0-9a-f]{8,17}$/, 'must be the id of a VPC, as in vpc-0a1b2c3d')
       .optional()
-      .describe('A VPC that is there already, in place of one that the stack makes.'),
+      .describe('A VPC that exists already, in place of one that the stack makes.'),
     subnetIds: ids('subnet', 'a subnet')
       .max(16)
       .optional()
-      .describe('Its subnets that jobs run in; needed with `vpcId`.'),
+      .describe('The subnets of this VPC in which jobs run; needed with `vpcId`.'),
     securityGroupIds: ids('sg', 'a security group')
       .max(5)
       .optional()
-      .describe('Its security groups that jobs get. Absent: one that the stack makes, with HTTPS out and nothing in.'),
+      .describe(
+        'The security groups of this VPC that jobs get. Absent: a group that the stack makes; it lets HTTPS out and nothing in.',
+      ),
   })
   .superRefine((network, context) => {
     const refuse = (key: keyof typeof network, message: string) => {
@@ -128,6 +130,37 @@ const networkSchema = z
     return { ...network, cidr: network.cidr ?? ownCidr, subnets } as const;
   });
 
+const keyArn = () =>
+  z
+    .string()
+    .regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, 'must be the ARN of a key, not of an alias')
+    .optional();
+
+/** A key is of one region: what goes to another is encrypted by one of that. */
+function refuseKeys(
+  {
+    fallbackRegion,
+    kmsKeyArn,
+    fallbackKmsKeyArn,
+  }: { fallbackRegion?: string | undefined; kmsKeyArn?: string | undefined; fallbackKmsKeyArn?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
+  if (fallbackRegion === undefined) {
+    if (fallbackKmsKeyArn !== undefined) refuse('fallbackKmsKeyArn', 'is for fallbackRegion: set that too');
+    return;
+  }
+  if (fallbackKmsKeyArn !== undefined) {
+    const region = fallbackKmsKeyArn.split(':')[3];
+    if (region !== fallbackRegion)
+      refuse('fallbackKmsKeyArn', `is a key of ${region}, and fallbackRegion is ${fallbackRegion}`);
+  } else if (kmsKeyArn !== undefined) {
+    const message =
+      'needs fallbackKmsKeyArn beside kmsKeyArn: a key is of one region, and the other region has its own';
+    refuse('fallbackRegion', message);
+  }
+}
+
 /** The vCPUs that Fargate sells with so much memory, in GB. */
 export const fargateVcpus = { 16: 4, 30: 4, 60: 8, 120: 16 } as const;
 
@@ -140,81 +173,83 @@ const settingsSchema = z
         'must be 2 to 20 lower-case letters, digits and hyphens, beginning with a letter',
       )
       .default('tempbalance')
-      .describe('Name of the stack, and what the names in it begin with. Another name is another, separate service.'),
+      .describe('Name of the stack; the names in it begin with it. Another name makes another, separate service.'),
     gpuClasses: z
       .array(z.enum(['g4dn', 'g5', 'g6', 'g6e']))
       .min(1)
       .refine((classes) => new Set(classes).size === classes.length, 'has a class twice')
       .default(['g4dn', 'g5', 'g6'])
-      .describe('Instance classes that GPU jobs may run on; AWS Batch chooses by price and, on Spot, by capacity.'),
+      .describe(
+        'Instance classes that GPU jobs may run on. AWS Batch chooses by price and, on Spot, also by capacity.',
+      ),
     gpuSize: z
       .enum(['xlarge', '2xlarge'])
       .default('xlarge')
       .describe(
-        'Size of the machines with a GPU: xlarge has 4 vCPUs and 16 GiB of memory, 2xlarge 8 and 32 (g6e twice that memory), of which a job gets all but 4.',
+        'Size of the machines with a GPU. xlarge has 4 vCPUs and 16 GiB of memory, 2xlarge has 8 and 32; g6e has twice that memory. A job gets all of the memory but 4 GiB.',
       ),
-    maxGpus: z.int().min(1).max(64).default(2).describe('GPU jobs at a time, on Spot and on-demand each.'),
+    maxGpus: z.int().min(1).max(64).default(2).describe('The most GPU jobs at a time, on Spot and on-demand each.'),
     maxVcpus: z
       .int()
       .min(4)
       .max(256)
       .default(16)
-      .describe('vCPUs of Fargate at a time; a job takes 4, or more by `cpuMemoryGb`.'),
+      .describe('The most vCPUs of Fargate at a time. A job takes 4, or more by `cpuMemoryGb`.'),
     cpuMemoryGb: z
       .union([z.literal(16), z.literal(30), z.literal(60), z.literal(120)])
       .default(16)
-      .describe('Memory of a job without a GPU; it comes with 4 vCPUs, 60 with 8, and 120 with 16.'),
+      .describe('Memory of a job without a GPU, in GiB. 16 and 30 come with 4 vCPUs, 60 with 8, and 120 with 16.'),
     waitingLimitMinutes: z
       .int()
       .min(10)
       .max(1440)
       .default(15)
-      .describe(
-        'How long a job may wait for a Spot instance before it is cancelled, so that the run goes on on-demand.',
-      ),
+      .describe('How long a job may wait for a Spot instance. Then it is cancelled, and the run goes on on-demand.'),
     onDemandWaitingLimitHours: z
       .int()
       .min(1)
       .max(24)
       .default(6)
-      .describe('How long a job may wait for an on-demand instance before it is cancelled.'),
+      .describe('How long a job may wait for an on-demand instance. Then it is cancelled.'),
     queueLimitHours: z
       .int()
       .min(1)
       .max(168)
       .default(12)
       .describe(
-        'How long a job may wait in its queue in all, behind other jobs too, before it is ended: on Spot the run goes on on-demand then, on-demand it fails. Never longer than what is left of `budget.hours`.',
+        'How long a job may wait in its queue in all, also behind other jobs. Then it is ended: a run on Spot goes on on-demand, a run on demand fails. A job never waits longer than what is left of `budget.hours`.',
       ),
     scaleDownDelayMinutes: z
       .int()
       .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 10_080), 'must be 0, or from 20 to 10080')
       .default(20)
-      .describe('How long a GPU machine is kept after a job, so that the next epoch finds it warm; 0 keeps none.'),
+      .describe(
+        'How long a GPU machine is kept after a job, so that the next epoch finds it warm: from 20 to 10,080, or 0 for no time.',
+      ),
     functionMemoryMb: z
       .int()
       .min(512)
       .max(10_240)
       .default(3008)
-      .describe('Memory of the functions that read data and take spectra; new accounts are limited to 3008.'),
+      .describe('Memory of the functions that read data and compute spectra. New accounts are limited to 3008.'),
     notificationEmail: z
       .email('is not an e-mail address')
       .optional()
-      .describe('Who is told of runs, alarms and spend.'),
-    monthlyBudgetUsd: z.number().positive().default(50).describe('AWS Budgets warns at 80 % and 100 % of it.'),
+      .describe('The address that gets notifications of runs, alarms and spending.'),
+    monthlyBudgetUsd: z.number().positive().default(50).describe('AWS Budgets warns at 80 % and 100 % of this amount.'),
     budgetScope: z
       .enum(['account', 'tag'])
       .default('tag')
       .describe(
-        'What the budget counts: what has the tag of this service (activate the tag for cost allocation first), or the whole account.',
+        'What the budget counts. tag: what has the tag of this service (activate the tag for cost allocation first). account: the whole account.',
       ),
     hourlySpendAlarmUsd: z
       .number()
       .positive()
       .default(5)
-      .describe('An alarm is raised when the runs of one hour have cost more than this.'),
+      .describe('An alarm is raised when the runs of one hour cost more than this.'),
     ceiling: ceilingSchema,
-    schedules: z.array(scheduleSchema).max(50).default([]).describe('When profiles are trained again.'),
+    schedules: z.array(scheduleSchema).max(50).default([]).describe('Times at which profiles are trained again.'),
     retention: z
       .strictObject({
         rejectedDays: days().default(30).describe('Days that data sets in `rejected/` are kept.'),
@@ -223,7 +258,7 @@ const settingsSchema = z
         runFilesDays: days()
           .optional()
           .describe(
-            'Days after which files larger than 1 MiB (weights, exported models) of runs that have ended are deleted, counted from when they were written; a run that failed or goes on keeps its files.',
+            'Files larger than 1 MiB (weights, exported models) of runs that have ended are deleted so many days after they were written. A run that failed, that goes on, or whose model waits for approval keeps its files. Absent: they are kept.',
           ),
       })
       .prefault({})
@@ -236,14 +271,14 @@ const settingsSchema = z
     removal: z
       .enum(['retain', 'destroy'])
       .default('retain')
-      .describe('What happens to the bucket when the stack is deleted; only an empty one can be destroyed.'),
+      .describe('What happens to the bucket when the stack is deleted. Only an empty bucket can be destroyed.'),
     images: z
       .strictObject({
         build: z
           .enum(['docker', 'codebuild'])
           .default('docker')
           .describe(
-            'Where images are built: by Docker on the machine that deploys, or by AWS CodeBuild in the account, so that a laptop needs no Docker ([what that takes](deploy.md#images-built-in-the-account)).',
+            'Where images are built. docker: on the machine that deploys. codebuild: by AWS CodeBuild in the account; then that machine needs no Docker ([how](deploy.md#images-built-in-the-account)).',
           ),
         mirror: z
           .string()
@@ -253,7 +288,7 @@ const settingsSchema = z
           )
           .optional()
           .describe(
-            'Where the images that ours begin from are pulled from, instead of Docker Hub: a registry that has `library/node` and `nvidia/cuda` below it, such as `123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub`.',
+            'A registry from which base images are pulled, instead of Docker Hub. It has `library/node` and `nvidia/cuda` below it, as in `123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub`.',
           ),
         digests: z
           .strictObject({
@@ -263,32 +298,28 @@ const settingsSchema = z
           })
           .prefault({})
           .describe(
-            'What the images that ours begin from are held to. Absent: what their tags name on the day of a build.',
+            'Digests to which base images are pinned. Absent: an image is what its tag names on the day of the build.',
           ),
         tensorflow: z
           .boolean()
           .default(true)
           .describe(
-            'Whether the GPU image has `tfjs-node-gpu`, with CUDA. Without it the image is smaller, needs no download from storage.googleapis.com, and trains with `onnx-webgpu` alone.',
+            'Whether the GPU image has `tfjs-node-gpu`, with CUDA. Without it the image is smaller, needs no download from storage.googleapis.com, and trains only with `onnx-webgpu`.',
           ),
         tensorflowSha256: z
           .string()
           .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits')
           .optional()
-          .describe('What the download of `tfjs-node-gpu` is held to; a build tells its own.'),
+          .describe('The digest that the download of `tfjs-node-gpu` must have. A build prints it.'),
       })
       .prefault({})
-      .describe('What the images are built from ([how](deploy.md#what-images-are-built-from)).'),
+      .describe('How images are built, and from what ([how](deploy.md#what-images-are-built-from)).'),
     network: networkSchema
       .prefault({})
-      .describe('The network that training jobs run in ([how](deploy.md#in-a-companys-network)).'),
-    kmsKeyArn: z
-      .string()
-      .regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, 'must be the ARN of a key, not of an alias')
-      .optional()
-      .describe(
-        'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts by its own keys, and the topic has a key that the stack makes.',
-      ),
+      .describe('The network in which training jobs run ([how](deploy.md#in-a-companys-network)).'),
+    kmsKeyArn: keyArn().describe(
+      'Your own KMS key, in the same region, for the bucket and the topic ([what its policy needs](deploy.md#with-a-key-of-your-own)). Absent: S3 encrypts with its own keys, and the stack makes a key for the topic.',
+    ),
     webhook: webhookSchema,
     publishing: publishingSchema,
     fallbackRegion: z
@@ -296,20 +327,19 @@ const settingsSchema = z
       .regex(/^[a-z]{2,3}(-[a-z]+)+-\d$/, 'must be the code of a region, as in eu-west-1')
       .optional()
       .describe(
-        'Another region with a deployment of the same name, which takes over a run that waited in vain for a machine here ([how](deploy.md#a-second-region)).',
+        'Another region with a deployment of the same name, which takes over a run if no machine is available for it here, or the quotas of GPU machines are 0 ([how](deploy.md#a-second-region)).',
       ),
+    fallbackKmsKeyArn: keyArn().describe(
+      'The KMS key of the deployment in `fallbackRegion` (its `kmsKeyArn`). It encrypts runs that go there. Required with `kmsKeyArn`.',
+    ),
     permissionsBoundary: z
       .string()
       .regex(/^arn:[a-z-]+:iam::\d{12}:policy\/.+$/, 'must be the ARN of a managed policy')
       .optional()
-      .describe('Managed policy that bounds every role, where the account asks for one.'),
+      .describe('A managed policy that bounds every role, if the account requires one.'),
   })
-  .superRefine(({ cpuMemoryGb, maxVcpus, images, fallbackRegion, kmsKeyArn }, context) => {
-    if (fallbackRegion !== undefined && kmsKeyArn !== undefined) {
-      const message =
-        'can not be set beside kmsKeyArn: a key is of one region, and what it encrypts is not copied to another';
-      context.addIssue({ code: 'custom', path: ['fallbackRegion'], message });
-    }
+  .superRefine(({ cpuMemoryGb, maxVcpus, images, ...settings }, context) => {
+    refuseKeys(settings, context);
     if (!images.tensorflow && images.tensorflowSha256 !== undefined) {
       const message = 'nothing is downloaded where images.tensorflow is false';
       context.addIssue({ code: 'custom', path: ['images', 'tensorflowSha256'], message });

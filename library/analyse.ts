@@ -6,6 +6,7 @@ import type { SolverChoice } from '../shared/spectra/solvers/solver.ts';
 import { type AnalysisProgress, analyseCheckpoint, checkpointFlops } from '../shared/weights/analyse-checkpoint.ts';
 import type { Analysis } from '../shared/weights/analysis.ts';
 import { localPathOf } from './local-path.ts';
+import { checkedOption } from './options.ts';
 
 /** Options of an analysis. */
 export interface AnalyseOptions {
@@ -33,7 +34,7 @@ export interface AnalyseOptions {
 /**
  * Measures how well trained each layer of a checkpoint is: its spectrum, alpha and what else follows from it.
  * @param checkpoint a `.safetensors` file, a `.pt` file of PyTorch, an index of shards, a folder of Hugging Face's, an adapter, or a run.
- * @throws UserError when it is none of these, or no layer is left to measure.
+ * @throws UserError when it is none of these, when an option is wrong, or no layer is left to measure.
  */
 export async function analyse(checkpoint: string, options: AnalyseOptions = {}): Promise<Analysis> {
   const localPath = (address: string) => localPathOf(address, options.onNote ?? (() => {}));
@@ -43,7 +44,10 @@ export async function analyse(checkpoint: string, options: AnalyseOptions = {}):
     const other = compare === undefined ? undefined : await openCheckpoint(compare, { localPath });
     const spectra = options.spectraFrom?.(opened.spectra) ?? { ...opened.spectra, ...options.spectra };
     const { randomise } = options;
-    const settings = { ...spectraConfigSchema.parse(spectra), ...(randomise === undefined ? {} : { randomise }) };
+    const settings = {
+      ...checkedOption(spectraConfigSchema, spectra, 'spectra'),
+      ...(randomise === undefined ? {} : { randomise }),
+    };
     const solver = await openSolver(choice ?? solverFromEnvironment(process.env), {
       flops: checkpointFlops(opened.weights, settings),
     });

@@ -64,12 +64,18 @@ export async function executeComparison(
   {
     onEvent,
     onNote,
+    onBegin,
     signal,
+    interrupt,
   }: {
     readonly onEvent: (event: ComparisonEvent) => void;
     /** Told of what is fetched out of S3. */
     readonly onNote: (line: string) => void;
+    /** Told when everything has been checked and no other process can have the comparison. */
+    readonly onBegin?: () => void;
     readonly signal?: AbortSignal | undefined;
+    /** Aborted, the runs under way end after their step. */
+    readonly interrupt?: AbortSignal | undefined;
   },
 ): Promise<{ readonly execution: ComparisonExecution; readonly folder: ComparisonFolder }> {
   refuseUnpriced(settings, file);
@@ -81,13 +87,14 @@ export async function executeComparison(
   const data = await digestsOf(settings, localPath);
   const lock = await lockRun({ ...folder, run: folder.comparison }, () => new Date());
   try {
+    onBegin?.();
     const { executions } = await beginComparison(folder.store, folder.comparison, settings, { data, rows });
     await sweepScratch(root);
     const elsewhere = inputsOf(settings).filter(({ path }) => path.startsWith('s3://'));
     const inputs = Object.fromEntries(
       await Promise.all(elsewhere.map(async ({ path }) => [path, await localPath(path)] as const)),
     );
-    const execution = await run(folder, settings, { number: executions, inputs, onEvent, signal });
+    const execution = await run(folder, settings, { number: executions, inputs, onEvent, signal, interrupt });
     return { execution, folder };
   } finally {
     await lock.release();
@@ -102,15 +109,14 @@ async function run(
     readonly inputs: Readonly<Record<string, string>>;
     readonly onEvent: (event: ComparisonEvent) => void;
     readonly signal?: AbortSignal | undefined;
+    readonly interrupt?: AbortSignal | undefined;
   },
 ): Promise<ComparisonExecution> {
-  const { number, inputs, onEvent, signal } = options;
+  const { number, inputs, onEvent, signal, interrupt } = options;
   const { threads, parallel = usualParallel(threads) } = settings;
   const pool = openRunPool({ processes: parallel, threads });
   const warned = new Set<string>();
-  const stop = () => pool.stop();
-  signal?.addEventListener('abort', stop, { once: true });
-  if (signal?.aborted) stop();
+  const unheeded = [heed(signal, () => pool.stop()), heed(interrupt, () => pool.interrupt())];
   const ctx: ComparisonContext = {
     store,
     now: () => new Date(),
@@ -128,9 +134,16 @@ async function run(
         }),
     });
   } finally {
-    signal?.removeEventListener('abort', stop);
+    for (const done of unheeded) done();
     await pool.close();
   }
+}
+
+/** Acts once a signal is aborted, if it is; returns what ends the waiting. */
+function heed(signal: AbortSignal | undefined, act: () => void): () => void {
+  if (signal?.aborted) act();
+  else signal?.addEventListener('abort', act, { once: true });
+  return () => signal?.removeEventListener('abort', act);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ArtifactStore } from '../shared/checkpoints/artifact-store.ts';
 import { fileStore } from '../shared/checkpoints/file-store.ts';
 import { parseS3Uri } from '../shared/checkpoints/s3-uri.ts';
+import { UserError } from '../shared/core/errors.ts';
 import { withOptionalPackages } from '../shared/core/optional-packages.ts';
 
 /**
@@ -9,6 +10,8 @@ import { withOptionalPackages } from '../shared/core/optional-packages.ts';
  * @throws UserError when the address is wrong, or the clients of AWS are not installed.
  */
 export async function openStore(address: string): Promise<ArtifactStore> {
+  if (address === '')
+    throw new UserError('the address of the store is empty', { remedy: 'Give a folder, such as runs.' });
   if (!address.startsWith('s3://')) return fileStore(address);
   return withOptionalPackages(async () => {
     const [, bucket, prefix] = /^s3:\/\/([^/]+)\/?(.*?)\/?$/s.exec(address) ?? [];

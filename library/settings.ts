@@ -26,5 +26,5 @@ export const runSettings = (run: string | RunFile, overrides: readonly Override[
   typeof run === 'string'
     ? loadRunFile(run, overrides)
     : settingsOfFolder((more) =>
-        resolvePaths(parseRunFile(JSON.stringify(run), 'the settings', [...overrides, ...more]), resolve('.')),
+        resolvePaths(parseRunFile(JSON.stringify(run), 'the run file', [...overrides, ...more]), resolve('.')),
       );

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { UserError } from '../../shared/core/errors.ts';
 import type { Conv1dReading, SpectraConfig } from '../../shared/spectra/config.ts';
-import type { FitConfig } from '../../shared/spectra/fits/registry.ts';
+import { type FitConfig, fitNames } from '../../shared/spectra/fits/registry.ts';
 import type { SolverChoice } from '../../shared/spectra/solvers/solver.ts';
 import type { AnalysedLayer, Analysis } from '../../shared/weights/analysis.ts';
 import { type CliCommand, jsonOption, numberOption, print, solverOption } from '../command.ts';
@@ -46,11 +46,7 @@ export const analyzeCommand: CliCommand<AnalyzeOptions> = {
     jsonOption('print everything as JSON (docs/analysis.schema.json)'),
     new Option('--csv', 'print a row for each layer as CSV').conflicts('json'),
     new Option('--report <file>', 'write a page with tables and plots'),
-    new Option('--fit <method>', 'where the tail starts (default: median, or as in the run)').choices([
-      'median',
-      'goodnessOfFit',
-      'fixFinger',
-    ]),
+    new Option('--fit <method>', 'where the tail starts (default: median, or as in the run)').choices(fitNames),
     numberOption('--xmin-pos <x>', 'with the median fit: the tail starts at index N / x (default: 2)', {
       integer: false,
       least: 1,

@@ -69,7 +69,9 @@ async function starterOf(
   { dataset, weights, model: folder }: InitOptions,
   named: (path: string) => string,
 ): Promise<string> {
-  const { textFolderAt, textFormatOf, textFormats } = await import('../../shared/datasets/text/registry.ts');
+  const { formatHasColumns, textFolderAt, textFormatOf, textFormats } = await import(
+    '../../shared/datasets/text/registry.ts'
+  );
   const inFolder = dataset === undefined ? undefined : await textFolderAt(dataset);
   const format = dataset === undefined ? undefined : (inFolder?.format ?? textFormatOf(dataset));
   if (folder === undefined) {
@@ -85,21 +87,28 @@ async function starterOf(
   if (dataset !== undefined && format === undefined) {
     throw new UserError('its name does not say what format of texts it has', {
       where: dataset,
-      remedy: `A language model takes ${textFormats.map(({ name }) => name).join(', ')}: let it end in .jsonl, .json, .csv, .tsv, .parquet, .arrow or .txt, or be a folder of such files.`,
+      remedy: `A language model takes ${textFormats.map(({ name }) => name).join(', ')}: let it end in ${inWords(textFormats.flatMap(({ endings }) => endings))}, or be a folder of such files.`,
     });
   }
   const model = await modelIn(folder);
   const needsMore = model !== undefined && !model.tasks.some(isOfTexts);
-  if (needsMore && format === 'lines') throw textsAlone(dataset!, model.tasks);
+  const hasColumns = format === undefined || formatHasColumns(format);
+  if (needsMore && !hasColumns) throw textsAlone(dataset!, model.tasks);
   const parts = partsToUse(inFolder?.parts ?? []);
   const found =
     dataset === undefined || format === undefined
       ? {}
       : await lookAtTexts(dataset, { format, ...parts }, model?.tasks ?? []);
   if (needsMore && found.hasTextsAlone) throw textsAlone(dataset!, model.tasks);
-  const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl', parts } as const;
+  const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl', parts, hasColumns } as const;
   return starterTextRunFile({ schema, folder: named(folder), ...data, ...found, model });
 }
+
+/** `.csv, .tsv or .txt` */
+const inWords = (endings: readonly string[]): string => {
+  const dotted = endings.map((ending) => `.${ending}`);
+  return `${dotted.slice(0, -1).join(', ')} or ${dotted.at(-1)}`;
+};
 
 /** The targets that rows need for a task, besides texts. */
 const learntFrom: Readonly<Partial<Record<LanguageTask, string>>> = {

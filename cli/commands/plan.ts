@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import type { PublishSettings } from '../../shared/config/publish.ts';
 import type { PriceTable } from '../../shared/costs/prices.ts';
 import type { RunEstimate } from '../../shared/decisions/estimate.ts';
 import type { BalanceDescription } from '../../shared/schedules/describe.ts';
@@ -73,6 +74,7 @@ async function planRun(file: string, { set, region, target, prices, measure, jso
     epochs: run.training.epochs,
     ...run.size,
     balance,
+    publish: config.publish ?? null,
     target: chosen,
     memory: {
       hereGb: jobMemory(size, config.training, 'cpu', workload).gb,
@@ -104,6 +106,7 @@ interface Plan {
   readonly validationSamples: number;
   readonly testSamples?: number;
   readonly balance: BalanceDescription | null;
+  readonly publish: PublishSettings | null;
   readonly target: string;
   /** In GiB: what training takes on this machine and in a job, and what a deployment with the usual settings gives a job. */
   readonly memory: { readonly hereGb: number; readonly jobGb: number; readonly usualGb: number | null };
@@ -113,6 +116,22 @@ interface Plan {
 
 const rowsOf = ({ trainingSamples, validationSamples, testSamples }: Plan) =>
   `Rows: ${trainingSamples} to train on, ${validationSamples} to validate on${testSamples === undefined ? '' : `, ${testSamples} to test the best and the last epoch on, once`}`;
+
+/** Where a deployed run's model goes, and what that needs. */
+function publication({ to, name, approval }: PublishSettings): string {
+  const places = {
+    s3: 'S3',
+    huggingface: 'the Hugging Face Hub',
+    sagemaker: 'the SageMaker Model Registry',
+  } as const;
+  const asked = approval
+    ? ', once somebody has approved it (npx tempbalance cloud approve)'
+    : ', and nobody is asked before';
+  return [
+    `Publishing: deployed, the best model goes to ${places[to]} under the name ${name ?? 'of the profile'} when the run has ended well${asked}`,
+    `  That needs publishing.${to} in the settings of the deployment (docs/publish.md). A run on this machine publishes nothing.`,
+  ].join('\n');
+}
 
 async function formatPlan(plan: Plan): Promise<string> {
   const { formatTable } = await import('../../shared/core/table.ts');
@@ -151,6 +170,7 @@ async function formatPlan(plan: Plan): Promise<string> {
     '',
     `Deployed, it trains on: ${target} (compute.target)`,
     `Memory: about ${formatNumber(hereGb, 2)} GiB here; a job there takes about ${formatNumber(jobGb, 2)} GiB, and usually has ${usualGb}${isTooLarge ? ': it is refused unless the deployment gives more (docs/deploy.md)' : ''}`,
+    ...(plan.publish ? [publication(plan.publish)] : []),
     '',
     `Balance: ${plan.balance?.covered ?? 'off, all layers train at the base rate'}`,
     ...(plan.balance

@@ -15,15 +15,9 @@ import { writeOfTexts } from '../predict-written.ts';
 import { progressBar } from '../views/progress-bar.ts';
 import { checkWritable, writeText } from '../write-text.ts';
 
-const formats = [
-  'jsonl',
-  'json',
-  'csv',
-  'parquet',
-  'arrow',
-  'lines',
-] as const satisfies readonly TextDatasetConfig['format'][];
-type Format = (typeof formats)[number];
+/** The formats of texts, whose own modules are not loaded for help; a test holds the list to the registry. */
+const formats: readonly Format[] = ['jsonl', 'json', 'csv', 'parquet', 'arrow', 'lines'];
+type Format = TextDatasetConfig['format'];
 
 interface TextOptions {
   out?: string;
@@ -225,13 +219,15 @@ function refuseOptions(kind: string, model: string, flags: typeof textFlags, opt
 /** The texts of a file, or the lines of standard input; labels are places in `labels`. @throws UserError when there is none. */
 async function readTexts(file: string, opened: TextModel, options: TextOptions): Promise<TextData> {
   const { labels, problemType, columns: likely = {}, takesSingle } = opened;
-  const { openTextDataset, textDatasetSchema, textFormatOf } = await import('../../shared/datasets/text/registry.ts');
+  const { formatHasColumns, openTextDataset, textDatasetSchema, textFormatOf } = await import(
+    '../../shared/datasets/text/registry.ts'
+  );
   const { isWithoutText } = await import('../../shared/datasets/text/text-rows.ts');
   const format = options.format ?? (file === '-' ? 'lines' : requireFormat(file, textFormatOf(file)));
-  const columns = Object.keys(options.column).length > 0;
+  const hasColumns = formatHasColumns(format);
   const ignored = options.labels ? {} : { label: false };
-  if (format === 'lines' && columns) {
-    throw new UserError('--column does not go with lines, which have none', {
+  if (!hasColumns && Object.keys(options.column).length > 0) {
+    throw new UserError(`--column does not go with ${format}, which have none`, {
       where: file,
       remedy: 'Leave it out, or name another --format.',
     });
@@ -255,9 +251,9 @@ async function readTexts(file: string, opened: TextModel, options: TextOptions):
       format,
       path,
       ...(delimiter === undefined ? {} : { delimiter }),
-      ...(format === 'lines' ? {} : { columns: { ...chosen, ...ignored } }),
-      ...(format === 'lines' || labelColumns !== undefined || labels.length < 2 ? {} : { labels }),
-      ...(format === 'lines' || labelDelimiter === undefined ? {} : { labelDelimiter }),
+      ...(hasColumns ? { columns: { ...chosen, ...ignored } } : {}),
+      ...(!hasColumns || labelColumns !== undefined || labels.length < 2 ? {} : { labels }),
+      ...(!hasColumns || labelDelimiter === undefined ? {} : { labelDelimiter }),
     });
     const problem = { type: problemType, from: 'the model' };
     const context = { seed: 0, keepEmpty: true, likely, guessLabels: false, problem };
@@ -304,15 +300,26 @@ function requireFormat(file: string, format: Format | undefined): Format {
 
 /** Standard input as a file, which is read more than once. */
 async function standardInput(): Promise<{ path: string; done: () => Promise<void> }> {
-  const { createWriteStream } = await import('node:fs');
+  const { createWriteStream, rmSync } = await import('node:fs');
   const { mkdtemp, rm } = await import('node:fs/promises');
   const { tmpdir } = await import('node:os');
   const { join } = await import('node:path');
   const { pipeline } = await import('node:stream/promises');
   const folder = await mkdtemp(join(tmpdir(), 'tempbalance-'));
   const path = join(folder, 'stdin');
+  const onSignal = (signal: NodeJS.Signals) => {
+    rmSync(folder, { recursive: true, force: true });
+    process.kill(process.pid, signal);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   await pipeline(process.stdin, createWriteStream(path));
-  return { path, done: () => rm(folder, { recursive: true, force: true }) };
+  return {
+    path,
+    done: async () => {
+      await rm(folder, { recursive: true, force: true });
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+    },
+  };
 }
 
 /**

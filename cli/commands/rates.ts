@@ -1,8 +1,9 @@
 import { InvalidArgumentError, Option } from 'commander';
+import type { RatesOptions as LibraryOptions } from '../../library/rates.ts';
 import { UserError } from '../../shared/core/errors.ts';
-import type { RateOptions } from '../../shared/local/rate-checkpoint.ts';
 import type { CheckpointRates } from '../../shared/schedules/checkpoint-rates.ts';
 import type { ModelKind } from '../../shared/schedules/presets/preset.ts';
+import type { TrainerParameters } from '../../shared/schedules/trainer-parameters.ts';
 import type { SolverChoice } from '../../shared/spectra/solvers/solver.ts';
 import { type CliCommand, jsonOption, numberOption, print, setOption, solverOption } from '../command.ts';
 import { progressBar } from '../views/progress-bar.ts';
@@ -18,6 +19,7 @@ interface RatesOptions {
   seed?: number;
   json?: boolean;
   csv?: boolean;
+  parameters?: string;
   epoch?: number;
   base?: string;
   solver?: SolverChoice;
@@ -40,7 +42,12 @@ export const ratesCommand: CliCommand<RatesOptions> = {
       'json',
       'csv',
       'epoch',
+      'parameters',
     ]),
+    new Option(
+      '--parameters <file>',
+      "the parameters of your trainer's model, as JSON of names and shapes (-: from standard input): the rates are theirs, by these names",
+    ),
     new Option(
       '--preset <name>',
       'published method, as balance.preset (default: modelBalancing, or the settings of the run)',
@@ -69,10 +76,12 @@ export const ratesCommand: CliCommand<RatesOptions> = {
       });
     }
     if (watch !== undefined) return watchFolder(watch, options);
+    const parameters = options.parameters === undefined ? undefined : await readParameters(options.parameters);
     const bar = progressBar();
     let rates: CheckpointRates;
     try {
       rates = await rate(path!, options, {
+        parameters,
         onProgress: ({ layer, done, total }) => bar.show(done / total, layer),
       });
     } finally {
@@ -93,26 +102,28 @@ function positive(text: string): number {
 async function rate(
   path: string,
   options: RatesOptions,
-  more: Pick<RateOptions, 'onProgress' | 'signal'> = {},
+  more: Pick<LibraryOptions, 'onProgress' | 'signal' | 'parameters'> = {},
 ): Promise<CheckpointRates> {
-  const { rateCheckpoint } = await import('../../shared/local/rate-checkpoint.ts');
+  const { ratesWith } = await import('../../library/rates.ts');
   const { parseOverride } = await import('../../shared/config/parse-run-file.ts');
-  const { solverFromEnvironment } = await import('../../shared/spectra/solvers/open-solver.ts');
-  const { localPath } = await import('../local-path.ts');
   const { preset, set, kind, baseLr, baseWeightDecay, seed, epoch, base, solver } = options;
-  return rateCheckpoint(path, {
-    preset,
-    overrides: set.map(parseOverride),
-    kind,
-    base: {
-      ...(baseLr === undefined ? {} : { learningRate: baseLr }),
-      ...(baseWeightDecay === undefined ? {} : { weightDecay: baseWeightDecay }),
-    },
-    seed,
-    solver: solver ?? solverFromEnvironment(process.env),
-    open: { epoch, base, localPath },
+  return ratesWith(path, set.map(parseOverride), {
+    ...{ preset, kind, seed, epoch, base, solver },
+    learningRate: baseLr,
+    weightDecay: baseWeightDecay,
+    onNote: (line) => process.stderr.write(`note: ${line}\n`),
     ...more,
   });
+}
+
+/** The parameters of a trainer's model, from a file or from standard input. @throws UserError when they are none. */
+async function readParameters(file: string): Promise<TrainerParameters> {
+  const { parseJsonFile, readJsonFile } = await import('../../shared/core/json-file.ts');
+  const { trainerParametersSchema } = await import('../../shared/schedules/trainer-parameters.ts');
+  const what = 'a table of parameters and their shapes, such as {"layer.weight": [16, 8], "layer.bias": [16]}';
+  if (file !== '-') return readJsonFile(file, trainerParametersSchema, what);
+  const { text } = await import('node:stream/consumers');
+  return parseJsonFile('standard input', await text(process.stdin), trainerParametersSchema, what);
 }
 
 async function show(rates: CheckpointRates, { json, csv }: RatesOptions): Promise<void> {

@@ -22,7 +22,7 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
     new Option('--csv', 'print metrics as CSV instead, a row for each epoch of each run').conflicts('json'),
   ],
   async run(positional, { out, title, json, csv = false }) {
-    const { findRun } = await import('../../shared/local/run-folder.ts');
+    const { findRun, runInComparison } = await import('../../shared/local/run-folder.ts');
     const { readRunReport } = await import('../../shared/pipeline/run-report.ts');
     const { compareRuns } = await import('../../shared/reports/compare.ts');
     const { formatComparison } = await import('../../shared/reports/verdict.ts');
@@ -30,8 +30,10 @@ export const reportCommand: CliCommand<{ out?: string; title?: string; json?: bo
     const folders = await Promise.all((positional[0] as unknown as string[]).map(findRun));
     if (csv) return writeCsv(folders, out);
     const runs: RunReport[] = [];
-    for (const { store, run } of folders)
+    for (const folder of folders) {
+      const { store, run } = await runInComparison(folder);
       runs.push(await readRunReport(store, run, (note) => process.stderr.write(`note: ${note}\n`)));
+    }
     if (json) {
       print(JSON.stringify({ comparison: compareRuns(runs), runs: runs.map(withoutFrames) }, null, 2));
       return 0;

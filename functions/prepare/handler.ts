@@ -6,10 +6,12 @@ import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { prepare } from '../../shared/pipeline/tasks/prepare.ts';
 import { patientS3, tracer } from '../lambda.ts';
 import { taskHandler } from '../task-handler.ts';
+import { toFallback } from '../to-fallback.ts';
 
 const client = tracer.captureAWSv3Client(new ServiceQuotasClient({}));
 
 export const handler = taskHandler('Prepare', keptWhileLive(patientS3, refusePoison(patientS3, prepare)), openedOnce, {
   forget: true,
   quotas: (choices) => quotasFor(client, choices),
+  ...toFallback(),
 });

@@ -2,9 +2,19 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Aws, type CfnElement, CustomResource, Duration, Fn, IgnoreMode, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import {
+  ArnFormat,
+  Aws,
+  type CfnElement,
+  CustomResource,
+  Duration,
+  Fn,
+  IgnoreMode,
+  RemovalPolicy,
+  Stack,
+} from 'aws-cdk-lib';
 import { BuildSpec, ComputeType, LinuxBuildImage, Project, Source } from 'aws-cdk-lib/aws-codebuild';
-import { Repository, TagMutability } from 'aws-cdk-lib/aws-ecr';
+import { type CfnRepository, Repository, TagMutability } from 'aws-cdk-lib/aws-ecr';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Code, DockerImageCode, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -84,6 +94,20 @@ export class ImagesBuiltInAccount extends Construct implements Images {
       removalPolicy: RemovalPolicy.DESTROY,
       emptyOnDelete: true,
     });
+    // CDK lets Lambda pull, of any account that names this repository.
+    (this.repository.node.defaultChild as CfnRepository).addPropertyOverride(
+      'RepositoryPolicyText.Statement.0.Condition',
+      {
+        ArnLike: {
+          'aws:SourceArn': Stack.of(this).formatArn({
+            service: 'lambda',
+            resource: 'function',
+            resourceName: '*',
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        },
+      },
+    );
     const context = new Asset(this, 'Context', {
       path: projectRoot,
       exclude: readFileSync(join(projectRoot, '.dockerignore'), 'utf8')
@@ -106,7 +130,7 @@ export class ImagesBuiltInAccount extends Construct implements Images {
       serviceTimeout: Duration.minutes(answerMinutes),
       properties: { project: project.projectName, id: this.repository.repositoryName, tags },
     });
-    this.done.node.addDependency(project);
+    this.done.node.addDependency(project, project.role!);
   }
 
   private project(context: Asset, { mirror }: Settings['images'], logDays: number): Project {
@@ -114,8 +138,14 @@ export class ImagesBuiltInAccount extends Construct implements Images {
     const logGroup = new LogGroup(this, 'BuildLogs', { retention: logDays, removalPolicy: RemovalPolicy.DESTROY });
     const registry = Fn.select(0, Fn.split('/', repository.repositoryUri));
     const [, mirrorRegistry, mirrorAccount, mirrorRegion, mirrorFolder] = ecrMirror.exec(mirror ?? '') ?? [];
+    const role = this.roleOf(
+      'codebuild.amazonaws.com',
+      'BuildRole',
+      'Builds images and pushes them to their repository',
+    );
     const project = new Project(this, 'Build', {
       description: 'Builds the images of functions and training jobs',
+      role,
       source: Source.s3({ bucket: context.bucket, path: context.s3ObjectKey }),
       environment: {
         buildImage: LinuxBuildImage.AMAZON_LINUX_2023_5,
@@ -127,6 +157,8 @@ export class ImagesBuiltInAccount extends Construct implements Images {
           REPOSITORY: { value: repository.repositoryUri },
           REPOSITORY_NAME: { value: repository.repositoryName },
           REGISTRY: { value: registry },
+          // Lambda takes a plain image, and no index of an image and its attestations.
+          BUILDX_NO_DEFAULT_ATTESTATIONS: { value: '1' },
         },
       },
       logging: { cloudWatch: { logGroup } },
@@ -162,7 +194,7 @@ export class ImagesBuiltInAccount extends Construct implements Images {
       );
     }
     acknowledge(
-      project,
+      role,
       'AwsSolutions-IAM5',
       'Reads the zip of the sources, writes its own log, and asks ECR for a password, which knows no resources; a mirror is a folder of repositories.',
       [
@@ -181,9 +213,15 @@ export class ImagesBuiltInAccount extends Construct implements Images {
     return project;
   }
 
+  /** A role that a service takes on for this account alone. */
+  private roleOf(service: string, id: string, description: string): Role {
+    const conditions = { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } };
+    return new Role(this, id, { assumedBy: new ServicePrincipal(service, { conditions }), description });
+  }
+
   private starter(project: Project, logDays: number): LambdaFunction {
     const logGroup = new LogGroup(this, 'StartLogs', { retention: logDays, removalPolicy: RemovalPolicy.DESTROY });
-    const role = new Role(this, 'StartRole', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    const role = this.roleOf('lambda.amazonaws.com', 'StartRole', 'Starts the build of the images');
     logGroup.grantWrite(role);
     role.addToPrincipalPolicy(
       new PolicyStatement({ sid: 'Build', actions: ['codebuild:StartBuild'], resources: [project.projectArn] }),

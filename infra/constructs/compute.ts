@@ -133,7 +133,7 @@ export class Compute extends Construct {
     const launchTemplate = new LaunchTemplate(this, 'LaunchTemplate', {
       userData,
       httpTokens: LaunchTemplateHttpTokens.REQUIRED,
-      // One hop: the instance itself, and no container on it, reads the instance's credentials.
+      // One hop: no container with a network of its own reads the instance's credentials. Jobs have the instance's (`gpuMachineSetup`).
       httpPutResponseHopLimit: 1,
       blockDevices: [
         {

@@ -9,28 +9,45 @@ import type { Settings } from '../settings.ts';
 /** The inputs that go to the other region with a run. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
+/** What says here where a run goes on, and there how it ended before. */
+const noted = 'runs/*/outcome.json';
+
+/** What names the command by which a comparison is done in the other region. */
+const compared = 'comparisons/*/compare.json';
+
 interface FallbackProps {
   readonly bucket: IBucket;
-  /** The function that finds out that no machine is to be had. */
-  readonly collectEpoch: Lambda;
+  /** The functions that find out that no machine is to be had. */
+  readonly functions: readonly Lambda[];
   readonly region: string;
-  readonly settings: Pick<Settings, 'name'>;
+  readonly settings: Pick<Settings, 'name' | 'fallbackKmsKeyArn'>;
 }
 
 /** The right to hand a run over to the deployment of the same name in another region, which is found when it is needed. */
 export class Fallback extends Construct {
-  constructor(scope: Construct, id: string, { bucket, collectEpoch, region, settings: { name } }: FallbackProps) {
+  private readonly props: FallbackProps;
+
+  constructor(scope: Construct, id: string, props: FallbackProps) {
     super(scope, id);
+    this.props = props;
+    for (const each of props.functions) {
+      each.addEnvironment('TEMPBALANCE_FALLBACK', JSON.stringify({ stack: props.settings.name, region: props.region }));
+      this.letHandOver(each.role as IRole);
+    }
+  }
+
+  private letHandOver(role: IRole): void {
+    const { bucket, region } = this.props;
+    const { name, fallbackKmsKeyArn } = this.props.settings;
     const stack = Stack.of(this);
     const there = (service: string, resource: string, resourceName: string, arnFormat?: ArnFormat) =>
       stack.formatArn({ service, region, resource, resourceName, ...(arnFormat ? { arnFormat } : {}) });
-    collectEpoch.addEnvironment('TEMPBALANCE_FALLBACK', JSON.stringify({ stack: name, region }));
     // CloudFormation names the bucket after the stack, and adds what nobody knows beforehand.
     const bucketThere = `arn:${stack.partition}:s3:::${name}-artifactsbucket*`;
     const prefixes = ['runs/*', ...inputs];
     const objectsThere = prefixes.map((prefix) => `${bucketThere}/${prefix}`);
+    const outcomesThere = `${bucketThere}/${noted}`;
     const ofAccount = { StringEquals: { 'aws:ResourceAccount': stack.account } };
-    const role = collectEpoch.role as IRole;
     const statements = [
       new PolicyStatement({
         sid: 'FindFallback',
@@ -50,25 +67,43 @@ export class Fallback extends Construct {
       }),
       new PolicyStatement({
         sid: 'CopyThere',
-        actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+        actions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
         resources: objectsThere,
         conditions: ofAccount,
       }),
       new PolicyStatement({
+        sid: 'ForgetEndThere',
+        actions: ['s3:DeleteObject'],
+        resources: [outcomesThere],
+        conditions: ofAccount,
+      }),
+      new PolicyStatement({
+        sid: 'NoteWhere',
+        actions: ['s3:PutObject'],
+        resources: [bucket.arnForObjects(noted)],
+      }),
+      new PolicyStatement({
         sid: 'ReadInputs',
         actions: ['s3:GetObject', 's3:GetObjectVersion'],
-        resources: inputs.map((prefix) => bucket.arnForObjects(prefix)),
+        resources: [...inputs, compared].map((prefix) => bucket.arnForObjects(prefix)),
       }),
     ];
     for (const statement of statements) role.addToPrincipalPolicy(statement);
+    if (fallbackKmsKeyArn !== undefined) {
+      // The parts of an upload are read, too.
+      const actions = ['kms:Decrypt', 'kms:GenerateDataKey'];
+      role.addToPrincipalPolicy(new PolicyStatement({ sid: 'KeyThere', actions, resources: [fallbackKmsKeyArn] }));
+    }
     acknowledge(
       role,
       'AwsSolutions-IAM5',
       'The bucket and the stack in the other region are named by CloudFormation; runs and data sets have no name beforehand.',
       [
         `Resource::arn:<AWS::Partition>:cloudformation:${region}:<AWS::AccountId>:stack/${name}/*`,
-        ...[bucketThere, ...objectsThere].map((arn) => `Resource::${arn.replace(stack.partition, '<AWS::Partition>')}`),
-        ...prefixFindings(bucket, inputs),
+        ...[bucketThere, ...objectsThere, outcomesThere].map(
+          (arn) => `Resource::${arn.replace(stack.partition, '<AWS::Partition>')}`,
+        ),
+        ...prefixFindings(bucket, [...inputs, compared, noted]),
       ],
     );
   }

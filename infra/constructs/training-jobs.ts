@@ -34,6 +34,9 @@ export function gpuJobOf({ gpuSize, gpuClasses }: Pick<Settings, 'gpuSize' | 'gp
 /** Whom jobs with a GPU run as. */
 const gpuUser = 1000;
 
+/** Where a machine reads what it is, and the credentials of its role. */
+const instanceMetadata = '169.254.169.254';
+
 /**
  * Kernels that the driver compiles: of CUDA for a GPU that TensorFlow was not built for, of Vulkan for any. A folder of the machine,
  * so that the next job on it finds them.
@@ -62,13 +65,15 @@ export class TrainingJobs extends Construct {
   readonly cpu: string;
   /**
    * What a GPU machine does before its first job. Docker would make the folders for root alone, and the ECS agent would keep
-   * containers that have ended, with their scratch space, for three hours.
+   * containers that have ended, with their scratch space, for three hours. AWS Batch gives a job the network of its machine, so a limit of
+   * hops does not keep it from the machine's credentials; its user is refused there. Its own credentials have another address.
    */
   readonly gpuMachineSetup = [
     ...[cudaCache, inputCache].map(
       ({ hostPath }) => `install --directory --owner ${gpuUser} --group ${gpuUser} ${hostPath}`,
     ),
     'echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config',
+    `iptables --insert OUTPUT --destination ${instanceMetadata} --match owner --uid-owner ${gpuUser} --jump REJECT`,
   ];
   /** The resources that a job without a GPU is billed for. */
   readonly cpuMachine: { readonly kind: 'fargate'; readonly vcpus: number; readonly memoryGb: number };

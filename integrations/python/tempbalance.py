@@ -1,101 +1,60 @@
 """Rates of TempBalance for a trainer of your own; needs PyTorch and the command `tempbalance` (docs/own-trainer.md)."""
-import json, os, re, subprocess, sys, tempfile
-import torch
+import importlib.util, json, subprocess, tempfile, torch, warnings
+COMMAND = ["npx", "--no", "--", "tempbalance"]  # what starts the command; --no: npx must not download another package
+WRAPPERS = ("DistributedDataParallel", "DataParallel", "OptimizedModule")
 
-COMMAND = ["npx", "tempbalance"]  # what starts the command here
-
-def read_rates(path, *options):
-    """The rates of a checkpoint by `tempbalance rates`, or those of a file that it wrote (its name ends in rates.json)."""
-    if str(path).endswith("rates.json"):
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    done = subprocess.run([*COMMAND, "rates", str(path), "--json", *options], capture_output=True, text=True, encoding="utf-8")
+def rates_of(model, *options, path=None):
+    """Rates of what is trained of a model: of the model as it is now, or of a checkpoint or `rates.json` at a path."""
+    trained = {name: list(each.shape) for name, each in model.named_parameters() if each.requires_grad}
+    inner = next(each for each in model.modules() if type(each).__name__ not in WRAPPERS)
+    save = getattr(inner, "save_pretrained", lambda at: torch.save(inner.state_dict(), f"{at}/model.pt"))
+    with tempfile.TemporaryDirectory() as folder:
+        if path is None:  # save_pretrained writes a config.json, which tells which layer each norm follows
+            save(folder)
+        command = [*COMMAND, "rates", str(path or folder), "--json", "--parameters", "-", *options]
+        done = subprocess.run(command, input=json.dumps(trained), capture_output=True, encoding="utf-8")
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
-    return json.loads(done.stdout)
-
-def rates_of(model, *options):
-    """The rates of a model as it is now, which is saved into a folder for the time of it."""
-    while type(model).__name__ in ("DistributedDataParallel", "DataParallel", "OptimizedModule"):
-        model = getattr(model, "_orig_mod", None) or model.module
-    with tempfile.TemporaryDirectory() as folder:
-        if hasattr(model, "save_pretrained"):  # its config.json tells which layer each norm follows
-            model.save_pretrained(folder)
-        else:
-            torch.save(model.state_dict(), os.path.join(folder, "model.pt"))
-        return read_rates(folder, *options)
-
-def _plain(name):  # without what wrappers put before it, and PEFT's name of an adapter, which its files don't have
-    name = re.sub(r"\.modules_to_save\.[^.]+|(?<=\.lora_[AB])\.[^.]+(?=\.weight$)", "", name)
-    return re.sub(r"(^|\.)((module|_orig_mod)\.)+", r"\1", name)
-
-def _trained(model):
-    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-
-_said = set()
-
-def _rows(model, rates):
-    """For each name that the model has for a parameter that is trained what the rates say of it, or None."""
-    exact, plain = rates["parameters"], {_plain(name): row for name, row in rates["parameters"].items()}
-    rows = {name: exact.get(name) or plain.get(_plain(name)) for name, _ in _trained(model)}
-    missing = [name for name, row in rows.items() if row is None]
-    if len(missing) == len(rows):
-        raise ValueError(f"no parameter of the model, such as {missing[:1]}, is named in the rates of {rates['source']['path']}")
-    if new := [name for name in missing if name not in _said]:
-        print(f"tempbalance: not in the rates, so at the base rate: {', '.join(new)}", file=sys.stderr)
-        _said.update(new)
-    return rows
+    rates = json.loads(done.stdout)
+    for each in rates["warnings"]:
+        warnings.warn(each, stacklevel=2)
+    return rates
 
 def param_groups(model, rates, base_lr, weight_decay=0.0):
-    """Groups for an optimizer: one for each layer's matrices, one for its biases and norms, one for each parameter without a layer."""
-    rows, groups = _rows(model, rates), {}
-    for name, parameter in _trained(model):
-        row = rows[name] or {"layer": None, "decays": parameter.ndim > 1}
-        decay = weight_decay if row["decays"] else 0.0
-        empty = {"params": [], "names": [], "lr": base_lr, "factor": 1.0, "weight_decay": decay, "base_weight_decay": decay}
-        group = groups.setdefault((row["layer"] or name, row["decays"]), empty)
-        group["params"].append(parameter)
-        group["names"].append(name)
-    _set(list(groups.values()), rows, [])
-    return list(groups.values())
+    """Groups for an optimizer: of each layer its matrices, its biases and norms; each parameter that has no layer."""
+    return set_rates([{"params": [model.get_parameter(name) for name in row["parameters"]], "lr": base_lr,
+                       "factor": 1.0, "names": row["parameters"], "base_decay": weight_decay * row["decays"]}
+                      for row in rates["groups"]], rates)
 
-def _set(groups, rows, schedulers):
+def set_rates(groups, rates, scheduler=None):
+    """For the end of an epoch: gives groups new rates, and returns them; the LR scheduler multiplies them as before."""
+    if any("base_decay" not in group for group in groups):
+        raise ValueError("the optimizer has other groups: make it of those that tempbalance.param_groups returns")
+    scheduler = getattr(scheduler, "scheduler", scheduler)  # accelerate's is around that of PyTorch
+    schedulers = [each for each in getattr(scheduler, "_schedulers", [scheduler]) if hasattr(each, "base_lrs")]
     for index, group in enumerate(groups):
-        row = rows[group["names"][0]] or {"learningRateFactor": 1.0, "weightDecayFactor": 1.0}
+        row = rates["parameters"][group["names"][0]]
         factor = max(row["learningRateFactor"], 1e-12)  # at 0 the schedule could not be told from the rate
         ratio, group["factor"] = factor / group["factor"], factor
         group.update({key: group[key] * ratio for key in ("lr", "initial_lr", "max_lr", "min_lr") if key in group})
-        group["weight_decay"] = group["base_weight_decay"] * row["weightDecayFactor"]
-        for scheduler in schedulers:
-            scheduler.base_lrs[index] *= ratio
-
-def set_rates(model, optimizer, rates, scheduler=None):
-    """Gives the groups of `param_groups` new rates; the LR scheduler goes on multiplying them as before."""
-    scheduler = getattr(scheduler, "scheduler", scheduler)  # accelerate's is around that of PyTorch
-    inner = getattr(scheduler, "_schedulers", [scheduler])
-    _set(optimizer.param_groups, _rows(model, rates), [each for each in inner if hasattr(each, "base_lrs")])
-
-def rebalance(model, optimizer, scheduler=None, options=()):
-    """For the end of an epoch: measures the model and sets the rates. Options are those of `tempbalance rates`."""
-    set_rates(model, optimizer, rates_of(model, *options), scheduler)
+        group["weight_decay"] = group["base_decay"] * row["weightDecayFactor"]
+        for each in schedulers:
+            each.base_lrs[index] *= ratio
+    return groups
 
 def trainer_callback(*options):
     """For `transformers.Trainer(callbacks=[...])`: new rates after every epoch but the last."""
-    from transformers import TrainerCallback
-    class Rebalance(TrainerCallback):
+    class Rebalance(importlib.import_module("transformers").TrainerCallback):
         def on_epoch_end(self, args, state, control, model=None, optimizer=None, lr_scheduler=None, **_):
             if state.global_step < state.max_steps:
-                rebalance(model, optimizer, lr_scheduler, options)
+                set_rates(optimizer.param_groups, rates_of(model, *options), lr_scheduler)
     return Rebalance()
 
 def lightning_callback(*options):
     """For `lightning.Trainer(callbacks=[...])`: new rates of the first optimizer after every epoch."""
-    try:
-        from lightning.pytorch import Callback
-    except ImportError:
-        from pytorch_lightning import Callback
-    class Rebalance(Callback):
+    package = "lightning.pytorch" if importlib.util.find_spec("lightning") else "pytorch_lightning"
+    class Rebalance(importlib.import_module(package).Callback):
         def on_train_epoch_end(self, trainer, pl_module):
-            configs = trainer.lr_scheduler_configs
-            rebalance(pl_module, trainer.optimizers[0], configs[0].scheduler if configs else None, options)
+            scheduler = next((each.scheduler for each in trainer.lr_scheduler_configs), None)
+            set_rates(trainer.optimizers[0].param_groups, rates_of(pl_module, *options), scheduler)
     return Rebalance()

@@ -1,5 +1,4 @@
 /** The comparisons in a deployment's bucket, and the executions at them. */
-import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { DescribeExecutionCommand, ExecutionDoesNotExist, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { comparisonKeys } from '../checkpoints/comparison-keys.ts';
 import { readJson } from '../checkpoints/json.ts';
@@ -10,7 +9,7 @@ import { type ComparisonRequest, comparisonRequestSchema } from '../pipeline/com
 import { executionName } from '../pipeline/execution-name.ts';
 import { type Execution, executionArn } from './executions.ts';
 import type { Cloud } from './open-cloud.ts';
-import { listCloudRuns, nameOf, runOf } from './runs.ts';
+import { listCloudRuns, nameOf, namesBelow, runOf } from './runs.ts';
 
 const folder = 'comparisons/';
 
@@ -27,13 +26,12 @@ export type Target =
   | { readonly kind: 'comparison'; readonly comparison: string };
 
 /** Names of the comparisons, sorted. */
-export async function listComparisons({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>): Promise<string[]> {
-  const names: string[] = [];
-  const pages = paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: folder, Delimiter: '/' });
-  for await (const { CommonPrefixes = [] } of pages) {
-    for (const { Prefix } of CommonPrefixes) names.push(Prefix!.slice(folder.length, -1));
-  }
-  return names.sort();
+export const listComparisons = (cloud: Pick<Cloud, 's3' | 'bucket'>): Promise<string[]> => namesBelow(cloud, folder);
+
+/** Key prefixes of the runs of a comparison, sorted. */
+export async function listComparedRuns(cloud: Pick<Cloud, 's3' | 'bucket'>, comparison: string): Promise<string[]> {
+  const names = await namesBelow(cloud, comparisonKeys.run(comparison, ''));
+  return names.map((name) => comparisonKeys.run(comparison, name));
 }
 
 /**

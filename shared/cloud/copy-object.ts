@@ -11,7 +11,7 @@ import type { S3Location } from '../checkpoints/s3-uri.ts';
 import { mapInFlight } from '../core/in-flight.ts';
 
 /** S3 copies 5 GB at most in one request; the parts are small because functions give up requests that take long. */
-const largestPart = 256 * 1024 * 1024;
+export const largestPart = 256 * 1024 * 1024;
 
 const partsAtATime = 8;
 
@@ -30,15 +30,18 @@ export async function copyObject(
     readonly partBytes?: number;
     /** Absent: the same. */
     readonly targetBucket?: string;
+    /** The ETag of the source: an object that was replaced meanwhile is not copied, so that all parts are of one content. */
+    readonly etag?: string | undefined;
     readonly metadata?: Readonly<Record<string, string>>;
   },
 ): Promise<string | undefined> {
   const { target: Key, size, partBytes = largestPart, targetBucket: Bucket = bucket, metadata: Metadata } = options;
+  const { etag: CopySourceIfMatch } = options;
   const version = versionId === undefined ? '' : `?versionId=${encodeURIComponent(versionId)}`;
   const CopySource = `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}${version}`;
   if (size <= partBytes) {
     const replaced = Metadata ? ({ Metadata, MetadataDirective: 'REPLACE' } as const) : {};
-    const copy = { Bucket, Key, CopySource, TaggingDirective: 'REPLACE', ...replaced } as const;
+    const copy = { Bucket, Key, CopySource, CopySourceIfMatch, TaggingDirective: 'REPLACE', ...replaced } as const;
     return (await s3.send(new CopyObjectCommand(copy))).VersionId;
   }
   const { UploadId } = await s3.send(
@@ -51,7 +54,7 @@ export async function copyObject(
       const PartNumber = start / partBytes + 1;
       const CopySourceRange = `bytes=${start}-${Math.min(start + partBytes, size) - 1}`;
       const { CopyPartResult } = await s3.send(
-        new UploadPartCopyCommand({ ...upload, PartNumber, CopySource, CopySourceRange }),
+        new UploadPartCopyCommand({ ...upload, PartNumber, CopySource, CopySourceIfMatch, CopySourceRange }),
       );
       return { PartNumber, ETag: CopyPartResult!.ETag };
     });

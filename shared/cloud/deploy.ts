@@ -38,28 +38,34 @@ async function cdk(command: string, args: readonly string[], region: string | un
     stdio: 'inherit',
     env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },
   });
+  // Ctrl-C reaches both processes: the CDK's ends first.
+  const wait = () => undefined;
+  process.on('SIGINT', wait);
   const [code] = await once(running, 'close');
-  return (code as number | null) ?? 1;
+  process.off('SIGINT', wait);
+  return (code as number | null) ?? (running.signalCode === 'SIGINT' ? 130 : 1);
 }
 
 const settingsSchema = z.looseObject({ images: z.looseObject({ build: z.string().optional() }).optional() });
 
-/**
- * Whether images are built on this machine, by the settings that are given, or else those in cdk.json; what is wrong with them
- * the CDK's app says.
- */
-export function needsDocker(args: readonly string[], cdkJson: string): boolean {
+/** The settings that are given, or else those in cdk.json; undefined where they can't be read, of which the CDK's app tells. */
+function settingsGiven(args: readonly string[], cdkJson: string): unknown {
   const given = args
     .map((arg) => arg.replace(/^(-c|--context=)/, ''))
     .findLast((arg) => arg.startsWith('tempbalance='));
   try {
-    const settings: unknown = given
+    return given
       ? JSON.parse(given.slice('tempbalance='.length))
       : (JSON.parse(cdkJson) as { context?: { tempbalance?: unknown } }).context?.tempbalance;
-    return settingsSchema.parse(settings).images?.build !== 'codebuild';
   } catch {
-    return true;
+    return undefined;
   }
+}
+
+/** Whether images are built on this machine; what is wrong with the settings the CDK's app says. */
+export function needsDocker(args: readonly string[], cdkJson: string): boolean {
+  const { data } = settingsSchema.safeParse(settingsGiven(args, cdkJson));
+  return data?.images?.build !== 'codebuild';
 }
 
 /** @throws UserError when images can't be built. */
@@ -87,10 +93,10 @@ function settingsFile(): string {
 }
 
 /** What the region offers, as an argument of cdk; none where it may not be asked, which is told. */
-async function offerContext(region: string | undefined, cdkJson: string): Promise<string[]> {
+async function offerContext(region: string | undefined, settings: unknown): Promise<string[]> {
   try {
-    const { askRegion, subnetsIn } = await import('./region-offer.ts');
-    return ['--context', `tempbalance-offer=${JSON.stringify(await askRegion(region, subnetsIn(cdkJson)))}`];
+    const { askRegion, networkToAsk } = await import('./region-offer.ts');
+    return ['--context', `tempbalance-offer=${JSON.stringify(await askRegion(region, networkToAsk(settings)))}`];
   } catch (error) {
     process.stderr.write(`not checked what the region offers: ${messageOf(error)}\n`);
     return [];
@@ -110,7 +116,7 @@ export async function deploy(args: readonly string[], region: string | undefined
   const { callerIdentity } = await import('./identity.ts');
   const { account } = await callerIdentity(region);
   process.stderr.write(`deploying to account ${account}\n`);
-  const offer = await offerContext(region, settingsFile());
+  const offer = await offerContext(region, settingsGiven(args, settingsFile()));
   return await cdk('deploy', [...offer, ...args], region);
 }
 

@@ -8,6 +8,7 @@ import {
 import { runKeys } from '../checkpoints/run-keys.ts';
 import { messageOf } from '../core/errors.ts';
 import type { TaskContext } from '../pipeline/context.ts';
+import type { PipelineState } from '../pipeline/messages.ts';
 import type { Task } from '../pipeline/tasks/perform.ts';
 
 /** Files that are no larger are kept: what a run was, and how it ended. */
@@ -28,13 +29,19 @@ async function eachLargeFile(
   }
 }
 
-/** Finalise, after which the run's large files may be deleted. Where they can't be marked, they are kept. */
-export function freedWhenEnded(s3: S3Client, finalise: Task<'Finalise'>): Task<'Finalise'> {
-  return async (ctx, state) => {
-    const ended = await finalise(ctx, state);
-    if (ended.decision.next === 'leave') return ended;
+/** A task that a run may end with. */
+type LastTask<Input> = (ctx: TaskContext, input: Input) => Promise<PipelineState>;
+
+/** What is left to do with a run after such a task: it is another execution's, or its model is to be published. */
+const unfinished: readonly string[] = ['leave', 'approve', 'publish'];
+
+/** A task after which the large files of a run that has ended may be deleted. Where they can't be marked, they are kept. */
+export function freedWhenEnded<Input>(s3: S3Client, task: LastTask<Input>): LastTask<Input> {
+  return async (ctx, input) => {
+    const ended = await task(ctx, input);
+    if (unfinished.includes(ended.decision.next)) return ended;
     try {
-      await eachLargeFile(s3, ctx, state.run, (object) =>
+      await eachLargeFile(s3, ctx, ended.run, (object) =>
         s3.send(new PutObjectTaggingCommand({ ...object, Tagging: { TagSet: [endedTag] } })),
       );
     } catch (error) {

@@ -66,7 +66,8 @@ export async function askOffer(region: string, resources: readonly StackResource
     const { instanceTypes: types = [], subnets: subnetIds = [] } = computeResources ?? {};
     return types.length > 0 ? [{ types, subnetIds }] : [];
   });
-  return offerAnswer(await askRegion(region, [...new Set(fleets.flatMap(({ subnetIds }) => subnetIds))]), fleets);
+  const subnetIds = [...new Set(fleets.flatMap((fleet) => fleet.subnetIds))];
+  return offerAnswer(await askRegion(region, { subnetIds }), fleets);
 }
 
 export async function askQueues(region: string, resources: readonly StackResource[]): Promise<Answer> {

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
 import { jobName } from '../pipeline/compute.ts';
-import { executionName } from '../pipeline/execution-name.ts';
+import { executionName, handoverPrefix } from '../pipeline/execution-name.ts';
 import type { Cloud } from './open-cloud.ts';
 import { nameOf } from './runs.ts';
 
@@ -60,15 +60,16 @@ async function describeAll({ sfn }: Executions, items: readonly ExecutionListIte
   return described.flatMap((each) => executionOf(each) ?? []);
 }
 
-/** Whether an execution of this name may be of the run: its first, a numbered one, or the successor of one. */
+/** Whether an execution of this name may be of the run: its first, a numbered one, the successor of one, or one that another region started. */
 function mayBeOf(run: string): (name: string) => boolean {
   const name = nameOf(run);
-  const successor = `${jobName(run)}-after-`;
+  const others = [`${jobName(run)}-after-`, handoverPrefix(name)];
   const isNumbered = (given: string) => {
     const number = Number(/-(\d+)$/.exec(given)?.[1] ?? 0);
     return number > 1 && given === executionName(name, number);
   };
-  return (given) => given === executionName(name) || isNumbered(given) || given.startsWith(successor);
+  return (given) =>
+    given === executionName(name) || isNumbered(given) || others.some((prefix) => given.startsWith(prefix));
 }
 
 /** The executions of a run, the newest first. */

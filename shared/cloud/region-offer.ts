@@ -2,9 +2,11 @@
 import {
   DescribeAvailabilityZonesCommand,
   DescribeSubnetsCommand,
+  DescribeVpcEndpointServicesCommand,
   EC2Client,
   paginateDescribeInstanceTypeOfferings,
 } from '@aws-sdk/client-ec2';
+import { z } from 'zod';
 import { explaining } from './explain.ts';
 import { inRegion } from './find-deployment.ts';
 import { type Answer, ok, problem } from './finding-answer.ts';
@@ -15,6 +17,9 @@ const gpuSizes = ['xlarge', '2xlarge'] as const;
 /** The types that the settings of a deployment can name. */
 export const gpuTypes: readonly string[] = gpuClasses.flatMap((name) => gpuSizes.map((size) => `${name}.${size}`));
 
+/** The services whose interface endpoints private subnets need, as their names end. */
+export const endpointServices: readonly string[] = ['ecr.api', 'ecr.dkr', 'logs', 'ecs', 'ecs-agent', 'ecs-telemetry'];
+
 /** The zones of a region and the machines that they offer. */
 export interface RegionOffer {
   readonly region: string;
@@ -24,23 +29,35 @@ export interface RegionOffer {
   readonly types: Readonly<Record<string, readonly string[]>>;
   /** The zones of subnets that were asked for, by their ids. */
   readonly subnets: Readonly<Record<string, string>>;
+  /** The zones that have the endpoints of private subnets; absent where it was not asked for them. */
+  readonly endpoints?: readonly string[];
+}
+
+/** What a network makes worth asking: subnets that are there already, by their ids, and whether it needs endpoints. */
+export interface AskedNetwork {
+  readonly subnetIds?: readonly string[];
+  readonly endpoints?: boolean;
 }
 
 /**
  * Asks a region.
  * @param region absent: the SDK's own choice.
- * @param subnetIds of a network that is there already.
  * @throws UserError when it may not be asked, or a subnet is not there.
  */
-export async function askRegion(region: string | undefined, subnetIds: readonly string[] = []): Promise<RegionOffer> {
+export async function askRegion(
+  region: string | undefined,
+  { subnetIds = [], endpoints: needsEndpoints = false }: AskedNetwork = {},
+): Promise<RegionOffer> {
   const client = explaining(new EC2Client(inRegion(region)));
   try {
-    const [zones, types, subnets] = await Promise.all([
+    const [zones, types, subnets, endpoints] = await Promise.all([
       zonesOf(client),
       zonesByType(client, gpuTypes),
       subnetIds.length === 0 ? {} : zonesOfSubnets(client, subnetIds),
+      needsEndpoints ? zonesWithEndpoints(client) : undefined,
     ]);
-    return { region: await client.config.region(), zones, types, subnets };
+    const asked = { region: await client.config.region(), zones, types, subnets };
+    return endpoints === undefined ? asked : { ...asked, endpoints };
   } finally {
     client.destroy();
   }
@@ -74,6 +91,24 @@ async function zonesOfSubnets(client: EC2Client, ids: readonly string[]): Promis
   return Object.fromEntries(Subnets.map(({ SubnetId, AvailabilityZone }) => [SubnetId!, AvailabilityZone!]));
 }
 
+/** The zones that have all of the services; their names begin otherwise in China. */
+async function zonesWithEndpoints(client: EC2Client): Promise<string[]> {
+  const region = await client.config.region();
+  const zones = new Map<string, readonly string[]>();
+  let NextToken: string | undefined;
+  do {
+    const page = await client.send(new DescribeVpcEndpointServicesCommand(NextToken ? { NextToken } : {}));
+    for (const { ServiceName = '', ServiceType = [], AvailabilityZones = [] } of page.ServiceDetails ?? []) {
+      const service = endpointServices.find((name) => ServiceName.endsWith(`.amazonaws.${region}.${name}`));
+      const isInterface = ServiceType.some((type) => type.ServiceType === 'Interface');
+      if (service !== undefined && isInterface) zones.set(service, AvailabilityZones);
+    }
+    ({ NextToken } = page);
+  } while (NextToken);
+  const [first = [], ...others] = endpointServices.map((service) => zones.get(service) ?? []);
+  return first.filter((zone) => others.every((has) => has.includes(zone))).toSorted();
+}
+
 /** A fleet of GPU machines as AWS Batch has it. */
 export interface Fleet {
   readonly types: readonly string[];
@@ -102,13 +137,19 @@ function elsewhere({ types }: RegionOffer, zones: ReadonlySet<string>): string {
   return found.map(([type]) => type).join(', ') || 'none of the types that can be set';
 }
 
-/** The subnets that settings in cdk.json name; whether the settings are right is for the deployment to say. */
-export function subnetsIn(cdkJson: string): readonly string[] {
-  try {
-    const { context } = JSON.parse(cdkJson) as { context?: { tempbalance?: { network?: { subnetIds?: unknown } } } };
-    const ids = context?.tempbalance?.network?.subnetIds;
-    return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string') : [];
-  } catch {
-    return [];
-  }
+const askedSettings = z.looseObject({
+  network: z
+    .looseObject({
+      subnetIds: z.array(z.string()).optional(),
+      subnets: z.string().optional(),
+      vpcId: z.unknown().optional(),
+    })
+    .optional(),
+});
+
+/** What the settings of a deployment make worth asking; whether they are right is for the deployment to say. */
+export function networkToAsk(settings: unknown): AskedNetwork {
+  const { data } = askedSettings.safeParse(settings);
+  const { subnetIds = [], subnets, vpcId } = data?.network ?? {};
+  return { subnetIds, endpoints: subnets === 'private' && vpcId === undefined };
 }

@@ -12,7 +12,10 @@ export const runOf = (name: string): string => `${folder}${name}`;
 export const nameOf = (run: string): string => run.split('/').at(-1)!;
 
 /** Names of the runs, sorted. */
-export async function listCloudRuns({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>): Promise<string[]> {
+export const listCloudRuns = (cloud: Pick<Cloud, 's3' | 'bucket'>): Promise<string[]> => namesBelow(cloud, folder);
+
+/** Names of what lies below a folder of the bucket, which ends in a slash, sorted. */
+export async function namesBelow({ s3, bucket }: Pick<Cloud, 's3' | 'bucket'>, folder: string): Promise<string[]> {
   const names: string[] = [];
   const pages = paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: folder, Delimiter: '/' });
   for await (const { CommonPrefixes = [] } of pages) {

@@ -38,8 +38,11 @@ export async function choicesOf(deployment: Pick<Deployment, 'stack' | 'region'>
   });
 }
 
-/** Trains a step on every queue of a deployment; that it can't be tried is a finding too. */
-export async function smokeDeployment(name: DeploymentName, minutes: number): Promise<Finding[]> {
+/**
+ * Trains a step on every queue of a deployment; that it can't be tried is a finding too.
+ * @param signal aborted, jobs are waited for no longer: they are ended, and what they left is deleted.
+ */
+export async function smokeDeployment(name: DeploymentName, minutes: number, signal: AbortSignal): Promise<Finding[]> {
   const scratch = await mkdtemp(join(tmpdir(), 'tempbalance-smoke-'));
   try {
     const cloud = await openCloud(name);
@@ -55,8 +58,10 @@ export async function smokeDeployment(name: DeploymentName, minutes: number): Pr
       quotaFor: quotasFor(explaining(new ServiceQuotasClient({ region })), choices),
       scratch,
       minutes,
+      signal,
       now: () => new Date(),
-      sleep: wait,
+      // Its end is what is waited for, whether by time or by the signal.
+      sleep: (milliseconds) => wait(milliseconds, undefined, { signal }).catch(() => undefined),
     });
   } catch (error) {
     return [{ check: 'smoke', ...problemOf(error) }];

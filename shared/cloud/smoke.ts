@@ -42,6 +42,8 @@ export interface SmokeOptions {
   readonly scratch: string;
   /** How long all of it may take; a job that has not ended then is ended. */
   readonly minutes: number;
+  /** Aborted, jobs are waited for no longer. */
+  readonly signal?: AbortSignal | undefined;
   now(): Date;
   sleep(milliseconds: number): Promise<unknown>;
 }
@@ -183,15 +185,16 @@ const isOver = ({ status }: JobDetail) => status === 'SUCCEEDED' || status === '
 
 /** Looks at the jobs until all are over, or time is up. */
 async function followed(
-  { batch, store, minutes, now, sleep }: SmokeOptions,
+  { batch, store, minutes, signal, now, sleep }: SmokeOptions,
   trials: readonly Trial[],
 ): Promise<Finding[]> {
   const until = now().getTime() + 60_000 * minutes;
   for (;;) {
     const jobs = await described(batch, trials);
     const waiting = trials.filter(({ jobId }) => !jobs.get(jobId) || !isOver(jobs.get(jobId)!));
-    if (waiting.length === 0 || now().getTime() >= until) {
-      for (const { jobId } of waiting) await end(batch, jobId, `not over after ${minutes} minutes`);
+    if (waiting.length === 0 || signal?.aborted || now().getTime() >= until) {
+      const why = signal?.aborted ? 'nobody waits for it any longer' : `not over after ${minutes} minutes`;
+      for (const { jobId } of waiting) await end(batch, jobId, why);
       return Promise.all(
         trials.map(async ({ check, state, jobId }) => ({
           check,

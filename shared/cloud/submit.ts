@@ -12,7 +12,7 @@ import { onePath } from '../datasets/data-path.ts';
 import { type OtherFiles, ofOtherFiles, otherFileSettings, otherFilesOf } from '../datasets/registry.ts';
 import { isAdapter } from '../models/hugging-face/adapter-config.ts';
 import { weightsOf, weightsSetting } from '../models/registry.ts';
-import { checkInputs } from '../pipeline/open-workload.ts';
+import { checkRun } from '../pipeline/check-run.ts';
 import { headObject } from './head-object.ts';
 import { launch, launchInputSchema } from './launch.ts';
 import type { Cloud } from './open-cloud.ts';
@@ -45,14 +45,22 @@ export interface Submitted {
   readonly started: boolean;
 }
 
+/** What is told of a submission on its way. */
+export interface SubmissionNews {
+  /** A file was sent, or was there. */
+  uploaded(what: string, uploaded: Uploaded): void;
+  /** What the user should know of the run. */
+  note(message: string): void;
+}
+
 /**
- * @param told of every file that is sent, or was there.
+ * Settings, data, weights and rates are checked as by `validate` before anything is sent; what is in the bucket already, by the run's first task.
  * @throws UserError when the run file, its data or its weights have problems, or a run of that name has other settings.
  */
 export async function submit(
   cloud: Cloud,
   { file, overrides, profile = nameFrom(basename(file).replace(/\.[^.]+$/, ''), 'run'), name }: Submission,
-  told: (what: string, uploaded: Uploaded) => void,
+  { uploaded: told, note }: SubmissionNews,
 ): Promise<Submitted> {
   refuseNames(profile, name);
   const given = overrides.map(parseOverride);
@@ -66,7 +74,7 @@ export async function submit(
   else if (weights !== undefined) refuseAdapterFolder(config.model, file, await isAdapter(weights));
   await ofOtherFiles(others, async (path) => isInS3(path) && otherFileAddress(path, cloud.bucket, file));
   const checked = isInS3(weights) ? withoutWeights(config) : config;
-  if (!isInS3(path) && !areOthersInS3 && checked) await checkInputs(checked);
+  if (!isInS3(path) && !areOthersInS3 && checked) await checkRun(checked, { localPath: async (path) => path, note });
   const found = isInS3(path) ? await datasetThere(cloud, path, profile) : undefined;
 
   const send = async (what: string, input: string | undefined, upload: typeof uploadWeights) => {

@@ -17,7 +17,7 @@ const nameMessage = 'may only have letters, digits, "_" and "-", and begin with 
 const changesSchema = z
   .record(z.string(), z.json())
   .describe(
-    'Settings of the run file, each by its dotted name as --set takes it (balance.control: byShape); a section may be given as a whole (balance: off).',
+    'Settings of the run file, each by its dotted name, as for --set (balance.control: byShape). A whole section may be given too (balance: off).',
   );
 
 const triedSchema = z.union([z.number(), z.string(), z.boolean()]);
@@ -36,18 +36,18 @@ export const compareFileSchema = z
       .regex(namePattern, nameMessage)
       .max(60)
       .optional()
-      .describe("Name of the comparison, and of its folder; absent: the compare file's name."),
+      .describe('Name of the comparison and of its folder. Absent: the name of the compare file.'),
     folder: z
       .string()
       .min(1)
       .default('comparisons')
-      .describe('Folder that gets a folder for each comparison; relative to the compare file.'),
+      .describe('Folder in which each comparison has a folder, relative to the compare file.'),
     run: z
       .union([z.string().min(1), z.record(z.string(), z.json())])
-      .describe('The run file that everything is compared on: its path, or its sections.'),
+      .describe('The run file that all arms start from: its path, or its sections.'),
     set: changesSchema
       .default({})
-      .describe('What is changed in the run file for all arms: settings by their dotted names, as in arms.'),
+      .describe('Changes of the run file for all arms: settings by their dotted names, as in arms.'),
     arms: z
       .record(z.string().regex(namePattern, nameMessage).max(30), changesSchema)
       .refine(
@@ -59,59 +59,59 @@ export const compareFileSchema = z
         `has more than ${mostArms} arms, which can't be told apart on a page`,
       )
       .describe(
-        'What is compared: names, each with what it changes in the run file; {} takes it as it is. An arm with balance.control is a control of the arm that is the same but for it.',
+        'What is compared: names, each with its changes of the run file. {} changes nothing. An arm with balance.control is a control of the arm that has the same changes without it.',
       ),
-    reference: z.string().default('plain').describe('The arm that the others are compared with.'),
+    reference: z.string().default('plain').describe('The arm that all others are compared with.'),
     tune: z
       .record(z.string(), z.array(triedSchema).min(1))
       .refine((tune) => Object.keys(tune).length === 1, 'takes one setting')
       .optional()
-      .describe('The setting that is tuned for every arm, by the same values: its dotted name and the values.'),
+      .describe('The setting that is tuned, by its dotted name, and the values that every arm tries.'),
     rates: z
       .array(z.number().positive())
       .min(1)
       .optional()
-      .describe('Base learning rates to tune by: short for tune: { training.learningRate: [...] }.'),
+      .describe('Base learning rates that every arm tries: short for tune: { training.learningRate: [...] }.'),
     extensions: z
       .int()
       .nonnegative()
       .default(2)
       .describe(
-        'How often the values are extended by one where an arm does best with the first or the last of them; for all arms of that size alike.',
+        'How many times the values may be extended: when an arm does best with the first or last one, one more is added at that end, and all arms of that size try it. 0: never.',
       ),
     seeds: z
       .strictObject({
-        tuning: seedsSchema('Of the runs that values are chosen by, on validation data.').optional(),
-        test: seedsSchema('Of the runs that count, on test data.'),
+        tuning: seedsSchema('Seeds of the runs that choose the values, by their validation data.').optional(),
+        test: seedsSchema('Seeds of the runs that are judged, by the test data.'),
       })
-      .describe('The seeds, apart: what was tuned on is not tested on.'),
+      .describe('Seeds for tuning and for the test. No seed may be in both lists.'),
     sizes: z
       .array(z.int().positive())
       .min(1)
       .refine((sizes) => new Set(sizes).size === sizes.length, 'names a size twice')
       .optional()
       .describe(
-        'Numbers of training rows, each compared by itself; absent: as many as the run file says. Rows for validation come besides: training.validation as a whole number, or dataset.validationPath.',
+        'Numbers of training rows. The comparison is repeated for each. Absent: the number in the run file. Validation rows are not counted: set training.validation to a whole number, or name a file in dataset.validationPath.',
       ),
     test: testSetSchema.describe(
-      "The test data, the same for every arm, seed and size: dataset.test. Absent: the run file's own.",
+      'The test data, as in dataset.test. They are the same for every arm, seed and size. Absent: those of the run file.',
     ),
     metric: z
       .enum(metricNames)
       .optional()
       .describe(
-        "What is judged by, on validation data for tuning and on test data in the end; absent: the run file's convergence.metric.",
+        'The metric that decides, on validation data for tuning and on test data at the end. Absent: convergence.metric of the run file.',
       ),
     epoch: z
       .enum(['best', 'last'])
       .default('best')
-      .describe('Whose model is judged: the epoch that is best by validation data, or the last.'),
+      .describe('The epoch whose model is judged: the best by validation data, or the last.'),
     smallestEffect: z
       .number()
       .positive()
       .default(1)
       .describe(
-        'The smallest change that matters, in per cent of the reference, or in percentage points for shares such as an accuracy: where a larger one is ruled out, an arm is said to have no effect.',
+        'The smallest change that matters to you, in per cent of the reference. For shares such as an accuracy: in percentage points. If the results rule out a larger change, the finding is "no effect".',
       ),
     budget: z
       .strictObject({
@@ -119,35 +119,33 @@ export const compareFileSchema = z
           .number()
           .positive()
           .optional()
-          .describe('Hours of the runs, added up: two runs side by side for an hour take two.'),
-        usd: z.number().positive().optional().describe('US dollars, of all runs together.'),
+          .describe('Hours, the sum over all runs: two runs side by side for one hour take two hours.'),
+        usd: z.number().positive().optional().describe('US dollars, for all runs together.'),
         usdPerHour: z
           .number()
           .positive()
           .optional()
-          .describe('What an hour of this machine costs a run, in US dollars; without effect on deployed runs.'),
+          .describe('The price of one hour of a run on this machine, in US dollars. No effect on deployed runs.'),
       })
       .prefault({})
-      .describe('Limits of the whole. No run is begun that what is left would not pay for.'),
+      .describe('Limits for all runs together. A run starts only if the rest of the budget can pay for it.'),
     parallel: z
       .int()
       .positive()
       .max(mostParallel)
       .optional()
       .describe(
-        'Runs at a time; absent: as many as this machine has threads for, or 10 in a deployment. The results do not depend on it.',
+        'How many runs train at the same time. Absent: as many as this machine has threads for, or 10 in a deployment. The results do not depend on it.',
       ),
     threads: z
       .int()
       .positive()
       .default(1)
-      .describe(
-        'Threads that each run computes with on this machine. With others, the last bits of results may differ.',
-      ),
+      .describe('Threads of each run on this machine. With another number, the last bits of the results may differ.'),
     keep: z
       .enum(['results', 'models'])
       .default('results')
-      .describe('What stays of a finished run: its measurements and its report, or its models too.'),
+      .describe('What is kept of a finished run: its measurements and its report, or also its models.'),
   })
   .superRefine(({ arms, reference, tune, rates, seeds }, context) => {
     const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });

@@ -1,14 +1,20 @@
 /** Plugins: modules of the user's own that add members to registries, before settings that name these are checked. */
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { messageOf, UserError } from '../core/errors.ts';
+import type { OwnSettings } from '../core/families.ts';
+import { withFileBytes } from '../datasets/arrays/file-bytes.ts';
+import { fileOfArrays } from '../datasets/arrays/file-of-arrays.ts';
+import { linearArray } from '../datasets/arrays/linear.ts';
 import type { FieldFormat } from '../datasets/dataset.ts';
-import { addFieldFormat, addTextFormat, type TextFormat } from '../datasets/registry.ts';
-import { openColumns } from '../datasets/text/open-text.ts';
-import { columnSettings } from '../datasets/text/settings.ts';
+import { fieldSettings } from '../datasets/field-settings.ts';
+import { addFieldFormat, addTextFormat } from '../datasets/registry.ts';
+import { brokenUtf8, byteLines } from '../datasets/text/byte-lines.ts';
+import { columnSettings, plainSettings } from '../datasets/text/settings.ts';
+import type { TextFormat } from '../datasets/text/text-format.ts';
 import { linearNamed } from '../models/blocks/linear.ts';
 import { inputsOf, type ModelFamily, modelSettings } from '../models/model.ts';
 import { addModelFamily } from '../models/registry.ts';
@@ -19,24 +25,22 @@ import type { LearningRateCurveFamily } from '../training/learning-rate-curves/c
 import { addLearningRateCurve } from '../training/learning-rate-curves/registry.ts';
 import type { OptimizerFamily } from '../training/optimizer.ts';
 import { addOptimizer } from '../training/optimizers/registry.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: each member has settings of its own, which its schema describes.
-type Settings = any;
+import { changeOf, contentOf, type PluginContent } from './plugin-content.ts';
 
 /** What a plugin adds, each by the interface of the members that are there; a name may be there once. */
 export interface Plugin {
   /** For `model.family`. */
-  readonly models?: readonly ModelFamily<Settings>[];
+  readonly models?: readonly ModelFamily<OwnSettings>[];
   /** For `dataset.format`: of fields. */
-  readonly fieldFormats?: readonly FieldFormat<Settings>[];
+  readonly fieldFormats?: readonly FieldFormat<OwnSettings>[];
   /** For `dataset.format`: of texts. */
-  readonly textFormats?: readonly TextFormat[];
+  readonly textFormats?: readonly TextFormat<OwnSettings>[];
   /** For `balance.assignment.function`: how values of layers become factors on the rate. */
-  readonly assignments?: readonly AssignmentFunction<Settings>[];
+  readonly assignments?: readonly AssignmentFunction<OwnSettings>[];
   /** For `training.schedule.name`: how the base rate changes over a run. */
-  readonly schedules?: readonly LearningRateCurveFamily<Settings>[];
+  readonly schedules?: readonly LearningRateCurveFamily<OwnSettings>[];
   /** For `training.optimizer.name`. */
-  readonly optimizers?: readonly OptimizerFamily<Settings>[];
+  readonly optimizers?: readonly OptimizerFamily<OwnSettings>[];
 }
 
 const kit = {
@@ -47,8 +51,14 @@ const kit = {
   modelSettings,
   inputsOf,
   dense: linearNamed,
+  fieldSettings,
+  withFileBytes,
+  linearArray,
+  fileOfArrays,
   columnSettings,
-  openColumns,
+  plainSettings,
+  byteLines,
+  brokenUtf8,
 };
 
 /** What a plugin is made with, so that it imports nothing of this package but types. */
@@ -57,10 +67,9 @@ export type PluginKit = Readonly<typeof kit>;
 /** What a module of a plugin has as its default export. */
 export type PluginModule = (kit: PluginKit) => Plugin;
 
-/** A plugin that is loaded: the module's file, and the SHA-256 of its content. */
-export interface LoadedPlugin {
+/** A plugin that is loaded: the module's file, and what it consists of. */
+export interface LoadedPlugin extends PluginContent {
   readonly path: string;
-  readonly sha256: string;
 }
 
 export const pluginsSchema = z
@@ -69,13 +78,23 @@ export const pluginsSchema = z
       z.string().min(1),
       z.strictObject({
         path: z.string().describe('File of the module.'),
-        sha256: z.string().describe('Of its content, as it was when the run began.'),
+        sha256: z.string().describe("SHA-256 of the module's content when the run began."),
+        modules: z
+          .array(
+            z.strictObject({
+              path: z.string().describe('Relative to the folder of the file.'),
+              sha256: z.string().describe('SHA-256 of its content.'),
+            }),
+          )
+          .optional()
+          .describe('Modules that it imports by relative paths, and those that these import.'),
+        packages: z.array(z.string()).optional().describe('Packages that all of them import, with their versions.'),
       }),
     ]),
   )
   .optional()
   .describe(
-    'Modules that add model families, data set formats, schedules and optimizers (docs/plugins.md): paths, which count from the run file, or packages. They are run with your rights. Deployed runs take none.',
+    'Modules that add model families, data set formats, schedules and optimizers (docs/plugins.md): packages, or paths that start at the folder of the run file. They run with your rights. Deployed runs refuse them.',
   );
 
 /** The modules that are loaded in this process, by path. */
@@ -95,19 +114,6 @@ function pathOf(given: string, folder: string): string {
   }
 }
 
-function contentOf(path: string): string {
-  try {
-    return createHash('sha256').update(readFileSync(path)).digest('hex');
-  } catch (cause) {
-    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(isMissing ? 'is not there' : `can't be read (${messageOf(cause)})`, {
-      where: `plugin ${path}`,
-      remedy: 'What a run was begun with has to be where it was.',
-      cause,
-    });
-  }
-}
-
 function register({ models, fieldFormats, textFormats, assignments, schedules, optimizers }: Plugin): void {
   for (const each of models ?? []) addModelFamily(each);
   for (const each of fieldFormats ?? []) addFieldFormat(each);
@@ -118,11 +124,11 @@ function register({ models, fieldFormats, textFormats, assignments, schedules, o
 }
 
 function load(path: string): LoadedPlugin {
-  const sha256 = contentOf(path);
+  const content = contentOf(path);
   const known = loaded.get(path);
   if (known) return known;
-  const plugin = { path, sha256 };
-  const isSame = [...loaded.values()].some((other) => other.sha256 === sha256);
+  const plugin = { path, ...content };
+  const isSame = [...loaded.values()].some(({ path: _, ...other }) => isDeepStrictEqual(other, content));
   loaded.set(path, plugin);
   if (isSame) return plugin;
   try {
@@ -167,8 +173,9 @@ export function loadPlugins(plugins: unknown, folder: string): unknown {
   return plugins.map((plugin: string | LoadedPlugin) => {
     if (typeof plugin === 'string') return load(pathOf(plugin, folder));
     const now = load(plugin.path);
-    if (now.sha256 !== plugin.sha256 || contentOf(plugin.path) !== plugin.sha256) {
-      throw new UserError('has changed since the run began', {
+    const change = changeOf(plugin, now) ?? changeOf(plugin, contentOf(plugin.path));
+    if (change !== undefined) {
+      throw new UserError(change, {
         where: `plugin ${plugin.path}`,
         remedy: 'Put it back as it was, so that the run goes on to the same bits, or begin a new run.',
       });

@@ -1,6 +1,7 @@
 /** The run file: its schema is put together from the features' own, and is the single source of types, checks and docs. */
 import { z } from 'zod';
-import { datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
+import { type DatasetConfig, datasetFormats, datasetSchema, kindOf } from '../datasets/registry.ts';
+import { formatHasColumns } from '../datasets/text/registry.ts';
 import { computeSchema } from '../decisions/compute.ts';
 import { budgetSchema, convergenceSchema } from '../decisions/config.ts';
 import { exportDtypeSettings } from '../models/hugging-face/export-precision.ts';
@@ -12,6 +13,7 @@ import { type BalanceConfig, balanceConfigSchema, targetsOf, usualMinEigenvalues
 import { excludedByPreset, kindOfModel, withPreset } from '../schedules/presets/registry.ts';
 import { endsTooEarly } from '../schedules/timing.ts';
 import { smallestTail } from '../spectra/describe.ts';
+import { fixedTail } from '../spectra/fits/registry.ts';
 import { type TrainingConfig, trainingSchema, usualLearningRate } from '../training/config.ts';
 import { directionOf, metricsFor } from '../training/metrics/names.ts';
 import { fewShotProblems } from './few-shot.ts';
@@ -25,12 +27,12 @@ const minEigenvalues = balanceConfigSchema.shape.minEigenvalues
   .unwrap()
   .optional()
   .describe(
-    'Layers with fewer eigenvalues than this keep the base rate; absent: 12, or, with model.lora.spectra update, 0: a layer has as many as the rank, and a tail of fewer than 3 is not fitted.',
+    'Layers with fewer eigenvalues than this keep the base rate. Absent: 12, or 0 with model.lora.spectra update: there, a layer has as many eigenvalues as the rank, and a tail of fewer than 3 is not fitted.',
   );
 
 const balanceSchema = z
   .union([z.literal('off'), balanceConfigSchema.extend({ minEigenvalues })])
-  .describe('How the rates of layers follow from their spectra, or `off` to train all at the base rate.');
+  .describe('How the rates of layers follow from their spectra. `off`: all layers train at the base rate.');
 
 const outputSchema = z
   .strictObject({
@@ -38,29 +40,31 @@ const outputSchema = z
       .string()
       .min(1)
       .default('runs')
-      .describe('Folder that gets a folder for each run; relative to the run file.'),
+      .describe('Folder with a folder for each run, relative to the folder of the run file.'),
     name: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'may only have letters, digits, ".", "_" and "-", and no leading dot')
       .optional()
       .describe(
-        "Name of the run; absent: the run file's name and the time, and a number where another run has that name.",
+        "Name of the run. Absent: the run file's name and the time, and a number if another run has that name.",
       ),
     keep: z
       .int()
       .positive()
       .default(2)
-      .describe('Epochs whose weights are kept, besides the best; one more than 1 allows for a damaged file.'),
+      .describe(
+        'Number of last epochs whose weights are kept, besides the best. With 2, a damaged file costs only one epoch.',
+      ),
     dtype: z
       .enum(exportDtypeSettings)
       .default('float32')
       .describe(
-        "Of the weights that a language model is exported in; auto: as the folder's config.json has it (`dtype`), float32 where it names none of these. Training, and an epoch's files, are in float32.",
+        "Type of the weights of an exported language model. auto: as in the folder's config.json (`dtype`), or float32 if it names none of these. Training and the files of epochs use float32.",
       ),
     trackers: trackersSchema
       .optional()
       .describe(
-        "Programs that the run's numbers are written for, below `trackers/` in its folder: TensorBoard's event files, MLflow's file store; absent: none. [What is written](trackers.md).",
+        "Programs for which the run's numbers are written, below `trackers/` in its folder: TensorBoard's event files, MLflow's file store ([how](trackers.md)). Absent: none.",
       ),
   })
   .describe('Where the results go.');
@@ -260,10 +264,8 @@ function learningProblems(
 function tooFewOfUpdates(model: ModelConfig, balance: z.output<typeof balanceSchema>): string | undefined {
   if (model.family !== 'huggingface' || model.lora?.spectra !== 'update' || balance === 'off') return undefined;
   const { rank } = model.lora;
-  const { fit } = balance;
-  if (rank === undefined || fit.method !== 'median') return undefined;
-  const tail = rank - Math.min(rank - 1, Math.floor(rank / fit.xminPosition));
-  if (tail >= smallestTail) return undefined;
+  const tail = rank === undefined ? undefined : fixedTail(balance.fit, rank);
+  if (tail === undefined || tail >= smallestTail) return undefined;
   return `is too small for spectra: update: the tail of ${rank} eigenvalues has ${tail}, and a power law takes ${smallestTail}; choose a larger rank, or spectra: merged`;
 }
 
@@ -284,13 +286,13 @@ function unlabelledProblems(model: ModelConfig): { readonly path: string[]; read
 /** What contradicts that only `seq2seq` writes targets, and that each of its texts has one. */
 function targetProblems(
   model: ModelConfig,
-  dataset: { readonly format: string },
+  dataset: DatasetConfig,
 ): { readonly path: string[]; readonly message: string }[] {
   if (model.family !== 'huggingface') return [];
   if (model.task === 'seq2seq') {
-    const message =
-      'lines has a text in each line, and seq2seq learns to write the target of each text: take a format with columns';
-    return dataset.format === 'lines' ? [{ path: ['dataset', 'format'], message }] : [];
+    const message = `${dataset.format} has texts alone, and seq2seq learns to write the target of each text: take a format with columns`;
+    const isPlain = kindOf(dataset) === 'text' && !formatHasColumns(dataset.format);
+    return isPlain ? [{ path: ['dataset', 'format'], message }] : [];
   }
   if (model.maxTargetTokens === undefined) return [];
   const message = `goes with model.task seq2seq, which writes targets, and this is ${model.task}; leave it out`;
@@ -332,10 +334,11 @@ export const shorthands: Readonly<Record<string, string>> = { compute: 'target' 
 /** A run's settings with every default filled in. */
 export type RunConfig = z.output<typeof resolvedRunFileSchema>;
 
-/** How a run is balanced, in a word: a preset's name, `own settings` or `off`; a control says that it is one. */
+/** How a run is balanced, in a word: `off`, a preset, or else the map from values of layers to factors; a control follows in brackets. */
 export function balanceInAWord({ balance }: Pick<RunConfig, 'balance'>): string {
   if (balance === 'off') return balance;
-  return `${balance.preset ?? 'own settings'}${balance.control === undefined ? '' : ` (${balance.control})`}`;
+  const { preset, assignment, control } = balance;
+  return `${preset ?? assignment.function}${control === undefined ? '' : ` (${control})`}`;
 }
 
 /** The run file's schema for editors. */

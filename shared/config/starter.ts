@@ -93,21 +93,32 @@ export function starterTextRunFile(
     readonly folder: string;
     readonly dataset: string;
     readonly format: TextDatasetConfig['format'];
+    /** Whether files of the format have columns. */
+    readonly hasColumns: boolean;
     /** What the model can learn, and the longest text that it takes; absent: it is not known. */
     readonly model?: { readonly tasks: readonly LanguageTask[]; readonly maxTokens: number } | undefined;
   },
 ): string {
-  const { schema, folder, dataset, format, texts, parts = {}, model: { tasks, maxTokens } = usualModel } = options;
+  const {
+    schema,
+    folder,
+    dataset,
+    format,
+    hasColumns,
+    texts,
+    parts = {},
+    model: { tasks, maxTokens } = usualModel,
+  } = options;
   const { epochs, batchSize, validation } = usualTraining;
   const isOfChats = (options.columns?.messages ?? options.columns?.completion) !== undefined;
-  const [task, ...others] = tasksFor(options, tasks).filter((each) => format !== 'lines' || isOfTexts(each));
+  const [task, ...others] = tasksFor(options, tasks).filter((each) => hasColumns || isOfTexts(each));
   const scalar = (value: string) => stringify(value).trim();
   const isEncoder = tasks.includes('masked-lm');
   const choices = [
     ...(others.length > 0 ? [`or ${others.join(', ')}`] : []),
     ...(isEncoder && task === 'classification' && isFew(options) ? [fewShotHint] : []),
   ];
-  const columns = format === 'lines' ? '' : columnsLine(options.columns);
+  const columns = hasColumns ? columnsLine(options.columns) : '';
   const packing = isOfChats ? '  # packing: true # several of them share a row of maxTokens, kept apart\n' : '';
   const partLines = Object.entries(parts).map(([key, part]) => `  ${key}: ${scalar(part)}\n`);
   return `${schemaComment(schema)}

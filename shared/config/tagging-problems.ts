@@ -1,14 +1,12 @@
 /** Settings that go with tags for words alone, and those that don't go with them. */
-import type { DatasetConfig } from '../datasets/registry.ts';
+import { type DatasetConfig, kindOf } from '../datasets/registry.ts';
+import { formatsWithLists } from '../datasets/text/registry.ts';
 import type { ModelConfig } from '../models/registry.ts';
 
 interface Problem {
   readonly path: readonly string[];
   readonly message: string;
 }
-
-/** Formats whose values are texts, in which no row has lists. */
-const withoutLists = ['csv', 'lines'];
 
 const ofTexts = ['text', 'textPair', 'label', 'labels'] as const;
 const ofWords = ['words', 'tags'] as const;
@@ -25,12 +23,14 @@ export function taggingProblems(model: ModelConfig, dataset: DatasetConfig): Pro
     }));
   }
   const { problemType, pooling } = model;
+  const withLists = formatsWithLists();
+  const hasLists = kindOf(dataset) !== 'text' || withLists.includes(dataset.format);
   return [
-    ...(withoutLists.includes(dataset.format)
+    ...(!hasLists
       ? [
           {
             path: ['dataset', 'format'],
-            message: `${dataset.format} has no lists, and token-classification takes a list of words and one of tags in each row: give jsonl, json, parquet or arrow`,
+            message: `${dataset.format} has no lists, and token-classification takes a list of words and one of tags in each row: give ${withLists.slice(0, -1).join(', ')} or ${withLists.at(-1)}`,
           },
         ]
       : []),

@@ -16,6 +16,22 @@ export interface Member {
   readonly configSchema: z.ZodType;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: each member has settings of its own, which its schema describes.
+export type OwnSettings = any;
+
+/**
+ * The member of a registry that settings name. It takes these settings, as they have gone through the schema of the member with that name.
+ * @throws Error when there is none, which the schema does not let through.
+ */
+export function memberNamed<Family extends { readonly name: string }>(
+  members: readonly Family[],
+  name: string,
+): Family {
+  const found = members.find((member) => member.name === name);
+  if (!found) throw new Error(`no member of the registry has the name ${name}`);
+  return found;
+}
+
 /**
  * A union that goes by the members that it has when something is parsed: `addMember` adds to them. zod's own takes its members once.
  * @param union as it is used, with its description: what zod clones of it later on is closed.

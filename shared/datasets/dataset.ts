@@ -1,24 +1,6 @@
 import type { z } from 'zod';
-import type { DataPath } from './data-path.ts';
-import type { Trajectories } from './trajectories.ts';
-
-/** A format of data sets: one file, one line in the registry. */
-export interface DatasetFormat<
-  Config = unknown,
-  Data extends { readonly kind: string } = Trajectories,
-  Context = { readonly seed: number },
-> {
-  readonly name: string;
-  /** The kind of data that the format yields; a model family says which kind it takes. */
-  readonly kind: Data['kind'];
-  /** The schema of its part of the run file, an object with `format: <name>`. */
-  readonly configSchema: z.ZodType<Config>;
-  /**
-   * Reads what the configuration selects; `path` is the resolved path of the file or files.
-   * @throws UserError when a file or what is in it can't serve.
-   */
-  open(config: Config, path: DataPath, context: Context): Promise<Data>;
-}
+import type { ArrayFile } from './arrays/array-file.ts';
+import type { FieldSettings } from './field-settings.ts';
 
 /** The context in which fields are read, besides the settings. */
 export interface FieldContext {
@@ -27,20 +9,19 @@ export interface FieldContext {
   readonly held?: number;
 }
 
-/** A format of fields, which reads test data and validation data apart from the others. */
-export interface FieldFormat<Config = unknown> extends Omit<DatasetFormat<Config, Trajectories, FieldContext>, 'open'> {
-  /** Finds what the configuration selects; `path` is the resolved path of the file or files. */
-  open(config: Config, path: DataPath, context: FieldContext): Promise<Trajectories>;
+/**
+ * A format of fields: one file, one line in the registry. It says how a file is opened as arrays. Which arrays, axes and rows are taken of
+ * them follows from settings that all formats have.
+ */
+export interface FieldFormat<Config extends FieldSettings = FieldSettings> {
+  readonly name: string;
+  readonly kind: 'trajectories';
+  /** The schema of its part of the run file: `fieldSettings`, with settings of its own where it has some. */
+  readonly configSchema: z.ZodType<Config>;
   /**
-   * Finds the test data or validation data: all rows of a file of their own at `path`, or those that the configuration takes out.
-   * @param data the others, which they must be like.
-   * @throws UserError when the file or what is in it can't serve, or is not like the others.
+   * Opens a file (or a folder) for reading, hands it to `use`, and closes it whatever happens.
+   * @param path the resolved path of one file.
+   * @throws UserError when there is no such file, or it is of another format or damaged.
    */
-  openHeld(
-    kind: 'test' | 'validation',
-    config: Config,
-    path: DataPath,
-    data: Trajectories,
-    context?: Pick<FieldContext, 'held'>,
-  ): Promise<Trajectories>;
+  withFile<Result>(path: string, use: (file: ArrayFile) => Result | Promise<Result>, config: Config): Promise<Result>;
 }

@@ -2,7 +2,6 @@
 import { UserError } from '../core/errors.ts';
 import { elementCount, formatShape, sameShape } from '../tensors/tensor.ts';
 import type { ArrayFile, AxisRange, StoredArray } from './arrays/array-file.ts';
-import { withArrayFile } from './arrays/open-arrays.ts';
 import { type AxisName, spaceNames } from './field-axes.ts';
 import { arrayIn, type FieldLayout, type FieldPart } from './field-layout.ts';
 import type { FieldValues } from './trajectories.ts';
@@ -14,6 +13,8 @@ const blockBytes = 16 * 2 ** 20;
 export interface FieldFile {
   readonly path: string;
   readonly layout: FieldLayout;
+  /** Opens the file for reading, hands it to `use`, and closes it. */
+  open<Result>(use: (file: ArrayFile) => Result | Promise<Result>): Promise<Result>;
 }
 
 /** The part of each sample that is read. */
@@ -47,8 +48,8 @@ export async function readRows(
   const statics = { parts: layout.staticParts, target: targetOf(sizes(layout.statics.length, 1)) };
   for (const [index, places] of byFile(files, rows).entries()) {
     if (places.length === 0) continue;
-    const { path, layout: stored } = files[index]!;
-    await withArrayFile(path, async (file) => {
+    const { layout: stored, open } = files[index]!;
+    await open(async (file) => {
       for (const { parts, target } of [fields, statics]) {
         for (const part of parts) await readPart(file, stored, part, places, ranges, target);
       }

@@ -21,46 +21,46 @@ export const fieldSettings = <Name extends string>(name: Name, description: stri
       path: z
         .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
         .describe(
-          'The file, or a list of files of one layout, whose rows count on; a relative path counts from the run file, s3://... is fetched.',
+          'The file, or a list of files with the same layout. Rows are numbered through all files. A relative path starts at the folder of the run file; s3://... is downloaded.',
         ),
       key: z
         .string()
         .min(1)
         .optional()
         .describe(
-          'Name of the one array with all trajectories, `data` where each sample is a group of the file. Absent, without `channels`: `tensor`, or the only array there is.',
+          'Name of the array with all trajectories; `data` if each sample is a group of the file. Absent, without `channels`: `tensor`, or the only array.',
         ),
       channels: z
         .array(z.string().min(1))
         .min(1)
         .optional()
         .describe(
-          'Names of the arrays that make the channels, e.g. [density, Vx, pressure]. An array with an axis of channels gives as many.',
+          'Names of the arrays that are the channels, e.g. [density, Vx, pressure]. An array with an axis of channels gives several.',
         ),
       inputs: z
         .array(z.string().min(1))
         .min(1)
         .optional()
         .describe(
-          "Names of arrays that are given and don't change with time, such as a coefficient or a force. With data of one time step: a static map from them. Absent: none; `nu` in PDEBench's files of Darcy flow.",
+          "Names of arrays that the model gets as inputs and that don't change with time, such as a coefficient or a force. If the data have one time step, the model is a static map from these inputs. Absent: none; `nu` in PDEBench's files of Darcy flow.",
         ),
       axes: z
         .union([axisList, z.record(z.string(), axisList)])
         .optional()
         .describe(
-          'Which axis is which, where the file does not tell: e.g. [samples, time, x, y, channels], or such a list for each array by name. Axes: samples, time, x, y, z, channels.',
+          'The order of the axes, if the file does not tell it: e.g. [samples, time, x, y, channels], or such a list for each array by name. Axes: samples, time, x, y, z, channels.',
         ),
       subsample: z
         .strictObject({
           space: z
             .union([z.int().min(1), z.array(z.int().min(1)).min(1).max(3)])
             .default(1)
-            .describe('Every how many grid points: along each space axis, or a number for each, e.g. [2, 1].'),
-          time: stride().describe('Every how many time steps.'),
-          samples: stride().describe('Every how many trajectories.'),
+            .describe('Stride of grid points: one number for all space axes, or one for each, e.g. [2, 1].'),
+          time: stride().describe('Stride of time steps.'),
+          samples: stride().describe('Stride of trajectories.'),
         })
         .prefault({})
-        .describe('Strides; 1 keeps everything.'),
+        .describe('Strides. 1 keeps everything.'),
       samples: z
         .union([z.int().min(1), z.literal('all')])
         .default('all')
@@ -68,30 +68,30 @@ export const fieldSettings = <Name extends string>(name: Name, description: stri
       choose: z
         .enum(['first', 'random'])
         .default('first')
-        .describe('Which ones: the first in the file, or a choice that depends on the seed.'),
+        .describe('Which trajectories. first: the first of the file. random: chosen by the seed.'),
       window: z
         .int()
         .min(0)
         .default(10)
         .describe(
-          'Time steps the model is given; a static map (`inputs` and data of one time step) is given none, whatever this says.',
+          'Number of time steps that the model gets. For a static map (`inputs` and data of one time step) it is 0, whatever this says.',
         ),
       rolloutSteps: z
         .union([z.int().min(1), z.literal('all')])
         .default('all')
-        .describe('Time steps predicted after the window; later ones are not read.'),
+        .describe('Number of time steps that are predicted after the window. Later ones are not read.'),
       normalise: z
         .enum(['none', ...normaliserKinds])
         .optional()
         .describe(
-          'How fields are scaled for the model, each channel and input by itself, fitted on the samples that are trained on. unitGaussian: mean 0, deviation 1. minMax: from 0 to 1. Metrics and predictions are in the units of the data. Absent: none.',
+          'How each channel and each input is scaled for the model. The scales are fitted on the training samples. unitGaussian: mean 0, deviation 1. minMax: from 0 to 1. Metrics and predictions are in the units of the data. Absent: none.',
         ),
       validationPath: z
         .string()
         .min(1)
         .optional()
         .describe(
-          'A file to validate on, all its rows; `training.validation` then holds nothing out. A relative path counts from the run file.',
+          'A file with validation data; all its rows are used. `training.validation` then holds nothing out. A relative path starts at the folder of the run file.',
         ),
       validation: validationSetSchema,
       test: testSetSchema,
@@ -113,4 +113,5 @@ export const fieldSettings = <Name extends string>(name: Name, description: stri
       error: 'give either `validation` or `validationPath`, not both',
     });
 
+/** Settings that every format of fields has. */
 export type FieldSettings = z.output<ReturnType<typeof fieldSettings<string>>>;

@@ -6,7 +6,8 @@ import { type DataPath, eachPath, pathInWords } from './data-path.ts';
 import { spaceNames } from './field-axes.ts';
 import { type FieldLayout, findFields, findInputs } from './field-layout.ts';
 import type { FieldSettings } from './field-settings.ts';
-import { type OpenedFields, openFiles, samplesIn, spaceRanges } from './fields.ts';
+import { type OpenedFields, openFiles, samplesIn, spaceRanges } from './open-fields.ts';
+import { type FieldDatasetConfig, fieldFormatOf } from './registry.ts';
 import { rowsIn } from './row-ranges.ts';
 import type { Trajectories } from './trajectories.ts';
 
@@ -43,14 +44,15 @@ export interface FieldsToPredict {
  * @throws UserError when the files can't be read, or the model can't take what is in them, with what both have.
  */
 export async function openFieldsToPredict(
-  config: FieldSettings,
+  config: FieldDatasetConfig,
   path: DataPath,
   trained: TrainedFields,
   options: { readonly rows?: string | undefined; readonly steps?: number | undefined; readonly anyResolution: boolean },
 ): Promise<FieldsToPredict> {
   const { window } = trained;
   const settings = { ...config, window, ...inputsOf(config, trained) };
-  const source = await openFiles(settings, eachPath(path), (file, given) => findKnown(file, given, trained));
+  const find = (file: ArrayFile) => findKnown(file, settings, trained);
+  const source = await openFiles(fieldFormatOf(config), settings, eachPath(path), find);
   const file = source.files[0]!;
   const renamed = fieldNotes(source, trained);
   const { time, truthSteps } = timeRange(source, settings, window, options.steps);

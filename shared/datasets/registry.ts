@@ -1,15 +1,16 @@
 import { z } from 'zod';
-import { addMember, configSchemasOf, openUnion } from '../core/families.ts';
+import { addMember, configSchemasOf, memberNamed, type OwnSettings, openUnion } from '../core/families.ts';
 import type { DataPath } from './data-path.ts';
-import type { DatasetFormat, FieldContext, FieldFormat } from './dataset.ts';
+import type { FieldContext, FieldFormat } from './dataset.ts';
 import { fields, pdebench } from './fields.ts';
+import { openFields, openHeldFields } from './open-fields.ts';
 import { textDatasetSchema, textFormats } from './text/registry.ts';
-import type { TextContext } from './text/source.ts';
+import type { TextFormat } from './text/text-format.ts';
 import type { TextData } from './text/text-rows.ts';
 import type { Trajectories } from './trajectories.ts';
 
 /** Every format of fields. */
-const fieldFormats = [pdebench, fields] as const;
+export const fieldFormats = [pdebench, fields] as const;
 
 /** Every data-set format. */
 export const datasetFormats = [...fieldFormats, ...textFormats] as const;
@@ -26,18 +27,12 @@ export const datasetSchema = openUnion(
 );
 export type DatasetConfig = z.infer<typeof datasetSchema>;
 
-// biome-ignore lint/suspicious/noExplicitAny: each format has settings of its own, which its schema describes.
-type Settings = any;
-
-/** A format of texts. */
-export type TextFormat = DatasetFormat<Settings, TextData, TextContext>;
-
 /** Adds a format of fields from outside. @throws UserError when one has its name. */
-export const addFieldFormat = (format: FieldFormat<Settings>): void =>
+export const addFieldFormat = (format: FieldFormat<OwnSettings>): void =>
   addMember('data set format', format, [fieldFormats, datasetFormats], [fieldDatasetSchema, datasetSchema]);
 
 /** Adds a format of texts from outside. @throws UserError when one has its name. */
-export const addTextFormat = (format: TextFormat): void =>
+export const addTextFormat = (format: TextFormat<OwnSettings>): void =>
   addMember('data set format', format, [textFormats, datasetFormats], [textDatasetSchema, datasetSchema]);
 
 /** What is told of the files that a data set has besides its own: one to validate on, one to test on. */
@@ -84,12 +79,16 @@ export function kindOf({ format }: DatasetConfig): Trajectories['kind'] | TextDa
   return textFormats.some(({ name }) => name === format) ? 'text' : 'trajectories';
 }
 
+/** The configured format. */
+export const fieldFormatOf = ({ format }: FieldDatasetConfig): FieldFormat<FieldDatasetConfig> =>
+  memberNamed<FieldFormat<OwnSettings>>(fieldFormats, format);
+
 /**
  * Reads the data a configuration selects; `path` is its file's resolved path.
  * @throws UserError when the file or what is in it can't serve.
  */
 export function openDataset(config: FieldDatasetConfig, path: DataPath, context: FieldContext): Promise<Trajectories> {
-  return formatOf(config).open(config, path, context);
+  return openFields(fieldFormatOf(config), config, path, context);
 }
 
 /**
@@ -104,8 +103,5 @@ export function openHeldData(
   data: Trajectories,
   context: Pick<FieldContext, 'held'> = {},
 ): Promise<Trajectories> {
-  return formatOf(config).openHeld(kind, config, path, data, context);
+  return openHeldFields(fieldFormatOf(config), kind, config, path, data, context);
 }
-
-const formatOf = ({ format }: FieldDatasetConfig) =>
-  fieldFormats.find(({ name }) => name === format) as FieldFormat<FieldDatasetConfig>;

@@ -13,18 +13,18 @@ export const testSetSchema = z
       .min(1)
       .optional()
       .describe(
-        'A file of the same form as the data file; its rows are all used. A relative path counts from the run file.',
+        'A file of the same form as the data file. All its rows are used. A relative path starts at the folder of the run file.',
       ),
-    first: rowCount().describe('So many rows at the beginning of the data file.'),
-    last: rowCount().describe('So many rows at the end of the data file.'),
+    first: rowCount().describe('Number of rows, from the beginning of the data file.'),
+    last: rowCount().describe('Number of rows, from the end of the data file.'),
     random: rowCount().describe(
-      'So many rows of the data file, drawn by a fixed seed: of each label in its proportion. Use it for files that are sorted.',
+      'Number of rows of the data file, chosen by a fixed seed, with each label in its proportion. Use it for sorted files.',
     ),
     evaluate: z
       .boolean()
       .default(true)
       .describe(
-        'Whether the run measures its models on them when it ends; false only keeps rows out of training and validation.',
+        'Whether the run measures its models on the test data when it ends. false only keeps the rows out of training and validation.',
       ),
   })
   .refine(
@@ -35,7 +35,7 @@ export const testSetSchema = z
   )
   .optional()
   .describe(
-    'Test data: give one of `path`, `first`, `last` and `random`. Rows of the data file are taken out before samples are chosen and rows held out for validation, so they are the same whatever the seed. The best and the last epoch are measured on them once, when the run ends. Absent: there are none.',
+    "Test data: give one of `path`, `first`, `last` and `random`. Rows of the data file are taken out before samples and validation rows are chosen, so they don't depend on the seed. The best and the last epoch are measured on them once, when the run ends. Absent: no test data.",
   );
 export type TestSet = z.output<typeof testSetSchema>;
 

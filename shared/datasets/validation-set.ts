@@ -7,8 +7,8 @@ const rowCount = () => z.int().min(1).optional();
 /** The setting `dataset.validation`. */
 export const validationSetSchema = z
   .strictObject({
-    first: rowCount().describe('So many rows at the beginning of the data.'),
-    last: rowCount().describe('So many rows at the end of the data.'),
+    first: rowCount().describe('Number of rows, from the beginning of the data.'),
+    last: rowCount().describe('Number of rows, from the end of the data.'),
     rows: z
       .array(z.int().min(0))
       .length(2)
@@ -21,7 +21,7 @@ export const validationSetSchema = z
   })
   .optional()
   .describe(
-    'Rows to validate on: give one of `first`, `last` and `rows`. They are taken out before samples are chosen, and after those of `test`, so they are the same whatever `samples` and the seed are; `training.validation` then holds nothing out. Absent: that many of the samples, drawn by the seed.',
+    'Rows with validation data: give one of `first`, `last` and `rows`. They are taken out after those of `test`, before samples are chosen. So they depend neither on `samples` nor on the seed. `training.validation` then holds nothing out. Absent: `training.validation` of the samples, chosen by the seed.',
   );
 export type ValidationSet = z.output<typeof validationSetSchema>;
 

@@ -14,29 +14,29 @@ const machinesSchema = z
     target: targetSetting
       .default('auto')
       .describe(
-        'What kind of machine trains. auto: a GPU from ten million parameters or 1e11 operations a step on, else CPUs.',
+        'The kind of machine that trains. auto: a GPU for models of at least ten million parameters or 1e11 operations a step, else CPUs.',
       ),
     spot: z
       .boolean()
       .default(true)
       .describe(
-        'Train on Spot instances; after two interruptions, two failures of an epoch that nobody explains, or when none is to be had, the run turns to on-demand ones.',
+        'Whether the run trains on Spot instances. It changes to on-demand instances after two interruptions, after two unexplained failures of an epoch, or when no Spot instance is available.',
       ),
     epochsPerTask: z
       .union([z.literal('auto'), z.int().positive()])
       .default('auto')
       .describe(
-        'Epochs that a container trains before it ends; results are the same. auto: so many that starting it is at most a tenth of its time, for half an hour at most. On this machine nothing has to be started: auto is 1.',
+        'Epochs that a container trains before it ends. The results do not depend on it. auto: as many as needed so that the start takes at most a tenth of its time, for half an hour at most. On this machine nothing has to be started: auto is 1.',
       ),
   })
-  .describe('Machines of a deployed run; without effect on a run on this machine, except for epochsPerTask.');
+  .describe('Machines of a deployed run. On this machine, only epochsPerTask has an effect.');
 export type ComputeConfig = z.output<typeof machinesSchema>;
 
 /** `compute: gpu` is short for `compute: { target: gpu }`. */
 export const computeSchema = z
   .union([targetSetting.transform((target) => machinesSchema.parse({ target })), machinesSchema])
   .describe(
-    'Machines of a deployed run: a target alone (`compute: gpu`) or more settings. Without effect on a run on this machine, except for epochsPerTask.',
+    'Machines of a deployed run: only a target (`compute: gpu`), or more settings. On this machine, only epochsPerTask has an effect.',
   );
 
 const gpuParameters = 1e7;

@@ -8,22 +8,22 @@ export const budgetSchema = z
       .positive()
       .optional()
       .describe(
-        'Stop before the run takes longer than this, in hours; waiting for a machine counts, but no epoch is expected to wait.',
+        'Stop before the run takes longer than this, in hours. Waiting for a machine counts; the estimate for the next epoch contains no waiting.',
       ),
     usd: z
       .number()
       .positive()
       .optional()
       .describe(
-        'Stop before the run costs more than this, in US dollars. A deployed run is metered by the price table; one on this machine needs usdPerHour.',
+        'Stop before the run costs more than this, in US dollars. A deployed run is metered by the price table. A run on this machine needs usdPerHour.',
       ),
     usdPerHour: z
       .number()
       .positive()
       .optional()
-      .describe('What an hour of this machine costs, in US dollars; without effect on a deployed run.'),
+      .describe('Price of an hour of this machine, in US dollars. It has no effect on a deployed run.'),
   })
-  .describe('Limits; the run stops before the next epoch would exceed one, and leaves a usable model.');
+  .describe('Limits of the run. It stops before the next epoch would exceed one, and leaves a usable model.');
 export type Budget = z.infer<typeof budgetSchema>;
 
 export const convergenceSchema = z
@@ -32,20 +32,20 @@ export const convergenceSchema = z
       .enum(metricNames)
       .optional()
       .describe(
-        'The validation metric that decides which epoch is best, and of equal ones the lower validation loss; absent: nRMSE of fields, accuracy of classifiers, F1 of token-classification, loss of other language models.',
+        'The validation metric that decides which epoch is best. Among equal values, the lower validation loss wins. Absent: nRMSE for fields, accuracy for classifiers, F1 for token-classification, loss for other language models.',
       ),
     direction: z
       .enum(['lower', 'higher'])
       .optional()
-      .describe('Whether a lower or a higher value of the metric is better; follows from the metric.'),
+      .describe('Whether a lower or a higher value of the metric is better. Absent: as the metric requires.'),
     patience: z
       .int()
       .positive()
       .optional()
       .describe(
-        'Stop after this many epochs in a row without improvement; absent: never. An equal value with a validation loss that is lower by more than a thousandth is an improvement. Counting begins with the model before training or, where some of it was drawn from the seed, with the first trained epoch.',
+        'Stop after this many epochs in a row without improvement. An equal value is an improvement if the validation loss is lower by more than a thousandth. Counting begins with the model before training; if parts of it were drawn from the seed, with the first trained epoch. Absent: never.',
       ),
-    minDelta: z.number().nonnegative().default(0).describe('A smaller change than this is no improvement.'),
+    minDelta: z.number().nonnegative().default(0).describe('Smallest change that counts as an improvement.'),
     target: z.number().optional().describe('Stop as soon as the metric is at least this good.'),
   })
   .superRefine(({ metric, direction }, context) => {

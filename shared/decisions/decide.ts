@@ -107,11 +107,27 @@ function costAfter(
   return { usd: (before?.usd ?? 0) + (usd ?? 0), dearestEpochUsd: dearest };
 }
 
+/** A job that measures a run on its test data, by the dearest epoch so far; nothing where no jobs are paid for, as then they are measured in any case. */
+function testJob(
+  { slowestEpochSeconds, dearestEpochUsd = 0 }: Progress,
+  price: JobPrice | undefined,
+): { readonly seconds: number; readonly usd: number } {
+  if (!price) return { seconds: 0, usd: 0 };
+  const around = price.startSeconds + closingSeconds;
+  return { seconds: slowestEpochSeconds + around, usd: dearestEpochUsd + around * price.usdPerSecond };
+}
+
 /** What stops the next epoch for want of time or money, in words; undefined when there is enough. */
-function exceededBudget(progress: Progress, budget: Budget, price: JobPrice | undefined): string | undefined {
+function exceededBudget(
+  progress: Progress,
+  budget: Budget,
+  price: JobPrice | undefined,
+  tests: boolean,
+): string | undefined {
   const { seconds, slowestEpochSeconds, dearestEpochUsd } = progress;
   const closing = price ? closingSeconds : 0;
-  if (budget.hours !== undefined && seconds + slowestEpochSeconds + closing > 3600 * budget.hours) {
+  const test = tests ? testJob(progress, price) : { seconds: 0, usd: 0 };
+  if (budget.hours !== undefined && seconds + slowestEpochSeconds + closing + test.seconds > 3600 * budget.hours) {
     return `the next epoch would exceed the budget of ${budget.hours} h`;
   }
   if (dollarsPayForJob(progress, budget, price) && !paysForJob(progress, budget, price)) {
@@ -120,7 +136,7 @@ function exceededBudget(progress: Progress, budget: Budget, price: JobPrice | un
   if (budget.usd === undefined) return undefined;
   const spent = spentUsd(progress, budget);
   const next = spentUsd({ seconds: slowestEpochSeconds, usd: dearestEpochUsd }, budget) ?? 0;
-  if (spent !== undefined && spent + next + (price?.reserveUsd ?? 0) > budget.usd) {
+  if (spent !== undefined && spent + next + test.usd + (price?.reserveUsd ?? 0) > budget.usd) {
     return `the next epoch would exceed the budget of ${budget.usd} USD`;
   }
   return paysForJob(progress, budget, price)
@@ -132,10 +148,17 @@ function exceededBudget(progress: Progress, budget: Budget, price: JobPrice | un
 export function decide(
   progress: Progress,
   value: number,
-  settings: { epochs: number; convergence: Convergence; budget: Budget; price?: JobPrice | undefined },
+  settings: {
+    epochs: number;
+    convergence: Convergence;
+    budget: Budget;
+    price?: JobPrice | undefined;
+    /** Whether the run is measured on test data when it ends, within its budget. */
+    tests?: boolean;
+  },
 ): Decision {
   const stop = (outcome: Outcome, reason: string): Decision => ({ next: 'finalise', outcome, reason });
-  const { epochs, convergence, budget, price } = settings;
+  const { epochs, convergence, budget, price, tests = false } = settings;
   const { metric, target, direction, patience } = convergence;
   const isAtTarget = target !== undefined && (direction === 'lower' ? value <= target : value >= target);
   // Without a best epoch there is nothing to export but what was drawn.
@@ -146,7 +169,7 @@ export function decide(
     return stop('converged', `${metric} did not improve for ${patience} epoch${patience === 1 ? '' : 's'}`);
   }
   if (progress.epoch >= epochs) return stop('completed', `all ${epochs} epochs are trained`);
-  const exceeded = exceededBudget(progress, budget, price);
+  const exceeded = exceededBudget(progress, budget, price, tests);
   if (exceeded) return stop('budget', exceeded);
   return { next: 'train', outcome: 'running', reason: `${epochs - progress.epoch} epochs to go` };
 }

@@ -13,6 +13,7 @@ import type { BalanceConfig } from '../schedules/config.ts';
 import { isParameter, parametersByName, type StoredTensor } from '../schedules/parameters-by-name.ts';
 import type { ModelKind } from '../schedules/presets/preset.ts';
 import { kindOfModel } from '../schedules/presets/registry.ts';
+import { ratesFor, type TrainerParameters } from '../schedules/trainer-parameters.ts';
 import { analysedLayers } from '../spectra/analyse.ts';
 import type { SpectraConfig } from '../spectra/config.ts';
 import { openSolver } from '../spectra/solvers/open-solver.ts';
@@ -26,6 +27,7 @@ import { type KnownModel, knownModel } from '../weights/known-model.ts';
 import { type MeasureOptions, measureWeights, measuringFlops } from '../weights/measure-weights.ts';
 import type { WeightLayer, WeightSource } from '../weights/weight-source.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
+import { isRatesFile, readRatesFile } from './rates-file.ts';
 
 /** The options by which rates are made of a checkpoint. */
 export interface RateOptions extends MeasureOptions {
@@ -36,6 +38,8 @@ export interface RateOptions extends MeasureOptions {
   readonly base: CheckpointRates['base'];
   readonly seed?: number | undefined;
   readonly solver: SolverChoice;
+  /** Parameters of a trainer's model, which the rates are wanted of; absent: all that the checkpoint has. */
+  readonly parameters?: TrainerParameters | undefined;
   /** The options of `openCheckpoint`. */
   readonly open: {
     readonly epoch?: number | undefined;
@@ -56,10 +60,26 @@ interface RatedModel extends Pick<WeightSource, 'layers' | 'read' | 'openRows' |
 }
 
 /**
- * Factor and rate of every parameter of a checkpoint, as a run would set them after an analysis of the same weights.
+ * Factor and rate of every parameter of a checkpoint, as a run would set them after an analysis of the same weights; or those of a file of
+ * rates that were made so.
  * @throws UserError when it is no checkpoint, when the settings are wrong, or when the kind of the model has to be given.
  */
 export async function rateCheckpoint(path: string, options: RateOptions): Promise<CheckpointRates> {
+  const rates = isRatesFile(path)
+    ? await readRatesFile(path, settingsGiven(options))
+    : await ratesByMeasuring(path, options);
+  return options.parameters ? ratesFor(rates, options.parameters) : rates;
+}
+
+/** Names of the settings that were given. */
+function settingsGiven({ preset, overrides, kind, base, seed, open }: RateOptions): string[] {
+  const { learningRate, weightDecay } = base;
+  const given = { preset, kind, 'base learning rate': learningRate, 'base weight decay': weightDecay, seed };
+  const all = { ...given, epoch: open.epoch, base: open.base, ...(overrides.length > 0 && { set: overrides }) };
+  return Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+}
+
+async function ratesByMeasuring(path: string, options: RateOptions): Promise<CheckpointRates> {
   const opened = await openModel(path, options.open);
   const { kind, kindFrom, settings } = settle(opened, options);
   const wanted = new Set(analysedLayers(opened.layers, settings).map(({ name }) => name));

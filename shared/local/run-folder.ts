@@ -2,6 +2,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { comparisonKeys } from '../checkpoints/comparison-keys.ts';
 import { diskError } from '../checkpoints/disk-error.ts';
 import { sweepDrafts } from '../checkpoints/drafts.ts';
 import { fileStore } from '../checkpoints/file-store.ts';
@@ -64,6 +65,15 @@ export async function findRun(given: string): Promise<RunFolder> {
         ? `In runs/ there are: ${known.join(', ')}.`
         : 'Give the folder of a run; `npx tempbalance runs` lists them.'),
   });
+}
+
+/** The store and key prefix of a run, from which the comparison that it belongs to can be seen too. */
+export async function runInComparison({ root, run, store }: RunFolder): Promise<Pick<RunFolder, 'run' | 'store'>> {
+  const comparison = dirname(root);
+  const key = comparisonKeys.run(basename(comparison), run);
+  const isInside = join(dirname(comparison), key) === join(root, run);
+  if (!isInside || !(await exists(join(comparison, 'compare.json')))) return { run, store };
+  return { run: key, store: fileStore(dirname(comparison)) };
 }
 
 /** @throws UserError where the folder is that of a comparison, or the name is one below `comparisons/`. */
@@ -141,10 +151,6 @@ export async function beginRun(
   await store.delete(runKeys.record(run));
   await store.put(runKeys.request(run), encodeJson(request));
 }
-
-/** Whether a live process is at the run, or at the comparison of that name. */
-export const isInUse = async ({ root, run }: Pick<RunFolder, 'root' | 'run'>): Promise<boolean> =>
-  (await lockHolder(join(root, run, lockFile)))?.isAlive ?? false;
 
 /**
  * Keeps other processes out of the run, or of a comparison of that name, until released.

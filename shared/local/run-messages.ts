@@ -16,8 +16,12 @@ export type PooledEnd =
   | { readonly status: 'done' | 'diverged' | 'interrupted' | 'takenOver' }
   | { readonly status: 'failed'; readonly error: { readonly name: string; readonly message: string } };
 
-/** What a worker is told. `stop` ends the run under way after its next commit; `end` ends the process after the run. */
-export type ToWorker = ({ readonly do: 'run' } & PooledRun) | { readonly do: 'stop' } | { readonly do: 'end' };
+/** What a worker is told. `stop` ends the run under way after its next commit, `interrupt` after its step; `end` ends the process after the run. */
+export type ToWorker =
+  | ({ readonly do: 'run' } & PooledRun)
+  | { readonly do: 'stop' }
+  | { readonly do: 'interrupt' }
+  | { readonly do: 'end' };
 
 /** A message of a worker. */
 export type FromWorker = { readonly event: ProgressEvent } | { readonly end: PooledEnd };

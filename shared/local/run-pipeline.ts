@@ -88,6 +88,12 @@ async function execute(
   }: LocalOptions,
 ): Promise<Execution> {
   let thrown: unknown;
+  const startedAt = ctx.now().toISOString();
+  const givenTo = (name: string, message: unknown): unknown => {
+    // The interpreter has a clock of its own.
+    if (name === 'Prepare') return { ...(message as object), startedAt };
+    return name === 'AskApproval' ? (message as { Payload: unknown }).Payload : message;
+  };
   const perform = async (name: string, message: unknown): Promise<unknown> => {
     if (name === 'Successor') {
       startSuccessor((message as { Input: { run: string } }).Input);
@@ -97,8 +103,7 @@ async function execute(
       await runJob(environmentOf(message));
       return {};
     }
-    const given = name === 'AskApproval' ? (message as { Payload: unknown }).Payload : message;
-    const result = await performTask(name as TaskName, given);
+    const result = await performTask(name as TaskName, givenTo(name, message));
     if ((name === 'Checkpoint' && ctx.stopRequested?.()) || ctx.interrupted()) execution.abort();
     return result;
   };
@@ -127,7 +132,7 @@ async function execute(
   };
   const execution = machine.run(input, {
     overrides,
-    context: { StateMachine: { Id: 'local' }, Task: { Token: 'local' } },
+    context: { StateMachine: { Id: 'local' }, Execution: { Name: 'local' }, Task: { Token: 'local' } },
   });
   const watched = watch(execution.eventLogs, ctx);
   try {

@@ -14,6 +14,8 @@ export interface RunPool {
   run(task: PooledRun, emit: (event: ProgressEvent) => void): Promise<PooledEnd>;
   /** Ends runs gently: those under way as `interrupted` after the next commit, waiting ones at once. Later ones too. */
   stop(): void;
+  /** As `stop`, but runs under way end after their step: what is committed is kept. */
+  interrupt(): void;
   /** Stops, waits for the runs under way, and ends the processes. */
   close(): Promise<void>;
 }
@@ -101,11 +103,12 @@ export function openRunPool({ processes, threads }: { processes: number; threads
       tell(child, { do: 'run', ...job.task });
     }
   };
-  const stop = () => {
+  const stopBy = (order: 'stop' | 'interrupt') => {
     stopped = true;
     for (const { end } of waiting.splice(0)) end(interrupted);
-    for (const { child, job } of workers) if (job) tell(child, { do: 'stop' });
+    for (const { child, job } of workers) if (job) tell(child, { do: order });
   };
+  const stop = () => stopBy('stop');
   return {
     run: (task, emit) =>
       new Promise((end) => {
@@ -114,6 +117,7 @@ export function openRunPool({ processes, threads }: { processes: number; threads
         dispatch();
       }),
     stop,
+    interrupt: () => stopBy('interrupt'),
     async close() {
       closing = true;
       stop();

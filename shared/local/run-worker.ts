@@ -14,6 +14,7 @@ const stepMilliseconds = 250;
 
 const say = (message: FromWorker) => process.send?.(message);
 let stopping = false;
+let interrupting = false;
 let ending = false;
 let working = false;
 
@@ -46,6 +47,7 @@ async function work({ root, run, inputs = {} }: PooledRun): Promise<PooledEnd> {
         localPath: async (address) => inputs[address] ?? address,
         // Runs share the machine: what is measured here would be the others' load, and each might end on another engine.
         measures: false,
+        interrupted: () => interrupting,
       });
       try {
         const execution = await runPipeline(run, context, () => stopping);
@@ -64,12 +66,14 @@ async function work({ root, run, inputs = {} }: PooledRun): Promise<PooledEnd> {
 
 process.on('message', async (message: ToWorker) => {
   if (message.do === 'stop') stopping = true;
+  if (message.do === 'interrupt') interrupting = true;
   if (message.do === 'end') {
     ending = true;
     if (!working) die();
   }
   if (message.do === 'run') {
     stopping = false;
+    interrupting = false;
     working = true;
     const end = await work(message);
     working = false;

@@ -17,15 +17,19 @@ import { deepOnetPytorch } from './pytorch/deeponet.ts';
 const configSchema = z.strictObject({
   family: z
     .literal('deeponet')
-    .describe('DeepONet, for fields on any number of axes that always have the same points.'),
+    .describe('DeepONet, for fields on any number of axes. All samples must have the same grid points.'),
   ...modelSettings,
   width: z.int().positive().default(128).describe('Width of the hidden layers of both nets.'),
-  depth: z.int().positive().default(3).describe('Hidden layers of each net.'),
-  basis: z.int().positive().default(64).describe('Functions of the coordinates whose weighted sum a field is.'),
+  depth: z.int().positive().default(3).describe('Number of hidden layers of each net.'),
+  basis: z
+    .int()
+    .positive()
+    .default(64)
+    .describe('Number of basis functions of the coordinates. A field is their weighted sum.'),
   activation: z
     .enum(['relu', 'tanh', 'gelu'])
     .default('gelu')
-    .describe('After every hidden layer, and after the trunk net.'),
+    .describe('Activation after every hidden layer, and after the trunk net.'),
 });
 
 type DeepOnetConfig = z.infer<typeof configSchema>;

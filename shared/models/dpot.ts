@@ -25,26 +25,32 @@ const configSchema = z.strictObject({
     .int()
     .positive()
     .default(4)
-    .describe('Blocks along the diagonal of the matrices that mix channels at each frequency.'),
-  modes: z.int().positive().default(32).describe('Kept Fourier modes along each axis of the grid of patches, at most.'),
+    .describe('Number of blocks along the diagonal of the matrices that mix channels at each frequency.'),
+  modes: z
+    .int()
+    .positive()
+    .default(32)
+    .describe('Fourier modes that are kept along each axis of the grid of patches, at most.'),
   mlpRatio: z.number().positive().default(1).describe('Width of the hidden layer of a block, relative to embedDim.'),
   outLayerDim: z.int().positive().default(32).describe('Channels of the output layers.'),
   timeAgg: z
     .enum(['exp_mlp', 'mlp'])
     .default('exp_mlp')
-    .describe('How the window is joined: with waves over time, or without.'),
-  act: z.enum(['gelu', 'relu', 'silu', 'tanh']).default('gelu').describe('Activation.'),
-  mixingType: z.literal('afno').default('afno').describe('How points are mixed; the public code has no other.'),
+    .describe('How the time steps of the window are combined. exp_mlp: with waves over time. mlp: without.'),
+  act: z.enum(['gelu', 'relu', 'silu', 'tanh']).default('gelu').describe('The activation function.'),
+  mixingType: z.literal('afno').default('afno').describe('How patches are mixed. The public code has no other way.'),
   normalize: z
     .boolean()
     .default(false)
-    .describe("Whether each sample is normalised by its window's mean and deviation, which the blocks are told."),
+    .describe(
+      'Whether each sample is normalised by the mean and deviation of its window. The blocks get both numbers.',
+    ),
   nCls: z
     .int()
     .positive()
     .default(12)
     .describe(
-      'Data sets that the classifier of pre-training tells apart. It is kept with the weights, and nothing is computed with it.',
+      'Number of data sets that the classifier of pre-training distinguishes. This classifier is kept with the weights; nothing is computed with it.',
     ),
 });
 export type DpotConfig = z.infer<typeof configSchema>;

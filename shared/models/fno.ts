@@ -24,12 +24,16 @@ export const fnoSettings = {
   ...modelSettings,
   modes: byAxis(z.int().positive())
     .default(12)
-    .describe('Kept Fourier modes along each space axis: one number for all, or a list by axis.'),
+    .describe(
+      'Fourier modes that are kept along each space axis: one number for all axes, or a list with one for each.',
+    ),
   width: z.int().positive().default(20).describe('Channels of the hidden layers.'),
-  blocks: z.int().positive().default(4).describe('Fourier layers, one after the other.'),
+  blocks: z.int().positive().default(4).describe('Number of Fourier layers.'),
   padding: byAxis(z.int().nonnegative())
     .default(2)
-    .describe('Zeros appended to each space axis, for fields that are not periodic: one number, or a list by axis.'),
+    .describe(
+      'Zeros appended to each space axis, for fields that are not periodic: one number, or a list with one for each axis.',
+    ),
   projection: z.int().positive().default(128).describe('Width of the dense layer before the output.'),
 };
 

@@ -9,7 +9,9 @@ const configSchema = z.strictObject({
   ...fnoSettings,
   padding: byAxis(z.int().nonnegative())
     .default([0, 0, 6])
-    .describe('Zeros appended to each space axis: one number, or a list by axis. PDEBench pads the last axis alone.'),
+    .describe(
+      'Zeros appended to each space axis: one number, or a list with one for each axis. PDEBench pads only the last axis.',
+    ),
 });
 
 /** Fourier neural operator in 3 space dimensions. */

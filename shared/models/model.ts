@@ -75,13 +75,13 @@ export const modelSettings = {
     .min(1)
     .optional()
     .describe(
-      'Pre-trained weights: a safetensors file, or a state dict of PyTorch (.pt, .pth, .bin, .ckpt); a relative path counts from the run file, s3://... is fetched. Absent: fresh ones.',
+      'File of pre-trained weights: safetensors, or a state dict of PyTorch (.pt, .pth, .bin, .ckpt). A relative path starts at the folder of the run file; s3://... is downloaded. Absent: fresh weights.',
     ),
   head: z
     .enum(['keep', 'fresh'])
     .optional()
     .describe(
-      'Lift and last layer: those of the weights, or fresh ones, drawn from the seed, for data with other channels, window or static fields. Absent: keep.',
+      'The first and the last layer. keep: those of the weights. fresh: new ones, drawn from the seed; needed for data with other channels, window or static fields. Absent: keep.',
     ),
 };
 

@@ -32,26 +32,30 @@ const settings = {
   modes: byAxis(z.int().positive())
     .default(16)
     .describe(
-      "neuraloperator's n_modes: kept frequencies along each space axis, positive and negative together; of the last axis floor(modes / 2) + 1 are kept. One number for all, or a list by axis.",
+      "neuraloperator's n_modes: frequencies that are kept along each space axis, positive and negative together. Along the last axis, floor(modes / 2) + 1 are kept. One number for all axes, or a list with one for each.",
     ),
-  width: z.int().positive().default(32).describe("Channels of the hidden layers, neuraloperator's hidden_channels."),
-  blocks: z.int().positive().default(4).describe("Fourier layers, one after the other, neuraloperator's n_layers."),
-  liftingRatio: z.number().positive().default(2).describe('Width of the hidden layer of the lifting, in `width`.'),
+  width: z.int().positive().default(32).describe("Channels of the hidden layers (neuraloperator's hidden_channels)."),
+  blocks: z.int().positive().default(4).describe("Number of Fourier layers (neuraloperator's n_layers)."),
+  liftingRatio: z
+    .number()
+    .positive()
+    .default(2)
+    .describe('Width of the hidden layer of the lifting, as a multiple of `width`.'),
   projectionRatio: z
     .number()
     .positive()
     .default(2)
-    .describe('Width of the hidden layer of the projection, in `width`.'),
+    .describe('Width of the hidden layer of the projection, as a multiple of `width`.'),
   channelExpansion: z
     .number()
     .positive()
     .default(0.5)
-    .describe("Width of the hidden layer of each block's network of channels, in `width`."),
+    .describe("Width of the hidden layer of each block's channel MLP, as a multiple of `width`."),
   positions: z
     .enum(['unit', 'data'])
     .default('unit')
     .describe(
-      'Coordinates that the model is given: `unit`, from 0 to below 1 along each axis, as in neuraloperator; `data`: those of the data.',
+      'Coordinates that the model gets. unit: from 0 to just below 1 along each axis, as in neuraloperator. data: those of the data.',
     ),
 };
 
@@ -317,7 +321,9 @@ const factorisedSchema = z.strictObject({
     .positive()
     .max(1)
     .default(0.1)
-    .describe('Part of the numbers of a whole spectral weight that its core and factors have, about.'),
+    .describe(
+      'Size of a factorised spectral weight (core and factors), as a share of the whole weight. The real share is only close to it.',
+    ),
 });
 
 /** neuraloperator's `FNO` in any number of space dimensions. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addMember, configSchemasOf, openUnion } from '../core/families.ts';
+import { addMember, configSchemasOf, memberNamed, type OwnSettings, openUnion } from '../core/families.ts';
 import { deepOnet } from './deeponet.ts';
 import { dpot } from './dpot.ts';
 import { fno1d } from './fno1d.ts';
@@ -14,7 +14,7 @@ import { unet1d } from './unet1d.ts';
 import { unet2d } from './unet2d.ts';
 
 /** Every model family: one line each. */
-const modelFamilies = [fno1d, fno2d, fno3d, neuralopFno, tfno, unet1d, unet2d, deepOnet, dpot] as const;
+export const modelFamilies = [fno1d, fno2d, fno3d, neuralopFno, tfno, unet1d, unet2d, deepOnet, dpot] as const;
 
 /** The settings of a model of fields. */
 export const fieldModelSchema = openUnion(z.discriminatedUnion('family', configSchemasOf(modelFamilies)));
@@ -58,21 +58,22 @@ export function takenBy({ family }: ModelConfig): TrajectoryFormat['kind'] | 'te
   return modelFamilies.find(({ name }) => name === family)?.takes ?? 'text';
 }
 
+const familyOf = ({ family }: FieldModelConfig): ModelFamily<FieldModelConfig> =>
+  memberNamed<ModelFamily<OwnSettings>>(modelFamilies, family);
+
 /** `model.py` of an export: a module of PyTorch with `load`, which computes what the configured model does. */
-export function pytorchOf({ family }: FieldModelConfig): string {
-  return pytorchModule(modelFamilies.find(({ name }) => name === family)!.pytorch);
+export function pytorchOf(config: FieldModelConfig): string {
+  return pytorchModule(familyOf(config).pytorch);
 }
 
 /** Whether a model means the same on finer and coarser grids. */
-export const isOfAnyResolution = ({ family }: FieldModelConfig): boolean =>
-  (modelFamilies.find(({ name }) => name === family) as ModelFamily | undefined)?.anyResolution ?? false;
+export const isOfAnyResolution = (config: FieldModelConfig): boolean => familyOf(config).anyResolution ?? false;
 
 /**
  * Builds the configured model for data of this format; with a normaliser, in the units of the data.
  * @throws UserError when the model can't be built for such data.
  */
 export function buildModel(config: FieldModelConfig, format: TrajectoryFormat): FieldModel {
-  const family = modelFamilies.find(({ name }) => name === config.family) as ModelFamily<FieldModelConfig>;
-  const model = family.build(config, format);
+  const model = familyOf(config).build(config, format);
   return format.normaliser ? withNormaliser(model, format.normaliser, format) : model;
 }

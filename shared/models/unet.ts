@@ -14,7 +14,7 @@ export const unetSettings = {
     .int()
     .positive()
     .default(32)
-    .describe('Channels of the first level; each of the four levels below has twice as many as the one above.'),
+    .describe('Channels of the first level. Each of the four levels below has twice as many as the one above.'),
 };
 
 export interface UnetConfig {

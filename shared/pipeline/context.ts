@@ -118,6 +118,15 @@ export interface EndedJob {
   readonly ran?: { readonly id: string; readonly seconds: number };
 }
 
+/** A run that has no machine here. */
+export interface LeavingRun {
+  readonly run: string;
+  /** A name that stays the same when the execution tries again: it hands the run over once. */
+  readonly execution: string;
+  /** Time of the run that no commit has counted. */
+  readonly seconds: number;
+}
+
 /** A place where training jobs run. */
 export interface ComputeChoice {
   readonly queue: string;
@@ -189,10 +198,10 @@ export interface TaskContext {
     readonly execution: string;
   }): Promise<EndedJob | undefined>;
   /**
-   * Hands the run over to a deployment in another region, where this one has no machines; absent where there is none.
-   * @returns what became of it, in words.
+   * Hands a run over to a deployment in another region, where this one has no machines; absent where there is none.
+   * @returns where it goes on, in words.
    */
-  handOver?(run: string, execution: string): Promise<string>;
+  handOver?(leaving: LeavingRun): Promise<string>;
   /** Into how many tasks an analysis of so many floating-point operations is shared out, at most `mostShards`. */
   shardsFor(flops: number): number;
   /** What starting a training task costs, in seconds; 0 where it is a function call. */

@@ -10,6 +10,16 @@ export const digestOf = (text: string): string => createHash('sha256').update(te
 const shortened = (name: string, longest: number): string =>
   name.length <= longest ? name : `${name.slice(0, longest - 13)}-${digestOf(name)}`;
 
+/**
+ * The name of the execution by which a run goes on in another region. It follows from that of the execution which hands it over: tried
+ * again, that starts no second one.
+ */
+export const nameAfterHandover = (name: string, execution: string): string =>
+  `${handoverPrefix(name)}${digestOf(execution)}`;
+
+/** How the names of such executions of a run begin. */
+export const handoverPrefix = (name: string): string => `${shortened(name, longestName - 18)}-from-`;
+
 /** The name of the first execution at a run or a comparison, or of a later one. */
 export const executionName = (name: string, number = 1): string =>
   number === 1 ? shortened(name, longestName) : `${shortened(name, longestName - 5)}-${number}`;

@@ -17,7 +17,6 @@ import { endGivenUpJob, noteJobTime } from './ended-job.ts';
 import { budgetTooSmall } from './job-price.ts';
 import { type PipelineState, stateSchema, type TaskName, taskMessages } from './messages.ts';
 import { progressOf, readConfig, readLastCommit, readRequest } from './records.ts';
-import { endsWithTest } from './test-data.ts';
 
 /** A task that a function is called for, and what it is given. */
 export interface CalledTask {
@@ -32,9 +31,6 @@ export const mayBeUnknown: readonly TaskName[] = ['Prepare', 'RecordFailure'];
 
 /** Tasks after whose refusal the run ends with its last commit, as the document has it. */
 const refusedToEnd: readonly TaskName[] = ['CollectEpoch', 'PlanAnalysis', 'AnalyseShard', 'SetRates', 'Checkpoint'];
-
-/** Tasks of the end of a run: each keeps nothing for those before it. */
-const ofTheEnd: readonly TaskName[] = ['Finalise', 'AskApproval', 'Publish', 'RecordFailure'];
 
 /** Parts of a state that limits rest on; empty where it is none, which the task says itself. */
 const partsOf = (message: unknown): Partial<Pick<PipelineState, 'compute' | 'decision'>> =>
@@ -75,7 +71,7 @@ export async function allowedSeconds(
 ): Promise<number> {
   const config = await configOf(ctx, call);
   const prices = config?.budget.usd === undefined ? undefined : await ctx.meter?.prices();
-  if (!config || !prices || endsBeyondBudget(config, call)) return Number.POSITIVE_INFINITY;
+  if (!config || !prices) return Number.POSITIVE_INFINITY;
   await settleJob(ctx, call);
   const spending = await spendingOf(ctx, call.run, begun);
   const kept = keptAfter(call, config, memoryGb, prices);
@@ -97,10 +93,6 @@ async function configOf(ctx: TaskContext, { run, task }: CalledTask): Promise<Ru
     throw error;
   }
 }
-
-/** Measuring on test data is done whatever the budget, and so is what follows it. */
-const endsBeyondBudget = (config: RunConfig, { task, message }: CalledTask): boolean =>
-  endsWithTest(config) && (ofTheEnd.includes(task) || partsOf(message).decision?.next === 'test');
 
 /** Whether it is RecordFailure after a CollectEpoch that failed: it may not be known what the job has used. */
 const followsJob = ({ task, message }: CalledTask): boolean =>

@@ -8,7 +8,21 @@ import { jobPriceSchema } from '../decisions/spending.ts';
 const count = z.int().nonnegative();
 const runField = z.string().min(1).describe('Key prefix of the run.');
 
-const prepareInput = z.object({ run: runField });
+const prepareInput = z.object({
+  run: runField,
+  startedAt: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe(
+      'When the execution began: its budget counts from then on, tries of Prepare that were lost included. Absent: now.',
+    ),
+  executionName: z
+    .string()
+    .optional()
+    .describe(
+      'Name of the execution in the service, the same however often Prepare is tried. Earlier versions gave none.',
+    ),
+});
 
 const computeStateSchema = z.object({
   target: z.enum(targets),
@@ -106,6 +120,8 @@ const publishInput = stateSchema.extend({
 export type PublishInput = z.infer<typeof publishInput>;
 
 const approvalInput = z.object({ state: stateSchema, token: z.string().min(1) });
+
+export type PrepareInput = z.infer<typeof prepareInput>;
 
 /** The tasks in the order in which data flows through them. */
 export const taskMessages = {

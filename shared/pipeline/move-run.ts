@@ -9,7 +9,7 @@ import type { RunConfig } from '../config/run-file.ts';
 import { UserError } from '../core/errors.ts';
 import { type OtherFiles, otherFilesOf, withDataPaths } from '../datasets/registry.ts';
 import { weightsOf, withWeights } from '../models/registry.ts';
-import { isSameData, type RunRecord, type RunRequest, readRequest, runRecordSchema } from './records.ts';
+import { type Handover, isSameData, type RunRecord, type RunRequest, readRequest, runRecordSchema } from './records.ts';
 
 /** The paths of things at the new place. */
 export interface Addresses {
@@ -91,7 +91,8 @@ export async function refuseOtherRun(from: RunPlace, to: RunPlace): Promise<void
 /**
  * Copies a run, rewriting where its inputs and outputs are: in what is asked for, and in what is on record, so that the run
  * goes on as the same one. The fingerprint on record stays, and Prepare holds the data at the new place to it.
- * @param copyFile as for `copyRun`.
+ * @param options.copyFile as for `copyRun`.
+ * @param options.handedOver is noted in the request; absent: a person moves the run, and what the request has of the kind is left out.
  * @throws UserError when the target has a run of the same name that is another, or is farther.
  */
 export async function moveRun(
@@ -99,16 +100,17 @@ export async function moveRun(
   to: RunPlace,
   addresses: Addresses,
   at: Date,
-  copyFile?: (file: string) => Promise<void>,
+  options: { readonly copyFile?: (file: string) => Promise<void>; readonly handedOver?: Handover } = {},
 ): Promise<void> {
   await refuseOtherRun(from, to);
-  const { source: _, ...request } = await readRequest(from.store, from.run);
+  const { source: _, handedOver: __, ...request } = await readRequest(from.store, from.run);
   const record = await readJson(from.store, runKeys.record(from.run), runRecordSchema);
   const { source, dataset: path } = addresses;
   const asked = {
     ...request,
     config: relocate(request.config, addresses),
     ...(source === undefined ? {} : { source }),
+    ...(options.handedOver ? { handedOver: options.handedOver } : {}),
   };
   const replaced: Record<string, Uint8Array> = { 'request.json': encodeJson(asked) };
   if (record) {
@@ -122,5 +124,5 @@ export async function moveRun(
       history: [...record.history, ...moved.map((what) => ({ at: at.toISOString(), what }))],
     });
   }
-  await copyRun(from, to, replaced, copyFile);
+  await copyRun(from, to, replaced, options.copyFile);
 }

@@ -159,7 +159,7 @@ const oneLabel: GivenProblem = {
 
 /** Settings of what only some tasks learn, with those. @throws UserError where another is to learn. */
 function refuseOtherTasks(task: LanguageTask, dataset: TextDatasetConfig): void {
-  if (dataset.format === 'lines') return;
+  if (!('columns' in dataset)) return;
   const { columns, lossOn } = dataset;
   const settings: readonly (readonly [name: string, value: unknown, tasks: readonly LanguageTask[]])[] = [
     ...(['messages', 'prompt', 'completion'] as const).map(
@@ -186,7 +186,7 @@ const dateNote = (template: ChatTemplate | undefined): string[] =>
 
 /** Labels that are not learnt are not looked at, unless the settings name them. */
 function withLabelsFor(task: LanguageTask, dataset: TextDatasetConfig): TextDatasetConfig {
-  if (hasLabels(task) || dataset.format === 'lines' || dataset.labels) return dataset;
+  if (hasLabels(task) || !('columns' in dataset) || dataset.labels) return dataset;
   return { ...dataset, columns: { ...dataset.columns, label: dataset.columns.label ?? false } };
 }
 
@@ -227,9 +227,4 @@ export async function openWorkload(
 ): Promise<Workload> {
   const plan = await planWorkload(config, localPath);
   return plan.on(await openEngine(config.training.engine, warn));
-}
-
-/** Checks data, model and weights of settings, without an engine. @throws UserError when they don't fit. */
-export async function checkInputs(config: RunConfig): Promise<void> {
-  await (await planWorkload(config)).initial();
 }

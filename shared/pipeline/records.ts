@@ -43,6 +43,15 @@ const historySchema = z.array(z.strictObject({ at: z.iso.datetime(), what: z.str
 
 export const storedConfigSchema = z.preprocess(asRecorded, resolvedRunFileSchema);
 
+/** How a run came from the deployment of another region. */
+const handoverSchema = z.strictObject({
+  /** The address of the run there. */
+  from: z.string(),
+  at: z.iso.datetime(),
+  /** Time of the run that no commit there has counted: mostly how long it waited for a machine. */
+  seconds: z.number().nonnegative(),
+});
+
 export const requestSchema = z.strictObject({
   version: z.literal(1),
   config: storedConfigSchema,
@@ -50,9 +59,12 @@ export const requestSchema = z.strictObject({
   source: z.string().optional(),
   /** What was set on top of the run file, as given: `training.epochs=10`. */
   overrides: z.array(z.string()).default([]),
+  /** Absent: it was asked for here. */
+  handedOver: handoverSchema.optional(),
 });
 
 export type RunRequest = z.infer<typeof requestSchema>;
+export type Handover = NonNullable<RunRequest['handedOver']>;
 
 const fingerprintSchema = z.strictObject({ sha256: z.string(), bytes: z.int() });
 

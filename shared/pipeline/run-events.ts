@@ -20,28 +20,31 @@ const number = z.number().nullable();
 const best = z
   .object({ epoch: z.int().nonnegative(), value: z.number() })
   .nullable()
-  .describe('The best epoch so far, by the convergence metric; null before there is one.');
-const usd = number.describe('What the run has cost so far, in US dollars; null where it is not metered.');
+  .describe('The best epoch so far, by the convergence metric. null: there is none yet.');
+const usd = number.describe('Cost of the run so far, in US dollars. null: it is not metered.');
 const seconds = z.number().nonnegative().describe('Wall time of the run so far.');
 
 const common = {
   version: z.literal(1),
-  id: z.string().describe('The same whenever this event is delivered again; others have others.'),
+  id: z.string().describe('Id of the event. It is the same when the event is delivered again.'),
   service: z.string().describe('The setting `name` of the deployment.'),
   run: z.string().describe('Key prefix of the run in the bucket, as in `runs/burgers-1f3a9c0d2b4e`.'),
-  profile: z.string().nullable().describe('The profile of its data set; null where it is of none.'),
-  comparison: z.string().nullable().describe('Key prefix of the comparison that it is of; null for others.'),
-  epoch: z.int().nonnegative().describe('The epoch that was committed, or that the run begins, ends or fails at.'),
+  profile: z.string().nullable().describe('The profile of the data set. null: the run has no profile.'),
+  comparison: z
+    .string()
+    .nullable()
+    .describe('Key prefix of the comparison that the run belongs to. null: it belongs to none.'),
+  epoch: z.int().nonnegative().describe('The epoch that was committed, or at which the run begins, ends or fails.'),
   at: z.iso.datetime(),
 };
 
 const ended = {
-  reason: z.string().describe('Why it ended, in words.'),
+  reason: z.string().describe('Why the run ended, in words.'),
   best,
   seconds: seconds.nullable(),
   usd,
-  model: z.string().nullable().describe('Address of the folder of the exported model; null where none is.'),
-  report: z.string().nullable().describe('Address of the report; null where there is none.'),
+  model: z.string().nullable().describe('Address of the folder with the exported model. null: there is none.'),
+  report: z.string().nullable().describe('Address of the report. null: there is none.'),
 };
 
 /** The contents of an event, by its kind. */
@@ -49,31 +52,31 @@ export const runEventSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('started'),
     ...common,
-    epochs: z.int().describe('How many epochs are to be trained.'),
+    epochs: z.int().describe('Number of epochs to train.'),
     resumed: z.boolean().describe('Whether the run goes on from a commit.'),
   }),
   z.strictObject({
     kind: z.literal('epoch'),
     ...common,
-    epochs: z.int().describe('How many epochs are to be trained.'),
+    epochs: z.int().describe('Number of epochs to train.'),
     metric: z.string().describe('The convergence metric.'),
-    metrics: z.record(z.string(), number).describe('On the validation data; null where a value is not finite.'),
+    metrics: z.record(z.string(), number).describe('Metrics on the validation data. null: the value is not finite.'),
     best,
-    trainLoss: number.describe('Mean over the steps; null for epoch 0, the model before training.'),
+    trainLoss: number.describe('Mean loss over the steps. null: epoch 0, the model before training.'),
     alphas: z
       .object({ mean: number, std: number, layers: z.int().nonnegative() })
       .nullable()
-      .describe('Power-law exponents of the layers that could be fitted; null where the epoch was not analysed.'),
+      .describe('Power-law exponents of the layers that could be fitted. null: the epoch was not analysed.'),
     seconds,
-    epochSeconds: number.describe('Of training and evaluation of this epoch.'),
+    epochSeconds: number.describe('Seconds of training and evaluation of this epoch.'),
     usd,
   }),
   z.strictObject({
     kind: z.literal('budgetWarning'),
     ...common,
-    limit: z.enum(['hours', 'usd']).describe('Which limit of `budget`.'),
-    of: z.number().describe('The limit.'),
-    used: z.number().describe('What of it is used, in the same unit.'),
+    limit: z.enum(['hours', 'usd']).describe('The limit of `budget` that it is about.'),
+    of: z.number().describe('The limit itself.'),
+    used: z.number().describe('How much of the limit is used, in the same unit.'),
   }),
   z.strictObject({
     kind: z.literal('completed'),

@@ -1,4 +1,6 @@
+import { posix } from 'node:path';
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
+import { comparisonKeys } from '../checkpoints/comparison-keys.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { readHead, readHeadManifest, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
@@ -59,7 +61,7 @@ export async function readRunReport(
   const { metric, direction } = record.config.convergence;
   const report: RunReport = {
     name: record.name,
-    place: store.label,
+    ...(await placeOf(store, run)),
     status: outcome?.outcome ?? 'running',
     reason: outcome?.reason ?? '',
     remark: outcome?.remark,
@@ -87,12 +89,22 @@ export async function readRunReport(
   return withBestFits(await withDrawnSpectra(store, run, report), spectraSettings(record));
 }
 
+/** The folder of a run, and that of the comparison that the run belongs to. */
+async function placeOf(store: ArtifactStore, run: string): Promise<Pick<RunReport, 'place' | 'comparison'>> {
+  const [folder, comparison] = [posix.dirname(run), posix.dirname(posix.dirname(run))];
+  const place = folder === '.' ? store.label : `${store.label}/${folder}`;
+  const isOfComparison =
+    comparison !== '.' &&
+    run === comparisonKeys.run(comparison, posix.basename(run)) &&
+    (await store.get(comparisonKeys.request(comparison))) !== undefined;
+  return isOfComparison ? { place, comparison: `${store.label}/${comparison}` } : { place };
+}
+
 /** The settings that alphas depend on, in words. */
 function describeSpectra({ fit, filterZeros, conv1d }: SpectraConfig, layers: readonly Layer[]): string {
-  const start =
-    fit.method === 'median'
-      ? `tails from ${fit.method} with xminPosition ${fit.xminPosition}`
-      : `tails by ${fit.method}`;
+  const { method, ...settings } = fit;
+  const told = Object.entries(settings).map(([key, value]) => `${key} ${value}`);
+  const start = told.length > 0 ? `tails from ${method} with ${told.join(', ')}` : `tails by ${method}`;
   const reading = layers.some(({ kind }) => kind === 'conv1d') ? [`Conv1d by ${conv1d}`] : [];
   return [start, filterZeros ? 'zeros left out' : 'zeros kept', ...reading].join(', ');
 }

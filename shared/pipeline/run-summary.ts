@@ -2,7 +2,7 @@ import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { readHead, readHeadManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
-import type { RunConfig } from '../config/run-file.ts';
+import { balanceInAWord } from '../config/run-file.ts';
 import type { Outcome, Progress } from '../decisions/decide.ts';
 import { spentUsd } from '../decisions/spending.ts';
 import { explainOutcome, outcomeSchema, readConfig, readProgress, readRequest } from './records.ts';
@@ -17,7 +17,7 @@ export interface RunSummary {
   readonly epochs: number;
   readonly metric: string;
   readonly best: Progress['best'];
-  /** `off`, or the preset, or the map from exponents to rates, with the control. */
+  /** `off`, or the preset, or the map from values of layers to factors, with the control in brackets. */
   readonly balance: string;
   readonly learningRate: number;
   readonly seed: number;
@@ -42,17 +42,10 @@ export async function summariseRun(store: ArtifactStore, run: string): Promise<R
     epochs: config.training.epochs,
     metric: settled.convergence.metric,
     best: progress?.best ?? null,
-    balance: inAWord(settled.balance),
+    balance: balanceInAWord(settled),
     learningRate: settled.training.learningRate,
     seed: settled.training.seed,
     seconds: progress?.seconds ?? 0,
     usd: (progress && spentUsd(progress, config.budget)) ?? null,
   };
-}
-
-/** Balancing in a word or two: `modelBalancing`, `sigmoid, shuffled`. */
-function inAWord(balance: RunConfig['balance']): string {
-  if (balance === 'off') return 'off';
-  const { preset, assignment, control } = balance;
-  return [preset ?? assignment.function, ...(control === undefined ? [] : [control])].join(', ');
 }

@@ -4,14 +4,17 @@ import { encodeJson } from '../checkpoints/json.ts';
 import { type Manifest, readManifest } from '../checkpoints/manifest.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
 import type { RunConfig } from '../config/run-file.ts';
+import { elapsedSeconds } from '../core/elapsed.ts';
 import { RunError, TransientError } from '../core/errors.ts';
+import { paysForJob } from '../decisions/spending.ts';
 import type { Workload } from '../training/workload.ts';
 import { openCommittedTensors } from './attempt.ts';
-import { limitsOf } from './compute.ts';
+import { limitsOf, sinceCommit } from './compute.ts';
 import type { TaskContext } from './context.ts';
 import { isTakenOver, leave } from './execution.ts';
 import { finiteOrNull, refuseWhenInterrupted } from './make-epoch.ts';
 import type { PipelineState } from './messages.ts';
+import { spentSoFar } from './metering.ts';
 import {
   modelFileOf,
   progressOf,
@@ -47,33 +50,40 @@ export async function removeStaleTest({ store }: TaskContext, run: string, head:
   await store.delete(runKeys.test(run));
 }
 
-/** For how long a job may measure: a budget that is used up does not keep a run from it, and the guard against hanging is the limit. */
-export function withTimeToTest({ endsAt: _, ...compute }: PipelineState['compute']): PipelineState['compute'] {
-  const none = { seconds: 0, until: new Date(0) };
-  return { ...compute, ...limitsOf(compute, { budget: {} }, none, () => none.until) };
+/** What is said of a run whose budget does not pay for a job that measures it on its test data. */
+const untested = 'not measured on test data, for which the rest of the budget does not suffice';
+
+/** The end of a run that can't be measured on its test data any more: how it ended stays, with a word on them. */
+export function endUntested({ emit }: TaskContext, state: PipelineState): PipelineState {
+  const { decision } = state;
+  emit({ type: 'warning', message: untested });
+  return { ...state, decision: { ...decision, next: 'finalise', reason: `${decision.reason}; ${untested}` } };
 }
 
 /**
- * The state, except that a run with test data that would end is measured on them first; how it ended stays.
+ * The state, except that a run with test data that would end is measured on them first, within its budget; how it ended stays.
  * @param options.isTried whether a job was started for this epoch with this state: the next one leaves a result of its own
  */
 export async function testedFirst(
-  { store }: TaskContext,
+  ctx: TaskContext,
   state: PipelineState,
-  config: Pick<RunConfig, 'dataset'>,
+  config: Pick<RunConfig, 'dataset' | 'budget'>,
   { isTried = false } = {},
 ): Promise<PipelineState> {
   const { run, decision, compute, job } = state;
   if (decision.next !== 'finalise' || !endsWithTest(config)) return state;
-  const head = await readLastCommit(store, run);
-  if (!head || (await readCurrentTest(store, run, head))) return state;
+  const head = await readLastCommit(ctx.store, run);
+  if (!head || (await readCurrentTest(ctx.store, run, head))) return state;
+  const until = ctx.now();
+  const spent = await spentSoFar(ctx, run, elapsedSeconds(sinceCommit(state, head), until));
+  if (!paysForJob(spent, config.budget, compute.price)) return endUntested(ctx, state);
   return {
     ...state,
     epoch: head.epoch + 1,
     attempt: '',
     files: {},
     decision: { ...decision, next: 'test' },
-    compute: withTimeToTest(compute),
+    compute: { ...compute, ...limitsOf(compute, config, { ...spent, until }, ctx.now) },
     job: { ...job, try: job.try + (isTried ? 1 : 0), failures: 0 },
   };
 }

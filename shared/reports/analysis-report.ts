@@ -243,7 +243,7 @@ const settings: Part = (analysis) => ({
   name: 'settings',
   title: 'Settings',
   howToRead: 'How the spectra were taken and fitted.',
-  content: html`<pre>${JSON.stringify(analysis.settings, null, 2)}</pre>`,
+  content: html`<pre tabindex="0">${JSON.stringify(analysis.settings, null, 2)}</pre>`,
 });
 
 const parts: readonly Part[] = [

@@ -59,18 +59,30 @@ export function formatRanges(numbers: readonly number[]): string {
 }
 
 /**
- * Short forms of dotted names, no two alike: what all of them begin with is left out, then the middle of those still too long.
+ * Short forms of dotted names, no two alike: what all of them begin with is left out. Where some are still too long, so are the words
+ * before the number of a block (`encoder.layer.0.query`: `0.query`), and then the middle of names.
  */
 export function shortNames(names: readonly string[], longest = 30): Map<string, string> {
   const paths = names.map((name) => name.split('.'));
   const shortest = Math.min(...paths.map((path) => path.length)) - 1;
   let shared = 0;
   while (names.length > 1 && shared < shortest && paths.every((path) => path[shared] === paths[0]![shared])) shared++;
+  const own = paths.map((path) => path.slice(shared));
+  const isLong = own.some((path) => path.join('.').length > longest);
   const short = shortenApart(
-    paths.map((path) => path.slice(shared).join('.')),
+    (isLong ? withoutWordsBeforeNumbers(own) : own).map((path) => path.join('.')),
     longest,
   );
   return new Map(names.map((name, index) => [name, short[index]!]));
+}
+
+/** Paths without the words before their first number, where those are the same in all that have one, and paths stay apart. */
+function withoutWordsBeforeNumbers(paths: readonly string[][]): string[][] {
+  const numberIn = (path: readonly string[]) => path.findIndex((word) => /^\d+$/.test(word));
+  const before = paths.flatMap((path) => (numberIn(path) < 0 ? [] : [path.slice(0, numberIn(path)).join('.')]));
+  const short = paths.map((path) => path.slice(Math.max(0, numberIn(path))));
+  const count = (all: readonly string[][]) => new Set(all.map((path) => path.join('.'))).size;
+  return new Set(before).size === 1 && count(short) === count(paths) ? short : [...paths];
 }
 
 /** Long names with their middles left out, as far as different ones stay different. */

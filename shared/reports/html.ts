@@ -34,6 +34,12 @@ export function dotted(name: string): Markup {
   return trusted(name.split('.').map(escapeHtml).join('.<wbr>'));
 }
 
+/** A dotted name, and its short form in its place on narrow screens. */
+export const dottedOrShort = (name: string, short: string): Markup =>
+  name === short
+    ? dotted(name)
+    : html`<span class="long">${dotted(name)}</span><span class="short" title="${name}">${dotted(short)}</span>`;
+
 /** Template tag: every inserted string is escaped, markup and lists of markup are kept, null is nothing. */
 export function html(parts: TemplateStringsArray, ...values: readonly Insert[]): Markup {
   return trusted(String.raw({ raw: parts }, ...values.map(insert)));

@@ -70,8 +70,10 @@ export interface RunCost {
 /** Everything a report says of one run. */
 export interface RunReport {
   readonly name: string;
-  /** The folder that runs lie in, or `s3://bucket`; absent: not known. */
+  /** The folder that the run's folder is in, or an address that begins with `s3://`; absent: not known. */
   readonly place?: string | undefined;
+  /** The folder of the comparison that the run belongs to; absent: it belongs to none, or that is not known. */
+  readonly comparison?: string | undefined;
   readonly status: RunStatus;
   /** Why it ended as it did, in a sentence; may be empty. */
   readonly reason: string;

@@ -76,10 +76,12 @@ caption { text-align: left; padding-bottom: .25rem; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th:first-child { overflow-wrap: normal; }
 thead th:first-child, tbody th:first-child { position: sticky; left: 0; z-index: 1; background: var(--page); }
-#runs tbody th { min-width: 11rem; }
+#runs tbody th { min-width: 9rem; }
+#runs thead th { white-space: normal; vertical-align: bottom; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; overflow-wrap: normal; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .whole { white-space: nowrap; }
+.short { display: none; }
 .whole svg { max-width: none; }
 pre { background: var(--panel); border-radius: .4rem; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; line-height: 1.45; }
 summary { cursor: pointer; margin: .4rem 0; }
@@ -91,9 +93,12 @@ footer { padding-bottom: 2rem; }
   tbody th:first-child { min-width: 6.5rem; max-width: 10.5rem; font-size: .8rem; overflow-wrap: anywhere; }
   #runs tbody th { min-width: 6.5rem; }
   td.text { min-width: 7rem; }
-  thead th, thead th.number { white-space: normal; min-width: 4.5rem; vertical-align: bottom; }
+  th, td { padding-right: .6rem; }
+  .long { display: none; }
+  .short { display: inline; }
+  thead th, thead th.number { white-space: normal; min-width: 3.75rem; vertical-align: bottom; }
 }
-@media screen and (max-width: 30rem) { .multiples .scroll > svg.plot { min-width: 25rem; } }
+@media screen and (max-width: 30rem) { .multiples .scroll > svg.plot:not([width="1080"]) { min-width: 25rem; } }
 @media print {
   html { font-size: 10.5px; }
   body { font-size: 1rem; }

@@ -47,6 +47,13 @@ const layerSchema = z
   })
   .meta({ id: 'layer', description: 'One measured layer.' });
 
+const groupSchema = z
+  .object({
+    parameters: z.array(z.string()).readonly().describe('Their names, as in `parameters`.'),
+    decays: z.boolean().describe('As of its parameters.'),
+  })
+  .meta({ id: 'group', description: 'Parameters that always have the same factors: a group of an optimizer.' });
+
 export const checkpointRatesSchema = z
   .object({
     version: z.literal(1).describe('Grows when a key changes its meaning or goes away; new keys may come at any time.'),
@@ -71,9 +78,25 @@ export const checkpointRatesSchema = z
       learningRate: z.number().optional().describe('--base-lr'),
       weightDecay: z.number().optional().describe('--base-weight-decay'),
     }),
-    parameters: z.record(z.string(), parameterSchema).describe('Every parameter, by its name in the checkpoint.'),
+    parameters: z
+      .record(z.string(), parameterSchema)
+      .describe('Every parameter, by its name in the checkpoint; with `--parameters`, those, by these names.'),
+    groups: z
+      .array(groupSchema)
+      .readonly()
+      .describe(
+        'All parameters by the layer that they follow, and by whether they decay; one without a layer is alone.',
+      ),
+    unmatched: z
+      .array(z.string())
+      .readonly()
+      .optional()
+      .describe('With `--parameters`: those that the checkpoint does not have, which keep the base rate.'),
     layers: z.array(layerSchema).readonly().describe('The measured layers, in their order.'),
-    warnings: z.array(z.string()).readonly().describe('Which layers keep the base rate, and why.'),
+    warnings: z
+      .array(z.string())
+      .readonly()
+      .describe('Which layers and parameters keep the base rate, and why; shapes that differ.'),
     notes: z.array(z.string()).readonly(),
   })
   .describe('The rates of the parameters of a checkpoint.');
@@ -122,13 +145,15 @@ export function checkpointRates(
         : { weightDecay: decay ? base.weightDecay * multipliers.weightDecay : 0 }),
     };
   };
+  const rows = Object.fromEntries(parameters.map((spec) => [spec.name, rowOf(spec)]));
   return {
     version: 1,
     ...described,
     settings,
     seed,
     base,
-    parameters: Object.fromEntries(parameters.map((spec) => [spec.name, rowOf(spec)])),
+    parameters: rows,
+    groups: groupsOf(rows),
     layers: spectra.map(({ name, shape, alpha, flags, ...values }) => ({
       name,
       shape,
@@ -140,6 +165,17 @@ export function checkpointRates(
     warnings: table.warnings,
     notes,
   };
+}
+
+/** Parameters by the layer that they follow, and by whether they decay; one without a layer is alone. */
+export function groupsOf(parameters: CheckpointRates['parameters']): CheckpointRates['groups'] {
+  const groups = Map.groupBy(Object.entries(parameters), ([name, { layer, decays }]) =>
+    JSON.stringify([layer === null ? { name } : layer, decays]),
+  );
+  return [...groups.values()].map((members) => ({
+    parameters: members.map(([name]) => name),
+    decays: members[0]![1].decays,
+  }));
 }
 
 /** The rates as CSV (RFC 4180), a parameter a row; an empty cell is no number. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { spectraConfigSchema } from '../spectra/config.ts';
 import { factorRange } from './assignments/factor-range.ts';
 import { assignmentSchema } from './assignments/registry.ts';
-import { controlNames } from './controls/registry.ts';
+import { controlNames, controlsInWords } from './controls/registry.ts';
 import { presetNames } from './presets/registry.ts';
 import { timingSettings } from './timing.ts';
 import { balanceUnits } from './units.ts';
@@ -21,13 +21,13 @@ export const balanceConfigSchema = z.strictObject({
     .enum(presetNames)
     .optional()
     .describe(
-      'A published method (docs/method.md): a set of the settings below, for the kind of the model; what is written beside it overrides it, one by one.',
+      'A published method (docs/method.md): a set of the settings below, for this kind of model. Settings that you write beside it override those of the preset, one by one.',
     ),
   metric: z
     .enum(balanceMetrics)
     .default('alpha')
     .describe(
-      "What layers are compared by. `alpha` depends on a layer's shape too; `farmsAlpha` is taken of windows of one shape.",
+      "The number by which layers are compared. `alpha` also depends on a layer's shape; `farmsAlpha` is measured on windows of one shape.",
     ),
   ...spectraConfigSchema.shape,
   assignment: assignmentSchema
@@ -35,11 +35,15 @@ export const balanceConfigSchema = z.strictObject({
     .describe("How the layers' values become factors on the base rate."),
   weightDecayAssignment: assignmentSchema
     .optional()
-    .describe('How they become factors on the weight decay, where that is a target; absent: as `assignment`.'),
+    .describe(
+      "How the layers' values become factors on the weight decay, if that is a target. Absent: as `assignment`.",
+    ),
   unit: z
     .enum(balanceUnits)
     .default('layer')
-    .describe('What shares one factor: a layer, a block (names such as "encoder.layer.0.…"), or a layer in its block.'),
+    .describe(
+      'What has a factor of its own: each layer, each block (names such as "encoder.layer.0.…"), or each layer in its block.',
+    ),
   withinBlock: z
     .strictObject(factorRange)
     .prefault({})
@@ -48,15 +52,18 @@ export const balanceConfigSchema = z.strictObject({
     .union([z.enum([...balanceTargets, 'both']), z.array(z.enum(balanceTargets)).min(1)])
     .default('learningRate')
     .describe(
-      "What the factors multiply: one of these, `both` for learning rate and weight decay, or a list; rho is SAM's (`training.sam`).",
+      'What the factors multiply: one of these, a list of them, or `both` for learning rate and weight decay. rho is that of SAM (`training.sam`).',
     ),
-  normaliseMean: z.boolean().default(false).describe('Scale the factors so that their mean over layers is 1.'),
+  normaliseMean: z
+    .boolean()
+    .default(false)
+    .describe('Whether the factors are scaled so that their mean over layers is 1.'),
   ...timingSettings,
   unmeasured: z
     .enum(['baseRate', 'largestFactor'])
     .default('baseRate')
     .describe(
-      'What weights get of which no spectrum is taken (embeddings, heads, spectral weights that are not analysed): the base rate, or the largest factor of all. Layers with too few eigenvalues, norms and what `exclude` names keep the base rate.',
+      'The rate of weights without a spectrum (embeddings, heads, spectral weights that are not analysed): the base rate, or the largest factor of all layers. Layers with too few eigenvalues, norms and what `exclude` names keep the base rate.',
     ),
   minEigenvalues: z
     .int()
@@ -66,7 +73,7 @@ export const balanceConfigSchema = z.strictObject({
   exclude: z
     .array(z.string().min(1))
     .default([])
-    .describe('Names of layers that keep the base rate; * stands for any characters, ? for one.'),
+    .describe('Names of layers that keep the base rate. * stands for any characters, ? for one.'),
   excludeEnds: z
     .enum(['none', 'first', 'last', 'both'])
     .default('none')
@@ -75,7 +82,7 @@ export const balanceConfigSchema = z.strictObject({
     .enum(controlNames)
     .optional()
     .describe(
-      'Turns the run into a control, to see whether the spectra matter: `shuffled` gives the same factors to other layers, drawn by training.seed; `inverse` gives 1 / factor; `byShape` gives each layer the mean factor of the layers of its shape. Absent: the factors as they are.',
+      `Turns the run into a control, which shows whether the spectra matter. ${controlsInWords} Absent: no control.`,
     ),
 });
 

@@ -13,14 +13,12 @@ export const timingSettings = {
           .positive()
           .optional()
           .describe(
-            'At least about so many times an epoch: fewer steps between them where epochs are short. Absent: steps alone.',
+            'At least about so many analyses in an epoch: short epochs have fewer steps between them. Absent: only `steps` counts.',
           ),
       }),
     ])
     .default(1)
-    .describe(
-      'Epochs between analyses, or `{ steps: 100 }`: optimizer steps between them, in the middle of an epoch too.',
-    ),
+    .describe('Epochs between analyses. Or `{ steps: 100 }`: optimizer steps between analyses, also within an epoch.'),
   until: z
     .strictObject({
       share: z.number().positive().lt(1).optional().describe("Share of the run's steps."),
@@ -31,13 +29,15 @@ export const timingSettings = {
     })
     .optional()
     .describe(
-      'Until when analyses set rates, by one of the two; those of the last one stay from then on. Absent: to the end.',
+      'When analyses stop setting rates; give one of the two. After that, the last rates stay. Absent: at the end.',
     ),
   rampSteps: z
     .int()
     .nonnegative()
     .default(0)
-    .describe('Optimizer steps in which the factors move in a straight line from the old ones to the new; 0: at once.'),
+    .describe(
+      'Number of optimizer steps in which the factors change linearly from the old to the new ones. 0: at once.',
+    ),
 };
 
 type Every = z.output<typeof timingSettings.every>;

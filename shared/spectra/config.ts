@@ -9,20 +9,24 @@ export type Conv1dReading = (typeof conv1dReadings)[number];
 export const spectraConfigSchema = z.strictObject({
   fit: fitSchema
     .prefault({ method: 'median' })
-    .describe('Where the power-law tail of a spectrum starts; the published metric is the median.'),
+    .describe('Where the power-law tail of a spectrum starts. The published methods use `median`.'),
   filterZeros: z
     .boolean()
     .default(true)
-    .describe('Leave out eigenvalues that are as good as zero (at most 1e-5, or rounding noise) before fitting.'),
+    .describe(
+      'Whether eigenvalues that are nearly zero (at most 1e-5, or rounding noise) are left out before the fit.',
+    ),
   spectralWeights: z
     .boolean()
     .default(false)
-    .describe('Analyse the complex spectral weights of neural operators too; the published code never does.'),
+    .describe(
+      'Whether the complex spectral weights of neural operators are analysed, too. The published code never does this.',
+    ),
   conv1d: z
     .enum(conv1dReadings)
     .default('rows')
     .describe(
-      'How the weight [out, in, k] of a Conv1d becomes matrices: `rows`, as published, out matrices of in x k; `taps`, as of a Conv2d, k matrices of out x in times sqrt(0.5). Alphas by the one and by the other are not comparable.',
+      "How the weight [out, in, k] of a Conv1d becomes matrices. rows: out matrices of in x k, as published. taps: k matrices of out x in times sqrt(0.5), as for a Conv2d. Alphas of the two can't be compared.",
     ),
   farms: z
     .strictObject({
@@ -30,17 +34,23 @@ export const spectraConfigSchema = z.strictObject({
         .int()
         .min(2)
         .default(100)
-        .describe('Side of a window, or the shorter side of the matrix where that is less.'),
-      perSide: z.int().min(2).default(9).describe('Windows along each side of a matrix, as far as there is room.'),
+        .describe('Side of a window, or the shorter side of the matrix if that is less.'),
+      perSide: z
+        .int()
+        .min(2)
+        .default(9)
+        .describe('Number of windows along each side of a matrix, as far as there is room.'),
       placement: z
         .enum(['even', 'random'])
         .default('even')
-        .describe('`even`, as published: spread from end to end; `random`: as many in places that the seed draws.'),
-      seed: z.int().default(0).describe('Draws the places of windows; the same at every analysis.'),
+        .describe(
+          'Places of the windows. even: spread from end to end, as published. random: the same number, at places drawn from the seed.',
+        ),
+      seed: z.int().default(0).describe('Seed of the places of windows. They are the same at every analysis.'),
     })
     .optional()
     .describe(
-      'Measures alpha by FARMS too, which costs a spectrum for each window: from square sub-matrices, so that it hardly depends on the shape of a layer. Absent: not measured.',
+      'Also measures alpha by FARMS: on square sub-matrices (windows), so that it hardly depends on the shape of a layer. It costs a spectrum for each window. Absent: not measured.',
     ),
 });
 

@@ -13,16 +13,16 @@ export const emaSchema = z
       .gt(0)
       .lt(1)
       .default(0.999)
-      .describe('How much of the average each step keeps: it is over about the last 1 / (1 - decay) steps.'),
+      .describe('Share of the average that each step keeps. It averages about the last 1 / (1 - decay) steps.'),
     warmUp: z
       .boolean()
       .default(true)
       .describe(
-        'Keep less while few steps are taken, min(decay, (1 + n) / (10 + n)) after n steps, so that a short run averages over about its last tenth, and not over its beginning.',
+        'Whether the decay is smaller at the beginning: min(decay, (1 + n) / (10 + n)) after n steps. A short run then averages about its last tenth, and not its beginning.',
       ),
   })
   .describe(
-    'Exponential moving average of the weights, after every step. It is what is evaluated, judged and exported; training, and the spectra that set its rates, go on from the weights themselves. Absent: off.',
+    'Exponential moving average of the weights, updated after every step. The average is evaluated, judged and exported. Training, and the spectra that set its rates, use the weights themselves. Absent: off.',
   );
 export type EmaConfig = z.infer<typeof emaSchema>;
 

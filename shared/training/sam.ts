@@ -10,17 +10,17 @@ export const samSchema = z
       .number()
       .positive()
       .describe(
-        'How far from the weights the gradient is taken, over all that is trained together; published: 0.05. `balance.target` may set it by layer.',
+        'Distance from the weights at which the gradient is computed, over all trained weights together. Published: 0.05. `balance.target` may set it by layer.',
       ),
     adaptive: z
       .boolean()
       .default(false)
       .describe(
-        "ASAM: each weight is moved in proportion to its size squared, so that scales of layers don't count; published rho: 0.5.",
+        "ASAM: each weight is moved in proportion to its squared size, so the scales of layers don't matter. Published rho: 0.5.",
       ),
   })
   .describe(
-    'Sharpness-aware minimisation with any optimizer: a step by the gradient where the loss nearby is largest, which takes twice as long. Absent: off.',
+    'Sharpness-aware minimisation with any optimizer: the gradient is computed where the loss nearby is largest. A step takes twice as long. Absent: off.',
   );
 export type SamConfig = z.infer<typeof samSchema>;
 

@@ -12,6 +12,7 @@ const libraries = { preact: 'preact.mjs', 'preact/hooks': 'hooks.mjs', htm: 'htm
 /** Modules of `browser/`. */
 const modules = [
   'app.js',
+  'breakable.js',
   'comparison.js',
   'curves.js',
   'fetched.js',

@@ -4,9 +4,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileStore } from '../checkpoints/file-store.ts';
 import { UserError } from '../core/errors.ts';
 import { mapInFlight } from '../core/in-flight.ts';
-import { isInUse } from '../local/run-folder.ts';
+import { type Unfinished, unfinishedState } from '../local/run-folder.ts';
 import { comparisonLine, runLine } from './lines.ts';
-import type { ComparisonLine, Listing, RunLine, RunSource } from './listing.ts';
+import type { ComparisonLine, LineState, Listing, RunLine, RunSource } from './listing.ts';
 
 /** Deeper folders are not looked into: runs lie a few levels below where one works. */
 const deepest = 8;
@@ -28,6 +28,12 @@ const told = [
   'plans.json',
   'results',
 ];
+
+/** The same of one that has ended: whoever goes on with it makes a file in its folder. */
+const toldOfEnded = ['.', 'outcome.json'];
+
+/** States in which something may be written that makes no file in the folder. */
+const openStates: readonly LineState[] = ['running', 'stopped', 'crashed', 'unreadable'];
 
 interface Found {
   readonly runs: string[];
@@ -73,15 +79,17 @@ async function look(root: string, id: string, found: Found): Promise<string[]> {
 }
 
 /** Changes whenever a run or a comparison does, as far as a line tells of it. */
-async function fingerprint(folder: string): Promise<string> {
+async function fingerprint(folder: string, files: readonly string[]): Promise<string> {
   const at = async (name: string) => {
     const found = await stat(join(folder, name)).catch(() => undefined);
     return found ? `${found.mtimeMs}:${found.size}` : '-';
   };
-  return (await Promise.all(told.map(at))).join(' ');
+  return (await Promise.all(files.map(at))).join(' ');
 }
 
 interface Known<Line> {
+  /** Files that are looked at, and how they were. */
+  readonly files: readonly string[];
   readonly print: string;
   readonly line: Line;
 }
@@ -111,18 +119,20 @@ export async function folderSource(given: string, { refreshMs = 1000 } = {}): Pr
   const comparisons = new Map<string, Known<ComparisonLine>>();
 
   /** A line, read anew only where something has changed. */
-  const lines = <Line>(
+  const lines = <Line extends RunLine | ComparisonLine>(
     ids: readonly string[],
     known: Map<string, Known<Line>>,
-    read: (id: string, isActive: boolean) => Promise<Line>,
+    read: (id: string, now: Unfinished) => Promise<Line>,
   ): Promise<Line[]> =>
     mapInFlight(ids, { count: readAtATime }, async (id) => {
-      const isActive = await isInUse({ root, run: id });
-      const print = `${isActive} ${await fingerprint(join(root, id))}`;
+      const now = await unfinishedState({ root, run: id });
+      const printOf = async (files: readonly string[]) => `${now} ${await fingerprint(join(root, id), files)}`;
       const before = known.get(id);
-      if (before?.print === print) return before.line;
-      const line = await read(id, isActive);
-      known.set(id, { print, line });
+      if (before && before.print === (await printOf(before.files))) return before.line;
+      const [open, ended] = await Promise.all([printOf(told), printOf(toldOfEnded)]);
+      const line = await read(id, now);
+      const isOpen = openStates.includes(line.state);
+      known.set(id, isOpen ? { files: told, print: open, line } : { files: toldOfEnded, print: ended, line });
       return line;
     });
 
@@ -133,8 +143,8 @@ export async function folderSource(given: string, { refreshMs = 1000 } = {}): Pr
     async list(): Promise<Listing> {
       const found = await search(root, from);
       return {
-        runs: await lines(found.runs, runs, (id, isActive) => runLine(store, id, isActive)),
-        comparisons: await lines(found.comparisons, comparisons, (id, isActive) => comparisonLine(store, id, isActive)),
+        runs: await lines(found.runs, runs, (id, now) => runLine(store, id, now)),
+        comparisons: await lines(found.comparisons, comparisons, (id, now) => comparisonLine(store, id, now)),
         notes: found.notes,
       };
     },

@@ -3,43 +3,39 @@ import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import { comparisonKeys } from '../checkpoints/comparison-keys.ts';
 import { readJson } from '../checkpoints/json.ts';
 import { runKeys } from '../checkpoints/run-keys.ts';
-import { balanceInAWord } from '../config/run-file.ts';
 import { messageOf } from '../core/errors.ts';
-import { stateNow } from '../local/run-folder.ts';
+import { stateNow, type Unfinished } from '../local/run-folder.ts';
 import { countRuns } from '../pipeline/comparison/check-comparison.ts';
 import { comparisonOutcomeSchema, readComparison, readPlans, readResults } from '../pipeline/comparison/records.ts';
 import { readRequest, runRecordSchema } from '../pipeline/records.ts';
 import { summariseRun } from '../pipeline/run-summary.ts';
 import { type ComparisonLine, placeOf, type RunLine } from './listing.ts';
 
-const nowOf = (isActive: boolean) => (isActive ? 'running' : 'stopped');
-
 const firstLine = (error: unknown) => messageOf(error).split('\n')[0]!;
 
-/** A run in a line; one that can't be read says why. @param isActive whether somebody is at it */
-export async function runLine(store: ArtifactStore, id: string, isActive: boolean): Promise<RunLine> {
+/** A run in a line; one that can't be read says why. @param now how it stands if it has not ended */
+export async function runLine(store: ArtifactStore, id: string, now: Unfinished): Promise<RunLine> {
   try {
     const [summary, { config }, record] = await Promise.all([
       summariseRun(store, id),
       readRequest(store, id),
       readJson(store, runKeys.record(id), runRecordSchema),
     ]);
-    const { outcome, reason, epoch, epochs, metric, best, seconds, usd } = summary;
-    const inForce = record?.config ?? config;
+    const { outcome, reason, epoch, epochs, metric, best, balance, learningRate, seed, seconds, usd } = summary;
     return {
       id,
       ...placeOf(id),
-      state: stateNow(outcome, nowOf(isActive)),
-      reason: isActive ? '' : reason,
+      state: stateNow(outcome, now),
+      reason: now === 'running' ? '' : reason,
       epoch,
       epochs,
       metric,
-      direction: inForce.convergence.direction,
+      direction: (record?.config ?? config).convergence.direction,
       best: best?.value ?? null,
       bestEpoch: best?.epoch ?? null,
-      preset: balanceInAWord(inForce),
-      seed: record?.seed ?? config.training.seed,
-      learningRate: inForce.training.learningRate,
+      preset: balance,
+      seed,
+      learningRate,
       seconds,
       usd,
       begunAt: record?.history[0]?.at ?? null,
@@ -68,8 +64,8 @@ const unreadableRun = (id: string, error: unknown): RunLine => ({
   begunAt: null,
 });
 
-/** A comparison in a line; one that can't be read says why. @param isActive whether somebody is at it */
-export async function comparisonLine(store: ArtifactStore, id: string, isActive: boolean): Promise<ComparisonLine> {
+/** A comparison in a line; one that can't be read says why. @param now how it stands if it has not ended */
+export async function comparisonLine(store: ArtifactStore, id: string, now: Unfinished): Promise<ComparisonLine> {
   try {
     const [{ settings }, plans, results, outcome] = await Promise.all([
       readComparison(store, id),
@@ -82,8 +78,8 @@ export async function comparisonLine(store: ArtifactStore, id: string, isActive:
     return {
       id,
       ...placeOf(id),
-      state: stateNow(outcome?.outcome ?? 'running', nowOf(isActive)),
-      reason: isActive ? '' : (outcome?.reason ?? ''),
+      state: stateNow(outcome?.outcome ?? 'running', now),
+      reason: now === 'running' ? '' : (outcome?.reason ?? ''),
       done: results.length,
       runs: Math.max(tuning + test, Object.keys(plans).length),
       arms: settings.arms.length,

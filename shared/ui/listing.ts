@@ -1,9 +1,10 @@
 /** The lists of runs and comparisons on the page, and their source. */
 import type { ArtifactStore } from '../checkpoints/artifact-store.ts';
 import type { Outcome } from '../decisions/decide.ts';
+import type { Unfinished } from '../local/run-folder.ts';
 
-/** `stopped`: nobody is at it, and it has not ended. */
-export type LineState = Outcome | 'judged' | 'stopped' | 'unreadable';
+/** An outcome, or how something stands that has none: see `Unfinished`. */
+export type LineState = Outcome | Unfinished | 'judged' | 'unreadable';
 
 /** A run in a line of the list. */
 export interface RunLine {
@@ -23,7 +24,7 @@ export interface RunLine {
   readonly direction: 'lower' | 'higher';
   readonly best: number | null;
   readonly bestEpoch: number | null;
-  /** The kind of balancing: a preset's name, `own settings`, or `off`. */
+  /** `off`, or the preset, or the map from values of layers to factors, with the control in brackets. */
   readonly preset: string | null;
   readonly seed: number | null;
   readonly learningRate: number | null;

@@ -19,7 +19,7 @@ export interface WatchedListing {
 
 interface Subscriber {
   readonly tell: (event: ListingEvent) => void;
-  /** Whether it has the whole list. */
+  /** Whether it has the whole list; not after trouble, so that it hears when that is over. */
   isTold: boolean;
 }
 
@@ -58,7 +58,10 @@ export function watchListing(source: RunSource): WatchedListing {
       try {
         await look();
       } catch (error) {
-        for (const { tell } of subscribers) tell({ type: 'trouble', message: messageOf(error) });
+        for (const subscriber of subscribers) {
+          subscriber.tell({ type: 'trouble', message: messageOf(error) });
+          subscriber.isTold = false;
+        }
       }
       await sleep(source.refreshMs, undefined, { ref: false });
     }

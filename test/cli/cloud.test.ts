@@ -59,7 +59,7 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const weights = await pretrained(cwd);
     await writeRunFile(cwd, { model: { weights: 'weights.safetensors' }, training: { epochs: 2, engine: 'wasm' } });
     const submitted = await cloud(['submit', 'small.yaml', '--set', 'compute.target=cpu'], { cwd });
-    expect(submitted.stderr).toBe('');
+    expect(submitted.stderr).toMatch(/^note: balance\.unit is layer, and the balanced layers have unlike shapes.*\n$/);
     expect(submitted.code).toBe(0);
     const [, name] = /^run {7}(small-[0-9a-f]{12})$/m.exec(submitted.stdout)!;
     expect(submitted.stdout).toMatch(/^weights {3}s3:\/\/.*\/weights\/[0-9a-f]{16}-weights\.safetensors/m);
@@ -166,8 +166,17 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const watched = await cloud(['watch', name]);
     expect(watched.code).toBe(130);
     expect(watched.stderr).toContain('no execution is at it (the last: ABORTED)');
+    const at = new Date(0).toISOString();
+    const goesOn = { outcome: 'running', reason: 'no machine was to be had: the run goes on in eu-west-1', at };
+    await deployment!.store.put(runKeys.outcome(`runs/${name}`), encodeJson(goesOn));
+    const left = await cloud(['watch', name]);
+    expect([left.code, left.stdout, left.stderr]).toEqual([130, expect.stringContaining(goesOn.reason), '']);
+    expect(JSON.parse((await cloud(['status', name, '--json'])).stdout)).toMatchObject({
+      state: 'stopped',
+      reason: goesOn.reason,
+    });
     const error = { name: 'UserError', message: 'the data set is odd' };
-    const outcome = { outcome: 'failed', reason: error.message, at: new Date(0).toISOString(), error };
+    const outcome = { outcome: 'failed', reason: error.message, at, error };
     await deployment!.store.put(runKeys.outcome(`runs/${name}`), encodeJson(outcome));
     const failed = await cloud(['watch', name]);
     expect(failed.code).toBe(2);
@@ -219,6 +228,14 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
     const before = await deployment!.store.list('');
     const refused = await cloud(['submit', 'small.yaml', '--profile', 'unfit'], { cwd });
     expect(refused.code).toBe(2);
+    const balance = { every: { steps: 2 }, until: { share: 0.001 } };
+    await writeRunFile(cwd, { balance });
+    const [here, there] = [
+      await runCli(['validate', 'small.yaml'], { cwd }),
+      await cloud(['submit', 'small.yaml'], { cwd }),
+    ];
+    expect([there.code, there.stderr]).toEqual([2, here.stderr]);
+    expect(there.stderr).toContain('balance.until: comes before the first analysis of the training');
     expect(await deployment!.store.list('')).toEqual(before);
     await cp(fixturePath('models', 'roberta-tiny-lora'), join(cwd, 'adapter'), { recursive: true });
     const model = { family: 'huggingface', folder: 'adapter' };
@@ -334,7 +351,7 @@ describe.skipIf(!deployment)('tempbalance cloud', () => {
       const sent = await cloud(['submit', 'run.yaml', ...given, ...set(`dataset.validationPath=${validation}`)], {
         cwd,
       });
-      expect(sent).toMatchObject({ code: 0, stderr: '' });
+      expect(sent).toMatchObject({ code: 0, stderr: expect.stringMatching(/^(note: .* too, so metrics .*\n)*$/) });
       const [, name] = /^run {7}(run-[0-9a-f]{12})/m.exec(sent.stdout)!;
       const asked = (await readRequest(store, `runs/${name}`)).config;
       expect(otherFilesOf(asked.dataset).validation).toContain(`s3://${bucket}/${key}?versionId=`);

@@ -47,6 +47,21 @@ describe('plan', () => {
     expect(stdout).toMatch(/^test +\d/m);
   });
 
+  it('says where the model is published, and what that needs', async () => {
+    const file = await writeRunFile(await temporaryFolder());
+    expect((await runCli(['plan', file])).stdout).not.toContain('Publishing');
+    const publish = ['--set', 'publish.to=huggingface', '--set', 'publish.name=waves'];
+    const { stdout } = await runCli(['plan', file, ...publish]);
+    expect(stdout).toContain(
+      'Publishing: deployed, the best model goes to the Hugging Face Hub under the name waves when the run has ended well, once somebody has approved it',
+    );
+    expect(stdout).toContain('That needs publishing.huggingface in the settings of the deployment (docs/publish.md).');
+    const json = JSON.parse(
+      (await runCli(['plan', file, '--json', ...publish, '--set', 'publish.approval=false'])).stdout,
+    );
+    expect(json.publish).toEqual({ to: 'huggingface', name: 'waves', approval: false });
+  });
+
   it('says of a model that is too large for the usual machines that it would be refused', async () => {
     const file = await writeRunFile(await temporaryFolder());
     const { code, stdout } = await runCli(['plan', file, '--set', 'model.width=8000', '--set', 'compute.target=cpu']);

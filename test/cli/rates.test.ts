@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -102,6 +102,27 @@ describe('tempbalance rates', () => {
     const of = async (seed: string) => (await ratesJson(bert, ...control, '--seed', seed)).parameters;
     expect(await of('1')).toEqual(await of('1'));
     expect(await of('1')).not.toEqual(await of('2'));
+  });
+
+  it('gives those of the parameters of a trainer, from a checkpoint and from a file of rates', async () => {
+    const folder = await temporaryFolder();
+    const wanted = join(folder, 'wanted.json');
+    const name = 'bert.encoder.layer.1.attention.self.query.weight';
+    await writeFile(wanted, JSON.stringify({ [`module.${name}`]: [32, 32], extra: [2] }));
+    const all = await ratesJson(bert, ...small);
+    const { parameters, unmatched } = await ratesJson(bert, ...small, '--parameters', wanted);
+    expect(Object.keys(parameters)).toEqual([`module.${name}`, 'extra']);
+    expect(parameters[`module.${name}`]).toEqual(all.parameters[name]);
+    expect(unmatched).toEqual(['extra']);
+    const file = join(folder, 'checkpoint-1.rates.json');
+    await writeFile(file, JSON.stringify(all));
+    expect(await ratesJson(file)).toEqual(all);
+    expect((await ratesJson(file, '--parameters', wanted)).parameters).toEqual(parameters);
+    expect((await rates(file, '--base-lr', '1')).stderr).toContain('base learning rate would change nothing');
+    await writeFile(wanted, '["a"]');
+    expect((await rates(file, '--parameters', wanted)).stderr).toContain(
+      'is not a table of parameters and their shapes',
+    );
   });
 
   it('has a schema that is up to date', async () => {

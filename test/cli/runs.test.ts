@@ -157,7 +157,7 @@ it('tells stopped, crashed and running runs apart, with the settings that tell r
   const table = (await runCli(['runs'], { cwd })).stdout;
   expect(table).toMatch(/^run +state +epoch +metric +best +at epoch +balance +rate +seed +time +cost$/m);
   expect(table).toMatch(/^crashed +crashed .* off +0\.5 +8 /m);
-  expect(table).toMatch(/^stopped +stopped .* \w+, inverse +0\.\d+ +7 /m);
+  expect(table).toMatch(/^stopped +stopped .* \w+ \(inverse\) +0\.\d+ +7 /m);
   await lock.release();
 });
 

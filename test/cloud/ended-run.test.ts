@@ -22,7 +22,7 @@ describe.skipIf(!deployment)('large files of a run', () => {
     return keys.filter((_, index) => tags[index]!.some(({ Key }) => Key === 'tempbalance-ended'));
   };
 
-  it('may be deleted once it has ended, and not any more when it goes on', async () => {
+  it('may be deleted once it has ended and its model is published, and not any more when it goes on', async () => {
     const { s3, store, upload } = deployment!;
     const ctx = fakeContext(store, fakeWorkload());
     const large = new Uint8Array(largeFileBytes + 1);
@@ -30,9 +30,11 @@ describe.skipIf(!deployment)('large files of a run', () => {
     await upload(model, large);
     await upload(`${run}/report.html`, 'small');
     await upload('runs/older/model/model.safetensors', large);
-    const leaves = { ...state, decision: { next: 'leave' } } as unknown as PipelineState;
-    await freedWhenEnded(s3, async () => leaves)(ctx, state);
-    expect(await marked()).toEqual([]);
+    for (const next of ['leave', 'approve', 'publish']) {
+      const goesOn = { ...state, decision: { next } } as unknown as PipelineState;
+      await freedWhenEnded(s3, async () => goesOn)(ctx, state);
+      expect([next, await marked()]).toEqual([next, []]);
+    }
     expect(await freedWhenEnded(s3, async () => state)(ctx, state)).toBe(state);
     expect(await marked()).toEqual([model]);
     await store.put(runKeys.outcome(run), encodeJson({ outcome: 'completed' }));

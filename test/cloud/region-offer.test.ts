@@ -1,6 +1,6 @@
 import { DescribeSubnetsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askRegion, offerAnswer, subnetsIn } from '../../shared/cloud/region-offer.ts';
+import { askRegion, networkToAsk, offerAnswer } from '../../shared/cloud/region-offer.ts';
 import { startDeployment } from '../support/deployment.ts';
 
 const deployment = await startDeployment();
@@ -11,7 +11,7 @@ describe.skipIf(!deployment)('asking a region', () => {
     onTestFinished(() => client.destroy());
     const { Subnets = [] } = await client.send(new DescribeSubnetsCommand({}));
     const { SubnetId: id, AvailabilityZone: zone } = Subnets[0]!;
-    const offer = await askRegion('us-west-1', [id!]);
+    const offer = await askRegion('us-west-1', { subnetIds: [id!] });
     expect(offer.region).toBe('us-west-1');
     expect(offer.zones.length).toBeGreaterThanOrEqual(2);
     expect(offer.subnets).toEqual({ [id!]: zone });
@@ -21,8 +21,15 @@ describe.skipIf(!deployment)('asking a region', () => {
     expect(offer.types['g4dn.xlarge']?.length).toBeGreaterThan(0);
   });
 
+  it('gives the zones that have the endpoints of private subnets, where they are asked for', async () => {
+    const { zones, endpoints } = await askRegion('us-west-1', { endpoints: true });
+    expect(endpoints!.length).toBeGreaterThan(0);
+    for (const zone of endpoints!) expect(zones).toContain(zone);
+    expect(await askRegion('us-west-1')).not.toHaveProperty('endpoints');
+  });
+
   it('fails for a subnet that is not there', async () => {
-    await expect(askRegion('us-west-1', ['subnet-0a1b2c3d'])).rejects.toThrow();
+    await expect(askRegion('us-west-1', { subnetIds: ['subnet-0a1b2c3d'] })).rejects.toThrow();
   });
 });
 
@@ -53,10 +60,16 @@ describe('the machines of a deployment', () => {
   });
 });
 
-describe('the subnets to ask for', () => {
-  it('are those that cdk.json names, whatever else is in it', () => {
-    const json = (network: unknown) => JSON.stringify({ context: { tempbalance: { network } } });
-    expect(subnetsIn(json({ subnetIds: ['subnet-1', 7] }))).toEqual(['subnet-1']);
-    for (const text of [json({}), json(null), '{}', '{']) expect(subnetsIn(text)).toEqual([]);
+describe('what a network makes worth asking', () => {
+  it('is its subnets, and endpoints where the stack makes private ones', () => {
+    const asked = (network: unknown) => networkToAsk({ network });
+    expect(asked({ subnetIds: ['subnet-1'], vpcId: 'vpc-1', subnets: 'private' })).toEqual({
+      subnetIds: ['subnet-1'],
+      endpoints: false,
+    });
+    expect(asked({ subnets: 'private' })).toEqual({ subnetIds: [], endpoints: true });
+    for (const settings of [{ network: {} }, { network: null }, {}, undefined]) {
+      expect(networkToAsk(settings)).toEqual({ subnetIds: [], endpoints: false });
+    }
   });
 });

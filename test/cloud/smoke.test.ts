@@ -142,6 +142,19 @@ describe('the smoke test of a deployment', () => {
     expect(await store.list('')).toEqual([]);
   });
 
+  it('ends all jobs and leaves nothing behind as soon as nobody waits for them', async () => {
+    const { options, ended } = await batchWith(everywhere('waits'));
+    const stop = new AbortController();
+    const sleep: SmokeOptions['sleep'] = (milliseconds) => {
+      stop.abort();
+      return options.sleep(milliseconds);
+    };
+    await smoke({ ...options, signal: stop.signal, sleep });
+    expect(clock - start).toBeLessThan(60_000);
+    expect(new Set(ended)).toEqual(new Set(Object.keys(everywhere('waits'))));
+    expect(await store.list('')).toEqual([]);
+  });
+
   it('submits nothing where the quota is 0, and goes on where a region has no prices', async () => {
     const { options, submitted } = await batchWith(everywhere('trains'));
     const findings = await smoke({
@@ -183,7 +196,7 @@ describe.skipIf(!deployment)('the smoke test of a deployment that is found by it
       },
     });
     expect(await choicesOf({ stack, region: 'us-east-1' })).toEqual(JSON.parse(environment.TEMPBALANCE_COMPUTE!));
-    const findings = await smokeDeployment({ stack }, 1);
+    const findings = await smokeDeployment({ stack }, 1, new AbortController().signal);
     expect(findings.map(({ check, result }) => [check, result])).toEqual([
       ['smoke gpu Spot', 'problem'],
       ['smoke gpu on-demand', 'problem'],
@@ -196,7 +209,7 @@ describe.skipIf(!deployment)('the smoke test of a deployment that is found by it
 
   it('says that a stack without such a function is none', async () => {
     await createStack(deployment!, { name: 'empty' });
-    expect(await smokeDeployment({ stack: 'empty' }, 1)).toEqual([
+    expect(await smokeDeployment({ stack: 'empty' }, 1, new AbortController().signal)).toEqual([
       {
         check: 'smoke',
         result: 'problem',

@@ -41,7 +41,14 @@ it('refuses all that does not go with it at once, each by its name', () => {
 
 it('is told of by init where labels have so few texts, and the model is an encoder', () => {
   const lineOf = (textsPerLabel: number | undefined, more: object = {}) => {
-    const named = { schema: 'schema.json', folder: 'bert', dataset: 'texts.csv', format: 'csv', ...more } as const;
+    const named = {
+      schema: 'schema.json',
+      folder: 'bert',
+      dataset: 'texts.csv',
+      format: 'csv',
+      hasColumns: true,
+      ...more,
+    } as const;
     return /^ {2}task: .*$/m.exec(starterTextRunFile({ ...named, textsPerLabel }))![0];
   };
   expect(lineOf(20)).toContain('few-shot-classification is for so few texts');

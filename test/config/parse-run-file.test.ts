@@ -4,6 +4,7 @@ import { overrideSettings, parseOverride, parseRunFile } from '../../shared/conf
 import { runFileSchema } from '../../shared/config/run-file.ts';
 import { schemaComment, starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { weightsOf } from '../../shared/models/registry.ts';
+import { optimizerFamilies } from '../../shared/training/optimizers/registry.ts';
 
 const minimal = 'model: { family: fno1d }\ndataset: { format: pdebench, path: data.hdf5 }\n';
 
@@ -128,10 +129,11 @@ describe('a run file', () => {
   });
 
   it.each([
-    ['csv', 'classification'],
-    ['lines', 'masked-lm'],
-  ] as const)('written by init for texts is valid: %s', (format, task) => {
-    const text = starterTextRunFile({ schema: 'schema.json', folder: '#bert', dataset: 'data: odd', format });
+    ['csv', 'classification', true],
+    ['lines', 'masked-lm', false],
+  ] as const)('written by init for texts is valid: %s', (format, task, hasColumns) => {
+    const named = { schema: 'schema.json', folder: '#bert', dataset: 'data: odd' };
+    const text = starterTextRunFile({ ...named, format, hasColumns });
     expect(parseRunFile(text, 'run.yaml')).toMatchObject({
       model: { family: 'huggingface', folder: '#bert', task },
       dataset: { format, path: 'data: odd' },
@@ -142,7 +144,13 @@ describe('a run file', () => {
 });
 
 describe('the patience that init writes for texts', () => {
-  const named = { schema: 'schema.json', folder: 'bert', dataset: 'texts.csv', format: 'csv' } as const;
+  const named = {
+    schema: 'schema.json',
+    folder: 'bert',
+    dataset: 'texts.csv',
+    format: 'csv',
+    hasColumns: true,
+  } as const;
   const patience = (texts?: number) =>
     parseRunFile(starterTextRunFile({ ...named, texts }), 'run.yaml').convergence.patience;
 
@@ -199,7 +207,8 @@ budget: { usd: -3 }
       '  run.yaml:13:11  budget.usd: is too small (-3)',
     ]);
     expect(refusal(text)).toContain('did you mean "samples"? Allowed: format, path, key,');
-    expect(refusal(text)).toContain('did you mean "adam"? Allowed: adam, adamw, sgd, adafactor, lars, lamb, muon.');
+    const optimizers = optimizerFamilies.map(({ name }) => name).join(', ');
+    expect(refusal(text)).toContain(`did you mean "adam"? Allowed: ${optimizers}.`);
   });
 
   it('includes unknown keys of the chosen variant, with the keys of that variant', () => {

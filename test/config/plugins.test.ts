@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { parseRunFile } from '../../shared/config/parse-run-file.ts';
-import { refusePlugins } from '../../shared/config/plugins.ts';
+import { loadPlugins, refusePlugins } from '../../shared/config/plugins.ts';
 import { runCli } from '../support/cli.ts';
 import { smallRun, temporaryFolder } from '../support/small-run.ts';
 
@@ -58,6 +58,62 @@ it('reads data in a format that is not of this package, whose bad rows are told 
   expect(good, good.stderr).toMatchObject({ code: 0 });
   await writeFile(join(cwd, 'texts.tagged'), '[sun] It is warm.\nIt is wet.\n');
   expect((await runCli(['validate', 'run.yaml'], { cwd })).stderr).toContain('is not a label in brackets');
+});
+
+it('trains on fields in a format that is not of this package, and predicts from them', async () => {
+  const cwd = await temporaryFolder();
+  const [rows, times, points] = [6, 7, 16];
+  const value = (row: number, time: number, point: number) =>
+    Math.sin((2 * Math.PI * (point + (1 + row) * time)) / points);
+  const each = (size: number) => Array.from({ length: size }, (_, index) => index);
+  const values = each(rows).flatMap((row) =>
+    each(times).flatMap((time) => each(points).map((point) => value(row, time, point))),
+  );
+  await writeFile(join(cwd, 'waves.bin'), Float64Array.from(values));
+  const dataset = { format: 'rawFloats', path: 'waves.bin', sizes: [times, points], double: true, window: 4 };
+  const run = {
+    plugins: [join(examples, 'raw-floats.ts')],
+    model: { ...smallRun.model, modes: 3, width: 4 },
+    dataset: { ...dataset, subsample: { space: 2 }, test: { last: 1 } },
+    training: { ...smallRun.training, epochs: 1 },
+    output: { name: 'raw' },
+  };
+  await writeFile(join(cwd, 'run.yaml'), stringify(run));
+  const trained = await runCli(['train', 'run.yaml'], { cwd });
+  expect(trained, trained.stderr).toMatchObject({ code: 0 });
+  const record = JSON.parse(await readFile(join(cwd, 'runs', 'raw', 'run.json'), 'utf8'));
+  expect(record.dataset).toMatchObject({ space: [8], channels: ['field'], rolloutSteps: 3 });
+  const predicted = await runCli(['predict', 'raw', 'waves.bin', '--out', 'out.npy'], { cwd });
+  expect(predicted, predicted.stderr).toMatchObject({ code: 0 });
+
+  await writeFile(join(cwd, 'short.bin'), Float32Array.from(values).subarray(0, 100));
+  const short = await runCli(['validate', 'run.yaml', '--set', 'dataset.path=short.bin'], { cwd });
+  expect(short.stderr).toContain('has 400 bytes, which is no whole number of samples of 896');
+});
+
+it('knows a plugin again by the modules that it imports, too', async () => {
+  const cwd = await temporaryFolder();
+  const helper = join(cwd, 'helper.mjs');
+  await writeFile(helper, "export const description = 'Half the rate.';\n");
+  await writeFile(
+    join(cwd, 'half.mjs'),
+    `import { description } from './helper.mjs';
+export default ({ z }) => ({
+  schedules: [
+    { name: 'half', configSchema: z.strictObject({ name: z.literal('half').describe(description) }), build: () => () => 0.5 },
+  ],
+});
+`,
+  );
+  const text = stringify({ ...smallRun, plugins: ['./half.mjs'], training: { schedule: { name: 'half' } } });
+  const { plugins } = parseRunFile(text, join(cwd, 'run.yaml'));
+  const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/);
+  expect(plugins).toEqual([{ path: join(cwd, 'half.mjs'), sha256, modules: [{ path: './helper.mjs', sha256 }] }]);
+  expect(loadPlugins(plugins, '.')).toEqual(plugins);
+  await writeFile(helper, "export const description = 'Half of it.';\n");
+  expect(() => loadPlugins(plugins, '.')).toThrow(
+    `plugin ${join(cwd, 'half.mjs')}: imports ./helper.mjs, which has changed since the run began`,
+  );
 });
 
 it('checks the settings of what a plugin adds as all others', () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../../shared/core/errors.ts';
 import { evenRuns } from '../../shared/datasets/field-reader.ts';
 import { pdebench } from '../../shared/datasets/fields.ts';
+import { openFields } from '../../shared/datasets/open-fields.ts';
 import type { FieldValues, Trajectories } from '../../shared/datasets/trajectories.ts';
 import { fixturePath, readJsonFixture } from '../support/fixtures.ts';
 import { counting, writeHdf5 } from '../support/hdf5.ts';
@@ -23,7 +24,7 @@ type Read = Trajectories & FieldValues;
 
 /** The data, and all of their values. */
 async function open(path: string, settings: object = {}, seed = 1): Promise<Read> {
-  const data = await pdebench.open(config(settings), path, { seed });
+  const data = await openFields(pdebench, config(settings), path, { seed });
   const all = await data.read(data.rows.map((_, index) => index));
   return Object.assign({}, data, all);
 }

@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { randomFor } from '../../shared/core/random.ts';
@@ -82,6 +83,29 @@ it('stops gently on Ctrl-C and says how to go on', { timeout: 60_000 }, async ()
   expect(code).toBe(130);
   expect(stderr).toContain(`Go on with: npx tempbalance compare ${file}`);
   expect((await runCli(['compare', file])).code).toBe(0);
+});
+
+it('ends with 130 after the step under way on a second Ctrl-C, and goes on', { timeout: 60_000 }, async () => {
+  const folder = await temporaryFolder();
+  const file = await write(folder, 'twice');
+  const { child, finished } = startCli([
+    'compare',
+    file,
+    '--set',
+    'training.epochs=2000',
+    '--set',
+    'convergence.patience=null',
+  ]);
+  const runs = join(folder, 'comparisons', 'twice');
+  const isUnderWay = async () =>
+    (await readdir(runs, { recursive: true }).catch(() => [])).some((path) => path.endsWith('head.json'));
+  while (!(await isUnderWay())) await sleep(20);
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+  const { code, signal, stderr } = await finished;
+  expect([code, signal]).toEqual([130, null]);
+  expect(stderr).toContain(`Go on with: npx tempbalance compare ${file}`);
+  expect((await readdir(runs, { recursive: true })).filter((path) => path.endsWith('lock.json'))).toEqual([]);
 });
 
 it('refuses, before any run, data that its arms can not be trained on, and a change of what was begun', {

@@ -22,7 +22,13 @@ async function initialised(rows: number, labels?: readonly string[]): Promise<st
   const texts = lines.map((line) => (JSON.parse(line) as { text: string }).text);
   await writeBertFolder(join(folder, 'bert'), texts, { hiddenSize: 16, blocks: 1, labels });
   await writeFile(join(folder, 'texts.jsonl'), `${lines.join('\n')}\n`);
-  const named = { schema: 'schema.json', folder: 'bert', dataset: 'texts.jsonl', format: 'jsonl' } as const;
+  const named = {
+    schema: 'schema.json',
+    folder: 'bert',
+    dataset: 'texts.jsonl',
+    format: 'jsonl',
+    hasColumns: true,
+  } as const;
   const model = { tasks: ['classification'], maxTokens: 64 } as const;
   await writeFile(join(folder, 'run.yaml'), starterTextRunFile({ ...named, texts: rows, model }));
   return join(folder, 'run.yaml');

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { presetNames } from '../../shared/schedules/presets/registry.ts';
+import { findPreset, presetNames } from '../../shared/schedules/presets/registry.ts';
 import { runCli } from '../support/cli.ts';
 import { writeLanguageRun } from '../support/language-folder.ts';
 import { temporaryFolder, writeRunFile } from '../support/small-run.ts';
@@ -12,6 +12,7 @@ const sets = (settings: readonly string[]) => settings.flatMap((each) => ['--set
 /** Commands on an operator or a BERT that trains in a second or two. */
 const kinds = {
   FNO: {
+    kind: 'fields',
     folder: async () => {
       const folder = await temporaryFolder();
       await writeRunFile(folder, {}, 'run.yaml');
@@ -21,10 +22,15 @@ const kinds = {
     // Layers of the small models have fewer eigenvalues than the published runs ask for.
     settings: ['balance.minEigenvalues=4'],
   },
-  BERT: { folder: () => writeLanguageRun({}, { epochs: 3 }), run: 'texts', settings: ['balance.minEigenvalues=4'] },
-};
+  BERT: {
+    kind: 'language',
+    folder: () => writeLanguageRun({}, { epochs: 3 }),
+    run: 'texts',
+    settings: ['balance.minEigenvalues=4'],
+  },
+} as const;
 
-describe.each(Object.entries(kinds))('a run of an %s', (_, { folder: write, run, settings }) => {
+describe.each(Object.entries(kinds))('a run of an %s', (_, { kind, folder: write, run, settings }) => {
   it.each(presetNames)(
     'is trained with the preset %s, which is on record with all that it stands for',
     async (preset) => {
@@ -36,10 +42,11 @@ describe.each(Object.entries(kinds))('a run of an %s', (_, { folder: write, run,
       expect(trained.stdout).toMatch(new RegExp(`preset ${preset}: .*; \\d+ of \\d+ layers are balanced, \\d+ %`));
       const { config } = await jsonIn(cwd, 'runs', run, 'run.json');
       expect(config.balance).toMatchObject({ preset, minEigenvalues: 4 });
-      expect(config.balance.assignment.function).toBe(preset === 'modelBalancing' ? 'sigmoid' : 'linearMap');
+      const { assignment, target } = findPreset(preset)!.settings(kind);
+      expect(config.balance.assignment).toMatchObject(assignment as object);
       const manifest = await jsonIn(cwd, 'runs', run, 'epochs/0001/manifest.json');
       const { applied } = await jsonIn(cwd, 'runs', run, 'epochs/0001', manifest.attempt, 'metrics.json');
-      const multiplier = preset === 'alphaDecay' ? 'weightDecayMultiplier' : 'learningRateMultiplier';
+      const multiplier = target === 'weightDecay' ? 'weightDecayMultiplier' : 'learningRateMultiplier';
       expect(new Set(applied.map((group: Record<string, number>) => group[multiplier])).size).toBeGreaterThan(1);
       const report = await readFile(join(cwd, 'runs', run, 'report.html'), 'utf8');
       expect(report).toContain(`preset ${preset}: `);

@@ -12,6 +12,9 @@ const kept = [
   '@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.wasm',
   '@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js',
   'zod/index.js',
+  'h5wasm/dist/node/hdf5_hl.js',
+  'apache-arrow/Arrow.node.mjs',
+  'core-js/package.json',
 ];
 const removed = [
   'onnxruntime-node/bin/napi-v6/linux/arm64/libonnxruntime.so.1',
@@ -23,6 +26,11 @@ const removed = [
   '@tensorflow/tfjs-core/dist/tf-core.node.js.map',
   '@tensorflow/tfjs-core/dist/ops/add_test.js',
   'zod/index.d.ts',
+  'h5wasm/dist/iife/h5wasm.js',
+  'h5wasm/dist/esm/hdf5_hl.js',
+  'apache-arrow/src/Arrow.ts',
+  'apache-arrow/Arrow.es2015.min.js',
+  'core-js/es/array/from.js',
 ];
 
 it('keeps what Node reads on x86-64 Linux, and takes away maps, types, and what is for others', async () => {

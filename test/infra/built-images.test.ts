@@ -77,6 +77,8 @@ describe('images that are built in the account', () => {
     );
     expect(users.length).toBeGreaterThan(3);
     for (const { DependsOn = [] } of users) expect(DependsOn).toContain(built);
+    const before = resources[built]!.DependsOn;
+    expect(before).toContainEqual(expect.stringMatching(/^ImagesBuildRoleDefaultPolicy/));
   });
 
   it('are built with the arguments of the settings, and base images come from a mirror with its password', () => {
@@ -133,6 +135,29 @@ describe('images that are built in the account', () => {
         .flatMap(({ Resource }) => [Resource].flat().map(asText));
     for (const resource of allowed(ours.template)) expect(resource).toMatch(/^<ImagesRepository\w+\.Arn>$/);
     expect(allowed(mirrored).at(-1)).toContain(':ecr:eu-west-1:123456789012:repository/docker-hub/*');
+  });
+
+  it('are plain images, which Lambda takes', () => {
+    const variables = buildOf(ours.template).Environment.EnvironmentVariables as Properties[];
+    expect(variables).toContainEqual({ Name: 'BUILDX_NO_DEFAULT_ATTESTATIONS', Type: 'PLAINTEXT', Value: '1' });
+  });
+
+  it('are built and started by roles that services take on for this account alone', () => {
+    const open = propertiesOf(ours.template, 'AWS::IAM::Role').flatMap(({ AssumeRolePolicyDocument }) =>
+      AssumeRolePolicyDocument.Statement.flatMap(({ Principal, Condition }: Properties) =>
+        Condition?.StringEquals?.['aws:SourceAccount'] ? [] : asText(Principal.Service),
+      ),
+    );
+    expect(open).toEqual(['ec2.amazonaws.com']);
+  });
+
+  it('are pulled by functions of this account and region alone', () => {
+    const [repository] = propertiesOf(ours.template, 'AWS::ECR::Repository');
+    expect(repository!.RepositoryPolicyText.Statement).toHaveLength(1);
+    const [{ Principal, Condition }] = repository!.RepositoryPolicyText.Statement;
+    expect(Principal).toEqual({ Service: 'lambda.amazonaws.com' });
+    const functions = 'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:*';
+    expect(asText(Condition.ArnLike['aws:SourceArn'])).toBe(functions);
   });
 
   it('by cfn-lint have nothing wrong, where it is installed', (context) => {

@@ -1,6 +1,7 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { access } from '../../infra/access.ts';
+import { endpointServices } from '../../shared/cloud/region-offer.ts';
 import { asText, type Properties, propertiesOf, statementsByRole } from './policies.ts';
 import { everySetting, removeOutput, synthesize } from './synthesize.ts';
 
@@ -33,10 +34,7 @@ describe('a network of private subnets that the stack makes', () => {
     const region = 'com.amazonaws.<AWS::Region>';
     expect(services).toEqual([
       ['Gateway', `${region}.s3`],
-      ...['ecr.api', 'ecr.dkr', 'logs', 'ecs', 'ecs-agent', 'ecs-telemetry'].map((name) => [
-        'Interface',
-        `${region}.${name}`,
-      ]),
+      ...endpointServices.map((name) => ['Interface', `${region}.${name}`]),
     ]);
     for (const { VpcEndpointType, SubnetIds, PrivateDnsEnabled } of endpoints) {
       if (VpcEndpointType === 'Interface') expect([SubnetIds.length, PrivateDnsEnabled]).toEqual([2, true]);

@@ -57,6 +57,20 @@ describe('a deployment whose region was asked', () => {
     expect(() => fitted({ zones: 6 })).toThrow(/network.zones: are 6, and eu-south-9 has 5: eu-south-9a/);
   });
 
+  it('has private subnets only in zones that have their endpoints', () => {
+    const within = (endpoints: readonly string[], network: object) =>
+      withinOffer(parseSettings({ network }), { ...offer, endpoints: [...endpoints] }).zones;
+    const without = zones.filter((zone) => !zone.endsWith('b'));
+    expect(within(without, { subnets: 'private' })).toEqual(without.slice(0, 3));
+    expect(within(without, { zones: 2 })).toEqual(zones.slice(0, 2));
+    expect(() => within(without, { subnets: 'private', zones: 5 })).toThrow(
+      /are 5, and eu-south-9 has 4 with the endpoints of private subnets: eu-south-9a, eu-south-9c/,
+    );
+    expect(() => within([], { subnets: 'private' })).toThrow(
+      'network.subnets: eu-south-9 has no zone with the endpoints of private subnets',
+    );
+  });
+
   it('goes by the zones of subnets that are there already', () => {
     const [one, two] = everySetting.network.subnetIds as [string, string];
     const within = (subnets: Record<string, string>) =>
@@ -99,31 +113,64 @@ describe('data and models of a GPU machine', () => {
 });
 
 describe('a second region', () => {
-  it('is told to the one function that hands runs over, which may copy them there and start them, and nothing else', () => {
+  it('is told to the two functions that hand runs over, which may copy them there and start them, and nothing else', () => {
     const { template } = deployed({ fallbackRegion: 'eu-west-1' }, undefined);
     const told = propertiesOf(template, 'AWS::Lambda::Function').flatMap(
       ({ Environment }) => Environment?.Variables?.TEMPBALANCE_FALLBACK ?? [],
     );
-    expect(told).toEqual([JSON.stringify({ stack: 'tempbalance', region: 'eu-west-1' })]);
+    expect(told).toEqual(Array(2).fill(JSON.stringify({ stack: 'tempbalance', region: 'eu-west-1' })));
     const there = [...statementsByRole(template)].flatMap(([role, statements]) =>
       statements
         .filter(({ resources }) => /eu-west-1|artifactsbucket/.test(JSON.stringify(resources)))
         .map(({ actions }) => [role.replace(/[0-9A-F]{8}$/, ''), ...actions.toSorted()]),
     );
-    expect(there).toEqual([
-      ['FunctionsCollectEpochRole', 'cloudformation:DescribeStacks'],
-      ['FunctionsCollectEpochRole', 'states:StartExecution'],
-      ['FunctionsCollectEpochRole', 's3:ListBucket'],
-      ['FunctionsCollectEpochRole', 's3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject'],
-    ]);
+    const notesHere = [...statementsByRole(template)].filter(([, statements]) =>
+      statements.some(({ resources }) => /\.Arn>\/runs\/\*\/outcome\.json$/.test(resources.join())),
+    );
+    expect(notesHere.map(([role]) => role.replace(/[0-9A-F]{8}$/, ''))).toEqual(
+      expect.arrayContaining(['FunctionsPrepareRole', 'FunctionsCollectEpochRole']),
+    );
+    const allowed = [
+      ['cloudformation:DescribeStacks'],
+      ['states:StartExecution'],
+      ['s3:ListBucket'],
+      ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject'],
+      ['s3:DeleteObject'],
+    ];
+    const roles = ['FunctionsPrepareRole', 'FunctionsCollectEpochRole'];
+    expect(there).toEqual(roles.flatMap((role) => allowed.map((actions) => [role, ...actions])));
   });
 
-  it('is none by default, and does not go with a key of one region', () => {
+  it('gets what a key of its own encrypts, and what is encrypted there by another', () => {
+    const { kmsKeyArn, fallbackRegion, fallbackKmsKeyArn } = everySetting;
+    const { template } = deployed({ kmsKeyArn, fallbackRegion, fallbackKmsKeyArn }, undefined);
+    const keysOf = (role: string) =>
+      [...statementsByRole(template)]
+        .filter(([id]) => id.startsWith(role))
+        .flatMap(([, statements]) =>
+          statements.filter(({ actions }) => actions.some((name) => name.startsWith('kms:'))),
+        )
+        .map(({ actions, resources }) => [...resources, ...actions]);
+    const both = ['kms:Decrypt', 'kms:GenerateDataKey'];
+    for (const role of ['FunctionsPrepareRole', 'FunctionsCollectEpochRole']) {
+      expect(keysOf(role)).toEqual([
+        [kmsKeyArn, ...both],
+        [fallbackKmsKeyArn, ...both],
+      ]);
+    }
+    expect(keysOf('FunctionsCheckpointRole')).toEqual([[kmsKeyArn, ...both]]);
+  });
+
+  it('is none by default, and has a key of its own where this one has', () => {
     expect(parseSettings({}).fallbackRegion).toBeUndefined();
-    const { kmsKeyArn } = everySetting;
-    expect(() => parseSettings({ fallbackRegion: 'eu-west-1', kmsKeyArn })).toThrow(
-      /fallbackRegion: can not be set beside/,
+    const { kmsKeyArn, fallbackKmsKeyArn } = everySetting;
+    expect(() => parseSettings({ fallbackRegion: 'eu-central-1', kmsKeyArn })).toThrow(
+      /fallbackRegion: needs fallbackKmsKeyArn beside kmsKeyArn/,
     );
+    expect(() => parseSettings({ fallbackRegion: 'eu-north-1', fallbackKmsKeyArn })).toThrow(
+      /fallbackKmsKeyArn: is a key of eu-central-1, and fallbackRegion is eu-north-1/,
+    );
+    expect(() => parseSettings({ fallbackKmsKeyArn })).toThrow(/fallbackKmsKeyArn: is for fallbackRegion/);
     expect(() => parseSettings({ fallbackRegion: 'Ireland' })).toThrow(/must be the code of a region/);
   });
 });

@@ -119,7 +119,7 @@ describe('settings', () => {
     });
     rmSync(outdir, { recursive: true });
     expect(stderr).toBe(
-      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, gpuSize, maxGpus, maxVcpus, cpuMemoryGb, waitingLimitMinutes, onDemandWaitingLimitHours, queueLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, ceiling, schedules, retention, logDays, removal, images, network, kmsKeyArn, webhook, publishing, fallbackRegion, permissionsBoundary.\n',
+      'error: context "tempbalance" has a problem:\n\n  maxGpu: unknown key\n      did you mean "maxGpus"? Allowed: name, gpuClasses, gpuSize, maxGpus, maxVcpus, cpuMemoryGb, waitingLimitMinutes, onDemandWaitingLimitHours, queueLimitHours, scaleDownDelayMinutes, functionMemoryMb, notificationEmail, monthlyBudgetUsd, budgetScope, hourlySpendAlarmUsd, ceiling, schedules, retention, logDays, removal, images, network, kmsKeyArn, webhook, publishing, fallbackRegion, fallbackKmsKeyArn, permissionsBoundary.\n',
     );
     expect(status).toBe(2);
   });

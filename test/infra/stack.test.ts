@@ -579,6 +579,15 @@ describe('training', () => {
     expect(setup).toContain('echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config');
   });
 
+  it('refuses its credentials to the user of jobs, who share its network', () => {
+    const [gpu] = propertiesOf(usual.template, 'AWS::Batch::JobDefinition');
+    const [owner] = gpu!.ContainerProperties.User.split(':');
+    const [machine] = propertiesOf(usual.template, 'AWS::EC2::LaunchTemplate');
+    expect(asText(machine!.LaunchTemplateData.UserData['Fn::Base64'])).toContain(
+      `iptables --insert OUTPUT --destination 169.254.169.254 --match owner --uid-owner ${owner} --jump REJECT`,
+    );
+  });
+
   it('has a public subnet in each of three zones', () => {
     expect(propertiesOf(usual.template, 'AWS::EC2::VPC')[0]!.CidrBlock).toBe('10.73.0.0/16');
     const subnets = propertiesOf(usual.template, 'AWS::EC2::Subnet');

@@ -84,6 +84,8 @@ export const everySetting = {
     },
     sagemaker: { group: 'operators', image: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/serve:1' },
   },
+  fallbackRegion: 'eu-central-1',
+  fallbackKmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/9f8e7d6c-5b4a-3928-1706-f5e4d3c2b1a0',
   permissionsBoundary: 'arn:aws:iam::123456789012:policy/bounds',
 };
 

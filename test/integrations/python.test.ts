@@ -18,11 +18,10 @@ interface Facts {
   readonly factors: Readonly<Record<string, number>>;
   readonly rates: Readonly<Record<string, number>>;
   readonly schedules: Readonly<Record<string, { readonly worst: number; readonly moved: boolean }>>;
-  readonly wrapped: boolean;
+  readonly wrapped: readonly boolean[];
   readonly said: string;
   readonly unnamed: readonly number[];
-  readonly refused: string;
-  readonly failed: string;
+  readonly refused: readonly string[];
   readonly file: boolean;
   readonly lightning: boolean;
   readonly bert: { readonly known: boolean; readonly kindFrom: string; readonly notes: readonly string[] };
@@ -67,16 +66,28 @@ describe.skipIf(!hasTorch)('integrations/python/tempbalance.py', () => {
     }
   });
 
-  it('finds names behind prefixes, says once which it does not find, and refuses rates of another model', () => {
-    expect(facts.wrapped).toBe(true);
-    expect(facts.said).toBe('tempbalance: not in the rates, so at the base rate: head.weight, head.bias\n');
-    expect(facts.unnamed).toEqual([1, 1]);
-    expect(facts.refused).toContain("no parameter of the model, such as ['weight'], is named in the rates of");
+  it('is of 60 lines, none longer than 120 characters', async () => {
+    const lines = (await readFile('integrations/python/tempbalance.py', 'utf8')).trimEnd().split('\n');
+    expect(lines.length).toBeLessThanOrEqual(60);
+    expect(lines.filter((line) => line.length > 120)).toEqual([]);
+  });
+
+  it('reads a file of rates, finds names behind prefixes, and says once which it does not find', () => {
     expect(facts.file).toBe(true);
+    expect(facts.wrapped).toEqual([true, true]);
+    expect(facts.said.match(/head.*: not in the rates, so at the base rate/g)).toEqual([
+      'head.weight, head.bias: not in the rates, so at the base rate',
+    ]);
+    expect(facts.unnamed).toEqual([1, 1]);
   });
 
   it('hands on what the command says is wrong', () => {
-    expect(facts.failed).toContain('error: integrations:');
+    expect(facts.refused).toEqual([
+      expect.stringContaining("has no parameter of the trainer's model, such as weight"),
+      expect.stringContaining('rates.json: holds rates that were made already, so set would change nothing'),
+      expect.stringContaining('error: integrations:'),
+      expect.stringContaining('the optimizer has other groups'),
+    ]);
   });
 
   it('sets rates by a callback of Lightning', () => {

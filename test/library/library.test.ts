@@ -28,6 +28,22 @@ describe('analyse, rates', () => {
   it('throw what a user can mend', async () => {
     await expect(analyse('nothing.safetensors')).rejects.toThrow(UserError);
     await expect(rates(checkpoint, { set: { 'balance.assignmnt.s': 1 } })).rejects.toThrow('did you mean');
+    const wrong = [
+      [() => rates(checkpoint, { learningRate: -1 }), 'learningRate: is too small (-1). It must be more than 0.'],
+      [() => rates(checkpoint, { kind: 'field' as 'fields' }), 'did you mean "fields"?'],
+      [() => analyse(checkpoint, { spectra: { fit: 'median' as never } }), 'spectra.fit: is text ("median")'],
+      [() => analyse(checkpoint, { spectra: { spectralWeight: true } as never }), 'did you mean "spectralWeights"?'],
+      [() => openStore(''), 'the address of the store is empty'],
+      [() => runPipeline({} as RunFile), 'the run file has'],
+    ] as const;
+    for (const [call, message] of wrong) {
+      const error = await (call() as Promise<unknown>).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      expect(error, message).toBeInstanceOf(UserError);
+      expect(String(error)).toContain(message);
+    }
   });
 });
 

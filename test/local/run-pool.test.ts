@@ -164,6 +164,16 @@ describe('a pool', () => {
     expect(await readdir(join(root, 'waiting'))).toEqual(['request.json']);
   });
 
+  it('that is interrupted ends the run under way after its step, and lets go of it', async () => {
+    const { root, pool, task, events, ended } = await underWay();
+    const waiting = pool.run(await request(root, 'waiting'), ignore);
+    pool.stop();
+    pool.interrupt();
+    expect([await waiting, await ended]).toEqual([{ status: 'interrupted' }, { status: 'interrupted' }]);
+    expect(await readdir(join(root, task.run))).not.toContain('lock.json');
+    expect(events.filter(({ type }) => type === 'finished')).toEqual([]);
+  });
+
   it('that is closed has ended its processes', async () => {
     const { pool, task, ended } = await underWay();
     const pid = await pidOf(task);

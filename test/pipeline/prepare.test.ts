@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { readJson } from '../../shared/checkpoints/json.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
+import { runKeys } from '../../shared/checkpoints/run-keys.ts';
 import { computeSchema } from '../../shared/decisions/compute.ts';
 import type { ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
+import { outcomeSchema } from '../../shared/pipeline/records.ts';
 import { prepare } from '../../shared/pipeline/tasks/prepare.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { fakeWorkload } from '../support/fake-workload.ts';
@@ -53,13 +56,17 @@ describe('the account may have no machine with a GPU', () => {
       target === 'gpu'
         ? { jobs: jobs[market], found: `${market}: ${jobs[market]}`, remedy: 'Ask for more.' }
         : undefined;
-  const prepared = async (jobs: { spot: number; onDemand: number }, compute = 'gpu') => {
+  const prepared = async (
+    jobs: { spot: number; onDemand: number },
+    compute = 'gpu',
+    outside: Partial<TaskContext> = {},
+    events: ProgressEvent[] = [],
+  ) => {
     const store = memoryStore();
-    const events: ProgressEvent[] = [];
     const config = fakeConfig();
     await requestRun(store, { ...config, compute: computeSchema.parse(compute) });
-    const ctx = { ...fakeContext(store, fakeWorkload(), { events }), quotaFor: quotaFor(jobs) };
-    return { events, state: await prepare(ctx, { run }) };
+    const ctx = { ...fakeContext(store, fakeWorkload(), { events }), quotaFor: quotaFor(jobs), ...outside };
+    return { events, store, state: await prepare(ctx, { run, executionName: 'the execution' }) };
   };
 
   it('and a run that needs one is refused, with how to ask for more', async () => {
@@ -67,6 +74,28 @@ describe('the account may have no machine with a GPU', () => {
       'compute.target: a job would wait in vain: spot: 0; onDemand: 0\n  Ask for more. Or train without a GPU: --set compute.target=cpu.',
     );
     expect((await prepared({ spot: 0, onDemand: 0 }, 'cpu')).state.compute.target).toBe('cpu');
+  });
+
+  it('and a run that needs one goes on in another region where there is one, which is told', async () => {
+    const left: unknown[] = [];
+    const handOver = async (leaving: unknown) => `the run goes on in ${left.push(leaving)}`;
+    const { events, state, store } = await prepared({ spot: 0, onDemand: 0 }, 'gpu', { handOver });
+    const reason = 'a job would wait in vain: spot: 0; onDemand: 0: the run goes on in 1';
+    expect(state.decision).toEqual({ next: 'leave', outcome: 'running', reason });
+    expect(events).toContainEqual({ type: 'finished', run, outcome: 'running', reason });
+    expect(left).toEqual([{ run, execution: 'the execution', seconds: expect.any(Number) }]);
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'running', reason });
+    expect(await store.get(runKeys.record(run))).toBeUndefined();
+  });
+
+  it('and a run that another region can not have is refused, with both reasons', async () => {
+    const events: ProgressEvent[] = [];
+    const handOver = () => Promise.reject(new Error('it has come from there'));
+    await expect(prepared({ spot: 0, onDemand: 0 }, 'gpu', { handOver }, events)).rejects.toThrow(
+      'Or train without a GPU: --set compute.target=cpu.\n  It was not handed over to another region: it has come from there',
+    );
+    const message = 'It was not handed over to another region: it has come from there';
+    expect(events).toContainEqual({ type: 'warning', message });
   });
 
   it('on Spot, and the run is trained on demand', async () => {

@@ -16,13 +16,14 @@ import { outcomeSchema, readTest } from '../../shared/pipeline/records.ts';
 import { failedJob, spotInterruption } from '../support/batch.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
+import { type MeteredRun, runMetered } from '../support/metered-run.ts';
 
 let store: ArtifactStore;
 beforeEach(() => {
   store = memoryStore();
 });
 
-const settings = (changes: Record<string, Record<string, unknown>> = {}, test: object | undefined = { last: 2 }) => {
+const settings = (changes: Parameters<typeof fakeConfig>[0] = {}, test: object | undefined = { last: 2 }) => {
   const config = fakeConfig(changes);
   return fakeConfig({ ...changes, dataset: { ...config.dataset, test } });
 };
@@ -121,6 +122,52 @@ describe('a run with test data', () => {
     expect(execution).toEqual({ status: 'done' });
     expect(await outcomeOf()).toMatchObject({ outcome: 'budget' });
     expect(await readTest(store, run)).toMatchObject({ last: { epoch: 1 } });
+  });
+
+  describe('of a deployed run with a budget', () => {
+    const tested = (ran: MeteredRun) => readTest(ran.store, run);
+    const ended = (ran: MeteredRun) => readJson(ran.store, runKeys.outcome(run), outcomeSchema);
+    const threeEpochs = { training: { epochs: 3 }, balance: 'off', compute: { epochsPerTask: 1 } };
+
+    it('is measured within it: an epoch is left out for that', async () => {
+      const story = { epochSeconds: [600], functionSeconds: [1] };
+      const budget = { hours: 0.85 };
+      const without = await runMetered({ ...story, config: fakeConfig({ ...threeEpochs, budget }) });
+      expect(await ended(without)).toMatchObject({ outcome: 'completed' });
+      const ran = await runMetered({ ...story, config: settings({ ...threeEpochs, budget }) });
+      expect(await ended(ran)).toMatchObject({ outcome: 'budget' });
+      expect(await tested(ran)).toMatchObject({ last: { epoch: 2 } });
+      expect(ran.lastJobEnded).toBeLessThan(3600 * budget.hours);
+    });
+
+    it('is not measured where it does not pay for that, and the run says so', async () => {
+      const jobs = [
+        { end: 'done', after: 0 },
+        { end: 'done', after: 0 },
+        { end: 'hangs', after: 0 },
+      ] as const;
+      const config = settings({ ...threeEpochs, budget: { hours: 1 } });
+      const ran = await runMetered({ config, jobs, epochSeconds: [300] });
+      expect(ran.execution).toEqual({ status: 'done' });
+      expect(await tested(ran)).toBeUndefined();
+      const { outcome, reason } = (await ended(ran))!;
+      expect(outcome).toBe('budget');
+      expect(reason).toContain('not measured on test data, for which the rest of the budget does not suffice');
+      expect(ran.lastJobEnded).toBeLessThan(3600);
+    });
+
+    it('is given up when a job hangs that measures it', async () => {
+      const done = { end: 'done', after: 0 } as const;
+      const jobs = [done, done, done, done, { end: 'hangs', after: 0 }] as const;
+      const config = settings({ ...threeEpochs, budget: { hours: 2 } });
+      const ran = await runMetered({ config, jobs, epochSeconds: [300] });
+      expect(await tested(ran)).toBeUndefined();
+      expect(await ended(ran)).toMatchObject({
+        outcome: 'completed',
+        reason: expect.stringContaining('not measured on test data'),
+      });
+      expect(ran.lastJobEnded).toBeLessThan(7200);
+    });
   });
 
   it('is measured again after more epochs, and not where there are none', async () => {

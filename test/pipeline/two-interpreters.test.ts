@@ -286,6 +286,24 @@ describe('the local interpreter and moto agree on', () => {
     },
   );
 
+  withMoto('a run for which no machine is to be had, and which goes on in another region', async () => {
+    const left: unknown[] = [];
+    const handOver = async (leaving: unknown) => `the run goes on in region ${left.push(leaving)}`;
+    const { locally } = await tell({ context: { handOver }, jobs: { 2: waitedInVain(), 3: waitedInVain() } });
+    expect(locally.states).toEqual([...begin, ...train, ...commit, ...train, ...train, 'Taken over']);
+    expect(locally.status).toBe('SUCCEEDED');
+    expect(left).toMatchObject([{ run, execution: 'p-0' }]);
+  });
+
+  withMoto('a run that the account has no quota for, and which goes on in another region', async () => {
+    const handOver = async () => 'the run goes on elsewhere';
+    const quotaFor = async () => ({ jobs: 0, found: 'none', remedy: 'Ask for more.' });
+    const { locally } = await tell({ context: { handOver, quotaFor } });
+    expect(locally.states).toEqual([...begin, 'Taken over']);
+    expect(locally.status).toBe('SUCCEEDED');
+    expect(locally.inputs.Prepare).toMatchObject([{ run, executionName: 'the execution' }]);
+  });
+
   const everyFunction = (what: string) => {
     const fault = faultsOfFunctions.find((each) => each.what === what)!;
     const names = ['Prepare', 'CollectEpoch', 'PlanAnalysis', 'AnalyseShard', 'SetRates', 'Checkpoint', 'Finalise'];

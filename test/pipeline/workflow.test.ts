@@ -80,6 +80,20 @@ describe('a run that goes well', () => {
     expect(report.best).toEqual({ epoch: 2, value: 1 });
     expect(report.epochs.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3, 4]);
     expect(report.status).toBe('completed');
+    expect(report.place).toBe(`${store.label}/runs`);
+
+    const part = 'some/runs/test-plain-1';
+    for (const key of await store.list(`${run}/`)) {
+      await store.put(key.replace(run, part), (await store.get(key))!.bytes);
+    }
+    const placeOf = async () => {
+      const { place, comparison } = await readRunReport(store, part);
+      return { place, comparison };
+    };
+    const place = `${store.label}/some/runs`;
+    expect(await placeOf()).toEqual({ place, comparison: undefined });
+    await store.put('some/compare.json', new Uint8Array());
+    expect(await placeOf()).toEqual({ place, comparison: `${store.label}/some` });
   });
 
   it('is exported and has its outcome, though its report can not be written', async () => {

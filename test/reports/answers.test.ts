@@ -47,6 +47,17 @@ describe('what next', () => {
     expect(commands({ ...deployed, status: 'failed' })).toEqual(['npx tempbalance cloud resume balanced']);
   });
 
+  test('of a run of a comparison is to look at the comparison, which goes on with its runs by itself', () => {
+    const part = { ...balanced, comparison: '/data/my comparisons/burgers' };
+    expect(commands({ ...part, best: { epoch: 4, value: 1 } })).toEqual([
+      "npx tempbalance ui '/data/my comparisons/burgers'",
+    ]);
+    expect(commands({ ...part, status: 'failed' })).toHaveLength(1);
+    expect(commands({ ...part, comparison: 's3://bucket/comparisons/burgers' })).toEqual([
+      'npx tempbalance cloud fetch burgers',
+    ]);
+  });
+
   test('of several runs is a comparison of the balanced one; without a place there is nothing', () => {
     expect(commands(plain, balanced)).toEqual([compare]);
     expect(commands({ ...plain, place: undefined })).toEqual([]);

@@ -103,3 +103,10 @@ test('shortNames leaves out what all names begin with, and keeps a lone name who
   expect([...shortNames(['net.layer.0']).values()]).toEqual(['net.layer.0']);
   expect([...shortNames(['a.x', 'a']).values()]).toEqual(['a.x', 'a']);
 });
+
+test('shortNames leaves out the words before a number where names are long and stay apart', () => {
+  const names = ['bert.encoder.layer.0.attention.self.query', 'bert.encoder.layer.11.output.dense', 'head.weight'];
+  expect([...shortNames(names).values()]).toEqual(['0.attention.self.query', '11.output.dense', 'head.weight']);
+  const both = ['encoder.block.0.layer.0.SelfAttention.q', 'decoder.block.0.layer.0.SelfAttention.q'];
+  expect([...shortNames(both).values()]).toEqual(['encoder.block.0…elfAttention.q', 'decoder.block.0…elfAttention.q']);
+});

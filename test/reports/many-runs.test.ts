@@ -62,7 +62,7 @@ describe('the page of groups', () => {
     const [first, ...others] = runs;
     const moved = { ...first!, versions: { ...first!.versions, engine: 'another' } };
     const versions = parse(pageOf([moved, ...others])).querySelectorAll('#versions thead th');
-    expect([...versions].map(({ textContent }) => textContent)).toEqual(['', 'run-0', '8 runs, the first run-1']);
+    expect([...versions].map(({ textContent }) => textContent)).toEqual(['Fact', 'run-0', '8 runs, the first run-1']);
   });
 });
 

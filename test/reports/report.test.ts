@@ -126,7 +126,9 @@ describe('renderReport', () => {
     expect(heads.slice(0, 4)).toEqual(['Layer', 'Alpha', 'Best fit', 'Multiplier']);
     expect([...page.querySelectorAll('#runs thead th')][1]!.textContent).toBe('Best nrmse (lower is better)');
     const [first] = page.querySelectorAll('#layers tbody th');
-    expect([first!.textContent, first!.querySelectorAll('wbr').length]).toEqual([name, 5]);
+    const [whole, short] = first!.children;
+    expect(short!.textContent).toBe('0.attention.self.query');
+    expect([whole!.textContent, whole!.querySelectorAll('wbr').length]).toEqual([name, 5]);
     expect(page.querySelector('style')!.textContent).toMatch(/tbody th:first-child \{ position: sticky; left: 0;/);
   });
 
@@ -285,7 +287,7 @@ describe('the classes', () => {
     const rows = [...parse(both).querySelectorAll('#classes table:last-of-type tr')];
     const cells = rows.slice(-3).map((row) => [...row.children].map(({ textContent }) => textContent));
     expect(cells).toEqual([
-      ['', 'left', 'right'],
+      ['True class', 'left', 'right'],
       ['left', '2', '0'],
       ['right', '1', '1'],
     ]);

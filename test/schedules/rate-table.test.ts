@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { assignmentFunctions } from '../../shared/schedules/assignments/registry.ts';
 import { type BalanceConfig, balanceConfigSchema } from '../../shared/schedules/config.ts';
 import { rateTable } from '../../shared/schedules/rate-table.ts';
 import { spectraReport } from '../../shared/spectra/analyse.ts';
@@ -97,7 +98,7 @@ describe('a rate table', () => {
 
   it('never gives a multiplier that is not a finite number of at least 0, and keeps the mean when asked to', () => {
     const value = fc.oneof(fc.double({ min: 1, max: 1e5, noNaN: true }), fc.constant(null));
-    const functions = fc.constantFrom('sigmoid', 'linearMap', 'sqrt', 'log2', 'rank');
+    const functions = fc.constantFrom(...assignmentFunctions.map(({ name }) => name));
     const unit = fc.constantFrom('layer', 'block', 'layerInBlock');
     fc.assert(
       fc.property(fc.array(value, { maxLength: 12 }), functions, unit, (alphas, name, chosenUnit) => {
@@ -114,7 +115,7 @@ describe('a rate table', () => {
 
   it('gives each layer the same multiplier whatever the order of layers', () => {
     const spectra = [fc0, fc1, spectrumWith({ name: 'fc2', alpha: 3.5 })];
-    for (const name of ['sigmoid', 'linearMap', 'sqrt', 'log2', 'rank']) {
+    for (const { name } of assignmentFunctions) {
       const settings = { assignment: { function: name } };
       const forwards = tableOf(spectra, settings).layers;
       for (const [layer, { learningRate }] of Object.entries(tableOf(spectra.toReversed(), settings).layers)) {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { randomFor } from '../../shared/core/random.ts';
 import { analyseLayer, analyseLayers, spectraReport } from '../../shared/spectra/analyse.ts';
 import { spectraConfigSchema } from '../../shared/spectra/config.ts';
+import { fitNames } from '../../shared/spectra/fits/registry.ts';
 import { portableSolver } from '../../shared/spectra/solvers/portable.ts';
 import type { Layer } from '../../shared/tensors/layer.ts';
 import { elementCount, type HostTensor } from '../../shared/tensors/tensor.ts';
@@ -22,8 +23,9 @@ const measure = (weight: HostTensor, settings: object = {}) =>
 const matrix = fc
   .tuple(fc.integer(), fc.integer({ min: 6, max: 24 }), fc.integer({ min: 6, max: 24 }))
   .map(([seed, rows, columns]) => randomTensor(seed, rows, columns));
-const smoothMethod = fc.constantFrom('median' as const, 'goodnessOfFit' as const);
-const anyMethod = fc.constantFrom('median' as const, 'goodnessOfFit' as const, 'fixFinger' as const);
+/** The peak of a histogram may move by a bin when a weight changes by rounding. */
+const smoothMethod = fc.constantFrom(...fitNames.filter((name) => name !== 'fixFinger'));
+const anyMethod = fc.constantFrom(...fitNames);
 
 describe('alpha', () => {
   it('does not change when the weight is scaled by a power of two', async () => {

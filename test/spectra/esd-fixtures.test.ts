@@ -7,6 +7,7 @@ import { fileSource } from '../../shared/tensors/byte-source.ts';
 import type { LayerKind } from '../../shared/tensors/layer.ts';
 import { openSafetensors } from '../../shared/tensors/safetensors.ts';
 import { fixturePath, readJsonFixture } from '../support/fixtures.ts';
+import { type FitKey, publishedFits as fits } from '../support/published-fits.ts';
 
 interface ExpectedFit {
   alpha: number | null;
@@ -16,7 +17,6 @@ interface ExpectedFit {
   alphahat: number;
   well_conditioned: boolean;
 }
-type FitKey = 'xmin_mid_pos2' | 'xmin_mid_pos1.5' | 'goodness_of_fit' | 'xmin_peak';
 type Filtered = Record<FitKey, ExpectedFit> & { stable_rank: number };
 interface ExpectedLayer {
   shape: number[];
@@ -28,13 +28,6 @@ interface ExpectedLayer {
 }
 
 const kindByAxes: Record<number, LayerKind> = { 2: 'linear', 3: 'conv1d', 4: 'conv2d' };
-const fits = {
-  xmin_mid_pos2: { method: 'median' },
-  'xmin_mid_pos1.5': { method: 'median', xminPosition: 1.5 },
-  goodness_of_fit: { method: 'goodnessOfFit' },
-  xmin_peak: { method: 'fixFinger' },
-} as const;
-
 const expected = await readJsonFixture<Record<string, ExpectedLayer>>('esd', 'expected.json');
 const weights = await openSafetensors(await fileSource(fixturePath('esd', 'weights.safetensors')));
 const eigenvalues = await openSafetensors(await fileSource(fixturePath('esd', 'eigs.safetensors')));

@@ -249,7 +249,7 @@ export async function runMetered(story: MeteredStory, store: ArtifactStore = mem
       };
       const work = async (within: TaskContext) => {
         const forEver = Number.POSITIVE_INFINITY;
-        await goOnUntil(fault === 'hangs' && part < 1 / 2 ? forEver : seconds * part);
+        await goOnUntil(fault === 'hangs' && part >= 1 / 2 ? forEver : seconds * part);
         const output = await runTask(name, within, message);
         await goOnUntil(fault === 'hangs' ? forEver : seconds);
         return output;

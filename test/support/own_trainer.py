@@ -1,5 +1,5 @@
 """What a trainer of one's own does with integrations/python/tempbalance.py; prints the facts as JSON, each by its name."""
-import contextlib, io, json, os, sys, tempfile, types
+import contextlib, importlib.machinery, io, json, os, sys, tempfile, types
 
 given = json.load(sys.stdin)
 sys.path.insert(0, "integrations/python")
@@ -68,43 +68,57 @@ for name, make in schedules.items():
     for step in range(10):
         plain.step(), optimizer.step(), alone.step(), scheduler.step()
         if step in (1, 6):
-            tempbalance.set_rates(net, optimizer, after if step == 1 else before, scheduler)
+            tempbalance.set_rates(optimizer.param_groups, after if step == 1 else before, scheduler)
         seen.append(factors(optimizer))
         for group in optimizer.param_groups:
             worst = max(worst, abs(group["lr"] - plain.param_groups[0]["lr"] * group["factor"]))
     facts["schedules"][name] = {"worst": worst, "moved": seen[0] != seen[2] and seen[0] == seen[9]}
 
-# Names as wrappers make them.
-compiled = {f"_orig_mod.{name}": row for name, row in rates["parameters"].items()}
-wrapped = torch.nn.Module()
+# Rates of a file.
+files = tempfile.TemporaryDirectory()
+
+
+def file_of(parameters):
+    path = os.path.join(files.name, "rates.json")
+    with open(path, "w") as file:
+        json.dump({**rates, "parameters": parameters}, file)
+    return path
+
+
+facts["file"] = tempbalance.rates_of(net, path=file_of(rates["parameters"])) == rates
+
+# Names as wrappers make them, in the file and in the model.
+DataParallel = type("DataParallel", (torch.nn.Module,), {})
+wrapped = DataParallel()
 wrapped.module = net
-facts["wrapped"] = [group["factor"] for group in tempbalance.param_groups(wrapped, {**rates, "parameters": compiled}, 0.1)] == [
-    group["factor"] for group in groups
+compiled = file_of({f"_orig_mod.{name}": row for name, row in rates["parameters"].items()})
+factors_of = lambda model, some: [group["factor"] for group in tempbalance.param_groups(model, some, 0.1)]
+facts["wrapped"] = [
+    factors_of(wrapped, tempbalance.rates_of(wrapped, *options)) == factors_of(net, after),
+    factors_of(wrapped, tempbalance.rates_of(wrapped, path=compiled)) == factors_of(net, rates),
 ]
 
 # Names that the rates don't have.
-few = {name: row for name, row in rates["parameters"].items() if not name.startswith("head")}
+few = file_of({name: row for name, row in rates["parameters"].items() if not name.startswith("head")})
 with contextlib.redirect_stderr(io.StringIO()) as said:
     for _ in range(2):
-        partly = tempbalance.param_groups(net, {**rates, "parameters": few}, 0.1)
+        partly = tempbalance.param_groups(net, tempbalance.rates_of(net, path=few), 0.1)
 facts["said"] = said.getvalue()
 facts["unnamed"] = [group["factor"] for group in partly if group["names"][0].startswith("head")]
+facts["refused"] = []
+for model, path, more in ((torch.nn.Linear(2, 2), few, ()), (net, few, options), (net, "integrations", ())):
+    try:
+        tempbalance.rates_of(model, *more, path=path)
+    except RuntimeError as error:
+        facts["refused"].append(str(error))
 try:
-    tempbalance.param_groups(torch.nn.Linear(2, 2), rates, 0.1)
+    tempbalance.set_rates(torch.optim.SGD(net.parameters(), lr=0.1).param_groups, before)
 except ValueError as error:
-    facts["refused"] = str(error)
-try:
-    tempbalance.read_rates("integrations")
-except RuntimeError as error:
-    facts["failed"] = str(error)
-with tempfile.TemporaryDirectory() as folder:
-    path = os.path.join(folder, "rates.json")
-    with open(path, "w") as file:
-        json.dump(rates, file)
-    facts["file"] = tempbalance.read_rates(path) == rates
+    facts["refused"].append(str(error))
 
 # Lightning is stood in for by the class that callbacks derive from, and by what its trainer holds when it calls the hook.
 lightning, pytorch = types.ModuleType("lightning"), types.ModuleType("lightning.pytorch")
+lightning.__spec__ = importlib.machinery.ModuleSpec("lightning", None)
 pytorch.Callback = type("Callback", (), {})
 sys.modules.update({"lightning": lightning, "lightning.pytorch": pytorch})
 optimizer = torch.optim.SGD(tempbalance.param_groups(net, before, 0.1))
@@ -152,4 +166,5 @@ if given["transformers"]:
         factors = {name: group["factor"] for group in groups for name in group["names"]}
         facts["peft"] = {"said": said.getvalue(), "factors": factors}
 
+files.cleanup()
 print("FACTS " + json.dumps(facts))

@@ -67,12 +67,14 @@ export function motoMissing(): string | undefined {
 const addedByService = (value: unknown) =>
   typeof value === 'object' && value !== null && 'name' in value && value.name === 'MANAGED_BY_AWS';
 
-/** What a task was given, without what must differ: the machine's own name, what a service adds, how JSON in text is spaced. */
+/** What a task was given, without what must differ: the names of machine and execution, what a service adds, how JSON in text is spaced. */
 function comparable(input: unknown): unknown {
   return JSON.parse(JSON.stringify(input), (key, value) => {
     if (key === 'Value') return JSON.parse(value);
     if (key === 'StateMachineArn') return 'the machine';
     if (key === 'token') return 'the token';
+    if (key === 'executionName') return 'the execution';
+    if (key === 'startedAt') return 'when the execution began';
     return Array.isArray(value) ? value.filter((item) => !addedByService(item)) : value;
   });
 }

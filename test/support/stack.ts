@@ -2,16 +2,21 @@
 import { CloudFormationClient, CreateStackCommand } from '@aws-sdk/client-cloudformation';
 import type { TestDeployment } from './deployment.ts';
 
-const output = (Value: string) => ({ Value });
+export const output = (Value: string) => ({ Value });
 
 /** Creates the stack; `Resources` besides a queue, without which a template is none; `Outputs` in place of a deployment's. */
 export async function createStack(
   { bucket, stateMachine, compareStateMachine, environment }: TestDeployment,
-  { name = 'tempbalance', Resources = {}, Outputs }: { name?: string; Resources?: object; Outputs?: object } = {},
+  {
+    name = 'tempbalance',
+    region = 'us-east-1',
+    Resources = {},
+    Outputs,
+  }: { name?: string; region?: string; Resources?: object; Outputs?: object } = {},
 ): Promise<void> {
   const client = new CloudFormationClient({
     endpoint: environment.AWS_ENDPOINT_URL!,
-    region: 'us-east-1',
+    region,
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   });
   const template = {

@@ -54,7 +54,7 @@ it('finds runs and comparisons at any depth, and reads a line anew only when its
       epoch: 1,
       seed: 5,
       metric: 'nRMSE',
-      preset: 'own settings',
+      preset: 'sigmoid',
     },
   ]);
   const again = await source.list();
@@ -67,8 +67,23 @@ it('finds runs and comparisons at any depth, and reads a line anew only when its
   const release = await folder.hold('asked');
   expect(changeOf(listing, await source.list())?.runs).toMatchObject([{ id: 'asked', state: 'running' }]);
   await release();
+  await folder.crash('asked');
+  expect(changeOf(listing, await source.list())?.runs).toMatchObject([{ id: 'asked', state: 'crashed' }]);
   await rm(join(root, 'asked'), { recursive: true });
   expect(changeOf(listing, await source.list())).toMatchObject({ runs: [], gone: ['asked'] });
+});
+
+it('tells of comparisons whose process is alive, has died or has let go', async () => {
+  const folder = pageFolder(await temporaryFolder());
+  await folder.compare({ stops: true });
+  const source = await folderSource(folder.root);
+  const state = async () => (await source.list()).comparisons.map(({ state }) => state);
+  expect(await state()).toEqual(['stopped']);
+  const release = await folder.hold('fake');
+  expect(await state()).toEqual(['running']);
+  await release();
+  await folder.crash('fake');
+  expect(await state()).toEqual(['crashed']);
 });
 
 it('lists a run alone when its own folder is given, and refuses a folder that is not there', async () => {
@@ -109,6 +124,9 @@ it('tells who looks the whole list, then changes, and of trouble', async () => {
   expect(await next('change')).toMatchObject({ change: { runs: [{ id: 'runs/a', epoch: 5 }], gone: [] } });
   fails = true;
   expect(await next('trouble')).toEqual({ type: 'trouble', message: 'the disk is gone' });
+  told.length = 0;
+  fails = false;
+  expect(await next('listing')).toEqual({ type: 'listing', listing: listings[1] });
   stop();
 });
 
@@ -143,7 +161,8 @@ it('narrows, sorts and pages rows', () => {
 
 it('puts values on axes with round ticks, on a log scale where they span much', () => {
   expect(ticksOf(0, 10, 5)).toEqual([0, 2, 4, 6, 8, 10]);
-  expect(ticksOf(0.11, 0.34, 4)).toEqual([0.2, 0.3]);
+  expect(ticksOf(0.11, 0.34, 4)).toEqual([0.15, 0.2, 0.25, 0.3]);
+  expect(ticksOf(0.17, 0.99, 4)).toEqual([0.2, 0.4, 0.6, 0.8]);
   const linear = axisOf([1, 3], { from: 100, to: 0, ticks: 4 });
   expect(linear.isLog).toBe(false);
   expect(linear.at(2)).toBeCloseTo(50);

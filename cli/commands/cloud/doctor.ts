@@ -27,7 +27,15 @@ export const doctorCommand: CliCommand<DeploymentOptions & { json?: boolean; smo
     const findings = await examine(name);
     if (smoke) {
       const { smokeDeployment } = await import('../../../shared/cloud/smoke-deployment.ts');
-      findings.push(...(await smokeDeployment(name, minutes)));
+      const stop = new AbortController();
+      const onSignal = () => {
+        process.stderr.write('ending the jobs and deleting what they left (again to leave them)\n');
+        stop.abort();
+      };
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
+      findings.push(...(await smokeDeployment(name, minutes, stop.signal)));
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+      if (stop.signal.aborted) return exitCodes.interrupted;
     }
     print(json ? JSON.stringify(findings, null, 2) : describeFindings(findings));
     return findings.some(({ result }) => result === 'problem') ? exitCodes.failed : exitCodes.done;

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { Uploaded } from '../../../shared/cloud/upload.ts';
+import type { SubmissionNews } from '../../../shared/cloud/submit.ts';
 import { UserError } from '../../../shared/core/errors.ts';
 import { type CliCommand, print, setOption } from '../../command.ts';
 import { type DeploymentOptions, deploymentOptions } from './options.ts';
@@ -40,12 +40,14 @@ export const submitCommand: CliCommand<Options> = {
     const { consoleAddress, executionArn } = await import('../../../shared/cloud/executions.ts');
     const { nameOf } = await import('../../../shared/cloud/runs.ts');
     const cloud = await openCloud(deployment);
-    const told = (what: string, { address, sent }: Uploaded) =>
-      print(`${what.padEnd(9)} ${address}${sent ? '' : '  (was there)'}`);
+    const tell: SubmissionNews = {
+      uploaded: (what, { address, sent }) => print(`${what.padEnd(9)} ${address}${sent ? '' : '  (was there)'}`),
+      note: (message) => process.stderr.write(`note: ${message}\n`),
+    };
     const start = async () => {
       if (folder !== undefined) return (await import('../../continue-in-cloud.ts')).continueInCloud(cloud, folder, set);
       const { submit } = await import('../../../shared/cloud/submit.ts');
-      return submit(cloud, { file: file ?? 'tempbalance.yaml', overrides: set, profile, name }, told);
+      return submit(cloud, { file: file ?? 'tempbalance.yaml', overrides: set, profile, name }, tell);
     };
     const { run, execution, started } = await start();
     const short = nameOf(run);

@@ -1,6 +1,6 @@
 /** Blocks of an array whose numbers lie one after the other in a file: .npy, MATLAB v5. */
 import { elementCount } from '../../tensors/tensor.ts';
-import type { AxisRange } from './array-file.ts';
+import type { AxisRange, StoredArray } from './array-file.ts';
 import { checkRanges, copySpread, rowMajorOf, rowMajorStrides, selectedCount } from './blocks.ts';
 import type { ReadBytes } from './file-bytes.ts';
 import { bytesPerNumber, decodeNumbers, type NumberType } from './number-types.ts';
@@ -24,6 +24,25 @@ const jumpedGap = 64 * 2 ** 10;
 /** Bytes that the values of an array take up. */
 export const linearBytes = ({ shape, type }: Pick<LinearArray, 'shape' | 'type'>): number =>
   elementCount(shape) * bytesPerNumber[type];
+
+/**
+ * An array that is read where its numbers lie.
+ * @param read reads bytes of the file, or of the part of it that `start` counts from.
+ * @param storedBytes bytes that it takes up in the file; absent: those of its values.
+ */
+export const linearArray = (
+  name: string,
+  array: LinearArray,
+  read: ReadBytes,
+  storedBytes: number = linearBytes(array),
+): StoredArray => ({
+  name,
+  shape: array.shape,
+  type: array.type,
+  storedBytes,
+  columnMajor: array.columnMajor,
+  read: (ranges) => readLinear(read, array, ranges),
+});
 
 /** Reads the selected block as float32, row-major in the axes' order of `shape`. */
 export async function readLinear(

@@ -2,10 +2,11 @@
 import { elementCount, formatShape } from '../../tensors/tensor.ts';
 import type { ArrayFile, StoredArray } from './array-file.ts';
 import type { FileBytes, ReadBytes } from './file-bytes.ts';
+import { fileOfArrays, type NamedContent } from './file-of-arrays.ts';
 import { allowance, checkInflatedSize, type Deflated, inflatedBytes, inflatedHead } from './inflated.ts';
-import { type LinearArray, linearBytes, readLinear } from './linear.ts';
+import { type LinearArray, linearArray, linearBytes } from './linear.ts';
 import type { NumberType } from './number-types.ts';
-import { cutOff, damaged, noSuchArray, notNumbers } from './refusals.ts';
+import { cutOff, damaged } from './refusals.ts';
 
 /** Bytes of text, version and byte order before the first element. */
 const fileHeaderBytes = 128;
@@ -127,9 +128,6 @@ function parseHead(head: Uint8Array, size: number, littleEndian: boolean): Head 
   return { name, type: (word >> 8) & logicalFlag ? 'bool' : type, array };
 }
 
-/** An array of the file, or why it can't be used. */
-type Entry = { refused: string } | { array: StoredArray };
-
 /** Opens a .mat file of level 5, hands it to `use`, and frees what its arrays hold. */
 export async function withMat5<Result>(
   file: FileBytes,
@@ -137,7 +135,7 @@ export async function withMat5<Result>(
   use: (arrays: ArrayFile) => Result | Promise<Result>,
 ): Promise<Result> {
   const { path } = file;
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, NamedContent>();
   const closers: (() => Promise<void>)[] = [];
   const keep = allowance();
   try {
@@ -171,7 +169,7 @@ export async function withMat5<Result>(
       }
       at = end;
     }
-    return await use(arrayFileOf(path, entries));
+    return await use(fileOfArrays(path, 'MATLAB v5', entries));
   } finally {
     for (const close of closers) await close();
   }
@@ -183,7 +181,7 @@ function words(bytes: Uint8Array, littleEndian: boolean): [type: number, bytes: 
 }
 
 function addArray(
-  entries: Map<string, Entry>,
+  entries: Map<string, NamedContent>,
   path: string,
   count: number,
   head: Uint8Array,
@@ -196,7 +194,7 @@ function addArray(
     const parsed = parseHead(head, size, littleEndian);
     // What belongs to objects has no name.
     if (parsed.name === '') return;
-    entries.set(parsed.name, 'refused' in parsed ? parsed : { array: storedArray(parsed, storedBytes, open()) });
+    entries.set(parsed.name, 'refused' in parsed ? parsed : storedArray(parsed, storedBytes, open()));
   } catch (cause) {
     const reason = cause instanceof RangeError ? 'its head is cut off' : (cause as Error).message;
     throw damaged(path, `element ${count + 1} can't be read: ${reason}`, cause);
@@ -207,30 +205,7 @@ const storedArray = (
   { name, type, array }: Extract<Head, { array: LinearArray }>,
   storedBytes: number,
   read: ReadBytes,
-): StoredArray => ({
-  name,
-  shape: array.shape,
-  type,
-  storedBytes,
-  columnMajor: array.columnMajor,
-  read: (ranges) => readLinear(read, array, ranges),
-});
-
-function arrayFileOf(path: string, entries: ReadonlyMap<string, Entry>): ArrayFile {
-  const names = () => [...entries].filter(([, entry]) => 'array' in entry).map(([name]) => name);
-  return {
-    path,
-    format: 'MATLAB v5',
-    names,
-    array(name) {
-      const entry = entries.get(name);
-      if (!entry) throw noSuchArray(path, name, names());
-      if ('refused' in entry) throw notNumbers(path, name, entry.refused);
-      return entry.array;
-    },
-    attributes: () => ({}),
-  };
-}
+): StoredArray => ({ ...linearArray(name, array, read, storedBytes), type });
 
 /** Whether the file begins as one of level 4 does: five whole numbers of few values. */
 export function isMat4(head: Uint8Array): boolean {

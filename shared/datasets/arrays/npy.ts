@@ -1,10 +1,11 @@
 /** NumPy's .npy: a header in Python's notation and the numbers behind it. numpy.lib.format describes it. */
-import { elementCount, formatShape } from '../../tensors/tensor.ts';
-import type { ArrayFile, StoredArray } from './array-file.ts';
+import { formatShape } from '../../tensors/tensor.ts';
+import type { ArrayFile } from './array-file.ts';
 import type { FileBytes, ReadBytes } from './file-bytes.ts';
-import { type LinearArray, linearBytes, readLinear } from './linear.ts';
-import { bytesPerNumber, type NumberType, numberType } from './number-types.ts';
-import { cutOff, damaged, noSuchArray, notNumbers } from './refusals.ts';
+import { fileOfArrays } from './file-of-arrays.ts';
+import { type LinearArray, linearArray, linearBytes } from './linear.ts';
+import { type NumberType, numberType } from './number-types.ts';
+import { cutOff, damaged } from './refusals.ts';
 
 /** The first bytes of every .npy file, before two bytes of version. */
 export const npySignature = '\x93NUMPY';
@@ -75,35 +76,12 @@ export async function readNpyHeader(path: string, what: string, read: ReadBytes,
   return { array };
 }
 
-/** An array of which the header is known. */
-export function npyArray(name: string, array: LinearArray, read: ReadBytes, storedBytes: number): StoredArray {
-  return {
-    name,
-    shape: array.shape,
-    type: array.type,
-    storedBytes,
-    columnMajor: array.columnMajor,
-    read: (ranges) => readLinear(read, array, ranges),
-  };
-}
-
 /** Opens a .npy file, whose one array is named `array`. */
 export async function openNpy(file: FileBytes): Promise<ArrayFile> {
   const { path, read, size } = file;
   const header = await readNpyHeader(path, 'the file', read, size);
-  const names = () => ('refused' in header ? [] : [onlyArrayName]);
-  return {
-    path,
-    format: '.npy',
-    names,
-    array(name) {
-      if (name !== onlyArrayName) throw noSuchArray(path, name, names());
-      if ('refused' in header) throw notNumbers(path, name, header.refused);
-      const { shape, type } = header.array;
-      return npyArray(name, header.array, read, elementCount(shape) * bytesPerNumber[type]);
-    },
-    attributes: () => ({}),
-  };
+  const content = 'refused' in header ? header : linearArray(onlyArrayName, header.array, read);
+  return fileOfArrays(path, '.npy', new Map([[onlyArrayName, content]]));
 }
 
 /** The header of a .npy of little-endian float32, row-major; its numbers follow it. */

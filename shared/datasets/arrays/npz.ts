@@ -1,8 +1,9 @@
 /** NumPy's .npz: a ZIP archive of .npy files, stored as they are or deflated. */
 import type { Entry, ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../core/errors.ts';
-import type { ArrayFile, StoredArray } from './array-file.ts';
+import type { ArrayFile } from './array-file.ts';
 import type { FileBytes, ReadBytes } from './file-bytes.ts';
+import { fileOfArrays, type NamedContent } from './file-of-arrays.ts';
 import {
   type Allowance,
   allowance,
@@ -11,9 +12,9 @@ import {
   inflatedBytes,
   inflatedHead,
 } from './inflated.ts';
-import type { LinearArray } from './linear.ts';
-import { npyArray, readNpyHeader } from './npy.ts';
-import { cutOff, damaged, noSuchArray, notNumbers } from './refusals.ts';
+import { type LinearArray, linearArray } from './linear.ts';
+import { readNpyHeader } from './npy.ts';
+import { cutOff, damaged } from './refusals.ts';
 
 /** Members of an archive that are looked at. */
 const maxMembers = 10_000;
@@ -23,16 +24,13 @@ const headBytes = 64 * 2 ** 10;
 const stored = 0;
 const deflated = 8;
 
-/** A member, with its array or why it has none. */
-type Member = { refused: string } | { array: StoredArray };
-
 /** Opens a .npz file, hands it to `use`, and frees what its members hold. */
 export async function withNpz<Result>(
   file: FileBytes,
   use: (arrays: ArrayFile) => Result | Promise<Result>,
 ): Promise<Result> {
   const { path } = file;
-  const members = new Map<string, Member>();
+  const members = new Map<string, NamedContent>();
   const closers: (() => Promise<void>)[] = [];
   const keep = allowance();
   try {
@@ -46,19 +44,7 @@ export async function withNpz<Result>(
         remedy: 'Write the arrays with `numpy.savez`.',
       });
     }
-    const names = () => [...members].filter(([, member]) => 'array' in member).map(([name]) => name);
-    return await use({
-      path,
-      format: '.npz',
-      names,
-      array(name) {
-        const member = members.get(name);
-        if (!member) throw noSuchArray(path, name, names());
-        if ('refused' in member) throw notNumbers(path, name, member.refused);
-        return member.array;
-      },
-      attributes: () => ({}),
-    });
+    return await use(fileOfArrays(path, '.npz', members));
   } finally {
     for (const close of closers) await close();
   }
@@ -90,7 +76,7 @@ async function memberOf(
   start: number,
   closers: (() => Promise<void>)[],
   keep: Allowance,
-): Promise<Member> {
+): Promise<NamedContent> {
   const what = `member "${entry.fileName}"`;
   const { path } = file;
   const { compressedSize, uncompressedSize, compressionMethod } = entry;
@@ -101,11 +87,11 @@ async function memberOf(
   const end = start + compressedSize;
   if (end > file.size) throw cutOff(path, what, compressedSize, Math.max(0, file.size - start));
 
-  const finish = async (read: ReadBytes, later: (array: LinearArray) => ReadBytes): Promise<Member> => {
+  const finish = async (read: ReadBytes, later: (array: LinearArray) => ReadBytes): Promise<NamedContent> => {
     const header = await readNpyHeader(path, what, read, uncompressedSize);
     if ('refused' in header) return header;
     const name = entry.fileName.slice(0, -'.npy'.length);
-    return { array: npyArray(name, header.array, later(header.array), compressedSize) };
+    return linearArray(name, header.array, later(header.array), compressedSize);
   };
   if (compressionMethod === stored) {
     if (uncompressedSize !== compressedSize) throw damaged(path, `${what} is stored, but its two sizes differ`);

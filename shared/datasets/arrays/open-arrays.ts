@@ -14,6 +14,30 @@ type Use<Result> = (file: ArrayFile) => Result | Promise<Result>;
 
 const hdf5Signature = '\x89HDF\r\n\x1a\n';
 
+/** The beginning of a file, and what reading it may take. */
+interface Opening extends Hdf5Options {
+  readonly head: Uint8Array;
+}
+
+/** A format of files: how its content is told, and how it is opened for reading, and closed. */
+interface ArrayFormat {
+  isIn(file: FileBytes, head: Uint8Array): boolean | Promise<boolean>;
+  withFile<Result>(file: FileBytes, use: Use<Result>, opening: Opening): Promise<Result>;
+}
+
+const begins = (head: Uint8Array, signature: string) => Buffer.from(head).toString('latin1').startsWith(signature);
+
+/** Every format of files: one line each. The first one whose content it is opens a file. */
+const formats: readonly ArrayFormat[] = [
+  { isIn: (_, head) => begins(head, npySignature), withFile: async (file, use) => use(await openNpy(file)) },
+  { isIn: (_, head) => begins(head, 'PK\x03\x04') || begins(head, 'PK\x05\x06'), withFile: withNpz },
+  { isIn: isHdf5, withFile: (file, use, options) => withHdf5(file.path, file.size, use, options) },
+  {
+    isIn: (_, head) => mat5Order(head) !== undefined,
+    withFile: (file, use, { head }) => withMat5(file, mat5Order(head)!.littleEndian, use),
+  },
+];
+
 /**
  * Opens arrays for reading, hands them to `use`, and closes them whatever happens. The format is told by content: HDF5 (MATLAB v7.3 too), .npy,
  * .npz, MATLAB v5, or a folder in Zarr's layout.
@@ -28,12 +52,9 @@ export async function withArrayFile<Result>(
   await checkIsFilledFile(path, 'a file of arrays, or a folder in Zarr format');
   return withFileBytes(path, async (file) => {
     const head = await file.read(0, Math.min(file.size, 128));
-    const begins = (signature: string) => Buffer.from(head).toString('latin1').startsWith(signature);
-    if (begins(npySignature)) return await use(await openNpy(file));
-    if (begins('PK\x03\x04') || begins('PK\x05\x06')) return withNpz(file, use);
-    if (await isHdf5(file)) return withHdf5(path, file.size, use, options);
-    const mat5 = mat5Order(head);
-    if (mat5) return withMat5(file, mat5.littleEndian, use);
+    for (const format of formats) {
+      if (await format.isIn(file, head)) return await format.withFile(file, use, { ...options, head });
+    }
     throw unknownFormat(path, head);
   });
 }

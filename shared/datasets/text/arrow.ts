@@ -8,13 +8,11 @@ import { z } from 'zod';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
 import { readIfPresent } from '../../core/optional-file.ts';
 import { type DataPath, eachPath } from '../data-path.ts';
-import type { DatasetFormat } from '../dataset.ts';
 import { classesNoted, infoInMetadata } from './noted-classes.ts';
-import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
-import { BrokenText, type ChooseColumns, type SourceRow, type TextContext, type TextSource } from './source.ts';
+import { BrokenText, type ChooseColumns, type SourceRow } from './source.ts';
 import { textFilesOf, type Wanted } from './text-files.ts';
-import type { TextData } from './text-rows.ts';
+import type { TextFormat } from './text-format.ts';
 
 const configSchema = z.strictObject({
   format: z
@@ -23,22 +21,18 @@ const configSchema = z.strictObject({
   ...columnSettings,
 });
 
-const source: TextSource = {
+/** Reads the chosen columns, a record batch at a time. */
+export const arrow = {
+  name: 'arrow',
+  kind: 'text',
+  configSchema,
   unit: 'row',
   wanted: 'a folder that `save_to_disk` wrote, or one Arrow file',
   endings: ['arrow'],
   hasSchema: true,
   filesOf,
   read: readRows,
-};
-
-/** Reads the chosen columns, a record batch at a time. */
-export const arrow = {
-  name: 'arrow',
-  kind: 'text',
-  configSchema,
-  open: (config, path, context) => openColumns(source, config, path, context),
-} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
+} as const satisfies TextFormat<z.output<typeof configSchema>>;
 
 const dictSchema = z.object({ splits: z.array(z.string()).min(1) });
 const stateSchema = z.object({

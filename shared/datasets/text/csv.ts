@@ -2,27 +2,25 @@
 import { parse } from 'csv-parse';
 import { z } from 'zod';
 import { BrokenInputError, UserError } from '../../core/errors.ts';
-import type { DatasetFormat } from '../dataset.ts';
 import { brokenUtf8, byteLines } from './byte-lines.ts';
-import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
-import type { ChooseColumns, SourceRow, TextContext } from './source.ts';
-import type { TextData } from './text-rows.ts';
+import type { ChooseColumns, SourceRow } from './source.ts';
+import type { TextFormat } from './text-format.ts';
 
 const delimiters = { comma: ',', tab: '\t', semicolon: ';' } as const;
 
 const configSchema = z.strictObject({
-  format: z.literal('csv').describe('Comma- or tab-separated values with a line of column names.'),
+  format: z.literal('csv').describe('Comma- or tab-separated values. The first line has the names of the columns.'),
   ...columnSettings,
   delimiter: z
     .enum(['comma', 'tab', 'semicolon'])
     .optional()
-    .describe('What separates columns; absent: tabs where the name ends in .tsv (also packed), else commas.'),
+    .describe('The separator of columns. Absent: a tab if the name ends in .tsv (also compressed), else a comma.'),
   quotes: z
     .boolean()
     .optional()
     .describe(
-      'Whether double quotes enclose values; absent: unless tabs separate them, as in the files of GLUE, where quotes are part of the text.',
+      'Whether double quotes enclose values. Absent: yes, but not if tabs separate the columns: in the files of GLUE, quotes are part of the text.',
     ),
 });
 
@@ -36,20 +34,13 @@ export const csv = {
   name: 'csv',
   kind: 'text',
   configSchema,
-  open: (config, path, context) =>
-    openColumns(
-      {
-        unit: 'line',
-        wanted: 'one CSV file',
-        endings: ['csv', 'tsv'],
-        hasSchema: true,
-        read: (file, choose) => readCsv(file, config, choose),
-      },
-      config,
-      path,
-      context,
-    ),
-} as const satisfies DatasetFormat<CsvConfig, TextData, TextContext>;
+  unit: 'line',
+  wanted: 'one CSV file',
+  endings: ['csv', 'tsv'],
+  hasSchema: true,
+  textsOnly: true,
+  read: (path, choose, config) => readCsv(path, config, choose),
+} as const satisfies TextFormat<CsvConfig>;
 
 interface CsvRecord {
   /** The number of the record's first line in the file, from 1. */

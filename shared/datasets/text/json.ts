@@ -3,14 +3,12 @@ import { z } from 'zod';
 import { BrokenInputError, TooLargeError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { memoryLimit } from '../../core/memory-limit.ts';
-import type { DatasetFormat } from '../dataset.ts';
 import { firstBroken } from './byte-lines.ts';
 import { jsonInWords } from './jsonl.ts';
-import { openColumns } from './open-text.ts';
 import { parseJson } from './parse-json.ts';
 import { columnSettings } from './settings.ts';
-import type { ChooseColumns, SourceRow, TextContext, TextSource } from './source.ts';
-import type { TextData } from './text-rows.ts';
+import type { ChooseColumns, SourceRow } from './source.ts';
+import type { TextFormat } from './text-format.ts';
 import { sizeInWords, unpackedFile } from './unpacked.ts';
 
 const configSchema = z.strictObject({
@@ -26,15 +24,16 @@ const shareOfMemory = 1 / 10;
 
 const mostBytes = () => Math.floor(Math.min(mostAnywhere, memoryLimit().bytes * shareOfMemory));
 
-const source: TextSource = { unit: 'row', wanted: 'one JSON file', endings: ['json'], read: readRows };
-
 /** Reads a JSON list of objects. */
 export const json = {
   name: 'json',
   kind: 'text',
   configSchema,
-  open: (config, path, context) => openColumns(source, config, path, context),
-} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
+  unit: 'row',
+  wanted: 'one JSON file',
+  endings: ['json'],
+  read: readRows,
+} as const satisfies TextFormat<z.output<typeof configSchema>>;
 
 async function* readRows(path: string, choose: ChooseColumns): AsyncGenerator<SourceRow> {
   const rows = listIn(path, await parsed(path));

@@ -1,13 +1,11 @@
 /** JSON lines: an object in each line. */
 import { z } from 'zod';
 import { messageOf, UserError } from '../../core/errors.ts';
-import type { DatasetFormat } from '../dataset.ts';
 import { brokenUtf8, byteLines } from './byte-lines.ts';
-import { openColumns } from './open-text.ts';
 import { parseJson } from './parse-json.ts';
 import { columnSettings } from './settings.ts';
-import type { ChooseColumns, SourceRow, TextContext, TextSource } from './source.ts';
-import type { TextData } from './text-rows.ts';
+import type { ChooseColumns, SourceRow } from './source.ts';
+import type { TextFormat } from './text-format.ts';
 
 const configSchema = z.strictObject({
   format: z.literal('jsonl').describe('JSON lines.'),
@@ -19,16 +17,17 @@ export const jsonl = {
   name: 'jsonl',
   kind: 'text',
   configSchema,
-  open(config, path, context) {
-    const { textPair, label } = context.likely ?? {};
+  unit: 'line',
+  wanted: 'one file of JSON lines',
+  endings: ['jsonl', 'ndjson'],
+  read(path, choose, config, { likely }) {
+    const { textPair, label } = likely ?? {};
     const pairs = config.columns.textPair === false ? [] : ['text_pair', textPair];
     const names = config.columns.label === false ? pairs : [...pairs, 'label', label];
     const optional = names.filter((name) => name !== undefined);
-    const read: TextSource['read'] = (file, choose) => readJsonLines(file, choose, optional);
-    const source: TextSource = { unit: 'line', wanted: 'one file of JSON lines', endings: ['jsonl', 'ndjson'], read };
-    return openColumns(source, config, path, context);
+    return readJsonLines(path, choose, optional);
   },
-} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
+} as const satisfies TextFormat<z.output<typeof configSchema>>;
 
 /** @param optional columns that are used where a file has them: it must not have them in some rows only. */
 async function* readJsonLines(

@@ -19,6 +19,7 @@ import { sampleRows } from './stratify.ts';
 import { TaggedRows } from './tagged-rows.ts';
 import { takeTestRows } from './test-rows.ts';
 import { textFilesOf } from './text-files.ts';
+import type { TextFormat } from './text-format.ts';
 import { problemOf, type RowUnit, type SkippedRows, type TextData, type TextRows } from './text-rows.ts';
 import { mostTextBytes, tooLarge } from './unpacked.ts';
 
@@ -34,10 +35,24 @@ interface Gathered {
 }
 
 /**
- * Reads a file with columns, or several that are one data set.
+ * Reads a file of texts, or several that are one data set.
+ * @param path the resolved path of the file or files; so are those of other files in the configuration.
  * @throws UserError when it can't serve; of rows, all that are wrong are counted and the first ones named.
  */
-export async function openColumns(
+export function openTexts<Config extends PlainSettings>(
+  format: TextFormat<Config>,
+  config: Config,
+  path: DataPath,
+  context: TextContext,
+): Promise<TextData> {
+  const source: TextSource = { ...format, read: (file, choose) => format.read(file, choose, config, context) };
+  return hasColumns(config) ? openColumns(source, config, path, context) : openPlain(source, config, path, context);
+}
+
+const hasColumns = (config: PlainSettings): config is ColumnSettings => 'columns' in config;
+
+/** Reads a file with columns, or several. */
+async function openColumns(
   source: TextSource,
   config: ColumnSettings,
   path: DataPath,
@@ -81,11 +96,8 @@ function refuseTwoNamings({ columns, labels, labelDelimiter }: ColumnSettings): 
   });
 }
 
-/**
- * Reads a file of nothing but texts, or several.
- * @throws UserError as `openColumns`.
- */
-export async function openPlain(
+/** Reads a file of nothing but texts, or several. */
+async function openPlain(
   source: TextSource,
   config: PlainSettings,
   path: DataPath,

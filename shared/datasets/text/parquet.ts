@@ -11,12 +11,10 @@ import {
 import { compressors } from 'hyparquet-compressors';
 import { z } from 'zod';
 import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
-import type { DatasetFormat } from '../dataset.ts';
 import { classesNoted, infoInMetadata } from './noted-classes.ts';
-import { openColumns } from './open-text.ts';
 import { columnSettings } from './settings.ts';
-import { BrokenText, type ChooseColumns, type SourceRow, type TextContext, type TextSource } from './source.ts';
-import type { TextData } from './text-rows.ts';
+import { BrokenText, type ChooseColumns, type SourceRow } from './source.ts';
+import type { TextFormat } from './text-format.ts';
 import { isPacked, mostTextBytes, tooLarge, unpackedFile } from './unpacked.ts';
 
 const configSchema = z.strictObject({
@@ -24,21 +22,17 @@ const configSchema = z.strictObject({
   ...columnSettings,
 });
 
-const source: TextSource = {
-  unit: 'row',
-  wanted: 'one Parquet file',
-  endings: ['parquet'],
-  hasSchema: true,
-  read: readRows,
-};
-
 /** Reads the chosen columns, a row group at a time. */
 export const parquet = {
   name: 'parquet',
   kind: 'text',
   configSchema,
-  open: (config, path, context) => openColumns(source, config, path, context),
-} as const satisfies DatasetFormat<z.output<typeof configSchema>, TextData, TextContext>;
+  unit: 'row',
+  wanted: 'one Parquet file',
+  endings: ['parquet'],
+  hasSchema: true,
+  read: readRows,
+} as const satisfies TextFormat<z.output<typeof configSchema>>;
 
 /** Text is decoded here, since the library would put U+FFFD where bytes are not UTF-8. */
 const parsers = {

@@ -1,16 +1,17 @@
 import { readdir } from 'node:fs/promises';
 import { z } from 'zod';
-import { configSchemasOf, openUnion } from '../../core/families.ts';
+import { configSchemasOf, memberNamed, type OwnSettings, openUnion } from '../../core/families.ts';
 import type { DataPath } from '../data-path.ts';
-import type { DatasetFormat } from '../dataset.ts';
 import { arrow, savedParts } from './arrow.ts';
 import { csv } from './csv.ts';
 import { json } from './json.ts';
 import { jsonl } from './jsonl.ts';
 import { lines } from './lines.ts';
+import { openTexts } from './open-text.ts';
 import { parquet } from './parquet.ts';
 import type { TextContext } from './source.ts';
 import { partsInFolder } from './text-files.ts';
+import type { TextFormat } from './text-format.ts';
 import type { TextData } from './text-rows.ts';
 
 /** Every format of text data sets. */
@@ -20,21 +21,22 @@ export const textFormats = [jsonl, json, csv, parquet, arrow, lines] as const;
 export const textDatasetSchema = openUnion(z.discriminatedUnion('format', configSchemasOf(textFormats)));
 export type TextDatasetConfig = z.infer<typeof textDatasetSchema>;
 
-const endings: Readonly<Record<string, TextDatasetConfig['format']>> = {
-  jsonl: 'jsonl',
-  ndjson: 'jsonl',
-  json: 'json',
-  csv: 'csv',
-  tsv: 'csv',
-  parquet: 'parquet',
-  arrow: 'arrow',
-  txt: 'lines',
-};
-
 /** The format that a file's name tells, packed or not; undefined: none. */
 export function textFormatOf(path: string): TextDatasetConfig['format'] | undefined {
-  return endings[/\.([a-z]+)(?:\.(?:gz|zst))?$/i.exec(path)?.[1]?.toLowerCase() ?? ''];
+  const ending = /\.([^.]+?)(?:\.(?:gz|zst))?$/i.exec(path)?.[1]?.toLowerCase() ?? '';
+  return textFormats.find(({ endings }) => endings.some((each) => each === ending))?.name;
 }
+
+const hasColumns = ({ configSchema }: TextFormat<OwnSettings>): boolean =>
+  configSchema instanceof z.ZodObject && 'columns' in configSchema.shape;
+
+/** Whether files of a format have columns: a text, its label and others. */
+export const formatHasColumns = (format: string): boolean =>
+  textFormats.some((each) => each.name === format && hasColumns(each));
+
+/** The formats whose rows may have lists, as of words and their tags. */
+export const formatsWithLists = (): string[] =>
+  textFormats.filter((each: TextFormat<OwnSettings>) => hasColumns(each) && !each.textsOnly).map(({ name }) => name);
 
 /** The files of a folder of texts, as far as their names tell. */
 export interface TextFolder {
@@ -59,7 +61,5 @@ export async function textFolderAt(path: string): Promise<TextFolder | undefined
  * @throws UserError when a file or what is in it can't serve.
  */
 export function openTextDataset(config: TextDatasetConfig, path: DataPath, context: TextContext): Promise<TextData> {
-  type Format = DatasetFormat<TextDatasetConfig, TextData, TextContext>;
-  const format = textFormats.find(({ name }) => name === config.format) as Format;
-  return format.open(config, path, context);
+  return openTexts(memberNamed<TextFormat<OwnSettings>>(textFormats, config.format), config, path, context);
 }

@@ -8,7 +8,7 @@ const samples = z
   .union([z.number().gt(0).lt(1), z.int().min(1), z.literal('all')])
   .default('all')
   .describe(
-    'How many rows to use: a share below 1, a number, or all. Chosen by the seed, with each label in its proportion; rows for validation are held out of them, unless `validationPath` names others.',
+    'How many rows to use: a share below 1, a number, or all. They are chosen by the seed, with each label in its proportion. Validation rows are held out of them, unless `validationPath` names others.',
   );
 
 const path = z
@@ -17,7 +17,7 @@ const path = z
     error: 'has a pattern in S3, where files are not looked for: give a list of them, or copy them here',
   })
   .describe(
-    'The file, a list of files, a folder of shards, or a pattern, e.g. data/train-*.parquet: one data set, in the order of the list or of names. Files may be packed by gzip or zstd; a relative path counts from the run file, s3://... is fetched.',
+    'The file, a list of files, a folder of shards, or a pattern, e.g. data/train-*.parquet. Several files are one data set, in the order of the list or of their names. Files may be compressed by gzip or zstd. A relative path starts at the folder of the run file; s3://... is downloaded.',
   );
 
 const split = z
@@ -25,7 +25,7 @@ const split = z
   .min(1)
   .optional()
   .describe(
-    'The part of the data set to use, e.g. train, where a folder or a pattern has several: by the names of files (train-00000-of-00003.parquet, train.csv), or of parts of a folder of the `datasets` library.',
+    'The split to use, e.g. train, if a folder or a pattern has several. Splits are found by the names of files (train-00000-of-00003.parquet, train.csv), or are those in a folder of the `datasets` library.',
   );
 
 const validationSplit = z
@@ -33,7 +33,7 @@ const validationSplit = z
   .min(1)
   .optional()
   .describe(
-    'The part at `path` to validate on, in full, e.g. validation; it goes with `split` and without `validationPath`.',
+    'The split at `path` with validation data, e.g. validation. All its rows are used. It needs `split`, and excludes `validationPath`.',
   );
 
 const validationPath = z
@@ -41,21 +41,21 @@ const validationPath = z
   .min(1)
   .optional()
   .describe(
-    'A file, a folder or a pattern of the same form to validate on, in full; absent: `training.validation` of the rows are held out.',
+    'A file, a folder or a pattern of the same form with validation data. All its rows are used. Absent: `training.validation` of the rows are held out.',
   );
 
 const skipBadRows = z
   .union([z.boolean(), z.number().gt(0).lt(1), z.int().min(1)])
   .optional()
   .describe(
-    "Whether rows that can't be used (without a text, broken, with an unknown label) are left out, counted and listed in a warning and in run.json: true, or at most so many, or at most such a share of the rows. Absent: they are refused.",
+    "Whether rows that can't be used are left out: rows without a text, broken rows, rows with an unknown label. true: all of them; a whole number: at most so many; below 1: at most this share of the rows. A warning and run.json count and list them. Absent: such rows are errors.",
   );
 
 const packing = z
   .boolean()
   .default(false)
   .describe(
-    'For causal-lm: whether several texts, chats or completions share a row of `model.maxTokens`, kept apart: none sees another, positions begin again at each, and the first token of none is predicted. `training.batchSize` counts such rows.',
+    'For causal-lm: whether several texts, chats or completions share a row of `model.maxTokens`. They stay separate: no text sees another, positions begin anew at each, and no first token is predicted. `training.batchSize` counts these rows.',
   );
 
 /** The settings of formats that have no columns. */
@@ -76,44 +76,44 @@ export const columnSettings = {
   columns: z
     .strictObject({
       text: columnName().describe(
-        'The text; absent: `text`, or the one column of a usual name (sentence, review, content, ...), which a note says.',
+        'The text. Absent: `text`, or the only column with a usual name (sentence, review, content, ...), which a note names.',
       ),
       textPair: z
         .union([z.string().min(1), z.literal(false)])
         .optional()
         .describe(
-          'The second text of pairs; absent: `text_pair`, where the file has it, or that of usual pairs (premise and hypothesis, question1 and question2, ...); false: texts are single ones.',
+          'The second text of pairs. Absent: `text_pair` if the file has it, or the second column of a usual pair (premise and hypothesis, question1 and question2, ...). false: there are no pairs.',
         ),
       label: z
         .union([z.string().min(1), z.literal(false)])
         .optional()
         .describe(
-          'The label, the list of labels, or the number that is predicted; absent: `label`, or the one column of a usual name (labels, target, class, category, sentiment, ...), where labels are learnt and the file has it; false: labels are not looked at. Where they are not learnt, a column that is named keeps the proportions of samples and split.',
+          'The label, the list of labels, or the number that is predicted. Absent: if labels are learnt, `label`, or the only column with a usual name (labels, target, class, category, sentiment, ...). false: labels are ignored. If labels are not learnt, a column that is named here keeps its proportions in samples and splits.',
         ),
       labels: z
         .array(z.string().min(1))
         .min(2)
         .refine((names) => new Set(names).size === names.length, 'names the same column twice')
         .optional()
-        .describe('Columns of zeros and ones, one for each label, where a row may have several; in place of `label`.'),
+        .describe('Columns of zeros and ones, one for each label, for rows with several labels. It replaces `label`.'),
       messages: columnName().describe(
-        'Chats, for causal-lm: lists of `role` and `content`, or of `from` and `value` (ShareGPT); absent: `messages` or `conversations`, where the file has no `text`.',
+        'Chats, for causal-lm: lists of `role` and `content`, or of `from` and `value` (ShareGPT). Absent: `messages` or `conversations`, if the file has no `text`.',
       ),
       prompt: columnName().describe(
-        'Prompts, for causal-lm; absent: `prompt` beside `completion`, or `instruction` beside `output` (Alpaca), where the file has no `text`.',
+        'Prompts, for causal-lm. Absent, if the file has no `text`: `prompt` if there is `completion`, or `instruction` if there is `output` (Alpaca).',
       ),
       input: columnName().describe(
-        'What a prompt is about, for causal-lm, or a text, for seq2seq; absent: `input` beside `instruction`.',
+        'For causal-lm: the input of an instruction. For seq2seq: the text. Absent: `input` if there is `instruction`.',
       ),
-      completion: columnName().describe('What is learnt after a prompt, for causal-lm; absent: see `prompt`.'),
+      completion: columnName().describe('For causal-lm: the text that is learnt after a prompt. Absent: see `prompt`.'),
       target: columnName().describe(
-        'What is written of the text, for seq2seq; absent: the one column of a usual name beside that of the text (text and summary, input and target, prompt and completion, question and answer, instruction and output, ...).',
+        'For seq2seq: the target of a text. Absent: the only column with a usual name beside that of the text (text and summary, input and target, prompt and completion, question and answer, instruction and output, ...).',
       ),
       words: columnName().describe(
-        'Lists of words, for token-classification; absent: `tokens` or `words`, which a note says.',
+        'Lists of words, for token-classification. Absent: `tokens` or `words`, which a note names.',
       ),
       tags: columnName().describe(
-        'Lists of tags, one for each word, for token-classification; absent: the one column of a usual name (ner_tags, tags, labels, pos_tags, ...), which a note says.',
+        'Lists of tags, one for each word, for token-classification. Absent: the only column with a usual name (ner_tags, tags, labels, pos_tags, ...), which a note names.',
       ),
     })
     .prefault({})
@@ -122,7 +122,7 @@ export const columnSettings = {
     .enum(['completion', 'all'])
     .optional()
     .describe(
-      'What is learnt of chats and of prompts with completions, for causal-lm: what the assistant says, or the completion (`completion`, where it is not set), or every token (`all`).',
+      'For causal-lm: the tokens of chats, and of prompts with completions, that are learnt. completion: what the assistant says, or the completion. all: every token. Absent: completion.',
     ),
   labels: z
     .array(z.string().min(1))
@@ -130,19 +130,18 @@ export const columnSettings = {
     .refine((names) => new Set(names).size === names.length, 'names the same label twice')
     .optional()
     .describe(
-      'Names of the labels in the order of the classes; a file may hold names or places, from 0. Absent: numbers are kept if they are 0 to n-1, and anything else is put in order.',
+      'Names of the labels, in the order of the classes. A file may have the names, or their numbers from 0. Absent: numbers from 0 to n-1 are kept; anything else is sorted.',
     ),
   labelDelimiter: z
     .string()
     .min(1)
     .optional()
-    .describe(
-      'What separates the labels of a row where they stand in one text, e.g. `;`; a row may have several then.',
-    ),
+    .describe('The separator of labels in one text, e.g. `;`. A row may then have several labels.'),
 };
 
 const plainSchema = z.object(plainSettings);
 const columnSchema = z.object(columnSettings);
+/** Settings that every format of texts has. */
 export type PlainSettings = z.output<typeof plainSchema>;
 /** Settings of every format of texts with columns. */
 export type ColumnSettings = z.output<typeof columnSchema>;

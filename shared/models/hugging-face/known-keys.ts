@@ -7,7 +7,7 @@ const about = [
   ...['task_specific_params', 'finetuning_task', 'language', 'license', 'tokenizer_class', 'transformers.js_config'],
   ...['unsloth_version', 'unsloth_fixed', 'is_llama_config', 'model_max_length', 'max_sequence_length', 'seq_length'],
 ];
-/** Read for every kind. */
+/** Keys of `config.json` that are read for every kind of model. */
 const labels = ['id2label', 'label2id', 'num_labels', 'label_names', 'sentence_embedding', 'problem_type'];
 /** Which numbers stand for what; that of padding is read by each family. */
 const tokenIds = ['bos_token_id', 'eos_token_id', 'sep_token_id', 'cls_token_id', 'mask_token_id', 'unk_token_id'];

@@ -10,18 +10,18 @@ export const fewShotSchema = z.strictObject({
     .enum(samplings)
     .default('oversampling')
     .describe(
-      'Pairs of an epoch. oversampling: all pairs, those of the rarer kind (same label, or other labels) again until there are as many of them. undersampling: as many of each kind as there are of the rarer one. unique: all pairs, once.',
+      'Pairs of an epoch; they have the same label, or different labels. oversampling: all pairs; those of the rarer kind repeat until both kinds are equally many. undersampling: both kinds as often as the rarer one. unique: every pair once.',
     ),
   maxPairs: z
     .int()
     .min(2)
     .optional()
-    .describe(
-      'At most so many pairs in an epoch, at most half of them of one kind; which ones is decided by the seed. Absent: all.',
-    ),
+    .describe('The most pairs in an epoch, at most half of them of one kind, chosen by the seed. Absent: all.'),
   mostPerLabel: z
     .int()
     .positive()
     .default(16)
-    .describe('Training texts that a label may have; more are refused, as classification does better with many.'),
+    .describe(
+      'The most training texts that a label may have. More are refused, because classification is better for many texts.',
+    ),
 });

@@ -64,9 +64,9 @@ export async function checkpoint(ctx: TaskContext, state: PipelineState): Promis
   await warnOfBudget(ctx, run, config, progress);
   const { price } = state.compute;
   const spent = await withOpenUsd(ctx, run, progress);
-  const decision = await decideAfter(ctx, manifest, config, price);
-  const tests = endsWithTest(config);
   const until = sinceCommit(state, manifest);
+  const decision = await decideAfter(ctx, manifest, config, price, until);
+  const tests = endsWithTest(config);
   const next: PipelineState = {
     ...state,
     epoch: epoch + 1,

@@ -1,6 +1,6 @@
 import type { Manifest } from '../../checkpoints/manifest.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
-import { messageOf, RunError, UserError } from '../../core/errors.ts';
+import { RunError, UserError } from '../../core/errors.ts';
 import { type JobFailure, triesAfter } from '../../decisions/compute.ts';
 import { paysForJob, secondsLeft } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
@@ -9,6 +9,7 @@ import type { TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
 import { endGivenUpJob, noteJobTime } from '../ended-job.ts';
 import { isTakenOver, leave } from '../execution.ts';
+import { handedOver } from '../hand-over.ts';
 import { eventsOfJob, handedOverWhenFull } from '../history.ts';
 import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
@@ -16,7 +17,7 @@ import { spentSoFar } from '../metering.ts';
 import { readConfig, readLastCommit } from '../records.ts';
 import { type ClassifiedFailure, classifyFailure, withReason } from '../task-failure.ts';
 import { readResult } from '../task-result.ts';
-import { endsWithTest, testedFirst, withTimeToTest } from '../test-data.ts';
+import { endsWithTest, endUntested, testedFirst } from '../test-data.ts';
 
 /**
  * Takes up the result that the training task left in the store, whatever became of its job afterwards. Without one it
@@ -41,7 +42,7 @@ export async function collectEpoch(ctx: TaskContext, given: CollectInput): Promi
   const kind = failure.kind === 'timeout' ? 'hang' : failure.kind;
   if (!head || head.epoch < state.epoch) return tryAgain(ctx, state, failure, kind);
   const config = await readConfig(ctx.store, state.run);
-  const decision = await decideAfter(ctx, head, config, state.compute.price);
+  const decision = await decideAfter(ctx, head, config, state.compute.price, sinceCommit(state, head));
   const reached = await testedFirst(ctx, { ...afterCommits(state, head), decision }, config);
   if (reached.decision.next === 'finalise') return reached;
   const again = await tryAgain(ctx, reached, failure, kind);
@@ -49,17 +50,22 @@ export async function collectEpoch(ctx: TaskContext, given: CollectInput): Promi
   return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents, { tests }) };
 }
 
-/** The state that a job left which ended between two epochs: what it decided on the next job holds for the dollars that were left then. */
+/** The state that a job left after which another one follows: what it decided on that holds for the dollars that were left then. */
 async function withinBudget(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
-  const { run, compute } = state;
-  if (!ctx.meter || state.decision.next !== 'train') return state;
+  const { run, compute, decision } = state;
+  if (!ctx.meter || !['train', 'test'].includes(decision.next)) return state;
   const config = await readConfig(ctx.store, run);
   const head = await readLastCommit(ctx.store, run);
   if (config.budget.usd === undefined || !head || isTakenOver(head, state)) return state;
-  const decision = await decideAfter(ctx, head, config, compute.price);
-  if (decision.next === 'finalise') return testedFirst(ctx, { ...state, decision }, config, { isTried: true });
-  const spent = { ...(await spentSoFar(ctx, run)), until: sinceCommit(state, head) };
-  return { ...state, compute: { ...compute, ...limitsOf(compute, config, spent, ctx.now) } };
+  const since = sinceCommit(state, head);
+  if (decision.next === 'train') {
+    const anew = await decideAfter(ctx, head, config, compute.price, since);
+    if (anew.next === 'finalise') return testedFirst(ctx, { ...state, decision: anew }, config, { isTried: true });
+  }
+  const until = ctx.now();
+  const spent = await spentSoFar(ctx, run, elapsedSeconds(since, until));
+  if (decision.next === 'test' && !paysForJob(spent, config.budget, compute.price)) return endUntested(ctx, state);
+  return { ...state, compute: { ...compute, ...limitsOf(compute, config, { ...spent, until }, ctx.now) } };
 }
 
 /** The state after epochs that the job has committed before it failed: tries and failures are counted for each epoch. */
@@ -89,7 +95,6 @@ async function tryAgain(
 ): Promise<PipelineState> {
   const { run, compute, job } = state;
   const { message, remedy } = classified;
-  // What is left of a run that has ended is done, whatever the budget.
   const tests = state.decision.next === 'test';
   const tries = triesAfter(failure, { ...compute, failures: job.failures });
   const config = await readConfig(ctx.store, run);
@@ -99,14 +104,16 @@ async function tryAgain(
   const { budget } = config;
   const isUsedUp = secondsLeft(spent, budget, compute.price) <= 0 || !paysForJob(spent, budget, compute.price);
   // Waiting counts, and may have used up the hours: that ends a run as training would.
-  if (failure === 'waiting' && isUsedUp && !tests) return outOfBudget(ctx, state, classified);
+  if (failure === 'waiting' && isUsedUp) return outOfBudget(ctx, state, classified);
   if (!tries && failure === 'waiting') {
-    const elsewhere = await handedOver(ctx, state);
-    if (elsewhere) return elsewhere;
-    throw new RunError(`no machine was to be had: ${message}`, remedy ? { remedy } : {});
+    const leaving = { run, execution: state.execution, seconds: lost };
+    const { decision, refusal } = await handedOver(ctx, leaving, 'no machine was to be had');
+    if (decision) return { ...state, attempt: '', files: {}, decision };
+    const details = [remedy, refusal].filter((line) => line !== undefined).join('\n  ');
+    throw new RunError(`no machine was to be had: ${message}`, details === '' ? {} : { remedy: details });
   }
   if (!tries) throw new RunError(`the training task failed ${job.try + 1} times, the last time so: ${message}`);
-  if (isUsedUp && !tests) return outOfBudget(ctx, state, classified);
+  if (isUsedUp) return outOfBudget(ctx, state, classified);
   const { market, interruptions, failures } = tries;
   const reason = `${shortened(message)}: tried again on ${market === 'spot' ? 'a Spot instance' : 'an on-demand instance'}`;
   ctx.emit({ type: 'warning', message: reason });
@@ -116,33 +123,19 @@ async function tryAgain(
     attempt: '',
     files: {},
     decision: tests ? state.decision : { next: 'train', outcome: 'running', reason },
-    compute: tests ? withTimeToTest(place) : place,
+    compute: place,
     job: { ...job, try: job.try + 1, failures },
   };
 }
 
-/** The end of this execution where a deployment in another region goes on with the run; undefined where there is none, or it could not be handed over. */
-async function handedOver(ctx: TaskContext, state: PipelineState): Promise<PipelineState | undefined> {
-  if (!ctx.handOver) return undefined;
-  const { run, execution } = state;
-  try {
-    const reason = await ctx.handOver(run, execution);
-    ctx.emit({ type: 'warning', message: reason });
-    ctx.emit({ type: 'finished', run, outcome: 'running', reason });
-    return { ...state, attempt: '', files: {}, decision: { next: 'leave', outcome: 'running', reason } };
-  } catch (cause) {
-    ctx.emit({ type: 'warning', message: `the run could not be handed over to another region: ${messageOf(cause)}` });
-    return undefined;
-  }
-}
-
-/** Ends a run that has a model; the epoch that the budget did not pay for is not kept. */
+/** Ends a run that has a model; the epoch, or the measurement on test data, that the budget did not pay for is not kept. */
 async function outOfBudget(
   ctx: TaskContext,
   state: PipelineState,
   { message }: ClassifiedFailure,
 ): Promise<PipelineState> {
   const { run, compute } = state;
+  if (state.decision.next === 'test') return endUntested(ctx, { ...state, attempt: '', files: {} });
   const head = await readLastCommit(ctx.store, run);
   if (!head) {
     throw budgetTooSmall(await readConfig(ctx.store, run), await spentSoFar(ctx, run), compute.price, message);

@@ -65,13 +65,13 @@ export async function finalise(ctx: TaskContext, { error, ...before }: FinaliseI
   return publishedNext(ctx, state, config);
 }
 
-/** The state of a run whose budget does not pay for another of its functions. */
-const endedByBudget = (state: PipelineState, reason: string): PipelineState => ({
-  ...state,
-  attempt: '',
-  files: {},
-  decision: { next: 'finalise', outcome: 'budget', reason },
-});
+/** The state of a run whose budget does not pay for another of its functions; one that had ended before ended as it did. */
+function endedByBudget(state: PipelineState, why: string): PipelineState {
+  const { outcome, reason } = state.decision;
+  const decision =
+    outcome === 'running' ? { outcome: 'budget' as const, reason: why } : { outcome, reason: `${reason}; ${why}` };
+  return { ...state, attempt: '', files: {}, decision: { next: 'finalise', ...decision } };
+}
 
 /** The model's files in the type that the settings ask for; in float32 where it has no place in that, so that there is always a model. */
 async function filesOf(

@@ -6,6 +6,7 @@ import { runKeys } from '../../checkpoints/run-keys.ts';
 import { describeChanges, refuseFixedChanges } from '../../config/changes.ts';
 import type { RunConfig } from '../../config/run-file.ts';
 import { settledBefore, settleProblem } from '../../config/settle-problem.ts';
+import { elapsedSeconds } from '../../core/elapsed.ts';
 import { messageOf, TransientError, UserError } from '../../core/errors.ts';
 import { type DataPath, eachPath, mapPathAsync, pathInWords } from '../../datasets/data-path.ts';
 import { type Fingerprint, fingerprintFiles } from '../../datasets/fingerprint.ts';
@@ -19,12 +20,13 @@ import { analysisFlops } from '../../spectra/analyse.ts';
 import { totalCount } from '../../tensors/tensor.ts';
 import type { StepWork, WorkloadPlan } from '../../training/workload.ts';
 import { describeBalance, inOneLine, refuseUnchangingRates } from '../balance-description.ts';
-import { computeState, costTags, jobName } from '../compute.ts';
+import { computeState, costTags, jobName, type SpentUntil } from '../compute.ts';
 import type { ComputeChoice, ComputeRequest, Quota, TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
+import { countedFrom, handedOver } from '../hand-over.ts';
 import { eventsOfStart } from '../history.ts';
 import { budgetTooSmall, jobPrice } from '../job-price.ts';
-import type { PipelineState } from '../messages.ts';
+import type { PipelineState, PrepareInput } from '../messages.ts';
 import { spentSoFar } from '../metering.ts';
 import { refuseUnpublishable } from '../publication.ts';
 import { isSameData, progressOf, type RunRecord, readRequest, runRecordSchema } from '../records.ts';
@@ -39,11 +41,14 @@ import { removeStaleTest, testedFirst } from '../test-data.ts';
  * Checks settings, data and weights, and begins a run or goes on with it from its last intact epoch. Needs no engine: what
  * has to be computed, the training task computes.
  */
-export async function prepare(ctx: TaskContext, { run }: { run: string }): Promise<PipelineState> {
-  const { config: asked } = await readRequest(ctx.store, run);
+export async function prepare(
+  ctx: TaskContext,
+  { run, startedAt: executionStart, executionName }: PrepareInput,
+): Promise<PipelineState> {
+  const { config: asked, handedOver: handover } = await readRequest(ctx.store, run);
   refuseUnpriced(ctx, asked);
   refuseUnpublishable(ctx, asked);
-  const startedAt = ctx.now().toISOString();
+  const startedAt = (executionStart === undefined ? ctx.now() : new Date(executionStart)).toISOString();
   const stored = await ctx.store.get(runKeys.record(run));
   const before = stored && decodeJson(runKeys.record(run), stored.bytes, runRecordSchema);
   const open = settledBefore(asked, before?.config);
@@ -72,11 +77,36 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
   const { manifest, damage } = await recover(ctx.store, run);
   const conv1d = conv1dOf(config, before?.conv1d);
-  const place = await firstPlace(ctx, { config, conv1d }, model, plan);
+  const { vain, ...place } = await firstPlace(ctx, { config, conv1d }, model, plan);
+  const since = countedFrom(new Date(startedAt), handover, manifest?.committedAt);
+  const spentNow = async () => {
+    const until = ctx.now();
+    return { ...(await spentSoFar(ctx, run, elapsedSeconds(since, until))), until };
+  };
+  const execution = ctx.newAttempt();
+  const stateWith = (decision: Decision, spent: SpentUntil): PipelineState => ({
+    run,
+    execution,
+    startedAt: since.toISOString(),
+    epoch: manifest ? manifest.epoch + 1 : 0,
+    attempt: '',
+    files: {},
+    decision,
+    compute: computeState(ctx, config, place, spent),
+    job: { name: jobName(run), try: 0, failures: 0, ...costTags(run, config) },
+    events: eventsOfStart(),
+  });
+  if (vain) {
+    const leaving = { run, execution: executionName ?? execution, seconds: elapsedSeconds(since, ctx.now()) };
+    const elsewhere = await handedOver(ctx, leaving, vain.what);
+    if (elsewhere.decision) return stateWith(elsewhere.decision, await spentNow());
+    const remedy = elsewhere.refusal === undefined ? vain.remedy : `${vain.remedy}\n  ${elsewhere.refusal}`;
+    throw new UserError(vain.what, { where: 'compute.target', remedy });
+  }
   const weightNotes: string[] = [];
   if (!manifest) await plan.initial((note) => weightNotes.push(note));
   for (const message of weightNotes) ctx.emit({ type: 'warning', message });
-  const spent = await spentSoFar(ctx, run);
+  const spent = await spentNow();
   if (!manifest && !paysForJob(spent, config.budget, place.price)) {
     throw budgetTooSmall(config, spent, place.price, 'no job was started');
   }
@@ -87,9 +117,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   const history = historyOf(before, { config, versions }, manifest, damage);
   for (const what of history.notes) ctx.emit({ type: 'warning', message: what });
 
-  const decision = manifest && (await goOn(ctx, run, config, manifest, place.price));
+  const decision = manifest && (await goOn(ctx, run, config, manifest, place.price, since));
   if (before && config.dataset.test) await removeStaleTest(ctx, run, manifest);
-  const compute = computeState(ctx, config, place, { ...spent, until: new Date(startedAt) });
   const record: RunRecord = {
     version: 1,
     name: run.split('/').at(-1)!,
@@ -110,22 +139,8 @@ export async function prepare(ctx: TaskContext, { run }: { run: string }): Promi
   await forgetEnd(ctx, run);
   const balanced = balance ? { balanced: inOneLine(balance) } : {};
   ctx.emit({ type: 'prepared', run, epoch: manifest?.epoch ?? 0, epochs: config.training.epochs, ...balanced });
-  const state: PipelineState = {
-    run,
-    execution: ctx.newAttempt(),
-    startedAt,
-    epoch: manifest ? manifest.epoch + 1 : 0,
-    attempt: '',
-    files: {},
-    decision: decision ?? {
-      next: 'train',
-      outcome: 'running',
-      reason: 'the model is measured before training',
-    },
-    compute,
-    job: { name: jobName(run), try: 0, failures: 0, ...costTags(run, config) },
-    events: eventsOfStart(),
-  };
+  const first: Decision = { next: 'train', outcome: 'running', reason: 'the model is measured before training' };
+  const state = stateWith(decision ?? first, spent);
   await announce(ctx, config, {
     kind: 'started',
     run,
@@ -186,43 +201,49 @@ function refuseUnpriced({ meter }: TaskContext, { budget }: RunConfig): void {
   });
 }
 
+/** Why the account may have no machine of a kind, and what mends it: a job would wait in vain. */
+interface Vain {
+  readonly what: string;
+  readonly remedy: string;
+}
+
 /** Where an execution begins to train, on Spot instances unless the settings say otherwise; and at what price. */
 async function firstPlace(
   ctx: TaskContext,
   { config, conv1d }: Pick<RunRecord, 'config' | 'conv1d'>,
   { layers, parameters, frozen, shapeOf }: RunModel,
   work: StepWork & Pick<WorkloadPlan, 'frozenHalves'>,
-): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined }> {
+): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined; vain?: Vain }> {
   const { frozenHalves } = work;
   const isOfTexts = config.model.family === 'huggingface';
   const size = { trained: totalCount(parameters), frozen: totalCount(frozen), frozenHalves, parameters, isOfTexts };
   const count = wholeSize(size);
   const target = chooseTarget(config.compute.target, { parameters: count, stepFlops: work.stepFlops });
-  const market = await marketWithin(ctx, target, config.compute.spot ? 'spot' : 'onDemand');
+  const { market, ...limits } = await marketWithin(ctx, target, config.compute.spot ? 'spot' : 'onDemand');
   const { machine, engines } = ctx.computeFor({ target, market });
   refuseMissingEngine(config, target, engines);
   refuseJobTooSmall(size, jobMemory(size, config.training, target, work), target, machine);
   if (ctx.meter) refuseFunctionTooSmall(count, ctx.meter.functionGb);
   const flops = analysisFlops(layers, spectraSettings({ config, conv1d }), shapeOf);
-  return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops) };
+  return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops), ...limits };
 }
 
-/**
- * The market where the account may have a machine: the one that is asked for or, where its quota of Spot machines is 0, on-demand.
- * @throws UserError when the account may have none: a job would wait in vain.
- */
-async function marketWithin(ctx: TaskContext, target: Target, asked: Market): Promise<Market> {
+/** The market where the account may have a machine: the one that is asked for or, where its quota of Spot machines is 0, on-demand. */
+async function marketWithin(
+  ctx: TaskContext,
+  target: Target,
+  asked: Market,
+): Promise<{ readonly market: Market; readonly vain?: Vain }> {
   const quota = await quotaFor(ctx, { target, market: asked });
-  if (!quota || quota.jobs > 0) return asked;
+  if (!quota || quota.jobs > 0) return { market: asked };
   const other = asked === 'spot' ? await quotaFor(ctx, { target, market: 'onDemand' }) : undefined;
   if (asked === 'spot' && (!other || other.jobs > 0)) {
     ctx.emit({ type: 'warning', message: `${quota.found}: trained on demand. ${quota.remedy}` });
-    return 'onDemand';
+    return { market: 'onDemand' };
   }
-  throw new UserError(`a job would wait in vain: ${[quota, other].flatMap((each) => each?.found ?? []).join('; ')}`, {
-    where: 'compute.target',
-    remedy: `${(other ?? quota).remedy} Or train without a GPU: --set compute.target=cpu.`,
-  });
+  const what = `a job would wait in vain: ${[quota, other].flatMap((each) => each?.found ?? []).join('; ')}`;
+  const remedy = `${(other ?? quota).remedy} Or train without a GPU: --set compute.target=cpu.`;
+  return { market: asked, vain: { what, remedy } };
 }
 
 /** What the account may have; that it can't be asked is told, and stops no run. */
@@ -278,6 +299,7 @@ async function goOn(
   config: RunConfig,
   manifest: Manifest,
   price: JobPrice | undefined,
+  startedAt: Date,
 ): Promise<Decision> {
   const progress = await progressOf(ctx.store, manifest);
   await ctx.store.put(runKeys.best(run), encodeJson(progress.best));
@@ -286,5 +308,5 @@ async function goOn(
     best: progress.best?.epoch,
     epochs: Array.from({ length: manifest.epoch + 1 }, (_, epoch) => epoch),
   });
-  return decideAfter(ctx, manifest, config, price);
+  return decideAfter(ctx, manifest, config, price, startedAt);
 }

@@ -1,5 +1,5 @@
 /** What to do after a run, as commands that work as they are printed. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { shellWord } from '../../core/shell-word.ts';
 import type { RunReport } from '../report-input.ts';
 import { lastEpoch } from '../runs.ts';
@@ -16,7 +16,7 @@ export const divergedDivisor = 4;
 /** What to do next, the most useful first; empty where no run has a place. */
 export function nextSteps(runs: readonly RunReport[]): NextStep[] {
   const [only] = runs;
-  if (only && runs.length === 1) return afterOne(only);
+  if (only && runs.length === 1) return only.comparison === undefined ? afterOne(only) : ofComparison(only.comparison);
   const chosen = runs.find(({ config, place }) => config.balance !== 'off' && place !== undefined);
   const run = chosen ?? runs.find(({ place }) => place !== undefined);
   return run ? compared(run, 'Tune both settings, repeat them with five seeds, and judge them on test data') : [];
@@ -50,6 +50,19 @@ function afterOne(run: RunReport): NextStep[] {
       return [...tellsBalance(run), ...more];
     }
   }
+}
+
+/** A comparison goes on with its runs by itself, and deletes their models. */
+function ofComparison(folder: string): NextStep[] {
+  const name = basename(folder);
+  return [
+    {
+      why: `See what the comparison “${name}” found: this run is a part of it.`,
+      command: folder.startsWith('s3://')
+        ? `npx tempbalance cloud fetch ${shellWord(name)}`
+        : `npx tempbalance ui ${shellWord(folder)}`,
+    },
+  ];
 }
 
 const tellsBalance = (run: RunReport): NextStep[] =>

@@ -27,7 +27,7 @@ export const balanceSection: Section = {
         ...(isChanged(run) ? ['These settings were changed while the run was under way: see History.'] : []),
         ...notes.map((each) => `${each}.`),
       ];
-      return html`${heading}<ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>${measurements(run)}<details><summary>Settings of balance</summary><pre><code>${stringify(run.config.balance)}</code></pre></details>`;
+      return html`${heading}<ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>${measurements(run)}<details><summary>Settings of balance</summary><pre tabindex="0"><code>${stringify(run.config.balance)}</code></pre></details>`;
     })}`;
   },
 };

@@ -45,7 +45,7 @@ function matrix(at: string, { classes, confusionCells }: ClassTable): Markup {
   const names = classes.map(({ name }) => name);
   const counts = names.map((name) => [name, ...names.map(() => '0')]);
   for (const [actual, given, rows] of confusionCells) counts[actual]![given + 1] = String(rows);
-  return table(`${at}, confusion`, ['', ...names], counts, [...names.map((_, place) => place + 1)]);
+  return table(`${at}, confusion`, ['True class', ...names], counts, [...names.map((_, place) => place + 1)]);
 }
 
 function confusions(at: string, { classes, confusionCells }: ClassTable): Markup {

@@ -19,7 +19,7 @@ export const configurationSection: Section = {
       : null;
     return html`${differing}${note}${groups.map((group) => {
       const { name, config } = representativeOf(group);
-      return html`<details${runs.length === 1 ? html` open` : null}><summary>${name}</summary><pre><code>${stringify(config)}</code></pre></details>`;
+      return html`<details${runs.length === 1 ? html` open` : null}><summary>${name}</summary><pre tabindex="0"><code>${stringify(config)}</code></pre></details>`;
     })}`;
   },
 };

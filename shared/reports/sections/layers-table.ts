@@ -1,7 +1,7 @@
 import { formatShape } from '../../tensors/tensor.ts';
 import { table } from '../figure.ts';
-import { formatFixed, formatNumber } from '../format.ts';
-import { dotted, html, type Markup } from '../html.ts';
+import { formatFixed, formatNumber, shortNames } from '../format.ts';
+import { dottedOrShort, html, type Markup } from '../html.ts';
 import type { RunReport } from '../report-input.ts';
 import { representatives } from '../representatives.ts';
 import { beforeAndAfter, factorOf, hasFarmsAlpha, layerNames, layerOf, multipliersByEpoch } from '../runs.ts';
@@ -23,6 +23,7 @@ export const layersTableSection: Section = {
       const hasFarms = hasFarmsAlpha(run);
       const trained = new Map(trainedLayers(run).layers.map((layer) => [layer.name, layer]));
       const hasBestFit = run.bestFits !== undefined;
+      const labels = shortNames(layerNames(run));
       const rows = layerNames(run).map((name) => {
         const pair = [layerOf(before, name), ...(after ? [layerOf(after, name)] : [])];
         const last = pair.at(-1) ?? pair[0];
@@ -31,7 +32,7 @@ export const layersTableSection: Section = {
             ? '–'
             : pair.map((layer) => (layer ? text(layer) : '–')).join(' → ');
         return [
-          dotted(name),
+          dottedOrShort(name, labels.get(name)!),
           both(({ alpha }) => formatFixed(alpha)),
           ...(hasFarms ? [both(({ farmsAlpha }) => formatFixed(farmsAlpha))] : []),
           ...(hasBestFit ? [bestFitCell(trained.get(name))] : []),

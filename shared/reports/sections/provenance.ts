@@ -81,7 +81,7 @@ function facts(runs: readonly RunReport[], of: (run: RunReport) => Readonly<Reco
   const isSame = all.length === 1;
   return table(
     isSame && runs.length > 1 ? 'The same in all runs' : headings.join('; '),
-    ['', ...(isSame ? ['Value'] : headings)],
+    ['Fact', ...(isSame ? ['Value'] : headings)],
     keys.map((key, row) => [key, ...all.map(({ texts }) => texts[row]!)]),
   );
 }

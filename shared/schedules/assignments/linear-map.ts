@@ -3,7 +3,9 @@ import type { AssignmentFunction } from './assignment.ts';
 import { factorRange } from './factor-range.ts';
 
 const configSchema = z.strictObject({
-  function: z.literal('linearMap').describe('A straight line from the smallest to the largest value (NeurIPS 2023).'),
+  function: z
+    .literal('linearMap')
+    .describe('The factor is a straight line from the smallest to the largest value (NeurIPS 2023).'),
   ...factorRange,
 });
 

@@ -3,7 +3,7 @@ import { overMean } from '../mean.ts';
 import type { AssignmentFunction } from './assignment.ts';
 
 const configSchema = z.strictObject({
-  function: z.literal('log2').describe('In proportion to the logarithm, with a mean factor of 1.'),
+  function: z.literal('log2').describe('The factor is in proportion to the logarithm of the value, with a mean of 1.'),
 });
 
 /** factor = L log2(x) / sum log2(x) */

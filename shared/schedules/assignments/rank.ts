@@ -5,7 +5,9 @@ import { factorRange } from './factor-range.ts';
 const configSchema = z.strictObject({
   function: z
     .literal('rank')
-    .describe('By rank alone, in equal steps; the largest value stays one step below the end.'),
+    .describe(
+      'The factor follows the rank of the value only, in equal steps. The largest value stays one step below the end.',
+    ),
   ...factorRange,
 });
 

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { addMember, configSchemasOf, type Member, openUnion } from '../../core/families.ts';
+import {
+  addMember,
+  configSchemasOf,
+  type Member,
+  memberNamed,
+  type OwnSettings,
+  openUnion,
+} from '../../core/families.ts';
 import type { AssignmentFunction } from './assignment.ts';
 import { linearMap } from './linear-map.ts';
 import { log2 } from './log2.ts';
@@ -8,7 +15,7 @@ import { sigmoid } from './sigmoid.ts';
 import { sqrt } from './sqrt.ts';
 
 /** Every way to turn values of a metric into factors. */
-const assignmentFunctions = [sigmoid, linearMap, sqrt, log2, rank] as const;
+export const assignmentFunctions = [sigmoid, linearMap, sqrt, log2, rank] as const;
 
 export const assignmentSchema = openUnion(z.discriminatedUnion('function', configSchemasOf(assignmentFunctions)));
 export type AssignmentConfig = z.output<typeof assignmentSchema>;
@@ -17,9 +24,7 @@ export type AssignmentConfig = z.output<typeof assignmentSchema>;
 export const addAssignmentFunction = (way: Member): void =>
   addMember('assignment function', way, [assignmentFunctions], [assignmentSchema]);
 
-/** The configured way. */
+/** The assignment function that the settings name. */
 export function assignmentFunction(config: AssignmentConfig): AssignmentFunction<AssignmentConfig> {
-  return assignmentFunctions.find(
-    ({ name }) => name === config.function,
-  ) as unknown as AssignmentFunction<AssignmentConfig>;
+  return memberNamed<AssignmentFunction<OwnSettings>>(assignmentFunctions, config.function);
 }

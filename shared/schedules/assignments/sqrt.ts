@@ -3,7 +3,9 @@ import { overMean } from '../mean.ts';
 import type { AssignmentFunction } from './assignment.ts';
 
 const configSchema = z.strictObject({
-  function: z.literal('sqrt').describe('In proportion to the square root, with a mean factor of 1.'),
+  function: z
+    .literal('sqrt')
+    .describe('The factor is in proportion to the square root of the value, with a mean of 1.'),
 });
 
 /** factor = L sqrt(x) / sum sqrt(x) */

@@ -9,5 +9,8 @@ const controls = [shuffled, inverse, byShape] as const satisfies readonly Contro
 export type ControlName = (typeof controls)[number]['name'];
 export const controlNames = controls.map(({ name }) => name) as ControlName[];
 
+/** What each does, for docs: `inverse: each factor is 1 / itself. ...` */
+export const controlsInWords = controls.map(({ name, effect }) => `${name}: ${effect}.`).join(' ');
+
 /** The control of that name. */
 export const controlOf = (name: ControlName): Control => controls.find((control) => control.name === name)!;

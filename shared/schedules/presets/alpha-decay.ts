@@ -4,7 +4,7 @@ import { bothEnds, type Preset } from './preset.ts';
 export const alphaDecay = {
   name: 'alphaDecay',
   description:
-    'AlphaDecay (NeurIPS 2025): weight decay, not the learning rate, on a straight line from 0.667 at the smallest alpha to 5 at the largest, every 500 steps; the first and the last layer of the model keep the base decay.',
+    'AlphaDecay (NeurIPS 2025). It balances the weight decay, not the learning rate. The factor is a straight line from 0.667 at the smallest alpha to 5 at the largest, set every 500 steps. The first and the last layer of the model keep the base decay.',
   essential: ['target'],
   settings: (kind) => ({
     fit: { method: 'median', xminPosition: 2 },

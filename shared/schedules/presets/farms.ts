@@ -4,7 +4,7 @@ import type { Preset } from './preset.ts';
 export const farms = {
   name: 'farms',
   description:
-    "FARMS (ICML 2025): alpha of square windows of a weight, so that a layer's shape does not count; then a straight line from 0.1 to 1.9, the authors' range for ResNet-18 (0.2 to 1.8 for ResNet-34 and VGG).",
+    "FARMS (ICML 2025). It measures alpha on square windows of a weight, so that a layer's shape does not matter. The factor is a straight line from 0.1 to 1.9. This is the authors' range for ResNet-18; for ResNet-34 and VGG they use 0.2 to 1.8.",
   essential: ['metric'],
   settings: () => ({
     metric: 'farmsAlpha',

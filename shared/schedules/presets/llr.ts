@@ -4,7 +4,7 @@ import type { Preset } from './preset.ts';
 export const llr = {
   name: 'llr',
   description:
-    'LLR (ICML 2026): a straight line from 1 at the smallest alpha to 3 at the largest, every 40 steps of the first fifth of training, moved over 20 steps; embeddings and heads, which have no spectrum, get the largest factor. The authors take 3 to 5, every 40 to 100 steps.',
+    'LLR (ICML 2026). The factor is a straight line from 1 at the smallest alpha to 3 at the largest. It is set every 40 steps in the first fifth of training, with a ramp of 20 steps. Embeddings and heads have no spectrum, and get the largest factor. The authors use a largest factor of 3 to 5, and 40 to 100 steps.',
   essential: ['assignment.function', 'target'],
   settings: (kind) => ({
     fit: { method: 'median', xminPosition: 2 },

@@ -4,7 +4,7 @@ import type { Preset } from './preset.ts';
 export const modelBalancing = {
   name: 'modelBalancing',
   description:
-    'Model Balancing (EMNLP 2024): a sigmoid around the mean alpha. Language models by block, ten times an epoch and at least every 100 steps; models of fields by layer, every epoch. The authors chose the strength s for each share of the data, 0.125 to 2; here it is 0.25.',
+    'Model Balancing (EMNLP 2024). The factor is a sigmoid around the mean alpha. Language models are balanced by block, ten times an epoch and at least every 100 steps; models of fields by layer, every epoch. The authors chose a strength s for each share of the data, from 0.125 to 2; here it is 0.25.',
   essential: ['assignment.function'],
   settings: (kind) =>
     kind === 'language'

@@ -4,7 +4,7 @@ import { bothEnds, type Preset } from './preset.ts';
 export const tempBalance = {
   name: 'tempBalance',
   description:
-    'TempBalance (NeurIPS 2023): each layer by itself, a straight line from 0.5 at the smallest alpha to 1.5 at the largest; the first and the last layer of the model keep the base rate.',
+    'TempBalance (NeurIPS 2023). Each layer has its own factor: a straight line from 0.5 at the smallest alpha to 1.5 at the largest. The first and the last layer of the model keep the base rate.',
   essential: ['assignment.function'],
   settings: (kind) => ({
     fit: { method: 'median', xminPosition: 2 },

@@ -7,4 +7,6 @@ export interface FitMethod<Config> {
   /** Its part of the run file: an object with `method: <name>` and its own settings. */
   readonly configSchema: z.ZodType<Config>;
   chooseTail(config: Config): ChooseTail;
+  /** Eigenvalues in the tail of `count` of them, for a method that does not look at their values; absent: it does. */
+  fixedTail?(config: Config, count: number): number;
 }

@@ -5,7 +5,7 @@ import type { FitMethod } from './fit-method.ts';
 const configSchema = z.strictObject({
   method: z
     .literal('fixFinger')
-    .describe('The best-fitting tail among those that start near the peak of the log-spectrum.'),
+    .describe('The tail with the best fit among those that start near the peak of the log-spectrum.'),
 });
 
 const bins = 100;

@@ -10,6 +10,9 @@ const configSchema = z.strictObject({
     .describe('The tail starts at index floor(N / xminPosition): 2 is the median, 1.5 leaves the largest third.'),
 });
 
+/** Where the tail of `count` eigenvalues starts. */
+const startOf = (count: number, xminPosition: number): number => Math.min(Math.floor(count / xminPosition), count - 1);
+
 /** PL_Alpha_Hill: the tail starts at index floor(N / xminPosition). */
 export const median = {
   name: 'median',
@@ -17,5 +20,6 @@ export const median = {
   chooseTail:
     ({ xminPosition }) =>
     ({ eigenvalues }) =>
-      Math.min(Math.floor(eigenvalues.length / xminPosition), eigenvalues.length - 1),
+      startOf(eigenvalues.length, xminPosition),
+  fixedTail: ({ xminPosition }, count) => count - startOf(count, xminPosition),
 } satisfies FitMethod<z.output<typeof configSchema>>;

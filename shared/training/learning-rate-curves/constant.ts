@@ -4,7 +4,7 @@ import { oneWarmUp, oneWarmUpMessage, warmUpSettings, withWarmUp } from './warm-
 
 const configSchema = z
   .strictObject({
-    name: z.literal('constant').describe('The base rate throughout, after the warm-up.'),
+    name: z.literal('constant').describe('The base rate, constant after the warm-up.'),
     ...warmUpSettings,
   })
   .refine(oneWarmUp, oneWarmUpMessage);

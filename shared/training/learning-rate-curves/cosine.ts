@@ -4,7 +4,9 @@ import { oneWarmUp, oneWarmUpMessage, warmUpSettings, withWarmUp } from './warm-
 
 const configSchema = z
   .strictObject({
-    name: z.literal('cosine').describe('After the warm-up, half a cosine down to 0 at the end of training.'),
+    name: z
+      .literal('cosine')
+      .describe('After the warm-up, the rate falls to 0 at the end of training, along half a cosine.'),
     ...warmUpSettings,
   })
   .refine(oneWarmUp, oneWarmUpMessage);

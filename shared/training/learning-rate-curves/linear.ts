@@ -4,7 +4,7 @@ import { oneWarmUp, oneWarmUpMessage, warmUpSettings, withWarmUp } from './warm-
 
 const configSchema = z
   .strictObject({
-    name: z.literal('linear').describe('After the warm-up, a straight line down to 0 at the end of training.'),
+    name: z.literal('linear').describe('After the warm-up, the rate falls linearly to 0 at the end of training.'),
     ...warmUpSettings,
   })
   .refine(oneWarmUp, oneWarmUpMessage);

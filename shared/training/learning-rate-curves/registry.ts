@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { addMember, configSchemasOf, type Member, openUnion } from '../../core/families.ts';
+import {
+  addMember,
+  configSchemasOf,
+  type Member,
+  memberNamed,
+  type OwnSettings,
+  openUnion,
+} from '../../core/families.ts';
 import { constant } from './constant.ts';
 import { cosine } from './cosine.ts';
 import type { LearningRateCurve, LearningRateCurveFamily, TrainingLength } from './curve.ts';
@@ -21,8 +28,6 @@ export const addLearningRateCurve = (curve: Member): void =>
  * @throws UserError when the warm-up is longer than training.
  */
 export function learningRateCurve(config: LearningRateCurveConfig, length: TrainingLength): LearningRateCurve {
-  const family = learningRateCurves.find(
-    ({ name }) => name === config.name,
-  ) as unknown as LearningRateCurveFamily<LearningRateCurveConfig>;
+  const family = memberNamed<LearningRateCurveFamily<OwnSettings>>(learningRateCurves, config.name);
   return family.build(config, length);
 }

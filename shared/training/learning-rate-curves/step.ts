@@ -4,7 +4,7 @@ import { oneWarmUp, oneWarmUpMessage, warmUpSettings, withWarmUp } from './warm-
 
 const configSchema = z
   .strictObject({
-    name: z.literal('step').describe('Multiplied by gamma after every stepSize epochs (StepLR).'),
+    name: z.literal('step').describe('The rate is multiplied by gamma after every stepSize epochs (StepLR).'),
     stepSize: z.int().positive().default(100).describe('Epochs between two drops.'),
     gamma: z.number().positive().default(0.5).describe('Factor at each drop.'),
     ...warmUpSettings,

@@ -10,13 +10,13 @@ export const warmUpSettings = {
     .max(1)
     .optional()
     .describe(
-      'Share of all steps in which the rate rises linearly from 0, rounded up to whole steps; instead of warmUpSteps.',
+      'Warm-up, in which the rate rises linearly from 0: a share of all steps, rounded up to whole steps. It replaces warmUpSteps.',
     ),
   warmUpSteps: z
     .int()
     .nonnegative()
     .optional()
-    .describe('Number of steps in which the rate rises linearly from 0; instead of warmUpRatio.'),
+    .describe('Warm-up, in which the rate rises linearly from 0: a number of steps. It replaces warmUpRatio.'),
 };
 
 interface WarmUp {

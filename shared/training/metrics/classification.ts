@@ -26,11 +26,11 @@ export interface ClassTable {
 
 /** Sums over a confusion matrix, by class. */
 interface Counts {
-  /** Rows of it. */
+  /** Rows of the class. */
   readonly supports: readonly number[];
-  /** Rows that were given it. */
+  /** Rows for which the class is predicted. */
   readonly givens: readonly number[];
-  /** Rows of it that were given it. */
+  /** Rows of the class for which it is predicted. */
   readonly hits: readonly number[];
 }
 

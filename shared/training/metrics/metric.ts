@@ -67,7 +67,7 @@ export function mean(values: ArrayLike<number>): number {
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** A share; 0 of nothing. */
+/** A part divided by the whole; 0 where the whole is 0. */
 export const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
 /** Square root of the mean square. */

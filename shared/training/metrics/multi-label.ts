@@ -7,11 +7,11 @@ export const usualThreshold = 0.5;
 
 /** Sums over the rows, by label. */
 interface Counts {
-  /** Rows that have it. */
+  /** Rows that have the label. */
   readonly supports: readonly number[];
-  /** Rows that were given it. */
+  /** Rows for which the label is predicted. */
   readonly givens: readonly number[];
-  /** Rows that have it and were given it. */
+  /** Rows that have the label and for which it is predicted. */
   readonly hits: readonly number[];
   readonly rows: number;
   /** Rows that were given just the labels that they have. */

@@ -24,9 +24,9 @@ type Name = keyof typeof taggingMetrics;
 interface Counts {
   /** The number of such words in the data. */
   readonly support: number;
-  /** Found. */
+  /** Entities that the model predicts. */
   readonly given: number;
-  /** Found where they are. */
+  /** Predicted entities that are in the data, with the same words and type. */
   readonly hits: number;
 }
 

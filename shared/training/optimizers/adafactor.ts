@@ -7,18 +7,24 @@ import type { OptimizerFamily } from '../optimizer.ts';
 const configSchema = z.strictObject({
   name: z
     .literal('adafactor')
-    .describe('Adafactor; the second moment of a matrix is kept as one number for each row and column.'),
+    .describe('Adafactor. The second moment of a matrix is kept as one number for each row and each column.'),
   decayRate: z
     .number()
     .lt(0)
     .default(-0.8)
-    .describe('The average of the squared gradient forgets at step t by 1 - t^decayRate.'),
-  clipThreshold: z.number().positive().default(1).describe('Largest root mean square of a step, before the rate.'),
+    .describe('The decay of the average of the squared gradient at step t is 1 - t^decayRate.'),
+  clipThreshold: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('Largest root mean square of a step, before the learning rate.'),
   scaleParameter: z
     .boolean()
     .default(true)
-    .describe('Multiply the rate by the root mean square of the parameter, or by minimumScale where that is larger.'),
-  minimumScale: z.number().positive().default(1e-3).describe('Least factor of scaleParameter.'),
+    .describe(
+      'Whether the rate is multiplied by the root mean square of the parameter, or by minimumScale if that is larger.',
+    ),
+  minimumScale: z.number().positive().default(1e-3).describe('Smallest factor of scaleParameter.'),
   epsilon: z.number().positive().default(1e-30).describe('Added to the squared gradient.'),
 });
 type Config = z.infer<typeof configSchema>;

@@ -5,7 +5,7 @@ import { adamDirection, biasCorrections, zeroMoments } from './adam-moments.ts';
 import { adamSettings } from './adam-settings.ts';
 
 const configSchema = z.strictObject({
-  name: z.literal('adam').describe('Adam; weight decay is added to the gradient (L2).'),
+  name: z.literal('adam').describe('Adam. Weight decay is added to the gradient (L2).'),
   ...adamSettings,
 });
 

@@ -5,7 +5,7 @@ import { adamDirection, biasCorrections, zeroMoments } from './adam-moments.ts';
 import { adamSettings } from './adam-settings.ts';
 
 const configSchema = z.strictObject({
-  name: z.literal('adamw').describe('AdamW; weight decay shrinks the weights directly (decoupled).'),
+  name: z.literal('adamw').describe('AdamW. Weight decay shrinks the weights directly (decoupled).'),
   ...adamSettings,
 });
 

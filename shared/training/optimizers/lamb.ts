@@ -8,14 +8,16 @@ import { isWeight, lengthOf, trustRatio } from './trust-ratio.ts';
 const configSchema = z.strictObject({
   name: z
     .literal('lamb')
-    .describe("LAMB: Adam's step with decoupled decay, as long as the rate times the length of the tensor's weights."),
+    .describe(
+      "LAMB: Adam's step with decoupled weight decay. Its length is the rate times the norm of the tensor's weights.",
+    ),
   ...adamSettings,
-  epsilon: adamSettings.epsilon.unwrap().default(1e-6).describe('Added to the root of the second moment.'),
+  epsilon: adamSettings.epsilon.unwrap().default(1e-6).describe('Added to the square root of the second moment.'),
   adaptVectors: z
     .boolean()
     .default(false)
     .describe(
-      'Whether biases and norms take steps in proportion to their length too, and not as long as those of AdamW.',
+      'Whether the steps of biases and norms are in proportion to their norm too. false: they are those of AdamW.',
     ),
 });
 

@@ -8,20 +8,20 @@ const configSchema = z.strictObject({
   name: z
     .literal('lars')
     .describe(
-      'LARS: momentum, with a rate for each tensor in proportion to the length of its weights over that of its gradient. Biases and norms are not adapted.',
+      'LARS: momentum, with a rate for each tensor in proportion to the norm of its weights over the norm of its gradient. Biases and norms are not adapted.',
     ),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('How much of the last step is kept.'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('Share of the last step that is kept.'),
   trustCoefficient: z
     .number()
     .positive()
     .default(1e-3)
-    .describe('How far a step at rate 1 moves a tensor, relative to its length.'),
+    .describe('Length of a step at rate 1, relative to the norm of the tensor.'),
   vectorRate: z
     .number()
     .positive()
     .default(1e-3)
     .describe(
-      'The rate of what is not adapted, as a share of the rate: biases, norms, and weights that are all zero, such as B of a fresh adapter. Published implementations: 1, which at rates that suit the rest is too much for many models.',
+      'The rate of parameters that are not adapted, as a share of the rate: biases, norms, and weights that are all zero, such as B of a fresh adapter. Published implementations use 1. At rates that suit the other weights, this is too much for many models.',
     ),
 });
 

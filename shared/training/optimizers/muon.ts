@@ -16,35 +16,35 @@ const configSchema = z.strictObject({
   name: z
     .literal('muon')
     .describe(
-      'Muon: the momentum of a matrix of a layer, made orthogonal, is its step. Embeddings, heads, biases, norms and complex weights are trained by AdamW, at `adamRate` times the rate.',
+      "Muon: the step of a layer's matrix is its momentum, made orthogonal. AdamW trains embeddings, heads, biases, norms and complex weights, at `adamRate` times the rate.",
     ),
-  momentum: z.number().min(0).lt(1).default(0.95).describe('How much of the last momentum of a matrix is kept.'),
-  nesterov: z.boolean().default(true).describe('Look ahead: take the step from the momentum after the next one.'),
+  momentum: z.number().min(0).lt(1).default(0.95).describe("Share of a matrix's last momentum that is kept."),
+  nesterov: z.boolean().default(true).describe('Whether the step uses Nesterov momentum.'),
   iterations: z
     .int()
     .positive()
     .max(20)
     .default(5)
     .describe(
-      'Newton-Schulz iterations, in float32, that make a step orthogonal; more are hardly closer. On large matrices and small batches they take longer than the gradient.',
+      'Newton-Schulz iterations, in float32, that make a step orthogonal. More iterations are hardly more exact. With large matrices and small batches, they take longer than the gradient.',
     ),
   adjust: z
     .enum(['original', 'match-rms-adamw'])
     .default('original')
     .describe(
-      "What the step of a matrix is multiplied by: original, the root of rows over columns where that is above 1 (Jordan; usual rate 0.02); match-rms-adamw, 0.2 times the root of the longer side, which makes steps as long as AdamW's, so that its rates and decays fit (Liu et al.).",
+      "Factor on the step of a matrix. original: the square root of rows over columns if that is above 1 (Jordan; usual rate 0.02). match-rms-adamw: 0.2 times the square root of the longer side. Steps are then as long as AdamW's, so AdamW's rates and decays fit (Liu et al.).",
     ),
   adamRate: z
     .number()
     .positive()
     .optional()
     .describe(
-      "The rate of what AdamW trains, as a share of the rate, so that schedule and balancing hold for it too; absent: 0.05 with adjust original (0.001 beside Muon's 0.02), 1 with match-rms-adamw.",
+      "The rate of what AdamW trains, as a share of the rate. So schedule and balancing apply to it, too. Absent: 0.05 with adjust original (0.001 beside Muon's 0.02), 1 with match-rms-adamw.",
     ),
   exclude: z
     .array(z.string().min(1))
     .default(usuallyExcluded)
-    .describe('Names of layers whose matrices AdamW trains; * stands for any characters, ? for one.'),
+    .describe('Names of layers whose matrices AdamW trains. * stands for any characters, ? for one.'),
   ...adamSettings,
 });
 type Config = z.infer<typeof configSchema>;

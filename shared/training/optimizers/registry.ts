@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { addMember, configSchemasOf, type Member, openUnion } from '../../core/families.ts';
+import {
+  addMember,
+  configSchemasOf,
+  type Member,
+  memberNamed,
+  type OwnSettings,
+  openUnion,
+} from '../../core/families.ts';
 import type { ParameterSpec } from '../../tensors/layer.ts';
 import type { Optimizer, OptimizerFamily } from '../optimizer.ts';
 import { adafactor } from './adafactor.ts';
@@ -15,7 +22,7 @@ export const optimizerFamilies = [adam, adamw, sgd, adafactor, lars, lamb, muon]
 
 /** The run file's `training.optimizer`. */
 export const optimizerSchema = openUnion(
-  z.discriminatedUnion('name', configSchemasOf(optimizerFamilies)).describe('How gradients become steps.'),
+  z.discriminatedUnion('name', configSchemasOf(optimizerFamilies)).describe('The optimizer.'),
 );
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
 
@@ -23,8 +30,8 @@ export type OptimizerConfig = z.infer<typeof optimizerSchema>;
 export const addOptimizer = (family: Member): void =>
   addMember('optimizer', family, [optimizerFamilies], [optimizerSchema]);
 
-const familyOf = ({ name }: OptimizerConfig) =>
-  optimizerFamilies.find((family) => family.name === name) as OptimizerFamily<OptimizerConfig>;
+const familyOf = ({ name }: OptimizerConfig): OptimizerFamily<OptimizerConfig> =>
+  memberNamed<OptimizerFamily<OwnSettings>>(optimizerFamilies, name);
 
 /** The configured optimizer. */
 export const buildOptimizer = (config: OptimizerConfig): Optimizer => familyOf(config).build(config);

@@ -4,8 +4,8 @@ import type { OptimizerFamily } from '../optimizer.ts';
 import { velocityOf, zeroVelocities } from './velocity.ts';
 
 const configSchema = z.strictObject({
-  name: z.literal('sgd').describe('Gradient descent with momentum; weight decay is added to the gradient (L2).'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('How much of the last velocity is kept.'),
+  name: z.literal('sgd').describe('Gradient descent with momentum. Weight decay is added to the gradient (L2).'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('Share of the last velocity that is kept.'),
 });
 
 /** Gradient descent with momentum: v = momentum * v + g, p -= rate * v. */

@@ -8,7 +8,7 @@ import { Comparison } from './comparison.js';
 import { Curves } from './curves.js';
 import { html } from './html.js';
 import { firstView, List } from './list.js';
-import { updated } from './rows.js';
+import { comparisonOf, updated } from './rows.js';
 import { Run } from './run.js';
 
 const label = document.body.dataset.label ?? '';
@@ -34,11 +34,27 @@ function useRoute() {
   return route;
 }
 
+const unreachable = 'The server is not there: the command may have ended. What is shown is as it was then.';
+const ended = 'The command that serves this page has ended. If it runs again, open the address that it printed.';
+
+/** Whether the tab is in view. A browser allows six open streams to a server, of all its tabs together: others leave theirs to it. */
+function useSeen() {
+  const [isSeen, setSeen] = useState(!document.hidden);
+  useEffect(() => {
+    const follow = () => setSeen(!document.hidden);
+    document.addEventListener('visibilitychange', follow);
+    return () => document.removeEventListener('visibilitychange', follow);
+  }, []);
+  return isSeen;
+}
+
 /** The list as it is told by the server, and whether the server is there. */
 function useListing() {
   const [listing, setListing] = useState(/** @type {Listing | null} */ (null));
   const [trouble, setTrouble] = useState('');
+  const isSeen = useSeen();
   useEffect(() => {
+    if (!isSeen) return undefined;
     const source = new EventSource('events');
     /** @param {string} type @param {(event: any) => void} heard */
     const on = (type, heard) =>
@@ -59,10 +75,9 @@ function useListing() {
       );
     });
     on('trouble', ({ message }) => setTrouble(message));
-    source.onerror = () =>
-      setTrouble('The server is not there: the command may have ended. What is shown is as it was then.');
+    source.onerror = () => setTrouble(source.readyState === EventSource.CLOSED ? ended : unreachable);
     return () => source.close();
-  }, []);
+  }, [isSeen]);
   return { listing, trouble };
 }
 
@@ -81,11 +96,14 @@ function App() {
     }
     isFirst.current = false;
   }, [title]);
+  const comparison =
+    route.kind === 'run' ? listing?.comparisons.find(({ id }) => id === comparisonOf(route)) : undefined;
   const running = listing?.runs.filter(({ state }) => state === 'running').length ?? 0;
   return html`
     <header>
-      ${route.kind !== 'list' && html`<nav aria-label="Back"><a href="#">← All runs of ${label}</a></nav>`}
+      ${route.kind !== 'list' && html`<nav aria-label="Back"><a href="#">← All runs of ${label}</a>${comparison && html`<a href=${`#comparison=${encodeURIComponent(comparison.id)}`}>← Comparison ${comparison.name}</a>`}</nav>`}
       <h1 ref=${heading} tabindex="-1">${title}</h1>
+      ${'id' in route && route.id !== title && html`<p class="soft">${route.id}</p>`}
       ${route.kind === 'list' && html`<p class="soft">${running > 0 ? `${running} running, followed live` : 'followed live'}</p>`}
     </header>
     <main>

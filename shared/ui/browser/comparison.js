@@ -20,13 +20,15 @@ export function Comparison({ id, line, runs }) {
   const { value: page, trouble } = useFetched(addressOf('api/comparison', { id }), version);
   if (!line) return html`<p>There is no comparison <code>${id}</code> here any more.</p>`;
   return html`
-    <p class="facts-line"><${State} state=${line.state} /> <span>${line.done} of ${line.runs} runs</span> <span>${duration(line.seconds)} of runs</span>
+    <p class="facts-line"><${State} state=${line.state} />
+      ${line.state !== 'unreadable' && html`<span>${line.done} of ${line.runs} runs</span> <span>${duration(line.seconds)} of runs</span>`}
       ${line.usd !== null && html`<span>${usd(line.usd)}</span>`}
       ${page?.hasReport && html`<a href=${addressOf('report', { id })} target="_blank" rel="noopener">Report (new tab)</a>`}
     </p>
     ${line.state === 'running' && html`<progress max=${Math.max(1, line.runs)} value=${line.done} aria-label="runs done"></progress>`}
+    ${line.reason && !trouble && page?.findings.length === 0 && html`<p>${line.reason}</p>`}
     ${trouble && html`<p role="alert" class="callout">${trouble}</p>`}
-    ${page ? html`<${Sections} page=${page} runs=${runs} />` : html`<p class="loading">Reading the comparison …</p>`}`;
+    ${page ? html`<${Sections} page=${page} runs=${runs} />` : !trouble && html`<p class="loading">Reading the comparison …</p>`}`;
 }
 
 /** @param {{ page: ComparisonPage, runs: readonly RunLine[] }} props */
@@ -57,7 +59,8 @@ function Runs({ page, runs }) {
       key: 'run',
       label: 'Run',
       value: ({ run }) => run,
-      cell: ({ id, run }) => (listed.has(id) ? html`<a href=${`#run=${encodeURIComponent(id)}`}>${run}</a>` : run),
+      cell: ({ id, run, status, reason }) =>
+        html`${listed.has(id) ? html`<a href=${`#run=${encodeURIComponent(id)}`}>${run}</a>` : run}${status !== 'done' && reason && html`<span class="folder below-desk">${reason}</span>`}`,
     },
     { key: 'state', label: 'State', value: stateOf, cell: (run) => html`<${State} state=${stateOf(run)} />` },
     {
@@ -67,8 +70,8 @@ function Runs({ page, runs }) {
       cell: ({ value }) => number(value),
       numeric: true,
     },
-    { key: 'arm', label: 'Arm', value: ({ arm }) => arm, wide: true },
-    { key: 'purpose', label: 'For', value: ({ purpose }) => purpose, wide: true },
+    { key: 'arm', label: 'Arm', value: ({ arm }) => arm, shownFrom: 'tablet' },
+    { key: 'purpose', label: 'For', value: ({ purpose }) => purpose, shownFrom: 'desk' },
     ...(hasSizes
       ? [
           {
@@ -76,7 +79,7 @@ function Runs({ page, runs }) {
             label: 'Size',
             value: (/** @type {ComparedRun} */ { size }) => size,
             numeric: true,
-            wide: true,
+            shownFrom: /** @type {const} */ ('desk'),
           },
         ]
       : []),
@@ -87,20 +90,26 @@ function Runs({ page, runs }) {
             label: 'Tried',
             value: (/** @type {ComparedRun} */ { tried }) => (tried === null ? null : String(tried)),
             numeric: true,
-            wide: true,
+            shownFrom: /** @type {const} */ ('desk'),
           },
         ]
       : []),
-    { key: 'seed', label: 'Seed', value: ({ seed }) => seed, numeric: true, wide: true },
+    { key: 'seed', label: 'Seed', value: ({ seed }) => seed, numeric: true, shownFrom: 'tablet' },
     {
       key: 'time',
       label: 'Time',
       value: ({ seconds }) => seconds,
       cell: ({ seconds }) => duration(seconds),
       numeric: true,
-      wide: true,
+      shownFrom: 'tablet',
     },
-    { key: 'reason', label: 'Why it ended', value: ({ reason }) => reason, cell: ({ reason }) => reason, wide: true },
+    {
+      key: 'reason',
+      label: 'Why it ended',
+      value: ({ reason }) => reason,
+      cell: ({ reason }) => reason,
+      shownFrom: 'desk',
+    },
   ];
   return html`<${SortableTable} caption="Runs of the comparison" columns=${columns} rows=${page.runs} keyOf=${(/** @type {ComparedRun} */ { run }) => run} />`;
 }

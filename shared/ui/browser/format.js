@@ -17,10 +17,17 @@ export function number(value, digits = 4) {
   return text.replaceAll('-', '−');
 }
 
+/** A rate as one writes it: no digits that say nothing. @param {number | null | undefined} value */
+export function rate(value) {
+  if (value === null || value === undefined) return '–';
+  const short = Number(value.toPrecision(3));
+  return (value < 1e-3 && value > 0 ? short.toExponential() : String(short)).replaceAll('-', '−');
+}
+
 /** A number as a tick of an axis: no digits that say nothing. @param {number} value */
 export const tick = (value) => {
   const text =
-    Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
+    Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-4)
       ? value.toExponential(1)
       : String(Number(value.toPrecision(6)));
   return text.replace('.0e', 'e').replaceAll('-', '−');

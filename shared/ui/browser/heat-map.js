@@ -16,6 +16,9 @@ const unusual = 10;
 /** Colours from the lowest value to the highest. */
 const sequential = () => (document.body.dataset.colors ?? '').split(' ').map((color) => color.split(',').map(Number));
 
+/** Rows down and columns to the right that a key goes. @type {Record<string, readonly [number, number]>} */
+const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
 /** The colour of a custom property of the page. @param {string} name */
 const ownColor = (name) => {
   const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -25,23 +28,28 @@ const ownColor = (name) => {
 /** @param {number[]} a @param {number[]} b @param {number} share */
 const mixed = (a, b, share) => a.map((value, index) => value + ((b[index] ?? 0) - value) * share);
 
-/**
- * The range that colours span.
- * @param {HeatMapProps['kind']} kind
- * @param {readonly number[]} values
- */
-function rangeOf(kind, values) {
+/** The smallest and the largest of many values. @param {readonly number[]} values */
+function extentOf(values) {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const value of values) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
+  return { low, high };
+}
+
+/**
+ * The range that colours span.
+ * @param {HeatMapProps['kind']} kind
+ * @param {{ low: number, high: number }} extent
+ */
+function rangeOf(kind, { low, high }) {
   if (kind === 'factor') {
     const largest = Math.max(1.01, high, 1 / Math.max(low, 1e-6));
     return { low: 1 / largest, high: largest };
   }
-  if (high > unusual && low < unusual) high = unusual;
+  if (high > unusual && low < unusual) return { low, high: unusual };
   return low === high ? { low: low - 0.5, high: high + 0.5 } : { low, high };
 }
 
@@ -87,11 +95,12 @@ function useDark() {
  */
 export function HeatMap({ title, kind, layers, columns }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
-  const [pointed, setPointed] = useState('');
+  const [cell, setCell] = useState(/** @type {{ row: number, column: number } | null} */ (null));
   const isDark = useDark();
   const rows = layers.filter(({ name }) => columns.some(({ values }) => values[name] !== undefined));
   const known = columns.flatMap(({ values }) => rows.flatMap(({ name }) => values[name] ?? []));
-  const range = rangeOf(kind, known);
+  const extent = extentOf(known);
+  const range = rangeOf(kind, extent);
   useLayoutEffect(() => {
     const context = canvas.current?.getContext('2d');
     if (!context || columns.length === 0 || rows.length === 0) return;
@@ -106,34 +115,58 @@ export function HeatMap({ title, kind, layers, columns }) {
     context.putImageData(image, 0, 0);
   }, [columns, layers, isDark]);
   if (known.length === 0) return null;
+  /** @param {number} row @param {number} column */
+  const pointAt = (row, column) =>
+    setCell({
+      row: Math.max(0, Math.min(rows.length - 1, row)),
+      column: Math.max(0, Math.min(columns.length - 1, column)),
+    });
   /** @param {PointerEvent & { currentTarget: Element }} event */
-  const point = ({ clientX, clientY, currentTarget }) => {
+  const follow = ({ clientX, clientY, currentTarget }) => {
     const { left, top, width, height } = currentTarget.getBoundingClientRect();
-    const column = columns[Math.min(columns.length - 1, Math.floor(((clientX - left) / width) * columns.length))];
-    const row = rows[Math.min(rows.length - 1, Math.floor(((clientY - top) / height) * rows.length))];
-    if (column && row) setPointed(`${row.name}, epoch ${column.epoch}: ${number(column.values[row.name], 3)}`);
+    pointAt(
+      Math.floor(((clientY - top) / height) * rows.length),
+      Math.floor(((clientX - left) / width) * columns.length),
+    );
   };
+  /** @param {KeyboardEvent} event */
+  const walk = (event) => {
+    const [down, right] = steps[event.key] ?? [0, 0];
+    if (event.key === 'Escape') setCell(null);
+    if (down === 0 && right === 0) return;
+    event.preventDefault();
+    if (cell) pointAt(cell.row + down, cell.column + right);
+    else pointAt(0, columns.length - 1);
+  };
+  const row = cell && rows[cell.row];
+  const column = cell && columns[cell.column];
+  const told = row && column && `${row.name}, epoch ${column.epoch}: ${number(column.values[row.name], 3)}`;
   const rowHeight = rows.length > 40 ? 13 : 19;
-  const label = `${title}: ${rows.length} layers, epochs ${columns[0]?.epoch} to ${columns.at(-1)?.epoch}, from ${number(Math.min(...known), 3)} to ${number(Math.max(...known), 3)}`;
+  const label = `${title}: ${rows.length} layers, epochs ${columns[0]?.epoch} to ${columns.at(-1)?.epoch}, from ${number(extent.low, 3)} to ${number(extent.high, 3)}`;
   return html`<figure class="heat">
     <figcaption>${title}</figcaption>
     <div class="ramp" aria-hidden="true">
-      <span>${number(range.low, 3)}</span><span class="colors ${kind === 'alpha' ? 'viridis' : 'factors'}"></span><span>${number(range.high, 3)}</span>
+      <span>${number(range.low, 3)}</span><span class="colors ${kind === 'alpha' ? 'viridis' : 'factors'}"></span><span>${number(range.high, 3)}${extent.high > range.high * 1.0001 && ' or more'}</span>
     </div>
     <div class="cells" style=${{ '--row': `${rowHeight}px` }}>
-      <ol aria-hidden="true">${rows.map(({ name, label: short }) => html`<li key=${name} title=${name}>${short}</li>`)}</ol>
-      <canvas
+      <ol aria-hidden="true">${rows.map(({ name, label: short }) => html`<li key=${name} title=${name}><bdi>${short}</bdi></li>`)}</ol>
+      <div class="field"><canvas
         ref=${canvas}
         role="img"
         aria-label=${label}
         width=${columns.length}
         height=${rows.length}
         style=${{ height: `${rowHeight * rows.length}px` }}
-        onPointerMove=${point}
-        onPointerLeave=${() => setPointed('')}
+        tabindex="0"
+        onPointerMove=${follow}
+        onPointerDown=${follow}
+        onPointerLeave=${() => setCell(null)}
+        onKeyDown=${walk}
+        onBlur=${() => setCell(null)}
       ></canvas>
+      ${cell && html`<div class="mark" aria-hidden="true" style=${{ top: `${rowHeight * cell.row}px`, left: `${(100 * cell.column) / columns.length}%`, width: `${100 / columns.length}%` }}></div>`}</div>
       <p class="axis" aria-hidden="true"><span>epoch ${columns[0]?.epoch}</span><span>${columns.at(-1)?.epoch}</span></p>
     </div>
-    <p class="readout">${pointed || 'Point at a cell to read it; the table of layers has the last epoch.'}</p>
+    <p class="readout" aria-live="polite">${told ?? 'Point at a cell to read it, or go to the figure and use the arrow keys.'}</p>
   </figure>`;
 }

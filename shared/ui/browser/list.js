@@ -3,7 +3,8 @@
  * @import { Column } from './table.js'
  * @import { Filter, Order } from './rows.js'
  */
-import { counted, duration, epochOf, moment, number, usd } from './format.js';
+import { Breakable } from './breakable.js';
+import { counted, duration, epochOf, moment, number, rate, usd } from './format.js';
 import { html } from './html.js';
 import { comparisonOf, everything, filtered, paged, sorted, valuesOf } from './rows.js';
 import { State } from './state.js';
@@ -23,7 +24,8 @@ const mostChosen = 10;
  * @param {{ runs: readonly RunLine[], comparisons: readonly ComparisonLine[], view: View, onView: (view: View) => void }} props
  */
 export function List({ runs, comparisons, view, onView }) {
-  const { filter, order, chosen } = view;
+  const { filter, order } = view;
+  const chosen = view.chosen.filter((id) => runs.some((run) => run.id === id));
   const ids = new Set(comparisons.map(({ id }) => id));
   const hidden = runs.filter((run) => ids.has(comparisonOf(run))).length;
   const columns = columnsOf(runs, view, onView);
@@ -42,11 +44,12 @@ export function List({ runs, comparisons, view, onView }) {
         <${Choice} label="Metric" name="metric" rows=${runs} of=${(/** @type {RunLine} */ run) => run.metric} value=${filter.metric} onChange=${(/** @type {string} */ metric) => narrow({ metric })} />
         <${Choice} label="Balance" name="preset" rows=${runs} of=${(/** @type {RunLine} */ run) => run.preset} value=${filter.preset} onChange=${(/** @type {string} */ preset) => narrow({ preset })} />
         <${Choice} label="Seed" name="seed" rows=${runs} of=${(/** @type {RunLine} */ run) => run.seed} value=${filter.seed} onChange=${(/** @type {string} */ seed) => narrow({ seed })} />
-        <label class="narrow">Sort by
+        <label class="below-desk">Sort by
           <select value=${order.key} onChange=${(/** @type {any} */ { target }) => onView({ ...view, order: { key: target.value, descending: order.descending } })}>
             ${columns.filter(({ key }) => key !== 'chosen').map(({ key, label }) => html`<option key=${key} value=${key}>${label}</option>`)}
           </select>
         </label>
+        <button type="button" class="below-desk" onClick=${() => onView({ ...view, page: 0, order: { key: order.key, descending: !order.descending } })}>${order.descending ? '▼ descending' : '▲ ascending'}</button>
         ${hidden > 0 && html`<label class="check"><input type="checkbox" name="compared" checked=${filter.compared} onChange=${(/** @type {any} */ { target }) => narrow({ compared: target.checked })} /> with ${counted(hidden, 'run')} of comparisons</label>`}
       </form>
       <div class="bar">
@@ -84,25 +87,30 @@ function columnsOf(runs, view, onView) {
     onView({ ...view, chosen: others.length < chosen.length ? others : [...chosen, id].slice(-mostChosen) });
   };
   return [
-    { key: 'name', label: 'Run', value: ({ id }) => id, cell: (run) => html`<${RunName} run=${run} />` },
+    {
+      key: 'name',
+      label: 'Run',
+      value: ({ id }) => id,
+      cell: (run) => html`<${RunName} run=${run} isChosen=${chosen.includes(run.id)} onChoose=${() => choose(run)} />`,
+    },
     {
       key: 'state',
       label: 'State',
       value: ({ state }) => state,
       cell: ({ state }) => html`<${State} state=${state} />`,
     },
-    { key: 'epoch', label: 'Epoch', value: ({ epoch }) => epoch, cell: epochOf, numeric: true, wide: true },
-    { key: 'metric', label: 'Metric', value: ({ metric }) => metric, wide: true },
+    { key: 'epoch', label: 'Epoch', value: ({ epoch }) => epoch, cell: epochOf, numeric: true, shownFrom: 'tablet' },
+    { key: 'metric', label: 'Metric', value: ({ metric }) => metric, shownFrom: 'desk' },
     { key: 'best', label: 'Best', value: ({ best }) => best, cell: ({ best }) => number(best), numeric: true },
-    { key: 'preset', label: 'Balance', value: ({ preset }) => preset, wide: true },
-    { key: 'seed', label: 'Seed', value: ({ seed }) => seed, numeric: true, wide: true },
+    { key: 'preset', label: 'Balance', value: ({ preset }) => preset, shownFrom: 'tablet' },
+    { key: 'seed', label: 'Seed', value: ({ seed }) => seed, numeric: true, shownFrom: 'tablet' },
     {
       key: 'rate',
       label: 'Rate',
       value: ({ learningRate }) => learningRate,
-      cell: ({ learningRate }) => number(learningRate, 3),
+      cell: ({ learningRate }) => rate(learningRate),
       numeric: true,
-      wide: true,
+      shownFrom: 'desk',
     },
     {
       key: 'time',
@@ -110,14 +118,14 @@ function columnsOf(runs, view, onView) {
       value: ({ seconds }) => seconds,
       cell: ({ seconds }) => duration(seconds),
       numeric: true,
-      wide: true,
+      shownFrom: 'tablet',
     },
     {
       key: 'begun',
       label: 'Begun',
       value: ({ begunAt }) => begunAt,
-      cell: ({ begunAt }) => moment(begunAt),
-      wide: true,
+      cell: ({ begunAt }) => html`<span class="whole">${moment(begunAt)}</span>`,
+      shownFrom: 'desk',
     },
     ...(runs.some((run) => run.usd !== null)
       ? [
@@ -127,7 +135,7 @@ function columnsOf(runs, view, onView) {
             value: (/** @type {RunLine} */ run) => run.usd,
             cell: (/** @type {RunLine} */ run) => usd(run.usd),
             numeric: true,
-            wide: true,
+            shownFrom: /** @type {const} */ ('desk'),
           },
         ]
       : []),
@@ -136,17 +144,27 @@ function columnsOf(runs, view, onView) {
       label: 'Curves',
       value: ({ id }) => (chosen.includes(id) ? 0 : 1),
       cell: (run) =>
+        run.state !== 'unreadable' &&
         html`<input type="checkbox" aria-label=${`draw the curves of ${run.id}`} checked=${chosen.includes(run.id)} onChange=${() => choose(run)} />`,
-      wide: true,
+      shownFrom: 'tablet',
     },
   ];
 }
 
-/** A run's name as a link, with what narrow screens have no column for. @param {{ run: RunLine }} props */
-const RunName = ({ run }) => html`
+/**
+ * A run's name as a link, with what narrow screens have no column for.
+ * @param {{ run: RunLine, isChosen: boolean, onChoose: () => void }} props
+ */
+const RunName = ({ run, isChosen, onChoose }) => html`
   <a href=${`#run=${encodeURIComponent(run.id)}`}>${run.name}</a>
-  ${run.folder && html`<span class="folder">${run.folder}</span>`}
-  ${run.state === 'unreadable' ? html`<span class="folder">${run.reason}</span>` : html`<span class="folder narrow">epoch ${epochOf(run)}, ${run.preset}, seed ${run.seed}, ${duration(run.seconds)}</span>`}`;
+  ${run.folder && html`<span class="folder"><${Breakable} text=${run.folder} /></span>`}
+  ${
+    run.state === 'unreadable'
+      ? html`<span class="folder"><${Breakable} text=${run.reason} /></span>`
+      : html`<span class="folder below-tablet">epoch ${epochOf(run)}, balance ${run.preset}, seed ${run.seed}, ${duration(run.seconds)}</span>
+    <span class="folder below-desk">metric ${run.metric}, rate ${rate(run.learningRate)}, <span class="whole">begun ${moment(run.begunAt)}</span></span>
+    <label class="folder below-tablet check"><input type="checkbox" checked=${isChosen} onChange=${onChoose} aria-label=${`curves of ${run.id}`} /> curves</label>`
+  }`;
 
 /** @param {{ comparisons: readonly ComparisonLine[] }} props */
 function Comparisons({ comparisons }) {
@@ -157,7 +175,7 @@ function Comparisons({ comparisons }) {
       label: 'Comparison',
       value: ({ id }) => id,
       cell: ({ id, name, folder, reason }) =>
-        html`<a href=${`#comparison=${encodeURIComponent(id)}`}>${name}</a>${folder && html`<span class="folder">${folder}</span>`}${reason && html`<span class="folder narrow">${reason}</span>`}`,
+        html`<a href=${`#comparison=${encodeURIComponent(id)}`}>${name}</a>${folder && html`<span class="folder">${folder}</span>`}${reason && html`<span class="folder below-desk">${reason}</span>`}`,
     },
     {
       key: 'state',
@@ -172,17 +190,17 @@ function Comparisons({ comparisons }) {
       cell: ({ done, runs }) => `${done}/${runs}`,
       numeric: true,
     },
-    { key: 'arms', label: 'Arms', value: ({ arms }) => arms, numeric: true, wide: true },
-    { key: 'metric', label: 'Metric', value: ({ metric }) => metric, wide: true },
+    { key: 'arms', label: 'Arms', value: ({ arms }) => arms, numeric: true, shownFrom: 'tablet' },
+    { key: 'metric', label: 'Metric', value: ({ metric }) => metric, shownFrom: 'tablet' },
     {
       key: 'time',
       label: 'Time of runs',
       value: ({ seconds }) => seconds,
       cell: ({ seconds }) => duration(seconds),
       numeric: true,
-      wide: true,
+      shownFrom: 'tablet',
     },
-    { key: 'found', label: 'Found', value: ({ reason }) => reason, wide: true },
+    { key: 'found', label: 'Found', value: ({ reason }) => reason, shownFrom: 'desk' },
   ];
   return html`<${SortableTable} caption="Comparisons" columns=${columns} rows=${comparisons} keyOf=${(/** @type {ComparisonLine} */ line) => line.id} />`;
 }

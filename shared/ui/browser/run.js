@@ -4,8 +4,9 @@
  * @import { Column } from './table.js'
  */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { Breakable } from './breakable.js';
 import { addressOf, fetchJson, useFetched } from './fetched.js';
-import { duration, epochOf, moment, number, usd } from './format.js';
+import { duration, epochOf, moment, number, rate, usd } from './format.js';
 import { HeatMap } from './heat-map.js';
 import { html } from './html.js';
 import { LineChart } from './line-chart.js';
@@ -71,16 +72,18 @@ export function Run({ id, line }) {
   const { page, trouble } = useRunPage(id, line);
   if (!line) return html`<p>There is no run <code>${id}</code> here any more.</p>`;
   return html`
-    <p class="facts-line"><${State} state=${line.state} /> <span>epoch ${epochOf(line)}</span>
+    <p class="facts-line"><${State} state=${line.state} />
+      ${line.state !== 'unreadable' && html`<span>epoch ${epochOf(line)}</span>`}
       ${line.best !== null && html`<span>best ${line.metric} ${number(line.best)} at epoch ${line.bestEpoch}</span>`}
-      <span>${duration(line.seconds)}</span>${line.usd !== null && html`<span>${usd(line.usd)}</span>`}
-      <a href=${addressOf('report', { id })} target="_blank" rel="noopener">Report (new tab)</a>
+      ${line.state !== 'unreadable' && html`<span>${duration(line.seconds)}</span>`}
+      ${line.usd !== null && html`<span>${usd(line.usd)}</span>`}
+      ${line.epoch !== null && html`<a href=${addressOf('report', { id })} target="_blank" rel="noopener">Report (new tab)</a>`}
     </p>
     ${line.state === 'running' && line.epochs && html`<progress max=${line.epochs} value=${line.epoch ?? 0} aria-label="epochs trained"></progress>`}
-    ${line.reason && html`<p>${line.reason}</p>`}
+    ${line.reason && !trouble && html`<p>${line.reason}</p>`}
     ${trouble && html`<p role="alert" class="callout">${trouble}</p>`}
     ${page?.notes.map((note) => html`<p key=${note} class="callout">${note}</p>`)}
-    ${page ? html`<${Sections} id=${id} line=${line} page=${page} />` : html`<p class="loading">Reading the run …</p>`}`;
+    ${page ? html`<${Sections} id=${id} line=${line} page=${page} />` : !trouble && html`<p class="loading">Reading the run …</p>`}`;
 }
 
 /** @param {{ id: string, line: RunLine, page: Loaded }} props */
@@ -92,7 +95,7 @@ function Sections({ id, line, page }) {
     Object.values(values).some((factor) => factor !== null && factor !== 1),
   );
   return html`
-    ${epochs.length > 0 && html`<section aria-labelledby="curves"><h2 id="curves">Curves</h2><${Curves} epochs=${epochs} line=${line} /></section>`}
+    ${epochs.length > 0 && html`<section aria-labelledby="curves"><h2 id="curves">Curves</h2>${line.bestEpoch !== null && html`<p class="how">The dotted line marks the best epoch, ${line.bestEpoch}.</p>`}<${Curves} epochs=${epochs} line=${line} /></section>`}
     ${
       alphas.length > 0 &&
       html`<section aria-labelledby="alphas"><h2 id="alphas">Alpha by layer</h2>
@@ -136,10 +139,8 @@ function Curves({ epochs, line }) {
   return html`<div class="multiples">
     ${chart('Loss', loss)}
     ${ordered.filter((name) => name !== 'loss').map((name) => chart(`${name}, validation`, [{ name, points: points(({ metrics }) => metrics[name]), color: 2 }]))}
-    ${chart('Alpha over layers', [
-      { name: 'mean', points: points(({ alphaMean }) => alphaMean), color: 3 },
-      { name: 'standard deviation', points: points(({ alphaStd }) => alphaStd), color: 4, dash: '7 3' },
-    ])}
+    ${chart('Mean of alpha over layers', [{ name: 'mean', points: points(({ alphaMean }) => alphaMean), color: 3 }])}
+    ${chart('Standard deviation of alpha over layers', [{ name: 'deviation', points: points(({ alphaStd }) => alphaStd), color: 4 }])}
     ${chart('Base learning rate', [{ name: 'rate', points: points(({ baseLearningRate }) => baseLearningRate), color: 5 }])}
     ${chart('Norm of the gradient', [{ name: 'norm', points: points(({ gradientNorm }) => gradientNorm), color: 6 }])}
   </div>
@@ -187,25 +188,35 @@ function Numbers({ epochs, names }) {
 function Layers({ epochs, layers }) {
   const measured = epochs.findLast(({ alphas }) => alphas !== null);
   const trained = epochs.findLast(({ factors }) => factors !== null);
-  const rows = layers.map(({ name }) => {
+  const rows = layers.map(({ name, label }) => {
     const factor = trained?.factors?.[name] ?? null;
     const base = trained?.baseLearningRate ?? null;
-    const rate = factor === null || base === null ? null : factor * base;
-    return { name, alpha: measured?.alphas?.[name] ?? null, factor, rate };
+    return {
+      name,
+      label,
+      alpha: measured?.alphas?.[name] ?? null,
+      factor,
+      rate: factor === null || base === null ? null : factor * base,
+    };
   });
   /** @type {Column<(typeof rows)[number]>[]} */
   const columns = [
-    { key: 'name', label: 'Layer', value: ({ name }) => name },
+    {
+      key: 'name',
+      label: 'Layer',
+      value: ({ name }) => name,
+      cell: ({ name, label }) => html`<${LayerName} name=${name} label=${label} />`,
+    },
     {
       key: 'alpha',
-      label: `Alpha${measured ? `, epoch ${measured.epoch}` : ''}`,
+      label: 'Alpha',
       value: ({ alpha }) => alpha,
       cell: ({ alpha }) => number(alpha, 3),
       numeric: true,
     },
     {
       key: 'factor',
-      label: `Factor${trained ? `, epoch ${trained.epoch}` : ''}`,
+      label: 'Factor',
       value: ({ factor }) => factor,
       cell: ({ factor }) => number(factor, 3),
       numeric: true,
@@ -214,13 +225,21 @@ function Layers({ epochs, layers }) {
       key: 'rate',
       label: 'Rate',
       value: ({ rate }) => rate,
-      cell: ({ rate }) => number(rate, 3),
+      cell: (row) => rate(row.rate),
       numeric: true,
-      wide: true,
     },
   ];
-  return html`<${SortableTable} caption="Layers" columns=${columns} rows=${rows} keyOf=${(/** @type {{ name: string }} */ { name }) => name} />`;
+  const told = [
+    ...(measured ? [`alpha after epoch ${measured.epoch}`] : []),
+    ...(trained ? [`factor and learning rate in epoch ${trained.epoch}`] : []),
+  ].join(', ');
+  return html`${told && html`<p class="how">Each layer’s ${told}.</p>`}
+    <${SortableTable} caption="Layers" columns=${columns} rows=${rows} keyOf=${(/** @type {{ name: string }} */ { name }) => name} />`;
 }
+
+/** A layer's name, by its short form on narrow screens. @param {{ name: string, label: string }} props */
+const LayerName = ({ name, label }) =>
+  html`<span class="long"><${Breakable} text=${name} /></span><span class="short" title=${name}><${Breakable} text=${label} /></span>`;
 
 /** Fields predicted and true, drawn by the server as in reports. @param {{ id: string, version: string }} props */
 function Fields({ id, version }) {
@@ -233,4 +252,4 @@ function Fields({ id, version }) {
 
 /** @param {{ facts: readonly (readonly [string, string])[] }} props */
 const Facts = ({ facts }) =>
-  html`<dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  html`<dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd><${Breakable} text=${value} /></dd></div>`)}</dl>`;

@@ -1,7 +1,10 @@
 /** From values to places on an axis. */
 
+/** Parts of a range may be smaller than asked for by this factor: too few ticks tell nothing. */
+const fewest = 2 / 3;
+
 /**
- * Round values that divide a range into about `count` parts.
+ * Round values that divide a range into about `count` parts: at most half as many again.
  * @param {number} low
  * @param {number} high
  * @param {number} count
@@ -10,7 +13,7 @@ export function ticksOf(low, high, count) {
   const rough = (high - low) / Math.max(1, count);
   if (!(rough > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((digit) => digit * power).find((each) => each >= rough * 0.999) ?? 10 * power;
+  const step = [1, 2, 5, 10].map((digit) => digit * power).find((each) => each >= rough * fewest) ?? 10 * power;
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) =>

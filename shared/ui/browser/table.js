@@ -4,7 +4,8 @@ import { html } from './html.js';
 import { sorted } from './rows.js';
 
 /**
- * A column: what its cells show, and what rows are sorted by; `wide`: not on narrow screens, where the first column tells of it.
+ * A column: what its cells show, and what rows are sorted by. `shownFrom`: not on screens narrower than a tablet's, or a desk's, where the
+ * first column tells of it.
  * @template Row
  * @typedef {object} Column
  * @property {string} key
@@ -12,7 +13,7 @@ import { sorted } from './rows.js';
  * @property {(row: Row) => string | number | null | undefined} value
  * @property {(row: Row) => any} [cell] absent: the value
  * @property {boolean} [numeric]
- * @property {boolean} [wide]
+ * @property {'tablet' | 'desk'} [shownFrom]
  */
 
 /**
@@ -76,5 +77,5 @@ export function SortableTable({ caption, columns, rows, keyOf, order, onOrder })
 
 const arrows = { ascending: '▲', descending: '▼', none: '' };
 
-/** @param {{ numeric?: boolean, wide?: boolean }} column */
-const classOf = ({ numeric, wide }) => [numeric ? 'number' : '', wide ? 'wide' : ''].filter(Boolean).join(' ');
+/** @param {{ numeric?: boolean, shownFrom?: string }} column */
+const classOf = ({ numeric, shownFrom = '' }) => [numeric ? 'number' : '', shownFrom].filter(Boolean).join(' ');

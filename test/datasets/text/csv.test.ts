@@ -1,12 +1,13 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { csv } from '../../../shared/datasets/text/csv.ts';
+import { openTexts } from '../../../shared/datasets/text/open-text.ts';
 import { refusalOf, scratchFolder } from '../../support/text.ts';
 
 const file = scratchFolder();
 const config = (settings: object) => csv.configSchema.parse({ format: 'csv', path: 'unused', ...settings });
 const open = async (content: string | Uint8Array, settings: object = {}, name = 'data.csv') =>
-  csv.open(config(settings), await file(name, content), { seed: 1 });
+  openTexts(csv, config(settings), await file(name, content), { seed: 1 });
 const refusal = async (content: string | Uint8Array, settings: object = {}, name = 'data.csv') =>
   (await refusalOf(open(content, settings, name))).message;
 

@@ -3,13 +3,14 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { BrokenInputError } from '../../../shared/core/errors.ts';
 import { jsonl } from '../../../shared/datasets/text/jsonl.ts';
+import { openTexts } from '../../../shared/datasets/text/open-text.ts';
 import { requireLabels } from '../../../shared/datasets/text/text-rows.ts';
 import { fixturePath } from '../../support/fixtures.ts';
 import { refusalOf, scratchFolder } from '../../support/text.ts';
 
 const file = scratchFolder();
 const config = (settings: object) => jsonl.configSchema.parse({ format: 'jsonl', path: 'unused', ...settings });
-const open = (path: string, settings: object = {}) => jsonl.open(config(settings), path, { seed: 1 });
+const open = (path: string, settings: object = {}) => openTexts(jsonl, config(settings), path, { seed: 1 });
 const openText = async (content: string | Uint8Array, settings: object = {}) =>
   open(await file('data.jsonl', content), settings);
 const refusal = async (content: string | Uint8Array, settings: object = {}) => {
@@ -192,7 +193,7 @@ describe('lists of labels', () => {
   it('may be written out as JSON, or with a delimiter', async () => {
     const problem = { type: 'multi_label_classification', from: 'model.problemType' } as const;
     const path = await file('data.jsonl', rows({ text: 'x', label: '["b", "a"]' }, { text: 'y', label: '[]' }));
-    expect((await jsonl.open(config({}), path, { seed: 1, problem })).examples.labelSets).toEqual([[0, 1], []]);
+    expect((await openTexts(jsonl, config({}), path, { seed: 1, problem })).examples.labelSets).toEqual([[0, 1], []]);
     expect(await setsOf(['b; a', '', 'c;'], { labelDelimiter: ';' })).toEqual([[0, 1], [], [2]]);
   });
 
@@ -225,7 +226,7 @@ describe('lists of labels', () => {
   it('are refused where one label is asked for', async () => {
     const problem = { type: 'single_label_classification', from: 'model.problemType' } as const;
     const path = await file('data.jsonl', rows({ text: 'x', label: ['a'] }));
-    const { message } = await refusalOf(jsonl.open(config({}), path, { seed: 1, problem }));
+    const { message } = await refusalOf(openTexts(jsonl, config({}), path, { seed: 1, problem }));
     expect(message).toContain(
       'has a list of labels in each row, and model.problemType asks for single_label_classification: one label in each row',
     );

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { openTexts } from '../../../shared/datasets/text/open-text.ts';
 import { parquet } from '../../../shared/datasets/text/parquet.ts';
 import { fixturePath } from '../../support/fixtures.ts';
 import { refusalOf, scratchFolder } from '../../support/text.ts';
 
 const file = scratchFolder();
 const config = (settings: object) => parquet.configSchema.parse({ format: 'parquet', path: 'unused', ...settings });
-const open = (path: string, settings: object = {}) => parquet.open(config(settings), path, { seed: 1 });
+const open = (path: string, settings: object = {}) => openTexts(parquet, config(settings), path, { seed: 1 });
 const fixture = (name: string) => fixturePath('text', `${name}.parquet`);
 
 const texts = [

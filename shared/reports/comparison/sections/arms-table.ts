@@ -43,15 +43,15 @@ function armTable(result: ComparisonResult, size: number | null): Markup {
   const hasControls = summaries.some(({ finding }) => finding?.controls);
   const header = [
     'Arm',
-    'Seeds',
     withDirection(design.metric),
-    ...(key ? [key] : []),
     `Change (${unit})`,
+    'Verdict',
+    ...(hasControls ? ['By its spectra'] : []),
     '95 % (t)',
     '95 % (bootstrap)',
     'p',
-    'Verdict',
-    ...(hasControls ? ['By its spectra'] : []),
+    ...(key ? [key] : []),
+    'Seeds',
   ];
   return table(
     size === null || design.sizes.length > 1 ? 'One row per arm' : `One row per arm, ${formatSize(size)}`,
@@ -60,15 +60,15 @@ function armTable(result: ComparisonResult, size: number | null): Markup {
       const { arm, mean, standardDeviation, finding, isReference } = summary;
       return [
         armCell(design, arm.name),
-        formatSeeds(summary, design),
         formatMeanAndDeviation({ mean, standardDeviation, unit: design.unit }),
-        ...(key ? [tuned(summary)] : []),
         formatSignedChange(finding?.change ?? null),
+        verdictCell(summary, isReference),
+        ...(hasControls ? [spectraCell(summary)] : []),
         formatRange(finding?.interval ?? null),
         formatRange(finding?.bootstrap ?? null),
         formatP(finding?.p ?? null),
-        verdictCell(summary, isReference),
-        ...(hasControls ? [spectraCell(summary)] : []),
+        ...(key ? [tuned(summary)] : []),
+        formatSeeds(summary, design),
       ];
     }),
     header.flatMap((name, column) => (['Arm', 'Verdict', 'By its spectra'].includes(name) ? [] : [column])),

@@ -38,6 +38,6 @@ export const settingsSection: Section<ComparisonResult> = {
         armCell(design, arm.name),
         arm.changes.length > 0 ? code(formatChanges(arm)) : formatChanges(arm),
       ]),
-    )}${table('What all runs share', ['', ''], rows)}`;
+    )}${table('What all runs share', ['Setting', 'Value'], rows)}`;
   },
 };
