@@ -50,13 +50,14 @@ export async function collectEpoch(ctx: TaskContext, given: CollectInput): Promi
   return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents, { tests }) };
 }
 
-/** The state that a job left after which another one follows: what it decided on that holds for the dollars that were left then. */
+/** The state that a job left after which another one follows: what it decided on that holds for what was left of the budget then. */
 async function withinBudget(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
   const { run, compute, decision } = state;
   if (!ctx.meter || !['train', 'test'].includes(decision.next)) return state;
   const config = await readConfig(ctx.store, run);
   const head = await readLastCommit(ctx.store, run);
-  if (config.budget.usd === undefined || !head || isTakenOver(head, state)) return state;
+  const { usd, hours } = config.budget;
+  if ((usd ?? hours) === undefined || !head || isTakenOver(head, state)) return state;
   const since = sinceCommit(state, head);
   if (decision.next === 'train') {
     const anew = await decideAfter(ctx, head, config, compute.price, since);
