@@ -8,6 +8,7 @@ import { modelFamilies } from '../shared/models/registry.ts';
 import { assignmentFunctions } from '../shared/schedules/assignments/registry.ts';
 import { learningRateCurves } from '../shared/training/learning-rate-curves/registry.ts';
 import { optimizerFamilies } from '../shared/training/optimizers/registry.ts';
+import { operatorsAreExported } from './conformance/exported-operators.ts';
 import { optimizersConform } from './conformance/optimizers.ts';
 
 const registries = [datasetFormats, modelFamilies, assignmentFunctions, learningRateCurves, optimizerFamilies];
@@ -24,6 +25,12 @@ it('every registry that is open has a member of a plugin', () => {
   expect(after.map((size, index) => size - before[index]!)).toEqual([2, 1, 1, 1, 1]);
 });
 
+operatorsAreExported([
+  [
+    { family: 'pointwise', width: 5 },
+    { space: [6, 4], channels: 2, window: 2, statics: 1 },
+  ],
+]);
 optimizersConform(['lion']);
 await import('./datasets/registry.test.ts');
 await import('./schedules/rate-table.test.ts');

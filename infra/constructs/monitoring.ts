@@ -44,26 +44,41 @@ export class Monitoring extends Construct {
     const lost = deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' });
     const spend = spendOfAllRuns(settings.name);
 
-    this.alarm('FailedRuns', failed, 0, 'A run failed or timed out; outcome.json of the run says why.');
+    this.alarm(
+      'FailedRuns',
+      failed,
+      0,
+      'A run failed or timed out. `npx tempbalance cloud doctor` lists the last ones, `cloud status RUN` says why, `cloud resume RUN` goes on.',
+    );
     this.alarm(
       'FailedComparisons',
       failedComparisons,
       0,
-      'A comparison failed or timed out; its outcome.json says why.',
+      'A comparison failed or timed out. `npx tempbalance cloud status` lists them, `cloud resume NAME` goes on; finished runs are kept.',
     );
-    this.alarm('StuckJobs', blocked, 0, 'A training job waits and can not start; its status reason says why.');
+    this.alarm(
+      'StuckJobs',
+      blocked,
+      0,
+      'A training job waits and can not start. It is ended by itself in time. `npx tempbalance cloud doctor` looks for what is missing.',
+    );
     this.alarm(
       'LostEvents',
       lost,
       0,
-      'A data set or a schedule started no run, or an event of a run was not published; it is in the dead-letter queue.',
+      `A data set or a schedule started no run, or an event of a run was not published. It is in the queue ${deadLetters.queueName}, with its error. Start the run by \`npx tempbalance cloud submit\`.`,
     );
-    this.alarm('LaunchErrors', launch.metricErrors(), 0, 'The function that starts runs failed; it is tried again.');
+    this.alarm(
+      'LaunchErrors',
+      launch.metricErrors(),
+      0,
+      `The function that starts runs failed; it is tried again. Its log is that of ${launch.functionName}. If it fails three times, the event is in the queue of lost ones.`,
+    );
     this.alarm(
       'Spend',
       spend,
       settings.hourlySpendAlarmUsd,
-      `The runs of one hour cost more than ${settings.hourlySpendAlarmUsd} USD.`,
+      `The runs of one hour cost more than ${settings.hourlySpendAlarmUsd} USD. \`npx tempbalance cloud status\` lists them, \`cloud stop RUN\` stops one.`,
     );
     this.dashboard(props, { failed, failedComparisons, blocked, lost, spend });
   }
@@ -91,7 +106,7 @@ export class Monitoring extends Construct {
       targets: [
         new SnsTopic(topic, {
           message: RuleTargetInput.fromText(
-            `Training job ${EventField.fromPath('$.detail.jobName')} can not start: ${EventField.fromPath('$.detail.statusReason')}`,
+            `Training job ${EventField.fromPath('$.detail.jobName')} can not start: ${EventField.fromPath('$.detail.statusReason')}. It does not wait for ever: the queue or the workflow ends it. To look for what is missing: npx tempbalance cloud doctor`,
           ),
         }),
       ],

@@ -10,7 +10,11 @@ export type EngineChoice = (typeof engineChoices)[number];
 
 /** The tensor library as an argument: models and optimizers never import it, so that any engine's copy of it serves. */
 export type TensorLibrary = typeof tfjs;
+
+/** A tensor of the tensor library. */
 export type Tensor = tfjs.Tensor;
+
+/** A tensor of one number. */
 export type Scalar = tfjs.Scalar;
 
 /** Tensors on an engine, by parameter name. */
@@ -22,7 +26,7 @@ export interface StepTensors {
   readonly fixed: NamedTensors;
   /** Tensors that the last step left. */
   readonly carried: NamedTensors;
-  /** New in every step. */
+  /** Tensors that are new in every step. */
   readonly inputs: NamedTensors;
 }
 

@@ -93,7 +93,9 @@ footer { padding-bottom: 2rem; }
   tbody th:first-child { min-width: 6.5rem; max-width: 10.5rem; font-size: .8rem; overflow-wrap: anywhere; }
   #runs tbody th { min-width: 6.5rem; }
   td.text { min-width: 7rem; }
-  th, td { padding-right: .6rem; }
+  table:not(.rows), td .soft { font-size: .8rem; }
+  th, td { padding-right: .5rem; }
+  th .whole svg { zoom: .65; }
   .long { display: none; }
   .short { display: inline; }
   thead th, thead th.number { white-space: normal; min-width: 3.75rem; vertical-align: bottom; }
@@ -107,7 +109,9 @@ footer { padding-bottom: 2rem; }
   .scroll { overflow: visible; }
   pre { white-space: pre-wrap; }
   table { font-size: .8rem; }
-  th, td { padding-right: .6rem; }
+  table:not(.rows), td .soft { font-size: .8rem; }
+  th, td { padding-right: .5rem; }
+  th .whole svg { zoom: .65; }
   figure, tr, p { break-inside: avoid; }
   details::details-content { content-visibility: visible; block-size: auto; }
   h2, h3, .how, .key, .legend, .ramp, figcaption, caption { break-after: avoid; }

@@ -12,6 +12,7 @@ import type { WeightLayer, WeightSource } from './weight-source.ts';
 /** Weights that may be in memory at a time, unless a single layer has more. */
 const bytesInFlight = 192 * 2 ** 20;
 
+/** Progress and cancellation of a measurement. */
 export interface MeasureOptions {
   /** Told when a layer is begun; `done` of `total` weights are measured by then. */
   readonly onProgress?: (progress: { readonly layer: string; readonly done: number; readonly total: number }) => void;

@@ -773,8 +773,9 @@ describe('people are told', () => {
       { what: 'Errors', Threshold: 0 },
       { what: `SELECT SUM(SpendUsd) FROM "TempBalance" WHERE "service" = 'team-a'`, Threshold: 12.5 },
     ]);
-    for (const { AlarmActions, TreatMissingData } of alarms) {
+    for (const { AlarmActions, AlarmDescription, TreatMissingData } of alarms) {
       expect(AlarmActions).toHaveLength(1);
+      expect(asText(AlarmDescription)).toMatch(/`npx tempbalance cloud |the queue|its dead-letter queue/);
       expect(TreatMissingData).toBe('notBreaching');
     }
   });

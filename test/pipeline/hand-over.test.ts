@@ -3,6 +3,7 @@ import { readHead, readHeadManifest } from '../../shared/checkpoints/manifest.ts
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { TaskContext } from '../../shared/pipeline/context.ts';
+import { nameAfterHandover } from '../../shared/pipeline/execution-name.ts';
 import { countedFrom } from '../../shared/pipeline/hand-over.ts';
 import type { ComputeState } from '../../shared/pipeline/messages.ts';
 import { moveRun } from '../../shared/pipeline/move-run.ts';
@@ -86,4 +87,12 @@ it('counts a wait no more when a commit has counted it, or where there was none'
   expect(countedFrom(now, handover, '2026-11-30T09:00:00.000Z')).toEqual(before);
   expect(countedFrom(now, handover, '2026-11-30T11:00:00.000Z')).toEqual(now);
   expect(countedFrom(now, undefined, undefined)).toEqual(now);
+});
+
+it('names the execution that goes on after the run and the execution before, within what Step Functions takes', () => {
+  const name = nameAfterHandover('a'.repeat(90), 'before');
+  expect(name).toMatch(/^a+-[0-9a-f]{12}-from-[0-9a-f]{12}$/);
+  expect(name).toHaveLength(80);
+  expect(nameAfterHandover('waves', 'before')).toBe(nameAfterHandover('waves', 'before'));
+  expect(nameAfterHandover('waves', 'before')).not.toBe(nameAfterHandover('waves', 'another'));
 });

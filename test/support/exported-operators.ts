@@ -15,10 +15,14 @@ interface Sizes {
   readonly statics: number;
 }
 
-type Case = readonly [settings: { readonly family: string } & Readonly<Record<string, unknown>>, sizes: Sizes];
+/** The settings of a model, and the sizes of its data. */
+export type OperatorCase = readonly [
+  settings: { readonly family: string } & Readonly<Record<string, unknown>>,
+  sizes: Sizes,
+];
 
 /** Every family, and what changes its forward pass; static maps have a window of 0. */
-export const operatorCases: readonly Case[] = [
+export const operatorCases: readonly OperatorCase[] = [
   [
     { family: 'fno1d', modes: 5, width: 7, projection: 9 },
     { space: [24], channels: 2, window: 3, statics: 0 },
@@ -93,7 +97,7 @@ const filled = (shape: readonly number[], draw: (index: number) => number): Host
 
 /** The record of a run with such a model; its normaliser, unlike 0 and 1, is another for each field. */
 export function operatorRecord(
-  [settings, { space, channels, window, statics }]: Case,
+  [settings, { space, channels, window, statics }]: OperatorCase,
   coordinates: boolean,
 ): ModelRecord {
   const names = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}`);
@@ -131,7 +135,7 @@ function drawWeights(run: RunModel, random: Random): HostTensors {
 }
 
 /** The model with weights, some fields, and the next step by the engine `cpu`. */
-export async function exportedOperator(each: Case, batch = 2): Promise<ExportedOperator> {
+export async function exportedOperator(each: OperatorCase, batch = 2): Promise<ExportedOperator> {
   const [settings, { space, channels, window, statics }] = each;
   const run = modelOfRun(operatorRecord(each, true));
   const random = randomFor(11, JSON.stringify(settings));

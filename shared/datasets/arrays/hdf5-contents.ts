@@ -13,6 +13,8 @@ export interface StoredHdf5 {
   readonly type: NumberType;
   /** Names of the filters that are not built in. */
   readonly missingFilters: readonly string[];
+  /** Shape of what is unpacked at a time, where the array is packed. */
+  readonly packedChunk?: readonly number[];
   /** Whether MATLAB wrote it: its axes stand in reverse. */
   readonly matlab: boolean;
 }
@@ -99,7 +101,8 @@ function entryOf({ module, call }: Hdf5Library, id: bigint, at: string, own: Rec
     const missingFilters = filters
       .filter((filter) => !builtIn.has(filter.id))
       .map((filter) => filterNames[filter.id] ?? (filter.name || `filter ${filter.id}`));
-    return { array: { shape: metadata.shape, ...type, missingFilters, matlab: 'MATLAB_class' in own } };
+    const packedChunk = filters.length > 0 ? { packedChunk: metadata.chunks! } : {};
+    return { array: { shape: metadata.shape, ...type, missingFilters, ...packedChunk, matlab: 'MATLAB_class' in own } };
   } catch (cause) {
     return { damage: messageOf(cause) };
   }

@@ -1,6 +1,8 @@
 /** HDF5, and MATLAB's v7.3 in it, read by hyperslabs. */
 import { stat } from 'node:fs/promises';
-import { BrokenInputError, messageOf, UserError } from '../../core/errors.ts';
+import { BrokenInputError, messageOf, TooLargeError, UserError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
+import { memoryLimit } from '../../core/memory-limit.ts';
 import { elementCount, formatShape } from '../../tensors/tensor.ts';
 import type { ArrayFile, AxisRange, StoredArray } from './array-file.ts';
 import { checkRanges, partsOf, rowMajorOf, selectedCount } from './blocks.ts';
@@ -118,11 +120,29 @@ function hdf5Array(
     async read(ranges) {
       checkRanges(shape, ranges);
       refuseFilters(path, name, stored);
+      refuseLargeChunks(path, name, stored);
       if (!matlab) return readStored(ranges);
       const counts = ranges.map(({ count }) => count);
       return rowMajorOf(await readStored(ranges.toReversed()), counts);
     },
   };
+}
+
+/** Bytes that a packed chunk may have. One of 734 MB was read, with 2.1 times as much memory; one of 1 GB is more than the library can hold. */
+const mostChunkBytes = 700 * 2 ** 20;
+const memoryPerByte = 3;
+
+/** @throws TooLargeError when what has to be unpacked at a time does not fit into memory. */
+function refuseLargeChunks(path: string, name: string, { packedChunk, type }: StoredHdf5): void {
+  if (!packedChunk) return;
+  const limit = memoryLimit();
+  const most = Math.min(mostChunkBytes, Math.floor(limit.bytes / memoryPerByte));
+  const bytes = elementCount(packedChunk) * bytesPerNumber[type];
+  if (bytes <= most) return;
+  throw new TooLargeError(
+    `array "${name}" is packed in chunks ${formatShape(packedChunk)} of ${formatBytes(bytes)}, which are unpacked whole, and at most ${formatBytes(most)} can be`,
+    { where: path, remedy: `Write it in smaller chunks, e.g. \`h5repack -l /${name}:CHUNK=1x...\`.` },
+  );
 }
 
 function refuseFilters(path: string, name: string, { missingFilters }: StoredHdf5): void {

@@ -21,7 +21,7 @@ import { takeTestRows } from './test-rows.ts';
 import { textFilesOf } from './text-files.ts';
 import type { TextFormat } from './text-format.ts';
 import { problemOf, type RowUnit, type SkippedRows, type TextData, type TextRows } from './text-rows.ts';
-import { mostTextBytes, tooLarge } from './unpacked.ts';
+import { textFits, tooMuch } from './unpacked.ts';
 
 /** The rows of one file, or of several that are one data set. */
 interface Gathered {
@@ -268,7 +268,7 @@ async function gather(
   let tagged: TaggedRows | undefined;
   let problemOfChat: ChatProblem | undefined;
   let [total, before, last, held] = [0, 0, 0, 0];
-  const mostHeld = mostTextBytes();
+  const fits = textFits();
 
   for (const file of files) {
     await checkIsFilledFile(file, source.wanted, named.setting);
@@ -357,7 +357,8 @@ async function gather(
     texts.push(text);
     rows.push(row);
     held += text.length + (pairs.at(-1)?.length ?? 0) + (written.at(-1)?.length ?? 0);
-    if (held > mostHeld) throw tooLarge(pathInWords(named.path), held);
+    const now = { rows: rows.length, bytes: held };
+    if (!fits(now)) throw tooMuch(pathInWords(named.path), now);
   }
 }
 

@@ -15,7 +15,7 @@ import { classesNoted, infoInMetadata } from './noted-classes.ts';
 import { columnSettings } from './settings.ts';
 import { BrokenText, type ChooseColumns, type SourceRow } from './source.ts';
 import type { TextFormat } from './text-format.ts';
-import { isPacked, mostTextBytes, tooLarge, unpackedFile } from './unpacked.ts';
+import { isPacked, mostRows, mostTextBytes, tooLarge, tooMuch, unpackedFile } from './unpacked.ts';
 
 const configSchema = z.strictObject({
   format: z.literal('parquet').describe('Apache Parquet.'),
@@ -87,6 +87,9 @@ function refuseTooLarge(path: string, { row_groups: groups }: FileMetaData, colu
       .flatMap(({ meta_data: part }) => (part && columns.includes(part.path_in_schema[0]!) ? [Number(part[of])] : []))
       .reduce((sum, bytes) => sum + bytes, 0);
   const unpacked = total('total_uncompressed_size');
+  // A million rows of one text are a few bytes.
+  const held = { rows: groups.reduce((sum, { num_rows: rows }) => sum + Number(rows), 0), bytes: unpacked };
+  if (held.rows > mostRows()) throw tooMuch(path, held);
   if (unpacked > mostTextBytes()) throw tooLarge(path, unpacked, total('total_compressed_size'));
 }
 

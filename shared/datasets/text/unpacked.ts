@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
+import { getHeapStatistics } from 'node:v8';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { BrokenInputError, TooLargeError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
@@ -19,6 +20,37 @@ const readingTakes = { base: 0.3e9, perByte: 5 } as const;
 /** Bytes of text that this process can hold. */
 export const mostTextBytes = ({ bytes }: Pick<MemoryLimit, 'bytes'> = memoryLimit()): number =>
   Math.floor(Math.min(mostAnywhere, Math.max(2 ** 24, (bytes - readingTakes.base) / readingTakes.perByte)));
+
+/** Checking files of 0.25 to 1 million rows took 450 bytes more for each row, however short its text: records, labels, what finds rows twice. */
+const bytesPerRow = 450;
+
+/** Rows that this process can hold, were they without text: they lie in the heap. */
+export const mostRows = (
+  { bytes }: Pick<MemoryLimit, 'bytes'> = memoryLimit(),
+  heapBytes: number = getHeapStatistics().heap_size_limit,
+): number => Math.floor(Math.max(2 ** 16, Math.min(heapBytes, bytes - readingTakes.base) / bytesPerRow));
+
+/** Rows and their text, in bytes. */
+export interface HeldText {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Tells whether this process can hold rows with their text. */
+export function textFits(limit: Pick<MemoryLimit, 'bytes'> = memoryLimit()): (held: HeldText) => boolean {
+  const most = { rows: mostRows(limit), bytes: mostTextBytes(limit) };
+  return ({ rows, bytes }) => rows / most.rows + bytes / most.bytes <= 1;
+}
+
+/** Rows that do not fit, by what there is most of. */
+export function tooMuch(where: string, { rows, bytes }: HeldText, limit = memoryLimit()): UserError {
+  const [most, mostBytes] = [mostRows(limit), mostTextBytes(limit)];
+  if (bytes / mostBytes > rows / most) return tooLarge(where, bytes, undefined, limit);
+  return new TooLargeError(
+    `has ${rows} rows or more, and in ${formatBytes(limit.bytes)} of memory at most ${most} are read, fewer where texts are long`,
+    { where, remedy: `Use a part of it, e.g. the first rows: rows are held in memory. Or ${limit.more}.` },
+  );
+}
 
 type Packing = 'gzip' | 'zstd';
 

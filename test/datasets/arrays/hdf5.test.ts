@@ -1,6 +1,7 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { TooLargeError } from '../../../shared/core/errors.ts';
 import { withArrayFile } from '../../../shared/datasets/arrays/open-arrays.ts';
 import { refuseEmptyClaim } from '../../../shared/datasets/arrays/refusals.ts';
 import {
@@ -118,6 +119,16 @@ describe('HDF5', () => {
     const [bools, floats] = await Promise.all([read('bool'), read('float32')]);
     expect(bools).toEqual([fixtureValues('bool'), fixtureValues('bool')]);
     expect(floats).toEqual([fixtureValues('float32'), fixtureValues('float32')]);
+  });
+
+  it('refuses packed chunks that do not fit into memory', async () => {
+    vi.stubEnv('AWS_LAMBDA_FUNCTION_MEMORY_SIZE', '0.0001');
+    const read = withArrayFile(types, (file) => readWhole(file.array('gzip')));
+    const error = await read.catch((thrown: unknown) => thrown).finally(() => vi.unstubAllEnvs());
+    expect(error).toBeInstanceOf(TooLargeError);
+    expect((error as Error).message).toMatch(
+      /array "gzip" is packed in chunks \[.*\] of 80 bytes, which are unpacked whole/,
+    );
   });
 
   it('tells that an array claims more than its file holds', async () => {

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { TooLargeError } from '../../../shared/core/errors.ts';
 import { csv } from '../../../shared/datasets/text/csv.ts';
 import { openTexts } from '../../../shared/datasets/text/open-text.ts';
 import { refusalOf, scratchFolder } from '../../support/text.ts';
@@ -33,6 +34,17 @@ describe('a CSV file', () => {
     );
     expect(await refusal('text\tlabel\na\t1\n')).toContain('Set `dataset.delimiter` to tab');
     expect((await open('text\nall of it; one\n')).examples.texts).toEqual(['all of it; one']);
+  });
+
+  it('of few bytes that has more rows than fit is refused', async () => {
+    vi.stubEnv('AWS_LAMBDA_FUNCTION_MEMORY_SIZE', '320');
+    const packed = gzipSync(`text,label\n${'a,0\nb,1\n'.repeat(45_000)}`);
+    expect(packed.length).toBeLessThan(3000);
+    const error = await refusalOf(open(packed, {}, 'rows.csv.gz')).finally(() => vi.unstubAllEnvs());
+    expect(error).toBeInstanceOf(TooLargeError);
+    expect(error.message).toMatch(
+      /has \d+ rows or more, and in 335\.5 MB of memory at most 78987 are read, fewer where/,
+    );
   });
 
   it('has line ends of now', async () => {

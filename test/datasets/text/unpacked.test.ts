@@ -1,7 +1,15 @@
 import { constants, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TooLargeError } from '../../../shared/core/errors.ts';
-import { mostTextBytes, tooLarge, unpackedChunks, unpackedFile } from '../../../shared/datasets/text/unpacked.ts';
+import {
+  mostRows,
+  mostTextBytes,
+  textFits,
+  tooLarge,
+  tooMuch,
+  unpackedChunks,
+  unpackedFile,
+} from '../../../shared/datasets/text/unpacked.ts';
 import { refusalOf, scratchFolder } from '../../support/text.ts';
 
 const file = scratchFolder();
@@ -76,6 +84,20 @@ describe('the most text that is read', () => {
     expect(tooLarge('a.jsonl', 700_000_000, undefined, small).message).toBe(
       'a.jsonl: has 700.0 MB, and in 3.2 GB of memory at most 570.8 MB of text are read\n  Use a part of it, e.g. the first rows: texts are held in memory. Or set functionMemoryMb higher, and deploy again.',
     );
+  });
+
+  it('is less with every row, however short', () => {
+    const gigabyte = { bytes: 1e9, more: 'take a machine with more memory' };
+    const fits = textFits(gigabyte);
+    expect(mostRows(gigabyte, 4e9)).toBe(1_555_555);
+    expect(mostRows(large, 4e9)).toBe(8_888_888);
+    expect(fits({ rows: 1_500_000, bytes: 3_000_000 })).toBe(true);
+    expect(fits({ rows: 1_500_000, bytes: 30_000_000 })).toBe(false);
+    expect(fits({ rows: 1_000, bytes: 130_000_000 })).toBe(true);
+    expect(tooMuch('a.csv', { rows: 1_600_000, bytes: 3e6 }, gigabyte).message).toBe(
+      'a.csv: has 1600000 rows or more, and in 1.0 GB of memory at most 1555555 are read, fewer where texts are long\n  Use a part of it, e.g. the first rows: rows are held in memory. Or take a machine with more memory.',
+    );
+    expect(tooMuch('a.csv', { rows: 10, bytes: 2e9 }, gigabyte).message).toContain('at most 140.0 MB of text are read');
   });
 
   it('is that of the function which reads it, before anything of it is held', async () => {
