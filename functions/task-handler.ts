@@ -20,6 +20,7 @@ import type { ResourceOptions, Resources } from '../shared/pipeline/resources.ts
 import { performTask, type Task } from '../shared/pipeline/tasks/perform.ts';
 import { emitEvent } from './emit.ts';
 import { hungRequestMs, lambda, logger, notify, s3 } from './lambda.ts';
+import { watched } from './watchdog.ts';
 
 /** Lambda bills the start of a function's process with its first call; it gives it ten seconds at most. */
 let startSeconds = Math.min(10, process.uptime());
@@ -64,12 +65,13 @@ function performer<Name extends TaskName>(
     });
     return kept;
   };
-  const handle = async (run: string, message: object, call: Context) => {
+  const handle = async (run: string, message: object, call: Context, state = message) => {
     logger.appendKeys({ run });
     messages.length = 0;
     if (options.forget) kept = undefined;
     const { context } = keep();
-    const output = await metered(context, run, name, useOf(call), () => performTask(name, task, context, message));
+    const called = { run, task: name, message: state };
+    const output = await metered(context, called, useOf(call), (within) => performTask(name, task, within, message));
     for (const notification of messages) await notify(notification);
     return output;
   };
@@ -99,7 +101,7 @@ export function approvalHandler(task: Task<'AskApproval'>) {
   const input = z.looseObject({ state: z.looseObject({ run: z.string() }) });
   return lambda(
     input,
-    (message: { state: { run: string } }, call: Context) => handle(message.state.run, message, call),
+    (message: { state: { run: string } }, call: Context) => handle(message.state.run, message, call, message.state),
     explain,
   );
 }
@@ -109,13 +111,19 @@ function useOf({ awsRequestId: id, getRemainingTimeInMillis }: Context): Functio
   const began = performance.now();
   const start = startSeconds;
   startSeconds = 0;
+  const seconds = () => start + (performance.now() - began) / 1000;
+  const isOver = watched();
   return {
     id,
     memoryGb: memoryGb(),
-    seconds: () => start + (performance.now() - began) / 1000,
+    seconds,
     secondsLeft: getRemainingTimeInMillis() / 1000,
+    endAfter: (most) => isOver(most === undefined ? undefined : Math.max(0, most - endingSeconds - seconds())),
   };
 }
+
+/** What it takes to end a process, and to tell that it has ended. */
+const endingSeconds = 0.5;
 
 const memoryGb = () => Number(required(process.env, 'AWS_LAMBDA_FUNCTION_MEMORY_SIZE')) / 1024;
 

@@ -30,6 +30,8 @@ const trackers = ofRuns('trackers/*');
 const events = ofRuns('events/*');
 /** What every task has used: noted at the epoch after the head, at the prices in force, and added up by the day for the service. */
 const meter = [...ofRuns('meter/*'), 'spend/*'] as const;
+/** The notes of calls of functions that are under way; how far the meter has got is read beside them. */
+const begun = ofRuns('meter/begun/*');
 const prices = 'prices/*';
 /** The inputs of runs. */
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
@@ -61,7 +63,7 @@ export const access = {
     read: [...inputs, prices, ...run, refusals],
     // The tokenizer of a language model goes into its exported folder at once.
     write: [...record, ...model, ...heads, ...epochs, ...meter, ...events, 'rejected/*'],
-    delete: [...outcome, ...tested, ...epochs, ...events, 'datasets/*', refusals],
+    delete: [...outcome, ...tested, ...epochs, ...events, ...begun, 'datasets/*', refusals],
     tag: run,
   },
   'train-epoch': {
@@ -69,32 +71,37 @@ export const access = {
     write: [...record, ...tested, ...heads, ...epochs, ...results, ...meter, ...events, ...trackers],
     delete: [...epochs, ...results, ...trackers],
   },
-  'collect-epoch': { read: [prices, ...run], write: meter },
-  'plan-analysis': { read: [prices, ...run], write: meter },
+  'collect-epoch': { read: [prices, ...run], write: meter, delete: begun },
+  'plan-analysis': { read: [prices, ...run], write: meter, delete: begun },
   // What an adapter is added to is read from its base.
   'analyse-shard': {
-    read: ['weights/*', prices, ...record, ...ofRuns('head.json'), ...epochs],
+    read: ['weights/*', prices, ...record, ...ofRuns('head.json'), ...ofRuns('meter/*'), ...epochs],
     write: [...epochs, ...meter],
+    delete: begun,
   },
-  'set-rates': { read: [prices, ...run], write: [...epochs, ...meter] },
+  'set-rates': { read: [prices, ...run], write: [...epochs, ...meter], delete: begun },
   checkpoint: {
     read: [prices, ...run],
     write: [...heads, ...epochs, ...meter, ...events, ...trackers],
-    delete: [...epochs, ...results, ...trackers],
+    delete: [...epochs, ...results, ...trackers, ...begun],
   },
   finalise: {
     read: [prices, ...run],
     write: [...model, ...ofRuns('report.html'), ...outcome, ...meter, ...events, ...trackers],
-    delete: results,
+    delete: [...results, ...begun],
     // What may be deleted when it is old.
     tag: run,
   },
-  'record-failure': { read: [prices, ...run], write: [...outcome, ...meter, ...events, ...trackers] },
-  'ask-approval': { read: [prices, ...run], write: [...ofRuns('approval.json'), ...meter] },
+  'record-failure': {
+    read: [prices, ...run],
+    write: [...outcome, ...meter, ...events, ...trackers],
+    delete: begun,
+  },
+  'ask-approval': { read: [prices, ...run], write: [...ofRuns('approval.json'), ...meter], delete: begun },
   publish: {
     read: [prices, ...run],
     write: [...ofRuns('publication.json'), ...meter],
-    delete: ofRuns('approval.json'),
+    delete: [...ofRuns('approval.json'), ...begun],
     // As Finalise, where a model is published after it.
     tag: run,
   },

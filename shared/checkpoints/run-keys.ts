@@ -27,6 +27,8 @@ export const runKeys = {
   /** The resources that a task used while an epoch was under way. */
   meterEntry: (run: string, epoch: number, id: string) => `${meterFolder(run, epoch)}${id}.json`,
   meter: meterFolder,
+  /** Calls of functions that have begun, and not noted yet what they used. */
+  begunCalls: (run: string) => `${run}/meter/begun/`,
   /** The events that other systems are told of, one object each. */
   events: (run: string) => `${run}/events/`,
   event: (run: string, kind: string, occasion: string | number) =>

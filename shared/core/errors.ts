@@ -36,6 +36,11 @@ export class TransientError extends ExplainedError {
   override readonly name: string = 'TransientError';
 }
 
+/** What is left of a run's budget does not pay for the task, and the run has a model: it ends with that. */
+export class BudgetError extends ExplainedError {
+  override readonly name: string = 'BudgetError';
+}
+
 /** The process was told to end (SIGTERM, a Spot notice) and left nothing half done: the work is begun again elsewhere. */
 export class InterruptedError extends ExplainedError {
   override readonly name: string = 'InterruptedError';

@@ -42,12 +42,20 @@ export async function ceilingStanding(
   const since = dayOf(new Date(Date.UTC(year, month, per === 'day' ? day : 1)));
   const until = dayOf(new Date(per === 'day' ? Date.UTC(year, month, day + 1) : Date.UTC(year, month + 1, 1)));
   const keys = await store.list(`${folder}${per === 'day' ? since : since.slice(0, 7)}`);
-  const spentUsd = keys.reduce((sum, key) => sum + amountIn(key), 0);
+  const amounts = new Map<string, number>();
+  for (const key of keys) {
+    const [usd, digest] = amountIn(key);
+    amounts.set(digest, Math.max(usd, amounts.get(digest) ?? 0));
+  }
+  const spentUsd = [...amounts.values()].reduce((sum, amount) => sum + amount, 0);
   return { since, until, spentUsd, leftUsd: ceiling ? Math.max(0, ceiling.usd - spentUsd) : null };
 }
 
-/** The amount that the name of a file says; 0 of a file that is none of ours. */
-const amountIn = (key: string) => Number(/\/(\d+\.\d+)-[0-9a-f]+$/.exec(key)?.[1] ?? 0);
+/** The amount that the name of a file says, and what it is of, which may be noted twice; 0 of a file that is none of ours. */
+function amountIn(key: string): [usd: number, of: string] {
+  const [, usd = '0', digest = key] = /\/(\d+\.\d+)-([0-9a-f]+)$/.exec(key) ?? [];
+  return [Number(usd), digest];
+}
 
 const usd = (amount: number) => `${amount.toFixed(2)} USD`;
 

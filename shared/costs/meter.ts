@@ -21,10 +21,21 @@ const meterEntrySchema = z.strictObject({
 });
 export type MeterEntry = z.output<typeof meterEntrySchema>;
 
+/** An entry under its id: the task, and who did it. */
+export interface NamedEntry {
+  readonly id: string;
+  readonly entry: MeterEntry;
+}
+
 /** @returns whether it is new: an entry is written once, however often it is tried. */
 export async function writeMeterEntry(store: ArtifactStore, id: string, entry: MeterEntry): Promise<boolean> {
   const key = runKeys.meterEntry(entry.run, entry.epoch, id);
   return (await store.putIfAbsent(key, encodeJson(entry))) !== undefined;
+}
+
+/** Writes an entry anew. */
+export async function replaceMeterEntry(store: ArtifactStore, id: string, entry: MeterEntry): Promise<void> {
+  await store.put(runKeys.meterEntry(entry.run, entry.epoch, id), encodeJson(entry));
 }
 
 /** The entries of an epoch, or those among them whose id begins so. */
@@ -34,11 +45,22 @@ export async function readMeterEntries(
   epoch: number,
   prefix = '',
 ): Promise<MeterEntry[]> {
-  const keys = await store.list(`${runKeys.meter(run, epoch)}${prefix}`);
+  return (await readNamedEntries(store, run, epoch, prefix)).map(({ entry }) => entry);
+}
+
+async function readNamedEntries(
+  store: ArtifactStore,
+  run: string,
+  epoch: number,
+  prefix: string,
+): Promise<NamedEntry[]> {
+  const folder = runKeys.meter(run, epoch);
+  const keys = await store.list(`${folder}${prefix}`);
   const entries = await Promise.all(
     keys.map(async (key) => {
       const object = await store.get(key);
-      return object ? [decodeJson(key, object.bytes, meterEntrySchema)] : [];
+      const id = key.slice(folder.length, -'.json'.length);
+      return object ? [{ id, entry: decodeJson(key, object.bytes, meterEntrySchema) }] : [];
     }),
   );
   return entries.flat();
@@ -50,12 +72,18 @@ export function usdOfEntries(entries: readonly MeterEntry[]): number | undefined
   return priced.length === 0 ? undefined : priced.reduce((sum, usd) => sum + usd, 0);
 }
 
+/** The entries from an epoch on, which no commit has counted yet. */
+export async function readOpenEntries(store: ArtifactStore, run: string, from: number): Promise<NamedEntry[]> {
+  const open: NamedEntry[] = [];
+  for (let epoch = from; ; epoch++) {
+    const entries = await readNamedEntries(store, run, epoch, '');
+    if (entries.length === 0) return open;
+    open.push(...entries);
+  }
+}
+
 /** What was used from an epoch on that no commit has counted yet, in US dollars. */
 export async function openUsd(store: ArtifactStore, run: string, from: number): Promise<number> {
-  let sum = 0;
-  for (let epoch = from; ; epoch++) {
-    const entries = await readMeterEntries(store, run, epoch);
-    if (entries.length === 0) return sum;
-    sum += usdOfEntries(entries) ?? 0;
-  }
+  const open = await readOpenEntries(store, run, from);
+  return usdOfEntries(open.map(({ entry }) => entry)) ?? 0;
 }

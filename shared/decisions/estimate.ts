@@ -21,7 +21,7 @@ import {
 } from './assumptions.ts';
 import type { ComputeConfig, Target } from './compute.ts';
 import type { Budget } from './config.ts';
-import { leastBudgetUsd, reservedUsd } from './spending.ts';
+import { decidingSeconds, leastBudgetUsd, reservedUsd, usdOfCall } from './spending.ts';
 import { epochsPerTask } from './task-length.ts';
 
 /** A run as work. */
@@ -256,7 +256,8 @@ function requestsUsd(epochs: number, jobs: number, prices: RegionPrices): number
 function isRefused({ usd }: Budget, { cloud, countedUsdPerSecond: usdPerSecond }: Place): boolean {
   if (usd === undefined || usdPerSecond === undefined || !cloud) return false;
   const reserveUsd = reservedUsd({ shards: 1, functionGb: usualFunctionGb }, cloud.prices);
-  return usd < leastBudgetUsd({}, { usdPerSecond, startSeconds: cloud.startSeconds, reserveUsd });
+  const prepare = { usd: usdOfCall(usualFunctionGb, decidingSeconds, cloud.prices) };
+  return usd < leastBudgetUsd(prepare, { usdPerSecond, startSeconds: cloud.startSeconds, reserveUsd });
 }
 
 /** The epochs that time and money are enough for. */

@@ -1,6 +1,6 @@
 /** The rest of a budget, in seconds of a training job. */
 import { z } from 'zod';
-import { type RegionPrices, resourceSchema, usdOfRequests } from '../costs/prices.ts';
+import { type RegionPrices, type Requests, resourceSchema, usdOf, usdOfRequests } from '../costs/prices.ts';
 import { assumedRequests } from './assumptions.ts';
 import type { Budget } from './config.ts';
 
@@ -11,6 +11,10 @@ export const jobPriceSchema = z.object({
   startSeconds: z.number().nonnegative().describe('Counted for image and machine, besides the time of the process.'),
   requestUsd: z.object({ s3Write: z.number(), s3Read: z.number() }).describe('Of requests to S3, each.'),
   reserveUsd: z.number().nonnegative().describe('Kept for the functions of an epoch, and of the end of the run.'),
+  sharesUsd: z
+    .object({ task: z.number(), finalise: z.number(), failure: z.number() })
+    .optional()
+    .describe('Kept of it for a function, for Finalise and for RecordFailure. Earlier versions kept nothing for each.'),
 });
 export type JobPrice = z.infer<typeof jobPriceSchema>;
 
@@ -32,23 +36,62 @@ const toldSeconds = 20;
 /** What is kept of a budget in hours for the end of a job: it is told to end, killed where it does not heed that, and known to have ended. */
 export const closingSeconds = endingSeconds + toldSeconds;
 
-/** Seconds that a function of the workflow is reckoned with, and one that takes the spectra of a shard. */
-const functionSeconds = { task: 10, shard: 30 };
-/** Functions of an epoch, and of the end of the run. */
-const functionsOfEpoch = 6;
+/** Seconds that a function of the workflow is reckoned with, one that takes the spectra of a shard, and the one that exports the model. */
+const functionSeconds = { task: 10, shard: 30, finalise: 30 };
+/** Functions of an epoch after its job, besides those of shards. */
+const functionsOfEpoch = 4;
 /** Transitions that are counted with a function: its own state, and a choice after it or the map or job before it. */
 export const transitionsOfFunction = 2;
 
-/** What is kept of a budget for functions and requests, in US dollars. */
+/** A function that is given less does not begin. */
+export const leastFunctionSeconds = 3;
+
+/** The function that notes a failure takes no more where it may not know of all that the last job used. */
+export const failureSeconds = 30;
+
+/** A function that decides on a job by what is left of the budget may go on for so many seconds, or this share of what is left. */
+export const decidingSeconds = 20;
+export const decidingShare = 1 / 20;
+
+/** What a call of a function comes to besides its seconds, in requests and transitions, where it is not known. */
+export const requestsOfCall: Requests = { writes: 10, reads: 50, transitions: transitionsOfFunction };
+
+/** A call of a function that takes so many seconds, in US dollars, where its requests are not known. */
+export const usdOfCall = (memoryGb: number, seconds: number, prices: RegionPrices): number =>
+  usdOf({ kind: 'lambda', memoryGb, seconds }, prices) + usdOfRequests(requestsOfCall, prices);
+
+/** What is kept of a budget for functions, in US dollars, each with one call. */
+export interface FunctionShares {
+  /** For a function of the workflow. */
+  readonly task: number;
+  /** For the one that exports the model. */
+  readonly finalise: number;
+  /** For the one that notes a failure, and a call of it that is refused. */
+  readonly failure: number;
+}
+
+/** The shares of functions of this memory. */
+export function functionShares(functionGb: number, prices: RegionPrices): FunctionShares {
+  const usd = (seconds: number) => usdOfCall(functionGb, seconds, prices);
+  const task = usd(functionSeconds.task);
+  return { task, finalise: usd(functionSeconds.finalise), failure: task + usd(leastFunctionSeconds) };
+}
+
+/** What is kept of a budget for functions and requests, in US dollars: those of an epoch, and of the end of the run. */
 export function reservedUsd(
-  { shards, functionGb }: { readonly shards: number; readonly functionGb: number },
+  { shards, functionGb, publishes = false }: { shards: number; functionGb: number; publishes?: boolean },
   prices: RegionPrices,
 ): number {
-  const seconds = functionsOfEpoch * functionSeconds.task + shards * functionSeconds.shard;
-  const transitions = (functionsOfEpoch + shards) * transitionsOfFunction;
+  const { task, finalise, failure } = functionShares(functionGb, prices);
+  const shard = usdOfCall(functionGb, functionSeconds.shard, prices);
   const { writes, reads } = assumedRequests;
-  return seconds * functionGb * prices.lambdaGbSecond + usdOfRequests({ writes, reads, transitions }, prices);
+  const ofJob = usdOfRequests({ writes, reads, transitions: 0 }, prices);
+  const ofEnd = finalise + failure + (publishes ? functionsOfPublishing * task : 0);
+  return functionsOfEpoch * task + shards * shard + ofJob + ofEnd;
 }
+
+/** The one that asks whether the model is published, and the one that publishes it. */
+export const functionsOfPublishing = 2;
 
 /** Dollars a second: of the metered machine, or of this one where the user has given its price. */
 function rateOf({ usdPerHour }: Budget, price: JobPrice | undefined): number | undefined {

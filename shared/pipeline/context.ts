@@ -153,6 +153,11 @@ export interface Meter {
     /** The seconds of this process since the last lap, the first of which has number 0 and begins with the process. */
     lap(): { readonly lap: number; readonly seconds: number };
   };
+  /** The call of a function that the task runs in, where its run has a budget in dollars. */
+  readonly call?: {
+    /** What it will have cost at most, with calls beside it, in US dollars: from now on it has some seconds to come to its end. */
+    usdUntilItsEnd(): number;
+  };
 }
 
 /** Everything that a task needs of the outside world. */

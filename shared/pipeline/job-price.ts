@@ -5,6 +5,7 @@ import { dearestOf, describeResource, type Machine, startSecondsOf } from '../co
 import {
   dollarsPayForJob,
   endingSeconds,
+  functionShares,
   type JobPrice,
   leastBudgetUsd,
   reservedUsd,
@@ -18,7 +19,7 @@ import type { TaskContext } from './context.ts';
  */
 export async function jobPrice(
   ctx: TaskContext,
-  { budget }: RunConfig,
+  { budget, publish }: RunConfig,
   machine: Machine | undefined,
   analysisFlops: number,
 ): Promise<JobPrice | undefined> {
@@ -26,11 +27,14 @@ export async function jobPrice(
   try {
     const prices = await ctx.meter.prices();
     const { s3Write, s3Read } = prices;
+    const { functionGb } = ctx.meter;
+    const shards = ctx.shardsFor(analysisFlops);
     return {
       ...dearestOf(machine, prices),
       startSeconds: startSecondsOf[machine.kind],
       requestUsd: { s3Write, s3Read },
-      reserveUsd: reservedUsd({ shards: ctx.shardsFor(analysisFlops), functionGb: ctx.meter.functionGb }, prices),
+      reserveUsd: reservedUsd({ shards, functionGb, publishes: publish !== undefined }, prices),
+      sharesUsd: functionShares(functionGb, prices),
     };
   } catch (error) {
     if (budget.usd !== undefined || !(error instanceof UserError)) throw error;

@@ -94,6 +94,7 @@ const shardInput = z.object({
   attempt: z.string().min(1),
   shard: count.describe('Which shard, from 0 on.'),
   shards: z.int().positive().describe('Of how many.'),
+  compute: computeStateSchema.optional().describe('By which the budget is kept. Earlier versions did not hand it on.'),
 });
 export type ShardInput = z.infer<typeof shardInput>;
 
@@ -103,6 +104,13 @@ const failureInput = z.object({
   error: errorSchema,
 });
 export type FailureInput = z.infer<typeof failureInput>;
+
+const finaliseInput = stateSchema.extend({
+  error: errorSchema
+    .optional()
+    .describe('Of a function that the rest of the budget does not pay for: the run ends with the last commit.'),
+});
+export type FinaliseInput = z.infer<typeof finaliseInput>;
 
 /** What a person has answered, or why nobody has: the result of the state that waits for it. */
 const publishInput = stateSchema.extend({
@@ -124,7 +132,7 @@ export const taskMessages = {
   AnalyseShard: { input: shardInput, output: z.object({ shard: count }) },
   SetRates: { input: plannedSchema, output: stateSchema },
   Checkpoint: { input: stateSchema, output: stateSchema },
-  Finalise: { input: stateSchema, output: stateSchema },
+  Finalise: { input: finaliseInput, output: stateSchema },
   AskApproval: { input: approvalInput, output: z.object({ asked: z.boolean() }) },
   Publish: { input: publishInput, output: stateSchema },
   RecordFailure: { input: failureInput, output: z.object({ run: runField, decision: decisionSchema }) },

@@ -1,42 +1,26 @@
-/** What tasks use of the cloud: noted beside the run, added up, and held against its budget. */
-import { readHead } from '../checkpoints/manifest.ts';
+/** What functions use of the cloud, and may: held against the budget of their run, noted and added up. */
 import { runKeys } from '../checkpoints/run-keys.ts';
-import { noteSpend } from '../costs/ceiling.ts';
-import { type MeterEntry, openUsd, readMeterEntries, writeMeterEntry } from '../costs/meter.ts';
-import { type Resource, usdOf, usdOfRequests } from '../costs/prices.ts';
+import { elapsedSeconds } from '../core/elapsed.ts';
+import { type BegunCall, forgetBegunCall, readBegunCalls, writeBegunCall } from '../costs/begun-calls.ts';
+import { openUsd } from '../costs/meter.ts';
+import { type RegionPrices, type Requests, type Resource, usdOf, usdOfRequests } from '../costs/prices.ts';
 import type { Progress } from '../decisions/decide.ts';
-import { type JobPrice, type Spent, transitionsOfFunction } from '../decisions/spending.ts';
-import type { TaskContext } from './context.ts';
-import type { PipelineState, TaskName } from './messages.ts';
+import {
+  decidingSeconds,
+  decidingShare,
+  requestsOfCall,
+  type Spent,
+  transitionsOfFunction,
+  usdOfCall,
+} from '../decisions/spending.ts';
+import type { Meter, TaskContext } from './context.ts';
+import { allowedSeconds, type CalledTask, mayBeUnknown, nameOfCall } from './function-limit.ts';
+import { note, type Used, unlessImpossible } from './meter-notes.ts';
 import { progressOf, readLastCommit } from './records.ts';
-
-/** The epoch whose commit will count what is used now. */
-async function epochUnderWay({ store }: TaskContext, run: string): Promise<number> {
-  const head = await readHead(store, run);
-  return head ? head.epoch + 1 : 0;
-}
-
-/** A meter entry before its run and epoch are known. */
-type Used = Omit<MeterEntry, 'version' | 'run' | 'epoch' | 'at'>;
 
 /** Whether anybody has asked for this run: nothing is written of one that an execution was started with by mistake. */
 export const isRequested = async ({ store }: TaskContext, run: string): Promise<boolean> =>
   (await store.get(runKeys.request(run))) !== undefined;
-
-/** Tasks that an execution of such a run comes to. */
-const mayBeUnknown: readonly TaskName[] = ['Prepare', 'RecordFailure'];
-
-/** Notes what was used; tells of it when it is new. */
-async function note(ctx: TaskContext, run: string, id: string, used: Used): Promise<void> {
-  const epoch = await epochUnderWay(ctx, run);
-  const at = ctx.now();
-  const entry: MeterEntry = { version: 1, run, epoch, ...used, at: at.toISOString() };
-  const isNew = await writeMeterEntry(ctx.store, id, entry);
-  const { task, usd } = entry;
-  if (!isNew || usd === null) return;
-  ctx.emit({ type: 'spend', run, task, usd });
-  await noteSpend(ctx.store, { run, id, usd, at });
-}
 
 /** An invocation of a function as it is billed. */
 export interface FunctionUse {
@@ -46,99 +30,141 @@ export interface FunctionUse {
   seconds(): number;
   /** Until it is ended for want of time. */
   readonly secondsLeft: number;
+  /** Ends its process once it has taken so many billable seconds, whatever it is at; undefined: not before its own limit. */
+  endAfter(seconds: number | undefined): void;
 }
 
 /** A function that is about to be ended is noted so many seconds before, as it would not come to it afterwards. */
 const noticeSeconds = 3;
 
+/** What a function may take until it knows what it may take: it reads that from the store, which may hang. */
+const firstSeconds = 60;
+
+/** What a call used, where its requests are known and where they are not. */
+function usedByCall(
+  { task, memoryGb }: Pick<BegunCall, 'task' | 'memoryGb'>,
+  seconds: number,
+  requests: Requests,
+  prices: RegionPrices | undefined,
+): Used {
+  const resource: Resource = { kind: 'lambda', memoryGb };
+  const usd = prices ? usdOf({ ...resource, seconds }, prices) + usdOfRequests(requests, prices) : null;
+  return { task, resource, seconds, ...requests, usd };
+}
+
 /**
- * Does a function's work and notes what it used, whatever becomes of it. That a note can't be written fails no task.
+ * Does a function's work and notes what it used, whatever becomes of it; a call that is cut off has a note from its beginning, by which the next one
+ * counts it. Where the run has a budget in dollars, it is ended when it has used what it may. That a note can't be written fails no task.
  * @throws what `work` throws.
+ * @throws BudgetError or UserError where the rest of the budget does not pay for it.
  */
 export async function metered<Output>(
   ctx: TaskContext,
-  run: string,
-  task: TaskName,
+  call: CalledTask,
   use: FunctionUse,
-  work: () => Promise<Output>,
+  work: (ctx: TaskContext) => Promise<Output>,
 ): Promise<Output> {
-  const resource: Resource = { kind: 'lambda', memoryGb: use.memoryGb };
+  const { meter } = ctx;
+  if (!meter || (mayBeUnknown.includes(call.task) && !(await isRequested(ctx, call.run)))) return work(ctx);
+  const id = `${nameOfCall(call)}${use.id}`;
+  let isNoted = false;
   const noteUse = (more = 0) =>
     unlessImpossible(ctx, async () => {
-      const seconds = use.seconds() + more;
-      const prices = await ctx.meter?.prices().catch(() => undefined);
-      if (!ctx.meter || (mayBeUnknown.includes(task) && !(await isRequested(ctx, run)))) return;
-      const requests = { ...ctx.meter.takeRequests(), transitions: transitionsOfFunction };
-      const usd = prices ? usdOf({ ...resource, seconds }, prices) + usdOfRequests(requests, prices) : null;
-      await note(ctx, run, `${task}-${use.id}`, { task, resource, seconds, ...requests, usd });
+      if (isNoted) return;
+      const requests = { ...meter.takeRequests(), transitions: transitionsOfFunction };
+      const { task } = call;
+      const used = usedByCall({ task, memoryGb: use.memoryGb }, use.seconds() + more, requests, await pricesOf(meter));
+      await note(ctx, call.run, id, used, { isOwn: true });
+      isNoted = true;
     });
-  const lastMoment = setTimeout(() => noteUse(noticeSeconds), 1000 * Math.max(0, use.secondsLeft - noticeSeconds));
+  const lastMoment = setTimeout(
+    () => noteUse(noticeSeconds),
+    1000 * Math.max(0, use.secondsLeft - noticeSeconds),
+  ).unref();
   try {
-    return await work();
+    use.endAfter(firstSeconds);
+    const limited = await begin(ctx, call, use, id);
+    return await work({ ...ctx, meter: { ...meter, ...(limited ? { call: limited } : {}) } });
   } finally {
     clearTimeout(lastMoment);
     await noteUse();
+    await unlessImpossible(ctx, () => forgetBegunCall(ctx.store, call.run, id));
+    use.endAfter(undefined);
   }
 }
 
-async function unlessImpossible(ctx: TaskContext, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    ctx.emit({ type: 'warning', message: `what the task used could not be noted: ${(error as Error).message}` });
-  }
-}
+const pricesOf = (meter: Meter): Promise<RegionPrices | undefined> => meter.prices().catch(() => undefined);
 
-const jobEntry = (job: string, part: string | number) => `${jobPrefix(job)}${part}`;
-const jobPrefix = (job: string) => `TrainEpoch-${job}-`;
-
-/** What a training job used, by the price that the state has for it. */
-function usedByJob(
-  { market }: PipelineState['compute'],
-  price: JobPrice,
-  seconds: number,
-  asked = { writes: 0, reads: 0 },
-): Used {
-  const { resource, usdPerSecond, requestUsd } = price;
-  const requests = { ...asked, transitions: 0 };
-  const usd = seconds * usdPerSecond + usdOfRequests(requests, { ...requestUsd, stateTransition: 0 });
-  return { task: 'TrainEpoch', resource, market, seconds, ...requests, usd };
-}
-
-/** In a training job: notes its time and requests since the last note, with its start in the first. */
-export async function noteLap(ctx: TaskContext, { run, compute }: PipelineState): Promise<void> {
-  const { price } = compute;
-  if (!ctx.meter?.job || !price) return;
-  const { job } = ctx.meter;
-  const { lap, seconds } = job.lap();
-  const billed = seconds + (lap === 0 ? price.startSeconds : 0);
-  await note(ctx, run, jobEntry(job.id, lap), usedByJob(compute, price, billed, ctx.meter.takeRequests()));
-}
-
-/** As `noteLap`; that the note can't be written fails no task: what is missing is noted after the job has failed. */
-export const noteLastLap = (ctx: TaskContext, state: PipelineState): Promise<void> =>
-  unlessImpossible(ctx, () => noteLap(ctx, state));
-
-/** Notes what a job used by its description and did not note itself: of one that was cut off, the time since its last note. */
-export async function noteRestOfJob(
+/** Counts calls that were cut off before, says for how long this one may run, and notes that it has begun. */
+async function begin(
   ctx: TaskContext,
-  { run, epoch, compute }: PipelineState,
-  { id, seconds }: { id: string; seconds: number },
-): Promise<void> {
-  if (!ctx.meter || !compute.price) return;
-  const last = await epochUnderWay(ctx, run);
-  let noted = 0;
-  for (let each = Math.min(epoch, last); each <= last; each++) {
-    for (const entry of await readMeterEntries(ctx.store, run, each, jobPrefix(id))) noted += entry.seconds;
-  }
-  const rest = compute.price.startSeconds + seconds - noted;
-  if (rest > 0) await note(ctx, run, jobEntry(id, 'rest'), usedByJob(compute, compute.price, rest));
+  call: CalledTask,
+  use: FunctionUse,
+  id: string,
+): Promise<Meter['call'] | undefined> {
+  const { run, task } = call;
+  const { memoryGb } = use;
+  const prices = ctx.meter && (await pricesOf(ctx.meter));
+  const began = new Date(ctx.now().getTime() - 1000 * use.seconds());
+  const begun = await countCutOff(ctx, call, began, prices);
+  const allowed = await allowedSeconds(ctx, call, { memoryGb, used: use.seconds(), begun });
+  const isLimited = Number.isFinite(allowed);
+  use.endAfter(isLimited ? allowed : undefined);
+  const mostSeconds = Math.min(use.seconds() + use.secondsLeft, allowed);
+  const startedAt = began.toISOString();
+  const mostUsd = prices ? usdOfCall(memoryGb, mostSeconds, prices) : null;
+  await unlessImpossible(ctx, () =>
+    writeBegunCall(ctx.store, run, { version: 1, id, task, memoryGb, startedAt, mostSeconds, mostUsd }),
+  );
+  if (!isLimited || !prices) return undefined;
+  const besideUsd = begun.reduce((sum, each) => sum + (each.mostUsd ?? 0), 0);
+  const more = Math.max(decidingSeconds, decidingShare * (allowed - use.seconds()));
+  let limit = mostSeconds;
+  return {
+    usdUntilItsEnd() {
+      limit = Math.min(limit, use.seconds() + more);
+      use.endAfter(limit);
+      return besideUsd + usdOfCall(memoryGb, limit, prices);
+    },
+  };
 }
 
-/** The progress at a commit, with the dollars that no commit has counted yet: later tries, epochs that a recovery gave up. */
+/** Notes what calls used that were cut off before this one. @returns those that may still be under way, or could not be noted. */
+async function countCutOff(
+  ctx: TaskContext,
+  call: CalledTask,
+  began: Date,
+  prices: RegionPrices | undefined,
+): Promise<readonly BegunCall[]> {
+  const { store } = ctx;
+  const { run } = call;
+  const left: BegunCall[] = [];
+  for (const before of await readBegunCalls(store, run)) {
+    const seconds = elapsedSeconds(new Date(before.startedAt), began);
+    // Tasks of an execution follow each other; shards don't, and the others of an analysis that has failed may go on.
+    const isOver = before.task !== 'AnalyseShard' || before.id.startsWith(nameOfCall(call));
+    let isCounted = false;
+    if (isOver || seconds >= before.mostSeconds) {
+      await unlessImpossible(ctx, async () => {
+        const used = usedByCall(before, Math.min(seconds, before.mostSeconds), requestsOfCall, prices);
+        await note(ctx, run, before.id, used);
+        isCounted = true;
+        await forgetBegunCall(store, run, before.id);
+      });
+    }
+    if (!isCounted) left.push(before);
+  }
+  return left;
+}
+
+/** What the function that asks comes to, and calls beside it; none in a training job, which notes its laps, and without a budget in dollars. */
+const usdOfThisCall = ({ call }: Meter): number => call?.usdUntilItsEnd() ?? 0;
+
+/** The progress at a commit, with the dollars that no commit has counted yet: later tries, epochs that a recovery gave up, this function. */
 export async function withOpenUsd({ store, meter }: TaskContext, run: string, progress: Progress): Promise<Progress> {
   if (!meter) return progress;
-  return { ...progress, usd: (progress.usd ?? 0) + (await openUsd(store, run, progress.epoch + 1)) };
+  const open = (await openUsd(store, run, progress.epoch + 1)) + usdOfThisCall(meter);
+  return { ...progress, usd: (progress.usd ?? 0) + open };
 }
 
 /** What the run has used so far, what no commit has counted yet included; `lost` are seconds since the last commit. */
@@ -149,5 +175,5 @@ export async function spentSoFar(ctx: TaskContext, run: string, lost = 0): Promi
     const { seconds, usd } = await withOpenUsd(ctx, run, progress);
     return { seconds: seconds + lost, usd };
   }
-  return { seconds: lost, usd: ctx.meter && (await openUsd(ctx.store, run, 0)) };
+  return { seconds: lost, usd: ctx.meter && (await openUsd(ctx.store, run, 0)) + usdOfThisCall(ctx.meter) };
 }

@@ -5,7 +5,7 @@ import { type Target, targets } from '../decisions/compute.ts';
 import type { TaskContext } from './context.ts';
 import { stateVariable } from './execution.ts';
 import { stateSchema } from './messages.ts';
-import { noteLastLap } from './metering.ts';
+import { noteLastLap } from './meter-notes.ts';
 import { runTask } from './tasks/index.ts';
 
 /** The part of the job's parameters that reaches the container, as AWS Batch takes it. */

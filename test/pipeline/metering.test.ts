@@ -9,7 +9,8 @@ import { jobLaps } from '../../shared/cloud/meter.ts';
 import { UserError } from '../../shared/core/errors.ts';
 import { readMeterEntries } from '../../shared/costs/meter.ts';
 import type { ProgressEvent } from '../../shared/pipeline/context.ts';
-import { metered } from '../../shared/pipeline/metering.ts';
+import type { PipelineState } from '../../shared/pipeline/messages.ts';
+import { type FunctionUse, metered } from '../../shared/pipeline/metering.ts';
 import { files, outcomeSchema, readProgress } from '../../shared/pipeline/records.ts';
 import { readRunReport } from '../../shared/pipeline/run-report.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
@@ -21,11 +22,19 @@ import { endingSeconds, isExported, type JobStory, prices, runMetered } from '..
 /** Of the machine, in US dollars. */
 const second = 0.224 / 3600;
 const startSeconds = 60;
-/** Kept for functions and requests: six of ten seconds and a shard of thirty, in a GB. */
-const reserve = 90 * prices.lambdaGbSecond + 25 * prices.s3Write + 60 * prices.s3Read + 14 * prices.stateTransition;
+/** Of a call of a function besides its seconds, where its requests are not known. */
+const around = prices.lambdaRequest + 10 * prices.s3Write + 50 * prices.s3Read + 2 * prices.stateTransition;
+const gb = prices.lambdaGbSecond;
+/** Kept for the end: Finalise, RecordFailure, and a call of it that is refused. */
+const keptForEnd = (30 + 10 + 3) * gb + 3 * around;
+/** Kept for functions and requests: four functions of ten seconds, a shard of thirty, and the end. */
+const reserve = 70 * gb + 5 * around + keptForEnd + 25 * prices.s3Write + 60 * prices.s3Read;
+/** Until the end of a function that has decided at once: a twentieth of the time that it may take. */
+const decider = (usd: number) => (usd - keptForEnd - around) / 20 + around;
 /** Of every task in these stories. */
 const requests = 2 * prices.s3Write + 5 * prices.s3Read;
 const aFunction = prices.lambdaRequest + 2 * prices.stateTransition + requests;
+const quick: FunctionUse = { id: 'call', memoryGb: 2, seconds: () => 1, secondsLeft: 900, endAfter: () => undefined };
 const oneEpochAJob = { compute: { epochsPerTask: 1 } };
 
 describe('the meter', () => {
@@ -96,9 +105,9 @@ describe('the meter', () => {
     await requestRun(store, fakeConfig());
     const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
     const ctx = { ...fakeContext(store, fakeWorkload()), meter };
-    const use = { id: 'call', memoryGb: 2, seconds: () => 897, secondsLeft: 0 };
+    const use = { ...quick, seconds: () => 897, secondsLeft: 0 };
     let atTheEnd: unknown;
-    await metered(ctx, run, 'SetRates', use, async () => {
+    await metered(ctx, { run, task: 'SetRates', message: {} }, use, async () => {
       while ((await readMeterEntries(store, run, 0)).length === 0) await setImmediate();
       atTheEnd = await readMeterEntries(store, run, 0);
     });
@@ -124,6 +133,36 @@ describe('the meter', () => {
     expect((await readMeterEntries(store, run, 0)).map(({ seconds }) => seconds)).toEqual([300 + startSeconds, 120]);
   });
 
+  it('counts a function that was cut off when it is called again, by the time since it began', async () => {
+    const { bill, entries, store, usd, events } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, training: { epochs: 1 } }),
+      functionSeconds: [40, 5],
+      calls: ['killed'],
+      parts: [0.5],
+    });
+    const prepared = entries.filter(({ task }) => task === 'Prepare');
+    expect(prepared.map(({ seconds }) => seconds)).toEqual([20, 5]);
+    expect(prepared[0]!.usd).toBeCloseTo(20 * gb + around, 12);
+    expect(usd).toBeGreaterThanOrEqual(bill.reduce((sum, each) => sum + each.usd, 0));
+    expect(await store.list(`${run}/meter/begun/`)).toEqual([]);
+    const told = events.flatMap((event) => (event.type === 'spend' ? [event.usd] : []));
+    expect(told.reduce((sum, each) => sum + each, 0)).toBeCloseTo(usd, 12);
+  });
+
+  it('takes the word of a function that was taken for cut off', async () => {
+    const store = memoryStore();
+    await requestRun(store, fakeConfig());
+    const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
+    const ctx = { ...fakeContext(store, fakeWorkload()), meter };
+    const called = { run, task: 'SetRates', message: {} } as const;
+    await metered(ctx, called, { ...quick, id: 'slow', seconds: () => 70 }, () =>
+      metered(ctx, called, quick, async () => undefined),
+    );
+    const entries = await readMeterEntries(store, run, 0);
+    expect(entries.map(({ seconds }) => seconds)).toEqual([1, 70]);
+    expect(await store.list(`${run}/meter/begun/`)).toEqual([]);
+  });
+
   it('fails no task when it can not be written', async () => {
     const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
     const events: ProgressEvent[] = [];
@@ -131,8 +170,7 @@ describe('the meter', () => {
     await requestRun(store, fakeConfig());
     const full = { ...store, putIfAbsent: () => Promise.reject(new Error('no room')) };
     const ctx = { ...fakeContext(full, fakeWorkload(), { events }), meter };
-    const use = { id: 'call', memoryGb: 2, seconds: () => 1, secondsLeft: 900 };
-    expect(await metered(ctx, run, 'SetRates', use, async () => 'done')).toBe('done');
+    expect(await metered(ctx, { run, task: 'SetRates', message: {} }, quick, async () => 'done')).toBe('done');
     expect(events).toEqual([{ type: 'warning', message: 'what the task used could not be noted: no room' }]);
   });
 
@@ -140,11 +178,14 @@ describe('the meter', () => {
     const store = memoryStore();
     const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
     const ctx = { ...fakeContext(store, fakeWorkload()), meter };
-    const use = { id: 'call', memoryGb: 2, seconds: () => 1, secondsLeft: 900 };
-    const prepared = metered(ctx, run, 'Prepare', use, () => runTask('Prepare', ctx, { run }));
+    const prepared = metered(ctx, { run, task: 'Prepare', message: { run } }, quick, () =>
+      runTask('Prepare', ctx, { run }),
+    );
     await expect(prepared).rejects.toThrow();
     const failure = { run, error: { Error: 'RunError', Cause: 'there is no such run' } };
-    await metered(ctx, run, 'RecordFailure', { ...use, id: 'next' }, () => runTask('RecordFailure', ctx, failure));
+    await metered(ctx, { run, task: 'RecordFailure', message: failure }, { ...quick, id: 'next' }, () =>
+      runTask('RecordFailure', ctx, failure),
+    );
     expect(await store.list('')).toEqual([]);
   });
 
@@ -177,9 +218,10 @@ describe('a budget in dollars', () => {
       functionSeconds: [0],
     });
     expect(execution).toEqual({ status: 'done' });
-    expect(jobs[0]!.limit).toBe(Math.floor((0.1 - reserve) / second - startSeconds - 40));
+    expect(jobs[0]!.limit).toBe(Math.floor((0.1 - decider(0.1) - reserve) / second - startSeconds - 40));
     const spent = (startSeconds + 100) * second + requests + 5 * aFunction;
-    expect(jobs[1]!.limit).toBe(Math.floor((0.1 - spent - reserve) / second - startSeconds - 40));
+    const left = 0.1 - spent;
+    expect(jobs[1]!.limit).toBe(Math.floor((left - decider(left) - reserve) / second - startSeconds - 40));
     expect(usd).toBeLessThan(0.1);
   });
 
@@ -208,7 +250,7 @@ describe('a budget in dollars', () => {
     expect(jobs).toHaveLength(2);
     expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({ outcome: 'budget' });
     expect(await isExported(store)).toBe(true);
-    expect(usd).toBeGreaterThan(0.49);
+    expect(usd).toBeGreaterThan(0.475);
     expect(usd).toBeLessThanOrEqual(0.5);
   });
 
@@ -219,11 +261,86 @@ describe('a budget in dollars', () => {
       error: {
         name: 'UserError',
         message: expect.stringMatching(
-          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.0123 USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
+          /^budget\.usd: a budget of 0\.005 USD does not pay for evaluating the model even once .*\n {2}It needs more than 0\.013\d USD: .*Fargate, 4 vCPUs, 16 GB at 0\.224 USD an hour/,
         ),
       },
     });
     expect(entries.map(({ task }) => task)).not.toContain('TrainEpoch');
+  });
+
+  it('ends a function that hangs when it has used what is left but for the end, and the run with its best model', async () => {
+    const { execution, store, usd, entries } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, budget: { usd: 0.03 } }),
+      functionSeconds: [2],
+      calls: [...Array(7).fill('done'), 'hangs'],
+      parts: [0],
+    });
+    expect(execution).toEqual({ status: 'done' });
+    const plans = entries.filter(({ task }) => task === 'PlanAnalysis');
+    expect(plans.map(({ seconds }) => seconds)).toEqual([2, expect.any(Number), 1]);
+    expect(plans[1]!.seconds).toBeLessThan(900);
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({
+      outcome: 'budget',
+      reason: expect.stringMatching(
+        /^budget\.usd: the budget of 0\.03 USD is used up: PlanAnalysis can't be paid for: 0\.0\d+ USD are spent \(since the last commit: .*PlanAnalysis 0\.0/,
+      ),
+    });
+    expect((await readHead(store, run))!.epoch).toBe(0);
+    expect(await isExported(store)).toBe(true);
+    expect(usd).toBeLessThanOrEqual(0.03);
+  });
+
+  it('that functions use up before there is a model fails the run, and says what it needs', async () => {
+    const { execution, store, usd } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, budget: { usd: 0.03 } }),
+      functionSeconds: [2],
+      calls: ['done', 'hangs'],
+    });
+    expect(execution.status).toBe('failed');
+    expect(await readJson(store, runKeys.outcome(run), outcomeSchema)).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringMatching(
+        /^budget\.usd: a budget of 0\.03 USD does not pay for evaluating the model even once \(Checkpoint can't be paid for: 0\.0286 USD are spent \(AnalyseShard .*, CollectEpoch 0\.0182 USD.*\n {2}It needs more than 0\.0\d+ USD/,
+      ),
+    });
+    expect(usd).toBeLessThanOrEqual(0.03);
+  });
+
+  it('gives each shard of an analysis an equal part, and what its tries have used counts for it alone', async () => {
+    const store = memoryStore();
+    await requestRun(store, fakeConfig({ budget: { usd: 0.1 } }));
+    const meter = { prices: async () => prices, functionGb: 1, takeRequests: () => ({ writes: 0, reads: 0 }) };
+    const ctx = { ...fakeContext(store, fakeWorkload()), meter };
+    const { compute } = (await runTask('Prepare', ctx, { run })) as PipelineState;
+    const usdOf = (limit: number) => limit * gb + around;
+    const limits: (number | undefined)[] = [];
+    const analyse = (shard: number, id: string, seconds: number) =>
+      metered(
+        ctx,
+        { run, task: 'AnalyseShard', message: { run, epoch: 0, attempt: 'p.0', shard, shards: 4, compute } },
+        { ...quick, id, memoryGb: 1, seconds: () => seconds, endAfter: (limit) => limits.push(limit) },
+        async () => undefined,
+      );
+    await Promise.all([analyse(0, 'a', 100), analyse(1, 'b', 200)]);
+    await analyse(1, 'c', 0);
+    const allowed = limits.filter((limit) => limit !== undefined && limit !== 60).map((limit) => usdOf(limit!));
+    const part = (0.1 - keptForEnd) / 4;
+    const used = 200 * gb + prices.lambdaRequest + 2 * prices.stateTransition;
+    expect(allowed).toEqual([part, part, part - used].map((usd) => expect.closeTo(usd, 9)));
+  });
+
+  it('leaves RecordFailure half a minute where it is not known what the last job used', async () => {
+    const { bill, usd } = await runMetered({
+      config: fakeConfig({ ...oneEpochAJob, budget: { usd: 0.1 } }),
+      functionSeconds: [2],
+      jobs: [{ end: 'hangs', after: 0 }],
+      calls: ['done', ...Array(9).fill('throttled'), 'hangs', 'hangs', 'hangs'],
+    });
+    const failures = bill.filter(({ task }) => task === 'RecordFailure');
+    expect(failures).toHaveLength(3);
+    for (const failure of failures) expect(failure.usd).toBeLessThan(31 * gb + around);
+    expect(usd).toBeLessThan(0.1);
+    expect(bill.reduce((sum, each) => sum + each.usd, 0)).toBeLessThanOrEqual(0.1);
   });
 
   it('counts what failed executions have used', async () => {
@@ -281,7 +398,7 @@ describe('a budget in dollars', () => {
           const config = fakeConfig({ training: { epochs: 6 }, compute: { epochsPerTask }, budget: { usd } });
           const story = await runMetered({ config, jobs, epochSeconds, functionSeconds });
           const { execution, store } = story;
-          expect(story.usd).toBeLessThanOrEqual(usd + prices.lambdaGbSecond * 10);
+          expect(story.usd).toBeLessThanOrEqual(usd);
           for (const { limit, ran } of story.jobs) expect(ran).toBeLessThanOrEqual(limit + endingSeconds);
           const used = story.jobs.reduce((sum, { ran }) => sum + (startSeconds + ran) * second, 0);
           expect(story.usd).toBeGreaterThanOrEqual(used - 1e-9);

@@ -7,14 +7,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../shared/checkpoints/artifact-store.ts';
 import { memoryStore } from '../../shared/checkpoints/memory-store.ts';
 import type { RunConfig } from '../../shared/config/run-file.ts';
-import { TransientError, UserError } from '../../shared/core/errors.ts';
+import { BudgetError, TransientError, UserError } from '../../shared/core/errors.ts';
 import { runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { ProgressEvent, Publisher, TaskContext } from '../../shared/pipeline/context.ts';
 import { eventsOf } from '../../shared/pipeline/history.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { failedJob, spotInterruption, waitedInVain } from '../support/batch.ts';
-import { faultsOfFunctions, faultsOfJobs, runDisturbed } from '../support/disturbed-run.ts';
+import { type Fault, faultsOfFunctions, faultsOfJobs, runDisturbed } from '../support/disturbed-run.ts';
 import { fakeConfig, fakeContext, requestRun, run } from '../support/fake-run.ts';
 import { type FakeBehaviour, fakeWorkload } from '../support/fake-workload.ts';
 import { prices } from '../support/metered-run.ts';
@@ -265,6 +265,26 @@ describe('the local interpreter and moto agree on', () => {
     });
     expect(locally.states.at(-1)).toBe('Taken over');
   });
+
+  withMoto.each(['AnalyseShard', 'Checkpoint'] as const)(
+    'a run whose budget does not pay for %s of epoch 2: it ends with its last commit',
+    async (task) => {
+      const refused: Fault = {
+        what: 'refused',
+        async disturb({ work }) {
+          refusals += 1;
+          if (refusals <= 2) return work();
+          throw new BudgetError('the budget of 1 USD is used up');
+        },
+      };
+      let refusals = 0;
+      const { locally } = await tell({ faults: { [task]: [refused] } });
+      expect(locally.status).toBe('SUCCEEDED');
+      expect(locally.inputs[task]).toHaveLength(3);
+      expect(locally.states.slice(-4)).toEqual(['Finalise', 'Publish?', 'Outcome?', 'Done']);
+      expect(locally.inputs.Finalise).toMatchObject([{ epoch: 2, error: { Error: 'BudgetError' } }]);
+    },
+  );
 
   withMoto('a run for which no machine is to be had, and which goes on in another region', async () => {
     const left: unknown[] = [];

@@ -11,7 +11,7 @@ import type { RegionPrices } from '../../shared/costs/prices.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { EndedJob, ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
 import type { TaskName } from '../../shared/pipeline/messages.ts';
-import { metered } from '../../shared/pipeline/metering.ts';
+import { type FunctionUse, metered } from '../../shared/pipeline/metering.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import type { Workload } from '../../shared/training/workload.ts';
@@ -56,10 +56,10 @@ export interface JobStory {
 }
 
 /**
- * How the call of a function goes: it is done; it is killed, which nobody meters; it runs into its time limit; it is refused
- * for want of room, and time passes.
+ * How the call of a function goes: it is done; it is killed at some time of it; it hangs until it is ended; it is refused for want of room, and
+ * time passes.
  */
-export type CallStory = 'done' | 'killed' | 'timed out' | 'throttled';
+export type CallStory = 'done' | 'killed' | 'hangs' | 'throttled';
 
 export interface MeteredStory {
   readonly config: RunConfig;
@@ -70,24 +70,29 @@ export interface MeteredStory {
   readonly jobs?: readonly JobStory[];
   /** Of the calls of functions, in turn; absent, and after the last: done. */
   readonly calls?: readonly CallStory[];
+  /** Of a call, in turn: how much of its time it takes before its task's work, from 0 to 1, and of one that is killed, how much it takes at all. */
+  readonly parts?: readonly number[];
   readonly context?: Partial<TaskContext>;
+  /** Milliseconds since 1970; absent: one and the same moment. */
+  readonly begins?: number;
 }
 
 /** What a call of a task costs. */
 export interface Billed {
   readonly task: TaskName;
   readonly usd: number;
-  readonly isMetered: boolean;
 }
 
 export interface MeteredRun {
   readonly execution: Execution;
   readonly store: ArtifactStore;
   readonly events: readonly ProgressEvent[];
-  /** What there is to be paid, metered or not, in the order in which it was used. */
+  /** What there is to be paid, whatever is known of it, in the order in which it was used. */
   readonly bill: readonly Billed[];
   /** From the beginning to the end of the last job, in seconds. */
   readonly lastJobEnded: number;
+  /** Milliseconds since 1970. */
+  readonly ended: number;
   /** In the order of their keys. */
   readonly entries: readonly MeterEntry[];
   readonly usd: number;
@@ -98,8 +103,9 @@ export interface MeteredRun {
 /** From the end of a job's time until a container is killed that does not heed the signal; the service is late by some of them. */
 export const endingSeconds = 35;
 
-/** A function's time limit, and how long one waits that is refused, in seconds. */
+/** A function's time limit, in seconds; what it takes before it has noted its beginning; and how long one waits that is refused. */
 const functionLimit = 900;
+const functionStart = 1;
 const throttledSeconds = 60;
 
 /** How long a job may wait in its queue. */
@@ -114,16 +120,25 @@ const inTurn = <Item>(items: readonly Item[]) => {
 
 /** Runs the workflow; once more on a store where it has run before. */
 export async function runMetered(story: MeteredStory, store: ArtifactStore = memoryStore()): Promise<MeteredRun> {
-  const { config, functionSeconds = [1], epochSeconds = [100], jobs = [], calls: told = [], context } = story;
+  const {
+    config,
+    functionSeconds = [1],
+    epochSeconds = [100],
+    jobs = [],
+    calls: told = [],
+    parts = [1],
+    context,
+  } = story;
+  const { begins: began = Date.UTC(2026, 10, 24) } = story;
   const nextFunction = inTurn(functionSeconds);
   const nextEpoch = inTurn(epochSeconds);
+  const nextPart = inTurn(parts);
   const jobsLeft = [...jobs];
   const callsLeft = [...told];
   const bill: Billed[] = [];
   let lastJobEnded = 0;
   const ran: { limit: number; ran: number }[] = [];
   const events: ProgressEvent[] = [];
-  const began = Date.UTC(2026, 10, 24);
   let clock = began;
   let calls = 0;
   const execution = executions++;
@@ -198,47 +213,64 @@ export async function runMetered(story: MeteredStory, store: ArtifactStore = mem
     } finally {
       const seconds = (clock - from) / 1000;
       ran.push({ limit, ran: seconds });
-      bill.push({ task: 'TrainEpoch', usd: (jobStartSeconds + seconds) * usdPerSecond + requestsUsd, isMetered: true });
+      bill.push({ task: 'TrainEpoch', usd: (jobStartSeconds + seconds) * usdPerSecond + requestsUsd });
       lastJobEnded = (clock - began) / 1000;
     }
   };
 
+  /** Calls a function. A process that ends does nothing more: its promise stays as it is. */
+  const callFunction = (name: TaskName, message: unknown, fault: CallStory) =>
+    new Promise<unknown>((resolve, reject) => {
+      const seconds = nextFunction();
+      const part = nextPart();
+      let used = Math.min(functionStart, seconds);
+      const killedAt = fault === 'killed' ? Math.max(used, seconds * nextPart()) : Number.POSITIVE_INFINITY;
+      let limit = functionLimit;
+      clock += 1000 * used;
+      const end = () => bill.push({ task: name, usd: functionUsd(used) });
+      /** Lets time pass; where the process ends meanwhile, for ever. */
+      const goOnUntil = async (wanted: number) => {
+        const until = Math.min(Math.max(used, wanted), killedAt, limit);
+        clock += 1000 * (until - used);
+        used = until;
+        if (wanted < killedAt && wanted <= limit) return;
+        end();
+        reject(errorNamed(used === functionLimit ? 'Sandbox.Timedout' : 'Runtime.ExitError'));
+        await new Promise(() => undefined);
+      };
+      const use: FunctionUse = {
+        id: `${execution}-${calls++}`,
+        memoryGb: 1,
+        seconds: () => used,
+        secondsLeft: functionLimit - used,
+        endAfter(seconds = functionLimit) {
+          limit = Math.max(used, Math.min(functionLimit, seconds));
+        },
+      };
+      const work = async (within: TaskContext) => {
+        const forEver = Number.POSITIVE_INFINITY;
+        await goOnUntil(fault === 'hangs' && part >= 1 / 2 ? forEver : seconds * part);
+        const output = await runTask(name, within, message);
+        await goOnUntil(fault === 'hangs' ? forEver : seconds);
+        return output;
+      };
+      metered(ctx, { run, task: name, message }, use, work).finally(end).then(resolve, reject);
+    });
+
   await requestRun(store, config);
-  const ended = await runPipeline(run, ctx, undefined, {
+  const result = await runPipeline(run, ctx, undefined, {
     retryDelay: 0,
     runJob,
     perform(name, message) {
-      const from = clock;
       const fault = callsLeft.shift() ?? 'done';
-      const seconds = fault === 'timed out' ? functionLimit : nextFunction();
-      const used = (isMetered: boolean) => {
-        clock += 1000 * seconds;
-        bill.push({ task: name, usd: functionUsd(seconds), isMetered });
-      };
-      if (fault === 'throttled') {
-        clock += 1000 * throttledSeconds;
-        return Promise.reject(errorNamed('Lambda.TooManyRequestsException'));
-      }
-      if (fault === 'killed') {
-        used(false);
-        return Promise.reject(errorNamed('Runtime.ExitError'));
-      }
-      const use = {
-        id: `${execution}-${calls++}`,
-        memoryGb: 1,
-        seconds: () => (clock - from) / 1000,
-        secondsLeft: functionLimit,
-      };
-      return metered(ctx, run, name, use, async () => {
-        used(true);
-        if (fault === 'timed out') throw errorNamed('Sandbox.Timedout');
-        return runTask(name, ctx, message);
-      });
+      if (fault !== 'throttled') return callFunction(name, message, fault);
+      clock += 1000 * throttledSeconds;
+      return Promise.reject(errorNamed('Lambda.TooManyRequestsException'));
     },
   });
   const entries = await allEntries(store);
   const usd = entries.reduce((sum, entry) => sum + entry.usd!, 0);
-  return { execution: ended, store, events, bill, lastJobEnded, entries, usd, jobs: ran };
+  return { execution: result, store, events, bill, lastJobEnded, ended: clock, entries, usd, jobs: ran };
 }
 
 /** The workload with something done before each training and before the evaluation of epoch 0. */
@@ -259,7 +291,8 @@ function slowed(workload: Workload, pass: () => void): Workload {
 }
 
 async function allEntries(store: ArtifactStore): Promise<MeterEntry[]> {
-  const epochs = new Set((await store.list(`${run}/meter/`)).map((key) => Number(key.split('/').at(-2))));
+  const folders = (await store.list(`${run}/meter/`)).map((key) => Number(key.split('/').at(-2)));
+  const epochs = new Set(folders.filter(Number.isInteger));
   return (await Promise.all([...epochs].map((epoch) => readMeterEntries(store, run, epoch)))).flat();
 }
 

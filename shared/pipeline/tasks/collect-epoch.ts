@@ -1,20 +1,21 @@
 import type { Manifest } from '../../checkpoints/manifest.ts';
 import { elapsedSeconds } from '../../core/elapsed.ts';
-import { messageOf, RunError, UserError } from '../../core/errors.ts';
+import { RunError, UserError } from '../../core/errors.ts';
 import { type JobFailure, triesAfter } from '../../decisions/compute.ts';
 import { paysForJob, secondsLeft } from '../../decisions/spending.ts';
 import { isBudgetCap } from '../../decisions/task-length.ts';
-import { computeState, sinceCommit, trainingJobName } from '../compute.ts';
+import { computeState, limitsOf, sinceCommit } from '../compute.ts';
 import type { TaskContext } from '../context.ts';
 import { decideAfter } from '../decide-next.ts';
+import { endGivenUpJob, noteJobTime } from '../ended-job.ts';
 import { isTakenOver, leave } from '../execution.ts';
 import { handedOver } from '../hand-over.ts';
 import { eventsOfJob, handedOverWhenFull } from '../history.ts';
 import { budgetTooSmall } from '../job-price.ts';
 import type { CollectInput, PipelineState } from '../messages.ts';
-import { noteRestOfJob, spentSoFar } from '../metering.ts';
+import { spentSoFar } from '../metering.ts';
 import { readConfig, readLastCommit } from '../records.ts';
-import { type ClassifiedFailure, classifyFailure, jobTime, withReason } from '../task-failure.ts';
+import { type ClassifiedFailure, classifyFailure, withReason } from '../task-failure.ts';
 import { readResult } from '../task-result.ts';
 import { endsWithTest, endUntested, testedFirst } from '../test-data.ts';
 
@@ -23,15 +24,17 @@ import { endsWithTest, endUntested, testedFirst } from '../test-data.ts';
  * decides by what is said of the job: try again, elsewhere if need be; finalise when the job ran into the budget.
  * @throws UserError or the task's own error when there is no use in trying again.
  */
-export async function collectEpoch(ctx: TaskContext, { error, ...before }: CollectInput): Promise<PipelineState> {
+export async function collectEpoch(ctx: TaskContext, given: CollectInput): Promise<PipelineState> {
+  const { error, ...before } = given;
   const state = { ...before, events: before.events + eventsOfJob() };
-  await noteJobTime(ctx, before, error && jobTime(error, ctx.now()));
+  await noteJobTime(ctx, given);
   const result = await readResult(ctx.store, before);
-  if (result && 'state' in result) return { ...result.state, events: state.events };
+  if (result && 'state' in result) return withinBudget(ctx, { ...result.state, events: state.events });
   if (result) throw errorNamed(result.error);
   if (!error)
     throw new RunError('the training task ended without a result', { where: `${ctx.store.label}/${before.run}` });
-  const failure = await endedForGood(ctx, before, error);
+  const ended = await endGivenUpJob(ctx, given);
+  const failure = withReason(classifyFailure(error), ended?.reason);
   if (failure.kind === 'final' || failure.kind === 'stopped') throw errorNamed(failure);
   if (failure.kind === 'timeout' && isBudgetCap(state.compute.attemptSeconds)) return outOfBudget(ctx, state, failure);
   const head = await readLastCommit(ctx.store, state.run);
@@ -47,23 +50,23 @@ export async function collectEpoch(ctx: TaskContext, { error, ...before }: Colle
   return { ...again, decision: handedOverWhenFull(again.decision, state.events, ctx.historyEvents, { tests }) };
 }
 
-/** Why the job left no result; one that the workflow has given up is ended first, so that it does not begin when nobody waits for it. */
-async function endedForGood(
-  ctx: TaskContext,
-  state: PipelineState,
-  error: NonNullable<CollectInput['error']>,
-): Promise<ClassifiedFailure> {
-  const failure = classifyFailure(error);
-  if (error.Error !== 'States.Timeout' || !ctx.endJob) return failure;
-  const { compute, execution } = state;
-  try {
-    const ended = await ctx.endJob({ queue: compute.queue, name: trainingJobName(state), execution });
-    await noteJobTime(ctx, state, ended?.ran);
-    return withReason(failure, ended?.reason);
-  } catch (cause) {
-    ctx.emit({ type: 'warning', message: `the job could not be ended: ${messageOf(cause)}` });
-    return failure;
+/** The state that a job left after which another one follows: what it decided on that holds for what was left of the budget then. */
+async function withinBudget(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
+  const { run, compute, decision } = state;
+  if (!ctx.meter || !['train', 'test'].includes(decision.next)) return state;
+  const config = await readConfig(ctx.store, run);
+  const head = await readLastCommit(ctx.store, run);
+  const { usd, hours } = config.budget;
+  if ((usd ?? hours) === undefined || !head || isTakenOver(head, state)) return state;
+  const since = sinceCommit(state, head);
+  if (decision.next === 'train') {
+    const anew = await decideAfter(ctx, head, config, compute.price, since);
+    if (anew.next === 'finalise') return testedFirst(ctx, { ...state, decision: anew }, config, { isTried: true });
   }
+  const until = ctx.now();
+  const spent = await spentSoFar(ctx, run, elapsedSeconds(since, until));
+  if (decision.next === 'test' && !paysForJob(spent, config.budget, compute.price)) return endUntested(ctx, state);
+  return { ...state, compute: { ...compute, ...limitsOf(compute, config, { ...spent, until }, ctx.now) } };
 }
 
 /** The state after epochs that the job has committed before it failed: tries and failures are counted for each epoch. */
@@ -74,14 +77,6 @@ const afterCommits = (state: PipelineState, head: Manifest): PipelineState => ({
   files: {},
   job: { ...state.job, try: 0, failures: 0 },
 });
-
-/** What a job used that could not say so itself; that it can't be noted fails no run. */
-async function noteJobTime(ctx: TaskContext, state: PipelineState, time: ReturnType<typeof jobTime>): Promise<void> {
-  if (!time) return;
-  await noteRestOfJob(ctx, state, time).catch((failure: unknown) =>
-    ctx.emit({ type: 'warning', message: `what the job used could not be noted: ${messageOf(failure)}` }),
-  );
-}
 
 /** An error as the task threw it, as far as the workflow needs to tell errors apart. */
 function errorNamed({ name, message }: { name: string; message: string }): Error {

@@ -9,7 +9,8 @@ import { BeyondRangeError, type ExportDtype } from '../../models/hugging-face/ex
 import { renderModelCard } from '../../reports/model-card.ts';
 import { renderReport } from '../../reports/report.ts';
 import type { TaskContext } from '../context.ts';
-import type { PipelineState } from '../messages.ts';
+import { isTakenOver, leave } from '../execution.ts';
+import type { FinaliseInput, PipelineState } from '../messages.ts';
 import { publishedNext } from '../publication.ts';
 import {
   describeDrawn,
@@ -17,21 +18,27 @@ import {
   modelFileOf,
   type OutcomeRecord,
   type RunRecord,
+  readLastCommit,
   readProgress,
   readRunRecord,
 } from '../records.ts';
 import { announceEnd } from '../run-events.ts';
 import { dtypeOfRun, exportedFiles, modelOfRun } from '../run-model.ts';
 import { readRunReport } from '../run-report.ts';
+import { plainMessage } from '../task-failure.ts';
 import { trackEnd } from '../trackers.ts';
 
 /**
  * Exports the best epoch's model, notes how the run ended, and writes the model's card and the report: the report of a long
- * run takes longest, and without it there is a model and an outcome nevertheless.
+ * run takes longest, and without it there is a model and an outcome nevertheless. With an error, the budget does not pay for the function that it is of.
  */
-export async function finalise(ctx: TaskContext, state: PipelineState): Promise<PipelineState> {
-  const { run, decision } = state;
+export async function finalise(ctx: TaskContext, { error, ...before }: FinaliseInput): Promise<PipelineState> {
+  const { run } = before;
   const { store } = ctx;
+  // Of a run that another execution goes on with, it is no end that this one can't pay for more.
+  if (error && isTakenOver(await readLastCommit(store, run), before)) return leave(ctx, before);
+  const state = error ? endedByBudget(before, plainMessage(error)) : before;
+  const { decision } = state;
   const text = (content: string) => new TextEncoder().encode(content);
   const recorded = await readRunRecord(store, run);
   const warn = (message: string) => ctx.emit({ type: 'warning', message });
@@ -56,6 +63,14 @@ export async function finalise(ctx: TaskContext, state: PipelineState): Promise<
   const { config } = recorded;
   await announceEnd(ctx, run, config, { epoch: progress?.epoch ?? exported, record, progress, usd });
   return publishedNext(ctx, state, config);
+}
+
+/** The state of a run whose budget does not pay for another of its functions; one that had ended before ended as it did. */
+function endedByBudget(state: PipelineState, why: string): PipelineState {
+  const { outcome, reason } = state.decision;
+  const decision =
+    outcome === 'running' ? { outcome: 'budget' as const, reason: why } : { outcome, reason: `${reason}; ${why}` };
+  return { ...state, attempt: '', files: {}, decision: { next: 'finalise', ...decision } };
 }
 
 /** The model's files in the type that the settings ask for; in float32 where it has no place in that, so that there is always a model. */

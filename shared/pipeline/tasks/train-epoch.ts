@@ -3,7 +3,7 @@ import { epochsPerTask, isBudgetCap } from '../../decisions/task-length.ts';
 import type { TaskContext } from '../context.ts';
 import { makeEpoch, refuseWhenInterrupted } from '../make-epoch.ts';
 import type { PipelineState } from '../messages.ts';
-import { noteLap, noteLastLap } from '../metering.ts';
+import { noteLap, noteLastLap } from '../meter-notes.ts';
 import { readConfig } from '../records.ts';
 import { mayPass, namedError } from '../task-failure.ts';
 import { writeResult } from '../task-result.ts';
