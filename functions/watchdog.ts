@@ -1,4 +1,4 @@
-/** Ends this process when a call has taken as long as its run's budget pays for, whatever it is at. */
+/** Ends this process when a call of a function, or a job, has taken as long as its run's budget allows, whatever it is at. */
 import { Worker } from 'node:worker_threads';
 
 /**
@@ -12,7 +12,7 @@ const watching = `
     const seen = Atomics.load(changes, 0);
     const left = Number(Atomics.load(ends, 0) - process.hrtime.bigint() / 1000000n);
     if (left <= 0) {
-      writeSync(2, "the function has taken as long as the rest of its run's budget pays for: ended\\n");
+      writeSync(2, "the process has taken as long as the rest of its run's budget allows: ended\\n");
       process.kill(process.pid, 'SIGKILL');
     }
     Atomics.wait(changes, 0, seen, Math.min(left, 2 ** 31));

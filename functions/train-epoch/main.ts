@@ -16,6 +16,7 @@ import { openedOnce } from '../../shared/pipeline/resources.ts';
 import { exitCodeOf } from '../../shared/pipeline/task-failure.ts';
 import { describeJob, noteJob, runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import { emitEvent } from '../emit.ts';
+import { watched } from '../watchdog.ts';
 import { cacheOf } from './cache-of.ts';
 import { endInTime } from './end-in-time.ts';
 import { toldToEnd } from './told-to-end.ts';
@@ -35,6 +36,7 @@ endInTime(
   endsAt,
   () => logger.warn('the hours of the budget are used up'),
   () => lastWords(),
+  watched(),
 );
 
 const client = new S3Client({ maxAttempts: 1, forcePathStyle: process.env.AWS_ENDPOINT_URL !== undefined });

@@ -30,6 +30,9 @@ export const shortestAttemptSeconds = 60;
 /** What a job may run on after its time is up: 30 s until it is killed if it does not heed the signal, and the service is late. */
 export const endingSeconds = 40;
 
+/** When a job's hours are used up, it notes what it has used and ends; one that has not done so after this time is killed in its container. */
+export const hungJobSeconds = 15;
+
 /** From the end of a job until the workflow is told of it. */
 const toldSeconds = 20;
 

@@ -20,7 +20,7 @@ async function ends(work: string): Promise<{ how: unknown; said: string }> {
 it('ends a process whose call computes for ever, and says why', async () => {
   const { how, said } = await ends('endIn(0.2); for (;;);');
   expect(how).toBe('SIGKILL');
-  expect(said).toBe("the function has taken as long as the rest of its run's budget pays for: ended\n");
+  expect(said).toBe("the process has taken as long as the rest of its run's budget allows: ended\n");
 });
 
 it('ends one that waits for ever', async () => {

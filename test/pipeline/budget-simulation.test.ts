@@ -27,22 +27,28 @@ interface Weather {
   /** Seconds of a function at most. */
   readonly functionSeconds: number;
   readonly calls: readonly CallStory[];
-  /** Which parts of their time functions take before their work, and before they are killed; absent: by chance. */
-  readonly parts?: readonly number[];
+  /** Seconds after which the submission of a job is tried again that was throttled. */
+  readonly throttledSeconds: readonly number[];
 }
-const fair: Weather = { functionSeconds: 10, calls: ['done'] };
-const storm: Weather = { functionSeconds: 120, calls: ['done', 'done', 'throttled', 'killed', 'hangs'] };
-
-/** The hours leave a quarter of a minute from a decision for a job to its start: functions are slow before they decide. */
-const stormBeforeDecisions: Weather = { ...storm, parts: [1] };
+const fair: Weather = { functionSeconds: 10, calls: ['done'], throttledSeconds: [0] };
+const storm: Weather = {
+  functionSeconds: 120,
+  calls: ['done', 'done', 'throttled', 'killed', 'hangs'],
+  throttledSeconds: [0, 0, 5, 120, 900],
+};
 
 /** A run by chance. */
-function storyOf(seed: number, { functionSeconds, calls, parts }: Weather, limits: 'usd' | 'hours' | 'both') {
+function storyOf(
+  seed: number,
+  { functionSeconds, calls, throttledSeconds }: Weather,
+  limits: 'usd' | 'hours' | 'both',
+) {
   const random = randomFor(seed, 'simulated runs', limits);
   const job = (): JobStory => ({
     end: oneOf(random, ['done', 'done', 'done', 'told to end', 'cut off', 'hangs']),
     after: Math.ceil(between(random, 1, 4000)),
     waits: oneOf(random, [0, 0, 0, Math.ceil(between(random, 1, 30_000))]),
+    throttled: oneOf(random, throttledSeconds),
   });
   const budget = {
     ...(limits === 'hours' ? {} : { usd: between(random, 0.02, 1) }),
@@ -62,7 +68,7 @@ function storyOf(seed: number, { functionSeconds, calls, parts }: Weather, limit
     epochSeconds: listOf(random, 6, () => Math.ceil(between(random, 1, 3000))),
     functionSeconds: listOf(random, 8, () => functionSeconds * random.uniform()),
     calls: listOf(random, 40, () => oneOf(random, calls)),
-    parts: parts ?? listOf(random, 30, () => random.uniform()),
+    parts: listOf(random, 30, () => random.uniform()),
   };
   const shards = 1 + random.integer(3);
   return { ...story, context: { shardsFor: () => shards } };
@@ -158,8 +164,8 @@ describe('of simulated runs with hangs, waits and lost machines', () => {
   it.each([
     ['hours', 'fair weather', fair],
     ['both', 'fair weather', fair],
-    ['hours', 'storms', stormBeforeDecisions],
-    ['both', 'storms', stormBeforeDecisions],
+    ['hours', 'storms', storm],
+    ['both', 'storms', storm],
   ] as const)('none has a job after its hours (%s, in %s)', { timeout: 600_000 }, async (limits, name, weather) => {
     let largest = Number.NEGATIVE_INFINITY;
     const ends = await simulate(weather, limits, ({ over }, seed) => {

@@ -8,10 +8,12 @@ import { InterruptedError } from '../../shared/core/errors.ts';
 import type { Machine } from '../../shared/costs/machines.ts';
 import { type MeterEntry, readMeterEntries } from '../../shared/costs/meter.ts';
 import type { RegionPrices } from '../../shared/costs/prices.ts';
+import { hungJobSeconds } from '../../shared/decisions/spending.ts';
 import { type Execution, runPipeline } from '../../shared/local/run-pipeline.ts';
 import type { EndedJob, ProgressEvent, TaskContext } from '../../shared/pipeline/context.ts';
-import type { TaskName } from '../../shared/pipeline/messages.ts';
+import type { PipelineState, TaskName } from '../../shared/pipeline/messages.ts';
 import { type FunctionUse, metered } from '../../shared/pipeline/metering.ts';
+import { trainingExitCodes } from '../../shared/pipeline/task-failure.ts';
 import { runTask } from '../../shared/pipeline/tasks/index.ts';
 import { runTrainingJob } from '../../shared/pipeline/training-job.ts';
 import type { Workload } from '../../shared/training/workload.ts';
@@ -53,6 +55,8 @@ export interface JobStory {
   readonly after: number;
   /** Seconds in its queue before it begins; absent: none. */
   readonly waits?: number;
+  /** Seconds after which its submission is tried again, since it was throttled; absent: it was not. */
+  readonly throttled?: number;
 }
 
 /**
@@ -89,7 +93,7 @@ export interface MeteredRun {
   readonly events: readonly ProgressEvent[];
   /** What there is to be paid, whatever is known of it, in the order in which it was used. */
   readonly bill: readonly Billed[];
-  /** From the beginning to the end of the last job, in seconds. */
+  /** From the beginning to the end of the last job, in seconds; one that begins after its hours ends at once, and is left out. */
   readonly lastJobEnded: number;
   /** Milliseconds since 1970. */
   readonly ended: number;
@@ -162,8 +166,18 @@ export async function runMetered(story: MeteredStory, store: ArtifactStore = mem
 
   const runJob = async (environment: Readonly<Record<string, string | undefined>>) => {
     const { compute } = JSON.parse(environment.TEMPBALANCE_STATE!);
-    const { attemptSeconds: ownLimit, stateSeconds } = compute as { attemptSeconds: number; stateSeconds: number };
-    const { end, after, waits = 0 }: JobStory = jobsLeft.shift() ?? { end: 'done', after: 0 };
+    const {
+      attemptSeconds: ownLimit,
+      stateSeconds,
+      endsAt,
+    } = compute as PipelineState['compute'] & { stateSeconds: number };
+    const { end, after, waits = 0, throttled = 0 }: JobStory = jobsLeft[0] ?? { end: 'done', after: 0 };
+    if (throttled > 0) {
+      clock += 1000 * throttled;
+      jobsLeft[0] = { ...jobsLeft[0]!, throttled: 0 };
+      throw errorNamed('Batch.TooManyRequestsException');
+    }
+    jobsLeft.shift();
     givenUpJob = {};
     if (waits >= stateSeconds) {
       clock += 1000 * stateSeconds;
@@ -174,13 +188,19 @@ export async function runMetered(story: MeteredStory, store: ArtifactStore = mem
     const limit = Math.min(ownLimit, stateSeconds - waits);
     const from = clock;
     const id = `job-${execution}-${ran.length}`;
-    const cutAt = end === 'told to end' || end === 'cut off' ? Math.min(after, limit) : limit;
+    if (endsAt !== undefined && from >= Date.parse(endsAt)) {
+      bill.push({ task: 'TrainEpoch', usd: jobStartSeconds * usdPerSecond + requestsUsd });
+      throw failedJob({ id, status: '', exitCode: trainingExitCodes.outOfTime, ran: { from, to: clock } });
+    }
+    const isCut = end === 'told to end' || end === 'cut off';
+    const byClock = endsAt === undefined ? limit : (Date.parse(endsAt) - from) / 1000 + hungJobSeconds;
+    const cutAt = Math.min(isCut ? after : limit, limit, byClock);
     let isDead = false;
     const advance = (seconds: number) => {
       clock += 1000 * (end === 'hangs' ? Number.POSITIVE_INFINITY : seconds);
       if (clock < from + 1000 * cutAt) return;
       clock = from + 1000 * (cutAt >= limit ? limit + endingSeconds : cutAt);
-      isDead = end !== 'told to end' || cutAt >= limit;
+      isDead = end !== 'told to end' || cutAt !== after;
       throw new InterruptedError('the job was cut off');
     };
     const whileAlive =
@@ -209,7 +229,8 @@ export async function runMetered(story: MeteredStory, store: ArtifactStore = mem
       }
       const status =
         clock >= from + 1000 * limit ? 'Job attempt duration exceeded timeout' : 'Host EC2 (instance i-0) terminated.';
-      throw failedJob({ id, status, ran: { from, to: clock } });
+      const killed = byClock < limit && cutAt === byClock ? { status: '', exitCode: 137 } : { status };
+      throw failedJob({ id, ...killed, ran: { from, to: clock } });
     } finally {
       const seconds = (clock - from) / 1000;
       ran.push({ limit, ran: seconds });
