@@ -1,4 +1,6 @@
 /** The library: what `import ... from 'tempbalance'` gives. Documented in docs/api.md. */
+import './library/node-version.ts';
+
 export { type AnalyseOptions, analyse } from './library/analyse.ts';
 export { type CompareOptions, compare, type FinishedComparison } from './library/compare.ts';
 export { openStore } from './library/open-store.ts';

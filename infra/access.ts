@@ -86,7 +86,8 @@ export const access = {
     delete: [...epochs, ...results, ...trackers, ...begun],
   },
   finalise: {
-    read: [prices, ...run],
+    // The report of a run of a comparison points to the comparison.
+    read: [prices, ...run, compared],
     write: [...model, ...ofRuns('report.html'), ...outcome, ...meter, ...events, ...trackers],
     delete: [...results, ...begun],
     // What may be deleted when it is old.

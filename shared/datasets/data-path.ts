@@ -1,5 +1,5 @@
 /** Where data lie: a file or a folder, or several that are one data set. */
-import { glob, stat } from 'node:fs/promises';
+import fs, { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UserError } from '../core/errors.ts';
 
@@ -37,7 +37,7 @@ const hasWildcards = (path: string): boolean => /[*?[{]/.test(path);
 export async function matchingFiles(path: string): Promise<readonly string[] | undefined> {
   if (!hasWildcards(path) || path.startsWith('s3://') || (await stat(path).catch(() => undefined))) return undefined;
   const found: string[] = [];
-  for await (const each of glob(path)) {
+  for await (const each of fs.glob(path)) {
     if ((await stat(each).catch(() => undefined))?.isFile()) found.push(each);
   }
   return found.toSorted();

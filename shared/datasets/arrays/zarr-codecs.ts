@@ -1,6 +1,6 @@
 /** Decompression of Zarr's chunks that gives no more than a chunk may hold. */
 import { promisify } from 'node:util';
-import { gunzip, inflate, zstdDecompress } from 'node:zlib';
+import zlib from 'node:zlib';
 import { elementCount } from '../../tensors/tensor.ts';
 
 /** The facts about an array that zarrita gives to a codec. */
@@ -27,8 +27,8 @@ const bounded = (makeDecode: (configuration: Configuration) => Decode) => ({
   },
 });
 
-const ofNode = (decompress: typeof gunzip | typeof zstdDecompress) => {
-  const inflated = promisify(decompress as typeof gunzip);
+const ofNode = (decompress: typeof zlib.gunzip | typeof zlib.zstdDecompress) => {
+  const inflated = promisify(decompress as typeof zlib.gunzip);
   return bounded(() => (bytes, limit) => inflated(bytes, { maxOutputLength: limit }));
 };
 
@@ -52,9 +52,9 @@ interface Codec {
 export function boundCodecs(registry: Map<string, () => unknown>): void {
   const own = (name: string) => registry.get(name) as () => Promise<Codec>;
   const replaced = {
-    gzip: ofNode(gunzip),
-    zlib: ofNode(inflate),
-    zstd: ofNode(zstdDecompress),
+    gzip: ofNode(zlib.gunzip),
+    zlib: ofNode(zlib.inflate),
+    zstd: ofNode(zlib.zstdDecompress),
     blosc: checkedFirst(own('blosc'), { sizeAt: 4, headBytes: 16 }),
     lz4: checkedFirst(own('lz4'), { sizeAt: 0, headBytes: 4 }),
   };
