@@ -142,3 +142,9 @@ it('the product uses no package that is for development alone, and every one tha
   const all = { ...ofProduct, ...devDependencies, [packageJson.name]: '' };
   expect(forbidden(tops, ({ to }) => to in all || isTypes(to), packages)).toEqual([]);
 });
+
+it('an older Node comes as far as the word on its version: nothing that it lacks is imported by name', () => {
+  const later = /^import [^;]*\{[^}]*\b(?:glob|\w*[zZ]std\w*)\b[^}]*\}[^;]* from 'node:/m;
+  const isLoaded = (file: string) => ['shared', 'library', 'cli', 'index.ts'].includes(topOf(file));
+  expect(files.filter((file) => isLoaded(file) && later.test(readFileSync(file, 'utf8')))).toEqual([]);
+});

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { getHeapStatistics } from 'node:v8';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import zlib from 'node:zlib';
 import { BrokenInputError, TooLargeError, UserError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { type MemoryLimit, memoryLimit } from '../../core/memory-limit.ts';
@@ -195,7 +195,8 @@ export async function isPacked(path: string): Promise<boolean> {
 async function* chunksOf(path: string, { packing, frames = [{ start: 0 }] }: Packed): AsyncGenerator<Buffer> {
   for (const range of frames) {
     const file = createReadStream(path, { highWaterMark: 256 * 1024, ...range });
-    const unpacker = packing === 'gzip' ? createGunzip() : packing === 'zstd' ? createZstdDecompress() : undefined;
+    const unpacker =
+      packing === 'gzip' ? zlib.createGunzip() : packing === 'zstd' ? zlib.createZstdDecompress() : undefined;
     // An error of the file reaches the reader through the unpacked stream.
     const stream = unpacker ? pipeline(file, unpacker, () => {}) : file;
     try {
