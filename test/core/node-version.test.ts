@@ -7,6 +7,10 @@ it('is refused in words below 22.18, with what to install', () => {
 });
 
 it('is taken from 22.18 on', () => {
-  expect(['22.18.0', '22.20.1', '24.0.0'].map((version) => nodeTooOld(version))).toEqual([undefined, undefined, undefined]);
+  expect(['22.18.0', '22.20.1', '24.0.0'].map((version) => nodeTooOld(version))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
   expect(nodeTooOld()).toBeUndefined();
 });
