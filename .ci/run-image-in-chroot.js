@@ -15,6 +15,10 @@ const debian = 'bookworm';
 /** Of npm, as the official image of this Node has it. */
 const npmVersion = '10';
 
+if (!process.features.typescript) {
+  console.error(`this is Node ${process.versions.node}, which reads no TypeScript: run it by node_modules/.bin/node`);
+  process.exit(2);
+}
 const missing = [
   process.getuid?.() === 0 ? '' : 'root',
   ...['debootstrap', 'unshare', 'chroot', 'moto_server'].map((name) =>

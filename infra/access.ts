@@ -37,7 +37,7 @@ const prices = 'prices/*';
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
 /** The notes of data sets that no run can be made of. */
-const refusals = 'rejected/*/versions/*';
+const refusals = 'refused/*';
 
 /** The settings of comparisons. */
 const compared = 'comparisons/*/compare.json';
@@ -62,7 +62,7 @@ export const access = {
   prepare: {
     read: [...inputs, prices, ...run, refusals],
     // The tokenizer of a language model goes into its exported folder at once.
-    write: [...record, ...model, ...heads, ...epochs, ...meter, ...events, 'rejected/*'],
+    write: [...record, ...model, ...heads, ...epochs, ...meter, ...events, 'rejected/*', refusals],
     delete: [...outcome, ...tested, ...epochs, ...events, ...begun, 'datasets/*', refusals],
     tag: run,
   },

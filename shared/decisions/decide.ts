@@ -168,10 +168,16 @@ export function decide(
   if (patience !== undefined && progress.epochsWithoutImprovement >= patience) {
     return stop('converged', `${metric} did not improve for ${patience} epoch${patience === 1 ? '' : 's'}`);
   }
-  if (progress.epoch >= epochs) return stop('completed', `all ${epochs} epochs are trained`);
+  if (progress.epoch >= epochs) {
+    return stop('completed', epochs === 1 ? 'its one epoch is trained' : `all ${epochs} epochs are trained`);
+  }
   const exceeded = exceededBudget(progress, budget, price, tests);
   if (exceeded) return stop('budget', exceeded);
-  return { next: 'train', outcome: 'running', reason: `${epochs - progress.epoch} epochs to go` };
+  return {
+    next: 'train',
+    outcome: 'running',
+    reason: `${epochs - progress.epoch} ${epochs - progress.epoch === 1 ? 'epoch' : 'epochs'} to go`,
+  };
 }
 
 /**

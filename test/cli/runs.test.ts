@@ -186,7 +186,7 @@ it('changes nothing on record of a run that has ended where nothing would be tra
   const refused = await runCli(['resume', run, '--set', 'training.learningRate=0.5']);
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain(
-    'has ended, and would not be trained on by these settings (all 1 epochs are trained)',
+    'has ended, and would not be trained on by these settings (its one epoch is trained)',
   );
   expect(refused.stderr).toContain('training.learningRate: ');
   expect(refused.stderr).toContain('--set training.epochs=2');
