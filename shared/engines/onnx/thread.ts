@@ -49,8 +49,12 @@ function noteRest(waiting: Map<number, Waiting>): void {
   if (busy.size === 0) for (const tell of whenIdle.splice(0)) tell();
 }
 
-/** Starts the thread. It keeps the process from ending only while something is asked of it. */
+/**
+ * Starts the thread. It keeps the process from ending only while something is asked of it. From 1.29 on, ONNX Runtime sends facts about processes
+ * and sessions to its maker unless a variable of the process tells it not to before it is loaded; one that is set already is obeyed.
+ */
 export function startThread({ module, explain }: ThreadSettings = ofOnnx): ComputeThread {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
   const worker = new Worker(module);
   worker.unref();
   const waiting = new Map<number, Waiting>();
