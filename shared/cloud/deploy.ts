@@ -36,7 +36,12 @@ async function cdk(command: string, args: readonly string[], region: string | un
   const running = spawn(process.execPath, [program, command, ...own, ...args], {
     cwd: folder,
     stdio: 'inherit',
-    env: { ...process.env, ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }) },
+    env: {
+      // As in cdk.json, which turns off what the CDK reports of its version.
+      CDK_DISABLE_CLI_TELEMETRY: 'true',
+      ...process.env,
+      ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }),
+    },
   });
   // Ctrl-C reaches both processes: the CDK's ends first.
   const wait = () => undefined;
