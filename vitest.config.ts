@@ -49,7 +49,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 120_000,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
     unstubEnvs: true,
     unstubGlobals: true,
     // Commands and workers in processes of their own start faster from what others have compiled.
