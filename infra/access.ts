@@ -37,7 +37,7 @@ const prices = 'prices/*';
 const inputs = ['datasets/*', 'validation/*', 'weights/*'];
 
 /** The notes of data sets that no run can be made of. */
-const refusals = 'refused/*';
+const refusals = 'rejected-versions/*';
 
 /** The settings of comparisons. */
 const compared = 'comparisons/*/compare.json';
@@ -62,7 +62,7 @@ export const access = {
   prepare: {
     read: [...inputs, prices, ...run, refusals],
     // The tokenizer of a language model goes into its exported folder at once.
-    write: [...record, ...model, ...heads, ...epochs, ...meter, ...events, 'rejected/*', refusals],
+    write: [...record, ...model, ...heads, ...epochs, ...meter, ...events, 'rejected*/*'],
     delete: [...outcome, ...tested, ...epochs, ...events, ...begun, 'datasets/*', refusals],
     tag: run,
   },

@@ -21,7 +21,7 @@ const refusalSchema = z.object({
 export type Refusal = z.infer<typeof refusalSchema>;
 
 const refusalKey = ({ profile, key, versionId }: DatasetVersion): string =>
-  `refused/${profile}/${digestOf(JSON.stringify([key, versionId ?? null]))}.json`;
+  `rejected-versions/${profile}/${digestOf(JSON.stringify([key, versionId ?? null]))}.json`;
 
 /** Notes why no run can be made of a version. */
 export async function noteRefusal(
