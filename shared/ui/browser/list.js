@@ -59,7 +59,7 @@ export function List({ runs, comparisons, view, onView }) {
       </div>
       ${
         rows.length === 0
-          ? html`<p>${runs.length === 0 ? 'There are no runs yet. One appears here as soon as it begins.' : 'No run is like that.'}</p>`
+          ? html`<p>${runs.length === 0 ? 'There are no runs yet. One appears here as soon as it begins.' : 'No run matches these filters. Runs of comparisons are listed when their box is checked.'}</p>`
           : html`<${SortableTable} caption="Runs" columns=${columns} rows=${rows} keyOf=${(/** @type {RunLine} */ run) => run.id} order=${order} onOrder=${(/** @type {Order} */ next) => onView({ ...view, page: 0, order: next })} />`
       }
       ${
