@@ -112,13 +112,13 @@ function useOf({ awsRequestId: id, getRemainingTimeInMillis }: Context): Functio
   const start = startSeconds;
   startSeconds = 0;
   const seconds = () => start + (performance.now() - began) / 1000;
-  const isOver = watched();
+  const endIn = watched();
   return {
     id,
     memoryGb: memoryGb(),
     seconds,
     secondsLeft: getRemainingTimeInMillis() / 1000,
-    endAfter: (most) => isOver(most === undefined ? undefined : Math.max(0, most - endingSeconds - seconds())),
+    endAfter: (most) => endIn(most === undefined ? undefined : Math.max(0, most - endingSeconds - seconds())),
   };
 }
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
 import { isOfTexts, type LooksOfTexts, starterRunFile, starterTextRunFile } from '../../shared/config/starter.ts';
 import { UserError } from '../../shared/core/errors.ts';
+import { formatList } from '../../shared/core/format.ts';
 import type { TextDatasetConfig } from '../../shared/datasets/text/registry.ts';
 import type { TextContext } from '../../shared/datasets/text/source.ts';
 import type { TextRows } from '../../shared/datasets/text/text-rows.ts';
@@ -87,7 +88,10 @@ async function starterOf(
   if (dataset !== undefined && format === undefined) {
     throw new UserError('its name does not say what format of texts it has', {
       where: dataset,
-      remedy: `A language model takes ${textFormats.map(({ name }) => name).join(', ')}: let it end in ${inWords(textFormats.flatMap(({ endings }) => endings))}, or be a folder of such files.`,
+      remedy: `A language model takes ${textFormats.map(({ name }) => name).join(', ')}: let it end in ${formatList(
+        textFormats.flatMap(({ endings }) => endings.map((ending) => `.${ending}`)),
+        'or',
+      )}, or be a folder of such files.`,
     });
   }
   const model = await modelIn(folder);
@@ -103,12 +107,6 @@ async function starterOf(
   const data = { dataset: named(dataset ?? 'texts.jsonl'), format: format ?? 'jsonl', parts, hasColumns } as const;
   return starterTextRunFile({ schema, folder: named(folder), ...data, ...found, model });
 }
-
-/** `.csv, .tsv or .txt` */
-const inWords = (endings: readonly string[]): string => {
-  const dotted = endings.map((ending) => `.${ending}`);
-  return `${dotted.slice(0, -1).join(', ')} or ${dotted.at(-1)}`;
-};
 
 /** The targets that rows need for a task, besides texts. */
 const learntFrom: Readonly<Partial<Record<LanguageTask, string>>> = {

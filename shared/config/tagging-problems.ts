@@ -1,4 +1,5 @@
 /** Settings that go with tags for words alone, and those that don't go with them. */
+import { formatList } from '../core/format.ts';
 import { type DatasetConfig, kindOf } from '../datasets/registry.ts';
 import { formatsWithLists } from '../datasets/text/registry.ts';
 import type { ModelConfig } from '../models/registry.ts';
@@ -30,7 +31,7 @@ export function taggingProblems(model: ModelConfig, dataset: DatasetConfig): Pro
       ? [
           {
             path: ['dataset', 'format'],
-            message: `${dataset.format} has no lists, and token-classification takes a list of words and one of tags in each row: give ${withLists.slice(0, -1).join(', ')} or ${withLists.at(-1)}`,
+            message: `${dataset.format} has no lists, and token-classification takes a list of words and one of tags in each row: give ${formatList(withLists, 'or')}`,
           },
         ]
       : []),

@@ -6,6 +6,11 @@ export function formatFixed(value: number | null | undefined, decimals = 2): str
   return value === null || value === undefined || !Number.isFinite(value) ? '–' : minus(value.toFixed(decimals));
 }
 
+/** `a, b and c`, or with another word before the last. */
+export function formatList(names: readonly string[], conjunction: 'and' | 'or' = 'and'): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} ${conjunction} ${names.at(-1)}`;
+}
+
 /** `1 layer`, `3 layers` */
 export const formatCount = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 

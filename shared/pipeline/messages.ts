@@ -23,6 +23,7 @@ const prepareInput = z.object({
       'Name of the execution in the service, the same however often Prepare is tried. Earlier versions gave none.',
     ),
 });
+export type PrepareInput = z.infer<typeof prepareInput>;
 
 const computeStateSchema = z.object({
   target: z.enum(targets),
@@ -120,8 +121,6 @@ const publishInput = stateSchema.extend({
 export type PublishInput = z.infer<typeof publishInput>;
 
 const approvalInput = z.object({ state: stateSchema, token: z.string().min(1) });
-
-export type PrepareInput = z.infer<typeof prepareInput>;
 
 /** The tasks in the order in which data flows through them. */
 export const taskMessages = {

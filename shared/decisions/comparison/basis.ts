@@ -1,12 +1,12 @@
 /** What a judgement rests on: runs that did not come to a value, and arms that could not be tuned to the end. */
-import { formatCount } from '../../core/format.ts';
+import { formatCount, formatList } from '../../core/format.ts';
 import type { ComparisonDesign, RunPlan, RunResult } from './design.ts';
 import type { Tuning } from './judgement.ts';
 import { nextRuns, testPlans } from './next-runs.ts';
 import { indexRuns, tuningPlans } from './run-index.ts';
 import { isDiverged } from './test-values.ts';
 import type { SizeTuning } from './tuning.ts';
-import { listed, rowsOf, tunedName } from './words.ts';
+import { rowsOf, tunedName } from './words.ts';
 
 /** More names than these are counted. */
 const mostNames = 12;
@@ -76,7 +76,7 @@ const inOneLine = (reason: string): string =>
 
 function some(names: readonly string[]): string {
   const left = names.length - mostNames;
-  return left > 0 ? listed([...names.slice(0, mostNames), `${left} more`]) : listed(names);
+  return left > 0 ? formatList([...names.slice(0, mostNames), `${left} more`]) : formatList(names);
 }
 
 function undoneSentences(design: ComparisonDesign, results: readonly RunResult[]): string[] {

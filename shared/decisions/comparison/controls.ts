@@ -1,9 +1,10 @@
 /** Whether it is by its spectra that an arm helps: whether it beats its controls. */
+import { formatList } from '../../core/format.ts';
 import { type Contest, contestOf, decide, type Sides, type Verdict } from './contest.ts';
 import type { ComparisonDesign } from './design.ts';
 import { familyOf } from './difference.ts';
 import type { ControlFinding } from './judgement.ts';
-import { changed, intervalWords, listed } from './words.ts';
+import { changed, intervalWords } from './words.ts';
 
 /** An arm against one of its controls. */
 interface ControlContest {
@@ -40,10 +41,10 @@ export function controlFinding({ contest: { against, difference }, verdict, p }:
 export function spectraClause(design: ComparisonDesign, contests: readonly ControlContest[]): string {
   const names = contests.map(({ contest }) => contest.against.name);
   const unbeaten = contests.filter(({ verdict }) => verdict.finding !== 'helps');
-  if (unbeaten.length === 0) return `, and by its spectra: it beats ${listed(names)}`;
+  if (unbeaten.length === 0) return `, and by its spectra: it beats ${formatList(names)}`;
   const isRefuted = unbeaten.some(({ verdict }) => verdict.finding !== 'undecided');
   const but = isRefuted ? 'but not by its spectra' : 'but is not shown to help by its spectra';
-  return `, ${but}: ${listed(unbeaten.map((contest) => controlWords(design, contest)))}`;
+  return `, ${but}: ${formatList(unbeaten.map((contest) => controlWords(design, contest)))}`;
 }
 
 const doing: Record<Verdict['finding'], (control: string) => string> = {

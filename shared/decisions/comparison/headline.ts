@@ -1,7 +1,7 @@
-import { formatAmount, formatChange } from '../../core/format.ts';
+import { formatAmount, formatChange, formatList } from '../../core/format.ts';
 import type { ComparisonDesign } from './design.ts';
 import type { ArmFinding, Recommendation } from './judgement.ts';
-import { listed, rowsOf } from './words.ts';
+import { rowsOf } from './words.ts';
 
 /** The whole in one sentence: what to take, and what was found of every arm that is no control. */
 export function headlineOf(design: ComparisonDesign, findings: readonly ArmFinding[], { arm }: Recommendation): string {
@@ -13,7 +13,7 @@ export function headlineOf(design: ComparisonDesign, findings: readonly ArmFindi
   const alike = Map.groupBy(others, ({ name }) => foundWords(design, own(name), false));
   const rest = [...alike.values()].map((arms) => {
     const names = arms.map(({ name }) => name);
-    return `${listed(names)} ${foundWords(design, own(names[0]!), names.length > 1)}`;
+    return `${formatList(names)} ${foundWords(design, own(names[0]!), names.length > 1)}`;
   });
   if (arm !== design.reference)
     return `Take ${[`${arm}: it ${foundWords(design, own(arm), false)}`, ...rest].join('; ')}.`;
@@ -30,18 +30,18 @@ function foundWords(design: ComparisonDesign, findings: readonly ArmFinding[], a
     const found = findings.filter(({ finding }) => finding === kind);
     return found.length > 0 ? [`${doing[kind]}${whereWords(design, found)}${howMuch(design, found)}`] : [];
   });
-  return listed(parts);
+  return formatList(parts);
 }
 
 function whereWords({ sizes }: ComparisonDesign, found: readonly ArmFinding[]): string {
   if (sizes.length === 1) return '';
-  return found.length === sizes.length ? ' at every size' : ` at ${listed(found.map(({ size }) => rowsOf(size)))}`;
+  return found.length === sizes.length ? ' at every size' : ` at ${formatList(found.map(({ size }) => rowsOf(size)))}`;
 }
 
 /** By how much, and whether by its spectra, where it helps or harms. */
 function howMuch({ metric, unit }: ComparisonDesign, found: readonly ArmFinding[]): string {
   if (!found.some(({ finding }) => finding === 'helps' || finding === 'harms')) return '';
-  const changes = listed(found.map(({ change }) => formatChange(change, unit)));
+  const changes = formatList(found.map(({ change }) => formatChange(change, unit)));
   return ` (${metric.name} ${changes}${spectraWords(found)})`;
 }
 

@@ -1,8 +1,8 @@
+import { formatList } from '../../core/format.ts';
 import { mean } from '../../core/statistics/sample.ts';
 import type { Arm, ComparisonDesign } from './design.ts';
 import { isGain } from './difference.ts';
 import type { ArmFinding, Recommendation, Tuning } from './judgement.ts';
-import { listed } from './words.ts';
 
 /** An arm that could be taken instead of the reference. */
 interface Candidate {
@@ -57,7 +57,7 @@ function reasonFor(design: ComparisonDesign, { arm, findings, helps }: Candidate
   );
   const doubt =
     unbeaten.size > 0
-      ? `; it is not shown to beat ${listed([...unbeaten])}, so something simpler than spectra may do`
+      ? `; it is not shown to beat ${formatList([...unbeaten])}, so something simpler than spectra may do`
       : '';
   return `${arm.name} helps${where}${among}${doubt}.`;
 }
@@ -73,11 +73,11 @@ function reasonToStay(design: ComparisonDesign, findings: readonly ArmFinding[])
   const controls = namesOf(({ isControl }) => isControl);
   const why =
     mixed.length > 0
-      ? `${listed(mixed)} ${mixed.length > 1 ? 'help at some sizes but harm' : 'helps at some size but harms'} at others`
+      ? `${formatList(mixed)} ${mixed.length > 1 ? 'help at some sizes but harm' : 'helps at some size but harms'} at others`
       : 'no other arm is shown to help';
   const but =
     controls.length > 0
-      ? `; of the controls, ${listed(controls)} ${controls.length > 1 ? 'do' : 'does'}, which can't be by the spectra`
+      ? `; of the controls, ${formatList(controls)} ${controls.length > 1 ? 'do' : 'does'}, which can't be by the spectra`
       : '';
   return `${design.reference} stays: ${why}${but}.`;
 }

@@ -1,9 +1,9 @@
 /** A finding in words. */
-import { formatAmount, formatCount } from '../../core/format.ts';
+import { formatAmount, formatCount, formatList } from '../../core/format.ts';
 import { type Contest, isAtEdge, type Side, type Verdict } from './contest.ts';
 import type { ComparisonDesign } from './design.ts';
 import { mostSeeds } from './power.ts';
-import { changed, changeWords, listed, tunedName } from './words.ts';
+import { changed, changeWords, tunedName } from './words.ts';
 
 /** A contest that was judged. */
 export interface Judged {
@@ -40,7 +40,7 @@ function undecided(design: ComparisonDesign, { contest, verdict, moreSeeds }: Ju
   const { metric, seeds } = design;
   switch (verdict.because) {
     case 'untuned':
-      return `no value of ${tunedName(design)} could be chosen for ${listed(untuned(contest))}`;
+      return `no value of ${tunedName(design)} could be chosen for ${formatList(untuned(contest))}`;
     case 'noSeed':
       return `there is no seed with a value of both it and ${against.name}`;
     case 'oneSeed':
@@ -77,7 +77,7 @@ function furtherSeeds(moreSeeds: number | null): string {
 function edgeNote(design: ComparisonDesign, { contest: { own, against }, verdict }: Judged): string {
   const atEdge = [own, against].filter(isAtEdge);
   if (atEdge.length === 0 || verdict.because === 'same') return '';
-  const best = listed(atEdge.map((side) => bestWords(side)));
+  const best = formatList(atEdge.map((side) => bestWords(side)));
   const may = atEdge.length > 1 ? 'better ones may lie beyond' : 'a better one may lie beyond';
   const joined = verdict.because === 'edge' ? ', but' : ';';
   return `${joined} the best ${tunedName(design)} of ${best} is at an end of the grid: ${may}`;

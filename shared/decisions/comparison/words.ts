@@ -4,11 +4,6 @@ import type { Interval } from '../../core/statistics/paired.ts';
 import type { ComparisonDesign } from './design.ts';
 import type { Difference } from './difference.ts';
 
-/** `a, b and c` */
-export function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-}
-
 /** The setting that is tuned, by the last part of its name: `learningRate`. */
 export const tunedName = ({ tuned }: ComparisonDesign): string => tuned?.key.split('.').at(-1) ?? 'setting';
 

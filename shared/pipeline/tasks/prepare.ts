@@ -77,7 +77,7 @@ export async function prepare(
   if (before?.adapter && described.adapter) refuseOtherBase(before.adapter.base, described.adapter.base);
   const { manifest, damage } = await recover(ctx.store, run);
   const conv1d = conv1dOf(config, before?.conv1d);
-  const { vain, ...place } = await firstPlace(ctx, { config, conv1d }, model, plan);
+  const { noQuota, ...place } = await firstPlace(ctx, { config, conv1d }, model, plan);
   const since = countedFrom(new Date(startedAt), handover, manifest?.committedAt);
   const spentNow = async () => {
     const until = ctx.now();
@@ -96,12 +96,12 @@ export async function prepare(
     job: { name: jobName(run), try: 0, failures: 0, ...costTags(run, config) },
     events: eventsOfStart(),
   });
-  if (vain) {
+  if (noQuota) {
     const leaving = { run, execution: executionName ?? execution, seconds: elapsedSeconds(since, ctx.now()) };
-    const elsewhere = await handedOver(ctx, leaving, vain.what);
+    const elsewhere = await handedOver(ctx, leaving, noQuota.what);
     if (elsewhere.decision) return stateWith(elsewhere.decision, await spentNow());
-    const remedy = elsewhere.refusal === undefined ? vain.remedy : `${vain.remedy}\n  ${elsewhere.refusal}`;
-    throw new UserError(vain.what, { where: 'compute.target', remedy });
+    const remedy = elsewhere.refusal === undefined ? noQuota.remedy : `${noQuota.remedy}\n  ${elsewhere.refusal}`;
+    throw new UserError(noQuota.what, { where: 'compute.target', remedy });
   }
   const weightNotes: string[] = [];
   if (!manifest) await plan.initial((note) => weightNotes.push(note));
@@ -202,7 +202,7 @@ function refuseUnpriced({ meter }: TaskContext, { budget }: RunConfig): void {
 }
 
 /** Why the account may have no machine of a kind, and what mends it: a job would wait in vain. */
-interface Vain {
+interface NoQuota {
   readonly what: string;
   readonly remedy: string;
 }
@@ -213,19 +213,25 @@ async function firstPlace(
   { config, conv1d }: Pick<RunRecord, 'config' | 'conv1d'>,
   { layers, parameters, frozen, shapeOf }: RunModel,
   work: StepWork & Pick<WorkloadPlan, 'frozenHalves'>,
-): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined; vain?: Vain }> {
+): Promise<{ target: Target; market: Market; interruptions: number; price: JobPrice | undefined; noQuota?: NoQuota }> {
   const { frozenHalves } = work;
   const isOfTexts = config.model.family === 'huggingface';
   const size = { trained: totalCount(parameters), frozen: totalCount(frozen), frozenHalves, parameters, isOfTexts };
   const count = wholeSize(size);
   const target = chooseTarget(config.compute.target, { parameters: count, stepFlops: work.stepFlops });
-  const { market, ...limits } = await marketWithin(ctx, target, config.compute.spot ? 'spot' : 'onDemand');
+  const { market, noQuota } = await marketWithin(ctx, target, config.compute.spot ? 'spot' : 'onDemand');
   const { machine, engines } = ctx.computeFor({ target, market });
   refuseMissingEngine(config, target, engines);
   refuseJobTooSmall(size, jobMemory(size, config.training, target, work), target, machine);
   if (ctx.meter) refuseFunctionTooSmall(count, ctx.meter.functionGb);
   const flops = analysisFlops(layers, spectraSettings({ config, conv1d }), shapeOf);
-  return { target, market, interruptions: 0, price: await jobPrice(ctx, config, machine, flops), ...limits };
+  return {
+    target,
+    market,
+    interruptions: 0,
+    price: await jobPrice(ctx, config, machine, flops),
+    ...(noQuota ? { noQuota } : {}),
+  };
 }
 
 /** The market where the account may have a machine: the one that is asked for or, where its quota of Spot machines is 0, on-demand. */
@@ -233,7 +239,7 @@ async function marketWithin(
   ctx: TaskContext,
   target: Target,
   asked: Market,
-): Promise<{ readonly market: Market; readonly vain?: Vain }> {
+): Promise<{ readonly market: Market; readonly noQuota?: NoQuota }> {
   const quota = await quotaFor(ctx, { target, market: asked });
   if (!quota || quota.jobs > 0) return { market: asked };
   const other = asked === 'spot' ? await quotaFor(ctx, { target, market: 'onDemand' }) : undefined;
@@ -243,7 +249,7 @@ async function marketWithin(
   }
   const what = `a job would wait in vain: ${[quota, other].flatMap((each) => each?.found ?? []).join('; ')}`;
   const remedy = `${(other ?? quota).remedy} Or train without a GPU: --set compute.target=cpu.`;
-  return { market: asked, vain: { what, remedy } };
+  return { market: asked, noQuota: { what, remedy } };
 }
 
 /** What the account may have; that it can't be asked is told, and stops no run. */
